@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# cow.sh up|down DIRECTORY: DIRECTORY/cow.img, a sparse XFS file that can share blocks between copies (reflink),
+# mounted at DIRECTORY/tiers/cow. Where that can't be made, DIRECTORY/cow.unavailable says why, and that is no error.
+. "$(dirname "$0")/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+SIZE=${DB4SCI_COW_SIZE:-8G}   # sparse: it takes what is written to it
+[ $# = 2 ] || die "usage: cow.sh up|down DIRECTORY"
+mkdir -p "$2"
+dir=$(cd "$2" && pwd -P); img=$dir/cow.img at=$dir/tiers/cow why=$dir/cow.unavailable
+
+unavailable() {
+  printf '%s\n' "$1" >"$why"
+  say "no copy-on-write tier: $1"
+  exit 0
+}
+
+# Runs each command; the first that fails gives the reason, in its own last line.
+try() {
+  local out
+  out=$("$@" 2>&1) || unavailable "'$1' failed: $(tail -n1 <<<"$out")"
+}
+
+up() {
+  if mountpoint -q "$at"; then rm -f "$why"; return; fi
+  local start=$EPOCHREALTIME
+  "$ROOT/dev/packages.sh" cow || unavailable "the package xfsprogs could not be installed"
+  mkdir -p "$at"
+  if [ ! -s "$img" ]; then
+    rm -f "$img.new"
+    try truncate -s "$SIZE" "$img.new"
+    try mkfs.xfs -q -f -m reflink=1 "$img.new"
+    mv "$img.new" "$img"
+  fi
+  [ -e /dev/loop-control ] || as_root modprobe loop 2>/dev/null || true
+  try as_root mount -o loop,noatime "$img" "$at"
+  [ -O "$at" ] || as_root chown "$(id -u):$(id -g)" "$at"
+  # the proof: two files that share their blocks
+  if ! { printf probe >"$at/.probe" && cp --reflink=always "$at/.probe" "$at/.probe2"; } 2>/dev/null; then
+    as_root umount -d "$at"
+    unavailable "files on this kernel's XFS can't share blocks"
+  fi
+  rm -f "$at/.probe" "$at/.probe2" "$why"
+  printf '%-58s%6s s\n' "copy-on-write tier ${at#"$ROOT"/}" "$(seconds_since "$start")"
+}
+
+down() {
+  # -d: the loop device is given back even if another mount of it is left behind
+  ! mountpoint -q "$at" || as_root umount -d "$at"
+}
+
+case $1 in up) up ;; down) down ;; *) die "usage: cow.sh up|down DIRECTORY" ;; esac

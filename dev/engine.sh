@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# engine.sh: a container engine answers when this returns. Uses the one DOCKER_HOST names, or the one that runs;
+# else installs Debian's and starts it detached. It copes with what a killed engine left, and removes only that.
+. "$(dirname "$0")/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+LOG=/var/log/db4sci-dockerd.log
+WAIT=120   # an engine that was killed first ends the containers it had, 10 s or more
+
+engine_answers && exit 0
+if [ -n "${DOCKER_HOST:-}" ] && [ "$DOCKER_HOST" != unix:///var/run/docker.sock ]; then
+  die "the engine that DOCKER_HOST names does not answer ($DOCKER_HOST): start it, or unset DOCKER_HOST."
+fi
+
+"$ROOT/dev/packages.sh" engine
+
+# A pid file whose process is gone, unburied, or by now some other program, keeps a new engine from starting.
+drop_stale_pid() { # FILE NAME
+  local pid
+  [ -e "$1" ] || return 0
+  pid=$(tr -cd 0-9 <"$1")
+  alive "$pid" "$2" && return 0
+  echo "removing stale $1 (pid ${pid:-none} is no $2)"; rm -f "$1"
+}
+
+clear_leftovers() {
+  drop_stale_pid /var/run/docker.pid dockerd
+  drop_stale_pid /var/run/docker/containerd/containerd.pid containerd
+  drop_stale_pid /var/run/docker/containerd/docker-containerd.pid containerd
+  # sockets nobody listens on any more: dockerd would wait on them
+  if ! any_alive containerd; then
+    rm -f /run/containerd/containerd.sock /run/containerd/containerd.sock.ttrpc /var/run/docker/containerd/containerd*.sock*
+  fi
+}
+
+wait_for_engine() {
+  local i
+  for ((i = 0; i < WAIT * 5; i++)); do
+    engine_answers && return 0
+    # ours ended by itself: no use waiting
+    [ -z "${1:-}" ] || alive "$1" || break
+    sleep 0.2
+  done
+  echo "the engine does not answer; the end of $LOG:"; tail -n 30 "$LOG" 2>/dev/null
+  return 1
+}
+
+start_engine() {
+  engine_answers && return 0
+  if [ -d /run/systemd/system ] && systemctl start docker.service; then wait_for_engine; return; fi
+  if any_alive dockerd; then echo "a dockerd runs already, waiting for it"; wait_for_engine; return; fi
+  clear_leftovers
+  echo "starting dockerd, log in $LOG"
+  setsid nohup dockerd >>"$LOG" 2>&1 </dev/null 9>&- &
+  local pid=$!
+  disown
+  wait_for_engine $pid
+}
+
+if [ "$(id -u)" != 0 ]; then
+  as_root "$ROOT/dev/engine.sh"
+  engine_answers || die "the engine runs, but not for $(id -un): add yourself to the group 'docker' and sign in again."
+  exit 0
+fi
+
+# one at a time, also across checkouts
+exec 9>/run/lock/db4sci-engine.lock
+flock -w $((WAIT * 2)) 9 || die "another start of the engine hangs (it holds /run/lock/db4sci-engine.lock)."
+step "container engine: starting" start_engine

@@ -1,0 +1,82 @@
+# Shared by the scripts in dev/: `. "$(dirname "$0")/lib.sh"`. Not meant to be run.
+# shellcheck shell=bash disable=SC2034
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+VAR=$ROOT/var                     # everything generated lies here, git-ignored
+LOGS=$VAR/log
+
+# Six hex digits of sha256(path of this checkout): what keeps two checkouts on one engine apart.
+CHECKOUT_ID=$(printf %s "$ROOT" | sha256sum | cut -c1-6)
+INSTANCE=${DB4SCI__INSTANCE:-dev-$CHECKOUT_ID}
+TEST_PREFIX=test-$CHECKOUT_ID     # test portals are $TEST_PREFIX-<random>
+
+LABEL_INSTANCE=db4sci.instance    # on every container and network of a portal
+LABEL_IMAGE=db4sci.dev-image      # on every image built here
+LABEL_CONTENT=db4sci.content      # what that image was built from, as sha256
+
+export DOCKER_BUILDKIT=0          # the classic builder is there in every engine; no plugin needed
+export DOCKER_CLI_HINTS=false
+
+say()  { printf '%s\n' "$*"; }
+die()  { printf '%s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# As root: file work on directories that database users own, mounts, packages.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif have sudo; then sudo --preserve-env=DOCKER_HOST,DB4SCI_DEBIAN_MIRROR,DB4SCI__INSTANCE -- "$@"
+  else die "this needs root: $*  (run make as root, or install sudo)"; fi
+}
+
+# seconds_since START (an $EPOCHREALTIME), with one decimal
+seconds_since() {
+  local now=$EPOCHREALTIME
+  local ms=$(( (${now/[.,]/} - ${1/[.,]/}) / 1000 ))
+  printf '%d.%d' $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+# step "title" command…: one line, title and seconds. The output goes to a log and is shown only on failure.
+# STEP_PARALLEL=1 writes the line at the end, whole, for steps that run side by side.
+step() {
+  local title=$1 start=$EPOCHREALTIME rc=0 log; shift
+  mkdir -p "$LOGS"
+  log=$LOGS/$(printf %s "$title" | tr -cs 'A-Za-z0-9.' - | sed 's/-*$//').log
+  [ -n "${STEP_PARALLEL:-}" ] || printf '%-58s' "$title"
+  "$@" >"$log" 2>&1 </dev/null || rc=$?
+  [ -z "${STEP_PARALLEL:-}" ] || printf '%-58s' "$title"
+  if [ $rc = 0 ]; then printf '%6s s\n' "$(seconds_since "$start")"; return 0; fi
+  printf '%6s s  FAILED (%s)\n' "$(seconds_since "$start")" $rc
+  { say "  its last lines, all of it in $log:"; tail -n 40 "$log" | sed 's/^/  | /'; } >&2
+  return $rc
+}
+
+# Is an engine there? Half a second at most when it is; never hangs when it isn't.
+engine_answers() { have docker && timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+# The portal that `make up` started: its pid, if it lives and is that portal
+PORTAL_PID=$VAR/dev/portal.pid
+portal_pid() {
+  local pid
+  pid=$(cat "$PORTAL_PID" 2>/dev/null) && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$ROOT" ] || return 1
+  case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *db4sci' serve '* | *dev/run.sh' --run '*) echo "$pid" ;; *) return 1 ;; esac
+}
+
+# alive PID [NAME]: that process lives (one that only waits to be buried does not), and has this name
+alive() {
+  local stat
+  [ -n "${1:-}" ] && stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  case ${stat##*) } in Z* | X*) return 1 ;; esac
+  [ -z "${2:-}" ] || [[ $stat == *"($2)"* ]]
+}
+# any_alive NAME: such a process lives
+any_alive() {
+  local pid
+  for pid in $(pgrep -x "$1"); do ! alive "$pid" || return 0; done
+  return 1
+}
+
+# image_id TAG: its id, or nothing
+image_id() { docker image inspect -f '{{.Id}}' "$1" 2>/dev/null || true; }
+# remove_replaced ID TAG: the image that had this name before, if a new one has it now and no container uses the old
+remove_replaced() { if [ -n "$1" ] && [ "$1" != "$(image_id "$2")" ]; then docker image rm "$1" || true; fi; }

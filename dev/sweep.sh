@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# sweep.sh test|INSTANCE…: removes what these instances left: portals still running, containers and networks by label,
+# and for `test` (every test portal of this checkout) its mounts and directories. Refuses instances of others.
+. "$(dirname "$0")/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+
+asked=("$@")
+for a in "${asked[@]}"; do
+  case $a in
+    test | "$INSTANCE" | "dev-$CHECKOUT_ID" | "$TEST_PREFIX"-?*) ;;
+    *) die "sweep.sh: '$a' is no instance of this checkout" ;;
+  esac
+done
+# wanted LABEL: is that instance one of those asked for?
+wanted() {
+  local a
+  for a in "${asked[@]}"; do
+    [ "$1" != "$a" ] || return 0
+    if [ "$a" = test ] && [[ $1 == "$TEST_PREFIX"-?* ]]; then return 0; fi
+  done
+  return 1
+}
+
+# Portals whose test was killed: a program named db4sci with the instance in its environment
+stop_portals() {
+  local dir pid instance i
+  for dir in /proc/[0-9]*; do
+    pid=${dir#/proc/}
+    case $(readlink "$dir/exe" 2>/dev/null) in */db4sci | */db4sci' (deleted)') ;; *) continue ;; esac
+    instance=$(tr '\0' '\n' <"$dir/environ" 2>/dev/null | sed -n 's/^DB4SCI__INSTANCE=//p') || continue
+    wanted "$instance" || continue
+    say "stopping the portal of $instance (pid $pid)"
+    kill -TERM "$pid" 2>/dev/null || continue
+    for ((i = 0; i < 100; i++)); do alive "$pid" || break; sleep 0.1; done
+    ! alive "$pid" || kill -KILL "$pid" 2>/dev/null || true
+  done
+}
+
+# What is listed with a label asked for is removed by its id. Twice, as one may go, or come, in between.
+remove() { # container|network, then options of ls -- options of rm
+  local kind=$1 id label ids round list=() opts=(); shift
+  while [ "$1" != -- ]; do list+=("$1"); shift; done; shift; opts=("$@")
+  for round in 1 2 3; do
+    ids=()
+    while IFS='|' read -r id label; do
+      if wanted "$label"; then ids+=("$id"); fi
+    done < <(docker "$kind" ls "${list[@]}" --no-trunc --filter "label=$LABEL_INSTANCE" --format "{{.ID}}|{{.Label \"$LABEL_INSTANCE\"}}")
+    [ ${#ids[@]} -gt 0 ] || return 0
+    [ "$round" != 1 ] || say "removing ${#ids[@]} ${kind}s"
+    docker "$kind" rm "${opts[@]}" "${ids[@]}" >/dev/null 2>"$VAR/sweep.err" || true
+  done
+  die "these ${kind}s can't be removed: ${ids[*]}: $(cat "$VAR/sweep.err")"
+}
+
+mkdir -p "$VAR"
+stop_portals
+if engine_answers; then
+  remove container -a -- -f -v
+  remove network --
+fi
+rm -f "$VAR/sweep.err"
+for a in "${asked[@]}"; do
+  [ "$a" = test ] || continue
+  awk -v d="$VAR/test/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do as_root umount -d "$mount"; done
+  as_root rm -rf --one-file-system "$VAR/test"
+done

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# test.sh [ARGUMENT…]: all tests, with all they need; arguments go to cargo test. Leaves nothing behind, also on failure.
+# BENCH=1 runs the benches in the same surroundings.
+. "$(dirname "$0")/lib.sh"
+PATH=$PATH:${HOME:-/root}/.cargo/bin:/usr/sbin:/sbin
+cd "$ROOT"
+
+"$ROOT/dev/setup.sh" test
+# one run of a checkout at a time: the sweep takes every test portal of it
+exec 9>"$VAR/test.lock"
+flock -n 9 || die "another 'make test' or 'make bench' of this checkout is running."
+"$ROOT/dev/sweep.sh" test
+trap '"$ROOT/dev/sweep.sh" test' EXIT
+trap 'exit 130' INT TERM HUP
+DB4SCI_COW_SIZE=${BENCH:+24G} "$ROOT/dev/cow.sh" up "$VAR/test"
+
+# What tests rely on: their directory (each portal in its own below it), the prefix of their instances' names, and where
+# copies share blocks (unset where that can't be made).
+export DB4SCI_TEST=1 DB4SCI_TEST_PREFIX=$TEST_PREFIX DB4SCI_TEST_DIR=$VAR/test
+[ -e "$VAR/test/cow.unavailable" ] || export DB4SCI_TEST_COW=$VAR/test/tiers/cow
+
+# Each image built here is checked once.
+check_images() {
+  local n id
+  for n in postgres:17 postgres:15; do
+    id=$(docker image inspect -f "{{if index .Config.Labels \"$LABEL_CONTENT\"}}{{.Id}}{{end}}" "db4sci-dev/$n")
+    id+=$(sha256sum <"$ROOT/dev/images/check-postgres.sh")
+    grep -qxF "$id" "$VAR/images.checked" 2>/dev/null && continue
+    step "image $n: checking that it keeps the contract" "$ROOT/dev/images/check-postgres.sh" "db4sci-dev/$n" 9>&-
+    printf '%s\n' "$id" >>"$VAR/images.checked"
+  done
+}
+
+if [ -n "${BENCH:-}" ]; then
+  step "building the benches" cargo bench --locked --no-run 9>&-
+  cargo bench --locked "$@" 9>&-
+else
+  check_images
+  step "building the tests" cargo test --locked --all-targets --no-run 9>&-
+  cargo test --locked --all-targets "$@" 9>&-
+fi

@@ -1,0 +1,242 @@
+//! mydb_admin's own container: made when it is absent, started when it is down.
+//!
+//! Its connection (port, sealed password) lies in the data directory, beside its data, so that a
+//! portal that starts anew, or a container removed by hand, finds the same database again.
+
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use super::MIGRATOR;
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::domain::names::{DbName, DbUser};
+use crate::domain::password::Password;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::engine::{FileIn, Plan};
+use crate::runtime::{ContainerSpec, Mount, Publish, Runtime};
+use crate::secrets::{Random, Sealer, write_private};
+use crate::storage::Files;
+use crate::tls::Authority;
+
+/// Name of the container, after the instance and a dash; also of the database.
+pub const NAME: &str = "mydb_admin";
+const SEAL_CONTEXT: &str = "mydb_admin/password";
+/// How long a new mydb_admin may take, pulling its image not counted.
+const START: Duration = Duration::from_secs(120);
+
+/// What is kept of the connection.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    port: u16,
+    sealed: String,
+}
+
+/// Everything the bootstrap works with.
+pub struct Bootstrap<'a> {
+    /// Configuration.
+    pub config: &'a Config,
+    /// Catalog, for the image's facts.
+    pub catalog: &'a Catalog,
+    /// The container engine.
+    pub runtime: &'a dyn Runtime,
+    /// Seals the password.
+    pub sealer: &'a Sealer,
+    /// Makes it.
+    pub random: &'a Random,
+    /// File work.
+    pub files: &'a Files,
+    /// Signs its certificate.
+    pub authority: &'a Authority,
+    /// Time of day, for the certificate.
+    pub now: chrono::DateTime<chrono::Utc>,
+}
+
+impl Bootstrap<'_> {
+    fn dir(&self) -> PathBuf {
+        self.config.data_dir.join(NAME)
+    }
+
+    fn container_name(&self) -> String {
+        format!("{}-{NAME}", self.config.instance)
+    }
+
+    /// The URL of mydb_admin. Makes its container where none is configured and none is there, and
+    /// starts one that is down; waits until it answers.
+    ///
+    /// # Errors
+    /// If it can't be made or does not answer in time.
+    pub async fn ensure(&self) -> anyhow::Result<SecretString> {
+        if let Some(url) = &self.config.admin_db.url {
+            return Ok(url.clone());
+        }
+        let saved = self.saved()?;
+        let password = self.sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
+        let url = url(saved.port, &password);
+        match self.runtime.inspect(&self.container_name()).await? {
+            Some(found) if found.running => {}
+            Some(found) => self.runtime.start(&found.id).await?,
+            None => self.create(saved.port, &password).await?,
+        }
+        self.wait(&url).await?;
+        Ok(url)
+    }
+
+    /// The connection, made up at the first start.
+    fn saved(&self) -> anyhow::Result<Saved> {
+        let file = self.dir().join("connection.json");
+        match std::fs::read_to_string(&file) {
+            Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                if holds_data(&self.dir().join("data")) {
+                    bail!(
+                        "{} holds a database but {} is missing, so its password is unknown. Restore that file.",
+                        self.dir().join("data").display(),
+                        file.display()
+                    );
+                }
+                let password = Password::generate(self.random);
+                let sealed = hex::encode(self.sealer.seal(password.secret(), SEAL_CONTEXT)?);
+                let saved = Saved { port: free_port()?, sealed };
+                write_private(&file, serde_json::to_string(&saved)?.as_bytes())?;
+                Ok(saved)
+            }
+            Err(e) => Err(e).with_context(|| format!("can't read {}", file.display())),
+        }
+    }
+
+    async fn create(&self, port: u16, password: &SecretString) -> anyhow::Result<()> {
+        let image = self
+            .catalog
+            .find(&self.config.admin_db.image)
+            .with_context(|| format!("admin_db.image {} is not in the catalog", self.config.admin_db.image))?;
+        let reference = self.config.image_reference(&image.image);
+        if self.runtime.image(&reference).await?.is_none() {
+            tracing::info!(image = reference, "Pulling the image of mydb_admin");
+            self.runtime.pull(&reference, &|said| tracing::info!("{said}")).await?;
+        }
+        let engine = image.engine.engine();
+        let data = self.dir().join("data");
+        std::fs::create_dir_all(&data)?;
+        if matches!(self.files, Files::Direct) {
+            std::os::unix::fs::chown(&data, Some(image.uid), Some(image.gid))?;
+        }
+        // Names the engine's rules reserve for this very database, so they are not parsed by them.
+        let rules = crate::domain::names::NameRules { max_bytes: 63, reserved: &[], reserved_prefixes: &[] };
+        let plan = Plan {
+            image,
+            memory: self.config.admin_db.memory,
+            cpus: MilliCpus(1000),
+            admin_user: NAME,
+            admin_password: password,
+            dbname: &DbName::parse(NAME, &rules)?,
+            dbuser: &DbUser::parse(NAME, &rules)?,
+        };
+        let config_files = crate::provision::config_files(&self.config.catalog, image.engine)?;
+        let cert = self.authority.issue(&["localhost".to_owned(), "127.0.0.1".to_owned()], self.now)?;
+        let recipe = engine.recipe(&plan, &config_files, &cert);
+        let mut env = recipe.env;
+        for (name, value) in &mut env {
+            if name == "POSTGRES_DB" {
+                NAME.clone_into(value);
+            }
+        }
+        let network = crate::provision::network_name(&self.config.instance);
+        self.runtime.ensure_network(&network, &self.config.instance).await?;
+        let spec = ContainerSpec {
+            name: self.container_name(),
+            instance: self.config.instance.clone(),
+            image: reference,
+            env,
+            entrypoint: None,
+            cmd: recipe.cmd,
+            user: None,
+            mounts: vec![Mount { source: data, target: image.volume.clone() }],
+            publish: vec![Publish { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port, inside: 5432 }],
+            network,
+            memory: self.config.admin_db.memory.0,
+            millicpus: 2000,
+            pids: self.config.limits.pids,
+            shm: Bytes(64 * 1024 * 1024).0,
+            capabilities: recipe.capabilities.iter().map(|c| (*c).to_owned()).collect(),
+            stop_signal: Some(recipe.stop_signal.to_owned()),
+            stop_seconds: Some(recipe.stop_seconds),
+        };
+        let id = self.runtime.create(&spec).await?;
+        let files: Vec<FileIn> = recipe.files;
+        self.runtime.copy_in(&id, &files).await?;
+        self.runtime.start(&id).await?;
+        tracing::info!(container = spec.name, port, "Made the container of mydb_admin");
+        Ok(())
+    }
+
+    async fn wait(&self, url: &SecretString) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        loop {
+            let error = match PgConnection::connect(url.expose_secret()).await {
+                Ok(connection) => {
+                    let _ = connection.close().await;
+                    return Ok(());
+                }
+                Err(e) => e,
+            };
+            if begin.elapsed() > START {
+                return Err(error).context(format!("mydb_admin does not answer within {} s", START.as_secs()));
+            }
+            match self.runtime.inspect(&self.container_name()).await? {
+                Some(found) if found.running => {}
+                Some(found) => bail!(
+                    "mydb_admin's container ended with code {}; its log says why: docker logs {}",
+                    found.exit_code.unwrap_or(-1),
+                    found.name
+                ),
+                None => bail!("mydb_admin's container vanished while it was starting"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// Opens the pool, waits until mydb_admin answers, and brings its tables up to date.
+///
+/// # Errors
+/// If the URL is wrong or a migration fails.
+pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool> {
+    let pool = super::pool(url.expose_secret(), config.admin_db.connections).context("admin_db.url can't be read")?;
+    let mut said = false;
+    loop {
+        match MIGRATOR.run(&pool).await {
+            Ok(()) => return Ok(pool),
+            Err(sqlx::migrate::MigrateError::Execute(e)) if super::is_unreachable(&e) => {
+                if !said {
+                    tracing::warn!("mydb_admin does not answer; waiting for it: {e}");
+                    said = true;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(e) => return Err(e).context("mydb_admin's tables could not be brought up to date"),
+        }
+    }
+}
+
+fn url(port: u16, password: &SecretString) -> SecretString {
+    // A generated password has only letters and digits, so it needs no encoding.
+    SecretString::from(format!(
+        "postgres://{NAME}:{}@127.0.0.1:{port}/{NAME}?sslmode=prefer",
+        password.expose_secret()
+    ))
+}
+
+/// A port nobody listens on at this moment. It is kept for good once the container has it.
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?.port())
+}
+
+fn holds_data(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+}

@@ -1,0 +1,110 @@
+//! Table `credential`: sealed secrets of containers.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+/// Which of a container's two secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The portal's administrator role.
+    Admin,
+    /// The user's role; kept only until it is set and, if generated, shown.
+    User,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::User => "user",
+        }
+    }
+
+    /// What the secret is sealed to, so that it opens only as this container's.
+    pub fn context(self, container: Uuid) -> String {
+        format!("credential/{container}/{}", self.as_str())
+    }
+}
+
+/// A row.
+#[derive(Debug, Clone, FromRow)]
+pub struct Credential {
+    /// Role.
+    pub username: String,
+    /// Sealed password.
+    pub sealed: Vec<u8>,
+    /// Whether the portal made it up, so its owner has yet to see it.
+    pub generated: bool,
+}
+
+/// Inserts a credential.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(
+    db: &mut PgConnection,
+    container: Uuid,
+    kind: Kind,
+    credential: &Credential,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO credential (container_id, kind, username, sealed, generated, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(container)
+    .bind(kind.as_str())
+    .bind(&credential.username)
+    .bind(&credential.sealed)
+    .bind(credential.generated)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Reads a credential.
+///
+/// # Errors
+/// The database's.
+pub async fn get(db: &mut PgConnection, container: Uuid, kind: Kind) -> Result<Option<Credential>, sqlx::Error> {
+    sqlx::query_as("SELECT username, sealed, generated FROM credential WHERE container_id = $1 AND kind = $2")
+        .bind(container)
+        .bind(kind.as_str())
+        .fetch_optional(db)
+        .await
+}
+
+/// Removes a credential and answers what it was: of two who ask at once, one gets it.
+///
+/// # Errors
+/// The database's.
+pub async fn take(db: &mut PgConnection, container: Uuid, kind: Kind) -> Result<Option<Credential>, sqlx::Error> {
+    sqlx::query_as("DELETE FROM credential WHERE container_id = $1 AND kind = $2 RETURNING username, sealed, generated")
+        .bind(container)
+        .bind(kind.as_str())
+        .fetch_optional(db)
+        .await
+}
+
+/// Removes the user's password once it is set in the server, unless it is a generated one that
+/// waits to be shown.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated")
+        .bind(container)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Removes all secrets of a container.
+///
+/// # Errors
+/// The database's.
+pub async fn delete(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM credential WHERE container_id = $1").bind(container).execute(db).await.map(|_| ())
+}

@@ -1,0 +1,66 @@
+//! Table `finding`: where the container engine and mydb_admin differ.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+/// A difference.
+#[derive(Debug, Clone, FromRow, PartialEq, Eq)]
+pub struct Finding {
+    /// What differs: a container's name in the engine, or a directory.
+    pub subject: String,
+    /// How: `missing`, `stopped`, `unknown`, `running` …
+    pub kind: String,
+    /// A sentence.
+    pub detail: String,
+    /// The container it concerns.
+    pub container_id: Option<Uuid>,
+    /// When it was first seen.
+    pub first_seen: DateTime<Utc>,
+    /// When it was last seen.
+    pub last_seen: DateTime<Utc>,
+}
+
+/// Notes a difference; answers whether it is new.
+///
+/// # Errors
+/// The database's.
+pub async fn note(
+    db: &mut PgConnection,
+    subject: &str,
+    kind: &str,
+    detail: &str,
+    container: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    // xmax is 0 only for a row this statement inserted.
+    sqlx::query_scalar(
+        "INSERT INTO finding (subject, kind, detail, container_id, first_seen, last_seen)
+         VALUES ($1, $2, $3, $4, $5, $5)
+         ON CONFLICT (subject, kind) DO UPDATE SET detail = excluded.detail, last_seen = excluded.last_seen
+         RETURNING xmax = 0",
+    )
+    .bind(subject)
+    .bind(kind)
+    .bind(detail)
+    .bind(container)
+    .bind(now)
+    .fetch_one(db)
+    .await
+}
+
+/// Removes the differences that the run at `now` did not see again.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Finding>, sqlx::Error> {
+    sqlx::query_as("DELETE FROM finding WHERE last_seen <> $1 RETURNING *").bind(now).fetch_all(db).await
+}
+
+/// All differences.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
+    sqlx::query_as("SELECT * FROM finding ORDER BY first_seen DESC, subject LIMIT 500").fetch_all(db).await
+}

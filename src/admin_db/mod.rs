@@ -1,0 +1,78 @@
+//! mydb_admin: everything the portal knows. One file a table; every function takes the connection
+//! or transaction it works in.
+
+pub mod accounts;
+pub mod bootstrap;
+pub mod containers;
+pub mod credentials;
+pub mod findings;
+pub mod jobs;
+pub mod log;
+pub mod ports;
+pub mod schedule;
+pub mod sessions;
+pub mod settings;
+pub mod states;
+pub mod tokens;
+pub mod usage;
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// The migrations, forward only, in the binary.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// A new key. Version 7: sorts by time, so indexes grow at their end.
+pub fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// Opens a pool. It connects when first used and again after every loss by itself.
+///
+/// # Errors
+/// If the URL can't be read.
+pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+    let options: PgConnectOptions = url.parse()?;
+    Ok(PgPoolOptions::new()
+        .max_connections(connections)
+        // A page must not hang while mydb_admin is away: it says so after this long.
+        .acquire_timeout(Duration::from_secs(3))
+        .idle_timeout(Duration::from_secs(300))
+        .connect_lazy_with(options.application_name("db4sci")))
+}
+
+/// Whether an error means that mydb_admin can't be reached now, rather than that it refused something.
+pub fn is_unreachable(e: &sqlx::Error) -> bool {
+    match e {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
+        // Class 57P: shutting down, starting up, crashed; 08: connection; 53300: too many connections.
+        sqlx::Error::Database(e) => {
+            e.code().is_some_and(|c| c.starts_with("57P") || c.starts_with("08") || c == "53300")
+        }
+        _ => false,
+    }
+}
+
+/// The name of the constraint that refused, if one did.
+pub fn constraint(e: &sqlx::Error) -> Option<&str> {
+    e.as_database_error().and_then(sqlx::error::DatabaseError::constraint)
+}
+
+/// Checks that an update changed exactly one row.
+///
+/// # Errors
+/// [`sqlx::Error::RowNotFound`] if it did not: somebody else was faster.
+pub fn one_row(done: &sqlx::postgres::PgQueryResult) -> Result<(), sqlx::Error> {
+    if done.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+}
+
+/// The database's own time, which leases are measured by.
+///
+/// # Errors
+/// If the query fails.
+pub async fn ping(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT 1").execute(db).await.map(|_| ())
+}

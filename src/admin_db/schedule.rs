@@ -1,0 +1,66 @@
+//! Table `schedule`: periodic work, claimed by whichever portal comes first.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+
+/// A row.
+#[derive(Debug, Clone, FromRow)]
+pub struct Scheduled {
+    /// The work.
+    pub name: String,
+    /// When it is due.
+    pub next_run: DateTime<Utc>,
+    /// When it ran.
+    pub last_run: Option<DateTime<Utc>>,
+    /// Which portal ran it.
+    pub worker: Option<String>,
+    /// What it said.
+    pub result: Option<serde_json::Value>,
+}
+
+/// Claims a piece of work if it is due, and sets when it is due again. By the database's clock,
+/// which all portals share.
+///
+/// # Errors
+/// The database's.
+pub async fn claim(db: &mut PgConnection, name: &str, every_seconds: f64, worker: &str) -> Result<bool, sqlx::Error> {
+    let due: Option<i32> = sqlx::query_scalar(
+        "INSERT INTO schedule (name, next_run, last_run, worker)
+         VALUES ($1, now() + make_interval(secs => $2), now(), $3)
+         ON CONFLICT (name) DO UPDATE
+            SET next_run = excluded.next_run, last_run = excluded.last_run, worker = excluded.worker
+          -- A clock that was set back would otherwise leave the work waiting until it has caught up.
+          WHERE schedule.next_run <= now() OR schedule.next_run > now() + make_interval(secs => $2)
+         RETURNING 1",
+    )
+    .bind(name)
+    .bind(every_seconds)
+    .bind(worker)
+    .fetch_optional(db)
+    .await?;
+    Ok(due.is_some())
+}
+
+/// Makes a piece of work due at once.
+///
+/// # Errors
+/// The database's.
+pub async fn make_due(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE schedule SET next_run = now() WHERE name = $1").bind(name).execute(db).await.map(|_| ())
+}
+
+/// Notes what a run said.
+///
+/// # Errors
+/// The database's.
+pub async fn set_result(db: &mut PgConnection, name: &str, result: &serde_json::Value) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE schedule SET result = $2 WHERE name = $1").bind(name).bind(result).execute(db).await.map(|_| ())
+}
+
+/// All periodic work.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &mut PgConnection) -> Result<Vec<Scheduled>, sqlx::Error> {
+    sqlx::query_as("SELECT * FROM schedule ORDER BY name").fetch_all(db).await
+}

@@ -1,0 +1,59 @@
+//! Table `tier_usage`: how full the tiers are, as last measured.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+
+/// A row.
+#[derive(Debug, Clone, FromRow)]
+pub struct TierUsage {
+    /// The tier's name.
+    pub tier: String,
+    /// Bytes of the databases on it.
+    pub used_bytes: i64,
+    /// Bytes free on its file system.
+    pub free_bytes: i64,
+    /// Bytes of its file system.
+    pub total_bytes: i64,
+    /// Databases on it.
+    pub databases: i64,
+    /// Its file system.
+    pub file_system: String,
+    /// Whether files on it can share blocks.
+    pub reflink: bool,
+    /// When it was measured.
+    pub measured_at: DateTime<Utc>,
+}
+
+/// Writes a measurement.
+///
+/// # Errors
+/// The database's.
+pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO tier_usage (tier, used_bytes, free_bytes, total_bytes, databases, file_system, reflink, measured_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (tier) DO UPDATE
+            SET used_bytes = excluded.used_bytes, free_bytes = excluded.free_bytes, total_bytes = excluded.total_bytes
+              , databases = excluded.databases, file_system = excluded.file_system, reflink = excluded.reflink
+              , measured_at = excluded.measured_at",
+    )
+    .bind(&u.tier)
+    .bind(u.used_bytes)
+    .bind(u.free_bytes)
+    .bind(u.total_bytes)
+    .bind(u.databases)
+    .bind(&u.file_system)
+    .bind(u.reflink)
+    .bind(u.measured_at)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// All measurements.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &mut PgConnection) -> Result<Vec<TierUsage>, sqlx::Error> {
+    sqlx::query_as("SELECT * FROM tier_usage ORDER BY tier").fetch_all(db).await
+}

@@ -1,0 +1,159 @@
+//! The portal's parts, put together once and handed to everything that works.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use tokio::sync::Notify;
+
+use crate::admin_db::bootstrap::{self, Bootstrap};
+use crate::admin_db::{self};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::provision::images::ImageStates;
+use crate::runtime::Runtime;
+use crate::secrets::{Random, Sealer};
+use crate::storage::Files;
+use crate::tls::Authority;
+
+/// Everything a handler or job may need.
+pub struct App {
+    /// Configuration.
+    pub config: Config,
+    /// What is on offer.
+    pub catalog: Catalog,
+    /// mydb_admin.
+    pub db: PgPool,
+    /// The container engine.
+    pub runtime: Arc<dyn Runtime>,
+    /// File work in data directories.
+    pub files: Files,
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// Randomness.
+    pub random: Random,
+    /// Time of day.
+    pub clock: Clock,
+    /// Signs certificates of databases.
+    pub authority: Authority,
+    /// Which images can be had.
+    pub images: ImageStates,
+    /// Wakes the workers when a job was enqueued here.
+    pub wake: Notify,
+    /// This portal among those on the same mydb_admin.
+    pub worker: String,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// The same, for measuring.
+    pub started_instant: Instant,
+    /// The banner while the portal is read-only, as last read from mydb_admin.
+    read_only: RwLock<Option<String>>,
+}
+
+/// What the parts are made from.
+pub struct Parts {
+    /// Configuration.
+    pub config: Config,
+    /// What is on offer.
+    pub catalog: Catalog,
+    /// The container engine.
+    pub runtime: Arc<dyn Runtime>,
+    /// Time of day.
+    pub clock: Clock,
+}
+
+impl App {
+    /// Puts the parts together: keys, authority, mydb_admin and its tables.
+    ///
+    /// # Errors
+    /// If a key is missing, or mydb_admin can't be made or belongs to another instance.
+    pub async fn assemble(parts: Parts) -> anyhow::Result<Arc<Self>> {
+        let Parts { config, catalog, runtime, clock } = parts;
+        let random = Random::system();
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
+        if config.mode.makes_own_secrets() && !config.seal_key.exists() {
+            Sealer::create_key_file(&config.seal_key, &random)?;
+            tracing::info!(file = %config.seal_key.display(), "Made a sealing key");
+        }
+        let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
+        let authority = Authority::load_or_create(&config.data_dir.join("ca"), &config.branding.name, clock.now())?;
+        let files = Files::choose(runtime.clone(), config.instance.clone());
+        let url = Bootstrap {
+            config: &config,
+            catalog: &catalog,
+            runtime: runtime.as_ref(),
+            sealer: &sealer,
+            random: &random,
+            files: &files,
+            authority: &authority,
+            now: clock.now(),
+        }
+        .ensure()
+        .await
+        .context("mydb_admin can't be started")?;
+        let db = bootstrap::open(&url, &config).await?;
+        let mut connection = db.acquire().await?;
+        let bound =
+            admin_db::settings::bind_instance(&mut connection, config.instance.as_str(), clock.now()).await?;
+        anyhow::ensure!(
+            bound == config.instance.as_str(),
+            "this mydb_admin belongs to the instance {bound}, not to {}; two portals share one only with the same instance id",
+            config.instance
+        );
+        let read_only = admin_db::settings::read_only(&mut connection).await?;
+        drop(connection);
+        let started = clock.now();
+        let worker = format!("{}-{}", rustix::process::getpid().as_raw_nonzero(), hex::encode(random.bytes::<4>()));
+        Ok(Arc::new(Self {
+            images: ImageStates::default(),
+            config,
+            catalog,
+            db,
+            runtime,
+            files,
+            sealer,
+            random,
+            clock,
+            authority,
+            wake: Notify::new(),
+            worker,
+            started,
+            started_instant: Instant::now(),
+            read_only: RwLock::new(read_only),
+        }))
+    }
+
+    /// The banner while the portal is read-only.
+    pub fn read_only(&self) -> Option<String> {
+        self.read_only.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over the banner as mydb_admin has it.
+    pub fn set_read_only(&self, banner: Option<String>) {
+        *self.read_only.write().unwrap_or_else(PoisonError::into_inner) = banner;
+    }
+
+    /// Starts mydb_admin's own container again if it is down. Called while mydb_admin does not answer.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub async fn revive_admin_db(&self) -> anyhow::Result<()> {
+        Bootstrap {
+            config: &self.config,
+            catalog: &self.catalog,
+            runtime: self.runtime.as_ref(),
+            sealer: &self.sealer,
+            random: &self.random,
+            files: &self.files,
+            authority: &self.authority,
+            now: self.clock.now(),
+        }
+        .ensure()
+        .await
+        .map(|_| ())
+    }
+}

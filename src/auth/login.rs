@@ -1,0 +1,98 @@
+//! Signing in and out.
+
+use chrono::Duration;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::limits::LoginLimits;
+use super::passwords;
+use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::{accounts, sessions};
+use crate::app::App;
+use crate::secrets::fingerprint;
+
+/// Why nobody was signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// Unknown account, wrong password or disabled: one answer for all three.
+    #[error("User name or password is wrong.")]
+    Wrong,
+    /// Too many tries; seconds to wait.
+    #[error("Too many tries. Wait {0} s and try again.")]
+    TooMany(u64),
+    /// The database's.
+    #[error(transparent)]
+    Db(#[from] sqlx::Error),
+    /// The hasher's.
+    #[error(transparent)]
+    Hash(#[from] anyhow::Error),
+}
+
+/// Signs somebody in and answers the secret for their cookie. Every try is logged.
+///
+/// # Errors
+/// [`LoginError`].
+pub async fn sign_in(
+    app: &App,
+    limits: &LoginLimits,
+    username: &str,
+    password: String,
+    (actor, user_agent): (&Actor, &str),
+) -> Result<SecretString, LoginError> {
+    let now = app.clock.now();
+    let mut db = app.db.acquire().await?;
+    // What was typed as a name is logged cut short: people type passwords there by mistake.
+    let shown: String = username.chars().filter(|c| !c.is_control()).take(63).collect();
+    let as_typed = Actor { name: shown.clone(), ..actor.clone() };
+    if let Err(seconds) = limits.count(&actor.address, &shown) {
+        note(&mut db, &as_typed, Outcome::Refused, "too many tries", now).await?;
+        return Err(LoginError::TooMany(seconds));
+    }
+    let account = accounts::by_name(&mut db, username).await?;
+    // The hash takes long; the connection is for others meanwhile.
+    drop(db);
+    let hash = account.as_ref().and_then(|a| a.password_hash.clone());
+    let right = passwords::verify(password, hash).await?;
+    let mut tx = app.db.begin().await?;
+    let enabled = account.filter(|a| right && a.disabled_at.is_none());
+    let Some(account) = enabled else {
+        note(&mut tx, &as_typed, Outcome::Refused, "wrong name or password, or disabled", now).await?;
+        tx.commit().await?;
+        return Err(LoginError::Wrong);
+    };
+    let secret = app.random.token();
+    let expires = now + idle(app);
+    let print = fingerprint(secret.expose_secret());
+    sessions::insert(&mut tx, &print, account.id, &actor.address, user_agent, (now, expires)).await?;
+    accounts::signed_in(&mut tx, account.id, now).await?;
+    note(&mut tx, &as_typed, Outcome::Ok, "", now).await?;
+    tx.commit().await?;
+    Ok(secret)
+}
+
+/// Ends a session.
+///
+/// # Errors
+/// The database's.
+pub async fn sign_out(app: &App, print: &[u8; 32], actor: &Actor) -> Result<(), sqlx::Error> {
+    let mut tx = app.db.begin().await?;
+    sessions::delete(&mut tx, print).await?;
+    let entry = Entry { action: "session.sign_out", container: None, outcome: Outcome::Ok, detail: "" };
+    log::append(&mut tx, actor, &entry, app.clock.now()).await?;
+    tx.commit().await
+}
+
+/// How long an idle session lasts.
+pub fn idle(app: &App) -> Duration {
+    Duration::from_std(app.config.server.session).unwrap_or(Duration::hours(12))
+}
+
+async fn note(
+    db: &mut sqlx::PgConnection,
+    actor: &Actor,
+    outcome: Outcome,
+    detail: &str,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), sqlx::Error> {
+    let entry = Entry { action: "session.sign_in", container: None, outcome, detail };
+    log::append(db, actor, &entry, now).await
+}

@@ -1,0 +1,18 @@
+//! The dev class: what differs from the common defaults when `DB4SCI_MODE=dev`.
+
+/// Defaults of this class, over those of [`super::settings`].
+pub const DEFAULTS: &[(&str, &str)] = &[
+    ("instance", "dev"),
+    ("data_dir", "var/dev"),
+    ("server.listen", "127.0.0.1:8443"),
+    ("server.redirect_listen", "127.0.0.1:8080"),
+    ("databases.host", "localhost"),
+    ("databases.bind", "127.0.0.1"),
+    ("limits.memory_default", "512m"),
+    ("limits.memory_max", "4g"),
+    ("limits.cpus_max", "4"),
+    ("log.format", "text"),
+];
+
+/// Whether the class makes a certificate and a sealing key where they are absent.
+pub const MAKES_OWN_SECRETS: bool = true;

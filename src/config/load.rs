@@ -1,0 +1,215 @@
+//! From defaults, class, `config.toml` and environment to one set of values, each knowing its source.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Mode;
+use super::settings::{self, Kind, SETTINGS, Setting, TABLES};
+
+/// Something wrong with the configuration: where, which key, which rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// File, or `environment`, or `defaults`.
+    pub source: String,
+    /// Key as written there.
+    pub key: String,
+    /// What is wrong and what to write.
+    pub rule: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}: {}", self.source, self.key, self.rule)
+    }
+}
+
+/// One value and where it comes from.
+#[derive(Debug, Clone)]
+pub struct Value {
+    /// The value, of the setting's own type.
+    pub value: toml::Value,
+    /// Where it was written.
+    pub source: String,
+}
+
+/// All values by dotted key, and what was wrong on the way.
+#[derive(Debug, Default)]
+pub struct Values {
+    /// Settings by key.
+    pub settings: BTreeMap<&'static str, Value>,
+    /// The raw tables of [`TABLES`].
+    pub tables: BTreeMap<&'static str, Value>,
+    /// What was wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl Values {
+    /// Notes a problem.
+    pub fn problem(&mut self, source: &str, key: &str, rule: impl Into<String>) {
+        self.problems.push(Problem { source: source.to_owned(), key: key.to_owned(), rule: rule.into() });
+    }
+
+    /// Where the value of `key` comes from.
+    pub fn source(&self, key: &str) -> String {
+        self.settings
+            .get(key)
+            .or_else(|| self.tables.get(key))
+            .map_or_else(|| "defaults".to_owned(), |v| v.source.clone())
+    }
+
+    fn set_text(&mut self, setting: &'static Setting, text: &str, source: &str) {
+        match coerce(setting.kind, text) {
+            Ok(value) => {
+                self.settings.insert(setting.key, Value { value, source: source.to_owned() });
+            }
+            Err(rule) => self.problem(source, setting.key, rule),
+        }
+    }
+}
+
+/// Gathers the values of `mode`. `file` is its `config.toml` (absent is fine), `env` the environment.
+pub fn gather(mode: Mode, file: &Path, env: &[(String, String)]) -> Values {
+    let mut values = Values::default();
+    for setting in SETTINGS {
+        if let Some(default) = setting.default {
+            values.set_text(setting, default, "defaults");
+        }
+    }
+    for (key, text) in mode.class_defaults() {
+        if let Some(setting) = settings::find(key) {
+            values.set_text(setting, text, &format!("{mode} class"));
+        }
+    }
+    read_file(&mut values, file);
+    read_env(&mut values, env);
+    values
+}
+
+fn read_file(values: &mut Values, file: &Path) {
+    let name = file.display().to_string();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return,
+        Err(e) => return values.problem(&name, "(file)", format!("can't be read: {e}")),
+    };
+    match text.parse::<toml::Table>() {
+        Ok(table) => walk(values, &name, "", &table),
+        Err(e) => values.problem(&name, "(syntax)", e.to_string().trim().replace('\n', " ")),
+    }
+}
+
+fn walk(values: &mut Values, source: &str, prefix: &str, table: &toml::Table) {
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        if let Some((table_key, _)) = TABLES.iter().find(|(k, _)| *k == path) {
+            values.tables.insert(table_key, Value { value: value.clone(), source: source.to_owned() });
+        } else if let Some(setting) = settings::find(&path) {
+            match check(setting.kind, value) {
+                Ok(value) => {
+                    values.settings.insert(setting.key, Value { value, source: source.to_owned() });
+                }
+                Err(rule) => values.problem(source, &path, rule),
+            }
+        } else if let Some(setting) = secret_file_setting(&path) {
+            read_secret_file(values, source, setting, value.as_str().unwrap_or_default());
+        } else if let Some(inner) = value.as_table() {
+            walk(values, source, &path, inner);
+        } else {
+            values.problem(source, &path, unknown(&path));
+        }
+    }
+}
+
+fn read_env(values: &mut Values, env: &[(String, String)]) {
+    for (name, text) in env {
+        let Some(rest) = name.strip_prefix("DB4SCI__") else { continue };
+        let path = rest.to_ascii_lowercase().replace("__", ".");
+        let source = format!("environment variable {name}");
+        if let Some(setting) = settings::find(&path) {
+            values.set_text(setting, text, &source);
+        } else if let Some(setting) = secret_file_setting(&path) {
+            read_secret_file(values, &source, setting, text);
+        } else {
+            values.problem(&source, &path, unknown(&path));
+        }
+    }
+}
+
+fn secret_file_setting(path: &str) -> Option<&'static Setting> {
+    settings::find(path.strip_suffix("_file")?).filter(|s| s.secret)
+}
+
+fn read_secret_file(values: &mut Values, source: &str, setting: &'static Setting, file: &str) {
+    match std::fs::read_to_string(file) {
+        Ok(text) => values.set_text(setting, text.trim_end_matches(['\n', '\r']), &format!("{source} → {file}")),
+        Err(e) => values.problem(source, &format!("{}_file", setting.key), format!("can't read {file}: {e}")),
+    }
+}
+
+/// The message for an unknown key, with the nearest known one.
+fn unknown(path: &str) -> String {
+    let nearest = SETTINGS.iter().map(|s| s.key).min_by_key(|known| distance(known, path));
+    match nearest.filter(|known| distance(known, path) <= 4) {
+        Some(known) => format!("there is no such setting; did you mean {known}?"),
+        None => "there is no such setting; docs/OPERATIONS.md lists them all".to_owned(),
+    }
+}
+
+/// Levenshtein distance in characters.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, cb) in b.chars().enumerate() {
+            let substitute = row.get(j).copied().unwrap_or(0) + usize::from(ca != cb);
+            let delete = row.get(j + 1).copied().unwrap_or(0) + 1;
+            let insert = next.last().copied().unwrap_or(0) + 1;
+            next.push(substitute.min(delete).min(insert));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Checks that a value from a file has the setting's type; a text is read as if it came from the environment.
+fn check(kind: Kind, value: &toml::Value) -> Result<toml::Value, String> {
+    match (kind, value) {
+        (Kind::Bool, toml::Value::Boolean(_)) | (Kind::Number, toml::Value::Integer(_)) => Ok(value.clone()),
+        (Kind::Cpus | Kind::Memory, toml::Value::Integer(n)) => coerce(kind, &n.to_string()),
+        (Kind::Cpus, toml::Value::Float(n)) => coerce(kind, &n.to_string()),
+        (Kind::List, toml::Value::Array(items)) if items.iter().all(toml::Value::is_str) => Ok(value.clone()),
+        (Kind::Bool | Kind::Number | Kind::List, _) => Err(format!("must be a {}", kind.as_str())),
+        (_, toml::Value::String(text)) => coerce(kind, text),
+        _ => Err(format!("must be a text that holds a {}", kind.as_str())),
+    }
+}
+
+fn coerce(kind: Kind, text: &str) -> Result<toml::Value, String> {
+    use crate::domain::quantity::{Bytes, MilliCpus};
+    let string = || toml::Value::String(text.to_owned());
+    match kind {
+        Kind::Text | Kind::Path => Ok(string()),
+        Kind::Bool => match text {
+            "true" | "1" | "yes" | "on" => Ok(true.into()),
+            "false" | "0" | "no" | "off" => Ok(false.into()),
+            _ => Err(format!("“{text}” is neither true nor false")),
+        },
+        Kind::Number => text
+            .parse::<i64>()
+            .ok()
+            .filter(|n| *n >= 0)
+            .map(toml::Value::Integer)
+            .ok_or_else(|| format!("“{text}” is no whole number from 0 up")),
+        Kind::Address if text.is_empty() => Ok(string()),
+        Kind::Address => text
+            .parse::<std::net::SocketAddr>()
+            .map(|_| string())
+            .map_err(|_| format!("“{text}” is no address; write 0.0.0.0:443 or [::]:443")),
+        Kind::Ip => text.parse::<std::net::IpAddr>().map(|_| string()).map_err(|_| format!("“{text}” is no IP address")),
+        Kind::Memory => Bytes::parse(text).map(|b| toml::Value::Integer(b.0)),
+        Kind::Cpus => MilliCpus::parse(text).map(|c| toml::Value::Integer(i64::from(c.0))),
+        Kind::List => Ok(toml::Value::Array(
+            text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(|s| s.to_owned().into()).collect(),
+        )),
+    }
+}

@@ -1,0 +1,267 @@
+//! From gathered values to a checked [`Config`], noting every problem on the way.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::load::{Problem, Values};
+use super::{AdminDb, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Server, Tier};
+use crate::domain::names::InstanceId;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::engine::EngineKind;
+
+struct Reader<'a> {
+    home: &'a Path,
+    values: Values,
+}
+
+impl Reader<'_> {
+    fn text(&self, key: &str) -> String {
+        self.optional(key).unwrap_or_default()
+    }
+
+    fn optional(&self, key: &str) -> Option<String> {
+        let value = &self.values.settings.get(key)?.value;
+        value.as_str().map(str::to_owned).filter(|s| !s.is_empty())
+    }
+
+    fn number(&self, key: &str) -> i64 {
+        self.values.settings.get(key).and_then(|v| v.value.as_integer()).unwrap_or_default()
+    }
+
+    fn flag(&self, key: &str) -> bool {
+        self.values.settings.get(key).and_then(|v| v.value.as_bool()).unwrap_or_default()
+    }
+
+    fn list(&self, key: &str) -> Vec<String> {
+        let items = self.values.settings.get(key).and_then(|v| v.value.as_array());
+        items.into_iter().flatten().filter_map(|v| v.as_str()).map(str::to_owned).collect()
+    }
+
+    fn problem(&mut self, key: &str, rule: impl Into<String>) {
+        let source = self.values.source(key);
+        self.values.problem(&source, key, rule);
+    }
+
+    /// A number of seconds (or other units) that must be at least 1.
+    fn seconds(&mut self, key: &str) -> Duration {
+        let n = self.number(key);
+        if n < 1 {
+            self.problem(key, "must be at least 1");
+        }
+        Duration::from_secs(u64::try_from(n).unwrap_or(1))
+    }
+
+    fn path(&self, text: &str) -> PathBuf {
+        self.home.join(text)
+    }
+
+    fn path_or(&self, key: &str, otherwise: PathBuf) -> PathBuf {
+        self.optional(key).map_or(otherwise, |p| self.path(&p))
+    }
+
+    fn table<T: serde::de::DeserializeOwned + Default>(&mut self, key: &str) -> T {
+        let Some(found) = self.values.tables.get(key) else { return T::default() };
+        match found.value.clone().try_into() {
+            Ok(read) => read,
+            Err(e) => {
+                self.problem(key, e.to_string().trim().replace('\n', " "));
+                T::default()
+            }
+        }
+    }
+}
+
+/// Builds the configuration.
+pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Vec<Problem>> {
+    let mode_dir = home.join(mode.as_str());
+    let mut r = Reader { home, values };
+    let instance = match InstanceId::parse(&r.text("instance")) {
+        Ok(id) => Some(id),
+        Err(e) => {
+            r.problem("instance", e.to_string());
+            None
+        }
+    };
+    let server = server(&mut r, &mode_dir);
+    let databases = databases(&mut r);
+    let limits = limits(&mut r);
+    let storage = storage(&mut r, mode);
+    let jobs = Jobs {
+        workers: usize::try_from(r.number("jobs.workers").max(1)).unwrap_or(1),
+        lease: r.seconds("jobs.lease_seconds"),
+        retry: r.seconds("jobs.retry_seconds"),
+        reconcile: r.seconds("jobs.reconcile_seconds"),
+        usage: r.seconds("jobs.usage_seconds"),
+    };
+    let admin_db = AdminDb {
+        url: r.optional("admin_db.url").map(SecretString::from),
+        image: r.text("admin_db.image"),
+        memory: Bytes(r.number("admin_db.memory")),
+        connections: u32::try_from(r.number("admin_db.connections").max(2)).unwrap_or(10),
+    };
+    let images = Images { registry_mirror: r.optional("images.registry_mirror"), replace: r.table("images.replace") };
+    let branding = branding(&mut r);
+    let log_format = r.text("log.format");
+    if !matches!(log_format.as_str(), "json" | "text") {
+        r.problem("log.format", "must be json or text");
+    }
+    let seal_key = r.path_or("secrets.key_file", mode_dir.join("secrets/seal.key"));
+    let data_dir = r.path(&r.text("data_dir"));
+    if !data_dir.is_absolute() {
+        r.problem("data_dir", "must become an absolute path; start the portal from an absolute home directory");
+    }
+    let catalog = r.path(&r.text("catalog"));
+    let trash_days = r.number("trash.days");
+    match instance {
+        Some(instance) if r.values.problems.is_empty() => Ok(Config {
+            mode,
+            home: home.to_owned(),
+            mode_dir,
+            instance,
+            data_dir,
+            catalog,
+            server,
+            databases,
+            limits,
+            admin_db,
+            storage,
+            images,
+            seal_key,
+            trash_days,
+            jobs,
+            log: Log { json: log_format == "json", level: r.text("log.level") },
+            branding,
+        }),
+        _ => Err(r.values.problems),
+    }
+}
+
+fn server(r: &mut Reader<'_>, mode_dir: &Path) -> Server {
+    let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+    if r.optional("server.listen").is_none() {
+        r.problem("server.listen", "must not be empty");
+    }
+    let mut trusted_proxies = Vec::new();
+    for text in r.list("server.trusted_proxies") {
+        match text.parse() {
+            Ok(ip) => trusted_proxies.push(ip),
+            Err(_) => r.problem("server.trusted_proxies", format!("“{text}” is no IP address")),
+        }
+    }
+    let public_url = r.optional("server.public_url").map(|u| u.trim_end_matches('/').to_owned());
+    if public_url.as_deref().is_some_and(|u| !u.starts_with("https://") && !u.starts_with("http://")) {
+        r.problem("server.public_url", "must start with https://");
+    }
+    Server {
+        listen: r.optional("server.listen").and_then(|a| a.parse().ok()).unwrap_or(unspecified),
+        redirect_listen: r.optional("server.redirect_listen").and_then(|a| a.parse().ok()),
+        tls: r.flag("server.tls"),
+        cert: r.path_or("server.cert", mode_dir.join("ssl/fullchain.pem")),
+        key: r.path_or("server.key", mode_dir.join("ssl/privkey.pem")),
+        public_url,
+        trusted_proxies,
+        session: r.seconds("server.session_hours") * 3600,
+    }
+}
+
+fn databases(r: &mut Reader<'_>) -> Databases {
+    let mut port = |key: &str| {
+        let n = u16::try_from(r.number(key)).ok().filter(|p| *p >= 1024);
+        if n.is_none() {
+            r.problem(key, "must be a port from 1024 to 65535");
+        }
+        n.unwrap_or(1024)
+    };
+    let ports = port("databases.port_min")..=port("databases.port_max");
+    if ports.is_empty() {
+        r.problem("databases.port_max", "must not be below databases.port_min");
+    }
+    Databases {
+        host: r.optional("databases.host").unwrap_or_else(host_name),
+        bind: r.text("databases.bind").parse().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+        ports,
+        start_timeout: r.seconds("databases.start_timeout"),
+        create_timeout: r.seconds("databases.create_timeout"),
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn limits(r: &mut Reader<'_>) -> Limits {
+    let cpus = |r: &Reader<'_>, key| MilliCpus(i32::try_from(r.number(key)).unwrap_or(1000));
+    let limits = Limits {
+        memory_default: Bytes(r.number("limits.memory_default")),
+        memory_max: Bytes(r.number("limits.memory_max")),
+        cpus_default: cpus(r, "limits.cpus_default"),
+        cpus_max: cpus(r, "limits.cpus_max"),
+        pids: r.number("limits.pids"),
+        containers_per_user: r.number("limits.containers_per_user"),
+    };
+    if limits.memory_default > limits.memory_max {
+        r.problem("limits.memory_default", "must not be above limits.memory_max");
+    }
+    if limits.cpus_default > limits.cpus_max {
+        r.problem("limits.cpus_default", "must not be above limits.cpus_max");
+    }
+    if limits.pids < 64 {
+        r.problem("limits.pids", "must be at least 64, or no server starts");
+    }
+    limits
+}
+
+fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
+    let mut tiers: Vec<Tier> = r.table("storage");
+    if tiers.is_empty() && r.values.problems.iter().all(|p| p.key != "storage") {
+        r.problem("storage", format!("no [[storage]] tier is configured in {mode}/config.toml; name at least one"));
+    }
+    for i in 0..tiers.len() {
+        let Some(tier) = tiers.get_mut(i) else { continue };
+        tier.path = r.home.join(&tier.path);
+        if tier.label.is_empty() {
+            tier.label.clone_from(&tier.name);
+        }
+        let tier = tier.clone();
+        let key = format!("storage[{i}]");
+        let source = r.values.source("storage");
+        let mut problem = |field: &str, rule: String| r.values.problem(&source, &format!("{key}.{field}"), rule);
+        if InstanceId::parse(&tier.name).is_err() {
+            problem("name", format!("“{}” must be lower-case letters, digits and “-”", tier.name));
+        }
+        if tiers.iter().filter(|t| t.name == tier.name).count() > 1 {
+            problem("name", format!("“{}” is used twice", tier.name));
+        }
+        for engine in tier.engines.iter().filter(|e| EngineKind::parse(e).is_none()) {
+            problem("engines", format!("“{engine}” is no engine"));
+        }
+        if let Some(Err(rule)) = tier.limit.as_deref().map(Bytes::parse) {
+            problem("limit", rule);
+        }
+    }
+    tiers
+}
+
+fn branding(r: &mut Reader<'_>) -> Branding {
+    let accent = r.optional("branding.accent");
+    let is_colour =
+        |c: &str| c.len() == 7 && c.starts_with('#') && c.chars().skip(1).all(|d| d.is_ascii_hexdigit());
+    if accent.as_deref().is_some_and(|c| !is_colour(c)) {
+        r.problem("branding.accent", "must be a colour such as #1f6feb");
+    }
+    let links: Vec<Link> = r.table("branding.links");
+    if links.iter().any(|l| !l.url.starts_with("https://") && !l.url.starts_with("http://") && !l.url.starts_with("mailto:")) {
+        r.problem("branding.links", "a link's url must start with https://, http:// or mailto:");
+    }
+    Branding {
+        name: r.text("branding.name"),
+        logo: r.optional("branding.logo").map(|p| r.path(&p)),
+        accent,
+        contact: r.optional("branding.contact"),
+        notice: r.optional("branding.notice"),
+        links,
+    }
+}

@@ -1,0 +1,36 @@
+//! The settings reference of `docs/OPERATIONS.md`, printed from the table itself.
+
+use std::fmt::Write as _;
+
+use super::settings::{SETTINGS, TABLES};
+use super::{dev, prod};
+
+/// The reference as a Markdown table.
+pub fn markdown() -> String {
+    let mut out = String::from("| setting | type | prod | dev | meaning |\n| --- | --- | --- | --- | --- |\n");
+    for setting in SETTINGS {
+        let of = |class: &[(&str, &str)]| {
+            let own = class.iter().find(|(k, _)| *k == setting.key).map(|(_, v)| *v);
+            match own.or(setting.default) {
+                None => "–".to_owned(),
+                Some("") => "(empty)".to_owned(),
+                Some(text) => format!("`{text}`"),
+            }
+        };
+        let secret = if setting.secret { " Secret: may be given as `…_file`." } else { "" };
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {}{secret} |",
+            setting.key,
+            setting.kind.as_str(),
+            of(prod::DEFAULTS),
+            of(dev::DEFAULTS),
+            setting.doc,
+        );
+    }
+    out.push_str("\nTables:\n\n");
+    for (_, doc) in TABLES {
+        let _ = writeln!(out, "- {doc}");
+    }
+    out
+}

@@ -1,0 +1,123 @@
+//! Every setting that exists: its key, type, default and meaning. The reference in
+//! `docs/OPERATIONS.md` is printed from this table, and keys that are not in it are errors.
+
+/// What a setting's value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Number,
+    /// `host:port` of a listener, or empty for none.
+    Address,
+    /// An IP address.
+    Ip,
+    /// An amount of memory such as `2g`.
+    Memory,
+    /// A number of CPUs such as `0.5`.
+    Cpus,
+    /// A file or directory; a relative one starts at the portal's home directory.
+    Path,
+    /// A list of texts.
+    List,
+}
+
+impl Kind {
+    /// The type's name in messages and in the reference.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Bool => "true/false",
+            Self::Number => "number",
+            Self::Address => "address:port",
+            Self::Ip => "IP address",
+            Self::Memory => "memory",
+            Self::Cpus => "CPUs",
+            Self::Path => "path",
+            Self::List => "list",
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Dotted key, as in `config.toml`.
+    pub key: &'static str,
+    /// What its value must be.
+    pub kind: Kind,
+    /// Default of both modes; a class may set another. `None`: none, the setting may be absent.
+    pub default: Option<&'static str>,
+    /// A secret: shown masked, and may be given as `…_file`.
+    pub secret: bool,
+    /// What it means, with its unit.
+    pub doc: &'static str,
+}
+
+const fn s(key: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind, default: Some(default), secret: false, doc }
+}
+
+const fn o(key: &'static str, kind: Kind, doc: &'static str) -> Setting {
+    Setting { key, kind, default: None, secret: false, doc }
+}
+
+/// The table.
+pub const SETTINGS: &[Setting] = &[
+    s("instance", Kind::Text, "db4sci", "Id of this portal. Every container, network and directory it makes carries it, so several portals share one engine without meeting. Don't change it later."),
+    s("data_dir", Kind::Path, "/srv/db4sci", "Where the portal keeps its own files, mydb_admin's data among them. In a container: the same path inside and out."),
+    s("catalog", Kind::Path, "dbconfig/catalog.toml", "The engines and images on offer; the configuration files of each engine lie beside it."),
+    s("server.listen", Kind::Address, "0.0.0.0:443", "Where the portal answers."),
+    s("server.redirect_listen", Kind::Address, "0.0.0.0:80", "Where plain HTTP is answered with a redirect to HTTPS. Empty: nowhere."),
+    s("server.tls", Kind::Bool, "true", "Serve HTTPS. Set false only behind a proxy that does, and then listen on loopback."),
+    s("server.cert", Kind::Path, "", "Certificate chain (PEM). Empty: ssl/fullchain.pem of the mode's directory. Reloaded when it changes."),
+    s("server.key", Kind::Path, "", "Private key (PEM). Empty: ssl/privkey.pem of the mode's directory."),
+    o("server.public_url", Kind::Text, "The portal's address as people type it, for links and the Origin check. Default: from the request's Host header."),
+    s("server.trusted_proxies", Kind::List, "", "IP addresses of proxies whose X-Forwarded-For is believed."),
+    s("server.session_hours", Kind::Number, "12", "Hours after which an idle session ends."),
+    s("databases.host", Kind::Text, "", "Host name people connect to, shown on the pages. Empty: the machine's host name."),
+    s("databases.bind", Kind::Ip, "0.0.0.0", "Address on which database ports are published."),
+    s("databases.port_min", Kind::Number, "41000", "First port of the range for databases."),
+    s("databases.port_max", Kind::Number, "42999", "Last port of the range for databases."),
+    s("databases.start_timeout", Kind::Number, "120", "Seconds a server may take until it answers after a start."),
+    s("databases.create_timeout", Kind::Number, "600", "Seconds a new server may take to initialise its data directory."),
+    s("limits.memory_default", Kind::Memory, "1g", "Memory of a new container unless the form says otherwise."),
+    s("limits.memory_max", Kind::Memory, "16g", "Most memory somebody may choose."),
+    s("limits.cpus_default", Kind::Cpus, "1", "CPUs of a new container unless the form says otherwise."),
+    s("limits.cpus_max", Kind::Cpus, "8", "Most CPUs somebody may choose."),
+    s("limits.pids", Kind::Number, "512", "Most processes and threads in a container."),
+    s("limits.containers_per_user", Kind::Number, "100", "Most living databases one person may own; admins are not limited."),
+    Setting { key: "admin_db.url", kind: Kind::Text, default: None, secret: true, doc: "postgres:// URL of an existing server for mydb_admin. Absent: the portal makes and keeps its own container." },
+    s("admin_db.image", Kind::Text, "docker.io/library/postgres:17", "Image of mydb_admin's own container."),
+    s("admin_db.memory", Kind::Memory, "512m", "Memory of mydb_admin's own container."),
+    s("admin_db.connections", Kind::Number, "10", "Most connections the portal opens to mydb_admin."),
+    s("secrets.key_file", Kind::Path, "", "Key that seals secrets at rest (32 bytes, base64, mode 0600). Empty: secrets/seal.key of the mode's directory."),
+    s("images.registry_mirror", Kind::Text, "", "Prefix put before every image of the catalog, such as mirror.example.org/hub."),
+    s("trash.days", Kind::Number, "10", "Days a deleted database stays in the trash before it is purged."),
+    s("jobs.workers", Kind::Number, "4", "Jobs this portal runs at once."),
+    s("jobs.lease_seconds", Kind::Number, "20", "Seconds after which a job whose portal died is taken over."),
+    s("jobs.retry_seconds", Kind::Number, "2", "Seconds before a failed step is tried again; doubles each time."),
+    s("jobs.reconcile_seconds", Kind::Number, "60", "Seconds between comparisons of the container engine with mydb_admin."),
+    s("jobs.usage_seconds", Kind::Number, "300", "Seconds between measurements of sizes."),
+    s("log.format", Kind::Text, "json", "json or text."),
+    s("log.level", Kind::Text, "info", "error, warn, info, debug or trace, or a filter such as info,mydb=debug."),
+    s("branding.name", Kind::Text, "DB4SCI", "Name shown on every page."),
+    o("branding.logo", Kind::Path, "SVG or PNG file shown beside the name."),
+    o("branding.accent", Kind::Text, "Accent colour as #rrggbb."),
+    o("branding.contact", Kind::Text, "Whom people ask: an e-mail address or a link."),
+    o("branding.notice", Kind::Text, "A sentence shown on top of every page."),
+];
+
+/// Keys that hold tables or lists of tables of their own: `[[storage]]`, `[images.replace]`, `[[branding.links]]`.
+pub const TABLES: &[(&str, &str)] = &[
+    ("storage", "`[[storage]]`: a tier. `name`, `path`, `label`, `users` (list, empty = everybody), `engines` (list, empty = all), `limit` (memory amount; absent = none)."),
+    ("images.replace", "`[images.replace]`: a catalog image = the reference to use instead (a private mirror)."),
+    ("branding.links", "`[[branding.links]]`: `label` and `url` of a link in the footer."),
+];
+
+/// The setting with this key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|s| s.key == key)
+}

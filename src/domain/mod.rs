@@ -1,0 +1,7 @@
+//! The words of the portal as types. Nothing in here does I/O.
+
+pub mod names;
+pub mod password;
+pub mod quantity;
+pub mod state;
+pub mod user;

@@ -1,0 +1,100 @@
+//! Passwords of databases and accounts.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::secrets::Random;
+
+/// Shortest password that a person may choose, in characters.
+pub const MIN_CHARS: usize = 8;
+/// Longest password, in bytes of UTF-8. Every engine on offer takes this many.
+pub const MAX_BYTES: usize = 256;
+/// Characters of a generated password: no look-alikes, nothing that needs escaping in a URL, a shell or SQL.
+const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// 24 characters of 56 are 139 bits.
+const GENERATED_CHARS: usize = 24;
+
+/// A password that keeps the rules. Its text is never printed.
+#[derive(Debug, Clone)]
+pub struct Password(SecretString);
+
+impl Password {
+    /// Checks a password somebody typed. Every printable character is allowed, quotes, backslashes
+    /// and emoji included; control characters are not, since no form or file can carry them faithfully.
+    ///
+    /// # Errors
+    /// A sentence that says which rule it breaks. It never repeats the password.
+    pub fn parse(raw: &str) -> Result<Self, String> {
+        if raw.chars().any(char::is_control) {
+            return Err("A password can't contain control characters such as tabs or line ends.".to_owned());
+        }
+        let chars = raw.chars().count();
+        if chars < MIN_CHARS {
+            return Err(format!("Use at least {MIN_CHARS} characters; this has {chars}."));
+        }
+        if raw.len() > MAX_BYTES {
+            return Err(format!("Use at most {MAX_BYTES} bytes; this has {}.", raw.len()));
+        }
+        Ok(Self(SecretString::from(raw)))
+    }
+
+    /// A fresh password of 139 random bits.
+    pub fn generate(random: &Random) -> Self {
+        let mut text = String::with_capacity(GENERATED_CHARS);
+        while text.len() < GENERATED_CHARS {
+            for byte in random.bytes::<32>() {
+                // Taking the remainder of a byte would favour the first letters; larger bytes are drawn again.
+                let limit = 256 - 256 % ALPHABET.len();
+                if usize::from(byte) < limit
+                    && let Some(c) = ALPHABET.get(usize::from(byte) % ALPHABET.len())
+                    && text.len() < GENERATED_CHARS
+                {
+                    text.push(char::from(*c));
+                }
+            }
+        }
+        Self(SecretString::from(text))
+    }
+
+    /// The password as a secret.
+    pub fn secret(&self) -> &SecretString {
+        &self.0
+    }
+
+    /// The password's text, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_printable_character_is_taken_and_control_characters_are_not() {
+        let printable: String = (' '..='~').collect();
+        for good in [printable.as_str(), "quotes'\"\\$`", "emoji 🐘🐘🐘", "пароль-пароль"] {
+            assert!(Password::parse(good).is_ok());
+        }
+        for bad in ["short", "tab\tinside", "line\nend-here", "nul\0nul-nul", "del\u{7f}del-del", ""] {
+            assert!(Password::parse(bad).is_err(), "{bad:?} must be refused");
+        }
+        assert!(Password::parse(&"x".repeat(MAX_BYTES)).is_ok());
+        assert!(Password::parse(&"x".repeat(MAX_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn generated_passwords_differ_and_keep_the_rules() {
+        let random = Random::system();
+        let (a, b) = (Password::generate(&random), Password::generate(&random));
+        assert_ne!(a.expose(), b.expose());
+        assert_eq!(a.expose().len(), GENERATED_CHARS);
+        assert!(Password::parse(a.expose()).is_ok());
+    }
+
+    #[test]
+    fn debug_output_hides_the_text() {
+        let said = Password::parse("correct horse").map(|p| format!("{p:?}"));
+        assert!(!said.unwrap_or_default().contains("horse"));
+    }
+}

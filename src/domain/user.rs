@@ -1,0 +1,185 @@
+//! People, and the one function that decides what they may do.
+
+use uuid::Uuid;
+
+use super::names::Username;
+
+/// What a person is to the portal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
+#[sqlx(type_name = "user_role", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Owns databases and sees only those.
+    User,
+    /// Sees and may do everything.
+    Admin,
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Key of the account.
+    pub id: Uuid,
+    /// Name of the account.
+    pub username: Username,
+    /// Role of the account.
+    pub role: Role,
+    /// E-mail, proposed as contact on the form.
+    pub email: String,
+    /// Department, proposed on the form.
+    pub department: String,
+}
+
+impl User {
+    /// Whether this is an admin.
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+}
+
+/// What somebody wants to do with a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// See its pages.
+    View,
+    /// Read its server's log.
+    ReadLogs,
+    /// See the generated password, once.
+    RevealPassword,
+    /// Change contact, description, limits.
+    Edit,
+    /// Start it.
+    Start,
+    /// Stop it.
+    Stop,
+    /// Restart it.
+    Restart,
+    /// Move it to the trash.
+    Delete,
+    /// Bring it back from the trash.
+    Undelete,
+    /// Remove its data for good.
+    Purge,
+    /// Give it to somebody else.
+    ChangeOwner,
+    /// Set or end maintenance.
+    Maintain,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 12] = [
+        Self::View,
+        Self::ReadLogs,
+        Self::RevealPassword,
+        Self::Edit,
+        Self::Start,
+        Self::Stop,
+        Self::Restart,
+        Self::Delete,
+        Self::Undelete,
+        Self::Purge,
+        Self::ChangeOwner,
+        Self::Maintain,
+    ];
+
+    /// Whether the action only looks.
+    pub fn is_read(self) -> bool {
+        matches!(self, Self::View | Self::ReadLogs)
+    }
+}
+
+/// What the decision needs to know of a container.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The account that owns it.
+    pub owner: Uuid,
+    /// An admin's note while it is in maintenance.
+    pub maintenance: Option<&'a str>,
+    /// The banner's text while the whole portal is read-only.
+    pub read_only: Option<&'a str>,
+}
+
+/// The answer of [`can`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permission {
+    /// Go on.
+    Allowed,
+    /// To this person the container does not exist.
+    Hidden,
+    /// They may see it but not do this; the sentence says why.
+    Refused(String),
+}
+
+/// Decides whether `user` may do `action` on a container. The only authorisation function.
+///
+/// A stranger gets [`Permission::Hidden`], never a refusal, so that names of other people's
+/// databases can't be probed. Maintenance and read-only stop owners, not admins: somebody must be
+/// able to do the maintenance.
+pub fn can(user: &User, action: Action, container: &Subject<'_>) -> Permission {
+    if user.is_admin() {
+        return Permission::Allowed;
+    }
+    if user.id != container.owner {
+        return Permission::Hidden;
+    }
+    if matches!(action, Action::ChangeOwner | Action::Maintain) {
+        return Permission::Refused("Only an administrator can do this.".to_owned());
+    }
+    if action.is_read() {
+        return Permission::Allowed;
+    }
+    if let Some(note) = container.read_only {
+        return Permission::Refused(format!("The portal is read-only for now: {note}"));
+    }
+    if action == Action::RevealPassword {
+        return Permission::Allowed;
+    }
+    match container.maintenance {
+        Some(note) => Permission::Refused(format!("This database is in maintenance: {note}")),
+        None => Permission::Allowed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(id: u128, role: Role) -> User {
+        User {
+            id: Uuid::from_u128(id),
+            username: Username::parse("someone").unwrap(),
+            role,
+            email: String::new(),
+            department: String::new(),
+        }
+    }
+
+    #[test]
+    fn strangers_see_nothing_and_admins_do_everything() {
+        let subject = Subject { owner: Uuid::from_u128(1), maintenance: Some("move"), read_only: Some("upgrade") };
+        for action in Action::ALL {
+            assert_eq!(can(&person(2, Role::User), action, &subject), Permission::Hidden);
+            assert_eq!(can(&person(3, Role::Admin), action, &subject), Permission::Allowed);
+        }
+    }
+
+    #[test]
+    fn owners_do_what_is_theirs_unless_it_is_paused() {
+        let owner = person(1, Role::User);
+        let free = Subject { owner: owner.id, maintenance: None, read_only: None };
+        let paused = Subject { maintenance: Some("disk swap"), ..free };
+        let frozen = Subject { read_only: Some("upgrade"), ..free };
+        for action in Action::ALL {
+            let admins_only = matches!(action, Action::ChangeOwner | Action::Maintain);
+            assert_eq!(can(&owner, action, &free) == Permission::Allowed, !admins_only, "{action:?}");
+            let looks = action.is_read();
+            assert_eq!(
+                can(&owner, action, &paused) == Permission::Allowed,
+                looks || action == Action::RevealPassword,
+                "{action:?}"
+            );
+            assert_eq!(can(&owner, action, &frozen) == Permission::Allowed, looks, "{action:?}");
+        }
+    }
+}

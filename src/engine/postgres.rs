@@ -1,0 +1,244 @@
+//! PostgreSQL, as the official image runs it (environment and paths: its documentation on the registry).
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Endpoint, Engine, EngineKind, EnginePort, ExecSpec, FileIn, Plan, Recipe, ServerCert, Snippet, url_encode};
+use crate::catalog::CatalogImage;
+use crate::domain::names::NameRules;
+use crate::domain::quantity::{Bytes, MIB};
+
+const ADMIN: &str = "db4sci_admin";
+const DIR: &str = "/etc/db4sci";
+
+/// Makes the user's role and database, or brings an earlier half-made attempt to the same end.
+///
+/// Values come by environment (`\getenv`, psql 15 and later) and are quoted by the server's own
+/// `format`, so no name and no password can break out. Neither the statement nor a failure of it
+/// reaches the server's log, which its owner can read.
+const ACCOUNTS: &str = r"
+\set ON_ERROR_STOP on
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
+SET log_min_duration_statement = -1;
+\getenv dbuser DB4SCI_USER
+\getenv dbname DB4SCI_DATABASE
+\getenv password DB4SCI_USER_PASSWORD
+SELECT format('CREATE ROLE %I', :'dbuser')
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'dbuser') \gexec
+SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L',
+              :'dbuser', :'password') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I', :'dbname', :'dbuser')
+ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'dbname') \gexec
+";
+
+/// The engine.
+pub(super) struct Postgres;
+
+impl Postgres {
+    fn psql(plan: &Plan<'_>, extra: &[&str]) -> ExecSpec {
+        let mut argv = vec!["psql".to_owned(), "-X".to_owned(), "-q".to_owned()];
+        argv.extend(["-U", plan.admin_user, "-d", "postgres"].map(str::to_owned));
+        argv.extend(extra.iter().map(|s| (*s).to_owned()));
+        ExecSpec {
+            argv,
+            env: vec![("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8"))],
+            stdin: None,
+            user: Some(format!("{}:{}", plan.image.uid, plan.image.gid)),
+        }
+    }
+}
+
+/// Memory settings from the container's limit: a quarter for shared buffers, and for each of the
+/// 100 possible connections no more than fits beside them.
+fn memory_conf(memory: Bytes) -> String {
+    let mib = (memory.0 / MIB).max(64);
+    format!(
+        "shared_buffers = '{}MB'\neffective_cache_size = '{}MB'\nmaintenance_work_mem = '{}MB'\nwork_mem = '{}kB'\n",
+        (mib / 4).max(16),
+        mib * 6 / 10,
+        (mib / 16).clamp(16, 2048),
+        (mib * 1024 / 400).clamp(1024, 64 * 1024),
+    )
+}
+
+impl Engine for Postgres {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Postgres
+    }
+
+    fn ports(&self) -> &'static [EnginePort] {
+        &[EnginePort { purpose: "postgres", inside: 5432 }]
+    }
+
+    fn database_rules(&self) -> NameRules {
+        NameRules {
+            max_bytes: 63,
+            reserved: &["postgres", "template0", "template1", "mydb_admin", "root", "user", "all", "public", "none"],
+            reserved_prefixes: &["pg_", "db4sci_"],
+        }
+    }
+
+    fn user_rules(&self) -> NameRules {
+        self.database_rules()
+    }
+
+    fn admin_user(&self) -> &'static str {
+        ADMIN
+    }
+
+    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
+        let image = plan.image;
+        let file = |name: &str, mode: u32, content: SecretString| FileIn {
+            path: format!("{DIR}/{name}"),
+            mode,
+            uid: image.uid,
+            gid: image.gid,
+            content,
+        };
+        let mut files: Vec<FileIn> = config
+            .iter()
+            .map(|(name, text)| file(name, 0o644, SecretString::from(text.replace("@DATA@", &image.data))))
+            .collect();
+        files.extend([
+            file("memory.conf", 0o644, SecretString::from(memory_conf(plan.memory))),
+            file("server.crt", 0o644, SecretString::from(cert.cert.clone())),
+            file("server.key", 0o600, cert.key.clone()),
+            file("admin_password", 0o400, plan.admin_password.clone()),
+        ]);
+        Recipe {
+            env: [
+                ("POSTGRES_USER", plan.admin_user.to_owned()),
+                ("POSTGRES_DB", "postgres".to_owned()),
+                ("POSTGRES_PASSWORD_FILE", format!("{DIR}/admin_password")),
+                ("POSTGRES_INITDB_ARGS", "--data-checksums --auth-host=scram-sha-256".to_owned()),
+                ("PGDATA", image.data.clone()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec(),
+            cmd: ["postgres", "-c", &format!("config_file={DIR}/postgresql.conf")].map(str::to_owned).to_vec(),
+            files,
+            // SIGINT is Postgres's fast shutdown: it ends sessions and writes a clean checkpoint.
+            stop_signal: "SIGINT",
+            stop_seconds: 60,
+            capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
+            shm: Bytes((plan.memory.0 / 4).max(64 * MIB)),
+        }
+    }
+
+    fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+        // Over TCP: while the image initialises, its temporary server listens on the socket only.
+        let query = "select current_setting('server_version')";
+        let mut probe = Self::psql(plan, &["-h", "127.0.0.1", "-At", "-c", query]);
+        probe.env.push(("PGPASSWORD".to_owned(), SecretString::from(plan.admin_password.expose_secret())));
+        probe.env.push(("PGCONNECT_TIMEOUT".to_owned(), SecretString::from("3")));
+        probe
+    }
+
+    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
+        let mut exec = Self::psql(plan, &["-f", "-"]);
+        exec.stdin = Some(ACCOUNTS.to_owned());
+        exec.env.extend([
+            ("DB4SCI_USER".to_owned(), SecretString::from(plan.dbuser.as_str())),
+            ("DB4SCI_DATABASE".to_owned(), SecretString::from(plan.dbname.as_str())),
+            ("DB4SCI_USER_PASSWORD".to_owned(), password.clone()),
+        ]);
+        vec![exec]
+    }
+
+    fn version_file(&self, image: &CatalogImage) -> (String, String) {
+        let inside = image.data.strip_prefix(&image.volume).unwrap_or_default().trim_matches('/');
+        let file = if inside.is_empty() { "PG_VERSION".to_owned() } else { format!("{inside}/PG_VERSION") };
+        (file, image.version.clone())
+    }
+
+    fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
+        let (host, port, db, user) = (e.host, e.port("postgres"), e.dbname, e.dbuser);
+        let s = |id, label, note, text: String| Snippet { id, label, note, text };
+        vec![
+            s("psql", "psql", "Paste it into a terminal. It asks for the password.",
+              format!("psql \"host={host} port={port} dbname={db} user={user} sslmode=require\"")),
+            s("url", "URL", "For tools that take one address. Put the password after the user name: user:password@host.",
+              self.url(e, None)),
+            s("python", "Python", "With psycopg 3. The password comes from the variable PGPASSWORD, so that it is in no script.",
+              format!("import psycopg\n\nwith psycopg.connect(\n    host=\"{host}\", port={port}, dbname=\"{db}\", user=\"{user}\", sslmode=\"require\",\n) as connection:\n    print(connection.execute(\"select version()\").fetchone()[0])\n")),
+            s("sqlalchemy", "SQLAlchemy", "The password comes from the variable PGPASSWORD.",
+              format!("from sqlalchemy import create_engine, text\n\nengine = create_engine(\"postgresql://{user}@{host}:{port}/{db}?sslmode=require\")\nwith engine.connect() as connection:\n    print(connection.execute(text(\"select version()\")).scalar())\n")),
+            s("r", "R", "With the packages DBI and RPostgres. The password comes from the variable PGPASSWORD.",
+              format!("library(DBI)\n\nconnection <- dbConnect(\n  RPostgres::Postgres(),\n  host = \"{host}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"PGPASSWORD\"), sslmode = \"require\"\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n")),
+            s("jdbc", "JDBC", "For Java and for tools such as DBeaver. They ask for the password themselves.",
+              format!("jdbc:postgresql://{host}:{port}/{db}?user={user}&sslmode=require")),
+        ]
+    }
+
+    fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
+        let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
+        format!(
+            "postgresql://{}{secret}@{}:{}/{}?sslmode=require",
+            url_encode(e.dbuser),
+            e.host,
+            e.port("postgres"),
+            url_encode(e.dbname)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::names::{DbName, DbUser};
+
+    fn image() -> CatalogImage {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dbconfig/catalog.toml")).unwrap();
+        let catalog = crate::catalog::Catalog::parse(&text).unwrap();
+        catalog.find("docker.io/library/postgres:18").unwrap().clone()
+    }
+
+    fn described(test: impl FnOnce(&Plan<'_>)) {
+        let rules = Postgres.database_rules();
+        let (dbname, dbuser) = (DbName::parse("trial", &rules).unwrap(), DbUser::parse("ada", &rules).unwrap());
+        let (image, secret) = (image(), SecretString::from("admin-secret"));
+        test(&Plan {
+            image: &image,
+            memory: Bytes(512 * MIB),
+            cpus: crate::domain::quantity::MilliCpus(1000),
+            admin_user: Postgres.admin_user(),
+            admin_password: &secret,
+            dbname: &dbname,
+            dbuser: &dbuser,
+        });
+    }
+
+    #[test]
+    fn the_whole_description() {
+        described(|plan| {
+            let config = [("postgresql.conf".to_owned(), "data_directory = '@DATA@'".to_owned())];
+            let cert = ServerCert { cert: "CERT".to_owned(), key: SecretString::from("KEY") };
+            let recipe = Postgres.recipe(plan, &config, &cert);
+            let memory = recipe.files.iter().find(|f| f.path.ends_with("memory.conf")).unwrap();
+            insta::assert_debug_snapshot!((
+                &recipe,
+                memory.content.expose_secret(),
+                Postgres.probe(plan),
+                Postgres.accounts(plan, &SecretString::from("user-secret")),
+                Postgres.version_file(plan.image),
+            ));
+        });
+    }
+
+    #[test]
+    fn no_secret_is_an_argument_or_printed() {
+        described(|plan| {
+            let accounts = Postgres.accounts(plan, &SecretString::from("user-secret"));
+            let printed = format!("{:?} {accounts:?}", Postgres.probe(plan));
+            assert!(!printed.contains("-secret"), "{printed}");
+        });
+    }
+
+    #[test]
+    fn a_url_survives_every_printable_character() {
+        let ports = [("postgres".to_owned(), 41001)];
+        let e = Endpoint { host: "db.example.org", ports: &ports, dbname: "trial", dbuser: "ada" };
+        insta::assert_snapshot!(Postgres.url(&e, Some("a@b:c/d%e f'\"\\$🐘")));
+    }
+}

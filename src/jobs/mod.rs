@@ -1,0 +1,7 @@
+//! Work in the background: the queue's workers, and what is due again and again.
+
+pub mod keeper;
+pub mod reconcile;
+pub mod runner;
+pub mod schedule;
+pub mod usage;

@@ -1,0 +1,97 @@
+//! What is due again and again. Of several portals on one mydb_admin, one does each run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Duration as Span;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{reconcile, usage};
+use crate::admin_db::log::Actor;
+use crate::admin_db::{containers, ports, schedule, sessions};
+use crate::app::App;
+use crate::provision::delete::PURGE;
+use crate::provision::request;
+
+/// One piece of periodic work.
+struct Due {
+    name: &'static str,
+    every: fn(&App) -> Duration,
+    run: for<'a> fn(&'a Arc<App>) -> BoxFuture<'a, anyhow::Result<Value>>,
+}
+
+/// All periodic work.
+const WORK: &[Due] = &[
+    Due {
+        name: "reconcile",
+        every: |app| app.config.jobs.reconcile,
+        run: |app| Box::pin(async move { Ok(serde_json::to_value(reconcile::reconcile(app).await?)?) }),
+    },
+    Due { name: "usage", every: |app| app.config.jobs.usage, run: |app| Box::pin(usage::measure(app)) },
+    Due { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
+    Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
+];
+
+/// How often the list is looked at.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Runs what is due until `stop`.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TICK) => {}
+        }
+        for due in WORK {
+            if stop.is_cancelled() {
+                return;
+            }
+            if let Err(e) = run_if_due(&app, due).await {
+                tracing::warn!(work = due.name, "The periodic work `{}` failed: {e:#}", due.name);
+            }
+        }
+    }
+}
+
+async fn run_if_due(app: &Arc<App>, due: &Due) -> anyhow::Result<()> {
+    let mut db = app.db.acquire().await?;
+    if !schedule::claim(&mut db, due.name, (due.every)(app).as_secs_f64(), &app.worker).await? {
+        return Ok(());
+    }
+    drop(db);
+    let result = match (due.run)(app).await {
+        Ok(result) => result,
+        Err(e) => json!({ "error": format!("{e:#}") }),
+    };
+    if let Some(error) = result.get("error") {
+        tracing::warn!(work = due.name, "The periodic work `{}` failed: {error}", due.name);
+    }
+    let mut db = app.db.acquire().await?;
+    Ok(schedule::set_result(&mut db, due.name, &result).await?)
+}
+
+/// Enqueues the purge of what was long enough in the trash.
+async fn purge(app: &Arc<App>) -> anyhow::Result<Value> {
+    let mut db = app.db.acquire().await?;
+    let due = containers::due_for_purge(&mut db, app.clock.now()).await?;
+    let mut names = Vec::new();
+    for (id, name) in due {
+        let Some(c) = containers::by_id(&mut db, id).await? else { continue };
+        match request::act(app, &c, &PURGE, &Actor::portal("reaper")).await {
+            Ok(_) => names.push(name),
+            Err(e) => tracing::warn!(container.name = name, "Could not enqueue the purge of `{name}`: {e}"),
+        }
+    }
+    Ok(json!({ "enqueued": names }))
+}
+
+/// Removes sessions that ended and looks again at ports that were held by other programs.
+async fn tidy(app: &Arc<App>) -> anyhow::Result<Value> {
+    let now = app.clock.now();
+    let mut db = app.db.acquire().await?;
+    let ended = sessions::delete_expired(&mut db, now).await?;
+    let freed = ports::forget_occupied(&mut db, now - Span::hours(1)).await?;
+    Ok(json!({ "sessions": ended, "ports": freed }))
+}

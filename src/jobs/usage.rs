@@ -1,0 +1,57 @@
+//! Measures what databases and tiers take. Never inside a request.
+
+use std::collections::BTreeMap;
+
+use crate::admin_db::containers;
+use crate::admin_db::usage::{self, TierUsage};
+use crate::app::App;
+use crate::storage::{DataDir, capacity, unavailable_reason};
+
+/// Measures everything once.
+///
+/// # Errors
+/// If mydb_admin can't be asked. A directory that can't be measured keeps its last size.
+pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
+    let mut db = app.db.acquire().await?;
+    let rows = containers::living(&mut db).await?;
+    drop(db);
+    let mut used: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for c in &rows {
+        let Some(tier) = app.config.tier(&c.storage) else { continue };
+        let dir = DataDir::new(tier, &app.config.instance, c.id);
+        let bytes = match app.files.usage(&dir, &app.config.image_reference(&c.image)).await {
+            Ok(bytes) => {
+                let mut db = app.db.acquire().await?;
+                containers::set_size(&mut db, c.id, bytes, app.clock.now()).await?;
+                bytes
+            }
+            Err(e) => {
+                tracing::warn!(container.name = c.name, "Could not measure the database `{}`: {e}", c.name);
+                c.size_bytes.unwrap_or_default()
+            }
+        };
+        let sum = used.entry(tier.name.as_str()).or_default();
+        *sum = (sum.0.saturating_add(bytes), sum.1 + 1);
+    }
+    for tier in &app.config.storage {
+        if unavailable_reason(tier).is_some() {
+            continue;
+        }
+        let path = tier.path.clone();
+        let Ok(Ok(has)) = tokio::task::spawn_blocking(move || capacity(&path)).await else { continue };
+        let (used_bytes, databases) = used.get(tier.name.as_str()).copied().unwrap_or_default();
+        let row = TierUsage {
+            tier: tier.name.clone(),
+            used_bytes,
+            free_bytes: has.free,
+            total_bytes: has.total,
+            databases,
+            file_system: has.file_system,
+            reflink: has.reflink,
+            measured_at: app.clock.now(),
+        };
+        let mut db = app.db.acquire().await?;
+        usage::set(&mut db, &row).await?;
+    }
+    Ok(serde_json::json!({ "databases": rows.len(), "tiers": app.config.storage.len() }))
+}

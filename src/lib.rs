@@ -1,0 +1,20 @@
+//! DB4SCI: a self-hosted database-as-a-service portal for researchers.
+//!
+//! `mydb` is the name inside the code; DB4SCI is the name people see.
+//! `docs/ARCHITECTURE.md` has the map of the house.
+
+pub mod admin_db;
+pub mod app;
+pub mod auth;
+pub mod catalog;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod engine;
+pub mod jobs;
+pub mod provision;
+pub mod runtime;
+pub mod secrets;
+pub mod storage;
+pub mod tls;
+pub mod web;

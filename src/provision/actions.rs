@@ -1,0 +1,21 @@
+//! The kinds of jobs.
+
+use super::flow::Flow;
+use super::{create, delete, power};
+
+/// Every flow.
+pub static FLOWS: &[&Flow] = &[
+    &create::CREATE,
+    &power::START,
+    &power::STOP,
+    &power::RESTART,
+    &power::RESIZE,
+    &delete::DELETE,
+    &delete::UNDELETE,
+    &delete::PURGE,
+];
+
+/// The flow of this kind.
+pub fn flow(kind: &str) -> Option<&'static Flow> {
+    FLOWS.iter().copied().find(|f| f.kind == kind)
+}

@@ -1,0 +1,128 @@
+//! Create: from accepted form to a server its owner can sign in to.
+
+use super::container::{self, Blueprint};
+use super::flow::{Flow, Step, StepError, Work};
+use super::power;
+use crate::admin_db::{containers, credentials};
+use crate::domain::quantity::{Bytes, MIB};
+use crate::domain::state::Event;
+use crate::storage::capacity;
+
+/// Least free space on a tier for a new database: an empty server with its write-ahead log, and room to begin.
+const ROOM: i64 = 256 * MIB;
+
+/// Create database.
+pub static CREATE: Flow = Flow {
+    kind: "create",
+    title: "Create database",
+    steps: &[
+        Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: None },
+        Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None },
+        Step {
+            name: "Prepare the data directory",
+            run: |w| Box::pin(prepare_data(w)),
+            undo: Some(|w| Box::pin(remove_data(w))),
+        },
+        Step {
+            name: "Make the container",
+            run: |w| Box::pin(make_container(w)),
+            undo: Some(|w| Box::pin(container::remove(w))),
+        },
+        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
+        Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
+        Step { name: "Set up your database and user", run: |w| Box::pin(set_accounts(w)), undo: None },
+        Step { name: "Hand it over", run: |w| Box::pin(hand_over(w)), undo: None },
+    ],
+};
+
+async fn check_storage(w: &Work) -> Result<(), StepError> {
+    power::apply(w, Event::Provision).await?;
+    let c = w.container().await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    let path = b.tier.path.clone();
+    let has = tokio::task::spawn_blocking(move || capacity(&path))
+        .await
+        .map_err(|e| StepError::Retry(format!("Measuring the space was cut short: {e}")))??;
+    if has.free < ROOM {
+        return Err(StepError::Fail(format!(
+            "The storage tier “{}” is full: {} free, a new database needs {}. Choose another tier or ask an administrator.",
+            b.tier.label,
+            Bytes(has.free),
+            Bytes(ROOM)
+        )));
+    }
+    Ok(())
+}
+
+async fn get_image(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    let reference = w.app.config.image_reference(&c.image);
+    let found = match w.app.runtime.image(&reference).await? {
+        Some(found) => found,
+        None => {
+            w.say(&format!("Pulling {reference}")).await;
+            w.app.runtime.pull(&reference, &|said| tracing::info!(image = reference, "{said}")).await?;
+            let pulled = w.app.runtime.image(&reference).await?;
+            pulled.ok_or_else(|| StepError::Retry(format!("{reference} was pulled but is not there.")))?
+        }
+    };
+    let mut db = w.app.db.acquire().await?;
+    containers::set_digest(&mut db, c.id, &found.digest).await?;
+    Ok(())
+}
+
+async fn prepare_data(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    let made_before = container::find(&w.app, &c).await?.is_some();
+    if !made_before && !w.app.files.is_empty(&b.dir, &b.reference).await? {
+        return Err(StepError::Fail(format!(
+            "The data directory {} already holds something. Nothing was touched.",
+            b.dir.data().display()
+        )));
+    }
+    w.app.files.prepare(&b.dir, b.image.uid, b.image.gid).await?;
+    Ok(())
+}
+
+async fn remove_data(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    Ok(w.app.files.remove(&b.dir, &b.reference).await?)
+}
+
+async fn make_container(w: &Work) -> Result<(), StepError> {
+    container::ensure(w).await.map(|_| ())
+}
+
+async fn wait(w: &Work) -> Result<(), StepError> {
+    let version = container::wait_ready(w, w.app.config.databases.create_timeout).await?;
+    w.say(&format!("Version {version}")).await;
+    Ok(())
+}
+
+async fn set_accounts(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    let mut db = w.app.db.acquire().await?;
+    let user = credentials::get(&mut db, c.id, credentials::Kind::User)
+        .await?
+        .ok_or_else(|| StepError::Fail("The password of the user is gone. Delete this database and make it anew.".to_owned()))?;
+    drop(db);
+    let password = w
+        .app
+        .sealer
+        .open(&user.sealed, &credentials::Kind::User.context(c.id))
+        .map_err(|e| StepError::Fail(format!("The portal's key does not open the password: {e}.")))?;
+    let found = container::find(&w.app, &c).await?;
+    let id = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?.id;
+    container::run_all(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await
+}
+
+async fn hand_over(w: &Work) -> Result<(), StepError> {
+    power::note_running(w).await?;
+    let mut db = w.app.db.acquire().await?;
+    credentials::forget_typed(&mut db, w.container_id()?).await?;
+    drop(db);
+    power::apply(w, Event::Up).await
+}

@@ -1,0 +1,96 @@
+//! Delete to the trash, undelete, purge.
+
+use chrono::Duration;
+
+use super::container::{self, Blueprint};
+use super::flow::{Flow, Step, StepError, Work};
+use super::power;
+use crate::admin_db::states::{self, TransitionError};
+use crate::admin_db::{containers, credentials, ports};
+use crate::domain::state::{ContainerState, Event};
+
+/// Delete database: to the trash. Its data, name and ports are kept.
+pub static DELETE: Flow = Flow {
+    kind: "delete",
+    title: "Delete database",
+    steps: &[
+        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
+        Step { name: "Remove the container, keep its data", run: |w| Box::pin(container::remove(w)), undo: None },
+        Step { name: "Move it to the trash", run: |w| Box::pin(trash(w)), undo: None },
+    ],
+};
+
+/// Bring back from the trash.
+pub static UNDELETE: Flow = Flow {
+    kind: "undelete",
+    title: "Bring back from the trash",
+    steps: &[
+        Step { name: "Take it out of the trash", run: |w| Box::pin(untrash(w)), undo: None },
+        Step { name: "Make the container", run: |w| Box::pin(power::make(w)), undo: None },
+        Step {
+            name: "Start the server",
+            run: |w| Box::pin(container::start(w)),
+            undo: Some(|w| Box::pin(container::stop(w))),
+        },
+        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
+        Step { name: "Note its state", run: |w| Box::pin(power::up(w)), undo: None },
+    ],
+};
+
+/// Purge: its data is removed for good.
+pub static PURGE: Flow = Flow {
+    kind: "purge",
+    title: "Remove for good",
+    steps: &[
+        Step { name: "Remove the container", run: |w| Box::pin(container::remove(w)), undo: None },
+        Step { name: "Remove the data", run: |w| Box::pin(remove_data(w)), undo: None },
+        Step { name: "Free its name and ports", run: |w| Box::pin(free(w)), undo: None },
+    ],
+};
+
+async fn trash(w: &Work) -> Result<(), StepError> {
+    let id = w.container_id()?;
+    let now = w.app.clock.now();
+    let until = now + Duration::days(w.app.config.trash_days);
+    let mut tx = w.app.db.begin().await?;
+    change(states::apply(&mut tx, id, Event::Trash, &w.job.created_by, now, None).await)?;
+    containers::set_trashed(&mut tx, id, Some((now, until))).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn untrash(w: &Work) -> Result<(), StepError> {
+    let id = w.container_id()?;
+    let mut tx = w.app.db.begin().await?;
+    change(states::apply(&mut tx, id, Event::Undelete, &w.job.created_by, w.app.clock.now(), None).await)?;
+    containers::set_trashed(&mut tx, id, None).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn remove_data(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    Ok(w.app.files.remove(&b.dir, &b.reference).await?)
+}
+
+async fn free(w: &Work) -> Result<(), StepError> {
+    let id = w.container_id()?;
+    let now = w.app.clock.now();
+    let mut tx = w.app.db.begin().await?;
+    match states::apply(&mut tx, id, Event::Purge, &w.job.created_by, now, None).await {
+        // Gone: an earlier run of this step got this far.
+        Err(TransitionError::Gone) => {}
+        other => change(other)?,
+    }
+    ports::release(&mut tx, id).await?;
+    credentials::delete(&mut tx, id).await?;
+    containers::set_purged(&mut tx, id, now).await?;
+    Ok(tx.commit().await?)
+}
+
+fn change(result: Result<ContainerState, TransitionError>) -> Result<(), StepError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(TransitionError::Db(e)) => Err(e.into()),
+        Err(e) => Err(StepError::Fail(format!("This can't be done while {e}."))),
+    }
+}

@@ -1,0 +1,110 @@
+//! What a job does: a list of steps, each with its undo.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::jobs;
+use crate::app::App;
+use crate::runtime::RuntimeError;
+use crate::storage::StorageError;
+
+/// How a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// It may work if tried again later.
+    #[error("{0}")]
+    Retry(String),
+    /// It won't; the sentence is shown to the owner.
+    #[error("{0}")]
+    Fail(String),
+}
+
+impl From<sqlx::Error> for StepError {
+    fn from(e: sqlx::Error) -> Self {
+        Self::Retry(format!("mydb_admin could not be asked: {e}"))
+    }
+}
+
+impl From<RuntimeError> for StepError {
+    fn from(e: RuntimeError) -> Self {
+        if e.is_transient() { Self::Retry(e.to_string()) } else { Self::Fail(e.to_string()) }
+    }
+}
+
+impl From<StorageError> for StepError {
+    fn from(e: StorageError) -> Self {
+        Self::Fail(e.to_string())
+    }
+}
+
+/// What a step works with.
+pub struct Work {
+    /// The portal.
+    pub app: Arc<App>,
+    /// The job.
+    pub job: jobs::Job,
+    /// Which step it is.
+    pub seq: AtomicI64,
+}
+
+impl Work {
+    /// The container this job works on, as it is now.
+    ///
+    /// # Errors
+    /// If the row is gone, which a foreign key prevents.
+    pub async fn container(&self) -> Result<Container, StepError> {
+        let id = self.container_id()?;
+        let mut db = self.app.db.acquire().await?;
+        containers::by_id(&mut db, id).await?.ok_or_else(|| StepError::Fail("The container's row is gone.".to_owned()))
+    }
+
+    /// Key of the container this job works on.
+    ///
+    /// # Errors
+    /// If the job is about none.
+    pub fn container_id(&self) -> Result<Uuid, StepError> {
+        self.job.container_id.ok_or_else(|| StepError::Fail("This job names no container.".to_owned()))
+    }
+
+    /// Shows a step's progress. Failing to is no reason to fail the step.
+    pub async fn say(&self, detail: &str) {
+        let seq = i16::try_from(self.seq.load(Ordering::Relaxed)).unwrap_or(i16::MAX);
+        if let Ok(mut db) = self.app.db.acquire().await {
+            let _ = jobs::set_detail(&mut db, self.job.id, seq, detail).await;
+        }
+    }
+}
+
+/// A step's code.
+pub type StepFn = for<'a> fn(&'a Work) -> BoxFuture<'a, Result<(), StepError>>;
+
+/// One step. It finds its own earlier work, because it may be run again after a crash at any instant.
+pub struct Step {
+    /// What it does, in words for the page.
+    pub name: &'static str,
+    /// Does it.
+    pub run: StepFn,
+    /// Takes it back when a later step failed for good.
+    pub undo: Option<StepFn>,
+}
+
+/// A job's kind: its steps, and what is so when it failed.
+pub struct Flow {
+    /// Kind, as in the `job` table and the log.
+    pub kind: &'static str,
+    /// For people: "Create database".
+    pub title: &'static str,
+    /// The steps, in order.
+    pub steps: &'static [Step],
+}
+
+impl Flow {
+    /// The steps' names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.steps.iter().map(|s| s.name).collect()
+    }
+}

@@ -1,0 +1,44 @@
+//! Making, starting, stopping and deleting containers: step lists with undo, to be read top to bottom.
+//!
+//! A request only writes rows ([`request`]); the steps run as jobs.
+
+pub mod actions;
+pub mod container;
+pub mod create;
+pub mod delete;
+pub mod flow;
+pub mod images;
+pub mod power;
+pub mod request;
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::domain::names::InstanceId;
+use crate::engine::EngineKind;
+
+/// The network of an instance's containers.
+pub fn network_name(instance: &InstanceId) -> String {
+    format!("{instance}-databases")
+}
+
+/// The files of `dbconfig/<engine>/`, by name. Read anew for every container, so that an edit takes effect with the next one.
+///
+/// # Errors
+/// If the directory or a file can't be read.
+pub fn config_files(catalog: &Path, engine: EngineKind) -> anyhow::Result<Vec<(String, String)>> {
+    let dir = catalog.parent().unwrap_or(Path::new(".")).join(engine.as_str());
+    let entries = std::fs::read_dir(&dir).with_context(|| format!("can't read {}", dir.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        if path.is_file() && !name.starts_with('.') && name != "README.md" {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+            files.push((name, text));
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,110 @@
+//! Start, stop, restart, and new limits.
+
+use super::container;
+use super::flow::{Flow, Step, StepError, Work};
+use crate::admin_db::containers;
+use crate::admin_db::states::{self, TransitionError};
+use crate::domain::state::Event;
+
+/// Start database. Makes the container anew from the row if it was removed.
+pub static START: Flow = Flow {
+    kind: "start",
+    title: "Start database",
+    steps: &[
+        Step { name: "Find or make the container", run: |w| Box::pin(make(w)), undo: None },
+        Step {
+            name: "Start the server",
+            run: |w| Box::pin(container::start(w)),
+            undo: Some(|w| Box::pin(container::stop(w))),
+        },
+        Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
+        Step { name: "Note its state", run: |w| Box::pin(up(w)), undo: None },
+    ],
+};
+
+/// Stop database.
+pub static STOP: Flow = Flow {
+    kind: "stop",
+    title: "Stop database",
+    steps: &[
+        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
+        Step { name: "Note its state", run: |w| Box::pin(apply(w, Event::Down)), undo: None },
+    ],
+};
+
+/// Restart database.
+pub static RESTART: Flow = Flow {
+    kind: "restart",
+    title: "Restart database",
+    steps: &[
+        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
+        Step {
+            name: "Start the server",
+            run: |w| Box::pin(container::start(w)),
+            undo: Some(|w| Box::pin(container::stop(w))),
+        },
+        Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
+        Step { name: "Note its state", run: |w| Box::pin(up(w)), undo: None },
+    ],
+};
+
+/// New memory and CPU limits. The container is made anew, because the server derives its own
+/// settings from the limit when it starts.
+pub static RESIZE: Flow = Flow {
+    kind: "resize",
+    title: "Change limits",
+    steps: &[
+        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
+        Step { name: "Make the container anew", run: |w| Box::pin(make_anew(w)), undo: None },
+        Step {
+            name: "Start the server",
+            run: |w| Box::pin(container::start(w)),
+            undo: Some(|w| Box::pin(container::stop(w))),
+        },
+        Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
+        Step { name: "Note its state", run: |w| Box::pin(up(w)), undo: None },
+    ],
+};
+
+pub(super) async fn make(w: &Work) -> Result<(), StepError> {
+    container::ensure(w).await.map(|_| ())
+}
+
+async fn make_anew(w: &Work) -> Result<(), StepError> {
+    container::remove(w).await?;
+    make(w).await
+}
+
+pub(super) async fn wait(w: &Work) -> Result<(), StepError> {
+    container::wait_ready(w, w.app.config.databases.start_timeout).await.map(|_| ())
+}
+
+pub(super) async fn up(w: &Work) -> Result<(), StepError> {
+    note_running(w).await?;
+    apply(w, Event::Up).await
+}
+
+/// Applies an event to the job's container, in the name of whoever asked for the job.
+pub(super) async fn apply(w: &Work, event: Event) -> Result<(), StepError> {
+    let id = w.container_id()?;
+    let mut tx = w.app.db.begin().await?;
+    match states::apply(&mut tx, id, event, &w.job.created_by, w.app.clock.now(), None).await {
+        Ok(_) => Ok(tx.commit().await?),
+        Err(TransitionError::Db(e)) => Err(e.into()),
+        Err(e) => Err(StepError::Fail(format!("This can't be done while {e}."))),
+    }
+}
+
+/// Writes down what the running server says of itself.
+pub(super) async fn note_running(w: &Work) -> Result<(), StepError> {
+    let app = &w.app;
+    let version = container::wait_ready(w, app.config.databases.start_timeout).await?;
+    let c = w.container().await?;
+    let found = container::find(app, &c).await?;
+    let found = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?;
+    let inspect = app.runtime.inspect_json(&found.id).await?;
+    let started = found.started_at.unwrap_or_else(|| app.clock.now());
+    let mut db = app.db.acquire().await?;
+    containers::set_running(&mut db, c.id, &version, started, &inspect).await?;
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! What a request writes: one transaction with all rows, the job among them. Nothing slow happens here.
+
+use secrecy::SecretString;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::actions;
+use super::flow::Flow;
+use crate::admin_db::containers::{self, Container, NewContainer};
+use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::states::{self, TransitionError};
+use crate::admin_db::{constraint, credentials, jobs, new_id, ports};
+use crate::app::App;
+use crate::catalog::CatalogImage;
+use crate::domain::names::{ContainerName, DbName, DbUser};
+use crate::domain::password::Password;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::state::{ContainerState, Event};
+use crate::domain::user::User;
+
+/// A checked form.
+#[derive(Debug)]
+pub struct CreateRequest<'a> {
+    /// Image.
+    pub image: &'a CatalogImage,
+    /// Name.
+    pub name: ContainerName,
+    /// The user's database.
+    pub dbname: DbName,
+    /// The user's role.
+    pub dbuser: DbUser,
+    /// Their password; `None`: one is made up and shown once.
+    pub password: Option<Password>,
+    /// Whose it will be.
+    pub owner: User,
+    /// Whom to ask about it.
+    pub contact: String,
+    /// Department.
+    pub department: String,
+    /// What it is for.
+    pub description: String,
+    /// Storage tier.
+    pub storage: String,
+    /// Memory limit.
+    pub memory: Bytes,
+    /// CPU limit.
+    pub cpus: MilliCpus,
+}
+
+/// Why a request was turned down.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The name belongs to a living container.
+    #[error("A database of this name exists already.")]
+    NameTaken,
+    /// The owner has as many as they may.
+    #[error("{0} already has as many databases as one person may have ({1}).")]
+    TooMany(String, i64),
+    /// All ports of the range are taken.
+    #[error("All ports for databases are taken. An administrator can widen the range (databases.port_max).")]
+    NoPort,
+    /// A job is under way.
+    #[error("Something else is being done with this database. Wait until that is finished.")]
+    Busy,
+    /// The present state does not allow it.
+    #[error("This can't be done while the database is {0}.")]
+    State(ContainerState),
+    /// It was purged meanwhile.
+    #[error("This database is gone.")]
+    Gone,
+    /// The database's.
+    #[error(transparent)]
+    Db(#[from] sqlx::Error),
+    /// A secret could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] anyhow::Error),
+}
+
+/// What a create answers.
+#[derive(Debug)]
+pub struct Created {
+    /// The container.
+    pub id: Uuid,
+    /// Its job.
+    pub job: Uuid,
+    /// The password, if it was made up.
+    pub generated: Option<SecretString>,
+}
+
+/// Writes everything for a new container in one transaction: container, state, ports, sealed
+/// credentials, log and job.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn create(app: &App, request: &CreateRequest<'_>, actor: &Actor) -> Result<Created, RequestError> {
+    let now = app.clock.now();
+    let id = new_id();
+    let engine = request.image.engine;
+    let docker_name = format!("{}-{}", app.config.instance, request.name);
+    let mut tx = app.db.begin().await?;
+    let new = NewContainer {
+        id,
+        name: request.name.as_str(),
+        engine,
+        image: &request.image.image,
+        dbname: request.dbname.as_str(),
+        dbuser: request.dbuser.as_str(),
+        account_id: request.owner.id,
+        contact: &request.contact,
+        department: &request.department,
+        description: &request.description,
+        storage: &request.storage,
+        memory_bytes: request.memory.0,
+        millicpus: request.cpus.0,
+        docker_name: &docker_name,
+        created_by: &actor.name,
+    };
+    containers::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
+        Some("container_name_key") => RequestError::NameTaken,
+        _ => e.into(),
+    })?;
+    if !request.owner.is_admin() {
+        let most = app.config.limits.containers_per_user;
+        if containers::owned(&mut tx, request.owner.id).await? > most {
+            return Err(RequestError::TooMany(request.owner.username.to_string(), most));
+        }
+    }
+    states::insert(&mut tx, id, &actor.name, now).await?;
+    for port in engine.engine().ports() {
+        let taken = ports::take(&mut tx, &app.config.databases.ports, id, port.purpose, now).await?;
+        taken.ok_or(RequestError::NoPort)?;
+    }
+    let generated = request.password.is_none();
+    let password = request.password.clone().unwrap_or_else(|| Password::generate(&app.random));
+    let admin = Password::generate(&app.random);
+    let secrets = [
+        (credentials::Kind::Admin, engine.engine().admin_user(), &admin, true),
+        (credentials::Kind::User, request.dbuser.as_str(), &password, generated),
+    ];
+    for (kind, username, secret, generated) in secrets {
+        let sealed = app.sealer.seal(secret.secret(), &kind.context(id))?;
+        let credential = credentials::Credential { username: username.to_owned(), sealed, generated };
+        credentials::insert(&mut tx, id, kind, &credential, now).await?;
+    }
+    let flow = &super::create::CREATE;
+    let detail = format!("{} for {}", request.image.label, request.owner.username);
+    let job = enqueue(app, &mut tx, flow, (id, request.name.as_str()), actor, &detail).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(Created { id, job, generated: generated.then(|| password.secret().clone()) })
+}
+
+/// Enqueues an action on a container, with its log row, in one transaction.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    // A delete shows at once; all other flows change the state when they are done.
+    let flow = match flow.kind {
+        "delete" => {
+            let never_ran = c.started_at.is_none();
+            transition(states::apply(&mut tx, c.id, Event::Delete, &actor.name, now, None).await)?;
+            // What never ran has no data: there is nothing to keep in the trash.
+            if never_ran { &super::delete::PURGE } else { flow }
+        }
+        _ => flow,
+    };
+    allowed(flow.kind, c.state)?;
+    let job = enqueue(app, &mut tx, flow, (c.id, &c.name), actor, "requested").await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
+
+/// The flow that starts a container again: the whole of create if it never ran.
+pub fn start_flow(c: &Container) -> &'static Flow {
+    if c.started_at.is_none() { &super::create::CREATE } else { &super::power::START }
+}
+
+/// Which flows make sense in which state, so that a click too late is answered with a sentence, not a failed job.
+fn allowed(kind: &str, state: ContainerState) -> Result<(), RequestError> {
+    use ContainerState as S;
+    let fine = match kind {
+        "create" => matches!(state, S::Requested | S::Failed),
+        "start" => matches!(state, S::Stopped | S::Failed | S::Running),
+        "stop" => matches!(state, S::Running | S::Failed),
+        "restart" | "resize" => matches!(state, S::Running),
+        "delete" => matches!(state, S::Running | S::Stopped | S::Failed | S::Requested),
+        "undelete" => state == S::Trashed,
+        "purge" => matches!(state, S::Trashed | S::Failed | S::Requested),
+        _ => false,
+    };
+    if fine { Ok(()) } else { Err(RequestError::State(state)) }
+}
+
+async fn enqueue(
+    app: &App,
+    tx: &mut PgConnection,
+    flow: &'static Flow,
+    container: (Uuid, &str),
+    actor: &Actor,
+    detail: &str,
+) -> Result<Uuid, RequestError> {
+    let now = app.clock.now();
+    let names = flow.names();
+    let new = jobs::NewJob {
+        kind: flow.kind,
+        container: Some(container.0),
+        payload: serde_json::json!({ "request_id": actor.request_id, "address": actor.address }),
+        by: &actor.name,
+        steps: &names,
+    };
+    let job = jobs::enqueue(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
+        Some("job_one_per_container") => RequestError::Busy,
+        _ => e.into(),
+    })?;
+    let action = format!("container.{}", flow.kind);
+    let entry = Entry { action: &action, container: Some(container), outcome: Outcome::Ok, detail };
+    log::append(tx, actor, &entry, now).await?;
+    Ok(job)
+}
+
+fn transition(result: Result<ContainerState, TransitionError>) -> Result<(), RequestError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(TransitionError::Refused(state)) => Err(RequestError::State(state)),
+        Err(TransitionError::Gone) => Err(RequestError::Gone),
+        Err(TransitionError::Db(e)) => Err(e.into()),
+    }
+}
+
+/// The flow of this kind, for handlers that have its name from a URL.
+pub fn flow(kind: &str) -> Option<&'static Flow> {
+    actions::flow(kind)
+}

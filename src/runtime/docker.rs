@@ -1,0 +1,272 @@
+//! The [`Runtime`] over a Docker API: Docker itself or a Podman socket, wherever `DOCKER_HOST` points.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::errors::Error;
+use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
+use bollard::models::{ContainerCreateBody, ContainerUpdateBody, NetworkCreateRequest};
+use bollard::query_parameters as query;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use secrecy::ExposeSecret;
+use tokio::io::AsyncWriteExt;
+
+use super::{
+    ContainerSpec, ExecOutput, ImageInfo, LABEL_INSTANCE, LogRequest, Observed, Progress, Runtime, RuntimeError,
+    RuntimeInfo, translate,
+};
+use crate::domain::names::InstanceId;
+use crate::engine::{ExecSpec, FileIn};
+
+/// Longest wait for one answer of the engine. Streams (logs, exec, pull) are not bounded by it.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Most bytes kept of a command's output.
+const OUTPUT_LIMIT: usize = 64 * 1024;
+
+/// A connection to the engine. Cheap to clone; reconnects by itself for every request.
+#[derive(Clone)]
+pub struct DockerRuntime {
+    docker: Docker,
+}
+
+impl DockerRuntime {
+    /// Connects to the engine that `DOCKER_HOST` names, or the usual socket, and agrees on an API version.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unreachable`] if nothing answers there.
+    pub async fn connect() -> Result<Self, RuntimeError> {
+        let wrong = |e: &Error| translate::error(e, "connect to it");
+        let docker = Docker::connect_with_defaults().map_err(|e| wrong(&e))?.with_timeout(TIMEOUT);
+        // Debian's 20.10 speaks 1.41; a newer client is refused without this.
+        let docker = docker.negotiate_version().await.map_err(|e| wrong(&e))?;
+        Ok(Self { docker })
+    }
+}
+
+fn failed(operation: impl Into<String>) -> impl Fn(Error) -> RuntimeError {
+    let operation = operation.into();
+    move |e| translate::error(&e, &operation)
+}
+
+fn append(text: &mut Vec<u8>, piece: &[u8]) {
+    let room = OUTPUT_LIMIT.saturating_sub(text.len());
+    text.extend(piece.iter().take(room));
+}
+
+#[async_trait]
+impl Runtime for DockerRuntime {
+    async fn info(&self) -> Result<RuntimeInfo, RuntimeError> {
+        let info = self.docker.info().await.map_err(failed("tell its version"))?;
+        let version = self.docker.version().await.map_err(failed("tell its version"))?;
+        Ok(translate::info(info, version))
+    }
+
+    async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, RuntimeError> {
+        match self.docker.inspect_image(reference).await {
+            Ok(image) => Ok(Some(translate::image(image))),
+            Err(e) if translate::status(&e) == Some(404) => Ok(None),
+            Err(e) => Err(failed(format!("look up the image {reference}"))(e)),
+        }
+    }
+
+    async fn pullable(&self, reference: &str) -> Result<(), RuntimeError> {
+        self.docker
+            .inspect_registry_image(reference, None)
+            .await
+            .map(|_| ())
+            .map_err(|e| translate::unavailable(&e, reference))
+    }
+
+    async fn pull(&self, reference: &str, progress: Progress<'_>) -> Result<(), RuntimeError> {
+        let options = query::CreateImageOptionsBuilder::default().from_image(reference).build();
+        let mut stream = self.docker.create_image(Some(options), None, None);
+        while let Some(item) = stream.next().await {
+            let item = item.map_err(|e| translate::unavailable(&e, reference))?;
+            if let Some(said) = translate::progress(&item) {
+                progress(said);
+            }
+        }
+        Ok(())
+    }
+
+    async fn ensure_network(&self, name: &str, instance: &InstanceId) -> Result<(), RuntimeError> {
+        let found = self.docker.inspect_network(name, None::<query::InspectNetworkOptions>).await;
+        match found {
+            Ok(_) => return Ok(()),
+            Err(e) if translate::status(&e) == Some(404) => {}
+            Err(e) => return Err(failed("look up the network")(e)),
+        }
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            // Containers of different people share this network but must not reach each other.
+            options: Some(HashMap::from([(
+                "com.docker.network.bridge.enable_icc".to_owned(),
+                "false".to_owned(),
+            )])),
+            labels: Some(HashMap::from([(LABEL_INSTANCE.to_owned(), instance.to_string())])),
+            ..Default::default()
+        };
+        match self.docker.create_network(request).await {
+            Ok(_) => Ok(()),
+            Err(e) if translate::status(&e) == Some(409) => Ok(()),
+            Err(e) => Err(failed(format!("make the network {name}"))(e)),
+        }
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
+        let options = query::CreateContainerOptionsBuilder::default().name(&spec.name).build();
+        let body: ContainerCreateBody = translate::create_body(spec);
+        match self.docker.create_container(Some(options), body).await {
+            Ok(made) => Ok(made.id),
+            Err(e) if translate::status(&e) == Some(404) => Err(translate::unavailable(&e, &spec.image)),
+            Err(e) => Err(failed(format!("make the container {}", spec.name))(e)),
+        }
+    }
+
+    async fn copy_in(&self, id: &str, files: &[FileIn]) -> Result<(), RuntimeError> {
+        let wrong = |e: std::io::Error| RuntimeError::Failed {
+            operation: "pack the configuration files".to_owned(),
+            cause: e.to_string(),
+        };
+        let archive = translate::archive(files).map_err(wrong)?;
+        let options = query::UploadToContainerOptionsBuilder::default().path("/").build();
+        self.docker
+            .upload_to_container(id, Some(options), bollard::body_full(archive))
+            .await
+            .map_err(failed("copy the configuration files into the container"))
+    }
+
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        match self.docker.start_container(id, None::<query::StartContainerOptions>).await {
+            Ok(()) => Ok(()),
+            Err(e) if translate::status(&e) == Some(304) => Ok(()),
+            Err(e) => Err(translate::start_error(&e)),
+        }
+    }
+
+    async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError> {
+        let wait = i32::try_from(seconds).unwrap_or(i32::MAX);
+        let options = query::StopContainerOptionsBuilder::default().t(wait).build();
+        // The answer comes when it has stopped, so this call must outlast the grace time.
+        let docker = self.docker.clone().with_timeout(TIMEOUT + Duration::from_secs(seconds.into()));
+        match docker.stop_container(id, Some(options)).await {
+            Ok(()) => Ok(()),
+            Err(e) if matches!(translate::status(&e), Some(304 | 404)) => Ok(()),
+            Err(e) => Err(failed("stop the container")(e)),
+        }
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        let options = query::RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        match self.docker.remove_container(id, Some(options)).await {
+            Ok(()) => Ok(()),
+            // 409: another request is removing it at this moment.
+            Err(e) if matches!(translate::status(&e), Some(404 | 409)) => Ok(()),
+            Err(e) => Err(failed("remove the container")(e)),
+        }
+    }
+
+    async fn set_limits(&self, id: &str, memory: i64, millicpus: i32) -> Result<(), RuntimeError> {
+        let body = ContainerUpdateBody {
+            memory: Some(memory),
+            memory_swap: Some(memory),
+            nano_cpus: Some(i64::from(millicpus) * 1_000_000),
+            ..Default::default()
+        };
+        self.docker.update_container(id, body).await.map_err(failed("change the container's limits"))
+    }
+
+    async fn inspect(&self, id: &str) -> Result<Option<Observed>, RuntimeError> {
+        match self.docker.inspect_container(id, None::<query::InspectContainerOptions>).await {
+            Ok(found) => Ok(Some(translate::observed(found))),
+            Err(e) if translate::status(&e) == Some(404) => Ok(None),
+            Err(e) => Err(failed("look up the container")(e)),
+        }
+    }
+
+    async fn inspect_json(&self, id: &str) -> Result<serde_json::Value, RuntimeError> {
+        let found = self.docker.inspect_container(id, None::<query::InspectContainerOptions>).await;
+        let mut found = found.map_err(failed("look up the container"))?;
+        if let Some(config) = &mut found.config {
+            config.env = None;
+        }
+        serde_json::to_value(found)
+            .map_err(|e| RuntimeError::Failed { operation: "describe the container".to_owned(), cause: e.to_string() })
+    }
+
+    async fn list(&self, instance: &InstanceId) -> Result<Vec<Observed>, RuntimeError> {
+        let filters = HashMap::from([("label", vec![format!("{LABEL_INSTANCE}={instance}")])]);
+        let options = query::ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let found = self.docker.list_containers(Some(options)).await.map_err(failed("list the containers"))?;
+        Ok(found.into_iter().map(translate::listed).collect())
+    }
+
+    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
+        let program = spec.argv.first().cloned().unwrap_or_default();
+        let wrong = || failed(format!("run {program} in the container"));
+        let options = CreateExecOptions {
+            attach_stdin: Some(spec.stdin.is_some()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(spec.argv.clone()),
+            env: Some(spec.env.iter().map(|(name, value)| format!("{name}={}", value.expose_secret())).collect()),
+            user: spec.user.clone(),
+            ..Default::default()
+        };
+        let exec = self.docker.create_exec(id, options).await.map_err(wrong())?;
+        let started = self.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(wrong())?;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        if let StartExecResults::Attached { mut output, mut input } = started {
+            if let Some(text) = &spec.stdin {
+                let wrote = async {
+                    input.write_all(text.as_bytes()).await?;
+                    input.shutdown().await
+                };
+                wrote.await.map_err(|e| RuntimeError::Failed {
+                    operation: format!("send the input of {program}"),
+                    cause: e.to_string(),
+                })?;
+            }
+            while let Some(piece) = output.next().await {
+                match piece.map_err(wrong())? {
+                    LogOutput::StdErr { message } => append(&mut stderr, &message),
+                    piece => append(&mut stdout, &piece.into_bytes()),
+                }
+            }
+        }
+        let code = self.docker.inspect_exec(&exec.id).await.map_err(wrong())?.exit_code;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        // No exit code means the command's end was not seen: never to be read as success.
+        Ok(ExecOutput { code: code.unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) })
+    }
+
+    async fn wait(&self, id: &str) -> Result<i64, RuntimeError> {
+        match self.docker.wait_container(id, None::<query::WaitContainerOptions>).next().await {
+            Some(Ok(ended)) => Ok(ended.status_code),
+            Some(Err(Error::DockerContainerWaitError { code, .. })) => Ok(code),
+            Some(Err(e)) => Err(failed("wait for the container")(e)),
+            None => Ok(-1),
+        }
+    }
+
+    async fn logs(
+        &self,
+        id: &str,
+        request: LogRequest,
+    ) -> Result<BoxStream<'static, Result<Bytes, RuntimeError>>, RuntimeError> {
+        let options = query::LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .follow(request.follow)
+            .tail(&request.tail.to_string())
+            .build();
+        let stream = self.docker.logs(id, Some(options));
+        Ok(stream.map(|piece| piece.map(LogOutput::into_bytes).map_err(failed("read the log"))).boxed())
+    }
+}

@@ -1,0 +1,142 @@
+//! Faults on purpose: a [`Runtime`] that passes everything on to another, and fails where a test says so.
+//!
+//! It never replaces the real engine; it stands before it, so what succeeds is real.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use super::{
+    ContainerSpec, ExecOutput, ImageInfo, LogRequest, Observed, Progress, Runtime, RuntimeError, RuntimeInfo,
+};
+use crate::domain::names::InstanceId;
+use crate::engine::{ExecSpec, FileIn};
+
+/// When a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strike {
+    /// Instead of the operation.
+    Before,
+    /// After it was done, so the caller does not learn of its success.
+    After,
+}
+
+/// One fault to come.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The method's name: `create`, `start`, `exec` …
+    pub operation: &'static str,
+    /// Instead of it or after it.
+    pub strike: Strike,
+    /// How many times.
+    pub times: u32,
+    /// Whether the engine seems unreachable (worth a retry) or refuses (not).
+    pub transient: bool,
+}
+
+/// A runtime with faults.
+#[derive(Clone)]
+pub struct Faulty {
+    inner: Arc<dyn Runtime>,
+    faults: Arc<Mutex<Vec<Fault>>>,
+}
+
+impl Faulty {
+    /// Stands before `inner`, without faults yet.
+    pub fn new(inner: Arc<dyn Runtime>) -> Self {
+        Self { inner, faults: Arc::default() }
+    }
+
+    /// Adds a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+    }
+
+    /// Removes all faults that have not struck.
+    pub fn heal(&self) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn strikes(&self, operation: &'static str, strike: Strike) -> Result<(), RuntimeError> {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = faults.iter_mut().find(|f| f.operation == operation && f.strike == strike && f.times > 0);
+        let Some(fault) = due else { return Ok(()) };
+        fault.times -= 1;
+        let (operation, cause) = (operation.to_owned(), "injected fault".to_owned());
+        Err(if fault.transient {
+            RuntimeError::Unreachable { operation, cause }
+        } else {
+            RuntimeError::Failed { operation, cause }
+        })
+    }
+}
+
+macro_rules! pass_on {
+    ($self:ident . $name:ident ( $($arg:expr),* )) => {{
+        $self.strikes(stringify!($name), Strike::Before)?;
+        let done = $self.inner.$name($($arg),*).await?;
+        $self.strikes(stringify!($name), Strike::After)?;
+        Ok(done)
+    }};
+}
+
+#[async_trait]
+impl Runtime for Faulty {
+    async fn info(&self) -> Result<RuntimeInfo, RuntimeError> {
+        pass_on!(self.info())
+    }
+    async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, RuntimeError> {
+        pass_on!(self.image(reference))
+    }
+    async fn pullable(&self, reference: &str) -> Result<(), RuntimeError> {
+        pass_on!(self.pullable(reference))
+    }
+    async fn pull(&self, reference: &str, progress: Progress<'_>) -> Result<(), RuntimeError> {
+        pass_on!(self.pull(reference, progress))
+    }
+    async fn ensure_network(&self, name: &str, instance: &InstanceId) -> Result<(), RuntimeError> {
+        pass_on!(self.ensure_network(name, instance))
+    }
+    async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
+        pass_on!(self.create(spec))
+    }
+    async fn copy_in(&self, id: &str, files: &[FileIn]) -> Result<(), RuntimeError> {
+        pass_on!(self.copy_in(id, files))
+    }
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        pass_on!(self.start(id))
+    }
+    async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError> {
+        pass_on!(self.stop(id, seconds))
+    }
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        pass_on!(self.remove(id))
+    }
+    async fn set_limits(&self, id: &str, memory: i64, millicpus: i32) -> Result<(), RuntimeError> {
+        pass_on!(self.set_limits(id, memory, millicpus))
+    }
+    async fn inspect(&self, id: &str) -> Result<Option<Observed>, RuntimeError> {
+        pass_on!(self.inspect(id))
+    }
+    async fn inspect_json(&self, id: &str) -> Result<serde_json::Value, RuntimeError> {
+        pass_on!(self.inspect_json(id))
+    }
+    async fn list(&self, instance: &InstanceId) -> Result<Vec<Observed>, RuntimeError> {
+        pass_on!(self.list(instance))
+    }
+    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
+        pass_on!(self.exec(id, spec))
+    }
+    async fn wait(&self, id: &str) -> Result<i64, RuntimeError> {
+        pass_on!(self.wait(id))
+    }
+    async fn logs(
+        &self,
+        id: &str,
+        request: LogRequest,
+    ) -> Result<BoxStream<'static, Result<Bytes, RuntimeError>>, RuntimeError> {
+        pass_on!(self.logs(id, request))
+    }
+}

@@ -1,0 +1,254 @@
+//! The container engine as the portal needs it. Only [`docker`] names the real one.
+
+pub mod docker;
+pub mod fault;
+mod translate;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::stream::BoxStream;
+use serde::Serialize;
+
+use crate::domain::names::InstanceId;
+use crate::engine::{ExecSpec, FileIn};
+
+/// Label that says which portal a container or network belongs to. Labels can't change while a
+/// container runs, so who it is stands in mydb_admin, keyed by the engine's id.
+pub const LABEL_INSTANCE: &str = "db4sci.instance";
+
+/// What went wrong in the container engine. Every message is a sentence for the container's page.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The engine does not answer at all.
+    #[error("The container engine does not answer while it should {operation}: {cause}")]
+    Unreachable {
+        /// What was to be done.
+        operation: String,
+        /// The client's words.
+        cause: String,
+    },
+    /// What was asked for is not there.
+    #[error("There is nothing to {operation}: {cause}")]
+    NotFound {
+        /// What was to be done.
+        operation: String,
+        /// The engine's words.
+        cause: String,
+    },
+    /// A container or network of this name exists.
+    #[error("The engine has something of that name already, so it can't {operation}: {cause}")]
+    Conflict {
+        /// What was to be done.
+        operation: String,
+        /// The engine's words.
+        cause: String,
+    },
+    /// A published port is held by another program.
+    #[error("Port {port} is held by another program.")]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
+    /// The image is not here and can't be fetched.
+    #[error("The image {image} is not on this machine and can't be pulled: {cause}")]
+    ImageUnavailable {
+        /// Its reference.
+        image: String,
+        /// The engine's words.
+        cause: String,
+    },
+    /// Anything else the engine refused.
+    #[error("The container engine could not {operation}: {cause}")]
+    Failed {
+        /// What was to be done.
+        operation: String,
+        /// The engine's words.
+        cause: String,
+    },
+}
+
+impl RuntimeError {
+    /// Whether trying again later may help without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+/// What the engine says about itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuntimeInfo {
+    /// Product and version.
+    pub version: String,
+    /// API version in use.
+    pub api: String,
+    /// Storage driver.
+    pub driver: String,
+    /// `1` or `2`.
+    pub cgroup: String,
+    /// Directory of the engine.
+    pub root: String,
+    /// Cores.
+    pub cpus: i64,
+    /// Memory in bytes.
+    pub memory: i64,
+}
+
+/// An image that is present.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageInfo {
+    /// Content id, or the registry's digest where there is one.
+    pub digest: String,
+    /// Size in bytes.
+    pub size: i64,
+}
+
+/// A directory of the host inside a container.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    /// Directory on the host.
+    pub source: PathBuf,
+    /// Path inside.
+    pub target: String,
+}
+
+/// A published port.
+#[derive(Debug, Clone)]
+pub struct Publish {
+    /// Address on the host.
+    pub address: std::net::IpAddr,
+    /// Port on the host.
+    pub port: u16,
+    /// Port inside.
+    pub inside: u16,
+}
+
+/// A container to be made.
+#[derive(Debug, Clone)]
+pub struct ContainerSpec {
+    /// Name in the engine: the instance, a dash, and the container's.
+    pub name: String,
+    /// Instance it belongs to.
+    pub instance: InstanceId,
+    /// Image reference.
+    pub image: String,
+    /// Environment.
+    pub env: Vec<(String, String)>,
+    /// Replaces the image's entrypoint, for helper containers.
+    pub entrypoint: Option<Vec<String>>,
+    /// Arguments.
+    pub cmd: Vec<String>,
+    /// `uid:gid`, or the image's own.
+    pub user: Option<String>,
+    /// Directories.
+    pub mounts: Vec<Mount>,
+    /// Ports.
+    pub publish: Vec<Publish>,
+    /// Network to join; `none` for none.
+    pub network: String,
+    /// Memory limit in bytes. Swap is not added to it.
+    pub memory: i64,
+    /// CPU limit in thousandths of a core.
+    pub millicpus: i32,
+    /// Most processes.
+    pub pids: i64,
+    /// Size of `/dev/shm` in bytes.
+    pub shm: i64,
+    /// Capabilities kept; all others are dropped.
+    pub capabilities: Vec<String>,
+    /// Stop signal.
+    pub stop_signal: Option<String>,
+    /// Seconds a stop may take.
+    pub stop_seconds: Option<u32>,
+}
+
+/// A container as the engine sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    /// The engine's id.
+    pub id: String,
+    /// Name, without a leading slash.
+    pub name: String,
+    /// Instance label.
+    pub instance: String,
+    /// Whether it runs.
+    pub running: bool,
+    /// The engine's word: created, running, exited, dead …
+    pub status: String,
+    /// Exit code of its last run.
+    pub exit_code: Option<i64>,
+    /// Whether the kernel killed it for memory.
+    pub oom_killed: bool,
+    /// When it was started last.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Published ports: (inside, host).
+    pub ports: Vec<(u16, u16)>,
+}
+
+/// What a command inside a container left.
+#[derive(Debug, Clone)]
+pub struct ExecOutput {
+    /// Exit code.
+    pub code: i64,
+    /// Standard output, cut at 64 KiB.
+    pub stdout: String,
+    /// Standard error, cut at 64 KiB.
+    pub stderr: String,
+}
+
+/// Which lines of a server's log to read.
+#[derive(Debug, Clone, Copy)]
+pub struct LogRequest {
+    /// How many of the last lines.
+    pub tail: u32,
+    /// Whether to go on as lines are written.
+    pub follow: bool,
+}
+
+/// A piece of progress while an image is pulled, as a sentence.
+pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
+
+/// The container engine.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// What the engine says about itself. Also the check that it answers.
+    async fn info(&self) -> Result<RuntimeInfo, RuntimeError>;
+    /// The image, if present.
+    async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, RuntimeError>;
+    /// Succeeds if a registry has the image.
+    async fn pullable(&self, reference: &str) -> Result<(), RuntimeError>;
+    /// Fetches the image.
+    async fn pull(&self, reference: &str, progress: Progress<'_>) -> Result<(), RuntimeError>;
+    /// Makes the instance's network, or finds it made. Containers on it can't reach each other.
+    async fn ensure_network(&self, name: &str, instance: &InstanceId) -> Result<(), RuntimeError>;
+    /// Makes a container and answers its id.
+    async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError>;
+    /// Copies files into a container, running or not.
+    async fn copy_in(&self, id: &str, files: &[FileIn]) -> Result<(), RuntimeError>;
+    /// Starts it; a running one is left alone.
+    async fn start(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Stops it with its own signal, killing it after `seconds`; a stopped one is left alone.
+    async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError>;
+    /// Removes it, and the anonymous volumes of its image; one that is gone is fine.
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Sets memory and CPU limits of a container, running or not.
+    async fn set_limits(&self, id: &str, memory: i64, millicpus: i32) -> Result<(), RuntimeError>;
+    /// The container with this id or name.
+    async fn inspect(&self, id: &str) -> Result<Option<Observed>, RuntimeError>;
+    /// The engine's whole description of a container, with its environment removed.
+    async fn inspect_json(&self, id: &str) -> Result<serde_json::Value, RuntimeError>;
+    /// All containers of an instance.
+    async fn list(&self, instance: &InstanceId) -> Result<Vec<Observed>, RuntimeError>;
+    /// Runs a command inside a running container.
+    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError>;
+    /// Waits until a container ends, and answers its exit code.
+    async fn wait(&self, id: &str) -> Result<i64, RuntimeError>;
+    /// Its log, standard output and error as the server wrote them.
+    async fn logs(
+        &self,
+        id: &str,
+        request: LogRequest,
+    ) -> Result<BoxStream<'static, Result<Bytes, RuntimeError>>, RuntimeError>;
+}

@@ -1,0 +1,158 @@
+//! Randomness, and the sealing of secrets at rest.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+/// Where random bytes come from.
+#[derive(Debug, Clone)]
+pub struct Random(SystemRandom);
+
+impl Random {
+    /// The operating system's generator.
+    pub fn system() -> Self {
+        Self(SystemRandom::new())
+    }
+
+    /// `N` random bytes. The system's generator does not fail once it has started; if it ever
+    /// does, going on with predictable secrets would be worse than stopping.
+    #[expect(clippy::expect_used, reason = "no secret may be made without randomness")]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0u8; N];
+        self.0.fill(&mut bytes).expect("the system's random generator answers");
+        bytes
+    }
+
+    /// 256 random bits as 64 hexadecimal digits: a session's or token's secret.
+    pub fn token(&self) -> SecretString {
+        SecretString::from(hex::encode(self.bytes::<32>()))
+    }
+}
+
+/// SHA-256 of a session's or token's secret: what is stored in its place.
+pub fn fingerprint(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Seals and opens secrets with AES-256-GCM under the key of the mode's directory.
+#[derive(Clone)]
+pub struct Sealer {
+    key: Arc<LessSafeKey>,
+    random: Random,
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealer")
+    }
+}
+
+impl Sealer {
+    /// A sealer with this 256-bit key.
+    ///
+    /// # Errors
+    /// If the key is not 32 bytes long.
+    pub fn new(key: &[u8], random: Random) -> anyhow::Result<Self> {
+        let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| anyhow!("a sealing key has 32 bytes"))?;
+        Ok(Self { key: Arc::new(LessSafeKey::new(key)), random })
+    }
+
+    /// Reads the key file: 32 bytes in base64.
+    ///
+    /// # Errors
+    /// If the file can't be read or holds something else.
+    pub fn from_file(path: &Path, random: Random) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("can't read the sealing key {}", path.display()))?;
+        let key = BASE64_STANDARD
+            .decode(text.trim())
+            .with_context(|| format!("the sealing key {} is not base64", path.display()))?;
+        Self::new(&key, random).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Writes a new key file, readable by its owner only.
+    ///
+    /// # Errors
+    /// If the file exists or can't be written.
+    pub fn create_key_file(path: &Path, random: &Random) -> anyhow::Result<()> {
+        let text = BASE64_STANDARD.encode(random.bytes::<32>());
+        write_private(path, format!("{text}\n").as_bytes())
+    }
+
+    /// Seals `secret`. `context` (for example the container's id) must be the same when opening,
+    /// so a sealed value copied to another row does not open there.
+    ///
+    /// # Errors
+    /// If the cipher refuses, which it does only for absurd lengths.
+    pub fn seal(&self, secret: &SecretString, context: &str) -> anyhow::Result<Vec<u8>> {
+        let nonce = self.random.bytes::<NONCE_LEN>();
+        let mut data = secret.expose_secret().as_bytes().to_vec();
+        self.key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut data)
+            .map_err(|_| anyhow!("sealing failed"))?;
+        Ok([nonce.as_slice(), &data].concat())
+    }
+
+    /// Opens what [`Sealer::seal`] made.
+    ///
+    /// # Errors
+    /// If it was sealed with another key or context, or was altered.
+    pub fn open(&self, sealed: &[u8], context: &str) -> anyhow::Result<SecretString> {
+        let Some((nonce, body)) = sealed.split_first_chunk::<NONCE_LEN>() else {
+            bail!("a sealed secret is too short");
+        };
+        let mut body = body.to_vec();
+        let plain = self
+            .key
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(context), &mut body)
+            .map_err(|_| anyhow!("a sealed secret does not open: it was sealed with another key"))?;
+        Ok(SecretString::from(std::str::from_utf8(plain)?.to_owned()))
+    }
+}
+
+/// Writes a file that only its owner can read (mode 0600); refuses to replace one.
+///
+/// # Errors
+/// If the file exists or can't be written.
+pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("can't write {}", path.display()))?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealed_secrets_open_only_in_their_context_and_unaltered() {
+        let sealer = Sealer::new(&[7; 32], Random::system()).unwrap();
+        let secret = SecretString::from("pä$$ 🐘");
+        let mut sealed = sealer.seal(&secret, "container-1").unwrap();
+        assert_eq!(sealer.open(&sealed, "container-1").unwrap().expose_secret(), "pä$$ 🐘");
+        assert!(sealer.open(&sealed, "container-2").is_err());
+        assert_ne!(sealed, sealer.seal(&secret, "container-1").unwrap(), "every sealing has its own nonce");
+        sealed[14] ^= 1;
+        assert!(sealer.open(&sealed, "container-1").is_err());
+        assert!(sealer.open(b"short", "x").is_err());
+        assert!(Sealer::new(&[7; 16], Random::system()).is_err());
+    }
+}

@@ -1,0 +1,223 @@
+//! File work in data directories: directly as root, else in a helper container that is root.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{DataDir, StorageError, io};
+use crate::domain::names::InstanceId;
+use crate::runtime::{ContainerSpec, Mount, Runtime, RuntimeError};
+
+/// How file work is done.
+#[derive(Clone)]
+pub enum Files {
+    /// The portal is root.
+    Direct,
+    /// The portal is not: the servers own their files, so a short-lived container of the same image does it.
+    Helper {
+        /// The container engine.
+        runtime: Arc<dyn Runtime>,
+        /// Whose helper it is.
+        instance: InstanceId,
+    },
+}
+
+impl Files {
+    /// Chooses by the user the portal runs as.
+    pub fn choose(runtime: Arc<dyn Runtime>, instance: InstanceId) -> Self {
+        if rustix::process::geteuid().is_root() { Self::Direct } else { Self::Helper { runtime, instance } }
+    }
+
+    /// Makes the data directory, or finds it made. Its owner becomes `uid:gid` where the portal may
+    /// set it; elsewhere the image's entrypoint, which starts as root, does.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub async fn prepare(&self, dir: &DataDir, uid: u32, gid: u32) -> Result<(), StorageError> {
+        let (root, data) = (dir.root(), dir.data());
+        let direct = matches!(self, Self::Direct);
+        blocking(move || {
+            std::fs::create_dir_all(&data).map_err(io("make a directory", &data))?;
+            if direct {
+                std::os::unix::fs::chown(&data, Some(uid), Some(gid)).map_err(io("set the owner", &data))?;
+                set_mode(&data, 0o700)?;
+            }
+            set_mode(&root, 0o755)
+        })
+        .await
+    }
+
+    /// Removes a container's directory with everything in it; one that is gone is fine.
+    /// `image` is used by a helper container.
+    ///
+    /// # Errors
+    /// If it can't be removed.
+    pub async fn remove(&self, dir: &DataDir, image: &str) -> Result<(), StorageError> {
+        let (root, doomed) = (dir.root(), dir.doomed());
+        match self {
+            Self::Direct => {
+                blocking(move || {
+                    match std::fs::rename(&root, &doomed) {
+                        Ok(()) => {}
+                        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                        Err(e) => return Err(io("remove the directory", &root)(e)),
+                    }
+                    match std::fs::remove_dir_all(&doomed) {
+                        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                            Err(io("remove the directory", &doomed)(e))
+                        }
+                        _ => Ok(()),
+                    }
+                })
+                .await
+            }
+            Self::Helper { .. } => {
+                let id = dir.id.to_string();
+                self.helper(dir, image, "remove", &["rm", "-rf", "--", &format!("/work/{id}")]).await.map(|_| ())
+            }
+        }
+    }
+
+    /// Bytes that a container's directory takes on the disk.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub async fn usage(&self, dir: &DataDir, image: &str) -> Result<i64, StorageError> {
+        match self {
+            Self::Direct => {
+                let data = dir.data();
+                blocking(move || Ok(walk(&data))).await
+            }
+            Self::Helper { .. } => {
+                let path = format!("/work/{}", dir.id);
+                let said = self.helper(dir, image, "measure", &["du", "-s", "-B1", &path]).await?;
+                said.split_whitespace().next().and_then(|n| n.parse().ok()).ok_or_else(|| {
+                    StorageError::Refused(format!("The helper could not measure the directory: {said}"))
+                })
+            }
+        }
+    }
+
+    /// The first line of a small file in the data directory, or `None` if there is none.
+    ///
+    /// # Errors
+    /// If it is there but can't be read.
+    pub async fn first_line(&self, dir: &DataDir, file: &str, image: &str) -> Result<Option<String>, StorageError> {
+        match self {
+            Self::Direct => {
+                let path = dir.data().join(file);
+                blocking(move || match std::fs::read_to_string(&path) {
+                    Ok(text) => Ok(Some(text.lines().next().unwrap_or_default().to_owned())),
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(e) => Err(io("read a file", &path)(e)),
+                })
+                .await
+            }
+            Self::Helper { .. } => {
+                let path = format!("/work/{}/data/{file}", dir.id);
+                let script = "if [ -e \"$1\" ]; then head -n 1 -- \"$1\"; fi";
+                let said = self.helper(dir, image, "read", &["sh", "-c", script, "sh", &path]).await?;
+                Ok(said.lines().next().map(str::to_owned))
+            }
+        }
+    }
+
+    /// Whether nothing lies in the data directory.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub async fn is_empty(&self, dir: &DataDir, image: &str) -> Result<bool, StorageError> {
+        match self {
+            Self::Direct => {
+                let data = dir.data();
+                blocking(move || match std::fs::read_dir(&data) {
+                    Ok(mut entries) => Ok(entries.next().is_none()),
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(true),
+                    Err(e) => Err(io("look", &data)(e)),
+                })
+                .await
+            }
+            Self::Helper { .. } => {
+                let path = format!("/work/{}/data", dir.id);
+                let script = "if [ -d \"$1\" ]; then ls -A -- \"$1\"; fi";
+                Ok(self.helper(dir, image, "look", &["sh", "-c", script, "sh", &path]).await?.trim().is_empty())
+            }
+        }
+    }
+
+    async fn helper(&self, dir: &DataDir, image: &str, what: &str, argv: &[&str]) -> Result<String, StorageError> {
+        let Self::Helper { runtime, instance } = self else {
+            return Err(StorageError::Refused("A helper container is only for a portal that is not root.".to_owned()));
+        };
+        let refused = |e: RuntimeError| StorageError::Refused(e.to_string());
+        let (program, rest) = argv.split_first().unwrap_or((&"true", &[]));
+        let spec = ContainerSpec {
+            name: format!("{instance}-helper-{what}-{}", dir.id),
+            instance: instance.clone(),
+            image: image.to_owned(),
+            env: Vec::new(),
+            entrypoint: Some(vec![(*program).to_owned()]),
+            cmd: rest.iter().map(|a| (*a).to_owned()).collect(),
+            user: Some("0:0".to_owned()),
+            mounts: vec![Mount { source: dir.base.clone(), target: "/work".to_owned() }],
+            publish: Vec::new(),
+            network: "none".to_owned(),
+            memory: 128 * 1024 * 1024,
+            millicpus: 1000,
+            pids: 64,
+            shm: 1024 * 1024,
+            capabilities: ["DAC_OVERRIDE", "FOWNER", "CHOWN"].map(str::to_owned).to_vec(),
+            stop_signal: None,
+            stop_seconds: Some(1),
+        };
+        // One that a killed portal left behind did its work or not; this one does it again.
+        runtime.remove(&spec.name).await.map_err(refused)?;
+        let id = runtime.create(&spec).await.map_err(refused)?;
+        let ran = async {
+            runtime.start(&id).await?;
+            let code = runtime.wait(&id).await?;
+            let request = crate::runtime::LogRequest { tail: 100, follow: false };
+            let mut pieces = runtime.logs(&id, request).await?;
+            let mut said = Vec::new();
+            while let Some(piece) = futures::StreamExt::next(&mut pieces).await {
+                said.extend_from_slice(&piece?);
+            }
+            Ok((code, String::from_utf8_lossy(&said).into_owned()))
+        };
+        let outcome = ran.await.map_err(refused);
+        runtime.remove(&id).await.map_err(refused)?;
+        match outcome? {
+            (0, said) => Ok(said),
+            (code, said) => Err(StorageError::Refused(format!("The helper for “{what}” ended with {code}: {said}"))),
+        }
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), StorageError> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(io("set the permissions", path))
+}
+
+/// Disk blocks of everything below `path`. Files that vanish meanwhile, as a live server's do, count nothing.
+fn walk(path: &Path) -> i64 {
+    use std::os::unix::fs::MetadataExt;
+    let mut bytes = 0i64;
+    let mut todo = vec![path.to_owned()];
+    while let Some(dir) = todo.pop() {
+        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            bytes = bytes.saturating_add(i64::try_from(meta.blocks()).unwrap_or(0).saturating_mul(512));
+            if meta.is_dir() {
+                todo.push(entry.path());
+            }
+        }
+    }
+    bytes
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| StorageError::Refused(format!("The file work was cut short: {e}")))?
+}

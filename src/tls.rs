@@ -1,0 +1,150 @@
+//! Certificates: the portal's own authority for the databases it makes (and, in dev, for itself).
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Duration, Utc};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use secrecy::SecretString;
+
+use crate::engine::ServerCert;
+use crate::secrets::write_private;
+
+/// Years a certificate of ours is valid. Long, because it lives in a database server that should
+/// not need a restart for it; whoever wants short ones puts their own authority's files in place.
+const YEARS: i64 = 10;
+
+/// The authority whose certificate people may download to check their database's.
+pub struct Authority {
+    cert_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority")
+    }
+}
+
+impl Authority {
+    /// Reads `ca.pem` and `ca.key` in `dir`, or makes them.
+    ///
+    /// # Errors
+    /// If they can't be read, written or used.
+    pub fn load_or_create(dir: &Path, name: &str, now: DateTime<Utc>) -> anyhow::Result<Self> {
+        let (cert_file, key_file) = (dir.join("ca.pem"), dir.join("ca.key"));
+        if !cert_file.exists() || !key_file.exists() {
+            let key = KeyPair::generate()?;
+            let mut params = params(&[], now)?;
+            params.distinguished_name.push(DnType::CommonName, format!("{name} database authority"));
+            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+            let cert = params.self_signed(&key)?;
+            if key_file.exists() {
+                bail!("{} is there without {}; restore it or remove both", key_file.display(), cert_file.display());
+            }
+            write_private(&key_file, key.serialize_pem().as_bytes())?;
+            std::fs::write(&cert_file, cert.pem())?;
+        }
+        let read = |file: &Path| std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()));
+        let cert_pem = read(&cert_file)?;
+        let key = KeyPair::from_pem(&read(&key_file)?).context("the authority's key can't be used")?;
+        let issuer = Issuer::from_ca_cert_pem(&cert_pem, key).context("the authority's certificate can't be used")?;
+        Ok(Self { cert_pem, issuer })
+    }
+
+    /// The authority's certificate, PEM.
+    pub fn certificate(&self) -> &str {
+        &self.cert_pem
+    }
+
+    /// Issues a server certificate for these host names or addresses.
+    ///
+    /// # Errors
+    /// If a name can't be in a certificate.
+    pub fn issue(&self, names: &[String], now: DateTime<Utc>) -> anyhow::Result<ServerCert> {
+        let key = KeyPair::generate()?;
+        let mut params = params(names, now)?;
+        params.distinguished_name.push(DnType::CommonName, names.first().cloned().unwrap_or_default());
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let cert = params.signed_by(&key, &self.issuer)?;
+        Ok(ServerCert {
+            cert: format!("{}{}", cert.pem(), self.cert_pem),
+            key: SecretString::from(key.serialize_pem()),
+        })
+    }
+}
+
+fn params(names: &[String], now: DateTime<Utc>) -> anyhow::Result<CertificateParams> {
+    let mut params = CertificateParams::new(names.to_vec())?;
+    let at = |t: DateTime<Utc>| std::time::SystemTime::from(t).into();
+    // A day back, so that a client whose clock is slow does not refuse a fresh certificate.
+    params.not_before = at(now - Duration::days(1));
+    params.not_after = at(now + Duration::days(365 * YEARS));
+    Ok(params)
+}
+
+/// In dev: makes the portal's own certificate where it is absent or was signed by another
+/// authority, and puts the authority's beside it as `ca.pem`, to be trusted by the browser.
+///
+/// # Errors
+/// If files can't be written.
+pub fn ensure_dev_certificate(
+    authority: &Authority,
+    cert: &Path,
+    key: &Path,
+    names: &[String],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let dir = cert.parent().context("the certificate has no directory")?;
+    let ca_copy = dir.join("ca.pem");
+    let ours = std::fs::read_to_string(&ca_copy).is_ok_and(|text| text == authority.certificate());
+    if cert.exists() && key.exists() && (ours || !ca_copy.exists()) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(dir)?;
+    for old in [cert, key] {
+        if old.exists() {
+            std::fs::remove_file(old)?;
+        }
+    }
+    let made = authority.issue(names, now)?;
+    write_private(key, secrecy::ExposeSecret::expose_secret(&made.key).as_bytes())?;
+    std::fs::write(cert, made.cert)?;
+    std::fs::write(&ca_copy, authority.certificate())?;
+    Ok(())
+}
+
+/// The day a PEM certificate ends, and whether it was issued by itself or by an authority of ours.
+///
+/// # Errors
+/// If the file holds no certificate.
+pub fn describe(pem: &str) -> anyhow::Result<(DateTime<Utc>, String)> {
+    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).context("this is no PEM certificate")?;
+    let cert = block.parse_x509().context("this is no X.509 certificate")?;
+    let end = DateTime::from_timestamp(cert.validity().not_after.timestamp(), 0).context("its end is no date")?;
+    Ok((end, cert.issuer().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_made_once_and_signs_for_names_and_addresses() {
+        let dir = std::env::temp_dir().join(format!("db4sci-tls-{}", std::process::id()));
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let first = Authority::load_or_create(&dir, "DB4SCI", now).unwrap();
+        let again = Authority::load_or_create(&dir, "DB4SCI", now).unwrap();
+        assert_eq!(first.certificate(), again.certificate());
+        let made = again.issue(&["db.example.org".to_owned(), "127.0.0.1".to_owned()], now).unwrap();
+        let (end, issuer) = describe(&made.cert).unwrap();
+        assert!(end > now + Duration::days(3600));
+        assert!(issuer.contains("DB4SCI database authority"), "{issuer}");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

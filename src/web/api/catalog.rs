@@ -1,0 +1,6 @@
+//! To be written.
+
+/// To be written.
+pub async fn show() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}

@@ -1,0 +1,81 @@
+//! Static files, embedded in the binary, and what configuration adds to the look.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use super::Shared;
+use super::error::AppError;
+use super::views::branding::branding_css;
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "static/"]
+struct Static;
+
+/// A hash over all static files, put behind their addresses, so that browsers may keep them for good.
+pub fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let mut hash = Sha256::new();
+        for name in Static::iter() {
+            hash.update(name.as_bytes());
+            if let Some(file) = Static::get(&name) {
+                hash.update(file.metadata.sha256_hash());
+            }
+        }
+        hash.finalize().iter().take(6).fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    });
+    &VERSION
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        _ => "application/octet-stream",
+    }
+}
+
+fn answer(kind: &'static str, cache: &'static str, body: impl Into<axum::body::Body>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+    ];
+    (StatusCode::OK, headers, body.into()).into_response()
+}
+
+/// `GET /static/{*file}`
+pub async fn file(Path(name): Path<String>) -> Result<Response, AppError> {
+    let file = Static::get(&name).ok_or(AppError::NotFound)?;
+    Ok(answer(content_type(&name), "public, max-age=31536000, immutable", file.data.into_owned()))
+}
+
+/// `GET /branding.css`: the accent from configuration.
+pub async fn branding(State(portal): State<Shared>) -> Response {
+    let css = portal.app.config.branding.accent.as_deref().and_then(branding_css).unwrap_or_default();
+    answer("text/css; charset=utf-8", "public, max-age=300", css)
+}
+
+/// `GET /branding/logo`: the logo from configuration.
+pub async fn logo(State(portal): State<Shared>) -> Result<Response, AppError> {
+    let path = portal.app.config.branding.logo.clone().ok_or(AppError::NotFound)?;
+    let kind = content_type(path.to_str().unwrap_or_default());
+    let body = tokio::fs::read(&path).await.map_err(|e| {
+        tracing::warn!(file = %path.display(), "branding.logo can't be read: {e}");
+        AppError::NotFound
+    })?;
+    Ok(answer(kind, "public, max-age=300", body))
+}
+
+/// `GET /ca.pem`: the authority that signs the databases' certificates, for clients that check them.
+pub async fn authority(State(portal): State<Shared>) -> Response {
+    answer("application/x-pem-file", "public, max-age=300", portal.app.authority.certificate().to_owned())
+}

@@ -1,0 +1,239 @@
+//! What a handler knows of its request: who, from where, and the frame of the page it will answer.
+
+use std::convert::Infallible;
+
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use chrono::{DateTime, Utc};
+
+use super::error::AppError;
+use super::identity::Identity;
+use super::views::{Flash, Frame, Link};
+use super::{Shared, assets};
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::app::App;
+use crate::config::Mode;
+use crate::domain::user::{Action, Permission, Subject, User, can};
+
+/// Name of the cookie that carries one message to the next page.
+pub const FLASH_COOKIE: &str = "__Host-db4sci-flash";
+/// Name of the cookie that keeps the chosen theme.
+pub const THEME_COOKIE: &str = "db4sci-theme";
+
+/// What the outermost layer found out about a request.
+#[derive(Debug, Clone)]
+pub struct Meta {
+    /// Id of the request.
+    pub request_id: String,
+    /// Address of the client.
+    pub address: String,
+    /// Path and query.
+    pub here: String,
+    /// Whether it goes to the JSON API.
+    pub is_api: bool,
+    /// Chosen theme.
+    pub theme: String,
+    /// Message of the last page.
+    pub flash: Option<Flash>,
+    /// Browser.
+    pub user_agent: String,
+}
+
+/// A request as handlers see it.
+#[derive(Clone)]
+pub struct Context {
+    /// The portal.
+    pub portal: Shared,
+    /// Who sent it, if anybody is signed in.
+    pub identity: Option<Identity>,
+    /// What else is known.
+    pub meta: Meta,
+}
+
+impl FromRequestParts<Shared> for Context {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Shared) -> Result<Self, Infallible> {
+        let identity = parts.extensions.get::<Identity>().cloned();
+        let meta = parts.extensions.get::<Meta>().cloned().unwrap_or_else(|| Meta {
+            request_id: String::new(),
+            address: String::new(),
+            here: parts.uri.to_string(),
+            is_api: false,
+            theme: String::new(),
+            flash: None,
+            user_agent: String::new(),
+        });
+        Ok(Self { portal: portal.clone(), identity, meta })
+    }
+}
+
+impl Context {
+    /// The portal's parts.
+    pub fn app(&self) -> &std::sync::Arc<App> {
+        &self.portal.app
+    }
+
+    /// The time now.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.app().clock.now()
+    }
+
+    /// Who is signed in.
+    ///
+    /// # Errors
+    /// [`AppError::LoginRequired`] if nobody is.
+    pub fn user(&self) -> Result<&User, AppError> {
+        self.identity.as_ref().map(|i| &i.user).ok_or(AppError::LoginRequired)
+    }
+
+    /// Who acts, for the log.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            name: self.identity.as_ref().map_or_else(|| "nobody".to_owned(), |i| i.user.username.to_string()),
+            address: self.meta.address.clone(),
+            request_id: self.meta.request_id.clone(),
+        }
+    }
+
+    /// The frame of a page; `nav` is its item in the navigation.
+    pub fn frame(&self, nav: &str) -> Frame {
+        frame(&self.portal, self.identity.as_ref(), &self.meta, nav)
+    }
+
+    /// Refuses changes while the portal is read-only; admins may go on.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`] with the banner's text.
+    pub fn writable(&self) -> Result<(), AppError> {
+        match self.app().read_only() {
+            Some(note) if !self.user()?.is_admin() => {
+                Err(AppError::Forbidden(format!("The portal is read-only for now: {note}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The living container of this name, if the signed-in user may do `action` with it. A refusal is logged.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] where it does not exist or is hidden, [`AppError::Forbidden`] where it may not be done.
+    pub async fn container(&self, name: &str, action: Action) -> Result<Container, AppError> {
+        let user = self.user()?;
+        let mut db = self.app().db.acquire().await?;
+        let c = containers::by_name(&mut db, name).await?.ok_or(AppError::NotFound)?;
+        let read_only = self.app().read_only();
+        let subject = Subject {
+            owner: c.account_id,
+            maintenance: c.maintenance_note.as_deref(),
+            read_only: read_only.as_deref(),
+        };
+        let (error, why) = match can(user, action, &subject) {
+            Permission::Allowed => return Ok(c),
+            Permission::Hidden => (AppError::NotFound, "not theirs".to_owned()),
+            Permission::Refused(why) => (AppError::Forbidden(why.clone()), why),
+        };
+        let verb = format!("container.{action:?}").to_lowercase();
+        let entry = Entry { action: &verb, container: Some((c.id, &c.name)), outcome: Outcome::Refused, detail: &why };
+        log::append(&mut db, &self.actor(), &entry, self.now()).await?;
+        Err(error)
+    }
+
+    /// Writes a row to the log about something other than a container.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn note(&self, action: &str, outcome: Outcome, detail: &str) -> Result<(), AppError> {
+        let mut db = self.app().db.acquire().await?;
+        let entry = Entry { action, container: None, outcome, detail };
+        Ok(log::append(&mut db, &self.actor(), &entry, self.now()).await?)
+    }
+}
+
+/// The frame of a page.
+pub fn frame(portal: &super::Portal, identity: Option<&Identity>, meta: &Meta, nav: &str) -> Frame {
+    let config = &portal.app.config;
+    let branding = &config.branding;
+    Frame {
+        brand: branding.name.clone(),
+        logo: branding.logo.as_ref().map(|_| "/branding/logo".to_owned()),
+        has_accent: branding.accent.is_some(),
+        contact: branding.contact.clone(),
+        links: branding.links.iter().map(|l| Link::new(&l.label, &l.url)).collect(),
+        notice: branding.notice.clone(),
+        instance: config.instance.to_string(),
+        mode: (config.mode == Mode::Dev).then(|| "development".to_owned()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        assets: assets::version().to_owned(),
+        user: identity.map(|i| i.user.username.to_string()),
+        is_admin: identity.is_some_and(|i| i.user.is_admin()),
+        nav: nav.to_owned(),
+        theme: meta.theme.clone(),
+        here: meta.here.clone(),
+        read_only: portal.app.read_only(),
+        flash: meta.flash.clone(),
+        request_id: Some(meta.request_id.clone()),
+    }
+}
+
+/// Renders a page.
+///
+/// # Errors
+/// If the template fails.
+pub fn page(template: &impl Template) -> Result<Response, AppError> {
+    page_with(StatusCode::OK, template)
+}
+
+/// Renders a page with a status, such as 422 for a form with errors.
+///
+/// # Errors
+/// If the template fails.
+pub fn page_with(status: StatusCode, template: &impl Template) -> Result<Response, AppError> {
+    let mut response = (status, Html(template.render()?)).into_response();
+    // Pages show private things: the browser may keep none for the next person at the keyboard.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Sends the browser to a page of ours, with a message to show there.
+pub fn to(path: &str, flash: Option<Flash>) -> Response {
+    let mut response = Redirect::to(path).into_response();
+    if let Some(flash) = flash {
+        let value = format!("{}:{}", flash.kind, flash.text);
+        let value = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
+        add_cookie(&mut response, cookie(FLASH_COOKIE, value, false));
+    }
+    response
+}
+
+/// A cookie of ours; a permanent one outlives the browser's session.
+pub fn cookie(name: &'static str, value: String, permanent: bool) -> Cookie<'static> {
+    let mut cookie = Cookie::new(name, value);
+    cookie.set_path("/");
+    cookie.set_secure(true);
+    cookie.set_http_only(true);
+    cookie.set_same_site(SameSite::Lax);
+    if permanent {
+        cookie.make_permanent();
+    }
+    cookie
+}
+
+/// A cookie that takes one of ours away.
+pub fn removal(name: &'static str) -> Cookie<'static> {
+    let mut gone = cookie(name, String::new(), false);
+    gone.make_removal();
+    gone
+}
+
+/// Adds a cookie to an answer.
+pub fn add_cookie(response: &mut Response, cookie: Cookie<'static>) {
+    if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}

@@ -1,0 +1,188 @@
+//! The create form and the create call of the API: raw fields into a checked request.
+
+use super::context::Context;
+use super::error::AppError;
+use super::form::Fields;
+use crate::admin_db::accounts;
+use crate::catalog::CatalogImage;
+use crate::domain::names::{ContainerName, DbName, DbUser};
+use crate::domain::password::Password;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::user::User;
+use crate::engine::EngineKind;
+use crate::provision::images::ImageState;
+use crate::provision::request::CreateRequest;
+use crate::storage::unavailable_reason;
+
+/// Faults by field, in the order of the form.
+pub type Faults = Vec<(String, String)>;
+
+/// How a form could not become a request.
+pub enum CreateFault {
+    /// Values that can't be used.
+    Fields(Faults),
+    /// Something else.
+    App(AppError),
+}
+
+impl From<AppError> for CreateFault {
+    fn from(e: AppError) -> Self {
+        Self::App(e)
+    }
+}
+
+impl From<sqlx::Error> for CreateFault {
+    fn from(e: sqlx::Error) -> Self {
+        Self::App(e.into())
+    }
+}
+
+/// Collects faults while values are read.
+#[derive(Default)]
+struct Reader(Faults);
+
+impl Reader {
+    fn take<T, E: ToString>(&mut self, field: &str, read: Result<T, E>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(e) => {
+                self.0.push((field.to_owned(), e.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// Reads the fields of DESIGN.md §7: every fault at once, each beside its field.
+///
+/// # Errors
+/// [`CreateFault::Fields`] with all faults.
+pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateRequest<'a>, CreateFault> {
+    let app = ctx.app();
+    let user = ctx.user()?;
+    let mut r = Reader::default();
+    let image = r.take("image", image(ctx, fields));
+    let engine = image.map_or(EngineKind::Postgres, |i| i.engine);
+    let described = engine.engine();
+    let name = r.take("name", ContainerName::parse(fields.text("name")));
+    let dbname = r.take("dbname", DbName::parse(fields.text("dbname"), &described.database_rules()));
+    let dbuser = r.take("dbuser", DbUser::parse(fields.text("dbuser"), &described.user_rules()));
+    let password = match fields.raw("dbuserpass") {
+        "" => None,
+        typed => r.take("dbuserpass", Password::parse(typed)),
+    };
+    let owner = owner(ctx, user, fields.text("owner")).await?;
+    let owner = r.take("owner", owner);
+    let contact = r.take("contact", line(fields.text("contact"), 200));
+    let department = r.take("department", line(fields.text("department"), 200));
+    let description = r.take("description", line(fields.text("description"), 500));
+    let storage = owner.as_ref().and_then(|o| r.take("storage", storage(ctx, o, engine, fields.text("storage"))));
+    let least = image.map_or(Bytes(1), |i| i.min_memory);
+    let memory = r.take("memory", memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max));
+    let cpus = r.take("cpus", cpus(fields.text("cpus"), app.config.limits.cpus_default, app.config.limits.cpus_max));
+    match (image, name, dbname, dbuser, owner, contact, department, description, storage, memory, cpus) {
+        (
+            Some(image), Some(name), Some(dbname), Some(dbuser), Some(owner), Some(contact), Some(department),
+            Some(description), Some(storage), Some(memory), Some(cpus),
+        ) if r.0.is_empty() => Ok(CreateRequest {
+            image, name, dbname, dbuser, password, owner, contact, department, description, storage, memory, cpus,
+        }),
+        _ => Err(CreateFault::Fields(r.0)),
+    }
+}
+
+/// The image: one of the catalog, by its full reference or by its version within the engine; none named, the engine's default.
+fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, String> {
+    let catalog = &ctx.app().catalog;
+    let engine = match fields.text("engine") {
+        "" => catalog.engines().first().copied(),
+        word => EngineKind::parse(word).filter(|e| catalog.engines().contains(e)),
+    };
+    let engine = engine.ok_or_else(|| format!("“{}” is not on offer.", fields.text("engine")))?;
+    let wanted = fields.text("image");
+    let found = match wanted {
+        "" => catalog.of(engine).next(),
+        text => catalog.of(engine).find(|i| i.image == text || i.version == text),
+    };
+    let image = found.ok_or_else(|| format!("“{wanted}” is not in the catalog."))?;
+    match ctx.app().images.get(&image.image) {
+        ImageState::Unavailable(reason) => Err(format!("This version can't be had now: {reason}.")),
+        _ => Ok(image),
+    }
+}
+
+/// The owner: oneself, or for admins any enabled account.
+async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<User, String>, AppError> {
+    if wanted.is_empty() || wanted == user.username.as_str() {
+        return Ok(Ok(user.clone()));
+    }
+    if !user.is_admin() {
+        return Ok(Err("Only an administrator can create a database for somebody else.".to_owned()));
+    }
+    let mut db = ctx.app().db.acquire().await?;
+    let account = accounts::by_name(&mut db, wanted).await?;
+    let found = account.filter(|a| a.disabled_at.is_none()).and_then(|a| a.user());
+    Ok(found.ok_or_else(|| format!("There is no account “{wanted}”.")))
+}
+
+/// A tier this owner may use, that is there.
+fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Result<String, String> {
+    let config = &ctx.app().config;
+    let mut allowed = config
+        .storage
+        .iter()
+        .filter(|t| t.allows(owner.username.as_str(), owner.is_admin(), engine.as_str()));
+    let tier = match wanted {
+        "" => allowed.find(|t| unavailable_reason(t).is_none()),
+        name => allowed.find(|t| t.name == name),
+    };
+    let tier = tier.ok_or_else(|| match wanted {
+        "" => "No storage is available to you. Ask an administrator.".to_owned(),
+        name => format!("The storage “{name}” is not available to you."),
+    })?;
+    match unavailable_reason(tier) {
+        Some(reason) => Err(format!("This storage can't be used now: {reason}.")),
+        None => Ok(tier.name.clone()),
+    }
+}
+
+/// A memory limit: empty is the default, never below what the image needs.
+///
+/// # Errors
+/// A sentence.
+pub fn memory(text: &str, default: Bytes, least: Bytes, most: Bytes) -> Result<Bytes, String> {
+    let memory = if text.is_empty() { default.max(least) } else { Bytes::parse(text)? };
+    if memory < least {
+        return Err(format!("This server needs at least {least}."));
+    }
+    if memory > most {
+        return Err(format!("At most {most} can be chosen here."));
+    }
+    Ok(memory)
+}
+
+/// A CPU limit: empty is the default.
+///
+/// # Errors
+/// A sentence.
+pub fn cpus(text: &str, default: MilliCpus, most: MilliCpus) -> Result<MilliCpus, String> {
+    let cpus = if text.is_empty() { default } else { MilliCpus::parse(text)? };
+    if cpus > most {
+        return Err(format!("At most {most} CPUs can be chosen here."));
+    }
+    Ok(cpus)
+}
+
+/// Free text of one line or a few, without control characters but line ends.
+///
+/// # Errors
+/// A sentence.
+pub fn line(text: &str, most: usize) -> Result<String, String> {
+    if text.chars().count() > most {
+        return Err(format!("Use at most {most} characters."));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\r') {
+        return Err("Use no control characters.".to_owned());
+    }
+    Ok(text.to_owned())
+}

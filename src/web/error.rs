@@ -1,0 +1,147 @@
+//! One error type for pages and API. A handler never chooses a format: the outermost layer renders
+//! [`ErrorInfo`] as a page or as problem+json.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::admin_db;
+use crate::auth::login::LoginError;
+use crate::provision::request::RequestError;
+use crate::runtime::RuntimeError;
+
+/// What went wrong, as a visitor may know it.
+#[derive(Debug)]
+pub enum AppError {
+    /// There is no such thing, or it is hidden from them.
+    NotFound,
+    /// They must sign in.
+    LoginRequired,
+    /// They may not; the sentence says why.
+    Forbidden(String),
+    /// The request can't be read.
+    BadRequest(String),
+    /// Values that can't be used: (field, sentence), for the API. Pages render their form instead.
+    Invalid(Vec<(String, String)>),
+    /// The state does not allow it.
+    Conflict(String),
+    /// Too large.
+    TooLarge,
+    /// Not a form, or not JSON.
+    UnsupportedMedia,
+    /// Too many tries; seconds to wait.
+    TooMany(u64),
+    /// The container engine does not answer.
+    Engine(String),
+    /// mydb_admin does not answer.
+    Unavailable,
+    /// A fault of ours. Logged once, when rendered; the visitor sees the request id.
+    Internal(anyhow::Error),
+}
+
+/// What the rendering layer needs.
+#[derive(Debug, Clone)]
+pub struct ErrorInfo {
+    /// Status.
+    pub status: StatusCode,
+    /// What happened, where the general words for the status don't say enough.
+    pub detail: Option<String>,
+    /// Fields at fault.
+    pub fields: Vec<(String, String)>,
+    /// Whether a page visitor is sent to sign in.
+    pub login: bool,
+}
+
+impl AppError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::LoginRequired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Engine(_) => StatusCode::BAD_GATEWAY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = status.into_response();
+        let login = matches!(self, Self::LoginRequired);
+        let mut fields = Vec::new();
+        let detail = match self {
+            Self::Internal(e) => {
+                tracing::error!(error = format!("{e:#}"), "A request failed by a fault of the portal");
+                None
+            }
+            Self::Forbidden(text) | Self::BadRequest(text) | Self::Conflict(text) | Self::Engine(text) => Some(text),
+            Self::Invalid(found) => {
+                fields = found;
+                None
+            }
+            Self::TooMany(seconds) => {
+                response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+                Some(format!("There were too many tries. Wait {seconds} s."))
+            }
+            _ => None,
+        };
+        response.extensions_mut().insert(ErrorInfo { status, detail, fields, login });
+        response
+    }
+}
+
+impl From<sqlx::Error> for AppError {
+    fn from(e: sqlx::Error) -> Self {
+        if admin_db::is_unreachable(&e) { Self::Unavailable } else { Self::Internal(e.into()) }
+    }
+}
+
+impl From<anyhow::Error> for AppError {
+    fn from(e: anyhow::Error) -> Self {
+        match e.downcast::<sqlx::Error>() {
+            Ok(e) => e.into(),
+            Err(e) => Self::Internal(e),
+        }
+    }
+}
+
+impl From<askama::Error> for AppError {
+    fn from(e: askama::Error) -> Self {
+        Self::Internal(e.into())
+    }
+}
+
+impl From<RuntimeError> for AppError {
+    fn from(e: RuntimeError) -> Self {
+        Self::Engine(e.to_string())
+    }
+}
+
+impl From<LoginError> for AppError {
+    fn from(e: LoginError) -> Self {
+        match e {
+            LoginError::Wrong => Self::LoginRequired,
+            LoginError::TooMany(seconds) => Self::TooMany(seconds),
+            LoginError::Db(e) => e.into(),
+            LoginError::Hash(e) => e.into(),
+        }
+    }
+}
+
+impl From<RequestError> for AppError {
+    fn from(e: RequestError) -> Self {
+        match e {
+            RequestError::Db(e) => e.into(),
+            RequestError::Seal(e) => e.into(),
+            RequestError::Gone => Self::NotFound,
+            e => Self::Conflict(e.to_string()),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What happens around every handler: request id, identity, access level, error pages, security headers, metrics.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use serde_json::json;
+
+use super::context::{FLASH_COOKIE, Meta, THEME_COOKIE, add_cookie, frame, removal};
+use super::error::{AppError, ErrorInfo};
+use super::identity::{Identity, client_address, identify};
+use super::routes::Access;
+use super::views::Flash;
+use super::views::error::ErrorPage;
+use super::{Portal, Shared};
+
+/// Header that carries a request's id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Nothing from elsewhere, nothing inline. Each line is what the pages need and no more.
+const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                   form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The outermost layer: finds out who asks, hands on, renders errors, adds headers, counts.
+pub async fn outer(State(portal): State<Shared>, mut request: Request, next: Next) -> Response {
+    let begin = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let meta = meta(&portal, &request);
+    let mut identity = None;
+    let handled = async {
+        // Probes and static files need no identity, and must answer while mydb_admin is away.
+        if !anonymous(&path) {
+            identity = identify(&portal, meta.is_api, request.headers()).await?;
+        }
+        if let Some(identity) = &identity {
+            request.extensions_mut().insert(identity.clone());
+        }
+        request.extensions_mut().insert(meta.clone());
+        Ok::<_, AppError>(next.run(request).await)
+    };
+    let mut response = match handled.await {
+        Ok(response) => response,
+        Err(e) => e.into_response(),
+    };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = render_error(&portal, identity.as_ref(), &meta, response);
+    }
+    // A message is shown once: on the page that follows, not on a redirect to it.
+    let shown = meta.flash.is_some() && !response.status().is_redirection() && !anonymous(&path);
+    if shown {
+        add_cookie(&mut response, removal(FLASH_COOKIE));
+    }
+    secure(&portal, &meta, response.headers_mut());
+    let took = begin.elapsed();
+    let route = response.extensions().get::<MatchedPath>().map_or("other", |p| p.as_str()).to_owned();
+    portal.metrics.request(method.as_str(), &route, response.status().as_u16(), took);
+    tracing::debug!(
+        http.method = %method, http.path = path, http.status = response.status().as_u16(),
+        request_id = meta.request_id, address = meta.address, duration_ms = u64::try_from(took.as_millis()).unwrap_or(0),
+        "{method} {path}"
+    );
+    response
+}
+
+/// Copies the matched route into the answer, where [`outer`] counts it.
+pub async fn matched(path: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(path) = path {
+        response.extensions_mut().insert(path);
+    }
+    response
+}
+
+/// Checks a route's access level before its handler runs.
+pub async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+    let identity = request.extensions().get::<Identity>();
+    let refusal = match (access, identity) {
+        (Access::Public, _) => None,
+        (_, None) => Some(AppError::LoginRequired),
+        (Access::Admin, Some(i)) if !i.user.is_admin() => {
+            Some(AppError::Forbidden("Only administrators can open this.".to_owned()))
+        }
+        _ => None,
+    };
+    match refusal {
+        Some(e) => e.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+fn anonymous(path: &str) -> bool {
+    path.starts_with("/static/") || matches!(path, "/healthz" | "/readyz" | "/metrics" | "/branding.css" | "/branding/logo" | "/ca.pem")
+}
+
+fn meta(portal: &Portal, request: &Request) -> Meta {
+    let headers = request.headers();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
+    let address = peer.map(|p| client_address(p, headers, &portal.app.config.server.trusted_proxies));
+    let jar = CookieJar::from_headers(headers);
+    let flash = jar.get(FLASH_COOKIE).and_then(|c| {
+        let text = percent_encoding::percent_decode_str(c.value()).decode_utf8().ok()?.into_owned();
+        let (kind, text) = text.split_once(':')?;
+        Some(Flash { kind: kind.to_owned(), text: text.to_owned() })
+    });
+    let user_agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    Meta {
+        request_id: hex::encode(portal.app.random.bytes::<8>()),
+        address: address.map(|a| a.to_string()).unwrap_or_default(),
+        here: request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+        is_api: request.uri().path().starts_with("/api/"),
+        theme: jar.get(THEME_COOKIE).map(|c| c.value().to_owned()).unwrap_or_default(),
+        flash,
+        user_agent: user_agent.to_owned(),
+    }
+}
+
+/// Renders an error as a page or as problem+json (RFC 9457), whoever made it: a handler, a layer or the router.
+fn render_error(portal: &Portal, identity: Option<&Identity>, meta: &Meta, response: Response) -> Response {
+    // Health probes and the like answer for themselves.
+    if response.headers().contains_key(header::CONTENT_TYPE) && response.extensions().get::<ErrorInfo>().is_none() {
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        if !kind.starts_with("text/plain") || meta.here == "/readyz" {
+            return response;
+        }
+    }
+    let status = response.status();
+    let info = response.extensions().get::<ErrorInfo>().cloned();
+    let keep: Vec<_> = [header::RETRY_AFTER, header::ALLOW]
+        .into_iter()
+        .filter_map(|name| response.headers().get(&name).cloned().map(|value| (name, value)))
+        .collect();
+    let info = info.unwrap_or(ErrorInfo { status, detail: None, fields: Vec::new(), login: false });
+    let mut rendered = if meta.is_api {
+        problem(meta, &info)
+    } else if info.login && status == StatusCode::UNAUTHORIZED {
+        let next = percent_encoding::utf8_percent_encode(&meta.here, percent_encoding::NON_ALPHANUMERIC);
+        Redirect::to(&format!("/login?next={next}")).into_response()
+    } else {
+        error_page(portal, identity, meta, &info)
+    };
+    for (name, value) in keep {
+        rendered.headers_mut().insert(name, value);
+    }
+    if let Some(path) = response.extensions().get::<MatchedPath>() {
+        rendered.extensions_mut().insert(path.clone());
+    }
+    rendered
+}
+
+fn problem(meta: &Meta, info: &ErrorInfo) -> Response {
+    let words = ErrorPage::of(super::views::Frame::default(), info.status.as_u16());
+    let errors: serde_json::Map<String, serde_json::Value> =
+        info.fields.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
+    let mut body = json!({
+        "type": "about:blank",
+        "title": words.title,
+        "status": info.status.as_u16(),
+        "detail": info.detail.clone().unwrap_or(words.happened),
+        "request_id": meta.request_id,
+    });
+    if let (false, Some(object)) = (errors.is_empty(), body.as_object_mut()) {
+        object.insert("errors".to_owned(), errors.into());
+    }
+    let mut response = (info.status, Json(body)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if info.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn error_page(portal: &Portal, identity: Option<&Identity>, meta: &Meta, info: &ErrorInfo) -> Response {
+    let mut page = ErrorPage::of(frame(portal, identity, meta, ""), info.status.as_u16());
+    if let Some(detail) = &info.detail {
+        page.happened.clone_from(detail);
+    }
+    match page.render() {
+        Ok(html) => (info.status, Html(html)).into_response(),
+        Err(e) => {
+            tracing::error!("The error page could not be rendered: {e}");
+            (info.status, format!("{}. {} Request {}.", page.title, page.happened, meta.request_id)).into_response()
+        }
+    }
+}
+
+fn secure(portal: &Portal, meta: &Meta, headers: &mut HeaderMap) {
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, CSP),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if portal.app.config.mode == crate::config::Mode::Prod {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&meta.request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}

@@ -1,0 +1,112 @@
+//! `/metrics`, `/healthz`, `/readyz`: for machines that watch.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use super::Shared;
+use crate::admin_db::{containers, jobs, ping};
+
+const META: Metadata<'static> = Metadata::new("db4sci", Level::INFO, None);
+
+/// Counters and durations of this portal. Not global, so that several portals in one process don't mix.
+pub struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let buckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0];
+        let builder = PrometheusBuilder::new();
+        // The only failure is an empty list of buckets, which this is not.
+        let recorder = builder.set_buckets(&buckets).unwrap_or_default().build_recorder();
+        let handle = recorder.handle();
+        let describe = |name: &'static str, text: &'static str| {
+            recorder.describe_counter(KeyName::from(name), None, text.into());
+        };
+        describe("db4sci_http_requests_total", "Requests by method, route and status.");
+        recorder.describe_histogram(
+            KeyName::from("db4sci_http_request_seconds"),
+            Some(metrics::Unit::Seconds),
+            "Time from request to answer.".into(),
+        );
+        Self { recorder, handle }
+    }
+}
+
+impl Metrics {
+    /// Counts a request.
+    pub fn request(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let labels = vec![
+            Label::new("method", method.to_owned()),
+            Label::new("route", route.to_owned()),
+            Label::new("status", status.to_string()),
+        ];
+        let route = vec![Label::new("route", route.to_owned())];
+        self.recorder.register_counter(&Key::from_parts("db4sci_http_requests_total", labels), &META).increment(1);
+        self.recorder
+            .register_histogram(&Key::from_parts("db4sci_http_request_seconds", route), &META)
+            .record(took.as_secs_f64());
+    }
+
+    fn gauge(&self, name: &'static str, labels: Vec<Label>, value: f64) {
+        self.recorder.register_gauge(&Key::from_parts(name, labels), &META).set(value);
+    }
+}
+
+/// `GET /metrics`: Prometheus text. Says what is true now; `db4sci_admin_db_up` is 0 while mydb_admin is away.
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+pub async fn metrics(State(portal): State<Shared>) -> Response {
+    let m = &portal.metrics;
+    let counted = async {
+        let mut db = portal.app.db.acquire().await?;
+        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, jobs::counts(&mut db).await?))
+    };
+    let counted = counted.await;
+    m.gauge("db4sci_admin_db_up", Vec::new(), f64::from(u8::from(counted.is_ok())));
+    if let Ok((states, queue)) = counted {
+        for state in crate::domain::state::ContainerState::ALL {
+            let n = states.iter().find(|(s, _)| *s == state).map_or(0, |(_, n)| *n);
+            m.gauge("db4sci_containers", vec![Label::new("state", state.as_str())], n as f64);
+        }
+        for status in [jobs::JobStatus::Queued, jobs::JobStatus::Running] {
+            let n = queue.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n);
+            m.gauge("db4sci_jobs", vec![Label::new("status", status.as_str())], n as f64);
+        }
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], m.handle.render()).into_response()
+}
+
+/// `GET /healthz`: the process answers.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: mydb_admin and the container engine answer too; otherwise 503 and which does not.
+pub async fn readyz(State(portal): State<Shared>) -> Response {
+    let database = async {
+        let mut db = portal.app.db.acquire().await?;
+        ping(&mut db).await
+    };
+    let engine = tokio::time::timeout(Duration::from_secs(3), portal.app.runtime.info());
+    let (database, engine) = tokio::join!(database, engine);
+    let mut faults = Vec::new();
+    if let Err(e) = database {
+        faults.push(format!("mydb_admin does not answer: {e}"));
+    }
+    match engine {
+        Ok(Ok(_)) => {}
+        Ok(Err(e)) => faults.push(e.to_string()),
+        Err(_) => faults.push("the container engine does not answer within 3 s".to_owned()),
+    }
+    if faults.is_empty() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", faults.join("\n"))).into_response()
+    }
+}

@@ -1,0 +1,41 @@
+//! To be written.
+
+/// To be written.
+pub async fn start() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}
+
+/// To be written.
+pub async fn stop() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}
+
+/// To be written.
+pub async fn restart() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}
+
+/// To be written.
+pub async fn confirm_delete() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}
+
+/// To be written.
+pub async fn delete() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}
+
+/// To be written.
+pub async fn undelete() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}
+
+/// To be written.
+pub async fn confirm_purge() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}
+
+/// To be written.
+pub async fn purge() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}

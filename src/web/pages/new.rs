@@ -1,0 +1,11 @@
+//! To be written.
+
+/// To be written.
+pub async fn form() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}
+
+/// To be written.
+pub async fn submit() -> axum::http::StatusCode {
+    axum::http::StatusCode::NOT_IMPLEMENTED
+}

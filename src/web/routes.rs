@@ -1,0 +1,161 @@
+//! Every route with its access level. The router is built from this table, and a test walks it as
+//! nobody, stranger, owner and admin.
+
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Router, extract::DefaultBodyLimit};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
+
+use super::error::AppError;
+use super::pages::{account, actions, admin, admin_people, container, docs, home, job, login, logs, new, settings, theme};
+use super::{Shared, api, assets, layers, metrics};
+
+/// Most bytes of a request's body.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Everybody who is signed in; lists show only what is theirs.
+    SignedIn,
+    /// A container's owner and admins, decided by `can`; to others it does not exist.
+    Owner,
+    /// Admins.
+    Admin,
+}
+
+/// A route.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path, with `{name}` and `{id}` for parameters.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    handler: fn() -> MethodRouter<Shared>,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal $access:ident $handler:path;)+) => {
+        /// The table.
+        pub static ROUTES: &[Route] = &[$(Route {
+            method: Method::$method,
+            path: $path,
+            access: Access::$access,
+            handler: || by_method(MethodFilter::$method, $handler),
+        }),+];
+    };
+}
+
+fn by_method<H, T>(filter: MethodFilter, handler: H) -> MethodRouter<Shared>
+where
+    H: Handler<T, Shared>,
+    T: 'static,
+{
+    on(filter, handler)
+}
+
+routes! {
+    GET  "/healthz"                              Public   metrics::healthz;
+    GET  "/readyz"                               Public   metrics::readyz;
+    GET  "/metrics"                              Public   metrics::metrics;
+    GET  "/static/{*file}"                       Public   assets::file;
+    GET  "/branding.css"                         Public   assets::branding;
+    GET  "/branding/logo"                        Public   assets::logo;
+    GET  "/ca.pem"                               Public   assets::authority;
+    GET  "/login"                                Public   login::form;
+    POST "/login"                                Public   login::submit;
+    POST "/logout"                               Public   login::sign_out;
+    POST "/theme"                                Public   theme::choose;
+    GET  "/docs"                                 Public   docs::index;
+    GET  "/docs/{page}"                          Public   docs::show;
+
+    GET  "/"                                     SignedIn home::show;
+    GET  "/containers/new"                       SignedIn new::form;
+    POST "/containers"                           SignedIn new::submit;
+    GET  "/account"                              SignedIn account::show;
+    POST "/account/password"                     SignedIn account::change_password;
+    POST "/account/tokens"                       SignedIn account::create_token;
+    POST "/account/tokens/{id}/revoke"           SignedIn account::revoke_token;
+    POST "/account/sessions/end-others"          SignedIn account::end_other_sessions;
+
+    GET  "/containers/{name}"                    Owner    container::show;
+    POST "/containers/{name}/password"           Owner    container::reveal_password;
+    GET  "/containers/{name}/logs"               Owner    logs::show;
+    GET  "/containers/{name}/logs/events"        Owner    logs::events;
+    GET  "/containers/{name}/settings"           Owner    settings::form;
+    POST "/containers/{name}/settings"           Owner    settings::submit;
+    POST "/containers/{name}/maintenance"        Admin    settings::maintenance;
+    POST "/containers/{name}/start"              Owner    actions::start;
+    POST "/containers/{name}/stop"               Owner    actions::stop;
+    POST "/containers/{name}/restart"            Owner    actions::restart;
+    GET  "/containers/{name}/delete"             Owner    actions::confirm_delete;
+    POST "/containers/{name}/delete"             Owner    actions::delete;
+    POST "/containers/{name}/undelete"           Owner    actions::undelete;
+    GET  "/containers/{name}/purge"              Owner    actions::confirm_purge;
+    POST "/containers/{name}/purge"              Owner    actions::purge;
+    GET  "/jobs/{id}"                            Owner    job::show;
+    GET  "/jobs/{id}/events"                     Owner    job::events;
+
+    GET  "/admin"                                Admin    admin::overview;
+    GET  "/admin/containers"                     Admin    home::admin_list;
+    GET  "/admin/states"                         Admin    admin::states;
+    POST "/admin/states/check"                   Admin    admin::check_now;
+    GET  "/admin/log"                            Admin    admin::log;
+    GET  "/admin/jobs"                           Admin    admin::jobs;
+    GET  "/admin/storage"                        Admin    admin::storage;
+    GET  "/admin/system"                         Admin    admin::system;
+    POST "/admin/read-only"                      Admin    admin::read_only;
+    GET  "/admin/users"                          Admin    admin_people::list;
+    POST "/admin/users"                          Admin    admin_people::add;
+    POST "/admin/users/{id}/disable"             Admin    admin_people::disable;
+    POST "/admin/users/{id}/enable"              Admin    admin_people::enable;
+    POST "/admin/users/{id}/role"                Admin    admin_people::set_role;
+    POST "/admin/users/{id}/password"            Admin    admin_people::set_password;
+
+    GET    "/api/v1/catalog"                     SignedIn api::catalog::show;
+    GET    "/api/v1/containers"                  SignedIn api::containers::list;
+    POST   "/api/v1/containers"                  SignedIn api::containers::create;
+    GET    "/api/v1/containers/{name}"           Owner    api::containers::show;
+    PATCH  "/api/v1/containers/{name}"           Owner    api::containers::edit;
+    DELETE "/api/v1/containers/{name}"           Owner    api::containers::delete;
+    POST   "/api/v1/containers/{name}/start"     Owner    api::containers::start;
+    POST   "/api/v1/containers/{name}/stop"      Owner    api::containers::stop;
+    POST   "/api/v1/containers/{name}/restart"   Owner    api::containers::restart;
+    POST   "/api/v1/containers/{name}/undelete"  Owner    api::containers::undelete;
+    GET    "/api/v1/jobs/{id}"                   Owner    api::jobs::show;
+}
+
+/// The whole portal as one service.
+pub fn router(portal: &Shared) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let handler = (route.handler)().layer(from_fn_with_state(route.access, layers::guard));
+        router = router.route(route.path, handler);
+    }
+    router
+        .layer(from_fn(layers::matched))
+        .fallback(async || AppError::NotFound)
+        .layer(CatchPanicLayer::new())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(csrf(portal))
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(portal.clone(), layers::outer))
+        .with_state(portal.clone())
+}
+
+/// Refuses state changes that another site's page sends. Behind a proxy that rewrites `Host` the
+/// configured public address is trusted.
+fn csrf(portal: &Shared) -> CsrfLayer {
+    let layer = CsrfLayer::new();
+    match &portal.app.config.server.public_url {
+        Some(url) => layer.clone().add_trusted_origin(url).unwrap_or(layer),
+        None => layer,
+    }
+}

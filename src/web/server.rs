@@ -1,0 +1,123 @@
+//! The listeners: HTTPS with certificates reloaded when they change, and the redirect from HTTP.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::routes::router;
+use crate::config::Server;
+
+/// Time for open requests to end when the portal stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often the certificate's files are looked at.
+const CERT_LOOK: Duration = Duration::from_secs(5);
+
+/// A bound listener, so that a taken port is found out before anything else starts.
+///
+/// # Errors
+/// If the address can't be bound.
+pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener =
+        TcpListener::bind(address).with_context(|| format!("can't listen on {address} (another program may)"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves the portal until `stop`, then lets open requests end.
+///
+/// # Errors
+/// If the certificate can't be used or the listener fails.
+pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let service = router(&portal).into_make_service_with_connect_info::<SocketAddr>();
+    let handle = Handle::new();
+    let server = &portal.app.config.server;
+    let shutdown = async {
+        stop.cancelled().await;
+        handle.graceful_shutdown(Some(GRACE));
+    };
+    if server.tls {
+        let tls = RustlsConfig::from_pem_file(&server.cert, &server.key)
+            .await
+            .with_context(|| format!("the certificate {} can't be used", server.cert.display()))?;
+        let serving = axum_server::from_tcp_rustls(listener, tls.clone())?.handle(handle.clone()).serve(service);
+        let reload = reload(server, tls);
+        tokio::pin!(serving);
+        tokio::select! {
+            done = &mut serving => done?,
+            () = reload => {}
+            () = shutdown => serving.await?,
+        }
+    } else {
+        let serving = axum_server::from_tcp(listener)?.handle(handle.clone()).serve(service);
+        tokio::pin!(serving);
+        tokio::select! {
+            done = &mut serving => done?,
+            () = shutdown => serving.await?,
+        }
+    }
+    Ok(())
+}
+
+/// Loads the certificate again whenever its files change. A pair that does not fit is left out and said.
+async fn reload(server: &Server, tls: RustlsConfig) {
+    let files: [PathBuf; 2] = [server.cert.clone(), server.key.clone()];
+    let changed = |files: &[PathBuf; 2]| -> Vec<Option<SystemTime>> {
+        files.iter().map(|f| std::fs::metadata(f).and_then(|m| m.modified()).ok()).collect()
+    };
+    let mut seen = changed(&files);
+    loop {
+        tokio::time::sleep(CERT_LOOK).await;
+        let now = changed(&files);
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        match tls.reload_from_pem_file(&server.cert, &server.key).await {
+            Ok(()) => tracing::info!(file = %server.cert.display(), "Loaded the changed certificate"),
+            Err(e) => tracing::error!(file = %server.cert.display(), "The changed certificate can't be used; the old one stays: {e}"),
+        }
+    }
+}
+
+/// Answers plain HTTP with a redirect to the same address on HTTPS, until `stop`.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn redirect(listener: TcpListener, https_port: u16, stop: CancellationToken) -> anyhow::Result<()> {
+    let app = Router::new().fallback(move |request: Request| async move { to_https(&request, https_port) });
+    let handle = Handle::new();
+    let serving = axum_server::from_tcp(listener)?.handle(handle.clone()).serve(app.into_make_service());
+    tokio::pin!(serving);
+    tokio::select! {
+        done = &mut serving => done?,
+        () = stop.cancelled() => {
+            handle.graceful_shutdown(Some(Duration::from_secs(1)));
+            serving.await?;
+        }
+    }
+    Ok(())
+}
+
+fn to_https(request: &Request, port: u16) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let name = host.parse::<axum::http::uri::Authority>().map(|a| a.host().to_owned()).unwrap_or_default();
+    if name.is_empty() {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let authority = if port == 443 { name } else { format!("{name}:{port}") };
+    let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    match format!("https://{authority}{path}").parse::<Uri>() {
+        Ok(uri) => Redirect::permanent(&uri.to_string()).into_response(),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}

@@ -1,0 +1,122 @@
+//! `/containers/{name}`: one database, and its password page.
+
+use askama::Template;
+
+use super::format::When;
+use super::frame::Frame;
+use super::parts::{Action, Chip, Fact, JobRow, Link};
+use super::steps::{Failure, Steps};
+
+/// What every page of one container shows above its content.
+#[derive(Clone, Debug, Default)]
+pub struct ContainerHead {
+    /// Its name.
+    pub name: String,
+    /// `postgres`, `mariadb`, `mongodb`, `neo4j`: names its mark.
+    pub engine: String,
+    /// "PostgreSQL 17".
+    pub engine_label: String,
+    /// What its owner says about it.
+    pub description: String,
+    /// Its state.
+    pub chip: Chip,
+    /// The one action that matters most.
+    pub primary: Option<Action>,
+    /// The others.
+    pub menu: Vec<Action>,
+    /// Overview, Logs, Settings and so on.
+    pub tabs: Vec<Link>,
+    /// Why the owner's actions pause.
+    pub maintenance: Option<String>,
+}
+
+/// One database.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "pages/container.html")]
+pub struct ContainerPage {
+    /// What stands around it.
+    pub frame: Frame,
+    /// Title, state, actions, tabs.
+    pub head: ContainerHead,
+    /// The job at work on it.
+    pub job: Option<Steps>,
+    /// How to connect; `None` before it first ran.
+    pub connect: Option<Connect>,
+    /// A generated password that nobody has seen yet: where to post to.
+    pub password: Option<String>,
+    /// What is known about it.
+    pub facts: Vec<Fact>,
+    /// Last lines of its log.
+    pub log_lines: Vec<String>,
+    /// All of its log.
+    pub log_href: String,
+    /// Recent jobs.
+    pub jobs: Vec<JobRow>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// That it is in the trash.
+    pub trash: Option<Trash>,
+    /// The way to the page that deletes it; `None` for those who may not.
+    pub delete_href: Option<String>,
+    /// Days that a deleted database stays in the trash.
+    pub trash_days: u32,
+}
+
+/// How to connect.
+#[derive(Clone, Debug, Default)]
+pub struct Connect {
+    /// Host, port, database, user.
+    pub facts: Vec<Fact>,
+    /// Lines to paste, one tab each.
+    pub snippets: Vec<Snippet>,
+    /// A word on the password or on the certificate, below the lines.
+    pub note: Option<String>,
+}
+
+/// Lines to paste.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snippet {
+    /// `psql`: unique on the page, letters and dashes.
+    pub id: String,
+    /// "psql".
+    pub label: String,
+    /// `sh`, `python`, `r`, `java`, `url`.
+    pub language: String,
+    /// The lines.
+    pub text: String,
+}
+
+/// That a database is in the trash.
+#[derive(Clone, Debug, Default)]
+pub struct Trash {
+    /// Since when.
+    pub since: When,
+    /// Until when it can be brought back.
+    pub until: When,
+    /// Brings it back; a post.
+    pub undelete_href: String,
+    /// The page that purges it at once; `None` for those who may not.
+    pub purge_href: Option<String>,
+}
+
+/// The page that shows a generated password, once.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "pages/password.html")]
+pub struct PasswordPage {
+    /// What stands around it.
+    pub frame: Frame,
+    /// The database.
+    pub name: String,
+    /// Its page.
+    pub back_href: String,
+    /// The role the password belongs to.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// A connection URL with the password in it.
+    pub url: String,
+    /// Name of the file: "trial-42.txt".
+    pub file_name: String,
+    /// The file as an address: see [`super::format::data_url`].
+    pub file_href: String,
+}

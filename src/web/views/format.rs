@@ -1,0 +1,252 @@
+//! Times, sizes and durations as people read them. Pure functions.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// A moment, as `<time>` shows it: "3 h ago", with the full time on hover.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct When {
+    /// For the `datetime` attribute: `2026-11-21T14:03:09Z`.
+    pub iso: String,
+    /// How far from now: "3 h ago", "in 3 d", "just now".
+    pub ago: String,
+    /// For the `title` attribute: `2026-11-21 14:03:09 UTC`.
+    pub absolute: String,
+}
+
+impl When {
+    /// Describes `at` as seen from `now`. `at` may lie in the future.
+    #[must_use]
+    pub fn new(at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        Self {
+            iso: at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            ago: ago(at, now),
+            absolute: at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        }
+    }
+}
+
+fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = now.signed_duration_since(at).num_seconds();
+    let distance = seconds.unsigned_abs();
+    if distance < 10 {
+        return if seconds >= 0 { "just now" } else { "in a moment" }.to_owned();
+    }
+    let amount = match distance {
+        0..60 => format!("{distance} s"),
+        60..3_600 => format!("{} min", distance / 60),
+        3_600..172_800 => format!("{} h", distance / 3_600),
+        172_800..5_184_000 => format!("{} d", distance / 86_400),
+        5_184_000..63_072_000 => format!("{} months", distance / 2_592_000),
+        _ => format!("{} years", distance / 31_536_000),
+    };
+    if seconds >= 0 {
+        format!("{amount} ago")
+    } else {
+        format!("in {amount}")
+    }
+}
+
+/// A number of bytes: "1.4 GiB", with the exact count on hover.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// "1.4 GiB".
+    pub human: String,
+    /// "1,503,238,553 bytes".
+    pub exact: String,
+}
+
+impl Size {
+    /// Describes a number of bytes.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        Self {
+            human: size_text(bytes),
+            exact: format!("{} bytes", thousands(bytes)),
+        }
+    }
+}
+
+/// "512 B", "36 MiB", "1.4 GiB": two figures that matter, binary units.
+#[must_use]
+pub fn size_text(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1_024 {
+        return format!("{bytes} B");
+    }
+    // Tenths of the unit, rounded, in whole numbers: no float to lose bits in.
+    let mut scale: u128 = 1_024;
+    let mut unit = "KiB";
+    let tenths = |scale: u128| (u128::from(bytes) * 10 + scale / 2) / scale;
+    for next in UNITS.iter().skip(1) {
+        if tenths(scale) < 10_240 {
+            break;
+        }
+        scale *= 1_024;
+        unit = next;
+    }
+    let value = tenths(scale);
+    if value < 100 && value % 10 != 0 {
+        format!("{}.{} {unit}", value / 10, value % 10)
+    } else {
+        format!("{} {unit}", (value + 5) / 10)
+    }
+}
+
+/// "1,503,238,553".
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// "0.8 s", "12 s", "3 min 12 s", "2 h 5 min", "3 d 4 h".
+#[must_use]
+pub fn duration_text(milliseconds: u64) -> String {
+    if milliseconds < 950 {
+        return format!("0.{} s", (milliseconds + 50) / 100);
+    }
+    if milliseconds < 9_950 {
+        let tenths = (milliseconds + 50) / 100;
+        return format!("{}.{} s", tenths / 10, tenths % 10);
+    }
+    let seconds = (milliseconds + 500) / 1_000;
+    let (big, small, names) = match seconds {
+        0..60 => return format!("{seconds} s"),
+        60..3_600 => (seconds / 60, seconds % 60, ("min", "s")),
+        3_600..86_400 => (seconds / 3_600, seconds % 3_600 / 60, ("h", "min")),
+        _ => (seconds / 86_400, seconds % 86_400 / 3_600, ("d", "h")),
+    };
+    if small == 0 {
+        format!("{big} {}", names.0)
+    } else {
+        format!("{big} {} {small} {}", names.0, names.1)
+    }
+}
+
+/// "1 database", "12 databases", "1,200 databases".
+#[must_use]
+pub fn count_text(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{} {noun}", thousands(number))
+}
+
+/// A `data:` address with the text in it, for a "download as file" link.
+#[must_use]
+pub fn data_url(text: &str) -> String {
+    let mut url = String::from("data:text/plain;charset=utf-8,");
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            const HEX: &[u8; 16] = b"0123456789ABCDEF";
+            url.push('%');
+            for half in [byte >> 4, byte & 15] {
+                url.extend(HEX.get(usize::from(half)).copied().map(char::from));
+            }
+        }
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{Duration, TimeZone};
+
+    fn seen(seconds_ago: i64) -> String {
+        let now = Utc.with_ymd_and_hms(2026, 11, 21, 14, 3, 9).unwrap();
+        When::new(now - Duration::seconds(seconds_ago), now).ago
+    }
+
+    #[test]
+    fn times_are_told_from_now() {
+        let cases = [
+            (0, "just now"),
+            (9, "just now"),
+            (10, "10 s ago"),
+            (59, "59 s ago"),
+            (60, "1 min ago"),
+            (3_599, "59 min ago"),
+            (3_600, "1 h ago"),
+            (47 * 3_600, "47 h ago"),
+            (48 * 3_600, "2 d ago"),
+            (59 * 86_400, "59 d ago"),
+            (60 * 86_400, "2 months ago"),
+            (800 * 86_400, "2 years ago"),
+            (-5, "in a moment"),
+            (-90, "in 1 min"),
+            (-3 * 86_400, "in 3 d"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(seen(seconds), text, "{seconds} seconds ago");
+        }
+    }
+
+    #[test]
+    fn a_moment_carries_its_exact_time() {
+        let at = Utc.with_ymd_and_hms(2026, 1, 2, 3, 4, 5).unwrap();
+        let when = When::new(at, at);
+        assert_eq!(when.iso, "2026-01-02T03:04:05Z");
+        assert_eq!(when.absolute, "2026-01-02 03:04:05 UTC");
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        let cases = [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_024, "1 KiB"),
+            (1_536, "1.5 KiB"),
+            (37_748_736, "36 MiB"),
+            (1_048_575, "1 MiB"),
+            (1_503_238_553, "1.4 GiB"),
+            (10 * 1_024 * 1_024 * 1_024, "10 GiB"),
+            (u64::MAX, "16384 PiB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(size_text(bytes), text, "{bytes} bytes");
+        }
+        assert_eq!(Size::new(1_503_238_553).exact, "1,503,238,553 bytes");
+    }
+
+    #[test]
+    fn durations_keep_two_units() {
+        let cases = [
+            (0, "0.0 s"),
+            (840, "0.8 s"),
+            (949, "0.9 s"),
+            (950, "1.0 s"),
+            (9_949, "9.9 s"),
+            (9_950, "10 s"),
+            (59_600, "1 min"),
+            (192_000, "3 min 12 s"),
+            (7_500_000, "2 h 5 min"),
+            (273_600_000, "3 d 4 h"),
+        ];
+        for (milliseconds, text) in cases {
+            assert_eq!(duration_text(milliseconds), text, "{milliseconds} ms");
+        }
+    }
+
+    #[test]
+    fn counts_know_one_from_many() {
+        assert_eq!(count_text(1, "database", "databases"), "1 database");
+        assert_eq!(count_text(0, "database", "databases"), "0 databases");
+        assert_eq!(count_text(12_000, "row", "rows"), "12,000 rows");
+    }
+
+    #[test]
+    fn a_data_url_survives_any_password() {
+        assert_eq!(
+            data_url("a b\"$é\n"),
+            "data:text/plain;charset=utf-8,a%20b%22%24%C3%A9%0A"
+        );
+    }
+}

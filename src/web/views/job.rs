@@ -1,0 +1,25 @@
+//! `/jobs/{id}`.
+
+use askama::Template;
+
+use super::frame::Frame;
+use super::parts::{Chip, Fact, Link};
+use super::steps::Steps;
+
+/// One job.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "pages/job.html")]
+pub struct JobPage {
+    /// What stands around it.
+    pub frame: Frame,
+    /// "Create trial-42".
+    pub title: String,
+    /// Its state.
+    pub chip: Chip,
+    /// The database it works on.
+    pub container: Option<Link>,
+    /// Its steps.
+    pub job: Steps,
+    /// Asked for by whom and when, attempts, worker.
+    pub facts: Vec<Fact>,
+}

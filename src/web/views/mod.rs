@@ -1,0 +1,33 @@
+//! What the pages show: plain structs for the templates in `templates/`.
+//!
+//! A view holds text, numbers and lists that are ready to be shown; it knows
+//! no domain type and does no I/O. A handler fills one and renders it.
+//! [`Frame`] is in every page, [`parts`] holds what several pages share and
+//! [`format`] turns times and sizes into words.
+
+pub mod account;
+pub mod admin;
+pub mod admin_lists;
+pub mod admin_system;
+pub mod branding;
+pub mod confirm;
+pub mod container;
+pub mod docs;
+pub mod error;
+pub mod field;
+pub mod format;
+pub mod frame;
+pub mod home;
+pub mod job;
+pub mod login;
+pub mod logs;
+pub mod new;
+pub mod parts;
+pub mod settings;
+pub mod steps;
+
+pub use field::{Choice, Field};
+pub use format::{Size, When};
+pub use frame::{Flash, Frame};
+pub use parts::{Action, Chip, Column, Fact, Filter, Link, Pager};
+pub use steps::{Failure, Step, Steps};

@@ -1,0 +1,124 @@
+//! The steps of a job: what it did, is doing and will do.
+
+use askama::Template;
+
+use super::format::When;
+use super::parts::Action;
+
+/// The live part of a job; what a page shows and what its events carry.
+#[derive(Clone, Debug, Default)]
+pub struct Steps {
+    /// What is going on: "Creating trial-42".
+    pub title: String,
+    /// Page of the job.
+    pub href: String,
+    /// Its events; `None` when it is over.
+    pub events: Option<String>,
+    /// Whether it is over, well or not.
+    pub done: bool,
+    /// When it began.
+    pub started: Option<When>,
+    /// How long it usually takes, or took: "usually 4 s", "took 3.8 s".
+    pub pace: Option<String>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+impl Steps {
+    /// What a screen reader is told: the step being done, or the outcome.
+    #[must_use]
+    pub fn now(&self) -> String {
+        if let Some(failure) = &self.failure {
+            return format!("Failed: {}", failure.reason);
+        }
+        if self.done {
+            return "Done.".to_owned();
+        }
+        self.steps
+            .iter()
+            .find(|step| step.state == "doing")
+            .map_or_else(|| "Waiting for its turn.".to_owned(), |step| step.label.clone())
+    }
+
+    /// How many steps are done.
+    #[must_use]
+    pub fn done_count(&self) -> usize {
+        self.steps.iter().filter(|step| step.state == "done").count()
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// "Start the server".
+    pub label: String,
+    /// `done`, `doing`, `todo`, `failed` or `undone`.
+    pub state: String,
+    /// Progress: "48 of 120 MiB".
+    pub detail: Option<String>,
+    /// How long it took: "0.8 s".
+    pub took: Option<String>,
+}
+
+impl Step {
+    /// The state in words, for those who don't see its mark.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.state.as_str() {
+            "done" => "done",
+            "doing" => "in progress",
+            "failed" => "failed",
+            "undone" => "undone",
+            _ => "to do",
+        }
+    }
+}
+
+/// Why something failed and what to do.
+#[derive(Clone, Debug, Default)]
+pub struct Failure {
+    /// The step that failed.
+    pub step: String,
+    /// What happened, as a sentence.
+    pub reason: String,
+    /// What was kept, and what to do.
+    pub advice: String,
+    /// The raw message, folded away.
+    pub detail: Option<String>,
+    /// What can be done from here: "Try again".
+    pub actions: Vec<Action>,
+}
+
+/// The fragment that the events of a job carry.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "fragments/steps.html")]
+pub struct StepsFragment {
+    /// The job.
+    pub job: Steps,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_announcement_follows_the_job() {
+        let mut job = Steps::default();
+        assert_eq!(job.now(), "Waiting for its turn.");
+        job.steps.push(Step {
+            label: "Start the server".into(),
+            state: "doing".into(),
+            ..Step::default()
+        });
+        assert_eq!(job.now(), "Start the server");
+        job.done = true;
+        assert_eq!(job.now(), "Done.");
+        job.failure = Some(Failure {
+            reason: "The disk is full.".into(),
+            ..Failure::default()
+        });
+        assert_eq!(job.now(), "Failed: The disk is full.");
+    }
+}

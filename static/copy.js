@@ -1,0 +1,45 @@
+// Copy buttons: in the page but hidden, shown only where scripting is on.
+"use strict";
+
+(() => {
+  const said = document.getElementById("said");
+
+  async function copy(text, source) {
+    if (navigator.clipboard && window.isSecureContext) {
+      await navigator.clipboard.writeText(text);
+      return;
+    }
+    const range = document.createRange();
+    range.selectNodeContents(source);
+    const selection = window.getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+    if (!document.execCommand("copy")) {
+      throw new Error("copying is not allowed here");
+    }
+    selection.removeAllRanges();
+  }
+
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    const source = document.getElementById(button.dataset.copy);
+    if (!source) continue;
+    const label = button.textContent;
+    let timer;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await copy(source.textContent, source);
+        button.textContent = "Copied";
+        if (said) said.textContent = "Copied to the clipboard.";
+      } catch {
+        button.textContent = "Select it by hand";
+        if (said) said.textContent = "This browser does not allow copying. Select the text by hand.";
+      }
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        button.textContent = label;
+        if (said) said.textContent = "";
+      }, 2500);
+    });
+  }
+})();

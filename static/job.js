@@ -1,0 +1,43 @@
+// Follows a job: replaces its steps as they happen, and goes on to the page
+// of the database when it is done. Without this file the page refreshes itself.
+"use strict";
+
+(() => {
+  const box = document.getElementById("steps");
+  if (!box || !box.dataset.events || !window.EventSource) return;
+
+  const said = document.getElementById("said");
+  const source = new EventSource(box.dataset.events);
+  let last = "";
+
+  source.onmessage = (event) => {
+    let news;
+    try {
+      news = JSON.parse(event.data);
+    } catch {
+      return;
+    }
+    if (typeof news.html === "string") {
+      box.innerHTML = news.html; // rendered and escaped by the portal
+      const inner = box.querySelector("[data-now]");
+      const now = inner ? inner.dataset.now : "";
+      if (said && now && now !== last) said.textContent = now;
+      last = now;
+    }
+    if (news.done) {
+      source.close();
+      const here = window.location;
+      if (typeof news.next === "string" && news.next.startsWith("/") && !news.next.startsWith("//")) {
+        if (news.next === here.pathname) here.reload();
+        else here.assign(news.next);
+      }
+    }
+  };
+
+  // Refused for good, or cut off by something in between: ask again by reloading.
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => window.location.reload(), 5000);
+  };
+
+  window.addEventListener("pagehide", () => source.close());
+})();
