@@ -17,7 +17,7 @@ DB4SCI_COW_SIZE=${BENCH:+24G} "$ROOT/dev/cow.sh" up "$VAR/test"
 # What tests rely on: their directory (each portal in its own below it), the prefix of their instances' names, and where
 # copies share blocks (unset where that can't be made).
 export DB4SCI_TEST=1 DB4SCI_TEST_PREFIX=$TEST_PREFIX DB4SCI_TEST_DIR=$VAR/test
-[ -e "$VAR/test/cow.unavailable" ] || export DB4SCI_TEST_COW=$VAR/test/tiers/cow
+[ -e "$VAR/test/tiers/cow.unavailable" ] || export DB4SCI_TEST_COW=$VAR/test/tiers/cow
 
 # Each image built here is checked once.
 check_images() {

@@ -99,6 +99,48 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Account>, sqlx::Error> {
     sqlx::query_as("SELECT * FROM account ORDER BY username").fetch_all(db).await
 }
 
+/// An account in a list.
+#[derive(Debug, Clone, FromRow)]
+pub struct Listed {
+    /// The account.
+    #[sqlx(flatten)]
+    pub account: Account,
+    /// How many living databases are theirs.
+    pub databases: i64,
+}
+
+/// A page of accounts by name, after the name `after`.
+///
+/// # Errors
+/// The database's.
+pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<Listed>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT a.*, (SELECT count(*) FROM container c WHERE c.account_id = a.id AND c.purged_at IS NULL) AS databases
+           FROM account a WHERE ($1::text IS NULL OR a.username > $1) ORDER BY a.username LIMIT $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+/// How many accounts can sign in.
+///
+/// # Errors
+/// The database's.
+pub async fn enabled(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM account WHERE disabled_at IS NULL").fetch_one(db).await
+}
+
+/// Locks accounts until the transaction ends, and answers them as they are then.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Account>, sqlx::Error> {
+    // In one order for everybody: two admins who change each other then wait, not deadlock.
+    sqlx::query_as("SELECT * FROM account WHERE id = ANY($1) ORDER BY id FOR UPDATE").bind(ids).fetch_all(db).await
+}
+
 /// Whether any admin can sign in.
 ///
 /// # Errors

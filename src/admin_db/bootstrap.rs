@@ -202,6 +202,27 @@ impl Bootstrap<'_> {
     }
 }
 
+/// The URL of a mydb_admin that is there already, for commands that start nothing. `None`: no portal
+/// of this instance has made one yet.
+///
+/// # Errors
+/// If its saved connection can't be read or opened.
+pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<SecretString>> {
+    if let Some(url) = &config.admin_db.url {
+        return Ok(Some(url.clone()));
+    }
+    let file = config.data_dir.join(NAME).join("connection.json");
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("can't read {}", file.display())),
+    };
+    let saved: Saved = serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
+    let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
+    let password = sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
+    Ok(Some(url(saved.port, &password)))
+}
+
 /// Opens the pool, waits until mydb_admin answers, and brings its tables up to date.
 ///
 /// # Errors

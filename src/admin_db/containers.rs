@@ -275,6 +275,28 @@ pub async fn list(db: &mut PgConnection, f: &Filter) -> Result<Vec<Container>, s
         .await
 }
 
+/// The containers that failed, the latest first.
+///
+/// # Errors
+/// The database's.
+pub async fn failed(db: &mut PgConnection, limit: i64) -> Result<Vec<Container>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE s.state = 'failed' ORDER BY s.changed_at DESC, c.id LIMIT $1"))
+        .bind(limit)
+        .fetch_all(db)
+        .await
+}
+
+/// Those of the names that belong to a living container.
+///
+/// # Errors
+/// The database's.
+pub async fn living_names(db: &mut PgConnection, names: &[String]) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT name FROM container WHERE name = ANY($1) AND purged_at IS NULL")
+        .bind(names)
+        .fetch_all(db)
+        .await
+}
+
 /// How many living containers an account owns.
 ///
 /// # Errors

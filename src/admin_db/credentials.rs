@@ -101,6 +101,29 @@ pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), 
         .map(|_| ())
 }
 
+/// Notes that the user's generated password was handed to somebody by the API, so that the page does
+/// not offer it again; `false` where somebody was faster. It stays while the create needs it.
+/// Not to be called in a transaction: [`forget_typed`], which the create's last step calls, must see
+/// the mark, or else have been before the look at `started_at` here.
+///
+/// # Errors
+/// The database's.
+pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
+    let marked = sqlx::query("UPDATE credential SET generated = false WHERE container_id = $1 AND kind = 'user' AND generated")
+        .bind(container)
+        .execute(&mut *db)
+        .await?;
+    // A server that ran has its accounts: the create, or its last step, needs the password no more.
+    sqlx::query(
+        "DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated
+            AND EXISTS (SELECT FROM container WHERE id = $1 AND started_at IS NOT NULL)",
+    )
+    .bind(container)
+    .execute(db)
+    .await?;
+    Ok(marked.rows_affected() == 1)
+}
+
 /// Removes all secrets of a container.
 ///
 /// # Errors

@@ -57,6 +57,32 @@ pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<
     sqlx::query_as("DELETE FROM finding WHERE last_seen <> $1 RETURNING *").bind(now).fetch_all(db).await
 }
 
+/// A difference in a list.
+#[derive(Debug, Clone, FromRow)]
+pub struct Listed {
+    /// The difference.
+    #[sqlx(flatten)]
+    pub finding: Finding,
+    /// Name of the container it concerns.
+    pub container_name: Option<String>,
+}
+
+/// Most differences that are listed.
+pub const MOST: usize = 500;
+
+/// The differences with the names of their containers, the newest first; at most [`MOST`].
+///
+/// # Errors
+/// The database's.
+pub async fn listed(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT f.*, c.name AS container_name FROM finding f LEFT JOIN container c ON c.id = f.container_id
+          ORDER BY f.first_seen DESC, f.subject LIMIT 500",
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// All differences.
 ///
 /// # Errors

@@ -76,3 +76,11 @@ pub fn one_row(done: &sqlx::postgres::PgQueryResult) -> Result<(), sqlx::Error> 
 pub async fn ping(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT 1").execute(db).await.map(|_| ())
 }
+
+/// The version of mydb_admin's server, and its size in bytes.
+///
+/// # Errors
+/// If the query fails.
+pub async fn about(db: &mut PgConnection) -> Result<(String, i64), sqlx::Error> {
+    sqlx::query_as("SELECT current_setting('server_version'), pg_database_size(current_database())").fetch_one(db).await
+}

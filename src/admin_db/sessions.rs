@@ -17,6 +17,8 @@ pub struct Session {
     pub address: String,
     /// Browser.
     pub user_agent: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
 }
 
 /// Inserts a session.
@@ -79,17 +81,23 @@ pub async fn account(
     Ok(found)
 }
 
-/// The sessions of an account.
+/// The sessions of an account; `current` is the one that asks.
 ///
 /// # Errors
 /// The database's.
-pub async fn list(db: &mut PgConnection, account: Uuid, now: DateTime<Utc>) -> Result<Vec<Session>, sqlx::Error> {
+pub async fn list(
+    db: &mut PgConnection,
+    account: Uuid,
+    current: Option<&[u8; 32]>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Session>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT created_at, last_seen_at, address, user_agent FROM session
-          WHERE account_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC LIMIT 50",
+        "SELECT created_at, last_seen_at, address, user_agent, token_sha256 IS NOT DISTINCT FROM $3 AS current
+           FROM session WHERE account_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC LIMIT 50",
     )
     .bind(account)
     .bind(now)
+    .bind(current.map(<[u8; 32]>::as_slice))
     .fetch_all(db)
     .await
 }

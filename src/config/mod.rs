@@ -1,11 +1,14 @@
 //! What a setting means. [`Config`] is read once at the start and never changes.
 
 pub mod dev;
+pub mod effective;
 mod load;
 pub mod prod;
 mod reader;
 pub mod reference;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

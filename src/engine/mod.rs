@@ -38,6 +38,13 @@ impl EngineKind {
         }
     }
 
+    /// What it is good for, in a few words.
+    pub fn tagline(self) -> &'static str {
+        match self {
+            Self::Postgres => "Tables, SQL, JSON, geodata. The usual choice.",
+        }
+    }
+
     /// The engine with this word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|e| e.as_str() == word)
@@ -187,6 +194,8 @@ pub struct Snippet {
     pub id: &'static str,
     /// Label of its tab.
     pub label: &'static str,
+    /// What it is written in: `sh`, `url`, `python`, `r`, `java`.
+    pub language: &'static str,
     /// What to do with it, in a sentence.
     pub note: &'static str,
     /// The text to copy.

@@ -130,7 +130,12 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
     let c = work.container().await?;
     let blueprint = Blueprint::read(app, &c).await?;
     refuse_foreign_data(app, &c, &blueprint).await?;
-    if let Some(found) = find(app, &c).await? {
+    let mut found = find(app, &c).await?;
+    if let Some(old) = found.take_if(|f| !f.running && f.limits.is_some_and(|l| l != (c.memory_bytes, c.millicpus))) {
+        // Its limits were changed while it was stopped; servers read theirs when they start.
+        app.runtime.remove(&old.id).await?;
+    }
+    if let Some(found) = found {
         if !found.running && found.status == "created" {
             // Made but never started: a killed portal may not have come to copying the files in.
             app.runtime.copy_in(&found.id, &blueprint.recipe(app)?.files).await?;

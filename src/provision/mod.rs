@@ -6,6 +6,7 @@ pub mod actions;
 pub mod container;
 pub mod create;
 pub mod delete;
+pub mod edit;
 pub mod flow;
 pub mod images;
 pub mod power;

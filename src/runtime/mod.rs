@@ -185,6 +185,8 @@ pub struct Observed {
     pub started_at: Option<DateTime<Utc>>,
     /// Published ports: (inside, host).
     pub ports: Vec<(u16, u16)>,
+    /// Memory limit in bytes and CPU limit in thousandths; not in a listing.
+    pub limits: Option<(i64, i32)>,
 }
 
 /// What a command inside a container left.

@@ -171,7 +171,10 @@ fn port_number(key: &str) -> Option<u16> {
 pub(super) fn observed(c: ContainerInspectResponse) -> Observed {
     let state = c.state.unwrap_or_default();
     let running = state.running.unwrap_or_default();
-    let bindings = c.host_config.and_then(|h| h.port_bindings).unwrap_or_default();
+    let host = c.host_config.unwrap_or_default();
+    let millicpus = i32::try_from(host.nano_cpus.unwrap_or_default() / 1_000_000).unwrap_or_default();
+    let limits = Some((host.memory.unwrap_or_default(), millicpus));
+    let bindings = host.port_bindings.unwrap_or_default();
     let ports = bindings.into_iter().filter_map(|(inside, hosts)| {
         let host = hosts?.into_iter().next()?.host_port?;
         Some((port_number(&inside)?, host.parse().ok()?))
@@ -186,6 +189,7 @@ pub(super) fn observed(c: ContainerInspectResponse) -> Observed {
         oom_killed: state.oom_killed.unwrap_or_default(),
         started_at: time(state.started_at.as_deref()),
         ports: ports.collect(),
+        limits,
     }
 }
 
@@ -202,6 +206,7 @@ pub(super) fn listed(c: ContainerSummary) -> Observed {
         oom_killed: false,
         started_at: None,
         ports: Vec::new(),
+        limits: None,
     }
 }
 

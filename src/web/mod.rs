@@ -7,6 +7,7 @@ pub mod create;
 pub mod error;
 pub mod form;
 pub mod identity;
+pub mod jobs_access;
 pub mod layers;
 pub mod metrics;
 pub mod pages;

@@ -1,46 +1,220 @@
-//! To be written.
+//! `/api/v1/containers`: the databases.
 
-/// To be written.
-pub async fn list() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::body::{Body, MaybeBody};
+use super::edit::{self, read};
+use super::json::{ContainerJson, ListJson, answer};
+use super::params::{Params, invalid};
+use super::wait::Enqueued;
+use crate::admin_db::accounts;
+use crate::admin_db::containers::{self, Container, Filter};
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::domain::state::ContainerState;
+use crate::domain::user::Action;
+use crate::provision::flow::Flow;
+use crate::provision::request::{self, RequestError};
+use crate::provision::{delete as deletion, power};
+use crate::web::context::Context;
+use crate::web::create::{CreateFault, parse};
+use crate::web::error::AppError;
+use crate::web::pages::shared::{cursor, parse_cursor};
+
+/// Fields of a create: those of the form.
+const FIELDS: &[&str] = &[
+    "engine", "image", "name", "dbname", "dbuser", "dbuserpass", "owner", "contact", "department", "description",
+    "storage", "memory", "cpus",
+];
+
+/// `GET /api/v1/containers`: one's own, newest first; to admins everybody's.
+///
+/// # Errors
+/// If a parameter can't be used.
+pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
+    params.only(&["limit", "cursor", "q", "state", "owner"])?;
+    let limit = params.limit()?;
+    let after = params.get("cursor").map(|text| parse_cursor(text).ok_or_else(|| invalid("cursor", "Send what `next` said.")));
+    let state = params.get("state").map(|word| {
+        let known = ContainerState::ALL.into_iter().find(|s| s.as_str() == word);
+        known.ok_or_else(|| invalid("state", format!("Known are: {}.", ContainerState::ALL.map(ContainerState::as_str).join(", "))))
+    });
+    let state = state.transpose()?;
+    let user = ctx.user()?;
+    let mut db = ctx.app().db.acquire().await?;
+    let account = match params.get("owner") {
+        None => (!user.is_admin()).then_some(user.id),
+        Some(name) if name == user.username.as_str() => Some(user.id),
+        // To others than admins nobody else owns anything.
+        Some(name) => match accounts::by_name(&mut db, name).await?.filter(|_| user.is_admin()) {
+            Some(account) => Some(account.id),
+            None => return Ok(answer(StatusCode::OK, &ListJson::<()> { items: Vec::new(), next: None })),
+        },
+    };
+    let filter = Filter {
+        account,
+        text: params.get("q").map(str::to_owned),
+        state,
+        purged: state == Some(ContainerState::Purged),
+        after: after.transpose()?,
+        // One more than asked for tells whether there is a next page.
+        limit: limit + 1,
+        ..Filter::default()
+    };
+    let mut rows = containers::list(&mut db, &filter).await?;
+    drop(db);
+    let more = i64::try_from(rows.len()).is_ok_and(|n| n > limit);
+    if more {
+        rows.pop();
+    }
+    let next = rows.last().filter(|_| more).map(|c| cursor(c.created_at, c.id));
+    let items = rows.iter().map(|c| ContainerJson::new(ctx.app(), c)).collect();
+    Ok(answer(StatusCode::OK, &ListJson { items, next }))
 }
 
-/// To be written.
-pub async fn create() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `POST /api/v1/containers`
+///
+/// # Errors
+/// With every value that can't be used; [`AppError::Conflict`] where the name is taken.
+pub async fn create(ctx: Context, params: Params, body: Body) -> Result<Response, AppError> {
+    ctx.writable()?;
+    params.only(&["wait"])?;
+    let patience = params.wait()?;
+    let (fields, faults) = body.fields(FIELDS);
+    let request = match parse(&ctx, &fields).await {
+        Ok(_) if !faults.is_empty() => return Err(AppError::Invalid(faults)),
+        Ok(request) => request,
+        // Of two faults of one field the last is told: that it is of the wrong type, not that it is missing.
+        Err(CreateFault::Fields(found)) => return Err(AppError::Invalid(found.into_iter().chain(faults).collect())),
+        Err(CreateFault::App(e)) => return Err(e),
+    };
+    match request::create(ctx.app(), &request, &ctx.actor()).await {
+        Ok(made) => {
+            let (job, container, password) = (made.job, made.id, made.generated);
+            Enqueued { job, container, patience, done: StatusCode::CREATED, password }.answer(&ctx).await
+        }
+        Err(e) => Err(refused(&ctx, "container.create", None, e).await),
+    }
 }
 
-/// To be written.
-pub async fn show() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `GET /api/v1/containers/{name}`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn show(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
+    params.only(&[])?;
+    let c = ctx.container(&name, Action::View).await?;
+    Ok(answer(StatusCode::OK, &ContainerJson::new(ctx.app(), &c)))
 }
 
-/// To be written.
-pub async fn edit() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `PATCH /api/v1/containers/{name}`
+///
+/// # Errors
+/// If it is not theirs, or with every value that can't be used.
+pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: Body) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Edit).await?;
+    params.only(&["wait"])?;
+    let patience = params.wait()?;
+    let (fields, faults) = body.fields(edit::FIELDS);
+    let changes = read(&ctx, &c, &fields, faults).await?;
+    match crate::provision::edit::edit(ctx.app(), &c, &changes, &ctx.actor()).await {
+        Ok(Some(job)) => Enqueued::on(&c, job, patience).answer(&ctx).await,
+        Ok(None) => {
+            let mut db = ctx.app().db.acquire().await?;
+            // By its key: a new owner may hide it from whoever gave it away.
+            let c = containers::by_id(&mut db, c.id).await?.ok_or(AppError::NotFound)?;
+            Ok(answer(StatusCode::OK, &ContainerJson::new(ctx.app(), &c)))
+        }
+        Err(e) => Err(refused(&ctx, "container.edit", Some(&c), e).await),
+    }
 }
 
-/// To be written.
-pub async fn delete() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `DELETE /api/v1/containers/{name}`: to the trash. `confirm`, in the query or the body, is its name.
+///
+/// # Errors
+/// If it is not theirs, or not confirmed.
+pub async fn delete(ctx: Context, Path(name): Path<String>, params: Params, body: MaybeBody) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Delete).await?;
+    params.only(&["wait", "confirm"])?;
+    let patience = params.wait()?;
+    let (fields, mut faults) = body.fields(&["confirm"]);
+    if params.get("confirm").unwrap_or(fields.text("confirm")) != c.name {
+        faults.push(("confirm".to_owned(), format!("Send the name, {}, as `confirm`.", c.name)));
+    }
+    if !faults.is_empty() {
+        return Err(AppError::Invalid(faults));
+    }
+    act(&ctx, &c, &deletion::DELETE, patience).await
 }
 
-/// To be written.
-pub async fn start() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `POST /api/v1/containers/{name}/start`
+///
+/// # Errors
+/// If it is not theirs, or can't be started now.
+pub async fn start(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Start).await?;
+    act_on(&ctx, &c, request::start_flow(&c), &params).await
 }
 
-/// To be written.
-pub async fn stop() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `POST /api/v1/containers/{name}/stop`
+///
+/// # Errors
+/// If it is not theirs, or can't be stopped now.
+pub async fn stop(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Stop).await?;
+    act_on(&ctx, &c, &power::STOP, &params).await
 }
 
-/// To be written.
-pub async fn restart() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `POST /api/v1/containers/{name}/restart`
+///
+/// # Errors
+/// If it is not theirs, or does not run.
+pub async fn restart(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Restart).await?;
+    act_on(&ctx, &c, &power::RESTART, &params).await
 }
 
-/// To be written.
-pub async fn undelete() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `POST /api/v1/containers/{name}/undelete`
+///
+/// # Errors
+/// If it is not theirs, or not in the trash.
+pub async fn undelete(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Undelete).await?;
+    act_on(&ctx, &c, &deletion::UNDELETE, &params).await
+}
+
+async fn act_on(ctx: &Context, c: &Container, flow: &'static Flow, params: &Params) -> Result<Response, AppError> {
+    params.only(&["wait"])?;
+    act(ctx, c, flow, params.wait()?).await
+}
+
+async fn act(
+    ctx: &Context,
+    c: &Container,
+    flow: &'static Flow,
+    patience: Option<std::time::Duration>,
+) -> Result<Response, AppError> {
+    match request::act(ctx.app(), c, flow, &ctx.actor()).await {
+        Ok(job) => Enqueued::on(c, job, patience).answer(ctx).await,
+        Err(e) => Err(refused(ctx, &format!("container.{}", flow.kind), Some(c), e).await),
+    }
+}
+
+/// Logs that a request was turned down, and turns it into its answer.
+async fn refused(ctx: &Context, action: &str, c: Option<&Container>, e: RequestError) -> AppError {
+    if matches!(e, RequestError::Db(_) | RequestError::Seal(_)) {
+        return e.into();
+    }
+    let why = e.to_string();
+    let container = c.map(|c| (c.id, c.name.as_str()));
+    let logged = async {
+        let mut db = ctx.app().db.acquire().await?;
+        let entry = Entry { action, container, outcome: Outcome::Refused, detail: &why };
+        log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await
+    };
+    match logged.await {
+        Ok(()) => e.into(),
+        Err(lost) => lost.into(),
+    }
 }

@@ -1,5 +1,10 @@
-//! The JSON API under `/api/v1`, by bearer token. The same nouns and rules as the pages.
+//! The JSON API under `/api/v1`, by bearer token. The same nouns and rules as the pages; docs/API.md tells it to its users.
 
+pub mod body;
 pub mod catalog;
 pub mod containers;
+pub mod edit;
 pub mod jobs;
+pub mod json;
+pub mod params;
+pub mod wait;

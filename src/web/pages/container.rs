@@ -1,11 +1,226 @@
-//! To be written.
+//! One database: its page, and the password that is shown once.
 
-/// To be written.
-pub async fn show() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use std::time::Duration;
+
+use axum::extract::Path;
+use axum::response::Response;
+use secrecy::ExposeSecret;
+
+use super::shared::{chip, failed_advice, failure, job_row, size_of, steps, version};
+use crate::admin_db::containers::Container;
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::{credentials, jobs};
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::state::ContainerState;
+use crate::domain::user::{Action as Deed, Permission, Subject, can};
+use crate::engine::Endpoint;
+use crate::provision::container::last_lines;
+use crate::web::context::{Context, page, to};
+use crate::web::error::AppError;
+use crate::web::views::container::{Connect, ContainerHead, ContainerPage, PasswordPage, Snippet, Trash};
+use crate::web::views::format::{data_url, duration_text};
+use crate::web::views::steps::{Failure, Steps};
+use crate::web::views::{Action, Fact, Flash, Link, When};
+
+/// How long a page waits for a server's log lines; it comes without them after that.
+const LOG_WAIT: Duration = Duration::from_millis(500);
+
+/// What stands above every page of one container. `tab` is the current one.
+pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
+    let base = format!("/containers/{}", c.name);
+    let busy = c.active_job.is_some().then(|| "Something else is being done with it.".to_owned());
+    let post = |label: &str, verb: &str| Action::post(label, format!("{base}/{verb}")).unavailable(busy.clone());
+    let (primary, menu) = match c.state {
+        ContainerState::Running => {
+            (Some(post("Restart", "restart")), vec![post("Stop the database", "stop")])
+        }
+        ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
+        _ => (None, Vec::new()),
+    };
+    let tabs = [("Overview", ""), ("Logs", "/logs"), ("Settings", "/settings")];
+    ContainerHead {
+        name: c.name.clone(),
+        engine: c.engine.to_string(),
+        engine_label: format!("{} {}", c.engine.label(), version(ctx.app(), c)),
+        description: c.description.clone(),
+        chip: chip(c),
+        primary,
+        menu,
+        tabs: tabs.iter().map(|(label, path)| Link::new(*label, format!("{base}{path}")).current(*label == tab)).collect(),
+        maintenance: c.maintenance_note.clone(),
+    }
 }
 
-/// To be written.
-pub async fn reveal_password() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `GET /containers/{name}`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Deed::View).await?;
+    let now = ctx.now();
+    let mut db = ctx.app().db.acquire().await?;
+    let recent = jobs::of_container(&mut db, c.id, 5).await?;
+    let waiting = credentials::get(&mut db, c.id, credentials::Kind::User).await?.is_some_and(|u| u.generated);
+    let active = match recent.iter().find(|j| !j.status.is_final()) {
+        Some(job) => {
+            let rows = jobs::steps(&mut db, job.id).await?;
+            let usual = jobs::usual_seconds(&mut db, &job.kind, &c.image).await?;
+            Some(steps(job, &rows, &c.name, usual, now))
+        }
+        None => None,
+    };
+    drop(db);
+    let log_lines = match &c.docker_id {
+        Some(id) if c.active_job.is_none() => {
+            tokio::time::timeout(LOG_WAIT, last_lines(ctx.app(), id, 8)).await.unwrap_or_default()
+        }
+        _ => String::new(),
+    };
+    let base = format!("/containers/{}", c.name);
+    let alive = !matches!(c.state, ContainerState::Trashed | ContainerState::Deleting);
+    page(&ContainerPage {
+        frame: ctx.frame("home"),
+        head: head(&ctx, &c, "Overview"),
+        connect: connect(&ctx, &c).filter(|_| alive && c.started_at.is_some()),
+        password: (waiting && c.started_at.is_some()).then(|| format!("{base}/password")),
+        facts: facts(&ctx, &c),
+        log_lines: log_lines.lines().map(str::to_owned).collect(),
+        log_href: format!("{base}/logs"),
+        jobs: recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)).collect(),
+        failure: failed(&c, active.as_ref()),
+        trash: trash(&ctx, &c),
+        delete_href: (alive && allowed(&ctx, &c, Deed::Delete)).then(|| format!("{base}/delete")),
+        trash_days: u32::try_from(ctx.app().config.trash_days).unwrap_or(0),
+        job: active,
+    })
+}
+
+fn allowed(ctx: &Context, c: &Container, deed: Deed) -> bool {
+    let read_only = ctx.app().read_only();
+    let subject =
+        Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: read_only.as_deref() };
+    ctx.user().is_ok_and(|u| can(u, deed, &subject) == Permission::Allowed)
+}
+
+fn failed(c: &Container, active: Option<&Steps>) -> Option<Failure> {
+    let reason = c.failed_reason.as_deref().filter(|_| active.is_none())?;
+    let again = Action::post("Try again", format!("/containers/{}/start", c.name)).primary();
+    Some(failure(c.failed_step.as_deref().unwrap_or_default(), reason, failed_advice(c), vec![again]))
+}
+
+fn trash(ctx: &Context, c: &Container) -> Option<Trash> {
+    let now = ctx.now();
+    let (since, until) = (c.trashed_at?, c.purge_after?);
+    (c.state == ContainerState::Trashed && c.active_job.is_none()).then(|| Trash {
+        since: When::new(since, now),
+        until: When::new(until, now),
+        undelete_href: format!("/containers/{}/undelete", c.name),
+        purge_href: allowed(ctx, c, Deed::Purge).then(|| format!("/containers/{}/purge", c.name)),
+    })
+}
+
+/// How to connect; `None` before its ports are known.
+fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
+    let host = &ctx.app().config.databases.host;
+    let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
+    if c.ports.is_empty() {
+        return None;
+    }
+    let mut facts = vec![Fact::code("Host", host)];
+    facts.extend(c.ports.iter().map(|(purpose, port)| {
+        let term = if c.ports.len() == 1 { "Port".to_owned() } else { format!("Port ({purpose})") };
+        Fact::code(term, port.to_string())
+    }));
+    facts.extend([Fact::code("Database", &c.dbname), Fact::code("User", &c.dbuser)]);
+    let snippets = c.engine.engine().snippets(&endpoint).into_iter().map(|s| Snippet {
+        id: s.id.to_owned(),
+        label: s.label.to_owned(),
+        language: s.language.to_owned(),
+        text: s.text,
+    });
+    Some(Connect {
+        facts,
+        snippets: snippets.collect(),
+        note: Some(
+            "The connection is encrypted. To check the server's certificate too, use sslmode=verify-full with the \
+             certificate of this portal: /ca.pem. The help page “Connecting” shows how."
+                .to_owned(),
+        ),
+    })
+}
+
+fn facts(ctx: &Context, c: &Container) -> Vec<Fact> {
+    let now = ctx.now();
+    let mut facts = vec![Fact::text("Version", format!("{} {}", c.engine.label(), version(ctx.app(), c)))];
+    if let Some(size) = size_of(c.size_bytes) {
+        facts.push(Fact::size("Size on disk", &size));
+    }
+    if let (ContainerState::Running, Some(at)) = (c.state, c.started_at) {
+        let up = u64::try_from((now - at).num_milliseconds()).unwrap_or(0);
+        facts.push(Fact { title: Some(When::new(at, now).absolute), ..Fact::text("Up for", duration_text(up)) });
+    }
+    let tier = ctx.app().config.tier(&c.storage).map_or(c.storage.as_str(), |t| t.label.as_str());
+    facts.extend([
+        Fact::when("Created", &When::new(c.created_at, now)),
+        Fact::text("Owner", &c.owner),
+        Fact::text("Memory", Bytes(c.memory_bytes).to_string()),
+        Fact::text("CPUs", MilliCpus(c.millicpus).to_string()),
+        Fact::text("Storage", tier),
+        Fact::code("Image", &c.image),
+    ]);
+    for (term, text) in [("Contact", &c.contact), ("Department", &c.department)] {
+        if !text.is_empty() {
+            facts.push(Fact::text(term, text));
+        }
+    }
+    facts
+}
+
+/// `POST /containers/{name}/password`: shows the generated password, and keeps it no longer.
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Deed::RevealPassword).await?;
+    let base = format!("/containers/{}", c.name);
+    if c.started_at.is_none() {
+        return Ok(to(&base, Some(Flash::warn("The password is set when the database is ready. Wait until then."))));
+    }
+    let app = ctx.app();
+    let mut tx = app.db.begin().await?;
+    let taken = credentials::take(&mut tx, c.id, credentials::Kind::User).await?;
+    let Some(credential) = taken.filter(|k| k.generated) else {
+        return Ok(to(&base, Some(Flash::warn("The password was shown before and is not kept here."))));
+    };
+    let password = app.sealer.open(&credential.sealed, &credentials::Kind::User.context(c.id))?;
+    let entry = Entry {
+        action: "container.password_shown",
+        container: Some((c.id, &c.name)),
+        outcome: Outcome::Ok,
+        detail: "",
+    };
+    log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
+    let host = &app.config.databases.host;
+    let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
+    let url = c.engine.engine().url(&endpoint, Some(password.expose_secret()));
+    let port = c.ports.first().map_or(0, |(_, port)| *port);
+    let file = format!(
+        "host: {host}\nport: {port}\ndatabase: {}\nuser: {}\npassword: {}\nurl: {url}\n",
+        c.dbname,
+        c.dbuser,
+        password.expose_secret()
+    );
+    let response = page(&PasswordPage {
+        frame: ctx.frame("home"),
+        name: c.name.clone(),
+        back_href: base,
+        user: c.dbuser.clone(),
+        password: password.expose_secret().to_owned(),
+        url,
+        file_name: format!("{}.txt", c.name),
+        file_href: data_url(&file),
+    })?;
+    // Only now is it forgotten: a page that could not be rendered has shown nothing.
+    tx.commit().await?;
+    Ok(response)
 }

@@ -1,11 +1,134 @@
-//! To be written.
+//! My databases, and for admins everybody's.
 
-/// To be written.
-pub async fn show() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use axum::extract::Query;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::shared::{cursor, database_row, engine_cards, parse_cursor, summary};
+use crate::admin_db::containers::{self, Filter as Wanted};
+use crate::domain::state::ContainerState;
+use crate::web::context::{Context, page};
+use crate::web::error::AppError;
+use crate::web::views::home::HomePage;
+use crate::web::views::{Choice, Column, Field, Filter, Pager};
+
+/// Rows of a page.
+const PAGE: i64 = 50;
+
+/// What the list is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub struct ListQuery {
+    /// Only where name, description or database contain this.
+    #[serde(default)]
+    pub q: String,
+    /// Only in this state.
+    #[serde(default)]
+    pub state: String,
+    /// `name`, or newest first.
+    #[serde(default)]
+    pub sort: String,
+    /// Where to go on.
+    #[serde(default)]
+    pub after: String,
 }
 
-/// To be written.
-pub async fn admin_list() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `GET /`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn show(ctx: Context, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
+    list(&ctx, &query, false).await
+}
+
+/// `GET /admin/containers`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn admin_list(ctx: Context, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
+    list(&ctx, &query, true).await
+}
+
+async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Response, AppError> {
+    let user = ctx.user()?;
+    let by_name = query.sort == "name";
+    let state = ContainerState::ALL.into_iter().find(|s| s.as_str() == query.state);
+    let wanted = Wanted {
+        account: (!everyone).then_some(user.id),
+        text: Some(query.q.trim().to_owned()).filter(|q| !q.is_empty()),
+        state,
+        purged: everyone && state == Some(ContainerState::Purged),
+        after: if by_name { None } else { parse_cursor(&query.after) },
+        after_name: Some(query.after.clone()).filter(|a| by_name && !a.is_empty()),
+        by_name,
+        limit: PAGE + 1,
+    };
+    let mut db = ctx.app().db.acquire().await?;
+    let mut found = containers::list(&mut db, &wanted).await?;
+    drop(db);
+    let more = i64::try_from(found.len()).is_ok_and(|n| n > PAGE);
+    found.truncate(usize::try_from(PAGE).unwrap_or(50));
+    let now = ctx.now();
+    let path = if everyone { "/admin/containers" } else { "/" };
+    let link = |sort: &str, after: &str| address(path, query, sort, after);
+    let next = found.last().filter(|_| more).map(|c| {
+        link(&query.sort, &if by_name { c.name.clone() } else { cursor(c.created_at, c.id) })
+    });
+    let host = &ctx.app().config.databases.host;
+    let rows = found.iter().map(|c| {
+        let mut row = database_row(c, now);
+        row.address = row.address.map(|port| format!("{host}{port}"));
+        row
+    });
+    let sort = |this: bool, direction: &'static str| if this { direction } else { "none" };
+    page(&HomePage {
+        frame: ctx.frame(if everyone { "admin-containers" } else { "home" }),
+        everyone,
+        columns: vec![
+            Column::sorted("Database", link("name", ""), sort(by_name, "ascending")),
+            Column::plain("Engine"),
+            Column::plain("State"),
+            Column::plain("Address"),
+            Column::plain("Size").number(),
+            Column::sorted("Created", link("", ""), sort(!by_name, "descending")),
+            Column::plain("Owner"),
+        ],
+        show_owner: everyone,
+        rows: rows.collect(),
+        filter: filter(path, query, everyone),
+        pager: Pager {
+            summary: summary(found.len(), more || !query.after.is_empty()),
+            first: (!query.after.is_empty()).then(|| link(&query.sort, "")),
+            next,
+        },
+        engines: engine_cards(ctx.app(), None),
+    })
+}
+
+fn filter(path: &str, query: &ListQuery, everyone: bool) -> Filter {
+    let mut states = vec![Choice::new("", "Any state", &query.state)];
+    for state in ContainerState::ALL {
+        if everyone || state != ContainerState::Purged {
+            states.push(Choice::new(state.as_str(), state.as_str(), &query.state));
+        }
+    }
+    Filter {
+        action: path.to_owned(),
+        fields: vec![
+            Field::search("q", "Name or description").value(&query.q),
+            Field::select("state", "State", states),
+        ],
+        keep: if query.sort.is_empty() { Vec::new() } else { vec![("sort".to_owned(), query.sort.clone())] },
+        active: !query.q.is_empty() || !query.state.is_empty(),
+    }
+}
+
+/// The list's address with these parameters; those that are empty are left out.
+fn address(path: &str, query: &ListQuery, sort: &str, after: &str) -> String {
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    let pairs = [("q", query.q.as_str()), ("state", &query.state), ("sort", sort), ("after", after)];
+    let set: Vec<String> =
+        pairs.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k}={}", encode(v))).collect();
+    if set.is_empty() { path.to_owned() } else { format!("{path}?{}", set.join("&")) }
 }

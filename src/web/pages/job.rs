@@ -1,11 +1,121 @@
-//! To be written.
+//! A job, and its steps as they happen.
 
-/// To be written.
-pub async fn show() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use std::convert::Infallible;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::shared::{job_title, steps};
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::jobs::{self, Job, JobStatus};
+use crate::app::App;
+use crate::web::context::{Context, page};
+use crate::web::error::AppError;
+use crate::web::jobs_access::visible_job;
+use crate::web::views::job::JobPage;
+use crate::web::views::steps::{Steps, StepsFragment};
+use crate::web::views::{Chip, Fact, Link, When};
+
+/// How often a job is looked at while somebody watches.
+const LOOK: Duration = Duration::from_millis(250);
+/// Longest stream; the browser then asks again.
+const LONGEST: Duration = Duration::from_secs(600);
+
+async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Steps, sqlx::Error> {
+    let mut db = app.db.acquire().await?;
+    let rows = jobs::steps(&mut db, job.id).await?;
+    let usual = match container {
+        Some(c) if !job.status.is_final() => jobs::usual_seconds(&mut db, &job.kind, &c.image).await?,
+        _ => None,
+    };
+    let name = container.map_or("the portal", |c| c.name.as_str());
+    Ok(steps(job, &rows, name, usual, app.clock.now()))
 }
 
-/// To be written.
-pub async fn events() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `GET /jobs/{id}`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let (job, container) = visible_job(&ctx, &id).await?;
+    let now = ctx.now();
+    let living = container.as_ref().filter(|c| c.purged_at.is_none());
+    let mut facts = vec![
+        Fact::text("Asked for by", &job.created_by),
+        Fact::when("Asked for", &When::new(job.created_at, now)),
+        Fact::text("Attempt", format!("{} of {}", job.attempt.max(1), job.max_attempts)),
+    ];
+    if let Some(at) = job.finished_at {
+        facts.push(Fact::when("Ended", &When::new(at, now)));
+    }
+    let name = container.as_ref().map_or("the portal", |c| c.name.as_str());
+    page(&JobPage {
+        frame: ctx.frame("home"),
+        title: format!("{}: {name}", job_title(&job.kind)),
+        chip: Chip::of_job(job.status.as_str()),
+        container: living.map(|c| Link::new(&c.name, format!("/containers/{}", c.name))),
+        job: view(ctx.app(), &job, container.as_ref()).await?,
+        facts,
+    })
+}
+
+/// `GET /jobs/{id}/events`: each event is the steps as they are, until the job is over.
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let (job, _) = visible_job(&ctx, &id).await?;
+    let stream = follow(ctx, job.id);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// Where somebody who watched goes when the job is over.
+fn next(job: &Job, container: Option<&Container>) -> String {
+    match container {
+        Some(c) if c.purged_at.is_none() => format!("/containers/{}", c.name),
+        _ if job.status == JobStatus::Succeeded => "/".to_owned(),
+        _ => format!("/jobs/{}", job.id),
+    }
+}
+
+fn follow(ctx: Context, id: Uuid) -> impl Stream<Item = Result<Event, Infallible>> {
+    let begin = tokio::time::Instant::now();
+    let state = (ctx, String::new(), false);
+    futures::stream::unfold(state, move |(ctx, mut last, over)| async move {
+        while !over && begin.elapsed() < LONGEST {
+            if let Some((text, done)) = snapshot(ctx.app(), id).await.filter(|(text, _)| *text != last) {
+                last.clone_from(&text);
+                return Some((Ok(Event::default().data(text)), (ctx, last, done)));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        None
+    })
+}
+
+/// One event's data, and whether it is the last. `None` while mydb_admin is away: the stream waits.
+async fn snapshot(app: &App, id: Uuid) -> Option<(String, bool)> {
+    let mut db = app.db.acquire().await.ok()?;
+    let job = jobs::by_id(&mut db, id).await.ok()??;
+    let container = match job.container_id {
+        Some(id) => containers::by_id(&mut db, id).await.ok()?,
+        None => None,
+    };
+    drop(db);
+    let view = view(app, &job, container.as_ref()).await.ok()?;
+    let done = job.status.is_final();
+    let html = StepsFragment { job: view }.render().ok()?;
+    let data = json!({
+        "state": job.status.as_str(),
+        "html": html,
+        "done": done,
+        "next": next(&job, container.as_ref()),
+    });
+    Some((data.to_string(), done))
 }

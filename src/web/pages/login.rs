@@ -1,16 +1,100 @@
-//! To be written.
+//! Signing in and out.
 
-/// To be written.
-pub async fn form() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use crate::auth::first_admin;
+use crate::auth::login::{self, LoginError};
+use crate::config::Mode;
+use crate::web::Shared;
+use crate::web::context::{Context, add_cookie, cookie, page, page_with, removal, to};
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+use crate::web::identity::SESSION_COOKIE;
+use crate::web::views::Flash;
+use crate::web::views::login::LoginPage;
+
+/// Where to go afterwards.
+#[derive(Debug, Deserialize)]
+pub struct Next {
+    #[serde(default)]
+    next: String,
 }
 
-/// To be written.
-pub async fn submit() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// A path of ours, or the front page: never another site's address.
+pub fn safe_next(next: &str) -> &str {
+    let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control);
+    if ours && !next.starts_with("/login") { next } else { "/" }
 }
 
-/// To be written.
-pub async fn sign_out() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+fn view(ctx: &Context, username: &str, next: &str, error: Option<String>) -> LoginPage {
+    let file = first_admin::password_file(ctx.app());
+    let hint = (ctx.app().config.mode == Mode::Dev && file.exists())
+        .then(|| format!("The first administrator is {}; the password is in {}.", first_admin::NAME, file.display()));
+    LoginPage { frame: ctx.frame(""), username: username.to_owned(), next: next.to_owned(), error, hint }
+}
+
+/// `GET /login`
+///
+/// # Errors
+/// If the page can't be rendered.
+pub async fn form(ctx: Context, Query(next): Query<Next>) -> Result<Response, AppError> {
+    if ctx.identity.is_some() {
+        return Ok(to(safe_next(&next.next), None));
+    }
+    page(&view(&ctx, "", safe_next(&next.next), None))
+}
+
+/// `POST /login`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn submit(ctx: Context, State(portal): State<Shared>, fields: Fields) -> Result<Response, AppError> {
+    let (username, next) = (fields.text("username"), safe_next(fields.text("next")).to_owned());
+    let password = fields.raw("password").to_owned();
+    let who = (&ctx.actor(), ctx.meta.user_agent.as_str());
+    match login::sign_in(ctx.app(), &portal.limits, username, password, who).await {
+        Ok(secret) => {
+            let mut response = to(&next, None);
+            add_cookie(&mut response, cookie(SESSION_COOKIE, secret.expose_secret().to_owned(), false));
+            Ok(response)
+        }
+        Err(e @ LoginError::Wrong) => {
+            page_with(StatusCode::UNAUTHORIZED, &view(&ctx, username, &next, Some(e.to_string())))
+        }
+        Err(LoginError::TooMany(seconds)) => {
+            let said = format!("Too many tries. Wait {seconds} s and try again.");
+            page_with(StatusCode::TOO_MANY_REQUESTS, &view(&ctx, username, &next, Some(said)))
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// `POST /logout`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn sign_out(ctx: Context) -> Result<Response, AppError> {
+    if let Some(print) = ctx.identity.as_ref().and_then(|i| i.session) {
+        login::sign_out(ctx.app(), &print, &ctx.actor()).await?;
+    }
+    let mut response = to("/login", Some(Flash::ok("You are signed out.")));
+    add_cookie(&mut response, removal(SESSION_COOKIE));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_another_site() {
+        for evil in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/login", "/a\nb"] {
+            assert_eq!(safe_next(evil), "/", "{evil:?}");
+        }
+        assert_eq!(safe_next("/containers/lab?x=1"), "/containers/lab?x=1");
+    }
 }

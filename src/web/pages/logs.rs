@@ -1,11 +1,89 @@
-//! To be written.
+//! The log of one server: its last lines, and new ones as they come.
 
-/// To be written.
-pub async fn show() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Path, Query};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
+use serde::Deserialize;
+
+use super::container::head;
+use crate::domain::user::Action;
+use crate::runtime::LogRequest;
+use crate::web::context::{Context, page};
+use crate::web::error::AppError;
+use crate::web::views::Choice;
+use crate::web::views::logs::LogsPage;
+
+/// How many lines may be asked for.
+const CHOICES: [u32; 4] = [100, 500, 2000, 10_000];
+/// How long reading them may take.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// How much of the log.
+#[derive(Debug, Deserialize)]
+pub struct LogQuery {
+    /// Lines.
+    #[serde(default)]
+    lines: Option<u32>,
 }
 
-/// To be written.
-pub async fn events() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `GET /containers/{name}/logs`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn show(ctx: Context, Path(name): Path<String>, Query(query): Query<LogQuery>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::ReadLogs).await?;
+    let asked = CHOICES.into_iter().find(|n| Some(*n) == query.lines).unwrap_or(CHOICES[0]);
+    let href = format!("/containers/{}/logs", c.name);
+    let (lines, problem) = match &c.docker_id {
+        None => (Vec::new(), Some("There is no log: the server's container is not there now.".to_owned())),
+        Some(id) => match tokio::time::timeout(WAIT, read(&ctx, id, asked)).await {
+            Ok(Ok(lines)) => (lines, None),
+            Ok(Err(e)) => (Vec::new(), Some(e.to_string())),
+            Err(_) => (Vec::new(), Some("The container engine did not deliver the log in time. Try again.".to_owned())),
+        },
+    };
+    let chosen = asked.to_string();
+    page(&LogsPage {
+        frame: ctx.frame("home"),
+        head: head(&ctx, &c, "Logs"),
+        events: c.docker_id.as_ref().map(|_| format!("{href}/events")),
+        href,
+        choices: CHOICES.iter().map(|n| Choice::new(n.to_string(), format!("{n} lines"), &chosen)).collect(),
+        lines,
+        problem,
+    })
+}
+
+async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::runtime::RuntimeError> {
+    let mut stream = ctx.app().runtime.logs(id, LogRequest { tail, follow: false }).await?;
+    let mut text = Vec::new();
+    while let Some(piece) = stream.next().await {
+        text.extend_from_slice(&piece?);
+    }
+    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+}
+
+/// `GET /containers/{name}/logs/events`: each event is a new line; `end` when the server stopped.
+///
+/// # Errors
+/// If it is not theirs, or the engine does not answer.
+pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::ReadLogs).await?;
+    let id = c.docker_id.clone().ok_or_else(|| AppError::Conflict("The server's container is not there now.".to_owned()))?;
+    let pieces = ctx.app().runtime.logs(&id, LogRequest { tail: 0, follow: true }).await?;
+    let lines = pieces.flat_map(|piece| {
+        let text = piece.map(|p| String::from_utf8_lossy(&p).into_owned()).unwrap_or_default();
+        let lines: Vec<_> = text.lines().map(|line| Ok(Event::default().data(line.replace('\r', "")))).collect();
+        futures::stream::iter(lines)
+    });
+    let end = futures::stream::once(async { Ok::<_, Infallible>(Event::default().event("end").data("end")) });
+    Ok(sse(lines.chain(end)))
+}
+
+fn sse(stream: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+    Sse::new(stream).keep_alive(KeepAlive::default()).into_response()
 }

@@ -12,4 +12,5 @@ pub mod login;
 pub mod logs;
 pub mod new;
 pub mod settings;
+pub mod shared;
 pub mod theme;

@@ -1,11 +1,199 @@
-//! To be written.
+//! The form for a new database.
 
-/// To be written.
-pub async fn form() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use axum::extract::Query;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::shared::engine_cards;
+use crate::admin_db::{jobs, usage};
+use crate::catalog::CatalogImage;
+use crate::domain::quantity::Bytes;
+use crate::engine::EngineKind;
+use crate::provision::request::{self, RequestError};
+use crate::storage::unavailable_reason;
+use crate::web::context::{Context, page_with, to};
+use crate::web::create::{CreateFault, Faults, parse};
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+use crate::web::views::new::NewPage;
+use crate::web::views::{Choice, Field};
+
+/// Which engine's form.
+#[derive(Debug, Default, Deserialize)]
+pub struct NewQuery {
+    /// Its word.
+    #[serde(default)]
+    pub engine: String,
 }
 
-/// To be written.
-pub async fn submit() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `GET /containers/new`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
+    let user = ctx.user()?;
+    let suggested = [("engine", query.engine), ("contact", user.email.clone()), ("department", user.department.clone())];
+    let fields = suggested.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    render(&ctx, StatusCode::OK, &fields, &Faults::new(), None).await
+}
+
+/// `POST /containers`
+///
+/// # Errors
+/// If mydb_admin can't be asked, or the portal is read-only.
+pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> {
+    ctx.writable()?;
+    let request = match parse(&ctx, &fields).await {
+        Ok(request) => request,
+        Err(CreateFault::Fields(faults)) => {
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, &faults, None).await;
+        }
+        Err(CreateFault::App(e)) => return Err(e),
+    };
+    match request::create(ctx.app(), &request, &ctx.actor()).await {
+        Ok(_) => Ok(to(&format!("/containers/{}", request.name), None)),
+        Err(e @ RequestError::NameTaken) => {
+            let faults = vec![("name".to_owned(), format!("{e} Choose another name."))];
+            render(&ctx, StatusCode::CONFLICT, &fields, &faults, None).await
+        }
+        Err(e @ (RequestError::TooMany(..) | RequestError::NoPort)) => {
+            render(&ctx, StatusCode::CONFLICT, &fields, &Faults::new(), Some(e.to_string())).await
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn render(
+    ctx: &Context,
+    status: StatusCode,
+    fields: &Fields,
+    faults: &Faults,
+    problem: Option<String>,
+) -> Result<Response, AppError> {
+    let app = ctx.app();
+    let on_offer = app.catalog.engines();
+    let engine = EngineKind::parse(fields.text("engine")).filter(|e| on_offer.contains(e));
+    let engine = engine.or(on_offer.first().copied()).unwrap_or(EngineKind::Postgres);
+    let images: Vec<&CatalogImage> = app.catalog.of(engine).collect();
+    let usable = images.iter().find(|i| app.images.get(&i.image).unavailable().is_none());
+    let asked = images.iter().find(|i| i.image == fields.text("image"));
+    let chosen = asked.or(usable).or(images.first()).copied();
+    let fault = |name: &str| faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
+    let image_choices = images.iter().map(|i| {
+        let end = i.end_of_life.map(|day| format!("supported until {day}")).unwrap_or_default();
+        let note = [i.notes.as_str(), &end].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ");
+        Choice::new(&i.image, &i.label, chosen.map_or("", |c| &c.image))
+            .note(note)
+            .unavailable(app.images.get(&i.image).unavailable().map(str::to_owned))
+    });
+    let label = chosen.map_or_else(|| engine.label().to_owned(), |i| i.label.clone());
+    let mut db = app.db.acquire().await?;
+    let usual = match chosen {
+        Some(image) => jobs::usual_seconds(&mut db, "create", &image.image).await?,
+        None => None,
+    };
+    let tiers = usage::list(&mut db).await?;
+    drop(db);
+    let view = NewPage {
+        frame: ctx.frame("new"),
+        engines: engine_cards(app, Some(engine)),
+        engine: engine.to_string(),
+        image: Field::select("image", "Version", image_choices.collect()).error(fault("image").or_else(|| fault("engine"))),
+        main: main_fields(fields, &fault),
+        more: more_fields(ctx, fields, engine, &tiers, chosen, &fault)?,
+        button: format!("Create {label} database"),
+        usually: usual.map(|s| format!("usually ready in {s:.1} s")),
+        problem,
+    };
+    page_with(status, &view)
+}
+
+fn main_fields(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
+    vec![
+        Field::code("name", "Name")
+            .help("What it is called here and in its address. Lower-case letters, digits, “-” and “_”.")
+            .value(fields.text("name"))
+            .error(fault("name"))
+            .required()
+            .max_length(40)
+            .focus(),
+        Field::code("dbname", "Database")
+            .help("The database you connect to. Lower-case letters, digits and “_”.")
+            .value(fields.text("dbname"))
+            .error(fault("dbname"))
+            .required()
+            .max_length(63),
+        Field::code("dbuser", "User")
+            .help("The role you connect as; it owns the database.")
+            .value(fields.text("dbuser"))
+            .error(fault("dbuser"))
+            .required()
+            .max_length(63),
+        Field::password("dbuserpass", "Password")
+            .help("At least 8 characters. Leave it empty and one is generated for you and shown once.")
+            .error(fault("dbuserpass"))
+            .autocomplete("new-password"),
+    ]
+}
+
+fn more_fields(
+    ctx: &Context,
+    fields: &Fields,
+    engine: EngineKind,
+    tiers: &[usage::TierUsage],
+    image: Option<&CatalogImage>,
+    fault: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Field>, AppError> {
+    let (user, limits) = (ctx.user()?, &ctx.app().config.limits);
+    let allowed = ctx
+        .app()
+        .config
+        .storage
+        .iter()
+        .filter(|t| t.allows(user.username.as_str(), user.is_admin(), engine.as_str()));
+    let storage: Vec<Choice> = allowed
+        .map(|t| {
+            let free = tiers.iter().find(|u| u.tier == t.name).map(|u| format!("{} free", Bytes(u.free_bytes)));
+            Choice::new(&t.name, &t.label, fields.text("storage"))
+                .note(free.unwrap_or_default())
+                .unavailable(unavailable_reason(t))
+        })
+        .collect();
+    let owner = if fields.text("owner").is_empty() { user.username.as_str() } else { fields.text("owner") };
+    let least = image.map_or(Bytes(0), |i| i.min_memory);
+    Ok(vec![
+        Field::textarea("description", "Description")
+            .help("What it is for. Others who look after it will thank you.")
+            .value(fields.text("description"))
+            .error(fault("description"))
+            .max_length(500),
+        Field::text("contact", "Contact")
+            .help("Whom to ask about it, such as an e-mail address.")
+            .value(fields.text("contact"))
+            .error(fault("contact"))
+            .max_length(200),
+        Field::text("department", "Department")
+            .value(fields.text("department"))
+            .error(fault("department"))
+            .max_length(200),
+        Field::code("owner", "Owner")
+            .help(if user.is_admin() { "The account it belongs to." } else { "Your account." })
+            .value(owner)
+            .error(fault("owner"))
+            .read_only(!user.is_admin()),
+        Field::select("storage", "Storage", storage).help("Where its data lies.").error(fault("storage")),
+        Field::text("memory", "Memory")
+            .help(format!(
+                "Such as 512m or 2g: at least {least}, at most {}. Empty: {}.",
+                limits.memory_max,
+                limits.memory_default.max(least)
+            ))
+            .value(fields.text("memory"))
+            .error(fault("memory")),
+        Field::text("cpus", "CPUs")
+            .help(format!("Such as 0.5 or 2: at most {}. Empty: {}.", limits.cpus_max, limits.cpus_default))
+            .value(fields.text("cpus"))
+            .error(fault("cpus")),
+    ])
 }

@@ -1,16 +1,176 @@
-//! To be written.
+//! What can be changed about a database, and maintenance.
 
-/// To be written.
-pub async fn form() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::container::head;
+use crate::admin_db::containers::Container;
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::{accounts, states};
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::user::{Action, User};
+use crate::provision::edit::{Changes, edit};
+use crate::provision::request::RequestError;
+use crate::web::context::{Context, page, page_with, to};
+use crate::web::create::{Faults, cpus, line, memory};
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+use crate::web::views::settings::{MaintenanceForm, SettingsPage};
+use crate::web::views::{Field, Flash};
+
+fn view(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults, problem: Option<String>) -> SettingsPage {
+    let is_admin = ctx.user().is_ok_and(User::is_admin);
+    let limits = &ctx.app().config.limits;
+    let value = |name: &str, present: String| typed.map_or(present, |f| f.text(name).to_owned());
+    let fault = |name: &str| faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
+    let base = format!("/containers/{}", c.name);
+    SettingsPage {
+        frame: ctx.frame("home"),
+        head: head(ctx, c, "Settings"),
+        action: format!("{base}/settings"),
+        fields: vec![
+            Field::textarea("description", "Description")
+                .value(value("description", c.description.clone()))
+                .error(fault("description"))
+                .max_length(500),
+            Field::text("contact", "Contact")
+                .help("Whom to ask about it, such as an e-mail address.")
+                .value(value("contact", c.contact.clone()))
+                .error(fault("contact"))
+                .max_length(200),
+            Field::text("department", "Department")
+                .value(value("department", c.department.clone()))
+                .error(fault("department"))
+                .max_length(200),
+            Field::code("owner", "Owner")
+                .help(if is_admin { "The account it belongs to." } else { "An administrator can change it." })
+                .value(value("owner", c.owner.clone()))
+                .error(fault("owner"))
+                .read_only(!is_admin),
+            Field::text("memory", "Memory")
+                .help(format!("At most {}. A running server is restarted to take it over.", limits.memory_max))
+                .value(value("memory", Bytes(c.memory_bytes).to_string()))
+                .error(fault("memory")),
+            Field::text("cpus", "CPUs")
+                .help(format!("At most {}. A running server is restarted to take it over.", limits.cpus_max))
+                .value(value("cpus", MilliCpus(c.millicpus).to_string()))
+                .error(fault("cpus")),
+        ],
+        problem,
+        maintenance: is_admin.then(|| MaintenanceForm {
+            action: format!("{base}/maintenance"),
+            on: c.maintenance_note.is_some(),
+            note: Field::textarea("note", "Note to its owner")
+                .help("What is being done, and until when. Its owner can look but not act meanwhile.")
+                .value(c.maintenance_note.clone().unwrap_or_default())
+                .error(fault("note"))
+                .max_length(500),
+        }),
+    }
 }
 
-/// To be written.
-pub async fn submit() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `GET /containers/{name}/settings`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn form(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::View).await?;
+    page(&view(&ctx, &c, None, &Faults::new(), None))
 }
 
-/// To be written.
-pub async fn maintenance() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `POST /containers/{name}/settings`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Edit).await?;
+    let changes = match read(&ctx, &c, &fields).await? {
+        Ok(changes) => changes,
+        Err(faults) => {
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view(&ctx, &c, Some(&fields), &faults, None));
+        }
+    };
+    let base = format!("/containers/{}", c.name);
+    match edit(ctx.app(), &c, &changes, &ctx.actor()).await {
+        Ok(Some(_)) => Ok(to(&base, Some(Flash::ok("Saved. The server restarts with its new limits.")))),
+        Ok(None) => Ok(to(&format!("{base}/settings"), Some(Flash::ok("Saved.")))),
+        Err(e @ RequestError::Busy) => {
+            page_with(StatusCode::CONFLICT, &view(&ctx, &c, Some(&fields), &Faults::new(), Some(e.to_string())))
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Reads the form: every fault at once. A field that was not sent stays as it is.
+async fn read(ctx: &Context, c: &Container, fields: &Fields) -> Result<Result<Changes, Faults>, AppError> {
+    let (app, mut faults) = (ctx.app(), Faults::new());
+    let mut changes = Changes::default();
+    for (name, most, slot) in [
+        ("contact", 200, &mut changes.contact),
+        ("department", 200, &mut changes.department),
+        ("description", 500, &mut changes.description),
+    ] {
+        if fields.has(name) {
+            match line(fields.text(name), most) {
+                Ok(text) => *slot = Some(text),
+                Err(rule) => faults.push((name.to_owned(), rule)),
+            }
+        }
+    }
+    let limits = &app.config.limits;
+    let least = app.catalog.find(&c.image).map_or(Bytes(1), |i| i.min_memory);
+    if fields.has("memory") {
+        match memory(fields.text("memory"), Bytes(c.memory_bytes), least, limits.memory_max.max(Bytes(c.memory_bytes))) {
+            Ok(value) => changes.memory = Some(value),
+            Err(rule) => faults.push(("memory".to_owned(), rule)),
+        }
+    }
+    if fields.has("cpus") {
+        match cpus(fields.text("cpus"), MilliCpus(c.millicpus), limits.cpus_max.max(MilliCpus(c.millicpus))) {
+            Ok(value) => changes.cpus = Some(value),
+            Err(rule) => faults.push(("cpus".to_owned(), rule)),
+        }
+    }
+    let wanted = fields.text("owner");
+    if !wanted.is_empty() && wanted != c.owner {
+        ctx.container(&c.name, Action::ChangeOwner).await?;
+        let mut db = app.db.acquire().await?;
+        let account = accounts::by_name(&mut db, wanted).await?;
+        match account.filter(|a| a.disabled_at.is_none()).and_then(|a| a.user()) {
+            Some(owner) => changes.owner = Some(owner),
+            None => faults.push(("owner".to_owned(), format!("There is no account “{wanted}”."))),
+        }
+    }
+    Ok(if faults.is_empty() { Ok(changes) } else { Err(faults) })
+}
+
+/// `POST /containers/{name}/maintenance`: `maintenance` = `on` or `off`, `note`
+///
+/// # Errors
+/// If it does not exist.
+pub async fn maintenance(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Maintain).await?;
+    let on = fields.text("maintenance") == "on";
+    let note = match line(fields.text("note"), 500) {
+        Ok(text) if text.is_empty() => "an administrator is working on it".to_owned(),
+        Ok(text) => text,
+        Err(rule) => {
+            let faults = vec![("note".to_owned(), rule)];
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view(&ctx, &c, None, &faults, None));
+        }
+    };
+    let mut tx = ctx.app().db.begin().await?;
+    states::set_maintenance(&mut tx, c.id, on.then_some(note.as_str())).await?;
+    let detail = if on { format!("on: {note}") } else { "off".to_owned() };
+    let entry = Entry {
+        action: "container.maintenance",
+        container: Some((c.id, &c.name)),
+        outcome: Outcome::Ok,
+        detail: &detail,
+    };
+    log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
+    tx.commit().await?;
+    let said = if on { "It is in maintenance. Its owner sees your note." } else { "Maintenance has ended." };
+    Ok(to(&format!("/containers/{}/settings", c.name), Some(Flash::ok(said))))
 }

@@ -1,6 +1,19 @@
-//! To be written.
+//! The choice between light and dark, kept in a cookie so that it works without scripting.
 
-/// To be written.
-pub async fn choose() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use axum::response::Response;
+
+use super::login::safe_next;
+use crate::web::context::{THEME_COOKIE, add_cookie, cookie, to};
+use crate::web::form::Fields;
+
+/// `POST /theme`
+pub async fn choose(fields: Fields) -> Response {
+    let theme = match fields.text("theme") {
+        "light" => "light",
+        "dark" => "dark",
+        _ => "auto",
+    };
+    let mut response = to(safe_next(fields.text("next")), None);
+    add_cookie(&mut response, cookie(THEME_COOKIE, theme.to_owned(), true));
+    response
 }

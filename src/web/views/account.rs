@@ -26,6 +26,8 @@ pub struct AccountPage {
     pub new_token: Option<NewToken>,
     /// The sessions.
     pub sessions: Vec<SessionRow>,
+    /// Ends all sessions but this one; a post. `None` where there is no other.
+    pub end_others_href: Option<String>,
 }
 
 impl AccountPage {
@@ -75,6 +77,4 @@ pub struct SessionRow {
     pub seen: When,
     /// Whether it is this one.
     pub current: bool,
-    /// Ends it; a post.
-    pub end_href: String,
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use super::format::{Size, When};
 use super::frame::Frame;
 use super::home::DatabaseRow;
-use super::parts::{Chip, JobRow, Link};
+use super::parts::{Chip, JobRow, Link, Pager};
 
 /// What needs attention first, numbers second, lists third.
 #[derive(Clone, Debug, Default, Template)]
@@ -71,6 +71,8 @@ pub struct StatesPage {
     pub findings: Vec<Finding>,
     /// What should run.
     pub rows: Vec<StateRow>,
+    /// Where in the list one is.
+    pub pager: Pager,
 }
 
 /// A difference between the engine and `mydb_admin`.

@@ -1,0 +1,32 @@
+//! The settings in force, for `check-config`: each with its source, secrets masked.
+
+use std::path::Path;
+
+use super::settings::{SETTINGS, TABLES};
+use super::{Mode, load};
+
+/// One setting in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value as it would be written in `config.toml`; a secret's is masked.
+    pub value: String,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// Every setting that has a value, in the order of the reference.
+pub fn effective(mode: Mode, home: &Path, env: &[(String, String)]) -> Vec<Effective> {
+    let values = load::gather(mode, &home.join(mode.as_str()).join("config.toml"), env);
+    let settings = SETTINGS.iter().filter_map(|setting| {
+        let found = values.settings.get(setting.key)?;
+        let value = if setting.secret { "(secret)".to_owned() } else { found.value.to_string() };
+        Some(Effective { key: setting.key, value, source: found.source.clone() })
+    });
+    let tables = TABLES.iter().filter_map(|(key, _)| {
+        let found = values.tables.get(key)?;
+        Some(Effective { key, value: found.value.to_string(), source: found.source.clone() })
+    });
+    settings.chain(tables).collect()
+}

@@ -1,0 +1,171 @@
+//! The portal in this process: listeners, parts and tasks. What `db4sci serve` runs, and tests too.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use secrecy::SecretString;
+
+use crate::app::{App, Parts};
+use crate::auth::first_admin;
+use crate::auth::limits::LoginLimits;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::jobs::{keeper, runner, schedule};
+use crate::lifecycle::Lifecycle;
+use crate::runtime::Runtime;
+use crate::tls;
+use crate::web::metrics::Metrics;
+use crate::web::{Portal, Shared, server};
+
+/// Time between clean-ups of the counters of sign-ins.
+const TIDY: Duration = Duration::from_secs(300);
+
+/// The bound listeners.
+#[derive(Debug)]
+pub struct Listeners {
+    portal: TcpListener,
+    redirect: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds them, so that a taken port is found out before anything else starts.
+    ///
+    /// # Errors
+    /// If an address can't be bound.
+    pub fn bind(config: &Config) -> anyhow::Result<Self> {
+        // Over plain HTTP there is nothing to redirect to.
+        let redirect = config.server.redirect_listen.filter(|_| config.server.tls);
+        Ok(Self {
+            portal: server::bind(config.server.listen).context("server.listen")?,
+            redirect: redirect.map(server::bind).transpose().context("server.redirect_listen")?,
+        })
+    }
+}
+
+/// A portal at work.
+pub struct Running {
+    /// What its handlers share.
+    pub portal: Shared,
+    /// Where it answers.
+    pub address: SocketAddr,
+    lifecycle: Lifecycle,
+}
+
+impl Running {
+    /// Waits for a task that ends by itself, which none should.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        self.lifecycle.failed().await
+    }
+
+    /// Stops it: open requests and steps of jobs come to their end.
+    ///
+    /// # Errors
+    /// The names of tasks that took too long.
+    pub async fn stop(self) -> Result<(), Vec<&'static str>> {
+        self.stop_unless(std::future::pending()).await
+    }
+
+    /// The same, not waiting on once `hurry` is done.
+    ///
+    /// # Errors
+    /// The names of tasks that were still at work then.
+    pub async fn stop_unless(self, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
+        let ended = self.lifecycle.stop(hurry).await;
+        // Closing waits for connections that are in use, and a straggler may keep one for good.
+        if ended.is_ok() {
+            self.portal.app.db.close().await;
+        }
+        ended
+    }
+}
+
+/// Starts a portal in this process.
+///
+/// # Errors
+/// If a listener, a key, mydb_admin or the first administrator can't be had.
+pub async fn start(
+    config: Config,
+    catalog: Catalog,
+    runtime: Arc<dyn Runtime>,
+    clock: Clock,
+    admin_password: Option<SecretString>,
+) -> anyhow::Result<Running> {
+    let listeners = Listeners::bind(&config)?;
+    start_on(listeners, Parts { config, catalog, runtime, clock }, admin_password).await
+}
+
+/// Starts a portal on listeners that are bound already.
+///
+/// # Errors
+/// If a key, mydb_admin or the first administrator can't be had.
+pub async fn start_on(
+    listeners: Listeners,
+    parts: Parts,
+    admin_password: Option<SecretString>,
+) -> anyhow::Result<Running> {
+    // Fails only where an earlier portal in this process did it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let app = App::assemble(parts).await?;
+    prepare_dev(&app)?;
+    first_admin::ensure(&app, admin_password).await.context("the first administrator can't be made")?;
+
+    let address = listeners.portal.local_addr()?;
+    let portal: Shared =
+        Arc::new(Portal { app: app.clone(), limits: LoginLimits::default(), metrics: Metrics::default() });
+    let mut lifecycle = Lifecycle::default();
+    let stop = lifecycle.token();
+    lifecycle.spawn("pages", server::serve(portal.clone(), listeners.portal, stop.clone()));
+    if let Some(listener) = listeners.redirect {
+        lifecycle.spawn("redirect to HTTPS", server::redirect(listener, address.port(), stop.clone()));
+    }
+    lifecycle.spawn("jobs", endless(runner::run(app.clone(), stop.clone())));
+    lifecycle.spawn("schedule", endless(schedule::run(app.clone(), stop.clone())));
+    lifecycle.spawn("keeper", endless(keeper::run(app, stop.clone())));
+    let limits = portal.clone();
+    lifecycle.spawn("sign-in limits", async move {
+        while stop.run_until_cancelled(tokio::time::sleep(TIDY)).await.is_some() {
+            limits.limits.tidy();
+        }
+        Ok(())
+    });
+    Ok(Running { portal, address, lifecycle })
+}
+
+async fn endless(work: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
+    work.await;
+    Ok(())
+}
+
+/// What dev mode makes for itself: the directory of the default tier, and a certificate.
+fn prepare_dev(app: &App) -> anyhow::Result<()> {
+    let config = &app.config;
+    if !config.mode.makes_own_secrets() {
+        return Ok(());
+    }
+    // Only the default: a directory made where another tier should be mounted would pass for it.
+    if let Some(tier) = config.storage.first() {
+        std::fs::create_dir_all(&tier.path).with_context(|| format!("can't make {}", tier.path.display()))?;
+    }
+    if config.server.tls {
+        let names = dev_names(&config.databases.host);
+        let server = &config.server;
+        tls::ensure_dev_certificate(&app.authority, &server.cert, &server.key, &names, app.clock.now())
+            .context("the development certificate can't be made")?;
+    }
+    Ok(())
+}
+
+/// Names under which a portal in dev mode is opened.
+fn dev_names(host: &str) -> Vec<String> {
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let mut names: Vec<String> = Vec::new();
+    for name in [host, "localhost", "127.0.0.1", "::1", &machine] {
+        if !name.is_empty() && !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}

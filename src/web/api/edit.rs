@@ -1,0 +1,56 @@
+//! The fields of a PATCH into checked changes.
+
+use crate::admin_db::accounts;
+use crate::admin_db::containers::Container;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::user::Action;
+use crate::provision::edit::Changes;
+use crate::web::context::Context;
+use crate::web::create::{Faults, cpus, line, memory};
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+
+/// Fields that can be changed.
+pub const FIELDS: &[&str] = &["contact", "department", "description", "owner", "memory", "cpus"];
+
+/// Reads changes: every fault at once, `faults` among them. A field that was not sent stays as it is.
+///
+/// # Errors
+/// [`AppError::Invalid`] with all faults; [`AppError::Forbidden`] where somebody may not give it away.
+pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults) -> Result<Changes, AppError> {
+    let mut found = Faults::new();
+    let mut changes = Changes::default();
+    for (name, most, slot) in [
+        ("contact", 200, &mut changes.contact),
+        ("department", 200, &mut changes.department),
+        ("description", 500, &mut changes.description),
+    ] {
+        if fields.has(name) {
+            *slot = take(&mut found, name, line(fields.text(name), most));
+        }
+    }
+    let limits = &ctx.app().config.limits;
+    // What it has now stays allowed, should an administrator have lowered the limits since.
+    let (has, share) = (Bytes(c.memory_bytes), MilliCpus(c.millicpus));
+    if fields.has("memory") {
+        let least = ctx.app().catalog.find(&c.image).map_or(Bytes(1), |i| i.min_memory).min(has);
+        changes.memory = take(&mut found, "memory", memory(fields.text("memory"), has, least, limits.memory_max.max(has)));
+    }
+    if fields.has("cpus") {
+        changes.cpus = take(&mut found, "cpus", cpus(fields.text("cpus"), share, limits.cpus_max.max(share)));
+    }
+    let wanted = fields.text("owner");
+    if !wanted.is_empty() && wanted != c.owner {
+        ctx.container(&c.name, Action::ChangeOwner).await?;
+        let mut db = ctx.app().db.acquire().await?;
+        let account = accounts::by_name(&mut db, wanted).await?;
+        let owner = account.filter(|a| a.disabled_at.is_none()).and_then(|a| a.user());
+        changes.owner = take(&mut found, "owner", owner.ok_or_else(|| format!("There is no account “{wanted}”.")));
+    }
+    found.extend(faults);
+    if found.is_empty() { Ok(changes) } else { Err(AppError::Invalid(found)) }
+}
+
+fn take<T>(faults: &mut Faults, name: &str, read: Result<T, String>) -> Option<T> {
+    read.map_err(|rule| faults.push((name.to_owned(), rule))).ok()
+}

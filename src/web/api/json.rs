@@ -1,0 +1,288 @@
+//! Containers and jobs as JSON. Field names are a contract (DESIGN.md §7): scripts rely on them.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
+use crate::app::App;
+use crate::domain::state::ContainerState;
+use crate::engine::{Endpoint, EngineKind};
+
+/// A published port.
+#[derive(Debug, Serialize)]
+pub struct PortJson<'a> {
+    name: &'a str,
+    port: u16,
+}
+
+/// A container.
+#[derive(Debug, Serialize)]
+pub struct ContainerJson<'a> {
+    name: &'a str,
+    engine: EngineKind,
+    image: &'a str,
+    version: &'a str,
+    state: ContainerState,
+    host: &'a str,
+    ports: Vec<PortJson<'a>>,
+    dbname: &'a str,
+    dbuser: &'a str,
+    url: Option<String>,
+    owner: &'a str,
+    contact: &'a str,
+    department: &'a str,
+    description: &'a str,
+    backup_freq: &'a str,
+    storage: &'a str,
+    memory: i64,
+    cpus: f64,
+    created_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+    server_version: Option<&'a str>,
+    size_bytes: Option<i64>,
+    started_at: Option<DateTime<Utc>>,
+    purge_after: Option<DateTime<Utc>>,
+    failed_reason: Option<&'a str>,
+    maintenance: Option<&'a str>,
+    job: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
+}
+
+impl<'a> ContainerJson<'a> {
+    /// A container as the API shows it.
+    pub fn new(app: &'a App, c: &'a Container) -> Self {
+        let version = app.catalog.find(&c.image).map(|i| i.version.as_str());
+        Self::at(&app.config.databases.host, version, c)
+    }
+
+    /// With the password that was made up for it, for the one answer that carries it.
+    pub fn with_password(mut self, password: Option<&'a str>) -> Self {
+        self.password = password;
+        self
+    }
+
+    /// `version` is the catalog's; an image that left the catalog has the server's own word.
+    fn at(host: &'a str, version: Option<&'a str>, c: &'a Container) -> Self {
+        let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
+        Self {
+            name: &c.name,
+            engine: c.engine,
+            image: &c.image,
+            version: version.or(c.server_version.as_deref()).unwrap_or_default(),
+            state: c.state,
+            host,
+            ports: c.ports.iter().map(|(name, port)| PortJson { name, port: *port }).collect(),
+            dbname: &c.dbname,
+            dbuser: &c.dbuser,
+            // A purged container has given its ports back: there is nothing to connect to.
+            url: (!c.ports.is_empty()).then(|| c.engine.engine().url(&endpoint, None)),
+            owner: &c.owner,
+            contact: &c.contact,
+            department: &c.department,
+            description: &c.description,
+            backup_freq: &c.backup_freq,
+            storage: &c.storage,
+            memory: c.memory_bytes,
+            cpus: f64::from(c.millicpus) / 1000.0,
+            created_at: c.created_at,
+            expires_at: c.expires_at,
+            server_version: c.server_version.as_deref(),
+            size_bytes: c.size_bytes,
+            started_at: c.started_at,
+            purge_after: c.purge_after,
+            failed_reason: c.failed_reason.as_deref(),
+            maintenance: c.maintenance_note.as_deref(),
+            job: c.active_job_id,
+            password: None,
+        }
+    }
+}
+
+/// A step of a job.
+#[derive(Debug, Serialize)]
+pub struct StepJson<'a> {
+    name: &'a str,
+    status: StepStatus,
+    detail: &'a str,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+/// A job.
+#[derive(Debug, Serialize)]
+pub struct JobJson<'a> {
+    id: Uuid,
+    kind: &'a str,
+    container: Option<&'a str>,
+    status: JobStatus,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    error: Option<&'a str>,
+    attempt: i32,
+    steps: Vec<StepJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
+}
+
+impl<'a> JobJson<'a> {
+    /// A job as the API shows it.
+    pub fn new(job: &'a Job, container: Option<&'a str>, steps: &'a [Step]) -> Self {
+        let step = |s: &'a Step| StepJson {
+            name: &s.name,
+            status: s.status,
+            detail: &s.detail,
+            started_at: s.started_at,
+            finished_at: s.finished_at,
+        };
+        Self {
+            id: job.id,
+            kind: &job.kind,
+            container,
+            status: job.status,
+            created_at: job.created_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            error: job.error.as_deref(),
+            attempt: job.attempt,
+            steps: steps.iter().map(step).collect(),
+            password: None,
+        }
+    }
+
+    /// With the password that was made up, for the one answer that carries it.
+    pub fn with_password(mut self, password: Option<&'a str>) -> Self {
+        self.password = password;
+        self
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub struct ListJson<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// An answer. Nothing on the way may keep it: it may carry a password, and it is true only now.
+pub fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The same with the address of what it is about.
+pub fn answer_at(status: StatusCode, location: &str, body: &impl Serialize) -> Response {
+    let mut response = answer(status, body);
+    if let Ok(value) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::types::Json as Column;
+
+    use super::*;
+
+    fn container() -> Container {
+        let at = |seconds| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+        Container {
+            id: Uuid::from_u128(1),
+            name: "lab-1".to_owned(),
+            engine: EngineKind::Postgres,
+            image: "docker.io/library/postgres:17".to_owned(),
+            image_digest: None,
+            server_version: Some("17.6".to_owned()),
+            dbname: "lab".to_owned(),
+            dbuser: "ada".to_owned(),
+            account_id: Uuid::from_u128(2),
+            owner: "ada".to_owned(),
+            contact: "ada@example.org".to_owned(),
+            department: "Genetics".to_owned(),
+            description: "Reads of run 7".to_owned(),
+            storage: "standard".to_owned(),
+            memory_bytes: 512 * 1024 * 1024,
+            millicpus: 1500,
+            backup_freq: "Daily".to_owned(),
+            docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),
+            docker_name: "dev-lab-1".to_owned(),
+            size_bytes: Some(40_000_000),
+            size_at: None,
+            created_by: "ada".to_owned(),
+            created_at: at(0),
+            started_at: Some(at(5)),
+            expires_at: None,
+            trashed_at: None,
+            purge_after: None,
+            purged_at: None,
+            state: ContainerState::Running,
+            last_state: ContainerState::Provisioning,
+            changed_by: "ada".to_owned(),
+            changed_at: at(6),
+            failed_step: None,
+            failed_reason: None,
+            maintenance_note: None,
+            ports: Column(vec![("postgres".to_owned(), 41001)]),
+            active_job: None,
+            active_job_id: None,
+        }
+    }
+
+    #[test]
+    fn a_container_has_the_fields_of_the_contract() {
+        let c = container();
+        let json = ContainerJson::at("db.example.org", Some("17"), &c);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
+    }
+
+    #[test]
+    fn a_password_is_there_only_when_given_and_an_unknown_image_has_the_servers_version() {
+        let c = container();
+        let json = ContainerJson::at("h", None, &c).with_password(Some("x"));
+        let value = serde_json::to_value(&json).unwrap();
+        assert_eq!((value["password"].as_str(), value["version"].as_str()), (Some("x"), Some("17.6")));
+        assert!(!value["url"].as_str().unwrap().contains(":x@"));
+        let c = Container { ports: Column(Vec::new()), ..c };
+        assert!(serde_json::to_value(ContainerJson::at("h", None, &c)).unwrap()["url"].is_null());
+    }
+
+    #[test]
+    fn a_job_has_the_fields_of_the_contract() {
+        let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let job = Job {
+            id: Uuid::from_u128(3),
+            kind: "stop".to_owned(),
+            container_id: Some(Uuid::from_u128(1)),
+            payload: serde_json::json!({ "address": "10.0.0.1" }),
+            status: JobStatus::Running,
+            attempt: 1,
+            max_attempts: 5,
+            run_at: at,
+            created_by: "ada".to_owned(),
+            created_at: at,
+            started_at: Some(at),
+            finished_at: None,
+            error: None,
+        };
+        let step = Step {
+            seq: 1,
+            name: "Stop the server".to_owned(),
+            status: StepStatus::Running,
+            detail: String::new(),
+            started_at: Some(at),
+            finished_at: None,
+        };
+        let steps = [step];
+        insta::assert_snapshot!(serde_json::to_string_pretty(&JobJson::new(&job, Some("lab-1"), &steps)).unwrap());
+    }
+}

@@ -1,0 +1,140 @@
+//! A slow call's answer: 202 with the job, or with `?wait=SECONDS` the finished thing.
+
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::json::{ContainerJson, JobJson, answer, answer_at};
+use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::{Job, JobStatus};
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::{containers, credentials, is_unreachable, jobs};
+use crate::web::context::Context;
+use crate::web::error::AppError;
+
+/// Time between two looks at a job.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A job that a call enqueued.
+pub struct Enqueued {
+    /// The job.
+    pub job: Uuid,
+    /// The container it works on.
+    pub container: Uuid,
+    /// How long to wait for it.
+    pub patience: Option<Duration>,
+    /// Status of the finished thing.
+    pub done: StatusCode,
+    /// The password that was made up, to be handed over once.
+    pub password: Option<SecretString>,
+}
+
+impl Enqueued {
+    /// A job on a container that is there already.
+    pub fn on(c: &Container, job: Uuid, patience: Option<Duration>) -> Self {
+        Self { job, container: c.id, patience, done: StatusCode::OK, password: None }
+    }
+
+    /// Waits as long as asked and answers.
+    ///
+    /// # Errors
+    /// If mydb_admin can't be asked.
+    pub async fn answer(self, ctx: &Context) -> Result<Response, AppError> {
+        let job = until_final(ctx, self.job, self.patience.unwrap_or_default()).await?;
+        let mut db = ctx.app().db.acquire().await?;
+        let c = containers::by_id(&mut db, self.container).await?.ok_or(AppError::NotFound)?;
+        let steps = jobs::steps(&mut db, self.job).await?;
+        drop(db);
+        let waited = self.patience.is_some();
+        if waited && matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
+            return Ok(failed(ctx, &job, &JobJson::new(&job, Some(&c.name), &steps)));
+        }
+        let password = match self.password {
+            Some(password) => hand_over(ctx, &c, password).await,
+            None => None,
+        };
+        let password = password.as_ref().map(ExposeSecret::expose_secret);
+        if waited && job.status == JobStatus::Succeeded {
+            let body = ContainerJson::new(ctx.app(), &c).with_password(password);
+            return Ok(match self.done {
+                StatusCode::CREATED => answer_at(self.done, &format!("/api/v1/containers/{}", c.name), &body),
+                done => answer(done, &body),
+            });
+        }
+        let body = JobJson::new(&job, Some(&c.name), &steps).with_password(password);
+        Ok(answer_at(StatusCode::ACCEPTED, &format!("/api/v1/jobs/{}", job.id), &body))
+    }
+}
+
+/// The job once nothing more will happen to it, or as it is after `patience`. Holds no connection
+/// between looks: many may wait. While mydb_admin is away, it waits on.
+///
+/// # Errors
+/// If mydb_admin can't be asked at the end.
+pub async fn until_final(ctx: &Context, id: Uuid, patience: Duration) -> Result<Job, AppError> {
+    let begin = Instant::now();
+    loop {
+        let looked = async {
+            let mut db = ctx.app().db.acquire().await?;
+            jobs::by_id(&mut db, id).await
+        };
+        let over = begin.elapsed() >= patience;
+        match looked.await {
+            Ok(Some(job)) if over || job.status.is_final() => return Ok(job),
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(AppError::NotFound),
+            Err(e) if over || !is_unreachable(&e) => return Err(e.into()),
+            Err(_) => {}
+        }
+        tokio::time::sleep(LOOK.min(patience.saturating_sub(begin.elapsed()))).await;
+    }
+}
+
+/// Takes a generated password off the container's page, because this answer carries it. Where that
+/// can't be done the answer goes without, and the page still offers it.
+async fn hand_over(ctx: &Context, c: &Container, password: SecretString) -> Option<SecretString> {
+    let marked = async {
+        let mut db = ctx.app().db.acquire().await?;
+        if !credentials::mark_shown(&mut db, c.id).await? {
+            return Ok::<_, sqlx::Error>(false);
+        }
+        let entry = Entry {
+            action: "container.password_shown",
+            container: Some((c.id, &c.name)),
+            outcome: Outcome::Ok,
+            detail: "in the answer of the API",
+        };
+        // From here on this answer is the only one that has it: it must not be withheld for a log row.
+        if let Err(e) = log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await {
+            tracing::warn!(container = c.name, "Handing over a password could not be logged: {e}");
+        }
+        Ok(true)
+    };
+    match marked.await {
+        Ok(first) => first.then_some(password),
+        Err(e) => {
+            tracing::warn!(container = c.name, "A generated password stays on its page: {e}");
+            None
+        }
+    }
+}
+
+/// A job that failed while a call waited for it. Neither the request's fault (4xx) nor worth a blind
+/// retry (502 to 504, which clients send again by themselves): 500, with the job in it.
+fn failed(ctx: &Context, job: &Job, body: &JobJson<'_>) -> Response {
+    let problem = json!({
+        "type": "about:blank",
+        "title": "The job failed",
+        "status": StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
+        "detail": job.error.as_deref().unwrap_or("It was cancelled."),
+        "request_id": ctx.meta.request_id,
+        "job": body,
+    });
+    let mut response = answer(StatusCode::INTERNAL_SERVER_ERROR, &problem);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}

@@ -1,0 +1,206 @@
+//! From rows of mydb_admin to what several pages show.
+
+use chrono::{DateTime, Utc};
+
+use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
+use crate::app::App;
+use crate::domain::state::ContainerState;
+use crate::engine::EngineKind;
+use crate::provision::actions;
+use crate::web::views::format::{count_text, duration_text};
+use crate::web::views::home::DatabaseRow;
+use crate::web::views::parts::{EngineCard, JobRow};
+use crate::web::views::steps::{Failure, Step as StepView, Steps};
+use crate::web::views::{Action, Chip, Link, Size, When};
+
+/// The version people see: the server's own word, or the catalog's before it first ran.
+pub fn version(app: &App, c: &Container) -> String {
+    let said = c.server_version.as_deref().and_then(|v| v.split_whitespace().next());
+    let known = app.catalog.find(&c.image).map(|i| i.version.as_str());
+    said.or(known).unwrap_or_default().to_owned()
+}
+
+/// A container's state as people see it: what is being done with it comes before what it is.
+pub fn chip(c: &Container) -> Chip {
+    if c.maintenance_note.is_some() {
+        return Chip::of("maintenance");
+    }
+    match c.active_job.as_deref() {
+        Some("create" | "start" | "undelete") => Chip::of("starting"),
+        Some("stop") => Chip::of("stopping"),
+        Some("restart" | "resize") => Chip::of("restarting"),
+        Some("delete") => Chip::of("deleting"),
+        Some("purge") => Chip::of("purging"),
+        _ => Chip::of(c.state.as_str()),
+    }
+}
+
+fn size(bytes: i64) -> Size {
+    Size::new(u64::try_from(bytes).unwrap_or(0))
+}
+
+/// A database in a list.
+pub fn database_row(c: &Container, now: DateTime<Utc>) -> DatabaseRow {
+    let said = c.server_version.as_deref().and_then(|v| v.split_whitespace().next());
+    let tag = c.image.rsplit(':').next().unwrap_or_default();
+    DatabaseRow {
+        name: c.name.clone(),
+        href: format!("/containers/{}", c.name),
+        description: c.description.clone(),
+        engine: c.engine.to_string(),
+        engine_label: c.engine.label().to_owned(),
+        version: said.unwrap_or(tag).to_owned(),
+        chip: chip(c),
+        size: c.size_bytes.map(size),
+        created: When::new(c.created_at, now),
+        owner: c.owner.clone(),
+        address: c.ports.first().map(|(_, port)| format!(":{port}")),
+        expires: c.expires_at.map(|at| When::new(at, now)),
+    }
+}
+
+/// A measured size, for facts.
+pub fn size_of(bytes: Option<i64>) -> Option<Size> {
+    bytes.map(size)
+}
+
+/// What a job does, for people.
+pub fn job_title(kind: &str) -> &str {
+    actions::flow(kind).map_or(kind, |f| f.title)
+}
+
+/// How long something took.
+pub fn took(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Option<String> {
+    let milliseconds = (to? - from?).num_milliseconds();
+    Some(duration_text(u64::try_from(milliseconds).unwrap_or(0)))
+}
+
+/// A job in a list.
+pub fn job_row(job: &Job, container: Option<&str>, now: DateTime<Utc>) -> JobRow {
+    let note = match (&job.error, job.attempt) {
+        (Some(error), _) => Some(error.lines().next().unwrap_or_default().to_owned()),
+        (None, n) if n > 1 => Some(format!("attempt {n}")),
+        _ => None,
+    };
+    JobRow {
+        href: format!("/jobs/{}", job.id),
+        kind: job_title(&job.kind).to_owned(),
+        container: container.map(|name| Link::new(name, format!("/containers/{name}"))),
+        chip: Chip::of_job(job.status.as_str()),
+        when: When::new(job.created_at, now),
+        took: took(job.started_at, job.finished_at),
+        note,
+    }
+}
+
+/// The steps of a job, as its page and its database's page show them.
+pub fn steps(job: &Job, rows: &[Step], name: &str, usual: Option<f64>, now: DateTime<Utc>) -> Steps {
+    let over = job.status.is_final();
+    let pace = match (took(job.started_at, job.finished_at), usual) {
+        (Some(took), _) => Some(format!("took {took}")),
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a job, never negative")]
+        (None, Some(seconds)) => Some(format!("usually {}", duration_text((seconds * 1000.0) as u64))),
+        _ => None,
+    };
+    let view = |s: &Step| StepView {
+        label: s.name.clone(),
+        state: match s.status {
+            StepStatus::Pending => "todo",
+            StepStatus::Running => "doing",
+            StepStatus::Done => "done",
+            StepStatus::Failed => "failed",
+            StepStatus::Undone => "undone",
+        }
+        .to_owned(),
+        detail: Some(s.detail.lines().next().unwrap_or_default().to_owned()).filter(|d| !d.is_empty()),
+        took: took(s.started_at, s.finished_at),
+    };
+    Steps {
+        title: format!("{}: {name}", job_title(&job.kind)),
+        href: format!("/jobs/{}", job.id),
+        events: (!over).then(|| format!("/jobs/{}/events", job.id)),
+        done: over,
+        started: job.started_at.map(|at| When::new(at, now)),
+        pace,
+        steps: rows.iter().map(view).collect(),
+        failure: (job.status == JobStatus::Failed).then(|| {
+            let step = rows.iter().find(|s| s.status == StepStatus::Failed).map(|s| s.name.clone());
+            failure(&step.unwrap_or_default(), job.error.as_deref().unwrap_or_default(), "", Vec::new())
+        }),
+    }
+}
+
+/// A failure: the first line is the sentence, the rest is folded away.
+pub fn failure(step: &str, reason: &str, advice: &str, actions: Vec<Action>) -> Failure {
+    let (sentence, rest) = reason.split_once('\n').unwrap_or((reason, ""));
+    Failure {
+        step: step.to_owned(),
+        reason: sentence.to_owned(),
+        advice: advice.to_owned(),
+        detail: Some(rest.to_owned()).filter(|r| !r.is_empty()),
+        actions,
+    }
+}
+
+/// What to do about a failed container.
+pub fn failed_advice(c: &Container) -> &'static str {
+    match c.state {
+        ContainerState::Failed if c.started_at.is_none() => {
+            "Nothing was left behind. Try again, or delete it and choose other settings."
+        }
+        _ => "Your data is where it was. Try to start it again; if that fails too, ask an administrator.",
+    }
+}
+
+/// The engines on offer, one card each.
+pub fn engine_cards(app: &App, selected: Option<EngineKind>) -> Vec<EngineCard> {
+    let card = |engine: EngineKind| {
+        let images: Vec<_> = app.catalog.of(engine).collect();
+        let versions: Vec<_> = images.iter().map(|i| i.version.as_str()).collect();
+        let reasons: Vec<_> =
+            images.iter().filter_map(|i| app.images.get(&i.image).unavailable().map(str::to_owned)).collect();
+        EngineCard {
+            engine: engine.to_string(),
+            label: engine.label().to_owned(),
+            tagline: engine.tagline().to_owned(),
+            versions: versions.join(", "),
+            href: format!("/containers/new?engine={engine}"),
+            selected: selected == Some(engine),
+            unavailable: (reasons.len() == images.len()).then(|| reasons.into_iter().next().unwrap_or_default()),
+        }
+    };
+    app.catalog.engines().into_iter().map(card).collect()
+}
+
+/// "12 databases", and that there are more.
+pub fn summary(shown: usize, more: bool) -> String {
+    let text = count_text(shown as u64, "database", "databases");
+    if more { format!("{text} on this page") } else { text }
+}
+
+/// A place in a list sorted by time: microseconds and key.
+pub fn cursor(at: DateTime<Utc>, id: uuid::Uuid) -> String {
+    format!("{}-{id}", at.timestamp_micros())
+}
+
+/// Reads what [`cursor`] wrote; anything else is the beginning.
+pub fn parse_cursor(text: &str) -> Option<(DateTime<Utc>, uuid::Uuid)> {
+    let (micros, id) = text.split_once('-')?;
+    Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was_and_rubbish_is_the_beginning() {
+        let at = DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap();
+        let id = uuid::Uuid::from_u128(7);
+        assert_eq!(parse_cursor(&cursor(at, id)), Some((at, id)));
+        for rubbish in ["", "-", "1-2", "x-00000000-0000-0000-0000-000000000007", "1;drop"] {
+            assert_eq!(parse_cursor(rubbish), None, "{rubbish}");
+        }
+    }
+}
