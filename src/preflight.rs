@@ -2,22 +2,21 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
-
 use crate::catalog::Catalog;
 use crate::certificate::{Certificate, check_pair, private_file_fault};
 use crate::config::{Config, Problem};
 use crate::secrets::{Random, Sealer};
 
-/// Everything that is wrong. In dev, files that the portal makes itself may be absent.
-pub fn check(config: &Config, catalog: &Catalog, now: DateTime<Utc>) -> Vec<Problem> {
+/// Everything that is wrong. In dev, files that the portal makes itself may be absent. A certificate that has
+/// ended is left to `doctor`: a portal that does not start helps nobody to replace it.
+pub fn check(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     let mut problems = images(config, catalog);
     let made = |path: &Path| config.mode.makes_own_secrets() && !path.exists();
     if !made(&config.seal_key) {
         problems.extend(seal_key(config));
     }
     if config.server.tls && !(made(&config.server.cert) || made(&config.server.key)) {
-        problems.extend(server_certificate(config, now));
+        problems.extend(server_certificate(config));
     }
     problems
 }
@@ -50,7 +49,7 @@ fn seal_key(config: &Config) -> Vec<Problem> {
     private_file_fault(key).or_else(unreadable).map(|rule| problem(key, "secrets.key_file", rule)).into_iter().collect()
 }
 
-fn server_certificate(config: &Config, now: DateTime<Utc>) -> Vec<Problem> {
+fn server_certificate(config: &Config) -> Vec<Problem> {
     let (cert, key) = (&config.server.cert, &config.server.key);
     let mut problems = Vec::new();
     if let Some(fault) = private_file_fault(key) {
@@ -67,9 +66,6 @@ fn server_certificate(config: &Config, now: DateTime<Utc>) -> Vec<Problem> {
             if let Some(why) = read.home_made().filter(|_| !config.mode.makes_own_secrets()) {
                 let rule = format!("the certificate {why}; prod needs one from an authority that browsers trust");
                 problems.push(problem(cert, "server.cert", rule));
-            }
-            if read.ends < now {
-                problems.push(problem(cert, "server.cert", format!("the certificate ended on {}", read.ends.date_naive())));
             }
         }
     }
@@ -90,21 +86,21 @@ mod tests {
     #[test]
     fn prod_names_all_that_is_missing_and_refuses_what_dev_made() {
         let home = std::env::temp_dir().join(format!("db4sci-preflight-{}", std::process::id()));
-        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         std::fs::create_dir_all(home.join("prod")).unwrap();
         let settings = "[[storage]]\nname = \"s\"\npath = \"/nowhere\"\n[images.replace]\n\"postgrs:17\" = \"x\"\n";
         std::fs::write(home.join("prod/config.toml"), settings).unwrap();
         let config = Config::load_mode(Mode::Prod, &home, &[]).unwrap();
         let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dbconfig/catalog.toml")).unwrap();
         let catalog = Catalog::parse(&text).unwrap();
-        let keys = |config: &Config| -> Vec<String> { check(config, &catalog, now).into_iter().map(|p| p.key).collect() };
+        let keys = |config: &Config| -> Vec<String> { check(config, &catalog).into_iter().map(|p| p.key).collect() };
         assert_eq!(keys(&config), ["images.replace", "secrets.key_file", "server.key", "server.cert"]);
 
         let authority = Authority::load_or_create(&home.join("ca"), "DB4SCI", now).unwrap();
         let server = &config.server;
         ensure_dev_certificate(&authority, &server.cert, &server.key, &["localhost".to_owned()], now).unwrap();
         Sealer::create_key_file(&config.seal_key, &Random::system()).unwrap();
-        let found = check(&config, &catalog, now);
+        let found = check(&config, &catalog);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[1].rule.contains("dev mode"), "{found:?}");
 

@@ -1,14 +1,23 @@
 //! The subcommands of `db4sci`, one file each.
 
+mod check_config;
+mod container;
+mod doctor;
 mod healthcheck;
+mod password;
+mod secret_key;
 mod serve;
+mod session;
+mod table;
+mod token;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Problem};
+use crate::config::{Config, Problem, reference};
 
 /// A self-hosted database-as-a-service portal for researchers.
 #[derive(Debug, Parser)]
@@ -25,8 +34,32 @@ pub struct Cli {
 enum Command {
     /// Run the portal
     Serve,
+    /// Check settings, catalog, certificates and keys; print the settings in force
+    CheckConfig,
+    /// Look at everything the portal needs, and say what works, what does not, and what to do
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Accounts
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Tokens of the API
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// A look at the databases
+    #[command(subcommand)]
+    Container(container::ContainerCommand),
+    /// Make a key file that seals secrets at rest
+    SecretKey {
+        /// The file; it must not exist yet
+        file: PathBuf,
+    },
     /// Ask the running portal whether it is alive; exit code 0 or 1
     Healthcheck,
+    /// Print the table of all settings as Markdown
+    SettingsReference,
 }
 
 /// What the commands get of their surroundings.
@@ -43,6 +76,11 @@ impl Surroundings {
     /// All problems at once.
     fn config(&self) -> Result<Config, Vec<Problem>> {
         Config::load(&self.home, &self.env)
+    }
+
+    /// The same for commands that end with an error.
+    fn checked_config(&self) -> anyhow::Result<Config> {
+        self.config().map_err(|problems| Problems(problems).into())
     }
 
     /// An environment variable, where it is set and not empty.
@@ -69,7 +107,32 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, at: &Surroundings) -> ExitCode {
     match command {
         Command::Serve => serve::run(at).await,
+        Command::CheckConfig => check_config::run(at),
+        Command::Doctor { json } => doctor::run(at, json).await,
+        Command::User(command) => end(user::run(command, at).await),
+        Command::Token(command) => end(token::run(command, at).await),
+        Command::Container(command) => end(container::run(command, at).await),
+        Command::SecretKey { file } => end(secret_key::run(&file)),
         Command::Healthcheck => healthcheck::run(at),
+        Command::SettingsReference => {
+            print!("{}", reference::markdown());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Problems of the configuration as an error.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has problems")]
+struct Problems(Vec<Problem>);
+
+fn end(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => match e.downcast_ref::<Problems>() {
+            Some(Problems(problems)) => refuse(problems),
+            None => failure(&e),
+        },
     }
 }
 
@@ -86,10 +149,33 @@ fn failure(e: &anyhow::Error) -> ExitCode {
 
 /// Prints every problem, each with file, key and rule; exit code 2.
 fn refuse(problems: &[Problem]) -> ExitCode {
+    print_problems(problems);
+    ExitCode::from(2)
+}
+
+fn print_problems(problems: &[Problem]) {
     for problem in problems {
         eprintln!("{problem}");
     }
     let n = problems.len();
-    eprintln!("db4sci: {n} problem{} in the configuration; nothing was started.", if n == 1 { "" } else { "s" });
-    ExitCode::from(2)
+    eprintln!("db4sci: {n} problem{} in the configuration.", if n == 1 { "" } else { "s" });
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn home_may_stand_before_or_after_the_command() {
+        for line in [["db4sci", "--home", "/x", "serve"], ["db4sci", "serve", "--home", "/x"]] {
+            assert_eq!(Cli::try_parse_from(line).unwrap().home, PathBuf::from("/x"));
+        }
+    }
 }

@@ -40,8 +40,12 @@ pub(super) async fn run(at: &Surroundings) -> ExitCode {
     }
 }
 
-/// Configuration and catalog, or everything that is wrong with them.
+/// Configuration and catalog, or everything that is wrong with them and the files they name.
 fn load(at: &Surroundings) -> Result<(Config, Catalog), Vec<Problem>> {
+    let problems = super::check_config::problems(at);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let config = at.config()?;
     let catalog = Catalog::load(&config.catalog)?;
     Ok((config, catalog))

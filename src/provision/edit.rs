@@ -116,3 +116,91 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
     }
     Ok(job)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use chrono::DateTime;
+    use sqlx::types::Json as Column;
+
+    use super::*;
+    use crate::domain::names::Username;
+    use crate::domain::quantity::GIB;
+    use crate::domain::user::Role;
+    use crate::engine::EngineKind;
+
+    /// A container for tests.
+    pub(crate) fn container() -> Container {
+        let at = |seconds: i64| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+        Container {
+            id: Uuid::from_u128(1),
+            name: "lab-1".to_owned(),
+            engine: EngineKind::Postgres,
+            image: "docker.io/library/postgres:17".to_owned(),
+            image_digest: None,
+            server_version: Some("17.6".to_owned()),
+            dbname: "lab".to_owned(),
+            dbuser: "ada".to_owned(),
+            account_id: Uuid::from_u128(2),
+            owner: "ada".to_owned(),
+            contact: "ada@example.org".to_owned(),
+            department: "Genetics".to_owned(),
+            description: "Reads of run 7".to_owned(),
+            storage: "standard".to_owned(),
+            memory_bytes: 512 * 1024 * 1024,
+            millicpus: 1500,
+            backup_freq: "Daily".to_owned(),
+            docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),
+            docker_name: "dev-lab-1".to_owned(),
+            size_bytes: Some(40_000_000),
+            size_at: None,
+            created_by: "ada".to_owned(),
+            created_at: at(0),
+            started_at: Some(at(5)),
+            expires_at: None,
+            trashed_at: None,
+            purge_after: None,
+            purged_at: None,
+            state: ContainerState::Running,
+            last_state: ContainerState::Provisioning,
+            changed_by: "ada".to_owned(),
+            changed_at: at(6),
+            failed_step: None,
+            failed_reason: None,
+            maintenance_note: None,
+            ports: Column(vec![("postgres".to_owned(), 41001)]),
+            active_job: None,
+            active_job_id: None,
+        }
+    }
+
+    #[test]
+    fn what_is_as_it_was_is_no_change() {
+        let c = container();
+        let same = Changes {
+            contact: Some(c.contact.clone()),
+            memory: Some(Bytes(c.memory_bytes)),
+            cpus: Some(MilliCpus(c.millicpus)),
+            ..Changes::default()
+        };
+        assert!(same.differences(&c).is_empty() && !same.resizes(&c));
+        assert!(Changes::default().differences(&c).is_empty());
+    }
+
+    #[test]
+    fn the_log_names_what_changed_and_only_limits_need_a_job() {
+        let c = container();
+        let owner = User {
+            id: Uuid::from_u128(9),
+            username: Username::parse("grace").unwrap(),
+            role: Role::User,
+            email: String::new(),
+            department: String::new(),
+        };
+        let texts = Changes { description: Some(String::new()), owner: Some(owner), ..Changes::default() };
+        assert_eq!(texts.differences(&c), ["description", "owner ada → grace"]);
+        assert!(!texts.resizes(&c));
+        let limits = Changes { memory: Some(Bytes(GIB)), cpus: Some(MilliCpus(500)), ..Changes::default() };
+        assert_eq!(limits.differences(&c), ["memory 512 MiB → 1 GiB", "CPUs 1.5 → 0.5"]);
+        assert!(limits.resizes(&c));
+    }
+}

@@ -104,7 +104,13 @@ pub(super) async fn note_running(w: &Work) -> Result<(), StepError> {
     let found = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?;
     let inspect = app.runtime.inspect_json(&found.id).await?;
     let started = found.started_at.unwrap_or_else(|| app.clock.now());
+    let blueprint = container::Blueprint::read(app, &c).await?;
+    let size = app.files.usage(&blueprint.dir, &blueprint.reference).await;
     let mut db = app.db.acquire().await?;
     containers::set_running(&mut db, c.id, &version, started, &inspect).await?;
+    // So that its page shows a size from the beginning; the measuring job goes on from here.
+    if let Ok(bytes) = size {
+        containers::set_size(&mut db, c.id, bytes, app.clock.now()).await?;
+    }
     Ok(())
 }

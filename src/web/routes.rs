@@ -11,7 +11,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
-use super::pages::{account, actions, admin, admin_people, container, docs, home, job, login, logs, new, settings, theme};
+use super::pages::{account, account_tokens, admin, admin_lists, admin_people, admin_people_changes, admin_states};
+use super::pages::{actions, admin_storage, admin_system, container, docs, home, job, login, logs, new, settings, theme};
 use super::{Shared, api, assets, layers, metrics};
 
 /// Most bytes of a request's body.
@@ -81,8 +82,8 @@ routes! {
     POST "/containers"                           SignedIn new::submit;
     GET  "/account"                              SignedIn account::show;
     POST "/account/password"                     SignedIn account::change_password;
-    POST "/account/tokens"                       SignedIn account::create_token;
-    POST "/account/tokens/{id}/revoke"           SignedIn account::revoke_token;
+    POST "/account/tokens"                       SignedIn account_tokens::create_token;
+    POST "/account/tokens/{id}/revoke"           SignedIn account_tokens::revoke_token;
     POST "/account/sessions/end-others"          SignedIn account::end_other_sessions;
 
     GET  "/containers/{name}"                    Owner    container::show;
@@ -105,19 +106,19 @@ routes! {
 
     GET  "/admin"                                Admin    admin::overview;
     GET  "/admin/containers"                     Admin    home::admin_list;
-    GET  "/admin/states"                         Admin    admin::states;
-    POST "/admin/states/check"                   Admin    admin::check_now;
-    GET  "/admin/log"                            Admin    admin::log;
-    GET  "/admin/jobs"                           Admin    admin::jobs;
-    GET  "/admin/storage"                        Admin    admin::storage;
-    GET  "/admin/system"                         Admin    admin::system;
-    POST "/admin/read-only"                      Admin    admin::read_only;
+    GET  "/admin/states"                         Admin    admin_states::states;
+    POST "/admin/states/check"                   Admin    admin_states::check_now;
+    GET  "/admin/log"                            Admin    admin_lists::log;
+    GET  "/admin/jobs"                           Admin    admin_lists::jobs;
+    GET  "/admin/storage"                        Admin    admin_storage::storage;
+    GET  "/admin/system"                         Admin    admin_system::system;
+    POST "/admin/read-only"                      Admin    admin_system::read_only;
     GET  "/admin/users"                          Admin    admin_people::list;
     POST "/admin/users"                          Admin    admin_people::add;
-    POST "/admin/users/{id}/disable"             Admin    admin_people::disable;
-    POST "/admin/users/{id}/enable"              Admin    admin_people::enable;
-    POST "/admin/users/{id}/role"                Admin    admin_people::set_role;
-    POST "/admin/users/{id}/password"            Admin    admin_people::set_password;
+    POST "/admin/users/{id}/disable"             Admin    admin_people_changes::disable;
+    POST "/admin/users/{id}/enable"              Admin    admin_people_changes::enable;
+    POST "/admin/users/{id}/role"                Admin    admin_people_changes::set_role;
+    POST "/admin/users/{id}/password"            Admin    admin_people_changes::set_password;
 
     GET    "/api/v1/catalog"                     SignedIn api::catalog::show;
     GET    "/api/v1/containers"                  SignedIn api::containers::list;

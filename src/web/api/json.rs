@@ -62,6 +62,7 @@ impl<'a> ContainerJson<'a> {
     }
 
     /// With the password that was made up for it, for the one answer that carries it.
+    #[must_use]
     pub fn with_password(mut self, password: Option<&'a str>) -> Self {
         self.password = password;
         self
@@ -157,6 +158,7 @@ impl<'a> JobJson<'a> {
     }
 
     /// With the password that was made up, for the one answer that carries it.
+    #[must_use]
     pub fn with_password(mut self, password: Option<&'a str>) -> Self {
         self.password = password;
         self
@@ -193,50 +195,7 @@ mod tests {
     use sqlx::types::Json as Column;
 
     use super::*;
-
-    fn container() -> Container {
-        let at = |seconds| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
-        Container {
-            id: Uuid::from_u128(1),
-            name: "lab-1".to_owned(),
-            engine: EngineKind::Postgres,
-            image: "docker.io/library/postgres:17".to_owned(),
-            image_digest: None,
-            server_version: Some("17.6".to_owned()),
-            dbname: "lab".to_owned(),
-            dbuser: "ada".to_owned(),
-            account_id: Uuid::from_u128(2),
-            owner: "ada".to_owned(),
-            contact: "ada@example.org".to_owned(),
-            department: "Genetics".to_owned(),
-            description: "Reads of run 7".to_owned(),
-            storage: "standard".to_owned(),
-            memory_bytes: 512 * 1024 * 1024,
-            millicpus: 1500,
-            backup_freq: "Daily".to_owned(),
-            docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),
-            docker_name: "dev-lab-1".to_owned(),
-            size_bytes: Some(40_000_000),
-            size_at: None,
-            created_by: "ada".to_owned(),
-            created_at: at(0),
-            started_at: Some(at(5)),
-            expires_at: None,
-            trashed_at: None,
-            purge_after: None,
-            purged_at: None,
-            state: ContainerState::Running,
-            last_state: ContainerState::Provisioning,
-            changed_by: "ada".to_owned(),
-            changed_at: at(6),
-            failed_step: None,
-            failed_reason: None,
-            maintenance_note: None,
-            ports: Column(vec![("postgres".to_owned(), 41001)]),
-            active_job: None,
-            active_job_id: None,
-        }
-    }
+    use crate::provision::edit::tests::container;
 
     #[test]
     fn a_container_has_the_fields_of_the_contract() {

@@ -85,10 +85,9 @@ pub async fn until_final(ctx: &Context, id: Uuid, patience: Duration) -> Result<
         let over = begin.elapsed() >= patience;
         match looked.await {
             Ok(Some(job)) if over || job.status.is_final() => return Ok(job),
-            Ok(Some(_)) => {}
             Ok(None) => return Err(AppError::NotFound),
             Err(e) if over || !is_unreachable(&e) => return Err(e.into()),
-            Err(_) => {}
+            Ok(Some(_)) | Err(_) => {}
         }
         tokio::time::sleep(LOOK.min(patience.saturating_sub(begin.elapsed()))).await;
     }

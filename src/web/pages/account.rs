@@ -1,26 +1,192 @@
-//! To be written.
+//! `/account`: the page, one's password and one's sessions.
 
-/// To be written.
-pub async fn show() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::account_tokens::token_form;
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::{accounts, containers, sessions, tokens};
+use crate::auth::passwords;
+use crate::domain::password::Password;
+use crate::web::context::{Context, page_with, to};
+use crate::web::create::Faults;
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+use crate::web::views::account::{AccountPage, NewToken, SessionRow, TokenRow};
+use crate::web::views::{Fact, Field, Flash, When};
+
+/// The page's address.
+pub(super) const HERE: &str = "/account";
+
+/// What a form left behind.
+#[derive(Default)]
+pub(super) struct Posted {
+    /// Faults by field.
+    pub faults: Faults,
+    /// What was typed into the form for a token.
+    pub token: Fields,
+    /// A token just made.
+    pub made: Option<NewToken>,
 }
 
-/// To be written.
-pub async fn change_password() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// `GET /account`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn show(ctx: Context) -> Result<Response, AppError> {
+    render(&ctx, StatusCode::OK, Posted::default()).await
 }
 
-/// To be written.
-pub async fn create_token() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// Renders the page.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) -> Result<Response, AppError> {
+    let (user, now) = (ctx.user()?, ctx.now());
+    let current = ctx.identity.as_ref().and_then(|i| i.session);
+    let mut db = ctx.app().db.acquire().await?;
+    let account = accounts::by_id(&mut db, user.id).await?.ok_or(AppError::LoginRequired)?;
+    let owned = containers::owned(&mut db, user.id).await?;
+    let tokens = tokens::list(&mut db, Some(user.id)).await?;
+    let sessions = sessions::list(&mut db, user.id, current.as_ref(), now).await?;
+    drop(db);
+    let databases = match user.is_admin() {
+        true => owned.to_string(),
+        false => format!("{owned} of at most {}", ctx.app().config.limits.containers_per_user),
+    };
+    let mut facts = vec![Fact::code("Name", &account.username), Fact::text("Role", account.role.as_str())];
+    let texts = [("E-mail", &account.email), ("Department", &account.department)];
+    facts.extend(texts.iter().filter(|(_, text)| !text.is_empty()).map(|(term, text)| Fact::text(*term, *text)));
+    facts.extend([Fact::link("Databases", databases, "/"), Fact::when("Added", &When::new(account.created_at, now))]);
+    let fault = |name: &str| posted.faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
+    let others = sessions.iter().any(|s| !s.current);
+    let view = AccountPage {
+        frame: ctx.frame("account"),
+        facts,
+        password: if account.password_hash.is_some() { password_form(&fault) } else { Vec::new() },
+        tokens: tokens
+            .iter()
+            .map(|t| TokenRow {
+                name: t.name.clone(),
+                created: When::new(t.created_at, now),
+                used: t.last_used_at.map(|at| When::new(at, now)),
+                expires: t.expires_at.map(|at| When::new(at, now)),
+                revoke_href: format!("/account/tokens/{}/revoke", t.id),
+            })
+            .collect(),
+        token_form: token_form(&posted.token, &fault),
+        new_token: posted.made,
+        sessions: sessions
+            .iter()
+            .map(|s| SessionRow {
+                agent: browser(&s.user_agent),
+                address: s.address.clone(),
+                created: When::new(s.created_at, now),
+                seen: When::new(s.last_seen_at, now),
+                current: s.current,
+            })
+            .collect(),
+        end_others_href: others.then(|| "/account/sessions/end-others".to_owned()),
+    };
+    page_with(status, &view)
 }
 
-/// To be written.
-pub async fn revoke_token() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+fn password_form(fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
+    vec![
+        Field::password("current", "Present password").autocomplete("current-password").error(fault("current")).required(),
+        Field::password("new", "New password")
+            .help("At least 8 characters. You are signed out everywhere else.")
+            .autocomplete("new-password")
+            .error(fault("new"))
+            .required(),
+        Field::password("again", "New password again").autocomplete("new-password").error(fault("again")).required(),
+    ]
 }
 
-/// To be written.
-pub async fn end_other_sessions() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// Browser and system, as far as a browser tells; it is a hint for people, nothing relies on it.
+fn browser(agent: &str) -> String {
+    // The order matters: Edge calls itself Chrome too, and Chrome calls itself Safari.
+    let pick = |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    let program = pick(&[("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"), ("curl", "curl")]);
+    let system = pick(&[
+        ("Android", "Android"), ("iPhone", "iOS"), ("iPad", "iOS"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"),
+    ]);
+    match (program, system) {
+        (Some(program), Some(system)) => format!("{program} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "Unknown browser".to_owned(),
+    }
+}
+
+async fn refuse(ctx: &Context, faults: Faults) -> Result<Response, AppError> {
+    render(ctx, StatusCode::UNPROCESSABLE_ENTITY, Posted { faults, ..Posted::default() }).await
+}
+
+/// `POST /account/password` with `current`, `new`, `again`
+///
+/// # Errors
+/// If mydb_admin can't be asked, or there were too many tries.
+pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, AppError> {
+    let (user, app, now) = (ctx.user()?, ctx.app(), ctx.now());
+    let mut faults = Faults::new();
+    let mut fault = |field: &str, text: &str| faults.push((field.to_owned(), text.to_owned()));
+    if fields.raw("current").is_empty() {
+        fault("current", "Enter the password you sign in with now.");
+    }
+    let new = Password::parse(fields.raw("new")).map_err(|rule| fault("new", &rule)).ok();
+    if fields.raw("again") != fields.raw("new") {
+        fault("again", "This is not the same as above.");
+    }
+    let Some(new) = new.filter(|_| faults.is_empty()) else { return refuse(&ctx, faults).await };
+    if let Err(seconds) = ctx.portal.limits.count(&ctx.meta.address, user.username.as_str()) {
+        ctx.note("user.password", Outcome::Refused, "too many tries").await?;
+        return Err(AppError::TooMany(seconds));
+    }
+    let mut db = app.db.acquire().await?;
+    let hash = accounts::by_id(&mut db, user.id).await?.and_then(|a| a.password_hash);
+    // The hash takes long; the connection is for others meanwhile.
+    drop(db);
+    if !passwords::verify(fields.raw("current").to_owned(), hash).await? {
+        ctx.note("user.password", Outcome::Refused, "wrong present password").await?;
+        return refuse(&ctx, vec![("current".to_owned(), "This is not your present password.".to_owned())]).await;
+    }
+    let hash = passwords::hash(&new).await?;
+    let keep = ctx.identity.as_ref().and_then(|i| i.session);
+    let mut tx = app.db.begin().await?;
+    accounts::set_password(&mut tx, user.id, &hash).await?;
+    sessions::delete_others(&mut tx, user.id, keep.as_ref()).await?;
+    let entry = Entry { action: "user.password", container: None, outcome: Outcome::Ok, detail: "their own" };
+    log::append(&mut tx, &ctx.actor(), &entry, now).await?;
+    tx.commit().await?;
+    Ok(to(HERE, Some(Flash::ok("Your password is changed, and you are signed out everywhere else."))))
+}
+
+/// `POST /account/sessions/end-others`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn end_other_sessions(ctx: Context) -> Result<Response, AppError> {
+    let user = ctx.user()?;
+    let keep = ctx.identity.as_ref().and_then(|i| i.session);
+    let mut tx = ctx.app().db.begin().await?;
+    sessions::delete_others(&mut tx, user.id, keep.as_ref()).await?;
+    let entry = Entry { action: "session.end_others", container: None, outcome: Outcome::Ok, detail: "" };
+    log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
+    tx.commit().await?;
+    Ok(to(HERE, Some(Flash::ok("You are signed out everywhere else."))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_is_told_by_its_marks() {
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+        assert_eq!(browser(chrome), "Chrome on Linux");
+        assert_eq!(browser(&format!("{chrome} Edg/140.0")), "Edge on Linux");
+        assert_eq!(browser("Mozilla/5.0 (Macintosh; Intel Mac OS X 14.1; rv:140.0) Gecko/20100101 Firefox/140.0"), "Firefox on macOS");
+        assert_eq!(browser("curl/8.5.0"), "curl");
+        assert_eq!(browser(""), "Unknown browser");
+    }
 }

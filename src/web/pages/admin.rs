@@ -3,7 +3,7 @@
 use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 
-use super::admin_lists::{Words, words};
+use super::admin_states::{Words, words};
 use super::admin_storage::{TierState, tiers};
 use super::admin_system::{CERTIFICATE_WARNING, certificate, error_of};
 use super::shared::{database_row, job_row};

@@ -46,7 +46,7 @@ impl TierState {
         if total <= 0 {
             return 0;
         }
-        u8::try_from(self.used().saturating_mul(100) / total).map_or(100, |p| p.min(100))
+        u8::try_from(i128::from(self.used()) * 100 / i128::from(total)).map_or(100, |p| p.min(100))
     }
 }
 

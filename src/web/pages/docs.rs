@@ -1,11 +1,170 @@
-//! To be written.
+//! `/docs/{page}`: help for the people who use the databases, written in Markdown under `docs/user/`.
 
-/// To be written.
-pub async fn index() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+use axum::extract::Path;
+use axum::response::Response;
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+
+use crate::config::Config;
+use crate::web::context::{Context, page, to};
+use crate::web::error::AppError;
+use crate::web::views::Link;
+use crate::web::views::docs::DocsPage;
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "docs/user/"]
+struct Texts;
+
+/// The pages, in the order in which they are listed. A test holds that every file is here.
+const PAGES: &[&str] = &["first-steps", "connecting", "postgres", "limits", "deleting", "questions"];
+
+/// The Markdown of a page, if there is such a page.
+fn text(name: &str) -> Option<String> {
+    PAGES.contains(&name).then_some(())?;
+    let file = Texts::get(&format!("{name}.md"))?;
+    Some(String::from_utf8_lossy(&file.data).into_owned())
 }
 
-/// To be written.
-pub async fn show() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_IMPLEMENTED
+/// What stands in the pages as `@NAME@`, so that they tell the truth about this portal.
+fn values(config: &Config) -> [(&'static str, String); 9] {
+    let limits = &config.limits;
+    [
+        ("@HOST@", config.databases.host.clone()),
+        ("@TRASH_DAYS@", config.trash_days.to_string()),
+        ("@MEMORY_DEFAULT@", limits.memory_default.to_string()),
+        ("@MEMORY_MAX@", limits.memory_max.to_string()),
+        ("@CPUS_DEFAULT@", limits.cpus_default.to_string()),
+        ("@CPUS_MAX@", limits.cpus_max.to_string()),
+        ("@PIDS@", limits.pids.to_string()),
+        ("@PER_USER@", limits.containers_per_user.to_string()),
+        ("@USAGE_MINUTES@", config.jobs.usage.as_secs().div_ceil(60).to_string()),
+    ]
+}
+
+fn fill(mut text: String, values: &[(&str, String)]) -> String {
+    for (name, value) in values {
+        text = text.replace(name, value);
+    }
+    text
+}
+
+/// Title and HTML of a Markdown text. The title is its `h1`, which is left out of the HTML. Tags
+/// written in the Markdown are shown as they are typed, never passed through.
+fn render(markdown: &str) -> (String, String) {
+    let (mut title, mut in_title) = (String::new(), false);
+    let events = Parser::new_ext(markdown, Options::ENABLE_TABLES).filter_map(|event| match event {
+        Event::Start(Tag::Heading { level: HeadingLevel::H1, .. }) => {
+            in_title = true;
+            None
+        }
+        Event::End(TagEnd::Heading(HeadingLevel::H1)) => {
+            in_title = false;
+            None
+        }
+        Event::Text(part) | Event::Code(part) if in_title => {
+            title.push_str(&part);
+            None
+        }
+        _ if in_title => None,
+        Event::Html(raw) | Event::InlineHtml(raw) => Some(Event::Text(raw)),
+        other => Some(other),
+    });
+    let mut body = String::new();
+    html::push_html(&mut body, events);
+    (title, body)
+}
+
+/// The title alone, for the list of pages.
+fn title(markdown: &str) -> String {
+    markdown.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default().trim().to_owned()
+}
+
+/// `GET /docs`
+pub async fn index() -> Response {
+    to(&format!("/docs/{}", PAGES.first().unwrap_or(&"")), None)
+}
+
+/// `GET /docs/{page}`
+///
+/// # Errors
+/// If there is no such page.
+pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(&ctx.app().config));
+    let (title_here, body) = render(&markdown);
+    let pages = PAGES.iter().filter_map(|p| {
+        Some(Link::new(title(&text(p)?), format!("/docs/{p}")).current(*p == name))
+    });
+    page(&DocsPage { frame: ctx.frame("docs"), title: title_here, pages: pages.collect(), body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineKind;
+    use crate::web::routes::ROUTES;
+
+    /// Every link and image address of a text.
+    fn links(markdown: &str) -> Vec<String> {
+        Parser::new_ext(markdown, Options::ENABLE_TABLES)
+            .filter_map(|event| match event {
+                Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.to_string()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_file_is_listed_and_every_page_is_there() {
+        let mut files: Vec<_> = Texts::iter().map(|f| f.into_owned()).collect();
+        let mut listed: Vec<_> = PAGES.iter().map(|p| format!("{p}.md")).collect();
+        files.sort();
+        listed.sort();
+        assert_eq!(files, listed);
+        for page in PAGES {
+            let markdown = text(page).unwrap();
+            let (shown, body) = render(&markdown);
+            assert_eq!(shown, title(&markdown), "{page}");
+            assert!(!shown.is_empty() && !body.contains("<h1"), "{page}");
+            assert!(!markdown.contains('!'), "{page}: no exclamation marks");
+        }
+    }
+
+    #[test]
+    fn every_engine_has_a_page() {
+        for engine in EngineKind::ALL {
+            assert!(text(engine.as_str()).is_some(), "{engine}");
+        }
+    }
+
+    #[test]
+    fn every_link_leads_somewhere() {
+        for page in PAGES {
+            for link in links(&text(page).unwrap()) {
+                let known = match link.strip_prefix("/docs/") {
+                    Some(name) => PAGES.contains(&name),
+                    None if link.starts_with('/') => ROUTES.iter().any(|r| r.method == "GET" && r.path == link),
+                    None => link.starts_with("https://"),
+                };
+                assert!(known, "{page} links to {link}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_placeholder_has_a_value() {
+        let env = [("DB4SCI_MODE".to_owned(), "dev".to_owned())];
+        let config = Config::load(std::path::Path::new(env!("CARGO_MANIFEST_DIR")), &env).unwrap();
+        for page in PAGES {
+            let filled = fill(text(page).unwrap(), &values(&config));
+            let left = filled.split('@').find(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+            assert_eq!(left, None, "{page}");
+        }
+    }
+
+    #[test]
+    fn tags_in_markdown_are_text() {
+        let (title, body) = render("# A `b` c\n\n<script>alert(1)</script>\n\nx <b>y</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n");
+        assert_eq!(title, "A b c");
+        assert!(!body.contains("<script") && !body.contains("<b>"), "{body}");
+        assert!(body.contains("&lt;script&gt;") && body.contains("<table>"), "{body}");
+    }
 }

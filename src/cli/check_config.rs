@@ -1,0 +1,43 @@
+//! `db4sci check-config`: every problem at once, or the settings in force.
+
+use std::process::ExitCode;
+
+use super::table::table;
+use super::{Surroundings, print_problems};
+use crate::catalog::Catalog;
+use crate::config::Problem;
+use crate::config::effective::effective;
+use crate::preflight;
+
+pub(super) fn run(at: &Surroundings) -> ExitCode {
+    let problems = problems(at);
+    if !problems.is_empty() {
+        print_problems(&problems);
+        return ExitCode::FAILURE;
+    }
+    if let Ok(config) = at.config() {
+        let rows: Vec<_> = effective(config.mode, &at.home, &at.env)
+            .into_iter()
+            .map(|s| vec![s.key.to_owned(), s.value, s.source])
+            .collect();
+        print!("{}", table(&["setting", "value", "from"], &rows));
+        println!("\nThe configuration of mode {} is good.", config.mode);
+    }
+    ExitCode::SUCCESS
+}
+
+/// What is wrong with settings, catalog, certificates and keys.
+pub(super) fn problems(at: &Surroundings) -> Vec<Problem> {
+    let config = match at.config() {
+        Ok(config) => config,
+        // The catalog's usual place, so that its faults show in the same run.
+        Err(mut problems) => {
+            problems.extend(Catalog::load(&at.home.join("dbconfig/catalog.toml")).err().unwrap_or_default());
+            return problems;
+        }
+    };
+    match Catalog::load(&config.catalog) {
+        Ok(catalog) => preflight::check(&config, &catalog),
+        Err(problems) => problems,
+    }
+}

@@ -1,0 +1,100 @@
+//! `db4sci container …`: a look at the databases. Changes are made in the pages and the API.
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use super::Surroundings;
+use super::session::Session;
+use super::table::{moment, table};
+use crate::admin_db::containers::{self, Container, Filter};
+use crate::domain::quantity::{Bytes, MilliCpus};
+
+/// Rows read at once.
+const PAGE: i64 = 500;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ContainerCommand {
+    /// List all databases, those in the trash included
+    List,
+    /// Show one
+    Show {
+        /// Its name
+        name: String,
+    },
+}
+
+pub(super) async fn run(command: ContainerCommand, at: &Surroundings) -> anyhow::Result<()> {
+    let mut session = Session::open(at).await?;
+    match command {
+        ContainerCommand::List => list(&mut session).await,
+        ContainerCommand::Show { name } => show(&mut session, &name).await,
+    }
+}
+
+async fn list(s: &mut Session) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    let mut filter = Filter { by_name: true, limit: PAGE, ..Filter::default() };
+    loop {
+        let page = containers::list(&mut s.db, &filter).await?;
+        let full = i64::try_from(page.len()).is_ok_and(|n| n == PAGE);
+        filter.after_name = page.last().map(|c| c.name.clone());
+        rows.extend(page.iter().map(row));
+        if !full {
+            break;
+        }
+    }
+    print!("{}", table(&["name", "state", "image", "owner", "port", "size", "storage", "made"], &rows));
+    Ok(())
+}
+
+fn row(c: &Container) -> Vec<String> {
+    vec![
+        c.name.clone(),
+        c.state.as_str().to_owned(),
+        c.image.rsplit('/').next().unwrap_or_default().to_owned(),
+        c.owner.clone(),
+        ports(c),
+        c.size_bytes.map_or_else(|| "–".to_owned(), |n| Bytes(n).to_string()),
+        c.storage.clone(),
+        moment(Some(c.created_at)),
+    ]
+}
+
+fn ports(c: &Container) -> String {
+    c.ports.iter().map(|(_, port)| port.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+async fn show(s: &mut Session, name: &str) -> anyhow::Result<()> {
+    let c = containers::by_name(&mut s.db, name).await?.with_context(|| format!("there is no database {name}"))?;
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let failed = c.failed_reason.as_ref().map(|why| format!("{}: {why}", text(&c.failed_step)));
+    let facts = [
+        ("name", c.name.clone()),
+        ("state", format!("{} since {}, by {}", c.state.as_str(), moment(Some(c.changed_at)), c.changed_by)),
+        ("under way", text(&c.active_job)),
+        ("failed", failed.unwrap_or_default()),
+        ("maintenance", text(&c.maintenance_note)),
+        ("image", c.image.clone()),
+        ("digest", text(&c.image_digest)),
+        ("server", text(&c.server_version)),
+        ("port", ports(&c)),
+        ("database", c.dbname.clone()),
+        ("role", c.dbuser.clone()),
+        ("owner", c.owner.clone()),
+        ("contact", c.contact.clone()),
+        ("department", c.department.clone()),
+        ("description", c.description.clone()),
+        ("limits", format!("{}, {} CPUs", Bytes(c.memory_bytes), MilliCpus(c.millicpus))),
+        ("storage", c.storage.clone()),
+        ("size", c.size_bytes.map(|n| format!("{} at {}", Bytes(n), moment(c.size_at))).unwrap_or_default()),
+        ("backups", c.backup_freq.clone()),
+        ("id", c.id.to_string()),
+        ("in the engine", format!("{} {}", c.docker_name, text(&c.docker_id))),
+        ("made", format!("{} by {}", moment(Some(c.created_at)), c.created_by)),
+        ("purged after", c.purge_after.map(|at| moment(Some(at))).unwrap_or_default()),
+    ];
+    for (title, value) in facts.iter().filter(|(_, value)| !value.trim().is_empty()) {
+        println!("{title:<14} {}", value.trim());
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! mydb_admin: reachable, up to date, and agreeing on the time.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::Report;
+use crate::cli::session::{connect, missing_migrations};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::secrets::Random;
+
+/// Seconds that two clocks may differ.
+const CLOCK: i64 = 2;
+
+pub(super) async fn examine(report: &mut Report, config: &Config, clock: &Clock) {
+    let mut db = match connect(config, &Random::system()).await {
+        Ok(Some(db)) => db,
+        Ok(None) => {
+            let advice = "The portal makes it at its first start.";
+            return report.warn("mydb_admin", "it was not made yet", advice);
+        }
+        Err(e) => {
+            let advice = format!(
+                "The portal starts its own container when it runs; that one's log: docker logs {}-mydb_admin",
+                config.instance
+            );
+            return report.fail("mydb_admin", format!("{e:#}"), if config.admin_db.url.is_some() { "" } else { &advice });
+        }
+    };
+    match look(&mut db).await {
+        Err(e) => report.fail("mydb_admin", format!("{e:#}"), ""),
+        Ok((version, missing, theirs)) => {
+            let finding = format!("PostgreSQL {version} answers");
+            match missing {
+                0 => report.ok("mydb_admin", format!("{finding}, its tables are up to date")),
+                n if n > 0 => {
+                    let advice = "The portal applies them when it starts.";
+                    report.warn("mydb_admin", format!("{finding}, {n} migrations are missing"), advice);
+                }
+                _ => {
+                    let advice = "Migrations go forward only: run the newer version.";
+                    report.fail("mydb_admin", format!("{finding}, its tables are of a newer version of the portal"), advice);
+                }
+            }
+            let apart = (clock.now() - theirs).num_seconds().abs();
+            if apart > CLOCK {
+                let advice = "Keep both machines' clocks right (NTP).";
+                report.warn("clock", format!("mydb_admin's differs from this machine's by {apart} s"), advice);
+            } else {
+                report.ok("clock", format!("agrees with mydb_admin's within {CLOCK} s"));
+            }
+        }
+    }
+}
+
+async fn look(db: &mut PgConnection) -> anyhow::Result<(String, i64, DateTime<Utc>)> {
+    let missing = missing_migrations(db).await?;
+    let (version, now) =
+        sqlx::query_as("SELECT current_setting('server_version'), clock_timestamp()").fetch_one(db).await?;
+    Ok((version, missing, now))
+}

@@ -1,0 +1,123 @@
+//! The container engine, its limits, and the images.
+
+use std::path::Path;
+
+use super::{Report, Surroundings};
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::runtime::docker::DockerRuntime;
+use crate::runtime::{Runtime, RuntimeInfo};
+
+pub(super) async fn examine(report: &mut Report, at: &Surroundings, config: &Config) {
+    let socket = at.var("DOCKER_HOST").unwrap_or("unix:///var/run/docker.sock");
+    let (runtime, info) = match reach().await {
+        Ok(reached) => reached,
+        Err(e) => {
+            let advice = format!("Start it, and see that the portal's user may open {socket}.");
+            return report.fail("container engine", e, advice);
+        }
+    };
+    report.ok(
+        "container engine",
+        format!("version {}, API {}, storage driver {}, cgroup v{}", info.version, info.api, info.driver, info.cgroup),
+    );
+    if info.driver == "vfs" {
+        let finding = "the storage driver vfs copies every image whole for every container";
+        report.warn("container engine", finding, "Let it use overlay2.");
+    }
+    if at.var("DOCKER_HOST").is_some_and(|h| !h.starts_with("unix:")) {
+        let finding = format!("the engine is at {socket}, so its limits can't be looked at from here");
+        report.warn("limits", finding, "Run doctor on that machine.");
+    } else {
+        limits(report, &info, Path::new("/sys/fs/cgroup"));
+    }
+    images(report, config, &runtime).await;
+}
+
+async fn reach() -> Result<(DockerRuntime, RuntimeInfo), String> {
+    let runtime = DockerRuntime::connect().await.map_err(|e| e.to_string())?;
+    let info = runtime.info().await.map_err(|e| e.to_string())?;
+    Ok((runtime, info))
+}
+
+/// Whether the kernel keeps containers to their memory, CPUs and processes.
+fn limits(report: &mut Report, info: &RuntimeInfo, root: &Path) {
+    let missing: Vec<&str> = if info.cgroup == "2" {
+        let found = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+        ["memory", "cpu", "pids"].into_iter().filter(|c| !found.split_whitespace().any(|f| f == *c)).collect()
+    } else {
+        ["memory", "cpu", "pids"].into_iter().filter(|c| !root.join(c).is_dir()).collect()
+    };
+    if !missing.is_empty() {
+        let finding = format!("this kernel has no control over {}", missing.join(", "));
+        return report.fail("limits", finding, "Enable these cgroup controllers; until then one database can starve all.");
+    }
+    report.ok("limits", "memory, CPUs and processes of containers can be limited");
+    let swap_counted = info.cgroup == "2" || root.join("memory/memory.memsw.limit_in_bytes").exists();
+    if !swap_counted && has_swap() {
+        let advice = "Boot with swapaccount=1, or turn swap off.";
+        report.warn("limits", "swap is not counted, so a database may use more than its memory", advice);
+    }
+}
+
+fn has_swap() -> bool {
+    std::fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1)
+}
+
+async fn images(report: &mut Report, config: &Config, runtime: &DockerRuntime) {
+    let Ok(catalog) = Catalog::load(&config.catalog) else { return };
+    for image in catalog.images() {
+        let reference = config.image_reference(&image.image);
+        let what = format!("image {}", image.label);
+        match runtime.image(&reference).await {
+            Ok(Some(_)) => report.ok(what, format!("{reference} is here")),
+            Ok(None) => match runtime.pullable(&reference).await {
+                Ok(()) => report.ok(what, format!("{reference} is not here, and its registry has it")),
+                Err(e) => {
+                    let needed = config.admin_db.url.is_none() && config.admin_db.image == image.image;
+                    let advice = "Load it, name a mirror (images.registry_mirror) or another image ([images.replace]), or take it out of the catalog.";
+                    if needed {
+                        report.fail(format!("{what}, which mydb_admin needs"), e.to_string(), advice);
+                    } else {
+                        report.warn(what, e.to_string(), advice);
+                    }
+                }
+            },
+            Err(e) => report.fail(what, e.to_string(), ""),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::*;
+
+    #[test]
+    fn controllers_that_are_missing_are_named() {
+        let root = std::env::temp_dir().join(format!("db4sci-cgroup-{}", std::process::id()));
+        std::fs::create_dir_all(&root).unwrap();
+        let text = |s: &str| s.to_owned();
+        let mut info = RuntimeInfo {
+            version: text("27"),
+            api: text("1.47"),
+            driver: text("overlay2"),
+            cgroup: text("2"),
+            root: text("/"),
+            cpus: 1,
+            memory: 1,
+        };
+        let mut look = |info: &RuntimeInfo| {
+            let mut report = Report::default();
+            limits(&mut report, info, &root);
+            (report.0[0].level, report.0[0].finding.clone())
+        };
+        std::fs::write(root.join("cgroup.controllers"), "cpuset cpu io pids\n").unwrap();
+        assert_eq!(look(&info), (Level::Fail, "this kernel has no control over memory".to_owned()));
+        std::fs::write(root.join("cgroup.controllers"), "cpuset cpu io memory pids\n").unwrap();
+        assert_eq!(look(&info).0, Level::Ok);
+        info.cgroup = text("1");
+        assert_eq!(look(&info).0, Level::Fail);
+        std::fs::remove_dir_all(&root).unwrap();
+    }
+}

@@ -1,0 +1,132 @@
+//! Storage tiers, the portal's own directory, keys and certificates.
+
+use std::path::Path;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{Level, Report};
+use crate::certificate::{Certificate, private_file_fault};
+use crate::config::{Config, Tier};
+use crate::domain::quantity::Bytes;
+use crate::storage;
+
+/// Days before its end when a certificate should be renewed.
+const RENEW_DAYS: i64 = 21;
+
+pub(super) fn examine(report: &mut Report, config: &Config, now: DateTime<Utc>) {
+    for (i, tier) in config.storage.iter().enumerate() {
+        examine_tier(report, tier, i == 0, config.mode.makes_own_secrets());
+    }
+    data_dir(report, config);
+    if config.server.tls {
+        certificate(report, config, now);
+    } else if !config.server.listen.ip().is_loopback() {
+        let finding = format!("the portal speaks plain HTTP on {}, which others can reach", config.server.listen);
+        report.warn("certificate", finding, "Listen on 127.0.0.1, where the proxy is, or set server.tls.");
+    } else {
+        report.ok("certificate", "HTTPS is the proxy's, as server.tls is false");
+    }
+}
+
+fn examine_tier(report: &mut Report, tier: &Tier, is_default: bool, dev: bool) {
+    let what = format!("storage {}", tier.name);
+    if let Some(reason) = storage::unavailable_reason(tier) {
+        let (level, advice) = match (is_default, dev) {
+            (true, true) => (Level::Warn, "The portal makes it when it starts."),
+            (true, false) => (Level::Fail, "It is the default tier: make or mount it."),
+            (false, _) => (Level::Warn, "It is not offered until it is made or mounted."),
+        };
+        return report.add(level, what, reason, advice);
+    }
+    match storage::capacity(&tier.path) {
+        Err(e) => report.fail(what, e.to_string(), ""),
+        Ok(c) => {
+            let copies = if c.reflink { "copies share blocks" } else { "copies are full copies" };
+            let finding = format!(
+                "{} ({}), {copies}, {} of {} free",
+                tier.path.display(),
+                c.file_system,
+                Bytes(c.free),
+                Bytes(c.total)
+            );
+            match (c.free < c.total / 100, c.free < c.total / 10) {
+                (true, _) => report.fail(what, finding, "It is full: move databases, or give it more space."),
+                (_, true) => report.warn(what, finding, "Give it more space soon."),
+                _ => report.ok(what, finding),
+            }
+        }
+    }
+}
+
+fn data_dir(report: &mut Report, config: &Config) {
+    let dir = &config.data_dir;
+    if !dir.exists() {
+        let advice = "The portal makes it when it starts, where its user may.";
+        return report.warn("data directory", format!("{} is not there yet", dir.display()), advice);
+    }
+    if let Err(e) = rustix::fs::access(dir, rustix::fs::Access::WRITE_OK) {
+        let advice = format!("Give it to the portal's user: chown {} {}", rustix::process::geteuid().as_raw(), dir.display());
+        return report.fail("data directory", format!("{} can't be written: {e}", dir.display()), advice);
+    }
+    report.ok("data directory", dir.display().to_string());
+    for (what, file) in [("authority's key", "ca/ca.key"), ("mydb_admin's connection", "mydb_admin/connection.json")] {
+        let path = dir.join(file);
+        if let Some(fault) = private_file_fault(&path).filter(|_| path.exists()) {
+            report.fail(what, fault, "");
+        }
+    }
+    let left = dir.join("admin-password");
+    if left.exists() && !config.mode.makes_own_secrets() {
+        let finding = format!("{} still holds the first administrator's password", left.display());
+        report.warn("first administrator", finding, "Sign in, change it, and remove the file.");
+    }
+}
+
+fn certificate(report: &mut Report, config: &Config, now: DateTime<Utc>) {
+    let path: &Path = &config.server.cert;
+    let cert = match Certificate::read(path) {
+        Ok(cert) => cert,
+        Err(_) if config.mode.makes_own_secrets() && !path.exists() => {
+            return report.ok("certificate", "the portal makes one when it starts, as this is dev mode");
+        }
+        Err(e) => return report.fail("certificate", format!("{}: {e:#}", path.display()), ""),
+    };
+    let finding = format!("for {}, until {}", cert.names.join(", "), cert.ends.date_naive());
+    if cert.ends < now {
+        report.fail("certificate", format!("it ended on {}", cert.ends.date_naive()), "Put a new one in its place; the portal takes it within seconds.");
+    } else if cert.begins > now {
+        report.fail("certificate", format!("it begins only on {}", cert.begins.date_naive()), "Is this machine's clock right?");
+    } else if cert.ends < now + Duration::days(RENEW_DAYS) {
+        report.warn("certificate", finding, "Renew it.");
+    } else {
+        report.ok("certificate", finding);
+    }
+    let public = config.server.public_url.as_deref().and_then(host_of);
+    for host in [public, Some(config.databases.host.as_str())].into_iter().flatten() {
+        if !cert.covers(host) {
+            let advice = "Browsers that open the portal by that name will warn.";
+            report.warn("certificate", format!("it is not for {host}"), advice);
+        }
+    }
+}
+
+/// The host in an address such as `https://db.example.org:8443`.
+fn host_of(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split('/').next()?;
+    match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next(),
+        None => authority.split(':').next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_address() {
+        assert_eq!(host_of("https://db.example.org:8443/x"), Some("db.example.org"));
+        assert_eq!(host_of("https://[::1]:8443"), Some("::1"));
+        assert_eq!(host_of("nothing"), None);
+    }
+}

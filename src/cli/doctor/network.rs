@@ -1,0 +1,65 @@
+//! Listeners and the ports of databases.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+
+use super::Report;
+use crate::cli::healthcheck;
+use crate::config::Config;
+
+/// How many ports of the range are tried.
+const TRIED: usize = 50;
+
+pub(super) fn examine(report: &mut Report, config: &Config) {
+    let listen = config.server.listen;
+    match TcpListener::bind(listen) {
+        Ok(_) => report.ok("portal", format!("{listen} is free, so no portal runs there now")),
+        Err(e) if e.kind() == ErrorKind::AddrInUse => match healthcheck::ask(config, "/healthz") {
+            Ok(200) => match healthcheck::ask(config, "/readyz") {
+                Ok(200) => report.ok("portal", format!("it answers on {listen} and is ready")),
+                _ => report.warn("portal", format!("it answers on {listen} and is not ready"), "Its log says why."),
+            },
+            _ => report.fail("portal", format!("another program has {listen}"), "Stop it, or set server.listen."),
+        },
+        Err(e) => report.fail("portal", format!("{listen} can't be listened on: {e}"), advice(e.kind(), "server.listen")),
+    }
+    if let Some(listen) = config.server.redirect_listen.filter(|_| config.server.tls)
+        && let Err(e) = TcpListener::bind(listen)
+        && e.kind() != ErrorKind::AddrInUse
+    {
+        report.fail("redirect", format!("{listen} can't be listened on: {e}"), advice(e.kind(), "server.redirect_listen"));
+    }
+    ports(report, config);
+}
+
+fn advice(kind: ErrorKind, setting: &str) -> String {
+    match kind {
+        ErrorKind::PermissionDenied => {
+            format!("A port below 1024 needs root or the capability CAP_NET_BIND_SERVICE; or set {setting}.")
+        }
+        ErrorKind::AddrNotAvailable => format!("No interface of this machine has that address; set {setting}."),
+        _ => String::new(),
+    }
+}
+
+/// Tries some ports, spread over the range: living databases hold theirs, other programs may hold more.
+fn ports(report: &mut Report, config: &Config) {
+    let (bind, range) = (config.databases.bind, config.databases.ports.clone());
+    let step = (range.len() / TRIED).max(1);
+    let tried: Vec<u16> = range.clone().step_by(step).collect();
+    let errors: Vec<_> =
+        tried.iter().filter_map(|port| TcpListener::bind(SocketAddr::new(bind, *port)).err()).collect();
+    if let Some(e) = errors.iter().find(|e| e.kind() == ErrorKind::AddrNotAvailable) {
+        return report.fail("ports", format!("nothing can be published on {bind}: {e}"), advice(e.kind(), "databases.bind"));
+    }
+    let free = tried.len() - errors.len();
+    let finding =
+        format!("{free} of {} tried from {} to {} on {bind} are free", tried.len(), range.start(), range.end());
+    if free == 0 {
+        report.fail("ports", finding, "Widen databases.port_min and databases.port_max.");
+    } else if free * 10 < tried.len() {
+        report.warn("ports", finding, "Widen databases.port_min and databases.port_max soon.");
+    } else {
+        report.ok("ports", finding);
+    }
+}

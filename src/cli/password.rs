@@ -1,0 +1,69 @@
+//! Passwords of accounts on the terminal: typed, piped, or made up.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Context, anyhow, ensure};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use crate::domain::password::Password;
+use crate::secrets::Random;
+
+/// A new password, and whether it was made up here, so that it must be shown.
+pub(super) struct Chosen {
+    /// The password.
+    pub(super) password: Password,
+    /// Nobody knows it yet.
+    pub(super) generated: bool,
+}
+
+impl Chosen {
+    /// Shows a password that was made up, once.
+    pub(super) fn show(&self) {
+        if self.generated {
+            println!("Its password, shown only now:  {}", self.password.expose());
+        }
+    }
+}
+
+/// Takes the password from standard input, asks for it where a person sits, or makes one up.
+pub(super) fn choose(from_stdin: bool, random: &Random) -> anyhow::Result<Chosen> {
+    let typed = if from_stdin {
+        Some(read_line()?)
+    } else if std::io::stdin().is_terminal() {
+        let first = ask("Password (empty: make one up): ")?;
+        if !first.is_empty() {
+            ensure!(ask("The same again: ")? == first, "the two passwords differ; nothing was changed");
+        }
+        Some(first).filter(|p| !p.is_empty())
+    } else {
+        None
+    };
+    match typed {
+        Some(text) => {
+            let password = Password::parse(&text).map_err(|rule| anyhow!(rule))?;
+            Ok(Chosen { password, generated: false })
+        }
+        None => Ok(Chosen { password: Password::generate(random), generated: true }),
+    }
+}
+
+fn read_line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).context("standard input can't be read")?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// Asks on the terminal without showing what is typed.
+fn ask(question: &str) -> anyhow::Result<String> {
+    eprint!("{question}");
+    std::io::stderr().flush()?;
+    let stdin = std::io::stdin();
+    let before = tcgetattr(&stdin)?;
+    let mut quiet = before.clone();
+    quiet.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&stdin, OptionalActions::Now, &quiet)?;
+    let line = read_line();
+    tcsetattr(&stdin, OptionalActions::Now, &before)?;
+    eprintln!();
+    line
+}

@@ -1,0 +1,12 @@
+//! `db4sci secret-key FILE`: the key that seals secrets at rest.
+
+use std::path::Path;
+
+use crate::secrets::{Random, Sealer};
+
+pub(super) fn run(file: &Path) -> anyhow::Result<()> {
+    Sealer::create_key_file(file, &Random::system())?;
+    println!("Wrote a sealing key to {}. Keep a copy elsewhere:", file.display());
+    println!("without it nobody can read the passwords that the portal keeps.");
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! A connection to mydb_admin for commands that look something up or change it beside the portal.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use sqlx::{Connection, PgConnection};
+
+use super::Surroundings;
+use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::{MIGRATOR, bootstrap};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::secrets::Random;
+
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A command's connection, and who gave the command.
+pub(super) struct Session {
+    /// mydb_admin.
+    pub(super) db: PgConnection,
+    /// Randomness.
+    pub(super) random: Random,
+    /// Who gave the command, for the log.
+    pub(super) actor: Actor,
+    /// When.
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Session {
+    /// Connects to the mydb_admin of the configured instance. Starts nothing.
+    pub(super) async fn open(at: &Surroundings) -> anyhow::Result<Self> {
+        let config = at.checked_config()?;
+        let random = Random::system();
+        let mut db = match connect(&config, &random).await? {
+            Some(db) => db,
+            None => bail!("the portal {} has no mydb_admin yet: start it once with `db4sci serve`", config.instance),
+        };
+        let behind = missing_migrations(&mut db).await?;
+        if behind != 0 {
+            bail!("mydb_admin is of another version of the portal: start this version once with `db4sci serve`");
+        }
+        let actor = Actor { name: format!("cli:{}", os_user()), ..Actor::default() };
+        Ok(Self { db, random, actor, now: Clock::system().now() })
+    }
+}
+
+/// Adds a row to the log, in the transaction of what it tells of.
+pub(super) async fn note(
+    db: &mut PgConnection,
+    actor: &Actor,
+    now: DateTime<Utc>,
+    action: &str,
+    detail: &str,
+) -> Result<(), sqlx::Error> {
+    log::append(db, actor, &Entry { action, container: None, outcome: Outcome::Ok, detail }, now).await
+}
+
+/// A connection to mydb_admin, or `None` where it was never made.
+pub(super) async fn connect(config: &Config, random: &Random) -> anyhow::Result<Option<PgConnection>> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let Some(url) = bootstrap::existing_url(config, random)? else { return Ok(None) };
+    let connecting = PgConnection::connect(url.expose_secret());
+    match tokio::time::timeout(CONNECT, connecting).await {
+        Ok(Ok(db)) => Ok(Some(db)),
+        Ok(Err(e)) => Err(e).context("mydb_admin does not answer; is the container engine running?"),
+        Err(_) => bail!("mydb_admin does not answer within {} s", CONNECT.as_secs()),
+    }
+}
+
+/// How many migrations this program has that are not applied; negative where mydb_admin is newer.
+pub(super) async fn missing_migrations(db: &mut PgConnection) -> anyhow::Result<i64> {
+    let table: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *db).await?;
+    let applied: i64 = if table {
+        sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(db).await?
+    } else {
+        0
+    };
+    let known = MIGRATOR.iter().filter(|m| m.migration_type.is_up_migration()).count();
+    Ok(i64::try_from(known)? - applied)
+}
+
+/// The name of the operating system's user, for the log.
+fn os_user() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    passwd
+        .lines()
+        .find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+        })
+        .unwrap_or_else(|| uid.to_string())
+}

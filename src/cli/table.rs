@@ -1,0 +1,34 @@
+//! Plain tables on the terminal.
+
+use chrono::{DateTime, Utc};
+
+/// Lines with columns padded to their widest cell, under a line of titles.
+pub(super) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(titles.get(column).map(|t| t.chars().count())).max().unwrap_or(0)
+    };
+    let line = |cells: &[String]| {
+        let padded: Vec<_> = cells.iter().enumerate().map(|(i, cell)| format!("{cell:<w$}", w = width(i))).collect();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    let titles: Vec<String> = titles.iter().map(|t| t.to_uppercase()).collect();
+    std::iter::once(line(&titles)).chain(rows.iter().map(|row| line(row))).collect()
+}
+
+/// A moment, to the minute; a dash where there is none.
+pub(super) fn moment(at: Option<DateTime<Utc>>) -> String {
+    at.map_or_else(|| "–".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_by_characters_and_no_line_ends_in_blanks() {
+        let rows = [vec!["zoë".to_owned(), "1".to_owned()], vec!["anna-lena".to_owned(), String::new()]];
+        assert_eq!(table(&["name", "n"], &rows), "NAME       N\nzoë        1\nanna-lena\n");
+        assert_eq!(table(&["name"], &[]), "NAME\n");
+    }
+}

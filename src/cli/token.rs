@@ -1,0 +1,96 @@
+//! `db4sci token …`: bearer tokens of the API.
+
+use anyhow::{bail, ensure};
+use chrono::Duration;
+use clap::Subcommand;
+use secrecy::ExposeSecret;
+use sqlx::Connection;
+use uuid::Uuid;
+
+use super::Surroundings;
+use super::session::{Session, note};
+use super::table::{moment, table};
+use super::user::account;
+use crate::admin_db::{constraint, tokens};
+use crate::secrets::fingerprint;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token and print its secret once
+    Create {
+        /// The account it acts for
+        user: String,
+        /// What it is for
+        name: String,
+        /// Days after which it ends by itself; without: never
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36500))]
+        days: Option<i64>,
+    },
+    /// List tokens that are not revoked
+    List {
+        /// Only this account's
+        user: Option<String>,
+    },
+    /// End a token
+    Revoke {
+        /// Its id, from `token list`
+        id: Uuid,
+    },
+}
+
+pub(super) async fn run(command: TokenCommand, at: &Surroundings) -> anyhow::Result<()> {
+    let session = Session::open(at).await?;
+    match command {
+        TokenCommand::Create { user, name, days } => create(session, &user, &name, days).await,
+        TokenCommand::List { user } => list(session, user.as_deref()).await,
+        TokenCommand::Revoke { id } => revoke(session, id).await,
+    }
+}
+
+async fn create(mut s: Session, user: &str, name: &str, days: Option<i64>) -> anyhow::Result<()> {
+    let length = name.chars().count();
+    ensure!((1..=80).contains(&length) && !name.chars().any(char::is_control), "a token's name has 1 to 80 characters");
+    let account = account(&mut s.db, user).await?;
+    ensure!(account.disabled_at.is_none(), "the account {user} is disabled");
+    let secret = s.random.token();
+    let expires = days.map(|n| s.now + Duration::days(n));
+    let mut tx = s.db.begin().await?;
+    let print = fingerprint(secret.expose_secret());
+    let id = match tokens::insert(&mut tx, account.id, name, &print, s.now, expires).await {
+        Ok(id) => id,
+        Err(e) if constraint(&e) == Some("token_name_key") => bail!("{user} has a token “{name}” already"),
+        Err(e) => return Err(e.into()),
+    };
+    note(&mut tx, &s.actor, s.now, "token.create", &format!("“{name}” of {user}, {id}")).await?;
+    tx.commit().await?;
+    // Only the secret on standard output, so that a script can take it.
+    eprintln!("Made the token “{name}” of {user} ({id}). Its secret, shown only now:");
+    println!("{}", secret.expose_secret());
+    Ok(())
+}
+
+async fn list(mut s: Session, user: Option<&str>) -> anyhow::Result<()> {
+    let whose = match user {
+        Some(name) => Some(account(&mut s.db, name).await?.id),
+        None => None,
+    };
+    let rows: Vec<_> = tokens::list(&mut s.db, whose)
+        .await?
+        .into_iter()
+        .map(|t| {
+            let ends = t.expires_at.map_or_else(|| "never".to_owned(), |at| moment(Some(at)));
+            vec![t.id.to_string(), t.username, t.name, moment(Some(t.created_at)), ends, moment(t.last_used_at)]
+        })
+        .collect();
+    print!("{}", table(&["id", "user", "name", "made", "ends", "last used"], &rows));
+    Ok(())
+}
+
+async fn revoke(mut s: Session, id: Uuid) -> anyhow::Result<()> {
+    let mut tx = s.db.begin().await?;
+    ensure!(tokens::revoke(&mut tx, id, None, s.now).await?, "there is no token {id} that is still good");
+    note(&mut tx, &s.actor, s.now, "token.revoke", &id.to_string()).await?;
+    tx.commit().await?;
+    println!("Revoked the token {id}.");
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! `db4sci user …`: local accounts.
+
+use anyhow::{Context, bail, ensure};
+use clap::Subcommand;
+use sqlx::{Connection, PgConnection};
+
+use super::Surroundings;
+use super::password::{Chosen, choose};
+use super::session::{Session, note};
+use super::table::{moment, table};
+use crate::admin_db::accounts::{self, Account, NewAccount};
+use crate::admin_db::{constraint, sessions};
+use crate::auth::passwords;
+use crate::domain::names::Username;
+use crate::domain::user::Role;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Make an account. Without --password-stdin and without a terminal its password is made up and printed once
+    Add {
+        /// Name to sign in with
+        name: String,
+        /// May see and do everything
+        #[arg(long)]
+        admin: bool,
+        /// Where to reach them
+        #[arg(long, default_value = "", hide_default_value = true)]
+        email: String,
+        /// Read the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List all accounts
+    List,
+    /// Let nobody sign in with it any more, and end its sessions; its databases stay
+    Disable {
+        /// The account
+        name: String,
+    },
+    /// Undo `disable`
+    Enable {
+        /// The account
+        name: String,
+    },
+    /// Set a new password, and end its sessions
+    Passwd {
+        /// The account
+        name: String,
+        /// Read the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+pub(super) async fn run(command: UserCommand, at: &Surroundings) -> anyhow::Result<()> {
+    let session = Session::open(at).await?;
+    match command {
+        UserCommand::Add { name, admin, email, password_stdin } => {
+            let username = Username::parse(&name)?;
+            let role = if admin { Role::Admin } else { Role::User };
+            add(session, &username, role, &email, password_stdin).await
+        }
+        UserCommand::List => list(session).await,
+        UserCommand::Disable { name } => set_disabled(session, &name, true).await,
+        UserCommand::Enable { name } => set_disabled(session, &name, false).await,
+        UserCommand::Passwd { name, password_stdin } => passwd(session, &name, password_stdin).await,
+    }
+}
+
+/// The account of this name, or a sentence.
+pub(super) async fn account(db: &mut PgConnection, name: &str) -> anyhow::Result<Account> {
+    accounts::by_name(db, name).await?.with_context(|| format!("there is no account {name}"))
+}
+
+async fn add(mut s: Session, username: &Username, role: Role, email: &str, from_stdin: bool) -> anyhow::Result<()> {
+    // Before a password is asked for; the constraint below decides all the same.
+    ensure!(accounts::by_name(&mut s.db, username.as_str()).await?.is_none(), "the account {username} exists already");
+    let chosen = choose(from_stdin, &s.random)?;
+    let hash = passwords::hash(&chosen.password).await?;
+    let mut tx = s.db.begin().await?;
+    match accounts::insert(&mut tx, &NewAccount { username, email, role, password_hash: &hash }, s.now).await {
+        Ok(_) => {}
+        Err(e) if constraint(&e) == Some("account_username_key") => bail!("the account {username} exists already"),
+        Err(e) => return Err(e.into()),
+    }
+    note(&mut tx, &s.actor, s.now, "user.add", &format!("{username}, {}", role.as_str())).await?;
+    tx.commit().await?;
+    println!("Made the account {username} ({}).", role.as_str());
+    chosen.show();
+    Ok(())
+}
+
+async fn list(mut s: Session) -> anyhow::Result<()> {
+    let rows: Vec<_> = accounts::list(&mut s.db)
+        .await?
+        .into_iter()
+        .map(|a| {
+            let state = a.disabled_at.map_or_else(|| "enabled".to_owned(), |at| format!("disabled {}", at.date_naive()));
+            let role = a.role.as_str().to_owned();
+            vec![a.username, role, state, a.email, moment(Some(a.created_at)), moment(a.last_login_at)]
+        })
+        .collect();
+    print!("{}", table(&["name", "role", "state", "e-mail", "made", "last sign-in"], &rows));
+    Ok(())
+}
+
+async fn set_disabled(mut s: Session, name: &str, disable: bool) -> anyhow::Result<()> {
+    let account = account(&mut s.db, name).await?;
+    let word = if disable { "disabled" } else { "enabled" };
+    ensure!(account.disabled_at.is_some() != disable, "the account {name} is {word} already");
+    let mut tx = s.db.begin().await?;
+    accounts::set_disabled(&mut tx, account.id, disable.then_some(s.now)).await?;
+    if disable {
+        ensure!(accounts::any_admin(&mut tx).await?, "{name} is the last administrator; make another one first");
+        sessions::delete_others(&mut tx, account.id, None).await?;
+    }
+    note(&mut tx, &s.actor, s.now, if disable { "user.disable" } else { "user.enable" }, name).await?;
+    tx.commit().await?;
+    println!("The account {name} is {word}.");
+    Ok(())
+}
+
+async fn passwd(mut s: Session, name: &str, from_stdin: bool) -> anyhow::Result<()> {
+    let account = account(&mut s.db, name).await?;
+    let chosen: Chosen = choose(from_stdin, &s.random)?;
+    let hash = passwords::hash(&chosen.password).await?;
+    let mut tx = s.db.begin().await?;
+    accounts::set_password(&mut tx, account.id, &hash).await?;
+    sessions::delete_others(&mut tx, account.id, None).await?;
+    note(&mut tx, &s.actor, s.now, "user.passwd", name).await?;
+    tx.commit().await?;
+    println!("Set the password of {name} and ended its sessions.");
+    chosen.show();
+    Ok(())
+}

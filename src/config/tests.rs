@@ -1,0 +1,222 @@
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use secrecy::ExposeSecret;
+
+use super::effective::effective;
+use super::*;
+
+const TIER: &str = "[[storage]]\nname = \"standard\"\npath = \"tiers/standard\"\n";
+
+/// A home directory with one mode's `config.toml`, removed at the end.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(mode: &str, settings: &str) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("db4sci-config-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(dir.join(mode)).unwrap();
+        std::fs::write(dir.join(mode).join("config.toml"), settings).unwrap();
+        Self(dir)
+    }
+
+    fn load(&self, env: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+        Config::load(&self.0, &owned(env))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn owned(env: &[(&str, &str)]) -> Vec<(String, String)> {
+    env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+fn rules(problems: &[Problem]) -> Vec<(&str, &str)> {
+    problems.iter().map(|p| (p.key.as_str(), p.rule.as_str())).collect()
+}
+
+const PROD: (&str, &str) = ("DB4SCI_MODE", "prod");
+const DEV: (&str, &str) = ("DB4SCI_MODE", "dev");
+
+#[test]
+fn the_mode_must_be_named() {
+    let home = Home::new("prod", TIER);
+    for env in [vec![], vec![("DB4SCI_MODE", "production")], vec![("DB4SCI_MODE", "")]] {
+        let problems = home.load(&env).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].key == "DB4SCI_MODE" && problems[0].rule.contains("prod or dev"), "{problems:?}");
+    }
+}
+
+#[test]
+fn the_classes_differ_where_they_should() {
+    let (prod, dev) = (Home::new("prod", TIER), Home::new("dev", TIER));
+    let (prod, dev) = (prod.load(&[PROD]).unwrap(), dev.load(&[DEV]).unwrap());
+    assert_eq!(prod.server.listen.to_string(), "0.0.0.0:443");
+    assert_eq!(dev.server.listen.to_string(), "127.0.0.1:8443");
+    assert!(prod.log.json && !dev.log.json);
+    assert_eq!(prod.data_dir, PathBuf::from("/srv/db4sci"));
+    assert_eq!(dev.data_dir, dev.home.join("var/dev"));
+    assert!(dev.databases.bind.is_loopback() && !prod.databases.bind.is_loopback());
+    assert!(dev.mode.makes_own_secrets() && !prod.mode.makes_own_secrets());
+    assert_eq!(prod.server.cert, prod.home.join("prod/ssl/fullchain.pem"));
+    assert_eq!(dev.seal_key, dev.home.join("dev/secrets/seal.key"));
+    assert_ne!(prod.instance, dev.instance);
+}
+
+#[test]
+fn the_file_beats_the_class_and_the_environment_beats_both() {
+    let home = Home::new("prod", &format!("trash.days = 20\n[server]\nlisten = \"127.0.0.1:5000\"\ntls = false\n{TIER}"));
+    let config = home.load(&[PROD]).unwrap();
+    assert_eq!((config.server.listen.port(), config.server.tls, config.trash_days), (5000, false, 20));
+    let env = [
+        PROD,
+        ("DB4SCI__SERVER__LISTEN", "[::1]:9443"),
+        ("DB4SCI__SERVER__TLS", "yes"),
+        ("DB4SCI__SERVER__TRUSTED_PROXIES", "10.0.0.1, ::1"),
+        ("DB4SCI__LIMITS__MEMORY_MAX", "2g"),
+        ("DB4SCI__LIMITS__CPUS_MAX", "1.5"),
+        ("DB4SCI_HOME", "not a setting"),
+    ];
+    let config = home.load(&env).unwrap();
+    assert_eq!((config.server.listen.to_string().as_str(), config.server.tls), ("[::1]:9443", true));
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert_eq!((config.limits.memory_max.0, config.limits.cpus_max.0), (2 << 30, 1500));
+    assert_eq!(config.trash_days, 20);
+}
+
+#[test]
+fn unknown_keys_are_errors_that_name_the_nearest() {
+    let home = Home::new("prod", &format!("instence = \"x\"\ncolour = 1\n[server]\nlisten_on = \"x\"\n{TIER}"));
+    let problems = home.load(&[PROD, ("DB4SCI__TRASH__DAY", "3")]).unwrap_err();
+    let found = rules(&problems);
+    let rule = |key: &str| found.iter().find(|(k, _)| *k == key).unwrap_or_else(|| panic!("{key} in {found:?}")).1;
+    assert!(rule("instence").contains("did you mean instance?"), "{found:?}");
+    assert!(rule("server.listen_on").contains("did you mean server.listen?"), "{found:?}");
+    assert!(rule("trash.day").contains("did you mean trash.days?"), "{found:?}");
+    assert!(rule("colour").contains("docs/OPERATIONS.md"), "{found:?}");
+    assert_eq!(found.len(), 4);
+}
+
+#[test]
+fn all_problems_come_at_once_each_with_file_key_and_rule() {
+    let settings = r#"
+instance = "Not Good"
+[server]
+listen = "everywhere"
+tls = "perhaps"
+[databases]
+port_min = 80
+[limits]
+memory_default = "8g"
+memory_max = "1g"
+pids = 3
+[branding]
+accent = "red"
+[[storage]]
+name = "a"
+path = "/a"
+engines = ["oracle"]
+[[storage]]
+name = "a"
+path = "/b"
+limit = "much"
+"#;
+    let home = Home::new("prod", settings);
+    let problems = home.load(&[PROD, ("DB4SCI__JOBS__LEASE_SECONDS", "0"), ("DB4SCI__LOG__FORMAT", "xml")]).unwrap_err();
+    let found = rules(&problems);
+    for key in [
+        "instance",
+        "server.listen",
+        "server.tls",
+        "databases.port_min",
+        "limits.memory_default",
+        "limits.pids",
+        "branding.accent",
+        "storage[0].engines",
+        "storage[1].name",
+        "storage[1].limit",
+        "jobs.lease_seconds",
+        "log.format",
+    ] {
+        assert!(found.iter().any(|(k, _)| *k == key), "{key} in {found:?}");
+    }
+    let file = home.0.join("prod/config.toml").display().to_string();
+    let of = |key: &str| problems.iter().find(|p| p.key == key).unwrap();
+    assert_eq!(of("server.listen").source, file);
+    assert_eq!(of("log.format").source, "environment variable DB4SCI__LOG__FORMAT");
+    assert!(of("instance").to_string().starts_with(&format!("{file}: instance: ")), "{}", of("instance"));
+}
+
+#[test]
+fn a_file_that_is_no_toml_and_one_without_tiers_are_told() {
+    let broken = Home::new("prod", "this is = = no toml").load(&[PROD]).unwrap_err();
+    assert!(broken.iter().any(|p| p.key == "(syntax)"), "{broken:?}");
+    let empty = Home::new("prod", "").load(&[PROD]).unwrap_err();
+    assert_eq!(rules(&empty)[0].0, "storage");
+    let odd = Home::new("prod", &TIER.replace("path", "paht")).load(&[PROD]).unwrap_err();
+    assert!(odd.iter().any(|p| p.key == "storage" && p.rule.contains("paht")), "{odd:?}");
+}
+
+#[test]
+fn secrets_come_from_files_and_are_never_shown() {
+    let home = Home::new("prod", TIER);
+    let file = home.0.join("url");
+    std::fs::write(&file, "postgres://u:tell-nobody@db/x\n").unwrap();
+    let path = file.display().to_string();
+    let env = [PROD, ("DB4SCI__ADMIN_DB__URL_FILE", path.as_str())];
+    let config = home.load(&env).unwrap();
+    assert_eq!(config.admin_db.url.as_ref().unwrap().expose_secret(), "postgres://u:tell-nobody@db/x");
+    assert!(!format!("{config:?}").contains("tell-nobody"));
+
+    let shown = effective(Mode::Prod, &home.0, &owned(&env));
+    assert!(!format!("{shown:?}").contains("tell-nobody"), "{shown:?}");
+    let of = |key: &str| shown.iter().find(|s| s.key == key).unwrap();
+    assert_eq!(of("admin_db.url").value, "(secret)");
+    assert!(of("admin_db.url").source.ends_with(&path), "{:?}", of("admin_db.url"));
+    assert_eq!((of("trash.days").value.as_str(), of("trash.days").source.as_str()), ("10", "defaults"));
+
+    let absent = home.load(&[PROD, ("DB4SCI__ADMIN_DB__URL_FILE", "/nowhere")]).unwrap_err();
+    assert_eq!(rules(&absent)[0].0, "admin_db.url_file");
+    let no_secret = home.load(&[PROD, ("DB4SCI__INSTANCE_FILE", &path)]).unwrap_err();
+    assert_eq!(rules(&no_secret)[0].0, "instance_file");
+}
+
+#[test]
+fn the_settings_of_this_repository_are_good_in_both_modes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for mode in [Mode::Prod, Mode::Dev] {
+        let config = Config::load_mode(mode, root, &[]).unwrap_or_else(|p| panic!("{mode}: {p:#?}"));
+        assert_eq!(config.storage[0].name, "standard", "{mode}");
+        let catalog = crate::catalog::Catalog::load(&config.catalog).unwrap();
+        for image in config.images.replace.keys() {
+            assert!(catalog.find(image).is_some(), "{mode}: {image}");
+        }
+    }
+    let dev = Config::load_mode(Mode::Dev, root, &[]).unwrap();
+    assert!(dev.tier("cow").is_some(), "dev has a tier whose files share blocks");
+}
+
+#[test]
+fn images_are_replaced_or_taken_from_the_mirror() {
+    let home = Home::new("prod", &format!("{TIER}[images]\nregistry_mirror = \"m.example.org/hub/\"\n[images.replace]\n\"docker.io/library/postgres:17\" = \"own/pg:17\"\n"));
+    let config = home.load(&[PROD]).unwrap();
+    assert_eq!(config.image_reference("docker.io/library/postgres:17"), "own/pg:17");
+    assert_eq!(config.image_reference("docker.io/library/postgres:15"), "m.example.org/hub/library/postgres:15");
+}
+
+#[test]
+fn the_settings_reference_in_the_documents_is_the_code_s() {
+    let text = include_str!("../../docs/OPERATIONS.md");
+    let (_, rest) = text.split_once("<!-- settings -->\n").expect("the first marker");
+    let (written, _) = rest.split_once("<!-- /settings -->").expect("the second marker");
+    assert!(
+        written.trim() == reference::markdown().trim(),
+        "docs/OPERATIONS.md is behind the code: put the output of `db4sci settings-reference` between its markers"
+    );
+}

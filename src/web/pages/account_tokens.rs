@@ -1,0 +1,135 @@
+//! `/account`: API tokens.
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::Response;
+use chrono::Duration;
+use secrecy::ExposeSecret;
+use uuid::Uuid;
+
+use super::account::{HERE, Posted, render};
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::{constraint, tokens};
+use crate::secrets::fingerprint;
+use crate::web::context::{Context, to};
+use crate::web::create::{Faults, line};
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+use crate::web::views::account::NewToken;
+use crate::web::views::{Field, Flash};
+
+/// Days a token lives unless its form says otherwise.
+const TOKEN_DAYS: &str = "90";
+/// Most days.
+const MOST_DAYS: i64 = 3650;
+
+/// The form for a token.
+pub(super) fn token_form(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
+    let days = if fields.has("days") { fields.text("days") } else { TOKEN_DAYS };
+    vec![
+        Field::text("name", "Name")
+            .help("What it is for, such as “notebook” or “nightly import”.")
+            .value(fields.text("name"))
+            .error(fault("name"))
+            .required()
+            .max_length(80),
+        Field::number("days", "Days until it ends").help("Empty: it never ends.").value(days).error(fault("days")),
+    ]
+}
+
+/// How many days a token lives; `None`: for good.
+fn days(text: &str) -> Result<Option<i64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse() {
+        Ok(days) if (1..=MOST_DAYS).contains(&days) => Ok(Some(days)),
+        _ => Err(format!("Write a number of days from 1 to {MOST_DAYS}, or leave it empty.")),
+    }
+}
+
+/// The portal's address as the browser typed it. HTTP/2 has it in the URI, HTTP/1 in a header.
+fn base(ctx: &Context, uri: &Uri, headers: &HeaderMap) -> String {
+    let host = uri.authority().map(axum::http::uri::Authority::as_str);
+    let host = host.or_else(|| headers.get(header::HOST)?.to_str().ok()).unwrap_or("localhost");
+    let configured = ctx.app().config.server.public_url.as_deref();
+    configured.map_or_else(|| format!("https://{host}"), |url| url.trim_end_matches('/').to_owned())
+}
+
+/// `POST /account/tokens` with `name` and `days`. The token is in the answer and nowhere else.
+///
+/// # Errors
+/// If mydb_admin can't be asked, or the portal is read-only.
+pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fields) -> Result<Response, AppError> {
+    ctx.writable()?;
+    let (user, app, now) = (ctx.user()?, ctx.app(), ctx.now());
+    let mut faults = Faults::new();
+    let name = match fields.text("name") {
+        "" => Err("Enter a name.".to_owned()),
+        text => line(text, 80),
+    };
+    let name = name.map_err(|e| faults.push(("name".to_owned(), e))).ok();
+    let days = days(fields.text("days")).map_err(|e| faults.push(("days".to_owned(), e))).ok();
+    let (Some(name), Some(days)) = (name, days) else {
+        return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Posted { faults, token: fields, made: None }).await;
+    };
+    let secret = app.random.token();
+    let print = fingerprint(secret.expose_secret());
+    let mut tx = app.db.begin().await?;
+    match tokens::insert(&mut tx, user.id, &name, &print, now, days.map(|d| now + Duration::days(d))).await {
+        Ok(_) => {}
+        Err(e) if constraint(&e) == Some("token_name_key") => {
+            // The page asks for a connection of its own; this one goes back first.
+            tx.rollback().await?;
+            faults.push(("name".to_owned(), "You have a token of this name. Choose another, or revoke that one.".to_owned()));
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Posted { faults, token: fields, made: None }).await;
+        }
+        Err(e) => return Err(e.into()),
+    }
+    let entry = Entry { action: "token.create", container: None, outcome: Outcome::Ok, detail: &name };
+    log::append(&mut tx, &ctx.actor(), &entry, now).await?;
+    tx.commit().await?;
+    let made = NewToken {
+        name,
+        token: secret.expose_secret().to_owned(),
+        // By variable: a token typed into a command stays in the shell's history.
+        example: format!(
+            "read -rs DB4SCI_TOKEN    # paste the token, press Enter\ncurl --header \"Authorization: Bearer $DB4SCI_TOKEN\" {}/api/v1/containers",
+            base(&ctx, &uri, &headers)
+        ),
+    };
+    render(&ctx, StatusCode::OK, Posted { made: Some(made), ..Posted::default() }).await
+}
+
+/// `POST /account/tokens/{id}/revoke`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn revoke_token(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let (user, now) = (ctx.user()?, ctx.now());
+    let mut tx = ctx.app().db.begin().await?;
+    let mine = tokens::list(&mut tx, Some(user.id)).await?;
+    let token = mine.into_iter().find(|t| t.id == id).ok_or(AppError::NotFound)?;
+    if !tokens::revoke(&mut tx, id, Some(user.id), now).await? {
+        return Err(AppError::NotFound);
+    }
+    let entry = Entry { action: "token.revoke", container: None, outcome: Outcome::Ok, detail: &token.name };
+    log::append(&mut tx, &ctx.actor(), &entry, now).await?;
+    tx.commit().await?;
+    Ok(to(HERE, Some(Flash::ok(format!("The token “{}” is revoked. Nothing can use it any more.", token.name)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokens_days_have_bounds() {
+        assert_eq!(days(""), Ok(None));
+        assert_eq!(days("30"), Ok(Some(30)));
+        for bad in ["0", "-1", "1.5", "3651", "soon", "99999999999999999999"] {
+            assert!(days(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! From the form to a server that answers, and through its whole life.
+
+use crate::support::{POSTGRES_15, POSTGRES_17, TestPortal};
+
+async fn whole_life(image: &str, version: &str) {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("image", image)]).await;
+
+    let page = ada.get("/containers/lab").await.expect(200);
+    let text = page.text();
+    assert!(text.contains(&format!("PostgreSQL {version}")), "{text}");
+    let psql = page.all("pre, code").into_iter().find(|t| t.trim_start().starts_with("psql ")).expect("a psql line");
+    assert!(psql.contains(&format!("port={}", portal.port("lab").await)), "{psql}");
+
+    let db = portal.connect("lab", "correct-horse").await.expect("the user signs in");
+    db.batch_execute("create table kept (x text); insert into kept values ('💧 row')").await.expect("the user can work");
+    assert!(portal.connect("lab", "wrong-horse").await.is_err(), "a wrong password is refused");
+
+    ada.post("/containers/lab/restart", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    assert_eq!(kept(&portal).await, "💧 row");
+
+    ada.post("/containers/lab/stop", &[]).await.expect(303);
+    ada.wait_for("lab", "stopped").await;
+    assert!(portal.connect("lab", "correct-horse").await.is_err());
+    ada.post("/containers/lab/start", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+
+    ada.post("/containers/lab/delete", &[("confirm", "lba")]).await.expect(422);
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    assert_eq!(portal.containers(), Vec::<String>::new(), "nothing runs from the trash");
+    ada.post("/containers/lab/undelete", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    assert_eq!(kept(&portal).await, "💧 row");
+
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
+    while ada.get("/containers/lab").await.status != 404 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let left = std::fs::read_dir(portal.dir.join("tiers/standard").join(&portal.instance)).expect("the tier").count();
+    assert_eq!(left, 0, "the data is gone");
+    assert_eq!(portal.sql("select count(*) from port"), "0");
+    assert_eq!(portal.sql("select count(*) from credential"), "0");
+    assert_eq!(portal.sql("select count(*) from job where status <> 'succeeded'"), "0");
+}
+
+async fn kept(portal: &TestPortal) -> String {
+    let db = portal.connect("lab", "correct-horse").await.expect("the user signs in again");
+    db.query_one("select x from kept", &[]).await.expect("the row is there").get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_17_lives_from_form_to_purge() {
+    whole_life(POSTGRES_17, "17").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_15_lives_from_form_to_purge() {
+    whole_life(POSTGRES_15, "15").await;
+}

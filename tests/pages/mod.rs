@@ -1,0 +1,3 @@
+//! The pages, as a researcher's browser without scripting sees them.
+
+mod create;

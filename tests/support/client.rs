@@ -1,0 +1,157 @@
+//! A browser without a screen: keeps cookies, follows no redirect by itself, and reads pages as text.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode, redirect};
+use scraper::{Html, Selector};
+
+/// Somebody at the portal.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    /// Status.
+    pub status: StatusCode,
+    /// `Location`, or empty.
+    pub location: String,
+    /// All headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// Body.
+    pub body: String,
+}
+
+impl Reply {
+    /// The page's visible text, blanks folded.
+    pub fn text(&self) -> String {
+        let html = Html::parse_document(&self.body);
+        let root = html.root_element();
+        let pieces: Vec<&str> = root.text().flat_map(str::split_whitespace).collect();
+        pieces.join(" ")
+    }
+
+    /// The texts of all elements that match a selector.
+    pub fn all(&self, selector: &str) -> Vec<String> {
+        let html = Html::parse_document(&self.body);
+        let selector = Selector::parse(selector).expect("a selector");
+        html.select(&selector).map(|e| e.text().collect::<String>()).collect()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("no JSON ({e}): {}", self.body))
+    }
+
+    /// Fails unless the status is this one; answers itself.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}: {}", self.location, self.text());
+        self
+    }
+}
+
+impl Client {
+    /// Somebody who is not signed in.
+    pub fn nobody(base: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .cookie_store(true)
+            .redirect(redirect::Policy::none())
+            .tls_danger_accept_invalid_certs(true)
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("a client");
+        Self { http, base: base.to_owned(), token: None }
+    }
+
+    /// The same portal by bearer token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..Self::nobody(&self.base) }
+    }
+
+    /// Signs in, and fails the test if that fails.
+    pub async fn sign_in(&self, username: &str, password: &str) {
+        let reply = self.post("/login", &[("username", username), ("password", password)]).await;
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{username} signs in: {}", reply.text());
+    }
+
+    /// Any request; `build` adds headers or a body.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        build: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+    ) -> Reply {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = build(request).send().await.expect("an answer");
+        let headers = response.headers().clone();
+        let location = headers.get("location").and_then(|l| l.to_str().ok()).unwrap_or_default().to_owned();
+        Reply { status: response.status(), location, headers, body: response.text().await.expect("a body") }
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, |r| r).await
+    }
+
+    /// POST of a form, as a browser on the portal's own page sends it.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.send(Method::POST, path, |r| r.header("sec-fetch-site", "same-origin").form(fields)).await
+    }
+
+    /// JSON.
+    pub async fn json(&self, method: Method, path: &str, body: &serde_json::Value) -> Reply {
+        self.send(method, path, |r| r.json(body)).await
+    }
+
+    /// Creates a PostgreSQL 17 database over the form, without waiting.
+    pub async fn submit_create(&self, name: &str, more: &[(&str, &str)]) -> Reply {
+        let mut fields = vec![
+            ("engine", "postgres"),
+            ("image", super::POSTGRES_17),
+            ("name", name),
+            ("dbname", "trial"),
+            ("dbuser", "ada"),
+            ("dbuserpass", "correct-horse"),
+        ];
+        fields.retain(|(key, _)| !more.iter().any(|(k, _)| k == key));
+        fields.extend_from_slice(more);
+        self.post("/containers", &fields).await
+    }
+
+    /// Creates a database and waits until it runs.
+    pub async fn create(&self, name: &str, more: &[(&str, &str)]) {
+        self.submit_create(name, more).await.expect(303);
+        self.wait_for(name, "running").await;
+    }
+
+    /// The word in the state chip of a database's page.
+    pub async fn state(&self, name: &str) -> String {
+        let page = self.get(&format!("/containers/{name}")).await;
+        page.all("h1 ~ .chip, header .chip, .chip").first().map(|c| c.trim().to_owned()).unwrap_or_default()
+    }
+
+    /// Waits until a database is in this state and nothing is being done with it.
+    #[track_caller]
+    pub async fn wait_for(&self, name: &str, state: &str) {
+        let begin = Instant::now();
+        loop {
+            let seen = self.state(name).await;
+            if seen == state {
+                return;
+            }
+            if begin.elapsed() > Duration::from_secs(90) {
+                let page = self.get(&format!("/containers/{name}")).await.text();
+                panic!("{name} should be {state} but is {seen}: {page}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What the tests share: a portal each, browsers without a screen, and the clean-up after both.
+
+mod admin_db;
+mod client;
+pub mod docker;
+mod portal;
+
+pub use client::{Client, Reply};
+pub use portal::{Options, TestPortal};
+
+/// The image most tests use: whatever holds for it holds for the other versions too, which have tests of their own.
+pub const POSTGRES_17: &str = "docker.io/library/postgres:17";
+/// The other version whose image is built here.
+pub const POSTGRES_15: &str = "docker.io/library/postgres:15";

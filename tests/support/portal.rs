@@ -1,0 +1,240 @@
+//! A portal of one test: its own instance, tables, directories and ports, all gone when it is dropped.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use mydb::catalog::Catalog;
+use mydb::clock::Clock;
+use mydb::config::{Config, Mode, Tier};
+use mydb::runtime::Runtime;
+use mydb::runtime::docker::DockerRuntime;
+use mydb::runtime::fault::Faulty;
+use mydb::secrets::Random;
+use mydb::serve::{Running, start};
+use mydb::web::Shared;
+use secrecy::SecretString;
+
+use super::{Client, admin_db, docker};
+
+/// Password of the first administrator.
+pub const ADMIN_PASSWORD: &str = "administrator";
+/// Ports for databases of one portal.
+const PORTS: u16 = 60;
+
+/// What a test wants different.
+pub struct Options {
+    /// Changes the configuration before the start.
+    pub configure: Box<dyn FnOnce(&mut Config) + Send>,
+    /// Use a container of its own for mydb_admin, as a fresh installation does.
+    pub own_admin_db: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { configure: Box::new(|_| {}), own_admin_db: false }
+    }
+}
+
+/// A portal.
+pub struct TestPortal {
+    /// Its instance id.
+    pub instance: String,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The URL of its tables; empty with a container of its own.
+    pub tables: String,
+    /// Its address.
+    pub base: String,
+    /// Its configuration, to start it again.
+    pub config: Config,
+    /// Faults for its engine.
+    pub faults: Faulty,
+    /// Its clock.
+    pub clock: Clock,
+    running: Option<Running>,
+}
+
+/// Beginning of the instance ids of this checkout's tests.
+pub fn prefix() -> String {
+    std::env::var("DB4SCI_TEST_PREFIX").unwrap_or_else(|_| "test-byhand".to_owned())
+}
+
+fn test_dir() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::env::var("DB4SCI_TEST_DIR").map_or_else(|_| root.join("var/test"), PathBuf::from)
+}
+
+/// A block of ports below those the system gives out by itself, for each portal of this run another.
+fn ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    20_000 + (NEXT.fetch_add(1, Ordering::Relaxed) * PORTS) % 12_000
+}
+
+/// The configuration of a test portal, and the URL of its tables.
+pub fn configuration(own_admin_db: bool) -> (Config, String) {
+    let random = hex::encode(Random::system().bytes::<3>());
+    let instance = format!("{}-{random}", prefix());
+    let dir = test_dir().join(&instance);
+    let tables = if own_admin_db { String::new() } else { admin_db::fresh(&instance) };
+    let first = ports();
+    let set = |key: &str, value: String| (format!("DB4SCI__{key}"), value);
+    let env = [
+        set("INSTANCE", instance.clone()),
+        set("DATA_DIR", dir.display().to_string()),
+        set("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+        set("SERVER__REDIRECT_LISTEN", String::new()),
+        set("SERVER__CERT", dir.join("ssl/fullchain.pem").display().to_string()),
+        set("SERVER__KEY", dir.join("ssl/privkey.pem").display().to_string()),
+        set("SECRETS__KEY_FILE", dir.join("seal.key").display().to_string()),
+        set("ADMIN_DB__URL", tables.clone()),
+        set("DATABASES__PORT_MIN", first.to_string()),
+        set("DATABASES__PORT_MAX", (first + PORTS - 1).to_string()),
+        set("LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
+        set("JOBS__RECONCILE_SECONDS", "1".to_owned()),
+        set("JOBS__USAGE_SECONDS", "2".to_owned()),
+        set("JOBS__LEASE_SECONDS", "3".to_owned()),
+        set("JOBS__RETRY_SECONDS", "1".to_owned()),
+        set("LOG__LEVEL", "warn".to_owned()),
+    ];
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut config = Config::load_mode(Mode::Dev, home, &env)
+        .unwrap_or_else(|problems| panic!("the test configuration is sound: {problems:?}"));
+    let tier = |name: &str, path: PathBuf| Tier {
+        name: name.to_owned(),
+        path,
+        label: name.to_owned(),
+        users: Vec::new(),
+        engines: Vec::new(),
+        limit: None,
+    };
+    config.storage = vec![tier("standard", dir.join("tiers/standard"))];
+    if let Ok(cow) = std::env::var("DB4SCI_TEST_COW") {
+        config.storage.push(tier("cow", PathBuf::from(cow)));
+    }
+    (config, tables)
+}
+
+impl TestPortal {
+    /// Starts a portal.
+    pub async fn start() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    /// Starts a portal with something different.
+    pub async fn with(options: Options) -> Self {
+        let (mut config, tables) = configuration(options.own_admin_db);
+        (options.configure)(&mut config);
+        let docker: Arc<dyn Runtime> = Arc::new(DockerRuntime::connect().await.expect("the container engine answers"));
+        let mut portal = Self {
+            instance: config.instance.to_string(),
+            dir: config.data_dir.clone(),
+            tables,
+            base: String::new(),
+            config,
+            faults: Faulty::new(docker),
+            clock: Clock::system(),
+            running: None,
+        };
+        portal.run().await;
+        portal
+    }
+
+    /// Starts the portal, again if it was stopped.
+    pub async fn run(&mut self) {
+        let catalog = Catalog::load(&self.config.catalog).expect("the catalog is sound");
+        let password = Some(SecretString::from(ADMIN_PASSWORD));
+        let runtime: Arc<dyn Runtime> = Arc::new(self.faults.clone());
+        let running = start(self.config.clone(), catalog, runtime, self.clock.clone(), password).await;
+        let running = running.unwrap_or_else(|e| panic!("the portal starts: {e:#}"));
+        self.base = format!("https://localhost:{}", running.address.port());
+        self.running = Some(running);
+    }
+
+    /// Stops the portal as a signal does.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await.expect("all tasks end");
+        }
+    }
+
+    /// Ends the portal in the middle of whatever it does: its tasks are dropped at their next await.
+    pub fn kill(&mut self) {
+        drop(self.running.take());
+    }
+
+    /// The portal's parts.
+    pub fn app(&self) -> &Shared {
+        &self.running.as_ref().expect("the portal runs").portal
+    }
+
+    /// Somebody who is not signed in.
+    pub fn nobody(&self) -> Client {
+        Client::nobody(&self.base)
+    }
+
+    /// The first administrator, signed in.
+    pub async fn admin(&self) -> Client {
+        let client = self.nobody();
+        client.sign_in("admin", ADMIN_PASSWORD).await;
+        client
+    }
+
+    /// A new researcher of this name, signed in.
+    pub async fn user(&self, name: &str) -> Client {
+        let admin = self.admin().await;
+        let fields = [("username", name), ("password", "researcher-1"), ("role", "user"), ("email", "")];
+        admin.post("/admin/users", &fields).await.expect(303);
+        let client = self.nobody();
+        client.sign_in(name, "researcher-1").await;
+        client
+    }
+
+    /// An API client of this account, with a new token.
+    pub async fn token(&self, client: &Client) -> Client {
+        let reply = client.post("/account/tokens", &[("name", "test"), ("days", "1")]).await.expect(200);
+        let shown = reply.all("code, pre");
+        let token = shown.iter().map(|t| t.trim()).find(|t| t.len() == 64).expect("the token is shown");
+        client.with_token(token)
+    }
+
+    /// The port of a database.
+    pub async fn port(&self, name: &str) -> u16 {
+        let statement = format!(
+            "select port from port join container on container.id = container_id where name = '{name}' and purged_at is null"
+        );
+        self.sql(&statement).parse().expect("a port")
+    }
+
+    /// Asks the portal's tables directly.
+    pub fn sql(&self, statement: &str) -> String {
+        admin_db::psql(&self.tables, statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+    }
+
+    /// Names of the instance's containers in the engine.
+    pub fn containers(&self) -> Vec<String> {
+        docker::containers(&self.instance)
+    }
+
+    /// A connection to a database as its user, from outside, through the published port.
+    pub async fn connect(&self, name: &str, password: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+        let port = self.port(name).await;
+        let mut config = tokio_postgres::Config::new();
+        config.host("127.0.0.1").port(port).dbname("trial").user("ada").password(password);
+        config.connect_timeout(std::time::Duration::from_secs(10));
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+}
+
+impl Drop for TestPortal {
+    fn drop(&mut self) {
+        self.kill();
+        docker::sweep(&self.instance);
+        let _ = std::fs::remove_dir_all(&self.dir);
+        for tier in &self.config.storage {
+            let _ = std::fs::remove_dir_all(tier.path.join(&self.instance));
+        }
+    }
+}
