@@ -139,7 +139,7 @@ CREATE TABLE job (
     payload      jsonb NOT NULL DEFAULT '{}',
     status       job_status NOT NULL DEFAULT 'queued',
     attempt      integer NOT NULL DEFAULT 0,
-    max_attempts integer NOT NULL DEFAULT 5 CHECK (max_attempts > 0),
+    max_attempts integer NOT NULL DEFAULT 20 CHECK (max_attempts > 0),
     run_at       timestamptz NOT NULL,
     lease_until  timestamptz,
     worker       text,

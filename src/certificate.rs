@@ -111,11 +111,7 @@ pub fn private_file_fault(path: &Path) -> Option<String> {
     }
     let mode = meta.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Some(format!(
-            "{} is open to others (mode {mode:o}); do: chmod 600 {}",
-            path.display(),
-            path.display()
-        ));
+        return Some(format!("{} is open to others (mode {mode:o}); do: chmod 600 {}", path.display(), path.display()));
     }
     std::fs::File::open(path).err().map(|e| format!("{} can't be read by the portal's user: {e}", path.display()))
 }
@@ -143,7 +139,9 @@ mod tests {
         let read = Certificate::read(&cert).unwrap();
         assert!(read.home_made().unwrap().contains("dev mode"));
         assert!(read.begins < now && now < read.ends);
-        for (host, is_for) in [("db.Example.org", true), ("127.0.0.1", true), ("a.b.example.org", false), ("org", false)] {
+        for (host, is_for) in
+            [("db.Example.org", true), ("127.0.0.1", true), ("a.b.example.org", false), ("org", false)]
+        {
             assert_eq!(read.covers(host), is_for, "{host}");
         }
         assert!(Certificate::read(&dir.join("ca.pem")).unwrap().home_made().is_some());

@@ -42,7 +42,11 @@ impl Lifecycle {
     ///
     /// # Errors
     /// The names of tasks that were still at work then.
-    pub async fn stop(mut self, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
+    pub async fn stop(self, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
+        self.stop_within(STOP_LIMIT, hurry).await
+    }
+
+    async fn stop_within(mut self, limit: Duration, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
         self.stop.cancel();
         let all_ended = async {
             while let Some(ended) = self.tasks.join_next_with_id().await {
@@ -56,7 +60,7 @@ impl Lifecycle {
         tokio::select! {
             () = all_ended => return Ok(()),
             () = hurry => {}
-            () = tokio::time::sleep(STOP_LIMIT) => {}
+            () = tokio::time::sleep(limit) => {}
         }
         let mut late: Vec<_> = self.names.into_values().collect();
         late.sort_unstable();
@@ -74,3 +78,43 @@ impl Lifecycle {
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tasks_that_listen_are_waited_for() {
+        let mut lifecycle = Lifecycle::default();
+        let stop = lifecycle.token();
+        lifecycle.spawn("listens", async move {
+            stop.cancelled().await;
+            tokio::task::yield_now().await;
+            Ok(())
+        });
+        assert_eq!(lifecycle.stop(std::future::pending()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn stragglers_are_named_at_the_limit_and_at_a_second_signal() {
+        let (short, long) = (Duration::from_millis(10), Duration::from_secs(3600));
+        for (limit, hurry) in [(short, long), (long, short)] {
+            let mut lifecycle = Lifecycle::default();
+            lifecycle.spawn("mute", std::future::pending());
+            lifecycle.spawn("deaf", std::future::pending());
+            let late = lifecycle.stop_within(limit, tokio::time::sleep(hurry)).await;
+            assert_eq!(late, Err(vec!["deaf", "mute"]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_by_itself_is_named() {
+        let mut lifecycle = Lifecycle::default();
+        lifecycle.spawn("steady", std::future::pending());
+        lifecycle.spawn("listener", async { anyhow::bail!("the socket broke") });
+        assert_eq!(format!("{:#}", lifecycle.failed().await), "the task “listener” failed: the socket broke");
+        lifecycle.spawn("quitter", async { Ok(()) });
+        assert_eq!(format!("{:#}", lifecycle.failed().await), "the task “quitter” failed: it ended by itself");
+        lifecycle.spawn("clumsy", async { panic!("oh") });
+        assert!(format!("{:#}", lifecycle.failed().await).contains("“clumsy”"));
+    }
+}

@@ -34,7 +34,11 @@ fn images(config: &Config, catalog: &Catalog) -> Vec<Problem> {
         problems.push(problem(&file, "admin_db.image", rule));
     }
     for image in config.images.replace.keys().filter(|i| catalog.find(i).is_none()) {
-        problems.push(problem(&file, "images.replace", format!("{image} is not in the catalog, so nothing is replaced")));
+        problems.push(problem(
+            &file,
+            "images.replace",
+            format!("{image} is not in the catalog, so nothing is replaced"),
+        ));
     }
     problems
 }
@@ -42,7 +46,8 @@ fn images(config: &Config, catalog: &Catalog) -> Vec<Problem> {
 fn seal_key(config: &Config) -> Vec<Problem> {
     let key = &config.seal_key;
     if !key.exists() {
-        let rule = format!("the sealing key is missing; make it once and keep a copy: db4sci secret-key {}", key.display());
+        let rule =
+            format!("the sealing key is missing; make it once and keep a copy: db4sci secret-key {}", key.display());
         return vec![problem(key, "secrets.key_file", rule)];
     }
     let unreadable = || Sealer::from_file(key, Random::system()).err().map(|e| format!("{e:#}"));
@@ -56,7 +61,8 @@ fn server_certificate(config: &Config) -> Vec<Problem> {
         problems.push(problem(key, "server.key", fault));
     }
     if !cert.exists() {
-        let rule = "the certificate is missing; put the chain of your authority there (docs/OPERATIONS.md, Certificates)";
+        let rule =
+            "the certificate is missing; put the chain of your authority there (docs/OPERATIONS.md, Certificates)";
         problems.push(problem(cert, "server.cert", rule));
         return problems;
     }

@@ -21,8 +21,11 @@ impl Random {
         Self(SystemRandom::new())
     }
 
-    /// `N` random bytes. The system's generator does not fail once it has started; if it ever
-    /// does, going on with predictable secrets would be worse than stopping.
+    /// `N` random bytes.
+    ///
+    /// # Panics
+    /// If the system's generator fails, which it does not do once it has started: going on with
+    /// predictable secrets would be worse than stopping.
     #[expect(clippy::expect_used, reason = "no secret may be made without randomness")]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0u8; N];

@@ -38,6 +38,14 @@ pub enum TransitionError {
     Db(#[from] sqlx::Error),
 }
 
+/// Reads a state and keeps it as it is until the transaction ends. `None`: the container is purged.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<ContainerState>, sqlx::Error> {
+    sqlx::query_scalar("SELECT state FROM state WHERE container_id = $1 FOR UPDATE").bind(id).fetch_optional(db).await
+}
+
 /// Applies an event: the only way a state changes. Locks the row, so two events never interleave.
 /// `failure` is the step and reason of [`Event::Fail`].
 ///
@@ -51,12 +59,7 @@ pub async fn apply(
     now: DateTime<Utc>,
     failure: Option<(&str, &str)>,
 ) -> Result<ContainerState, TransitionError> {
-    let from: Option<ContainerState> =
-        sqlx::query_scalar("SELECT state FROM state WHERE container_id = $1 FOR UPDATE")
-            .bind(id)
-            .fetch_optional(&mut *db)
-            .await?;
-    let from = from.ok_or(TransitionError::Gone)?;
+    let from = lock(&mut *db, id).await?.ok_or(TransitionError::Gone)?;
     let to = transition(from, event).ok_or(TransitionError::Refused(from))?;
     if to == ContainerState::Purged {
         sqlx::query("DELETE FROM state WHERE container_id = $1").bind(id).execute(db).await?;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::table::table;
-use super::{Surroundings, print_problems};
+use super::{Surroundings, print_problems, say};
 use crate::catalog::Catalog;
 use crate::config::Problem;
 use crate::config::effective::effective;
@@ -18,10 +18,10 @@ pub(super) fn run(at: &Surroundings) -> ExitCode {
     if let Ok(config) = at.config() {
         let rows: Vec<_> = effective(config.mode, &at.home, &at.env)
             .into_iter()
-            .map(|s| vec![s.key.to_owned(), s.value, s.source])
+            .map(|s| vec![s.key.to_owned(), s.source, s.value])
             .collect();
-        print!("{}", table(&["setting", "value", "from"], &rows));
-        println!("\nThe configuration of mode {} is good.", config.mode);
+        say(&table(&["setting", "from", "value"], &rows));
+        say(&format!("\nThe configuration of mode {} is good.\n", config.mode));
     }
     ExitCode::SUCCESS
 }

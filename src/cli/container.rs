@@ -3,9 +3,9 @@
 use anyhow::Context;
 use clap::Subcommand;
 
-use super::Surroundings;
 use super::session::Session;
 use super::table::{moment, table};
+use super::{Surroundings, say};
 use crate::admin_db::containers::{self, Container, Filter};
 use crate::domain::quantity::{Bytes, MilliCpus};
 
@@ -43,7 +43,7 @@ async fn list(s: &mut Session) -> anyhow::Result<()> {
             break;
         }
     }
-    print!("{}", table(&["name", "state", "image", "owner", "port", "size", "storage", "made"], &rows));
+    say(&table(&["name", "state", "image", "owner", "port", "size", "storage", "made"], &rows));
     Ok(())
 }
 
@@ -93,8 +93,8 @@ async fn show(s: &mut Session, name: &str) -> anyhow::Result<()> {
         ("made", format!("{} by {}", moment(Some(c.created_at)), c.created_by)),
         ("purged after", c.purge_after.map(|at| moment(Some(at))).unwrap_or_default()),
     ];
-    for (title, value) in facts.iter().filter(|(_, value)| !value.trim().is_empty()) {
-        println!("{title:<14} {}", value.trim());
-    }
+    let known = facts.iter().filter(|(_, value)| !value.trim().is_empty());
+    let lines: Vec<String> = known.map(|(title, value)| format!("{title:<14} {}\n", value.trim())).collect();
+    say(&lines.concat());
     Ok(())
 }

@@ -32,14 +32,11 @@ pub(super) fn run(at: &Surroundings) -> ExitCode {
 /// The status of an answer of the portal on this machine.
 pub(super) fn ask(config: &Config, path: &str) -> anyhow::Result<u16> {
     let address = local(config.server.listen);
-    let mut tcp = TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("nothing listens on {address}"))?;
+    let mut tcp =
+        TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("nothing listens on {address}"))?;
     tcp.set_read_timeout(Some(TIMEOUT))?;
     tcp.set_write_timeout(Some(TIMEOUT))?;
-    if config.server.tls {
-        exchange(StreamOwned::new(client()?, tcp), path)
-    } else {
-        exchange(&mut tcp, path)
-    }
+    if config.server.tls { exchange(StreamOwned::new(client()?, tcp), path) } else { exchange(&mut tcp, path) }
 }
 
 /// Where a listener is reached from this machine.

@@ -12,6 +12,7 @@ mod table;
 mod token;
 mod user;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,7 +22,11 @@ use crate::config::{Config, Problem, reference};
 
 /// A self-hosted database-as-a-service portal for researchers.
 #[derive(Debug, Parser)]
-#[command(name = "db4sci", version, after_help = "DB4SCI_MODE=prod|dev picks the settings; docs/OPERATIONS.md lists them.")]
+#[command(
+    name = "db4sci",
+    version,
+    after_help = "DB4SCI_MODE=prod|dev picks the settings; docs/OPERATIONS.md lists them."
+)]
 pub struct Cli {
     /// Directory with prod/, dev/ and dbconfig/
     #[arg(long, global = true, env = "DB4SCI_HOME", default_value = ".", value_name = "DIR")]
@@ -115,7 +120,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::SecretKey { file } => end(secret_key::run(&file)),
         Command::Healthcheck => healthcheck::run(at),
         Command::SettingsReference => {
-            print!("{}", reference::markdown());
+            say(&reference::markdown());
             ExitCode::SUCCESS
         }
     }
@@ -139,6 +144,13 @@ fn end(result: anyhow::Result<()>) -> ExitCode {
 /// The environment, read here and nowhere else. What is not Unicode is none of ours.
 fn environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+}
+
+/// Writes to standard output. That somebody reads only the first lines is no failure of ours.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
 }
 
 /// Says what went wrong; exit code 1.

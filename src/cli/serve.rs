@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{Surroundings, failure, refuse};
+use super::{Surroundings, refuse, say};
 use crate::app::Parts;
 use crate::auth::first_admin;
 use crate::catalog::Catalog;
@@ -34,8 +34,8 @@ pub(super) async fn run(at: &Surroundings) -> ExitCode {
     match serve(at, config, catalog, begin).await {
         Ok(code) => code,
         Err(e) => {
-            tracing::error!("The portal stops: {e:#}");
-            failure(&e)
+            tracing::error!("The portal can't start: {e:#}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -140,7 +140,7 @@ async fn engine() -> DockerRuntime {
         match DockerRuntime::connect().await {
             Ok(runtime) => return runtime,
             Err(e) if !said => {
-                tracing::warn!("{e} Trying again every {} s.", ENGINE_RETRY.as_secs());
+                tracing::warn!("{e}; trying again every {} s", ENGINE_RETRY.as_secs());
                 said = true;
             }
             Err(_) => {}
@@ -155,7 +155,8 @@ fn admin_password(at: &Surroundings) -> anyhow::Result<Option<SecretString>> {
         return Ok(Some(SecretString::from(password)));
     }
     let Some(file) = at.var("DB4SCI_ADMIN_PASSWORD_FILE") else { return Ok(None) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("DB4SCI_ADMIN_PASSWORD_FILE: can't read {file}"))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("DB4SCI_ADMIN_PASSWORD_FILE: can't read {file}"))?;
     Ok(Some(SecretString::from(text.trim_end_matches(['\n', '\r']))))
 }
 
@@ -165,16 +166,23 @@ fn welcome(running: &Running, took: Duration) {
     let port = running.address.port();
     let scheme = if config.server.tls { "https" } else { "http" };
     let address = config.server.public_url.clone().unwrap_or_else(|| format!("{scheme}://localhost:{port}"));
-    println!("\n  {} answers at   {address}   (ready after {:.1} s)", config.branding.name, took.as_secs_f64());
+    let name = &config.branding.name;
     let file = first_admin::password_file(&running.portal.app);
-    if file.exists() {
-        println!("  First administrator  {}, password in {}", first_admin::NAME, file.display());
+    let password = if file.exists() {
+        format!("password in {}", file.display())
     } else {
-        println!("  First administrator  {}, with the password that was set", first_admin::NAME);
-    }
+        "with the password that was set".to_owned()
+    };
     let ca = config.server.cert.with_file_name("ca.pem");
-    if config.server.tls && ca.exists() {
-        println!("  Browser warning?     Import {} as an authority, or go on in spite of it.", ca.display());
-    }
-    println!("  Ctrl-C stops the portal, never the databases.\n");
+    let trust = if config.server.tls && ca.exists() {
+        format!("  Browser warning?     Import {} as an authority, or go on in spite of it.\n", ca.display())
+    } else {
+        String::new()
+    };
+    say(&format!(
+        "\n  {name} answers at    {address}   (ready after {:.1} s)\n  First administrator  {}, {password}\n{trust}  \
+         Ctrl-C stops the portal, never the databases.\n\n",
+        took.as_secs_f64(),
+        first_admin::NAME
+    ));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection};
@@ -64,7 +64,8 @@ pub(super) async fn connect(config: &Config, random: &Random) -> anyhow::Result<
     let connecting = PgConnection::connect(url.expose_secret());
     match tokio::time::timeout(CONNECT, connecting).await {
         Ok(Ok(db)) => Ok(Some(db)),
-        Ok(Err(e)) => Err(e).context("mydb_admin does not answer; is the container engine running?"),
+        // Not as a cause: its words already hold those of the errors below it.
+        Ok(Err(e)) => bail!("mydb_admin does not answer: {e}"),
         Err(_) => bail!("mydb_admin does not answer within {} s", CONNECT.as_secs()),
     }
 }

@@ -7,10 +7,10 @@ use secrecy::ExposeSecret;
 use sqlx::Connection;
 use uuid::Uuid;
 
-use super::Surroundings;
 use super::session::{Session, note};
 use super::table::{moment, table};
 use super::user::account;
+use super::{Surroundings, say};
 use crate::admin_db::{constraint, tokens};
 use crate::secrets::fingerprint;
 
@@ -82,7 +82,7 @@ async fn list(mut s: Session, user: Option<&str>) -> anyhow::Result<()> {
             vec![t.id.to_string(), t.username, t.name, moment(Some(t.created_at)), ends, moment(t.last_used_at)]
         })
         .collect();
-    print!("{}", table(&["id", "user", "name", "made", "ends", "last used"], &rows));
+    say(&table(&["id", "user", "name", "made", "ends", "last used"], &rows));
     Ok(())
 }
 

@@ -4,10 +4,10 @@ use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use sqlx::{Connection, PgConnection};
 
-use super::Surroundings;
 use super::password::{Chosen, choose};
 use super::session::{Session, note};
 use super::table::{moment, table};
+use super::{Surroundings, say};
 use crate::admin_db::accounts::{self, Account, NewAccount};
 use crate::admin_db::{constraint, sessions};
 use crate::auth::passwords;
@@ -95,12 +95,13 @@ async fn list(mut s: Session) -> anyhow::Result<()> {
         .await?
         .into_iter()
         .map(|a| {
-            let state = a.disabled_at.map_or_else(|| "enabled".to_owned(), |at| format!("disabled {}", at.date_naive()));
+            let state =
+                a.disabled_at.map_or_else(|| "enabled".to_owned(), |at| format!("disabled {}", at.date_naive()));
             let role = a.role.as_str().to_owned();
             vec![a.username, role, state, a.email, moment(Some(a.created_at)), moment(a.last_login_at)]
         })
         .collect();
-    print!("{}", table(&["name", "role", "state", "e-mail", "made", "last sign-in"], &rows));
+    say(&table(&["name", "role", "state", "e-mail", "made", "last sign-in"], &rows));
     Ok(())
 }
 

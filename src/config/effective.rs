@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use super::settings::{SETTINGS, TABLES};
+use super::settings::{Kind, SETTINGS, TABLES};
 use super::{Mode, load};
+use crate::domain::quantity::{Bytes, MilliCpus};
 
 /// One setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
     /// Its key.
     pub key: &'static str,
-    /// Its value as it would be written in `config.toml`; a secret's is masked.
+    /// Its value; a secret's is masked.
     pub value: String,
     /// Where it comes from.
     pub source: String,
@@ -21,7 +22,13 @@ pub fn effective(mode: Mode, home: &Path, env: &[(String, String)]) -> Vec<Effec
     let values = load::gather(mode, &home.join(mode.as_str()).join("config.toml"), env);
     let settings = SETTINGS.iter().filter_map(|setting| {
         let found = values.settings.get(setting.key)?;
-        let value = if setting.secret { "(secret)".to_owned() } else { found.value.to_string() };
+        let number = found.value.as_integer().unwrap_or_default();
+        let value = match setting.kind {
+            _ if setting.secret => "(secret)".to_owned(),
+            Kind::Memory => Bytes(number).to_string(),
+            Kind::Cpus => MilliCpus(i32::try_from(number).unwrap_or_default()).to_string(),
+            _ => found.value.to_string(),
+        };
         Some(Effective { key: setting.key, value, source: found.source.clone() })
     });
     let tables = TABLES.iter().filter_map(|(key, _)| {

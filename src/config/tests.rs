@@ -71,7 +71,8 @@ fn the_classes_differ_where_they_should() {
 
 #[test]
 fn the_file_beats_the_class_and_the_environment_beats_both() {
-    let home = Home::new("prod", &format!("trash.days = 20\n[server]\nlisten = \"127.0.0.1:5000\"\ntls = false\n{TIER}"));
+    let home =
+        Home::new("prod", &format!("trash.days = 20\n[server]\nlisten = \"127.0.0.1:5000\"\ntls = false\n{TIER}"));
     let config = home.load(&[PROD]).unwrap();
     assert_eq!((config.server.listen.port(), config.server.tls, config.trash_days), (5000, false, 20));
     let env = [
@@ -128,7 +129,8 @@ path = "/b"
 limit = "much"
 "#;
     let home = Home::new("prod", settings);
-    let problems = home.load(&[PROD, ("DB4SCI__JOBS__LEASE_SECONDS", "0"), ("DB4SCI__LOG__FORMAT", "xml")]).unwrap_err();
+    let problems =
+        home.load(&[PROD, ("DB4SCI__JOBS__LEASE_SECONDS", "0"), ("DB4SCI__LOG__FORMAT", "xml")]).unwrap_err();
     let found = rules(&problems);
     for key in [
         "instance",
@@ -204,7 +206,12 @@ fn the_settings_of_this_repository_are_good_in_both_modes() {
 
 #[test]
 fn images_are_replaced_or_taken_from_the_mirror() {
-    let home = Home::new("prod", &format!("{TIER}[images]\nregistry_mirror = \"m.example.org/hub/\"\n[images.replace]\n\"docker.io/library/postgres:17\" = \"own/pg:17\"\n"));
+    let home = Home::new(
+        "prod",
+        &format!(
+            "{TIER}[images]\nregistry_mirror = \"m.example.org/hub/\"\n[images.replace]\n\"docker.io/library/postgres:17\" = \"own/pg:17\"\n"
+        ),
+    );
     let config = home.load(&[PROD]).unwrap();
     assert_eq!(config.image_reference("docker.io/library/postgres:17"), "own/pg:17");
     assert_eq!(config.image_reference("docker.io/library/postgres:15"), "m.example.org/hub/library/postgres:15");

@@ -39,6 +39,17 @@ impl Bytes {
     }
 }
 
+impl Bytes {
+    /// The amount as [`Bytes::parse`] reads it back, without rounding: for forms.
+    pub fn exact(self) -> String {
+        match self.0 {
+            b if b % GIB == 0 => format!("{}g", b / GIB),
+            b if b % MIB == 0 => format!("{}m", b / MIB),
+            b => b.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = match self.0 {
@@ -96,6 +107,7 @@ mod tests {
         ] {
             assert_eq!(Bytes::parse(raw), Ok(Bytes(bytes)));
             assert_eq!(Bytes(bytes).to_string(), printed);
+            assert_eq!(Bytes::parse(&Bytes(bytes).exact()), Ok(Bytes(bytes)));
         }
         for bad in ["", "g", "-1g", "0", "1x", "1e400", "NaN", "99999999999t"] {
             assert!(Bytes::parse(bad).is_err(), "{bad:?} must be refused");

@@ -104,13 +104,12 @@ pub fn transition(from: ContainerState, event: Event) -> Option<ContainerState> 
     Some(match (event, from) {
         (E::Provision, S::Requested | S::Provisioning | S::Failed) => S::Provisioning,
         (E::Up, S::Provisioning | S::Running | S::Stopped | S::Failed) => S::Running,
-        (E::Down, S::Running | S::Stopped | S::Failed) => S::Stopped,
+        (E::Down, S::Running | S::Stopped | S::Failed) | (E::Undelete, S::Trashed | S::Stopped) => S::Stopped,
         (E::Fail, S::Requested | S::Provisioning | S::Running | S::Stopped | S::Failed | S::Deleting | S::Trashed) => {
             S::Failed
         }
         (E::Delete, S::Requested | S::Running | S::Stopped | S::Failed | S::Deleting) => S::Deleting,
         (E::Trash, S::Deleting | S::Trashed) => S::Trashed,
-        (E::Undelete, S::Trashed | S::Stopped) => S::Stopped,
         (E::Purge, S::Deleting | S::Trashed | S::Failed | S::Purged) => S::Purged,
         _ => return None,
     })

@@ -6,17 +6,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use sqlx::PgConnection;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use crate::admin_db::containers;
 use crate::admin_db::jobs::{self, Job, JobStatus, StepStatus};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::states;
+use crate::admin_db::states::{self, TransitionError};
 use crate::app::App;
-use crate::domain::state::Event;
+use crate::domain::state::{ContainerState, Event};
 use crate::provision::actions;
 use crate::provision::flow::{Flow, StepError, Work};
 
@@ -24,27 +26,36 @@ use crate::provision::flow::{Flow, StepError, Work};
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// How long a step may go on after the portal was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+/// How often a job may be begun without ever coming to an end, in multiples of its attempts: it may be what ends the portal.
+const MOST_CRASHES: i32 = 3;
 /// Wait between looks at the queue when nothing wakes the workers, as jobs of other portals don't.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Runs jobs until `stop`, then lets those under way reach the end of their step.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let room = Arc::new(Semaphore::new(app.config.jobs.workers));
-    let tasks = TaskTracker::new();
+    // Dropped with this future, so that a portal that is cut short leaves no worker behind.
+    let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
+        while let Some(ended) = tasks.try_join_next() {
+            noted(ended);
+        }
         let Ok(permit) = room.clone().acquire_owned().await else { break };
         if stop.is_cancelled() {
             break;
         }
+        // Each reservation has a name of its own: a run that lost its lease must not pass for the one that took it over,
+        // not even in the same portal.
+        let lease = format!("{}/{}", app.worker, hex::encode(app.random.bytes::<4>()));
         let reserved = async {
             let mut db = app.db.acquire().await?;
-            jobs::reserve(&mut db, &app.worker, app.config.jobs.lease).await
+            jobs::reserve(&mut db, &lease, app.config.jobs.lease).await
         };
         match reserved.await {
             Ok(Some(job)) => {
                 let (app, stop) = (app.clone(), stop.child_token());
                 tasks.spawn(async move {
-                    lead(&app, job, &stop).await;
+                    lead(&app, job, &lease, &stop).await;
                     drop(permit);
                     // There may be more than this worker saw when it looked.
                     app.wake.notify_one();
@@ -61,40 +72,57 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => {}
         }
     }
-    tasks.close();
-    tasks.wait().await;
+    while let Some(ended) = tasks.join_next().await {
+        noted(ended);
+    }
+}
+
+/// A worker that panicked is a fault of ours; its job goes on when the lease has run out.
+fn noted(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(e) = ended {
+        tracing::error!("A worker broke down: {e}");
+    }
 }
 
 /// Runs one job under its lease.
-async fn lead(app: &Arc<App>, job: Job, stop: &CancellationToken) {
+async fn lead(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let id = job.id;
     let kind = job.kind.clone();
     tokio::select! {
-        () = execute(app, job, stop) => {}
-        () = lose_lease(app, id) => tracing::warn!(job = %id, kind, "Another portal has taken over the job `{kind}`"),
+        () = execute(app, job, lease, stop) => {}
+        () = lose_lease(app, id, lease) => tracing::warn!(job = %id, kind, "Lost the lease of the job `{kind}`; it goes on where its steps say"),
         () = async { stop.cancelled().await; tokio::time::sleep(STOP_GRACE).await } => {
             tracing::info!(job = %id, kind, "Left the job `{kind}` in the middle of a step; it goes on at the next start");
-            put_back(app, id, Duration::ZERO, None, true).await;
+            put_back(app, id, lease, Duration::ZERO, None, true).await;
         }
     }
 }
 
-/// Extends the lease again and again; ends when the job is somebody else's.
-async fn lose_lease(app: &App, id: uuid::Uuid) {
-    let lease = app.config.jobs.lease;
+/// Extends the lease again and again; ends when the job is somebody else's, or may be: a lease that could not be
+/// extended in time has run out, whatever mydb_admin says when it answers again.
+async fn lose_lease(app: &App, id: uuid::Uuid, lease: &str) {
+    let length = app.config.jobs.lease;
+    let mut extended = Instant::now();
     loop {
-        tokio::time::sleep(lease / 3).await;
-        let Ok(mut db) = app.db.acquire().await else { continue };
-        if let Ok(false) = jobs::heartbeat(&mut db, id, &app.worker, lease).await {
-            return;
+        tokio::time::sleep(length / 4).await;
+        let asked = Instant::now();
+        let beat = async {
+            let mut db = app.db.acquire().await?;
+            jobs::heartbeat(&mut db, id, lease, length).await
+        };
+        match tokio::time::timeout(length / 2, beat).await {
+            Ok(Ok(true)) => extended = asked,
+            Ok(Ok(false)) => return,
+            Ok(Err(_)) | Err(_) if extended.elapsed() >= length => return,
+            Ok(Err(_)) | Err(_) => {}
         }
     }
 }
 
-async fn put_back(app: &App, id: uuid::Uuid, wait: Duration, error: Option<&str>, uncounted: bool) {
+async fn put_back(app: &App, id: uuid::Uuid, lease: &str, wait: Duration, error: Option<&str>, uncounted: bool) {
     let done = async {
         let mut db = app.db.acquire().await?;
-        jobs::retry(&mut db, id, &app.worker, wait, error, uncounted).await
+        jobs::retry(&mut db, id, lease, wait, error, uncounted).await
     };
     if let Err(e) = done.await {
         tracing::warn!(job = %id, "A job could not be put back; its lease will run out: {e}");
@@ -102,49 +130,89 @@ async fn put_back(app: &App, id: uuid::Uuid, wait: Duration, error: Option<&str>
 }
 
 /// Runs the steps that are not done yet.
-async fn execute(app: &Arc<App>, job: Job, stop: &CancellationToken) {
+async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let Some(flow) = actions::flow(&job.kind) else {
         let error = format!("This version of the portal knows no job of the kind {}.", job.kind);
-        return end(app, &job, JobStatus::Failed, Some(&error)).await;
+        return end(app, &job, lease, Err(("", &error))).await;
     };
     let work = Work { app: app.clone(), job, seq: AtomicI64::new(0) };
-    let done = match steps_done(&work).await {
-        Ok(done) => done,
-        Err(e) => return put_back(app, work.job.id, app.config.jobs.retry, Some(&e.to_string()), false).await,
+    let before = match steps_before(&work).await {
+        Ok(steps) => steps,
+        Err(e) => return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await,
     };
+    // A run that was cut short while it took things back goes on with that. Steps that could not be taken back
+    // are marked failed too, but all of them come before the one that failed first.
+    if let Some(failed) = before.iter().rev().find(|s| s.status == StepStatus::Failed) {
+        let at = usize::try_from(failed.seq).unwrap_or(1).saturating_sub(1);
+        return give_up(&work, flow, lease, (at, &failed.detail)).await;
+    }
+    if work.job.attempt > work.job.max_attempts.saturating_mul(MOST_CRASHES) {
+        let why = format!("This was begun {} times and never came to an end.", work.job.attempt);
+        return give_up(&work, flow, lease, (flow.steps.len().saturating_sub(1), &why)).await;
+    }
     for (i, step) in flow.steps.iter().enumerate() {
-        let seq = i16::try_from(i + 1).unwrap_or(i16::MAX);
-        if done.contains(&seq) {
+        let seq = number(i);
+        if before.iter().any(|s| s.seq == seq && s.status == StepStatus::Done) {
             continue;
         }
         if stop.is_cancelled() {
-            return put_back(app, work.job.id, Duration::ZERO, None, true).await;
+            return put_back(app, work.job.id, lease, Duration::ZERO, None, true).await;
         }
         work.seq.store(seq.into(), Ordering::Relaxed);
         set_step(&work, seq, StepStatus::Running, None).await;
         match (step.run)(&work).await {
             Ok(()) => set_step(&work, seq, StepStatus::Done, None).await,
-            Err(StepError::Retry(why)) if work.job.attempt < work.job.max_attempts => {
+            Err(StepError::Retry(why)) => {
                 set_step(&work, seq, StepStatus::Pending, Some(&format!("{why} Trying again."))).await;
-                let doubled = app.config.jobs.retry * 2u32.saturating_pow(u32::try_from(work.job.attempt - 1).unwrap_or(0));
-                return put_back(app, work.job.id, doubled.min(LONGEST_RETRY), Some(&why), false).await;
+                if !wait_for_it(&work, lease, &why).await {
+                    give_up(&work, flow, lease, (i, &why)).await;
+                }
+                return;
             }
-            Err(e) => {
-                let why = e.to_string();
-                set_step(&work, seq, StepStatus::Failed, Some(&why)).await;
-                undo(&work, flow, i).await;
-                fail(&work, flow, step.name, &why).await;
-                return end(app, &work.job, JobStatus::Failed, Some(&why)).await;
-            }
+            Err(StepError::Fail(why)) => return give_up(&work, flow, lease, (i, &why)).await,
         }
     }
-    end(app, &work.job, JobStatus::Succeeded, None).await;
+    end(app, &work.job, lease, Ok(())).await;
 }
 
-async fn steps_done(work: &Work) -> Result<Vec<i16>, sqlx::Error> {
+fn number(i: usize) -> i16 {
+    i16::try_from(i + 1).unwrap_or(i16::MAX)
+}
+
+/// Puts the job back to be tried again later; `false` when it was tried often enough. While the engine or
+/// mydb_admin is away that is waited for as long as it takes: it says nothing about the job.
+async fn wait_for_it(work: &Work, lease: &str, why: &str) -> bool {
+    let (app, job) = (&work.app, &work.job);
+    let away = !answers(app).await;
+    if !away && job.attempt >= job.max_attempts {
+        return false;
+    }
+    let doubled = app.config.jobs.retry * 2u32.saturating_pow(u32::try_from(job.attempt - 1).unwrap_or(0));
+    let wait = if away { app.config.jobs.retry } else { doubled.min(LONGEST_RETRY) };
+    put_back(app, job.id, lease, wait, Some(why), away).await;
+    true
+}
+
+/// Whether all that jobs need answers at this moment.
+async fn answers(app: &App) -> bool {
+    let engine = tokio::time::timeout(Duration::from_secs(3), app.runtime.info());
+    let admin_db = async { crate::admin_db::ping(&mut *app.db.acquire().await?).await };
+    matches!(tokio::join!(engine, admin_db), (Ok(Ok(_)), Ok(())))
+}
+
+/// Takes back what was done and ends the job as failed.
+async fn give_up(work: &Work, flow: &Flow, lease: &str, (failed, why): (usize, &str)) {
+    // Noted first: a run that takes over from here goes on taking back, with this reason.
+    set_step(work, number(failed), StepStatus::Failed, Some(why)).await;
+    if undo(work, flow, lease, (failed, why)).await {
+        let step = flow.steps.get(failed).map_or("", |s| s.name);
+        end(&work.app, &work.job, lease, Err((step, why))).await;
+    }
+}
+
+async fn steps_before(work: &Work) -> Result<Vec<jobs::Step>, sqlx::Error> {
     let mut db = work.app.db.acquire().await?;
-    let steps = jobs::steps(&mut db, work.job.id).await?;
-    Ok(steps.into_iter().filter(|s| s.status == StepStatus::Done).map(|s| s.seq).collect())
+    jobs::steps(&mut db, work.job.id).await
 }
 
 /// A step's status is for people to read; the job goes on where it can't be written, and does that step again after a crash.
@@ -158,51 +226,65 @@ async fn set_step(work: &Work, seq: i16, status: StepStatus, detail: Option<&str
     }
 }
 
-/// Takes back the failed step and those before it, the last one first. An undo that fails is shown and logged, and the others go on.
-async fn undo(work: &Work, flow: &Flow, failed: usize) {
+/// Takes back the failed step and those before it, the last one first. An undo that fails is shown and logged, and
+/// the others go on. `false`: what it needs is away, and it will be tried again.
+async fn undo(work: &Work, flow: &Flow, lease: &str, (failed, why): (usize, &str)) -> bool {
     for (i, step) in flow.steps.iter().enumerate().take(failed + 1).rev() {
         let Some(undo) = step.undo else { continue };
-        let seq = i16::try_from(i + 1).unwrap_or(i16::MAX);
         match undo(work).await {
             Ok(()) if i == failed => {}
-            Ok(()) => set_step(work, seq, StepStatus::Undone, None).await,
+            Ok(()) => set_step(work, number(i), StepStatus::Undone, None).await,
+            Err(StepError::Retry(e)) if wait_for_it(work, lease, why).await => {
+                tracing::warn!(job = %work.job.id, step = step.name, "A step will be taken back later: {e}");
+                return false;
+            }
             Err(e) => {
                 tracing::error!(job = %work.job.id, step = step.name, "A step could not be taken back: {e}");
-                set_step(work, seq, StepStatus::Failed, Some(&format!("Could not be taken back: {e}"))).await;
+                let first = if i == failed { format!("{why}\n") } else { String::new() };
+                set_step(work, number(i), StepStatus::Failed, Some(&format!("{first}Could not be taken back: {e}"))).await;
             }
         }
     }
+    true
 }
 
-/// Marks the container failed. Not for the reconciler's own restarts: it counts failures and decides itself.
-async fn fail(work: &Work, flow: &Flow, step: &str, why: &str) {
-    if work.job.created_by == super::reconcile::ACTOR && flow.kind == "start" {
-        return;
+/// Marks the container failed, where its job's failure says so.
+async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str, &str)) -> Result<(), sqlx::Error> {
+    let Some(id) = job.container_id else { return Ok(()) };
+    // The reconciler counts the failures of its own restarts, and decides itself.
+    if job.created_by == super::reconcile::ACTOR && job.kind == "start" {
+        return Ok(());
     }
-    let Ok(id) = work.container_id() else { return };
-    let marked = async {
-        let mut tx = work.app.db.begin().await?;
-        let now = work.app.clock.now();
-        let failed = states::apply(&mut tx, id, Event::Fail, &work.job.created_by, now, Some((step, why))).await;
-        match failed {
-            Ok(_) => tx.commit().await.map_err(states::TransitionError::Db),
-            Err(e) => Err(e),
+    // A server that could not be stopped or removed is still what it was: running, or in the trash.
+    let still = containers::by_id(tx, id).await?.is_some_and(|c| c.state != ContainerState::Deleting);
+    if still && matches!(job.kind.as_str(), "stop" | "purge") {
+        return Ok(());
+    }
+    match states::apply(tx, id, Event::Fail, &job.created_by, app.clock.now(), Some(failure)).await {
+        Ok(_) => Ok(()),
+        Err(TransitionError::Db(e)) => Err(e),
+        Err(e) => {
+            tracing::error!(job = %job.id, "A container could not be marked failed: {e}");
+            Ok(())
         }
-    };
-    if let Err(e) = marked.await {
-        tracing::error!(job = %work.job.id, "A container could not be marked failed: {e}");
     }
 }
 
-/// Ends the job and writes its outcome to the log.
-async fn end(app: &App, job: &Job, status: JobStatus, error: Option<&str>) {
+/// Ends the job, marks its container failed where it failed at a step, and writes the outcome to the log: all or nothing.
+async fn end(app: &App, job: &Job, lease: &str, outcome: Result<(), (&str, &str)>) {
+    let error = outcome.err().map(|(_, why)| why);
+    let status = if error.is_none() { JobStatus::Succeeded } else { JobStatus::Failed };
     let ended = async {
         let mut tx = app.db.begin().await?;
-        if !jobs::finish(&mut tx, job.id, &app.worker, status, error).await? {
+        // The state before the job, as everywhere, so that two transactions never wait for each other.
+        if let Err(failure) = outcome {
+            mark_failed(&mut tx, app, job, failure).await?;
+        }
+        if !jobs::finish(&mut tx, job.id, lease, status, error).await? {
             return Ok::<_, sqlx::Error>(());
         }
         let name = match job.container_id {
-            Some(id) => crate::admin_db::containers::by_id(&mut tx, id).await?.map(|c| (id, c.name)),
+            Some(id) => containers::by_id(&mut tx, id).await?.map(|c| (id, c.name)),
             None => None,
         };
         let text = |key: &str| job.payload.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
@@ -211,7 +293,7 @@ async fn end(app: &App, job: &Job, status: JobStatus, error: Option<&str>) {
         let entry = Entry {
             action: &action,
             container: name.as_ref().map(|(id, name)| (*id, name.as_str())),
-            outcome: if status == JobStatus::Succeeded { Outcome::Ok } else { Outcome::Failed },
+            outcome: if error.is_none() { Outcome::Ok } else { Outcome::Failed },
             detail: error.unwrap_or("done"),
         };
         log::append(&mut tx, &actor, &entry, app.clock.now()).await?;

@@ -1,9 +1,13 @@
 //! Create: from accepted form to a server its owner can sign in to.
 
+use std::time::Duration;
+
+use tokio::sync::watch;
+
 use super::container::{self, Blueprint};
 use super::flow::{Flow, Step, StepError, Work};
 use super::power;
-use crate::admin_db::{containers, credentials};
+use crate::admin_db::{containers, credentials, usage};
 use crate::domain::quantity::{Bytes, MIB};
 use crate::domain::state::Event;
 use crate::storage::capacity;
@@ -51,6 +55,18 @@ async fn check_storage(w: &Work) -> Result<(), StepError> {
             Bytes(ROOM)
         )));
     }
+    if let Some(limit) = b.tier.limit_bytes() {
+        let mut db = w.app.db.acquire().await?;
+        let used = usage::list(&mut db).await?.into_iter().find(|u| u.tier == b.tier.name).map_or(0, |u| u.used_bytes);
+        if used >= limit {
+            return Err(StepError::Fail(format!(
+                "The databases on the storage tier “{}” take {}, and its limit is {}. Choose another tier or ask an administrator.",
+                b.tier.label,
+                Bytes(used),
+                Bytes(limit)
+            )));
+        }
+    }
     Ok(())
 }
 
@@ -60,8 +76,7 @@ async fn get_image(w: &Work) -> Result<(), StepError> {
     let found = match w.app.runtime.image(&reference).await? {
         Some(found) => found,
         None => {
-            w.say(&format!("Pulling {reference}")).await;
-            w.app.runtime.pull(&reference, &|said| tracing::info!(image = reference, "{said}")).await?;
+            pull(w, &reference).await?;
             let pulled = w.app.runtime.image(&reference).await?;
             pulled.ok_or_else(|| StepError::Retry(format!("{reference} was pulled but is not there.")))?
         }
@@ -69,6 +84,25 @@ async fn get_image(w: &Work) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     containers::set_digest(&mut db, c.id, &found.digest).await?;
     Ok(())
+}
+
+/// Pulls the image, and shows how far it is twice a second.
+async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
+    let (sender, said) = watch::channel(format!("Pulling {reference}"));
+    let tell = |line: String| {
+        let _ = sender.send(format!("Pulling {reference}: {line}"));
+    };
+    let show = async {
+        loop {
+            let line = said.borrow().clone();
+            w.say(&line).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::select! {
+        done = w.app.runtime.pull(reference, &tell) => Ok(done?),
+        () = show => Ok(()),
+    }
 }
 
 async fn prepare_data(w: &Work) -> Result<(), StepError> {

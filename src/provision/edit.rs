@@ -6,7 +6,7 @@ use super::power;
 use super::request::RequestError;
 use crate::admin_db::containers::{self, Container, Edit};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{constraint, jobs};
+use crate::admin_db::{constraint, jobs, states};
 use crate::app::App;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
@@ -68,10 +68,7 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
     let mut tx = app.db.begin().await?;
     // The state's lock lets one edit after the other through, so that neither undoes the other's
     // fields, and keeps the state still while it decides about the job.
-    let locked: Option<ContainerState> = sqlx::query_scalar("SELECT state FROM state WHERE container_id = $1 FOR UPDATE")
-        .bind(c.id)
-        .fetch_optional(&mut *tx)
-        .await?;
+    let locked = states::lock(&mut tx, c.id).await?;
     let state = locked.ok_or(RequestError::Gone)?;
     let c = containers::by_id(&mut tx, c.id).await?.ok_or(RequestError::Gone)?;
     let differences = changes.differences(&c);

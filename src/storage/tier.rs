@@ -39,9 +39,11 @@ pub fn unavailable_reason(tier: &Tier) -> Option<String> {
 pub fn capacity(path: &Path) -> Result<Capacity, StorageError> {
     let stat = rustix::fs::statvfs(path).map_err(|e| io("measure the space", path)(e.into()))?;
     let kind = rustix::fs::statfs(path).map_err(|e| io("measure the space", path)(e.into()))?;
+    #[expect(clippy::useless_conversion, reason = "the field is narrower on some architectures")]
+    let magic = i64::from(kind.f_type);
     let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(stat.f_frsize)).unwrap_or(i64::MAX);
     Ok(Capacity {
-        file_system: name(i64::from(kind.f_type)),
+        file_system: name(magic),
         reflink: reflink(path),
         free: bytes(stat.f_bavail),
         total: bytes(stat.f_blocks),

@@ -19,6 +19,7 @@ use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::app::App;
 use crate::config::Mode;
 use crate::domain::user::{Action, Permission, Subject, User, can};
+use crate::provision::request::RequestError;
 
 /// Name of the cookie that carries one message to the next page.
 pub const FLASH_COOKIE: &str = "__Host-db4sci-flash";
@@ -144,6 +145,24 @@ impl Context {
         Err(error)
     }
 
+    /// Logs that a request was turned down, and turns it into its answer.
+    pub async fn refused(&self, action: &str, c: Option<&Container>, e: RequestError) -> AppError {
+        if matches!(e, RequestError::Db(_) | RequestError::Seal(_)) {
+            return e.into();
+        }
+        let why = e.to_string();
+        let container = c.map(|c| (c.id, c.name.as_str()));
+        let logged = async {
+            let mut db = self.app().db.acquire().await?;
+            let entry = Entry { action, container, outcome: Outcome::Refused, detail: &why };
+            log::append(&mut db, &self.actor(), &entry, self.now()).await
+        };
+        match logged.await {
+            Ok(()) => e.into(),
+            Err(lost) => lost.into(),
+        }
+    }
+
     /// Writes a row to the log about something other than a container.
     ///
     /// # Errors
@@ -206,7 +225,7 @@ pub fn to(path: &str, flash: Option<Flash>) -> Response {
     if let Some(flash) = flash {
         let value = format!("{}:{}", flash.kind, flash.text);
         let value = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
-        add_cookie(&mut response, cookie(FLASH_COOKIE, value, false));
+        add_cookie(&mut response, &cookie(FLASH_COOKIE, value, false));
     }
     response
 }
@@ -232,7 +251,7 @@ pub fn removal(name: &'static str) -> Cookie<'static> {
 }
 
 /// Adds a cookie to an answer.
-pub fn add_cookie(response: &mut Response, cookie: Cookie<'static>) {
+pub fn add_cookie(response: &mut Response, cookie: &Cookie<'_>) {
     if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

@@ -55,7 +55,7 @@ pub async fn outer(State(portal): State<Shared>, mut request: Request, next: Nex
     // A message is shown once: on the page that follows, not on a redirect to it.
     let shown = meta.flash.is_some() && !response.status().is_redirection() && !anonymous(&path);
     if shown {
-        add_cookie(&mut response, removal(FLASH_COOKIE));
+        add_cookie(&mut response, &removal(FLASH_COOKIE));
     }
     secure(&portal, &meta, response.headers_mut());
     let took = begin.elapsed();

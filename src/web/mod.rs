@@ -4,6 +4,7 @@ pub mod api;
 pub mod assets;
 pub mod context;
 pub mod create;
+pub mod edit;
 pub mod error;
 pub mod form;
 pub mod identity;

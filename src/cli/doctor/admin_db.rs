@@ -24,7 +24,11 @@ pub(super) async fn examine(report: &mut Report, config: &Config, clock: &Clock)
                 "The portal starts its own container when it runs; that one's log: docker logs {}-mydb_admin",
                 config.instance
             );
-            return report.fail("mydb_admin", format!("{e:#}"), if config.admin_db.url.is_some() { "" } else { &advice });
+            return report.fail(
+                "mydb_admin",
+                format!("{e:#}"),
+                if config.admin_db.url.is_some() { "" } else { &advice },
+            );
         }
     };
     match look(&mut db).await {
@@ -39,7 +43,11 @@ pub(super) async fn examine(report: &mut Report, config: &Config, clock: &Clock)
                 }
                 _ => {
                     let advice = "Migrations go forward only: run the newer version.";
-                    report.fail("mydb_admin", format!("{finding}, its tables are of a newer version of the portal"), advice);
+                    report.fail(
+                        "mydb_admin",
+                        format!("{finding}, its tables are of a newer version of the portal"),
+                        advice,
+                    );
                 }
             }
             let apart = (clock.now() - theirs).num_seconds().abs();

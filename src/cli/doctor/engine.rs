@@ -50,7 +50,11 @@ fn limits(report: &mut Report, info: &RuntimeInfo, root: &Path) {
     };
     if !missing.is_empty() {
         let finding = format!("this kernel has no control over {}", missing.join(", "));
-        return report.fail("limits", finding, "Enable these cgroup controllers; until then one database can starve all.");
+        return report.fail(
+            "limits",
+            finding,
+            "Enable these cgroup controllers; until then one database can starve all.",
+        );
     }
     report.ok("limits", "memory, CPUs and processes of containers can be limited");
     let swap_counted = info.cgroup == "2" || root.join("memory/memory.memsw.limit_in_bytes").exists();
@@ -107,7 +111,7 @@ mod tests {
             cpus: 1,
             memory: 1,
         };
-        let mut look = |info: &RuntimeInfo| {
+        let look = |info: &RuntimeInfo| {
             let mut report = Report::default();
             limits(&mut report, info, &root);
             (report.0[0].level, report.0[0].finding.clone())

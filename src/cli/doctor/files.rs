@@ -65,7 +65,8 @@ fn data_dir(report: &mut Report, config: &Config) {
         return report.warn("data directory", format!("{} is not there yet", dir.display()), advice);
     }
     if let Err(e) = rustix::fs::access(dir, rustix::fs::Access::WRITE_OK) {
-        let advice = format!("Give it to the portal's user: chown {} {}", rustix::process::geteuid().as_raw(), dir.display());
+        let advice =
+            format!("Give it to the portal's user: chown {} {}", rustix::process::geteuid().as_raw(), dir.display());
         return report.fail("data directory", format!("{} can't be written: {e}", dir.display()), advice);
     }
     report.ok("data directory", dir.display().to_string());
@@ -93,9 +94,17 @@ fn certificate(report: &mut Report, config: &Config, now: DateTime<Utc>) {
     };
     let finding = format!("for {}, until {}", cert.names.join(", "), cert.ends.date_naive());
     if cert.ends < now {
-        report.fail("certificate", format!("it ended on {}", cert.ends.date_naive()), "Put a new one in its place; the portal takes it within seconds.");
+        report.fail(
+            "certificate",
+            format!("it ended on {}", cert.ends.date_naive()),
+            "Put a new one in its place; the portal takes it within seconds.",
+        );
     } else if cert.begins > now {
-        report.fail("certificate", format!("it begins only on {}", cert.begins.date_naive()), "Is this machine's clock right?");
+        report.fail(
+            "certificate",
+            format!("it begins only on {}", cert.begins.date_naive()),
+            "Is this machine's clock right?",
+        );
     } else if cert.ends < now + Duration::days(RENEW_DAYS) {
         report.warn("certificate", finding, "Renew it.");
     } else {

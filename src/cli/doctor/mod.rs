@@ -9,8 +9,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::Surroundings;
-use super::check_config;
+use super::{Surroundings, check_config, say};
 use crate::clock::Clock;
 
 /// How bad a finding is.
@@ -56,8 +55,8 @@ impl Report {
         self.0.push(Finding { level, what: what.into(), finding: finding.into(), advice });
     }
 
-    fn print(&self) {
-        for f in &self.0 {
+    fn text(&self) -> String {
+        let line = |f: &Finding| {
             let word = match f.level {
                 Level::Ok => "ok  ",
                 Level::Warn => "warn",
@@ -65,8 +64,9 @@ impl Report {
             };
             let finding = f.finding.trim_end_matches('.');
             let advice = f.advice.as_ref().map(|a| format!(" {a}")).unwrap_or_default();
-            println!("{word}  {}: {finding}.{advice}", f.what);
-        }
+            format!("{word}  {}: {finding}.{advice}\n", f.what)
+        };
+        self.0.iter().map(line).collect()
     }
 }
 
@@ -74,11 +74,11 @@ pub(super) async fn run(at: &Surroundings, json: bool) -> ExitCode {
     let report = examine(at).await;
     if json {
         match serde_json::to_string_pretty(&report.0) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => say(&format!("{text}\n")),
             Err(e) => return super::failure(&e.into()),
         }
     } else {
-        report.print();
+        say(&report.text());
     }
     if report.0.iter().any(|f| f.level == Level::Fail) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -21,13 +21,19 @@ pub(super) fn examine(report: &mut Report, config: &Config) {
             },
             _ => report.fail("portal", format!("another program has {listen}"), "Stop it, or set server.listen."),
         },
-        Err(e) => report.fail("portal", format!("{listen} can't be listened on: {e}"), advice(e.kind(), "server.listen")),
+        Err(e) => {
+            report.fail("portal", format!("{listen} can't be listened on: {e}"), advice(e.kind(), "server.listen"))
+        }
     }
     if let Some(listen) = config.server.redirect_listen.filter(|_| config.server.tls)
         && let Err(e) = TcpListener::bind(listen)
         && e.kind() != ErrorKind::AddrInUse
     {
-        report.fail("redirect", format!("{listen} can't be listened on: {e}"), advice(e.kind(), "server.redirect_listen"));
+        report.fail(
+            "redirect",
+            format!("{listen} can't be listened on: {e}"),
+            advice(e.kind(), "server.redirect_listen"),
+        );
     }
     ports(report, config);
 }
@@ -50,7 +56,11 @@ fn ports(report: &mut Report, config: &Config) {
     let errors: Vec<_> =
         tried.iter().filter_map(|port| TcpListener::bind(SocketAddr::new(bind, *port)).err()).collect();
     if let Some(e) = errors.iter().find(|e| e.kind() == ErrorKind::AddrNotAvailable) {
-        return report.fail("ports", format!("nothing can be published on {bind}: {e}"), advice(e.kind(), "databases.bind"));
+        return report.fail(
+            "ports",
+            format!("nothing can be published on {bind}: {e}"),
+            advice(e.kind(), "databases.bind"),
+        );
     }
     let free = tried.len() - errors.len();
     let finding =

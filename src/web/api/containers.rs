@@ -5,17 +5,16 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::body::{Body, MaybeBody};
-use super::edit::{self, read};
+use crate::web::edit::{self, read};
 use super::json::{ContainerJson, ListJson, answer};
 use super::params::{Params, invalid};
 use super::wait::Enqueued;
 use crate::admin_db::accounts;
 use crate::admin_db::containers::{self, Container, Filter};
-use crate::admin_db::log::{self, Entry, Outcome};
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::provision::flow::Flow;
-use crate::provision::request::{self, RequestError};
+use crate::provision::request;
 use crate::provision::{delete as deletion, power};
 use crate::web::context::Context;
 use crate::web::create::{CreateFault, parse};
@@ -94,7 +93,7 @@ pub async fn create(ctx: Context, params: Params, body: Body) -> Result<Response
             let (job, container, password) = (made.job, made.id, made.generated);
             Enqueued { job, container, patience, done: StatusCode::CREATED, password }.answer(&ctx).await
         }
-        Err(e) => Err(refused(&ctx, "container.create", None, e).await),
+        Err(e) => Err(ctx.refused("container.create", None, e).await),
     }
 }
 
@@ -126,7 +125,7 @@ pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: 
             let c = containers::by_id(&mut db, c.id).await?.ok_or(AppError::NotFound)?;
             Ok(answer(StatusCode::OK, &ContainerJson::new(ctx.app(), &c)))
         }
-        Err(e) => Err(refused(&ctx, "container.edit", Some(&c), e).await),
+        Err(e) => Err(ctx.refused("container.edit", Some(&c), e).await),
     }
 }
 
@@ -197,24 +196,6 @@ async fn act(
 ) -> Result<Response, AppError> {
     match request::act(ctx.app(), c, flow, &ctx.actor()).await {
         Ok(job) => Enqueued::on(c, job, patience).answer(ctx).await,
-        Err(e) => Err(refused(ctx, &format!("container.{}", flow.kind), Some(c), e).await),
-    }
-}
-
-/// Logs that a request was turned down, and turns it into its answer.
-async fn refused(ctx: &Context, action: &str, c: Option<&Container>, e: RequestError) -> AppError {
-    if matches!(e, RequestError::Db(_) | RequestError::Seal(_)) {
-        return e.into();
-    }
-    let why = e.to_string();
-    let container = c.map(|c| (c.id, c.name.as_str()));
-    let logged = async {
-        let mut db = ctx.app().db.acquire().await?;
-        let entry = Entry { action, container, outcome: Outcome::Refused, detail: &why };
-        log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await
-    };
-    match logged.await {
-        Ok(()) => e.into(),
-        Err(lost) => lost.into(),
+        Err(e) => Err(ctx.refused(&format!("container.{}", flow.kind), Some(c), e).await),
     }
 }

@@ -3,7 +3,6 @@
 pub mod body;
 pub mod catalog;
 pub mod containers;
-pub mod edit;
 pub mod jobs;
 pub mod json;
 pub mod params;

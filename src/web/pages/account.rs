@@ -93,7 +93,10 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
 
 fn password_form(fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
     vec![
-        Field::password("current", "Present password").autocomplete("current-password").error(fault("current")).required(),
+        Field::password("current", "Present password")
+            .autocomplete("current-password")
+            .error(fault("current"))
+            .required(),
         Field::password("new", "New password")
             .help("At least 8 characters. You are signed out everywhere else.")
             .autocomplete("new-password")
@@ -106,10 +109,17 @@ fn password_form(fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
 /// Browser and system, as far as a browser tells; it is a hint for people, nothing relies on it.
 fn browser(agent: &str) -> String {
     // The order matters: Edge calls itself Chrome too, and Chrome calls itself Safari.
-    let pick = |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
-    let program = pick(&[("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"), ("curl", "curl")]);
+    let pick =
+        |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    let program =
+        pick(&[("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"), ("curl", "curl")]);
     let system = pick(&[
-        ("Android", "Android"), ("iPhone", "iOS"), ("iPad", "iOS"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"),
+        ("Android", "Android"),
+        ("iPhone", "iOS"),
+        ("iPad", "iOS"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
     ]);
     match (program, system) {
         (Some(program), Some(system)) => format!("{program} on {system}"),
@@ -182,10 +192,14 @@ mod tests {
 
     #[test]
     fn a_browser_is_told_by_its_marks() {
-        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
         assert_eq!(browser(chrome), "Chrome on Linux");
         assert_eq!(browser(&format!("{chrome} Edg/140.0")), "Edge on Linux");
-        assert_eq!(browser("Mozilla/5.0 (Macintosh; Intel Mac OS X 14.1; rv:140.0) Gecko/20100101 Firefox/140.0"), "Firefox on macOS");
+        assert_eq!(
+            browser("Mozilla/5.0 (Macintosh; Intel Mac OS X 14.1; rv:140.0) Gecko/20100101 Firefox/140.0"),
+            "Firefox on macOS"
+        );
         assert_eq!(browser("curl/8.5.0"), "curl");
         assert_eq!(browser(""), "Unknown browser");
     }

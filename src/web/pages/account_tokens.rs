@@ -81,7 +81,10 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
         Err(e) if constraint(&e) == Some("token_name_key") => {
             // The page asks for a connection of its own; this one goes back first.
             tx.rollback().await?;
-            faults.push(("name".to_owned(), "You have a token of this name. Choose another, or revoke that one.".to_owned()));
+            faults.push((
+                "name".to_owned(),
+                "You have a token of this name. Choose another, or revoke that one.".to_owned(),
+            ));
             return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Posted { faults, token: fields, made: None }).await;
         }
         Err(e) => return Err(e.into()),

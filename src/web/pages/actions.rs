@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::admin_db::containers::Container;
 use crate::domain::user::Action;
 use crate::provision::flow::Flow;
-use crate::provision::request::{self, RequestError};
+use crate::provision::request;
 use crate::provision::{delete as deletion, power};
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
@@ -21,8 +21,10 @@ async fn enqueue(ctx: &Context, c: &Container, flow: &'static Flow) -> Result<Re
     let base = format!("/containers/{}", c.name);
     match request::act(ctx.app(), c, flow, &ctx.actor()).await {
         Ok(_) => Ok(to(&base, None)),
-        Err(e @ (RequestError::Busy | RequestError::State(_))) => Ok(to(&base, Some(Flash::warn(e.to_string())))),
-        Err(e) => Err(e.into()),
+        Err(e) => match ctx.refused(&format!("container.{}", flow.kind), Some(c), e).await {
+            AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),
+            e => Err(e),
+        },
     }
 }
 

@@ -84,7 +84,12 @@ fn broken_work(periodic: &[Scheduled], now: DateTime<Utc>) -> Vec<Attention> {
     broken
         .map(|(work, error)| Attention {
             since: work.last_run.map(|at| When::new(at, now)),
-            ..item("bad", format!("The periodic work “{}” fails", work.name), error, Link::new("System", "/admin/system"))
+            ..item(
+                "bad",
+                format!("The periodic work “{}” fails", work.name),
+                error,
+                Link::new("System", "/admin/system"),
+            )
         })
         .collect()
 }
@@ -93,7 +98,10 @@ fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<A
     let one = |c: &Container| {
         let reason = c.failed_reason.as_deref().and_then(|r| r.lines().next()).unwrap_or_default();
         let link = Link::new("Open", format!("/containers/{}", c.name));
-        Attention { since: Some(When::new(c.changed_at, now)), ..item("bad", format!("{} failed", c.name), reason, link) }
+        Attention {
+            since: Some(When::new(c.changed_at, now)),
+            ..item("bad", format!("{} failed", c.name), reason, link)
+        }
     };
     let mut items: Vec<_> = failed.iter().map(one).collect();
     let more = positive(all).saturating_sub(failed.len() as u64);
@@ -108,7 +116,10 @@ fn unknown_differences(found: &[Finding], now: DateTime<Utc>) -> Vec<Attention> 
     let link = || Link::new("States", "/admin/states");
     let one = |f: &Finding| {
         let Words { severity, advice, .. } = words(&f.finding.kind);
-        Attention { since: Some(When::new(f.finding.first_seen, now)), ..item(severity, &f.finding.detail, advice, link()) }
+        Attention {
+            since: Some(When::new(f.finding.first_seen, now)),
+            ..item(severity, &f.finding.detail, advice, link())
+        }
     };
     let mut items: Vec<_> = found.iter().take(SHOWN).map(one).collect();
     let more = found.len().saturating_sub(SHOWN) as u64;
@@ -200,7 +211,12 @@ fn numbers(
         plain("stopped", of(ContainerState::Stopped), "/admin/containers?state=stopped"),
         plain("failed", of(ContainerState::Failed), "/admin/containers?state=failed"),
         plain("in the trash", trashed, "/admin/containers?state=trashed"),
-        number("jobs under way", thousands(working), format!("{} waiting", thousands(waiting)), "/admin/jobs?status=running"),
+        number(
+            "jobs under way",
+            thousands(working),
+            format!("{} waiting", thousands(waiting)),
+            "/admin/jobs?status=running",
+        ),
         plain("people", positive(people), "/admin/users"),
         number("on disk", size_text(disk), String::new(), "/admin/storage"),
     ]
@@ -214,10 +230,19 @@ mod tests {
     fn numbers_count_the_trash_apart() {
         let states = [(ContainerState::Running, 3), (ContainerState::Stopped, 1), (ContainerState::Trashed, 2)];
         let shown = numbers(&states, &[(JobStatus::Queued, 4)], 5, &[]);
-        let texts: Vec<_> = shown.iter().map(|n| format!("{} {} {}", n.value, n.label, n.note).trim().to_owned()).collect();
+        let texts: Vec<_> =
+            shown.iter().map(|n| format!("{} {} {}", n.value, n.label, n.note).trim().to_owned()).collect();
         assert_eq!(
             texts,
-            ["3 running of 4", "1 stopped", "0 failed", "2 in the trash", "0 jobs under way 4 waiting", "5 people", "0 B on disk"]
+            [
+                "3 running of 4",
+                "1 stopped",
+                "0 failed",
+                "2 in the trash",
+                "0 jobs under way 4 waiting",
+                "5 people",
+                "0 B on disk"
+            ]
         );
     }
 }

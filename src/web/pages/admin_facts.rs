@@ -44,15 +44,19 @@ pub(super) fn portal(app: &App, now: DateTime<Utc>) -> FactGroup {
 pub(super) fn engine(info: &Result<RuntimeInfo, String>) -> FactGroup {
     let title = "Container engine";
     match info {
-        Ok(info) => group(title, Some(Chip::new("run", "answers")), vec![
-            Fact::text("Version", &info.version),
-            Fact::text("API", &info.api),
-            Fact::text("Storage driver", &info.driver),
-            Fact::text("Control groups", format!("version {}", info.cgroup)),
-            Fact::code("Directory", &info.root),
-            Fact::text("Cores", info.cpus.to_string()),
-            Fact::text("Memory", Bytes(info.memory).to_string()),
-        ]),
+        Ok(info) => group(
+            title,
+            Some(Chip::new("run", "answers")),
+            vec![
+                Fact::text("Version", &info.version),
+                Fact::text("API", &info.api),
+                Fact::text("Storage driver", &info.driver),
+                Fact::text("Control groups", format!("version {}", info.cgroup)),
+                Fact::code("Directory", &info.root),
+                Fact::text("Cores", info.cpus.to_string()),
+                Fact::text("Memory", Bytes(info.memory).to_string()),
+            ],
+        ),
         Err(reason) => group(title, Some(Chip::new("fail", "does not answer")), vec![Fact::text("Reason", reason)]),
     }
 }
@@ -65,15 +69,23 @@ pub(super) fn admin_db(app: &App, (version, size): &(String, i64)) -> FactGroup 
         None => Fact::code("Own container", own),
     };
     let open = format!("{} of at most {}", app.db.size(), config.admin_db.connections);
-    group("mydb_admin", Some(Chip::new("run", "answers")), vec![
-        place,
-        Fact::text("Version", format!("PostgreSQL {version}")),
-        Fact::text("Size", Bytes(*size).to_string()),
-        Fact::text("Connections of this portal", open),
-    ])
+    group(
+        "mydb_admin",
+        Some(Chip::new("run", "answers")),
+        vec![
+            place,
+            Fact::text("Version", format!("PostgreSQL {version}")),
+            Fact::text("Size", Bytes(*size).to_string()),
+            Fact::text("Connections of this portal", open),
+        ],
+    )
 }
 
-pub(super) fn certificates(app: &App, own: Option<Result<(DateTime<Utc>, String), String>>, now: DateTime<Utc>) -> FactGroup {
+pub(super) fn certificates(
+    app: &App,
+    own: Option<Result<(DateTime<Utc>, String), String>>,
+    now: DateTime<Utc>,
+) -> FactGroup {
     let file = || Fact::code("File", app.config.server.cert.display().to_string());
     let (chip, mut facts) = match own {
         None => (None, vec![Fact::text("HTTPS", "is served by the proxy before the portal")]),
@@ -100,12 +112,16 @@ pub(super) fn queue(app: &App, counts: &[(JobStatus, i64)]) -> FactGroup {
     let link = |term: &str, status: JobStatus| {
         Fact::link(term, of(status).to_string(), format!("/admin/jobs?status={}", status.as_str()))
     };
-    group("Jobs", None, vec![
-        link("Under way", JobStatus::Running),
-        link("Waiting", JobStatus::Queued),
-        link("Failed in the last day", JobStatus::Failed),
-        Fact::text("At once, in this portal", app.config.jobs.workers.to_string()),
-    ])
+    group(
+        "Jobs",
+        None,
+        vec![
+            link("Under way", JobStatus::Running),
+            link("Waiting", JobStatus::Queued),
+            link("Failed in the last day", JobStatus::Failed),
+            Fact::text("At once, in this portal", app.config.jobs.workers.to_string()),
+        ],
+    )
 }
 
 pub(super) fn work(periodic: &[Scheduled], now: DateTime<Utc>) -> FactGroup {

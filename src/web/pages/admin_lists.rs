@@ -21,7 +21,8 @@ pub(super) const FETCH: i64 = 101;
 
 /// An address with these parameters; those that are empty are left out.
 pub(super) fn address(path: &str, pairs: &[(&str, &str)]) -> String {
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let set: Vec<_> = pairs.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k}={}", encode(v))).collect();
     if set.is_empty() { path.to_owned() } else { format!("{path}?{}", set.join("&")) }
 }
@@ -152,7 +153,8 @@ pub async fn jobs(ctx: Context, Query(query): Query<JobsQuery>) -> Result<Respon
     drop(db);
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
-    let link = |after: &str| address("/admin/jobs", &[("status", status.map_or("", JobStatus::as_str)), ("after", after)]);
+    let link =
+        |after: &str| address("/admin/jobs", &[("status", status.map_or("", JobStatus::as_str)), ("after", after)]);
     let next = rows.last().filter(|_| more).map(|l| link(&cursor(l.job.created_at, l.job.id)));
     let mut statuses = vec![Link::new("all", "/admin/jobs").current(status.is_none())];
     statuses.extend(JobStatus::ALL.map(|s| {
@@ -180,7 +182,10 @@ mod tests {
     #[test]
     fn an_address_keeps_what_is_set_and_encodes_it() {
         assert_eq!(address("/admin/log", &[("actor", ""), ("outcome", "")]), "/admin/log");
-        assert_eq!(address("/admin/log", &[("actor", "a&b=c"), ("before", "7")]), "/admin/log?actor=a%26b%3Dc&before=7");
+        assert_eq!(
+            address("/admin/log", &[("actor", "a&b=c"), ("before", "7")]),
+            "/admin/log?actor=a%26b%3Dc&before=7"
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::admin_lists::{FETCH, PAGE, address, pager};
 use crate::admin_db::accounts::{self, Listed, NewAccount};
-use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::constraint;
+use crate::admin_db::log::{self, Entry, Outcome};
 use crate::auth::passwords;
 use crate::domain::names::Username;
 use crate::domain::password::Password;

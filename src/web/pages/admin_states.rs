@@ -107,16 +107,20 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
     let compared = last_run.filter(|_| error.is_none());
     let mut shown: Vec<_> = found.iter().map(|f| finding(f, now)).collect();
     if let (Some(error), Some(at)) = (error, last_run) {
-        shown.insert(0, Finding {
-            kind: "bad".to_owned(),
-            what: "it could not compare".to_owned(),
-            name: "Reconciler".to_owned(),
-            href: None,
-            text: error,
-            since: When::new(at, now),
-        });
+        shown.insert(
+            0,
+            Finding {
+                kind: "bad".to_owned(),
+                what: "it could not compare".to_owned(),
+                name: "Reconciler".to_owned(),
+                href: None,
+                text: error,
+                since: When::new(at, now),
+            },
+        );
     }
-    let next = rows.last().filter(|_| more).map(|c| address("/admin/states", &[("after", &cursor(c.created_at, c.id))]));
+    let next =
+        rows.last().filter(|_| more).map(|c| address("/admin/states", &[("after", &cursor(c.created_at, c.id))]));
     let first = wanted.after.map(|_| "/admin/states".to_owned());
     let row = |c: &Container| StateRow {
         container: Link::new(&c.name, format!("/containers/{}", c.name)),
@@ -145,5 +149,8 @@ pub async fn check_now(ctx: Context) -> Result<Response, AppError> {
     let entry = Entry { action: "reconcile.check", container: None, outcome: Outcome::Ok, detail: "asked for" };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
-    Ok(to("/admin/states", Some(Flash::ok("The comparison begins within a second. Load this page again to see what it found."))))
+    Ok(to(
+        "/admin/states",
+        Some(Flash::ok("The comparison begins within a second. Load this page again to see what it found.")),
+    ))
 }

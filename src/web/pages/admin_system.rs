@@ -62,7 +62,8 @@ pub async fn read_only(ctx: Context, fields: Fields) -> Result<Response, AppErro
     let banner = match fields.text("read_only") {
         "off" => None,
         "on" => {
-            let checked = if typed.is_empty() { Err("Say why, and for how long.".to_owned()) } else { line(typed, BANNER) };
+            let checked =
+                if typed.is_empty() { Err("Say why, and for how long.".to_owned()) } else { line(typed, BANNER) };
             match checked {
                 Ok(text) => Some(text),
                 Err(e) => return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, Some(e)).await,

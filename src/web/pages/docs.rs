@@ -90,9 +90,8 @@ pub async fn index() -> Response {
 pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(&ctx.app().config));
     let (title_here, body) = render(&markdown);
-    let pages = PAGES.iter().filter_map(|p| {
-        Some(Link::new(title(&text(p)?), format!("/docs/{p}")).current(*p == name))
-    });
+    let pages =
+        PAGES.iter().filter_map(|p| Some(Link::new(title(&text(p)?), format!("/docs/{p}")).current(*p == name)));
     page(&DocsPage { frame: ctx.frame("docs"), title: title_here, pages: pages.collect(), body })
 }
 
@@ -155,14 +154,17 @@ mod tests {
         let config = Config::load(std::path::Path::new(env!("CARGO_MANIFEST_DIR")), &env).unwrap();
         for page in PAGES {
             let filled = fill(text(page).unwrap(), &values(&config));
-            let left = filled.split('@').find(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+            let left = filled
+                .split('@')
+                .find(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
             assert_eq!(left, None, "{page}");
         }
     }
 
     #[test]
     fn tags_in_markdown_are_text() {
-        let (title, body) = render("# A `b` c\n\n<script>alert(1)</script>\n\nx <b>y</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n");
+        let (title, body) =
+            render("# A `b` c\n\n<script>alert(1)</script>\n\nx <b>y</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n");
         assert_eq!(title, "A b c");
         assert!(!body.contains("<script") && !body.contains("<b>"), "{body}");
         assert!(body.contains("&lt;script&gt;") && body.contains("<table>"), "{body}");

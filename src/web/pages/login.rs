@@ -59,7 +59,7 @@ pub async fn submit(ctx: Context, State(portal): State<Shared>, fields: Fields) 
     match login::sign_in(ctx.app(), &portal.limits, username, password, who).await {
         Ok(secret) => {
             let mut response = to(&next, None);
-            add_cookie(&mut response, cookie(SESSION_COOKIE, secret.expose_secret().to_owned(), false));
+            add_cookie(&mut response, &cookie(SESSION_COOKIE, secret.expose_secret().to_owned(), false));
             Ok(response)
         }
         Err(e @ LoginError::Wrong) => {
@@ -82,7 +82,7 @@ pub async fn sign_out(ctx: Context) -> Result<Response, AppError> {
         login::sign_out(ctx.app(), &print, &ctx.actor()).await?;
     }
     let mut response = to("/login", Some(Flash::ok("You are signed out.")));
-    add_cookie(&mut response, removal(SESSION_COOKIE));
+    add_cookie(&mut response, &removal(SESSION_COOKIE));
     Ok(response)
 }
 

@@ -53,14 +53,16 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     };
     match request::create(ctx.app(), &request, &ctx.actor()).await {
         Ok(_) => Ok(to(&format!("/containers/{}", request.name), None)),
-        Err(e @ RequestError::NameTaken) => {
-            let faults = vec![("name".to_owned(), format!("{e} Choose another name."))];
-            render(&ctx, StatusCode::CONFLICT, &fields, &faults, None).await
+        Err(e) => {
+            let (faults, problem) = match &e {
+                RequestError::NameTaken => (vec![("name".to_owned(), format!("{e} Choose another name."))], None),
+                e => (Faults::new(), Some(e.to_string())),
+            };
+            match ctx.refused("container.create", None, e).await {
+                AppError::Conflict(_) => render(&ctx, StatusCode::CONFLICT, &fields, &faults, problem).await,
+                e => Err(e),
+            }
         }
-        Err(e @ (RequestError::TooMany(..) | RequestError::NoPort)) => {
-            render(&ctx, StatusCode::CONFLICT, &fields, &Faults::new(), Some(e.to_string())).await
-        }
-        Err(e) => Err(e.into()),
     }
 }
 

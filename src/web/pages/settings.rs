@@ -7,13 +7,13 @@ use axum::response::Response;
 use super::container::head;
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{accounts, states};
+use crate::admin_db::states;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::user::{Action, User};
-use crate::provision::edit::{Changes, edit};
-use crate::provision::request::RequestError;
+use crate::provision::edit::edit;
 use crate::web::context::{Context, page, page_with, to};
-use crate::web::create::{Faults, cpus, line, memory};
+use crate::web::create::{Faults, line};
+use crate::web::edit::read;
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 use crate::web::views::settings::{MaintenanceForm, SettingsPage};
@@ -50,7 +50,7 @@ fn view(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults, p
                 .read_only(!is_admin),
             Field::text("memory", "Memory")
                 .help(format!("At most {}. A running server is restarted to take it over.", limits.memory_max))
-                .value(value("memory", Bytes(c.memory_bytes).to_string()))
+                .value(value("memory", Bytes(c.memory_bytes).exact()))
                 .error(fault("memory")),
             Field::text("cpus", "CPUs")
                 .help(format!("At most {}. A running server is restarted to take it over.", limits.cpus_max))
@@ -85,64 +85,24 @@ pub async fn form(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
 /// If it is not theirs.
 pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Edit).await?;
-    let changes = match read(&ctx, &c, &fields).await? {
+    let changes = match read(&ctx, &c, &fields, Faults::new()).await {
         Ok(changes) => changes,
-        Err(faults) => {
+        Err(AppError::Invalid(faults)) => {
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view(&ctx, &c, Some(&fields), &faults, None));
         }
+        Err(e) => return Err(e),
     };
     let base = format!("/containers/{}", c.name);
     match edit(ctx.app(), &c, &changes, &ctx.actor()).await {
         Ok(Some(_)) => Ok(to(&base, Some(Flash::ok("Saved. The server restarts with its new limits.")))),
         Ok(None) => Ok(to(&format!("{base}/settings"), Some(Flash::ok("Saved.")))),
-        Err(e @ RequestError::Busy) => {
-            page_with(StatusCode::CONFLICT, &view(&ctx, &c, Some(&fields), &Faults::new(), Some(e.to_string())))
-        }
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// Reads the form: every fault at once. A field that was not sent stays as it is.
-async fn read(ctx: &Context, c: &Container, fields: &Fields) -> Result<Result<Changes, Faults>, AppError> {
-    let (app, mut faults) = (ctx.app(), Faults::new());
-    let mut changes = Changes::default();
-    for (name, most, slot) in [
-        ("contact", 200, &mut changes.contact),
-        ("department", 200, &mut changes.department),
-        ("description", 500, &mut changes.description),
-    ] {
-        if fields.has(name) {
-            match line(fields.text(name), most) {
-                Ok(text) => *slot = Some(text),
-                Err(rule) => faults.push((name.to_owned(), rule)),
+        Err(e) => match ctx.refused("container.edit", Some(&c), e).await {
+            AppError::Conflict(why) => {
+                page_with(StatusCode::CONFLICT, &view(&ctx, &c, Some(&fields), &Faults::new(), Some(why)))
             }
-        }
+            e => Err(e),
+        },
     }
-    let limits = &app.config.limits;
-    let least = app.catalog.find(&c.image).map_or(Bytes(1), |i| i.min_memory);
-    if fields.has("memory") {
-        match memory(fields.text("memory"), Bytes(c.memory_bytes), least, limits.memory_max.max(Bytes(c.memory_bytes))) {
-            Ok(value) => changes.memory = Some(value),
-            Err(rule) => faults.push(("memory".to_owned(), rule)),
-        }
-    }
-    if fields.has("cpus") {
-        match cpus(fields.text("cpus"), MilliCpus(c.millicpus), limits.cpus_max.max(MilliCpus(c.millicpus))) {
-            Ok(value) => changes.cpus = Some(value),
-            Err(rule) => faults.push(("cpus".to_owned(), rule)),
-        }
-    }
-    let wanted = fields.text("owner");
-    if !wanted.is_empty() && wanted != c.owner {
-        ctx.container(&c.name, Action::ChangeOwner).await?;
-        let mut db = app.db.acquire().await?;
-        let account = accounts::by_name(&mut db, wanted).await?;
-        match account.filter(|a| a.disabled_at.is_none()).and_then(|a| a.user()) {
-            Some(owner) => changes.owner = Some(owner),
-            None => faults.push(("owner".to_owned(), format!("There is no account “{wanted}”."))),
-        }
-    }
-    Ok(if faults.is_empty() { Ok(changes) } else { Err(faults) })
 }
 
 /// `POST /containers/{name}/maintenance`: `maintenance` = `on` or `off`, `note`

@@ -14,6 +14,6 @@ pub async fn choose(fields: Fields) -> Response {
         _ => "auto",
     };
     let mut response = to(safe_next(fields.text("next")), None);
-    add_cookie(&mut response, cookie(THEME_COOKIE, theme.to_owned(), true));
+    add_cookie(&mut response, &cookie(THEME_COOKIE, theme.to_owned(), true));
     response
 }

@@ -1,4 +1,4 @@
-//! The fields of a PATCH into checked changes.
+//! The settings form and the PATCH of the API: raw fields into checked changes.
 
 use crate::admin_db::accounts;
 use crate::admin_db::containers::Container;

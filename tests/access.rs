@@ -1,0 +1,259 @@
+//! The table of routes, walked as nobody, as a stranger, as the owner and as an admin: every route answers each of
+//! them as its access level says, and a route without a case here fails the test.
+
+use std::collections::BTreeMap;
+
+use mydb::web::routes::{Access, ROUTES, Route};
+use reqwest::Method;
+
+use crate::support::{Client, Options, Reply, TestPortal};
+
+/// What the owner and an admin are answered. Chosen so that walking changes nothing others rely on: the database is
+/// stopped, what would lose something is not confirmed, and forms that would change an account are empty.
+const CASES: &[(&str, &str, u16, u16)] = &[
+    ("GET", "/healthz", 200, 200),
+    ("GET", "/readyz", 200, 200),
+    ("GET", "/metrics", 200, 200),
+    ("GET", "/static/{*file}", 200, 200),
+    ("GET", "/branding.css", 200, 200),
+    ("GET", "/branding/logo", 200, 200),
+    ("GET", "/ca.pem", 200, 200),
+    ("GET", "/login", 303, 303),
+    ("POST", "/login", 303, 303),
+    ("POST", "/logout", 303, 303),
+    ("POST", "/theme", 303, 303),
+    ("GET", "/docs", 303, 303),
+    ("GET", "/docs/{page}", 200, 200),
+    ("GET", "/", 200, 200),
+    ("GET", "/containers/new", 200, 200),
+    ("POST", "/containers", 422, 422),
+    ("GET", "/account", 200, 200),
+    ("POST", "/account/password", 422, 422),
+    ("POST", "/account/tokens", 422, 422),
+    // The page is for one's own tokens: an admin has no say over another's here.
+    ("POST", "/account/tokens/{id}/revoke", 303, 404),
+    ("POST", "/account/sessions/end-others", 303, 303),
+    ("GET", "/containers/{name}", 200, 200),
+    // The owner comes first and sees it; after that nobody does.
+    ("POST", "/containers/{name}/password", 200, 303),
+    ("GET", "/containers/{name}/logs", 200, 200),
+    ("GET", "/containers/{name}/logs/events", 200, 200),
+    ("GET", "/containers/{name}/settings", 200, 200),
+    ("POST", "/containers/{name}/settings", 303, 303),
+    ("POST", "/containers/{name}/maintenance", 403, 303),
+    ("POST", "/containers/{name}/start", 303, 303),
+    ("POST", "/containers/{name}/stop", 303, 303),
+    ("POST", "/containers/{name}/restart", 303, 303),
+    ("GET", "/containers/{name}/delete", 200, 200),
+    ("POST", "/containers/{name}/delete", 422, 422),
+    ("POST", "/containers/{name}/undelete", 303, 303),
+    ("GET", "/containers/{name}/purge", 200, 200),
+    ("POST", "/containers/{name}/purge", 422, 422),
+    ("GET", "/jobs/{id}", 200, 200),
+    ("GET", "/jobs/{id}/events", 200, 200),
+    ("GET", "/admin", 403, 200),
+    ("GET", "/admin/containers", 403, 200),
+    ("GET", "/admin/states", 403, 200),
+    ("POST", "/admin/states/check", 403, 303),
+    ("GET", "/admin/log", 403, 200),
+    ("GET", "/admin/jobs", 403, 200),
+    ("GET", "/admin/storage", 403, 200),
+    ("GET", "/admin/system", 403, 200),
+    ("POST", "/admin/read-only", 403, 400),
+    ("GET", "/admin/users", 403, 200),
+    ("POST", "/admin/users", 403, 422),
+    ("POST", "/admin/users/{id}/disable", 403, 303),
+    ("POST", "/admin/users/{id}/enable", 403, 303),
+    ("POST", "/admin/users/{id}/role", 403, 400),
+    ("POST", "/admin/users/{id}/password", 403, 422),
+    ("GET", "/api/v1/catalog", 200, 200),
+    ("GET", "/api/v1/containers", 200, 200),
+    ("POST", "/api/v1/containers", 422, 422),
+    ("GET", "/api/v1/containers/{name}", 200, 200),
+    ("PATCH", "/api/v1/containers/{name}", 200, 200),
+    ("DELETE", "/api/v1/containers/{name}", 422, 422),
+    ("POST", "/api/v1/containers/{name}/start", 202, 202),
+    ("POST", "/api/v1/containers/{name}/stop", 409, 409),
+    ("POST", "/api/v1/containers/{name}/restart", 409, 409),
+    ("POST", "/api/v1/containers/{name}/undelete", 409, 409),
+    ("GET", "/api/v1/jobs/{id}", 200, 200),
+];
+
+/// Somebody with a browser and a token.
+struct Person {
+    name: &'static str,
+    password: &'static str,
+    page: Client,
+    api: Client,
+}
+
+struct World {
+    portal: TestPortal,
+    stranger: Person,
+    owner: Person,
+    admin: Person,
+    /// Beginnings of paths with an `{id}`, and the id that is put there.
+    ids: BTreeMap<&'static str, String>,
+}
+
+impl World {
+    async fn make() -> Self {
+        let logo = Box::new(|config: &mut mydb::config::Config| {
+            config.branding.logo = Some(config.home.join("static/logo.svg"));
+        });
+        let portal = TestPortal::with(Options { configure: logo, ..Options::default() }).await;
+        let person = async |name, password, page: Client| {
+            let api = portal.token(&page).await;
+            Person { name, password, page, api }
+        };
+        let owner = person("ada", "researcher-1", portal.user("ada").await).await;
+        let stranger = person("eve", "researcher-1", portal.user("eve").await).await;
+        let admin = person("admin", "administrator", portal.admin().await).await;
+        portal.user("guinea").await;
+        owner.page.post("/account/tokens", &[("name", "spare"), ("days", "1")]).await.expect(200);
+        owner.page.create("lab", &[("dbuserpass", "")]).await;
+        owner.page.post("/containers/lab/stop", &[]).await.expect(303);
+        owner.page.wait_for("lab", "stopped").await;
+        let ids = BTreeMap::from([
+            ("/account/tokens/", portal.sql("select id from token where name = 'spare'")),
+            ("/admin/users/", portal.sql("select id from account where username = 'guinea'")),
+            ("/jobs/", portal.sql("select id from job where kind = 'create'")),
+            ("/api/v1/jobs/", portal.sql("select id from job where kind = 'create'")),
+        ]);
+        Self { portal, stranger, owner, admin, ids }
+    }
+
+    /// Somebody not signed in, who could sign in as `guinea`.
+    fn guest(&self) -> Person {
+        Person { name: "guinea", password: "researcher-1", page: self.portal.nobody(), api: self.portal.nobody() }
+    }
+
+    /// The route's path with a real name, id, file or page.
+    fn fill(&self, route: &Route) -> String {
+        let mut path = route.path.replace("{name}", "lab").replace("{*file}", "style.css").replace("{page}", "first-steps");
+        if path.contains("{id}") {
+            let id = self.ids.iter().find(|(beginning, _)| path.starts_with(*beginning)).map(|(_, id)| id);
+            path = path.replace("{id}", id.unwrap_or_else(|| panic!("an id for {path}")));
+        }
+        assert!(!path.contains('{'), "{path} is filled in");
+        path
+    }
+
+    async fn ask(&self, who: &Person, route: &Route, path: &str) -> Reply {
+        match (path.starts_with("/api/"), &route.method) {
+            (true, &Method::POST | &Method::PATCH) => who.api.json(route.method.clone(), path, &serde_json::json!({})).await,
+            (true, method) => who.api.send(method.clone(), path, |r| r).await,
+            (false, &Method::GET) => who.page.get(path).await,
+            (false, &Method::POST) if path == "/login" => {
+                who.page.post(path, &[("username", who.name), ("password", who.password)]).await
+            }
+            (false, &Method::POST) => who.page.post(path, &[]).await,
+            (false, method) => panic!("{method} {path}: pages have no such method"),
+        }
+    }
+
+    /// Waits until no job works on the database, so that each `start` finds it free.
+    async fn settle(&self) {
+        while self.portal.sql("select count(*) from job where status in ('queued', 'running')") != "0" {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn case(route: &Route) -> Option<(u16, u16)> {
+    let found = CASES.iter().find(|(method, path, ..)| *method == route.method.as_str() && *path == route.path);
+    found.map(|(_, _, owner, admin)| (*owner, *admin))
+}
+
+/// Nobody passes where everybody may, and is sent to sign in everywhere else.
+fn nobody_is_answered_right(route: &Route, path: &str, owner: u16, reply: &Reply) {
+    let (what, status) = (format!("nobody: {} {path}", route.method), reply.status.as_u16());
+    if route.access == Access::Public {
+        // Who is signed in already is led on from the form.
+        let expected = if path == "/login" && route.method == Method::GET { 200 } else { owner };
+        assert_eq!(status, expected, "{what}: {}", reply.text());
+        assert!(!reply.location.starts_with("/login?next"), "{what}: {}", reply.location);
+    } else if path.starts_with("/api/") {
+        assert_eq!(status, 401, "{what}");
+        assert_eq!(reply.headers["www-authenticate"], "Bearer", "{what}");
+        assert_eq!(reply.headers["content-type"], "application/problem+json", "{what}");
+        assert_eq!(reply.json()["status"], 401, "{what}");
+    } else {
+        assert_eq!(status, 303, "{what}");
+        let next = reply.location.strip_prefix("/login?next=").unwrap_or_else(|| panic!("{what}: {}", reply.location));
+        let next = percent_encoding::percent_decode_str(next).decode_utf8_lossy().into_owned();
+        // What can't be opened again by its address leads to the front page after signing in.
+        assert_eq!(next, if route.method == Method::GET { path } else { "/" }, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_nobody_a_stranger_the_owner_and_an_admin_as_its_level_says() {
+    for (method, path, ..) in CASES {
+        assert!(ROUTES.iter().any(|r| r.method.as_str() == *method && r.path == *path), "{method} {path} is no route");
+    }
+    let missing: Vec<_> = ROUTES.iter().filter(|r| case(r).is_none()).map(|r| format!("{} {}", r.method, r.path)).collect();
+    assert!(missing.is_empty(), "these routes have no case in this test: {missing:#?}");
+
+    let world = World::make().await;
+    // What starts the database comes after all that finds it stopped, and signing out at the very end.
+    let late = |r: &&Route| if r.path == "/logout" { 2 } else { i32::from(r.path.ends_with("/start")) };
+    let mut routes: Vec<_> = ROUTES.iter().collect();
+    routes.sort_by_key(late);
+    for route in routes {
+        let (path, (owner, admin)) = (world.fill(route), case(route).expect("looked up above"));
+        let guest = world.guest();
+        nobody_is_answered_right(route, &path, owner, &world.ask(&guest, route, &path).await);
+        let stranger = match route.access {
+            Access::Owner => 404,
+            Access::SignedIn if route.path.contains('{') => 404,
+            Access::Admin => 403,
+            Access::Public | Access::SignedIn => owner,
+        };
+        for (who, expected) in [(&world.stranger, stranger), (&world.owner, owner), (&world.admin, admin)] {
+            if route.path.ends_with("/start") {
+                world.settle().await;
+            }
+            let reply = world.ask(who, route, &path).await;
+            let status = reply.status.as_u16();
+            assert_eq!(status, expected, "{}: {} {path}: {}", who.name, route.method, reply.text());
+            assert!(!reply.location.starts_with("/login?next"), "{}: {} {path}", who.name, route.method);
+        }
+    }
+    refusals_are_logged(&world.portal);
+}
+
+fn refusals_are_logged(portal: &TestPortal) {
+    let refused = |who: &str, more: &str| {
+        portal.sql(&format!("select count(*) from log where actor = '{who}' and outcome = 'refused' and address <> '' and {more}"))
+    };
+    let count = |access: Access| ROUTES.iter().filter(|r| r.access == access).count().to_string();
+    assert_eq!(refused("eve", "container_name = 'lab'"), count(Access::Owner), "each try at another's database");
+    for who in ["eve", "ada"] {
+        assert_eq!(refused(who, "detail like '%administrators%'"), count(Access::Admin), "each try of {who} at an admin's page");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_a_stranger_a_database_of_somebody_else_looks_like_none() {
+    let portal = TestPortal::start().await;
+    let (ada, eve) = (portal.user("ada").await, portal.user("eve").await);
+    let token = portal.token(&eve).await;
+    ada.submit_create("genome-77", &[]).await.expect(303);
+    // An answer without what is new in every answer.
+    let told = |reply: Reply, name: &str| {
+        let id = reply.headers["x-request-id"].to_str().expect("text").to_owned();
+        (reply.status, reply.body.replace(&id, "ID").replace(name, "NAME"))
+    };
+    for path in ["", "/logs", "/settings", "/delete"] {
+        let theirs = told(eve.get(&format!("/containers/genome-77{path}")).await.expect(404), "genome-77");
+        let none = told(eve.get(&format!("/containers/absent-77{path}")).await.expect(404), "absent-77");
+        assert_eq!(theirs, none, "{path}");
+    }
+    let theirs = told(token.get("/api/v1/containers/genome-77").await.expect(404), "genome-77");
+    assert_eq!(theirs, told(token.get("/api/v1/containers/absent-77").await.expect(404), "absent-77"));
+    for list in ["/", "/?q=genome"] {
+        assert!(!eve.get(list).await.expect(200).body.contains("/containers/genome-77"), "{list}");
+    }
+    assert_eq!(token.get("/api/v1/containers?owner=ada").await.expect(200).json()["items"], serde_json::json!([]));
+}

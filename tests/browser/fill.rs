@@ -1,0 +1,147 @@
+//! A portal as it looks after some years, written straight into its tables: forty databases with long names and in
+//! every state, their jobs, and a log. No server stands behind them, so nothing may compare them with the engine.
+
+use std::time::Duration;
+
+use crate::support::{Options, TestPortal};
+
+/// A long time: the reconciler looks once, at the start.
+const NEVER: Duration = Duration::from_secs(86_400);
+
+/// Whoever owns the forty.
+pub const OWNER: &str = "ada";
+/// The database that failed.
+pub const FAILED: &str = "imaging-3";
+/// The one in the trash.
+pub const TRASHED: &str = "tumor-registry-5";
+/// The one in maintenance.
+pub const KEPT_BACK: &str = "seqlib-7";
+/// The one that is stopped.
+pub const STOPPED: &str = "cohort-9";
+/// The one that is being made.
+pub const IN_WORK: &str = "single-cell-11";
+/// One with the longest name there may be, and a description without a blank.
+pub const LONG: &str = "longitudinal-cohort-follow-up-2019-00016";
+
+const CONTAINERS: &str = "
+insert into container (id, name, engine, image, server_version, dbname, dbuser, account_id, contact, department,
+                       description, storage, memory_bytes, millicpus, docker_name, size_bytes, size_at, created_by,
+                       created_at, started_at)
+select gen_random_uuid(),
+       case when n % 8 = 0 then 'longitudinal-cohort-follow-up-2019-' || lpad(n::text, 5, '0')
+            else (array['proteomics','flow-cytometry','imaging','ehr-extract','tumor-registry','cohort','seqlib',
+                        'proteomics','cohort','images','single-cell'])[1 + (n - 1) % 11] || '-' || n end,
+       'postgres', 'docker.io/library/postgres:' || case when n % 3 = 0 then 15 else 17 end,
+       case when n % 3 = 0 then '15.13' else '17.5' end, 'trial', 'ada', (select id from account where username = 'ada'),
+       'ada@example.org', 'Computational Biology',
+       case when n % 8 = 0 then 'https://example.org/' || repeat('unbroken', 22)
+            when n % 3 = 0 then ''
+            else (array['Mass spectrometry runs of the spring campaign, matched with the freezer inventory',
+                        'Gates and counts', 'Slides, annotations and their readers',
+                        'Nightly extract; ask before you join it with anything that names a patient'])[1 + n % 4] end,
+       'standard', 536870912, 1000, 'filled-' || n, case when n = 13 then null else 31000000::bigint * n * n end, now(),
+       'ada', now() - n * interval '17 hours', now() - n * interval '9 hours'
+  from generate_series(1, 40) n
+";
+
+const RENAMED: &str = "
+update container set name = 'imaging-3' where docker_name = 'filled-3';
+update container set name = 'tumor-registry-5', trashed_at = now() - interval '2 days',
+       purge_after = now() + interval '8 days' where docker_name = 'filled-5';
+update container set name = 'seqlib-7' where docker_name = 'filled-7';
+update container set name = 'cohort-9' where docker_name = 'filled-9';
+update container set name = 'single-cell-11', started_at = null, server_version = null, size_bytes = null
+ where docker_name = 'filled-11';
+insert into state (container_id, state, last_state, changed_by, changed_at)
+select id, case docker_name when 'filled-5' then 'trashed' when 'filled-9' then 'stopped'
+                            when 'filled-11' then 'provisioning' else 'running' end::container_state,
+       'provisioning', 'ada', created_at
+  from container where docker_name like 'filled-%';
+update state set state = 'failed', last_state = 'running', failed_step = 'Keep it running', failed_reason =
+$$The server ended 5 times within 10 minutes and is not started again by itself. Its last words:
+2026-11-21 03:12:44.120 UTC [1] LOG:  starting PostgreSQL 15.13 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit
+2026-11-21 03:12:44.301 UTC [29] FATAL:  could not write lock file postmaster.pid: No space left on device$$
+ where container_id = (select id from container where name = 'imaging-3');
+update state set maintenance_note = 'The disk below it is moved on Sunday, 08:00 to 10:00. Your data stays as it is.'
+ where container_id = (select id from container where name = 'seqlib-7');
+insert into port (port, container_id, purpose, taken_at)
+select 41000 + row_number() over (order by created_at), id, 'postgres', created_at
+  from container where docker_name like 'filled-%';
+";
+
+const JOBS: &str = "
+insert into job (id, kind, container_id, status, attempt, run_at, created_by, created_at, started_at, finished_at)
+select gen_random_uuid(), 'create', id, 'succeeded', 1, created_at, created_by, created_at, created_at + interval '30 ms',
+       created_at + interval '3400 ms'
+  from container where docker_name like 'filled-%' and name <> 'single-cell-11';
+insert into job (id, kind, container_id, status, attempt, run_at, created_by, created_at, started_at, finished_at, error)
+select gen_random_uuid(), 'start', id, 'failed', 5, now(), 'reconciler', now() - interval '3 hours',
+       now() - interval '3 hours', now() - interval '179 minutes',
+       $$The server did not answer within 60 s. It was stopped again; its data is unchanged.
+FATAL:  could not write lock file postmaster.pid: No space left on device$$
+  from container where name = 'imaging-3';
+insert into job (id, kind, container_id, status, attempt, run_at, lease_until, worker, created_by, created_at, started_at)
+select gen_random_uuid(), 'create', id, 'running', 1, now(), now() + interval '1 day', 'elsewhere', 'ada',
+       now() - interval '2 s', now() - interval '2 s'
+  from container where name = 'single-cell-11';
+insert into job_step (job_id, seq, name, status, detail, started_at, finished_at)
+select j.id, s.seq, s.name,
+       case when j.status = 'succeeded' or s.seq < 5 then 'done' when s.seq > 5 then 'pending'
+            when j.status = 'failed' then 'failed' else 'running' end::step_status,
+       case when s.seq = 1 then 'postgres:17, present' else '' end,
+       case when s.seq <= 5 or j.status = 'succeeded' then j.started_at + s.seq * interval '300 ms' end,
+       case when s.seq < 5 or j.status = 'succeeded' then j.started_at + s.seq * interval '400 ms' end
+  from job j, unnest(array['Check the storage', 'Get the image', 'Prepare the data directory', 'Make the container',
+                           'Start the server', 'Wait until it answers', 'Set up your database and user', 'Hand it over'])
+              with ordinality as s (name, seq)
+ where j.container_id in (select id from container where docker_name like 'filled-%');
+";
+
+const LOG: &str = "
+insert into log (at, actor, address, action, container_id, container_name, outcome, detail, request_id)
+select now() - n * interval '13 min', (array['ada','grace','admin','reconciler'])[1 + n % 4],
+       case when n % 4 = 3 then '' when n % 7 = 0 then '2001:db8:85a3:8d3:1319:8a2e:370:7348' else '10.20.30.' || n end,
+       (array['session.sign_in','container.restart','container.edit','container.create','container.password_shown'])[1 + n % 5],
+       case when n % 5 > 0 then c.id end, case when n % 5 > 0 then c.name else '' end,
+       case when n % 11 = 0 then 'refused' when n % 17 = 0 then 'failed' else 'ok' end::log_outcome,
+       case when n % 11 = 0 then 'wrong name or password, or disabled'
+            when n % 17 = 0 then 'The server did not answer within 60 s. It was stopped again; its data is unchanged.'
+            else '' end, 'filled'
+  from generate_series(1, 150) n join container c on c.docker_name = 'filled-' || (1 + n % 40);
+insert into finding (subject, kind, detail, container_id, first_seen, last_seen)
+select docker_name, 'missing', name || ' should run but its container is gone; its data is kept', id,
+       now() - interval '3 hours', now() from container where name = 'imaging-3';
+insert into finding (subject, kind, detail, first_seen, last_seen)
+values ('portal-handmade', 'unknown',
+        'the container portal-handmade carries this portal''s label, but the portal does not know it',
+        now() - interval '2 days', now());
+";
+
+/// A portal that leaves what is written into its tables alone.
+pub async fn quiet_portal() -> TestPortal {
+    let configure = Box::new(|config: &mut mydb::config::Config| {
+        config.jobs.reconcile = NEVER;
+        config.jobs.usage = NEVER;
+    });
+    let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
+    // Both run once at the start; only then is it safe to write.
+    while portal.sql("select count(*) from schedule where last_run is not null and result is not null") != "4" {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    portal
+}
+
+/// Writes the forty databases of [`OWNER`], who has to be there.
+pub fn fill(portal: &TestPortal) {
+    for text in [CONTAINERS, RENAMED, JOBS, LOG] {
+        portal.sql(text);
+    }
+    portal.sql("analyze");
+}
+
+/// The job of a filled database.
+pub fn job_of(portal: &TestPortal, name: &str) -> String {
+    portal.sql(&format!(
+        "select j.id from job j join container c on c.id = j.container_id where c.name = '{name}' order by j.created_at desc limit 1"
+    ))
+}

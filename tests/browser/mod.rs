@@ -1,0 +1,9 @@
+//! The pages in a real Chromium: what a researcher does by clicking and typing, without scripting, and by keyboard only.
+
+pub mod driver;
+pub mod fill;
+mod keyboard;
+mod layout;
+mod no_script;
+pub mod tour;
+mod whole_way;

@@ -1,0 +1,184 @@
+//! Every page there is, with the ways to those that only a form leads to.
+
+use super::driver::Browser;
+use super::fill::{FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, fill, job_of, quiet_portal};
+use crate::support::TestPortal;
+
+/// How a page is reached.
+pub enum Way {
+    /// By its address.
+    Open,
+    /// By its address, with every menu and fold opened.
+    Unfold,
+    /// By a form on it: fields to fill in, then the button.
+    Submit(&'static [(&'static str, &'static str)], &'static str),
+}
+
+/// A stop of the tour.
+pub struct Stop {
+    /// Name of its picture.
+    pub name: &'static str,
+    /// Who looks.
+    pub as_whom: &'static str,
+    /// Where.
+    pub path: String,
+    /// How.
+    pub way: Way,
+    /// Whether the answer is an error, which the browser notes in its log.
+    pub error: bool,
+}
+
+/// A portal with an owner of many databases, one real among them, and somebody who has none.
+pub struct Tour {
+    /// The portal.
+    pub portal: TestPortal,
+    /// The stops, those of one person together.
+    pub stops: Vec<Stop>,
+}
+
+/// Password of the researchers.
+pub const PASSWORD: &str = "researcher-1";
+/// The database with a server behind it.
+pub const REAL: &str = "proteomics-atlas";
+
+fn stop(name: &'static str, as_whom: &'static str, path: impl Into<String>) -> Stop {
+    Stop { name, as_whom, path: path.into(), way: Way::Open, error: false }
+}
+
+fn wrong(name: &'static str, as_whom: &'static str, path: impl Into<String>) -> Stop {
+    Stop { error: true, ..stop(name, as_whom, path) }
+}
+
+fn of(database: &str, page: &str) -> String {
+    format!("/containers/{database}{page}")
+}
+
+fn visitors() -> Vec<Stop> {
+    let submit = Way::Submit(&[("username", "ada"), ("password", "not-her-password")], "Sign in");
+    vec![
+        stop("login", "", "/login"),
+        Stop { way: submit, ..wrong("login-wrong", "", "/login") },
+        stop("docs-signed-out", "", "/docs/first-steps"),
+    ]
+}
+
+fn newcomers() -> Vec<Stop> {
+    let who = "newcomer";
+    vec![
+        stop("home-empty", who, "/"),
+        Stop { way: Way::Unfold, ..stop("new", who, "/containers/new?engine=postgres") },
+        stop("account-empty", who, "/account"),
+        wrong("not-found", who, "/containers/of-somebody-else"),
+        wrong("forbidden", who, "/admin"),
+    ]
+}
+
+fn owners(portal: &TestPortal) -> Vec<Stop> {
+    let taken: &[(&str, &str)] = &[("name", "Bad Name!"), ("dbname", "postgres"), ("dbuser", "ada"), ("dbuserpass", "short")];
+    vec![
+        stop("home-full", OWNER, "/"),
+        Stop { way: Way::Unfold, ..stop("home-menus", OWNER, "/") },
+        stop("home-no-match", OWNER, "/?q=nothing-like-this"),
+        stop("database", OWNER, of(REAL, "")),
+        Stop { way: Way::Unfold, ..stop("database-menus", OWNER, of(REAL, "")) },
+        stop("database-long", OWNER, of(LONG, "")),
+        stop("database-failed", OWNER, of(FAILED, "")),
+        stop("database-trashed", OWNER, of(TRASHED, "")),
+        stop("database-maintenance", OWNER, of(KEPT_BACK, "")),
+        stop("database-stopped", OWNER, of(STOPPED, "")),
+        stop("database-in-work", OWNER, of(IN_WORK, "")),
+        stop("database-password", OWNER, of("waiting", "")),
+        Stop { way: Way::Submit(&[], "Show the password once"), ..stop("password", OWNER, of("waiting", "")) },
+        stop("logs", OWNER, of(REAL, "/logs")),
+        stop("logs-none", OWNER, of(LONG, "/logs")),
+        stop("settings", OWNER, of(REAL, "/settings")),
+        Stop {
+            way: Way::Submit(&[("memory", "much")], "Save the settings"),
+            ..wrong("settings-wrong", OWNER, of(LONG, "/settings"))
+        },
+        stop("delete", OWNER, of(LONG, "/delete")),
+        Stop { way: Way::Submit(&[("confirm", "something")], "Delete the database"), ..wrong("delete-wrong", OWNER, of(LONG, "/delete")) },
+        stop("purge", OWNER, of(TRASHED, "/purge")),
+        stop("job-done", OWNER, format!("/jobs/{}", job_of(portal, LONG))),
+        stop("job-failed", OWNER, format!("/jobs/{}", job_of(portal, FAILED))),
+        stop("job-in-work", OWNER, format!("/jobs/{}", job_of(portal, IN_WORK))),
+        Stop {
+            way: Way::Submit(taken, "Create PostgreSQL 17 database"),
+            ..wrong("new-wrong", OWNER, "/containers/new?engine=postgres")
+        },
+        stop("account", OWNER, "/account"),
+        Stop { way: Way::Submit(&[("name", "notebook")], "Create the token"), ..stop("account-token", OWNER, "/account") },
+        stop("docs", OWNER, "/docs"),
+        stop("docs-connecting", OWNER, "/docs/connecting"),
+        stop("docs-postgres", OWNER, "/docs/postgres"),
+    ]
+}
+
+fn admins() -> Vec<Stop> {
+    let who = "admin";
+    vec![
+        stop("admin", who, "/admin"),
+        stop("admin-containers", who, "/admin/containers"),
+        stop("admin-states", who, "/admin/states"),
+        stop("admin-log", who, "/admin/log"),
+        stop("admin-log-no-match", who, "/admin/log?actor=nobody-at-all"),
+        stop("admin-jobs", who, "/admin/jobs"),
+        stop("admin-users", who, "/admin/users"),
+        Stop { way: Way::Unfold, ..stop("admin-users-unfolded", who, "/admin/users") },
+        stop("admin-storage", who, "/admin/storage"),
+        stop("admin-system", who, "/admin/system"),
+        stop("admin-settings", who, of(LONG, "/settings")),
+    ]
+}
+
+impl Tour {
+    /// Prepares the portal.
+    pub async fn prepare() -> Self {
+        let portal = quiet_portal().await;
+        portal.user("newcomer").await;
+        portal.user("grace").await;
+        let ada = portal.user(OWNER).await;
+        let described = [
+            ("description", "Mass spectrometry runs of the spring campaign"),
+            ("contact", "ada@example.org"),
+            ("department", "Computational Biology"),
+            ("dbname", "runs"),
+        ];
+        ada.create(REAL, &described).await;
+        ada.create("waiting", &[("dbuserpass", "")]).await;
+        portal.sql("update container set size_bytes = 48234496, size_at = now()");
+        fill(&portal);
+        // Half a day old, so that it does not look as if made for the picture, and first in the list.
+        portal.sql("update container set created_at = now() - interval '5 hours', started_at = now() - interval '5 hours' where name = 'proteomics-atlas'");
+        let mut stops = visitors();
+        stops.extend(newcomers());
+        stops.extend(owners(&portal));
+        stops.extend(admins());
+        Self { portal, stops }
+    }
+
+    /// Goes to a stop. `last` is who was signed in before.
+    pub async fn visit(&self, browser: &Browser, stop: &Stop, last: &str) {
+        if stop.as_whom != last {
+            match stop.as_whom {
+                "admin" => browser.sign_in_anew("admin", crate::support::ADMIN_PASSWORD).await,
+                who => browser.sign_in_anew(who, PASSWORD).await,
+            }
+        }
+        browser.open(&stop.path).await;
+        match &stop.way {
+            Way::Open => {}
+            Way::Unfold => {
+                // One at a time is how people do it; folds may all be open.
+                browser.script("document.querySelectorAll('details:not(.menu)').forEach(d => d.open = true); const m = document.querySelector('.content details.menu') ?? document.querySelector('.who details:not(.nav-fold)'); if (m) m.open = true;").await;
+            }
+            Way::Submit(fields, button) => {
+                browser.script("document.querySelectorAll('details.fold').forEach(d => d.open = true)").await;
+                for (id, text) in *fields {
+                    browser.fill_in(id, text).await;
+                }
+                browser.press_and_go(button).await;
+            }
+        }
+    }
+}

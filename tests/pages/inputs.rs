@@ -1,0 +1,207 @@
+//! What can't be used in the form for a database: a sentence beside the field, what was typed kept, nothing made.
+
+use scraper::{ElementRef, Html, Selector};
+
+use crate::support::{Client, Options, Reply, TestPortal};
+
+/// A field of a page.
+struct Shown {
+    /// The sentence beside it; empty where there is none.
+    error: String,
+    /// What it holds.
+    value: String,
+}
+
+fn shown(reply: &Reply, field: &str) -> Shown {
+    let html = Html::parse_document(&reply.body);
+    let one = |selector: &str| {
+        let found = html.select(&Selector::parse(selector).expect("a selector")).next().map(ElementRef::value);
+        found.map(|e| e.attrs().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<std::collections::BTreeMap<_, _>>())
+    };
+    let attributes = one(&format!("#{field}")).unwrap_or_else(|| panic!("the field {field}: {}", reply.text()));
+    let error: String = reply.all(&format!("p.error#{field}-error")).concat().trim().to_owned();
+    let described = attributes.get("aria-describedby").is_some_and(|ids| ids.split(' ').any(|id| id == format!("{field}-error")));
+    let invalid = attributes.get("aria-invalid").is_some_and(|v| v == "true");
+    assert_eq!((described, invalid), (!error.is_empty(), !error.is_empty()), "{field} and its sentence belong together");
+    let text = reply.all(&format!("textarea#{field}")).concat();
+    Shown { error, value: attributes.get("value").cloned().unwrap_or(text) }
+}
+
+/// Sends the form with one value changed; it must be refused with a sentence that has `piece` in it.
+async fn refused(ada: &Client, field: &str, typed: &str, piece: &str) {
+    let reply = ada.submit_create("lab", &[(field, typed), ("description", "of run 7")]).await.expect(422);
+    let found = shown(&reply, field);
+    assert!(found.error.contains(piece), "{field} = {typed:?} says {:?}, not {piece:?}", found.error);
+    assert!(found.error.ends_with(['.', '?']), "a sentence: {:?}", found.error);
+    // Where a parser of HTML would change it, the browser can't send it either.
+    if !typed.contains(['\0', '\n', '\r']) && !matches!(field, "image" | "storage") {
+        assert_eq!(found.value, typed.trim(), "what was typed into {field} is kept");
+    }
+    assert_eq!(shown(&reply, "description").value.trim(), "of run 7");
+    assert_eq!(shown(&reply, "dbuserpass").value, "");
+    assert!(!reply.body.contains("correct-horse"), "the password is in no answer");
+    assert!(reply.all("#errors").concat().contains(&found.error), "the summary says it too");
+}
+
+fn nothing_was_made(portal: &TestPortal) {
+    let rows = "select (select count(*) from container) + (select count(*) from job) + (select count(*) from port) + (select count(*) from credential)";
+    assert_eq!(portal.sql(rows), "0");
+    assert_eq!(portal.containers(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_cant_be_used_is_answered_with_a_sentence_beside_it() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let long = "a".repeat(41);
+    for (typed, piece) in [
+        ("", "Enter a name"),
+        ("   ", "Enter a name"),
+        ("a", "2 to 40"),
+        (long.as_str(), "41 characters"),
+        ("Genome", "“genome”"),
+        ("geNome", "“genome”"),
+        ("my genome", "no blanks"),
+        ("../etc/passwd", "lower-case letter"),
+        ("a/../b", "“/”"),
+        ("o'brien", "“'”"),
+        ("a\"b", "“\"”"),
+        ("a;drop table container", "“;”"),
+        ("a`id`", "“`”"),
+        ("a$HOME", "“$”"),
+        ("a<b", "“<”"),
+        ("\"><script>alert(1)</script>", "lower-case letter"),
+        ("genôme", "“ô”"),
+        ("实验室", "lower-case letter"),
+        ("ab\u{200b}c", "can't be used"),
+        ("ab\u{202e}c", "can't be used"),
+        ("ﬁsh", "lower-case letter"),
+        ("a\nb", "control"),
+        ("a\0b", "control"),
+        ("postgres", "kept for the portal"),
+        ("template0", "kept for the portal"),
+        ("template1", "kept for the portal"),
+        ("mydb_admin", "kept for the portal"),
+        ("root", "kept for the portal"),
+        ("admin", "kept for the portal"),
+        ("new", "kept for the portal"),
+    ] {
+        refused(&ada, "name", typed, piece).await;
+    }
+    let echoed = ada.submit_create("\"><script>alert(1)</script>", &[]).await.expect(422);
+    assert!(!echoed.body.contains("<script>alert"), "what was typed is text, never markup");
+    nothing_was_made(&portal);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_and_users_need_names_that_need_no_quotes() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let (long, longer) = ("é".repeat(32), "a".repeat(64));
+    for field in ["dbname", "dbuser"] {
+        for (typed, piece) in [
+            ("", "Enter a database"),
+            ("Trial", "lower-case letter"),
+            ("tRial", "“trial”"),
+            ("a b", "no blanks"),
+            ("a-b", "“-”"),
+            ("a\"; drop database postgres; --", "“\"”"),
+            ("o'brien", "“'”"),
+            ("1st", "lower-case letter"),
+            ("../x", "lower-case letter"),
+            (long.as_str(), "lower-case letter"),
+            (longer.as_str(), "64 bytes"),
+            ("a\0", "control"),
+            ("postgres", "reserved"),
+            ("template1", "reserved"),
+            ("mydb_admin", "reserved"),
+            ("root", "reserved"),
+            ("pg_catalog", "reserved"),
+            ("db4sci_admin", "reserved"),
+        ] {
+            refused(&ada, field, typed, piece).await;
+        }
+    }
+    nothing_was_made(&portal);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once() {
+    let configure = Box::new(|config: &mut mydb::config::Config| {
+        let standard = config.storage.first().expect("a tier").clone();
+        config.storage.push(mydb::config::Tier { name: "genomics".to_owned(), users: vec!["grace".to_owned()], ..standard.clone() });
+        config.storage.push(mydb::config::Tier { name: "unplugged".to_owned(), path: config.data_dir.join("tiers/unplugged"), ..standard });
+        // A registry that nobody runs: an image that can't be had.
+        config.images.replace.insert("docker.io/library/postgres:16".to_owned(), "localhost:1/none:1".to_owned());
+    });
+    let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
+    let ada = portal.user("ada").await;
+    portal.user("grace").await;
+    let (long, description) = ("x".repeat(201), "x".repeat(501));
+    for (field, typed, piece) in [
+        ("image", "docker.io/library/postgres:9", "not in the catalog"),
+        ("image", "evil.example/postgres:17", "not in the catalog"),
+        ("image", "17; rm -rf /", "not in the catalog"),
+        ("storage", "gold", "not available to you"),
+        ("storage", "../../etc", "not available to you"),
+        ("storage", "genomics", "not available to you"),
+        ("storage", "unplugged", "can't be used now"),
+        ("memory", "lots", "Write 512m"),
+        ("memory", "127m", "at least 128 MiB"),
+        ("memory", "-1g", "Write 512m"),
+        ("memory", "NaN", "Write 512m"),
+        ("memory", "1e400", "Write 512m"),
+        ("memory", "4097m", "At most 4 GiB"),
+        ("cpus", "many", "Write 1"),
+        ("cpus", "0", "Write 1"),
+        ("cpus", "-1", "Write 1"),
+        ("cpus", "inf", "Write 1"),
+        ("cpus", "NaN", "Write 1"),
+        ("cpus", "4.001", "At most 4 CPUs"),
+        ("contact", &long, "200 characters"),
+        ("department", "a\u{1b}[31mb", "control"),
+        ("description", &description, "500 characters"),
+        ("owner", "grace", "Only an administrator"),
+        ("owner", "nobody-at-all", "Only an administrator"),
+    ] {
+        match field {
+            "description" => {
+                let reply = ada.submit_create("lab", &[(field, typed)]).await.expect(422);
+                assert!(shown(&reply, field).error.contains(piece), "{}", reply.text());
+            }
+            _ => refused(&ada, field, typed, piece).await,
+        }
+    }
+    let unknown = ada.submit_create("lab", &[("engine", "oracle")]).await.expect(422);
+    assert!(shown(&unknown, "image").error.contains("“oracle” is not on offer"), "{}", unknown.text());
+    let admin = portal.admin().await;
+    refused(&admin, "owner", "nobody-at-all", "There is no account").await;
+
+    let everything = [
+        ("image", "x"), ("dbname", "X"), ("dbuser", "X"), ("dbuserpass", "short"), ("owner", "grace"), ("storage", "gold"),
+        ("memory", "x"), ("cpus", "x"), ("contact", "\u{7}"), ("department", "\u{7}"), ("description", "\u{7}"),
+    ];
+    let reply = ada.submit_create("X", &everything).await.expect(422);
+    for (field, _) in everything.iter().chain([&("name", "X")]) {
+        assert!(!shown(&reply, field).error.is_empty(), "{field} is named with the others");
+    }
+    an_image_that_cant_be_had_is_shown_with_its_reason(&ada).await;
+    nothing_was_made(&portal);
+}
+
+async fn an_image_that_cant_be_had_is_shown_with_its_reason(ada: &Client) {
+    let option = "option[value='docker.io/library/postgres:16'][disabled]";
+    let mut reason = String::new();
+    for _ in 0..200 {
+        reason = ada.get("/containers/new").await.expect(200).all(option).concat();
+        if !reason.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(reason.contains("not on this machine"), "the form says why: {reason:?}");
+    refused(ada, "image", "docker.io/library/postgres:16", "can't be had now").await;
+    let form = ada.get("/containers/new").await.expect(200);
+    assert!(form.all("option[value='genomics']").is_empty(), "another's tier is not offered");
+    assert_eq!(form.all("option[value='unplugged'][disabled]").len(), 1, "a tier that is not there is, but can't be chosen");
+}
