@@ -130,15 +130,33 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
     }
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("can't write {}", path.display()))?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    Ok(())
+    let new = beside(path);
+    let _ = std::fs::remove_file(&new);
+    let wrote = || -> std::io::Result<()> {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        // Takes its name only when it is whole, and only if the name is free.
+        std::fs::hard_link(&new, path)
+    };
+    let done = wrote().with_context(|| format!("can't write {}", path.display()));
+    let _ = std::fs::remove_file(&new);
+    done
+}
+
+/// Writes a file that is no secret; whoever reads it sees the old one or the new one, whole.
+///
+/// # Errors
+/// If it can't be written.
+pub fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let new = beside(path);
+    let wrote = std::fs::write(&new, content).and_then(|()| std::fs::rename(&new, path));
+    wrote.with_context(|| format!("can't write {}", path.display()))
+}
+
+/// Where a file is written before it takes its name. Several portals may do that at once.
+fn beside(path: &Path) -> std::path::PathBuf {
+    path.with_extension(format!("new-{}", std::process::id()))
 }
 
 #[cfg(test)]

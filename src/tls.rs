@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chrono::{DateTime, Duration, Utc};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -10,7 +10,7 @@ use rcgen::{
 use secrecy::SecretString;
 
 use crate::engine::ServerCert;
-use crate::secrets::write_private;
+use crate::secrets::{write_private, write_whole};
 
 /// Years a certificate of ours is valid. Long, because it lives in a database server that should
 /// not need a restart for it; whoever wants short ones puts their own authority's files in place.
@@ -36,17 +36,20 @@ impl Authority {
     pub fn load_or_create(dir: &Path, name: &str, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let (cert_file, key_file) = (dir.join("ca.pem"), dir.join("ca.key"));
         if !cert_file.exists() || !key_file.exists() {
-            let key = KeyPair::generate()?;
+            // A key without its certificate was left by a start that was cut short.
+            let key = match std::fs::read_to_string(&key_file) {
+                Ok(pem) => KeyPair::from_pem(&pem).context("the authority's key can't be used")?,
+                Err(_) => KeyPair::generate()?,
+            };
             let mut params = params(&[], now)?;
             params.distinguished_name.push(DnType::CommonName, format!("{name} database authority"));
             params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
             let cert = params.self_signed(&key)?;
-            if key_file.exists() {
-                bail!("{} is there without {}; restore it or remove both", key_file.display(), cert_file.display());
+            if !key_file.exists() {
+                write_private(&key_file, key.serialize_pem().as_bytes())?;
             }
-            write_private(&key_file, key.serialize_pem().as_bytes())?;
-            std::fs::write(&cert_file, cert.pem())?;
+            write_whole(&cert_file, cert.pem().as_bytes())?;
         }
         let read = |file: &Path| std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()));
         let cert_pem = read(&cert_file)?;
@@ -113,9 +116,10 @@ pub fn ensure_dev_certificate(
         }
     }
     let made = authority.issue(names, now)?;
+    // First what says that the others are ours, last what makes the pair complete: cut short in between, it is made anew.
+    write_whole(&ca_copy, authority.certificate().as_bytes())?;
     write_private(key, secrecy::ExposeSecret::expose_secret(&made.key).as_bytes())?;
-    std::fs::write(cert, made.cert)?;
-    std::fs::write(&ca_copy, authority.certificate())?;
+    write_whole(cert, made.cert.as_bytes())?;
     Ok(())
 }
 

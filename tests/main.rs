@@ -1,5 +1,11 @@
 //! The integration tests: one binary, real parts. Each test starts a portal of its own, with its own instance id,
 //! ports, directories and tables; they share the container engine and one server for the tables.
 
+mod access;
+mod api;
+mod browser;
+mod faults;
 mod pages;
+mod screenshots;
+mod snippets;
 mod support;

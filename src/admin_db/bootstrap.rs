@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::MIGRATOR;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, CatalogImage};
 use crate::config::Config;
 use crate::domain::names::{DbName, DbUser};
 use crate::domain::password::Password;
@@ -29,6 +29,8 @@ pub const NAME: &str = "mydb_admin";
 const SEAL_CONTEXT: &str = "mydb_admin/password";
 /// How long a new mydb_admin may take, pulling its image not counted.
 const START: Duration = Duration::from_secs(120);
+/// How long one connection may take.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// What is kept of the connection.
 #[derive(Serialize, Deserialize)]
@@ -78,12 +80,25 @@ impl Bootstrap<'_> {
         let saved = self.saved()?;
         let password = self.sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
         let url = url(saved.port, &password);
+        // Once it answered, an empty data directory means a disk that is not mounted.
+        let (data, answered) = (self.dir().join("data"), self.dir().join("answered"));
+        if answered.exists() && !holds_data(&data) {
+            bail!("mydb_admin's data is not in {}. Is its disk mounted? Nothing was touched.", data.display());
+        }
         match self.runtime.inspect(&self.container_name()).await? {
             Some(found) if found.running => {}
-            Some(found) => self.runtime.start(&found.id).await?,
+            Some(found) => {
+                // A portal that was killed while it made it may not have come to copying the files in.
+                let (_, files) = self.describe(saved.port, &password)?;
+                self.runtime.copy_in(&found.id, &files).await?;
+                self.runtime.start(&found.id).await?;
+            }
             None => self.create(saved.port, &password).await?,
         }
         self.wait(&url).await?;
+        if !answered.exists() {
+            std::fs::write(&answered, "").with_context(|| format!("can't write {}", answered.display()))?;
+        }
         Ok(url)
     }
 
@@ -110,22 +125,36 @@ impl Bootstrap<'_> {
         }
     }
 
+    fn image(&self) -> anyhow::Result<&CatalogImage> {
+        let name = &self.config.admin_db.image;
+        self.catalog.find(name).with_context(|| format!("admin_db.image {name} is not in the catalog"))
+    }
+
     async fn create(&self, port: u16, password: &SecretString) -> anyhow::Result<()> {
-        let image = self
-            .catalog
-            .find(&self.config.admin_db.image)
-            .with_context(|| format!("admin_db.image {} is not in the catalog", self.config.admin_db.image))?;
+        let image = self.image()?;
         let reference = self.config.image_reference(&image.image);
         if self.runtime.image(&reference).await?.is_none() {
             tracing::info!(image = reference, "Pulling the image of mydb_admin");
             self.runtime.pull(&reference, &|said| tracing::info!("{said}")).await?;
         }
-        let engine = image.engine.engine();
         let data = self.dir().join("data");
         std::fs::create_dir_all(&data)?;
         if matches!(self.files, Files::Direct) {
             std::os::unix::fs::chown(&data, Some(image.uid), Some(image.gid))?;
         }
+        let (spec, files) = self.describe(port, password)?;
+        self.runtime.ensure_network(&spec.network, &self.config.instance).await?;
+        let id = self.runtime.create(&spec).await?;
+        self.runtime.copy_in(&id, &files).await?;
+        self.runtime.start(&id).await?;
+        tracing::info!(container = spec.name, port, "Made the container of mydb_admin");
+        Ok(())
+    }
+
+    /// The container, and the files that are copied into it.
+    fn describe(&self, port: u16, password: &SecretString) -> anyhow::Result<(ContainerSpec, Vec<FileIn>)> {
+        let image = self.image()?;
+        let engine = image.engine.engine();
         // Names the engine's rules reserve for this very database, so they are not parsed by them.
         let rules = crate::domain::names::NameRules { max_bytes: 63, reserved: &[], reserved_prefixes: &[] };
         let plan = Plan {
@@ -146,19 +175,17 @@ impl Bootstrap<'_> {
                 NAME.clone_into(value);
             }
         }
-        let network = crate::provision::network_name(&self.config.instance);
-        self.runtime.ensure_network(&network, &self.config.instance).await?;
         let spec = ContainerSpec {
             name: self.container_name(),
             instance: self.config.instance.clone(),
-            image: reference,
+            image: self.config.image_reference(&image.image),
             env,
             entrypoint: None,
             cmd: recipe.cmd,
             user: None,
-            mounts: vec![Mount { source: data, target: image.volume.clone() }],
+            mounts: vec![Mount { source: self.dir().join("data"), target: image.volume.clone() }],
             publish: vec![Publish { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port, inside: 5432 }],
-            network,
+            network: crate::provision::network_name(&self.config.instance),
             memory: self.config.admin_db.memory.0,
             millicpus: 2000,
             pids: self.config.limits.pids,
@@ -167,26 +194,24 @@ impl Bootstrap<'_> {
             stop_signal: Some(recipe.stop_signal.to_owned()),
             stop_seconds: Some(recipe.stop_seconds),
         };
-        let id = self.runtime.create(&spec).await?;
-        let files: Vec<FileIn> = recipe.files;
-        self.runtime.copy_in(&id, &files).await?;
-        self.runtime.start(&id).await?;
-        tracing::info!(container = spec.name, port, "Made the container of mydb_admin");
-        Ok(())
+        Ok((spec, recipe.files))
     }
 
     async fn wait(&self, url: &SecretString) -> anyhow::Result<()> {
         let begin = Instant::now();
         loop {
-            let error = match PgConnection::connect(url.expose_secret()).await {
-                Ok(connection) => {
+            // A paused server takes the connection and says nothing.
+            let connecting = tokio::time::timeout(ANSWER, PgConnection::connect(url.expose_secret()));
+            let error = match connecting.await {
+                Ok(Ok(connection)) => {
                     let _ = connection.close().await;
                     return Ok(());
                 }
-                Err(e) => e,
+                Ok(Err(e)) => anyhow::Error::from(e),
+                Err(_) => anyhow::anyhow!("it takes connections but says nothing within {} s", ANSWER.as_secs()),
             };
             if begin.elapsed() > START {
-                return Err(error).context(format!("mydb_admin does not answer within {} s", START.as_secs()));
+                return Err(error.context(format!("mydb_admin does not answer within {} s", START.as_secs())));
             }
             match self.runtime.inspect(&self.container_name()).await? {
                 Some(found) if found.running => {}
@@ -258,6 +283,10 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?.port())
 }
 
+/// Whether something lies in a directory. One that can't be read belongs to the server, which made it so.
 fn holds_data(dir: &Path) -> bool {
-    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+    match std::fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(e) => e.kind() == std::io::ErrorKind::PermissionDenied,
+    }
 }

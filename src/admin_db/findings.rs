@@ -49,12 +49,16 @@ pub async fn note(
     .await
 }
 
-/// Removes the differences that the run at `now` did not see again.
+/// Removes the differences that the run at `now` did not see again. Those of a run that began later stay;
+/// what lies further ahead is from before the clock was set back.
 ///
 /// # Errors
 /// The database's.
 pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Finding>, sqlx::Error> {
-    sqlx::query_as("DELETE FROM finding WHERE last_seen <> $1 RETURNING *").bind(now).fetch_all(db).await
+    sqlx::query_as("DELETE FROM finding WHERE last_seen < $1 OR last_seen > $1 + interval '10 minutes' RETURNING *")
+        .bind(now)
+        .fetch_all(db)
+        .await
 }
 
 /// A difference in a list.

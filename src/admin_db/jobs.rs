@@ -154,7 +154,8 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>
     Ok(id)
 }
 
-/// Leases the next job that is due, or one whose worker died.
+/// Leases the next job that is due, or one whose worker died. Times far ahead were written before the clock was set
+/// back: nobody waits or leases that long.
 ///
 /// # Errors
 /// The database's.
@@ -168,7 +169,9 @@ pub async fn reserve(db: &mut PgConnection, worker: &str, lease: Duration) -> Re
               , started_at = coalesce(started_at, now())
           WHERE id = (
                 SELECT id FROM job
-                 WHERE (status = 'queued' AND run_at <= now()) OR (status = 'running' AND lease_until < now())
+                 WHERE (status = 'queued' AND (run_at <= now() OR run_at > now() + interval '5 minutes'))
+                    OR (status = 'running' AND (lease_until < now()
+                                                OR lease_until > now() + make_interval(secs => $2) + interval '5 minutes'))
                  ORDER BY run_at, id
                  LIMIT 1
                    FOR UPDATE SKIP LOCKED)

@@ -33,9 +33,8 @@ impl Session {
     pub(super) async fn open(at: &Surroundings) -> anyhow::Result<Self> {
         let config = at.checked_config()?;
         let random = Random::system();
-        let mut db = match connect(&config, &random).await? {
-            Some(db) => db,
-            None => bail!("the portal {} has no mydb_admin yet: start it once with `db4sci serve`", config.instance),
+        let Some(mut db) = connect(&config, &random).await? else {
+            bail!("the portal {} has no mydb_admin yet: start it once with `db4sci serve`", config.instance);
         };
         let behind = missing_migrations(&mut db).await?;
         if behind != 0 {

@@ -236,4 +236,20 @@ mod tests {
             assert!(DbUser::parse(bad, &RULES).is_err(), "{bad:?} must be refused");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_accepted_never_needs_quoting(raw in "\\PC{0,70}") {
+            let plain = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c));
+            if let Ok(name) = ContainerName::parse(&raw) {
+                proptest::prop_assert!(plain(name.as_str()) && name.as_str() == raw && !raw.contains(".."));
+            }
+            if let Ok(name) = DbName::parse(&raw, &RULES) {
+                proptest::prop_assert!(plain(name.as_str()) && !raw.contains(['-', '.']) && raw.len() <= 63);
+            }
+            if let Ok(name) = Username::parse(&raw) {
+                proptest::prop_assert!(plain(name.as_str()));
+            }
+        }
+    }
 }

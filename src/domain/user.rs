@@ -64,6 +64,8 @@ pub enum Action {
     ReadLogs,
     /// See the generated password, once.
     RevealPassword,
+    /// Have a new password made up.
+    RotatePassword,
     /// Change contact, description, limits.
     Edit,
     /// Start it.
@@ -86,10 +88,11 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::View,
         Self::ReadLogs,
         Self::RevealPassword,
+        Self::RotatePassword,
         Self::Edit,
         Self::Start,
         Self::Stop,

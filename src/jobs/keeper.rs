@@ -1,7 +1,7 @@
 //! Keeps what this portal itself needs: mydb_admin answering, and the images' states fresh.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,16 +14,24 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Time between looks at the images.
 const IMAGES: Duration = Duration::from_secs(300);
 
-/// Looks until `stop`.
+/// Looks until `stop`. The two don't wait for each other: a registry that does not answer must not keep
+/// mydb_admin down.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    let mut lost = false;
-    let mut images_at: Option<Instant> = None;
+    let both = async { tokio::join!(keep_images(&app), keep_admin_db(&app)) };
+    stop.run_until_cancelled(both).await;
+}
+
+async fn keep_images(app: &App) {
     loop {
-        if images_at.is_none_or(|at| at.elapsed() > IMAGES) {
-            images::refresh(&app).await;
-            images_at = Some(Instant::now());
-        }
-        match look(&app).await {
+        images::refresh(app).await;
+        tokio::time::sleep(IMAGES).await;
+    }
+}
+
+async fn keep_admin_db(app: &App) {
+    let mut lost = false;
+    loop {
+        match look(app).await {
             Ok(banner) => {
                 app.set_read_only(banner);
                 if lost {
@@ -41,10 +49,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
                 }
             }
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
-        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
+use uuid::Uuid;
 
-use crate::admin_db::bootstrap;
+use crate::admin_db::{bootstrap, findings, jobs};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, Restarts};
-use crate::admin_db::findings;
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
-use crate::provision::container::last_lines;
+use crate::provision::container::{find, last_lines};
+use crate::provision::flow::StepError;
 use crate::provision::power::START;
 use crate::provision::request::{self, RequestError};
 use crate::runtime::Observed;
@@ -80,33 +81,65 @@ pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<Report> {
 
 impl Run<'_> {
     async fn compare(&mut self, c: &Container, found: Option<&Observed>) -> anyhow::Result<()> {
-        if c.active_job.is_some() {
-            // Whatever differs now, the job is changing it.
+        if c.active_job.is_some() || agree(c, found) {
+            // Whatever differs while a job is under way, the job is changing it.
             return Ok(());
         }
+        let Some((c, found)) = self.look_again(c.id).await? else { return Ok(()) };
+        let found = found.as_ref();
         match (c.state, found) {
-            (ContainerState::Running, Some(o)) if o.running => Ok(()),
+            (ContainerState::Running, Some(o)) if o.status == "paused" => {
+                let detail = format!("{} was paused in the engine by hand, so it does not answer", c.name);
+                self.note(&o.name, "paused", &detail, Some(&c)).await
+            }
             (ContainerState::Running, Some(o)) => {
                 let detail = format!("{} should run but is {}", c.name, o.status);
-                self.note(&o.name, "stopped", &detail, Some(c)).await?;
-                self.start_again(c, Some(o)).await
+                self.note(&o.name, "stopped", &detail, Some(&c)).await?;
+                self.start_again(&c, found).await
             }
             (ContainerState::Running, None) => {
                 let detail = format!("{} should run but its container is gone; its data is kept", c.name);
-                self.note(&c.docker_name, "missing", &detail, Some(c)).await?;
-                self.start_again(c, None).await
+                self.note(&c.docker_name, "missing", &detail, Some(&c)).await?;
+                self.start_again(&c, None).await
             }
             (ContainerState::Requested | ContainerState::Provisioning | ContainerState::Deleting, _) => {
                 // A state between two others without a job can't come from this code; somebody must look.
                 let detail = format!("{} is {} but no job is doing that", c.name, c.state);
-                self.note(&c.docker_name, "stuck", &detail, Some(c)).await
+                self.note(&c.docker_name, "stuck", &detail, Some(&c)).await
             }
-            (state, Some(o)) if o.running => {
+            (ContainerState::Failed, Some(o)) => {
+                let detail = format!("{} failed and should not run, but its container does", c.name);
+                self.note(&o.name, "running", &detail, Some(&c)).await
+            }
+            (state, Some(o)) => {
                 let detail = format!("{} is {state} but its container runs: it was started by hand", c.name);
-                self.note(&o.name, "running", &detail, Some(c)).await
+                self.note(&o.name, "running", &detail, Some(&c)).await
             }
             _ => Ok(()),
         }
+    }
+
+    /// The two lists are of different moments, so what differs is looked at again. `None`: it no longer does, or a job
+    /// changes it or has just changed it.
+    async fn look_again(&self, id: Uuid) -> anyhow::Result<Option<(Container, Option<Observed>)>> {
+        let Some(before) = self.row(id).await? else { return Ok(None) };
+        let found = match find(self.app, &before).await {
+            Ok(found) => found,
+            Err(StepError::Retry(e)) => anyhow::bail!(e),
+            // Somebody else's container has its name.
+            Err(StepError::Fail(_)) => None,
+        };
+        let still = |c: &Container| {
+            c.active_job.is_none()
+                && (c.changed_at, c.started_at, &c.docker_id) == (before.changed_at, before.started_at, &before.docker_id)
+        };
+        let now = self.row(id).await?.filter(still);
+        Ok(now.map(|c| (c, found)).filter(|(c, found)| !agree(c, found.as_ref())))
+    }
+
+    async fn row(&self, id: Uuid) -> anyhow::Result<Option<Container>> {
+        let mut db = self.app.db.acquire().await?;
+        Ok(containers::by_id(&mut db, id).await?)
     }
 
     /// Starts a container again, unless it failed too often or its wait is not over.
@@ -123,7 +156,7 @@ impl Run<'_> {
         let next = count_failure(before, self.now);
         states::set_restarts(&mut db, c.id, next).await?;
         drop(db);
-        if next.failures > MOST_FAILURES {
+        if next.failures >= MOST_FAILURES {
             return self.give_up(c, found).await;
         }
         match request::act(self.app, c, &START, &Actor::portal(ACTOR)).await {
@@ -140,8 +173,12 @@ impl Run<'_> {
             Some(o) => last_lines(self.app, &o.id, 15).await,
             None => "(its container is gone)".to_owned(),
         };
+        let mut db = self.app.db.acquire().await?;
+        let tried = jobs::of_container(&mut db, c.id, 1).await?.into_iter().next().filter(|j| j.created_by == ACTOR);
+        drop(db);
+        let tried = tried.and_then(|j| j.error).map(|e| format!(" The last start failed: {e}")).unwrap_or_default();
         let why = format!(
-            "The server ended {MOST_FAILURES} times within {} minutes and is not started again by itself. Its last words:\n{lines}",
+            "The server ended {MOST_FAILURES} times within {} minutes and is not started again by itself.{tried}\nIts last words:\n{lines}",
             WINDOW.num_minutes()
         );
         let mut tx = self.app.db.begin().await?;
@@ -175,7 +212,11 @@ impl Run<'_> {
             {
                 continue;
             }
-            let detail = format!("the container {} carries this portal's label, but the portal does not know it", o.name);
+            if self.app.runtime.inspect(&o.id).await?.is_none() {
+                // A job removed it, and its row was purged, after the list was made.
+                continue;
+            }
+            let detail = format!("{} carries this portal's label, but the portal does not know it", o.name);
             self.note(&o.name, "unknown", &detail, None).await?;
         }
         Ok(())
@@ -189,13 +230,19 @@ impl Run<'_> {
             let Ok(mut entries) = tokio::fs::read_dir(&base).await else { continue };
             while let Ok(Some(entry)) = entries.next_entry().await {
                 let name = entry.file_name().to_string_lossy().into_owned();
-                if !name.starts_with('.') && !known.contains(&name) {
+                if !name.starts_with('.') && !known.contains(&name) && !self.is_living(&name).await? {
                     let path = entry.path().display().to_string();
                     self.note(&path, "directory", &format!("{path} belongs to no database the portal knows"), None).await?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether a directory's name is the id of a container, perhaps of one made since the rows were read.
+    async fn is_living(&self, name: &str) -> anyhow::Result<bool> {
+        let Ok(id) = name.parse() else { return Ok(false) };
+        Ok(self.row(id).await?.is_some_and(|c| c.purged_at.is_none()))
     }
 
     async fn note(&mut self, subject: &str, kind: &str, detail: &str, c: Option<&Container>) -> anyhow::Result<()> {
@@ -211,6 +258,16 @@ impl Run<'_> {
             log::append(&mut db, &Actor::portal(ACTOR), &entry, self.now).await?;
         }
         Ok(())
+    }
+}
+
+/// Whether the engine has of a container what its state says.
+fn agree(c: &Container, found: Option<&Observed>) -> bool {
+    match c.state {
+        ContainerState::Running => found.is_some_and(|o| o.running && o.status != "paused"),
+        ContainerState::Stopped | ContainerState::Failed | ContainerState::Trashed => !found.is_some_and(|o| o.running),
+        ContainerState::Requested | ContainerState::Provisioning | ContainerState::Deleting => false,
+        ContainerState::Purged => true,
     }
 }
 

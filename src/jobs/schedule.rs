@@ -45,11 +45,11 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = tokio::time::sleep(TICK) => {}
         }
         for due in WORK {
-            if stop.is_cancelled() {
-                return;
-            }
-            if let Err(e) = run_if_due(&app, due).await {
-                tracing::warn!(work = due.name, "The periodic work `{}` failed: {e:#}", due.name);
+            // Cut short where it is: all of it does the same again in the next run.
+            match stop.run_until_cancelled(run_if_due(&app, due)).await {
+                None => return,
+                Some(Ok(())) => {}
+                Some(Err(e)) => tracing::warn!(work = due.name, "The periodic work `{}` failed: {e:#}", due.name),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The kinds of jobs.
 
 use super::flow::Flow;
-use super::{create, delete, power};
+use super::{create, delete, power, rotate};
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -10,6 +10,7 @@ pub static FLOWS: &[&Flow] = &[
     &power::STOP,
     &power::RESTART,
     &power::RESIZE,
+    &rotate::ROTATE,
     &delete::DELETE,
     &delete::UNDELETE,
     &delete::PURGE,

@@ -171,7 +171,11 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
         stop_signal: Some(recipe.stop_signal.to_owned()),
         stop_seconds: Some(recipe.stop_seconds),
     };
-    let id = app.runtime.create(&spec).await?;
+    let id = match app.runtime.create(&spec).await {
+        // The engine is still at work on it for a portal that was killed, or for a call that was given up.
+        Err(e @ RuntimeError::Conflict { .. }) => return Err(StepError::Retry(e.to_string())),
+        made => made?,
+    };
     app.runtime.copy_in(&id, &recipe.files).await?;
     note_id(app, &c, &id).await?;
     Ok(id)
@@ -243,6 +247,14 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
     Ok(())
 }
 
+/// Starts the server again if the job was interrupted: it may have been the engine that ended, and the server with it.
+///
+/// # Errors
+/// If it does not start.
+pub async fn resume(work: &Work) -> Result<(), StepError> {
+    if work.job.attempt > 1 { start(work).await } else { Ok(()) }
+}
+
 /// Waits until the server answers its own protocol, and answers its version.
 ///
 /// # Errors
@@ -262,7 +274,7 @@ pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepErro
             let log = last_lines(app, &found.id, 15).await;
             let memory = if found.oom_killed { " It needed more memory than its limit." } else { "" };
             return Err(StepError::Fail(format!(
-                "The server ended with code {}.{memory} Its last words:\n{log}",
+                "The server ended with code {}.{memory}\nIts last words:\n{log}",
                 found.exit_code.unwrap_or(-1)
             )));
         }
@@ -274,7 +286,7 @@ pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepErro
         if begin.elapsed() > limit {
             let log = last_lines(app, &found.id, 15).await;
             return Err(StepError::Fail(format!(
-                "The server did not answer within {} s. Its last words:\n{log}",
+                "The server did not answer within {} s.\nIts last words:\n{log}",
                 limit.as_secs()
             )));
         }
@@ -301,7 +313,12 @@ pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
 /// With what the command said.
 pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) -> Result<(), StepError> {
     for command in commands {
-        let said = app.runtime.exec(id, command).await?;
+        let said = match app.runtime.exec(id, command).await {
+            Err(e @ (RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. })) => {
+                return Err(StepError::Retry(e.to_string()));
+            }
+            said => said?,
+        };
         if let ExecOutcome::Failed(sentence) = ExecOutcome::of(said.code, &said.stderr) {
             return Err(StepError::Fail(sentence));
         }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::container::{self, Blueprint};
 use super::flow::{Flow, Step, StepError, Work};
 use super::power;
+use super::rotate;
 use crate::admin_db::{containers, credentials, usage};
 use crate::domain::quantity::{Bytes, MIB};
 use crate::domain::state::Event;
@@ -34,7 +35,7 @@ pub static CREATE: Flow = Flow {
         },
         Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
         Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
-        Step { name: "Set up your database and user", run: |w| Box::pin(set_accounts(w)), undo: None },
+        Step { name: "Set up your database and user", run: |w| Box::pin(rotate::set(w)), undo: None },
         Step { name: "Hand it over", run: |w| Box::pin(hand_over(w)), undo: None },
     ],
 };
@@ -83,6 +84,22 @@ async fn get_image(w: &Work) -> Result<(), StepError> {
     };
     let mut db = w.app.db.acquire().await?;
     containers::set_digest(&mut db, c.id, &found.digest).await?;
+    drop(db);
+    refuse_full_directory(w).await
+}
+
+/// Before the step whose undo removes the directory, so that what is not of this create's making stays. After the
+/// image is there, because a portal that is not root looks with a helper container of it.
+async fn refuse_full_directory(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    let made_before = container::find(&w.app, &c).await?.is_some();
+    if !made_before && !w.app.files.is_empty(&b.dir, &b.reference).await? {
+        return Err(StepError::Fail(format!(
+            "The data directory {} already holds something. Nothing was touched.",
+            b.dir.data().display()
+        )));
+    }
     Ok(())
 }
 
@@ -108,19 +125,16 @@ async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
 async fn prepare_data(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     let b = Blueprint::read(&w.app, &c).await?;
-    let made_before = container::find(&w.app, &c).await?.is_some();
-    if !made_before && !w.app.files.is_empty(&b.dir, &b.reference).await? {
-        return Err(StepError::Fail(format!(
-            "The data directory {} already holds something. Nothing was touched.",
-            b.dir.data().display()
-        )));
-    }
     w.app.files.prepare(&b.dir, b.image.uid, b.image.gid).await?;
     Ok(())
 }
 
 async fn remove_data(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
+    if c.started_at.is_some() {
+        // It was handed over before this job was cut short: its data is somebody's now.
+        return Ok(());
+    }
     let b = Blueprint::read(&w.app, &c).await?;
     Ok(w.app.files.remove(&b.dir, &b.reference).await?)
 }
@@ -130,33 +144,15 @@ async fn make_container(w: &Work) -> Result<(), StepError> {
 }
 
 async fn wait(w: &Work) -> Result<(), StepError> {
+    container::resume(w).await?;
     let version = container::wait_ready(w, w.app.config.databases.create_timeout).await?;
     w.say(&format!("Version {version}")).await;
     Ok(())
 }
 
-async fn set_accounts(w: &Work) -> Result<(), StepError> {
-    let c = w.container().await?;
-    let b = Blueprint::read(&w.app, &c).await?;
-    let mut db = w.app.db.acquire().await?;
-    let user = credentials::get(&mut db, c.id, credentials::Kind::User)
-        .await?
-        .ok_or_else(|| StepError::Fail("The password of the user is gone. Delete this database and make it anew.".to_owned()))?;
-    drop(db);
-    let password = w
-        .app
-        .sealer
-        .open(&user.sealed, &credentials::Kind::User.context(c.id))
-        .map_err(|e| StepError::Fail(format!("The portal's key does not open the password: {e}.")))?;
-    let found = container::find(&w.app, &c).await?;
-    let id = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?.id;
-    container::run_all(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await
-}
-
 async fn hand_over(w: &Work) -> Result<(), StepError> {
-    power::note_running(w).await?;
+    power::up(w).await?;
+    // After that is committed, as `mark_shown` expects.
     let mut db = w.app.db.acquire().await?;
-    credentials::forget_typed(&mut db, w.container_id()?).await?;
-    drop(db);
-    power::apply(w, Event::Up).await
+    Ok(credentials::forget_typed(&mut db, w.container_id()?).await?)
 }

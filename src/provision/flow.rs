@@ -37,7 +37,10 @@ impl From<RuntimeError> for StepError {
 
 impl From<StorageError> for StepError {
     fn from(e: StorageError) -> Self {
-        Self::Fail(e.to_string())
+        match e {
+            StorageError::Engine(e) => e.into(),
+            e => Self::Fail(e.to_string()),
+        }
     }
 }
 

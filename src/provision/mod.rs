@@ -11,6 +11,7 @@ pub mod flow;
 pub mod images;
 pub mod power;
 pub mod request;
+pub mod rotate;
 
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Start, stop, restart, and new limits.
 
+use sqlx::PgConnection;
+
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
 use crate::admin_db::containers;
@@ -76,28 +78,15 @@ async fn make_anew(w: &Work) -> Result<(), StepError> {
 }
 
 pub(super) async fn wait(w: &Work) -> Result<(), StepError> {
+    container::resume(w).await?;
     container::wait_ready(w, w.app.config.databases.start_timeout).await.map(|_| ())
 }
 
+/// Writes down what the running server says of itself, with the state in one transaction: what is noted as having
+/// run is running.
 pub(super) async fn up(w: &Work) -> Result<(), StepError> {
-    note_running(w).await?;
-    apply(w, Event::Up).await
-}
-
-/// Applies an event to the job's container, in the name of whoever asked for the job.
-pub(super) async fn apply(w: &Work, event: Event) -> Result<(), StepError> {
-    let id = w.container_id()?;
-    let mut tx = w.app.db.begin().await?;
-    match states::apply(&mut tx, id, event, &w.job.created_by, w.app.clock.now(), None).await {
-        Ok(_) => Ok(tx.commit().await?),
-        Err(TransitionError::Db(e)) => Err(e.into()),
-        Err(e) => Err(StepError::Fail(format!("This can't be done while {e}."))),
-    }
-}
-
-/// Writes down what the running server says of itself.
-pub(super) async fn note_running(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
+    container::resume(w).await?;
     let version = container::wait_ready(w, app.config.databases.start_timeout).await?;
     let c = w.container().await?;
     let found = container::find(app, &c).await?;
@@ -106,11 +95,27 @@ pub(super) async fn note_running(w: &Work) -> Result<(), StepError> {
     let started = found.started_at.unwrap_or_else(|| app.clock.now());
     let blueprint = container::Blueprint::read(app, &c).await?;
     let size = app.files.usage(&blueprint.dir, &blueprint.reference).await;
-    let mut db = app.db.acquire().await?;
-    containers::set_running(&mut db, c.id, &version, started, &inspect).await?;
+    let mut tx = app.db.begin().await?;
+    apply_in(w, &mut tx, Event::Up).await?;
+    containers::set_running(&mut tx, c.id, &version, started, &inspect).await?;
     // So that its page shows a size from the beginning; the measuring job goes on from here.
     if let Ok(bytes) = size {
-        containers::set_size(&mut db, c.id, bytes, app.clock.now()).await?;
+        containers::set_size(&mut tx, c.id, bytes, app.clock.now()).await?;
     }
-    Ok(())
+    Ok(tx.commit().await?)
+}
+
+/// Applies an event to the job's container, in the name of whoever asked for the job.
+pub(super) async fn apply(w: &Work, event: Event) -> Result<(), StepError> {
+    let mut tx = w.app.db.begin().await?;
+    apply_in(w, &mut tx, event).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn apply_in(w: &Work, tx: &mut PgConnection, event: Event) -> Result<(), StepError> {
+    match states::apply(tx, w.container_id()?, event, &w.job.created_by, w.app.clock.now(), None).await {
+        Ok(_) => Ok(()),
+        Err(TransitionError::Db(e)) => Err(e.into()),
+        Err(e) => Err(StepError::Fail(format!("This can't be done while {e}."))),
+    }
 }

@@ -9,7 +9,7 @@ use super::flow::Flow;
 use crate::admin_db::containers::{self, Container, NewContainer};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, TransitionError};
-use crate::admin_db::{constraint, credentials, jobs, new_id, ports};
+use crate::admin_db::{accounts, constraint, credentials, jobs, new_id, ports};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
@@ -115,6 +115,10 @@ pub async fn create(app: &App, request: &CreateRequest<'_>, actor: &Actor) -> Re
         docker_name: &docker_name,
         created_by: &actor.name,
     };
+    if !request.owner.is_admin() {
+        // Creates of one owner queue here, so that each counts those before it.
+        accounts::lock(&mut tx, &[request.owner.id]).await?;
+    }
     containers::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("container_name_key") => RequestError::NameTaken,
         _ => e.into(),
@@ -168,6 +172,10 @@ pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -
         _ => flow,
     };
     allowed(flow.kind, c.state)?;
+    if flow.kind == "stop" && c.started_at.is_none() {
+        // Nothing was ever started; a stopped state would promise data that can be started again.
+        return Err(RequestError::State(c.state));
+    }
     let job = enqueue(app, &mut tx, flow, (c.id, &c.name), actor, "requested").await?;
     tx.commit().await?;
     app.wake.notify_one();
@@ -195,7 +203,7 @@ fn allowed(kind: &str, state: ContainerState) -> Result<(), RequestError> {
     if fine { Ok(()) } else { Err(RequestError::State(state)) }
 }
 
-async fn enqueue(
+pub(super) async fn enqueue(
     app: &App,
     tx: &mut PgConnection,
     flow: &'static Flow,

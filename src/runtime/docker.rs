@@ -1,6 +1,7 @@
 //! The [`Runtime`] over a Docker API: Docker itself or a Podman socket, wherever `DOCKER_HOST` points.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use secrecy::ExposeSecret;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Mutex;
 
 use super::{
     ContainerSpec, ExecOutput, ImageInfo, LABEL_INSTANCE, LogRequest, Observed, Progress, Runtime, RuntimeError,
@@ -32,6 +34,8 @@ const OUTPUT_LIMIT: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct DockerRuntime {
     docker: Docker,
+    /// Makers of a network queue here: older engines make a second one of the same name for two who ask at once.
+    networks: Arc<Mutex<()>>,
 }
 
 impl DockerRuntime {
@@ -40,11 +44,56 @@ impl DockerRuntime {
     /// # Errors
     /// [`RuntimeError::Unreachable`] if nothing answers there.
     pub async fn connect() -> Result<Self, RuntimeError> {
+        Self::agree(Docker::connect_with_defaults()).await
+    }
+
+    /// The same for the Unix socket at this address.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unreachable`] if nothing answers there.
+    pub async fn connect_to(address: &str) -> Result<Self, RuntimeError> {
+        Self::agree(Docker::connect_with_unix(address, TIMEOUT.as_secs(), bollard::API_DEFAULT_VERSION)).await
+    }
+
+    async fn agree(connected: Result<Docker, Error>) -> Result<Self, RuntimeError> {
         let wrong = |e: &Error| translate::error(e, "connect to it");
-        let docker = Docker::connect_with_defaults().map_err(|e| wrong(&e))?.with_timeout(TIMEOUT);
+        let docker = connected.map_err(|e| wrong(&e))?.with_timeout(TIMEOUT);
         // Debian's 20.10 speaks 1.41; a newer client is refused without this.
         let docker = docker.negotiate_version().await.map_err(|e| wrong(&e))?;
-        Ok(Self { docker })
+        Ok(Self { docker, networks: Arc::default() })
+    }
+
+    /// Ids of this instance's networks of exactly this name, the oldest first.
+    async fn networks_named(&self, name: &str, instance: &InstanceId) -> Result<Vec<String>, RuntimeError> {
+        let filters = HashMap::from([
+            ("name".to_owned(), vec![name.to_owned()]),
+            ("label".to_owned(), vec![format!("{LABEL_INSTANCE}={instance}")]),
+        ]);
+        let options = query::ListNetworksOptionsBuilder::default().filters(&filters).build();
+        let listed = self.docker.list_networks(Some(options)).await.map_err(failed("look up the network"))?;
+        let mut found: Vec<_> =
+            listed.into_iter().filter(|n| n.name.as_deref() == Some(name)).filter_map(|n| Some((n.created, n.id?))).collect();
+        found.sort();
+        Ok(found.into_iter().map(|(_, id)| id).collect())
+    }
+
+    async fn make_network(&self, name: &str, instance: &InstanceId) -> Result<(), RuntimeError> {
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            // Containers of different people share this network but must not reach each other.
+            options: Some(HashMap::from([(
+                "com.docker.network.bridge.enable_icc".to_owned(),
+                "false".to_owned(),
+            )])),
+            labels: Some(HashMap::from([(LABEL_INSTANCE.to_owned(), instance.to_string())])),
+            ..Default::default()
+        };
+        match self.docker.create_network(request).await {
+            Ok(_) => Ok(()),
+            Err(e) if translate::status(&e) == Some(409) => Ok(()),
+            Err(e) => Err(failed(format!("make the network {name}"))(e)),
+        }
     }
 }
 
@@ -95,28 +144,19 @@ impl Runtime for DockerRuntime {
     }
 
     async fn ensure_network(&self, name: &str, instance: &InstanceId) -> Result<(), RuntimeError> {
-        let found = self.docker.inspect_network(name, None::<query::InspectNetworkOptions>).await;
-        match found {
-            Ok(_) => return Ok(()),
-            Err(e) if translate::status(&e) == Some(404) => {}
-            Err(e) => return Err(failed("look up the network")(e)),
+        let _one_at_a_time = self.networks.lock().await;
+        let mut found = self.networks_named(name, instance).await?;
+        if found.is_empty() {
+            self.make_network(name, instance).await?;
+            found = self.networks_named(name, instance).await?;
         }
-        let request = NetworkCreateRequest {
-            name: name.to_owned(),
-            driver: Some("bridge".to_owned()),
-            // Containers of different people share this network but must not reach each other.
-            options: Some(HashMap::from([(
-                "com.docker.network.bridge.enable_icc".to_owned(),
-                "false".to_owned(),
-            )])),
-            labels: Some(HashMap::from([(LABEL_INSTANCE.to_owned(), instance.to_string())])),
-            ..Default::default()
-        };
-        match self.docker.create_network(request).await {
-            Ok(_) => Ok(()),
-            Err(e) if translate::status(&e) == Some(409) => Ok(()),
-            Err(e) => Err(failed(format!("make the network {name}"))(e)),
+        // Where another portal asked at the same instant, both keep the same one: of two, the engine takes neither.
+        for extra in found.iter().skip(1) {
+            if let Err(e) = self.docker.remove_network(extra).await {
+                tracing::warn!(network = name, "A second network of this name could not be removed: {e}");
+            }
         }
+        Ok(())
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {

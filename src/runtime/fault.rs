@@ -54,6 +54,11 @@ impl Faulty {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
     }
 
+    /// How often faults will still strike.
+    pub fn left(&self) -> u64 {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|f| u64::from(f.times)).sum()
+    }
+
     /// Removes all faults that have not struck.
     pub fn heal(&self) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();

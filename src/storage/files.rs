@@ -56,17 +56,18 @@ impl Files {
         match self {
             Self::Direct => {
                 blocking(move || {
-                    match std::fs::rename(&root, &doomed) {
-                        Ok(()) => {}
-                        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                        Err(e) => return Err(io("remove the directory", &root)(e)),
-                    }
-                    match std::fs::remove_dir_all(&doomed) {
-                        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                            Err(io("remove the directory", &doomed)(e))
-                        }
+                    let gone = |e: &std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
+                    let clear = || match std::fs::remove_dir_all(&doomed) {
+                        Err(e) if !gone(&e) => Err(io("remove the directory", &doomed)(e)),
                         _ => Ok(()),
+                    };
+                    // One whose removal was cut short would be in the way.
+                    clear()?;
+                    match std::fs::rename(&root, &doomed) {
+                        Err(e) if !gone(&e) => return Err(io("remove the directory", &root)(e)),
+                        _ => {}
                     }
+                    clear()
                 })
                 .await
             }
@@ -148,7 +149,6 @@ impl Files {
         let Self::Helper { runtime, instance } = self else {
             return Err(StorageError::Refused("A helper container is only for a portal that is not root.".to_owned()));
         };
-        let refused = |e: RuntimeError| StorageError::Refused(e.to_string());
         let (program, rest) = argv.split_first().unwrap_or((&"true", &[]));
         let spec = ContainerSpec {
             name: format!("{instance}-helper-{what}-{}", dir.id),
@@ -170,8 +170,8 @@ impl Files {
             stop_seconds: Some(1),
         };
         // One that a killed portal left behind did its work or not; this one does it again.
-        runtime.remove(&spec.name).await.map_err(refused)?;
-        let id = runtime.create(&spec).await.map_err(refused)?;
+        runtime.remove(&spec.name).await?;
+        let id = runtime.create(&spec).await?;
         let ran = async {
             runtime.start(&id).await?;
             let code = runtime.wait(&id).await?;
@@ -181,10 +181,10 @@ impl Files {
             while let Some(piece) = futures::StreamExt::next(&mut pieces).await {
                 said.extend_from_slice(&piece?);
             }
-            Ok((code, String::from_utf8_lossy(&said).into_owned()))
+            Ok::<_, RuntimeError>((code, String::from_utf8_lossy(&said).into_owned()))
         };
-        let outcome = ran.await.map_err(refused);
-        runtime.remove(&id).await.map_err(refused)?;
+        let outcome = ran.await;
+        runtime.remove(&id).await?;
         match outcome? {
             (0, said) => Ok(said),
             (code, said) => Err(StorageError::Refused(format!("The helper for “{what}” ended with {code}: {said}"))),

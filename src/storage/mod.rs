@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::config::Tier;
 use crate::domain::names::InstanceId;
+use crate::runtime::RuntimeError;
 
 pub use files::Files;
 pub use tier::{Capacity, capacity, unavailable_reason};
@@ -32,6 +33,9 @@ pub enum StorageError {
     /// Something is wrong with what lies there.
     #[error("{0}")]
     Refused(String),
+    /// The container engine's, where a helper container does the work.
+    #[error(transparent)]
+    Engine(#[from] RuntimeError),
 }
 
 /// Where one container's data lies.

@@ -76,7 +76,8 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     let contact = r.take("contact", line(fields.text("contact"), 200));
     let department = r.take("department", line(fields.text("department"), 200));
     let description = r.take("description", line(fields.text("description"), 500));
-    let storage = owner.as_ref().and_then(|o| r.take("storage", storage(ctx, o, engine, fields.text("storage"))));
+    // Of a wrong owner nothing is known; what oneself may not use is named at least.
+    let storage = r.take("storage", storage(ctx, owner.as_ref().unwrap_or(user), engine, fields.text("storage")));
     let least = image.map_or(Bytes(1), |i| i.min_memory);
     let memory = r.take("memory", memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max));
     let cpus = r.take("cpus", cpus(fields.text("cpus"), app.config.limits.cpus_default, app.config.limits.cpus_max));

@@ -99,6 +99,11 @@ impl IntoResponse for AppError {
 
 impl From<sqlx::Error> for AppError {
     fn from(e: sqlx::Error) -> Self {
+        // 22021: text that no UTF-8 database can hold, such as a NUL in an address.
+        let unfit = e.as_database_error().is_some_and(|d| d.code().as_deref() == Some("22021"));
+        if unfit {
+            return Self::BadRequest("What was sent has a character in it that can't be used.".to_owned());
+        }
         if admin_db::is_unreachable(&e) { Self::Unavailable } else { Self::Internal(e.into()) }
     }
 }

@@ -5,20 +5,21 @@ use std::time::Instant;
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use serde_json::json;
 
-use super::context::{FLASH_COOKIE, Meta, THEME_COOKIE, add_cookie, frame, removal};
+use super::context::{Context, FLASH_COOKIE, Meta, THEME_COOKIE, add_cookie, frame, removal};
 use super::error::{AppError, ErrorInfo};
 use super::identity::{Identity, client_address, identify};
 use super::routes::Access;
 use super::views::Flash;
 use super::views::error::ErrorPage;
 use super::{Portal, Shared};
+use crate::admin_db::log::Outcome;
 
 /// Header that carries a request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -78,25 +79,38 @@ pub async fn matched(path: Option<MatchedPath>, request: Request, next: Next) ->
     response
 }
 
-/// Checks a route's access level before its handler runs.
-pub async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
-    let identity = request.extensions().get::<Identity>();
-    let refusal = match (access, identity) {
-        (Access::Public, _) => None,
-        (_, None) => Some(AppError::LoginRequired),
+/// Checks a route's access level before its handler runs. Somebody who tries what is an admin's is logged.
+pub async fn guard(State((portal, access)): State<(Shared, Access)>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let Ok(ctx) = Context::from_request_parts(&mut parts, &portal).await;
+    match (access, &ctx.identity) {
+        (Access::Public, _) => {}
+        (_, None) => return AppError::LoginRequired.into_response(),
         (Access::Admin, Some(i)) if !i.user.is_admin() => {
-            Some(AppError::Forbidden("Only administrators can open this.".to_owned()))
+            let detail = format!("{} {}: for administrators only", parts.method, parts.uri.path());
+            let refusal = AppError::Forbidden("Only administrators can open this.".to_owned());
+            return ctx.note("admin.open", Outcome::Refused, &detail).await.err().unwrap_or(refusal).into_response();
         }
-        _ => None,
-    };
-    match refusal {
-        Some(e) => e.into_response(),
-        None => next.run(request).await,
+        _ => {}
     }
+    next.run(Request::from_parts(parts, body)).await
 }
 
 fn anonymous(path: &str) -> bool {
     path.starts_with("/static/") || matches!(path, "/healthz" | "/readyz" | "/metrics" | "/branding.css" | "/branding/logo" | "/ca.pem")
+}
+
+/// What can be opened again: the address itself, or for a form that of the page which sent it. Only its
+/// path is taken, so that no header leads to another site.
+fn here(request: &Request) -> String {
+    let path = |uri: &Uri| uri.path_and_query().map(|p| p.as_str().to_owned());
+    let found = if request.method().is_safe() {
+        path(request.uri())
+    } else {
+        let referer = request.headers().get(header::REFERER).and_then(|v| v.to_str().ok());
+        referer.and_then(|r| r.parse().ok()).and_then(|uri| path(&uri))
+    };
+    found.unwrap_or_else(|| "/".to_owned())
 }
 
 fn meta(portal: &Portal, request: &Request) -> Meta {
@@ -113,7 +127,7 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
     Meta {
         request_id: hex::encode(portal.app.random.bytes::<8>()),
         address: address.map(|a| a.to_string()).unwrap_or_default(),
-        here: request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+        here: here(request),
         is_api: request.uri().path().starts_with("/api/"),
         theme: jar.get(THEME_COOKIE).map(|c| c.value().to_owned()).unwrap_or_default(),
         flash,

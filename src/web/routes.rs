@@ -96,6 +96,7 @@ routes! {
     POST "/containers/{name}/start"              Owner    actions::start;
     POST "/containers/{name}/stop"               Owner    actions::stop;
     POST "/containers/{name}/restart"            Owner    actions::restart;
+    POST "/containers/{name}/rotate-password"    Owner    actions::rotate_password;
     GET  "/containers/{name}/delete"             Owner    actions::confirm_delete;
     POST "/containers/{name}/delete"             Owner    actions::delete;
     POST "/containers/{name}/undelete"           Owner    actions::undelete;
@@ -137,7 +138,7 @@ routes! {
 pub fn router(portal: &Shared) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        let handler = (route.handler)().layer(from_fn_with_state(route.access, layers::guard));
+        let handler = (route.handler)().layer(from_fn_with_state((portal.clone(), route.access), layers::guard));
         router = router.route(route.path, handler);
     }
     router

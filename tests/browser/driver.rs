@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a server may take to start, stop or be made.
 pub const JOB: Duration = Duration::from_secs(90);
 
+/// What the browser calls a container that starts on its machine.
+const NETWORK_CHANGED: &str = "ERR_NETWORK_CHANGED";
+
 /// What a test wants different of its browser.
 pub struct Wish {
     /// Whether pages may run scripts.
@@ -128,6 +131,10 @@ fn capabilities(profile: &Path, wish: &Wish) -> Capabilities {
         "--ignore-certificate-errors",
         "--hide-scrollbars",
         "--force-device-scale-factor=1",
+        // Each container that starts on this machine is a network change to the browser, which then breaks off what goes
+        // over HTTP/2, though not over HTTP/1.1, and loads a broken page anew unless something steers it.
+        "--disable-http2",
+        "--enable-auto-reload",
         // Whatever a page asks for from elsewhere fails, and shows in the log.
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
         window.as_str(),
@@ -176,7 +183,11 @@ impl Browser {
     /// Opens a page by its path, or by its full address.
     pub async fn open(&self, path: &str) {
         let address = if path.starts_with('/') { format!("{}{path}", self.base) } else { path.to_owned() };
-        self.driver.goto(address.as_str()).await.unwrap_or_else(|e| panic!("{address} opens: {e}"));
+        let mut tries = 0;
+        while let Err(e) = self.driver.goto(address.as_str()).await {
+            tries += 1;
+            assert!(tries < 5 && e.to_string().contains(NETWORK_CHANGED), "{address} opens: {e}");
+        }
     }
 
     /// Path of the page that is open.
@@ -200,9 +211,16 @@ impl Browser {
         result.unwrap_or_else(|e| panic!("{code}: {e}")).json().clone()
     }
 
-    /// What was written to the browser's log since the last look.
+    /// The same while the page may be about to change; `None` if it did.
+    pub async fn try_script(&self, code: &str) -> Option<Value> {
+        self.driver.execute(code, Vec::new()).await.ok().map(|result| result.json().clone())
+    }
+
+    /// What was written to the browser's log since the last look, but for what other tests' containers did to the network.
     pub async fn log(&self) -> Vec<BrowserLogEntry> {
-        self.driver.browser_log().await.expect("the browser's log")
+        let mut log = self.driver.browser_log().await.expect("the browser's log");
+        log.retain(|entry| !entry.message.contains(NETWORK_CHANGED));
+        log
     }
 
     /// The first element, as soon as there is one.
@@ -261,7 +279,7 @@ impl Browser {
         self.script("window.left = true").await;
         self.press(words).await;
         self.until("another page follows", PATIENCE, async |b| {
-            b.script("return document.readyState === 'complete' && !window.left").await == true
+            b.try_script("return document.readyState === 'complete' && !window.left").await == Some(Value::Bool(true))
         })
         .await;
     }

@@ -58,7 +58,8 @@ select id, case docker_name when 'filled-5' then 'trashed' when 'filled-9' then 
        'provisioning', 'ada', created_at
   from container where docker_name like 'filled-%';
 update state set state = 'failed', last_state = 'running', failed_step = 'Keep it running', failed_reason =
-$$The server ended 5 times within 10 minutes and is not started again by itself. Its last words:
+$$The server ended 5 times within 10 minutes and is not started again by itself.
+Its last words:
 2026-11-21 03:12:44.120 UTC [1] LOG:  starting PostgreSQL 15.13 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit
 2026-11-21 03:12:44.301 UTC [29] FATAL:  could not write lock file postmaster.pid: No space left on device$$
  where container_id = (select id from container where name = 'imaging-3');
@@ -113,7 +114,7 @@ select docker_name, 'missing', name || ' should run but its container is gone; i
        now() - interval '3 hours', now() from container where name = 'imaging-3';
 insert into finding (subject, kind, detail, first_seen, last_seen)
 values ('portal-handmade', 'unknown',
-        'the container portal-handmade carries this portal''s label, but the portal does not know it',
+        'portal-handmade carries this portal''s label, but the portal does not know it',
         now() - interval '2 days', now());
 ";
 

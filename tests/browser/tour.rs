@@ -8,8 +8,10 @@ use crate::support::TestPortal;
 pub enum Way {
     /// By its address.
     Open,
-    /// By its address, with every menu and fold opened.
+    /// By its address, with every fold opened.
     Unfold,
+    /// By its address, with this menu opened.
+    Menu(&'static str),
     /// By a form on it: fields to fill in, then the button.
     Submit(&'static [(&'static str, &'static str)], &'static str),
 }
@@ -77,10 +79,10 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
     let taken: &[(&str, &str)] = &[("name", "Bad Name!"), ("dbname", "postgres"), ("dbuser", "ada"), ("dbuserpass", "short")];
     vec![
         stop("home-full", OWNER, "/"),
-        Stop { way: Way::Unfold, ..stop("home-menus", OWNER, "/") },
+        Stop { way: Way::Menu(".who .menu:not(.nav-fold)"), ..stop("home-menu", OWNER, "/") },
         stop("home-no-match", OWNER, "/?q=nothing-like-this"),
         stop("database", OWNER, of(REAL, "")),
-        Stop { way: Way::Unfold, ..stop("database-menus", OWNER, of(REAL, "")) },
+        Stop { way: Way::Menu(".content .menu"), ..stop("database-menu", OWNER, of(REAL, "")) },
         stop("database-long", OWNER, of(LONG, "")),
         stop("database-failed", OWNER, of(FAILED, "")),
         stop("database-trashed", OWNER, of(TRASHED, "")),
@@ -124,7 +126,9 @@ fn admins() -> Vec<Stop> {
         stop("admin-log-no-match", who, "/admin/log?actor=nobody-at-all"),
         stop("admin-jobs", who, "/admin/jobs"),
         stop("admin-users", who, "/admin/users"),
-        Stop { way: Way::Unfold, ..stop("admin-users-unfolded", who, "/admin/users") },
+        Stop { way: Way::Unfold, ..stop("admin-users-form", who, "/admin/users") },
+        Stop { way: Way::Menu(".content .menu"), ..stop("admin-users-menu", who, "/admin/users") },
+        Stop { way: Way::Menu(".nav-fold"), ..stop("admin-navigation", who, "/admin") },
         stop("admin-storage", who, "/admin/storage"),
         stop("admin-system", who, "/admin/system"),
         stop("admin-settings", who, of(LONG, "/settings")),
@@ -169,8 +173,10 @@ impl Tour {
         match &stop.way {
             Way::Open => {}
             Way::Unfold => {
-                // One at a time is how people do it; folds may all be open.
-                browser.script("document.querySelectorAll('details:not(.menu)').forEach(d => d.open = true); const m = document.querySelector('.content details.menu') ?? document.querySelector('.who details:not(.nav-fold)'); if (m) m.open = true;").await;
+                browser.script("document.querySelectorAll('details:not(.menu)').forEach(d => d.open = true);").await;
+            }
+            Way::Menu(which) => {
+                browser.script(&format!("document.querySelector('{which}').open = true")).await;
             }
             Way::Submit(fields, button) => {
                 browser.script("document.querySelectorAll('details.fold').forEach(d => d.open = true)").await;

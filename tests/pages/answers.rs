@@ -155,8 +155,10 @@ async fn a_character_no_database_can_hold_is_no_fault_of_the_portal() {
         assert!(!api.get(path).await.status.is_server_error(), "{path}");
     }
     let nobody = portal.nobody();
-    nobody.post("/login", &[("username", "ada\0"), ("password", "researcher-1\0")]).await.expect(401);
-    admin.submit_create("lab", &[("owner", "ada\0")]).await.expect(422);
+    let nul = nobody.post("/login", &[("username", "ada\0"), ("password", "researcher-1\0")]).await;
+    assert!(nul.status.is_client_error(), "{}", nul.status);
+    let nul = admin.submit_create("lab", &[("owner", "ada\0")]).await;
+    assert!(nul.status.is_client_error(), "{}", nul.status);
     ada.post("/account/tokens", &[("name", "a\0b"), ("days", "1")]).await.expect(422);
     assert!(!ada.post("/theme", &[("theme", "dark"), ("next", "/\0")]).await.status.is_server_error());
 }
@@ -169,7 +171,7 @@ async fn no_page_has_script_or_style_of_its_own() {
     let job = portal.sql("select id from job");
     let mut pages: Vec<_> = mydb::web::routes::ROUTES
         .iter()
-        .filter(|r| r.method == Method::GET && !r.path.starts_with("/api/") && !r.path.contains("events"))
+        .filter(|r| r.method == Method::GET && !r.path.starts_with("/api/") && !r.path.contains("events") && !r.path.contains('*'))
         .map(|r| r.path.replace("{name}", "lab").replace("{id}", &job).replace("{page}", "connecting"))
         .collect();
     pages.push("/nowhere".to_owned());

@@ -1,6 +1,6 @@
 //! What can't be used in the form for a database: a sentence beside the field, what was typed kept, nothing made.
 
-use scraper::{ElementRef, Html, Selector};
+use scraper::{Html, Selector};
 
 use crate::support::{Client, Options, Reply, TestPortal};
 
@@ -14,17 +14,14 @@ struct Shown {
 
 fn shown(reply: &Reply, field: &str) -> Shown {
     let html = Html::parse_document(&reply.body);
-    let one = |selector: &str| {
-        let found = html.select(&Selector::parse(selector).expect("a selector")).next().map(ElementRef::value);
-        found.map(|e| e.attrs().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<std::collections::BTreeMap<_, _>>())
-    };
-    let attributes = one(&format!("#{field}")).unwrap_or_else(|| panic!("the field {field}: {}", reply.text()));
+    let selector = Selector::parse(&format!("#{field}")).expect("a selector");
+    let element = html.select(&selector).next().unwrap_or_else(|| panic!("the field {field}: {}", reply.text()));
     let error: String = reply.all(&format!("p.error#{field}-error")).concat().trim().to_owned();
-    let described = attributes.get("aria-describedby").is_some_and(|ids| ids.split(' ').any(|id| id == format!("{field}-error")));
-    let invalid = attributes.get("aria-invalid").is_some_and(|v| v == "true");
+    let described = element.attr("aria-describedby").is_some_and(|ids| ids.split(' ').any(|id| id == format!("{field}-error")));
+    let invalid = element.attr("aria-invalid") == Some("true");
     assert_eq!((described, invalid), (!error.is_empty(), !error.is_empty()), "{field} and its sentence belong together");
-    let text = reply.all(&format!("textarea#{field}")).concat();
-    Shown { error, value: attributes.get("value").cloned().unwrap_or(text) }
+    let value = element.attr("value").map_or_else(|| element.text().collect(), str::to_owned);
+    Shown { error, value }
 }
 
 /// Sends the form with one value changed; it must be refused with a sentence that has `piece` in it.

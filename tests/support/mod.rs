@@ -1,12 +1,12 @@
 //! What the tests share: a portal each, browsers without a screen, and the clean-up after both.
 
-mod admin_db;
+pub mod admin_db;
 mod client;
 pub mod docker;
-mod portal;
+pub mod portal;
 
 pub use client::{Client, Reply};
-pub use portal::{Options, TestPortal};
+pub use portal::{ADMIN_PASSWORD, Options, TestPortal};
 
 /// The image most tests use: whatever holds for it holds for the other versions too, which have tests of their own.
 pub const POSTGRES_17: &str = "docker.io/library/postgres:17";

@@ -13,14 +13,14 @@ use mydb::runtime::fault::Faulty;
 use mydb::secrets::Random;
 use mydb::serve::{Running, start};
 use mydb::web::Shared;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Client, admin_db, docker};
 
 /// Password of the first administrator.
 pub const ADMIN_PASSWORD: &str = "administrator";
 /// Ports for databases of one portal.
-const PORTS: u16 = 60;
+pub const PORTS: u16 = 60;
 
 /// What a test wants different.
 pub struct Options {
@@ -28,11 +28,13 @@ pub struct Options {
     pub configure: Box<dyn FnOnce(&mut Config) + Send>,
     /// Use a container of its own for mydb_admin, as a fresh installation does.
     pub own_admin_db: bool,
+    /// Another way to the container engine.
+    pub runtime: Option<Arc<dyn Runtime>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { configure: Box::new(|_| {}), own_admin_db: false }
+        Self { configure: Box::new(|_| {}), own_admin_db: false, runtime: None }
     }
 }
 
@@ -60,15 +62,19 @@ pub fn prefix() -> String {
     std::env::var("DB4SCI_TEST_PREFIX").unwrap_or_else(|_| "test-byhand".to_owned())
 }
 
-fn test_dir() -> PathBuf {
+/// Where test portals have their directories.
+pub fn test_dir() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     std::env::var("DB4SCI_TEST_DIR").map_or_else(|_| root.join("var/test"), PathBuf::from)
 }
 
-/// A block of ports below those the system gives out by itself, for each portal of this run another.
-fn ports() -> u16 {
+/// A block of ports below those the system gives out by itself, for each portal of this run another. Runs begin at
+/// different blocks, so that two at the same time rarely meet.
+pub fn ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    20_000 + (NEXT.fetch_add(1, Ordering::Relaxed) * PORTS) % 12_000
+    let blocks = u32::from(12_000 / PORTS);
+    let block = (std::process::id() + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % blocks;
+    20_000 + u16::try_from(block).unwrap_or(0) * PORTS
 }
 
 /// The configuration of a test portal, and the URL of its tables.
@@ -125,7 +131,10 @@ impl TestPortal {
     pub async fn with(options: Options) -> Self {
         let (mut config, tables) = configuration(options.own_admin_db);
         (options.configure)(&mut config);
-        let docker: Arc<dyn Runtime> = Arc::new(DockerRuntime::connect().await.expect("the container engine answers"));
+        let docker = match options.runtime {
+            Some(runtime) => runtime,
+            None => Arc::new(DockerRuntime::connect().await.expect("the container engine answers")),
+        };
         let mut portal = Self {
             instance: config.instance.to_string(),
             dir: config.data_dir.clone(),
@@ -208,7 +217,16 @@ impl TestPortal {
 
     /// Asks the portal's tables directly.
     pub fn sql(&self, statement: &str) -> String {
-        admin_db::psql(&self.tables, statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+        admin_db::psql(&self.tables_url(), statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+    }
+
+    /// The URL of its tables, wherever they are.
+    pub fn tables_url(&self) -> String {
+        if !self.tables.is_empty() {
+            return self.tables.clone();
+        }
+        let url = mydb::admin_db::bootstrap::existing_url(&self.config, &Random::system());
+        url.expect("its connection can be read").expect("it has been made").expose_secret().to_owned()
     }
 
     /// Names of the instance's containers in the engine.

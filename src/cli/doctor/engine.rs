@@ -114,7 +114,7 @@ mod tests {
         let look = |info: &RuntimeInfo| {
             let mut report = Report::default();
             limits(&mut report, info, &root);
-            (report.0[0].level, report.0[0].finding.clone())
+            (report.0[0].level, report.0[0].text.clone())
         };
         std::fs::write(root.join("cgroup.controllers"), "cpuset cpu io pids\n").unwrap();
         assert_eq!(look(&info), (Level::Fail, "this kernel has no control over memory".to_owned()));

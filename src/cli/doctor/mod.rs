@@ -29,7 +29,8 @@ enum Level {
 struct Finding {
     level: Level,
     what: String,
-    finding: String,
+    #[serde(rename = "finding")]
+    text: String,
     advice: Option<String>,
 }
 
@@ -39,7 +40,7 @@ struct Report(Vec<Finding>);
 
 impl Report {
     fn ok(&mut self, what: impl Into<String>, finding: impl Into<String>) {
-        self.0.push(Finding { level: Level::Ok, what: what.into(), finding: finding.into(), advice: None });
+        self.0.push(Finding { level: Level::Ok, what: what.into(), text: finding.into(), advice: None });
     }
 
     fn warn(&mut self, what: impl Into<String>, finding: impl Into<String>, advice: impl Into<String>) {
@@ -52,7 +53,7 @@ impl Report {
 
     fn add(&mut self, level: Level, what: impl Into<String>, finding: impl Into<String>, advice: impl Into<String>) {
         let advice = Some(advice.into()).filter(|a| !a.is_empty());
-        self.0.push(Finding { level, what: what.into(), finding: finding.into(), advice });
+        self.0.push(Finding { level, what: what.into(), text: finding.into(), advice });
     }
 
     fn text(&self) -> String {
@@ -62,7 +63,7 @@ impl Report {
                 Level::Warn => "warn",
                 Level::Fail => "fail",
             };
-            let finding = f.finding.trim_end_matches('.');
+            let finding = f.text.trim_end_matches('.');
             let advice = f.advice.as_ref().map(|a| format!(" {a}")).unwrap_or_default();
             format!("{word}  {}: {finding}.{advice}\n", f.what)
         };

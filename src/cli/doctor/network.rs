@@ -22,7 +22,7 @@ pub(super) fn examine(report: &mut Report, config: &Config) {
             _ => report.fail("portal", format!("another program has {listen}"), "Stop it, or set server.listen."),
         },
         Err(e) => {
-            report.fail("portal", format!("{listen} can't be listened on: {e}"), advice(e.kind(), "server.listen"))
+            report.fail("portal", format!("{listen} can't be listened on: {e}"), advice(e.kind(), "server.listen"));
         }
     }
     if let Some(listen) = config.server.redirect_listen.filter(|_| config.server.tls)

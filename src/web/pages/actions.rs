@@ -8,6 +8,7 @@ use crate::admin_db::containers::Container;
 use crate::domain::user::Action;
 use crate::provision::flow::Flow;
 use crate::provision::request;
+use crate::provision::rotate::rotate;
 use crate::provision::{delete as deletion, power};
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
@@ -62,6 +63,22 @@ pub async fn restart(ctx: Context, Path(name): Path<String>) -> Result<Response,
 pub async fn undelete(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Undelete).await?;
     enqueue(&ctx, &c, &deletion::UNDELETE).await
+}
+
+/// `POST /containers/{name}/rotate-password`: a new password, shown once when it is set.
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn rotate_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::RotatePassword).await?;
+    let base = format!("/containers/{}", c.name);
+    match rotate(ctx.app(), &c, &ctx.actor()).await {
+        Ok(_) => Ok(to(&base, None)),
+        Err(e) => match ctx.refused("container.rotate-password", Some(&c), e).await {
+            AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),
+            e => Err(e),
+        },
+    }
 }
 
 fn delete_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) -> ConfirmPage {

@@ -32,7 +32,7 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let post = |label: &str, verb: &str| Action::post(label, format!("{base}/{verb}")).unavailable(busy.clone());
     let (primary, menu) = match c.state {
         ContainerState::Running => {
-            (Some(post("Restart", "restart")), vec![post("Stop the database", "stop")])
+            (Some(post("Restart", "restart")), vec![post("Stop the database", "stop"), post("Set a new password", "rotate-password")])
         }
         ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
         _ => (None, Vec::new()),
@@ -82,14 +82,14 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         frame: ctx.frame("home"),
         head: head(&ctx, &c, "Overview"),
         connect: connect(&ctx, &c).filter(|_| alive && c.started_at.is_some()),
-        password: (waiting && c.started_at.is_some()).then(|| format!("{base}/password")),
+        password: (waiting && c.started_at.is_some() && active.is_none()).then(|| format!("{base}/password")),
         facts: facts(&ctx, &c),
         log_lines: log_lines.lines().map(str::to_owned).collect(),
         log_href: format!("{base}/logs"),
         jobs: recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)).collect(),
         failure: failed(&c, active.as_ref()),
         trash: trash(&ctx, &c),
-        delete_href: (alive && allowed(&ctx, &c, Deed::Delete)).then(|| format!("{base}/delete")),
+        delete_href: (alive && active.is_none() && allowed(&ctx, &c, Deed::Delete)).then(|| format!("{base}/delete")),
         trash_days: u32::try_from(ctx.app().config.trash_days).unwrap_or(0),
         job: active,
     })
@@ -137,13 +137,14 @@ fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
         label: s.label.to_owned(),
         language: s.language.to_owned(),
         text: s.text,
+        note: s.note.to_owned(),
     });
     Some(Connect {
         facts,
         snippets: snippets.collect(),
         note: Some(
             "The connection is encrypted. To check the server's certificate too, use sslmode=verify-full with the \
-             certificate of this portal: /ca.pem. The help page “Connecting” shows how."
+             certificate of this portal."
                 .to_owned(),
         ),
     })
@@ -183,8 +184,8 @@ fn facts(ctx: &Context, c: &Container) -> Vec<Fact> {
 pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Deed::RevealPassword).await?;
     let base = format!("/containers/{}", c.name);
-    if c.started_at.is_none() {
-        return Ok(to(&base, Some(Flash::warn("The password is set when the database is ready. Wait until then."))));
+    if c.started_at.is_none() || c.active_job.is_some() {
+        return Ok(to(&base, Some(Flash::warn("The password is being set. Wait until that is done."))));
     }
     let app = ctx.app();
     let mut tx = app.db.begin().await?;

@@ -80,18 +80,21 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
         row
     });
     let sort = |this: bool, direction: &'static str| if this { direction } else { "none" };
+    let owner = everyone.then(|| Column::plain("Owner"));
     page(&HomePage {
         frame: ctx.frame(if everyone { "admin-containers" } else { "home" }),
         everyone,
-        columns: vec![
+        columns: [
             Column::sorted("Database", link("name", ""), sort(by_name, "ascending")),
             Column::plain("Engine"),
             Column::plain("State"),
             Column::plain("Address"),
             Column::plain("Size").number(),
             Column::sorted("Created", link("", ""), sort(!by_name, "descending")),
-            Column::plain("Owner"),
-        ],
+        ]
+        .into_iter()
+        .chain(owner)
+        .collect(),
         show_owner: everyone,
         rows: rows.collect(),
         filter: filter(path, query, everyone),

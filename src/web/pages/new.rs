@@ -84,7 +84,7 @@ async fn render(
     let fault = |name: &str| faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
     let image_choices = images.iter().map(|i| {
         let end = i.end_of_life.map(|day| format!("supported until {day}")).unwrap_or_default();
-        let note = [i.notes.as_str(), &end].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ");
+        let note = [end.as_str(), &i.notes].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(". ");
         Choice::new(&i.image, &i.label, chosen.map_or("", |c| &c.image))
             .note(note)
             .unavailable(app.images.get(&i.image).unavailable().map(str::to_owned))

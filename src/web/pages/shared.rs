@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
 use crate::app::App;
+use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
 use crate::engine::EngineKind;
 use crate::provision::actions;
@@ -157,7 +158,10 @@ pub fn failed_advice(c: &Container) -> &'static str {
 pub fn engine_cards(app: &App, selected: Option<EngineKind>) -> Vec<EngineCard> {
     let card = |engine: EngineKind| {
         let images: Vec<_> = app.catalog.of(engine).collect();
-        let versions: Vec<_> = images.iter().map(|i| i.version.as_str()).collect();
+        let usable = |i: &&&CatalogImage| app.images.get(&i.image).unavailable().is_none();
+        let mut versions: Vec<_> = images.iter().filter(usable).map(|i| i.version.as_str()).collect();
+        // Newest first; "9" is older than "10".
+        versions.sort_unstable_by_key(|v| std::cmp::Reverse((v.len(), *v)));
         let reasons: Vec<_> =
             images.iter().filter_map(|i| app.images.get(&i.image).unavailable().map(str::to_owned)).collect();
         EngineCard {

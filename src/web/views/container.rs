@@ -84,6 +84,8 @@ pub struct Snippet {
     pub language: String,
     /// The lines.
     pub text: String,
+    /// What one has to know to use them.
+    pub note: String,
 }
 
 /// That a database is in the trash.

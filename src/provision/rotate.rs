@@ -1,0 +1,79 @@
+//! A new password for the user's role, made up by the portal and shown once.
+
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::container::{self, Blueprint};
+use super::flow::{Flow, Step, StepError, Work};
+use super::power;
+use super::request::{RequestError, enqueue};
+use crate::admin_db::containers::Container;
+use crate::admin_db::credentials::{self, Credential, Kind};
+use crate::admin_db::log::Actor;
+use crate::admin_db::states;
+use crate::app::App;
+use crate::domain::password::Password;
+use crate::domain::state::ContainerState;
+
+/// New password.
+pub static ROTATE: Flow = Flow {
+    kind: "rotate-password",
+    title: "Set a new password",
+    steps: &[
+        Step { name: "Wait until the server answers", run: |w| Box::pin(power::wait(w)), undo: None },
+        Step { name: "Set the new password", run: |w| Box::pin(set(w)), undo: Some(|w| Box::pin(forget(w))) },
+    ],
+};
+
+/// Makes up a password, seals it and enqueues the job that sets it, in one transaction.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
+    let password = Password::generate(&app.random);
+    let sealed = app.sealer.seal(password.secret(), &Kind::User.context(c.id))?;
+    let credential = Credential { username: c.dbuser.clone(), sealed, generated: true };
+    let mut tx = app.db.begin().await?;
+    match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
+        ContainerState::Running => {}
+        state => return Err(RequestError::State(state)),
+    }
+    credentials::take(&mut tx, c.id, Kind::User).await?;
+    credentials::insert(&mut tx, c.id, Kind::User, &credential, app.clock.now()).await?;
+    let job = enqueue(app, &mut tx, &ROTATE, (c.id, &c.name), actor, "requested").await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
+
+/// Sets the sealed password in the server: the same statements that made the role find it made.
+pub(super) async fn set(w: &Work) -> Result<(), StepError> {
+    if w.job.attempt > 1 {
+        // Interrupted: the server may have ended with the engine.
+        power::wait(w).await?;
+    }
+    let c = w.container().await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    let password = user_password(w, &c).await?;
+    let found = container::find(&w.app, &c).await?;
+    let id = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?.id;
+    container::run_all(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await
+}
+
+async fn user_password(w: &Work, c: &Container) -> Result<SecretString, StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let user = credentials::get(&mut db, c.id, Kind::User).await?.ok_or_else(|| {
+        StepError::Fail("The password to set is gone. Delete this database and make it anew.".to_owned())
+    })?;
+    w.app
+        .sealer
+        .open(&user.sealed, &Kind::User.context(c.id))
+        .map_err(|e| StepError::Fail(format!("The portal's key does not open the password: {e}.")))
+}
+
+/// A password that could not be set must not be shown as if it were.
+async fn forget(w: &Work) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    credentials::take(&mut db, w.container_id()?, Kind::User).await?;
+    Ok(())
+}

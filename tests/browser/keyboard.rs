@@ -1,0 +1,92 @@
+//! With the keyboard only: everything is reached by Tab, and one sees where one is.
+
+use serde_json::Value;
+use thirtyfour::prelude::*;
+
+use super::driver::{Browser, JOB, Wish};
+use crate::support::TestPortal;
+
+/// What has the focus, and whether one can see that. A hidden radio button shows it on its label.
+const FOCUS: &str = "
+const e = document.activeElement;
+if (!e || e === document.body) return null;
+const label = e.matches('.tabs > input') ? e.nextElementSibling : e;
+const style = getComputedStyle(label), box = label.getBoundingClientRect();
+const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+const covered = (() => {
+  const at = document.elementFromPoint(Math.min(Math.max(box.left + box.width / 2, 0), innerWidth - 1), Math.min(Math.max(box.top + Math.min(box.height / 2, 12), 0), innerHeight - 1));
+  return !(at && (label.contains(at) || at.contains(label)));
+})();
+return { id: e.id, href: e.getAttribute('href'), text: (e.textContent || e.name || '').trim().slice(0, 60), tag: e.tagName,
+         ring, small: e.matches('a, button, summary') && !e.closest('p, dd, li, td, th, .foot, .prose') && box.height < 24,
+         inside: box.bottom > 0 && box.top < innerHeight, covered, menu: !!e.closest('details.menu:not([open]) .sheet') };
+";
+
+/// Presses Tab until `there` has the focus; every stop on the way must be visible.
+async fn tab_to(browser: &Browser, what: &str, mut there: impl FnMut(&Value) -> bool) -> usize {
+    for presses in 1..80 {
+        browser.keys(Key::Tab).await;
+        let focus = browser.script(FOCUS).await;
+        if focus.is_null() {
+            continue;
+        }
+        assert!(focus["ring"] == true && focus["inside"] == true && focus["covered"] == false, "one sees where one is: {focus}");
+        assert!(focus["small"] == false, "large enough to hit: {focus}");
+        if there(&focus) {
+            return presses;
+        }
+    }
+    panic!("{what} is not reached by Tab on {}", browser.path().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
+    let portal = TestPortal::start().await;
+    portal.user("ada").await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+
+    browser.open("/login").await;
+    assert_eq!(browser.script("return document.activeElement.id").await, "username", "one can type at once");
+    browser.keys("ada").await;
+    browser.keys(Key::Tab).await;
+    browser.keys("researcher-1").await;
+    browser.keys(Key::Enter).await;
+    browser.until("signed in", JOB, async |b| b.path().await == "/").await;
+
+    // The first stop leads past the navigation.
+    let presses = tab_to(&browser, "the skip link", |f| f["href"] == "#content").await;
+    assert_eq!(presses, 1);
+    browser.keys(Key::Enter).await;
+    tab_to(&browser, "an engine", |f| f["href"].as_str().is_some_and(|h| h.starts_with("/containers/new?"))).await;
+    browser.keys(Key::Enter).await;
+    browser.until("the form follows", JOB, async |b| b.path().await == "/containers/new").await;
+
+    assert_eq!(browser.script("return document.activeElement.id").await, "name", "one can type at once");
+    browser.keys("lab").await;
+    for (id, text) in [("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")] {
+        tab_to(&browser, id, |f| f["id"] == id).await;
+        browser.keys(text).await;
+    }
+    // "More settings" opens by keyboard too, and its fields are then on the way.
+    tab_to(&browser, "More settings", |f| f["tag"] == "SUMMARY").await;
+    browser.keys(Key::Enter).await;
+    tab_to(&browser, "the description", |f| f["id"] == "description").await;
+    browser.keys("by keyboard").await;
+    tab_to(&browser, "the button", |f| f["id"] == "create").await;
+    browser.keys(Key::Enter).await;
+    browser.until_state("lab", "running").await;
+
+    // On the database's page: the ways to connect by arrow keys, the menu by Enter and Escape, and out at the end.
+    tab_to(&browser, "the menu", |f| f["tag"] == "SUMMARY" && f["text"] == "More").await;
+    browser.keys(Key::Enter).await;
+    assert!(browser.has("details.menu.framed[open]").await, "the menu opens");
+    tab_to(&browser, "its first item", |f| f["text"] == "Stop the database").await;
+    browser.keys(Key::Escape).await;
+    assert!(!browser.has("details.menu.framed[open]").await, "the menu closes");
+    tab_to(&browser, "the ways to connect", |f| f["id"] == "way-psql").await;
+    browser.keys(Key::Right).await;
+    assert!(browser.find("#text-url").await.is_displayed().await.unwrap_or(false), "the next way is shown");
+    tab_to(&browser, "Delete", |f| f["href"].as_str().is_some_and(|h| h.ends_with("/delete"))).await;
+    tab_to(&browser, "the footer", |f| f["text"] == "Help" && f["tag"] == "A").await;
+    browser.quit().await;
+}

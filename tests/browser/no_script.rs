@@ -1,0 +1,47 @@
+//! The same way without scripting: pages that refresh themselves, forms, and no button that does nothing.
+
+use super::driver::{Browser, JOB, Wish};
+use super::whole_way::{psql_line, run_line};
+use crate::support::TestPortal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripting_the_page_becomes_the_databases_by_itself() {
+    let portal = TestPortal::start().await;
+    portal.user("ada").await;
+    let browser = Browser::start(&portal.base, Wish { scripting: false, ..Wish::default() }).await;
+    browser.open("data:text/html,<title>off</title><script>document.title='on'</script>").await;
+    assert_eq!(browser.title().await, "off", "scripting is off");
+
+    browser.open("/").await;
+    browser.fill_in("username", "ada").await;
+    browser.fill_in("password", "researcher-1").await;
+    browser.press("Sign in").await;
+    browser.click("a.engine").await;
+    for (id, text) in [("name", "lab"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")] {
+        browser.fill_in(id, text).await;
+    }
+    browser.press("Create PostgreSQL 17 database").await;
+    browser.find("#steps .steps").await;
+    assert!(browser.has("noscript meta[http-equiv='refresh']").await, "it refreshes itself");
+    assert!(browser.text("main").await.contains("This page refreshes itself"), "and says so");
+
+    // Nothing is opened from here on: the browser follows the page.
+    browser.until("it becomes the database's page", JOB, async |b| b.has(".connect-section").await).await;
+    browser.until_state("lab", "running").await;
+    assert!(!browser.has("meta[http-equiv='refresh']").await, "it stands still when there is nothing to wait for");
+    assert!(!browser.find("button[data-copy]").await.is_displayed().await.unwrap_or(true), "no button that can't work");
+    let line = psql_line(&browser).await;
+    let said = run_line(&line, Some("correct-horse"), "select 'I am ' || current_user;\n");
+    assert!(said.contains("I am ada"), "{line}: {said}");
+
+    // The other ways to connect are reached by radio buttons, menus by <details>.
+    browser.click("label[for='way-python']").await;
+    assert!(browser.text("#text-python").await.contains("import psycopg"));
+    browser.press("More").await;
+    browser.press("Stop the database").await;
+    browser.until_state("lab", "stopped").await;
+    browser.press("Start").await;
+    browser.until_state("lab", "running").await;
+    browser.sign_out().await;
+    browser.quit().await;
+}

@@ -1,0 +1,171 @@
+//! The whole way of a researcher, by clicking and typing: from the sign-in to a row that outlives the trash.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use super::driver::{Browser, JOB, Wish};
+use crate::support::{POSTGRES_15, TestPortal};
+
+/// What a person may type; a keyboard of this browser has no emoji.
+const PASSWORD: &str = r#"it's "odd" $HOME \ `pwd` é~ü"#;
+
+/// Runs a line as it was copied, in a shell, with statements on its input. Answers what it printed, errors too.
+pub fn run_line(line: &str, password: Option<&str>, statements: &str) -> String {
+    let mut command = Command::new("bash");
+    command.args(["-c", line]).env("PSQLRC", "/dev/null").env("PGCONNECT_TIMEOUT", "5").env("LC_ALL", "C.UTF-8");
+    match password {
+        Some(password) => command.env("PGPASSWORD", password),
+        None => command.env_remove("PGPASSWORD"),
+    };
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bash");
+    child.stdin.take().expect("its input").write_all(statements.as_bytes()).expect("statements");
+    let said = child.wait_with_output().expect("it ends");
+    format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr))
+}
+
+/// The psql line on the page of a database.
+pub async fn psql_line(browser: &Browser) -> String {
+    let line = browser.find("#text-psql").await.text().await.expect("the psql line");
+    assert!(line.starts_with("psql \"host="), "{line}");
+    line
+}
+
+/// From the front page to the form, and through it. Ends on the page of the database.
+async fn create(browser: &Browser, version: &str, image: &str, name: &str, password: &str) {
+    browser.open("/").await;
+    let first = browser.has("a.engine").await;
+    browser.click(if first { "a.engine" } else { ".head a.primary" }).await;
+    browser.click(&format!("select#image option[value='{image}']")).await;
+    for (id, text) in [("name", name), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", password)] {
+        browser.fill_in(id, text).await;
+    }
+    // The words of the button follow the choice.
+    browser.press(&format!("Create PostgreSQL {version} database")).await;
+    let page = format!("/containers/{name}");
+    browser.until("the database's page follows", JOB, async |b| b.path().await == page).await;
+}
+
+/// Watches the steps of a job happen in one and the same document, and the page become the database's own.
+async fn watch(browser: &Browser, name: &str) {
+    const LOOK: &str = "const steps = document.querySelector('#steps .steps');
+        return { document: performance.timeOrigin, now: document.querySelector('#steps [data-now]')?.dataset.now,
+                 done: steps?.querySelectorAll('.done').length, said: document.getElementById('said')?.textContent };";
+    let (begin, mut seen, mut said) = (Instant::now(), Vec::new(), Vec::new());
+    while !browser.has(".connect-section").await {
+        assert!(begin.elapsed() < JOB, "{name} is made: {}", browser.text("body").await);
+        if let Some(look) = browser.try_script(LOOK).await.filter(|look| look["done"].is_u64()) {
+            let step = (look["document"].to_string(), look["done"].as_u64().unwrap_or(0));
+            if !seen.contains(&step) {
+                seen.push(step);
+            }
+            said.extend(look["said"].as_str().filter(|s| !s.is_empty()).map(str::to_owned));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    }
+    let live = seen.iter().filter(|(document, _)| *document == seen[0].0).count();
+    assert!(live >= 2, "steps appear without a reload: {seen:?}");
+    assert!(seen.iter().all(|(document, _)| *document == seen[0].0), "nothing but the end reloads the page: {seen:?}");
+    assert!(!said.is_empty(), "the steps are announced to those who listen");
+    browser.until_state(name, "running").await;
+}
+
+async fn delete(browser: &Browser, name: &str) {
+    browser.press("Delete the database").await;
+    browser.fill_in("confirm", "lab").await;
+    browser.press("Delete the database").await;
+    let error = browser.find("#confirm-error").await.text().await.unwrap_or_default();
+    assert!(error.contains(name), "{error}");
+    browser.fill_in("confirm", name).await;
+    browser.press("Delete the database").await;
+    browser.until_state(name, "in the trash").await;
+}
+
+/// The password that is shown once: on one page of two that offer it.
+async fn reveal(browser: &Browser) -> (String, String) {
+    let first = browser.window().await;
+    let path = browser.path().await;
+    let second = browser.new_window().await;
+    browser.open(&path).await;
+    browser.find("form[action$='/password']").await;
+    browser.switch_to(first.clone()).await;
+    browser.press("Show the password once").await;
+    let password = browser.find("#password").await.text().await.expect("the password");
+    let url = browser.find("#url").await.text().await.expect("the URL");
+    browser.switch_to(second).await;
+    browser.press("Show the password once").await;
+    browser.until("the second press says so", JOB, async |b| b.text(".callout").await.contains("shown before")).await;
+    assert!(!browser.source().await.contains(&password), "the password is not there a second time");
+    browser.switch_to(first).await;
+    browser.press("I have kept it, go to the database").await;
+    browser.find(".connect-section").await;
+    assert!(!browser.source().await.contains(&password), "nor on the database's page");
+    (password, url)
+}
+
+async fn survives(browser: &Browser, name: &str, password: &str) {
+    let line = psql_line(browser).await;
+    let said = run_line(&line, Some(password), "create table kept (x text);\ninsert into kept values ('💧 row');\n");
+    assert!(said.contains("CREATE TABLE") && said.contains("INSERT 0 1"), "{line}: {said}");
+
+    browser.press("Restart").await;
+    browser.until("the restart begins", JOB, async |b| b.has("#steps").await || b.text(".head .chip").await != "running").await;
+    browser.until_state(name, "running").await;
+    let read = |line: &str| run_line(line, Some(password), "select 'it is ' || x from kept;\n");
+    let said = read(&psql_line(browser).await);
+    assert!(said.contains("it is 💧 row"), "after a restart: {said}");
+
+    delete(browser, name).await;
+    assert!(!browser.has("#text-psql").await, "nobody is told to connect to what lies in the trash");
+    assert!(!read(&line).contains("it is"), "nothing answers from the trash");
+    browser.press("Undelete the database").await;
+    browser.until_state(name, "running").await;
+    let said = read(&psql_line(browser).await);
+    assert!(said.contains("it is 💧 row"), "after the trash: {said}");
+}
+
+async fn the_admin_sees_it(browser: &Browser) {
+    browser.sign_out().await;
+    browser.sign_in_as_admin().await;
+    browser.click(".side a[href='/admin/log']").await;
+    browser.until("the log follows", JOB, async |b| b.path().await == "/admin/log").await;
+    let rows = browser.texts("tbody tr").await;
+    let row = |words: &[&str]| rows.iter().any(|r| words.iter().all(|w| r.split_whitespace().any(|said| said == *w)));
+    for name in ["lab17", "lab15"] {
+        for action in ["container.create", "container.restart", "container.delete", "container.undelete"] {
+            assert!(row(&["ada", action, name, "ok"]), "{action} of {name}: {rows:#?}");
+        }
+    }
+    assert!(row(&["ada", "container.password_shown", "lab15"]), "{rows:#?}");
+    assert!(row(&["ada", "session.sign_in"]) && row(&["ada", "session.sign_out"]), "{rows:#?}");
+    assert!(row(&["admin", "session.sign_in"]), "{rows:#?}");
+    let page = browser.source().await;
+    assert!(!page.contains("$HOME"), "no password is in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scientist_gets_two_real_servers_by_clicking_and_typing() {
+    let portal = TestPortal::start().await;
+    portal.user("ada").await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+    browser.open("/").await;
+    assert_eq!(browser.path().await, "/login", "nobody sees anything before they sign in");
+    browser.sign_in("ada", "researcher-1").await;
+
+    create(&browser, "17", crate::support::POSTGRES_17, "lab17", PASSWORD).await;
+    watch(&browser, "lab17").await;
+    survives(&browser, "lab17", PASSWORD).await;
+
+    create(&browser, "15", POSTGRES_15, "lab15", "").await;
+    watch(&browser, "lab15").await;
+    let (password, url) = reveal(&browser).await;
+    let version = run_line(&format!("psql '{url}'"), None, "show server_version;\n");
+    assert!(version.contains("15."), "the URL with the password in it: {version}");
+    survives(&browser, "lab15", &password).await;
+
+    the_admin_sees_it(&browser).await;
+    let complaints: Vec<_> = browser.log().await.into_iter().filter(|e| e.level == "SEVERE").collect();
+    // The wrong name typed on the way is answered with 422, which the browser notes.
+    assert!(complaints.iter().all(|e| e.message.contains("status of 422")), "{complaints:?}");
+    browser.quit().await;
+}

@@ -1,0 +1,99 @@
+//! The portal's own mydb_admin is stopped, removed or paused by hand.
+
+use std::time::{Duration, Instant};
+
+use mydb::runtime::fault::{Fault, Strike};
+
+use super::{Place, sign_in, until};
+use crate::support::{Client, Options, TestPortal, docker::docker};
+
+async fn own_portal() -> (TestPortal, String) {
+    let portal = TestPortal::with(Options { own_admin_db: true, ..Options::default() }).await;
+    let container = format!("{}-mydb_admin", portal.instance);
+    (portal, container)
+}
+
+/// Every kind of visitor is told within seconds that the portal waits for its records, and the databases go on.
+async fn pages_say_so(admin: &Client, api: &Client, database: u16) {
+    let begin = Instant::now();
+    let page = admin.get("/").await.expect(503);
+    let id = page.headers.get("x-request-id").expect("a request id").to_str().expect("text").to_owned();
+    let text = page.text();
+    assert!(text.contains("The portal is waiting for its own database") && text.contains(&id), "{text}");
+    let problem = api.get("/api/v1/containers").await.expect(503);
+    assert_eq!(problem.headers["content-type"], "application/problem+json");
+    let said = problem.json();
+    assert!(said["detail"].as_str().is_some_and(|d| d.contains("records can't be read")), "{said}");
+    let ready = admin.get("/readyz").await.expect(503);
+    assert!(ready.body.contains("mydb_admin") && !ready.body.contains("container engine"), "{}", ready.body);
+    admin.get("/healthz").await.expect(200);
+    assert!(begin.elapsed() < Duration::from_secs(16), "three answers of three seconds each: {:?}", begin.elapsed());
+    let user = sign_in(database).await.expect("the user signs in");
+    user.query_one("select 1", &[]).await.expect("the database works");
+}
+
+async fn recovered(admin: &Client) {
+    let begin = Instant::now();
+    while admin.get("/").await.status != 200 {
+        assert!(begin.elapsed() < Duration::from_secs(40), "the pages work again");
+    }
+    admin.get("/readyz").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_or_removed_it_is_brought_back_by_itself_with_all_it_knew() {
+    let (portal, container) = own_portal().await;
+    let admin = portal.admin().await;
+    let api = portal.token(&admin).await;
+    admin.create("lab", &[]).await;
+    let port = portal.port("lab").await;
+    for way in [["stop", "-t", "10"].as_slice(), &["rm", "-f"]] {
+        // The portal can't look at the container for a while, so the outage lasts as long as the test looks.
+        portal.faults.inject(Fault { operation: "inspect", strike: Strike::Before, times: u32::MAX, transient: true });
+        let name = way[0];
+        let job = admin.submit_create(&format!("during-{name}"), &[]).await.expect(303);
+        docker(&[way, &[&container]].concat());
+        pages_say_so(&admin, &api, port).await;
+        portal.faults.heal();
+        recovered(&admin).await;
+        admin.wait_for(&format!("during-{name}"), "running").await;
+        assert_eq!(job.location, format!("/containers/during-{name}"));
+    }
+    Place::of(&portal).all_is_right().await;
+    assert_eq!(portal.sql("select count(*) from container"), "3", "nothing is lost");
+    admin.sign_in("admin", crate::support::ADMIN_PASSWORD).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_it_makes_nobody_hang() {
+    let (portal, container) = own_portal().await;
+    let admin = portal.admin().await;
+    let api = portal.token(&admin).await;
+    admin.create("lab", &[]).await;
+    let port = portal.port("lab").await;
+    admin.submit_create("during", &[]).await.expect(303);
+    docker(&["pause", &container]);
+    pages_say_so(&admin, &api, port).await;
+    docker(&["unpause", &container]);
+    recovered(&admin).await;
+    admin.wait_for("during", "running").await;
+    Place::of(&portal).all_is_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_its_data_gone_it_is_not_begun_anew() {
+    let (mut portal, container) = own_portal().await;
+    portal.stop().await;
+    docker(&["rm", "-f", &container]);
+    let (data, away) = (portal.dir.join("mydb_admin/data"), portal.dir.join("mydb_admin/elsewhere"));
+    std::fs::rename(&data, &away).expect("the data is moved");
+    let catalog = mydb::catalog::Catalog::load(&portal.config.catalog).expect("the catalog");
+    let runtime = std::sync::Arc::new(portal.faults.clone());
+    let started = mydb::serve::start(portal.config.clone(), catalog, runtime, portal.clock.clone(), None).await;
+    let said = format!("{:#}", started.err().expect("it refuses to start"));
+    assert!(said.contains("Is its disk mounted? Nothing was touched"), "{said}");
+    assert!(!data.exists(), "nothing was made");
+    std::fs::rename(&away, &data).expect("the data is back");
+    portal.run().await;
+    until("it is the same one", || portal.sql("select count(*) from account") == "1").await;
+}

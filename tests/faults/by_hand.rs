@@ -1,0 +1,83 @@
+//! Somebody works on the engine or the disk by hand: what should run runs again, what is unknown is shown and left alone.
+
+use mydb::jobs::reconcile::reconcile;
+
+use super::{keep, kept, until};
+use crate::support::{TestPortal, docker::docker};
+
+fn findings(portal: &TestPortal) -> String {
+    portal.sql("select kind || ' ' || subject from finding order by kind, subject")
+}
+
+fn logged(portal: &TestPortal, kind: &str, name: &str) -> bool {
+    let said = format!("select count(*) from log where action = 'finding.new' and container_name = '{name}' and detail like '%{kind}%'");
+    portal.sql(&said) != "0"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_should_run_is_started_again_whatever_was_done_to_it() {
+    let portal = TestPortal::start().await;
+    let admin = portal.admin().await;
+    for name in ["halted", "removed"] {
+        admin.create(name, &[]).await;
+        keep(&portal, name).await;
+    }
+    docker(&["stop", &format!("{}-halted", portal.instance)]);
+    docker(&["rm", "-f", &format!("{}-removed", portal.instance)]);
+    until("it is found out and logged", || {
+        logged(&portal, "should run but is exited", "halted") && logged(&portal, "its container is gone", "removed")
+    })
+    .await;
+    for name in ["halted", "removed"] {
+        let again = format!(
+            "select count(*) from job join container c on c.id = container_id
+              where c.name = '{name}' and kind = 'start' and job.created_by = 'reconciler' and status = 'succeeded'"
+        );
+        until("it is started again", || portal.sql(&again) == "1").await;
+        assert!(kept(&portal, name).await, "{name}: the row is there");
+    }
+    until("the difference is gone", || findings(&portal).is_empty()).await;
+    let resolved = "select count(*) from log where action = 'finding.resolved'";
+    until("that is logged too", || portal.sql(resolved) == "2").await;
+    super::Place::of(&portal).all_is_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_should_not_run_or_is_unknown_is_shown_and_left_alone() {
+    let portal = TestPortal::start().await;
+    let admin = portal.admin().await;
+    admin.create("lab", &[]).await;
+    admin.create("frozen", &[]).await;
+    admin.post("/containers/lab/stop", &[]).await.expect(303);
+    admin.wait_for("lab", "stopped").await;
+    let (lab, frozen) = (format!("{}-lab", portal.instance), format!("{}-frozen", portal.instance));
+    docker(&["start", &lab]);
+    docker(&["pause", &frozen]);
+    let label = format!("db4sci.instance={}", portal.instance);
+    let stranger = format!("{}-stranger", portal.instance);
+    docker(&["create", "--name", &stranger, "--label", &label, "db4sci-dev/postgres:17", "true"]);
+    let orphan = portal.dir.join("tiers/standard").join(&portal.instance).join(uuid::Uuid::new_v4().to_string());
+    std::fs::create_dir_all(&orphan).expect("a directory");
+
+    let expected = format!("directory {}\npaused {frozen}\nrunning {lab}\nunknown {stranger}", orphan.display());
+    until("all four are found", || findings(&portal) == expected).await;
+    let page = admin.get("/admin/states").await.expect(200).text();
+    for said in ["was started by hand", "was paused in the engine", &stranger, &orphan.display().to_string()] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    // Twice the same, and nothing done: no job, no change in the engine.
+    let picture = || (findings(&portal), portal.sql("select count(*) from job"), docker(&["ps", "-a", "--filter", &format!("label={label}"), "--format", "{{.ID}} {{.State}}"]));
+    let before = picture();
+    let first = serde_json::to_value(reconcile(&portal.app().app).await.expect("it compares")).expect("JSON");
+    let second = serde_json::to_value(reconcile(&portal.app().app).await.expect("it compares")).expect("JSON");
+    assert_eq!(first, second);
+    assert_eq!(first["findings"], 4);
+    assert_eq!(picture(), before);
+    assert_eq!(portal.sql("select count(*) from log where action = 'finding.new'"), "4", "each is logged once");
+    assert!(orphan.exists());
+    docker(&["unpause", &frozen]);
+    docker(&["stop", &lab]);
+    docker(&["rm", &stranger]);
+    std::fs::remove_dir(&orphan).expect("it was not touched");
+    until("all are forgotten when they are gone", || findings(&portal).is_empty()).await;
+}

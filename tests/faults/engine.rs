@@ -1,0 +1,119 @@
+//! The container engine fails at every operation: once, or for good; before it did what was asked, or after.
+
+use mydb::provision::images::ImageState;
+use mydb::runtime::fault::{Fault, Strike};
+use tokio::task::JoinSet;
+
+use super::{Place, keep, kept, until};
+use crate::support::{Client, POSTGRES_15, TestPortal};
+
+/// What a create asks of the engine.
+const CREATE: [&str; 8] = ["image", "ensure_network", "create", "copy_in", "start", "exec", "inspect", "inspect_json"];
+/// What a delete asks of it.
+const DELETE: [&str; 3] = ["inspect", "stop", "remove"];
+const STRIKES: [Strike; 2] = [Strike::Before, Strike::After];
+
+fn once(operation: &'static str, strike: Strike) -> Fault {
+    Fault { operation, strike, times: 1, transient: true }
+}
+
+fn for_good(operation: &'static str, strike: Strike) -> Fault {
+    Fault { operation, strike, times: u32::MAX, transient: false }
+}
+
+/// A portal that has looked its images up, so that it asks the engine for nothing but what the test is about.
+async fn quiet_portal() -> TestPortal {
+    let portal = TestPortal::start().await;
+    let known = || matches!(portal.app().app.images.get(POSTGRES_15), ImageState::Present { .. });
+    until("the images are known", known).await;
+    portal
+}
+
+async fn passes(portal: &TestPortal, admin: &Client, fault: Fault) {
+    let name = format!("once-{:?}", fault.strike).to_lowercase();
+    let what = format!("{fault:?}");
+    portal.faults.inject(fault);
+    admin.create(&name, &[]).await;
+    assert_eq!(portal.faults.left(), 0, "{what} has struck");
+    let attempts = format!("select attempt from job join container c on c.id = container_id where name = '{name}'");
+    assert_eq!(portal.sql(&attempts), "2", "{what}: it was tried again");
+    portal.connect(&name, "correct-horse").await.unwrap_or_else(|e| panic!("{what}: {e}"));
+}
+
+async fn fails(portal: &TestPortal, admin: &Client, fault: Fault) {
+    let name = format!("for-good-{:?}", fault.strike).to_lowercase();
+    let what = format!("{fault:?}");
+    portal.faults.inject(fault);
+    admin.submit_create(&name, &[]).await.expect(303);
+    admin.wait_for(&name, "failed").await;
+    let page = admin.get(&format!("/containers/{name}")).await.expect(200).text();
+    assert!(page.contains("injected fault") && page.contains("It failed at the step"), "{what}: {page}");
+    let reason = format!(
+        "select failed_step <> '' and failed_reason like '%.' or failed_reason like '%injected fault' from state
+           join container c on c.id = container_id where name = '{name}'"
+    );
+    assert_eq!(portal.sql(&reason), "t", "{what}: step and reason are kept");
+    let undone = format!("{}-{name}", portal.instance);
+    assert!(!portal.containers().contains(&undone), "{what}: no container is left");
+    let id = portal.sql(&format!("select id from container where name = '{name}'"));
+    assert!(!Place::of(portal).directories().contains(&id), "{what}: no directory is left");
+
+    portal.faults.heal();
+    assert!(page.contains("Try again"), "{what}: {page}");
+    admin.post(&format!("/containers/{name}/start"), &[]).await.expect(303);
+    admin.wait_for(&name, "running").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_outlives_what_passes_and_undoes_what_does_not() {
+    let mut all = JoinSet::new();
+    for operation in CREATE {
+        all.spawn(async move {
+            let portal = quiet_portal().await;
+            let admin = portal.admin().await;
+            for strike in STRIKES {
+                passes(&portal, &admin, once(operation, strike)).await;
+                fails(&portal, &admin, for_good(operation, strike)).await;
+            }
+            Place::of(&portal).all_is_right().await;
+            assert_eq!(portal.sql("select count(*) from state where state = 'running'"), "4", "{operation}");
+        });
+    }
+    while let Some(ended) = all.join_next().await {
+        ended.expect("every operation's test ends well");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_outlives_what_passes_and_says_what_does_not() {
+    let portal = quiet_portal().await;
+    let place = Place::of(&portal);
+    let admin = portal.admin().await;
+    admin.create("lab", &[]).await;
+    keep(&portal, "lab").await;
+    for operation in DELETE {
+        for strike in STRIKES {
+            portal.faults.inject(once(operation, strike));
+            admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+            admin.wait_for("lab", "in the trash").await;
+            assert_eq!(portal.faults.left(), 0, "{operation} has struck");
+            place.all_is_right().await;
+            admin.post("/containers/lab/undelete", &[]).await.expect(303);
+            admin.wait_for("lab", "running").await;
+
+            portal.faults.inject(for_good(operation, strike));
+            admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+            admin.wait_for("lab", "failed").await;
+            let page = admin.get("/containers/lab").await.expect(200).text();
+            assert!(page.contains("injected fault") && page.contains("Your data is where it was"), "{operation}: {page}");
+            portal.faults.heal();
+            admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+            admin.wait_for("lab", "in the trash").await;
+            place.all_is_right().await;
+            admin.post("/containers/lab/undelete", &[]).await.expect(303);
+            admin.wait_for("lab", "running").await;
+        }
+    }
+    place.all_is_right().await;
+    assert!(kept(&portal, "lab").await, "the row outlived all of it");
+}

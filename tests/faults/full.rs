@@ -1,0 +1,121 @@
+//! Storage tiers that are full, or not there.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use mydb::config::{Config, Tier};
+
+use super::{Place, held, until};
+use crate::support::{Options, TestPortal, portal::test_dir};
+
+/// A small file system of its own, for a tier.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(size: &str) -> Self {
+        let unique = hex::encode(mydb::secrets::Random::system().bytes::<4>());
+        let path = test_dir().join(format!("small-{unique}"));
+        std::fs::create_dir_all(&path).expect("a mount point");
+        let small = Self(path);
+        small.run("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]);
+        small
+    }
+
+    fn run(&self, program: &str, args: &[&str]) {
+        let done = Command::new(program).args(args).arg(&self.0).status().expect("it can be run");
+        assert!(done.success(), "{program} {}", self.0.display());
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+fn with_tier(path: PathBuf) -> Options {
+    let tier = Tier {
+        name: "small".to_owned(),
+        path,
+        label: "Small disk".to_owned(),
+        users: Vec::new(),
+        engines: Vec::new(),
+        limit: None,
+    };
+    Options { configure: Box::new(move |config: &mut Config| config.storage.push(tier)), ..Options::default() }
+}
+
+fn left(place: &Place, tier: &Small) -> usize {
+    std::fs::read_dir(tier.0.join(&place.instance)).map_or(0, Iterator::count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_tier_is_told_before_anything_is_made() {
+    let small = Small::mount("64m");
+    let portal = TestPortal::with(with_tier(small.0.clone())).await;
+    let place = Place::of(&portal);
+    let admin = portal.admin().await;
+    admin.submit_create("lab", &[("storage", "small")]).await.expect(303);
+    admin.wait_for("lab", "failed").await;
+    let page = admin.get("/containers/lab").await.expect(200).text();
+    assert!(page.contains("The storage tier “Small disk” is full") && page.contains("Choose another tier"), "{page}");
+    assert_eq!(left(&place, &small), 0);
+    place.all_is_right().await;
+    admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    until("its name is free", || portal.sql("select count(*) from state") == "0").await;
+    admin.create("lab", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tier_that_fills_up_during_a_create_leaves_nothing_half_made() {
+    let small = Small::mount("300m");
+    let portal = TestPortal::with(with_tier(small.0.clone())).await;
+    let place = Place::of(&portal);
+    held::prepare(&place);
+    held::hold(&place, "create", "lab", 4, "running");
+    let admin = portal.admin().await;
+    admin.submit_create("lab", &[("storage", "small")]).await.expect(303);
+    until("its directory is made", || held::waiting(&place) == 1).await;
+    std::fs::write(small.0.join("other"), vec![0u8; 290 * 1024 * 1024]).expect("somebody else's file");
+    held::release(&place);
+    admin.wait_for("lab", "failed").await;
+    let page = admin.get("/containers/lab").await.expect(200).text();
+    assert!(page.contains("No space left on device"), "its last words are shown: {page}");
+    assert_eq!(left(&place, &small), 0, "its directory is taken back");
+    assert!(place.containers().is_empty());
+
+    std::fs::remove_file(small.0.join("other")).expect("there is room again");
+    admin.post("/containers/lab/start", &[]).await.expect(303);
+    admin.wait_for("lab", "running").await;
+    assert!(portal.connect("lab", "correct-horse").await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tier_that_is_not_there_is_shown_with_its_reason_and_not_used() {
+    let at = test_dir().join(format!("absent-{}", std::process::id()));
+    std::fs::create_dir_all(at.join("tier")).expect("a directory");
+    std::fs::write(at.join("tier.unavailable"), "the loop device could not be made\n").expect("a note");
+    let portal = TestPortal::with(with_tier(at.join("tier"))).await;
+    let admin = portal.admin().await;
+    let form = admin.get("/containers/new").await.expect(200);
+    assert!(form.text().contains("the loop device could not be made"), "{}", form.text());
+    let reply = admin.submit_create("lab", &[("storage", "small")]).await.expect(422);
+    assert!(reply.text().contains("the loop device could not be made"), "{}", reply.text());
+    std::fs::remove_file(at.join("tier.unavailable")).expect("the note is taken away");
+    admin.create("lab", &[("storage", "small")]).await;
+
+    // It goes away under a database: what it holds is not made anew elsewhere, and nothing runs on its mount point.
+    admin.post("/containers/lab/stop", &[]).await.expect(303);
+    admin.wait_for("lab", "stopped").await;
+    std::fs::rename(at.join("tier"), at.join("away")).expect("the tier is away");
+    admin.post("/containers/lab/start", &[]).await.expect(303);
+    admin.wait_for("lab", "failed").await;
+    assert!(portal.sql("select failed_reason from state").contains("The storage tier “small” is not there"));
+    assert!(!at.join("tier").exists(), "nothing is made in its place");
+    std::fs::rename(at.join("away"), at.join("tier")).expect("the tier is back");
+    admin.post("/containers/lab/start", &[]).await.expect(303);
+    admin.wait_for("lab", "running").await;
+    drop(portal);
+    std::fs::remove_dir_all(at).expect("it is removed");
+}

@@ -1,0 +1,42 @@
+//! Told to stop, the portal leaves its work in order, and goes on with it when it is started again.
+
+use std::time::{Duration, Instant};
+
+use super::{Place, held, until};
+use crate::support::TestPortal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_under_way_is_put_back_and_finished_after_the_start() {
+    let mut portal = TestPortal::start().await;
+    let place = Place::of(&portal);
+    let admin = portal.admin().await;
+    admin.submit_create("lab", &[]).await.expect(303);
+    until("its server starts", || place.sql("select status from job_step where seq = 5") != "pending").await;
+    let begin = Instant::now();
+    portal.stop().await;
+    assert!(begin.elapsed() < Duration::from_secs(15), "it took {:?}", begin.elapsed());
+    assert_eq!(place.sql("select count(*) from job where status = 'running'"), "0", "no job is left running");
+    assert_eq!(place.sql("select attempt from job"), "0", "a stop is no attempt");
+    portal.run().await;
+    portal.admin().await.wait_for("lab", "running").await;
+    place.all_is_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_does_not_end_does_not_keep_the_portal() {
+    let mut portal = TestPortal::start().await;
+    let place = Place::of(&portal);
+    held::prepare(&place);
+    held::hold(&place, "create", "lab", 3, "running");
+    let admin = portal.admin().await;
+    admin.submit_create("lab", &[]).await.expect(303);
+    until("its job is held", || held::waiting(&place) == 1).await;
+    let begin = Instant::now();
+    portal.stop().await;
+    assert!(begin.elapsed() < Duration::from_secs(15), "it took {:?}", begin.elapsed());
+    held::cut(&place);
+    assert_eq!(place.sql("select status from job"), "queued");
+    portal.run().await;
+    portal.admin().await.wait_for("lab", "running").await;
+    place.all_is_right().await;
+}

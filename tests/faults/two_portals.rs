@@ -1,0 +1,86 @@
+//! Two portals on one mydb_admin share the work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mydb::catalog::Catalog;
+use mydb::config::Config;
+use mydb::serve::Running;
+
+use super::{Place, until};
+use crate::support::{Client, Options, TestPortal};
+
+async fn second(portal: &TestPortal) -> Running {
+    let catalog = Catalog::load(&portal.config.catalog).expect("the catalog");
+    let runtime = Arc::new(portal.faults.clone());
+    mydb::serve::start(portal.config.clone(), catalog, runtime, portal.clock.clone(), None).await.expect("it starts")
+}
+
+async fn admin_of(running: &Running) -> Client {
+    let client = Client::nobody(&format!("https://localhost:{}", running.address.port()));
+    client.sign_in("admin", crate::support::ADMIN_PASSWORD).await;
+    client
+}
+
+fn narrow() -> Options {
+    let configure = |config: &mut Config| config.jobs.workers = 2;
+    Options { configure: Box::new(configure), ..Options::default() }
+}
+
+fn workers(portal: &TestPortal) -> Vec<String> {
+    portal.sql("select distinct split_part(worker, '/', 1) from job order by 1").lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_job_is_run_by_one_of_them() {
+    let portal = TestPortal::with(narrow()).await;
+    let other = second(&portal).await;
+    let clients = [portal.admin().await, admin_of(&other).await];
+    for i in 0..10 {
+        clients[i % 2].submit_create(&format!("db{i}"), &[]).await.expect(303);
+    }
+    Place::of(&portal).all_is_right().await;
+    assert_eq!(portal.sql("select count(*) from job where status = 'succeeded' and attempt = 1"), "10", "none was run twice");
+    assert_eq!(workers(&portal).len(), 2, "both had their share");
+    assert_eq!(portal.sql("select count(distinct port) from port where container_id is not null"), "10");
+    for client in &clients {
+        assert_eq!(client.get("/").await.expect(200).body.matches("/containers/db").count() >= 10, true);
+    }
+    other.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_finishes_what_the_other_left_when_it_was_killed() {
+    let portal = TestPortal::with(narrow()).await;
+    let other = second(&portal).await;
+    let name = other.portal.app.worker.clone();
+    let admin = portal.admin().await;
+    for i in 0..6 {
+        admin.submit_create(&format!("db{i}"), &[]).await.expect(303);
+    }
+    let its = format!("select count(*) from job where status = 'running' and worker like '{name}/%'");
+    until("the other one is at work", || portal.sql(&its) != "0").await;
+    drop(other);
+    Place::of(&portal).all_is_right().await;
+    assert_eq!(portal.sql("select count(*) from job where status = 'succeeded'"), "6");
+    assert_ne!(portal.sql("select count(*) from job where attempt = 2"), "0", "something was taken over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn periodic_work_is_done_once_a_period() {
+    let portal = TestPortal::start().await;
+    portal.sql(
+        "create table run (name text, at timestamptz, worker text);
+         create function note_run() returns trigger language plpgsql as $$ begin
+           insert into run values (new.name, new.last_run, new.worker); return new; end $$;
+         create trigger note_run after insert or update of last_run on schedule for each row execute function note_run();",
+    );
+    let other = second(&portal).await;
+    let runs = "select count(*) from run where name = 'reconcile'";
+    until("it ran often", || portal.sql(runs).parse::<u32>().expect("a number") >= 6).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let gaps = "select count(*) from (select at - lag(at) over (order by at) as gap from run where name = 'reconcile') g
+                 where gap < interval '1 second'";
+    assert_eq!(portal.sql(gaps), "0", "never sooner than its period of a second");
+    other.stop().await.expect("it stops");
+}

@@ -1,0 +1,203 @@
+//! Signing in and out, and what ends a session.
+
+use crate::support::{Client, Reply, TestPortal};
+
+async fn sign_in(who: &Client, username: &str, password: &str) -> Reply {
+    who.post("/login", &[("username", username), ("password", password)]).await
+}
+
+/// An answer without what is new in every answer, and without the name that was typed.
+fn told(reply: &Reply, username: &str) -> (u16, String) {
+    let id = reply.headers["x-request-id"].to_str().expect("text");
+    (reply.status.as_u16(), reply.body.replace(id, "ID").replace(username, "NAME"))
+}
+
+/// Whether somebody is sent to sign in.
+async fn is_out(who: &Client) -> bool {
+    let reply = who.get("/account").await;
+    reply.status == 303 && reply.location.starts_with("/login?next=")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_an_unknown_name_and_a_disabled_account_are_answered_alike() {
+    let portal = TestPortal::start().await;
+    portal.user("ada.lovelace").await;
+    portal.user("gone.person").await;
+    let admin = portal.admin().await;
+    let id = portal.sql("select id from account where username = 'gone.person'");
+    admin.post(&format!("/admin/users/{id}/disable"), &[]).await.expect(303);
+
+    let nobody = portal.nobody();
+    let wrong = sign_in(&nobody, "ada.lovelace", "researcher-2").await;
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.all("#login-error").concat().contains("User name or password is wrong."), "{}", wrong.text());
+    assert!(!wrong.body.contains("researcher-2"), "the password is not repeated");
+    let wrong = told(&wrong, "ada.lovelace");
+    assert_eq!(told(&sign_in(&nobody, "no.such.name", "researcher-1").await, "no.such.name"), wrong);
+    assert_eq!(told(&sign_in(&nobody, "gone.person", "researcher-1").await, "gone.person"), wrong);
+    assert!(is_out(&nobody).await);
+    for (name, password) in [("", ""), ("ada.lovelace", ""), ("ADA.LOVELACE", "researcher-1"), ("ada.lovelace' or 1=1 --", "x")] {
+        assert_eq!(sign_in(&nobody, name, password).await.status, 401, "{name:?}");
+    }
+    let refused = portal.sql("select count(*) from log where action = 'session.sign_in' and outcome = 'refused' and address <> ''");
+    assert_eq!(refused, "7", "each is in the log");
+    assert_eq!(portal.sql("select count(*) from log where detail like '%researcher%' or actor like '%researcher%'"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_ends_after_ten_tries_and_leaves_others_alone() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    portal.user("eve").await;
+    // One of the ten was the sign-in above.
+    for n in 2..=10 {
+        let guess = sign_in(&portal.nobody(), "ada", &format!("guess-{n}-of-many")).await;
+        assert_eq!(guess.status, 401, "try {n}");
+    }
+    let limited = sign_in(&portal.nobody(), "ada", "researcher-1").await;
+    assert_eq!(limited.status, 429, "even the right one has to wait now");
+    let said = limited.all("#login-error").concat();
+    assert!(said.contains("Too many tries. Wait") && said.contains(" s and try again."), "{said:?}");
+    assert!(is_out(&portal.nobody()).await);
+    assert!(!is_out(&ada).await, "who is in stays in");
+    sign_in(&portal.nobody(), "eve", "researcher-1").await.expect(303);
+    assert_eq!(portal.sql("select count(*) from log where actor = 'ada' and detail = 'too many tries'"), "1");
+    // Changing one's password is guessing too.
+    let change = [("current", "guess-again"), ("new", "researcher-3"), ("again", "researcher-3")];
+    ada.post("/account/password", &change).await.expect(429);
+    // One address has its own limit, over all names.
+    let mut last = 401;
+    for n in 0..20 {
+        last = sign_in(&portal.nobody(), &format!("name-{n}"), "guess-of-many").await.status.as_u16();
+        if last == 429 {
+            break;
+        }
+    }
+    assert_eq!(last, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cookie_is_bound_to_the_portal_and_signing_out_ends_the_session_itself() {
+    let portal = TestPortal::start().await;
+    portal.user("ada").await;
+    let browser = portal.nobody();
+    let reply = sign_in(&browser, "ada", "researcher-1").await.expect(303);
+    let cookie = reply.headers["set-cookie"].to_str().expect("text").to_owned();
+    let (pair, rules) = cookie.split_once(';').expect("rules");
+    assert!(pair.starts_with("__Host-"), "{pair}");
+    for rule in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/"] {
+        assert!(rules.split(';').any(|r| r.trim() == rule), "{rule} in {rules}");
+    }
+    assert!(!rules.contains("Domain") && !rules.contains("Expires") && !rules.contains("Max-Age"), "{rules}");
+    let (_, secret) = pair.split_once('=').expect("a value");
+    assert!(!portal.sql("select string_agg(s::text, '') from session s").contains(secret), "only its hash is kept");
+
+    // Somebody who has the cookie from elsewhere is out too: the session ends, not only the cookie.
+    let thief = portal.nobody();
+    let steal = async || thief.send(reqwest::Method::GET, "/account", |r| r.header("cookie", pair)).await.status.as_u16();
+    assert_eq!(steal().await, 200);
+    assert_eq!(browser.post("/logout", &[]).await.expect(303).location, "/login");
+    assert!(is_out(&browser).await);
+    assert_eq!(steal().await, 303);
+    let idle = portal.nobody();
+    idle.sign_in("ada", "researcher-1").await;
+    portal.clock.shift(portal.config.server.session.as_secs().cast_signed() + 60);
+    assert!(is_out(&idle).await, "an idle session ends by itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabling_an_account_puts_its_person_out_at_once_and_leaves_the_database_running() {
+    let portal = TestPortal::start().await;
+    let (ada, admin) = (portal.user("ada").await, portal.admin().await);
+    ada.create("lab", &[]).await;
+    let id = portal.sql("select id from account where username = 'ada'");
+    admin.post(&format!("/admin/users/{id}/disable"), &[]).await.expect(303);
+    assert!(is_out(&ada).await);
+    assert!(ada.post("/containers/lab/stop", &[]).await.expect(303).location.starts_with("/login"));
+    assert_eq!(sign_in(&portal.nobody(), "ada", "researcher-1").await.status, 401);
+    portal.connect("lab", "correct-horse").await.expect("the database goes on");
+    admin.post(&format!("/admin/users/{id}/enable"), &[]).await.expect(303);
+    assert!(is_out(&ada).await, "the old session does not come back");
+    sign_in(&ada, "ada", "researcher-1").await.expect(303);
+    ada.get("/containers/lab").await.expect(200);
+    let own = portal.sql("select id from account where username = 'admin'");
+    admin.post(&format!("/admin/users/{own}/disable"), &[]).await.expect(409);
+    admin.get("/admin").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_every_other_session() {
+    let portal = TestPortal::start().await;
+    let (ada, admin) = (portal.user("ada").await, portal.admin().await);
+    let laptop = portal.nobody();
+    laptop.sign_in("ada", "researcher-1").await;
+    let change = async |current: &str, new: &str, again: &str| {
+        ada.post("/account/password", &[("current", current), ("new", new), ("again", again)]).await
+    };
+    for (reply, field, piece) in [
+        (change("wrong-one", "researcher-2", "researcher-2").await, "current", "not your present password"),
+        (change("researcher-1", "short", "short").await, "new", "at least 8"),
+        (change("researcher-1", "researcher-2", "researcher-3").await, "again", "not the same"),
+    ] {
+        let reply = reply.expect(422);
+        let said = reply.all(&format!("#{field}-error")).concat();
+        assert!(said.contains(piece), "{field}: {said:?}");
+        assert!(!reply.body.contains("researcher-"), "no password is repeated");
+    }
+    assert!(!is_out(&laptop).await, "what was refused ends nothing");
+    change("researcher-1", "researcher-2", "researcher-2").await.expect(303);
+    assert!(is_out(&laptop).await && !is_out(&ada).await);
+    assert_eq!(sign_in(&laptop, "ada", "researcher-1").await.status, 401);
+    sign_in(&laptop, "ada", "researcher-2").await.expect(303);
+    // Set by an admin, it ends all of them.
+    let id = portal.sql("select id from account where username = 'ada'");
+    admin.post(&format!("/admin/users/{id}/password"), &[("password", "researcher-4")]).await.expect(303);
+    assert!(is_out(&laptop).await && is_out(&ada).await);
+    sign_in(&ada, "ada", "researcher-4").await.expect(303);
+    laptop.sign_in("ada", "researcher-4").await;
+    ada.post("/account/sessions/end-others", &[]).await.expect(303);
+    assert!(is_out(&laptop).await && !is_out(&ada).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_leads_back_to_where_one_was_and_never_to_another_site() {
+    let portal = TestPortal::start().await;
+    portal.user("ada").await;
+    let asked = portal.nobody().get("/docs/none?x=1").await;
+    assert_eq!(asked.status, 404);
+    let first = portal.nobody().get("/containers/new?engine=postgres").await.expect(303);
+    let form = portal.nobody().get(&first.location).await.expect(200);
+    let html = scraper::Html::parse_document(&form.body);
+    let hidden = scraper::Selector::parse("main input[name=next]").expect("a selector");
+    let next = html.select(&hidden).next().and_then(|e| e.attr("value")).expect("a field").to_owned();
+    assert_eq!(next, "/containers/new?engine=postgres");
+    for (next, leads_to) in [
+        (next.as_str(), next.as_str()),
+        ("/account", "/account"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("\\\\evil.example", "/"),
+        ("/\t/evil.example", "/"),
+        ("\n//evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("evil.example", "/"),
+        ("/login", "/"),
+        ("", "/"),
+    ] {
+        let browser = portal.nobody();
+        let reply = browser.post("/login", &[("username", "ada"), ("password", "researcher-1"), ("next", next)]).await;
+        if reply.status == 429 {
+            panic!("the test signs in more often than one may");
+        }
+        assert_eq!(reply.expect(303).location, leads_to, "{next:?}");
+    }
+    let (ada, encode) = (portal.user("eve").await, |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    });
+    for evil in ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"] {
+        let reply = ada.get(&format!("/login?next={}", encode(evil))).await.expect(303);
+        assert_eq!(reply.location, "/", "{evil:?}, signed in already");
+        assert_eq!(ada.post("/theme", &[("theme", "dark"), ("next", evil)]).await.expect(303).location, "/", "{evil:?}");
+    }
+}

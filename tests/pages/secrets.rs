@@ -1,0 +1,45 @@
+//! A password the portal made up: shown once, to one, when it works.
+
+use futures::future::join_all;
+
+use crate::support::TestPortal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generated_password_is_shown_exactly_once_even_when_two_ask_at_the_same_instant() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.submit_create("lab", &[("dbuserpass", "")]).await.expect(303);
+    // Before the server has it, it is neither shown nor lost.
+    let early = ada.post("/containers/lab/password", &[]).await;
+    assert_eq!((early.status.as_u16(), early.location.as_str()), (303, "/containers/lab"));
+    ada.wait_for("lab", "running").await;
+    let page = ada.get("/containers/lab").await.expect(200);
+    assert!(page.text().contains("Your password is waiting"), "{}", page.text());
+    ada.get("/containers/lab/password").await.expect(405);
+
+    let asking = (0..8).map(|_| async { ada.post("/containers/lab/password", &[]).await });
+    let replies = join_all(asking).await;
+    let shown: Vec<_> = replies.iter().filter(|r| r.status == 200).collect();
+    assert_eq!((shown.len(), replies.iter().filter(|r| r.status == 303).count()), (1, 7));
+    let page = shown.first().expect("one");
+    let password = page.all("#password").concat().trim().to_owned();
+    assert!(password.len() >= 20, "{password:?}");
+    assert_eq!(page.headers["cache-control"], "no-store", "the browser keeps it not either");
+    portal.connect("lab", &password).await.expect("it is the password");
+    // The address on the page signs in as it stands, and so does what is in the file.
+    let url = page.all("#url").concat().trim().to_owned();
+    assert!(url.contains(&format!(":{password}@")), "{url}");
+    assert_eq!(std::process::Command::new("psql").args([&url, "-XAtqc", "select 'in'"]).output().expect("psql").stdout, b"in\n");
+    let html = scraper::Html::parse_document(&page.body);
+    let link = scraper::Selector::parse("a[download='lab.txt']").expect("a selector");
+    let file = html.select(&link).next().and_then(|e| e.attr("href")).expect("a file").to_owned();
+    assert!(percent_encoding::percent_decode_str(&file).decode_utf8_lossy().contains(&password) || file.contains("base64"), "{file}");
+
+    let after = ada.get("/containers/lab").await.expect(200);
+    assert!(after.text().contains("The password was shown before"), "who came late is told: {}", after.text());
+    assert!(!after.body.contains(&password) && !ada.get("/containers/lab").await.text().contains("is waiting"));
+    assert_eq!(portal.sql("select count(*) from credential where kind = 'user'"), "0");
+    let log = portal.sql("select actor || ' ' || container_name || ' ' || outcome from log where action = 'container.password_shown'");
+    assert_eq!(log, "ada lab ok");
+    assert!(!portal.sql("select string_agg(l::text, '') from log l").contains(&password));
+}

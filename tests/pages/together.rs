@@ -1,0 +1,180 @@
+//! Several things at once: the same form twice, many forms, a second action, and what runs out.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use mydb::config::Config;
+use mydb::runtime::fault::{Fault, Strike};
+
+use crate::support::{Client, Options, Reply, TestPortal};
+
+async fn portal_with(configure: impl FnOnce(&mut Config) + Send + 'static) -> TestPortal {
+    TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await
+}
+
+fn with_status(replies: &[Reply], status: u16) -> Vec<&Reply> {
+    replies.iter().filter(|r| r.status.as_u16() == status).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_form_twice_at_the_same_instant_makes_one_database() {
+    let portal = TestPortal::start().await;
+    let (ada, eve) = (portal.user("ada").await, portal.user("eve").await);
+    let submit = |who: &Client| {
+        let who = who.clone();
+        async move { who.submit_create("lab", &[]).await }
+    };
+    let replies = join_all([submit(&ada), submit(&ada), submit(&ada), submit(&ada)]).await;
+    let (made, late) = (with_status(&replies, 303), with_status(&replies, 409));
+    assert_eq!((made.len(), late.len()), (1, 3));
+    for reply in late {
+        let said = reply.all("#name-error").concat();
+        assert!(said.contains("A database of this name exists already. Choose another name."), "{said:?}");
+        assert!(!reply.body.contains("correct-horse"));
+    }
+    let theirs = submit(&eve).await.expect(409);
+    assert!(theirs.all("#name-error").concat().contains("exists already"), "nor may somebody else take it");
+    ada.wait_for("lab", "running").await;
+    assert_eq!(portal.containers(), [format!("{}-lab", portal.instance)]);
+    let rows = "select (select count(*) from container), (select count(*) from job), (select count(*) from port), (select count(*) from state)";
+    assert_eq!(portal.sql(rows), "1|1|1|1");
+}
+
+/// How many: fifty when all is asked for, twenty otherwise, since each takes seconds of two cores.
+fn many() -> usize {
+    if std::env::var_os("DB4SCI_TEST_FULL").is_some() {
+        return 50;
+    }
+    eprintln!("Creates 20 databases at once; with DB4SCI_TEST_FULL=1 it is 50.");
+    20
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_creates_at_once_are_each_right_and_share_no_port() {
+    let portal = portal_with(|config| config.limits.memory_default = mydb::domain::quantity::Bytes(128 << 20)).await;
+    let ada = portal.user("ada").await;
+    let names: Vec<_> = (1..=many()).map(|n| format!("db-{n}")).collect();
+    let posts = names.iter().map(|name| {
+        let (ada, password) = (ada.clone(), format!("password of {name}"));
+        async move { ada.submit_create(name, &[("dbuserpass", &password)]).await }
+    });
+    for reply in join_all(posts).await {
+        reply.expect(303);
+    }
+    let begin = Instant::now();
+    let open = "select count(*) from job where status in ('queued', 'running')";
+    while portal.sql(open) != "0" {
+        assert!(begin.elapsed() < Duration::from_secs(400), "still open: {}", portal.sql(open));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let failed = "select string_agg(c.name || ': ' || s.failed_reason, e'\\n') from state s join container c on c.id = s.container_id where s.state <> 'running'";
+    assert_eq!(portal.sql(failed), "", "every one runs");
+    let ports: BTreeSet<_> = portal.sql("select port from port where container_id is not null").lines().map(str::to_owned).collect();
+    assert_eq!(ports.len(), names.len(), "no port twice");
+    assert_eq!(portal.containers().len(), names.len());
+    for name in &names {
+        let db = portal.connect(name, &format!("password of {name}")).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let row = db.query_one("select current_database()::text, pg_is_in_recovery()", &[]).await.expect("it answers");
+        assert_eq!((row.get::<_, String>(0), row.get::<_, bool>(1)), ("trial".to_owned(), false), "{name}");
+        assert!(portal.connect(name, "password of another").await.is_err(), "{name} has a password of its own");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let token = portal.token(&ada).await;
+    ada.create("lab", &[]).await;
+    // The restart can't stop the server at first, and tries again after a second: so long it is under way.
+    portal.faults.inject(Fault { operation: "stop", strike: Strike::Before, times: 2, transient: true });
+    ada.post("/containers/lab/restart", &[]).await.expect(303);
+    let busy = "Something else is being done with this database. Wait until that is finished.";
+    for (path, fields) in [("stop", vec![]), ("restart", vec![]), ("start", vec![]), ("delete", vec![("confirm", "lab")])] {
+        let reply = ada.post(&format!("/containers/lab/{path}"), &fields).await.expect(303);
+        assert_eq!(reply.location, "/containers/lab", "{path}");
+        let page = ada.get("/containers/lab").await.expect(200).text();
+        assert!(page.contains(busy), "{path}: {page}");
+        assert!(!ada.get("/containers/lab").await.text().contains(busy), "it is said once");
+    }
+    let limits = ada.post("/containers/lab/settings", &[("memory", "300m"), ("description", "of run 7")]).await.expect(409);
+    assert!(limits.text().contains(busy) && limits.body.contains("of run 7"), "{}", limits.text());
+    let problem = token.send(reqwest::Method::POST, "/api/v1/containers/lab/stop", |r| r).await.expect(409).json();
+    assert_eq!(problem["detail"], busy);
+    ada.wait_for("lab", "running").await;
+    assert_eq!(portal.sql("select count(*) from job where kind <> 'create'"), "1", "the first alone was done");
+    assert_eq!(portal.sql("select state from state"), "running", "a refused delete leaves the state alone");
+    portal.connect("lab", "correct-horse").await.expect("it answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
+    let portal = portal_with(|config| config.databases.ports = *config.databases.ports.start()..=config.databases.ports.start() + 1).await;
+    let ada = portal.user("ada").await;
+    let token = portal.token(&ada).await;
+    ada.submit_create("one", &[]).await.expect(303);
+    ada.submit_create("two", &[]).await.expect(303);
+    let before = portal.sql("select (select count(*) from container), (select count(*) from job), (select count(*) from credential)");
+    let reply = ada.submit_create("three", &[("description", "of run 7")]).await.expect(409);
+    let said = reply.all("#errors").concat();
+    assert!(said.contains("All ports for databases are taken. An administrator can widen the range"), "{said:?}");
+    assert!(reply.all("#description").concat().contains("of run 7"), "what was typed is kept");
+    let body = serde_json::json!({"name": "three", "dbname": "trial", "dbuser": "ada"});
+    let problem = token.json(reqwest::Method::POST, "/api/v1/containers", &body).await.expect(409).json();
+    assert!(problem["detail"].as_str().is_some_and(|d| d.contains("All ports")), "{problem}");
+    assert_eq!(portal.sql("select (select count(*) from container), (select count(*) from job), (select count(*) from credential)"), before);
+    ada.get("/containers/three").await.expect(404);
+    // A purged database gives its port to the next.
+    for name in ["one", "two"] {
+        ada.wait_for(name, "running").await;
+    }
+    ada.post("/containers/one/delete", &[("confirm", "one")]).await.expect(303);
+    ada.wait_for("one", "in the trash").await;
+    ada.submit_create("three", &[]).await.expect(409);
+    ada.post("/containers/one/purge", &[("confirm", "one")]).await.expect(303);
+    while ada.get("/containers/one").await.status != 404 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    ada.create("three", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_another_program_holds_is_found_out_marked_and_skipped() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let first = *portal.config.databases.ports.start();
+    let other = TcpListener::bind(("127.0.0.1", first)).expect("the port is free");
+    ada.create("lab", &[]).await;
+    assert_eq!(portal.port("lab").await, first + 1);
+    portal.connect("lab", "correct-horse").await.expect("it answers on the other port");
+    let page = ada.get("/containers/lab").await.expect(200);
+    assert!(page.text().contains(&format!("port={}", first + 1)), "{}", page.text());
+    let marked = portal.sql(&format!("select container_id is null, occupied_note <> '' from port where port = {first}"));
+    assert_eq!(marked, "t|t", "the occupied one is marked");
+    assert_eq!(portal.containers().len(), 1, "the half-made container is gone");
+    ada.create("next", &[]).await;
+    assert_eq!(portal.port("next").await, first + 2, "nobody is given the marked one");
+    assert!(other.set_nonblocking(true).is_ok() && other.accept().is_err(), "nobody was sent to the other program");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_more_databases_than_they_may_even_all_at_once() {
+    let portal = portal_with(|config| config.limits.containers_per_user = 2).await;
+    let (ada, admin) = (portal.user("ada").await, portal.admin().await);
+    let posts = (1..=8).map(|n| {
+        let ada = ada.clone();
+        async move { ada.submit_create(&format!("db-{n}"), &[]).await }
+    });
+    let replies = join_all(posts).await;
+    let (made, over) = (with_status(&replies, 303), with_status(&replies, 409));
+    assert_eq!((made.len(), over.len()), (2, 6));
+    for reply in over {
+        let said = reply.all("#errors").concat();
+        assert!(said.contains("ada already has as many databases as one person may have (2)."), "{said:?}");
+    }
+    assert_eq!(portal.sql("select (select count(*) from container), (select count(*) from port), (select count(*) from job)"), "2|2|2");
+    admin.submit_create("theirs", &[("owner", "ada")]).await.expect(409);
+    admin.submit_create("mine", &[]).await.expect(303);
+}

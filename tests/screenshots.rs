@@ -1,0 +1,50 @@
+//! Pictures of every page, in both widths and both schemes: `make screenshots` puts them into var/screenshots.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use serde_json::json;
+
+use crate::browser::driver::{Browser, Wish};
+use crate::browser::tour::Tour;
+
+/// Taller than this is cut off: nobody looks at more.
+const TALLEST: u64 = 4000;
+
+async fn picture(browser: &Browser, file: &Path, (width, height): (u32, u32)) {
+    let full = browser.script("return Math.ceil(document.documentElement.getBoundingClientRect().height)").await;
+    let height = full.as_u64().unwrap_or(0).clamp(u64::from(height), TALLEST);
+    let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+    let shot = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+    let shot = browser.command("Page.captureScreenshot", shot).await;
+    let data = shot["data"].as_str().expect("a picture");
+    let data = base64::engine::general_purpose::STANDARD.decode(data).expect("a picture");
+    std::fs::write(file, data).expect("the picture is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes pictures and checks nothing; `make screenshots` asks for it"]
+async fn screenshots() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("var/screenshots");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder for them");
+    let tour = Tour::prepare().await;
+    let browser = Browser::start(&tour.portal.base, Wish::default()).await;
+    let (mut last, mut count) = ("", 0);
+    for stop in &tour.stops {
+        browser.resize(1280, 900).await;
+        tour.visit(&browser, stop, last).await;
+        last = stop.as_whom;
+        for size in [(1280, 900), (360, 740)] {
+            for scheme in ["light", "dark"] {
+                let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+                browser.command("Emulation.setEmulatedMedia", feature).await;
+                browser.resize(size.0, size.1).await;
+                picture(&browser, &folder.join(format!("{}-{}-{scheme}.png", stop.name, size.0)), size).await;
+                count += 1;
+            }
+        }
+    }
+    browser.quit().await;
+    println!("{count} pictures of {} pages in {}", tour.stops.len(), folder.display());
+}
