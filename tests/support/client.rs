@@ -139,7 +139,6 @@ impl Client {
     }
 
     /// Waits until a database is in this state and nothing is being done with it.
-    #[track_caller]
     pub async fn wait_for(&self, name: &str, state: &str) {
         let begin = Instant::now();
         loop {
