@@ -22,6 +22,8 @@ use crate::web::{Portal, Shared, server};
 
 /// Time between clean-ups of the counters of sign-ins.
 const TIDY: Duration = Duration::from_secs(300);
+/// Time for the connections to mydb_admin to be closed in good order.
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// The bound listeners.
 #[derive(Debug)]
@@ -74,9 +76,9 @@ impl Running {
     /// The names of tasks that were still at work then.
     pub async fn stop_unless(self, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
         let ended = self.lifecycle.stop(hurry).await;
-        // Closing waits for connections that are in use, and a straggler may keep one for good.
+        // Closing waits for connections that are in use, and a straggler, or a mydb_admin that says nothing, may keep one for good.
         if ended.is_ok() {
-            self.portal.app.db.close().await;
+            let _ = tokio::time::timeout(CLOSE, self.portal.app.db.close()).await;
         }
         ended
     }

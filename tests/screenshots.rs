@@ -6,14 +6,17 @@ use base64::Engine as _;
 use serde_json::json;
 
 use crate::browser::driver::{Browser, Wish};
-use crate::browser::tour::Tour;
+use crate::browser::tour::{PASSWORD, Tour};
 
 /// Taller than this is cut off: nobody looks at more.
 const TALLEST: u64 = 4000;
 
 async fn picture(browser: &Browser, file: &Path, (width, height): (u32, u32)) {
     let full = browser.script("return Math.ceil(document.documentElement.getBoundingClientRect().height)").await;
-    let height = full.as_u64().unwrap_or(0).clamp(u64::from(height), TALLEST);
+    part(browser, file, (width, full.as_u64().unwrap_or(0).clamp(u64::from(height), TALLEST))).await;
+}
+
+async fn part(browser: &Browser, file: &Path, (width, height): (u32, u64)) {
     let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
     let shot = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
     let shot = browser.command("Page.captureScreenshot", shot).await;
@@ -44,6 +47,17 @@ async fn screenshots() {
                 count += 1;
             }
         }
+    }
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
+    std::fs::create_dir_all(&docs).expect("a folder for the documents' pictures");
+    browser.sign_in_anew("ada", PASSWORD).await;
+    browser.command("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": "light" }] })).await;
+    browser.resize(1280, 900).await;
+    for (name, path) in [("list", "/"), ("database", "/containers/proteomics-atlas")] {
+        browser.open(path).await;
+        // The name of a test's instance says nothing to a reader.
+        browser.script("document.querySelectorAll('.instance').forEach(e => e.remove())").await;
+        part(&browser, &docs.join(format!("{name}.png")), (1280, 860)).await;
     }
     browser.quit().await;
     println!("{count} pictures of {} pages in {}", tour.stops.len(), folder.display());

@@ -1,3 +1,32 @@
-//! Benches.
+//! What `make bench` measures: bars as ratios within one run, and figures of this machine.
+//!
+//! Everything asked is asked of 127.0.0.1, and the whole run takes a few minutes. Nothing else should be at work.
 
-fn main() {}
+#[path = "../../tests/support/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "shared with the tests, which use all of it")]
+mod support;
+
+mod create;
+mod idle;
+mod pages;
+mod table;
+
+use table::Table;
+
+fn main() {
+    // `cargo test --all-targets` runs this too, only to see that it compiles; `cargo bench` says what it is.
+    if !std::env::args().any(|a| a == "--bench") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let mut table = Table::default();
+    runtime.block_on(async {
+        pages::measure(&mut table).await;
+        idle::measure(&mut table).await;
+        create::measure(&mut table).await;
+    });
+    table.print();
+    if table.missed() {
+        std::process::exit(1);
+    }
+}

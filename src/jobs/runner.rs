@@ -135,11 +135,12 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         let error = format!("This version of the portal knows no job of the kind {}.", job.kind);
         return end(app, &job, lease, Err(("", &error))).await;
     };
-    let work = Work { app: app.clone(), job, seq: AtomicI64::new(0) };
+    let mut work = Work { app: app.clone(), job, seq: AtomicI64::new(0), resumed: false };
     let before = match steps_before(&work).await {
         Ok(steps) => steps,
         Err(e) => return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await,
     };
+    work.resumed = before.iter().any(|s| s.status == StepStatus::Done);
     // A run that was cut short while it took things back goes on with that. Steps that could not be taken back
     // are marked failed too, but all of them come before the one that failed first.
     if let Some(failed) = before.iter().rev().find(|s| s.status == StepStatus::Failed) {

@@ -247,12 +247,12 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
     Ok(())
 }
 
-/// Starts the server again if the job was interrupted: it may have been the engine that ended, and the server with it.
+/// Starts the server again if the job was interrupted: the engine may have ended meanwhile, and the server with it.
 ///
 /// # Errors
 /// If it does not start.
 pub async fn resume(work: &Work) -> Result<(), StepError> {
-    if work.job.attempt > 1 { start(work).await } else { Ok(()) }
+    if work.resumed { start(work).await } else { Ok(()) }
 }
 
 /// Waits until the server answers its own protocol, and answers its version.

@@ -52,6 +52,8 @@ pub struct Work {
     pub job: jobs::Job,
     /// Which step it is.
     pub seq: AtomicI64,
+    /// Whether an earlier run did some of the steps: what they left may have changed since.
+    pub resumed: bool,
 }
 
 impl Work {

@@ -25,7 +25,8 @@ async fn texts_and_limits_change_and_the_limits_are_in_force() {
     db.batch_execute("create table kept as select 7 as x").await.expect("and works");
     let buffers: String = db.query_one("show shared_buffers", &[]).await.expect("a setting").get(0);
 
-    let changed = patch(&api, "", json!({"description": "Reads of run 8", "department": "Genetics"})).await.expect(200).json();
+    let changed =
+        patch(&api, "", json!({"description": "Reads of run 8", "department": "Genetics"})).await.expect(200).json();
     assert_eq!((&changed["description"], &changed["department"]), (&json!("Reads of run 8"), &json!("Genetics")));
     assert_eq!(changed["contact"], "ada@example.org", "what was not sent stays");
     assert_eq!(patch(&api, "", json!({"contact": "", "department": null})).await.expect(200).json()["contact"], "");
@@ -48,12 +49,15 @@ async fn texts_and_limits_change_and_the_limits_are_in_force() {
 
     // The same again is no change; and a stopped one takes its limits over when it starts.
     assert_eq!(patch(&api, "", json!({"memory": "400m", "cpus": "0.5"})).await.expect(200).json()["job"], json!(null));
-    let post = async |verb: &str| api.send(Method::POST, &format!("/api/v1/containers/lab/{verb}?wait=60"), |r| r).await.expect(200);
+    let post = async |verb: &str| {
+        api.send(Method::POST, &format!("/api/v1/containers/lab/{verb}?wait=60"), |r| r).await.expect(200)
+    };
     post("stop").await;
     assert_eq!(patch(&api, "", json!({"memory": "300m"})).await.expect(200).json()["state"], "stopped");
     post("start").await;
     assert_eq!(in_force(&portal), format!("{} 500000000", 300 << 20));
-    let told = portal.sql("select string_agg(detail, '; ' order by id) from log where action = 'container.edit' and outcome = 'ok'");
+    let told = portal
+        .sql("select string_agg(detail, '; ' order by id) from log where action = 'container.edit' and outcome = 'ok'");
     assert!(told.contains("memory 256 MiB → 512 MiB") && told.contains("description"), "{told}");
 }
 
@@ -81,13 +85,17 @@ async fn what_cant_be_used_is_named_by_field_and_changes_nothing() {
         let problem = patch(&api, "", body.clone()).await.expect(422).json();
         assert!(problem["errors"][field].as_str().is_some_and(|s| s.contains(piece)), "{body}: {problem}");
     }
-    let all = patch(&api, "", json!({"memory": "x", "cpus": "x", "colour": "red", "contact": "c"})).await.expect(422).json();
+    let all =
+        patch(&api, "", json!({"memory": "x", "cpus": "x", "colour": "red", "contact": "c"})).await.expect(422).json();
     let mut named: Vec<_> = all["errors"].as_object().expect("errors").keys().collect();
     named.sort_unstable();
     assert_eq!(named, ["colour", "cpus", "memory"], "every fault at once");
     patch(&api, "", json!({"owner": "eve"})).await.expect(403);
     patch(&eve, "", json!({"description": "mine"})).await.expect(404);
-    assert_eq!(patch(&root, "", json!({"owner": "none"})).await.expect(422).json()["errors"]["owner"], "There is no account “none”.");
+    assert_eq!(
+        patch(&root, "", json!({"owner": "none"})).await.expect(422).json()["errors"]["owner"],
+        "There is no account “none”."
+    );
     assert_eq!(api.get("/api/v1/containers/lab").await.expect(200).json(), before);
     // An admin may give it away; then it is the other's, and not the first one's any more.
     assert_eq!(patch(&root, "", json!({"owner": "eve"})).await.expect(200).json()["owner"], "eve");
@@ -110,9 +118,22 @@ async fn saving_the_settings_page_as_it_is_disturbs_nobody() {
         html.select(&selector).next().and_then(|e| e.attr("value")).expect("a value").to_owned()
     };
     let (memory, cpus) = (field("memory"), field("cpus"));
-    let form = [("memory", memory.as_str()), ("cpus", &cpus), ("description", "of run 8"), ("contact", ""), ("department", "")];
+    let form = [
+        ("memory", memory.as_str()),
+        ("cpus", &cpus),
+        ("description", "of run 8"),
+        ("contact", ""),
+        ("department", ""),
+    ];
     ada.post("/containers/lab/settings", &form).await.expect(303);
     let now = api.get("/api/v1/containers/lab").await.json();
-    assert_eq!((&now["memory"], &now["cpus"], &now["description"]), (&json!(300_000_007), &json!(0.333), &json!("of run 8")));
-    assert_eq!(portal.sql("select count(*) from job where kind <> 'create'"), "0", "a new description restarts nothing");
+    assert_eq!(
+        (&now["memory"], &now["cpus"], &now["description"]),
+        (&json!(300_000_007), &json!(0.333), &json!("of run 8"))
+    );
+    assert_eq!(
+        portal.sql("select count(*) from job where kind <> 'create'"),
+        "0",
+        "a new description restarts nothing"
+    );
 }

@@ -75,7 +75,8 @@ async fn a_token_opens_no_page_and_is_shown_once() {
         other.post(&format!("/account/tokens/{id}/revoke"), &[]).await.expect(404);
     }
     api.get(LIST).await.expect(200);
-    let log = portal.sql("select string_agg(action || ' ' || actor || ' ' || detail, '; ') from log where action like 'token.%'");
+    let log = portal
+        .sql("select string_agg(action || ' ' || actor || ' ' || detail, '; ') from log where action like 'token.%'");
     assert_eq!(log, "token.create ada notebook");
 }
 
@@ -93,10 +94,14 @@ async fn a_create_that_cant_be_done_names_every_field_and_makes_nothing() {
     let errors = problem["errors"].as_object().expect("errors by field");
     let mut named: Vec<_> = errors.keys().map(String::as_str).collect();
     named.sort_unstable();
-    let expected = ["colour", "contact", "cpus", "dbname", "dbuser", "dbuserpass", "image", "memory", "name", "owner", "storage"];
+    let expected =
+        ["colour", "contact", "cpus", "dbname", "dbuser", "dbuserpass", "image", "memory", "name", "owner", "storage"];
     assert_eq!(named, expected, "{problem}");
     for (field, said) in errors {
-        assert!(said.as_str().is_some_and(|s| s.ends_with(['.', '?']) && s.contains(' ')), "{field}: a sentence: {said}");
+        assert!(
+            said.as_str().is_some_and(|s| s.ends_with(['.', '?']) && s.contains(' ')),
+            "{field}: a sentence: {said}"
+        );
     }
     assert!(!problem.to_string().contains("\"short\""), "the password is not repeated");
     let empty = create(&api, json!({})).await.expect(422).json();

@@ -67,7 +67,8 @@ async fn a_create_that_waits_answers_the_whole_container() {
         assert_eq!(&made[field], value, "{field}");
         assert!(keys(&made).contains(&field.as_str()), "{field} is there, if only as null");
     }
-    let created: chrono::DateTime<chrono::Utc> = made["created_at"].as_str().expect("a time").parse().expect("RFC 3339");
+    let created: chrono::DateTime<chrono::Utc> =
+        made["created_at"].as_str().expect("a time").parse().expect("RFC 3339");
     assert!(created <= portal.clock.now());
     let password = made["password"].as_str().expect("the password that was made up");
     portal.connect("lab", password).await.expect("it is the password of the user");
@@ -77,7 +78,10 @@ async fn a_create_that_waits_answers_the_whole_container() {
     assert_eq!(keys(&shown), keys(&made), "otherwise the two have the same fields");
     let typed = json!({"name": "typed", "dbname": "trial", "dbuser": "ada", "dbuserpass": "correct-horse"});
     let made = api.json(Method::POST, "/api/v1/containers?wait=90", &typed).await.expect(201);
-    assert!(!made.body.contains("correct-horse") && made.json().get("password").is_none(), "a chosen password is not repeated");
+    assert!(
+        !made.body.contains("correct-horse") && made.json().get("password").is_none(),
+        "a chosen password is not repeated"
+    );
     portal.connect("typed", "correct-horse").await.expect("it is the chosen one");
 }
 
@@ -90,7 +94,9 @@ async fn a_database_is_stopped_started_deleted_and_brought_back() {
     let db = portal.connect("lab", "correct-horse").await.expect("it runs");
     db.batch_execute("create table kept as select 7 as x").await.expect("and works");
 
-    let state = async |verb: &str| post(&api, &format!("/api/v1/containers/lab/{verb}?wait=60")).await.expect(200).json()["state"].clone();
+    let state = async |verb: &str| {
+        post(&api, &format!("/api/v1/containers/lab/{verb}?wait=60")).await.expect(200).json()["state"].clone()
+    };
     assert_eq!(state("stop").await, "stopped");
     assert!(portal.connect("lab", "correct-horse").await.is_err());
     for verb in ["stop", "restart", "undelete"] {
@@ -106,7 +112,8 @@ async fn a_database_is_stopped_started_deleted_and_brought_back() {
     assert_eq!(api.get(&format!("{}?wait=60", job.location)).await.expect(200).json()["status"], "succeeded");
 
     for path in ["", "?confirm=lba", "?confirm="] {
-        let problem = api.send(Method::DELETE, &format!("/api/v1/containers/lab{path}"), |r| r).await.expect(422).json();
+        let problem =
+            api.send(Method::DELETE, &format!("/api/v1/containers/lab{path}"), |r| r).await.expect(422).json();
         assert!(problem["errors"]["confirm"].as_str().is_some_and(|s| s.contains("lab")), "{path}: {problem}");
     }
     let gone = api.send(Method::DELETE, "/api/v1/containers/lab?confirm=lab&wait=60", |r| r).await.expect(200).json();

@@ -83,7 +83,8 @@ async fn a_parameter_that_cant_be_used_is_named() {
     }
     let body = json!({"name": "lab", "dbname": "trial", "dbuser": "ada"});
     for wait in ["0", "301", "soon", "-1"] {
-        let problem = api.json(Method::POST, &format!("/api/v1/containers?wait={wait}"), &body).await.expect(422).json();
+        let problem =
+            api.json(Method::POST, &format!("/api/v1/containers?wait={wait}"), &body).await.expect(422).json();
         assert!(problem["errors"]["wait"].is_string(), "{wait}: {problem}");
     }
     assert_eq!(portal.sql("select count(*) from container"), "0", "and nothing was made");
@@ -101,7 +102,8 @@ async fn the_catalog_says_what_can_be_made_and_a_create_accepts_it() {
     assert_eq!(defaults, [&json!("17")], "the first of an engine is its default");
     let versions: BTreeSet<_> = images.iter().map(|i| i["version"].as_str().expect("a version")).collect();
     assert_eq!(versions, BTreeSet::from(["15", "16", "17", "18"]));
-    let tiers: Vec<_> = catalog["storage"].as_array().expect("tiers").iter().map(|t| (&t["name"], &t["available"])).collect();
+    let tiers: Vec<_> =
+        catalog["storage"].as_array().expect("tiers").iter().map(|t| (&t["name"], &t["available"])).collect();
     assert!(tiers.contains(&(&json!("standard"), &json!(true))), "{tiers:?}");
     let limits = &catalog["limits"];
     assert_eq!((&limits["memory_default"], &limits["memory_max"]), (&json!(256 << 20), &json!(4i64 << 30)));

@@ -82,7 +82,7 @@ select gen_random_uuid(), 'start', id, 'failed', 5, now(), 'reconciler', now() -
 FATAL:  could not write lock file postmaster.pid: No space left on device$$
   from container where name = 'imaging-3';
 insert into job (id, kind, container_id, status, attempt, run_at, lease_until, worker, created_by, created_at, started_at)
-select gen_random_uuid(), 'create', id, 'running', 1, now(), now() + interval '1 day', 'elsewhere', 'ada',
+select gen_random_uuid(), 'create', id, 'running', 1, now(), now() + interval '20 hours', 'elsewhere', 'ada',
        now() - interval '2 s', now() - interval '2 s'
   from container where name = 'single-cell-11';
 insert into job_step (job_id, seq, name, status, detail, started_at, finished_at)
@@ -123,6 +123,8 @@ pub async fn quiet_portal() -> TestPortal {
     let configure = Box::new(|config: &mut mydb::config::Config| {
         config.jobs.reconcile = NEVER;
         config.jobs.usage = NEVER;
+        // A job that is under way elsewhere, and stays so.
+        config.jobs.lease = NEVER;
     });
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
     // Both run once at the start; only then is it safe to write.

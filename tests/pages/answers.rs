@@ -73,7 +73,13 @@ async fn what_cant_be_taken_is_answered_with_its_status_and_a_page_or_a_problem(
     }
     is_error_page("not UTF-8", &ada.get("/containers/%ff%fe").await, 400);
     is_error_page("no number", &ada.get("/containers/new?engine=a&engine=b").await, 400);
-    for (path, name) in [("/nowhere", "nowhere"), ("/containers/none", "no database"), ("/jobs/7", "no job"), ("/docs/none", "no help"), ("/static/none.css", "no file")] {
+    for (path, name) in [
+        ("/nowhere", "nowhere"),
+        ("/containers/none", "no database"),
+        ("/jobs/7", "no job"),
+        ("/docs/none", "no help"),
+        ("/static/none.css", "no file"),
+    ] {
         is_error_page(name, &ada.get(path).await, 404);
     }
     is_error_page("nowhere", &portal.nobody().get("/nowhere").await, 404);
@@ -91,7 +97,11 @@ async fn what_cant_be_taken_is_answered_with_its_status_and_a_page_or_a_problem(
     ] {
         let reply = ada.send(method.clone(), path, |r| r).await;
         is_error_page(path, &reply, 405);
-        assert!(reply.headers["allow"].to_str().expect("text").contains(allowed), "{method} {path}: {:?}", reply.headers);
+        assert!(
+            reply.headers["allow"].to_str().expect("text").contains(allowed),
+            "{method} {path}: {:?}",
+            reply.headers
+        );
     }
     let reply = api.send(Method::PUT, "/api/v1/containers", |r| r).await;
     is_problem("PUT", &reply, 405);
@@ -135,7 +145,9 @@ async fn a_form_that_another_site_sends_changes_nothing() {
     assert_eq!(portal.sql("select (select count(*) from container) + (select count(*) from token)"), "0");
     ada.get("/").await.expect(200);
     // The portal's own pages, in browsers that say where a form comes from and in those that don't.
-    for (name, value) in [("origin", own), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none"), ("x-none", "")] {
+    for (name, value) in
+        [("origin", own), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none"), ("x-none", "")]
+    {
         ada.send(Method::POST, "/containers", |r| r.header(name, value).form(&[("name", "")])).await.expect(422);
     }
 }
@@ -145,13 +157,32 @@ async fn a_character_no_database_can_hold_is_no_fault_of_the_portal() {
     let portal = TestPortal::start().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let api = portal.token(&ada).await;
-    for path in ["/containers/%00", "/containers/a%00b/logs", "/?q=%00", "/?after=%00", "/?sort=name&after=%00", "/containers/new?engine=%00"] {
+    for path in [
+        "/containers/%00",
+        "/containers/a%00b/logs",
+        "/?q=%00",
+        "/?after=%00",
+        "/?sort=name&after=%00",
+        "/containers/new?engine=%00",
+    ] {
         assert!(!ada.get(path).await.status.is_server_error(), "{path}");
     }
-    for path in ["/admin/log?actor=%00", "/admin/log?container=a%00", "/admin/users?after=%00", "/admin/containers?q=%00", "/admin/jobs?after=%00"] {
+    for path in [
+        "/admin/log?actor=%00",
+        "/admin/log?container=a%00",
+        "/admin/users?after=%00",
+        "/admin/containers?q=%00",
+        "/admin/jobs?after=%00",
+    ] {
         assert!(!admin.get(path).await.status.is_server_error(), "{path}");
     }
-    for path in ["/api/v1/containers/%00", "/api/v1/containers?q=%00", "/api/v1/containers?owner=%00", "/api/v1/containers?cursor=%00", "/api/v1/jobs/%00"] {
+    for path in [
+        "/api/v1/containers/%00",
+        "/api/v1/containers?q=%00",
+        "/api/v1/containers?owner=%00",
+        "/api/v1/containers?cursor=%00",
+        "/api/v1/jobs/%00",
+    ] {
         assert!(!api.get(path).await.status.is_server_error(), "{path}");
     }
     let nobody = portal.nobody();
@@ -171,7 +202,12 @@ async fn no_page_has_script_or_style_of_its_own() {
     let job = portal.sql("select id from job");
     let mut pages: Vec<_> = mydb::web::routes::ROUTES
         .iter()
-        .filter(|r| r.method == Method::GET && !r.path.starts_with("/api/") && !r.path.contains("events") && !r.path.contains('*'))
+        .filter(|r| {
+            r.method == Method::GET
+                && !r.path.starts_with("/api/")
+                && !r.path.contains("events")
+                && !r.path.contains('*')
+        })
         .map(|r| r.path.replace("{name}", "lab").replace("{id}", &job).replace("{page}", "connecting"))
         .collect();
     pages.push("/nowhere".to_owned());
@@ -183,7 +219,8 @@ async fn no_page_has_script_or_style_of_its_own() {
         }
         seen += 1;
         let html = Html::parse_document(&reply.body);
-        for selector in ["script:not([src])", "style", "[style]", "[src^='http'], [href^='http:'], link[href^='http']"] {
+        for selector in ["script:not([src])", "style", "[style]", "[src^='http'], [href^='http:'], link[href^='http']"]
+        {
             assert_eq!(html.select(&Selector::parse(selector).expect("a selector")).count(), 0, "{path}: {selector}");
         }
         let handlers = html.tree.nodes().filter_map(|n| n.value().as_element()).flat_map(|e| e.attrs());

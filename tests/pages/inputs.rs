@@ -17,9 +17,14 @@ fn shown(reply: &Reply, field: &str) -> Shown {
     let selector = Selector::parse(&format!("#{field}")).expect("a selector");
     let element = html.select(&selector).next().unwrap_or_else(|| panic!("the field {field}: {}", reply.text()));
     let error: String = reply.all(&format!("p.error#{field}-error")).concat().trim().to_owned();
-    let described = element.attr("aria-describedby").is_some_and(|ids| ids.split(' ').any(|id| id == format!("{field}-error")));
+    let described =
+        element.attr("aria-describedby").is_some_and(|ids| ids.split(' ').any(|id| id == format!("{field}-error")));
     let invalid = element.attr("aria-invalid") == Some("true");
-    assert_eq!((described, invalid), (!error.is_empty(), !error.is_empty()), "{field} and its sentence belong together");
+    assert_eq!(
+        (described, invalid),
+        (!error.is_empty(), !error.is_empty()),
+        "{field} and its sentence belong together"
+    );
     let value = element.attr("value").map_or_else(|| element.text().collect(), str::to_owned);
     Shown { error, value }
 }
@@ -126,8 +131,16 @@ async fn databases_and_users_need_names_that_need_no_quotes() {
 async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once() {
     let configure = Box::new(|config: &mut mydb::config::Config| {
         let standard = config.storage.first().expect("a tier").clone();
-        config.storage.push(mydb::config::Tier { name: "genomics".to_owned(), users: vec!["grace".to_owned()], ..standard.clone() });
-        config.storage.push(mydb::config::Tier { name: "unplugged".to_owned(), path: config.data_dir.join("tiers/unplugged"), ..standard });
+        config.storage.push(mydb::config::Tier {
+            name: "genomics".to_owned(),
+            users: vec!["grace".to_owned()],
+            ..standard.clone()
+        });
+        config.storage.push(mydb::config::Tier {
+            name: "unplugged".to_owned(),
+            path: config.data_dir.join("tiers/unplugged"),
+            ..standard
+        });
         // A registry that nobody runs: an image that can't be had.
         config.images.replace.insert("docker.io/library/postgres:16".to_owned(), "localhost:1/none:1".to_owned());
     });
@@ -175,8 +188,17 @@ async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once()
     refused(&admin, "owner", "nobody-at-all", "There is no account").await;
 
     let everything = [
-        ("image", "x"), ("dbname", "X"), ("dbuser", "X"), ("dbuserpass", "short"), ("owner", "grace"), ("storage", "gold"),
-        ("memory", "x"), ("cpus", "x"), ("contact", "\u{7}"), ("department", "\u{7}"), ("description", "\u{7}"),
+        ("image", "x"),
+        ("dbname", "X"),
+        ("dbuser", "X"),
+        ("dbuserpass", "short"),
+        ("owner", "grace"),
+        ("storage", "gold"),
+        ("memory", "x"),
+        ("cpus", "x"),
+        ("contact", "\u{7}"),
+        ("department", "\u{7}"),
+        ("description", "\u{7}"),
     ];
     let reply = ada.submit_create("X", &everything).await.expect(422);
     for (field, _) in everything.iter().chain([&("name", "X")]) {
@@ -200,5 +222,9 @@ async fn an_image_that_cant_be_had_is_shown_with_its_reason(ada: &Client) {
     refused(ada, "image", "docker.io/library/postgres:16", "can't be had now").await;
     let form = ada.get("/containers/new").await.expect(200);
     assert!(form.all("option[value='genomics']").is_empty(), "another's tier is not offered");
-    assert_eq!(form.all("option[value='unplugged'][disabled]").len(), 1, "a tier that is not there is, but can't be chosen");
+    assert_eq!(
+        form.all("option[value='unplugged'][disabled]").len(),
+        1,
+        "a tier that is not there is, but can't be chosen"
+    );
 }

@@ -17,7 +17,8 @@ async fn the_log_tells_every_action_and_every_refusal() {
     ada.wait_for("lab", "in the trash").await;
     eve.post("/logout", &[]).await.expect(303);
 
-    let told = portal.sql("select actor || ' ' || action || ' ' || container_name || ' ' || outcome from log order by id");
+    let told =
+        portal.sql("select actor || ' ' || action || ' ' || container_name || ' ' || outcome from log order by id");
     let told: Vec<_> = told.lines().collect();
     for line in [
         "admin user.add  ok",
@@ -32,7 +33,9 @@ async fn the_log_tells_every_action_and_every_refusal() {
         assert!(told.contains(&line), "“{line}” is missing: {told:#?}");
     }
     let people = "actor in ('ada', 'eve') and address in ('127.0.0.1', '::1') and length(request_id) = 16 and at > now() - interval '5 minutes'";
-    let vague = portal.sql(&format!("select actor, action, address, request_id from log where actor in ('ada', 'eve') and not ({people})"));
+    let vague = portal.sql(&format!(
+        "select actor, action, address, request_id from log where actor in ('ada', 'eve') and not ({people})"
+    ));
     assert_eq!(vague, "", "each row says from where and by which request");
 
     // The admin finds it by its filters; the owner of the database does not see it.
@@ -61,7 +64,8 @@ async fn nobody_can_change_or_empty_the_log() {
         "truncate container cascade",
         "insert into log (id, at, actor, action, outcome) values (1, now(), 'x', 'y', 'ok')",
     ] {
-        let said = std::process::Command::new("psql").args([&portal.tables, "-XAtqc", statement]).output().expect("psql");
+        let said =
+            std::process::Command::new("psql").args([&portal.tables, "-XAtqc", statement]).output().expect("psql");
         assert!(!said.status.success(), "{statement} was done");
     }
     assert_eq!(portal.sql("select count(*), md5(string_agg(l::text, '' order by id)) from log l"), before);

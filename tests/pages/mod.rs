@@ -8,5 +8,7 @@ mod log;
 mod passwords;
 mod pauses;
 mod people;
+mod rotate;
 mod secrets;
+mod strangers;
 mod together;

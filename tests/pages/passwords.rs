@@ -10,7 +10,8 @@ use crate::support::docker::docker;
 /// Signs in with the command line client, the password in its environment; answers who it is then.
 fn psql(port: u16, password: &str) -> String {
     let line = format!("host=127.0.0.1 port={port} dbname=trial user=ada sslmode=require connect_timeout=10");
-    let said = Command::new("psql").args([&line, "-XAtqwc", "select current_user"]).env("PGPASSWORD", password).output();
+    let said =
+        Command::new("psql").args([&line, "-XAtqwc", "select current_user"]).env("PGPASSWORD", password).output();
     let said = said.expect("psql is installed");
     format!("{}{}", String::from_utf8_lossy(&said.stdout).trim(), String::from_utf8_lossy(&said.stderr).trim())
 }

@@ -53,7 +53,12 @@ async fn maintenance_pauses_its_owner_with_a_note_while_an_admin_acts() {
     ada.wait_for("lab", "stopped").await;
     let log = portal.sql("select string_agg(actor || ' ' || outcome || ' ' || detail, '; ' order by id) from log where action = 'container.maintenance'");
     assert_eq!(log, format!("admin ok on: {NOTE}; admin ok off"));
-    assert_eq!(portal.sql("select count(*) from log where actor = 'ada' and outcome = 'refused' and detail like '%in maintenance%'"), "10");
+    assert_eq!(
+        portal.sql(
+            "select count(*) from log where actor = 'ada' and outcome = 'refused' and detail like '%in maintenance%'"
+        ),
+        "10"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +72,9 @@ async fn a_read_only_portal_says_so_on_every_page_and_lets_only_admins_change_so
     assert!(!ada.get("/").await.text().contains("Read-only"), "what was refused changes nothing");
     admin.post("/admin/read-only", &[("read_only", "on"), ("message", NOTE)]).await.expect(303);
 
-    for (who, page) in [(&ada, "/"), (&ada, "/containers/lab"), (&ada, "/nowhere"), (&admin, "/admin"), (&portal.nobody(), "/login")] {
+    for (who, page) in
+        [(&ada, "/"), (&ada, "/containers/lab"), (&ada, "/nowhere"), (&admin, "/admin"), (&portal.nobody(), "/login")]
+    {
         let banner = who.get(page).await.all(".banner.warn").concat();
         assert!(banner.contains(NOTE), "{page}: {banner:?}");
     }
@@ -90,7 +97,10 @@ async fn a_read_only_portal_says_so_on_every_page_and_lets_only_admins_change_so
         let reply = token.json(method, &format!("/api/v1/containers/lab{path}"), &json!({})).await.expect(403);
         assert!(reply.body.contains(NOTE), "{}", reply.body);
     }
-    assert_eq!(portal.sql("select (select count(*) from container), (select count(*) from job), (select count(*) from token)"), "1|1|1");
+    assert_eq!(
+        portal.sql("select (select count(*) from container), (select count(*) from job), (select count(*) from token)"),
+        "1|1|1"
+    );
     // Looking, and signing in and out, go on.
     for page in ["/", "/containers/lab", "/containers/lab/logs", "/account"] {
         ada.get(page).await.expect(200);

@@ -56,22 +56,23 @@ async fn many_creates_at_once_are_each_right_and_share_no_port() {
     let portal = portal_with(|config| config.limits.memory_default = mydb::domain::quantity::Bytes(128 << 20)).await;
     let ada = portal.user("ada").await;
     let names: Vec<_> = (1..=many()).map(|n| format!("db-{n}")).collect();
-    let posts = names.iter().map(|name| {
+    let forms = names.iter().map(|name| {
         let (ada, password) = (ada.clone(), format!("password of {name}"));
         async move { ada.submit_create(name, &[("dbuserpass", &password)]).await }
     });
-    for reply in join_all(posts).await {
+    for reply in join_all(forms).await {
         reply.expect(303);
     }
-    let begin = Instant::now();
+    let (begin, patience) = (Instant::now(), Duration::from_secs(12) * u32::try_from(names.len()).expect("a few"));
     let open = "select count(*) from job where status in ('queued', 'running')";
     while portal.sql(open) != "0" {
-        assert!(begin.elapsed() < Duration::from_secs(400), "still open: {}", portal.sql(open));
+        assert!(begin.elapsed() < patience, "still open: {}", portal.sql(open));
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let failed = "select string_agg(c.name || ': ' || s.failed_reason, e'\\n') from state s join container c on c.id = s.container_id where s.state <> 'running'";
     assert_eq!(portal.sql(failed), "", "every one runs");
-    let ports: BTreeSet<_> = portal.sql("select port from port where container_id is not null").lines().map(str::to_owned).collect();
+    let ports: BTreeSet<_> =
+        portal.sql("select port from port where container_id is not null").lines().map(str::to_owned).collect();
     assert_eq!(ports.len(), names.len(), "no port twice");
     assert_eq!(portal.containers().len(), names.len());
     for name in &names {
@@ -92,14 +93,17 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
     portal.faults.inject(Fault { operation: "stop", strike: Strike::Before, times: 2, transient: true });
     ada.post("/containers/lab/restart", &[]).await.expect(303);
     let busy = "Something else is being done with this database. Wait until that is finished.";
-    for (path, fields) in [("stop", vec![]), ("restart", vec![]), ("start", vec![]), ("delete", vec![("confirm", "lab")])] {
+    for (path, fields) in
+        [("stop", vec![]), ("restart", vec![]), ("start", vec![]), ("delete", vec![("confirm", "lab")])]
+    {
         let reply = ada.post(&format!("/containers/lab/{path}"), &fields).await.expect(303);
         assert_eq!(reply.location, "/containers/lab", "{path}");
         let page = ada.get("/containers/lab").await.expect(200).text();
         assert!(page.contains(busy), "{path}: {page}");
         assert!(!ada.get("/containers/lab").await.text().contains(busy), "it is said once");
     }
-    let limits = ada.post("/containers/lab/settings", &[("memory", "300m"), ("description", "of run 7")]).await.expect(409);
+    let limits =
+        ada.post("/containers/lab/settings", &[("memory", "300m"), ("description", "of run 7")]).await.expect(409);
     assert!(limits.text().contains(busy) && limits.body.contains("of run 7"), "{}", limits.text());
     let problem = token.send(reqwest::Method::POST, "/api/v1/containers/lab/stop", |r| r).await.expect(409).json();
     assert_eq!(problem["detail"], busy);
@@ -111,12 +115,16 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
-    let portal = portal_with(|config| config.databases.ports = *config.databases.ports.start()..=config.databases.ports.start() + 1).await;
+    let portal = portal_with(|config| {
+        config.databases.ports = *config.databases.ports.start()..=config.databases.ports.start() + 1
+    })
+    .await;
     let ada = portal.user("ada").await;
     let token = portal.token(&ada).await;
     ada.submit_create("one", &[]).await.expect(303);
     ada.submit_create("two", &[]).await.expect(303);
-    let before = portal.sql("select (select count(*) from container), (select count(*) from job), (select count(*) from credential)");
+    let before = portal
+        .sql("select (select count(*) from container), (select count(*) from job), (select count(*) from credential)");
     let reply = ada.submit_create("three", &[("description", "of run 7")]).await.expect(409);
     let said = reply.all("#errors").concat();
     assert!(said.contains("All ports for databases are taken. An administrator can widen the range"), "{said:?}");
@@ -124,7 +132,12 @@ async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
     let body = serde_json::json!({"name": "three", "dbname": "trial", "dbuser": "ada"});
     let problem = token.json(reqwest::Method::POST, "/api/v1/containers", &body).await.expect(409).json();
     assert!(problem["detail"].as_str().is_some_and(|d| d.contains("All ports")), "{problem}");
-    assert_eq!(portal.sql("select (select count(*) from container), (select count(*) from job), (select count(*) from credential)"), before);
+    assert_eq!(
+        portal.sql(
+            "select (select count(*) from container), (select count(*) from job), (select count(*) from credential)"
+        ),
+        before
+    );
     ada.get("/containers/three").await.expect(404);
     // A purged database gives its port to the next.
     for name in ["one", "two"] {
@@ -151,7 +164,8 @@ async fn a_port_another_program_holds_is_found_out_marked_and_skipped() {
     portal.connect("lab", "correct-horse").await.expect("it answers on the other port");
     let page = ada.get("/containers/lab").await.expect(200);
     assert!(page.text().contains(&format!("port={}", first + 1)), "{}", page.text());
-    let marked = portal.sql(&format!("select container_id is null, occupied_note <> '' from port where port = {first}"));
+    let marked =
+        portal.sql(&format!("select container_id is null, occupied_note <> '' from port where port = {first}"));
     assert_eq!(marked, "t|t", "the occupied one is marked");
     assert_eq!(portal.containers().len(), 1, "the half-made container is gone");
     ada.create("next", &[]).await;
@@ -167,14 +181,28 @@ async fn nobody_gets_more_databases_than_they_may_even_all_at_once() {
         let ada = ada.clone();
         async move { ada.submit_create(&format!("db-{n}"), &[]).await }
     });
-    let replies = join_all(posts).await;
+    // Held up where they take their ports, all are under way before the first is written.
+    let (held, connection) = tokio_postgres::connect(&portal.tables, tokio_postgres::NoTls).await.expect("the tables");
+    tokio::spawn(connection);
+    held.batch_execute("begin; lock table port in exclusive mode").await.expect("a lock");
+    let posts = tokio::spawn(join_all(posts.collect::<Vec<_>>()));
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while portal.sql(waiting) != "8" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    held.batch_execute("commit").await.expect("the lock is given back");
+    let replies = posts.await.expect("answers");
     let (made, over) = (with_status(&replies, 303), with_status(&replies, 409));
     assert_eq!((made.len(), over.len()), (2, 6));
     for reply in over {
         let said = reply.all("#errors").concat();
         assert!(said.contains("ada already has as many databases as one person may have (2)."), "{said:?}");
     }
-    assert_eq!(portal.sql("select (select count(*) from container), (select count(*) from port), (select count(*) from job)"), "2|2|2");
+    assert_eq!(
+        portal.sql("select (select count(*) from container), (select count(*) from port), (select count(*) from job)"),
+        "2|2|2"
+    );
     admin.submit_create("theirs", &[("owner", "ada")]).await.expect(409);
     admin.submit_create("mine", &[]).await.expect(303);
 }

@@ -29,7 +29,12 @@ const LOG_WAIT: Duration = Duration::from_millis(500);
 pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let base = format!("/containers/{}", c.name);
     let busy = c.active_job.is_some().then(|| "Something else is being done with it.".to_owned());
-    let post = |label: &str, verb: &str| Action::post(label, format!("{base}/{verb}")).unavailable(busy.clone());
+    // What is paused is paused for all of these together.
+    let not_now = busy.or_else(|| match permission(ctx, c, Deed::Restart) {
+        Some(Permission::Refused(why)) => Some(why),
+        _ => None,
+    });
+    let post = |label: &str, verb: &str| Action::post(label, format!("{base}/{verb}")).unavailable(not_now.clone());
     let (primary, menu) = match c.state {
         ContainerState::Running => {
             (Some(post("Restart", "restart")), vec![post("Stop the database", "stop"), post("Set a new password", "rotate-password")])
@@ -95,11 +100,15 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     })
 }
 
-fn allowed(ctx: &Context, c: &Container, deed: Deed) -> bool {
+fn permission(ctx: &Context, c: &Container, deed: Deed) -> Option<Permission> {
     let read_only = ctx.app().read_only();
     let subject =
         Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: read_only.as_deref() };
-    ctx.user().is_ok_and(|u| can(u, deed, &subject) == Permission::Allowed)
+    ctx.user().ok().map(|u| can(u, deed, &subject))
+}
+
+fn allowed(ctx: &Context, c: &Container, deed: Deed) -> bool {
+    permission(ctx, c, deed) == Some(Permission::Allowed)
 }
 
 fn failed(c: &Container, active: Option<&Steps>) -> Option<Failure> {

@@ -1,0 +1,32 @@
+//! A new password: the old one is refused, the new one works and is shown once.
+
+use crate::support::TestPortal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_takes_the_place_of_the_old_one() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let open = portal.connect("lab", "correct-horse").await.expect("the old one works");
+
+    ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
+    let page = loop {
+        let page = ada.get("/containers/lab").await.expect(200);
+        if page.text().contains("Your password is waiting") {
+            break page;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert!(!page.text().contains("failed"), "{}", page.text());
+    assert!(portal.connect("lab", "correct-horse").await.is_err(), "the old one is refused");
+    let shown = ada.post("/containers/lab/password", &[]).await.expect(200);
+    let password = shown.all("#password").concat().trim().to_owned();
+    portal.connect("lab", &password).await.expect("the new one works");
+    open.simple_query("select 1").await.expect("what was open goes on");
+
+    ada.post("/containers/lab/stop", &[]).await.expect(303);
+    ada.wait_for("lab", "stopped").await;
+    let refused = ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
+    assert!(ada.get(&refused.location).await.text().contains("can't be done while the database is stopped"));
+    assert_eq!(portal.sql("select count(*) from credential where kind = 'user'"), "0", "nothing waits to be shown");
+}
