@@ -72,8 +72,8 @@ impl Sealer {
     /// # Errors
     /// If the file can't be read or holds something else.
     pub fn from_file(path: &Path, random: Random) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("can't read the sealing key {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("can't read the sealing key {}", path.display()))?;
         let key = BASE64_STANDARD
             .decode(text.trim())
             .with_context(|| format!("the sealing key {} is not base64", path.display()))?;

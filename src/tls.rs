@@ -51,7 +51,8 @@ impl Authority {
             }
             write_whole(&cert_file, cert.pem().as_bytes())?;
         }
-        let read = |file: &Path| std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()));
+        let read =
+            |file: &Path| std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()));
         let cert_pem = read(&cert_file)?;
         let key = KeyPair::from_pem(&read(&key_file)?).context("the authority's key can't be used")?;
         let issuer = Issuer::from_ca_cert_pem(&cert_pem, key).context("the authority's certificate can't be used")?;

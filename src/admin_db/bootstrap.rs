@@ -272,10 +272,7 @@ pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool>
 
 fn url(port: u16, password: &SecretString) -> SecretString {
     // A generated password has only letters and digits, so it needs no encoding.
-    SecretString::from(format!(
-        "postgres://{NAME}:{}@127.0.0.1:{port}/{NAME}?sslmode=prefer",
-        password.expose_secret()
-    ))
+    SecretString::from(format!("postgres://{NAME}:{}@127.0.0.1:{port}/{NAME}?sslmode=prefer", password.expose_secret()))
 }
 
 /// A port nobody listens on at this moment. It is kept for good once the container has it.

@@ -310,10 +310,12 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Job>, sqlx:
 /// # Errors
 /// The database's.
 pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<Step>, sqlx::Error> {
-    sqlx::query_as("SELECT seq, name, status, detail, started_at, finished_at FROM job_step WHERE job_id = $1 ORDER BY seq")
-        .bind(job)
-        .fetch_all(db)
-        .await
+    sqlx::query_as(
+        "SELECT seq, name, status, detail, started_at, finished_at FROM job_step WHERE job_id = $1 ORDER BY seq",
+    )
+    .bind(job)
+    .fetch_all(db)
+    .await
 }
 
 /// The last jobs of a container.

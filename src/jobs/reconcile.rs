@@ -10,10 +10,10 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::admin_db::{bootstrap, findings, jobs};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, Restarts};
+use crate::admin_db::{bootstrap, findings, jobs};
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::provision::container::{find, last_lines};
@@ -131,7 +131,8 @@ impl Run<'_> {
         };
         let still = |c: &Container| {
             c.active_job.is_none()
-                && (c.changed_at, c.started_at, &c.docker_id) == (before.changed_at, before.started_at, &before.docker_id)
+                && (c.changed_at, c.started_at, &c.docker_id)
+                    == (before.changed_at, before.started_at, &before.docker_id)
         };
         let now = self.row(id).await?.filter(still);
         Ok(now.map(|c| (c, found)).filter(|(c, found)| !agree(c, found.as_ref())))
@@ -189,7 +190,8 @@ impl Run<'_> {
             // Changed by somebody since it was read: their state stands.
             Err(_) => return Ok(()),
         }
-        states::set_restarts(&mut tx, c.id, Restarts { failures: 0, failures_since: None, next_start_at: None }).await?;
+        states::set_restarts(&mut tx, c.id, Restarts { failures: 0, failures_since: None, next_start_at: None })
+            .await?;
         let entry = Entry {
             action: "container.failed",
             container: Some((c.id, &c.name)),
@@ -208,7 +210,10 @@ impl Run<'_> {
         let known: HashSet<&str> =
             rows.iter().flat_map(|c| [c.docker_name.as_str(), c.docker_id.as_deref().unwrap_or_default()]).collect();
         for o in observed {
-            if o.name == own || o.name.starts_with(&helper) || known.contains(o.name.as_str()) || known.contains(o.id.as_str())
+            if o.name == own
+                || o.name.starts_with(&helper)
+                || known.contains(o.name.as_str())
+                || known.contains(o.id.as_str())
             {
                 continue;
             }
@@ -232,7 +237,8 @@ impl Run<'_> {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 if !name.starts_with('.') && !known.contains(&name) && !self.is_living(&name).await? {
                     let path = entry.path().display().to_string();
-                    self.note(&path, "directory", &format!("{path} belongs to no database the portal knows"), None).await?;
+                    self.note(&path, "directory", &format!("{path} belongs to no database the portal knows"), None)
+                        .await?;
                 }
             }
         }

@@ -242,7 +242,8 @@ async fn undo(work: &Work, flow: &Flow, lease: &str, (failed, why): (usize, &str
             Err(e) => {
                 tracing::error!(job = %work.job.id, step = step.name, "A step could not be taken back: {e}");
                 let first = if i == failed { format!("{why}\n") } else { String::new() };
-                set_step(work, number(i), StepStatus::Failed, Some(&format!("{first}Could not be taken back: {e}"))).await;
+                set_step(work, number(i), StepStatus::Failed, Some(&format!("{first}Could not be taken back: {e}")))
+                    .await;
             }
         }
     }
@@ -301,7 +302,9 @@ async fn end(app: &App, job: &Job, lease: &str, outcome: Result<(), (&str, &str)
         tx.commit().await
     };
     match ended.await {
-        Ok(()) => tracing::info!(job = %job.id, kind = job.kind, status = status.as_str(), error, "Ended the job `{}`", job.kind),
+        Ok(()) => {
+            tracing::info!(job = %job.id, kind = job.kind, status = status.as_str(), error, "Ended the job `{}`", job.kind)
+        }
         Err(e) => tracing::warn!(job = %job.id, "A job's end could not be written; its lease will run out: {e}"),
     }
 }

@@ -42,9 +42,10 @@ impl<'a> Blueprint<'a> {
         let image = app.catalog.find(&c.image).ok_or_else(|| {
             StepError::Fail(format!("{} is no longer in the catalog. An administrator can put it back.", c.image))
         })?;
-        let tier = app.config.tier(&c.storage).ok_or_else(|| {
-            StepError::Fail(format!("The storage tier “{}” is no longer configured.", c.storage))
-        })?;
+        let tier = app
+            .config
+            .tier(&c.storage)
+            .ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is no longer configured.", c.storage)))?;
         if let Some(reason) = unavailable_reason(tier) {
             return Err(StepError::Fail(format!("The storage tier “{}” is not there: {reason}.", tier.name)));
         }
@@ -267,9 +268,9 @@ pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepErro
     let begin = Instant::now();
     let mut pause = Duration::from_millis(25);
     loop {
-        let found = find(app, &c).await?.ok_or_else(|| {
-            StepError::Fail("The container was removed while its server was starting.".to_owned())
-        })?;
+        let found = find(app, &c)
+            .await?
+            .ok_or_else(|| StepError::Fail("The container was removed while its server was starting.".to_owned()))?;
         if !found.running {
             let log = last_lines(app, &found.id, 15).await;
             let memory = if found.oom_killed { " It needed more memory than its limit." } else { "" };

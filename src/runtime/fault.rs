@@ -8,9 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use super::{
-    ContainerSpec, ExecOutput, ImageInfo, LogRequest, Observed, Progress, Runtime, RuntimeError, RuntimeInfo,
-};
+use super::{ContainerSpec, ExecOutput, ImageInfo, LogRequest, Observed, Progress, Runtime, RuntimeError, RuntimeInfo};
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, FileIn};
 

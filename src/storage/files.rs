@@ -91,9 +91,10 @@ impl Files {
             Self::Helper { .. } => {
                 let path = format!("/work/{}", dir.id);
                 let said = self.helper(dir, image, "measure", &["du", "-s", "-B1", &path]).await?;
-                said.split_whitespace().next().and_then(|n| n.parse().ok()).ok_or_else(|| {
-                    StorageError::Refused(format!("The helper could not measure the directory: {said}"))
-                })
+                said.split_whitespace()
+                    .next()
+                    .and_then(|n| n.parse().ok())
+                    .ok_or_else(|| StorageError::Refused(format!("The helper could not measure the directory: {said}")))
             }
         }
     }

@@ -10,7 +10,9 @@ fn findings(portal: &TestPortal) -> String {
 }
 
 fn logged(portal: &TestPortal, kind: &str, name: &str) -> bool {
-    let said = format!("select count(*) from log where action = 'finding.new' and container_name = '{name}' and detail like '%{kind}%'");
+    let said = format!(
+        "select count(*) from log where action = 'finding.new' and container_name = '{name}' and detail like '%{kind}%'"
+    );
     portal.sql(&said) != "0"
 }
 
@@ -56,7 +58,7 @@ async fn what_should_not_run_or_is_unknown_is_shown_and_left_alone() {
     let label = format!("db4sci.instance={}", portal.instance);
     let stranger = format!("{}-stranger", portal.instance);
     docker(&["create", "--name", &stranger, "--label", &label, "db4sci-dev/postgres:17", "true"]);
-    let orphan = portal.dir.join("tiers/standard").join(&portal.instance).join(uuid::Uuid::new_v4().to_string());
+    let orphan = portal.dir.join("tiers/standard").join(&portal.instance).join(mydb::admin_db::new_id().to_string());
     std::fs::create_dir_all(&orphan).expect("a directory");
 
     let expected = format!("directory {}\npaused {frozen}\nrunning {lab}\nunknown {stranger}", orphan.display());
@@ -66,7 +68,13 @@ async fn what_should_not_run_or_is_unknown_is_shown_and_left_alone() {
         assert!(page.contains(said), "{said}: {page}");
     }
     // Twice the same, and nothing done: no job, no change in the engine.
-    let picture = || (findings(&portal), portal.sql("select count(*) from job"), docker(&["ps", "-a", "--filter", &format!("label={label}"), "--format", "{{.ID}} {{.State}}"]));
+    let picture = || {
+        (
+            findings(&portal),
+            portal.sql("select count(*) from job"),
+            docker(&["ps", "-a", "--filter", &format!("label={label}"), "--format", "{{.ID}} {{.State}}"]),
+        )
+    };
     let before = picture();
     let first = serde_json::to_value(reconcile(&portal.app().app).await.expect("it compares")).expect("JSON");
     let second = serde_json::to_value(reconcile(&portal.app().app).await.expect("it compares")).expect("JSON");

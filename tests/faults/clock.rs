@@ -53,7 +53,8 @@ async fn the_trash_is_emptied_when_its_days_are_over_and_not_before() {
     admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     admin.wait_for("lab", "in the trash").await;
     let purge = || portal.sql("update schedule set next_run = now() where name = 'purge'");
-    let looked = || portal.sql("select count(*) from schedule where name = 'purge' and next_run > now() and result is not null");
+    let looked =
+        || portal.sql("select count(*) from schedule where name = 'purge' and next_run > now() and result is not null");
 
     portal.clock.shift(9 * DAY);
     purge();

@@ -76,21 +76,28 @@ async fn pages_answer_and_work_waits_while_the_engine_restarts() {
     admin.get("/readyz").await.expect(200);
 
     door.shut();
-    for page in ["/", "/containers/kept", "/containers/kept/settings", "/containers/new", "/admin", "/admin/system", "/healthz"] {
+    for page in
+        ["/", "/containers/kept", "/containers/kept/settings", "/containers/new", "/admin", "/admin/system", "/healthz"]
+    {
         admin.get(page).await.expect(200);
     }
     let ready = admin.get("/readyz").await.expect(503);
     assert!(ready.body.contains("container engine") && !ready.body.contains("mydb_admin"), "{}", ready.body);
     admin.submit_create("later", &[]).await.expect(303);
     admin.post("/containers/leaving/delete", &[("confirm", "leaving")]).await.expect(303);
-    let waits = "select count(*) from job_step where status = 'pending' and detail like '%does not answer%Trying again.'";
+    let waits =
+        "select count(*) from job_step where status = 'pending' and detail like '%does not answer%Trying again.'";
     until("the pages say what both jobs wait for", || place.sql(waits) == "2").await;
     // What an engine's restart does to what runs on it.
     for name in ["kept", "leaving"] {
         docker::docker(&["kill", &format!("{}-{name}", portal.instance)]);
     }
     tokio::time::sleep(Duration::from_secs(4)).await;
-    assert_eq!(place.sql("select count(*) from job where status in ('queued', 'running') and attempt <= 1"), "2", "waiting is no attempt");
+    assert_eq!(
+        place.sql("select count(*) from job where status in ('queued', 'running') and attempt <= 1"),
+        "2",
+        "waiting is no attempt"
+    );
     assert_eq!(place.sql("select count(*) from state where state = 'failed'"), "0");
 
     door.reopen();

@@ -106,7 +106,11 @@ async fn killed_while_it_takes_back_what_failed() {
     portal.run().await;
     place.all_is_right().await;
     assert_eq!(states(&place), "failed|4");
-    assert_eq!(place.sql("select distinct failed_step from state"), "Wait until it answers", "the reason outlives the crash");
+    assert_eq!(
+        place.sql("select distinct failed_step from state"),
+        "Wait until it answers",
+        "the reason outlives the crash"
+    );
     assert!(place.sql("select distinct failed_reason from state").contains("injected fault"));
 
     portal.faults.heal();
@@ -137,5 +141,9 @@ async fn killed_at_random_instants() {
     }
     place.all_is_right().await;
     assert_eq!(place.sql("select count(*) from container"), rounds.to_string());
-    assert_eq!(place.sql("select count(*) from job where status <> 'succeeded'"), "0", "nothing failed for being killed");
+    assert_eq!(
+        place.sql("select count(*) from job where status <> 'succeeded'"),
+        "0",
+        "nothing failed for being killed"
+    );
 }

@@ -70,7 +70,9 @@ impl Place {
         let (mut directories, mut containers) = (BTreeSet::new(), Vec::new());
         let mut ports = BTreeMap::new();
         for row in rows.lines().filter(|r| r.split('|').count() >= 6) {
-            let [id, name, state, ran, reason, port] = row.splitn(6, '|').collect::<Vec<_>>()[..] else { unreachable!() };
+            let [id, name, state, ran, reason, port] = row.splitn(6, '|').collect::<Vec<_>>()[..] else {
+                unreachable!()
+            };
             match state {
                 "running" => {
                     containers.push(format!("{}-{name}", self.instance));
@@ -140,7 +142,7 @@ struct Dice(u64);
 
 impl Dice {
     fn new() -> Self {
-        let given = std::env::var("DB4SCI_TEST_SEED").ok().and_then(|s| s.parse().ok());
+        let given = std::env::var_os("DB4SCI_TEST_SEED").and_then(|s| s.to_str()?.parse().ok());
         let seed = given.unwrap_or_else(|| {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time after 1970");
             u64::try_from(now.as_micros()).expect("a time before the year 500,000")

@@ -37,14 +37,19 @@ async fn each_job_is_run_by_one_of_them() {
     let other = second(&portal).await;
     let clients = [portal.admin().await, admin_of(&other).await];
     for i in 0..10 {
-        clients[i % 2].submit_create(&format!("db{i}"), &[]).await.expect(303);
+        let client = &clients[i % clients.len()];
+        client.submit_create(&format!("db{i}"), &[]).await.expect(303);
     }
     Place::of(&portal).all_is_right().await;
-    assert_eq!(portal.sql("select count(*) from job where status = 'succeeded' and attempt = 1"), "10", "none was run twice");
+    assert_eq!(
+        portal.sql("select count(*) from job where status = 'succeeded' and attempt = 1"),
+        "10",
+        "none was run twice"
+    );
     assert_eq!(workers(&portal).len(), 2, "both had their share");
     assert_eq!(portal.sql("select count(distinct port) from port where container_id is not null"), "10");
     for client in &clients {
-        assert_eq!(client.get("/").await.expect(200).body.matches("/containers/db").count() >= 10, true);
+        assert!(client.get("/").await.expect(200).body.matches("/containers/db").count() >= 10);
     }
     other.stop().await.expect("it stops");
 }
@@ -79,7 +84,8 @@ async fn periodic_work_is_done_once_a_period() {
     let runs = "select count(*) from run where name = 'reconcile'";
     until("it ran often", || portal.sql(runs).parse::<u32>().expect("a number") >= 6).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let gaps = "select count(*) from (select at - lag(at) over (order by at) as gap from run where name = 'reconcile') g
+    let gaps =
+        "select count(*) from (select at - lag(at) over (order by at) as gap from run where name = 'reconcile') g
                  where gap < interval '1 second'";
     assert_eq!(portal.sql(gaps), "0", "never sooner than its period of a second");
     other.stop().await.expect("it stops");
