@@ -97,8 +97,7 @@ impl App {
         .context("mydb_admin can't be started")?;
         let db = bootstrap::open(&url, &config).await?;
         let mut connection = db.acquire().await?;
-        let bound =
-            admin_db::settings::bind_instance(&mut connection, config.instance.as_str(), clock.now()).await?;
+        let bound = admin_db::settings::bind_instance(&mut connection, config.instance.as_str(), clock.now()).await?;
         anyhow::ensure!(
             bound == config.instance.as_str(),
             "this mydb_admin belongs to the instance {bound}, not to {}; two portals share one only with the same instance id",

@@ -83,8 +83,8 @@ impl Catalog {
     /// # Errors
     /// Every fault as (place, rule).
     pub fn parse(text: &str) -> Result<Self, Vec<(String, String)>> {
-        let file: File = toml::from_str(text)
-            .map_err(|e| vec![("(syntax)".to_owned(), e.to_string().trim().replace('\n', " "))])?;
+        let file: File =
+            toml::from_str(text).map_err(|e| vec![("(syntax)".to_owned(), e.to_string().trim().replace('\n', " "))])?;
         let mut faults = Vec::new();
         let mut images: Vec<CatalogImage> = Vec::new();
         for (i, item) in file.image.into_iter().enumerate() {

@@ -166,13 +166,13 @@ mod tests {
     #[test]
     fn sealed_secrets_open_only_in_their_context_and_unaltered() {
         let sealer = Sealer::new(&[7; 32], Random::system()).unwrap();
-        let secret = SecretString::from("pä$$ 🐘");
-        let mut sealed = sealer.seal(&secret, "container-1").unwrap();
-        assert_eq!(sealer.open(&sealed, "container-1").unwrap().expose_secret(), "pä$$ 🐘");
-        assert!(sealer.open(&sealed, "container-2").is_err());
-        assert_ne!(sealed, sealer.seal(&secret, "container-1").unwrap(), "every sealing has its own nonce");
-        sealed[14] ^= 1;
-        assert!(sealer.open(&sealed, "container-1").is_err());
+        let plain = SecretString::from("pä$$ 🐘");
+        let mut hidden = sealer.seal(&plain, "container-1").unwrap();
+        assert_eq!(sealer.open(&hidden, "container-1").unwrap().expose_secret(), "pä$$ 🐘");
+        assert!(sealer.open(&hidden, "container-2").is_err());
+        assert_ne!(hidden, sealer.seal(&plain, "container-1").unwrap(), "every sealing has its own nonce");
+        hidden[14] ^= 1;
+        assert!(sealer.open(&hidden, "container-1").is_err());
         assert!(sealer.open(b"short", "x").is_err());
         assert!(Sealer::new(&[7; 16], Random::system()).is_err());
     }

@@ -1,7 +1,12 @@
 //! The integration tests: one binary, real parts. Each test starts a portal of its own, with its own instance id,
 //! ports, directories and tables; they share the container engine and one server for the tables.
 
-#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what must be, and ends where it is not")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be, and ends where it is not"
+)]
 
 mod access;
 mod api;

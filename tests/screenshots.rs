@@ -51,7 +51,12 @@ async fn screenshots() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
     std::fs::create_dir_all(&docs).expect("a folder for the documents' pictures");
     browser.sign_in_anew("ada", PASSWORD).await;
-    browser.command("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": "light" }] })).await;
+    browser
+        .command(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [{ "name": "prefers-color-scheme", "value": "light" }] }),
+        )
+        .await;
     browser.resize(1280, 900).await;
     for (name, path) in [("list", "/"), ("database", "/containers/proteomics-atlas")] {
         browser.open(path).await;

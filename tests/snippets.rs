@@ -86,11 +86,15 @@ async fn every_snippet_works_as_it_stands_there() {
     // a password with an emoji is beyond it, on every server. The help page says so.
     let older = PASSWORD.replace('💧', "");
     let db = portal.connect("lab", PASSWORD).await.expect("the user signs in");
-    db.batch_execute(&format!("alter role ada password '{}'", older.replace('\'', "''"))).await.expect("another password");
+    db.batch_execute(&format!("alter role ada password '{}'", older.replace('\'', "''")))
+        .await
+        .expect("another password");
     file(&folder, "Try.java", JAVA);
     let path = "/usr/share/java/postgresql.jar:.";
     check("JDBC", run_with(&older, "java", &["-cp", path, "Try.java", snippet("jdbc").trim()], &folder));
-    db.batch_execute(&format!("alter role ada password '{}'", PASSWORD.replace('\'', "''"))).await.expect("the first again");
+    db.batch_execute(&format!("alter role ada password '{}'", PASSWORD.replace('\'', "''")))
+        .await
+        .expect("the first again");
 
     // With the portal's certificate the server's identity is checked too, and without it that fails.
     let authority = portal.nobody().get("/ca.pem").await.expect(200).body;

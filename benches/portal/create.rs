@@ -31,15 +31,28 @@ async fn login(port: u16, begin: Instant) -> f64 {
 async fn by_portal(portal: &TestPortal, client: &support::Client, image: &str, name: &str) -> f64 {
     let begin = Instant::now();
     client.submit_create(name, &[("image", image)]).await.expect(303);
-    login(portal.port(name).await, begin).await
+    login(portal.port(name), begin).await
 }
 
 async fn by_hand(instance: &str, image: &str, name: &str) -> f64 {
     let label = format!("db4sci.instance={instance}");
     let begin = Instant::now();
     let id = docker(&[
-        "run", "-d", "--name", name, "--label", &label, "-p", "127.0.0.1::5432", "-e", "POSTGRES_USER=ada", "-e",
-        "POSTGRES_PASSWORD=correct-horse", "-e", "POSTGRES_DB=trial", image,
+        "run",
+        "-d",
+        "--name",
+        name,
+        "--label",
+        &label,
+        "-p",
+        "127.0.0.1::5432",
+        "-e",
+        "POSTGRES_USER=ada",
+        "-e",
+        "POSTGRES_PASSWORD=correct-horse",
+        "-e",
+        "POSTGRES_DB=trial",
+        image,
     ]);
     assert!(!id.is_empty(), "{image} runs");
     let published = docker(&["port", name, "5432/tcp"]);
@@ -61,7 +74,9 @@ pub async fn measure(table: &mut Table) {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             let name = format!("lab{version}-{round}");
-            theirs.push(by_hand(&portal.instance, &reference, &format!("{}-by-hand-{version}-{round}", portal.instance)).await);
+            theirs.push(
+                by_hand(&portal.instance, &reference, &format!("{}-by-hand-{version}-{round}", portal.instance)).await,
+            );
             ours.push(by_portal(&portal, &ada, image, &name).await);
             ada.wait_for(&name, "running").await;
             ada.post(&format!("/containers/{name}/stop"), &[]).await;

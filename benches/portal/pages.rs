@@ -44,7 +44,8 @@ async fn portal(containers: u32, log: u32) -> (TestPortal, Client, Client) {
           order by n;"
     ));
     portal.sql("vacuum analyze");
-    let there = portal.sql(&format!("select (select count(*) from container) = {containers} and (select count(*) from log) > {log}"));
+    let there = portal
+        .sql(&format!("select (select count(*) from container) = {containers} and (select count(*) from log) > {log}"));
     assert_eq!(there, "t", "the portal is filled");
     (portal, owner, admin)
 }
@@ -86,8 +87,15 @@ pub async fn measure(table: &mut Table) {
         table.add(format!("{path}: the same ratio at p50"), middle, "", &Bar::None);
     }
 
-    let pages = ["/", "/containers/new?engine=postgres", "/containers/database-50", "/containers/database-50/settings", "/account"];
-    let of_admins = ["/admin", "/admin/containers", "/admin/states", "/admin/log", "/admin/jobs", "/admin/users", "/admin/storage"];
+    let pages = [
+        "/",
+        "/containers/new?engine=postgres",
+        "/containers/database-50",
+        "/containers/database-50/settings",
+        "/account",
+    ];
+    let of_admins =
+        ["/admin", "/admin/containers", "/admin/states", "/admin/log", "/admin/jobs", "/admin/users", "/admin/storage"];
     for (client, path) in pages.map(|p| (&owner, p)).into_iter().chain(of_admins.map(|p| (&admin, p))) {
         let mut all = Vec::new();
         for round in 0..ROUNDS + 20 {

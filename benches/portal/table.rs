@@ -56,7 +56,12 @@ impl Table {
 /// The value below which this share of the others lies.
 pub fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a small index")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a small index"
+    )]
     let at = ((values.len() as f64 * share).ceil() as usize).clamp(1, values.len()) - 1;
     values.get(at).copied().unwrap_or(f64::NAN)
 }

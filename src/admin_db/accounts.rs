@@ -63,15 +63,17 @@ pub struct NewAccount<'a> {
 /// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewAccount<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
     let id = super::new_id();
-    sqlx::query("INSERT INTO account (id, username, email, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(id)
-        .bind(new.username.as_str())
-        .bind(new.email)
-        .bind(new.role)
-        .bind(new.password_hash)
-        .bind(now)
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "INSERT INTO account (id, username, email, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(id)
+    .bind(new.username.as_str())
+    .bind(new.email)
+    .bind(new.role)
+    .bind(new.password_hash)
+    .bind(now)
+    .execute(db)
+    .await?;
     Ok(id)
 }
 
@@ -156,7 +158,8 @@ pub async fn any_admin(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
 /// # Errors
 /// The database's.
 pub async fn set_password(db: &mut PgConnection, id: Uuid, hash: &str) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE account SET password_hash = $2 WHERE id = $1").bind(id).bind(hash).execute(db).await?;
+    let done =
+        sqlx::query("UPDATE account SET password_hash = $2 WHERE id = $1").bind(id).bind(hash).execute(db).await?;
     one_row(&done)
 }
 
@@ -183,6 +186,7 @@ pub async fn set_role(db: &mut PgConnection, id: Uuid, role: Role) -> Result<(),
 /// # Errors
 /// The database's.
 pub async fn signed_in(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE account SET last_login_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await?;
+    let done =
+        sqlx::query("UPDATE account SET last_login_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await?;
     one_row(&done)
 }

@@ -229,9 +229,8 @@ pub struct Filter {
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection, f: &Filter) -> Result<Vec<Container>, sqlx::Error> {
-    let pattern = f.text.as_ref().map(|t| {
-        format!("%{}%", t.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
-    });
+    let pattern =
+        f.text.as_ref().map(|t| format!("%{}%", t.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     // Separate texts, not one with OR, so that each walks the index made for it.
     let text = match (f.by_name, f.account.is_some(), f.purged) {
         (true, _, _) => select!(
@@ -313,7 +312,8 @@ pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Er
 /// # Errors
 /// The database's.
 pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&str>) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE container SET docker_id = $2 WHERE id = $1").bind(id).bind(docker_id).execute(db).await?;
+    let done =
+        sqlx::query("UPDATE container SET docker_id = $2 WHERE id = $1").bind(id).bind(docker_id).execute(db).await?;
     one_row(&done)
 }
 
@@ -322,7 +322,8 @@ pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&s
 /// # Errors
 /// The database's.
 pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE container SET image_digest = $2 WHERE id = $1").bind(id).bind(digest).execute(db).await?;
+    let done =
+        sqlx::query("UPDATE container SET image_digest = $2 WHERE id = $1").bind(id).bind(digest).execute(db).await?;
     one_row(&done)
 }
 

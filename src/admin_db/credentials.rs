@@ -109,10 +109,11 @@ pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), 
 /// # Errors
 /// The database's.
 pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
-    let marked = sqlx::query("UPDATE credential SET generated = false WHERE container_id = $1 AND kind = 'user' AND generated")
-        .bind(container)
-        .execute(&mut *db)
-        .await?;
+    let marked =
+        sqlx::query("UPDATE credential SET generated = false WHERE container_id = $1 AND kind = 'user' AND generated")
+            .bind(container)
+            .execute(&mut *db)
+            .await?;
     // A server that ran has its accounts: the create, or its last step, needs the password no more.
     sqlx::query(
         "DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated

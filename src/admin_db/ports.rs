@@ -45,7 +45,12 @@ pub async fn take(
 ///
 /// # Errors
 /// The database's.
-pub async fn mark_occupied(db: &mut PgConnection, port: u16, note: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn mark_occupied(
+    db: &mut PgConnection,
+    port: u16,
+    note: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE port SET container_id = NULL, occupied_note = $2, taken_at = $3 WHERE port = $1")
         .bind(i32::from(port))
         .bind(note)
@@ -60,7 +65,8 @@ pub async fn mark_occupied(db: &mut PgConnection, port: u16, note: &str, now: Da
 /// # Errors
 /// The database's.
 pub async fn forget_occupied(db: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM port WHERE container_id IS NULL AND taken_at < $1").bind(before).execute(db).await?;
+    let done =
+        sqlx::query("DELETE FROM port WHERE container_id IS NULL AND taken_at < $1").bind(before).execute(db).await?;
     Ok(done.rows_affected())
 }
 

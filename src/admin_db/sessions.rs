@@ -107,7 +107,11 @@ pub async fn list(
 /// # Errors
 /// The database's.
 pub async fn delete(db: &mut PgConnection, fingerprint: &[u8; 32]) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM session WHERE token_sha256 = $1").bind(fingerprint.as_slice()).execute(db).await.map(|_| ())
+    sqlx::query("DELETE FROM session WHERE token_sha256 = $1")
+        .bind(fingerprint.as_slice())
+        .execute(db)
+        .await
+        .map(|_| ())
 }
 
 /// Ends all sessions of an account but one.

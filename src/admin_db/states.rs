@@ -93,8 +93,11 @@ pub async fn apply(
 /// # Errors
 /// The database's.
 pub async fn set_maintenance(db: &mut PgConnection, id: Uuid, note: Option<&str>) -> Result<(), sqlx::Error> {
-    let done =
-        sqlx::query("UPDATE state SET maintenance_note = $2 WHERE container_id = $1").bind(id).bind(note).execute(db).await?;
+    let done = sqlx::query("UPDATE state SET maintenance_note = $2 WHERE container_id = $1")
+        .bind(id)
+        .bind(note)
+        .execute(db)
+        .await?;
     one_row(&done)
 }
 

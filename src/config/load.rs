@@ -205,7 +205,9 @@ fn coerce(kind: Kind, text: &str) -> Result<toml::Value, String> {
             .parse::<std::net::SocketAddr>()
             .map(|_| string())
             .map_err(|_| format!("“{text}” is no address; write 0.0.0.0:443 or [::]:443")),
-        Kind::Ip => text.parse::<std::net::IpAddr>().map(|_| string()).map_err(|_| format!("“{text}” is no IP address")),
+        Kind::Ip => {
+            text.parse::<std::net::IpAddr>().map(|_| string()).map_err(|_| format!("“{text}” is no IP address"))
+        }
         Kind::Memory => Bytes::parse(text).map(|b| toml::Value::Integer(b.0)),
         Kind::Cpus => MilliCpus::parse(text).map(|c| toml::Value::Integer(i64::from(c.0))),
         Kind::List => Ok(toml::Value::Array(

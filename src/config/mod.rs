@@ -175,9 +175,7 @@ impl Tier {
     /// Whether this person may put a database of this engine on it.
     pub fn allows(&self, username: &str, is_admin: bool, engine: &str) -> bool {
         let engine_ok = self.engines.is_empty() || self.engines.iter().any(|e| e == engine);
-        let user_ok = self.users.is_empty()
-            || is_admin
-            || self.users.iter().any(|u| u == username);
+        let user_ok = self.users.is_empty() || is_admin || self.users.iter().any(|u| u == username);
         engine_ok && user_ok
     }
 }

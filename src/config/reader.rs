@@ -247,13 +247,15 @@ fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
 
 fn branding(r: &mut Reader<'_>) -> Branding {
     let accent = r.optional("branding.accent");
-    let is_colour =
-        |c: &str| c.len() == 7 && c.starts_with('#') && c.chars().skip(1).all(|d| d.is_ascii_hexdigit());
+    let is_colour = |c: &str| c.len() == 7 && c.starts_with('#') && c.chars().skip(1).all(|d| d.is_ascii_hexdigit());
     if accent.as_deref().is_some_and(|c| !is_colour(c)) {
         r.problem("branding.accent", "must be a colour such as #1f6feb");
     }
     let links: Vec<Link> = r.table("branding.links");
-    if links.iter().any(|l| !l.url.starts_with("https://") && !l.url.starts_with("http://") && !l.url.starts_with("mailto:")) {
+    if links
+        .iter()
+        .any(|l| !l.url.starts_with("https://") && !l.url.starts_with("http://") && !l.url.starts_with("mailto:"))
+    {
         r.problem("branding.links", "a link's url must start with https://, http:// or mailto:");
     }
     Branding {

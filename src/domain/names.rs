@@ -69,20 +69,12 @@ fn check_text(what: &str, raw: &str) -> Result<(), NameError> {
         return Err(NameError(format!("Enter {what}.")));
     }
     if let Some(bad) = raw.chars().find(|c| c.is_control()) {
-        return Err(NameError(format!(
-            "Use no control characters here (found U+{:04X}).",
-            u32::from(bad)
-        )));
+        return Err(NameError(format!("Use no control characters here (found U+{:04X}).", u32::from(bad))));
     }
     Ok(())
 }
 
-fn check_charset(
-    raw: &str,
-    first: fn(char) -> bool,
-    rest: fn(char) -> bool,
-    rule: &str,
-) -> Result<(), NameError> {
+fn check_charset(raw: &str, first: fn(char) -> bool, rest: fn(char) -> bool, rule: &str) -> Result<(), NameError> {
     let mut chars = raw.chars();
     if !chars.next().is_some_and(first) {
         return Err(NameError(format!("Start with a lower-case letter (a to z). {rule}")));
@@ -90,9 +82,7 @@ fn check_charset(
     match chars.find(|c| !rest(*c)) {
         None => Ok(()),
         Some(' ') => Err(NameError(format!("Use no blanks. {rule}"))),
-        Some(c) if c.is_ascii_uppercase() => {
-            Err(NameError(format!("Use lower case only: “{}”.", raw.to_lowercase())))
-        }
+        Some(c) if c.is_ascii_uppercase() => Err(NameError(format!("Use lower case only: “{}”.", raw.to_lowercase()))),
         Some(c) => Err(NameError(format!("“{c}” can't be used here. {rule}"))),
     }
 }
@@ -149,12 +139,7 @@ impl Username {
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a user name", raw)?;
         let rule = "A user name has lower-case letters, digits, “.”, “_” and “-”.";
-        check_charset(
-            raw,
-            lower,
-            |c| lower(c) || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'),
-            rule,
-        )?;
+        check_charset(raw, lower, |c| lower(c) || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'), rule)?;
         if raw.len() > 63 {
             return Err(NameError("A user name has at most 63 characters.".to_owned()));
         }
@@ -204,8 +189,7 @@ impl DbUser {
 mod tests {
     use super::*;
 
-    const RULES: NameRules =
-        NameRules { max_bytes: 63, reserved: &["postgres"], reserved_prefixes: &["pg_"] };
+    const RULES: NameRules = NameRules { max_bytes: 63, reserved: &["postgres"], reserved_prefixes: &["pg_"] };
 
     #[test]
     fn container_names_at_their_edges() {
@@ -214,8 +198,23 @@ mod tests {
         }
         let long = "a".repeat(41);
         for bad in [
-            "", "a", "Lab", "my db", "../etc", "a/b", "a;b", "a'b", "a\"b", "é", "1ab", "-a", "a\nb", "root",
-            "mydb_admin", "a\u{200b}b", &long,
+            "",
+            "a",
+            "Lab",
+            "my db",
+            "../etc",
+            "a/b",
+            "a;b",
+            "a'b",
+            "a\"b",
+            "é",
+            "1ab",
+            "-a",
+            "a\nb",
+            "root",
+            "mydb_admin",
+            "a\u{200b}b",
+            &long,
         ] {
             assert!(ContainerName::parse(bad).is_err(), "{bad:?} must be refused");
         }

@@ -82,16 +82,8 @@ pub enum Event {
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 8] = [
-        Self::Provision,
-        Self::Up,
-        Self::Down,
-        Self::Fail,
-        Self::Delete,
-        Self::Trash,
-        Self::Undelete,
-        Self::Purge,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Provision, Self::Up, Self::Down, Self::Fail, Self::Delete, Self::Trash, Self::Undelete, Self::Purge];
 }
 
 /// The state that `event` leads to from `from`, or `None` where it makes no sense.

@@ -2,7 +2,9 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Endpoint, Engine, EngineKind, EnginePort, ExecSpec, FileIn, Plan, Recipe, ServerCert, Snippet, url_encode};
+use super::{
+    Endpoint, Engine, EngineKind, EnginePort, ExecSpec, FileIn, Plan, Recipe, ServerCert, Snippet, url_encode,
+};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
@@ -156,18 +158,54 @@ impl Engine for Postgres {
         let (host, port, db, user) = (e.host, e.port("postgres"), e.dbname, e.dbuser);
         let s = |id, label, language, note, text: String| Snippet { id, label, language, note, text };
         vec![
-            s("psql", "psql", "sh", "Paste it into a terminal. It asks for the password.",
-              format!("psql \"host={host} port={port} dbname={db} user={user} sslmode=require\"")),
-            s("url", "URL", "url", "For tools that take one address. Put the password after the user name: user:password@host.",
-              self.url(e, None)),
-            s("python", "Python", "python", "With psycopg 3. The password comes from the variable PGPASSWORD, so that it is in no script.",
-              format!("import psycopg\n\nwith psycopg.connect(\n    host=\"{host}\", port={port}, dbname=\"{db}\", user=\"{user}\", sslmode=\"require\",\n) as connection:\n    print(connection.execute(\"select version()\").fetchone()[0])\n")),
-            s("sqlalchemy", "SQLAlchemy", "python", "The password comes from the variable PGPASSWORD.",
-              format!("from sqlalchemy import create_engine, text\n\nengine = create_engine(\"postgresql://{user}@{host}:{port}/{db}?sslmode=require\")\nwith engine.connect() as connection:\n    print(connection.execute(text(\"select version()\")).scalar())\n")),
-            s("r", "R", "r", "With the packages DBI and RPostgres (or the older RPostgreSQL). The password comes from the variable PGPASSWORD.",
-              format!("library(DBI)\n\ndriver <- if (requireNamespace(\"RPostgres\", quietly = TRUE)) RPostgres::Postgres() else RPostgreSQL::PostgreSQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{host}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"PGPASSWORD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n")),
-            s("jdbc", "JDBC", "java", "For Java and for tools such as DBeaver. They ask for the password themselves.",
-              format!("jdbc:postgresql://{host}:{port}/{db}?user={user}&sslmode=require")),
+            s(
+                "psql",
+                "psql",
+                "sh",
+                "Paste it into a terminal. It asks for the password.",
+                format!("psql \"host={host} port={port} dbname={db} user={user} sslmode=require\""),
+            ),
+            s(
+                "url",
+                "URL",
+                "url",
+                "For tools that take one address. Put the password after the user name: user:password@host.",
+                self.url(e, None),
+            ),
+            s(
+                "python",
+                "Python",
+                "python",
+                "With psycopg 3. The password comes from the variable PGPASSWORD, so that it is in no script.",
+                format!(
+                    "import psycopg\n\nwith psycopg.connect(\n    host=\"{host}\", port={port}, dbname=\"{db}\", user=\"{user}\", sslmode=\"require\",\n) as connection:\n    print(connection.execute(\"select version()\").fetchone()[0])\n"
+                ),
+            ),
+            s(
+                "sqlalchemy",
+                "SQLAlchemy",
+                "python",
+                "The password comes from the variable PGPASSWORD.",
+                format!(
+                    "from sqlalchemy import create_engine, text\n\nengine = create_engine(\"postgresql://{user}@{host}:{port}/{db}?sslmode=require\")\nwith engine.connect() as connection:\n    print(connection.execute(text(\"select version()\")).scalar())\n"
+                ),
+            ),
+            s(
+                "r",
+                "R",
+                "r",
+                "With the packages DBI and RPostgres (or the older RPostgreSQL). The password comes from the variable PGPASSWORD.",
+                format!(
+                    "library(DBI)\n\ndriver <- if (requireNamespace(\"RPostgres\", quietly = TRUE)) RPostgres::Postgres() else RPostgreSQL::PostgreSQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{host}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"PGPASSWORD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n"
+                ),
+            ),
+            s(
+                "jdbc",
+                "JDBC",
+                "java",
+                "For Java and for tools such as DBeaver. They ask for the password themselves.",
+                format!("jdbc:postgresql://{host}:{port}/{db}?user={user}&sslmode=require"),
+            ),
         ]
     }
 

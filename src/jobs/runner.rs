@@ -303,7 +303,7 @@ async fn end(app: &App, job: &Job, lease: &str, outcome: Result<(), (&str, &str)
     };
     match ended.await {
         Ok(()) => {
-            tracing::info!(job = %job.id, kind = job.kind, status = status.as_str(), error, "Ended the job `{}`", job.kind)
+            tracing::info!(job = %job.id, kind = job.kind, status = status.as_str(), error, "Ended the job `{}`", job.kind);
         }
         Err(e) => tracing::warn!(job = %job.id, "A job's end could not be written; its lease will run out: {e}"),
     }

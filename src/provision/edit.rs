@@ -33,8 +33,11 @@ impl Changes {
     /// What differs from `c`, in words for the log; empty where nothing does.
     fn differences(&self, c: &Container) -> Vec<String> {
         let mut found = Vec::new();
-        let texts =
-            [("contact", &self.contact, &c.contact), ("department", &self.department, &c.department), ("description", &self.description, &c.description)];
+        let texts = [
+            ("contact", &self.contact, &c.contact),
+            ("department", &self.department, &c.department),
+            ("description", &self.description, &c.description),
+        ];
         for (name, wanted, present) in texts {
             if wanted.as_ref().is_some_and(|w| w != present) {
                 found.push(name.to_owned());
@@ -89,7 +92,8 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
     };
     containers::edit(&mut tx, c.id, &edit).await?;
     let detail = format!("changed {}", differences.join(", "));
-    let entry = Entry { action: "container.edit", container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
+    let entry =
+        Entry { action: "container.edit", container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, actor, &entry, now).await?;
     let mut job = None;
     if resizes && state == ContainerState::Running {

@@ -71,8 +71,11 @@ impl DockerRuntime {
         ]);
         let options = query::ListNetworksOptionsBuilder::default().filters(&filters).build();
         let listed = self.docker.list_networks(Some(options)).await.map_err(failed("look up the network"))?;
-        let mut found: Vec<_> =
-            listed.into_iter().filter(|n| n.name.as_deref() == Some(name)).filter_map(|n| Some((n.created, n.id?))).collect();
+        let mut found: Vec<_> = listed
+            .into_iter()
+            .filter(|n| n.name.as_deref() == Some(name))
+            .filter_map(|n| Some((n.created, n.id?)))
+            .collect();
         found.sort();
         Ok(found.into_iter().map(|(_, id)| id).collect())
     }
@@ -82,10 +85,7 @@ impl DockerRuntime {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
             // Containers of different people share this network but must not reach each other.
-            options: Some(HashMap::from([(
-                "com.docker.network.bridge.enable_icc".to_owned(),
-                "false".to_owned(),
-            )])),
+            options: Some(HashMap::from([("com.docker.network.bridge.enable_icc".to_owned(), "false".to_owned())])),
             labels: Some(HashMap::from([(LABEL_INSTANCE.to_owned(), instance.to_string())])),
             ..Default::default()
         };

@@ -79,14 +79,37 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     // Of a wrong owner nothing is known; what oneself may not use is named at least.
     let storage = r.take("storage", storage(ctx, owner.as_ref().unwrap_or(user), engine, fields.text("storage")));
     let least = image.map_or(Bytes(1), |i| i.min_memory);
-    let memory = r.take("memory", memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max));
+    let memory = r.take(
+        "memory",
+        memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max),
+    );
     let cpus = r.take("cpus", cpus(fields.text("cpus"), app.config.limits.cpus_default, app.config.limits.cpus_max));
     match (image, name, dbname, dbuser, owner, contact, department, description, storage, memory, cpus) {
         (
-            Some(image), Some(name), Some(dbname), Some(dbuser), Some(owner), Some(contact), Some(department),
-            Some(description), Some(storage), Some(memory), Some(cpus),
+            Some(image),
+            Some(name),
+            Some(dbname),
+            Some(dbuser),
+            Some(owner),
+            Some(contact),
+            Some(department),
+            Some(description),
+            Some(storage),
+            Some(memory),
+            Some(cpus),
         ) if r.0.is_empty() => Ok(CreateRequest {
-            image, name, dbname, dbuser, password, owner, contact, department, description, storage, memory, cpus,
+            image,
+            name,
+            dbname,
+            dbuser,
+            password,
+            owner,
+            contact,
+            department,
+            description,
+            storage,
+            memory,
+            cpus,
         }),
         _ => Err(CreateFault::Fields(r.0)),
     }
@@ -129,10 +152,8 @@ async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<User, 
 /// A tier this owner may use, that is there.
 fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Result<String, String> {
     let config = &ctx.app().config;
-    let mut allowed = config
-        .storage
-        .iter()
-        .filter(|t| t.allows(owner.username.as_str(), owner.is_admin(), engine.as_str()));
+    let mut allowed =
+        config.storage.iter().filter(|t| t.allows(owner.username.as_str(), owner.is_admin(), engine.as_str()));
     let tier = match wanted {
         "" => allowed.find(|t| unavailable_reason(t).is_none()),
         name => allowed.find(|t| t.name == name),

@@ -34,7 +34,8 @@ pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults)
     let (has, share) = (Bytes(c.memory_bytes), MilliCpus(c.millicpus));
     if fields.has("memory") {
         let least = ctx.app().catalog.find(&c.image).map_or(Bytes(1), |i| i.min_memory).min(has);
-        changes.memory = take(&mut found, "memory", memory(fields.text("memory"), has, least, limits.memory_max.max(has)));
+        changes.memory =
+            take(&mut found, "memory", memory(fields.text("memory"), has, least, limits.memory_max.max(has)));
     }
     if fields.has("cpus") {
         changes.cpus = take(&mut found, "cpus", cpus(fields.text("cpus"), share, limits.cpus_max.max(share)));

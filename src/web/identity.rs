@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, header};
 use axum_extra::extract::CookieJar;
 
-use super::error::AppError;
 use super::Portal;
+use super::error::AppError;
 use crate::admin_db::{sessions, tokens};
 use crate::auth::login::idle;
 use crate::domain::user::User;

@@ -97,7 +97,8 @@ pub async fn guard(State((portal, access)): State<(Shared, Access)>, request: Re
 }
 
 fn anonymous(path: &str) -> bool {
-    path.starts_with("/static/") || matches!(path, "/healthz" | "/readyz" | "/metrics" | "/branding.css" | "/branding/logo" | "/ca.pem")
+    path.starts_with("/static/")
+        || matches!(path, "/healthz" | "/readyz" | "/metrics" | "/branding.css" | "/branding/logo" | "/ca.pem")
 }
 
 /// What can be opened again: the address itself, or for a form that of the page which sent it. Only its

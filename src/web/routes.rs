@@ -12,7 +12,9 @@ use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
 use super::pages::{account, account_tokens, admin, admin_lists, admin_people, admin_people_changes, admin_states};
-use super::pages::{actions, admin_storage, admin_system, container, docs, home, job, login, logs, new, settings, theme};
+use super::pages::{
+    actions, admin_storage, admin_system, container, docs, home, job, login, logs, new, settings, theme,
+};
 use super::{Shared, api, assets, layers, metrics};
 
 /// Most bytes of a request's body.

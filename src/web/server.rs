@@ -84,7 +84,9 @@ async fn reload(server: &Server, tls: RustlsConfig) {
         seen = now;
         match tls.reload_from_pem_file(&server.cert, &server.key).await {
             Ok(()) => tracing::info!(file = %server.cert.display(), "Loaded the changed certificate"),
-            Err(e) => tracing::error!(file = %server.cert.display(), "The changed certificate can't be used; the old one stays: {e}"),
+            Err(e) => {
+                tracing::error!(file = %server.cert.display(), "The changed certificate can't be used; the old one stays: {e}");
+            }
         }
     }
 }

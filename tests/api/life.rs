@@ -55,7 +55,7 @@ async fn a_create_that_waits_answers_the_whole_container() {
     let reply = api.json(Method::POST, "/api/v1/containers?wait=90", &body).await.expect(201);
     assert_eq!(reply.location, "/api/v1/containers/lab");
     let made = reply.json();
-    let port = portal.port("lab").await;
+    let port = portal.port("lab");
     let expected = json!({
         "name": "lab", "engine": "postgres", "image": POSTGRES_17, "version": "17", "state": "running", "host": "localhost",
         "ports": [{"name": "postgres", "port": port}], "dbname": "trial", "dbuser": "ada",

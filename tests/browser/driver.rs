@@ -300,9 +300,7 @@ impl Browser {
     pub async fn until(&self, what: &str, patience: Duration, mut seen: impl AsyncFnMut(&Self) -> bool) {
         let begin = Instant::now();
         while !seen(self).await {
-            if begin.elapsed() > patience {
-                panic!("{what}, but {} says: {}", self.path().await, self.text("body").await);
-            }
+            assert!(begin.elapsed() <= patience, "{what}, but {} says: {}", self.path().await, self.text("body").await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

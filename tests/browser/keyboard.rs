@@ -30,7 +30,10 @@ async fn tab_to(browser: &Browser, what: &str, mut there: impl FnMut(&Value) -> 
         if focus.is_null() {
             continue;
         }
-        assert!(focus["ring"] == true && focus["inside"] == true && focus["covered"] == false, "one sees where one is: {focus}");
+        assert!(
+            focus["ring"] == true && focus["inside"] == true && focus["covered"] == false,
+            "one sees where one is: {focus}"
+        );
         assert!(focus["small"] == false, "large enough to hit: {focus}");
         if there(&focus) {
             return presses;

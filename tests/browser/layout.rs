@@ -33,7 +33,8 @@ async fn no_page_scrolls_sideways_at_360_pixels_and_no_page_is_complained_about(
         }
         for entry in browser.log().await {
             // That a page came with an error status is meant to be so; the browser calls it a failed resource.
-            let meant = stop.error && entry.source.as_deref() == Some("network") && entry.message.contains("status of 4");
+            let meant =
+                stop.error && entry.source.as_deref() == Some("network") && entry.message.contains("status of 4");
             if !meant {
                 faults.push(format!("{} ({}): {}: {}", stop.name, stop.path, entry.level, entry.message));
             }

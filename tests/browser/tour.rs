@@ -76,7 +76,8 @@ fn newcomers() -> Vec<Stop> {
 }
 
 fn owners(portal: &TestPortal) -> Vec<Stop> {
-    let taken: &[(&str, &str)] = &[("name", "Bad Name!"), ("dbname", "postgres"), ("dbuser", "ada"), ("dbuserpass", "short")];
+    let taken: &[(&str, &str)] =
+        &[("name", "Bad Name!"), ("dbname", "postgres"), ("dbuser", "ada"), ("dbuserpass", "short")];
     vec![
         stop("home-full", OWNER, "/"),
         Stop { way: Way::Menu(".who .menu:not(.nav-fold)"), ..stop("home-menu", OWNER, "/") },
@@ -99,7 +100,10 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
             ..wrong("settings-wrong", OWNER, of(LONG, "/settings"))
         },
         stop("delete", OWNER, of(LONG, "/delete")),
-        Stop { way: Way::Submit(&[("confirm", "something")], "Delete the database"), ..wrong("delete-wrong", OWNER, of(LONG, "/delete")) },
+        Stop {
+            way: Way::Submit(&[("confirm", "something")], "Delete the database"),
+            ..wrong("delete-wrong", OWNER, of(LONG, "/delete"))
+        },
         stop("purge", OWNER, of(TRASHED, "/purge")),
         stop("job-done", OWNER, format!("/jobs/{}", job_of(portal, LONG))),
         stop("job-failed", OWNER, format!("/jobs/{}", job_of(portal, FAILED))),
@@ -109,7 +113,10 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
             ..wrong("new-wrong", OWNER, "/containers/new?engine=postgres")
         },
         stop("account", OWNER, "/account"),
-        Stop { way: Way::Submit(&[("name", "notebook")], "Create the token"), ..stop("account-token", OWNER, "/account") },
+        Stop {
+            way: Way::Submit(&[("name", "notebook")], "Create the token"),
+            ..stop("account-token", OWNER, "/account")
+        },
         stop("docs", OWNER, "/docs"),
         stop("docs-connecting", OWNER, "/docs/connecting"),
         stop("docs-postgres", OWNER, "/docs/postgres"),

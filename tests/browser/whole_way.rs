@@ -109,7 +109,9 @@ async fn survives(browser: &Browser, name: &str, password: &str) {
     assert!(said.contains("CREATE TABLE") && said.contains("INSERT 0 1"), "{line}: {said}");
 
     browser.press("Restart").await;
-    browser.until("the restart begins", JOB, async |b| b.has("#steps").await || b.text(".head .chip").await != "running").await;
+    browser
+        .until("the restart begins", JOB, async |b| b.has("#steps").await || b.text(".head .chip").await != "running")
+        .await;
     browser.until_state(name, "running").await;
     let read = |line: &str| run_line(line, Some(password), "select 'it is ' || x from kept;\n");
     let said = read(&psql_line(browser).await);

@@ -46,7 +46,7 @@ async fn stopped_or_removed_it_is_brought_back_by_itself_with_all_it_knew() {
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
     admin.create("lab", &[]).await;
-    let port = portal.port("lab").await;
+    let port = portal.port("lab");
     for way in [["stop", "-t", "10"].as_slice(), &["rm", "-f"]] {
         // The portal can't look at the container for a while, so the outage lasts as long as the test looks.
         portal.faults.inject(Fault { operation: "inspect", strike: Strike::Before, times: u32::MAX, transient: true });
@@ -70,7 +70,7 @@ async fn paused_it_makes_nobody_hang() {
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
     admin.create("lab", &[]).await;
-    let port = portal.port("lab").await;
+    let port = portal.port("lab");
     admin.submit_create("during", &[]).await.expect(303);
     docker(&["pause", &container]);
     pages_say_so(&admin, &api, port).await;

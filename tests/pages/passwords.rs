@@ -41,7 +41,7 @@ async fn every_printable_character_works_in_a_password() {
     }
     for (name, password) in all {
         ada.wait_for(name, "running").await;
-        let port = portal.port(name).await;
+        let port = portal.port(name);
         let db = portal.connect(name, password).await.unwrap_or_else(|e| panic!("{name}: the driver signs in: {e}"));
         db.batch_execute("create table mine (x int)").await.expect("and may work");
         assert_eq!(psql(port, password), "ada", "{name}");

@@ -116,7 +116,7 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
     let portal = portal_with(|config| {
-        config.databases.ports = *config.databases.ports.start()..=config.databases.ports.start() + 1
+        config.databases.ports = *config.databases.ports.start()..=config.databases.ports.start() + 1;
     })
     .await;
     let ada = portal.user("ada").await;
@@ -160,7 +160,7 @@ async fn a_port_another_program_holds_is_found_out_marked_and_skipped() {
     let first = *portal.config.databases.ports.start();
     let other = TcpListener::bind(("127.0.0.1", first)).expect("the port is free");
     ada.create("lab", &[]).await;
-    assert_eq!(portal.port("lab").await, first + 1);
+    assert_eq!(portal.port("lab"), first + 1);
     portal.connect("lab", "correct-horse").await.expect("it answers on the other port");
     let page = ada.get("/containers/lab").await.expect(200);
     assert!(page.text().contains(&format!("port={}", first + 1)), "{}", page.text());
@@ -169,7 +169,7 @@ async fn a_port_another_program_holds_is_found_out_marked_and_skipped() {
     assert_eq!(marked, "t|t", "the occupied one is marked");
     assert_eq!(portal.containers().len(), 1, "the half-made container is gone");
     ada.create("next", &[]).await;
-    assert_eq!(portal.port("next").await, first + 2, "nobody is given the marked one");
+    assert_eq!(portal.port("next"), first + 2, "nobody is given the marked one");
     assert!(other.set_nonblocking(true).is_ok() && other.accept().is_err(), "nobody was sent to the other program");
 }
 

@@ -17,15 +17,30 @@ fn server() -> &'static str {
         let name = format!("{instance}-server");
         // Its data is in memory and not durable: it holds what tests write, for minutes.
         let id = docker(&[
-            "run", "-d", "--name", &name, "--label", &label, "-p", "127.0.0.1::5432", "--tmpfs",
-            "/var/lib/postgresql/data", "-e", "POSTGRES_PASSWORD=tables", "db4sci-dev/postgres:17", "postgres", "-c",
-            "fsync=off", "-c", "max_connections=400",
+            "run",
+            "-d",
+            "--name",
+            &name,
+            "--label",
+            &label,
+            "-p",
+            "127.0.0.1::5432",
+            "--tmpfs",
+            "/var/lib/postgresql/data",
+            "-e",
+            "POSTGRES_PASSWORD=tables",
+            "db4sci-dev/postgres:17",
+            "postgres",
+            "-c",
+            "fsync=off",
+            "-c",
+            "max_connections=400",
         ]);
         assert!(!id.is_empty(), "the server for the tables starts");
         let port = docker(&["port", &name, "5432/tcp"]);
         let url = format!("postgres://postgres:tables@{}", port.lines().next().expect("a published port"));
         let begin = Instant::now();
-        while !psql(&url, "select 1").is_some_and(|said| said == "1") {
+        while psql(&url, "select 1").is_none_or(|said| said != "1") {
             assert!(begin.elapsed() < Duration::from_secs(60), "the server for the tables answers");
             std::thread::sleep(Duration::from_millis(100));
         }

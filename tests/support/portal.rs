@@ -57,15 +57,21 @@ pub struct TestPortal {
     running: Option<Running>,
 }
 
+/// What dev/test.sh says of this run.
+#[expect(clippy::disallowed_methods, reason = "tests are told by their environment where to work")]
+pub fn environment(name: &str) -> Result<String, std::env::VarError> {
+    std::env::var(name)
+}
+
 /// Beginning of the instance ids of this checkout's tests.
 pub fn prefix() -> String {
-    std::env::var("DB4SCI_TEST_PREFIX").unwrap_or_else(|_| "test-byhand".to_owned())
+    environment("DB4SCI_TEST_PREFIX").unwrap_or_else(|_| "test-byhand".to_owned())
 }
 
 /// Where test portals have their directories.
 pub fn test_dir() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::env::var("DB4SCI_TEST_DIR").map_or_else(|_| root.join("var/test"), PathBuf::from)
+    environment("DB4SCI_TEST_DIR").map_or_else(|_| root.join("var/test"), PathBuf::from)
 }
 
 /// A block of ports below those the system gives out by itself, for each portal of this run another. Runs begin at
@@ -115,7 +121,7 @@ pub fn configuration(own_admin_db: bool) -> (Config, String) {
         limit: None,
     };
     config.storage = vec![tier("standard", dir.join("tiers/standard"))];
-    if let Ok(cow) = std::env::var("DB4SCI_TEST_COW") {
+    if let Ok(cow) = environment("DB4SCI_TEST_COW") {
         config.storage.push(tier("cow", PathBuf::from(cow)));
     }
     (config, tables)
@@ -208,7 +214,7 @@ impl TestPortal {
     }
 
     /// The port of a database.
-    pub async fn port(&self, name: &str) -> u16 {
+    pub fn port(&self, name: &str) -> u16 {
         let statement = format!(
             "select port from port join container on container.id = container_id where name = '{name}' and purged_at is null"
         );
@@ -236,7 +242,7 @@ impl TestPortal {
 
     /// A connection to a database as its user, from outside, through the published port.
     pub async fn connect(&self, name: &str, password: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-        let port = self.port(name).await;
+        let port = self.port(name);
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(port).dbname("trial").user("ada").password(password);
         config.connect_timeout(std::time::Duration::from_secs(10));

@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn an_object_becomes_fields_and_every_fault_is_named() {
-        let text = br#"{"name": "lab", "memory": 536870912, "cpus": 0.5, "contact": null, "dbname": 7, "colour": "red"}"#;
+        let text =
+            br#"{"name": "lab", "memory": 536870912, "cpus": 0.5, "contact": null, "dbname": 7, "colour": "red"}"#;
         let (fields, faults) = fields(object(text).unwrap(), &["name", "memory", "cpus", "contact", "dbname"]);
         assert_eq!((fields.text("name"), fields.text("memory"), fields.text("cpus")), ("lab", "536870912", "0.5"));
         assert!(!fields.has("contact"));
@@ -145,7 +146,9 @@ mod tests {
             headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
             is_json(&headers)
         };
-        assert!(with("application/json") && with("Application/JSON; charset=utf-8") && with("application/merge-patch+json"));
+        assert!(
+            with("application/json") && with("Application/JSON; charset=utf-8") && with("application/merge-patch+json")
+        );
         assert!(!with("text/plain") && !with("application/x-www-form-urlencoded") && !is_json(&HeaderMap::new()));
     }
 }

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::body::{Body, MaybeBody};
-use crate::web::edit::{self, read};
 use super::json::{ContainerJson, ListJson, answer};
 use super::params::{Params, invalid};
 use super::wait::Enqueued;
@@ -18,13 +17,25 @@ use crate::provision::request;
 use crate::provision::{delete as deletion, power};
 use crate::web::context::Context;
 use crate::web::create::{CreateFault, parse};
+use crate::web::edit::{self, read};
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, parse_cursor};
 
 /// Fields of a create: those of the form.
 const FIELDS: &[&str] = &[
-    "engine", "image", "name", "dbname", "dbuser", "dbuserpass", "owner", "contact", "department", "description",
-    "storage", "memory", "cpus",
+    "engine",
+    "image",
+    "name",
+    "dbname",
+    "dbuser",
+    "dbuserpass",
+    "owner",
+    "contact",
+    "department",
+    "description",
+    "storage",
+    "memory",
+    "cpus",
 ];
 
 /// `GET /api/v1/containers`: one's own, newest first; to admins everybody's.
@@ -34,10 +45,13 @@ const FIELDS: &[&str] = &[
 pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
     params.only(&["limit", "cursor", "q", "state", "owner"])?;
     let limit = params.limit()?;
-    let after = params.get("cursor").map(|text| parse_cursor(text).ok_or_else(|| invalid("cursor", "Send what `next` said.")));
+    let after =
+        params.get("cursor").map(|text| parse_cursor(text).ok_or_else(|| invalid("cursor", "Send what `next` said.")));
     let state = params.get("state").map(|word| {
         let known = ContainerState::ALL.into_iter().find(|s| s.as_str() == word);
-        known.ok_or_else(|| invalid("state", format!("Known are: {}.", ContainerState::ALL.map(ContainerState::as_str).join(", "))))
+        known.ok_or_else(|| {
+            invalid("state", format!("Known are: {}.", ContainerState::ALL.map(ContainerState::as_str).join(", ")))
+        })
     });
     let state = state.transpose()?;
     let user = ctx.user()?;
@@ -133,7 +147,12 @@ pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: 
 ///
 /// # Errors
 /// If it is not theirs, or not confirmed.
-pub async fn delete(ctx: Context, Path(name): Path<String>, params: Params, body: MaybeBody) -> Result<Response, AppError> {
+pub async fn delete(
+    ctx: Context,
+    Path(name): Path<String>,
+    params: Params,
+    body: MaybeBody,
+) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Delete).await?;
     params.only(&["wait", "confirm"])?;
     let patience = params.wait()?;

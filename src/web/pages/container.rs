@@ -36,9 +36,10 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     });
     let post = |label: &str, verb: &str| Action::post(label, format!("{base}/{verb}")).unavailable(not_now.clone());
     let (primary, menu) = match c.state {
-        ContainerState::Running => {
-            (Some(post("Restart", "restart")), vec![post("Stop the database", "stop"), post("Set a new password", "rotate-password")])
-        }
+        ContainerState::Running => (
+            Some(post("Restart", "restart")),
+            vec![post("Stop the database", "stop"), post("Set a new password", "rotate-password")],
+        ),
         ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
         _ => (None, Vec::new()),
     };
@@ -51,7 +52,10 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
         chip: chip(c),
         primary,
         menu,
-        tabs: tabs.iter().map(|(label, path)| Link::new(*label, format!("{base}{path}")).current(*label == tab)).collect(),
+        tabs: tabs
+            .iter()
+            .map(|(label, path)| Link::new(*label, format!("{base}{path}")).current(*label == tab))
+            .collect(),
         maintenance: c.maintenance_note.clone(),
     }
 }

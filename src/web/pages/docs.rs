@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_file_is_listed_and_every_page_is_there() {
-        let mut files: Vec<_> = Texts::iter().map(|f| f.into_owned()).collect();
+        let mut files: Vec<_> = Texts::iter().map(std::borrow::Cow::into_owned).collect();
         let mut listed: Vec<_> = PAGES.iter().map(|p| format!("{p}.md")).collect();
         files.sort();
         listed.sort();

@@ -70,9 +70,10 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     let now = ctx.now();
     let path = if everyone { "/admin/containers" } else { "/" };
     let link = |sort: &str, after: &str| address(path, query, sort, after);
-    let next = found.last().filter(|_| more).map(|c| {
-        link(&query.sort, &if by_name { c.name.clone() } else { cursor(c.created_at, c.id) })
-    });
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|c| link(&query.sort, &if by_name { c.name.clone() } else { cursor(c.created_at, c.id) }));
     let host = &ctx.app().config.databases.host;
     let rows = found.iter().map(|c| {
         let mut row = database_row(c, now);
@@ -127,9 +128,8 @@ fn filter(path: &str, query: &ListQuery, everyone: bool) -> Filter {
 
 /// The list's address with these parameters; those that are empty are left out.
 fn address(path: &str, query: &ListQuery, sort: &str, after: &str) -> String {
-    let encode = |text: &str| {
-        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-    };
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let pairs = [("q", query.q.as_str()), ("state", &query.state), ("sort", sort), ("after", after)];
     let set: Vec<String> =
         pairs.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k}={}", encode(v))).collect();

@@ -26,7 +26,8 @@ pub struct Next {
 
 /// A path of ours, or the front page: never another site's address.
 pub fn safe_next(next: &str) -> &str {
-    let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control);
+    let ours =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control);
     if ours && !next.starts_with("/login") { next } else { "/" }
 }
 
@@ -92,7 +93,9 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_to_another_site() {
-        for evil in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/login", "/a\nb"] {
+        for evil in
+            ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/login", "/a\nb"]
+        {
             assert_eq!(safe_next(evil), "/", "{evil:?}");
         }
         assert_eq!(safe_next("/containers/lab?x=1"), "/containers/lab?x=1");

@@ -73,7 +73,8 @@ async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::
 /// If it is not theirs, or the engine does not answer.
 pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::ReadLogs).await?;
-    let id = c.docker_id.clone().ok_or_else(|| AppError::Conflict("The server's container is not there now.".to_owned()))?;
+    let id =
+        c.docker_id.clone().ok_or_else(|| AppError::Conflict("The server's container is not there now.".to_owned()))?;
     let pieces = ctx.app().runtime.logs(&id, LogRequest { tail: 0, follow: true }).await?;
     let lines = pieces.flat_map(|piece| {
         let text = piece.map(|p| String::from_utf8_lossy(&p).into_owned()).unwrap_or_default();

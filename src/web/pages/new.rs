@@ -33,7 +33,8 @@ pub struct NewQuery {
 /// If mydb_admin can't be asked.
 pub async fn form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
     let user = ctx.user()?;
-    let suggested = [("engine", query.engine), ("contact", user.email.clone()), ("department", user.department.clone())];
+    let suggested =
+        [("engine", query.engine), ("contact", user.email.clone()), ("department", user.department.clone())];
     let fields = suggested.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
     render(&ctx, StatusCode::OK, &fields, &Faults::new(), None).await
 }
@@ -101,7 +102,8 @@ async fn render(
         frame: ctx.frame("new"),
         engines: engine_cards(app, Some(engine)),
         engine: engine.to_string(),
-        image: Field::select("image", "Version", image_choices.collect()).error(fault("image").or_else(|| fault("engine"))),
+        image: Field::select("image", "Version", image_choices.collect())
+            .error(fault("image").or_else(|| fault("engine"))),
         main: main_fields(fields, &fault),
         more: more_fields(ctx, fields, engine, &tiers, chosen, &fault)?,
         button: format!("Create {label} database"),
@@ -148,12 +150,8 @@ fn more_fields(
     fault: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Field>, AppError> {
     let (user, limits) = (ctx.user()?, &ctx.app().config.limits);
-    let allowed = ctx
-        .app()
-        .config
-        .storage
-        .iter()
-        .filter(|t| t.allows(user.username.as_str(), user.is_admin(), engine.as_str()));
+    let allowed =
+        ctx.app().config.storage.iter().filter(|t| t.allows(user.username.as_str(), user.is_admin(), engine.as_str()));
     let storage: Vec<Choice> = allowed
         .map(|t| {
             let free = tiers.iter().find(|u| u.tier == t.name).map(|u| format!("{} free", Bytes(u.free_bytes)));

@@ -19,7 +19,13 @@ use crate::web::form::Fields;
 use crate::web::views::settings::{MaintenanceForm, SettingsPage};
 use crate::web::views::{Field, Flash};
 
-fn view(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults, problem: Option<String>) -> SettingsPage {
+fn view(
+    ctx: &Context,
+    c: &Container,
+    typed: Option<&Fields>,
+    faults: &Faults,
+    problem: Option<String>,
+) -> SettingsPage {
     let is_admin = ctx.user().is_ok_and(User::is_admin);
     let limits = &ctx.app().config.limits;
     let value = |name: &str, present: String| typed.map_or(present, |f| f.text(name).to_owned());

@@ -44,21 +44,14 @@ pub fn contrast(one: Rgb, other: Rgb) -> f64 {
 fn luminance(colour: Rgb) -> f64 {
     let [red, green, blue] = colour.map(|channel| {
         let value = f64::from(channel) / 255.0;
-        if value <= 0.040_45 {
-            value / 12.92
-        } else {
-            ((value + 0.055) / 1.055).powf(2.4)
-        }
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
     });
     0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
 /// Mixes `end` into `colour` in steps of 1/20 until it reads on `ground`.
 fn readable(colour: Rgb, ground: Rgb, end: Rgb) -> Rgb {
-    (0..=20_u16)
-        .map(|step| mix(colour, end, step))
-        .find(|mixed| contrast(*mixed, ground) >= 4.6)
-        .unwrap_or(end)
+    (0..=20_u16).map(|step| mix(colour, end, step)).find(|mixed| contrast(*mixed, ground) >= 4.6).unwrap_or(end)
 }
 
 fn mix(colour: Rgb, end: Rgb, step: u16) -> Rgb {
@@ -68,20 +61,12 @@ fn mix(colour: Rgb, end: Rgb, step: u16) -> Rgb {
         let value = (u16::from(from) * (20 - step) + u16::from(to) * step) / 20;
         u8::try_from(value).unwrap_or(u8::MAX)
     };
-    [
-        channel(red, to_red),
-        channel(green, to_green),
-        channel(blue, to_blue),
-    ]
+    [channel(red, to_red), channel(green, to_green), channel(blue, to_blue)]
 }
 
 fn ink_on(ground: Rgb) -> Rgb {
     let (white, black) = ([255, 255, 255], [0x0e, 0x11, 0x12]);
-    if contrast(white, ground) >= contrast(black, ground) {
-        white
-    } else {
-        black
-    }
+    if contrast(white, ground) >= contrast(black, ground) { white } else { black }
 }
 
 fn hex([red, green, blue]: Rgb) -> String {
@@ -104,14 +89,9 @@ mod tests {
 
     fn check(front: &str, back: &str, least: f64) {
         let ((front_light, front_dark), (back_light, back_dark)) = (token(front), token(back));
-        for (scheme, value) in [
-            ("light", contrast(front_light, back_light)),
-            ("dark", contrast(front_dark, back_dark)),
-        ] {
-            assert!(
-                value >= least,
-                "--{front} on --{back}, {scheme}: {value:.2} < {least}"
-            );
+        for (scheme, value) in [("light", contrast(front_light, back_light)), ("dark", contrast(front_dark, back_dark))]
+        {
+            assert!(value >= least, "--{front} on --{back}, {scheme}: {value:.2} < {least}");
         }
     }
 
@@ -136,10 +116,7 @@ mod tests {
     fn any_accent_becomes_readable() {
         for accent in ["#ffff00", "#000000", "#ffffff", "#1b365d", "#00c1d5"] {
             let css = branding_css(accent).unwrap();
-            let values: Vec<Rgb> = css
-                .split(['(', ',', ')'])
-                .filter_map(|part| parse_hex(part))
-                .collect();
+            let values: Vec<Rgb> = css.split(['(', ',', ')']).filter_map(parse_hex).collect();
             let [light, dark, on_light, on_dark] = values.try_into().unwrap();
             assert!(contrast(light, LIGHT) >= 4.5, "{css}");
             assert!(contrast(dark, DARK) >= 4.5, "{css}");

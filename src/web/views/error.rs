@@ -120,9 +120,7 @@ mod tests {
 
     #[test]
     fn every_status_has_words_of_its_own() {
-        let all = [
-            400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 502, 503,
-        ];
+        let all = [400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 502, 503];
         let mut titles: Vec<_> = all.iter().map(|status| words(*status).0).collect();
         titles.sort_unstable();
         titles.dedup();

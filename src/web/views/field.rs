@@ -54,12 +54,7 @@ impl Choice {
     #[must_use]
     pub fn new(value: impl Into<String>, label: impl Into<String>, chosen: &str) -> Self {
         let value = value.into();
-        Self {
-            selected: value == chosen,
-            value,
-            label: label.into(),
-            ..Self::default()
-        }
+        Self { selected: value == chosen, value, label: label.into(), ..Self::default() }
     }
 
     /// Says what it costs or means.
@@ -97,10 +92,7 @@ impl Field {
     /// A name for machines: monospace, no spell check.
     #[must_use]
     pub fn code(name: &str, label: &str) -> Self {
-        Self {
-            code: true,
-            ..Self::text(name, label)
-        }
+        Self { code: true, ..Self::text(name, label) }
     }
 
     /// A search box.
@@ -136,28 +128,19 @@ impl Field {
     /// One of several, folded.
     #[must_use]
     pub fn select(name: &str, label: &str, choices: Vec<Choice>) -> Self {
-        Self {
-            choices,
-            ..Self::of("select", name, label)
-        }
+        Self { choices, ..Self::of("select", name, label) }
     }
 
     /// One of several, all in sight with what each costs.
     #[must_use]
     pub fn radios(name: &str, label: &str, choices: Vec<Choice>) -> Self {
-        Self {
-            choices,
-            ..Self::of("radios", name, label)
-        }
+        Self { choices, ..Self::of("radios", name, label) }
     }
 
     /// Yes or no; sends `on`.
     #[must_use]
     pub fn checkbox(name: &str, label: &str, checked: bool) -> Self {
-        Self {
-            checked,
-            ..Self::of("checkbox", name, label)
-        }
+        Self { checked, ..Self::of("checkbox", name, label) }
     }
 
     /// What stands below it.
@@ -234,19 +217,14 @@ impl Field {
     /// Whether the label says that the field may stay empty.
     #[must_use]
     pub fn is_optional(&self) -> bool {
-        !self.required
-            && !self.read_only
-            && !matches!(self.kind.as_str(), "select" | "radios" | "checkbox")
+        !self.required && !self.read_only && !matches!(self.kind.as_str(), "select" | "radios" | "checkbox")
     }
 }
 
 /// Those of the fields that have an error, for the summary above a form.
 #[must_use]
 pub fn with_errors<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Vec<&'a Field> {
-    fields
-        .into_iter()
-        .filter(|field| field.error.is_some())
-        .collect()
+    fields.into_iter().filter(|field| field.error.is_some()).collect()
 }
 
 #[cfg(test)]

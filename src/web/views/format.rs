@@ -39,11 +39,7 @@ fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         5_184_000..63_072_000 => format!("{} months", distance / 2_592_000),
         _ => format!("{} years", distance / 31_536_000),
     };
-    if seconds >= 0 {
-        format!("{amount} ago")
-    } else {
-        format!("in {amount}")
-    }
+    if seconds >= 0 { format!("{amount} ago") } else { format!("in {amount}") }
 }
 
 /// A number of bytes: "1.4 GiB", with the exact count on hover.
@@ -59,10 +55,7 @@ impl Size {
     /// Describes a number of bytes.
     #[must_use]
     pub fn new(bytes: u64) -> Self {
-        Self {
-            human: size_text(bytes),
-            exact: format!("{} bytes", thousands(bytes)),
-        }
+        Self { human: size_text(bytes), exact: format!("{} bytes", thousands(bytes)) }
     }
 }
 
@@ -98,7 +91,7 @@ pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -123,11 +116,7 @@ pub fn duration_text(milliseconds: u64) -> String {
         3_600..86_400 => (seconds / 3_600, seconds % 3_600 / 60, ("h", "min")),
         _ => (seconds / 86_400, seconds % 86_400 / 3_600, ("d", "h")),
     };
-    if small == 0 {
-        format!("{big} {}", names.0)
-    } else {
-        format!("{big} {} {small} {}", names.0, names.1)
-    }
+    if small == 0 { format!("{big} {}", names.0) } else { format!("{big} {} {small} {}", names.0, names.1) }
 }
 
 /// "1 database", "12 databases", "1,200 databases".
@@ -244,9 +233,6 @@ mod tests {
 
     #[test]
     fn a_data_url_survives_any_password() {
-        assert_eq!(
-            data_url("a b\"$é\n"),
-            "data:text/plain;charset=utf-8,a%20b%22%24%C3%A9%0A"
-        );
+        assert_eq!(data_url("a b\"$é\n"), "data:text/plain;charset=utf-8,a%20b%22%24%C3%A9%0A");
     }
 }

@@ -50,11 +50,7 @@ impl Frame {
     /// The name people see.
     #[must_use]
     pub fn brand_name(&self) -> &str {
-        if self.brand.is_empty() {
-            "DB4SCI"
-        } else {
-            &self.brand
-        }
+        if self.brand.is_empty() { "DB4SCI" } else { &self.brand }
     }
 
     /// The chosen theme, one of `auto`, `light` and `dark`.
@@ -76,19 +72,13 @@ impl Frame {
     /// Where the theme form comes back to.
     #[must_use]
     pub fn back(&self) -> &str {
-        if self.here.is_empty() {
-            "/"
-        } else {
-            &self.here
-        }
+        if self.here.is_empty() { "/" } else { &self.here }
     }
 
     /// Whether the contact is a plain mail address, to be linked as one.
     #[must_use]
     pub fn contact_is_mail(&self) -> bool {
-        self.contact
-            .as_deref()
-            .is_some_and(|contact| contact.contains('@') && !contact.contains(char::is_whitespace))
+        self.contact.as_deref().is_some_and(|contact| contact.contains('@') && !contact.contains(char::is_whitespace))
     }
 }
 
@@ -121,10 +111,7 @@ impl Flash {
     }
 
     fn new(kind: &str, text: impl Into<String>) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            text: text.into(),
-        }
+        Self { kind: kind.to_owned(), text: text.into() }
     }
 }
 
@@ -142,19 +129,13 @@ mod tests {
 
     #[test]
     fn an_unknown_theme_is_auto() {
-        let frame = Frame {
-            theme: "\"><script>".into(),
-            ..Frame::default()
-        };
+        let frame = Frame { theme: "\"><script>".into(), ..Frame::default() };
         assert_eq!(frame.theme_name(), "auto");
     }
 
     #[test]
     fn only_an_address_is_linked_as_one() {
-        let mut frame = Frame {
-            contact: Some("help@example.org".into()),
-            ..Frame::default()
-        };
+        let mut frame = Frame { contact: Some("help@example.org".into()), ..Frame::default() };
         assert!(frame.contact_is_mail());
         frame.contact = Some("write to help@example.org".into());
         assert!(!frame.contact_is_mail());

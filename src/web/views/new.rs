@@ -34,11 +34,7 @@ impl NewPage {
     /// The fields with an error, in the order of the form.
     #[must_use]
     pub fn errors(&self) -> Vec<&Field> {
-        with_errors(
-            std::iter::once(&self.image)
-                .chain(&self.main)
-                .chain(&self.more),
-        )
+        with_errors(std::iter::once(&self.image).chain(&self.main).chain(&self.more))
     }
 
     /// Whether "More settings" starts open.
@@ -56,8 +52,7 @@ mod tests {
     fn an_error_in_the_fold_opens_it() {
         let mut page = NewPage::default();
         assert!(!page.more_open());
-        page.more
-            .push(Field::text("memory", "Memory").error(Some("Too much.".into())));
+        page.more.push(Field::text("memory", "Memory").error(Some("Too much.".into())));
         assert!(page.more_open());
         assert_eq!(page.errors().len(), 1);
     }

@@ -17,11 +17,7 @@ impl Link {
     /// A link to somewhere else.
     #[must_use]
     pub fn new(label: impl Into<String>, href: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            href: href.into(),
-            current: false,
-        }
+        Self { label: label.into(), href: href.into(), current: false }
     }
 
     /// Marks it as the page one is on.
@@ -47,8 +43,8 @@ impl Chip {
     pub fn of(state: &str) -> Self {
         let kind = match state {
             "running" | "succeeded" | "done" | "ok" | "active" | "present" => "run",
-            "provisioning" | "starting" | "stopping" | "restarting" | "deleting" | "leased"
-            | "working" | "pulling" | "purging" => "busy",
+            "provisioning" | "starting" | "stopping" | "restarting" | "deleting" | "leased" | "working" | "pulling"
+            | "purging" => "busy",
             "stopped" | "cancelled" | "disabled" => "stop",
             "failed" | "unavailable" | "refused" | "error" => "fail",
             "maintenance" | "warning" | "drift" => "care",
@@ -76,10 +72,7 @@ impl Chip {
     /// A chip with a word of one's own.
     #[must_use]
     pub fn new(kind: &str, word: impl Into<String>) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            word: word.into(),
-        }
+        Self { kind: kind.to_owned(), word: word.into() }
     }
 }
 
@@ -104,21 +97,13 @@ impl Action {
     /// A link that looks like a button.
     #[must_use]
     pub fn link(label: impl Into<String>, href: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            href: href.into(),
-            kind: "plain".to_owned(),
-            ..Self::default()
-        }
+        Self { label: label.into(), href: href.into(), kind: "plain".to_owned(), ..Self::default() }
     }
 
     /// A button that posts.
     #[must_use]
     pub fn post(label: impl Into<String>, href: impl Into<String>) -> Self {
-        Self {
-            post: true,
-            ..Self::link(label, href)
-        }
+        Self { post: true, ..Self::link(label, href) }
     }
 
     /// Makes it the one action that matters most on its page.
@@ -171,33 +156,19 @@ impl Fact {
     /// A plain value.
     #[must_use]
     pub fn text(term: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            term: term.into(),
-            text: text.into(),
-            ..Self::default()
-        }
+        Self { term: term.into(), text: text.into(), ..Self::default() }
     }
 
     /// A value for machines, in monospace.
     #[must_use]
     pub fn code(term: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            code: true,
-            ..Self::text(term, text)
-        }
+        Self { code: true, ..Self::text(term, text) }
     }
 
     /// A value that leads somewhere.
     #[must_use]
-    pub fn link(
-        term: impl Into<String>,
-        text: impl Into<String>,
-        href: impl Into<String>,
-    ) -> Self {
-        Self {
-            href: Some(href.into()),
-            ..Self::text(term, text)
-        }
+    pub fn link(term: impl Into<String>, text: impl Into<String>, href: impl Into<String>) -> Self {
+        Self { href: Some(href.into()), ..Self::text(term, text) }
     }
 
     /// A moment.
@@ -213,10 +184,7 @@ impl Fact {
     /// A size.
     #[must_use]
     pub fn size(term: impl Into<String>, size: &Size) -> Self {
-        Self {
-            title: Some(size.exact.clone()),
-            ..Self::text(term, size.human.clone())
-        }
+        Self { title: Some(size.exact.clone()), ..Self::text(term, size.human.clone()) }
     }
 }
 
@@ -237,21 +205,13 @@ impl Column {
     /// A column that doesn't sort.
     #[must_use]
     pub fn plain(label: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            sort: "none".to_owned(),
-            ..Self::default()
-        }
+        Self { label: label.into(), sort: "none".to_owned(), ..Self::default() }
     }
 
     /// A column that sorts. `sort` is `ascending`, `descending` or `none`.
     #[must_use]
     pub fn sorted(label: impl Into<String>, href: impl Into<String>, sort: &str) -> Self {
-        Self {
-            href: Some(href.into()),
-            sort: sort.to_owned(),
-            ..Self::plain(label)
-        }
+        Self { href: Some(href.into()), sort: sort.to_owned(), ..Self::plain(label) }
     }
 
     /// Sets its values to the right.

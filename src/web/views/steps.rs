@@ -107,18 +107,11 @@ mod tests {
     fn the_announcement_follows_the_job() {
         let mut job = Steps::default();
         assert_eq!(job.now(), "Waiting for its turn.");
-        job.steps.push(Step {
-            label: "Start the server".into(),
-            state: "doing".into(),
-            ..Step::default()
-        });
+        job.steps.push(Step { label: "Start the server".into(), state: "doing".into(), ..Step::default() });
         assert_eq!(job.now(), "Start the server");
         job.done = true;
         assert_eq!(job.now(), "Done.");
-        job.failure = Some(Failure {
-            reason: "The disk is full.".into(),
-            ..Failure::default()
-        });
+        job.failure = Some(Failure { reason: "The disk is full.".into(), ..Failure::default() });
         assert_eq!(job.now(), "Failed: The disk is full.");
     }
 }
