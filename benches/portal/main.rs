@@ -2,6 +2,8 @@
 //!
 //! Everything asked is asked of 127.0.0.1, and the whole run takes a few minutes. Nothing else should be at work.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a measurement that can't be made ends the run, as a test does")]
+
 #[path = "../../tests/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with the tests, which use all of it")]
 mod support;
@@ -21,9 +23,9 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut table = Table::default();
     runtime.block_on(async {
-        pages::measure(&mut table).await;
-        idle::measure(&mut table).await;
-        create::measure(&mut table).await;
+        Box::pin(pages::measure(&mut table)).await;
+        Box::pin(idle::measure(&mut table)).await;
+        Box::pin(create::measure(&mut table)).await;
     });
     table.print();
     if table.missed() {
