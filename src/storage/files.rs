@@ -170,6 +170,8 @@ impl Files {
             stop_signal: None,
             stop_seconds: Some(1),
         };
+        // The engine would make a missing directory as root, and the portal could make nothing in it.
+        std::fs::create_dir_all(&dir.base).map_err(io("make a directory", &dir.base))?;
         // One that a killed portal left behind did its work or not; this one does it again.
         runtime.remove(&spec.name).await?;
         let id = runtime.create(&spec).await?;
