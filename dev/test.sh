@@ -37,5 +37,13 @@ if [ -n "${BENCH:-}" ]; then
 else
   check_images
   step "building the tests" cargo test --locked --all-targets --no-run 9>&-
-  cargo test --locked --all-targets "$@" 9>&-
+  if [ $# -gt 0 ]; then
+    cargo test --locked --all-targets "$@" 9>&-
+  else
+    # The browser by itself: it drops its connections whenever a container starts on its machine, as others' do all the time.
+    rc=0
+    cargo test --locked --all-targets 9>&- -- --skip browser:: || rc=1
+    cargo test --locked --test main 9>&- -- browser:: --test-threads=1 || rc=1
+    exit $rc
+  fi
 fi
