@@ -44,9 +44,11 @@ step() {
   log=$LOGS/$(printf %s "$title" | tr -cs 'A-Za-z0-9.' - | sed 's/-*$//').log
   [ -n "${STEP_PARALLEL:-}" ] || printf '%-58s' "$title"
   "$@" >"$log" 2>&1 </dev/null || rc=$?
-  [ -z "${STEP_PARALLEL:-}" ] || printf '%-58s' "$title"
-  if [ $rc = 0 ]; then printf '%6s s\n' "$(seconds_since "$start")"; return 0; fi
-  printf '%6s s  FAILED (%s)\n' "$(seconds_since "$start")" $rc
+  local head='' tail=''
+  [ -z "${STEP_PARALLEL:-}" ] || printf -v head '%-58s' "$title"
+  [ $rc = 0 ] || tail="  FAILED ($rc)"
+  printf '%s%6s s%s\n' "$head" "$(seconds_since "$start")" "$tail"
+  [ $rc != 0 ] || return 0
   { say "  its last lines, all of it in $log:"; tail -n 40 "$log" | sed 's/^/  | /'; } >&2
   return $rc
 }

@@ -6,10 +6,10 @@ group() {
   case $1 in
     build)  echo build-essential pkg-config git curl ca-certificates ;;
     engine) if ! engine_answers && ! PATH=$PATH:/usr/sbin:/sbin have dockerd; then echo docker.io; fi ;;
-    images) echo debootstrap debian-archive-keyring ;;
+    images) echo debootstrap debian-archive-keyring python3-pip maven default-jdk-headless; have npm || echo nodejs npm ;;
     cow)    echo xfsprogs ;;
-    test)   echo chromium chromium-driver postgresql-client python3 python3-psycopg python3-psycopg2 python3-sqlalchemy r-cran-dbi r-cran-rpostgresql \
-                 libpostgresql-jdbc-java default-jdk-headless openssl xz-utils ;;
+    test)   echo chromium chromium-driver postgresql-client mariadb-client-core python3 python3-venv python3-psycopg python3-psycopg2 python3-sqlalchemy \
+                 r-cran-dbi r-cran-rpostgresql r-cran-rmysql r-cran-httr r-cran-jsonlite libpostgresql-jdbc-java default-jdk-headless maven openssl xz-utils ;;
     check)  echo docker-compose shellcheck ;;
     *)      die "packages.sh: no group named '$1' (build engine images cow test check rust)" ;;
   esac

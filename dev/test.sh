@@ -19,16 +19,27 @@ DB4SCI_COW_SIZE=${BENCH:+24G} "$ROOT/dev/cow.sh" up "$VAR/test"
 export DB4SCI_TEST=1 DB4SCI_TEST_PREFIX=$TEST_PREFIX DB4SCI_TEST_DIR=$VAR/test
 [ -e "$VAR/test/tiers/cow.unavailable" ] || export DB4SCI_TEST_COW=$VAR/test/tiers/cow
 
-# Each image built here is checked once.
+# Each image built here is checked once; two at a time, since they wait more than they compute.
 check_images() {
-  local n id
-  for n in postgres:17 postgres:15; do
+  local n id folder left=() jobs=() rc=0 j
+  for n in postgres:17 postgres:15 mariadb:11.8 mariadb:10.11 mongodb:6.0 neo4j:5.26; do
+    folder=${n%%:*}
     id=$(docker image inspect -f "{{if index .Config.Labels \"$LABEL_CONTENT\"}}{{.Id}}{{end}}" "db4sci-dev/$n")
-    id+=$(sha256sum <"$ROOT/dev/images/check-postgres.sh")
-    grep -qxF "$id" "$VAR/images.checked" 2>/dev/null && continue
-    step "image $n: checking that it keeps the contract" "$ROOT/dev/images/check-postgres.sh" "db4sci-dev/$n" 9>&-
-    printf '%s\n' "$id" >>"$VAR/images.checked"
+    id+=$(cat "$ROOT/dev/images/check-lib.sh" "$ROOT/dev/images/check-$folder.sh" | sha256sum)
+    grep -qxF "$id" "$VAR/images.checked" 2>/dev/null || left+=("$n|$id")
   done
+  check_some() { # EVERY-SECOND-FROM
+    local i n id
+    for ((i = $1; i < ${#left[@]}; i += 2)); do
+      n=${left[i]%%|*} id=${left[i]#*|}
+      STEP_PARALLEL=1 step "image $n: checking that it keeps the contract" "$ROOT/dev/images/check-${n%%:*}.sh" "db4sci-dev/$n" || return
+      printf '%s\n' "$id" >>"$VAR/images.checked"
+    done
+  }
+  check_some 0 9>&- & jobs+=($!)
+  check_some 1 9>&- & jobs+=($!)
+  for j in "${jobs[@]}"; do wait "$j" || rc=$?; done
+  return $rc
 }
 
 if [ -n "${BENCH:-}" ]; then
@@ -36,6 +47,7 @@ if [ -n "${BENCH:-}" ]; then
   cargo bench --locked "$@" 9>&-
 else
   check_images
+  "$ROOT/dev/drivers/make.sh"
   step "building the tests" cargo test --locked --all-targets --no-run 9>&-
   if [ $# -gt 0 ]; then
     cargo test --locked --all-targets "$@" 9>&-

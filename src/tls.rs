@@ -79,6 +79,7 @@ impl Authority {
         Ok(ServerCert {
             cert: format!("{}{}", cert.pem(), self.cert_pem),
             key: SecretString::from(key.serialize_pem()),
+            authority: self.cert_pem.clone(),
         })
     }
 }

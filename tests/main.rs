@@ -11,6 +11,7 @@
 mod access;
 mod api;
 mod browser;
+mod engines;
 mod faults;
 mod pages;
 mod screenshots;

@@ -5,9 +5,13 @@
 . "$(dirname "$0")/../lib.sh"
 HERE=$ROOT/dev/images
 
-#     name         folder    debian    official reference
-LIST='postgres:17  postgres  trixie    docker.io/library/postgres:17
-      postgres:15  postgres  bookworm  docker.io/library/postgres:15'
+#     name           folder    debian    official reference
+LIST='postgres:17    postgres  trixie    docker.io/library/postgres:17
+      postgres:15    postgres  bookworm  docker.io/library/postgres:15
+      mariadb:11.8   mariadb   trixie    docker.io/library/mariadb:11.8
+      mariadb:10.11  mariadb   bookworm  docker.io/library/mariadb:10.11
+      mongodb:6.0    mongodb   bookworm  docker.io/library/mongo:6.0
+      neo4j:5.26     neo4j     bookworm  docker.io/library/neo4j:5.26-community'
 
 tag_of() { echo "db4sci-dev/$1"; }
 sha()    { sha256sum | cut -c1-64; }
@@ -48,19 +52,42 @@ if [ ${#todo[@]} -gt 0 ] && [ "${REGISTRY:-}" != no ]; then
     for n in "${todo[@]}"; do step "image $n: pulling" pull "$n" || left+=("$n"); done
     todo=(${left[@]+"${left[@]}"})
   else
-    say "no registry can be reached: ${todo[*]} will be built from Debian packages"
+    say "no registry can be reached: ${todo[*]} will be built here"
   fi
 fi
 
 # --- build the rest: each base, then the images on it; the chains of different bases run side by side
 asked_bases=()
 for n in "$@"; do case $n in base:*) asked_bases+=("${n#base:}") ;; esac; done
+# A folder's fetch.sh downloads what Debian has no package of; its image gets that as fetched/ beside the folder's files.
+# It is kept for as long as fetch.sh and the files of the folder that it names stay the same, so that a rebuild downloads
+# nothing.
+cache_of() {
+  local f hash
+  hash=$({ cd "$HERE/${folder[$1]}" && for f in *; do if [ "$f" = fetch.sh ] || grep -qwF -- "$f" fetch.sh; then sha256sum "$f"; fi; done; } | sha)
+  echo "$VAR/cache/images/$1-$hash"
+}
+to_fetch() { [ -e "$HERE/${folder[$1]}/fetch.sh" ] && [ ! -e "$(cache_of "$1")" ]; }
+fetch() {
+  local cache new; cache=$(cache_of "$1")
+  mkdir -p "${cache%/*}"
+  new=$(mktemp -d "${cache%/*}/.new.XXXXXX"); mkdir "$new/fetched"; chmod 755 "$new"
+  "$HERE/${folder[$1]}/fetch.sh" "$new/fetched" "${1#*:}" || { rm -rf "$new"; return 1; }
+  # what is replaced goes; another build may have been faster
+  rm -rf "${cache%/*}/$1"-*
+  mv -T "$new" "$cache" || rm -rf "$new"
+}
+context() {
+  local parts=(-C "$HERE/${folder[$1]}" .)
+  [ ! -e "$HERE/${folder[$1]}/fetch.sh" ] || parts+=(-C "$(cache_of "$1")" fetched)
+  tar -c "${parts[@]}"
+}
 build_image() {
   local id old
   id=$(mktemp)
   old=$(image_id "$(tag_of "$1")")
-  docker build --force-rm --iidfile "$id" ${REBUILD:+--no-cache} --label "$LABEL_IMAGE=true" \
-    --build-arg BASE="$(tag_of "base:${suite[$1]}")" --build-arg VERSION="${1#*:}" "$HERE/${folder[$1]}"
+  context "$1" | docker build --force-rm --iidfile "$id" ${REBUILD:+--no-cache} --label "$LABEL_IMAGE=true" \
+    --build-arg BASE="$(tag_of "base:${suite[$1]}")" --build-arg VERSION="${1#*:}" -
   # what only the finished image knows, such as the exact version, becomes its environment; then it gets its name
   { echo "FROM $(cat "$id")"
     docker run --rm --network none --entrypoint cat "$(cat "$id")" /etc/db4sci-image.env | sed 's/^/ENV /'
@@ -68,14 +95,22 @@ build_image() {
   rm -f "$id"
   remove_replaced "$old" "$(tag_of "$1")"
 }
-chain() { # DEBIAN: the base, then what is to be built on it
-  local debian=$1 n want; want=$(base_content "$1")
-  if [ "${state[base:$debian]:-}" != "$want" ] || [ -n "${REBUILD:-}" ]; then
-    step "image base:$debian: debootstrap" as_root "$HERE/base.sh" "$debian" "$(tag_of "base:$debian")" "$want" || return
-  fi
+chain() { # DEBIAN: the base, then what is to be built on it; downloads go on beside that
+  local debian=$1 n want rc=0 mine=(); want=$(base_content "$1")
+  local -A fetching
   for n in ${todo[@]+"${todo[@]}"}; do
-    [ "${suite[$n]}" != "$debian" ] || step "image $n: building" build_image "$n" || return
+    [ "${suite[$n]}" = "$debian" ] || continue
+    mine+=("$n")
+    if to_fetch "$n"; then step "image $n: fetching" fetch "$n" & fetching[$n]=$!; fi
   done
+  if [ "${state[base:$debian]:-}" != "$want" ] || [ -n "${REBUILD:-}" ]; then
+    step "image base:$debian: debootstrap" as_root "$HERE/base.sh" "$debian" "$(tag_of "base:$debian")" "$want" || { wait; return 1; }
+  fi
+  for n in ${mine[@]+"${mine[@]}"}; do
+    # a failure has been told by its step; the other images are built all the same
+    { [ -z "${fetching[$n]:-}" ] || wait "${fetching[$n]}"; } && step "image $n: building" build_image "$n" || rc=1
+  done
+  return $rc
 }
 chains=() jobs=()
 for b in bookworm trixie; do

@@ -1,55 +1,21 @@
 #!/usr/bin/env bash
 # check-postgres.sh IMAGE…: proves, on real containers, that an image keeps the contract of the official postgres image.
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/check-lib.sh"
 
-id=$TEST_PREFIX-image-$$
-work=$(mktemp -d /var/tmp/db4sci-check.XXXXXX)
-remove_all() { docker ps -aq --filter "label=$LABEL_INSTANCE=$id" | xargs -r docker rm -f -v >/dev/null; }
-trap 'remove_all; as_root rm -rf "$work"' EXIT
-
-count=0 failed=0
-ok() { # "what" command…
-  local what=$1 out; shift; count=$((count + 1))
-  if ! out=$("$@" 2>&1); then failed=$((failed + 1)); printf 'not ok: %s: %s\n' "$what" "$(tail -n 5 <<<"$out")"; fi
-}
-no() { # the command must fail
-  local what=$1; shift; count=$((count + 1))
-  if "$@" >/dev/null 2>&1; then failed=$((failed + 1)); printf 'not ok: %s\n' "$what"; fi
-}
-is() { # "what" expected actual
-  count=$((count + 1))
-  [ "$2" = "$3" ] || { failed=$((failed + 1)); printf 'not ok: %s: expected "%s", got "%s"\n' "$1" "$2" "$3"; }
-}
-# start NAME ARG…: in the background, as the portal does: few capabilities, no new privileges
-start() {
-  local name=$1; shift
-  docker run -d --name "$id-$name" --label "$LABEL_INSTANCE=$id" --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE \
-    --cap-add FOWNER --cap-add SETUID --cap-add SETGID --security-opt no-new-privileges "$@" >/dev/null
-}
-once()  { docker run --rm --label "$LABEL_INSTANCE=$id" "$@"; }
-in_it() { local name=$1; shift; docker exec "$id-$name" "$@"; }
 # Over TCP, past the unix socket, which the temporary server has too
-ready() {
-  local i
-  for ((i = 0; i < 300; i++)); do
-    in_it "$1" pg_isready -q -h 127.0.0.1 -U postgres -d postgres && return
-    [ "$(docker inspect -f '{{.State.Running}}' "$id-$1")" = true ] || break
-    sleep 0.1
-  done
-  docker logs --tail 20 "$id-$1"; return 1
-}
+ready() { becomes "$1" in_it "$1" pg_isready -q -h 127.0.0.1 -U postgres -d postgres; }
 query() { # NAME USER DB PASSWORD SQL: over the container's network address, so the password counts
   docker exec -e PGPASSWORD="$4" "$id-$1" sh -c 'psql -XtA -h "$(hostname -i)" -U "$1" -d "$2" -c "$3"' - "$2" "$3" "$5"
 }
 
 check() {
   local image=$1 major
-  major=$(docker image inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "$image" | sed -n 's/^PG_MAJOR=//p')
+  major=$(env_of "$image" PG_MAJOR)
 
   # what the image says of itself
-  is 'stop signal' SIGINT "$(docker image inspect -f '{{.Config.StopSignal}}' "$image")"
-  is 'port' 'map[5432/tcp:{}]' "$(docker image inspect -f '{{.Config.ExposedPorts}}' "$image")"
-  is 'volume' 'map[/var/lib/postgresql/data:{}]' "$(docker image inspect -f '{{.Config.Volumes}}' "$image")"
+  is 'stop signal' SIGINT "$(of_image "$image" .Config.StopSignal)"
+  is 'port' 'map[5432/tcp:{}]' "$(of_image "$image" .Config.ExposedPorts)"
+  is 'volume' 'map[/var/lib/postgresql/data:{}]' "$(of_image "$image" .Config.Volumes)"
   is 'uid and gid' '999:999' "$(once "$image" sh -c 'echo $(id -u postgres):$(id -g postgres)')"
   is 'other commands run as they are, as root' 0 "$(once "$image" id -u)"
   ok '--version' once "$image" --version
@@ -109,6 +75,4 @@ check() {
   remove_all
 }
 
-for image; do check "$image"; done
-say "$count checks of ${*}, $failed failed"
-[ $failed = 0 ]
+check_all "$@"

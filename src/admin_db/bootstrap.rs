@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::domain::names::{DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::quantity::{Bytes, MilliCpus};
-use crate::engine::{FileIn, Plan};
+use crate::engine::{FileIn, Plan, Tools};
 use crate::runtime::{ContainerSpec, Mount, Publish, Runtime};
 use crate::secrets::{Random, Sealer, write_private};
 use crate::storage::Files;
@@ -165,6 +165,11 @@ impl Bootstrap<'_> {
             admin_password: password,
             dbname: &DbName::parse(NAME, &rules)?,
             dbuser: &DbUser::parse(NAME, &rules)?,
+            host: "localhost",
+            ports: &[],
+            extensions: &[],
+            tools: &Tools::default(),
+            fresh: true,
         };
         let config_files = crate::provision::config_files(&self.config.catalog, image.engine)?;
         let cert = self.authority.issue(&["localhost".to_owned(), "127.0.0.1".to_owned()], self.now)?;
@@ -186,6 +191,7 @@ impl Bootstrap<'_> {
             mounts: vec![Mount { source: self.dir().join("data"), target: image.volume.clone() }],
             publish: vec![Publish { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port, inside: 5432 }],
             network: crate::provision::network_name(&self.config.instance),
+            hosts: Vec::new(),
             memory: self.config.admin_db.memory.0,
             millicpus: 2000,
             pids: self.config.limits.pids,

@@ -46,6 +46,8 @@ pub struct Container {
     pub millicpus: i32,
     /// Backup policy.
     pub backup_freq: String,
+    /// Extensions chosen when it was made.
+    pub extensions: Vec<String>,
     /// The engine's id of its container.
     pub docker_id: Option<String>,
     /// The engine's name of its container.
@@ -96,7 +98,7 @@ macro_rules! select {
         concat!(
             "SELECT c.id, c.name, c.engine, c.image, c.image_digest, c.server_version, c.dbname, c.dbuser, c.account_id,
                     a.username AS owner, c.contact, c.department, c.description, c.storage, c.memory_bytes, c.millicpus,
-                    c.backup_freq, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
+                    c.backup_freq, c.extensions, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
                     c.started_at, c.expires_at, c.trashed_at, c.purge_after, c.purged_at,
                     coalesce(s.state, 'purged') AS state, coalesce(s.last_state, 'purged') AS last_state,
                     coalesce(s.changed_by, '') AS changed_by, coalesce(s.changed_at, c.purged_at, c.created_at) AS changed_at,
@@ -112,6 +114,8 @@ macro_rules! select {
         )
     };
 }
+
+pub(super) use select;
 
 /// A container to be made.
 #[derive(Debug)]
@@ -142,6 +146,8 @@ pub struct NewContainer<'a> {
     pub memory_bytes: i64,
     /// CPU limit in thousandths.
     pub millicpus: i32,
+    /// Extensions to add to its database.
+    pub extensions: &'a [String],
     /// The engine's name of its container.
     pub docker_name: &'a str,
     /// Who makes it.
@@ -155,8 +161,8 @@ pub struct NewContainer<'a> {
 pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO container (id, name, engine, image, dbname, dbuser, account_id, contact, department, description,
-                                storage, memory_bytes, millicpus, docker_name, created_by, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                                storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(new.id)
     .bind(new.name)
@@ -171,6 +177,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime
     .bind(new.storage)
     .bind(new.memory_bytes)
     .bind(new.millicpus)
+    .bind(new.extensions)
     .bind(new.docker_name)
     .bind(new.created_by)
     .bind(now)
@@ -201,77 +208,6 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Container>,
 /// The database's.
 pub async fn living(db: &mut PgConnection) -> Result<Vec<Container>, sqlx::Error> {
     sqlx::query_as(select!("WHERE c.purged_at IS NULL ORDER BY c.created_at")).fetch_all(db).await
-}
-
-/// What a list shows.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only this account's.
-    pub account: Option<Uuid>,
-    /// Only where name, description or database contain this.
-    pub text: Option<String>,
-    /// Only in this state.
-    pub state: Option<ContainerState>,
-    /// Purged ones too.
-    pub purged: bool,
-    /// Continue after this row: its time and key.
-    pub after: Option<(DateTime<Utc>, Uuid)>,
-    /// Continue after this name, when sorted by name.
-    pub after_name: Option<String>,
-    /// By name, instead of newest first.
-    pub by_name: bool,
-    /// Most rows.
-    pub limit: i64,
-}
-
-/// A page of containers.
-///
-/// # Errors
-/// The database's.
-pub async fn list(db: &mut PgConnection, f: &Filter) -> Result<Vec<Container>, sqlx::Error> {
-    let pattern =
-        f.text.as_ref().map(|t| format!("%{}%", t.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
-    // Separate texts, not one with OR, so that each walks the index made for it.
-    let text = match (f.by_name, f.account.is_some(), f.purged) {
-        (true, _, _) => select!(
-            "WHERE c.purged_at IS NULL AND ($1::uuid IS NULL OR c.account_id = $1)
-               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
-               AND ($3::container_state IS NULL OR s.state = $3)
-               AND ($4::timestamptz IS NULL OR true) AND ($5::uuid IS NULL OR true) AND ($6::text IS NULL OR c.name > $6)
-             ORDER BY c.name LIMIT $7"
-        ),
-        (false, true, _) => select!(
-            "WHERE c.purged_at IS NULL AND c.account_id = $1
-               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
-               AND ($3::container_state IS NULL OR s.state = $3)
-               AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
-             ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
-        ),
-        (false, false, false) => select!(
-            "WHERE c.purged_at IS NULL AND ($1::uuid IS NULL OR true)
-               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
-               AND ($3::container_state IS NULL OR s.state = $3)
-               AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
-             ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
-        ),
-        (false, false, true) => select!(
-            "WHERE ($1::uuid IS NULL OR true)
-               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
-               AND ($3::container_state IS NULL OR coalesce(s.state, 'purged') = $3)
-               AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
-             ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
-        ),
-    };
-    sqlx::query_as(text)
-        .bind(f.account)
-        .bind(pattern)
-        .bind(f.state)
-        .bind(f.after.map(|(at, _)| at))
-        .bind(f.after.map(|(_, id)| id))
-        .bind(f.after_name.as_deref())
-        .bind(f.limit)
-        .fetch_all(db)
-        .await
 }
 
 /// The containers that failed, the latest first.

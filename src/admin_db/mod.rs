@@ -3,16 +3,20 @@
 
 pub mod accounts;
 pub mod bootstrap;
+pub mod container_list;
 pub mod containers;
 pub mod credentials;
 pub mod findings;
+pub mod image_tools;
 pub mod jobs;
 pub mod log;
 pub mod ports;
+pub mod samples;
 pub mod schedule;
 pub mod sessions;
 pub mod settings;
 pub mod states;
+pub mod surveys;
 pub mod tokens;
 pub mod usage;
 

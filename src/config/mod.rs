@@ -229,6 +229,8 @@ pub struct Jobs {
     pub reconcile: Duration,
     /// Time between size measurements.
     pub usage: Duration,
+    /// Time between looks into the running servers.
+    pub survey: Duration,
 }
 
 /// What and how the portal logs about itself.

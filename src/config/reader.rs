@@ -95,6 +95,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
         retry: r.seconds("jobs.retry_seconds"),
         reconcile: r.seconds("jobs.reconcile_seconds"),
         usage: r.seconds("jobs.usage_seconds"),
+        survey: r.seconds("jobs.survey_seconds"),
     };
     let admin_db = AdminDb {
         url: r.optional("admin_db.url").map(SecretString::from),

@@ -171,6 +171,12 @@ pub const SETTINGS: &[Setting] = &[
         "Seconds between comparisons of the container engine with mydb_admin.",
     ),
     s("jobs.usage_seconds", Kind::Number, "300", "Seconds between measurements of sizes."),
+    s(
+        "jobs.survey_seconds",
+        Kind::Number,
+        "300",
+        "Seconds between looks into the running servers: what they hold, and a point for the charts.",
+    ),
     s("log.format", Kind::Text, "json", "json or text."),
     s("log.level", Kind::Text, "info", "error, warn, info, debug or trace, or a filter such as info,mydb=debug."),
     s("branding.name", Kind::Text, "DB4SCI", "Name shown on every page."),

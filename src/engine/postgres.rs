@@ -2,37 +2,36 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
+use super::plan::DIR;
 use super::{
-    Endpoint, Engine, EngineKind, EnginePort, ExecSpec, FileIn, Plan, Recipe, ServerCert, Snippet, url_encode,
+    Engine, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile,
 };
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
 
 const ADMIN: &str = "db4sci_admin";
-const DIR: &str = "/etc/db4sci";
+const PSQL: Tool = Tool { names: &["psql"] };
+const ACCOUNTS: &str = include_str!("postgres/accounts.sql");
+const SURVEY: &str = include_str!("postgres/survey.sh");
 
-/// Makes the user's role and database, or brings an earlier half-made attempt to the same end.
-///
-/// Values come by environment (`\getenv`, psql 15 and later) and are quoted by the server's own
-/// `format`, so no name and no password can break out. Neither the statement nor a failure of it
-/// reaches the server's log, which its owner can read.
-const ACCOUNTS: &str = r"
-\set ON_ERROR_STOP on
-SET log_statement = 'none';
-SET log_min_error_statement = 'panic';
-SET log_min_duration_statement = -1;
-\getenv dbuser DB4SCI_USER
-\getenv dbname DB4SCI_DATABASE
-\getenv password DB4SCI_USER_PASSWORD
-SELECT format('CREATE ROLE %I', :'dbuser')
- WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'dbuser') \gexec
-SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L',
-              :'dbuser', :'password') \gexec
-SELECT format('CREATE DATABASE %I OWNER %I', :'dbname', :'dbuser')
- WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
-SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'dbname') \gexec
-";
+/// Extensions that come with every PostgreSQL and that a person may choose on the form.
+const EXTENSIONS: &[Extension] = &[
+    Extension { name: "pg_stat_statements", what: "which queries take the time" },
+    Extension { name: "pg_trgm", what: "search for similar texts" },
+    Extension { name: "citext", what: "text that ignores upper and lower case" },
+    Extension { name: "hstore", what: "keys and values in a column" },
+    Extension { name: "ltree", what: "paths in trees, such as taxonomies" },
+    Extension { name: "intarray", what: "fast arrays of whole numbers" },
+    Extension { name: "unaccent", what: "search without accents" },
+    Extension { name: "fuzzystrmatch", what: "words that sound alike" },
+    Extension { name: "tablefunc", what: "pivot tables" },
+    Extension { name: "cube", what: "points and boxes in many dimensions" },
+    Extension { name: "btree_gist", what: "ranges that must not overlap" },
+    Extension { name: "pgcrypto", what: "hashes and encryption" },
+    Extension { name: "uuid-ossp", what: "older ways to make UUIDs" },
+];
 
 /// The engine.
 pub(super) struct Postgres;
@@ -46,7 +45,7 @@ impl Postgres {
             argv,
             env: vec![("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8"))],
             stdin: None,
-            user: Some(format!("{}:{}", plan.image.uid, plan.image.gid)),
+            user: Some(plan.owner()),
         }
     }
 }
@@ -65,12 +64,16 @@ fn memory_conf(memory: Bytes) -> String {
 }
 
 impl Engine for Postgres {
-    fn kind(&self) -> EngineKind {
-        EngineKind::Postgres
+    fn label(&self) -> &'static str {
+        "PostgreSQL"
+    }
+
+    fn tagline(&self) -> &'static str {
+        "Tables, SQL, JSON, geodata. The usual choice."
     }
 
     fn ports(&self) -> &'static [EnginePort] {
-        &[EnginePort { purpose: "postgres", inside: 5432 }]
+        &[EnginePort { purpose: "postgres", inside: Inside::Fixed(5432) }]
     }
 
     fn database_rules(&self) -> NameRules {
@@ -85,28 +88,29 @@ impl Engine for Postgres {
         self.database_rules()
     }
 
+    fn extensions(&self) -> &'static [Extension] {
+        EXTENSIONS
+    }
+
     fn admin_user(&self) -> &'static str {
         ADMIN
     }
 
+    fn tools(&self) -> &'static [Tool] {
+        &[PSQL]
+    }
+
     fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
         let image = plan.image;
-        let file = |name: &str, mode: u32, content: SecretString| FileIn {
-            path: format!("{DIR}/{name}"),
-            mode,
-            uid: image.uid,
-            gid: image.gid,
-            content,
-        };
         let mut files: Vec<FileIn> = config
             .iter()
-            .map(|(name, text)| file(name, 0o644, SecretString::from(text.replace("@DATA@", &image.data))))
+            .map(|(name, text)| plan.file(name, 0o644, text.replace("@DATA@", &image.data)))
             .collect();
         files.extend([
-            file("memory.conf", 0o644, SecretString::from(memory_conf(plan.memory))),
-            file("server.crt", 0o644, SecretString::from(cert.cert.clone())),
-            file("server.key", 0o600, cert.key.clone()),
-            file("admin_password", 0o400, plan.admin_password.clone()),
+            plan.file("memory.conf", 0o644, memory_conf(plan.memory)),
+            plan.file("server.crt", 0o644, cert.cert.clone()),
+            plan.file("server.key", 0o600, cert.key.clone()),
+            plan.file("admin_password", 0o400, plan.admin_secret()),
         ]);
         Recipe {
             env: [
@@ -125,6 +129,7 @@ impl Engine for Postgres {
             stop_seconds: 60,
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
             shm: Bytes((plan.memory.0 / 4).max(64 * MIB)),
+            hosts: Vec::new(),
         }
     }
 
@@ -139,24 +144,45 @@ impl Engine for Postgres {
 
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
         let mut exec = Self::psql(plan, &["-f", "-"]);
-        exec.stdin = Some(ACCOUNTS.to_owned());
+        exec.stdin = Some(SecretString::from(ACCOUNTS));
         exec.env.extend([
             ("DB4SCI_USER".to_owned(), SecretString::from(plan.dbuser.as_str())),
             ("DB4SCI_DATABASE".to_owned(), SecretString::from(plan.dbname.as_str())),
             ("DB4SCI_USER_PASSWORD".to_owned(), password.clone()),
+            ("DB4SCI_EXTENSIONS".to_owned(), SecretString::from(plan.extensions.join(" "))),
         ]);
         vec![exec]
     }
 
-    fn version_file(&self, image: &CatalogImage) -> (String, String) {
+    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
+        // The name keeps the rules of a name, so it needs no quoting.
+        let query = format!(
+            "select count(*) from pg_stat_activity where backend_type = 'client backend' and usename = '{}'",
+            plan.dbuser
+        );
+        Self::psql(plan, &["-At", "-c", &query])
+    }
+
+    fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
+        ExecSpec {
+            argv: ["sh", "-c", SURVEY].map(str::to_owned).to_vec(),
+            env: vec![
+                ("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8")),
+                ("DB4SCI_ADMIN".to_owned(), SecretString::from(plan.admin_user)),
+            ],
+            stdin: None,
+            user: Some(plan.owner()),
+        }
+    }
+
+    fn version_file(&self, image: &CatalogImage) -> Option<VersionFile> {
         let inside = image.data.strip_prefix(&image.volume).unwrap_or_default().trim_matches('/');
         let file = if inside.is_empty() { "PG_VERSION".to_owned() } else { format!("{inside}/PG_VERSION") };
-        (file, image.version.clone())
+        Some(VersionFile { files: vec![file], version: image.version.clone() })
     }
 
     fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
         let (host, port, db, user) = (e.host, e.port("postgres"), e.dbname, e.dbuser);
-        let s = |id, label, language, note, text: String| Snippet { id, label, language, note, text };
         vec![
             s(
                 "psql",
@@ -219,12 +245,18 @@ impl Engine for Postgres {
             url_encode(e.dbname)
         )
     }
+
+    fn encryption_note(&self) -> &'static str {
+        "The connection is encrypted. To check the server's certificate too, use sslmode=verify-full with the \
+         certificate of this portal."
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::names::{DbName, DbUser};
+    use crate::engine::Tools;
 
     fn image() -> CatalogImage {
         let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dbconfig/catalog.toml")).unwrap();
@@ -244,6 +276,11 @@ mod tests {
             admin_password: &secret,
             dbname: &dbname,
             dbuser: &dbuser,
+            host: "db.example.org",
+            ports: &[("postgres".to_owned(), 41001)],
+            extensions: &["hstore".to_owned(), "uuid-ossp".to_owned()],
+            tools: &Tools::default(),
+            fresh: true,
         });
     }
 
@@ -251,7 +288,11 @@ mod tests {
     fn the_whole_description() {
         described(|plan| {
             let config = [("postgresql.conf".to_owned(), "data_directory = '@DATA@'".to_owned())];
-            let cert = ServerCert { cert: "CERT".to_owned(), key: SecretString::from("KEY") };
+            let cert = ServerCert {
+                cert: "CERT".to_owned(),
+                key: SecretString::from("KEY"),
+                authority: "CA".to_owned(),
+            };
             let recipe = Postgres.recipe(plan, &config, &cert);
             let memory = recipe.files.iter().find(|f| f.path.ends_with("memory.conf")).unwrap();
             insta::assert_debug_snapshot!((

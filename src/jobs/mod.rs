@@ -4,4 +4,5 @@ pub mod keeper;
 pub mod reconcile;
 pub mod runner;
 pub mod schedule;
+pub mod survey;
 pub mod usage;

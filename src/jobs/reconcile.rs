@@ -16,10 +16,11 @@ use crate::admin_db::states::{self, Restarts};
 use crate::admin_db::{bootstrap, findings, jobs};
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
-use crate::provision::container::{find, last_lines};
+use crate::provision::container::find;
 use crate::provision::flow::StepError;
 use crate::provision::power::START;
 use crate::provision::request::{self, RequestError};
+use crate::provision::server::last_lines;
 use crate::runtime::Observed;
 
 /// Who acts, in the log.

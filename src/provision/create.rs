@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::container::{self, Blueprint};
+use super::blueprint::{self, Blueprint};
+use super::container;
 use super::flow::{Flow, Step, StepError, Work};
 use super::power;
 use super::rotate;
+use super::server;
 use crate::admin_db::{containers, credentials, usage};
 use crate::domain::quantity::{Bytes, MIB};
 use crate::domain::state::Event;
@@ -125,8 +127,7 @@ async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
 async fn prepare_data(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     let b = Blueprint::read(&w.app, &c).await?;
-    w.app.files.prepare(&b.dir, b.image.uid, b.image.gid).await?;
-    Ok(())
+    blueprint::prepare(&w.app, &b).await
 }
 
 async fn remove_data(w: &Work) -> Result<(), StepError> {
@@ -145,7 +146,7 @@ async fn make_container(w: &Work) -> Result<(), StepError> {
 
 async fn wait(w: &Work) -> Result<(), StepError> {
     container::resume(w).await?;
-    let version = container::wait_ready(w, w.app.config.databases.create_timeout).await?;
+    let version = server::wait_ready(w, w.app.config.databases.create_timeout).await?;
     w.say(&format!("Version {version}")).await;
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use chrono::Duration;
 
-use super::container::{self, Blueprint};
+use super::blueprint::Blueprint;
+use super::container;
 use super::flow::{Flow, Step, StepError, Work};
 use super::power;
 use crate::admin_db::states::{self, TransitionError};
-use crate::admin_db::{containers, credentials, ports};
+use crate::admin_db::{containers, credentials, ports, samples, surveys};
 use crate::domain::state::{ContainerState, Event};
 
 /// Delete database: to the trash. Its data, name and ports are kept.
@@ -83,6 +84,8 @@ async fn free(w: &Work) -> Result<(), StepError> {
     }
     ports::release(&mut tx, id).await?;
     credentials::delete(&mut tx, id).await?;
+    surveys::forget(&mut tx, id).await?;
+    samples::forget(&mut tx, id).await?;
     containers::set_purged(&mut tx, id, now).await?;
     Ok(tx.commit().await?)
 }

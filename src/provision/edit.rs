@@ -150,6 +150,7 @@ pub(crate) mod tests {
             memory_bytes: 512 * 1024 * 1024,
             millicpus: 1500,
             backup_freq: "Daily".to_owned(),
+            extensions: Vec::new(),
             docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),
             docker_name: "dev-lab-1".to_owned(),
             size_bytes: Some(40_000_000),

@@ -3,6 +3,7 @@
 //! A request only writes rows ([`request`]); the steps run as jobs.
 
 pub mod actions;
+pub mod blueprint;
 pub mod container;
 pub mod create;
 pub mod delete;
@@ -12,6 +13,7 @@ pub mod images;
 pub mod power;
 pub mod request;
 pub mod rotate;
+pub mod server;
 
 use std::path::Path;
 

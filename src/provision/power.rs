@@ -2,8 +2,10 @@
 
 use sqlx::PgConnection;
 
+use super::blueprint::Blueprint;
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
+use super::server;
 use crate::admin_db::containers;
 use crate::admin_db::states::{self, TransitionError};
 use crate::domain::state::Event;
@@ -79,7 +81,7 @@ async fn make_anew(w: &Work) -> Result<(), StepError> {
 
 pub(super) async fn wait(w: &Work) -> Result<(), StepError> {
     container::resume(w).await?;
-    container::wait_ready(w, w.app.config.databases.start_timeout).await.map(|_| ())
+    server::wait_ready(w, w.app.config.databases.start_timeout).await.map(|_| ())
 }
 
 /// Writes down what the running server says of itself, with the state in one transaction: what is noted as having
@@ -87,13 +89,13 @@ pub(super) async fn wait(w: &Work) -> Result<(), StepError> {
 pub(super) async fn up(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
     container::resume(w).await?;
-    let version = container::wait_ready(w, app.config.databases.start_timeout).await?;
+    let version = server::wait_ready(w, app.config.databases.start_timeout).await?;
     let c = w.container().await?;
     let found = container::find(app, &c).await?;
     let found = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?;
     let inspect = app.runtime.inspect_json(&found.id).await?;
     let started = found.started_at.unwrap_or_else(|| app.clock.now());
-    let blueprint = container::Blueprint::read(app, &c).await?;
+    let blueprint = Blueprint::read(app, &c).await?;
     let size = app.files.usage(&blueprint.dir, &blueprint.reference).await;
     let mut tx = app.db.begin().await?;
     apply_in(w, &mut tx, Event::Up).await?;

@@ -45,6 +45,8 @@ pub struct CreateRequest<'a> {
     pub memory: Bytes,
     /// CPU limit.
     pub cpus: MilliCpus,
+    /// Extensions to add to the user's database.
+    pub extensions: Vec<String>,
 }
 
 /// Why a request was turned down.
@@ -112,6 +114,7 @@ pub async fn create(app: &App, request: &CreateRequest<'_>, actor: &Actor) -> Re
         storage: &request.storage,
         memory_bytes: request.memory.0,
         millicpus: request.cpus.0,
+        extensions: &request.extensions,
         docker_name: &docker_name,
         created_by: &actor.name,
     };

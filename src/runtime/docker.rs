@@ -9,7 +9,7 @@ use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
-use bollard::models::{ContainerCreateBody, ContainerUpdateBody, NetworkCreateRequest};
+use bollard::models::{ContainerCreateBody, NetworkCreateRequest};
 use bollard::query_parameters as query;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 use super::{
     ContainerSpec, ExecOutput, ImageInfo, LABEL_INSTANCE, LogRequest, Observed, Progress, Runtime, RuntimeError,
-    RuntimeInfo, translate,
+    RuntimeInfo, Stats, translate,
 };
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, FileIn};
@@ -212,16 +212,6 @@ impl Runtime for DockerRuntime {
         }
     }
 
-    async fn set_limits(&self, id: &str, memory: i64, millicpus: i32) -> Result<(), RuntimeError> {
-        let body = ContainerUpdateBody {
-            memory: Some(memory),
-            memory_swap: Some(memory),
-            nano_cpus: Some(i64::from(millicpus) * 1_000_000),
-            ..Default::default()
-        };
-        self.docker.update_container(id, body).await.map_err(failed("change the container's limits"))
-    }
-
     async fn inspect(&self, id: &str) -> Result<Option<Observed>, RuntimeError> {
         match self.docker.inspect_container(id, None::<query::InspectContainerOptions>).await {
             Ok(found) => Ok(Some(translate::observed(found))),
@@ -238,6 +228,17 @@ impl Runtime for DockerRuntime {
         }
         serde_json::to_value(found)
             .map_err(|e| RuntimeError::Failed { operation: "describe the container".to_owned(), cause: e.to_string() })
+    }
+
+    async fn stats(&self, id: &str) -> Result<Option<Stats>, RuntimeError> {
+        // One reading: the engine would otherwise wait a second to compute a rate.
+        let options = query::StatsOptionsBuilder::default().stream(false).one_shot(true).build();
+        match self.docker.stats(id, Some(options)).next().await {
+            Some(Ok(stats)) => Ok(translate::stats(&stats)),
+            Some(Err(e)) if matches!(translate::status(&e), Some(404 | 409)) => Ok(None),
+            Some(Err(e)) => Err(failed("read what the container uses")(e)),
+            None => Ok(None),
+        }
     }
 
     async fn list(&self, instance: &InstanceId) -> Result<Vec<Observed>, RuntimeError> {
@@ -265,7 +266,7 @@ impl Runtime for DockerRuntime {
         if let StartExecResults::Attached { mut output, mut input } = started {
             if let Some(text) = &spec.stdin {
                 let wrote = async {
-                    input.write_all(text.as_bytes()).await?;
+                    input.write_all(text.expose_secret().as_bytes()).await?;
                     input.shutdown().await
                 };
                 wrote.await.map_err(|e| RuntimeError::Failed {

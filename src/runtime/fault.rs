@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use super::{ContainerSpec, ExecOutput, ImageInfo, LogRequest, Observed, Progress, Runtime, RuntimeError, RuntimeInfo};
+use super::{
+    ContainerSpec, ExecOutput, ImageInfo, LogRequest, Observed, Progress, Runtime, RuntimeError, RuntimeInfo, Stats,
+};
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, FileIn};
 
@@ -117,8 +119,8 @@ impl Runtime for Faulty {
     async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         pass_on!(self.remove(id))
     }
-    async fn set_limits(&self, id: &str, memory: i64, millicpus: i32) -> Result<(), RuntimeError> {
-        pass_on!(self.set_limits(id, memory, millicpus))
+    async fn stats(&self, id: &str) -> Result<Option<Stats>, RuntimeError> {
+        pass_on!(self.stats(id))
     }
     async fn inspect(&self, id: &str) -> Result<Option<Observed>, RuntimeError> {
         pass_on!(self.inspect(id))

@@ -2,6 +2,7 @@
 
 pub mod docker;
 pub mod fault;
+pub mod helper;
 mod translate;
 
 use std::path::PathBuf;
@@ -148,6 +149,8 @@ pub struct ContainerSpec {
     pub publish: Vec<Publish>,
     /// Network to join; `none` for none.
     pub network: String,
+    /// Host names it resolves by itself: (name, address).
+    pub hosts: Vec<(String, String)>,
     /// Memory limit in bytes. Swap is not added to it.
     pub memory: i64,
     /// CPU limit in thousandths of a core.
@@ -200,6 +203,15 @@ pub struct ExecOutput {
     pub stderr: String,
 }
 
+/// What a running container uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Memory in bytes, without the file cache that can be given back.
+    pub memory: i64,
+    /// Processor time since its start, in microseconds.
+    pub cpu_us: i64,
+}
+
 /// Which lines of a server's log to read.
 #[derive(Debug, Clone, Copy)]
 pub struct LogRequest {
@@ -235,12 +247,12 @@ pub trait Runtime: Send + Sync {
     async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError>;
     /// Removes it, and the anonymous volumes of its image; one that is gone is fine.
     async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
-    /// Sets memory and CPU limits of a container, running or not.
-    async fn set_limits(&self, id: &str, memory: i64, millicpus: i32) -> Result<(), RuntimeError>;
     /// The container with this id or name.
     async fn inspect(&self, id: &str) -> Result<Option<Observed>, RuntimeError>;
     /// The engine's whole description of a container, with its environment removed.
     async fn inspect_json(&self, id: &str) -> Result<serde_json::Value, RuntimeError>;
+    /// What a running container uses at this moment; `None` where it does not run.
+    async fn stats(&self, id: &str) -> Result<Option<Stats>, RuntimeError>;
     /// All containers of an instance.
     async fn list(&self, instance: &InstanceId) -> Result<Vec<Observed>, RuntimeError>;
     /// Runs a command inside a running container.

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use bollard::errors::Error;
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, ContainerSummary, CreateImageInfo, HostConfig, HostConfigLogConfig,
+    ContainerCreateBody, ContainerInspectResponse, ContainerStatsResponse, ContainerSummary, CreateImageInfo, HostConfig, HostConfigLogConfig,
     ImageInspect, PortBinding, SystemInfo, SystemVersion,
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::{ContainerSpec, ImageInfo, LABEL_INSTANCE, Observed, RuntimeError, RuntimeInfo};
+use super::{ContainerSpec, ImageInfo, LABEL_INSTANCE, Observed, RuntimeError, RuntimeInfo, Stats};
 use crate::engine::{FileIn, file_bytes};
 
 /// The HTTP status of an answer that was an error.
@@ -108,6 +108,7 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
         binds: Some(binds.collect()),
         port_bindings: Some(bindings.collect()),
         network_mode: Some(spec.network.clone()),
+        extra_hosts: Some(spec.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect()),
         memory: Some(spec.memory),
         // Equal to memory: no swap, so a database never looks alive while it thrashes.
         memory_swap: Some(spec.memory),
@@ -191,6 +192,18 @@ pub(super) fn observed(c: ContainerInspectResponse) -> Observed {
         ports: ports.collect(),
         limits,
     }
+}
+
+/// What a reading says. A container that is not running has none.
+pub(super) fn stats(s: &ContainerStatsResponse) -> Option<Stats> {
+    let memory = s.memory_stats.as_ref()?;
+    let used = memory.usage?;
+    // The names of the kernel's two generations of control groups.
+    let cache = memory.stats.as_ref().and_then(|m| m.get("total_inactive_file").or_else(|| m.get("inactive_file")));
+    let used = used.saturating_sub(cache.copied().unwrap_or_default());
+    let cpu = s.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?;
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    Some(Stats { memory: number(used), cpu_us: number(cpu / 1000) })
 }
 
 pub(super) fn listed(c: ContainerSummary) -> Observed {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{DataDir, StorageError, io};
 use crate::domain::names::InstanceId;
-use crate::runtime::{ContainerSpec, Mount, Runtime, RuntimeError};
+use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
 
 /// How file work is done.
 #[derive(Clone)]
@@ -150,45 +150,15 @@ impl Files {
         let Self::Helper { runtime, instance } = self else {
             return Err(StorageError::Refused("A helper container is only for a portal that is not root.".to_owned()));
         };
-        let (program, rest) = argv.split_first().unwrap_or((&"true", &[]));
         let spec = ContainerSpec {
-            name: format!("{instance}-helper-{what}-{}", dir.id),
-            instance: instance.clone(),
-            image: image.to_owned(),
-            env: Vec::new(),
-            entrypoint: Some(vec![(*program).to_owned()]),
-            cmd: rest.iter().map(|a| (*a).to_owned()).collect(),
             user: Some("0:0".to_owned()),
             mounts: vec![Mount { source: dir.base.clone(), target: "/work".to_owned() }],
-            publish: Vec::new(),
-            network: "none".to_owned(),
-            memory: 128 * 1024 * 1024,
-            millicpus: 1000,
-            pids: 64,
-            shm: 1024 * 1024,
             capabilities: ["DAC_OVERRIDE", "FOWNER", "CHOWN"].map(str::to_owned).to_vec(),
-            stop_signal: None,
-            stop_seconds: Some(1),
+            ..ContainerSpec::helper(instance, &format!("{what}-{}", dir.id), image, argv)
         };
         // The engine would make a missing directory as root, and the portal could make nothing in it.
         std::fs::create_dir_all(&dir.base).map_err(io("make a directory", &dir.base))?;
-        // One that a killed portal left behind did its work or not; this one does it again.
-        runtime.remove(&spec.name).await?;
-        let id = runtime.create(&spec).await?;
-        let ran = async {
-            runtime.start(&id).await?;
-            let code = runtime.wait(&id).await?;
-            let request = crate::runtime::LogRequest { tail: 100, follow: false };
-            let mut pieces = runtime.logs(&id, request).await?;
-            let mut said = Vec::new();
-            while let Some(piece) = futures::StreamExt::next(&mut pieces).await {
-                said.extend_from_slice(&piece?);
-            }
-            Ok::<_, RuntimeError>((code, String::from_utf8_lossy(&said).into_owned()))
-        };
-        let outcome = ran.await;
-        runtime.remove(&id).await?;
-        match outcome? {
+        match helper::run(runtime.as_ref(), &spec).await? {
             (0, said) => Ok(said),
             (code, said) => Err(StorageError::Refused(format!("The helper for “{what}” ended with {code}: {said}"))),
         }

@@ -70,6 +70,36 @@ impl DataDir {
     }
 }
 
+/// File beside the data in a container's directory: what engine and version it is for.
+const MAKER: &str = "made-by";
+
+impl DataDir {
+    /// What the note beside the data says; `None` where there is none.
+    ///
+    /// # Errors
+    /// If it is there but can't be read.
+    pub async fn made_by(&self) -> Result<Option<String>, StorageError> {
+        let file = self.root().join(MAKER);
+        match tokio::fs::read_to_string(&file).await {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io("read a file", &file)(e)),
+        }
+    }
+
+    /// Notes it, unless a note is there.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub async fn note_maker(&self, maker: &str) -> Result<(), StorageError> {
+        if self.made_by().await?.is_some() {
+            return Ok(());
+        }
+        let file = self.root().join(MAKER);
+        tokio::fs::write(&file, format!("{maker}\n")).await.map_err(io("write a file", &file))
+    }
+}
+
 pub(crate) fn io(operation: &'static str, path: &Path) -> impl Fn(std::io::Error) -> StorageError {
     let path = path.display().to_string();
     move |e| StorageError::Io { operation, path: path.clone(), cause: e.to_string() }

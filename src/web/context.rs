@@ -80,6 +80,11 @@ impl Context {
         &self.portal.app
     }
 
+    /// The portal itself, for answers that go on after the handler has returned.
+    pub fn portal(&self) -> &Shared {
+        &self.portal
+    }
+
     /// The time now.
     pub fn now(&self) -> DateTime<Utc> {
         self.app().clock.now()

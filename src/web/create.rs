@@ -65,11 +65,24 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     let engine = image.map_or(EngineKind::Postgres, |i| i.engine);
     let described = engine.engine();
     let name = r.take("name", ContainerName::parse(fields.text("name")));
-    let dbname = r.take("dbname", DbName::parse(fields.text("dbname"), &described.database_rules()));
-    let dbuser = r.take("dbuser", DbUser::parse(fields.text("dbuser"), &described.user_rules()));
+    let fixed = described.fixed_names();
+    let own = |field: &str, fixed: Option<&'static str>| own_name(fields.text(field), fixed, described.label());
+    let dbname = own("dbname", fixed.map(|f| f.dbname));
+    let dbname =
+        r.take("dbname", dbname.and_then(|n| DbName::parse(n, &described.database_rules()).map_err(|e| e.to_string())));
+    let dbuser = own("dbuser", fixed.map(|f| f.dbuser));
+    let dbuser =
+        r.take("dbuser", dbuser.and_then(|n| DbUser::parse(n, &described.user_rules()).map_err(|e| e.to_string())));
+    let extensions = r.take("extensions", extensions(engine, fields));
     let password = match fields.raw("dbuserpass") {
         "" => None,
-        typed => r.take("dbuserpass", Password::parse(typed)),
+        typed => r.take(
+            "dbuserpass",
+            Password::parse(typed).and_then(|p| match described.password_fault(typed) {
+                Some(rule) => Err(rule.to_owned()),
+                None => Ok(p),
+            }),
+        ),
     };
     let owner = owner(ctx, user, fields.text("owner")).await?;
     let owner = r.take("owner", owner);
@@ -84,7 +97,7 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
         memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max),
     );
     let cpus = r.take("cpus", cpus(fields.text("cpus"), app.config.limits.cpus_default, app.config.limits.cpus_max));
-    match (image, name, dbname, dbuser, owner, contact, department, description, storage, memory, cpus) {
+    match (image, name, dbname, dbuser, owner, contact, department, description, storage, memory, cpus, extensions) {
         (
             Some(image),
             Some(name),
@@ -97,6 +110,7 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
             Some(storage),
             Some(memory),
             Some(cpus),
+            Some(extensions),
         ) if r.0.is_empty() => Ok(CreateRequest {
             image,
             name,
@@ -110,6 +124,7 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
             storage,
             memory,
             cpus,
+            extensions,
         }),
         _ => Err(CreateFault::Fields(r.0)),
     }
@@ -124,8 +139,10 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
     };
     let engine = engine.ok_or_else(|| format!("“{}” is not on offer.", fields.text("engine")))?;
     let wanted = fields.text("image");
+    let usable = |i: &&CatalogImage| ctx.app().images.get(&i.image).unavailable().is_none();
     let found = match wanted {
-        "" => catalog.of(engine).next(),
+        // The engine's default; where that can't be had, the next that can.
+        "" => catalog.of(engine).find(usable).or_else(|| catalog.of(engine).next()),
         text => catalog.of(engine).find(|i| i.image == text || i.version == text),
     };
     let image = found.ok_or_else(|| format!("“{wanted}” is not in the catalog."))?;
@@ -133,6 +150,27 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
         ImageState::Unavailable(reason) => Err(format!("This version can't be had now: {reason}.")),
         _ => Ok(image),
     }
+}
+
+/// A name as typed, or the one that the engine gives by itself: then the field may be empty or say the same.
+fn own_name<'a>(typed: &'a str, fixed: Option<&'static str>, label: &str) -> Result<&'a str, String> {
+    match fixed {
+        Some(name) if typed.is_empty() || typed == name => Ok(name),
+        Some(name) => Err(format!("In {label} this is always “{name}”. Leave it empty.")),
+        None => Ok(typed),
+    }
+}
+
+/// The extensions chosen, in the order in which the engine lists them. One field each, or several in one with blanks
+/// or commas between them.
+fn extensions(engine: EngineKind, fields: &Fields) -> Result<Vec<String>, String> {
+    let offered = engine.engine().extensions();
+    let wanted: Vec<&str> =
+        fields.all("extensions").flat_map(|v| v.split([',', ' '])).map(str::trim).filter(|v| !v.is_empty()).collect();
+    if let Some(unknown) = wanted.iter().find(|w| offered.iter().all(|e| e.name != **w)) {
+        return Err(format!("“{unknown}” is not among the extensions on offer for {}.", engine.label()));
+    }
+    Ok(offered.iter().filter(|e| wanted.contains(&e.name)).map(|e| e.name.to_owned()).collect())
 }
 
 /// The owner: oneself, or for admins any enabled account.

@@ -9,9 +9,9 @@ use axum::http::StatusCode;
 use super::Shared;
 use super::error::AppError;
 
-/// Fields by name; of one sent twice the last counts.
+/// Fields by name. Of one sent twice the last counts, except where all are asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Fields(BTreeMap<String, String>);
+pub struct Fields(BTreeMap<String, Vec<String>>);
 
 impl Fields {
     /// A field's text without blanks around it; empty where it was not sent.
@@ -21,7 +21,12 @@ impl Fields {
 
     /// A field's text as sent: for passwords, whose blanks count.
     pub fn raw(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        self.0.get(name).and_then(|values| values.last()).map_or("", String::as_str)
+    }
+
+    /// All values of a field that may be sent several times, such as a group of checkboxes.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.get(name).into_iter().flatten().map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     /// Whether the field was sent at all.
@@ -32,7 +37,11 @@ impl Fields {
 
 impl FromIterator<(String, String)> for Fields {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
+        let mut fields = Self::default();
+        for (name, value) in pairs {
+            fields.0.entry(name).or_default().push(value);
+        }
+        fields
     }
 }
 

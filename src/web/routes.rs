@@ -13,8 +13,9 @@ use tower_http::csrf::CsrfLayer;
 use super::error::AppError;
 use super::pages::{account, account_tokens, admin, admin_lists, admin_people, admin_people_changes, admin_states};
 use super::pages::{
-    actions, admin_storage, admin_system, container, docs, home, job, login, logs, new, settings, theme,
+    actions, admin_contents, admin_storage, admin_system, container, docs, home, job, login, logs, new, settings, theme,
 };
+use super::pages::metrics as metrics_page;
 use super::{Shared, api, assets, layers, metrics};
 
 /// Most bytes of a request's body.
@@ -90,6 +91,7 @@ routes! {
 
     GET  "/containers/{name}"                    Owner    container::show;
     POST "/containers/{name}/password"           Owner    container::reveal_password;
+    GET  "/containers/{name}/metrics"            Owner    metrics_page::show;
     GET  "/containers/{name}/logs"               Owner    logs::show;
     GET  "/containers/{name}/logs/events"        Owner    logs::events;
     GET  "/containers/{name}/settings"           Owner    settings::form;
@@ -111,6 +113,7 @@ routes! {
     GET  "/admin/containers"                     Admin    home::admin_list;
     GET  "/admin/states"                         Admin    admin_states::states;
     POST "/admin/states/check"                   Admin    admin_states::check_now;
+    GET  "/admin/contents"                       Admin    admin_contents::contents;
     GET  "/admin/log"                            Admin    admin_lists::log;
     GET  "/admin/jobs"                           Admin    admin_lists::jobs;
     GET  "/admin/storage"                        Admin    admin_storage::storage;

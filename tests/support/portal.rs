@@ -105,6 +105,8 @@ pub fn configuration(own_admin_db: bool) -> (Config, String) {
         set("LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
         set("JOBS__RECONCILE_SECONDS", "1".to_owned()),
         set("JOBS__USAGE_SECONDS", "2".to_owned()),
+        // Looks into servers cost processor time that other tests need; those about them ask for more.
+        set("JOBS__SURVEY_SECONDS", "600".to_owned()),
         set("JOBS__LEASE_SECONDS", "3".to_owned()),
         set("JOBS__RETRY_SECONDS", "1".to_owned()),
         set("LOG__LEVEL", "warn".to_owned()),

@@ -15,6 +15,9 @@ use crate::web::form::Fields;
 /// Fields whose value may be a number.
 const NUMBERS: &[&str] = &["memory", "cpus"];
 
+/// Fields whose value may be a list of texts.
+const LISTS: &[&str] = &["extensions"];
+
 /// A JSON object that must be there.
 #[derive(Debug)]
 pub struct Body(Map<String, Value>);
@@ -107,6 +110,9 @@ fn fields(object: Map<String, Value>, known: &[&str]) -> (Fields, Faults) {
         match value {
             Value::Null => {}
             Value::String(text) => pairs.push((name, text)),
+            Value::Array(items) if LISTS.contains(&name.as_str()) && items.iter().all(Value::is_string) => {
+                pairs.extend(items.iter().filter_map(Value::as_str).map(|item| (name.clone(), item.to_owned())));
+            }
             Value::Number(number) if NUMBERS.contains(&name.as_str()) => pairs.push((name, number.to_string())),
             _ if NUMBERS.contains(&name.as_str()) => faults.push((name, "Send text or a number.".to_owned())),
             _ => faults.push((name, "Send text.".to_owned())),

@@ -9,7 +9,8 @@ use super::json::{ContainerJson, ListJson, answer};
 use super::params::{Params, invalid};
 use super::wait::Enqueued;
 use crate::admin_db::accounts;
-use crate::admin_db::containers::{self, Container, Filter};
+use crate::admin_db::container_list::{self, Filter};
+use crate::admin_db::containers::{self, Container};
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::provision::flow::Flow;
@@ -29,6 +30,7 @@ const FIELDS: &[&str] = &[
     "dbname",
     "dbuser",
     "dbuserpass",
+    "extensions",
     "owner",
     "contact",
     "department",
@@ -75,7 +77,7 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
         limit: limit + 1,
         ..Filter::default()
     };
-    let mut rows = containers::list(&mut db, &filter).await?;
+    let mut rows = container_list::list(&mut db, &filter).await?;
     drop(db);
     let more = i64::try_from(rows.len()).is_ok_and(|n| n > limit);
     if more {

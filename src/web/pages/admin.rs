@@ -7,7 +7,8 @@ use super::admin_states::{Words, words};
 use super::admin_storage::{TierState, tiers};
 use super::admin_system::{CERTIFICATE_WARNING, certificate, error_of};
 use super::shared::{database_row, job_row};
-use crate::admin_db::containers::{self, Container, Filter};
+use crate::admin_db::container_list::{self, Filter};
+use crate::admin_db::containers::{self, Container};
 use crate::admin_db::findings::Listed as Finding;
 use crate::admin_db::jobs::JobStatus;
 use crate::admin_db::schedule::Scheduled;
@@ -39,7 +40,7 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     let states = containers::counts(&mut db).await?;
     let job_counts = jobs::counts(&mut db).await?;
     let people = accounts::enabled(&mut db).await?;
-    let newest = containers::list(&mut db, &Filter { limit: NEWEST, ..Filter::default() }).await?;
+    let newest = container_list::list(&mut db, &Filter { limit: NEWEST, ..Filter::default() }).await?;
     let latest = jobs::list(&mut db, None, None, NEWEST).await?;
     let tiers = tiers(&ctx, &mut db).await?;
     drop(db);

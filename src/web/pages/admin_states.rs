@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::admin_lists::{FETCH, PAGE, address, pager};
 use super::admin_system::error_of;
 use super::shared::{chip, cursor, parse_cursor};
-use crate::admin_db::containers::{self, Container, Filter as Wanted};
+use crate::admin_db::container_list::{self, Filter as Wanted};
+use crate::admin_db::containers::Container;
 use crate::admin_db::findings::{self, Listed};
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::schedule;
@@ -95,7 +96,7 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
     let now = ctx.now();
     let wanted = Wanted { after: parse_cursor(&query.after), limit: FETCH, ..Wanted::default() };
     let mut db = ctx.app().db.acquire().await?;
-    let mut rows = containers::list(&mut db, &wanted).await?;
+    let mut rows = container_list::list(&mut db, &wanted).await?;
     let found = findings::listed(&mut db).await?;
     let reconciler = schedule::list(&mut db).await?.into_iter().find(|s| s.name == RECONCILE);
     drop(db);

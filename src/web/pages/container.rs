@@ -6,15 +6,16 @@ use axum::extract::Path;
 use axum::response::Response;
 use secrecy::ExposeSecret;
 
+use super::metrics::{self, charts};
 use super::shared::{chip, failed_advice, failure, job_row, size_of, steps, version};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{credentials, jobs};
+use crate::admin_db::{credentials, jobs, surveys};
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action as Deed, Permission, Subject, can};
-use crate::engine::Endpoint;
-use crate::provision::container::last_lines;
+use crate::engine::{Endpoint, Survey};
+use crate::provision::server::last_lines;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::views::container::{Connect, ContainerHead, ContainerPage, PasswordPage, Snippet, Trash};
@@ -43,7 +44,7 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
         ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
         _ => (None, Vec::new()),
     };
-    let tabs = [("Overview", ""), ("Logs", "/logs"), ("Settings", "/settings")];
+    let tabs = [("Overview", ""), ("Metrics", "/metrics"), ("Logs", "/logs"), ("Settings", "/settings")];
     ContainerHead {
         name: c.name.clone(),
         engine: c.engine.to_string(),
@@ -78,6 +79,8 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         }
         None => None,
     };
+    let day = charts(&ctx, &mut db, &c, false).await?;
+    let seen = surveys::get(&mut db, c.id).await?.and_then(|look| look.data);
     drop(db);
     let log_lines = match &c.docker_id {
         Some(id) if c.active_job.is_none() => {
@@ -92,7 +95,9 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         head: head(&ctx, &c, "Overview"),
         connect: connect(&ctx, &c).filter(|_| alive && c.started_at.is_some()),
         password: (waiting && c.started_at.is_some() && active.is_none()).then(|| format!("{base}/password")),
-        facts: facts(&ctx, &c),
+        facts: facts(&ctx, &c, seen.as_ref().map(|s| &s.0)),
+        charts: if day.iter().any(|chart| !chart.lines.is_empty()) { day } else { Vec::new() },
+        metrics_href: format!("{base}/metrics"),
         log_lines: log_lines.lines().map(str::to_owned).collect(),
         log_href: format!("{base}/logs"),
         jobs: recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)).collect(),
@@ -155,15 +160,11 @@ fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
     Some(Connect {
         facts,
         snippets: snippets.collect(),
-        note: Some(
-            "The connection is encrypted. To check the server's certificate too, use sslmode=verify-full with the \
-             certificate of this portal."
-                .to_owned(),
-        ),
+        note: Some(c.engine.engine().encryption_note().to_owned()),
     })
 }
 
-fn facts(ctx: &Context, c: &Container) -> Vec<Fact> {
+fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
     let now = ctx.now();
     let mut facts = vec![Fact::text("Version", format!("{} {}", c.engine.label(), version(ctx.app(), c)))];
     if let Some(size) = size_of(c.size_bytes) {
@@ -172,6 +173,10 @@ fn facts(ctx: &Context, c: &Container) -> Vec<Fact> {
     if let (ContainerState::Running, Some(at)) = (c.state, c.started_at) {
         let up = u64::try_from((now - at).num_milliseconds()).unwrap_or(0);
         facts.push(Fact { title: Some(When::new(at, now).absolute), ..Fact::text("Up for", duration_text(up)) });
+    }
+    if let (ContainerState::Running, Some(seen)) = (c.state, seen) {
+        // How long the server is up stands there already.
+        facts.extend(metrics::facts(&Survey { uptime_seconds: None, ..seen.clone() }));
     }
     let tier = ctx.app().config.tier(&c.storage).map_or(c.storage.as_str(), |t| t.label.as_str());
     facts.extend([

@@ -15,7 +15,8 @@ use crate::web::views::docs::DocsPage;
 struct Texts;
 
 /// The pages, in the order in which they are listed. A test holds that every file is here.
-const PAGES: &[&str] = &["first-steps", "connecting", "postgres", "limits", "deleting", "questions"];
+const PAGES: &[&str] =
+    &["first-steps", "connecting", "postgres", "mariadb", "mongodb", "neo4j", "limits", "deleting", "questions"];
 
 /// The Markdown of a page, if there is such a page.
 fn text(name: &str) -> Option<String> {
@@ -25,7 +26,7 @@ fn text(name: &str) -> Option<String> {
 }
 
 /// What stands in the pages as `@NAME@`, so that they tell the truth about this portal.
-fn values(config: &Config) -> [(&'static str, String); 9] {
+fn values(config: &Config) -> [(&'static str, String); 10] {
     let limits = &config.limits;
     [
         ("@HOST@", config.databases.host.clone()),
@@ -37,6 +38,7 @@ fn values(config: &Config) -> [(&'static str, String); 9] {
         ("@PIDS@", limits.pids.to_string()),
         ("@PER_USER@", limits.containers_per_user.to_string()),
         ("@USAGE_MINUTES@", config.jobs.usage.as_secs().div_ceil(60).to_string()),
+        ("@SURVEY_MINUTES@", config.jobs.survey.as_secs().div_ceil(60).to_string()),
     ]
 }
 

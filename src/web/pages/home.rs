@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::shared::{cursor, database_row, engine_cards, parse_cursor, summary};
-use crate::admin_db::containers::{self, Filter as Wanted};
+use crate::admin_db::container_list::{self, Filter as Wanted};
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
@@ -63,7 +63,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
         limit: PAGE + 1,
     };
     let mut db = ctx.app().db.acquire().await?;
-    let mut found = containers::list(&mut db, &wanted).await?;
+    let mut found = container_list::list(&mut db, &wanted).await?;
     drop(db);
     let more = i64::try_from(found.len()).is_ok_and(|n| n > PAGE);
     found.truncate(usize::try_from(PAGE).unwrap_or(50));

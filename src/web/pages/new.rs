@@ -9,7 +9,7 @@ use super::shared::engine_cards;
 use crate::admin_db::{jobs, usage};
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
-use crate::engine::EngineKind;
+use crate::engine::{EngineKind, Extension};
 use crate::provision::request::{self, RequestError};
 use crate::storage::unavailable_reason;
 use crate::web::context::{Context, page_with, to};
@@ -104,7 +104,7 @@ async fn render(
         engine: engine.to_string(),
         image: Field::select("image", "Version", image_choices.collect())
             .error(fault("image").or_else(|| fault("engine"))),
-        main: main_fields(fields, &fault),
+        main: main_fields(engine, fields, &fault),
         more: more_fields(ctx, fields, engine, &tiers, chosen, &fault)?,
         button: format!("Create {label} database"),
         usually: usual.map(|s| format!("usually ready in {s:.1} s")),
@@ -113,8 +113,9 @@ async fn render(
     page_with(status, &view)
 }
 
-fn main_fields(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
-    vec![
+fn main_fields(engine: EngineKind, fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
+    let engine = engine.engine();
+    let mut main = vec![
         Field::code("name", "Name")
             .help("What it is called here and in its address. Lower-case letters, digits, “-” and “_”.")
             .value(fields.text("name"))
@@ -122,23 +123,48 @@ fn main_fields(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<F
             .required()
             .max_length(40)
             .focus(),
-        Field::code("dbname", "Database")
-            .help("The database you connect to. Lower-case letters, digits and “_”.")
-            .value(fields.text("dbname"))
-            .error(fault("dbname"))
-            .required()
-            .max_length(63),
-        Field::code("dbuser", "User")
-            .help("The role you connect as; it owns the database.")
-            .value(fields.text("dbuser"))
-            .error(fault("dbuser"))
-            .required()
-            .max_length(63),
-        Field::password("dbuserpass", "Password")
-            .help("At least 8 characters. Leave it empty and one is generated for you and shown once.")
-            .error(fault("dbuserpass"))
-            .autocomplete("new-password"),
-    ]
+    ];
+    let password = Field::password("dbuserpass", "Password").error(fault("dbuserpass")).autocomplete("new-password");
+    let password_help = "At least 8 characters. Leave it empty and one is generated for you and shown once.";
+    match engine.fixed_names() {
+        // What the engine names by itself is not asked for.
+        Some(names) => main.push(password.help(format!(
+            "For the user “{}”, which every {} server has, as it has the database “{}”. {password_help}",
+            names.dbuser,
+            engine.label(),
+            names.dbname
+        ))),
+        None => main.extend([
+            Field::code("dbname", "Database")
+                .help("The database you connect to. Lower-case letters, digits and “_”.")
+                .value(fields.text("dbname"))
+                .error(fault("dbname"))
+                .required()
+                .max_length(u32::try_from(engine.database_rules().max_bytes).unwrap_or(63)),
+            Field::code("dbuser", "User")
+                .help("Whom you connect as; this user owns the database.")
+                .value(fields.text("dbuser"))
+                .error(fault("dbuser"))
+                .required()
+                .max_length(u32::try_from(engine.user_rules().max_bytes).unwrap_or(63)),
+            password.help(password_help),
+        ]),
+    }
+    main
+}
+
+/// What can be added to the new database, if the engine has such things.
+fn extensions_field(engine: EngineKind, fields: &Fields, fault: Option<String>) -> Option<Field> {
+    let offered = engine.engine().extensions();
+    let choice = |e: &Extension| {
+        let chosen = fields.all("extensions").find(|v| *v == e.name).unwrap_or_default();
+        Choice::new(e.name, e.name, chosen).note(e.what)
+    };
+    (!offered.is_empty()).then(|| {
+        Field::checkboxes("extensions", "Extensions", offered.iter().map(choice).collect())
+            .help("Added to your database when it is made. You can add most of them later yourself.")
+            .error(fault)
+    })
 }
 
 fn more_fields(
@@ -162,7 +188,8 @@ fn more_fields(
         .collect();
     let owner = if fields.text("owner").is_empty() { user.username.as_str() } else { fields.text("owner") };
     let least = image.map_or(Bytes(0), |i| i.min_memory);
-    Ok(vec![
+    let mut more: Vec<Field> = extensions_field(engine, fields, fault("extensions")).into_iter().collect();
+    more.extend([
         Field::textarea("description", "Description")
             .help("What it is for. Others who look after it will thank you.")
             .value(fields.text("description"))
@@ -195,5 +222,6 @@ fn more_fields(
             .help(format!("Such as 0.5 or 2: at most {}. Empty: {}.", limits.cpus_max, limits.cpus_default))
             .value(fields.text("cpus"))
             .error(fault("cpus")),
-    ])
+    ]);
+    Ok(more)
 }

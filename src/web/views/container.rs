@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::chart::Chart;
 use super::format::When;
 use super::frame::Frame;
 use super::parts::{Action, Chip, Fact, JobRow, Link};
@@ -46,6 +47,10 @@ pub struct ContainerPage {
     pub password: Option<String>,
     /// What is known about it.
     pub facts: Vec<Fact>,
+    /// The last day, if anything was measured.
+    pub charts: Vec<Chart>,
+    /// More of it.
+    pub metrics_href: String,
     /// Last lines of its log.
     pub log_lines: Vec<String>,
     /// All of its log.

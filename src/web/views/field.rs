@@ -18,13 +18,13 @@ pub struct Field {
     /// Whether it is shown but can't be changed.
     pub read_only: bool,
     /// `text`, `password`, `email`, `number`, `search`, `date`, `textarea`,
-    /// `select`, `radios` or `checkbox`.
+    /// `select`, `radios`, `checkboxes` or `checkbox`.
     pub kind: String,
     /// Value of the `autocomplete` attribute.
     pub autocomplete: String,
     /// Longest value, for the browser to enforce.
     pub max_length: Option<u32>,
-    /// For `select` and `radios`.
+    /// For `select`, `radios` and `checkboxes`.
     pub choices: Vec<Choice>,
     /// For `checkbox`.
     pub checked: bool,
@@ -137,6 +137,12 @@ impl Field {
         Self { choices, ..Self::of("radios", name, label) }
     }
 
+    /// Any of several, all in sight; each sends its own value.
+    #[must_use]
+    pub fn checkboxes(name: &str, label: &str, choices: Vec<Choice>) -> Self {
+        Self { choices, ..Self::of("checkboxes", name, label) }
+    }
+
     /// Yes or no; sends `on`.
     #[must_use]
     pub fn checkbox(name: &str, label: &str, checked: bool) -> Self {
@@ -217,7 +223,7 @@ impl Field {
     /// Whether the label says that the field may stay empty.
     #[must_use]
     pub fn is_optional(&self) -> bool {
-        !self.required && !self.read_only && !matches!(self.kind.as_str(), "select" | "radios" | "checkbox")
+        !self.required && !self.read_only && !matches!(self.kind.as_str(), "select" | "radios" | "checkboxes" | "checkbox")
     }
 }
 

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# make.sh: the drivers for Python and Java that the tests run the pages' lines with, in $VAR/tools/drivers. Made once;
+# again when this folder changes. Prints nothing when they are there.
+. "$(dirname "$0")/../lib.sh"
+HERE=$ROOT/dev/drivers
+AT=$VAR/tools/drivers
+want=$(cat "$HERE/make.sh" "$HERE/requirements.txt" "$HERE/pom.xml" | sha256sum | cut -c1-64)
+[ "$(cat "$AT/made-from" 2>/dev/null)" != "$want" ] || exit 0
+
+make_python() {
+  /usr/bin/python3 -m venv --system-site-packages "$AT/python"
+  "$AT/python/bin/pip" install --quiet --requirement "$HERE/requirements.txt"
+}
+make_jars() {
+  mvn --batch-mode --quiet --file "$HERE/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$AT/jars"
+}
+rm -rf "$AT"; mkdir -p "$AT"
+step "drivers for Python" make_python
+step "drivers for Java" make_jars
+printf '%s\n' "$want" >"$AT/made-from"

@@ -1,0 +1,33 @@
+//! Table `image_tool`: which programs an image has, looked up once for its digest.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::engine::Tools;
+
+/// What is known of an image; `None` where nobody has looked yet.
+///
+/// # Errors
+/// The database's.
+pub async fn get(db: &mut PgConnection, digest: &str) -> Result<Option<Tools>, sqlx::Error> {
+    let found: Option<Vec<String>> =
+        sqlx::query_scalar("SELECT tools FROM image_tool WHERE digest = $1").bind(digest).fetch_optional(db).await?;
+    Ok(found.map(Tools))
+}
+
+/// Notes what was found.
+///
+/// # Errors
+/// The database's.
+pub async fn set(db: &mut PgConnection, digest: &str, tools: &Tools, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO image_tool (digest, tools, looked_at) VALUES ($1, $2, $3)
+         ON CONFLICT (digest) DO UPDATE SET tools = excluded.tools, looked_at = excluded.looked_at",
+    )
+    .bind(digest)
+    .bind(&tools.0)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}

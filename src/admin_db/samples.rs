@@ -1,0 +1,87 @@
+//! Table `sample`: the points of the charts.
+
+use chrono::{DateTime, Duration, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+/// How long every point is kept; after that one an hour.
+const FINE: Duration = Duration::hours(26);
+/// How long the hourly ones are kept.
+const COARSE: Duration = Duration::days(8);
+
+/// One point.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Sample {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Bytes on the disk.
+    pub size_bytes: Option<i64>,
+    /// Bytes of memory in use.
+    pub memory_bytes: Option<i64>,
+    /// Processor time since the container's start, in microseconds.
+    pub cpu_us: Option<i64>,
+    /// Open connections.
+    pub connections: Option<i32>,
+}
+
+/// Adds a point.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(db: &mut PgConnection, container: Uuid, sample: &Sample) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO sample (container_id, at, size_bytes, memory_bytes, cpu_us, connections)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+    )
+    .bind(container)
+    .bind(sample.at)
+    .bind(sample.size_bytes)
+    .bind(sample.memory_bytes)
+    .bind(sample.cpu_us)
+    .bind(sample.connections)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// The points since then, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn since(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<Vec<Sample>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT at, size_bytes, memory_bytes, cpu_us, connections FROM sample
+          WHERE container_id = $1 AND at >= $2 ORDER BY at",
+    )
+    .bind(container)
+    .bind(since)
+    .fetch_all(db)
+    .await
+}
+
+/// Thins out what is older than a day and drops what is older than a week. Answers how many points went.
+///
+/// # Errors
+/// The database's.
+pub async fn thin(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "DELETE FROM sample s
+          WHERE s.at < $2
+             OR (s.at < $1 AND EXISTS (SELECT FROM sample earlier
+                                        WHERE earlier.container_id = s.container_id AND earlier.at < s.at
+                                          AND earlier.at >= date_trunc('hour', s.at, 'UTC')))",
+    )
+    .bind(now - FINE)
+    .bind(now - COARSE)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Forgets the points of a container that is purged.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM sample WHERE container_id = $1").bind(container).execute(db).await.map(|_| ())
+}

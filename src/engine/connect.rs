@@ -1,0 +1,54 @@
+//! How people connect: addresses and the lines a database's page offers.
+
+/// Where and as whom a user connects.
+#[derive(Debug, Clone)]
+pub struct Endpoint<'a> {
+    /// Host name.
+    pub host: &'a str,
+    /// Published ports by purpose.
+    pub ports: &'a [(String, u16)],
+    /// Database.
+    pub dbname: &'a str,
+    /// Role.
+    pub dbuser: &'a str,
+}
+
+impl Endpoint<'_> {
+    /// The published port of this purpose, or 0 where none is taken yet.
+    pub fn port(&self, purpose: &str) -> u16 {
+        super::plan::port_of(self.ports, purpose)
+    }
+}
+
+/// A way to connect, as shown on a container's page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snippet {
+    /// Id for tabs and tests.
+    pub id: &'static str,
+    /// Label of its tab.
+    pub label: &'static str,
+    /// What it is written in: `sh`, `url`, `python`, `r`, `java`.
+    pub language: &'static str,
+    /// What to do with it, in a sentence.
+    pub note: &'static str,
+    /// The text to copy.
+    pub text: String,
+}
+
+/// Percent-encodes what is not unreserved in a URL (RFC 3986, 2.3).
+pub(super) fn url_encode(text: &str) -> String {
+    const SET: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    percent_encoding::utf8_percent_encode(text, SET).to_string()
+}
+
+/// A snippet, in one line of code.
+pub(super) fn snippet(
+    id: &'static str,
+    label: &'static str,
+    language: &'static str,
+    note: &'static str,
+    text: String,
+) -> Snippet {
+    Snippet { id, label, language, note, text }
+}

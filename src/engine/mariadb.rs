@@ -1,0 +1,218 @@
+//! MariaDB, as the official image runs it (environment and paths: its documentation on the registry).
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
+use super::plan::DIR;
+use super::{Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
+use crate::catalog::CatalogImage;
+use crate::domain::names::NameRules;
+use crate::domain::quantity::{Bytes, MIB};
+
+const CLIENT: Tool = Tool { names: &["mariadb", "mysql"] };
+const ACCOUNTS: &str = include_str!("mariadb/accounts.sql");
+const SURVEY: &str = include_str!("mariadb/survey.sql");
+/// Where both the official image and Debian's packages read further configuration; the last file wins.
+const CONF_DIR: &str = "/etc/mysql/mariadb.conf.d";
+
+/// The engine.
+pub(super) struct Mariadb;
+
+impl Mariadb {
+    /// The client as the administrator, over TCP: while the image initialises, its temporary server listens on the
+    /// socket only.
+    fn client(plan: &Plan<'_>, extra: &[&str]) -> ExecSpec {
+        let mut argv = vec![plan.tools.name(CLIENT)];
+        let fixed = ["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--skip-ssl", "--connect-timeout=3"];
+        argv.extend(fixed.map(str::to_owned));
+        argv.extend(["--default-character-set=utf8mb4", "--batch", "--skip-column-names", "--raw"].map(str::to_owned));
+        argv.push(format!("--user={}", plan.admin_user));
+        argv.extend(extra.iter().map(|e| (*e).to_owned()));
+        ExecSpec {
+            argv,
+            env: vec![("MYSQL_PWD".to_owned(), plan.admin_secret())],
+            stdin: None,
+            user: Some(plan.owner()),
+        }
+    }
+}
+
+/// Memory settings from the container's limit: 40 % for the buffer pool, the rest for connections and the server
+/// itself, which takes about 80 MiB when idle.
+fn memory_conf(memory: Bytes) -> String {
+    let mib = (memory.0 / MIB).max(128);
+    format!(
+        "[mariadbd]\ninnodb_buffer_pool_size = {}M\ninnodb_log_file_size = {}M\naria_pagecache_buffer_size = {}M\ntmp_table_size = {}M\nmax_heap_table_size = {}M\n",
+        (mib * 4 / 10).max(32),
+        (mib / 8).clamp(32, 1024),
+        (mib / 32).clamp(8, 128),
+        (mib / 32).clamp(8, 64),
+        (mib / 32).clamp(8, 64),
+    )
+}
+
+impl Engine for Mariadb {
+    fn label(&self) -> &'static str {
+        "MariaDB"
+    }
+
+    fn tagline(&self) -> &'static str {
+        "Tables and SQL, for software made for MySQL."
+    }
+
+    fn ports(&self) -> &'static [EnginePort] {
+        &[EnginePort { purpose: "mariadb", inside: Inside::Fixed(3306) }]
+    }
+
+    fn database_rules(&self) -> NameRules {
+        NameRules {
+            max_bytes: 64,
+            reserved: &["mysql", "information_schema", "performance_schema", "sys", "test", "mydb_admin", "lost_found"],
+            reserved_prefixes: &["db4sci_"],
+        }
+    }
+
+    fn user_rules(&self) -> NameRules {
+        NameRules {
+            max_bytes: 80,
+            reserved: &["root", "mysql", "mariadb", "public", "current_user", "current_role", "none", "mydb_admin"],
+            reserved_prefixes: &["db4sci_"],
+        }
+    }
+
+    fn admin_user(&self) -> &'static str {
+        "root"
+    }
+
+    fn tools(&self) -> &'static [Tool] {
+        &[CLIENT]
+    }
+
+    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
+        let mut files: Vec<FileIn> = config
+            .iter()
+            .map(|(name, text)| plan.file_at(&format!("{CONF_DIR}/zz-db4sci-{name}"), 0o644, text.as_str()))
+            .collect();
+        files.extend([
+            plan.file_at(&format!("{CONF_DIR}/zz-db4sci-memory.cnf"), 0o644, memory_conf(plan.memory)),
+            plan.file("server.crt", 0o644, cert.cert.clone()),
+            plan.file("server.key", 0o600, cert.key.clone()),
+            plan.file("admin_password", 0o400, plan.admin_secret()),
+        ]);
+        Recipe {
+            env: [
+                ("MARIADB_ROOT_PASSWORD_FILE", format!("{DIR}/admin_password")),
+                // Inside only: besides the socket's localhost, the address the portal's own commands come from.
+                ("MARIADB_ROOT_HOST", "127.0.0.1".to_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec(),
+            cmd: vec!["mariadbd".to_owned()],
+            files,
+            stop_signal: "SIGTERM",
+            stop_seconds: 60,
+            capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
+            shm: Bytes(64 * MIB),
+            hosts: Vec::new(),
+        }
+    }
+
+    fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+        Self::client(plan, &["--execute=SELECT VERSION()"])
+    }
+
+    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
+        let text = |name: &str, value: &str| format!("SET @{name} = CONVERT(X'{}' USING utf8mb4);\n", hex::encode(value));
+        let input = format!(
+            "{}{}SET @password = X'{}';\n{ACCOUNTS}",
+            text("name", plan.dbuser.as_str()),
+            text("database", plan.dbname.as_str()),
+            hex::encode(password.expose_secret())
+        );
+        let mut exec = Self::client(plan, &[]);
+        exec.stdin = Some(SecretString::from(input));
+        vec![exec]
+    }
+
+    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
+        // The name keeps the rules of a name, so it needs no quoting.
+        let query = format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '{}'", plan.dbuser);
+        Self::client(plan, &[&format!("--execute={query}")])
+    }
+
+    fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
+        let mut exec = Self::client(plan, &[]);
+        exec.stdin = Some(SecretString::from(SURVEY));
+        exec
+    }
+
+    fn version_file(&self, image: &CatalogImage) -> Option<VersionFile> {
+        // The name changed in 11; the content is such as "10.11.14-MariaDB".
+        let files = ["mariadb_upgrade_info", "mysql_upgrade_info"].map(str::to_owned).to_vec();
+        Some(VersionFile { files, version: image.version.clone() })
+    }
+
+    fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
+        let (host, port, db, user) = (e.host, e.port("mariadb"), e.dbname, e.dbuser);
+        vec![
+            s(
+                "mariadb",
+                "mariadb",
+                "sh",
+                "In a terminal. It asks for the password.",
+                format!("mariadb --host={host} --port={port} --protocol=tcp --ssl --skip-ssl-verify-server-cert --user={user} --password {db}"),
+            ),
+            s("url", "URL", "url", "For programs that take one address. Add the password after the user, percent-encoded.", self.url(e, None)),
+            s(
+                "python",
+                "Python",
+                "python",
+                "With the package PyMySQL. The password comes from the variable MYSQL_PWD.",
+                format!(
+                    "import os\nimport pymysql\n\nconnection = pymysql.connect(\n    host=\"{host}\", port={port}, user=\"{user}\", database=\"{db}\",\n    password=os.environ[\"MYSQL_PWD\"].encode(), charset=\"utf8mb4\",\n    ssl={{\"check_hostname\": False}},\n)\nwith connection.cursor() as cursor:\n    cursor.execute(\"select version()\")\n    print(cursor.fetchone()[0])\n"
+                ),
+            ),
+            s(
+                "sqlalchemy",
+                "SQLAlchemy",
+                "python",
+                "With SQLAlchemy and PyMySQL. The password comes from the variable MYSQL_PWD.",
+                format!(
+                    "import os\nfrom sqlalchemy import create_engine, text\n\nengine = create_engine(\n    \"mysql+pymysql://{user}@{host}:{port}/{db}?charset=utf8mb4\",\n    connect_args={{\"password\": os.environ[\"MYSQL_PWD\"].encode(), \"ssl\": {{\"check_hostname\": False}}}},\n)\nwith engine.connect() as connection:\n    print(connection.execute(text(\"select version()\")).scalar())\n"
+                ),
+            ),
+            s(
+                "r",
+                "R",
+                "r",
+                "With the packages DBI and RMariaDB (or the older RMySQL). The password comes from the variable MYSQL_PWD.",
+                format!(
+                    "library(DBI)\n\ndriver <- if (requireNamespace(\"RMariaDB\", quietly = TRUE)) RMariaDB::MariaDB() else RMySQL::MySQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{host}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"MYSQL_PWD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n"
+                ),
+            ),
+            s(
+                "jdbc",
+                "JDBC",
+                "java",
+                "For Java and for tools such as DBeaver. They ask for the password themselves.",
+                format!("jdbc:mariadb://{host}:{port}/{db}?user={user}&sslMode=trust"),
+            ),
+        ]
+    }
+
+    fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
+        let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
+        format!(
+            "mysql://{}{secret}@{}:{}/{}",
+            url_encode(e.dbuser),
+            e.host,
+            e.port("mariadb"),
+            url_encode(e.dbname)
+        )
+    }
+
+    fn encryption_note(&self) -> &'static str {
+        "The lines for the terminal, Python and JDBC ask for an encrypted connection. To check the server's certificate \
+         too, name the certificate of this portal: --ssl-ca=ca.pem --ssl-verify-server-cert."
+    }
+}

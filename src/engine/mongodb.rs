@@ -1,0 +1,206 @@
+//! MongoDB, as the official image runs it: a replica set of one, so that transactions and change streams work.
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
+use super::plan::DIR;
+use super::{Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
+use crate::catalog::CatalogImage;
+use crate::domain::names::NameRules;
+use crate::domain::quantity::{Bytes, MIB};
+
+const ADMIN: &str = "db4sci_admin";
+const SHELL: Tool = Tool { names: &["mongosh"] };
+const BASH: Tool = Tool { names: &["bash"] };
+const READY: &str = include_str!("mongodb/ready.js");
+const ACCOUNTS: &str = include_str!("mongodb/accounts.js");
+const SESSIONS: &str = include_str!("mongodb/sessions.js");
+const SURVEY: &str = include_str!("mongodb/survey.js");
+/// Starts the shell, which takes a second, only when somebody listens on the port. `$0` is the port.
+const WHEN_LISTENING: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; exec 3>&-; exec "$@""#;
+
+/// The engine.
+pub(super) struct Mongodb;
+
+impl Mongodb {
+    /// The shell as the administrator; secrets and names come by environment.
+    fn shell(plan: &Plan<'_>, script: &str) -> ExecSpec {
+        let port = plan.port("mongodb");
+        let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=3000");
+        let argv = [plan.tools.name(SHELL).as_str(), "--quiet", "--norc", &address, "--eval", script].map(str::to_owned);
+        let text = |value: &str| SecretString::from(value);
+        ExecSpec {
+            argv: argv.to_vec(),
+            env: vec![
+                ("DB4SCI_ADMIN".to_owned(), text(plan.admin_user)),
+                ("DB4SCI_ADMIN_PASSWORD".to_owned(), plan.admin_secret()),
+                ("DB4SCI_MEMBER".to_owned(), text(&format!("{}:{port}", plan.host))),
+                ("DB4SCI_DATABASE".to_owned(), text(plan.dbname.as_str())),
+                ("DB4SCI_USER".to_owned(), text(plan.dbuser.as_str())),
+                // Where the shell keeps its own small files.
+                ("HOME".to_owned(), text("/tmp")),
+                ("MONGOSH_FORCE_DISABLE_TELEMETRY_FOR_TESTING".to_owned(), text("1")),
+            ],
+            stdin: None,
+            user: Some(plan.owner()),
+        }
+    }
+}
+
+/// The cache of the storage engine: half of what the limit leaves beyond 256 MiB for the server itself, and at least
+/// the 0.25 GB that the server accepts.
+fn cache_gb(memory: Bytes) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a limit in MiB is far below 2^52")]
+    let gib = (memory.0 / MIB - 256) as f64 / 1024.0;
+    (gib / 2.0).max(0.25)
+}
+
+impl Engine for Mongodb {
+    fn label(&self) -> &'static str {
+        "MongoDB"
+    }
+
+    fn tagline(&self) -> &'static str {
+        "Documents of any shape, JSON in and out."
+    }
+
+    fn ports(&self) -> &'static [EnginePort] {
+        // Drivers connect to the address that the server itself gives, so it listens where they reach it.
+        &[EnginePort { purpose: "mongodb", inside: Inside::Published }]
+    }
+
+    fn database_rules(&self) -> NameRules {
+        NameRules {
+            max_bytes: 63,
+            reserved: &["admin", "local", "config", "test", "mydb_admin"],
+            reserved_prefixes: &["db4sci_", "system_"],
+        }
+    }
+
+    fn user_rules(&self) -> NameRules {
+        NameRules { max_bytes: 63, reserved: &["root", "admin", "mydb_admin"], reserved_prefixes: &["db4sci_", "__"] }
+    }
+
+    fn password_fault(&self, password: &str) -> Option<&'static str> {
+        // Server and drivers prepare a password by RFC 4013, which knows no character younger than 2002.
+        stringprep::saslprep(password).is_err().then_some(
+            "MongoDB takes no emoji and no other character younger than 2002 in a password. Choose letters, digits and signs.",
+        )
+    }
+
+    fn admin_user(&self) -> &'static str {
+        ADMIN
+    }
+
+    fn tools(&self) -> &'static [Tool] {
+        &[SHELL, BASH]
+    }
+
+    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
+        let cache = format!("{:.2}", cache_gb(plan.memory));
+        let mut files: Vec<FileIn> =
+            config.iter().map(|(name, text)| plan.file(name, 0o644, text.replace("@CACHE_GB@", &cache))).collect();
+        // The key of a replica set of one is never used between machines; it must only be there and stay the same.
+        let key = Sha256::digest(format!("replica set {}", plan.admin_password.expose_secret()));
+        let certificate = format!("{}\n{}", cert.cert.trim_end(), cert.key.expose_secret());
+        files.extend([
+            plan.file("keyfile", 0o400, hex::encode(key)),
+            plan.file("server.pem", 0o400, certificate),
+            plan.file("ca.pem", 0o444, cert.authority.clone()),
+            plan.file("admin_password", 0o400, plan.admin_secret()),
+        ]);
+        let port = plan.port("mongodb").to_string();
+        let cmd = ["mongod", "--config", &format!("{DIR}/mongod.conf"), "--bind_ip_all", "--port", &port];
+        let set = ["--replSet", "rs0", "--keyFile", &format!("{DIR}/keyfile")];
+        // The server must reach itself by the name that its clients use.
+        let own_name = plan.host != "localhost" && plan.host.parse::<std::net::IpAddr>().is_err();
+        Recipe {
+            env: [
+                ("MONGO_INITDB_ROOT_USERNAME", plan.admin_user.to_owned()),
+                ("MONGO_INITDB_ROOT_PASSWORD_FILE", format!("{DIR}/admin_password")),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec(),
+            cmd: cmd.iter().chain(&set).map(|a| (*a).to_owned()).collect(),
+            files,
+            stop_signal: "SIGTERM",
+            stop_seconds: 60,
+            capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
+            shm: Bytes(64 * MIB),
+            hosts: own_name.then(|| (plan.host.to_owned(), "127.0.0.1".to_owned())).into_iter().collect(),
+        }
+    }
+
+    fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+        let mut exec = Self::shell(plan, READY);
+        let wrapped = ["bash", "-c", WHEN_LISTENING, &plan.port("mongodb").to_string()].map(str::to_owned);
+        exec.argv.splice(0..0, wrapped);
+        exec
+    }
+
+    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
+        let mut exec = Self::shell(plan, ACCOUNTS);
+        exec.env.push(("DB4SCI_USER_PASSWORD".to_owned(), password.clone()));
+        vec![exec]
+    }
+
+    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
+        Self::shell(plan, SESSIONS)
+    }
+
+    fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
+        Self::shell(plan, SURVEY)
+    }
+
+    fn version_file(&self, _image: &CatalogImage) -> Option<VersionFile> {
+        // No file of its own names the version in plain text.
+        None
+    }
+
+    fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
+        let (host, port, db, user) = (e.host, e.port("mongodb"), e.dbname, e.dbuser);
+        let url = self.url(e, None);
+        vec![
+            s("mongosh", "mongosh", "sh", "In a terminal. It asks for the password.", format!("mongosh \"{url}\"")),
+            s("url", "URL", "url", "For programs that take one address. Add the password after the user, percent-encoded.", url.clone()),
+            s(
+                "python",
+                "Python",
+                "python",
+                "With the package PyMongo. The password comes from the variable MONGO_PASSWORD.",
+                format!(
+                    "import os\nfrom pymongo import MongoClient\n\nclient = MongoClient(\n    \"{host}\", {port}, username=\"{user}\", password=os.environ[\"MONGO_PASSWORD\"], authSource=\"{db}\"\n)\ndatabase = client[\"{db}\"]\nprint(database.command(\"buildInfo\")[\"version\"])\n"
+                ),
+            ),
+            s(
+                "r",
+                "R",
+                "r",
+                "With the package mongolite. The password comes from the variable MONGO_PASSWORD.",
+                format!(
+                    "library(mongolite)\n\npassword <- URLencode(Sys.getenv(\"MONGO_PASSWORD\"), reserved = TRUE)\nconnection <- mongo(\n  collection = \"measurements\", db = \"{db}\",\n  url = sprintf(\"mongodb://{user}:%s@{host}:{port}/{db}?authSource={db}\", password)\n)\nprint(connection$run('{{\"buildInfo\": 1}}')$version)\n"
+                ),
+            ),
+            s(
+                "java",
+                "Java",
+                "java",
+                "With the MongoDB driver. The password comes from the variable MONGO_PASSWORD.",
+                format!(
+                    "import com.mongodb.*;\nimport com.mongodb.client.*;\nimport org.bson.Document;\nimport java.util.List;\n\nclass Try {{\n    public static void main(String[] arguments) {{\n        MongoCredential user = MongoCredential.createCredential(\n            \"{user}\", \"{db}\", System.getenv(\"MONGO_PASSWORD\").toCharArray());\n        MongoClientSettings settings = MongoClientSettings.builder().credential(user)\n            .applyToClusterSettings(c -> c.hosts(List.of(new ServerAddress(\"{host}\", {port})))).build();\n        try (MongoClient client = MongoClients.create(settings)) {{\n            Document info = client.getDatabase(\"{db}\").runCommand(new Document(\"buildInfo\", 1));\n            System.out.println(info.getString(\"version\"));\n        }}\n    }}\n}}\n"
+                ),
+            ),
+        ]
+    }
+
+    fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
+        let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
+        let db = url_encode(e.dbname);
+        format!("mongodb://{}{secret}@{}:{}/{db}?authSource={db}", url_encode(e.dbuser), e.host, e.port("mongodb"))
+    }
+
+    fn encryption_note(&self) -> &'static str {
+        "To encrypt the connection, add tls=true and tlsCAFile=ca.pem with the certificate of this portal."
+    }
+}

@@ -1,0 +1,265 @@
+//! Neo4j Community, as the official image runs it: one database `neo4j` and one user `neo4j` for its owner.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::connect::{Endpoint, Snippet, snippet as s};
+use super::plan::DIR;
+use super::{
+    Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Role, ServerCert, Survey,
+    Tool, VersionFile,
+};
+use crate::catalog::CatalogImage;
+use crate::domain::names::NameRules;
+use crate::domain::quantity::{Bytes, MIB};
+
+const ADMIN: &str = "db4sci_admin";
+const OWNER: &str = "neo4j";
+const BASH: Tool = Tool { names: &["bash"] };
+const BASE64: Tool = Tool { names: &["base64"] };
+const ASK: &str = include_str!("neo4j/ask.sh");
+/// Where transactions on the user's database and on the one with the users are sent.
+const GRAPH: &str = "/db/neo4j/tx/commit";
+const SYSTEM: &str = "/db/system/tx/commit";
+
+/// The engine.
+pub(super) struct Neo4j;
+
+impl Neo4j {
+    /// Requests to the server's own HTTP interface, which answers in milliseconds; its shell takes seconds to start.
+    fn ask(plan: &Plan<'_>, requests: &[(&str, Value)]) -> ExecSpec {
+        let lines: String = requests.iter().map(|(path, body)| format!("{path}\t{body}\n")).collect();
+        ExecSpec {
+            argv: ["bash", "-c", ASK].map(str::to_owned).to_vec(),
+            env: vec![
+                ("DB4SCI_ADMIN".to_owned(), SecretString::from(plan.admin_user)),
+                ("DB4SCI_ADMIN_PASSWORD".to_owned(), plan.admin_secret()),
+                ("DB4SCI_FRESH".to_owned(), SecretString::from(if plan.fresh { "1" } else { "" })),
+            ],
+            stdin: Some(SecretString::from(lines)),
+            user: Some(plan.owner()),
+        }
+    }
+
+    /// The same for one query of which only its first value is wanted.
+    fn ask_value(plan: &Plan<'_>, query: &str) -> ExecSpec {
+        let mut exec = Self::ask(plan, &[(GRAPH, statements(&[query]))]);
+        exec.env.push(("DB4SCI_VALUE".to_owned(), SecretString::from("1")));
+        exec
+    }
+}
+
+fn statements(list: &[&str]) -> Value {
+    json!({ "statements": list.iter().map(|s| json!({ "statement": s })).collect::<Vec<_>>() })
+}
+
+/// The settings of a configuration file as the image's environment: the way it documents for settings on top of its
+/// own file, whose options for the Java machine must stay.
+fn settings(text: &str) -> impl Iterator<Item = (String, String)> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('=')).map(|(name, value)| {
+        (format!("NEO4J_{}", name.trim().replace('_', "__").replace('.', "_")), value.trim().to_owned())
+    })
+}
+
+/// Heap and page cache in MiB: 40 % and 15 % of the limit; the rest is for the Java machine itself and its buffers.
+fn memory(limit: Bytes) -> (i64, i64) {
+    let mib = limit.0 / MIB;
+    ((mib * 4 / 10).max(256), (mib * 15 / 100).max(64))
+}
+
+impl Engine for Neo4j {
+    fn label(&self) -> &'static str {
+        "Neo4j"
+    }
+
+    fn tagline(&self) -> &'static str {
+        "Graphs: nodes, relationships, Cypher."
+    }
+
+    fn ports(&self) -> &'static [EnginePort] {
+        &[
+            EnginePort { purpose: "bolt", inside: Inside::Fixed(7687) },
+            EnginePort { purpose: "http", inside: Inside::Fixed(7474) },
+        ]
+    }
+
+    fn database_rules(&self) -> NameRules {
+        NameRules { max_bytes: 63, reserved: &["system"], reserved_prefixes: &["db4sci_"] }
+    }
+
+    fn user_rules(&self) -> NameRules {
+        self.database_rules()
+    }
+
+    fn fixed_names(&self) -> Option<FixedNames> {
+        Some(FixedNames { dbname: "neo4j", dbuser: OWNER })
+    }
+
+    fn admin_user(&self) -> &'static str {
+        ADMIN
+    }
+
+    fn tools(&self) -> &'static [Tool] {
+        &[BASH, BASE64]
+    }
+
+    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
+        let (heap, cache) = memory(plan.memory);
+        let values = [
+            ("@HEAP@", format!("{heap}m")),
+            ("@PAGE_CACHE@", format!("{cache}m")),
+            ("@BOLT@", format!("{}:{}", plan.host, plan.port("bolt"))),
+            ("@HTTP@", format!("{}:{}", plan.host, plan.port("http"))),
+        ];
+        // The settings have other names in version 4.
+        let wanted = if plan.image.version.starts_with("4.") { "neo4j-4.conf" } else { "neo4j.conf" };
+        let text = config.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.clone()).unwrap_or_default();
+        let text = values.iter().fold(text, |text, (name, value)| text.replace(name, value));
+        let mut env = vec![("NEO4J_AUTH_PATH".to_owned(), format!("{DIR}/auth"))];
+        env.extend(settings(&text));
+        let files = vec![
+            plan.file("auth", 0o400, format!("{OWNER}/{}", plan.admin_password.expose_secret())),
+            plan.file("ssl/server.crt", 0o400, cert.cert.clone()),
+            plan.file("ssl/server.key", 0o400, cert.key.clone()),
+        ];
+        Recipe {
+            env,
+            cmd: vec!["neo4j".to_owned()],
+            files,
+            stop_signal: "SIGTERM",
+            stop_seconds: 60,
+            // KILL: the image's init stays root and hands the stop signal to a server that does not.
+            capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"],
+            shm: Bytes(64 * MIB),
+            hosts: Vec::new(),
+        }
+    }
+
+    fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+        Self::ask_value(plan, "CALL dbms.components() YIELD versions RETURN versions[0]")
+    }
+
+    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
+        let admin = json!({
+            "statement": format!("CREATE USER {ADMIN} IF NOT EXISTS SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"),
+            "parameters": { "password": plan.admin_password.expose_secret() },
+        });
+        let owner = json!({
+            "statement": format!("ALTER USER {OWNER} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"),
+            "parameters": { "password": password.expose_secret() },
+        });
+        let one = |statement: Value| (SYSTEM, json!({ "statements": [statement] }));
+        vec![Self::ask(plan, &[one(admin), one(owner)])]
+    }
+
+    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
+        let query = format!("CALL dbms.listConnections() YIELD username WHERE username = '{OWNER}' RETURN count(*)");
+        Self::ask_value(plan, &query)
+    }
+
+    fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
+        let facts = [
+            "CALL dbms.components() YIELD versions RETURN versions[0]",
+            "CALL dbms.queryJmx('java.lang:type=Runtime') YIELD attributes RETURN attributes.Uptime.value",
+            "CALL dbms.listConnections() YIELD connectionId RETURN count(*)",
+            "CALL db.stats.retrieve('GRAPH COUNTS') YIELD data RETURN data",
+        ];
+        Self::ask(plan, &[(GRAPH, statements(&facts)), (SYSTEM, statements(&["SHOW USERS YIELD user RETURN user"]))])
+    }
+
+    fn read_survey(&self, printed: &str) -> Result<Survey, String> {
+        let mut answers = Vec::new();
+        for line in printed.lines().filter(|l| !l.trim().is_empty()) {
+            let answer: Value = serde_json::from_str(line).map_err(|e| format!("the server's answer can't be read: {e}"))?;
+            answers.push(answer);
+        }
+        let [graph, system] = answers.as_slice() else {
+            return Err(format!("the server gave {} answers, not 2", answers.len()));
+        };
+        let first = |n: usize| graph.pointer(&format!("/results/{n}/data/0/row/0"));
+        let users = system.pointer("/results/0/data").and_then(Value::as_array).into_iter().flatten();
+        let name = |row: &Value| row.pointer("/row/0").and_then(Value::as_str).map(str::to_owned);
+        Ok(Survey {
+            version: first(0).and_then(Value::as_str).unwrap_or_default().to_owned(),
+            uptime_seconds: first(1).and_then(Value::as_i64).map(|ms| ms / 1000),
+            connections: first(2).and_then(Value::as_i64),
+            // Community knows no roles: every user may do everything.
+            roles: users.filter_map(name).map(|name| Role { name, admin: true }).collect(),
+            databases: vec![Database { name: "neo4j".to_owned(), bytes: None, objects: counts(first(3)) }],
+            ..Survey::default()
+        })
+    }
+
+    fn version_file(&self, _image: &CatalogImage) -> Option<VersionFile> {
+        // No file of its own names the version in plain text.
+        None
+    }
+
+    fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
+        let (host, bolt, http) = (e.host, e.port("bolt"), e.port("http"));
+        let url = self.url(e, None);
+        vec![
+            s(
+                "cypher-shell",
+                "cypher-shell",
+                "sh",
+                "In a terminal. It asks for the password.",
+                format!("cypher-shell --address={url} --username={OWNER}"),
+            ),
+            s("url", "URL", "url", "For drivers and for Neo4j Desktop or Browser. They ask for user and password beside it.", url.clone()),
+            s(
+                "python",
+                "Python",
+                "python",
+                "With the package neo4j. The password comes from the variable NEO4J_PASSWORD.",
+                format!(
+                    "import os\nfrom neo4j import GraphDatabase\n\nwith GraphDatabase.driver(\"{url}\", auth=(\"{OWNER}\", os.environ[\"NEO4J_PASSWORD\"])) as driver:\n    records, _, _ = driver.execute_query(\"CALL dbms.components() YIELD name, versions RETURN name, versions[0] AS version\")\n    print(records[0][\"name\"], records[0][\"version\"])\n"
+                ),
+            ),
+            s(
+                "r",
+                "R",
+                "r",
+                "Over HTTP, with the packages httr and jsonlite. The password comes from the variable NEO4J_PASSWORD.",
+                format!(
+                    "library(httr)\n\nanswer <- POST(\n  \"http://{host}:{http}/db/neo4j/tx/commit\",\n  authenticate(\"{OWNER}\", Sys.getenv(\"NEO4J_PASSWORD\")),\n  body = list(statements = list(list(statement = \"CALL dbms.components() YIELD name, versions RETURN name, versions[0]\"))),\n  encode = \"json\"\n)\nstop_for_status(answer)\nprint(unlist(content(answer)$results[[1]]$data[[1]]$row))\n"
+                ),
+            ),
+            s(
+                "jdbc",
+                "JDBC",
+                "java",
+                "For Java and for tools such as DBeaver. They ask for the password themselves.",
+                format!("jdbc:neo4j://{host}:{bolt}/neo4j?user={OWNER}"),
+            ),
+        ]
+    }
+
+    fn url(&self, e: &Endpoint<'_>, _password: Option<&str>) -> String {
+        // Its drivers refuse an address with a user or a password in it.
+        format!("neo4j://{}:{}", e.host, e.port("bolt"))
+    }
+
+    fn encryption_note(&self) -> &'static str {
+        "To encrypt the connection, write neo4j+ssc:// instead of neo4j://, or neo4j+s:// where the certificate of \
+         this portal is trusted."
+    }
+}
+
+/// Labels and relationship types with their numbers, from the counts that the store itself keeps.
+fn counts(data: Option<&Value>) -> Vec<Object> {
+    let list = |key: &str| data.and_then(|d| d.get(key)).and_then(Value::as_array).cloned().unwrap_or_default();
+    let object = |entry: &Value, key: &str, kind: &str| {
+        let name = entry.get(key)?.as_str()?.to_owned();
+        Some(Object { name, kind: kind.to_owned(), rows: entry.get("count")?.as_i64(), exact: true, bytes: None })
+    };
+    let mut found: Vec<Object> = list("nodes").iter().filter_map(|n| object(n, "label", "label")).collect();
+    // Relationships are counted for each type alone, and again for each label at either end.
+    let relationships = list("relationships");
+    let plain = relationships.iter().filter(|r| r.get("startLabel").is_none() && r.get("endLabel").is_none());
+    found.extend(plain.filter_map(|r| object(r, "relationshipType", "relationship type")));
+    found.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.name.cmp(&b.name)));
+    found.truncate(200);
+    found
+}

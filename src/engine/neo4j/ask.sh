@@ -1,0 +1,33 @@
+# Sends requests to the server's own HTTP interface inside the container and prints each answer's body on a line.
+# Standard input has one request a line: a path, a tab, a JSON body. As the portal's own user; before that one exists,
+# as the first user with the password that the portal gave it (DB4SCI_FRESH). Fails on any answer that is no success.
+# DB4SCI_VALUE=1 prints only the first value of each answer.
+set -u
+export LC_ALL=C
+send() { # USER PATH BODY: sets status and answer
+  local token raw
+  token=$(printf '%s:%s' "$1" "$DB4SCI_ADMIN_PASSWORD" | base64 -w 0)
+  exec 3<>/dev/tcp/127.0.0.1/7474 || exit 1
+  printf 'POST %s HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json\r\nAuthorization: Basic %s\r\nContent-Length: %d\r\n\r\n%s' \
+    "$2" "$token" "${#3}" "$3" >&3
+  raw=$(cat <&3)
+  exec 3>&-
+  status=${raw#* }; status=${status%% *}
+  answer=${raw#*$'\r\n\r\n'}
+}
+while IFS=$'\t' read -r path body; do
+  send "$DB4SCI_ADMIN" "$path" "$body"
+  # 401: no such user yet; 429: asked for it too often in a row. Later the first user has a password of its owner's.
+  case $status in 401 | 429) [ -z "$DB4SCI_FRESH" ] || send neo4j "$path" "$body" ;; esac
+  case $status in 200 | 201 | 202) ;; *) printf 'HTTP %s: %s\n' "$status" "$answer" >&2; exit 1 ;; esac
+  # A quotation mark inside a value is escaped, so these words can only be the answer's own.
+  case $answer in
+    # Set already, by an attempt that was cut short.
+    *'Old password and new password cannot be the same'*) ;;
+    *'"errors":[{'*) printf '%s\n' "${answer#*\"errors\":}" >&2; exit 1 ;;
+  esac
+  if [ -n "${DB4SCI_VALUE:-}" ]; then
+    answer=${answer#*\"row\":[}; answer=${answer%%]*}; answer=${answer#\"}; answer=${answer%\"}
+  fi
+  printf '%s\n' "${answer//[$'\r\n']/ }"
+done

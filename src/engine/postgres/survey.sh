@@ -1,0 +1,37 @@
+# Prints JSON lines: the server, then the largest relations of each database. Read-only, bounded in time, and with
+# a search path that nothing a user has made can stand in. Names of databases go by environment, where no part of
+# them is taken for an option.
+set -eu
+ask() {
+  PGDATABASE=$1 PGOPTIONS='-c search_path=pg_catalog -c default_transaction_read_only=on -c statement_timeout=5s -c lock_timeout=1s' \
+    psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB4SCI_ADMIN" -c "$2"
+}
+ask postgres "
+  select json_build_object(
+    'version', current_setting('server_version'),
+    'uptime_seconds', extract(epoch from now() - pg_postmaster_start_time())::bigint,
+    'connections', (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+    'connections_max', current_setting('max_connections')::int,
+    'cache_hit', (select sum(blks_hit)::float8 / nullif(sum(blks_hit + blks_read), 0) from pg_stat_database),
+    'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'admin', rolsuper) order by rolname), '[]')
+                from pg_roles where rolcanlogin),
+    'databases', (select coalesce(json_agg(json_build_object('name', datname, 'bytes', pg_database_size(oid)) order by datname), '[]')
+                    from pg_database where datallowconn and not datistemplate and datname <> 'postgres'))"
+ask postgres "
+  select datname from pg_database
+   where datallowconn and not datistemplate and datname <> 'postgres' and datname !~ '[\r\n]'
+   order by datname limit 50" |
+  while IFS= read -r name; do
+    # One that was dropped in between, or whose owner refuses connections, is left out.
+    ask "$name" "
+      select json_build_object('database', current_database(), 'objects', coalesce(json_agg(o), '[]'))
+        from (select n.nspname || '.' || c.relname as name,
+                     case c.relkind when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table' end as kind,
+                     nullif(c.reltuples, -1)::bigint as rows,
+                     false as exact,
+                     pg_total_relation_size(c.oid) as bytes
+                from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where c.relkind in ('r', 'p', 'm', 'f')
+                 and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_t'
+               order by pg_total_relation_size(c.oid) desc, 1 limit 200) o" 2>/dev/null || true
+  done

@@ -1,0 +1,75 @@
+//! Looks into every running server: what it holds, for its page and the audit, and a point for its charts. Never
+//! inside a request, and bounded in time, so a server that hangs slows nothing but its own row.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::samples::{self, Sample};
+use crate::admin_db::surveys;
+use crate::app::App;
+use crate::domain::state::ContainerState;
+use crate::engine::Survey;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::server::ask;
+
+/// How long one server may take to answer.
+const ANSWER: Duration = Duration::from_secs(20);
+/// Servers asked at the same time. Few, because some clients take a second of processor time to start.
+const AT_ONCE: usize = 2;
+
+/// Looks into every server once.
+///
+/// # Errors
+/// If mydb_admin can't be asked. A server that can't be asked keeps what was seen before, with the reason.
+pub async fn survey(app: &App) -> anyhow::Result<serde_json::Value> {
+    let mut db = app.db.acquire().await?;
+    let mut rows = containers::living(&mut db).await?;
+    drop(db);
+    rows.retain(|c| c.state == ContainerState::Running && c.active_job.is_none() && c.docker_id.is_some());
+    let looks: Vec<BoxFuture<'_, anyhow::Result<bool>>> = rows.iter().map(|c| look(app, c).boxed()).collect();
+    let mut looks = futures::stream::iter(looks).buffer_unordered(AT_ONCE);
+    let mut failed = 0;
+    while let Some(fine) = looks.next().await {
+        failed += usize::from(!fine?);
+    }
+    let mut db = app.db.acquire().await?;
+    let thinned = samples::thin(&mut db, app.clock.now()).await?;
+    Ok(serde_json::json!({ "servers": rows.len(), "failed": failed, "points_dropped": thinned }))
+}
+
+/// One look; whether it succeeded.
+async fn look(app: &App, c: &Container) -> anyhow::Result<bool> {
+    let id = c.docker_id.as_deref().unwrap_or_default();
+    let seen = into(app, c, id).await;
+    let stats = app.runtime.stats(id).await.ok().flatten();
+    let now = app.clock.now();
+    let sample = Sample {
+        at: now,
+        size_bytes: c.size_bytes,
+        memory_bytes: stats.map(|s| s.memory),
+        cpu_us: stats.map(|s| s.cpu_us),
+        connections: seen.as_ref().ok().and_then(|s| s.connections).and_then(|n| i32::try_from(n).ok()),
+    };
+    let mut tx = app.db.begin().await?;
+    samples::insert(&mut tx, c.id, &sample).await?;
+    match &seen {
+        Ok(survey) => surveys::set(&mut tx, c.id, survey, now).await?,
+        Err(why) => surveys::fail(&mut tx, c.id, why, now).await?,
+    }
+    tx.commit().await?;
+    Ok(seen.is_ok())
+}
+
+async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, String> {
+    let engine = c.engine.engine();
+    let blueprint = Blueprint::read(app, c).await.map_err(|e| e.to_string())?;
+    let said = ask(app, id, &engine.survey(&blueprint.plan()), ANSWER).await.map_err(|e| e.to_string())?;
+    if said.code == 0 {
+        return engine.read_survey(&said.stdout);
+    }
+    let last = said.stderr.trim().lines().last().unwrap_or("nothing").chars().take(300).collect::<String>();
+    Err(format!("the command ended with code {} and said: {last}", said.code))
+}

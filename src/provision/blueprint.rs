@@ -1,0 +1,183 @@
+//! What a container is made from: its row, the catalog and the configuration, put together; and the look at its data
+//! directory before a server touches it.
+
+use secrecy::SecretString;
+
+use super::flow::StepError;
+use crate::admin_db::containers::Container;
+use crate::admin_db::{credentials, image_tools};
+use crate::app::App;
+use crate::catalog::CatalogImage;
+use crate::config::Tier;
+use crate::domain::names::{DbName, DbUser, NameError};
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::engine::{Plan, Recipe, Tools};
+use crate::storage::{DataDir, unavailable_reason};
+
+/// What a container is made from, read from its row.
+pub struct Blueprint<'a> {
+    /// Its image in the catalog.
+    pub image: &'a CatalogImage,
+    /// Its reference for the engine.
+    pub reference: String,
+    /// Its tier.
+    pub tier: &'a Tier,
+    /// Its data directory.
+    pub dir: DataDir,
+    /// Extensions to make sure of when the accounts are set.
+    pub extensions: Vec<String>,
+    admin_password: SecretString,
+    dbname: DbName,
+    dbuser: DbUser,
+    host: String,
+    ports: Vec<(String, u16)>,
+    tools: Tools,
+    fresh: bool,
+    memory: Bytes,
+    cpus: MilliCpus,
+}
+
+impl<'a> Blueprint<'a> {
+    /// Reads what the row of `c` says, and opens its administrator's password.
+    ///
+    /// # Errors
+    /// [`StepError::Fail`] where the catalog or the configuration no longer has what it needs.
+    pub async fn read(app: &'a App, c: &Container) -> Result<Self, StepError> {
+        let image = app.catalog.find(&c.image).ok_or_else(|| {
+            StepError::Fail(format!("{} is no longer in the catalog. An administrator can put it back.", c.image))
+        })?;
+        let tier = app
+            .config
+            .tier(&c.storage)
+            .ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is no longer configured.", c.storage)))?;
+        if let Some(reason) = unavailable_reason(tier) {
+            return Err(StepError::Fail(format!("The storage tier “{}” is not there: {reason}.", tier.name)));
+        }
+        let mut db = app.db.acquire().await?;
+        let sealed = credentials::get(&mut db, c.id, credentials::Kind::Admin)
+            .await?
+            .ok_or_else(|| StepError::Fail("The portal has no administrator password for this server.".to_owned()))?;
+        let admin_password = app
+            .sealer
+            .open(&sealed.sealed, &credentials::Kind::Admin.context(c.id))
+            .map_err(|e| StepError::Fail(format!("The portal's key does not open this server's password: {e}.")))?;
+        let tools = match &c.image_digest {
+            Some(digest) => image_tools::get(&mut db, digest).await?.unwrap_or_default(),
+            None => Tools::default(),
+        };
+        let (dbname, dbuser) = names(c).map_err(|e| StepError::Fail(e.to_string()))?;
+        Ok(Self {
+            image,
+            reference: app.config.image_reference(&c.image),
+            tier,
+            dir: DataDir::new(tier, &app.config.instance, c.id),
+            admin_password,
+            extensions: c.extensions.clone(),
+            dbname,
+            dbuser,
+            host: app.config.databases.host.clone(),
+            ports: c.ports.0.clone(),
+            tools,
+            fresh: c.started_at.is_none(),
+            memory: Bytes(c.memory_bytes),
+            cpus: MilliCpus(c.millicpus),
+        })
+    }
+
+    /// What the engine's description needs.
+    pub fn plan(&self) -> Plan<'_> {
+        Plan {
+            image: self.image,
+            memory: self.memory,
+            cpus: self.cpus,
+            admin_user: self.image.engine.engine().admin_user(),
+            admin_password: &self.admin_password,
+            dbname: &self.dbname,
+            dbuser: &self.dbuser,
+            host: &self.host,
+            ports: &self.ports,
+            extensions: &self.extensions,
+            tools: &self.tools,
+            fresh: self.fresh,
+        }
+    }
+
+    /// How its container is made, with configuration and a certificate for the host people connect to.
+    ///
+    /// # Errors
+    /// If the files can't be read, or no certificate be made.
+    pub(super) fn recipe(&self, app: &App) -> Result<Recipe, StepError> {
+        let config = super::config_files(&app.config.catalog, self.image.engine)
+            .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
+        let mut names = vec![app.config.databases.host.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()];
+        names.dedup();
+        let cert = app
+            .authority
+            .issue(&names, app.clock.now())
+            .map_err(|e| StepError::Fail(format!("No certificate could be made: {e:#}.")))?;
+        Ok(self.image.engine.engine().recipe(&self.plan(), &config, &cert))
+    }
+}
+
+/// The names of the user's database and role as their types. Those that the engine gives by itself are right as they are.
+fn names(c: &Container) -> Result<(DbName, DbUser), NameError> {
+    let engine = c.engine.engine();
+    Ok((DbName::parse(&c.dbname, &engine.database_rules())?, DbUser::parse(&c.dbuser, &engine.user_rules())?))
+}
+
+/// Makes the data directory, or finds it made, with a note beside it of what it is for.
+///
+/// # Errors
+/// If it can't be made.
+pub async fn prepare(app: &App, b: &Blueprint<'_>) -> Result<(), StepError> {
+    app.files.prepare(&b.dir, b.image.uid, b.image.gid).await?;
+    Ok(b.dir.note_maker(&maker(b.image)).await?)
+}
+
+/// Refuses before a server touches data of another version, or initialises anew what once held data:
+/// an empty directory then means a disk that is not mounted, not an empty database.
+///
+/// # Errors
+/// [`StepError::Fail`] with what was found.
+pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint<'_>) -> Result<(), StepError> {
+    let wrong = |found: &str, expected: &str| {
+        StepError::Fail(format!(
+            "The data directory was written by {found}, but the image is {expected}. Nothing was touched."
+        ))
+    };
+    // The portal's own note beside the data, for all engines …
+    let (made_by, expected) = (b.dir.made_by().await?, maker(b.image));
+    if let Some(found) = made_by.as_deref().filter(|found| *found != expected) {
+        return Err(wrong(found, &expected));
+    }
+    // … and the server's own in it, where there is one, which also tells of data that was put there by hand.
+    let mut found = None;
+    let written = c.engine.engine().version_file(b.image);
+    for file in written.iter().flat_map(|v| &v.files) {
+        found = app.files.first_line(&b.dir, file, &b.reference).await?;
+        if found.is_some() {
+            break;
+        }
+    }
+    if let (Some(line), Some(expected)) = (&found, &written)
+        && !expected.agrees(line)
+    {
+        return Err(wrong(&format!("version {}", line.trim()), &format!("version {}", expected.version)));
+    }
+    let there = match written {
+        Some(_) => found.is_some(),
+        None => c.started_at.is_none() || !app.files.is_empty(&b.dir, &b.reference).await?,
+    };
+    if c.started_at.is_some() && !there {
+        return Err(StepError::Fail(format!(
+            "The data of this database is not in {}. Is its disk mounted? Nothing was touched.",
+            b.dir.data().display()
+        )));
+    }
+    Ok(())
+}
+
+/// Engine and version, as they are noted beside a data directory.
+fn maker(image: &CatalogImage) -> String {
+    format!("{} {}", image.engine.label(), image.version)
+}

@@ -1,0 +1,150 @@
+//! Talk with a running server, by commands inside its container.
+
+use std::time::{Duration, Instant};
+
+use super::blueprint::Blueprint;
+use super::container::find;
+use super::flow::{StepError, Work};
+use crate::admin_db::containers::Container;
+use crate::admin_db::image_tools;
+use crate::app::App;
+use crate::engine::{ExecOutcome, ExecSpec, Tools};
+use crate::runtime::{ExecOutput, LogRequest, RuntimeError};
+
+/// How long one command may take. A server that hangs must not hold a job for good.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// Runs a command in a container, for at most `limit`.
+///
+/// # Errors
+/// If the engine can't, or the command takes longer.
+pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Result<ExecOutput, RuntimeError> {
+    tokio::time::timeout(limit, app.runtime.exec(id, command)).await.unwrap_or_else(|_| {
+        let program = command.argv.first().map_or("", String::as_str);
+        Err(RuntimeError::Failed {
+            operation: format!("finish {program} in the container"),
+            cause: format!("it took longer than {} s", limit.as_secs()),
+        })
+    })
+}
+
+/// Looks up, once for an image's digest, which of the programs that its engine needs it has.
+///
+/// # Errors
+/// [`StepError::Fail`] with those that are missing.
+async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepError> {
+    let digest = c.image_digest.as_deref().unwrap_or_default();
+    let needed = c.engine.engine().tools();
+    let mut db = app.db.acquire().await?;
+    let known = image_tools::get(&mut db, digest).await?;
+    drop(db);
+    let tools = match known {
+        Some(tools) => tools,
+        None => {
+            let script = r#"for t; do if command -v "$t" >/dev/null 2>&1; then echo "$t"; fi; done"#;
+            let names = needed.iter().flat_map(|t| t.names).map(|n| (*n).to_owned());
+            let argv = ["sh", "-c", script, "sh"].map(str::to_owned).into_iter().chain(names).collect();
+            let look = ExecSpec { argv, env: Vec::new(), stdin: None, user: None };
+            match ask(app, id, &look, ANSWER).await {
+                Ok(said) if said.code == 0 => {
+                    let tools = Tools(said.stdout.lines().map(str::to_owned).collect());
+                    let mut db = app.db.acquire().await?;
+                    image_tools::set(&mut db, digest, &tools, app.clock.now()).await?;
+                    tools
+                }
+                // An image without even a shell.
+                Ok(_) => Tools::default(),
+                // It has ended already: the wait for it says why.
+                Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => return Ok(()),
+                Err(e) => return Err(e.into()),
+            }
+        }
+    };
+    let missing = tools.missing(needed);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::Fail(format!(
+        "The image {} has no {}, which the portal needs to set up and watch the server. An administrator can choose \
+         another image for it in the configuration ([images.replace]).",
+        app.config.image_reference(&c.image),
+        missing.join(" and no ")
+    )))
+}
+
+/// Waits until the server answers its own protocol, and answers its version.
+///
+/// # Errors
+/// If it ends, or takes longer than `limit`.
+pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepError> {
+    let app = &work.app;
+    let c = work.container().await?;
+    if let Some(found) = find(app, &c).await? {
+        look_up_tools(app, &c, &found.id).await?;
+    }
+    let blueprint = Blueprint::read(app, &c).await?;
+    let probe = c.engine.engine().probe(&blueprint.plan());
+    let begin = Instant::now();
+    let mut pause = Duration::from_millis(25);
+    let mut last = String::new();
+    loop {
+        let found = find(app, &c)
+            .await?
+            .ok_or_else(|| StepError::Fail("The container was removed while its server was starting.".to_owned()))?;
+        if !found.running {
+            let log = last_lines(app, &found.id, 15).await;
+            let memory = if found.oom_killed { " It needed more memory than its limit." } else { "" };
+            return Err(StepError::Fail(format!(
+                "The server ended with code {}.{memory}\nIts last words:\n{log}",
+                found.exit_code.unwrap_or(-1)
+            )));
+        }
+        match ask(app, &found.id, &probe, ANSWER).await {
+            Ok(said) if said.code == 0 => return Ok(said.stdout.trim().to_owned()),
+            Ok(said) => last = said.stderr.lines().last().unwrap_or_default().trim().to_owned(),
+            Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {}
+            Err(e) => return Err(e.into()),
+        }
+        if begin.elapsed() > limit {
+            let log = last_lines(app, &found.id, 15).await;
+            return Err(StepError::Fail(format!(
+                "The server did not answer within {} s.{}\nIts last words:\n{log}",
+                limit.as_secs(),
+                if last.is_empty() { String::new() } else { format!(" To the last question it said: {last}") }
+            )));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}
+
+/// The last lines of a server's log, for messages; empty where they can't be read.
+pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
+    let Ok(mut stream) = app.runtime.logs(id, LogRequest { tail, follow: false }).await else {
+        return String::new();
+    };
+    let mut text = Vec::new();
+    while let Some(Ok(piece)) = futures::StreamExt::next(&mut stream).await {
+        text.extend_from_slice(&piece);
+    }
+    String::from_utf8_lossy(&text).trim_end().to_owned()
+}
+
+/// Runs commands of an engine one after the other; the first that fails ends it.
+///
+/// # Errors
+/// With what the command said.
+pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) -> Result<(), StepError> {
+    for command in commands {
+        let said = match ask(app, id, command, ANSWER).await {
+            Err(e @ (RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. })) => {
+                return Err(StepError::Retry(e.to_string()));
+            }
+            said => said?,
+        };
+        if let ExecOutcome::Failed(sentence) = ExecOutcome::of(said.code, &said.stderr) {
+            return Err(StepError::Fail(sentence));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Short-lived containers that do one thing and are removed: file work for a portal that is not root, a look into an image.
+
+use futures::StreamExt;
+
+use super::{ContainerSpec, LogRequest, Runtime, RuntimeError};
+use crate::domain::names::InstanceId;
+
+impl ContainerSpec {
+    /// A helper of `instance`: `argv` in place of the image's entrypoint, no network, few resources, no capabilities.
+    pub fn helper(instance: &InstanceId, name: &str, image: &str, argv: &[&str]) -> Self {
+        let (program, rest) = argv.split_first().unwrap_or((&"true", &[]));
+        Self {
+            name: format!("{instance}-helper-{name}"),
+            instance: instance.clone(),
+            image: image.to_owned(),
+            env: Vec::new(),
+            entrypoint: Some(vec![(*program).to_owned()]),
+            cmd: rest.iter().map(|a| (*a).to_owned()).collect(),
+            user: None,
+            mounts: Vec::new(),
+            publish: Vec::new(),
+            network: "none".to_owned(),
+            hosts: Vec::new(),
+            memory: 128 * 1024 * 1024,
+            millicpus: 1000,
+            pids: 64,
+            shm: 1024 * 1024,
+            capabilities: Vec::new(),
+            stop_signal: None,
+            stop_seconds: Some(1),
+        }
+    }
+}
+
+/// Runs a helper to its end, removes it, and answers its exit code and what it printed.
+///
+/// # Errors
+/// If the engine can't.
+pub async fn run(runtime: &dyn Runtime, spec: &ContainerSpec) -> Result<(i64, String), RuntimeError> {
+    // One that a killed portal left behind did its work or not; this one does it again.
+    runtime.remove(&spec.name).await?;
+    let id = runtime.create(spec).await?;
+    let ran = async {
+        runtime.start(&id).await?;
+        let code = runtime.wait(&id).await?;
+        let mut pieces = runtime.logs(&id, LogRequest { tail: 100, follow: false }).await?;
+        let mut said = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            said.extend_from_slice(&piece?);
+        }
+        Ok::<_, RuntimeError>((code, String::from_utf8_lossy(&said).into_owned()))
+    };
+    let outcome = ran.await;
+    runtime.remove(&id).await?;
+    outcome
+}

@@ -1,0 +1,168 @@
+//! `/containers/{name}/metrics`: how a database has been doing, and what is in it. All of it was measured before;
+//! the page asks no server.
+
+use axum::extract::{Path, Query};
+use axum::response::Response;
+use chrono::{DateTime, Duration, Utc};
+use serde::Deserialize;
+use sqlx::PgConnection;
+
+use super::container::head;
+use crate::admin_db::containers::Container;
+use crate::admin_db::samples::{self, Sample};
+use crate::admin_db::surveys::{self, Look};
+use crate::domain::user::Action as Deed;
+use crate::engine::{Database, Object, Survey};
+use crate::web::context::{Context, page};
+use crate::web::error::AppError;
+use crate::web::views::chart::{Chart, Unit};
+use crate::web::views::format::{duration_text, thousands};
+use crate::web::views::metrics::{Contents, MetricsPage, ObjectRow};
+use crate::web::views::{Fact, Link, Size, When};
+
+/// Which stretch of time.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct MetricsQuery {
+    /// `day` or `week`.
+    pub range: String,
+}
+
+/// `GET /containers/{name}/metrics`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn show(
+    ctx: Context,
+    Path(name): Path<String>,
+    Query(query): Query<MetricsQuery>,
+) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Deed::View).await?;
+    let mut db = ctx.app().db.acquire().await?;
+    let week = query.range == "week";
+    let charts = charts(&ctx, &mut db, &c, week).await?;
+    let look = surveys::get(&mut db, c.id).await?;
+    drop(db);
+    let now = ctx.now();
+    let base = format!("/containers/{}/metrics", c.name);
+    let seen = look.as_ref().and_then(|l| l.data.as_ref()).map(|d| &d.0);
+    page(&MetricsPage {
+        frame: ctx.frame("home"),
+        head: head(&ctx, &c, "Metrics"),
+        ranges: vec![
+            Link::new("Last day", format!("{base}?range=day")).current(!week),
+            Link::new("Last week", format!("{base}?range=week")).current(week),
+        ],
+        charts,
+        facts: seen.map(facts).unwrap_or_default(),
+        roles: seen.map(roles).unwrap_or_default(),
+        databases: seen.map(|s| s.databases.iter().map(contents).collect()).unwrap_or_default(),
+        seen: look.as_ref().and_then(|l| l.at).map(|at| When::new(at, now)),
+        failed: look.as_ref().and_then(|l| failed(l, now)),
+        every_minutes: ctx.app().config.jobs.survey.as_secs().div_ceil(60),
+    })
+}
+
+fn failed(look: &Look, now: DateTime<Utc>) -> Option<(When, String)> {
+    Some((When::new(look.error_at?, now), look.error.clone()?))
+}
+
+/// The charts of a container's last day or week.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn charts(
+    ctx: &Context,
+    db: &mut PgConnection,
+    c: &Container,
+    week: bool,
+) -> Result<Vec<Chart>, AppError> {
+    let to = ctx.now();
+    let from = to - if week { Duration::days(7) } else { Duration::days(1) };
+    let points = samples::since(db, c.id, from).await?;
+    // Older points are hourly; a portal that was away leaves a gap.
+    let every = Duration::from_std(ctx.app().config.jobs.survey).unwrap_or(Duration::minutes(5));
+    let gap = if week { Duration::minutes(150) } else { (every * 3).max(Duration::minutes(3)) };
+    let value = |of: fn(&Sample) -> Option<i64>| -> Vec<(DateTime<Utc>, f64)> {
+        #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser than what is lost")]
+        points.iter().filter_map(|p| Some((p.at, of(p)? as f64))).collect()
+    };
+    let span = (from, to);
+    Ok(vec![
+        Chart::new("Size", Unit::Bytes, &value(|p| p.size_bytes), span, gap),
+        Chart::new("Memory", Unit::Bytes, &value(|p| p.memory_bytes), span, gap),
+        Chart::new("CPU cores", Unit::Cores, &cores(&points, gap), span, gap),
+        Chart::new("Connections", Unit::Count, &value(|p| p.connections.map(i64::from)), span, gap),
+    ])
+}
+
+/// Cores in use, from the processor time between two points. A restart begins it anew.
+fn cores(points: &[Sample], gap: Duration) -> Vec<(DateTime<Utc>, f64)> {
+    let pairs = points.iter().zip(points.iter().skip(1));
+    let rate = |(a, b): (&Sample, &Sample)| {
+        let (used, span) = (b.cpu_us? - a.cpu_us?, b.at - a.at);
+        #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser than what is lost")]
+        (used >= 0 && span > Duration::zero() && span <= gap)
+            .then(|| (b.at, used as f64 / 1e6 / span.as_seconds_f64()))
+    };
+    pairs.filter_map(rate).collect()
+}
+
+/// What the server says of itself.
+pub fn facts(s: &Survey) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Some(up) = s.uptime_seconds {
+        facts.push(Fact::text("Server up for", duration_text(u64::try_from(up).unwrap_or(0) * 1000)));
+    }
+    match (s.connections, s.connections_max) {
+        (Some(open), Some(most)) => facts.push(Fact::text("Connections", format!("{open} of {most}"))),
+        (Some(open), None) => facts.push(Fact::text("Connections", open.to_string())),
+        _ => {}
+    }
+    if let Some(hit) = s.cache_hit {
+        facts.push(Fact::text("Reads from cache", format!("{:.1} %", hit.clamp(0.0, 1.0) * 100.0)));
+    }
+    facts
+}
+
+fn roles(s: &Survey) -> Vec<String> {
+    s.roles.iter().map(|r| if r.admin { format!("{} (administrator)", r.name) } else { r.name.clone() }).collect()
+}
+
+fn contents(d: &Database) -> Contents {
+    Contents { name: d.name.clone(), size: d.bytes.map(size), objects: d.objects.iter().map(object).collect() }
+}
+
+fn object(o: &Object) -> ObjectRow {
+    let rows = o.rows.map(|n| thousands(u64::try_from(n).unwrap_or(0)));
+    ObjectRow {
+        name: o.name.clone(),
+        kind: o.kind.clone(),
+        rows: rows.map(|n| if o.exact { n } else { format!("about {n}") }),
+        size: o.bytes.map(size),
+    }
+}
+
+fn size(bytes: i64) -> Size {
+    Size::new(u64::try_from(bytes).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_come_from_two_points_and_a_restart_begins_anew() {
+        let at = |minute: i64| DateTime::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap();
+        let point = |minute, cpu_us| Sample {
+            at: at(minute),
+            size_bytes: None,
+            memory_bytes: None,
+            cpu_us: Some(cpu_us),
+            connections: None,
+        };
+        let points = [point(0, 0), point(1, 30_000_000), point(2, 5_000_000), point(3, 11_000_000), point(90, 12_000_000)];
+        let rates = cores(&points, Duration::minutes(15));
+        assert_eq!(rates, [(at(1), 0.5), (at(3), 0.1)]);
+    }
+}

@@ -1,0 +1,174 @@
+//! A line chart as SVG, drawn on the server: no script, no style of its own, and the same in words for those who listen.
+
+use chrono::{DateTime, Duration, Utc};
+
+/// Size of the drawing, in its own units; the page scales it.
+const WIDTH: f64 = 320.0;
+const HEIGHT: f64 = 96.0;
+/// Room for the labels on the left and below.
+const LEFT: f64 = 52.0;
+const BOTTOM: f64 = 16.0;
+const TOP: f64 = 8.0;
+
+/// How a chart's values are written, and which steps its scale has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes; steps of powers of two.
+    Bytes,
+    /// A number of things; whole steps.
+    Count,
+    /// Processor cores.
+    Cores,
+}
+
+impl Unit {
+    /// A value in words.
+    pub fn text(self, value: f64) -> String {
+        match self {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are far below 2^63")]
+            Self::Bytes => super::format::size_text(value.max(0.0) as u64),
+            Self::Count => format!("{value:.0}"),
+            Self::Cores if value < 0.095 => format!("{value:.2}"),
+            Self::Cores => format!("{value:.1}"),
+        }
+    }
+
+    /// A round number at or above the greatest value, for the top of the scale.
+    fn ceiling(self, value: f64) -> f64 {
+        match self {
+            Self::Bytes => {
+                let mut top = 1024.0 * 1024.0;
+                while top < value {
+                    top *= 2.0;
+                }
+                top
+            }
+            Self::Count => round_up(value.max(4.0)),
+            Self::Cores => round_up(value.max(0.1)),
+        }
+    }
+}
+
+/// The next of 1, 2, 4, 5 or 10 times a power of ten.
+fn round_up(value: f64) -> f64 {
+    let power = 10f64.powf(value.log10().floor());
+    [1.0, 2.0, 4.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|top| *top >= value * 0.999).unwrap_or(value)
+}
+
+/// A chart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chart {
+    /// What it shows.
+    pub title: String,
+    /// The last value, in words; empty where there is none.
+    pub last: String,
+    /// The lines, as points; a gap in the values begins a new one.
+    pub lines: Vec<String>,
+    /// Labels of the scale: (height, text).
+    pub scale: Vec<(String, String)>,
+    /// Labels of the times: (place, where the text is anchored, text).
+    pub times: Vec<(String, &'static str, String)>,
+    /// All of it in a sentence.
+    pub alternative: String,
+}
+
+impl Chart {
+    /// Draws the values between `from` and `to`. `gap` is the longest time between two points of one line.
+    pub fn new(
+        title: &str,
+        unit: Unit,
+        values: &[(DateTime<Utc>, f64)],
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        gap: Duration,
+    ) -> Self {
+        let Some((_, last)) = values.last() else {
+            let alternative = format!("{title}: nothing was measured in this time.");
+            return Self { title: title.to_owned(), alternative, ..Self::default() };
+        };
+        let greatest = values.iter().map(|(_, v)| *v).fold(0.0, f64::max);
+        let least = values.iter().map(|(_, v)| *v).fold(f64::INFINITY, f64::min);
+        let top = unit.ceiling(greatest);
+        let seconds = |span: Duration| span.as_seconds_f64();
+        let span = seconds(to - from).max(1.0);
+        let x = |at: DateTime<Utc>| LEFT + (WIDTH - LEFT - 2.0) * (seconds(at - from) / span).clamp(0.0, 1.0);
+        let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - (value / top).clamp(0.0, 1.0));
+        let mut lines: Vec<Vec<String>> = Vec::new();
+        let mut before: Option<DateTime<Utc>> = None;
+        for (at, value) in values {
+            if before.is_none_or(|b| *at - b > gap) {
+                lines.push(Vec::new());
+            }
+            before = Some(*at);
+            if let Some(line) = lines.last_mut() {
+                line.push(format!("{:.1},{:.1}", x(*at), y(*value)));
+            }
+        }
+        // A line of one point would not be seen.
+        for line in &mut lines {
+            if let [only] = line.as_slice() {
+                let twice = only.clone();
+                line.push(twice);
+            }
+        }
+        let hours = (to - from).num_hours() <= 48;
+        let time = |at: DateTime<Utc>| if hours { at.format("%H:%M").to_string() } else { at.format("%-d %b").to_string() };
+        let middle = from + (to - from) / 2;
+        Self {
+            title: title.to_owned(),
+            last: unit.text(*last),
+            lines: lines.into_iter().map(|points| points.join(" ")).collect(),
+            scale: [0.0, top / 2.0, top].map(|value| (format!("{:.1}", y(value)), unit.text(value))).to_vec(),
+            times: [(from, "start"), (middle, "middle"), (to, "end")]
+                .map(|(at, anchor)| (format!("{:.1}", x(at)), anchor, time(at)))
+                .to_vec(),
+            alternative: format!(
+                "{title}: now {}, least {}, most {}, from {} to {} UTC.",
+                unit.text(*last),
+                unit.text(least),
+                unit.text(greatest),
+                from.format("%Y-%m-%d %H:%M"),
+                to.format("%Y-%m-%d %H:%M")
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap()
+    }
+
+    #[test]
+    fn a_gap_begins_a_new_line_and_the_scale_is_round() {
+        let values = [(at(0), 3.0), (at(5), 7.0), (at(60), 6.0)];
+        let chart = Chart::new("Connections", Unit::Count, &values, (at(0), at(60)), Duration::minutes(15));
+        assert_eq!(chart.lines.len(), 2);
+        assert_eq!(chart.last, "6");
+        let scale: Vec<_> = chart.scale.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(scale, ["0", "5", "10"]);
+        assert!(chart.alternative.contains("least 3, most 7"), "{}", chart.alternative);
+        // Everything lies inside the drawing.
+        for point in chart.lines.iter().flat_map(|l| l.split(' ')) {
+            let (x, y) = point.split_once(',').unwrap();
+            let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+            assert!((LEFT..=WIDTH).contains(&x) && (TOP..=HEIGHT).contains(&y), "{point}");
+        }
+    }
+
+    #[test]
+    fn nothing_measured_is_said_and_not_drawn() {
+        let chart = Chart::new("Memory", Unit::Bytes, &[], (at(0), at(60)), Duration::minutes(15));
+        assert!(chart.lines.is_empty() && chart.last.is_empty());
+        assert!(chart.alternative.contains("nothing was measured"));
+    }
+
+    #[test]
+    fn values_have_words() {
+        assert_eq!(Unit::Bytes.text(3.0 * 1024.0 * 1024.0), "3 MiB");
+        assert_eq!(Unit::Cores.text(0.04), "0.04");
+        assert_eq!(Unit::Cores.text(1.26), "1.3");
+    }
+}

@@ -1,0 +1,263 @@
+//! The contract itself. Its steps follow each other on one database, as they do in its life.
+
+use std::time::Duration;
+
+use mydb::engine::EngineKind;
+
+use super::{IMAGES, Place, Session, fields, sign_in};
+use crate::support::{Client, TestPortal, docker::docker, snippets};
+
+/// Every printable character of a keyboard, blanks at both ends, letters beyond it.
+const PASSWORD: &str = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCXYZ[\\]^_`abcxyz{|}~ é ß ";
+const MIB: i64 = 1 << 20;
+const UNICODE: &str = "Ünïcödé 💧 \u{1F9EC} 漢字 'quotes\" \\ $x; --";
+
+struct Database<'a> {
+    portal: &'a TestPortal,
+    ada: Client,
+    place: Place,
+    container: String,
+}
+
+impl Database<'_> {
+    async fn session(&self, password: &str) -> Box<dyn Session> {
+        let signed_in = sign_in(&self.place, password).await;
+        signed_in.unwrap_or_else(|e| panic!("the user signs in from outside: {e}"))
+    }
+
+    async fn act(&self, verb: &str, state: &str) {
+        self.ada.post(&format!("/containers/lab/{verb}"), &[]).await.expect(303);
+        self.done().await;
+        self.ada.wait_for("lab", state).await;
+    }
+
+    /// Waits until no job is at work on it.
+    async fn done(&self) {
+        let busy = "select count(*) from job where status in ('queued', 'running')";
+        for _ in 0..1200 {
+            if self.portal.sql(busy) == "0" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("a job never ended: {}", self.portal.sql("select kind, status, error from job"));
+    }
+
+    async fn keeps(&self, password: &str, key: &str) {
+        let said = self.session(password).await.get(key).await;
+        assert_eq!(said, Ok(Some(UNICODE.to_owned())), "{key} is there");
+    }
+
+    fn limit_inside(&self) -> i64 {
+        let files = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max";
+        docker(&["exec", &self.container, "sh", "-c", files]).parse().expect("a limit")
+    }
+
+    /// What the server says of its cache, or what its configuration does.
+    async fn cache(&self, password: &str) -> i64 {
+        if self.place.engine == EngineKind::Mongodb {
+            let text = docker(&["exec", &self.container, "cat", "/etc/db4sci/mongod.conf"]);
+            let line = text.lines().find_map(|l| l.trim().strip_prefix("cacheSizeGB:")).expect("the cache's size");
+            #[expect(clippy::cast_possible_truncation, reason = "a size in MiB")]
+            return (line.trim().parse::<f64>().expect("a number") * 1024.0) as i64 * MIB;
+        }
+        self.session(password).await.cache().await.expect("the cache's size")
+    }
+}
+
+async fn contract(engine: EngineKind, image: &str, version: &str) {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let memory = if engine == EngineKind::Neo4j { 900 } else { 512 };
+    let mut form = fields(engine, image);
+    form.extend([("dbuserpass", PASSWORD.to_owned()), ("memory", format!("{memory}m"))]);
+    let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    ada.create("lab", &form).await;
+    let fixed = engine.engine().fixed_names();
+    let ports = portal.sql("select string_agg(purpose || ' ' || port, ',' order by port) from port");
+    let place = Place {
+        engine,
+        ports: ports
+            .split(',')
+            .map(|p| p.split_once(' ').expect("a port"))
+            .map(|(purpose, port)| (purpose.to_owned(), port.parse().expect("a number")))
+            .collect(),
+        dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
+        dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
+    };
+    let db = Database { portal: &portal, ada, place, container: format!("{}-lab", portal.instance) };
+
+    works(&db, version).await;
+    snippets::run(&db.ada, &portal, engine, image, version, PASSWORD).await;
+    keeps_to_itself(&db).await;
+    limits(&db, memory).await;
+    lives_on(&db).await;
+    let password = rotates(&db).await;
+    resizes(&db, memory, &password).await;
+    survives_a_kill(&db, &password).await;
+    ends(&db, &password).await;
+}
+
+/// The user can do its work: structures, unicode, large values, transactions.
+async fn works(db: &Database<'_>, version: &str) {
+    let mut session = db.session(PASSWORD).await;
+    let said = session.version().await.expect("a version");
+    assert!(said.starts_with(version), "{said} is {version}");
+    assert_eq!(db.portal.sql("select server_version from container"), said, "the portal knows it too");
+    session.prepare().await.expect("a table with an index");
+    session.put("unicode", UNICODE).await.expect("every character");
+    let large = "0123456789abcde\u{1F9EC}".repeat(10 * 1024 * 1024 / 19);
+    session.put("large", &large).await.expect("10 MB");
+    assert!(session.get("large").await.expect("10 MB") == Some(large), "it comes back whole");
+    session.transactions("kept", "dropped").await.expect("transactions");
+    assert!(session.get("kept").await.expect("an answer").is_some(), "what was committed is there");
+    assert_eq!(session.get("dropped").await, Ok(None), "what was rolled back is not");
+    let (found, wanted) = session.setting().await.expect("a setting");
+    assert_eq!(found, wanted, "a setting from dbconfig/ is in force");
+    db.keeps(PASSWORD, "unicode").await;
+    // The portal sees what is in it.
+    let report = mydb::jobs::survey::survey(&db.portal.app().app).await.expect("a look");
+    assert_eq!(report["failed"], 0, "{}", db.portal.sql("select error from survey"));
+    let page = db.ada.get("/containers/lab/metrics").await.expect(200).text();
+    for wanted in ["kept", "Server up for", "Connections", db.place.dbname.as_str()] {
+        assert!(page.to_lowercase().contains(&wanted.to_lowercase()), "{wanted}: {page}");
+    }
+}
+
+/// The user can't do what it mustn't, and nobody gets in with another password.
+async fn keeps_to_itself(db: &Database<'_>) {
+    let allowed = db.session(PASSWORD).await.overreach().await;
+    assert!(allowed.is_empty(), "this must be refused: {allowed:#?}");
+    for wrong in ["wrong-password", "", PASSWORD.trim()] {
+        assert!(sign_in(&db.place, wrong).await.is_err(), "{wrong:?} is refused");
+    }
+    let nobody = Place { dbuser: "somebody".to_owned(), ..db.place.clone() };
+    assert!(sign_in(&nobody, PASSWORD).await.is_err(), "another user is refused");
+    let inspect = docker(&["inspect", &db.container]);
+    assert!(!inspect.contains("ABCXYZ["), "no password where the engine shows it");
+    assert!(inspect.contains("no-new-privileges"), "{inspect}");
+    assert!(inspect.contains("\"ALL\""), "all capabilities are dropped first");
+}
+
+/// The memory limit holds inside, and the server knows it.
+async fn limits(db: &Database<'_>, memory: i64) {
+    assert_eq!(db.limit_inside(), memory * MIB);
+    let cache = db.cache(PASSWORD).await;
+    assert!(cache >= memory * MIB / 5 && cache <= memory * MIB * 6 / 10, "{cache} follows from the limit");
+}
+
+/// Stop, start and restart keep the data.
+async fn lives_on(db: &Database<'_>) {
+    db.act("stop", "stopped").await;
+    assert!(sign_in(&db.place, PASSWORD).await.is_err(), "a stopped server answers nobody");
+    assert_eq!(docker(&["inspect", "-f", "{{.State.OOMKilled}} {{.State.ExitCode}}", &db.container]).split(' ').next(), Some("false"));
+    db.act("start", "running").await;
+    db.keeps(PASSWORD, "unicode").await;
+    db.act("restart", "running").await;
+    db.keeps(PASSWORD, "unicode").await;
+    let logs = db.ada.get("/containers/lab/logs").await.expect(200).all("pre").concat();
+    assert!(logs.lines().count() > 3, "the server's log shows: {logs}");
+}
+
+/// A new password: the old one is refused, the new one works, sessions that go on are named.
+async fn rotates(db: &Database<'_>) -> String {
+    let mut open = db.session(PASSWORD).await;
+    open.get("unicode").await.expect("a session");
+    db.ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
+    db.done().await;
+    let noted = db.portal.sql(
+        "select s.detail from job_step s join job j on j.id = s.job_id
+          where j.kind = 'rotate-password' and s.name = 'Look for open sessions'",
+    );
+    assert!(noted.contains("open session"), "the open session is noted: {noted}");
+    assert!(!noted.contains("did not say"), "{noted}");
+    assert!(sign_in(&db.place, PASSWORD).await.is_err(), "the old one is refused");
+    let shown = db.ada.post("/containers/lab/password", &[]).await.expect(200);
+    let password = shown.all("#password").concat().trim().to_owned();
+    db.keeps(&password, "unicode").await;
+    password
+}
+
+/// New limits on a running server.
+async fn resizes(db: &Database<'_>, memory: i64, password: &str) {
+    let before = db.cache(password).await;
+    let more = memory + 256;
+    let fields = [("memory", format!("{more}m")), ("cpus", "0.75".to_owned())];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    db.ada.post("/containers/lab/settings", &fields).await.expect(303);
+    db.done().await;
+    db.ada.wait_for("lab", "running").await;
+    assert_eq!(db.limit_inside(), more * MIB);
+    assert_eq!(docker(&["inspect", "-f", "{{.HostConfig.NanoCpus}}", &db.container]), "750000000");
+    assert!(db.cache(password).await > before, "the server takes the new limit over");
+    db.keeps(password, "unicode").await;
+}
+
+/// The server's process is killed: it comes back by itself, with its data.
+async fn survives_a_kill(db: &Database<'_>, password: &str) {
+    let mut session = db.session(password).await;
+    session.put("before the kill", UNICODE).await.expect("a row");
+    let starts = "select count(*) from job where kind = 'start' and created_by = 'reconciler' and status = 'succeeded'";
+    let before = db.portal.sql(starts);
+    docker(&["kill", "--signal", "KILL", &db.container]);
+    for _ in 0..900 {
+        if db.portal.sql(starts) != before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_ne!(db.portal.sql(starts), before, "the reconciler started it");
+    db.ada.wait_for("lab", "running").await;
+    db.keeps(password, "before the kill").await;
+}
+
+/// Delete, undelete, delete, purge: the data is kept, then gone, and the ports are free again.
+async fn ends(db: &Database<'_>, password: &str) {
+    let delete = async || {
+        db.ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+        db.done().await;
+        db.ada.wait_for("lab", "in the trash").await;
+    };
+    delete().await;
+    assert!(sign_in(&db.place, password).await.is_err(), "in the trash it answers nobody");
+    db.act("undelete", "running").await;
+    db.keeps(password, "before the kill").await;
+    delete().await;
+    let admin = db.portal.admin().await;
+    admin.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
+    db.done().await;
+    assert_eq!(db.portal.sql("select count(*) from port"), "0", "its ports are free");
+    assert_eq!(db.portal.sql("select (select count(*) from survey) + (select count(*) from sample)"), "0");
+    assert!(db.portal.containers().iter().all(|c| !c.ends_with("-lab")), "its container is gone");
+    let tier = &db.portal.config.storage[0].path;
+    let left: Vec<_> = std::fs::read_dir(tier.join(&db.portal.instance)).expect("the tier").flatten().collect();
+    assert!(left.is_empty(), "its data is gone: {left:?}");
+    for (_, port) in &db.place.ports {
+        std::net::TcpListener::bind(("127.0.0.1", *port)).expect("nobody holds its ports");
+    }
+}
+
+macro_rules! contracts {
+    ($($name:ident $at:literal;)+) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            let (engine, image, version) = IMAGES[$at];
+            contract(engine, image, version).await;
+        })+
+
+        #[test]
+        fn every_image_has_its_contract() {
+            let tested = [$($at),+];
+            assert!((0..IMAGES.len()).all(|n| tested.contains(&n)));
+        }
+    };
+}
+
+contracts! {
+    postgres_17_keeps_the_contract 0;
+    postgres_15_keeps_the_contract 1;
+    mariadb_11_8_keeps_the_contract 2;
+    mariadb_10_11_keeps_the_contract 3;
+    mongodb_6_0_keeps_the_contract 4;
+    neo4j_5_26_keeps_the_contract 5;
+}

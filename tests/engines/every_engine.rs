@@ -1,0 +1,34 @@
+//! What an engine consists of: whoever adds a fifth is told here what is missing.
+
+use std::path::Path;
+
+use mydb::catalog::Catalog;
+use mydb::engine::{Endpoint, EngineKind};
+
+use super::IMAGES;
+use crate::support::TestPortal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_engine_is_complete() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let catalog = Catalog::load(&home.join("dbconfig/catalog.toml")).expect("the catalog is sound");
+    let portal = TestPortal::start().await;
+    let ports: Vec<(String, u16)> = ["postgres", "mariadb", "mongodb", "bolt", "http"].map(|p| (p.to_owned(), 41000)).to_vec();
+    for kind in EngineKind::ALL {
+        let engine = kind.engine();
+        assert!(catalog.of(kind).next().is_some(), "{kind} has an image in the catalog");
+        let folder = home.join("dbconfig").join(kind.as_str());
+        assert!(folder.read_dir().is_ok_and(|mut d| d.next().is_some()), "{kind} has configuration files");
+        assert!(home.join(format!("static/engines/{kind}.svg")).is_file(), "{kind} has a mark");
+        portal.nobody().get(&format!("/docs/{kind}")).await.expect(200);
+        assert!(IMAGES.iter().any(|(e, ..)| *e == kind), "{kind} is held to the contract");
+        assert!(!engine.tools().is_empty() && !engine.ports().is_empty() && !engine.tagline().is_empty(), "{kind}");
+        let snippets = engine.snippets(&Endpoint { host: "h", ports: &ports, dbname: "d", dbuser: "u" });
+        for language in ["sh", "url", "python", "r", "java"] {
+            assert!(snippets.iter().any(|s| s.language == language), "{kind} has lines for {language}");
+        }
+        for s in &snippets {
+            assert!(s.text.contains("41000") && !s.text.contains(":0/"), "{kind} {}: {}", s.id, s.text);
+        }
+    }
+}

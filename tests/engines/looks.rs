@@ -1,0 +1,86 @@
+//! Looks into servers: what the metrics page and the audit of contents show, and that a server that hangs slows nobody.
+
+use std::time::{Duration, Instant};
+
+use mydb::jobs::survey::survey;
+
+use crate::support::{TestPortal, docker::docker};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
+    let portal = TestPortal::start().await;
+    let (admin, ada, bob) = (portal.admin().await, portal.user("ada").await, portal.user("bob").await);
+    ada.create("lab", &[("extensions", "hstore"), ("extensions", "pg_stat_statements")]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("a session");
+    db.batch_execute("create table \"=reads\" as select g from generate_series(1, 5000) g; analyze").await.expect("a table");
+    let own = "select count(*) from pg_extension where extname in ('hstore', 'pg_stat_statements')";
+    let count: i64 = db.query_one(own, &[]).await.expect("a number").get(0);
+    assert_eq!(count, 2, "the extensions are there");
+    db.batch_execute("select * from pg_stat_statements limit 1").await.expect("it is loaded");
+    db.batch_execute("drop extension hstore").await.expect("what is trusted is the user's own");
+    // A name that a search path would find first must not be run by the portal.
+    db.batch_execute("create function public.pg_total_relation_size(regclass) returns bigint language sql as 'select 1/0'")
+        .await
+        .expect("a trap");
+
+    let empty = ada.get("/containers/lab/metrics").await.expect(200).text();
+    assert!(empty.contains("Nothing has been seen yet") && empty.contains("Nothing was measured"), "{empty}");
+    for _ in 0..2 {
+        let report = survey(&portal.app().app).await.expect("a look");
+        assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
+    }
+    let page = ada.get("/containers/lab/metrics").await.expect(200);
+    let text = page.text();
+    for wanted in ["public.=reads", "about 5,000", "of 100", "Reads from cache", "db4sci_admin (administrator)", "ada"] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert_eq!(page.all("svg polyline").len(), 3, "size, memory and connections have a line; processor time needs a third point");
+    assert!(page.body.contains("aria-label=\"Memory: now "), "the charts are in words too");
+    assert!(ada.get("/containers/lab").await.text().contains("Last day"));
+    bob.get("/containers/lab/metrics").await.expect(404);
+    ada.get("/admin/contents").await.expect(403);
+
+    let audit = admin.get("/admin/contents").await.expect(200).text();
+    assert!(audit.contains("lab") && audit.contains("trial") && audit.contains("5,000"), "{audit}");
+    assert!(admin.get("/admin/contents?q=nothing").await.text().contains("No database matches"));
+    let csv = admin.get("/admin/contents?format=csv").await.expect(200);
+    assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8");
+    assert!(csv.body.starts_with("container,engine,image,owner,seen_at,kind,database,name,"), "{}", csv.body);
+    assert!(csv.body.contains(",table,trial,public.=reads,,5000,false,"), "{}", csv.body);
+    let json = admin.get("/admin/contents?format=json").await.expect(200);
+    let lines: Vec<serde_json::Value> = json.body.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert!(lines.iter().any(|l| l["kind"] == "role" && l["name"] == "ada" && l["administrator"] == false), "{lines:?}");
+    assert!(lines.iter().any(|l| l["kind"] == "table" && l["rows"] == 5000), "{lines:?}");
+
+    // Its server hangs: the look gives up, pages are as quick as ever and show what was seen before.
+    let container = format!("{}-lab", portal.instance);
+    docker(&["pause", &container]);
+    let report = survey(&portal.app().app).await.expect("a look");
+    assert_eq!(report["failed"], 1);
+    let begin = Instant::now();
+    let text = ada.get("/containers/lab/metrics").await.expect(200).text();
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(text.contains("The last look into the server failed") && text.contains("public.=reads"), "{text}");
+    docker(&["unpause", &container]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn points_are_thinned_out_with_their_age() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    portal.sql(
+        "insert into sample (container_id, at, memory_bytes)
+         select id, now() - n * interval '10 minutes', n from container, generate_series(0, 6 * 24 * 12) n",
+    );
+    survey(&portal.app().app).await.expect("a look");
+    let counts = portal.sql(
+        "select count(*) filter (where at > now() - interval '26 hours') > 6 * 25,
+                count(*) filter (where at < now() - interval '26 hours') between 24 * 6 and 24 * 7 + 1,
+                count(*) filter (where at < now() - interval '8 days 1 minute')
+           from sample",
+    );
+    assert_eq!(counts, "t|t|0");
+    let week = ada.get("/containers/lab/metrics?range=week").await.expect(200);
+    assert!(!week.all("svg").is_empty());
+}
