@@ -70,12 +70,7 @@ pub async fn list(db: &mut PgConnection, text: &str, after: &str, limit: i64) ->
 ///
 /// # Errors
 /// The database's.
-pub async fn set(
-    db: &mut PgConnection,
-    container: Uuid,
-    seen: &Survey,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO survey (container_id, at, data) VALUES ($1, $2, $3)
          ON CONFLICT (container_id) DO UPDATE SET at = excluded.at, data = excluded.data, error = NULL, error_at = NULL",
@@ -92,12 +87,7 @@ pub async fn set(
 ///
 /// # Errors
 /// The database's.
-pub async fn fail(
-    db: &mut PgConnection,
-    container: Uuid,
-    error: &str,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+pub async fn fail(db: &mut PgConnection, container: Uuid, error: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO survey (container_id, error, error_at) VALUES ($1, $2, $3)
          ON CONFLICT (container_id) DO UPDATE SET error = excluded.error, error_at = excluded.error_at",

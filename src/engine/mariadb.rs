@@ -122,7 +122,8 @@ impl Engine for Mariadb {
     }
 
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
-        let text = |name: &str, value: &str| format!("SET @{name} = CONVERT(X'{}' USING utf8mb4);\n", hex::encode(value));
+        let text =
+            |name: &str, value: &str| format!("SET @{name} = CONVERT(X'{}' USING utf8mb4);\n", hex::encode(value));
         let input = format!(
             "{}{}SET @password = X'{}';\n{ACCOUNTS}",
             text("name", plan.dbuser.as_str()),
@@ -154,15 +155,25 @@ impl Engine for Mariadb {
 
     fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
         let (host, port, db, user) = (e.host, e.port("mariadb"), e.dbname, e.dbuser);
+        // Its C library takes "localhost" for the socket of a server on the same machine, whatever the port.
+        let not_the_socket = if host == "localhost" { "127.0.0.1" } else { host };
         vec![
             s(
                 "mariadb",
                 "mariadb",
                 "sh",
                 "In a terminal. It asks for the password.",
-                format!("mariadb --host={host} --port={port} --protocol=tcp --ssl --skip-ssl-verify-server-cert --user={user} --password {db}"),
+                format!(
+                    "mariadb --host={host} --port={port} --protocol=tcp --ssl --skip-ssl-verify-server-cert --user={user} --password {db}"
+                ),
             ),
-            s("url", "URL", "url", "For programs that take one address. Add the password after the user, percent-encoded.", self.url(e, None)),
+            s(
+                "url",
+                "URL",
+                "url",
+                "For programs that take one address. Add the password after the user, percent-encoded.",
+                self.url(e, None),
+            ),
             s(
                 "python",
                 "Python",
@@ -187,7 +198,7 @@ impl Engine for Mariadb {
                 "r",
                 "With the packages DBI and RMariaDB (or the older RMySQL). The password comes from the variable MYSQL_PWD.",
                 format!(
-                    "library(DBI)\n\ndriver <- if (requireNamespace(\"RMariaDB\", quietly = TRUE)) RMariaDB::MariaDB() else RMySQL::MySQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{host}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"MYSQL_PWD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n"
+                    "library(DBI)\n\ndriver <- if (requireNamespace(\"RMariaDB\", quietly = TRUE)) RMariaDB::MariaDB() else RMySQL::MySQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{not_the_socket}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"MYSQL_PWD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n"
                 ),
             ),
             s(
@@ -202,17 +213,29 @@ impl Engine for Mariadb {
 
     fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
         let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
-        format!(
-            "mysql://{}{secret}@{}:{}/{}",
-            url_encode(e.dbuser),
-            e.host,
-            e.port("mariadb"),
-            url_encode(e.dbname)
-        )
+        format!("mysql://{}{secret}@{}:{}/{}", url_encode(e.dbuser), e.host, e.port("mariadb"), url_encode(e.dbname))
     }
 
     fn encryption_note(&self) -> &'static str {
         "The lines for the terminal, Python and JDBC ask for an encrypted connection. To check the server's certificate \
          too, name the certificate of this portal: --ssl-ca=ca.pem --ssl-verify-server-cert."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{described, no_secret_shows, whole};
+
+    const IMAGE: &str = "docker.io/library/mariadb:11.8";
+
+    #[test]
+    fn the_whole_description() {
+        described(&Mariadb, IMAGE, |plan| insta::assert_debug_snapshot!(whole(&Mariadb, plan)));
+    }
+
+    #[test]
+    fn no_secret_is_an_argument_or_printed() {
+        described(&Mariadb, IMAGE, |plan| no_secret_shows(&Mariadb, plan));
     }
 }

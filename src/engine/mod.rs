@@ -8,6 +8,8 @@ mod neo4j;
 mod plan;
 mod postgres;
 mod survey;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 

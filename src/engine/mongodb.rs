@@ -28,7 +28,8 @@ impl Mongodb {
     fn shell(plan: &Plan<'_>, script: &str) -> ExecSpec {
         let port = plan.port("mongodb");
         let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=3000");
-        let argv = [plan.tools.name(SHELL).as_str(), "--quiet", "--norc", &address, "--eval", script].map(str::to_owned);
+        let argv =
+            [plan.tools.name(SHELL).as_str(), "--quiet", "--norc", &address, "--eval", script].map(str::to_owned);
         let text = |value: &str| SecretString::from(value);
         ExecSpec {
             argv: argv.to_vec(),
@@ -163,7 +164,13 @@ impl Engine for Mongodb {
         let url = self.url(e, None);
         vec![
             s("mongosh", "mongosh", "sh", "In a terminal. It asks for the password.", format!("mongosh \"{url}\"")),
-            s("url", "URL", "url", "For programs that take one address. Add the password after the user, percent-encoded.", url.clone()),
+            s(
+                "url",
+                "URL",
+                "url",
+                "For programs that take one address. Add the password after the user, percent-encoded.",
+                url.clone(),
+            ),
             s(
                 "python",
                 "Python",
@@ -202,5 +209,31 @@ impl Engine for Mongodb {
 
     fn encryption_note(&self) -> &'static str {
         "To encrypt the connection, add tls=true and tlsCAFile=ca.pem with the certificate of this portal."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{described, no_secret_shows, whole};
+
+    const IMAGE: &str = "docker.io/library/mongo:6.0";
+
+    #[test]
+    fn the_whole_description() {
+        described(&Mongodb, IMAGE, |plan| insta::assert_debug_snapshot!(whole(&Mongodb, plan)));
+    }
+
+    #[test]
+    fn no_secret_is_an_argument_or_printed() {
+        described(&Mongodb, IMAGE, |plan| no_secret_shows(&Mongodb, plan));
+    }
+
+    #[test]
+    fn a_password_younger_than_2002_is_refused_and_every_printable_one_is_taken() {
+        let printable: String = (' '..='~').collect();
+        assert_eq!(Mongodb.password_fault(&printable), None);
+        assert_eq!(Mongodb.password_fault("pässwörter"), None);
+        assert!(Mongodb.password_fault("emoji 💧 inside").is_some());
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::connect::{Endpoint, Snippet, snippet as s};
 use super::plan::DIR;
 use super::{
-    Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Role, ServerCert, Survey,
-    Tool, VersionFile,
+    Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Role, ServerCert, Survey, Tool,
+    VersionFile,
 };
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
@@ -28,7 +28,7 @@ pub(super) struct Neo4j;
 impl Neo4j {
     /// Requests to the server's own HTTP interface, which answers in milliseconds; its shell takes seconds to start.
     fn ask(plan: &Plan<'_>, requests: &[(&str, Value)]) -> ExecSpec {
-        let lines: String = requests.iter().map(|(path, body)| format!("{path}\t{body}\n")).collect();
+        let lines: Vec<String> = requests.iter().map(|(path, body)| format!("{path}\t{body}\n")).collect();
         ExecSpec {
             argv: ["bash", "-c", ASK].map(str::to_owned).to_vec(),
             env: vec![
@@ -36,7 +36,7 @@ impl Neo4j {
                 ("DB4SCI_ADMIN_PASSWORD".to_owned(), plan.admin_secret()),
                 ("DB4SCI_FRESH".to_owned(), SecretString::from(if plan.fresh { "1" } else { "" })),
             ],
-            stdin: Some(SecretString::from(lines)),
+            stdin: Some(SecretString::from(lines.concat())),
             user: Some(plan.owner()),
         }
     }
@@ -171,7 +171,8 @@ impl Engine for Neo4j {
     fn read_survey(&self, printed: &str) -> Result<Survey, String> {
         let mut answers = Vec::new();
         for line in printed.lines().filter(|l| !l.trim().is_empty()) {
-            let answer: Value = serde_json::from_str(line).map_err(|e| format!("the server's answer can't be read: {e}"))?;
+            let answer: Value =
+                serde_json::from_str(line).map_err(|e| format!("the server's answer can't be read: {e}"))?;
             answers.push(answer);
         }
         let [graph, system] = answers.as_slice() else {
@@ -207,7 +208,13 @@ impl Engine for Neo4j {
                 "In a terminal. It asks for the password.",
                 format!("cypher-shell --address={url} --username={OWNER}"),
             ),
-            s("url", "URL", "url", "For drivers and for Neo4j Desktop or Browser. They ask for user and password beside it.", url.clone()),
+            s(
+                "url",
+                "URL",
+                "url",
+                "For drivers and for Neo4j Desktop or Browser. They ask for user and password beside it.",
+                url.clone(),
+            ),
             s(
                 "python",
                 "Python",
@@ -262,4 +269,46 @@ fn counts(data: Option<&Value>) -> Vec<Object> {
     found.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.name.cmp(&b.name)));
     found.truncate(200);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{described, no_secret_shows, whole};
+
+    const IMAGE: &str = "docker.io/library/neo4j:5.26-community";
+
+    #[test]
+    fn the_whole_description() {
+        described(&Neo4j, IMAGE, |plan| insta::assert_debug_snapshot!(whole(&Neo4j, plan)));
+    }
+
+    #[test]
+    fn no_secret_is_an_argument_or_printed() {
+        described(&Neo4j, IMAGE, |plan| no_secret_shows(&Neo4j, plan));
+    }
+
+    #[test]
+    fn settings_become_the_environment_that_the_image_documents() {
+        let found: Vec<_> = settings("# a comment\n\ndb.tx_log.rotation.retention_policy=2 days\n").collect();
+        assert_eq!(found, [("NEO4J_db_tx__log_rotation_retention__policy".to_owned(), "2 days".to_owned())]);
+    }
+
+    #[test]
+    fn counts_of_the_store_become_labels_and_types() {
+        let graph = json!({"results": [
+            {"data": [{"row": ["5.26.0"]}]}, {"data": [{"row": [61000]}]}, {"data": [{"row": [2]}]},
+            {"data": [{"row": [{
+                "nodes": [{"count": 9}, {"count": 7, "label": "Gene"}],
+                "relationships": [{"count": 4}, {"count": 4, "relationshipType": "BINDS"},
+                                  {"count": 3, "relationshipType": "BINDS", "startLabel": "Gene"}],
+            }]}]},
+        ], "errors": []});
+        let users = json!({"results": [{"data": [{"row": ["neo4j"]}]}], "errors": []});
+        let survey = Neo4j.read_survey(&format!("{graph}\n{users}\n")).unwrap();
+        assert_eq!((survey.version.as_str(), survey.uptime_seconds, survey.connections), ("5.26.0", Some(61), Some(2)));
+        let objects: Vec<_> = survey.databases[0].objects.iter().map(|o| (o.name.as_str(), o.rows)).collect();
+        assert_eq!(objects, [("Gene", Some(7)), ("BINDS", Some(4))]);
+        assert!(Neo4j.read_survey("").is_err());
+    }
 }

@@ -4,9 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use super::plan::DIR;
-use super::{
-    Engine, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile,
-};
+use super::{Engine, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
@@ -102,10 +100,8 @@ impl Engine for Postgres {
 
     fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
         let image = plan.image;
-        let mut files: Vec<FileIn> = config
-            .iter()
-            .map(|(name, text)| plan.file(name, 0o644, text.replace("@DATA@", &image.data)))
-            .collect();
+        let mut files: Vec<FileIn> =
+            config.iter().map(|(name, text)| plan.file(name, 0o644, text.replace("@DATA@", &image.data))).collect();
         files.extend([
             plan.file("memory.conf", 0o644, memory_conf(plan.memory)),
             plan.file("server.crt", 0o644, cert.cert.clone()),
@@ -255,63 +251,18 @@ impl Engine for Postgres {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::names::{DbName, DbUser};
-    use crate::engine::Tools;
+    use crate::engine::testing::{described, no_secret_shows, whole};
 
-    fn image() -> CatalogImage {
-        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dbconfig/catalog.toml")).unwrap();
-        let catalog = crate::catalog::Catalog::parse(&text).unwrap();
-        catalog.find("docker.io/library/postgres:18").unwrap().clone()
-    }
-
-    fn described(test: impl FnOnce(&Plan<'_>)) {
-        let rules = Postgres.database_rules();
-        let (dbname, dbuser) = (DbName::parse("trial", &rules).unwrap(), DbUser::parse("ada", &rules).unwrap());
-        let (image, secret) = (image(), SecretString::from("admin-secret"));
-        test(&Plan {
-            image: &image,
-            memory: Bytes(512 * MIB),
-            cpus: crate::domain::quantity::MilliCpus(1000),
-            admin_user: Postgres.admin_user(),
-            admin_password: &secret,
-            dbname: &dbname,
-            dbuser: &dbuser,
-            host: "db.example.org",
-            ports: &[("postgres".to_owned(), 41001)],
-            extensions: &["hstore".to_owned(), "uuid-ossp".to_owned()],
-            tools: &Tools::default(),
-            fresh: true,
-        });
-    }
+    const IMAGE: &str = "docker.io/library/postgres:18";
 
     #[test]
     fn the_whole_description() {
-        described(|plan| {
-            let config = [("postgresql.conf".to_owned(), "data_directory = '@DATA@'".to_owned())];
-            let cert = ServerCert {
-                cert: "CERT".to_owned(),
-                key: SecretString::from("KEY"),
-                authority: "CA".to_owned(),
-            };
-            let recipe = Postgres.recipe(plan, &config, &cert);
-            let memory = recipe.files.iter().find(|f| f.path.ends_with("memory.conf")).unwrap();
-            insta::assert_debug_snapshot!((
-                &recipe,
-                memory.content.expose_secret(),
-                Postgres.probe(plan),
-                Postgres.accounts(plan, &SecretString::from("user-secret")),
-                Postgres.version_file(plan.image),
-            ));
-        });
+        described(&Postgres, IMAGE, |plan| insta::assert_debug_snapshot!(whole(&Postgres, plan)));
     }
 
     #[test]
     fn no_secret_is_an_argument_or_printed() {
-        described(|plan| {
-            let accounts = Postgres.accounts(plan, &SecretString::from("user-secret"));
-            let printed = format!("{:?} {accounts:?}", Postgres.probe(plan));
-            assert!(!printed.contains("-secret"), "{printed}");
-        });
+        described(&Postgres, IMAGE, |plan| no_secret_shows(&Postgres, plan));
     }
 
     #[test]

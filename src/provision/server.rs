@@ -101,7 +101,7 @@ pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepErro
         }
         match ask(app, &found.id, &probe, ANSWER).await {
             Ok(said) if said.code == 0 => return Ok(said.stdout.trim().to_owned()),
-            Ok(said) => last = said.stderr.lines().last().unwrap_or_default().trim().to_owned(),
+            Ok(said) => said.stderr.lines().last().unwrap_or_default().trim().clone_into(&mut last),
             Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {}
             Err(e) => return Err(e.into()),
         }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bollard::errors::Error;
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, ContainerStatsResponse, ContainerSummary, CreateImageInfo, HostConfig, HostConfigLogConfig,
-    ImageInspect, PortBinding, SystemInfo, SystemVersion,
+    ContainerCreateBody, ContainerInspectResponse, ContainerStatsResponse, ContainerSummary, CreateImageInfo,
+    HostConfig, HostConfigLogConfig, ImageInspect, PortBinding, SystemInfo, SystemVersion,
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};

@@ -11,11 +11,11 @@ use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
+use super::pages::metrics as metrics_page;
 use super::pages::{account, account_tokens, admin, admin_lists, admin_people, admin_people_changes, admin_states};
 use super::pages::{
     actions, admin_contents, admin_storage, admin_system, container, docs, home, job, login, logs, new, settings, theme,
 };
-use super::pages::metrics as metrics_page;
 use super::{Shared, api, assets, layers, metrics};
 
 /// Most bytes of a request's body.

@@ -13,7 +13,8 @@ async fn every_engine_is_complete() {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let catalog = Catalog::load(&home.join("dbconfig/catalog.toml")).expect("the catalog is sound");
     let portal = TestPortal::start().await;
-    let ports: Vec<(String, u16)> = ["postgres", "mariadb", "mongodb", "bolt", "http"].map(|p| (p.to_owned(), 41000)).to_vec();
+    let ports: Vec<(String, u16)> =
+        ["postgres", "mariadb", "mongodb", "bolt", "http"].map(|p| (p.to_owned(), 41000)).to_vec();
     for kind in EngineKind::ALL {
         let engine = kind.engine();
         assert!(catalog.of(kind).next().is_some(), "{kind} has an image in the catalog");

@@ -12,16 +12,20 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     let (admin, ada, bob) = (portal.admin().await, portal.user("ada").await, portal.user("bob").await);
     ada.create("lab", &[("extensions", "hstore"), ("extensions", "pg_stat_statements")]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("a session");
-    db.batch_execute("create table \"=reads\" as select g from generate_series(1, 5000) g; analyze").await.expect("a table");
+    db.batch_execute("create table \"=reads\" as select g from generate_series(1, 5000) g; analyze")
+        .await
+        .expect("a table");
     let own = "select count(*) from pg_extension where extname in ('hstore', 'pg_stat_statements')";
     let count: i64 = db.query_one(own, &[]).await.expect("a number").get(0);
     assert_eq!(count, 2, "the extensions are there");
     db.batch_execute("select * from pg_stat_statements limit 1").await.expect("it is loaded");
     db.batch_execute("drop extension hstore").await.expect("what is trusted is the user's own");
     // A name that a search path would find first must not be run by the portal.
-    db.batch_execute("create function public.pg_total_relation_size(regclass) returns bigint language sql as 'select 1/0'")
-        .await
-        .expect("a trap");
+    db.batch_execute(
+        "create function public.pg_total_relation_size(regclass) returns bigint language sql as 'select 1/0'",
+    )
+    .await
+    .expect("a trap");
 
     let empty = ada.get("/containers/lab/metrics").await.expect(200).text();
     assert!(empty.contains("Nothing has been seen yet") && empty.contains("Nothing was measured"), "{empty}");
@@ -31,10 +35,15 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     }
     let page = ada.get("/containers/lab/metrics").await.expect(200);
     let text = page.text();
-    for wanted in ["public.=reads", "about 5,000", "of 100", "Reads from cache", "db4sci_admin (administrator)", "ada"] {
+    for wanted in ["public.=reads", "about 5,000", "of 100", "Reads from cache", "db4sci_admin (administrator)", "ada"]
+    {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
-    assert_eq!(page.all("svg polyline").len(), 3, "size, memory and connections have a line; processor time needs a third point");
+    assert_eq!(
+        page.all("svg polyline").len(),
+        3,
+        "size, memory and connections have a line; processor time needs a third point"
+    );
     assert!(page.body.contains("aria-label=\"Memory: now "), "the charts are in words too");
     assert!(ada.get("/containers/lab").await.text().contains("Last day"));
     bob.get("/containers/lab/metrics").await.expect(404);
@@ -49,7 +58,10 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     assert!(csv.body.contains(",table,trial,public.=reads,,5000,false,"), "{}", csv.body);
     let json = admin.get("/admin/contents?format=json").await.expect(200);
     let lines: Vec<serde_json::Value> = json.body.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
-    assert!(lines.iter().any(|l| l["kind"] == "role" && l["name"] == "ada" && l["administrator"] == false), "{lines:?}");
+    assert!(
+        lines.iter().any(|l| l["kind"] == "role" && l["name"] == "ada" && l["administrator"] == false),
+        "{lines:?}"
+    );
     assert!(lines.iter().any(|l| l["kind"] == "table" && l["rows"] == 5000), "{lines:?}");
 
     // Its server hangs: the look gives up, pages are as quick as ever and show what was seen before.

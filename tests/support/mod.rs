@@ -4,7 +4,6 @@ pub mod admin_db;
 mod client;
 pub mod docker;
 pub mod portal;
-pub mod snippets;
 
 pub use client::{Client, Reply};
 pub use portal::{ADMIN_PASSWORD, Options, TestPortal};

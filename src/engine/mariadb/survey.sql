@@ -8,10 +8,11 @@ SELECT JSON_OBJECT(
     'cache_hit', (SELECT 1 - r.VARIABLE_VALUE / NULLIF(q.VARIABLE_VALUE, 0)
                     FROM information_schema.GLOBAL_STATUS r JOIN information_schema.GLOBAL_STATUS q
                    WHERE r.VARIABLE_NAME = 'INNODB_BUFFER_POOL_READS' AND q.VARIABLE_NAME = 'INNODB_BUFFER_POOL_READ_REQUESTS'),
+    -- The collation is named because that of the view differs from server to server.
     'roles', (SELECT COALESCE(JSON_ARRAYAGG(JSON_OBJECT(
                        'name', CONCAT(User, '@', Host),
-                       'admin', IF(Super_priv = 'Y', JSON_COMPACT('true'), JSON_COMPACT('false'))) ORDER BY User, Host), JSON_ARRAY())
-                FROM mysql.user WHERE User NOT IN ('mariadb.sys') AND is_role = 'N'),
+                       'admin', IF(CONVERT(Super_priv USING utf8mb4) COLLATE utf8mb4_bin = 'Y', JSON_COMPACT('true'), JSON_COMPACT('false'))) ORDER BY User, Host), JSON_ARRAY())
+                FROM mysql.user WHERE User <> 'mariadb.sys' AND CONVERT(is_role USING utf8mb4) COLLATE utf8mb4_bin = 'N'),
     'databases', (SELECT COALESCE(JSON_ARRAYAGG(JSON_OBJECT('name', s.SCHEMA_NAME, 'bytes', CAST(COALESCE(t.bytes, 0) AS INTEGER)) ORDER BY s.SCHEMA_NAME), JSON_ARRAY())
                     FROM information_schema.SCHEMATA s
                     LEFT JOIN (SELECT TABLE_SCHEMA, SUM(DATA_LENGTH + INDEX_LENGTH) AS bytes

@@ -144,8 +144,18 @@ fn csv_piece(rows: &[Surveyed], first: bool) -> anyhow::Result<Vec<u8>> {
     let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     if first {
         out.write_record([
-            "container", "engine", "image", "owner", "seen_at", "kind", "database", "name", "administrator", "rows",
-            "rows_exact", "bytes",
+            "container",
+            "engine",
+            "image",
+            "owner",
+            "seen_at",
+            "kind",
+            "database",
+            "name",
+            "administrator",
+            "rows",
+            "rows_exact",
+            "bytes",
         ])?;
     }
     for c in rows {

@@ -157,11 +157,7 @@ fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
         text: s.text,
         note: s.note.to_owned(),
     });
-    Some(Connect {
-        facts,
-        snippets: snippets.collect(),
-        note: Some(c.engine.engine().encryption_note().to_owned()),
-    })
+    Some(Connect { facts, snippets: snippets.collect(), note: Some(c.engine.engine().encryption_note().to_owned()) })
 }
 
 fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {

@@ -71,12 +71,7 @@ fn failed(look: &Look, now: DateTime<Utc>) -> Option<(When, String)> {
 ///
 /// # Errors
 /// If mydb_admin can't be asked.
-pub async fn charts(
-    ctx: &Context,
-    db: &mut PgConnection,
-    c: &Container,
-    week: bool,
-) -> Result<Vec<Chart>, AppError> {
+pub async fn charts(ctx: &Context, db: &mut PgConnection, c: &Container, week: bool) -> Result<Vec<Chart>, AppError> {
     let to = ctx.now();
     let from = to - if week { Duration::days(7) } else { Duration::days(1) };
     let points = samples::since(db, c.id, from).await?;
@@ -102,8 +97,7 @@ fn cores(points: &[Sample], gap: Duration) -> Vec<(DateTime<Utc>, f64)> {
     let rate = |(a, b): (&Sample, &Sample)| {
         let (used, span) = (b.cpu_us? - a.cpu_us?, b.at - a.at);
         #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser than what is lost")]
-        (used >= 0 && span > Duration::zero() && span <= gap)
-            .then(|| (b.at, used as f64 / 1e6 / span.as_seconds_f64()))
+        (used >= 0 && span > Duration::zero() && span <= gap).then(|| (b.at, used as f64 / 1e6 / span.as_seconds_f64()))
     };
     pairs.filter_map(rate).collect()
 }
@@ -161,7 +155,8 @@ mod tests {
             cpu_us: Some(cpu_us),
             connections: None,
         };
-        let points = [point(0, 0), point(1, 30_000_000), point(2, 5_000_000), point(3, 11_000_000), point(90, 12_000_000)];
+        let points =
+            [point(0, 0), point(1, 30_000_000), point(2, 5_000_000), point(3, 11_000_000), point(90, 12_000_000)];
         let rates = cores(&points, Duration::minutes(15));
         assert_eq!(rates, [(at(1), 0.5), (at(3), 0.1)]);
     }

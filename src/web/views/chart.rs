@@ -86,7 +86,7 @@ impl Chart {
             return Self { title: title.to_owned(), alternative, ..Self::default() };
         };
         let greatest = values.iter().map(|(_, v)| *v).fold(0.0, f64::max);
-        let least = values.iter().map(|(_, v)| *v).fold(f64::INFINITY, f64::min);
+        let smallest = values.iter().map(|(_, v)| *v).fold(f64::INFINITY, f64::min);
         let top = unit.ceiling(greatest);
         let seconds = |span: Duration| span.as_seconds_f64();
         let span = seconds(to - from).max(1.0);
@@ -111,7 +111,8 @@ impl Chart {
             }
         }
         let hours = (to - from).num_hours() <= 48;
-        let time = |at: DateTime<Utc>| if hours { at.format("%H:%M").to_string() } else { at.format("%-d %b").to_string() };
+        let time =
+            |at: DateTime<Utc>| if hours { at.format("%H:%M").to_string() } else { at.format("%-d %b").to_string() };
         let middle = from + (to - from) / 2;
         Self {
             title: title.to_owned(),
@@ -124,7 +125,7 @@ impl Chart {
             alternative: format!(
                 "{title}: now {}, least {}, most {}, from {} to {} UTC.",
                 unit.text(*last),
-                unit.text(least),
+                unit.text(smallest),
                 unit.text(greatest),
                 from.format("%Y-%m-%d %H:%M"),
                 to.format("%Y-%m-%d %H:%M")

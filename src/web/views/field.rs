@@ -223,7 +223,9 @@ impl Field {
     /// Whether the label says that the field may stay empty.
     #[must_use]
     pub fn is_optional(&self) -> bool {
-        !self.required && !self.read_only && !matches!(self.kind.as_str(), "select" | "radios" | "checkboxes" | "checkbox")
+        !self.required
+            && !self.read_only
+            && !matches!(self.kind.as_str(), "select" | "radios" | "checkboxes" | "checkbox")
     }
 }
 

@@ -1,5 +1,7 @@
 //! Neo4j with neo4rs.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use neo4rs::{ConfigBuilder, Graph, query};
 
@@ -7,7 +9,33 @@ use super::{Place, Said, Session, words};
 
 struct Neo4j(Graph);
 
+/// Asks over HTTP first: the driver tries again for minutes whatever it is refused for.
+async fn refused(place: &Place, password: &str) -> Option<String> {
+    let port = place.ports.iter().find(|(purpose, _)| purpose == "http").expect("a port").1;
+    let body = serde_json::json!({"statements": [{"statement": "RETURN 1"}]});
+    let ask = || {
+        let request = reqwest::Client::new().post(format!("http://localhost:{port}/db/neo4j/tx/commit"));
+        request.basic_auth(&place.dbuser, Some(password)).json(&body).timeout(Duration::from_secs(10)).send()
+    };
+    for _ in 0..40 {
+        let answer = match ask().await {
+            Ok(answer) if answer.status().is_success() => return None,
+            Ok(answer) => answer.text().await.unwrap_or_default(),
+            Err(e) => return Some(words(e)),
+        };
+        // After three wrong passwords in a row even the right one has to wait for some seconds.
+        if !answer.contains("AuthenticationRateLimit") {
+            return Some(answer);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Some("still locked".to_owned())
+}
+
 pub async fn sign_in(place: &Place, password: &str) -> Said<Box<dyn Session>> {
+    if let Some(why) = refused(place, password).await {
+        return Err(why);
+    }
     let config = ConfigBuilder::default()
         .uri(format!("bolt://localhost:{}", place.port()))
         .user(place.dbuser.as_str())

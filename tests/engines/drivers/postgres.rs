@@ -81,7 +81,8 @@ impl Session for Postgres {
     }
 
     async fn cache(&mut self) -> Said<i64> {
-        let text = self.one("select (setting::bigint * 8192)::text from pg_settings where name = 'shared_buffers'").await?;
+        let text =
+            self.one("select (setting::bigint * 8192)::text from pg_settings where name = 'shared_buffers'").await?;
         text.parse().map_err(words)
     }
 }

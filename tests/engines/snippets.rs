@@ -5,11 +5,11 @@ use std::process::Command;
 
 use mydb::engine::EngineKind;
 
-use super::{Client, TestPortal};
+use crate::support::{Client, TestPortal};
 
 /// Types a password at a prompt, then a question, into a program that reads from a terminal.
 const TERMINAL: &str = r#"
-import os, pty, select, sys, time
+import os, pty, select, signal, sys, time
 
 line, password, question = sys.argv[1], os.environ["TYPED"], sys.argv[2].encode().decode("unicode_escape")
 pid, terminal = pty.fork()
@@ -34,6 +34,10 @@ while time.time() - begin < 60:
         # Quiet after the password: the program waits for a question.
         os.write(terminal, question.encode())
         asked = True
+try:
+    os.kill(pid, signal.SIGKILL)
+except ProcessLookupError:
+    pass
 os.waitpid(pid, 0)
 sys.stdout.write(said.decode(errors="replace"))
 "#;
@@ -44,7 +48,7 @@ fn drivers() -> PathBuf {
 }
 
 /// Python with the drivers of all engines.
-pub fn python() -> String {
+fn python() -> String {
     drivers().join("python/bin/python").display().to_string()
 }
 
@@ -55,6 +59,7 @@ fn run_program(program: &str, arguments: &[&str], env: (&str, &str), folder: &Pa
         .current_dir(folder)
         .env(env.0, env.1)
         .env("PSQLRC", "/dev/null")
+        .env("PAGER", "cat")
         .env("LC_ALL", "C.UTF-8")
         .stdin(std::process::Stdio::null())
         .output()
@@ -83,7 +88,7 @@ fn question(engine: EngineKind) -> &'static str {
 }
 
 /// Runs every line of the page of `lab`, with this password, and fails with all that did not answer the version.
-pub async fn run(
+pub(super) async fn run(
     client: &Client,
     portal: &TestPortal,
     engine: EngineKind,
@@ -112,7 +117,8 @@ pub async fn run(
 
     // The shells that are not on this machine are in the image; there they run on the machine's own network.
     let terminal = file("terminal.py", TERMINAL);
-    let shell = engine.engine().snippets(&mydb::engine::Endpoint { host: "", ports: &[], dbname: "", dbuser: "" })[0].id;
+    let shell =
+        engine.engine().snippets(&mydb::engine::Endpoint { host: "", ports: &[], dbname: "", dbuser: "" })[0].id;
     let line = snippet(shell);
     let line = match engine {
         EngineKind::Postgres | EngineKind::Mariadb => line,
@@ -178,7 +184,10 @@ if parts.scheme == "postgresql":
         print(c.execute("select version()").fetchone()[0])
 elif parts.scheme == "mysql":
     from sqlalchemy import create_engine, text
-    with create_engine(with_password("MYSQL_PWD").replace("mysql:", "mysql+pymysql:", 1)).connect() as c:
+    from sqlalchemy.engine import make_url
+    url = make_url(with_password("MYSQL_PWD").replace("mysql:", "mysql+pymysql:", 1))
+    # PyMySQL takes a text for Latin-1, bytes as they are.
+    with create_engine(url, connect_args={"password": url.password.encode()}).connect() as c:
         print(c.execute(text("select version()")).scalar())
 elif parts.scheme == "mongodb":
     from pymongo import MongoClient
