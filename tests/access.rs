@@ -36,6 +36,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/containers/{name}", 200, 200),
     // The owner comes first and sees it; after that nobody does.
     ("POST", "/containers/{name}/password", 200, 303),
+    ("GET", "/containers/{name}/metrics", 200, 200),
     ("GET", "/containers/{name}/logs", 200, 200),
     ("GET", "/containers/{name}/logs/events", 200, 200),
     ("GET", "/containers/{name}/settings", 200, 200),
@@ -56,6 +57,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/admin/containers", 403, 200),
     ("GET", "/admin/states", 403, 200),
     ("POST", "/admin/states/check", 403, 303),
+    ("GET", "/admin/contents", 403, 200),
     ("GET", "/admin/log", 403, 200),
     ("GET", "/admin/jobs", 403, 200),
     ("GET", "/admin/storage", 403, 200),

@@ -2,62 +2,115 @@
 
 use std::time::{Duration, Instant};
 
-use super::support::{self, POSTGRES_15, POSTGRES_17, TestPortal, docker::docker};
+use mydb::engine::EngineKind;
+
+use super::drivers::{Place, sign_in};
+use super::support::{self, TestPortal, docker::docker};
 use super::table::{Bar, Table, quantile};
 
-/// Runs of each; the median counts.
+/// Runs of each; the median counts. Servers that take seconds are run less often.
 const ROUNDS: usize = 5;
+const FEW_ROUNDS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(120);
+const PASSWORD: &str = "correct-horse";
 
-/// Tries until the user's login works, as a person would who is in a hurry.
-async fn login(port: u16, begin: Instant) -> f64 {
-    let mut config = tokio_postgres::Config::new();
-    config.host("127.0.0.1").port(port).dbname("trial").user("ada").password("correct-horse");
-    config.connect_timeout(Duration::from_secs(5));
-    loop {
-        if let Ok((client, connection)) = config.connect(tokio_postgres::NoTls).await {
-            let talk = tokio::spawn(connection);
-            let answered = client.simple_query("select 1").await.is_ok();
-            talk.abort();
-            if answered {
-                return begin.elapsed().as_secs_f64();
-            }
-        }
-        assert!(begin.elapsed() < PATIENCE, "the login works in time");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+/// What is measured: the engine, the form's image, the name in the table, and the bar that comes later.
+const IMAGES: [(EngineKind, &str, &str, f64); 6] = [
+    (EngineKind::Postgres, "docker.io/library/postgres:17", "Postgres 17", 0.30),
+    (EngineKind::Postgres, "docker.io/library/postgres:15", "Postgres 15", 0.30),
+    (EngineKind::Mariadb, "docker.io/library/mariadb:11.8", "MariaDB 11.8", 0.40),
+    (EngineKind::Mariadb, "docker.io/library/mariadb:10.11", "MariaDB 10.11", 0.40),
+    (EngineKind::Mongodb, "docker.io/library/mongo:6.0", "MongoDB 6.0", 0.60),
+    (EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community", "Neo4j 5.26", 0.80),
+];
+
+/// How one would run an image by hand: environment, ports inside, and the database and user that one signs in to.
+fn by_hand_options(
+    engine: EngineKind,
+) -> (&'static [&'static str], &'static [(&'static str, u16)], &'static str, &'static str) {
+    match engine {
+        EngineKind::Postgres => (
+            &["POSTGRES_USER=ada", "POSTGRES_PASSWORD=correct-horse", "POSTGRES_DB=trial"],
+            &[("postgres", 5432)],
+            "trial",
+            "ada",
+        ),
+        EngineKind::Mariadb => (
+            &[
+                "MARIADB_ROOT_PASSWORD=root-horse",
+                "MARIADB_DATABASE=trial",
+                "MARIADB_USER=ada",
+                "MARIADB_PASSWORD=correct-horse",
+            ],
+            &[("mariadb", 3306)],
+            "trial",
+            "ada",
+        ),
+        EngineKind::Mongodb => (
+            &["MONGO_INITDB_ROOT_USERNAME=ada", "MONGO_INITDB_ROOT_PASSWORD=correct-horse"],
+            &[("mongodb", 27017)],
+            "admin",
+            "ada",
+        ),
+        EngineKind::Neo4j => (&["NEO4J_AUTH=neo4j/correct-horse"], &[("bolt", 7687), ("http", 7474)], "neo4j", "neo4j"),
     }
 }
 
-async fn by_portal(portal: &TestPortal, client: &support::Client, image: &str, name: &str) -> f64 {
-    let begin = Instant::now();
-    client.submit_create(name, &[("image", image)]).await.expect(303);
-    login(portal.port(name), begin).await
+/// Tries until the user's login works, as a person would who is in a hurry.
+async fn login(place: &Place, begin: Instant) -> f64 {
+    while sign_in(place, PASSWORD).await.is_err() {
+        assert!(begin.elapsed() < PATIENCE, "the login works in time");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    begin.elapsed().as_secs_f64()
 }
 
-async fn by_hand(instance: &str, image: &str, name: &str) -> f64 {
-    let label = format!("db4sci.instance={instance}");
+async fn by_portal(portal: &TestPortal, client: &support::Client, engine: EngineKind, image: &str, name: &str) -> f64 {
+    let fixed = engine.engine().fixed_names();
+    let word = engine.to_string();
+    let mut fields = vec![("engine", word.as_str()), ("image", image), ("memory", "1g")];
+    if fixed.is_some() {
+        fields.extend([("dbname", ""), ("dbuser", "")]);
+    }
     let begin = Instant::now();
-    let id = docker(&[
-        "run",
-        "-d",
-        "--name",
-        name,
-        "--label",
-        &label,
-        "-p",
-        "127.0.0.1::5432",
-        "-e",
-        "POSTGRES_USER=ada",
-        "-e",
-        "POSTGRES_PASSWORD=correct-horse",
-        "-e",
-        "POSTGRES_DB=trial",
-        image,
-    ]);
+    client.submit_create(name, &fields).await.expect(303);
+    let ports = portal.sql(&format!(
+        "select string_agg(purpose || ' ' || port, ',' order by port) from port
+           join container on container.id = container_id where name = '{name}'"
+    ));
+    let ports = ports.split(',').filter_map(|p| p.split_once(' '));
+    let place = Place {
+        engine,
+        ports: ports.map(|(purpose, port)| (purpose.to_owned(), port.parse().expect("a port"))).collect(),
+        dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
+        dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
+    };
+    login(&place, begin).await
+}
+
+async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) -> f64 {
+    let label = format!("db4sci.instance={instance}");
+    let (env, ports, dbname, dbuser) = by_hand_options(engine);
+    let mut args: Vec<String> =
+        ["run", "-d", "--name", name, "--label", &label, "-m", "1g"].map(str::to_owned).to_vec();
+    args.extend(env.iter().flat_map(|e| ["-e".to_owned(), (*e).to_owned()]));
+    args.extend(ports.iter().flat_map(|(_, inside)| ["-p".to_owned(), format!("127.0.0.1::{inside}")]));
+    args.push(image.to_owned());
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let begin = Instant::now();
+    let id = docker(&args);
     assert!(!id.is_empty(), "{image} runs");
-    let published = docker(&["port", name, "5432/tcp"]);
-    let port = published.lines().next().and_then(|l| l.rsplit(':').next()).and_then(|p| p.parse().ok());
-    let took = login(port.expect("a published port"), begin).await;
+    let published = |inside: &u16| {
+        let said = docker(&["port", name, &format!("{inside}/tcp")]);
+        said.lines().next().and_then(|l| l.rsplit(':').next()).and_then(|p| p.parse().ok()).expect("a published port")
+    };
+    let place = Place {
+        engine,
+        ports: ports.iter().map(|(purpose, inside)| ((*purpose).to_owned(), published(inside))).collect(),
+        dbname: dbname.to_owned(),
+        dbuser: dbuser.to_owned(),
+    };
+    let took = login(&place, begin).await;
     docker(&["rm", "-fv", &id]);
     took
 }
@@ -65,26 +118,26 @@ async fn by_hand(instance: &str, image: &str, name: &str) -> f64 {
 pub async fn measure(table: &mut Table) {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
-    for (image, version) in [(POSTGRES_17, "17"), (POSTGRES_15, "15")] {
+    for (n, (engine, image, label, bar)) in IMAGES.into_iter().enumerate() {
         let reference = portal.config.image_reference(image);
         if docker(&["image", "inspect", "-f", "{{.Id}}", &reference]).is_empty() {
             eprintln!("{reference} is not here; left out");
             continue;
         }
+        let rounds = if matches!(engine, EngineKind::Postgres | EngineKind::Mariadb) { ROUNDS } else { FEW_ROUNDS };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
-            let name = format!("lab{version}-{round}");
-            theirs.push(
-                by_hand(&portal.instance, &reference, &format!("{}-by-hand-{version}-{round}", portal.instance)).await,
-            );
-            ours.push(by_portal(&portal, &ada, image, &name).await);
+        for round in 0..rounds {
+            let name = format!("lab{n}-{round}");
+            let hand = format!("{}-by-hand-{n}-{round}", portal.instance);
+            theirs.push(by_hand(&portal.instance, engine, &reference, &hand).await);
+            ours.push(by_portal(&portal, &ada, engine, image, &name).await);
             ada.wait_for(&name, "running").await;
             ada.post(&format!("/containers/{name}/stop"), &[]).await;
             ada.wait_for(&name, "stopped").await;
         }
         let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
-        table.add(format!("Postgres {version}: docker run → login, median of {ROUNDS}"), theirs, "s", &Bar::None);
-        table.add(format!("Postgres {version}: form → login, median of {ROUNDS}"), ours, "s", &Bar::None);
-        table.add(format!("Postgres {version}: ratio of these"), ours / theirs, "", &Bar::Later(0.30));
+        table.add(format!("{label}: docker run → login, median of {rounds}"), theirs, "s", &Bar::None);
+        table.add(format!("{label}: form → login, median of {rounds}"), ours, "s", &Bar::None);
+        table.add(format!("{label}: ratio of these"), ours / theirs, "", &Bar::Later(bar));
     }
 }

@@ -8,6 +8,10 @@
 #[expect(dead_code, unused_imports, reason = "shared with the tests, which use all of it")]
 mod support;
 
+#[path = "../../tests/engines/drivers/mod.rs"]
+#[expect(dead_code, reason = "shared with the tests, which use all of it")]
+mod drivers;
+
 mod create;
 mod idle;
 mod pages;

@@ -98,14 +98,21 @@ async fn render(
     };
     let tiers = usage::list(&mut db).await?;
     drop(db);
+    let main = main_fields(engine, fields, &fault);
+    let more = more_fields(ctx, fields, engine, &tiers, chosen, &fault)?;
+    // What is wrong with a field that this engine's form does not have must be seen too.
+    let shown =
+        |name: &str| matches!(name, "image" | "engine") || main.iter().chain(&more).any(|field| field.name == name);
+    let unseen = faults.iter().filter(|(name, _)| !shown(name)).map(|(name, text)| format!("{name}: {text}"));
+    let problem = problem.or_else(|| Some(unseen.collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty()));
     let view = NewPage {
         frame: ctx.frame("new"),
         engines: engine_cards(app, Some(engine)),
         engine: engine.to_string(),
         image: Field::select("image", "Version", image_choices.collect())
             .error(fault("image").or_else(|| fault("engine"))),
-        main: main_fields(engine, fields, &fault),
-        more: more_fields(ctx, fields, engine, &tiers, chosen, &fault)?,
+        main,
+        more,
         button: format!("Create {label} database"),
         usually: usual.map(|s| format!("usually ready in {s:.1} s")),
         problem,
