@@ -109,6 +109,10 @@ fn append(text: &mut Vec<u8>, piece: &[u8]) {
 
 #[async_trait]
 impl Runtime for DockerRuntime {
+    async fn ping(&self) -> Result<(), RuntimeError> {
+        self.docker.ping().await.map(|_| ()).map_err(failed("answer"))
+    }
+
     async fn info(&self) -> Result<RuntimeInfo, RuntimeError> {
         let info = self.docker.info().await.map_err(failed("tell its version"))?;
         let version = self.docker.version().await.map_err(failed("tell its version"))?;

@@ -89,6 +89,9 @@ macro_rules! pass_on {
 
 #[async_trait]
 impl Runtime for Faulty {
+    async fn ping(&self) -> Result<(), RuntimeError> {
+        pass_on!(self.ping())
+    }
     async fn info(&self) -> Result<RuntimeInfo, RuntimeError> {
         pass_on!(self.info())
     }

@@ -227,7 +227,9 @@ pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
 /// The container engine.
 #[async_trait]
 pub trait Runtime: Send + Sync {
-    /// What the engine says about itself. Also the check that it answers.
+    /// Succeeds if the engine answers. Quick also while it is busy, as a question about itself is not.
+    async fn ping(&self) -> Result<(), RuntimeError>;
+    /// What the engine says about itself.
     async fn info(&self) -> Result<RuntimeInfo, RuntimeError>;
     /// The image, if present.
     async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, RuntimeError>;

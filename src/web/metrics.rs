@@ -93,14 +93,14 @@ pub async fn readyz(State(portal): State<Shared>) -> Response {
         let mut db = portal.app.db.acquire().await?;
         ping(&mut db).await
     };
-    let engine = tokio::time::timeout(Duration::from_secs(3), portal.app.runtime.info());
+    let engine = tokio::time::timeout(Duration::from_secs(3), portal.app.runtime.ping());
     let (database, engine) = tokio::join!(database, engine);
     let mut faults = Vec::new();
     if let Err(e) = database {
         faults.push(format!("mydb_admin does not answer: {e}"));
     }
     match engine {
-        Ok(Ok(_)) => {}
+        Ok(Ok(())) => {}
         Ok(Err(e)) => faults.push(e.to_string()),
         Err(_) => faults.push("the container engine does not answer within 3 s".to_owned()),
     }

@@ -123,12 +123,19 @@ pub async fn quiet_portal() -> TestPortal {
     let configure = Box::new(|config: &mut mydb::config::Config| {
         config.jobs.reconcile = NEVER;
         config.jobs.usage = NEVER;
+        config.jobs.survey = NEVER;
         // A job that is under way elsewhere, and stays so.
         config.jobs.lease = NEVER;
     });
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
-    // Both run once at the start; only then is it safe to write.
-    while portal.sql("select count(*) from schedule where last_run is not null and result is not null") != "4" {
+    let begin = std::time::Instant::now();
+    // Each runs once at the start; only then is it safe to write.
+    while portal.sql("select count(*) from schedule where last_run is not null and result is not null") != "5" {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "{}",
+            portal.sql("select name, last_run, result from schedule")
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     portal
