@@ -118,7 +118,8 @@ impl Engine for Mariadb {
     }
 
     fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
-        Self::client(plan, &["--execute=SELECT VERSION()"])
+        // Without the packager's own words: "10.11.14", not "10.11.14-MariaDB-0+deb12u1".
+        Self::client(plan, &["--execute=SELECT SUBSTRING_INDEX(VERSION(), '-', 1)"])
     }
 
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
@@ -211,14 +212,19 @@ impl Engine for Mariadb {
         ]
     }
 
+    fn password_variable(&self) -> &'static str {
+        "MYSQL_PWD"
+    }
+
     fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
         let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
         format!("mysql://{}{secret}@{}:{}/{}", url_encode(e.dbuser), e.host, e.port("mariadb"), url_encode(e.dbname))
     }
 
     fn encryption_note(&self) -> &'static str {
-        "The lines for the terminal, Python and JDBC ask for an encrypted connection. To check the server's certificate \
-         too, name the certificate of this portal: --ssl-ca=ca.pem --ssl-verify-server-cert."
+        "The lines for the terminal, Python, SQLAlchemy and JDBC ask for an encrypted connection. To check the server's \
+         certificate too, write --ssl-ca=ca.pem --ssl-verify-server-cert in the terminal instead of \
+         --skip-ssl-verify-server-cert, and ssl={\"ca\": \"ca.pem\"} in Python."
     }
 }
 

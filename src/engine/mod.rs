@@ -145,6 +145,8 @@ pub trait Engine: Sync {
     fn version_file(&self, image: &CatalogImage) -> Option<VersionFile>;
     /// Ways to connect.
     fn snippets(&self, endpoint: &Endpoint<'_>) -> Vec<Snippet>;
+    /// The variable from which programs take the password, as the ways to connect name it.
+    fn password_variable(&self) -> &'static str;
     /// The URL to connect with; percent-encoded, with the password where one is given.
     fn url(&self, endpoint: &Endpoint<'_>, password: Option<&str>) -> String;
     /// A sentence on encryption, for below the ways to connect.

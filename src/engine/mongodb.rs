@@ -201,6 +201,10 @@ impl Engine for Mongodb {
         ]
     }
 
+    fn password_variable(&self) -> &'static str {
+        "MONGO_PASSWORD"
+    }
+
     fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
         let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
         let db = url_encode(e.dbname);
@@ -208,7 +212,8 @@ impl Engine for Mongodb {
     }
 
     fn encryption_note(&self) -> &'static str {
-        "To encrypt the connection, add tls=true and tlsCAFile=ca.pem with the certificate of this portal."
+        "To encrypt the connection and check the server's certificate, add tls=true&tlsCAFile=ca.pem to the URL; in \
+         Python, tls=True, tlsCAFile=\"ca.pem\"."
     }
 }
 

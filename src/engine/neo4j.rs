@@ -187,7 +187,12 @@ impl Engine for Neo4j {
             connections: first(2).and_then(Value::as_i64),
             // Community knows no roles: every user may do everything.
             roles: users.filter_map(name).map(|name| Role { name, admin: true }).collect(),
-            databases: vec![Database { name: "neo4j".to_owned(), bytes: None, objects: counts(first(3)) }],
+            databases: vec![Database {
+                name: "neo4j".to_owned(),
+                bytes: None,
+                entries: nodes(first(3)),
+                objects: counts(first(3)),
+            }],
             ..Survey::default()
         })
     }
@@ -243,6 +248,10 @@ impl Engine for Neo4j {
         ]
     }
 
+    fn password_variable(&self) -> &'static str {
+        "NEO4J_PASSWORD"
+    }
+
     fn url(&self, e: &Endpoint<'_>, _password: Option<&str>) -> String {
         // Its drivers refuse an address with a user or a password in it.
         format!("neo4j://{}:{}", e.host, e.port("bolt"))
@@ -252,6 +261,12 @@ impl Engine for Neo4j {
         "To encrypt the connection, write neo4j+ssc:// instead of neo4j://, or neo4j+s:// where the certificate of \
          this portal is trusted."
     }
+}
+
+/// All nodes, each once: a node with two labels is counted under both of them.
+fn nodes(data: Option<&Value>) -> Option<i64> {
+    let all = data?.get("nodes")?.as_array()?.iter().find(|n| n.get("label").is_none())?;
+    all.get("count")?.as_i64()
 }
 
 /// Labels and relationship types with their numbers, from the counts that the store itself keeps.
@@ -309,6 +324,7 @@ mod tests {
         assert_eq!((survey.version.as_str(), survey.uptime_seconds, survey.connections), ("5.26.0", Some(61), Some(2)));
         let objects: Vec<_> = survey.databases[0].objects.iter().map(|o| (o.name.as_str(), o.rows)).collect();
         assert_eq!(objects, [("Gene", Some(7)), ("BINDS", Some(4))]);
+        assert_eq!(survey.databases[0].entries(), Some(9), "every node once");
         assert!(Neo4j.read_survey("").is_err());
     }
 }

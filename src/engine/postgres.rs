@@ -231,6 +231,10 @@ impl Engine for Postgres {
         ]
     }
 
+    fn password_variable(&self) -> &'static str {
+        "PGPASSWORD"
+    }
+
     fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
         let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
         format!(
@@ -243,8 +247,8 @@ impl Engine for Postgres {
     }
 
     fn encryption_note(&self) -> &'static str {
-        "The connection is encrypted. To check the server's certificate too, use sslmode=verify-full with the \
-         certificate of this portal."
+        "The connection is encrypted. To check the server's certificate too, write \
+         sslmode=verify-full sslrootcert=ca.pem instead of sslmode=require."
     }
 }
 

@@ -40,8 +40,22 @@ pub struct Database {
     pub name: String,
     /// What it takes, in bytes.
     pub bytes: Option<i64>,
+    /// How many rows, documents or nodes it has, where the numbers of its objects don't add up to that.
+    pub entries: Option<i64>,
     /// The largest things in it: tables, collections, labels.
     pub objects: Vec<Object>,
+}
+
+/// What has the rows of its partitions, which are listed as tables of their own.
+const PARTITIONED: &str = "partitioned table";
+
+impl Database {
+    /// How many rows, documents or nodes it has, each counted once; `None` where the server told of none.
+    pub fn entries(&self) -> Option<i64> {
+        let counted = self.objects.iter().filter(|o| o.kind != PARTITIONED);
+        let sum = || counted.filter_map(|o| o.rows).reduce(i64::saturating_add);
+        self.entries.or_else(sum).or_else(|| self.objects.is_empty().then_some(0))
+    }
 }
 
 /// A table, a collection, a label.
@@ -50,7 +64,7 @@ pub struct Database {
 pub struct Object {
     /// Its name, with its schema where there are schemas.
     pub name: String,
-    /// `table`, `view`, `collection`, `label`, `relationship type`.
+    /// Such as `table`, `view`, `collection`, `label`, `relationship type`.
     pub kind: String,
     /// How many rows, documents or nodes.
     pub rows: Option<i64>,
@@ -92,6 +106,16 @@ impl Survey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_are_counted_once() {
+        let object = |kind: &str, rows| Object { kind: kind.to_owned(), rows, ..Object::default() };
+        let of = |objects| Database { objects, ..Database::default() }.entries();
+        assert_eq!(of(vec![]), Some(0));
+        assert_eq!(of(vec![object("view", None)]), None);
+        let parts = vec![object("partitioned table", Some(7)), object("table", Some(3)), object("table", Some(4))];
+        assert_eq!(of(parts), Some(7));
+    }
 
     #[test]
     fn lines_become_one_survey_and_rubbish_is_named() {

@@ -20,6 +20,18 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// Servers asked at the same time. Few, because some clients take a second of processor time to start.
 const AT_ONCE: usize = 2;
 
+/// Why a look failed: a sentence for the database's page, and what exactly was said for the portal's log.
+struct Fault {
+    sentence: &'static str,
+    detail: String,
+}
+
+impl Fault {
+    fn new(sentence: &'static str, detail: &impl ToString) -> Self {
+        Self { sentence, detail: detail.to_string() }
+    }
+}
+
 /// Looks into every server once.
 ///
 /// # Errors
@@ -57,19 +69,25 @@ async fn look(app: &App, c: &Container) -> anyhow::Result<bool> {
     samples::insert(&mut tx, c.id, &sample).await?;
     match &seen {
         Ok(survey) => surveys::set(&mut tx, c.id, survey, now).await?,
-        Err(why) => surveys::fail(&mut tx, c.id, why, now).await?,
+        Err(fault) => {
+            tracing::warn!(container = %c.name, "A look into a server failed. {} {}", fault.sentence, fault.detail);
+            surveys::fail(&mut tx, c.id, fault.sentence, now).await?;
+        }
     }
     tx.commit().await?;
     Ok(seen.is_ok())
 }
 
-async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, String> {
+async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, Fault> {
     let engine = c.engine.engine();
-    let blueprint = Blueprint::read(app, c).await.map_err(|e| e.to_string())?;
-    let said = ask(app, id, &engine.survey(&blueprint.plan()), ANSWER).await.map_err(|e| e.to_string())?;
+    let blueprint = Blueprint::read(app, c).await;
+    let blueprint = blueprint.map_err(|e| Fault::new("The portal could not prepare its questions.", &e))?;
+    let said = ask(app, id, &engine.survey(&blueprint.plan()), ANSWER).await;
+    let said = said.map_err(|e| Fault::new("The server did not answer.", &e))?;
     if said.code == 0 {
-        return engine.read_survey(&said.stdout);
+        return engine.read_survey(&said.stdout).map_err(|e| Fault::new("The server's answer could not be read.", &e));
     }
     let last = said.stderr.trim().lines().last().unwrap_or("nothing").chars().take(300).collect::<String>();
-    Err(format!("the command ended with code {} and said: {last}", said.code))
+    let detail = format!("The command ended with code {} and said: {last}", said.code);
+    Err(Fault::new("The server could not answer the portal's questions.", &detail))
 }

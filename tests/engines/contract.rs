@@ -127,6 +127,19 @@ async fn works(db: &Database<'_>, version: &str) {
     for wanted in ["kept", "Server up for", "Connections", db.place.dbname.as_str()] {
         assert!(page.to_lowercase().contains(&wanted.to_lowercase()), "{wanted}: {page}");
     }
+    shows_the_users_own(db, &page).await;
+}
+
+/// More than one table, collection or label is seen, and nothing that the server or the image keeps for itself.
+async fn shows_the_users_own(db: &Database<'_>, page: &str) {
+    assert!(page.to_lowercase().contains("kept_too"), "the second of its kind: {page}");
+    let views = db.place.engine != EngineKind::Neo4j;
+    assert!(!views || page.contains("kept_view"), "a view: {page}");
+    for hidden in ["system.views", "healthcheck@localhost"] {
+        assert!(!page.contains(hidden), "{hidden}: {page}");
+    }
+    let logs = db.ada.get("/containers/lab/logs?lines=500").await.expect(200).all("pre").concat();
+    assert!(!logs.contains("Failed authentication"), "the portal tries no user that is not there: {logs}");
 }
 
 /// The user can't do what it mustn't, and nobody gets in with another password.
@@ -180,7 +193,11 @@ async fn rotates(db: &Database<'_>) -> String {
     assert!(noted.contains("open session"), "the open session is noted: {noted}");
     assert!(!noted.contains("did not say"), "{noted}");
     assert!(sign_in(&db.place, PASSWORD).await.is_err(), "the old one is refused");
+    let ask = db.ada.get("/containers/lab").await.expect(200);
+    assert!(!ask.all("form[action$='/password']").is_empty(), "it waits to be shown: {}", ask.text());
     let shown = db.ada.post("/containers/lab/password", &[]).await.expect(200);
+    let with_password = shown.text().contains("Connection URL with the password in it");
+    assert_eq!(with_password, db.place.engine != EngineKind::Neo4j, "{}", shown.text());
     let password = shown.all("#password").concat().trim().to_owned();
     db.keeps(&password, "unicode").await;
     password

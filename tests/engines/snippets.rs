@@ -67,16 +67,6 @@ fn run_program(program: &str, arguments: &[&str], env: (&str, &str), folder: &Pa
     format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr))
 }
 
-/// The variable from which an engine's lines take the password.
-fn variable(engine: EngineKind) -> &'static str {
-    match engine {
-        EngineKind::Postgres => "PGPASSWORD",
-        EngineKind::Mariadb => "MYSQL_PWD",
-        EngineKind::Mongodb => "MONGO_PASSWORD",
-        EngineKind::Neo4j => "NEO4J_PASSWORD",
-    }
-}
-
 /// What is typed into the engine's own shell to see the version and to leave it.
 fn question(engine: EngineKind) -> &'static str {
     match engine {
@@ -105,7 +95,7 @@ pub(super) async fn run(
         std::fs::write(&file, text).expect("a file");
         file.display().to_string()
     };
-    let secret = (variable(engine), password);
+    let secret = (engine.engine().password_variable(), password);
     let mut wrong = Vec::new();
     let mut check = |what: &str, said: String| {
         if !said.contains(version) {

@@ -15,7 +15,8 @@ print(JSON.stringify({
   uptime_seconds: Math.round(Number(status.uptime)),
   connections: status.connections.current,
   connections_max: status.connections.current + status.connections.available,
-  cache_hit: asked > 0 ? Math.max(0, 1 - read / asked) : null,
+  // A share of a few reads would say nothing.
+  cache_hit: asked >= 1000 ? Math.max(0, 1 - read / asked) : null,
   roles: users.map((u) => ({
     name: `${u.user}@${u.db}`,
     admin: u.roles.some((r) => r.role === "root" || r.role === "__system"),
@@ -24,7 +25,9 @@ print(JSON.stringify({
 }));
 for (const { name } of listed.slice(0, 50)) {
   const one = db.getSiblingDB(name);
-  const objects = one.getCollectionInfos({}, { nameOnly: true }).slice(0, 200).map((info) => {
+  // What the server keeps for itself, such as the list of views, is no collection of the user's.
+  const own = one.getCollectionInfos({}, { nameOnly: true }).filter((info) => !info.name.startsWith("system."));
+  const objects = own.slice(0, 200).map((info) => {
     if (info.type === "view") return { name: info.name, kind: "view" };
     const [found] = one.getCollection(info.name).aggregate([{ $collStats: { storageStats: {} } }]).toArray();
     const stats = found.storageStats;

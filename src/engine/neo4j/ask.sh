@@ -1,6 +1,7 @@
 # Sends requests to the server's own HTTP interface inside the container and prints each answer's body on a line.
-# Standard input has one request a line: a path, a tab, a JSON body. As the portal's own user; before that one exists,
-# as the first user with the password that the portal gave it (DB4SCI_FRESH). Fails on any answer that is no success.
+# Standard input has one request a line: a path, a tab, a JSON body. As the portal's own user; before that one exists
+# (DB4SCI_FRESH), first as the user that the image makes, with the password that the portal gave it: the server's log
+# would name each try of a user that is not there. Fails on any answer that is no success.
 # DB4SCI_VALUE=1 prints only the first value of each answer.
 set -u
 export LC_ALL=C
@@ -16,9 +17,9 @@ send() { # USER PATH BODY: sets status and answer
   answer=${raw#*$'\r\n\r\n'}
 }
 while IFS=$'\t' read -r path body; do
-  send "$DB4SCI_ADMIN" "$path" "$body"
-  # 401: no such user yet; 429: asked for it too often in a row. Later the first user has a password of its owner's.
-  case $status in 401 | 429) [ -z "$DB4SCI_FRESH" ] || send neo4j "$path" "$body" ;; esac
+  if [ -n "$DB4SCI_FRESH" ]; then send neo4j "$path" "$body"; else send "$DB4SCI_ADMIN" "$path" "$body"; fi
+  # 401: its owner's password is set already, by an attempt that was cut short; 429: asked too often in a row.
+  case $status in 401 | 429) [ -z "$DB4SCI_FRESH" ] || send "$DB4SCI_ADMIN" "$path" "$body" ;; esac
   case $status in 200 | 201 | 202) ;; *) printf 'HTTP %s: %s\n' "$status" "$answer" >&2; exit 1 ;; esac
   # A quotation mark inside a value is escaped, so these words can only be the answer's own.
   case $answer in

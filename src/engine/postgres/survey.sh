@@ -12,7 +12,9 @@ ask postgres "
     'uptime_seconds', extract(epoch from now() - pg_postmaster_start_time())::bigint,
     'connections', (select count(*) from pg_stat_activity where backend_type = 'client backend'),
     'connections_max', current_setting('max_connections')::int,
-    'cache_hit', (select sum(blks_hit)::float8 / nullif(sum(blks_hit + blks_read), 0) from pg_stat_database),
+    -- A share of a few reads would say nothing.
+    'cache_hit', (select case when sum(blks_hit + blks_read) >= 1000 then sum(blks_hit)::float8 / sum(blks_hit + blks_read) end
+                    from pg_stat_database),
     'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'admin', rolsuper) order by rolname), '[]')
                 from pg_roles where rolcanlogin),
     'databases', (select coalesce(json_agg(json_build_object('name', datname, 'bytes', pg_database_size(oid)) order by datname), '[]')
@@ -22,16 +24,18 @@ ask postgres "
    where datallowconn and not datistemplate and datname <> 'postgres' and datname !~ '[\r\n]'
    order by datname limit 50" |
   while IFS= read -r name; do
-    # One that was dropped in between, or whose owner refuses connections, is left out.
+    # One that was dropped in between, or whose owner refuses connections, is left out. jsonb, because json_agg puts a
+    # line break between rows.
     ask "$name" "
-      select json_build_object('database', current_database(), 'objects', coalesce(json_agg(o), '[]'))
+      select json_build_object('database', current_database(), 'objects', coalesce(jsonb_agg(o), '[]'))
         from (select n.nspname || '.' || c.relname as name,
-                     case c.relkind when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table' end as kind,
-                     nullif(c.reltuples, -1)::bigint as rows,
+                     case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+                                    when 'p' then 'partitioned table' else 'table' end as kind,
+                     case when c.relkind <> 'v' then nullif(c.reltuples, -1)::bigint end as rows,
                      false as exact,
-                     pg_total_relation_size(c.oid) as bytes
+                     case when c.relkind <> 'v' then pg_total_relation_size(c.oid) end as bytes
                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-               where c.relkind in ('r', 'p', 'm', 'f')
+               where c.relkind in ('r', 'p', 'v', 'm', 'f')
                  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_t'
                order by pg_total_relation_size(c.oid) desc, 1 limit 200) o" 2>/dev/null || true
   done

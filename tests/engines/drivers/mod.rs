@@ -36,7 +36,8 @@ pub type Said<T> = Result<T, String>;
 pub trait Session: Send {
     /// The server's version.
     async fn version(&mut self) -> Said<String>;
-    /// Makes a table, collection or index for [`Session::put`].
+    /// Makes a table, collection or index for [`Session::put`], another beside it (`kept_too`), and where there are
+    /// views, one (`kept_view`).
     async fn prepare(&mut self) -> Said<()>;
     /// Writes a text under a key.
     async fn put(&mut self, key: &str, value: &str) -> Said<()>;

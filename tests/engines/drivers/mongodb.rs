@@ -52,6 +52,9 @@ impl Session for Mongodb {
     async fn prepare(&mut self) -> Said<()> {
         let index = IndexModel::builder().keys(doc! {"length": 1}).build();
         self.kept().create_index(index).await.map_err(words)?;
+        let own = self.database.clone();
+        self.run(&own, doc! {"create": "kept_too"}).await?;
+        self.run(&own, doc! {"create": "kept_view", "viewOn": "kept", "pipeline": []}).await?;
         // A change stream needs a replica set.
         self.kept().watch().await.map_err(words).map(|_| ())
     }

@@ -66,7 +66,8 @@ impl Session for Neo4j {
 
     async fn prepare(&mut self) -> Said<()> {
         let statement = "CREATE CONSTRAINT kept IF NOT EXISTS FOR (k:Kept) REQUIRE k.key IS UNIQUE";
-        self.0.run(query(statement)).await.map_err(words)
+        self.0.run(query(statement)).await.map_err(words)?;
+        self.0.run(query("CREATE (:Kept_too {key: 'x'})-[:BESIDE]->(:Kept_too)")).await.map_err(words)
     }
 
     async fn put(&mut self, key: &str, value: &str) -> Said<()> {

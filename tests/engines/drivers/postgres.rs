@@ -32,7 +32,9 @@ impl Session for Postgres {
 
     async fn prepare(&mut self) -> Said<()> {
         let statements = "create table if not exists kept (key text primary key, value text not null);
-                          create index if not exists kept_value on kept (left(value, 20))";
+                          create index if not exists kept_value on kept (left(value, 20));
+                          create table if not exists kept_too (key text);
+                          create or replace view kept_view as select key from kept";
         self.0.batch_execute(statements).await.map_err(words)
     }
 
