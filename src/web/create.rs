@@ -7,7 +7,7 @@ use crate::admin_db::accounts;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{Bytes, MIB, MilliCpus};
 use crate::domain::user::User;
 use crate::engine::EngineKind;
 use crate::provision::images::ImageState;
@@ -147,7 +147,9 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
     };
     let image = found.ok_or_else(|| format!("“{wanted}” is not in the catalog."))?;
     match ctx.app().images.get(&image.image) {
-        ImageState::Unavailable(reason) => Err(format!("This version can't be had now: {reason}.")),
+        ImageState::Unavailable(_) => {
+            Err("This version can't be had now. Choose another, or ask an administrator.".to_owned())
+        }
         _ => Ok(image),
     }
 }
@@ -212,6 +214,10 @@ fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Res
 /// A sentence.
 pub fn memory(text: &str, default: Bytes, least: Bytes, most: Bytes) -> Result<Bytes, String> {
     let memory = if text.is_empty() { default.max(least) } else { Bytes::parse(text)? };
+    // A plain number is bytes, as the API sends them; whoever types a small one means another unit.
+    if memory.0 < MIB && text.chars().all(|c| c.is_ascii_digit() || c == '.') && !text.is_empty() {
+        return Err(format!("“{text}” needs a unit, such as 768m or 2g."));
+    }
     if memory < least {
         return Err(format!("This server needs at least {least}."));
     }
@@ -245,4 +251,20 @@ pub fn line(text: &str, most: usize) -> Result<String, String> {
         return Err("Use no control characters.".to_owned());
     }
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_without_a_unit_is_asked_for_one() {
+        let read = |text: &str| memory(text, Bytes(512 * MIB), Bytes(128 * MIB), Bytes(4096 * MIB));
+        assert!(read("768").unwrap_err().contains("needs a unit"));
+        assert!(read("2").unwrap_err().contains("needs a unit"));
+        assert_eq!(read("536870912"), Ok(Bytes(512 * MIB)));
+        assert_eq!(read("768m"), Ok(Bytes(768 * MIB)));
+        assert!(read("64m").unwrap_err().contains("at least 128 MiB"));
+        assert_eq!(read(""), Ok(Bytes(512 * MIB)));
+    }
 }

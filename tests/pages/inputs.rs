@@ -40,7 +40,10 @@ async fn refused(ada: &Client, field: &str, typed: &str, piece: &str) {
         assert_eq!(found.value, typed.trim(), "what was typed into {field} is kept");
     }
     assert_eq!(shown(&reply, "description").value.trim(), "of run 7");
-    assert_eq!(shown(&reply, "dbuserpass").value, "");
+    let password = shown(&reply, "dbuserpass");
+    assert_eq!(password.value, "");
+    assert!(field == "dbuserpass" || password.error.starts_with("Type the password again"), "{}", password.error);
+    assert!(reply.all("[autofocus]").len() == 1 && reply.all("#errors[autofocus]").len() == 1, "reading begins above");
     assert!(!reply.body.contains("correct-horse"), "the password is in no answer");
     assert!(reply.all("#errors").concat().contains(&found.error), "the summary says it too");
 }
@@ -158,6 +161,7 @@ async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once()
         ("storage", "unplugged", "can't be used now"),
         ("memory", "lots", "Write 512m"),
         ("memory", "127m", "at least 128 MiB"),
+        ("memory", "768", "needs a unit"),
         ("memory", "-1g", "Write 512m"),
         ("memory", "NaN", "Write 512m"),
         ("memory", "1e400", "Write 512m"),
@@ -218,7 +222,11 @@ async fn an_image_that_cant_be_had_is_shown_with_its_reason(ada: &Client) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert!(reason.contains("not on this machine"), "the form says why: {reason:?}");
+    assert!(reason.contains("not available now"), "the form says so: {reason:?}");
+    let form = ada.get("/containers/new").await.expect(200);
+    assert!(!form.body.contains("localhost:1"), "what a registry says is for administrators");
+    let about = form.all(".details li");
+    assert!(about.iter().any(|t| t.contains("PostgreSQL 16: Not available now. Supported until")), "{about:?}");
     refused(ada, "image", "docker.io/library/postgres:16", "can't be had now").await;
     let form = ada.get("/containers/new").await.expect(200);
     assert!(form.all("option[value='genomics']").is_empty(), "another's tier is not offered");

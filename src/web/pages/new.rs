@@ -3,9 +3,10 @@
 use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::NaiveDate;
 use serde::Deserialize;
 
-use super::shared::engine_cards;
+use super::shared::{NOT_AVAILABLE, engine_cards};
 use crate::admin_db::{jobs, usage};
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
@@ -16,6 +17,7 @@ use crate::web::context::{Context, page_with, to};
 use crate::web::create::{CreateFault, Faults, parse};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
+use crate::web::views::format::seconds_text;
 use crate::web::views::new::NewPage;
 use crate::web::views::{Choice, Field};
 
@@ -47,7 +49,8 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     ctx.writable()?;
     let request = match parse(&ctx, &fields).await {
         Ok(request) => request,
-        Err(CreateFault::Fields(faults)) => {
+        Err(CreateFault::Fields(mut faults)) => {
+            again(&mut faults, &fields);
             return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, &faults, None).await;
         }
         Err(CreateFault::App(e)) => return Err(e),
@@ -55,16 +58,37 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     match request::create(ctx.app(), &request, &ctx.actor()).await {
         Ok(_) => Ok(to(&format!("/containers/{}", request.name), None)),
         Err(e) => {
-            let (faults, problem) = match &e {
+            let (mut faults, problem) = match &e {
                 RequestError::NameTaken => (vec![("name".to_owned(), format!("{e} Choose another name."))], None),
                 e => (Faults::new(), Some(e.to_string())),
             };
+            again(&mut faults, &fields);
             match ctx.refused("container.create", None, e).await {
                 AppError::Conflict(_) => render(&ctx, StatusCode::CONFLICT, &fields, &faults, problem).await,
                 e => Err(e),
             }
         }
     }
+}
+
+/// Asks for the password once more where a form with one comes back: no page has it in it.
+fn again(faults: &mut Faults, fields: &Fields) {
+    const PASSWORD: &str = "dbuserpass";
+    if !fields.raw(PASSWORD).is_empty() && faults.iter().all(|(name, _)| name != PASSWORD) {
+        faults.push((PASSWORD.to_owned(), "Type the password again: it is not kept on this page.".to_owned()));
+    }
+}
+
+/// What there is to know about an image, in sentences: whether it can be had, how long its makers look after it, what
+/// the catalog says.
+fn about_image(image: &CatalogImage, available: bool, today: NaiveDate) -> String {
+    let support = image.end_of_life.map(|day| match day < today {
+        true => format!("No longer supported since {day}."),
+        false => format!("Supported until {day}."),
+    });
+    let gone = (!available).then(|| "Not available now.".to_owned());
+    let notes = Some(image.notes.clone()).filter(|notes| !notes.is_empty());
+    [gone, support, notes].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 async fn render(
@@ -84,11 +108,10 @@ async fn render(
     let chosen = asked.or(usable).or(images.first()).copied();
     let fault = |name: &str| faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
     let image_choices = images.iter().map(|i| {
-        let end = i.end_of_life.map(|day| format!("supported until {day}")).unwrap_or_default();
-        let note = [end.as_str(), &i.notes].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(". ");
+        let available = app.images.get(&i.image).unavailable().is_none();
         Choice::new(&i.image, &i.label, chosen.map_or("", |c| &c.image))
-            .note(note)
-            .unavailable(app.images.get(&i.image).unavailable().map(str::to_owned))
+            .detail(about_image(i, available, ctx.now().date_naive()))
+            .unavailable((!available).then(|| NOT_AVAILABLE.to_owned()))
     });
     let label = chosen.map_or_else(|| engine.label().to_owned(), |i| i.label.clone());
     let mut db = app.db.acquire().await?;
@@ -98,7 +121,8 @@ async fn render(
     };
     let tiers = usage::list(&mut db).await?;
     drop(db);
-    let main = main_fields(engine, fields, &fault);
+    let first_time = faults.is_empty() && problem.is_none();
+    let main = main_fields(engine, fields, &fault, first_time);
     let more = more_fields(ctx, fields, engine, &tiers, chosen, &fault)?;
     // What is wrong with a field that this engine's form does not have must be seen too.
     let shown =
@@ -114,13 +138,19 @@ async fn render(
         main,
         more,
         button: format!("Create {label} database"),
-        usually: usual.map(|s| format!("usually ready in {s:.1} s")),
+        usually: usual.map(|s| format!("usually ready in {}", seconds_text(s))),
         problem,
     };
     page_with(status, &view)
 }
 
-fn main_fields(engine: EngineKind, fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
+/// The fields everybody fills in. The cursor starts in the first of them, but on a page that comes back with faults.
+fn main_fields(
+    engine: EngineKind,
+    fields: &Fields,
+    fault: &dyn Fn(&str) -> Option<String>,
+    first_time: bool,
+) -> Vec<Field> {
     let engine = engine.engine();
     let mut main = vec![
         Field::code("name", "Name")
@@ -129,7 +159,7 @@ fn main_fields(engine: EngineKind, fields: &Fields, fault: &dyn Fn(&str) -> Opti
             .error(fault("name"))
             .required()
             .max_length(40)
-            .focus(),
+            .focus(first_time),
     ];
     let password = Field::password("dbuserpass", "Password").error(fault("dbuserpass")).autocomplete("new-password");
     let password_help = "At least 8 characters. Leave it empty and one is generated for you and shown once.";
@@ -231,4 +261,38 @@ fn more_fields(
             .error(fault("cpus")),
     ]);
     Ok(more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn a_password_is_asked_for_again_but_only_where_one_was_typed_and_was_fine() {
+        let form = |password: &str| Fields::from_iter([("dbuserpass".to_owned(), password.to_owned())]);
+        let name = ("name".to_owned(), "Enter a name.".to_owned());
+        let mut faults = vec![name.clone()];
+        again(&mut faults, &form(""));
+        assert_eq!(faults, [name]);
+        again(&mut faults, &form("correct-horse"));
+        assert!(faults.iter().any(|(field, text)| field == "dbuserpass" && text.contains("again")), "{faults:?}");
+        let mut short = vec![("dbuserpass".to_owned(), "Too short.".to_owned())];
+        again(&mut short, &form("x"));
+        assert_eq!(short.len(), 1);
+    }
+
+    #[test]
+    fn an_image_says_whether_it_is_still_looked_after() {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dbconfig/catalog.toml")).unwrap();
+        let catalog = Catalog::parse(&text).unwrap();
+        let said = |image: &str, available| {
+            let today = NaiveDate::from_ymd_opt(2026, 11, 25).unwrap();
+            about_image(catalog.find(image).unwrap(), available, today)
+        };
+        let old = said("docker.io/library/mongo:6.0", true);
+        assert!(old.starts_with("No longer supported since 2025-07-31. For projects"), "{old}");
+        let gone = said("docker.io/library/postgres:16", false);
+        assert_eq!(gone, "Not available now. Supported until 2028-11-09.");
+    }
 }

@@ -9,17 +9,30 @@ use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
 use crate::engine::EngineKind;
 use crate::provision::actions;
-use crate::web::views::format::{count_text, duration_text};
+use crate::web::views::format::{count_text, duration_text, seconds_text};
 use crate::web::views::home::DatabaseRow;
 use crate::web::views::parts::{EngineCard, JobRow};
 use crate::web::views::steps::{Failure, Step as StepView, Steps};
 use crate::web::views::{Action, Chip, Link, Size, When};
 
+/// What people are told of an image that can't be had; the reason, in a registry's words, is for administrators.
+pub const NOT_AVAILABLE: &str = "not available now";
+
+/// A version such as "10.11" as its numbers, so that "9" is older than "10".
+fn numbers(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+}
+
+/// The server's own word for its version, without what its packager adds: rows written before the probe left that out
+/// still have it.
+fn said_version(c: &Container) -> Option<&str> {
+    c.server_version.as_deref()?.split_whitespace().next()?.split("-MariaDB").next()
+}
+
 /// The version people see: the server's own word, or the catalog's before it first ran.
 pub fn version(app: &App, c: &Container) -> String {
-    let said = c.server_version.as_deref().and_then(|v| v.split_whitespace().next());
     let known = app.catalog.find(&c.image).map(|i| i.version.as_str());
-    said.or(known).unwrap_or_default().to_owned()
+    said_version(c).or(known).unwrap_or_default().to_owned()
 }
 
 /// A container's state as people see it: what is being done with it comes before what it is.
@@ -43,7 +56,6 @@ fn size(bytes: i64) -> Size {
 
 /// A database in a list.
 pub fn database_row(c: &Container, now: DateTime<Utc>) -> DatabaseRow {
-    let said = c.server_version.as_deref().and_then(|v| v.split_whitespace().next());
     let tag = c.image.rsplit(':').next().unwrap_or_default();
     DatabaseRow {
         name: c.name.clone(),
@@ -51,7 +63,7 @@ pub fn database_row(c: &Container, now: DateTime<Utc>) -> DatabaseRow {
         description: c.description.clone(),
         engine: c.engine.to_string(),
         engine_label: c.engine.label().to_owned(),
-        version: said.unwrap_or(tag).to_owned(),
+        version: said_version(c).unwrap_or(tag).to_owned(),
         chip: chip(c),
         size: c.size_bytes.map(size),
         created: When::new(c.created_at, now),
@@ -100,8 +112,7 @@ pub fn steps(job: &Job, rows: &[Step], name: &str, usual: Option<f64>, now: Date
     let over = job.status.is_final();
     let pace = match (took(job.started_at, job.finished_at), usual) {
         (Some(took), _) => Some(format!("took {took}")),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a job, never negative")]
-        (None, Some(seconds)) => Some(format!("usually {}", duration_text((seconds * 1000.0) as u64))),
+        (None, Some(seconds)) => Some(format!("usually {}", seconds_text(seconds))),
         _ => None,
     };
     let view = |s: &Step| StepView {
@@ -160,18 +171,16 @@ pub fn engine_cards(app: &App, selected: Option<EngineKind>) -> Vec<EngineCard> 
         let images: Vec<_> = app.catalog.of(engine).collect();
         let usable = |i: &&&CatalogImage| app.images.get(&i.image).unavailable().is_none();
         let mut versions: Vec<_> = images.iter().filter(usable).map(|i| i.version.as_str()).collect();
-        // Newest first; "9" is older than "10".
-        versions.sort_unstable_by_key(|v| std::cmp::Reverse((v.len(), *v)));
-        let reasons: Vec<_> =
-            images.iter().filter_map(|i| app.images.get(&i.image).unavailable().map(str::to_owned)).collect();
+        // Newest first.
+        versions.sort_unstable_by_key(|v| std::cmp::Reverse(numbers(v)));
         EngineCard {
             engine: engine.to_string(),
             label: engine.label().to_owned(),
             tagline: engine.tagline().to_owned(),
+            unavailable: versions.is_empty().then(|| NOT_AVAILABLE.to_owned()),
             versions: versions.join(", "),
             href: format!("/containers/new?engine={engine}"),
             selected: selected == Some(engine),
-            unavailable: (reasons.len() == images.len()).then(|| reasons.into_iter().next().unwrap_or_default()),
         }
     };
     app.catalog.engines().into_iter().map(card).collect()
@@ -197,6 +206,13 @@ pub fn parse_cursor(text: &str) -> Option<(DateTime<Utc>, uuid::Uuid)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        let mut versions = ["10.11", "11.8", "9", "11"];
+        versions.sort_unstable_by_key(|v| std::cmp::Reverse(numbers(v)));
+        assert_eq!(versions, ["11.8", "11", "10.11", "9"]);
+    }
 
     #[test]
     fn a_cursor_comes_back_as_it_was_and_rubbish_is_the_beginning() {

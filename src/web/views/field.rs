@@ -47,6 +47,8 @@ pub struct Choice {
     pub selected: bool,
     /// Why it can't be chosen.
     pub unavailable: Option<String>,
+    /// What there is to know about it, in a list below a `select`, whose own lines are short.
+    pub detail: String,
 }
 
 impl Choice {
@@ -61,6 +63,13 @@ impl Choice {
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();
+        self
+    }
+
+    /// Says what there is to know about it.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
         self
     }
 
@@ -193,10 +202,10 @@ impl Field {
         self
     }
 
-    /// The cursor starts here.
+    /// Whether the cursor starts here.
     #[must_use]
-    pub fn focus(mut self) -> Self {
-        self.focus = true;
+    pub fn focus(mut self, focus: bool) -> Self {
+        self.focus = focus;
         self
     }
 
@@ -218,6 +227,12 @@ impl Field {
             ids.push(format!("{}-help", self.name));
         }
         ids.join(" ")
+    }
+
+    /// Whether there is something to know about its choices, to be listed below it.
+    #[must_use]
+    pub fn has_details(&self) -> bool {
+        self.choices.iter().any(|choice| !choice.detail.is_empty())
     }
 
     /// Whether the label says that the field may stay empty.

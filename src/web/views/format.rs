@@ -27,7 +27,8 @@ impl When {
 
 fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let seconds = now.signed_duration_since(at).num_seconds();
-    let distance = seconds.unsigned_abs();
+    // What is still to come is not told shorter than it is: ten days at the beginning are ten, not nine.
+    let distance = if seconds < 0 { whole_units(seconds.unsigned_abs()) } else { seconds.unsigned_abs() };
     if distance < 10 {
         return if seconds >= 0 { "just now" } else { "in a moment" }.to_owned();
     }
@@ -40,6 +41,17 @@ fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         _ => format!("{} years", distance / 31_536_000),
     };
     if seconds >= 0 { format!("{amount} ago") } else { format!("in {amount}") }
+}
+
+/// Rounds seconds up to whole minutes, hours or days, as [`ago`] tells them.
+fn whole_units(seconds: u64) -> u64 {
+    let unit = match seconds {
+        60..3_600 => 60,
+        3_600..172_800 => 3_600,
+        172_800..5_184_000 => 86_400,
+        _ => 1,
+    };
+    seconds.next_multiple_of(unit)
 }
 
 /// A number of bytes: "1.4 GiB", with the exact count on hover.
@@ -119,6 +131,19 @@ pub fn duration_text(milliseconds: u64) -> String {
     if small == 0 { format!("{big} {}", names.0) } else { format!("{big} {} {small} {}", names.0, names.1) }
 }
 
+/// A number of seconds that may have a fraction, as [`duration_text`] has it.
+#[must_use]
+pub fn seconds_text(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, and far below 2^53")]
+    duration_text((seconds.max(0.0) * 1000.0) as u64)
+}
+
+/// "every minute", "every 5 minutes".
+#[must_use]
+pub fn every_text(minutes: u64) -> String {
+    if minutes == 1 { "every minute".to_owned() } else { format!("every {minutes} minutes") }
+}
+
 /// "1 database", "12 databases", "1,200 databases".
 #[must_use]
 pub fn count_text(number: u64, one: &str, many: &str) -> String {
@@ -170,7 +195,10 @@ mod tests {
             (60 * 86_400, "2 months ago"),
             (800 * 86_400, "2 years ago"),
             (-5, "in a moment"),
-            (-90, "in 1 min"),
+            (-60, "in 1 min"),
+            (-90, "in 2 min"),
+            (-3_599, "in 1 h"),
+            (-10 * 86_400 + 3, "in 10 d"),
             (-3 * 86_400, "in 3 d"),
         ];
         for (seconds, text) in cases {
@@ -222,6 +250,12 @@ mod tests {
         for (milliseconds, text) in cases {
             assert_eq!(duration_text(milliseconds), text, "{milliseconds} ms");
         }
+    }
+
+    #[test]
+    fn seconds_and_minutes_are_told_without_a_false_plural() {
+        assert_eq!((seconds_text(3.84).as_str(), seconds_text(17.3).as_str()), ("3.8 s", "17 s"));
+        assert_eq!((every_text(1).as_str(), every_text(5).as_str()), ("every minute", "every 5 minutes"));
     }
 
     #[test]

@@ -261,7 +261,7 @@ pub struct EngineCard {
     pub href: String,
     /// Whether it is the chosen one.
     pub selected: bool,
-    /// Why none of its images can be used now.
+    /// That none of its images can be used now.
     pub unavailable: Option<String>,
 }
 
