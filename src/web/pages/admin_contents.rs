@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admin_lists::{address, pager};
 use crate::admin_db::surveys::{self, Surveyed};
-use crate::engine::Survey;
+use crate::engine::{Database, Survey};
 use crate::web::Shared;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
@@ -72,21 +72,25 @@ pub async fn contents(ctx: Context, Query(query): Query<ContentsQuery>) -> Resul
 fn row(ctx: &Context, c: &Surveyed, now: DateTime<Utc>) -> ContentsRow {
     let version = ctx.app().catalog.find(&c.image).map_or("", |i| i.version.as_str());
     let seen = c.look.data.as_ref().map(|d| &d.0);
-    let objects = || seen.into_iter().flat_map(|s| &s.databases).flat_map(|d| &d.objects);
-    let rows: i64 = objects().filter_map(|o| o.rows).sum();
-    let bytes: i64 = seen.into_iter().flat_map(|s| &s.databases).filter_map(|d| d.bytes).sum();
+    let databases = || seen.into_iter().flat_map(|s| &s.databases);
+    let entries = total(databases().map(Database::entries));
     ContentsRow {
         database: Link::new(&c.name, format!("/containers/{}/metrics", c.name)),
         engine: format!("{} {version}", c.engine.label()),
         owner: c.owner.clone(),
         databases: seen.map(|s| s.databases.iter().map(|d| d.name.clone()).collect()).unwrap_or_default(),
-        roles: seen.map_or(0, |s| s.roles.len()),
-        objects: objects().count(),
-        rows: thousands(u64::try_from(rows).unwrap_or(0)),
-        size: Size::new(u64::try_from(bytes).unwrap_or(0)),
+        roles: seen.map(|s| s.roles.len()),
+        objects: seen.map(|_| databases().map(|d| d.objects.len()).sum()),
+        entries: entries.map(thousands),
+        size: total(databases().map(|d| d.bytes)).map(Size::new),
         seen: c.look.at.map(|at| When::new(at, now)),
         error: c.look.error.clone(),
     }
+}
+
+/// The sum of what is known; `None` where nothing is.
+fn total(numbers: impl Iterator<Item = Option<i64>>) -> Option<u64> {
+    numbers.flatten().reduce(i64::saturating_add).map(|sum| u64::try_from(sum).unwrap_or(0))
 }
 
 /// One line of an export.
@@ -203,6 +207,12 @@ fn export(ctx: &Context, text: String, kind: &'static str, file: &str, piece: Pi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_knows_is_no_zero() {
+        assert_eq!(total([None, None].into_iter()), None);
+        assert_eq!(total([Some(2), None, Some(3)].into_iter()), Some(5));
+    }
 
     #[test]
     fn a_name_is_no_formula() {

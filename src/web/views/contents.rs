@@ -36,13 +36,13 @@ pub struct ContentsRow {
     /// Names of the databases in it.
     pub databases: Vec<String>,
     /// How many can sign in to it.
-    pub roles: usize,
+    pub roles: Option<usize>,
     /// Tables, collections, labels.
-    pub objects: usize,
-    /// Rows, documents, nodes in them; estimates.
-    pub rows: String,
-    /// What the databases take.
-    pub size: Size,
+    pub objects: Option<usize>,
+    /// Rows, documents, nodes in them; mostly estimates.
+    pub entries: Option<String>,
+    /// What the databases take, where the server tells.
+    pub size: Option<Size>,
     /// When that was seen.
     pub seen: Option<When>,
     /// Why a later look failed.
