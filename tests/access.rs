@@ -45,6 +45,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/containers/{name}/start", 303, 303),
     ("POST", "/containers/{name}/stop", 303, 303),
     ("POST", "/containers/{name}/restart", 303, 303),
+    ("GET", "/containers/{name}/rotate-password", 200, 200),
     ("POST", "/containers/{name}/rotate-password", 303, 303),
     ("GET", "/containers/{name}/delete", 200, 200),
     ("POST", "/containers/{name}/delete", 422, 422),

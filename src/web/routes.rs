@@ -100,6 +100,7 @@ routes! {
     POST "/containers/{name}/start"              Owner    actions::start;
     POST "/containers/{name}/stop"               Owner    actions::stop;
     POST "/containers/{name}/restart"            Owner    actions::restart;
+    GET  "/containers/{name}/rotate-password"    Owner    actions::confirm_rotate;
     POST "/containers/{name}/rotate-password"    Owner    actions::rotate_password;
     GET  "/containers/{name}/delete"             Owner    actions::confirm_delete;
     POST "/containers/{name}/delete"             Owner    actions::delete;

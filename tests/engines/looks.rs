@@ -12,9 +12,17 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     let (admin, ada, bob) = (portal.admin().await, portal.user("ada").await, portal.user("bob").await);
     ada.create("lab", &[("extensions", "hstore"), ("extensions", "pg_stat_statements")]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("a session");
-    db.batch_execute("create table \"=reads\" as select g from generate_series(1, 5000) g; analyze")
-        .await
-        .expect("a table");
+    db.batch_execute(
+        "create table \"=reads\" as select g from generate_series(1, 5000) g;
+         create table empty (x int);
+         create view \"many=reads\" as select g from \"=reads\";
+         create table parts (x int) partition by range (x);
+         create table part partition of parts for values from (0) to (9000);
+         insert into parts select generate_series(1, 3000);
+         analyze",
+    )
+    .await
+    .expect("tables");
     let own = "select count(*) from pg_extension where extname in ('hstore', 'pg_stat_statements')";
     let count: i64 = db.query_one(own, &[]).await.expect("a number").get(0);
     assert_eq!(count, 2, "the extensions are there");
@@ -35,18 +43,30 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     }
     let page = ada.get("/containers/lab/metrics").await.expect(200);
     let text = page.text();
-    for wanted in ["public.=reads", "about 5,000", "of 100", "Reads from cache", "db4sci_admin (administrator)", "ada"]
-    {
+    for wanted in [
+        "public.=reads",
+        "public.empty",
+        "public.many=reads",
+        "partitioned table",
+        "about 5,000",
+        "of 100",
+        "Reads from cache",
+        "db4sci_admin (administrator)",
+        "ada",
+    ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
-    assert_eq!(page.all("svg polyline").len(), 4, "size, memory, processor and connections have a line");
+    assert_eq!(page.all(".chart polyline, .chart circle").len(), 4, "size, memory, processor and connections have a line");
     assert!(page.body.contains("aria-label=\"Memory: now "), "the charts are in words too");
     assert!(ada.get("/containers/lab").await.text().contains("Last day"));
     bob.get("/containers/lab/metrics").await.expect(404);
     ada.get("/admin/contents").await.expect(403);
 
     let audit = admin.get("/admin/contents").await.expect(200).text();
-    assert!(audit.contains("lab") && audit.contains("trial") && audit.contains("5,000"), "{audit}");
+    assert!(
+        audit.contains("lab") && audit.contains("trial") && audit.contains("8,000"),
+        "each row counts once: {audit}"
+    );
     assert!(admin.get("/admin/contents?q=nothing").await.text().contains("No database matches"));
     let csv = admin.get("/admin/contents?format=csv").await.expect(200);
     assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8");
@@ -69,7 +89,17 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     let text = ada.get("/containers/lab/metrics").await.expect(200).text();
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     assert!(text.contains("The last look into the server failed") && text.contains("public.=reads"), "{text}");
+    assert!(text.contains("The server did not answer."), "a sentence for people: {text}");
     docker(&["unpause", &container]);
+
+    ada.post("/containers/lab/stop", &[]).await.expect(303);
+    ada.wait_for("lab", "stopped").await;
+    let page = ada.get("/containers/lab/metrics").await.expect(200);
+    let text = page.text();
+    assert!(!text.contains("Server up for") && !text.contains("of 100"), "nothing of now: {text}");
+    let values = page.all("figcaption strong");
+    assert!(!values.is_empty() && values.iter().all(|v| v.starts_with("last ")), "{values:?}");
+    assert!(text.contains("public.=reads"), "what was seen before stays: {text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,13 @@ async fn a_new_password_takes_the_place_of_the_old_one() {
     ada.create("lab", &[]).await;
     let open = portal.connect("lab", "correct-horse").await.expect("the old one works");
 
+    let menu = ada.get("/containers/lab").await.expect(200);
+    assert_eq!(menu.all("a[href='/containers/lab/rotate-password']"), ["Set a new password"]);
+    assert!(menu.all("form[action='/containers/lab/rotate-password']").is_empty(), "not at one click");
+    let asks = ada.get("/containers/lab/rotate-password").await.expect(200);
+    assert!(asks.text().contains("The old password stops working at once"), "{}", asks.text());
+    assert_eq!(asks.all("form[action='/containers/lab/rotate-password'] input").len(), 0, "no name is typed");
+
     ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
     let page = loop {
         let page = ada.get("/containers/lab").await.expect(200);

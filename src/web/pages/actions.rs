@@ -1,4 +1,4 @@
-//! Start, stop, restart, delete, undelete, purge.
+//! Start, stop, restart, a new password, delete, undelete, purge.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -65,6 +65,29 @@ pub async fn undelete(ctx: Context, Path(name): Path<String>) -> Result<Response
     enqueue(&ctx, &c, &deletion::UNDELETE).await
 }
 
+/// `GET /containers/{name}/rotate-password`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::RotatePassword).await?;
+    let sentences = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
+    page(&ConfirmPage {
+        frame: ctx.frame("home"),
+        title: format!("Set a new password for {}", c.name),
+        will: sentences(&[
+            "The portal makes up a new password for your user. It is shown once, when you ask for it.",
+            "The old password stops working at once. Programs that use it fail until they have the new one.",
+        ]),
+        kept: sentences(&["Your data, and the sessions that are open now: they go on."]),
+        action: format!("/containers/{}/rotate-password", c.name),
+        button: "Set a new password".to_owned(),
+        back_href: format!("/containers/{}", c.name),
+        back_label: "Keep the password".to_owned(),
+        ..ConfirmPage::default()
+    })
+}
+
 /// `POST /containers/{name}/rotate-password`: a new password, shown once when it is set.
 ///
 /// # Errors
@@ -97,7 +120,7 @@ fn delete_page(ctx: &Context, c: &Container, value: &str, error: Option<String>)
             ]
         },
         action: format!("/containers/{}/delete", c.name),
-        name: c.name.clone(),
+        name: Some(c.name.clone()),
         value: value.to_owned(),
         error,
         button: "Delete the database".to_owned(),
@@ -116,7 +139,7 @@ fn purge_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) 
         ],
         kept: vec!["Its entry in the log.".to_owned()],
         action: format!("/containers/{}/purge", c.name),
-        name: c.name.clone(),
+        name: Some(c.name.clone()),
         value: value.to_owned(),
         error,
         button: "Remove it for good".to_owned(),

@@ -39,7 +39,10 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let (primary, menu) = match c.state {
         ContainerState::Running => (
             Some(post("Restart", "restart")),
-            vec![post("Stop the database", "stop"), post("Set a new password", "rotate-password")],
+            vec![
+                post("Stop the database", "stop"),
+                Action::link("Set a new password", format!("{base}/rotate-password")).unavailable(not_now.clone()),
+            ],
         ),
         ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
         _ => (None, Vec::new()),
@@ -96,7 +99,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         connect: connect(&ctx, &c).filter(|_| alive && c.started_at.is_some()),
         password: (waiting && c.started_at.is_some() && active.is_none()).then(|| format!("{base}/password")),
         facts: facts(&ctx, &c, seen.as_ref().map(|s| &s.0)),
-        charts: if day.iter().any(|chart| !chart.lines.is_empty()) { day } else { Vec::new() },
+        charts: if day.iter().any(|chart| !chart.is_empty()) { day } else { Vec::new() },
         metrics_href: format!("{base}/metrics"),
         log_lines: log_lines.lines().map(str::to_owned).collect(),
         log_href: format!("{base}/logs"),
@@ -150,14 +153,16 @@ fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
         Fact::code(term, port.to_string())
     }));
     facts.extend([Fact::code("Database", &c.dbname), Fact::code("User", &c.dbuser)]);
-    let snippets = c.engine.engine().snippets(&endpoint).into_iter().map(|s| Snippet {
+    let engine = c.engine.engine();
+    let snippets = engine.snippets(&endpoint).into_iter().map(|s| Snippet {
+        variable: s.note.contains(engine.password_variable()),
         id: s.id.to_owned(),
         label: s.label.to_owned(),
         language: s.language.to_owned(),
         text: s.text,
         note: s.note.to_owned(),
     });
-    Some(Connect { facts, snippets: snippets.collect(), note: Some(c.engine.engine().encryption_note().to_owned()) })
+    Some(Connect { facts, snippets: snippets.collect(), note: Some(engine.encryption_note().to_owned()) })
 }
 
 fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
@@ -218,6 +223,7 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
     let host = &app.config.databases.host;
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
     let url = c.engine.engine().url(&endpoint, Some(password.expose_secret()));
+    let url_has_password = url != c.engine.engine().url(&endpoint, None);
     let port = c.ports.first().map_or(0, |(_, port)| *port);
     let file = format!(
         "host: {host}\nport: {port}\ndatabase: {}\nuser: {}\npassword: {}\nurl: {url}\n",
@@ -232,6 +238,7 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
         user: c.dbuser.clone(),
         password: password.expose_secret().to_owned(),
         url,
+        url_has_password,
         file_name: format!("{}.txt", c.name),
         file_href: data_url(&file),
     })?;

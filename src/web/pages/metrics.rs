@@ -11,6 +11,7 @@ use super::container::head;
 use crate::admin_db::containers::Container;
 use crate::admin_db::samples::{self, Sample};
 use crate::admin_db::surveys::{self, Look};
+use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
 use crate::engine::{Database, Object, Survey};
 use crate::web::context::{Context, page};
@@ -54,7 +55,7 @@ pub async fn show(
             Link::new("Last week", format!("{base}?range=week")).current(week),
         ],
         charts,
-        facts: seen.map(facts).unwrap_or_default(),
+        facts: seen.filter(|_| c.state == ContainerState::Running).map(facts).unwrap_or_default(),
         roles: seen.map(roles).unwrap_or_default(),
         databases: seen.map(|s| s.databases.iter().map(contents).collect()).unwrap_or_default(),
         seen: look.as_ref().and_then(|l| l.at).map(|at| When::new(at, now)),
@@ -83,12 +84,14 @@ pub async fn charts(ctx: &Context, db: &mut PgConnection, c: &Container, week: b
         points.iter().filter_map(|p| Some((p.at, of(p)? as f64))).collect()
     };
     let span = (from, to);
-    Ok(vec![
+    let charts = vec![
         Chart::new("Size", Unit::Bytes, &value(|p| p.size_bytes), span, gap),
         Chart::new("Memory", Unit::Bytes, &value(|p| p.memory_bytes), span, gap),
         Chart::new("CPU cores", Unit::Cores, &cores(&points, gap), span, gap),
         Chart::new("Connections", Unit::Count, &value(|p| p.connections.map(i64::from)), span, gap),
-    ])
+    ];
+    let running = c.state == ContainerState::Running;
+    Ok(if running { charts } else { charts.into_iter().map(Chart::of_the_past).collect() })
 }
 
 /// Cores in use, from the processor time between two points. A restart begins it anew.

@@ -43,16 +43,17 @@ impl Unit {
                 }
                 top
             }
-            Self::Count => round_up(value.max(4.0)),
-            Self::Cores => round_up(value.max(0.1)),
+            // Half of each of these is a whole number too, for the middle of the scale.
+            Self::Count => round_up(value.max(4.0), &[1.0, 2.0, 4.0, 6.0, 8.0, 10.0]),
+            Self::Cores => round_up(value.max(0.1), &[1.0, 2.0, 4.0, 5.0, 10.0]),
         }
     }
 }
 
-/// The next of 1, 2, 4, 5 or 10 times a power of ten.
-fn round_up(value: f64) -> f64 {
+/// The next of these steps times a power of ten.
+fn round_up(value: f64, steps: &[f64]) -> f64 {
     let power = 10f64.powf(value.log10().floor());
-    [1.0, 2.0, 4.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|top| *top >= value * 0.999).unwrap_or(value)
+    steps.iter().map(|step| step * power).find(|top| *top >= value * 0.999).unwrap_or(value)
 }
 
 /// A chart.
@@ -64,6 +65,8 @@ pub struct Chart {
     pub last: String,
     /// The lines, as points; a gap in the values begins a new one.
     pub lines: Vec<String>,
+    /// Values with a gap on either side, of which a line would not be seen: (place, height).
+    pub dots: Vec<(String, String)>,
     /// Labels of the scale: (height, text).
     pub scale: Vec<(String, String)>,
     /// Labels of the times: (place, where the text is anchored, text).
@@ -92,7 +95,7 @@ impl Chart {
         let span = seconds(to - from).max(1.0);
         let x = |at: DateTime<Utc>| LEFT + (WIDTH - LEFT - 2.0) * (seconds(at - from) / span).clamp(0.0, 1.0);
         let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - (value / top).clamp(0.0, 1.0));
-        let mut lines: Vec<Vec<String>> = Vec::new();
+        let mut lines: Vec<Vec<(String, String)>> = Vec::new();
         let mut before: Option<DateTime<Utc>> = None;
         for (at, value) in values {
             if before.is_none_or(|b| *at - b > gap) {
@@ -100,16 +103,13 @@ impl Chart {
             }
             before = Some(*at);
             if let Some(line) = lines.last_mut() {
-                line.push(format!("{:.1},{:.1}", x(*at), y(*value)));
+                line.push((format!("{:.1}", x(*at)), format!("{:.1}", y(*value))));
             }
         }
-        // A line of one point would not be seen.
-        for line in &mut lines {
-            if let [only] = line.as_slice() {
-                let twice = only.clone();
-                line.push(twice);
-            }
-        }
+        let (dots, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|points| points.len() == 1);
+        let line = |points: Vec<(String, String)>| {
+            points.into_iter().map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" ")
+        };
         let hours = (to - from).num_hours() <= 48;
         let time =
             |at: DateTime<Utc>| if hours { at.format("%H:%M").to_string() } else { at.format("%-d %b").to_string() };
@@ -117,7 +117,8 @@ impl Chart {
         Self {
             title: title.to_owned(),
             last: unit.text(*last),
-            lines: lines.into_iter().map(|points| points.join(" ")).collect(),
+            lines: lines.into_iter().map(line).collect(),
+            dots: dots.into_iter().flatten().collect(),
             scale: [0.0, top / 2.0, top].map(|value| (format!("{:.1}", y(value)), unit.text(value))).to_vec(),
             times: [(from, "start"), (middle, "middle"), (to, "end")]
                 .map(|(at, anchor)| (format!("{:.1}", x(at)), anchor, time(at)))
@@ -131,6 +132,21 @@ impl Chart {
                 to.format("%Y-%m-%d %H:%M")
             ),
         }
+    }
+
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.dots.is_empty()
+    }
+
+    /// Says that the last value is not of now, for what does not run any more.
+    #[must_use]
+    pub fn of_the_past(mut self) -> Self {
+        if !self.last.is_empty() {
+            self.last = format!("last {}", self.last);
+            self.alternative = self.alternative.replacen(": now ", ": last ", 1);
+        }
+        self
     }
 }
 
@@ -146,10 +162,10 @@ mod tests {
     fn a_gap_begins_a_new_line_and_the_scale_is_round() {
         let values = [(at(0), 3.0), (at(5), 7.0), (at(60), 6.0)];
         let chart = Chart::new("Connections", Unit::Count, &values, (at(0), at(60)), Duration::minutes(15));
-        assert_eq!(chart.lines.len(), 2);
+        assert_eq!((chart.lines.len(), chart.dots.len()), (1, 1), "a point alone is a dot");
         assert_eq!(chart.last, "6");
         let scale: Vec<_> = chart.scale.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(scale, ["0", "5", "10"]);
+        assert_eq!(scale, ["0", "4", "8"]);
         assert!(chart.alternative.contains("least 3, most 7"), "{}", chart.alternative);
         // Everything lies inside the drawing.
         for point in chart.lines.iter().flat_map(|l| l.split(' ')) {
@@ -162,8 +178,24 @@ mod tests {
     #[test]
     fn nothing_measured_is_said_and_not_drawn() {
         let chart = Chart::new("Memory", Unit::Bytes, &[], (at(0), at(60)), Duration::minutes(15));
-        assert!(chart.lines.is_empty() && chart.last.is_empty());
+        assert!(chart.is_empty() && chart.last.is_empty());
         assert!(chart.alternative.contains("nothing was measured"));
+    }
+
+    #[test]
+    fn the_middle_of_a_count_is_whole() {
+        for (greatest, top) in [(0.0, 4.0), (5.0, 6.0), (10.0, 10.0), (11.0, 20.0), (50.0, 60.0), (101.0, 200.0)] {
+            assert_eq!(Unit::Count.ceiling(greatest).to_string(), f64::to_string(&top), "{greatest}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_run_has_a_last_value_not_a_present_one() {
+        let draw = |values: &[_]| Chart::new("Memory", Unit::Count, values, (at(0), at(60)), Duration::minutes(15));
+        let chart = draw(&[(at(0), 3.0)]).of_the_past();
+        assert_eq!(chart.last, "last 3");
+        assert!(chart.alternative.starts_with("Memory: last 3, "), "{}", chart.alternative);
+        assert!(draw(&[]).of_the_past().last.is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::Frame;
 
-/// Asks for a typed name (field `confirm`) before it posts to `action`.
+/// Asks before it posts to `action`; where much is lost, for a typed name (field `confirm`).
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/confirm.html")]
 pub struct ConfirmPage {
@@ -14,17 +14,17 @@ pub struct ConfirmPage {
     pub title: String,
     /// What will happen, a sentence each.
     pub will: Vec<String>,
-    /// What is kept and until when, a sentence each.
+    /// What stays and until when, a sentence each.
     pub kept: Vec<String>,
     /// Where it posts to.
     pub action: String,
-    /// What has to be typed.
-    pub name: String,
+    /// What has to be typed; nothing where the button is enough.
+    pub name: Option<String>,
     /// What was typed.
     pub value: String,
     /// What is wrong with it.
     pub error: Option<String>,
-    /// What the red button says: "Delete the database".
+    /// What the button says, which is red where a name is typed: "Delete the database".
     pub button: String,
     /// The way back.
     pub back_href: String,

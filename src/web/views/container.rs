@@ -91,6 +91,8 @@ pub struct Snippet {
     pub text: String,
     /// What one has to know to use them.
     pub note: String,
+    /// Whether they read the password from a variable, which the help pages show how to set.
+    pub variable: bool,
 }
 
 /// That a database is in the trash.
@@ -120,8 +122,10 @@ pub struct PasswordPage {
     pub user: String,
     /// The password.
     pub password: String,
-    /// A connection URL with the password in it.
+    /// A connection URL.
     pub url: String,
+    /// Whether the password is in it: not every engine's can have it.
+    pub url_has_password: bool,
     /// Name of the file: "trial-42.txt".
     pub file_name: String,
     /// The file as an address: see [`super::format::data_url`].
