@@ -65,7 +65,8 @@ impl Changes {
 /// one transaction. Answers that job. What changes nothing writes nothing.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written: [`RequestError::Busy`] for new limits while a job is under way.
+/// [`RequestError`], with nothing written: [`RequestError::Busy`] for new limits while a job is under way,
+/// [`RequestError::State`] for anything in the trash.
 pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) -> Result<Option<Uuid>, RequestError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
@@ -73,6 +74,9 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
     // fields, and keeps the state still while it decides about the job.
     let locked = states::lock(&mut tx, c.id).await?;
     let state = locked.ok_or(RequestError::Gone)?;
+    if matches!(state, ContainerState::Deleting | ContainerState::Trashed) {
+        return Err(RequestError::State(state));
+    }
     let c = containers::by_id(&mut tx, c.id).await?.ok_or(RequestError::Gone)?;
     let differences = changes.differences(&c);
     if differences.is_empty() {

@@ -13,6 +13,11 @@ use crate::web::form::Fields;
 /// Fields that can be changed.
 pub const FIELDS: &[&str] = &["contact", "department", "description", "owner", "memory", "cpus"];
 
+/// The least memory that it can be given: what its image needs, or what it has now, should that be less.
+pub fn least_memory(ctx: &Context, c: &Container) -> Bytes {
+    ctx.app().catalog.find(&c.image).map_or(Bytes(1), |i| i.min_memory).min(Bytes(c.memory_bytes))
+}
+
 /// Reads changes: every fault at once, `faults` among them. A field that was not sent stays as it is.
 ///
 /// # Errors
@@ -33,9 +38,8 @@ pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults)
     // What it has now stays allowed, should an administrator have lowered the limits since.
     let (has, share) = (Bytes(c.memory_bytes), MilliCpus(c.millicpus));
     if fields.has("memory") {
-        let least = ctx.app().catalog.find(&c.image).map_or(Bytes(1), |i| i.min_memory).min(has);
-        changes.memory =
-            take(&mut found, "memory", memory(fields.text("memory"), has, least, limits.memory_max.max(has)));
+        let wanted = memory(fields.text("memory"), has, least_memory(ctx, c), limits.memory_max.max(has));
+        changes.memory = take(&mut found, "memory", wanted);
     }
     if fields.has("cpus") {
         changes.cpus = take(&mut found, "cpus", cpus(fields.text("cpus"), share, limits.cpus_max.max(share)));

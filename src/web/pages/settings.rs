@@ -9,15 +9,63 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::states;
 use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::state::ContainerState;
 use crate::domain::user::{Action, User};
 use crate::provision::edit::edit;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::create::{Faults, line};
-use crate::web::edit::read;
+use crate::web::edit::{least_memory, read};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 use crate::web::views::settings::{MaintenanceForm, SettingsPage};
 use crate::web::views::{Field, Flash};
+
+/// Whether it lies in the trash, or is on the way into it: then nothing about it can be changed.
+fn in_trash(c: &Container) -> bool {
+    matches!(c.state, ContainerState::Trashed | ContainerState::Deleting)
+}
+
+fn fault(faults: &Faults, name: &str) -> Option<String> {
+    faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone())
+}
+
+fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults) -> Vec<Field> {
+    let is_admin = ctx.user().is_ok_and(User::is_admin);
+    let limits = &ctx.app().config.limits;
+    let least = least_memory(ctx, c);
+    let value = |name: &str, present: String| typed.map_or(present, |f| f.text(name).to_owned());
+    vec![
+        Field::textarea("description", "Description")
+            .value(value("description", c.description.clone()))
+            .error(fault(faults, "description"))
+            .max_length(500),
+        Field::text("contact", "Contact")
+            .help("Whom to ask about it, such as an e-mail address.")
+            .value(value("contact", c.contact.clone()))
+            .error(fault(faults, "contact"))
+            .max_length(200),
+        Field::text("department", "Department")
+            .value(value("department", c.department.clone()))
+            .error(fault(faults, "department"))
+            .max_length(200),
+        Field::code("owner", "Owner")
+            .help(if is_admin { "The account it belongs to." } else { "An administrator can change it." })
+            .value(value("owner", c.owner.clone()))
+            .error(fault(faults, "owner"))
+            .read_only(!is_admin),
+        Field::text("memory", "Memory")
+            .help(format!(
+                "At least {least}, at most {}. A running server is restarted to take it over.",
+                limits.memory_max
+            ))
+            .value(value("memory", Bytes(c.memory_bytes).exact()))
+            .error(fault(faults, "memory")),
+        Field::text("cpus", "CPUs")
+            .help(format!("At most {}. A running server is restarted to take it over.", limits.cpus_max))
+            .value(value("cpus", MilliCpus(c.millicpus).to_string()))
+            .error(fault(faults, "cpus")),
+    ]
+}
 
 fn view(
     ctx: &Context,
@@ -27,50 +75,22 @@ fn view(
     problem: Option<String>,
 ) -> SettingsPage {
     let is_admin = ctx.user().is_ok_and(User::is_admin);
-    let limits = &ctx.app().config.limits;
-    let value = |name: &str, present: String| typed.map_or(present, |f| f.text(name).to_owned());
-    let fault = |name: &str| faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
     let base = format!("/containers/{}", c.name);
     SettingsPage {
         frame: ctx.frame("home"),
         head: head(ctx, c, "Settings"),
+        back_href: base.clone(),
         action: format!("{base}/settings"),
-        fields: vec![
-            Field::textarea("description", "Description")
-                .value(value("description", c.description.clone()))
-                .error(fault("description"))
-                .max_length(500),
-            Field::text("contact", "Contact")
-                .help("Whom to ask about it, such as an e-mail address.")
-                .value(value("contact", c.contact.clone()))
-                .error(fault("contact"))
-                .max_length(200),
-            Field::text("department", "Department")
-                .value(value("department", c.department.clone()))
-                .error(fault("department"))
-                .max_length(200),
-            Field::code("owner", "Owner")
-                .help(if is_admin { "The account it belongs to." } else { "An administrator can change it." })
-                .value(value("owner", c.owner.clone()))
-                .error(fault("owner"))
-                .read_only(!is_admin),
-            Field::text("memory", "Memory")
-                .help(format!("At most {}. A running server is restarted to take it over.", limits.memory_max))
-                .value(value("memory", Bytes(c.memory_bytes).exact()))
-                .error(fault("memory")),
-            Field::text("cpus", "CPUs")
-                .help(format!("At most {}. A running server is restarted to take it over.", limits.cpus_max))
-                .value(value("cpus", MilliCpus(c.millicpus).to_string()))
-                .error(fault("cpus")),
-        ],
-        problem,
+        fields: if in_trash(c) { Vec::new() } else { fields(ctx, c, typed, faults) },
+        // In the trash the page says so in any case.
+        problem: problem.filter(|_| !in_trash(c)),
         maintenance: is_admin.then(|| MaintenanceForm {
             action: format!("{base}/maintenance"),
             on: c.maintenance_note.is_some(),
             note: Field::textarea("note", "Note to its owner")
                 .help("What is being done, and until when. Its owner can look but not act meanwhile.")
                 .value(c.maintenance_note.clone().unwrap_or_default())
-                .error(fault("note"))
+                .error(fault(faults, "note"))
                 .max_length(500),
         }),
     }

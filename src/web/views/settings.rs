@@ -14,9 +14,11 @@ pub struct SettingsPage {
     pub frame: Frame,
     /// Title, state, actions, tabs.
     pub head: ContainerHead,
+    /// Its own page.
+    pub back_href: String,
     /// Where the form posts to.
     pub action: String,
-    /// `contact`, `department`, `description`, `owner`, `memory`, `cpus`.
+    /// `contact`, `department`, `description`, `owner`, `memory`, `cpus`; none of them in the trash.
     pub fields: Vec<Field>,
     /// What is wrong with the form as a whole.
     pub problem: Option<String>,
