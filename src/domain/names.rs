@@ -106,7 +106,8 @@ impl ContainerName {
         }
         check_charset(raw, lower, |c| lower(c) || c.is_ascii_digit() || c == '-' || c == '_', rule)?;
         if raw.len() < 2 || raw.len() > 40 {
-            return Err(NameError(format!("This name has {} characters. {rule}", raw.len())));
+            let characters = if raw.len() == 1 { "character" } else { "characters" };
+            return Err(NameError(format!("This name has {} {characters}. {rule}", raw.len())));
         }
         if RESERVED_CONTAINERS.contains(&raw) {
             return Err(NameError(format!("“{raw}” is kept for the portal itself. Choose another name.")));
@@ -218,6 +219,12 @@ mod tests {
         ] {
             assert!(ContainerName::parse(bad).is_err(), "{bad:?} must be refused");
         }
+    }
+
+    #[test]
+    fn a_name_of_one_character_is_told_so() {
+        let said = ContainerName::parse("a").map_err(|e| e.to_string());
+        assert!(said.unwrap_err().starts_with("This name has 1 character. "));
     }
 
     #[test]

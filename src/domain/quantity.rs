@@ -79,6 +79,9 @@ impl MilliCpus {
     pub fn parse(raw: &str) -> Result<Self, String> {
         let wrong = || format!("“{}” is no number of CPUs. Write 1 or 0.5.", raw.trim());
         let cores: f64 = raw.trim().parse().map_err(|_| wrong())?;
+        if cores < 0.01 {
+            return Err("Use at least 0.01 CPUs. Write 1 or 0.5.".to_owned());
+        }
         if !(0.01..=1024.0).contains(&cores) {
             return Err(wrong());
         }
@@ -122,5 +125,6 @@ mod tests {
         for bad in ["0", "-1", "x", "", "5000"] {
             assert!(MilliCpus::parse(bad).is_err(), "{bad:?} must be refused");
         }
+        assert!(MilliCpus::parse("0").unwrap_err().contains("at least 0.01"), "a number, but too small");
     }
 }

@@ -37,7 +37,7 @@ pub static CREATE: Flow = Flow {
         },
         Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
         Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
-        Step { name: "Set up your database and user", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Set up your access", run: |w| Box::pin(rotate::set(w)), undo: None },
         Step { name: "Hand it over", run: |w| Box::pin(hand_over(w)), undo: None },
     ],
 };

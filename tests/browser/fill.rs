@@ -93,7 +93,7 @@ select j.id, s.seq, s.name,
        case when s.seq <= 5 or j.status = 'succeeded' then j.started_at + s.seq * interval '300 ms' end,
        case when s.seq < 5 or j.status = 'succeeded' then j.started_at + s.seq * interval '400 ms' end
   from job j, unnest(array['Check the storage', 'Get the image', 'Prepare the data directory', 'Make the container',
-                           'Start the server', 'Wait until it answers', 'Set up your database and user', 'Hand it over'])
+                           'Start the server', 'Wait until it answers', 'Set up your access', 'Hand it over'])
               with ordinality as s (name, seq)
  where j.container_id in (select id from container where docker_name like 'filled-%');
 ";

@@ -76,6 +76,11 @@ fn positive(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
+/// The word for this many.
+fn noun(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
+
 fn item(kind: &str, text: impl Into<String>, advice: impl Into<String>, link: Link) -> Attention {
     Attention { kind: kind.to_owned(), text: text.into(), advice: advice.into(), since: None, link: Some(link) }
 }
@@ -213,12 +218,12 @@ fn numbers(
         plain("failed", of(ContainerState::Failed), "/admin/containers?state=failed"),
         plain("in the trash", trashed, "/admin/containers?state=trashed"),
         number(
-            "jobs under way",
+            noun(working, "job under way", "jobs under way"),
             thousands(working),
             format!("{} waiting", thousands(waiting)),
             "/admin/jobs?status=running",
         ),
-        plain("people", positive(people), "/admin/users"),
+        plain(noun(positive(people), "person", "people"), positive(people), "/admin/users"),
         number("on disk", size_text(disk), String::new(), "/admin/storage"),
     ]
 }
@@ -245,5 +250,8 @@ mod tests {
                 "0 B on disk"
             ]
         );
+        let alone = numbers(&[], &[(JobStatus::Running, 1)], 1, &[]);
+        let labels: Vec<_> = alone.iter().map(|n| n.label.as_str()).collect();
+        assert!(labels.contains(&"person") && labels.contains(&"job under way"), "{labels:?}");
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::views::home::HomePage;
-use crate::web::views::{Choice, Column, Field, Filter, Pager};
+use crate::web::views::{Chip, Choice, Column, Field, Filter, Pager};
 
 /// Rows of a page.
 const PAGE: i64 = 50;
@@ -112,7 +112,8 @@ fn filter(path: &str, query: &ListQuery, everyone: bool) -> Filter {
     let mut states = vec![Choice::new("", "Any state", &query.state)];
     for state in ContainerState::ALL {
         if everyone || state != ContainerState::Purged {
-            states.push(Choice::new(state.as_str(), state.as_str(), &query.state));
+            // Called what it is called beside each database.
+            states.push(Choice::new(state.as_str(), Chip::of(state.as_str()).word, &query.state));
         }
     }
     Filter {
