@@ -28,6 +28,12 @@ async fn every_engine_is_complete() {
         for language in ["sh", "url", "python", "r", "java"] {
             assert!(snippets.iter().any(|s| s.language == language), "{kind} has lines for {language}");
         }
+        let help = portal.nobody().get("/docs/connecting").await.expect(200).text();
+        assert!(
+            help.contains(&format!("export {}", engine.password_variable())),
+            "{kind}: the help says how to set it"
+        );
+        assert!(snippets.iter().any(|s| s.note.contains(engine.password_variable())), "{kind} names its variable");
         for s in &snippets {
             assert!(s.text.contains("41000") && !s.text.contains(":0/"), "{kind} {}: {}", s.id, s.text);
         }

@@ -9,6 +9,7 @@ use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::views::Link;
 use crate::web::views::docs::DocsPage;
+use crate::web::views::format::every_text;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "docs/user/"]
@@ -37,8 +38,8 @@ fn values(config: &Config) -> [(&'static str, String); 10] {
         ("@CPUS_MAX@", limits.cpus_max.to_string()),
         ("@PIDS@", limits.pids.to_string()),
         ("@PER_USER@", limits.containers_per_user.to_string()),
-        ("@USAGE_MINUTES@", config.jobs.usage.as_secs().div_ceil(60).to_string()),
-        ("@SURVEY_MINUTES@", config.jobs.survey.as_secs().div_ceil(60).to_string()),
+        ("@USAGE_EVERY@", every_text(config.jobs.usage.as_secs().div_ceil(60))),
+        ("@SURVEY_EVERY@", every_text(config.jobs.survey.as_secs().div_ceil(60))),
     ]
 }
 
@@ -53,7 +54,8 @@ fn fill(mut text: String, values: &[(&str, String)]) -> String {
 /// written in the Markdown are shown as they are typed, never passed through.
 fn render(markdown: &str) -> (String, String) {
     let (mut title, mut in_title) = (String::new(), false);
-    let events = Parser::new_ext(markdown, Options::ENABLE_TABLES).filter_map(|event| match event {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_HEADING_ATTRIBUTES;
+    let events = Parser::new_ext(markdown, options).filter_map(|event| match event {
         Event::Start(Tag::Heading { level: HeadingLevel::H1, .. }) => {
             in_title = true;
             None
@@ -165,10 +167,12 @@ mod tests {
 
     #[test]
     fn tags_in_markdown_are_text() {
-        let (title, body) =
-            render("# A `b` c\n\n<script>alert(1)</script>\n\nx <b>y</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n");
+        let (title, body) = render(
+            "# A `b` c\n\n## D {#d}\n\n<script>alert(1)</script>\n\nx <b>y</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+        );
         assert_eq!(title, "A b c");
         assert!(!body.contains("<script") && !body.contains("<b>"), "{body}");
+        assert!(body.contains("<h2 id=\"d\">D</h2>"), "a heading can be linked to: {body}");
         assert!(body.contains("&lt;script&gt;") && body.contains("<table>"), "{body}");
     }
 }
