@@ -150,7 +150,9 @@ impl Engine for Neo4j {
             "parameters": { "password": password.expose_secret() },
         });
         let one = |statement: Value| (SYSTEM, json!({ "statements": [statement] }));
-        vec![Self::ask(plan, &[one(admin), one(owner)])]
+        let mut exec = Self::ask(plan, &[one(admin), one(owner)]);
+        exec.env.push(("DB4SCI_MADE".to_owned(), SecretString::from("1")));
+        vec![exec]
     }
 
     fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {

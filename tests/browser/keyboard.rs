@@ -65,8 +65,16 @@ async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
     browser.until("the form follows", JOB, async |b| b.path().await == "/containers/new").await;
 
     assert_eq!(browser.script("return document.activeElement.id").await, "name", "one can type at once");
-    browser.keys("lab").await;
+    browser.keys("Lab").await;
     for (id, text) in [("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")] {
+        tab_to(&browser, id, |f| f["id"] == id).await;
+        browser.keys(text).await;
+    }
+    // A form that is refused begins with what is wrong, and takes the name and the password anew.
+    browser.keys(Key::Enter).await;
+    browser.until("it is refused", JOB, async |b| b.has("#errors").await).await;
+    assert_eq!(browser.script("return document.activeElement.id").await, "errors", "one reads what is wrong");
+    for (id, text) in [("name", "lab"), ("dbuserpass", "correct-horse")] {
         tab_to(&browser, id, |f| f["id"] == id).await;
         browser.keys(text).await;
     }

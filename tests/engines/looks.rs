@@ -56,7 +56,11 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
-    assert_eq!(page.all(".chart polyline, .chart circle").len(), 4, "size, memory, processor and connections have a line");
+    assert_eq!(
+        page.all(".chart polyline, .chart circle").len(),
+        4,
+        "size, memory, processor and connections have a line"
+    );
     assert!(page.body.contains("aria-label=\"Memory: now "), "the charts are in words too");
     assert!(ada.get("/containers/lab").await.text().contains("Last day"));
     bob.get("/containers/lab/metrics").await.expect(404);

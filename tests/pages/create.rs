@@ -1,6 +1,6 @@
 //! From the form to a server that answers, and through its whole life.
 
-use crate::support::{POSTGRES_15, POSTGRES_17, TestPortal};
+use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal};
 
 async fn whole_life(image: &str, version: &str) {
     let portal = TestPortal::start().await;
@@ -33,6 +33,7 @@ async fn whole_life(image: &str, version: &str) {
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     ada.wait_for("lab", "in the trash").await;
     assert_eq!(portal.containers(), Vec::<String>::new(), "nothing runs from the trash");
+    in_the_trash(&ada).await;
     ada.post("/containers/lab/undelete", &[]).await.expect(303);
     ada.wait_for("lab", "running").await;
     assert_eq!(kept(&portal).await, "💧 row");
@@ -48,6 +49,22 @@ async fn whole_life(image: &str, version: &str) {
     assert_eq!(portal.sql("select count(*) from port"), "0");
     assert_eq!(portal.sql("select count(*) from credential"), "0");
     assert_eq!(portal.sql("select count(*) from job where status <> 'succeeded'"), "0");
+}
+
+/// What the pages say of a database in the trash.
+async fn in_the_trash(ada: &Client) {
+    let text = ada.get("/containers/lab").await.expect(200).text();
+    assert!(text.contains("it is purged in 10 d"), "no day is lost: {text}");
+    let list = ada.get("/?state=trashed").await.expect(200);
+    assert_eq!(list.all("option[value=trashed][selected]"), ["in the trash"]);
+    assert!(list.text().contains("lab"));
+    let settings = ada.get("/containers/lab/settings").await.expect(200);
+    assert!(settings.text().contains("Nothing can be changed while it is in the trash"), "{}", settings.text());
+    assert!(settings.all("input[name=memory]").is_empty(), "no form");
+    let refused = ada.post("/containers/lab/settings", &[("contact", "grace")]).await.expect(409);
+    assert!(refused.text().contains("Nothing can be changed"), "{}", refused.text());
+    let logs = ada.get("/containers/lab/logs").await.expect(200).text();
+    assert!(logs.contains("There is no log") && !logs.contains("The log is empty"), "one of both: {logs}");
 }
 
 async fn kept(portal: &TestPortal) -> String {

@@ -1,9 +1,12 @@
 # Sends requests to the server's own HTTP interface inside the container and prints each answer's body on a line.
 # Standard input has one request a line: a path, a tab, a JSON body. As the portal's own user; before that one exists
 # (DB4SCI_FRESH), first as the user that the image makes, with the password that the portal gave it: the server's log
-# would name each try of a user that is not there. Fails on any answer that is no success.
-# DB4SCI_VALUE=1 prints only the first value of each answer.
+# would name each try of a user that is not there, or with a password that is no longer right. Fails on any answer that is
+# no success. DB4SCI_VALUE=1 prints only the first value of each answer; DB4SCI_MADE=1 notes in the container that the
+# portal's own user is there from now on.
 set -u
+MADE=/tmp/db4sci-made
+[ ! -e "$MADE" ] || DB4SCI_FRESH=
 export LC_ALL=C
 send() { # USER PATH BODY: sets status and answer
   local token raw
@@ -32,3 +35,5 @@ while IFS=$'\t' read -r path body; do
   fi
   printf '%s\n' "${answer//[$'\r\n']/ }"
 done
+# Without the note, only the log gets a line more.
+[ -z "${DB4SCI_MADE:-}" ] || { : >"$MADE"; } 2>/dev/null || true
