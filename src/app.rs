@@ -13,6 +13,7 @@ use crate::admin_db::{self};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::objects::Stores;
 use crate::provision::images::ImageStates;
 use crate::runtime::Runtime;
 use crate::secrets::{Random, Sealer};
@@ -29,6 +30,8 @@ pub struct App {
     pub db: PgPool,
     /// The container engine.
     pub runtime: Arc<dyn Runtime>,
+    /// Where backups go.
+    pub stores: Stores,
     /// File work in data directories.
     pub files: Files,
     /// Seals secrets.
@@ -70,7 +73,7 @@ impl App {
     ///
     /// # Errors
     /// If a key is missing, or mydb_admin can't be made or belongs to another instance.
-    pub async fn assemble(parts: Parts) -> anyhow::Result<Arc<Self>> {
+    pub async fn assemble(parts: Parts, stores: Stores) -> anyhow::Result<Arc<Self>> {
         let Parts { config, catalog, runtime, clock } = parts;
         let random = Random::system();
         std::fs::create_dir_all(&config.data_dir)
@@ -113,6 +116,7 @@ impl App {
             catalog,
             db,
             runtime,
+            stores,
             files,
             sealer,
             random,

@@ -6,6 +6,7 @@
 pub mod admin_db;
 pub mod app;
 pub mod auth;
+pub mod backup;
 pub mod catalog;
 pub mod certificate;
 pub mod cli;
@@ -15,6 +16,7 @@ pub mod domain;
 pub mod engine;
 pub mod jobs;
 pub mod lifecycle;
+pub mod objects;
 pub mod preflight;
 pub mod provision;
 pub mod runtime;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -48,6 +49,7 @@ pub fn fingerprint(secret: &str) -> [u8; 32] {
 #[derive(Clone)]
 pub struct Sealer {
     key: Arc<LessSafeKey>,
+    mac_key: Arc<hmac::Key>,
     random: Random,
 }
 
@@ -63,8 +65,11 @@ impl Sealer {
     /// # Errors
     /// If the key is not 32 bytes long.
     pub fn new(key: &[u8], random: Random) -> anyhow::Result<Self> {
+        // Another key for another purpose.
+        let mac_key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"db4sci receipts");
+        let mac_key = Arc::new(hmac::Key::new(hmac::HMAC_SHA256, mac_key.as_ref()));
         let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| anyhow!("a sealing key has 32 bytes"))?;
-        Ok(Self { key: Arc::new(LessSafeKey::new(key)), random })
+        Ok(Self { key: Arc::new(LessSafeKey::new(key)), mac_key, random })
     }
 
     /// Reads the key file: 32 bytes in base64.
@@ -101,6 +106,12 @@ impl Sealer {
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut data)
             .map_err(|_| anyhow!("sealing failed"))?;
         Ok([nonce.as_slice(), &data].concat())
+    }
+
+    /// HMAC-SHA-256 of `content` under a key derived from the sealing key, in hexadecimal: who has the key can tell that
+    /// the portal wrote it.
+    pub fn mac(&self, content: &[u8]) -> String {
+        hex::encode(hmac::sign(&self.mac_key, content).as_ref())
     }
 
     /// Opens what [`Sealer::seal`] made.

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::jobs::{keeper, runner, schedule};
 use crate::lifecycle::Lifecycle;
+use crate::objects::Stores;
 use crate::runtime::Runtime;
 use crate::tls;
 use crate::web::metrics::Metrics;
@@ -110,7 +111,8 @@ pub async fn start_on(
 ) -> anyhow::Result<Running> {
     // Fails only where an earlier portal in this process did it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let app = App::assemble(parts).await?;
+    let (stores, store_servers) = Stores::open(&parts.config).await.context("a target for backups can't be used")?;
+    let app = App::assemble(parts, stores).await?;
     prepare_dev(&app)?;
     first_admin::ensure(&app, admin_password).await.context("the first administrator can't be made")?;
 
@@ -120,6 +122,9 @@ pub async fn start_on(
     let mut lifecycle = Lifecycle::default();
     let stop = lifecycle.token();
     lifecycle.spawn("pages", server::serve(portal.clone(), listeners.portal, stop.clone()));
+    for server in store_servers {
+        lifecycle.spawn("embedded store", server.serve(stop.clone()));
+    }
     if let Some(listener) = listeners.redirect {
         lifecycle.spawn("redirect to HTTPS", server::redirect(listener, address.port(), stop.clone()));
     }

@@ -52,6 +52,13 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/containers/{name}/undelete", 303, 303),
     ("GET", "/containers/{name}/purge", 200, 200),
     ("POST", "/containers/{name}/purge", 422, 422),
+    ("GET", "/containers/{name}/backups", 200, 200),
+    // It is stopped: sent back with a sentence.
+    ("POST", "/containers/{name}/backup", 303, 303),
+    ("POST", "/containers/{name}/backups/{id}/drill", 303, 303),
+    ("GET", "/containers/{name}/backups/{id}/restore", 200, 200),
+    ("POST", "/containers/{name}/backups/{id}/restore", 422, 422),
+    ("POST", "/jobs/{id}/cancel", 303, 303),
     ("GET", "/jobs/{id}", 200, 200),
     ("GET", "/jobs/{id}/events", 200, 200),
     ("GET", "/admin", 403, 200),
@@ -80,6 +87,9 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/api/v1/containers/{name}/stop", 409, 409),
     ("POST", "/api/v1/containers/{name}/restart", 409, 409),
     ("POST", "/api/v1/containers/{name}/undelete", 409, 409),
+    ("POST", "/api/v1/containers/{name}/backup", 409, 409),
+    ("GET", "/api/v1/backups", 200, 200),
+    ("POST", "/api/v1/backups/{id}/restore", 422, 422),
     ("GET", "/api/v1/jobs/{id}", 200, 200),
 ];
 
@@ -116,11 +126,14 @@ impl World {
         portal.user("guinea").await;
         owner.page.post("/account/tokens", &[("name", "spare"), ("days", "1")]).await.expect(200);
         owner.page.create("lab", &[("dbuserpass", "")]).await;
+        let backup = crate::backups::back_up(&portal, &owner.page, "lab").await;
         owner.page.post("/containers/lab/stop", &[]).await.expect(303);
         owner.page.wait_for("lab", "stopped").await;
         let ids = BTreeMap::from([
             ("/account/tokens/", portal.sql("select id from token where name = 'spare'")),
             ("/admin/users/", portal.sql("select id from account where username = 'guinea'")),
+            ("/containers/lab/backups/", backup.clone()),
+            ("/api/v1/backups/", backup),
             ("/jobs/", portal.sql("select id from job where kind = 'create'")),
             ("/api/v1/jobs/", portal.sql("select id from job where kind = 'create'")),
         ]);

@@ -10,6 +10,7 @@
 
 mod access;
 mod api;
+mod backups;
 mod browser;
 mod engines;
 mod faults;

@@ -48,6 +48,8 @@ pub struct Container {
     pub backup_freq: String,
     /// Extensions chosen when it was made.
     pub extensions: Vec<String>,
+    /// The backup it was made from, if it was.
+    pub restored_from: Option<Uuid>,
     /// The engine's id of its container.
     pub docker_id: Option<String>,
     /// The engine's name of its container.
@@ -98,7 +100,7 @@ macro_rules! select {
         concat!(
             "SELECT c.id, c.name, c.engine, c.image, c.image_digest, c.server_version, c.dbname, c.dbuser, c.account_id,
                     a.username AS owner, c.contact, c.department, c.description, c.storage, c.memory_bytes, c.millicpus,
-                    c.backup_freq, c.extensions, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
+                    c.backup_freq, c.extensions, c.restored_from, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
                     c.started_at, c.expires_at, c.trashed_at, c.purge_after, c.purged_at,
                     coalesce(s.state, 'purged') AS state, coalesce(s.last_state, 'purged') AS last_state,
                     coalesce(s.changed_by, '') AS changed_by, coalesce(s.changed_at, c.purged_at, c.created_at) AS changed_at,
@@ -109,7 +111,7 @@ macro_rules! select {
                FROM container c
                JOIN account a ON a.id = c.account_id
                LEFT JOIN state s ON s.container_id = c.id
-               LEFT JOIN job j ON j.container_id = c.id AND j.status IN ('queued', 'running') ",
+               LEFT JOIN job j ON j.container_id = c.id AND j.kind <> 'drill' AND j.status IN ('queued', 'running') ",
             $($rest),+
         )
     };
@@ -150,6 +152,10 @@ pub struct NewContainer<'a> {
     pub extensions: &'a [String],
     /// The engine's name of its container.
     pub docker_name: &'a str,
+    /// When it is backed up by itself.
+    pub backup_freq: &'a str,
+    /// The backup it is made from, if it is.
+    pub restored_from: Option<Uuid>,
     /// Who makes it.
     pub created_by: &'a str,
 }
@@ -161,8 +167,8 @@ pub struct NewContainer<'a> {
 pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO container (id, name, engine, image, dbname, dbuser, account_id, contact, department, description,
-                                storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                                storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at, restored_from, backup_freq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
     )
     .bind(new.id)
     .bind(new.name)
@@ -181,6 +187,8 @@ pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime
     .bind(new.docker_name)
     .bind(new.created_by)
     .bind(now)
+    .bind(new.restored_from)
+    .bind(new.backup_freq)
     .execute(db)
     .await
     .map(|_| ())
@@ -295,6 +303,8 @@ pub struct Edit<'a> {
     pub description: &'a str,
     /// Whose it is.
     pub account_id: Uuid,
+    /// When it is backed up by itself.
+    pub backup_freq: &'a str,
     /// Memory limit.
     pub memory_bytes: i64,
     /// CPU limit in thousandths.
@@ -308,7 +318,7 @@ pub struct Edit<'a> {
 pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &Edit<'_>) -> Result<(), sqlx::Error> {
     let done = sqlx::query(
         "UPDATE container SET contact = $2, department = $3, description = $4, account_id = $5, memory_bytes = $6,
-                millicpus = $7
+                millicpus = $7, backup_freq = $8
           WHERE id = $1 AND purged_at IS NULL",
     )
     .bind(id)
@@ -318,6 +328,7 @@ pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &Edit<'_>) -> Result<()
     .bind(edit.account_id)
     .bind(edit.memory_bytes)
     .bind(edit.millicpus)
+    .bind(edit.backup_freq)
     .execute(db)
     .await?;
     one_row(&done)

@@ -155,11 +155,17 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>
 }
 
 /// Leases the next job that is due, or one whose worker died. Times far ahead were written before the clock was set
-/// back: nobody waits or leases that long.
+/// back: nobody waits or leases that long. Of backups and drills at most `backups` run at once, so that they leave
+/// workers for everything else.
 ///
 /// # Errors
 /// The database's.
-pub async fn reserve(db: &mut PgConnection, worker: &str, lease: Duration) -> Result<Option<Job>, sqlx::Error> {
+pub async fn reserve(
+    db: &mut PgConnection,
+    worker: &str,
+    lease: Duration,
+    backups: usize,
+) -> Result<Option<Job>, sqlx::Error> {
     sqlx::query_as(
         "UPDATE job
             SET status = 'running'
@@ -169,9 +175,11 @@ pub async fn reserve(db: &mut PgConnection, worker: &str, lease: Duration) -> Re
               , started_at = coalesce(started_at, now())
           WHERE id = (
                 SELECT id FROM job
-                 WHERE (status = 'queued' AND (run_at <= now() OR run_at > now() + interval '5 minutes'))
+                 WHERE (kind NOT IN ('backup', 'drill')
+                        OR $3 > (SELECT count(*) FROM job b WHERE b.kind IN ('backup', 'drill') AND b.status = 'running' AND b.lease_until >= now()))
+                   AND ((status = 'queued' AND (run_at <= now() OR run_at > now() + interval '5 minutes'))
                     OR (status = 'running' AND (lease_until < now()
-                                                OR lease_until > now() + make_interval(secs => $2) + interval '5 minutes'))
+                                                OR lease_until > now() + make_interval(secs => $2) + interval '5 minutes')))
                  ORDER BY run_at, id
                  LIMIT 1
                    FOR UPDATE SKIP LOCKED)
@@ -180,6 +188,7 @@ pub async fn reserve(db: &mut PgConnection, worker: &str, lease: Duration) -> Re
     )
     .bind(worker)
     .bind(lease.as_secs_f64())
+    .bind(i64::try_from(backups).unwrap_or(i64::MAX))
     .fetch_optional(db)
     .await
 }
@@ -198,6 +207,33 @@ pub async fn heartbeat(db: &mut PgConnection, id: Uuid, worker: &str, lease: Dur
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Asks whoever works on a job to end it. `false`: it is over already.
+///
+/// # Errors
+/// The database's.
+pub async fn ask_to_cancel(db: &mut PgConnection, id: Uuid, by: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE job SET cancelled_by = coalesce(cancelled_by, $2) WHERE id = $1 AND status IN ('queued', 'running')",
+    )
+    .bind(id)
+    .bind(by)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Who asked for a job's end, if anybody did.
+///
+/// # Errors
+/// The database's.
+pub async fn cancelled_by(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1")
+        .bind(id)
+        .fetch_optional(db)
+        .await
+        .map(Option::flatten)
 }
 
 /// Ends a job. `false`: it was somebody else's.

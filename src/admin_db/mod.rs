@@ -2,6 +2,7 @@
 //! or transaction it works in.
 
 pub mod accounts;
+pub mod backups;
 pub mod bootstrap;
 pub mod container_list;
 pub mod containers;

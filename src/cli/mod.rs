@@ -9,6 +9,7 @@ mod secret_key;
 mod serve;
 mod session;
 mod table;
+mod target;
 mod token;
 mod user;
 
@@ -56,6 +57,9 @@ enum Command {
     /// A look at the databases
     #[command(subcommand)]
     Container(container::ContainerCommand),
+    /// Where backups go
+    #[command(subcommand)]
+    Target(target::TargetCommand),
     /// Make a key file that seals secrets at rest
     SecretKey {
         /// The file; it must not exist yet
@@ -117,6 +121,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::User(command) => end(user::run(command, at).await),
         Command::Token(command) => end(token::run(command, at).await),
         Command::Container(command) => end(container::run(command, at).await),
+        Command::Target(command) => end(target::run(command, at).await),
         Command::SecretKey { file } => end(secret_key::run(&file)),
         Command::Healthcheck => healthcheck::run(at),
         Command::SettingsReference => {

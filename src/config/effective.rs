@@ -33,7 +33,24 @@ pub fn effective(mode: Mode, home: &Path, env: &[(String, String)]) -> Vec<Effec
     });
     let tables = TABLES.iter().filter_map(|(key, _)| {
         let found = values.tables.get(key)?;
-        Some(Effective { key, value: found.value.to_string(), source: found.source.clone() })
+        Some(Effective { key, value: masked(found.value.clone()).to_string(), source: found.source.clone() })
     });
     settings.chain(tables).collect()
+}
+
+/// Secrets in tables, by the names of their keys.
+fn masked(mut value: toml::Value) -> toml::Value {
+    match &mut value {
+        toml::Value::Array(items) => items.iter_mut().for_each(|i| *i = masked(i.clone())),
+        toml::Value::Table(table) => {
+            for (key, inner) in table.iter_mut() {
+                *inner = match key.as_str() {
+                    "secret_access_key" => toml::Value::String("(secret)".to_owned()),
+                    _ => masked(inner.clone()),
+                };
+            }
+        }
+        _ => {}
+    }
+    value
 }

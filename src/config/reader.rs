@@ -7,7 +7,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::load::{Problem, Values};
-use super::{AdminDb, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Server, Tier};
+use super::{
+    AdminDb, Backups, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Server, Target, Tier,
+};
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::engine::EngineKind;
@@ -89,6 +91,8 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     let databases = databases(&mut r);
     let limits = limits(&mut r);
     let storage = storage(&mut r, mode);
+    let targets = targets(&mut r);
+    let backups = backups(&mut r);
     let jobs = Jobs {
         workers: usize::try_from(r.number("jobs.workers").max(1)).unwrap_or(1),
         lease: r.seconds("jobs.lease_seconds"),
@@ -129,6 +133,8 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
             limits,
             admin_db,
             storage,
+            targets,
+            backups,
             images,
             seal_key,
             trash_days,
@@ -244,6 +250,76 @@ fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
         }
     }
     tiers
+}
+
+fn backups(r: &mut Reader<'_>) -> Backups {
+    let level = i32::try_from(r.number("backups.level")).unwrap_or(0);
+    if !(1..=19).contains(&level) {
+        r.problem("backups.level", "must be from 1 to 19");
+    }
+    let hour = u32::try_from(r.number("backups.hour")).unwrap_or(24);
+    if hour > 23 {
+        r.problem("backups.hour", "must be an hour from 0 to 23");
+    }
+    let spread = r.number("backups.spread_minutes");
+    if !(0..=720).contains(&spread) {
+        r.problem("backups.spread_minutes", "must be from 0 to 720");
+    }
+    let at_once = usize::try_from(r.number("backups.at_once")).unwrap_or(0);
+    if at_once == 0 {
+        r.problem("backups.at_once", "must be at least 1");
+    }
+    Backups { level, at_once, hour, spread }
+}
+
+fn targets(r: &mut Reader<'_>) -> Vec<Target> {
+    let mut targets: Vec<Target> = r.table("target");
+    for i in 0..targets.len() {
+        let Some(target) = targets.get_mut(i) else { continue };
+        let key = format!("target[{i}]");
+        let source = r.values.source("target");
+        target.embedded = target.embedded.take().map(|p| r.home.join(p));
+        target.ca = target.ca.take().map(|p| r.home.join(p));
+        if let Some(file) = target.secret_access_key_file.take().map(|p| r.home.join(p)) {
+            match std::fs::read_to_string(&file) {
+                Ok(text) => target.secret_access_key = Some(SecretString::from(text.trim().to_owned())),
+                Err(e) => r.values.problem(
+                    &source,
+                    &format!("{key}.secret_access_key_file"),
+                    format!("{}: {e}", file.display()),
+                ),
+            }
+        }
+        let target = target.clone();
+        let mut problem = |field: &str, rule: String| r.values.problem(&source, &format!("{key}.{field}"), rule);
+        if InstanceId::parse(&target.name).is_err() {
+            problem("name", format!("“{}” must be lower-case letters, digits and “-”", target.name));
+        }
+        if targets.iter().filter(|t| t.name == target.name).count() > 1 {
+            problem("name", format!("“{}” is used twice", target.name));
+        }
+        if target.bucket.len() < 3 {
+            problem("bucket", "a bucket's name has at least 3 characters".to_owned());
+        }
+        if target.access_key_id.is_some() != target.secret_access_key.is_some() {
+            problem("access_key_id", "goes together with secret_access_key or secret_access_key_file".to_owned());
+        }
+        if let Some(endpoint) =
+            target.endpoint.as_deref().filter(|e| !e.starts_with("https://") && !e.starts_with("http://"))
+        {
+            problem("endpoint", format!("“{endpoint}” must start with https://"));
+        }
+        if target.encryption.as_deref().is_some_and(|e| !matches!(e, "AES256" | "aws:kms")) {
+            problem("encryption", "must be AES256 or aws:kms".to_owned());
+        }
+        if target.prefix.starts_with('/') {
+            problem("prefix", "must not begin with /".to_owned());
+        }
+        if !(100..=10_000).contains(&target.part_limit) {
+            problem("part_limit", "must be from 100 to 10000".to_owned());
+        }
+    }
+    targets
 }
 
 fn branding(r: &mut Reader<'_>) -> Branding {

@@ -160,6 +160,10 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Prefix put before every image of the catalog, such as mirror.example.org/hub.",
     ),
+    s("backups.level", Kind::Number, "3", "Level of compression of backups, 1 (fast) to 19 (small)."),
+    s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
+    s("backups.hour", Kind::Number, "1", "Hour (UTC) from which the daily and weekly backups are made."),
+    s("backups.spread_minutes", Kind::Number, "240", "Minutes over which they are spread, each database at its own."),
     s("trash.days", Kind::Number, "10", "Days a deleted database stays in the trash before it is purged."),
     s("jobs.workers", Kind::Number, "4", "Jobs this portal runs at once."),
     s("jobs.lease_seconds", Kind::Number, "20", "Seconds after which a job whose portal died is taken over."),
@@ -191,6 +195,10 @@ pub const TABLES: &[(&str, &str)] = &[
     (
         "storage",
         "`[[storage]]`: a tier. `name`, `path`, `label`, `users` (list, empty = everybody), `engines` (list, empty = all), `limit` (memory amount; absent = none).",
+    ),
+    (
+        "target",
+        "`[[target]]`: a bucket for backups; the first is the default. `name`, `bucket`, `prefix`, `endpoint` (absent = Amazon's), `region`, `access_key_id` with `secret_access_key` or `secret_access_key_file` (absent = environment, profile or role of the machine), `path_style`, `checksums` (false; true sends the newer checksums, which many other stores don't know), `encryption` (`AES256`, `aws:kms`), `kms_key`, `storage_class`, `part_limit` (10000), `ca` (PEM file), `embedded` (a directory that the portal itself serves as a store, for dev mode).",
     ),
     ("images.replace", "`[images.replace]`: a catalog image = the reference to use instead (a private mirror)."),
     ("branding.links", "`[[branding.links]]`: `label` and `url` of a link in the footer."),

@@ -2,6 +2,7 @@
 
 pub mod names;
 pub mod password;
+pub mod policy;
 pub mod quantity;
 pub mod state;
 pub mod user;

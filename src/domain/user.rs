@@ -68,6 +68,10 @@ pub enum Action {
     RotatePassword,
     /// Change contact, description, limits.
     Edit,
+    /// Make a backup or drill one.
+    Backup,
+    /// Make a new database from one of its backups.
+    Restore,
     /// Start it.
     Start,
     /// Stop it.
@@ -88,12 +92,14 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::View,
         Self::ReadLogs,
         Self::RevealPassword,
         Self::RotatePassword,
         Self::Edit,
+        Self::Backup,
+        Self::Restore,
         Self::Start,
         Self::Stop,
         Self::Restart,

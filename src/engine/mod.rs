@@ -1,6 +1,7 @@
 //! What an engine is. An engine describes and never acts: it returns data that
 //! [`crate::provision`] hands to the [`crate::runtime`]. It names no container engine and opens no connection.
 
+pub mod backup;
 mod connect;
 mod mariadb;
 mod mongodb;
@@ -18,6 +19,7 @@ use secrecy::SecretString;
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 
+pub use backup::Backup;
 pub use connect::{Endpoint, Snippet};
 pub use plan::{
     EnginePort, ExecOutcome, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, Tools, VersionFile,
@@ -25,8 +27,10 @@ pub use plan::{
 };
 pub use survey::{Database, Object, Role, Survey};
 
-/// The engines. A fifth is one file here, one catalog entry, one arm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type, serde::Serialize)]
+/// The engines. How to add a fifth: docs/ARCHITECTURE.md.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type, serde::Serialize, serde::Deserialize,
+)]
 #[sqlx(type_name = "engine", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
@@ -143,6 +147,10 @@ pub trait Engine: Sync {
     }
     /// Where the data directory names the version that wrote it, if it does.
     fn version_file(&self, image: &CatalogImage) -> Option<VersionFile>;
+    /// How it is backed up; `None` where that is not to be had yet.
+    fn backup(&self) -> Option<&'static dyn Backup> {
+        None
+    }
     /// Ways to connect.
     fn snippets(&self, endpoint: &Endpoint<'_>) -> Vec<Snippet>;
     /// The variable from which programs take the password, as the ways to connect name it.

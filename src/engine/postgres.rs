@@ -1,10 +1,14 @@
 //! PostgreSQL, as the official image runs it (environment and paths: its documentation on the registry).
 
+mod backup;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use super::plan::DIR;
-use super::{Engine, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
+use super::{
+    Backup, Engine, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile,
+};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
@@ -175,6 +179,10 @@ impl Engine for Postgres {
         let inside = image.data.strip_prefix(&image.volume).unwrap_or_default().trim_matches('/');
         let file = if inside.is_empty() { "PG_VERSION".to_owned() } else { format!("{inside}/PG_VERSION") };
         Some(VersionFile { files: vec![file], version: image.version.clone() })
+    }
+
+    fn backup(&self) -> Option<&'static dyn Backup> {
+        Some(&Postgres)
     }
 
     fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {

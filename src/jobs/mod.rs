@@ -1,5 +1,6 @@
 //! Work in the background: the queue's workers, and what is due again and again.
 
+pub mod backups;
 pub mod keeper;
 pub mod reconcile;
 pub mod runner;

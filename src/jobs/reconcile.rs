@@ -10,6 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::admin_db::backups;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, Restarts};
@@ -230,7 +231,10 @@ impl Run<'_> {
 
     /// Directories on the tiers that no container, living or purged, explains.
     async fn orphan_directories(&mut self, rows: &[Container]) -> anyhow::Result<()> {
-        let known: HashSet<String> = rows.iter().map(|c| c.id.to_string()).collect();
+        let mut known: HashSet<String> = rows.iter().map(|c| c.id.to_string()).collect();
+        let mut db = self.app.db.acquire().await?;
+        known.extend(backups::running_drills(&mut db).await?.iter().map(ToString::to_string));
+        drop(db);
         for tier in &self.app.config.storage {
             let base = tier.path.join(self.app.config.instance.as_str());
             let Ok(mut entries) = tokio::fs::read_dir(&base).await else { continue };

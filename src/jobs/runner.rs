@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers;
 use crate::admin_db::jobs::{self, Job, JobStatus, StepStatus};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
@@ -49,7 +50,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
         let lease = format!("{}/{}", app.worker, hex::encode(app.random.bytes::<4>()));
         let reserved = async {
             let mut db = app.db.acquire().await?;
-            jobs::reserve(&mut db, &lease, app.config.jobs.lease).await
+            jobs::reserve(&mut db, &lease, app.config.jobs.lease, app.config.backups.at_once).await
         };
         match reserved.await {
             Ok(Some(job)) => {
@@ -89,12 +90,37 @@ async fn lead(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let id = job.id;
     let kind = job.kind.clone();
     tokio::select! {
-        () = execute(app, job, lease, stop) => {}
+        () = execute(app, job.clone(), lease, stop) => {}
+        by = cancelled(app, id), if matches!(kind.as_str(), "backup" | "drill") => cancel(app, job, lease, &by).await,
         () = lose_lease(app, id, lease) => tracing::warn!(job = %id, kind, "Lost the lease of the job `{kind}`; it goes on where its steps say"),
         () = async { stop.cancelled().await; tokio::time::sleep(STOP_GRACE).await } => {
             tracing::info!(job = %id, kind, "Left the job `{kind}` in the middle of a step; it goes on at the next start");
             put_back(app, id, lease, Duration::ZERO, None, true).await;
         }
+    }
+}
+
+/// Ends when somebody asks for the job's end.
+async fn cancelled(app: &App, id: uuid::Uuid) -> String {
+    loop {
+        let asked = async {
+            let mut db = app.db.acquire().await?;
+            jobs::cancelled_by(&mut db, id).await
+        };
+        if let Ok(Some(by)) = asked.await {
+            return by;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Takes back all that a cancelled job did. Its own work was dropped where it was.
+async fn cancel(app: &Arc<App>, job: Job, lease: &str, by: &str) {
+    let Some(flow) = actions::flow(&job.kind) else { return };
+    let why = format!("Cancelled by {by}.");
+    let work = Work { app: app.clone(), job, seq: AtomicI64::new(0), resumed: true };
+    if undo(&work, flow, lease, (flow.steps.len().saturating_sub(1), &why)).await {
+        end(app, &work.job, lease, Ending::Cancelled(&why)).await;
     }
 }
 
@@ -133,7 +159,7 @@ async fn put_back(app: &App, id: uuid::Uuid, lease: &str, wait: Duration, error:
 async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let Some(flow) = actions::flow(&job.kind) else {
         let error = format!("This version of the portal knows no job of the kind {}.", job.kind);
-        return end(app, &job, lease, Err(("", &error))).await;
+        return end(app, &job, lease, Ending::Failed("", &error)).await;
     };
     let mut work = Work { app: app.clone(), job, seq: AtomicI64::new(0), resumed: false };
     let before = match steps_before(&work).await {
@@ -173,7 +199,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
             Err(StepError::Fail(why)) => return give_up(&work, flow, lease, (i, &why)).await,
         }
     }
-    end(app, &work.job, lease, Ok(())).await;
+    end(app, &work.job, lease, Ending::Well).await;
 }
 
 fn number(i: usize) -> i16 {
@@ -207,7 +233,7 @@ async fn give_up(work: &Work, flow: &Flow, lease: &str, (failed, why): (usize, &
     set_step(work, number(failed), StepStatus::Failed, Some(why)).await;
     if undo(work, flow, lease, (failed, why)).await {
         let step = flow.steps.get(failed).map_or("", |s| s.name);
-        end(&work.app, &work.job, lease, Err((step, why))).await;
+        end(&work.app, &work.job, lease, Ending::Failed(step, why)).await;
     }
 }
 
@@ -257,6 +283,10 @@ async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str
     if job.created_by == super::reconcile::ACTOR && job.kind == "start" {
         return Ok(());
     }
+    // A backup that failed says nothing about its database.
+    if matches!(job.kind.as_str(), "backup" | "drill") {
+        return backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await;
+    }
     // A server that could not be stopped or removed is still what it was: running, or in the trash.
     let still = containers::by_id(tx, id).await?.is_some_and(|c| c.state != ContainerState::Deleting);
     if still && matches!(job.kind.as_str(), "stop" | "purge") {
@@ -272,15 +302,33 @@ async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str
     }
 }
 
+/// How a job ends.
+#[derive(Clone, Copy)]
+enum Ending<'a> {
+    /// All its steps are done.
+    Well,
+    /// At this step, for this reason.
+    Failed(&'a str, &'a str),
+    /// By somebody; a sentence.
+    Cancelled(&'a str),
+}
+
 /// Ends the job, marks its container failed where it failed at a step, and writes the outcome to the log: all or nothing.
-async fn end(app: &App, job: &Job, lease: &str, outcome: Result<(), (&str, &str)>) {
-    let error = outcome.err().map(|(_, why)| why);
-    let status = if error.is_none() { JobStatus::Succeeded } else { JobStatus::Failed };
+async fn end(app: &App, job: &Job, lease: &str, ending: Ending<'_>) {
+    let (status, error) = match ending {
+        Ending::Well => (JobStatus::Succeeded, None),
+        Ending::Failed(_, why) => (JobStatus::Failed, Some(why)),
+        Ending::Cancelled(why) => (JobStatus::Cancelled, Some(why)),
+    };
     let ended = async {
         let mut tx = app.db.begin().await?;
         // The state before the job, as everywhere, so that two transactions never wait for each other.
-        if let Err(failure) = outcome {
-            mark_failed(&mut tx, app, job, failure).await?;
+        match ending {
+            Ending::Well => {}
+            Ending::Failed(step, why) => mark_failed(&mut tx, app, job, (step, why)).await?,
+            Ending::Cancelled(why) => {
+                backups::end(&mut tx, job.id, BackupStatus::Cancelled, why, app.clock.now()).await?;
+            }
         }
         if !jobs::finish(&mut tx, job.id, lease, status, error).await? {
             return Ok::<_, sqlx::Error>(());

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{reconcile, survey, usage};
+use super::{backups, reconcile, survey, usage};
 use crate::admin_db::log::Actor;
 use crate::admin_db::{containers, ports, schedule, sessions};
 use crate::app::App;
@@ -31,6 +31,7 @@ const WORK: &[Due] = &[
     },
     Due { name: "usage", every: |app| app.config.jobs.usage, run: |app| Box::pin(usage::measure(app)) },
     Due { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
+    Due { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
     Due { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
     Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];

@@ -2,6 +2,7 @@
 
 use super::flow::Flow;
 use super::{create, delete, power, rotate};
+use crate::backup::{drill, dump, restore};
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -14,6 +15,9 @@ pub static FLOWS: &[&Flow] = &[
     &delete::DELETE,
     &delete::UNDELETE,
     &delete::PURGE,
+    &dump::BACKUP,
+    &drill::DRILL,
+    &restore::RESTORE,
 ];
 
 /// The flow of this kind.

@@ -2,11 +2,13 @@
 //! directory before a server touches it.
 
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::flow::StepError;
 use crate::admin_db::containers::Container;
 use crate::admin_db::{credentials, image_tools};
 use crate::app::App;
+use crate::backup::manifest::Of;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::domain::names::{DbName, DbUser, NameError};
@@ -81,6 +83,48 @@ impl<'a> Blueprint<'a> {
             fresh: c.started_at.is_none(),
             memory: Bytes(c.memory_bytes),
             cpus: MilliCpus(c.millicpus),
+        })
+    }
+
+    /// What a sealed container for a backup of this is made from. It is reached by nobody, so its ports are any.
+    ///
+    /// # Errors
+    /// [`StepError::Fail`] where the catalog or the configuration no longer has what it needs.
+    pub(super) fn sealed(
+        app: &'a App,
+        of: &Of,
+        id: Uuid,
+        admin_password: SecretString,
+        tools: Tools,
+    ) -> Result<Self, StepError> {
+        let gone = |what: String| StepError::Fail(format!("{what} An administrator can put it back."));
+        let image =
+            app.catalog.find(&of.image).ok_or_else(|| gone(format!("{} is no longer in the catalog.", of.image)))?;
+        let tier =
+            app.config.tier(&of.storage).filter(|t| unavailable_reason(t).is_none()).or(app.config.storage.first());
+        let tier = tier.ok_or_else(|| gone("No storage tier is configured.".to_owned()))?;
+        let engine = of.engine.engine();
+        let names =
+            (DbName::parse(&of.dbname, &engine.database_rules()), DbUser::parse(&of.dbuser, &engine.user_rules()));
+        let (Ok(dbname), Ok(dbuser)) = names else {
+            return Err(StepError::Fail("The names in the manifest can't be used.".to_owned()));
+        };
+        let ports = engine.ports().iter().zip(20_000u16..).map(|(p, port)| (p.purpose.to_owned(), port)).collect();
+        Ok(Self {
+            image,
+            reference: app.config.image_reference(&of.image),
+            tier,
+            dir: DataDir::new(tier, &app.config.instance, id),
+            extensions: Vec::new(),
+            admin_password,
+            dbname,
+            dbuser,
+            host: "localhost".to_owned(),
+            ports,
+            tools,
+            fresh: true,
+            memory: Bytes(of.memory_bytes),
+            cpus: MilliCpus(of.millicpus),
         })
     }
 

@@ -42,7 +42,7 @@ pub static CREATE: Flow = Flow {
     ],
 };
 
-async fn check_storage(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
     power::apply(w, Event::Provision).await?;
     let c = w.container().await?;
     let b = Blueprint::read(&w.app, &c).await?;
@@ -73,7 +73,7 @@ async fn check_storage(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn get_image(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn get_image(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     let reference = w.app.config.image_reference(&c.image);
     let found = match w.app.runtime.image(&reference).await? {
@@ -124,13 +124,13 @@ async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
     }
 }
 
-async fn prepare_data(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn prepare_data(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     let b = Blueprint::read(&w.app, &c).await?;
     blueprint::prepare(&w.app, &b).await
 }
 
-async fn remove_data(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn remove_data(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.started_at.is_some() {
         // It was handed over before this job was cut short: its data is somebody's now.
@@ -140,18 +140,18 @@ async fn remove_data(w: &Work) -> Result<(), StepError> {
     Ok(w.app.files.remove(&b.dir, &b.reference).await?)
 }
 
-async fn make_container(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn make_container(w: &Work) -> Result<(), StepError> {
     container::ensure(w).await.map(|_| ())
 }
 
-async fn wait(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
     container::resume(w).await?;
     let version = server::wait_ready(w, w.app.config.databases.create_timeout).await?;
     w.say(&format!("Version {version}")).await;
     Ok(())
 }
 
-async fn hand_over(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn hand_over(w: &Work) -> Result<(), StepError> {
     power::up(w).await?;
     // After that is committed, as `mark_shown` expects.
     let mut db = w.app.db.acquire().await?;

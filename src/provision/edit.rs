@@ -8,6 +8,7 @@ use crate::admin_db::containers::{self, Container, Edit};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::{constraint, jobs, states};
 use crate::app::App;
+use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
@@ -23,6 +24,8 @@ pub struct Changes {
     pub description: Option<String>,
     /// Whose it will be. Only admins may; the caller has asked `can` for it.
     pub owner: Option<User>,
+    /// When it is backed up by itself.
+    pub backup_freq: Option<Policy>,
     /// Memory limit.
     pub memory: Option<Bytes>,
     /// CPU limit.
@@ -45,6 +48,9 @@ impl Changes {
         }
         if let Some(owner) = self.owner.as_ref().filter(|o| o.id != c.account_id) {
             found.push(format!("owner {} → {}", c.owner, owner.username));
+        }
+        if let Some(policy) = self.backup_freq.filter(|p| p.as_str() != c.backup_freq) {
+            found.push(format!("backups {} → {}", c.backup_freq, policy.as_str()));
         }
         if let Some(memory) = self.memory.filter(|m| m.0 != c.memory_bytes) {
             found.push(format!("memory {} → {memory}", Bytes(c.memory_bytes)));
@@ -91,6 +97,7 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
         department: changes.department.as_ref().unwrap_or(&c.department),
         description: changes.description.as_ref().unwrap_or(&c.description),
         account_id: changes.owner.as_ref().map_or(c.account_id, |o| o.id),
+        backup_freq: changes.backup_freq.map_or(c.backup_freq.as_str(), |p| p.as_str()),
         memory_bytes: changes.memory.map_or(c.memory_bytes, |m| m.0),
         millicpus: changes.cpus.map_or(c.millicpus, |m| m.0),
     };
@@ -155,6 +162,7 @@ pub(crate) mod tests {
             millicpus: 1500,
             backup_freq: "Daily".to_owned(),
             extensions: Vec::new(),
+            restored_from: None,
             docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),
             docker_name: "dev-lab-1".to_owned(),
             size_bytes: Some(40_000_000),

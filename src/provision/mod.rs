@@ -14,6 +14,7 @@ pub mod power;
 pub mod request;
 pub mod rotate;
 pub mod server;
+pub mod throwaway;
 
 use std::path::Path;
 

@@ -79,7 +79,7 @@ async fn make_anew(w: &Work) -> Result<(), StepError> {
     make(w).await
 }
 
-pub(super) async fn wait(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
     container::resume(w).await?;
     server::wait_ready(w, w.app.config.databases.start_timeout).await.map(|_| ())
 }

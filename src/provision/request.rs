@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
+use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::user::User;
@@ -47,6 +48,8 @@ pub struct CreateRequest<'a> {
     pub cpus: MilliCpus,
     /// Extensions to add to the user's database.
     pub extensions: Vec<String>,
+    /// When it is backed up by itself.
+    pub backup_freq: Policy,
 }
 
 /// Why a request was turned down.
@@ -70,6 +73,20 @@ pub enum RequestError {
     /// It was purged meanwhile.
     #[error("This database is gone.")]
     Gone,
+    /// No target is configured.
+    #[error("No place for backups is configured. An administrator can add one ([[target]]).")]
+    NoTarget,
+    /// The engine has no backups yet.
+    #[error("Backups of {0} are not possible yet.")]
+    NoBackup(&'static str),
+    /// It is not there to be restored.
+    #[error("This backup can't be restored: it is not whole, or not in its target any more.")]
+    NoSuchBackup,
+    /// The image of then is not on offer any more.
+    #[error(
+        "The image {0} that this backup was made with is no longer in the catalog. An administrator can put it back."
+    )]
+    NoImage(String),
     /// The database's.
     #[error(transparent)]
     Db(#[from] sqlx::Error),
@@ -95,6 +112,20 @@ pub struct Created {
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn create(app: &App, request: &CreateRequest<'_>, actor: &Actor) -> Result<Created, RequestError> {
+    make(app, request, actor, &super::create::CREATE, None).await
+}
+
+/// The same by another flow, for a container that is made from a backup.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub(crate) async fn make(
+    app: &App,
+    request: &CreateRequest<'_>,
+    actor: &Actor,
+    flow: &'static Flow,
+    restored_from: Option<Uuid>,
+) -> Result<Created, RequestError> {
     let now = app.clock.now();
     let id = new_id();
     let engine = request.image.engine;
@@ -116,6 +147,8 @@ pub async fn create(app: &App, request: &CreateRequest<'_>, actor: &Actor) -> Re
         millicpus: request.cpus.0,
         extensions: &request.extensions,
         docker_name: &docker_name,
+        restored_from,
+        backup_freq: request.backup_freq.as_str(),
         created_by: &actor.name,
     };
     if !request.owner.is_admin() {
@@ -149,7 +182,6 @@ pub async fn create(app: &App, request: &CreateRequest<'_>, actor: &Actor) -> Re
         let credential = credentials::Credential { username: username.to_owned(), sealed, generated };
         credentials::insert(&mut tx, id, kind, &credential, now).await?;
     }
-    let flow = &super::create::CREATE;
     let detail = format!("{} for {}", request.image.label, request.owner.username);
     let job = enqueue(app, &mut tx, flow, (id, request.name.as_str()), actor, &detail).await?;
     tx.commit().await?;
@@ -187,14 +219,18 @@ pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -
 
 /// The flow that starts a container again: the whole of create if it never ran.
 pub fn start_flow(c: &Container) -> &'static Flow {
-    if c.started_at.is_none() { &super::create::CREATE } else { &super::power::START }
+    match (c.started_at, c.restored_from) {
+        (Some(_), _) => &super::power::START,
+        (None, None) => &super::create::CREATE,
+        (None, Some(_)) => &crate::backup::restore::RESTORE,
+    }
 }
 
 /// Which flows make sense in which state, so that a click too late is answered with a sentence, not a failed job.
 fn allowed(kind: &str, state: ContainerState) -> Result<(), RequestError> {
     use ContainerState as S;
     let fine = match kind {
-        "create" => matches!(state, S::Requested | S::Failed),
+        "create" | "restore" => matches!(state, S::Requested | S::Failed),
         "start" => matches!(state, S::Stopped | S::Failed | S::Running),
         "stop" => matches!(state, S::Running | S::Failed),
         "restart" | "resize" => matches!(state, S::Running),
@@ -206,7 +242,7 @@ fn allowed(kind: &str, state: ContainerState) -> Result<(), RequestError> {
     if fine { Ok(()) } else { Err(RequestError::State(state)) }
 }
 
-pub(super) async fn enqueue(
+pub(crate) async fn enqueue(
     app: &App,
     tx: &mut PgConnection,
     flow: &'static Flow,

@@ -55,7 +55,7 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
 }
 
 /// Sets the sealed password in the server: the same statements that made the role find it made.
-pub(super) async fn set(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn set(w: &Work) -> Result<(), StepError> {
     if w.resumed {
         power::wait(w).await?;
     }

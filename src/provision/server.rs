@@ -8,11 +8,11 @@ use super::flow::{StepError, Work};
 use crate::admin_db::containers::Container;
 use crate::admin_db::image_tools;
 use crate::app::App;
-use crate::engine::{ExecOutcome, ExecSpec, Tools};
+use crate::engine::{Backup, ExecOutcome, ExecSpec, Tools};
 use crate::runtime::{ExecOutput, LogRequest, RuntimeError};
 
 /// How long one command may take. A server that hangs must not hold a job for good.
-const ANSWER: Duration = Duration::from_secs(60);
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
 
 /// Runs a command in a container, for at most `limit`.
 ///
@@ -42,7 +42,8 @@ async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepErr
         Some(tools) => tools,
         None => {
             let script = r#"for t; do if command -v "$t" >/dev/null 2>&1; then echo "$t"; fi; done"#;
-            let names = needed.iter().flat_map(|t| t.names).map(|n| (*n).to_owned());
+            let backup = c.engine.engine().backup().map(Backup::tools).unwrap_or_default();
+            let names = needed.iter().chain(backup).flat_map(|t| t.names).map(|n| (*n).to_owned());
             let argv = ["sh", "-c", script, "sh"].map(str::to_owned).into_iter().chain(names).collect();
             let look = ExecSpec { argv, env: Vec::new(), stdin: None, user: None };
             match ask(app, id, &look, ANSWER).await {

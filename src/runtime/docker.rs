@@ -8,27 +8,22 @@ use async_trait::async_trait;
 use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::{ContainerCreateBody, NetworkCreateRequest};
 use bollard::query_parameters as query;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use secrecy::ExposeSecret;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
 
 use super::{
-    ContainerSpec, ExecOutput, ImageInfo, LABEL_INSTANCE, LogRequest, Observed, Progress, Runtime, RuntimeError,
-    RuntimeInfo, Stats, translate,
+    ContainerSpec, ExecPiece, ImageInfo, Input, LABEL_INSTANCE, LogRequest, Observed, Progress, Runtime, RuntimeError,
+    RuntimeInfo, Stats, exec, translate,
 };
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, FileIn};
 
 /// Longest wait for one answer of the engine. Streams (logs, exec, pull) are not bounded by it.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// Most bytes kept of a command's output.
-const OUTPUT_LIMIT: usize = 64 * 1024;
 
 /// A connection to the engine. Cheap to clone; reconnects by itself for every request.
 #[derive(Clone)]
@@ -100,11 +95,6 @@ impl DockerRuntime {
 fn failed(operation: impl Into<String>) -> impl Fn(Error) -> RuntimeError {
     let operation = operation.into();
     move |e| translate::error(&e, &operation)
-}
-
-fn append(text: &mut Vec<u8>, piece: &[u8]) {
-    let room = OUTPUT_LIMIT.saturating_sub(text.len());
-    text.extend(piece.iter().take(room));
 }
 
 #[async_trait]
@@ -252,43 +242,13 @@ impl Runtime for DockerRuntime {
         Ok(found.into_iter().map(translate::listed).collect())
     }
 
-    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
-        let program = spec.argv.first().cloned().unwrap_or_default();
-        let wrong = || failed(format!("run {program} in the container"));
-        let options = CreateExecOptions {
-            attach_stdin: Some(spec.stdin.is_some()),
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            cmd: Some(spec.argv.clone()),
-            env: Some(spec.env.iter().map(|(name, value)| format!("{name}={}", value.expose_secret())).collect()),
-            user: spec.user.clone(),
-            ..Default::default()
-        };
-        let exec = self.docker.create_exec(id, options).await.map_err(wrong())?;
-        let started = self.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(wrong())?;
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        if let StartExecResults::Attached { mut output, mut input } = started {
-            if let Some(text) = &spec.stdin {
-                let wrote = async {
-                    input.write_all(text.expose_secret().as_bytes()).await?;
-                    input.shutdown().await
-                };
-                wrote.await.map_err(|e| RuntimeError::Failed {
-                    operation: format!("send the input of {program}"),
-                    cause: e.to_string(),
-                })?;
-            }
-            while let Some(piece) = output.next().await {
-                match piece.map_err(wrong())? {
-                    LogOutput::StdErr { message } => append(&mut stderr, &message),
-                    piece => append(&mut stdout, &piece.into_bytes()),
-                }
-            }
-        }
-        let code = self.docker.inspect_exec(&exec.id).await.map_err(wrong())?.exit_code;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        // No exit code means the command's end was not seen: never to be read as success.
-        Ok(ExecOutput { code: code.unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) })
+    async fn exec_stream(
+        &self,
+        id: &str,
+        spec: &ExecSpec,
+        input: Option<Input>,
+    ) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError> {
+        exec::run(&self.docker, id, spec, input).await
     }
 
     async fn wait(&self, id: &str) -> Result<i64, RuntimeError> {

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::{
-    ContainerSpec, ExecOutput, ImageInfo, LogRequest, Observed, Progress, Runtime, RuntimeError, RuntimeInfo, Stats,
+    ContainerSpec, ExecOutput, ExecPiece, ImageInfo, Input, LogRequest, Observed, Progress, Runtime, RuntimeError,
+    RuntimeInfo, Stats,
 };
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, FileIn};
@@ -41,12 +43,13 @@ pub struct Fault {
 pub struct Faulty {
     inner: Arc<dyn Runtime>,
     faults: Arc<Mutex<Vec<Fault>>>,
+    cut: Arc<Mutex<Option<usize>>>,
 }
 
 impl Faulty {
     /// Stands before `inner`, without faults yet.
     pub fn new(inner: Arc<dyn Runtime>) -> Self {
-        Self { inner, faults: Arc::default() }
+        Self { inner, faults: Arc::default(), cut: Arc::default() }
     }
 
     /// Adds a fault.
@@ -64,6 +67,15 @@ impl Faulty {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// The next command's standard output ends after so many bytes, though it ends well.
+    pub fn cut_output(&self, bytes: usize) {
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+    }
+
+    fn cut(&self) -> Option<usize> {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     fn strikes(&self, operation: &'static str, strike: Strike) -> Result<(), RuntimeError> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let due = faults.iter_mut().find(|f| f.operation == operation && f.strike == strike && f.times > 0);
@@ -76,6 +88,24 @@ impl Faulty {
             RuntimeError::Failed { operation, cause }
         })
     }
+}
+
+/// Drops what a command prints to its standard output after `most` bytes.
+fn cut(
+    whole: BoxStream<'static, Result<ExecPiece, RuntimeError>>,
+    most: usize,
+) -> BoxStream<'static, Result<ExecPiece, RuntimeError>> {
+    let mut left = most;
+    whole
+        .map(move |piece| match piece {
+            Ok(ExecPiece::Stdout(mut bytes)) => {
+                bytes.truncate(left);
+                left -= bytes.len();
+                Ok(ExecPiece::Stdout(bytes))
+            }
+            other => other,
+        })
+        .boxed()
 }
 
 macro_rules! pass_on {
@@ -136,6 +166,20 @@ impl Runtime for Faulty {
     }
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
         pass_on!(self.exec(id, spec))
+    }
+    async fn exec_stream(
+        &self,
+        id: &str,
+        spec: &ExecSpec,
+        input: Option<Input>,
+    ) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError> {
+        self.strikes("exec_stream", Strike::Before)?;
+        let whole = self.inner.exec_stream(id, spec, input).await?;
+        self.strikes("exec_stream", Strike::After)?;
+        match self.cut() {
+            Some(most) => Ok(cut(whole, most)),
+            None => Ok(whole),
+        }
     }
     async fn wait(&self, id: &str) -> Result<i64, RuntimeError> {
         pass_on!(self.wait(id))

@@ -1,6 +1,7 @@
 //! The container engine as the portal needs it. Only [`docker`] names the real one.
 
 pub mod docker;
+mod exec;
 pub mod fault;
 pub mod helper;
 mod translate;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::Serialize;
 
@@ -203,6 +205,23 @@ pub struct ExecOutput {
     pub stderr: String,
 }
 
+/// What a command that goes on prints, and how it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecPiece {
+    /// Standard output.
+    Stdout(Bytes),
+    /// Standard error.
+    Stderr(Bytes),
+    /// Its exit code; the last piece. A stream that ends without one was cut.
+    Ended(i64),
+}
+
+/// What a command reads. An `Err` is a sentence: the input broke, and the command must not be taken as done.
+pub type Input = BoxStream<'static, Result<Bytes, String>>;
+
+/// Most bytes kept of a command's output.
+const OUTPUT_LIMIT: usize = 64 * 1024;
+
 /// What a running container uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
@@ -257,8 +276,32 @@ pub trait Runtime: Send + Sync {
     async fn stats(&self, id: &str) -> Result<Option<Stats>, RuntimeError>;
     /// All containers of an instance.
     async fn list(&self, instance: &InstanceId) -> Result<Vec<Observed>, RuntimeError>;
-    /// Runs a command inside a running container.
-    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError>;
+    /// Runs a command inside a running container, to which `input` goes, or else what `spec` says. What it prints comes
+    /// as it prints it; one that nobody reads waits.
+    async fn exec_stream(
+        &self,
+        id: &str,
+        spec: &ExecSpec,
+        input: Option<Input>,
+    ) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError>;
+    /// Runs a command inside a running container to its end.
+    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
+        let mut pieces = self.exec_stream(id, spec, None).await?;
+        let (mut stdout, mut stderr, mut code) = (Vec::new(), Vec::new(), -1);
+        let append = |text: &mut Vec<u8>, piece: &[u8]| {
+            let room = OUTPUT_LIMIT.saturating_sub(text.len());
+            text.extend(piece.iter().take(room));
+        };
+        while let Some(piece) = pieces.next().await {
+            match piece? {
+                ExecPiece::Stdout(piece) => append(&mut stdout, &piece),
+                ExecPiece::Stderr(piece) => append(&mut stderr, &piece),
+                ExecPiece::Ended(ended) => code = ended,
+            }
+        }
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(ExecOutput { code, stdout: text(stdout), stderr: text(stderr) })
+    }
     /// Waits until a container ends, and answers its exit code.
     async fn wait(&self, id: &str) -> Result<i64, RuntimeError>;
     /// Its log, standard output and error as the server wrote them.

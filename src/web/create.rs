@@ -7,6 +7,7 @@ use crate::admin_db::accounts;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
+use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MIB, MilliCpus};
 use crate::domain::user::User;
 use crate::engine::EngineKind;
@@ -91,13 +92,28 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     let description = r.take("description", line(fields.text("description"), 500));
     // Of a wrong owner nothing is known; what oneself may not use is named at least.
     let storage = r.take("storage", storage(ctx, owner.as_ref().unwrap_or(user), engine, fields.text("storage")));
+    let backup_freq = r.take("backup_freq", Policy::read(fields.text("backup_freq"), Policy::Daily));
     let least = image.map_or(Bytes(1), |i| i.min_memory);
     let memory = r.take(
         "memory",
         memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max),
     );
     let cpus = r.take("cpus", cpus(fields.text("cpus"), app.config.limits.cpus_default, app.config.limits.cpus_max));
-    match (image, name, dbname, dbuser, owner, contact, department, description, storage, memory, cpus, extensions) {
+    match (
+        image,
+        name,
+        dbname,
+        dbuser,
+        owner,
+        contact,
+        department,
+        description,
+        storage,
+        memory,
+        cpus,
+        extensions,
+        backup_freq,
+    ) {
         (
             Some(image),
             Some(name),
@@ -111,6 +127,7 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
             Some(memory),
             Some(cpus),
             Some(extensions),
+            Some(backup_freq),
         ) if r.0.is_empty() => Ok(CreateRequest {
             image,
             name,
@@ -125,6 +142,7 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
             memory,
             cpus,
             extensions,
+            backup_freq,
         }),
         _ => Err(CreateFault::Fields(r.0)),
     }

@@ -2,6 +2,7 @@
 
 use crate::admin_db::accounts;
 use crate::admin_db::containers::Container;
+use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::user::Action;
 use crate::provision::edit::Changes;
@@ -11,7 +12,7 @@ use crate::web::error::AppError;
 use crate::web::form::Fields;
 
 /// Fields that can be changed.
-pub const FIELDS: &[&str] = &["contact", "department", "description", "owner", "memory", "cpus"];
+pub const FIELDS: &[&str] = &["contact", "department", "description", "owner", "backup_freq", "memory", "cpus"];
 
 /// The least memory that it can be given: what its image needs, or what it has now, should that be less.
 pub fn least_memory(ctx: &Context, c: &Container) -> Bytes {
@@ -40,6 +41,9 @@ pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults)
     if fields.has("memory") {
         let wanted = memory(fields.text("memory"), has, least_memory(ctx, c), limits.memory_max.max(has));
         changes.memory = take(&mut found, "memory", wanted);
+    }
+    if fields.has("backup_freq") {
+        changes.backup_freq = take(&mut found, "backup_freq", Policy::read(fields.text("backup_freq"), Policy::Daily));
     }
     if fields.has("cpus") {
         changes.cpus = take(&mut found, "cpus", cpus(fields.text("cpus"), share, limits.cpus_max.max(share)));

@@ -14,7 +14,8 @@ use super::error::AppError;
 use super::pages::metrics as metrics_page;
 use super::pages::{account, account_tokens, admin, admin_lists, admin_people, admin_people_changes, admin_states};
 use super::pages::{
-    actions, admin_contents, admin_storage, admin_system, container, docs, home, job, login, logs, new, settings, theme,
+    actions, admin_contents, admin_storage, admin_system, backups, container, docs, home, job, login, logs, new,
+    settings, theme,
 };
 use super::{Shared, api, assets, layers, metrics};
 
@@ -107,7 +108,13 @@ routes! {
     POST "/containers/{name}/undelete"           Owner    actions::undelete;
     GET  "/containers/{name}/purge"              Owner    actions::confirm_purge;
     POST "/containers/{name}/purge"              Owner    actions::purge;
+    GET  "/containers/{name}/backups"            Owner    backups::show;
+    POST "/containers/{name}/backup"             Owner    backups::now;
+    POST "/containers/{name}/backups/{id}/drill" Owner    backups::drill;
+    GET  "/containers/{name}/backups/{id}/restore" Owner  backups::restore_form;
+    POST "/containers/{name}/backups/{id}/restore" Owner  backups::restore;
     GET  "/jobs/{id}"                            Owner    job::show;
+    POST "/jobs/{id}/cancel"                     Owner    job::cancel;
     GET  "/jobs/{id}/events"                     Owner    job::events;
 
     GET  "/admin"                                Admin    admin::overview;
@@ -137,6 +144,9 @@ routes! {
     POST   "/api/v1/containers/{name}/stop"      Owner    api::containers::stop;
     POST   "/api/v1/containers/{name}/restart"   Owner    api::containers::restart;
     POST   "/api/v1/containers/{name}/undelete"  Owner    api::containers::undelete;
+    POST   "/api/v1/containers/{name}/backup"    Owner    api::backups::now;
+    GET    "/api/v1/backups"                     SignedIn api::backups::list;
+    POST   "/api/v1/backups/{id}/restore"        Owner    api::backups::restore;
     GET    "/api/v1/jobs/{id}"                   Owner    api::jobs::show;
 }
 

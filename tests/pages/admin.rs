@@ -213,12 +213,21 @@ async fn help_is_there_for_everybody() {
     let portal = TestPortal::start().await;
     let nobody = portal.nobody();
     assert_eq!(nobody.get("/docs").await.expect(303).location, "/docs/first-steps");
-    for name in
-        ["first-steps", "connecting", "postgres", "mariadb", "mongodb", "neo4j", "limits", "deleting", "questions"]
-    {
+    for name in [
+        "first-steps",
+        "connecting",
+        "postgres",
+        "mariadb",
+        "mongodb",
+        "neo4j",
+        "backups",
+        "limits",
+        "deleting",
+        "questions",
+    ] {
         let page = nobody.get(&format!("/docs/{name}")).await.expect(200);
         assert_eq!(page.all("h1").len(), 1, "{name}");
-        assert_eq!(page.all("nav[aria-label='Help pages'] a").len(), 9, "{name}");
+        assert_eq!(page.all("nav[aria-label='Help pages'] a").len(), 10, "{name}");
     }
     assert!(nobody.get("/docs/deleting").await.text().contains("10 days"));
     for name in ["nothing", "..%2F..%2FREADME", "first-steps.md"] {

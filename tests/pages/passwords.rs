@@ -50,6 +50,15 @@ async fn every_printable_character_works_in_a_password() {
         assert!(portal.connect(name, shorter).await.is_err(), "{name}: a password that is nearly right is wrong");
         leaves_no_trace(&portal, name, password);
     }
+    // It is forgotten by the last step, after the database is shown as running.
+    let kept = || portal.sql("select count(*) from credential where kind = 'user'");
+    for _ in 0..100 {
+        if kept() == "0" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(kept(), "0", "a typed password is not kept");
 }
 
 /// Neither the engine, nor the server's log, nor the portal's tables have the password in the open.
@@ -66,7 +75,6 @@ fn leaves_no_trace(portal: &TestPortal, name: &str, password: &str) {
     for (place, text) in places {
         assert!(!text.contains(password) && !text.contains(quoted), "{name}: the password stands in {place}");
     }
-    assert_eq!(portal.sql("select count(*) from credential where kind = 'user'"), "0", "a typed password is not kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]

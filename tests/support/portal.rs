@@ -122,6 +122,9 @@ pub fn configuration(own_admin_db: bool) -> (Config, String) {
         engines: Vec::new(),
         limit: None,
     };
+    for target in &mut config.targets {
+        target.embedded = Some(dir.join("objects"));
+    }
     config.storage = vec![tier("standard", dir.join("tiers/standard"))];
     if let Ok(cow) = environment("DB4SCI_TEST_COW") {
         config.storage.push(tier("cow", PathBuf::from(cow)));

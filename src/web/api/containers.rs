@@ -35,6 +35,7 @@ const FIELDS: &[&str] = &[
     "contact",
     "department",
     "description",
+    "backup_freq",
     "storage",
     "memory",
     "cpus",

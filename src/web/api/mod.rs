@@ -1,5 +1,6 @@
 //! The JSON API under `/api/v1`, by bearer token. The same nouns and rules as the pages; docs/API.md tells it to its users.
 
+pub mod backups;
 pub mod body;
 pub mod catalog;
 pub mod containers;

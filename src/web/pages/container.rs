@@ -47,7 +47,13 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
         ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
         _ => (None, Vec::new()),
     };
-    let tabs = [("Overview", ""), ("Metrics", "/metrics"), ("Logs", "/logs"), ("Settings", "/settings")];
+    let tabs = [
+        ("Overview", ""),
+        ("Backups", "/backups"),
+        ("Metrics", "/metrics"),
+        ("Logs", "/logs"),
+        ("Settings", "/settings"),
+    ];
     ContainerHead {
         name: c.name.clone(),
         engine: c.engine.to_string(),

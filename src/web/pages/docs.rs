@@ -16,8 +16,18 @@ use crate::web::views::format::every_text;
 struct Texts;
 
 /// The pages, in the order in which they are listed. A test holds that every file is here.
-const PAGES: &[&str] =
-    &["first-steps", "connecting", "postgres", "mariadb", "mongodb", "neo4j", "limits", "deleting", "questions"];
+const PAGES: &[&str] = &[
+    "first-steps",
+    "connecting",
+    "postgres",
+    "mariadb",
+    "mongodb",
+    "neo4j",
+    "backups",
+    "limits",
+    "deleting",
+    "questions",
+];
 
 /// The Markdown of a page, if there is such a page.
 fn text(name: &str) -> Option<String> {

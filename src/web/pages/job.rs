@@ -14,13 +14,15 @@ use uuid::Uuid;
 use super::shared::{job_title, steps};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs::{self, Job, JobStatus};
+use crate::admin_db::log::{self, Entry, Outcome};
 use crate::app::App;
-use crate::web::context::{Context, page};
+use crate::domain::user::Action;
+use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::jobs_access::visible_job;
 use crate::web::views::job::JobPage;
 use crate::web::views::steps::{Steps, StepsFragment};
-use crate::web::views::{Chip, Fact, Link, When};
+use crate::web::views::{Chip, Fact, Flash, Link, When};
 
 /// How often a job is looked at while somebody watches.
 const LOOK: Duration = Duration::from_millis(250);
@@ -75,9 +77,40 @@ pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
 }
 
+/// `POST /jobs/{id}/cancel`: asks for the end of a backup or drill; its worker takes back what it did.
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let (job, container) = visible_job(&ctx, &id).await?;
+    if let Some(c) = &container {
+        ctx.container(&c.name, Action::Backup).await?;
+    }
+    let href = match &container {
+        Some(c) => format!("/containers/{}/backups", c.name),
+        None => format!("/jobs/{}", job.id),
+    };
+    if !matches!(job.kind.as_str(), "backup" | "drill") {
+        return Ok(to(&format!("/jobs/{}", job.id), Some(Flash::warn("Only backups and drills can be cancelled."))));
+    }
+    let actor = ctx.actor();
+    let mut tx = ctx.app().db.begin().await?;
+    let asked = jobs::ask_to_cancel(&mut tx, job.id, &actor.name).await?;
+    if asked {
+        let about = container.as_ref().map(|c| (c.id, c.name.as_str()));
+        let entry = Entry { action: "job.cancel", container: about, outcome: Outcome::Ok, detail: &job.kind };
+        log::append(&mut tx, &actor, &entry, ctx.now()).await?;
+    }
+    tx.commit().await?;
+    Ok(to(&href, (!asked).then(|| Flash::warn("It is over already."))))
+}
+
 /// Where somebody who watched goes when the job is over.
 fn next(job: &Job, container: Option<&Container>) -> String {
     match container {
+        Some(c) if c.purged_at.is_none() && matches!(job.kind.as_str(), "backup" | "drill") => {
+            format!("/containers/{}/backups", c.name)
+        }
         Some(c) if c.purged_at.is_none() => format!("/containers/{}", c.name),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
         _ => format!("/jobs/{}", job.id),

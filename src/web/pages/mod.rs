@@ -12,6 +12,7 @@ pub mod admin_people_changes;
 pub mod admin_states;
 pub mod admin_storage;
 pub mod admin_system;
+pub mod backups;
 pub mod container;
 pub mod docs;
 pub mod home;

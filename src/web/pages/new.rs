@@ -6,6 +6,7 @@ use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Deserialize;
 
+use super::backups;
 use super::shared::{NOT_AVAILABLE, engine_cards};
 use crate::admin_db::{jobs, usage};
 use crate::catalog::CatalogImage;
@@ -260,6 +261,9 @@ fn more_fields(
             .value(fields.text("cpus"))
             .error(fault("cpus")),
     ]);
+    if engine.engine().backup().is_some() {
+        more.push(backups::policy_field(fields.text("backup_freq")).error(fault("backup_freq")));
+    }
     Ok(more)
 }
 

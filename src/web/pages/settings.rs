@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::backups;
 use super::container::head;
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::{self, Entry, Outcome};
@@ -34,7 +35,7 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
     let limits = &ctx.app().config.limits;
     let least = least_memory(ctx, c);
     let value = |name: &str, present: String| typed.map_or(present, |f| f.text(name).to_owned());
-    vec![
+    let mut fields = vec![
         Field::textarea("description", "Description")
             .value(value("description", c.description.clone()))
             .error(fault(faults, "description"))
@@ -64,7 +65,13 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
             .help(format!("At most {}. A running server is restarted to take it over.", limits.cpus_max))
             .value(value("cpus", MilliCpus(c.millicpus).to_string()))
             .error(fault(faults, "cpus")),
-    ]
+    ];
+    if c.engine.engine().backup().is_some() {
+        fields.push(
+            backups::policy_field(&value("backup_freq", c.backup_freq.clone())).error(fault(faults, "backup_freq")),
+        );
+    }
+    fields
 }
 
 fn view(

@@ -1,0 +1,450 @@
+//! Tables `backup_log` and `upload`: one row a backup or drill, and uploads that are not completed.
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::one_row;
+use crate::backup::manifest::Manifest;
+use crate::engine::EngineKind;
+
+/// Where a backup or drill is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
+#[sqlx(type_name = "backup_status", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum BackupStatus {
+    /// Under way.
+    Running,
+    /// Whole, and in the target.
+    Succeeded,
+    /// It failed; nothing of it is left.
+    Failed,
+    /// Somebody ended it; nothing of it is left.
+    Cancelled,
+}
+
+impl BackupStatus {
+    /// The status' word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A backup or drill.
+#[derive(Debug, Clone, FromRow)]
+pub struct Backup {
+    /// Key.
+    pub id: Uuid,
+    /// Container it is of.
+    pub container_id: Uuid,
+    /// That container's name.
+    pub container: String,
+    /// Owner of that container.
+    pub account_id: Uuid,
+    /// Its engine.
+    pub engine: EngineKind,
+    /// `backup` or `drill`.
+    pub kind: String,
+    /// Why it was made.
+    pub reason: String,
+    /// Status.
+    pub status: BackupStatus,
+    /// Its job.
+    pub job_id: Option<Uuid>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Target it is in.
+    pub target: Option<String>,
+    /// Beginning of its keys.
+    pub location: Option<String>,
+    /// Bytes stored.
+    pub bytes: Option<i64>,
+    /// Bytes before compression.
+    pub raw_bytes: Option<i64>,
+    /// SHA-256 of its manifest.
+    pub sha256: Option<Vec<u8>>,
+    /// Level proven.
+    pub level: Option<i16>,
+    /// How long a restore took, in milliseconds.
+    pub restore_ms: Option<i64>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The backup that a drill is of.
+    pub drill_of: Option<Uuid>,
+    /// When its objects were removed.
+    pub removed_at: Option<DateTime<Utc>>,
+    /// Last good drill of it: when it ended, and how long its restore took.
+    pub proven_at: Option<DateTime<Utc>>,
+    /// Milliseconds of that restore.
+    pub proven_ms: Option<i64>,
+    /// Its last drill, if that failed.
+    pub drill_error: Option<String>,
+}
+
+macro_rules! select {
+    ($($rest:literal),+) => {
+        concat!(
+            "SELECT b.id, b.container_id, c.name AS container, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
+                    b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.restore_ms,
+                    b.error, b.drill_of, b.removed_at, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
+                    CASE WHEN l.status = 'failed' THEN l.error END AS drill_error
+               FROM backup_log b
+               JOIN container c ON c.id = b.container_id
+               LEFT JOIN LATERAL (SELECT d.finished_at, d.restore_ms FROM backup_log d
+                                   WHERE d.drill_of = b.id AND d.status = 'succeeded' ORDER BY d.started_at DESC LIMIT 1) g ON true
+               LEFT JOIN LATERAL (SELECT d.status, d.error FROM backup_log d
+                                   WHERE d.drill_of = b.id AND d.status <> 'running' ORDER BY d.started_at DESC LIMIT 1) l ON true ",
+            $($rest),+
+        )
+    };
+}
+
+/// A row to be written when a job is enqueued.
+#[derive(Debug)]
+pub struct NewBackup<'a> {
+    /// Key.
+    pub id: Uuid,
+    /// Container.
+    pub container: Uuid,
+    /// Why.
+    pub reason: &'a str,
+    /// Target.
+    pub target: &'a str,
+    /// The backup to drill; `None` for a backup.
+    pub drill_of: Option<Uuid>,
+}
+
+/// Writes the row of a backup or drill that begins. A second backup of a container at the same time is refused (index
+/// `backup_log_running_key`).
+///
+/// # Errors
+/// The database's.
+pub async fn insert(db: &mut PgConnection, new: &NewBackup<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO backup_log (id, container_id, kind, reason, status, started_at, target, drill_of)
+         VALUES ($1, $2, CASE WHEN $5::uuid IS NULL THEN 'backup' ELSE 'drill' END, $3, 'running', $6, $4, $5)",
+    )
+    .bind(new.id)
+    .bind(new.container)
+    .bind(new.reason)
+    .bind(new.target)
+    .bind(new.drill_of)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Notes the job of a row.
+///
+/// # Errors
+/// The database's.
+pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE backup_log SET job_id = $2 WHERE id = $1").bind(id).bind(job).execute(db).await?;
+    one_row(&done)
+}
+
+/// Keeps the manifest as far as it is known, while the backup is under way.
+///
+/// # Errors
+/// The database's.
+pub async fn set_draft(db: &mut PgConnection, id: Uuid, manifest: &Manifest, level: i16) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE backup_log SET manifest = $2, level = $3 WHERE id = $1 AND status = 'running'")
+        .bind(id)
+        .bind(Json(manifest))
+        .bind(level)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// The manifest of a row.
+///
+/// # Errors
+/// The database's.
+pub async fn manifest(db: &mut PgConnection, id: Uuid) -> Result<Option<Manifest>, sqlx::Error> {
+    let found: Option<Option<Json<Manifest>>> =
+        sqlx::query_scalar("SELECT manifest FROM backup_log WHERE id = $1").bind(id).fetch_optional(db).await?;
+    Ok(found.flatten().map(|m| m.0))
+}
+
+/// What a backup has become.
+#[derive(Debug)]
+pub struct Done<'a> {
+    /// Its manifest.
+    pub manifest: &'a Manifest,
+    /// SHA-256 of the manifest as stored.
+    pub sha256: [u8; 32],
+    /// Beginning of its keys.
+    pub location: &'a str,
+    /// Level proven.
+    pub level: i16,
+}
+
+/// Marks a backup good. `false`: it is no longer under way.
+///
+/// # Errors
+/// The database's.
+pub async fn succeed(
+    db: &mut PgConnection,
+    id: Uuid,
+    done: &Done<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let raw: u64 = done.manifest.objects.iter().map(|o| o.dumped.bytes).sum();
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let changed = sqlx::query(
+        "UPDATE backup_log SET status = 'succeeded', finished_at = $2, manifest = $3, sha256 = $4, location = $5, level = $6
+              , bytes = $7, raw_bytes = $8
+          WHERE id = $1 AND status = 'running'",
+    )
+    .bind(id)
+    .bind(now)
+    .bind(Json(done.manifest))
+    .bind(done.sha256.as_slice())
+    .bind(done.location)
+    .bind(done.level)
+    .bind(signed(done.manifest.bytes()))
+    .bind(signed(raw))
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Marks a drill good, and raises the level of its backup.
+///
+/// # Errors
+/// The database's.
+pub async fn drilled(
+    db: &mut PgConnection,
+    id: Uuid,
+    level: i16,
+    restore_ms: i64,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE backup_log SET status = 'succeeded', finished_at = $2, level = $3, restore_ms = $4 WHERE id = $1 AND status = 'running'")
+        .bind(id)
+        .bind(now)
+        .bind(level)
+        .bind(restore_ms)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "UPDATE backup_log b SET level = greatest(b.level, $2), restore_ms = $3 FROM backup_log d WHERE d.id = $1 AND b.id = d.drill_of",
+    )
+    .bind(id)
+    .bind(level)
+    .bind(restore_ms)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Ends a row that did not succeed.
+///
+/// # Errors
+/// The database's.
+pub async fn end(
+    db: &mut PgConnection,
+    job: Uuid,
+    status: BackupStatus,
+    error: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE backup_log SET status = $2, finished_at = $4, error = CASE WHEN $2 = 'failed' THEN $3 END, manifest = NULL, level = NULL
+          WHERE job_id = $1 AND status = 'running'",
+    )
+    .bind(job)
+    .bind(status)
+    .bind(error)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// The row with this key.
+///
+/// # Errors
+/// The database's.
+pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Backup>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE b.id = $1")).bind(id).fetch_optional(db).await
+}
+
+/// The row of a job.
+///
+/// # Errors
+/// The database's.
+pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Backup>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE b.job_id = $1")).bind(job).fetch_optional(db).await
+}
+
+/// Backups (not drills) of a container, or of all that an account owns or everybody's, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    db: &mut PgConnection,
+    container: Option<&str>,
+    owner: Option<Uuid>,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    most: i64,
+) -> Result<Vec<Backup>, sqlx::Error> {
+    let (at, id) = before.unzip();
+    sqlx::query_as(select!(
+        "WHERE b.kind = 'backup'
+           AND ($1::text IS NULL OR c.name = $1)
+           AND ($2::uuid IS NULL OR c.account_id = $2)
+           AND ($3::timestamptz IS NULL OR (b.started_at, b.id) < ($3, $4))
+         ORDER BY b.started_at DESC, b.id DESC
+         LIMIT $5"
+    ))
+    .bind(container)
+    .bind(owner)
+    .bind(at)
+    .bind(id)
+    .bind(most)
+    .fetch_all(db)
+    .await
+}
+
+/// Backups of one container by its key, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> Result<Vec<Backup>, sqlx::Error> {
+    sqlx::query_as(select!(
+        "WHERE b.kind = 'backup' AND b.container_id = $1 ORDER BY b.started_at DESC, b.id DESC LIMIT $2"
+    ))
+    .bind(container)
+    .bind(most)
+    .fetch_all(db)
+    .await
+}
+
+/// What is known of a container's newest backup.
+#[derive(Debug, Clone, FromRow)]
+pub struct Newest {
+    /// Container.
+    pub container_id: Uuid,
+    /// Its newest good backup.
+    pub good_id: Option<Uuid>,
+    /// When that began.
+    pub good_at: Option<DateTime<Utc>>,
+    /// When any was tried last.
+    pub tried_at: Option<DateTime<Utc>>,
+    /// When one of its backups was drilled last, well or not.
+    pub drilled_at: Option<DateTime<Utc>>,
+    /// Whether a drill is under way.
+    pub drilling: bool,
+}
+
+/// The newest backup of every container that has one.
+///
+/// # Errors
+/// The database's.
+pub async fn newest(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.id AS container_id, g.id AS good_id, g.started_at AS good_at, t.started_at AS tried_at,
+                d.started_at AS drilled_at, coalesce(d.status = 'running', false) AS drilling
+           FROM container c
+           LEFT JOIN LATERAL (SELECT id, started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
+                                 AND status = 'succeeded' AND removed_at IS NULL ORDER BY started_at DESC LIMIT 1) g ON true
+           LEFT JOIN LATERAL (SELECT started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
+                               ORDER BY started_at DESC LIMIT 1) t ON true
+           LEFT JOIN LATERAL (SELECT started_at, status FROM backup_log WHERE container_id = c.id AND kind = 'drill'
+                               ORDER BY started_at DESC LIMIT 1) d ON true
+          WHERE c.purged_at IS NULL AND t.started_at IS NOT NULL",
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Keys of the drills under way, which name their directories.
+///
+/// # Errors
+/// The database's.
+pub async fn running_drills(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM backup_log WHERE kind = 'drill' AND status = 'running'").fetch_all(db).await
+}
+
+/// Whether a container has ever had a drill, good or under way.
+///
+/// # Errors
+/// The database's.
+pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded'))",
+    )
+    .bind(container)
+    .fetch_one(db)
+    .await
+}
+
+/// How much was dumped the last time, to tell how far this one is.
+///
+/// # Errors
+/// The database's.
+pub async fn last_raw_bytes(db: &mut PgConnection, container: Uuid) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT raw_bytes FROM backup_log WHERE container_id = $1 AND kind = 'backup' AND status = 'succeeded'
+          ORDER BY started_at DESC LIMIT 1",
+    )
+    .bind(container)
+    .fetch_optional(db)
+    .await
+    .map(Option::flatten)
+}
+
+/// Notes an upload that was begun.
+///
+/// # Errors
+/// The database's.
+pub async fn note_upload(
+    db: &mut PgConnection,
+    backup: Uuid,
+    target: &str,
+    key: &str,
+    upload: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO upload (backup_id, target, key, upload, begun_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(backup)
+        .bind(target)
+        .bind(key)
+        .bind(upload)
+        .bind(now)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Forgets an upload that was completed or given up.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_upload(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM upload WHERE backup_id = $1 AND upload = $2")
+        .bind(backup)
+        .bind(upload)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Uploads of a backup that are not completed: (key, upload).
+///
+/// # Errors
+/// The database's.
+pub async fn uploads(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as("SELECT key, upload FROM upload WHERE backup_id = $1").bind(backup).fetch_all(db).await
+}

@@ -1,0 +1,147 @@
+//! The drill: a backup is restored into a sealed container, checked by the engine's own means, compared with its
+//! manifest, and the time is taken. What it shows is written beside the backup.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use bytes::Bytes;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::dump::{row, tell};
+use super::restore::{Server, Source, into, same};
+use super::stream;
+use crate::admin_db::backups::{self, BackupStatus};
+use crate::app::App;
+use crate::domain::quantity::{Bytes as Amount, MIB};
+use crate::provision::flow::{Flow, Step, StepError, Work};
+use crate::provision::throwaway::ThrowAway;
+use crate::storage::capacity;
+
+/// Drill.
+pub static DRILL: Flow = Flow {
+    kind: "drill",
+    title: "Prove a backup",
+    steps: &[
+        Step {
+            name: "Restore it into a sealed container and compare",
+            run: |w| Box::pin(prove(w)),
+            undo: Some(|w| Box::pin(remove(w))),
+        },
+        Step { name: "Remove the sealed container", run: |w| Box::pin(remove(w)), undo: None },
+    ],
+};
+
+/// What a drill leaves beside the backup.
+#[derive(Debug, Serialize)]
+struct Receipt<'a> {
+    drill: Uuid,
+    backup: Uuid,
+    database: &'a str,
+    manifest_sha256: String,
+    at: chrono::DateTime<chrono::Utc>,
+    image: &'a str,
+    image_digest: String,
+    level: i16,
+    restore_ms: i64,
+    counts: usize,
+    /// HMAC-SHA-256 of all fields above as JSON, with the portal's sealing key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac: Option<String>,
+}
+
+async fn source(w: &Work) -> Result<(Uuid, Source<'_>), StepError> {
+    let row = row(w).await?;
+    let of = row.drill_of.ok_or_else(|| StepError::Fail("This drill names no backup.".to_owned()))?;
+    Ok((row.id, Source::read(&w.app, of).await?))
+}
+
+async fn remove(w: &Work) -> Result<(), StepError> {
+    // By the row's own manifest: the store may be what is away.
+    let row = row(w).await?;
+    let Some(of) = row.drill_of else { return Ok(()) };
+    let mut db = w.app.db.acquire().await?;
+    let manifest = backups::manifest(&mut db, of).await?;
+    drop(db);
+    match manifest {
+        Some(manifest) => ThrowAway::of(&w.app, &manifest.container, row.id).await?.remove(&w.app).await,
+        None => Ok(()),
+    }
+}
+
+/// The copy must not fill the tier on which others live.
+async fn room(app: &App, path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
+    let has = tokio::task::spawn_blocking(move || capacity(&path))
+        .await
+        .map_err(|e| StepError::Retry(format!("Measuring the space was cut short: {e}")))??;
+    let needed = raw.saturating_mul(3).saturating_add(512 * MIB);
+    if has.free < needed {
+        return Err(StepError::Fail(format!(
+            "There is no room to prove this backup: {} are free, and {} are needed for the copy.",
+            Amount(has.free),
+            Amount(needed)
+        )));
+    }
+    let _ = app;
+    Ok(())
+}
+
+async fn prove(w: &Work) -> Result<(), StepError> {
+    let before = row(w).await?;
+    if before.status == BackupStatus::Succeeded {
+        return Ok(());
+    }
+    let app = &w.app;
+    let (id, source) = source(w).await?;
+    let manifest = &source.manifest;
+    let throw_away = ThrowAway::of(app, &manifest.container, id).await?;
+    room(app, throw_away.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
+    let describes = manifest.container.engine.engine().backup();
+    let describes =
+        describes.ok_or_else(|| StepError::Fail("This engine's backups can't be restored yet.".to_owned()))?;
+    w.say("Starting a sealed container").await;
+    let begin = Instant::now();
+    let docker_id = throw_away.start(app).await?;
+    let server = Server { id: &docker_id, plan: throw_away.blueprint.plan(), describes };
+    let passed = Arc::new(AtomicU64::new(0));
+    tokio::select! {
+        done = into(app, &source, &server, &passed) => done?,
+        () = tell(w, &passed, i64::try_from(manifest.bytes()).ok()) => {}
+    }
+    let restore_ms = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
+    w.say("Checking and comparing").await;
+    for database in manifest.databases() {
+        let exec = describes.check(&server.plan, database);
+        let said = stream::run(app.runtime.as_ref(), &docker_id, &exec, None, &AtomicU64::new(0)).await?;
+        if !said.faults.is_empty() {
+            return Err(StepError::Fail(format!("The server's own checks found faults:\n{}", said.faults.join("\n"))));
+        }
+    }
+    let counts = same(app, manifest, &server, true).await?;
+    let level = if manifest.fingerprints && manifest.exact_counts { 5 } else { 4 };
+    let mut receipt = Receipt {
+        drill: id,
+        backup: manifest.backup,
+        database: &manifest.container.name,
+        manifest_sha256: source.row.sha256.as_deref().map(hex::encode).unwrap_or_default(),
+        at: app.clock.now(),
+        image: &manifest.container.image,
+        image_digest: manifest.container.digest.clone(),
+        level,
+        restore_ms,
+        counts,
+        mac: None,
+    };
+    let text = |r: &Receipt<'_>| {
+        serde_json::to_vec_pretty(r).map_err(|e| StepError::Fail(format!("No receipt could be written: {e}.")))
+    };
+    receipt.mac = Some(app.sealer.mac(&text(&receipt)?));
+    let key = source.key(&format!("drill-{id}.json"));
+    source.store.put(&key, Bytes::from(text(&receipt)?), "application/json").await?;
+    let mut tx = app.db.begin().await?;
+    backups::drilled(&mut tx, id, level, restore_ms, app.clock.now()).await?;
+    tx.commit().await?;
+    w.say(&format!("Restored and compared: {counts} counts are those of the backup")).await;
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! The manifest of a backup: all that is needed to restore it, without mydb_admin and without this program.
+//! Its form is documented in docs/BACKUPS.md.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::pack::Sum;
+use crate::engine::EngineKind;
+use crate::engine::backup::{Count, Part};
+
+/// Version of the form. A reader refuses later ones: what it does not know it can't restore.
+pub const SCHEMA: u32 = 1;
+/// Name of the manifest's object.
+pub const FILE: &str = "manifest.json";
+/// Name of the object with the commands for people.
+pub const BY_HAND: &str = "RESTORE.txt";
+/// Longest manifest that is read: 100,000 tables fit.
+pub const LONGEST: u64 = 64 * 1024 * 1024;
+
+/// A backup's manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the form.
+    pub schema: u32,
+    /// The backup.
+    pub backup: Uuid,
+    /// Portal it was made by.
+    pub instance: String,
+    /// When the dump began.
+    pub started_at: DateTime<Utc>,
+    /// When all of it was stored.
+    pub finished_at: DateTime<Utc>,
+    /// `running server` or `frozen copy`.
+    pub source: String,
+    /// The database it is of.
+    pub container: Of,
+    /// Its objects, in the order in which they are restored.
+    pub objects: Vec<Object>,
+    /// What was in it, counted in the moment of the dump if `exact_counts`.
+    pub counts: Vec<Count>,
+    /// Whether the counts are of the very moment of the dump.
+    pub exact_counts: bool,
+    /// Whether the counts have fingerprints of the content.
+    pub fingerprints: bool,
+    /// What else the server said about itself: settings, encodings.
+    pub facts: serde_json::Value,
+    /// Configuration files of the container, by name.
+    pub config: BTreeMap<String, String>,
+    /// Remarks of the dump.
+    pub notes: Vec<String>,
+}
+
+/// What a backup is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Of {
+    /// Key in mydb_admin.
+    pub id: Uuid,
+    /// Name.
+    pub name: String,
+    /// Engine.
+    pub engine: EngineKind,
+    /// Image, as in the catalog.
+    pub image: String,
+    /// Digest of the image.
+    pub digest: String,
+    /// The server's version, in its own words.
+    pub version: String,
+    /// The user's database.
+    pub dbname: String,
+    /// The user's role.
+    pub dbuser: String,
+    /// Owner's account.
+    pub owner: String,
+    /// Whom to ask about it.
+    pub contact: String,
+    /// Department.
+    pub department: String,
+    /// What it is for.
+    pub description: String,
+    /// Storage tier.
+    pub storage: String,
+    /// Memory limit in bytes.
+    pub memory_bytes: i64,
+    /// CPU limit in thousandths.
+    pub millicpus: i32,
+    /// Backup policy.
+    pub backup_freq: String,
+    /// Extensions chosen when it was made.
+    pub extensions: Vec<String>,
+}
+
+/// An object of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// Its name, beside the manifest.
+    pub file: String,
+    /// Name of the dump before compression.
+    pub plain: String,
+    /// The database it holds; absent for what belongs to the whole server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// What it is, for people.
+    pub what: String,
+    /// The dump as it left the container.
+    pub dumped: Sum,
+    /// The object as it lies in the store.
+    pub stored: Sum,
+    /// `zstd`.
+    pub compression: String,
+}
+
+impl Object {
+    /// The part it holds.
+    pub fn part(&self) -> Part {
+        Part { file: self.plain.clone(), database: self.database.clone(), what: "" }
+    }
+}
+
+impl Manifest {
+    /// Reads one and checks that it is of what was asked for.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn read(bytes: &[u8], backup: Uuid) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let wrong = |e: serde_json::Error| format!("The manifest of this backup is damaged: {e}.");
+        let version: Version = serde_json::from_slice(bytes).map_err(wrong)?;
+        if version.schema > SCHEMA {
+            return Err(format!(
+                "The manifest of this backup has the form {}, and this portal knows forms up to {SCHEMA}. A newer portal made it; use one to restore it.",
+                version.schema
+            ));
+        }
+        let read: Self = serde_json::from_slice(bytes).map_err(wrong)?;
+        if read.backup != backup {
+            return Err(format!(
+                "The manifest is that of another backup, {}, of {}.",
+                read.backup, read.container.name
+            ));
+        }
+        if read.objects.is_empty() {
+            return Err("The manifest names no object.".to_owned());
+        }
+        let strange = |o: &&Object| o.file.contains('/') || o.file.is_empty();
+        if let Some(object) = read.objects.iter().find(strange) {
+            return Err(format!("The manifest names an object elsewhere: {}.", object.file));
+        }
+        Ok(read)
+    }
+
+    /// Bytes stored in all.
+    pub fn bytes(&self) -> u64 {
+        self.objects.iter().map(|o| o.stored.bytes).sum()
+    }
+
+    /// Its databases.
+    pub fn databases(&self) -> Vec<&str> {
+        self.objects.iter().filter_map(|o| o.database.as_deref()).collect()
+    }
+
+    /// Differences between these counts and its own, as sentences; at most ten.
+    pub fn differences(&self, counts: &[Count]) -> Vec<String> {
+        let key = |c: &Count| (c.database.clone(), c.kind.clone(), c.name.clone());
+        let now: BTreeMap<_, _> = counts.iter().map(|c| (key(c), c)).collect();
+        let then: BTreeMap<_, _> = self.counts.iter().map(|c| (key(c), c)).collect();
+        let named = |c: &Count| format!("{} {} in {}", c.kind, c.name, c.database);
+        let mut found = Vec::new();
+        for (key, was) in &then {
+            match now.get(key) {
+                None if was.rows == 0 && was.kind == "object" => {}
+                None => found.push(format!("{} is missing; it had {}.", named(was), was.rows)),
+                Some(is) if is.rows != was.rows => {
+                    found.push(format!("{} has {} where the backup had {}.", named(was), is.rows, was.rows));
+                }
+                Some(is) => {
+                    if let (Some(a), Some(b)) = (&is.fingerprint, &was.fingerprint)
+                        && a != b
+                    {
+                        found.push(format!("{} has other content than the backup had.", named(was)));
+                    }
+                }
+            }
+        }
+        found.extend(
+            now.iter()
+                .filter(|(key, is)| !then.contains_key(*key) && is.rows != 0)
+                .map(|(_, is)| format!("{} is there, with {}, and was not in the backup.", named(is), is.rows)),
+        );
+        let more = found.len().saturating_sub(10);
+        found.truncate(10);
+        if more > 0 {
+            found.push(format!("And {more} more."));
+        }
+        found
+    }
+}

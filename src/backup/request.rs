@@ -1,0 +1,120 @@
+//! What a request for a backup, a drill or a restore writes: one transaction, with the job.
+
+use uuid::Uuid;
+
+use super::drill::DRILL;
+use super::dump::BACKUP;
+use super::restore::RESTORE;
+use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
+use crate::admin_db::containers::Container;
+use crate::admin_db::log::Actor;
+use crate::admin_db::{accounts, constraint, new_id, states};
+use crate::app::App;
+use crate::domain::names::{ContainerName, DbName, DbUser};
+use crate::domain::policy::Policy;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::state::ContainerState;
+use crate::provision::request::{self, CreateRequest, Created, RequestError, enqueue};
+
+/// Enqueues a backup of `c`, and answers the backup's and the job's keys.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
+    let store = app.stores.first().ok_or(RequestError::NoTarget)?;
+    if c.engine.engine().backup().is_none() {
+        return Err(RequestError::NoBackup(c.engine.label()));
+    }
+    let now = app.clock.now();
+    let id = new_id();
+    let mut tx = app.db.begin().await?;
+    match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
+        ContainerState::Running => {}
+        state => return Err(RequestError::State(state)),
+    }
+    let new = NewBackup { id, container: c.id, reason, target: store.name(), drill_of: None };
+    backups::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
+        Some("backup_log_running_key") => RequestError::Busy,
+        _ => e.into(),
+    })?;
+    let job = enqueue(app, &mut tx, &BACKUP, (c.id, &c.name), actor, reason).await?;
+    backups::set_job(&mut tx, id, job).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok((id, job))
+}
+
+/// Enqueues a drill of a backup, and answers the drill's and the job's keys.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn drill(app: &App, backup: &Backup, reason: &str, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
+    if backup.status != BackupStatus::Succeeded || backup.removed_at.is_some() || backup.kind != "backup" {
+        return Err(RequestError::NoSuchBackup);
+    }
+    let id = new_id();
+    let mut tx = app.db.begin().await?;
+    let target = backup.target.as_deref().unwrap_or_default();
+    let new = NewBackup { id, container: backup.container_id, reason, target, drill_of: Some(backup.id) };
+    backups::insert(&mut tx, &new, app.clock.now()).await.map_err(|e| match constraint(&e) {
+        Some("backup_log_drill_key") => RequestError::Busy,
+        _ => e.into(),
+    })?;
+    let job = enqueue(app, &mut tx, &DRILL, (backup.container_id, &backup.container), actor, reason).await?;
+    backups::set_job(&mut tx, id, job).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok((id, job))
+}
+
+/// What a new container from a backup is called and whose it is.
+#[derive(Debug)]
+pub struct RestoreRequest {
+    /// Its name.
+    pub name: ContainerName,
+    /// Its owner's account.
+    pub owner: Uuid,
+}
+
+/// Enqueues the making of a new container from a backup.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn restore(
+    app: &App,
+    backup: &Backup,
+    wanted: &RestoreRequest,
+    actor: &Actor,
+) -> Result<Created, RequestError> {
+    if backup.status != BackupStatus::Succeeded || backup.removed_at.is_some() || backup.kind != "backup" {
+        return Err(RequestError::NoSuchBackup);
+    }
+    let mut db = app.db.acquire().await?;
+    let manifest = backups::manifest(&mut db, backup.id).await?.ok_or(RequestError::NoSuchBackup)?;
+    let owner = accounts::by_id(&mut db, wanted.owner).await?.and_then(|a| a.user()).ok_or(RequestError::Gone)?;
+    drop(db);
+    let of = manifest.container;
+    let image = app.catalog.find(&of.image).ok_or_else(|| RequestError::NoImage(of.image.clone()))?;
+    let engine = of.engine.engine();
+    let names = (DbName::parse(&of.dbname, &engine.database_rules()), DbUser::parse(&of.dbuser, &engine.user_rules()));
+    let (Ok(dbname), Ok(dbuser)) = names else { return Err(RequestError::NoSuchBackup) };
+    // The tier of then may be gone; the default one is as good for a copy.
+    let tier = app.config.tier(&of.storage).or(app.config.storage.first()).ok_or(RequestError::NoSuchBackup)?;
+    let request = CreateRequest {
+        image,
+        name: wanted.name.clone(),
+        dbname,
+        dbuser,
+        password: None,
+        owner,
+        contact: of.contact,
+        department: of.department,
+        description: of.description,
+        storage: tier.name.clone(),
+        memory: Bytes(of.memory_bytes),
+        cpus: MilliCpus(of.millicpus),
+        extensions: Vec::new(),
+        backup_freq: Policy::parse(&of.backup_freq).unwrap_or(Policy::Daily),
+    };
+    request::make(app, &request, actor, &RESTORE, Some(backup.id)).await
+}

@@ -1,0 +1,208 @@
+//! Restore into a new container: made like any other, then filled from the store and compared with the manifest.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use uuid::Uuid;
+
+use super::dump::{store, tell};
+use super::manifest::{FILE, LONGEST, Manifest};
+use super::stream;
+use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::containers::Container;
+use crate::app::App;
+use crate::engine::{Backup as Describes, Plan};
+use crate::objects::Store;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container::{self, find};
+use crate::provision::create;
+use crate::provision::flow::{Flow, Step, StepError, Work};
+use crate::provision::{power, rotate};
+
+/// Restore into a new database.
+pub static RESTORE: Flow = Flow {
+    kind: "restore",
+    title: "Restore into a new database",
+    steps: &[
+        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
+        Step { name: "Check the storage", run: |w| Box::pin(create::check_storage(w)), undo: None },
+        Step { name: "Get the image", run: |w| Box::pin(create::get_image(w)), undo: None },
+        Step {
+            name: "Prepare the data directory",
+            run: |w| Box::pin(create::prepare_data(w)),
+            undo: Some(|w| Box::pin(create::remove_data(w))),
+        },
+        Step {
+            name: "Make the container",
+            run: |w| Box::pin(create::make_container(w)),
+            undo: Some(|w| Box::pin(container::remove(w))),
+        },
+        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
+        Step { name: "Wait until it answers", run: |w| Box::pin(create::wait(w)), undo: None },
+        Step { name: "Set up your database and user", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Bring the data back", run: |w| Box::pin(fill(w)), undo: None },
+        Step { name: "Compare it with the backup", run: |w| Box::pin(compare(w)), undo: None },
+        // The roles came back with the passwords of then.
+        Step { name: "Set the new password", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Hand it over", run: |w| Box::pin(create::hand_over(w)), undo: None },
+    ],
+};
+
+/// Where a backup lies, with its manifest as it lies there.
+pub struct Source<'a> {
+    /// Its row.
+    pub row: Backup,
+    /// Its store.
+    pub store: &'a Arc<Store>,
+    /// Beginning of its keys.
+    pub location: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+impl<'a> Source<'a> {
+    /// Reads the manifest from the store: what lies there is what will be restored.
+    ///
+    /// # Errors
+    /// If it is not there, or is not that of this backup.
+    pub async fn read(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        let mut db = app.db.acquire().await?;
+        let row = backups::by_id(&mut db, id).await?;
+        drop(db);
+        let row = row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))?;
+        let location = row.location.clone().filter(|_| row.removed_at.is_none());
+        let location =
+            location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
+        let store = store(app, &row)?;
+        let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
+        let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
+        if manifest.container.id != row.container_id {
+            return Err(StepError::Fail(format!(
+                "What lies there is a backup of another database, {}.",
+                manifest.container.name
+            )));
+        }
+        Ok(Self { row, store, location, manifest })
+    }
+
+    /// Key of one of its objects.
+    pub fn key(&self, file: &str) -> String {
+        format!("{}/{file}", self.location)
+    }
+}
+
+/// A server that is to be filled.
+pub struct Server<'a> {
+    /// The engine's id of its container.
+    pub id: &'a str,
+    /// What its engine's description needs.
+    pub plan: Plan<'a>,
+    /// How its engine restores.
+    pub describes: &'static dyn Describes,
+}
+
+/// Puts all objects of a backup into a server.
+///
+/// # Errors
+/// If one can't be read, is damaged, or the server does not take it.
+pub async fn into(
+    app: &App,
+    source: &Source<'_>,
+    server: &Server<'_>,
+    passed: &Arc<AtomicU64>,
+) -> Result<(), StepError> {
+    for object in &source.manifest.objects {
+        let input = stream::fetch(source.store, &source.key(&object.file), object, passed.clone()).await?;
+        let exec = server.describes.restore(&server.plan, &object.part());
+        stream::run(app.runtime.as_ref(), server.id, &exec, Some(input), &AtomicU64::new(0)).await?;
+    }
+    Ok(())
+}
+
+/// Counts what is in a server and compares it with the manifest.
+///
+/// # Errors
+/// With the differences, if there are any.
+pub async fn same(app: &App, manifest: &Manifest, server: &Server<'_>, fingerprints: bool) -> Result<usize, StepError> {
+    let mut counts = Vec::new();
+    for database in manifest.databases() {
+        let exec = server.describes.count(&server.plan, database, fingerprints && manifest.fingerprints);
+        counts.extend(stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
+    }
+    if !manifest.exact_counts {
+        // Counted a moment before or after the dump: only what is missing altogether says something.
+        return Ok(counts.len());
+    }
+    let differences = manifest.differences(&counts);
+    if differences.is_empty() {
+        return Ok(counts.len());
+    }
+    Err(StepError::Fail(format!("What was restored is not what was backed up:\n{}", differences.join("\n"))))
+}
+
+/// The backup that the job's container is made from.
+async fn source(w: &Work) -> Result<(Container, Source<'_>), StepError> {
+    let c = w.container().await?;
+    let id = c.restored_from.ok_or_else(|| StepError::Fail("This database names no backup to restore.".to_owned()))?;
+    let source = Source::read(&w.app, id).await?;
+    Ok((c, source))
+}
+
+async fn look(w: &Work) -> Result<(), StepError> {
+    let (_, source) = source(w).await?;
+    for object in &source.manifest.objects {
+        let key = source.key(&object.file);
+        if source.store.head(&key).await?.is_none() {
+            return Err(StepError::Fail(format!(
+                "{} is missing from the store. This backup can't be restored.",
+                source.store.url(&key)
+            )));
+        }
+    }
+    w.say(&format!(
+        "Of {}, {}",
+        source.manifest.container.name,
+        source.manifest.started_at.format("%Y-%m-%d %H:%M UTC")
+    ))
+    .await;
+    Ok(())
+}
+
+fn describes(c: &Container) -> Result<&'static dyn Describes, StepError> {
+    let found = c.engine.engine().backup();
+    found.ok_or_else(|| StepError::Fail(format!("Backups of {} can't be restored yet.", c.engine.label())))
+}
+
+async fn running(w: &Work, c: &Container) -> Result<String, StepError> {
+    let found = find(&w.app, c).await?.filter(|f| f.running);
+    found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))
+}
+
+async fn fill(w: &Work) -> Result<(), StepError> {
+    if w.resumed {
+        power::wait(w).await?;
+    }
+    let (c, source) = source(w).await?;
+    let blueprint = Blueprint::read(&w.app, &c).await?;
+    let id = running(w, &c).await?;
+    let server = Server { id: &id, plan: blueprint.plan(), describes: describes(&c)? };
+    let passed = Arc::new(AtomicU64::new(0));
+    let expected = i64::try_from(source.manifest.bytes()).ok();
+    tokio::select! {
+        done = into(&w.app, &source, &server, &passed) => done,
+        () = tell(w, &passed, expected) => Ok(()),
+    }
+}
+
+async fn compare(w: &Work) -> Result<(), StepError> {
+    if w.resumed {
+        power::wait(w).await?;
+    }
+    let (c, source) = source(w).await?;
+    let blueprint = Blueprint::read(&w.app, &c).await?;
+    let id = running(w, &c).await?;
+    let server = Server { id: &id, plan: blueprint.plan(), describes: describes(&c)? };
+    let counted = same(&w.app, &source.manifest, &server, true).await?;
+    w.say(&format!("{counted} counts are those of the backup")).await;
+    Ok(())
+}

@@ -1,0 +1,308 @@
+//! The two ways of a dump: from a command in a container into a store, and back. All sums are compared here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::manifest::Object;
+use super::pack::{self, Sum};
+use super::upload;
+use crate::engine::ExecSpec;
+use crate::engine::backup::{Count, Report, Sum as Inside};
+use crate::objects::{ObjectError, Store};
+use crate::provision::flow::StepError;
+use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
+
+/// Longest silence of a command. Counting a large table prints nothing for long.
+const SILENCE: Duration = Duration::from_secs(3600);
+/// Pieces that wait between two stages.
+const WAITING: usize = 16;
+/// Most bytes kept of what a command says for people.
+const WORDS: usize = 4096;
+
+/// What a command reported, and its words for people.
+#[derive(Debug, Default)]
+pub struct Reports {
+    line: Vec<u8>,
+    words: Vec<u8>,
+    /// Its sums over dumps.
+    pub sums: Vec<Inside>,
+    /// Its counts.
+    pub counts: Vec<Count>,
+    /// Its remarks.
+    pub notes: Vec<String>,
+    /// What it found wrong.
+    pub faults: Vec<String>,
+}
+
+impl Reports {
+    fn take(&mut self, piece: &[u8]) -> Result<(), String> {
+        for part in piece.split_inclusive(|b| *b == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.end_line()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> Result<(), String> {
+        let line = std::mem::take(&mut self.line);
+        let text = String::from_utf8_lossy(&line);
+        match Report::read(text.trim_end()) {
+            Some(Ok(Report::Sum(sum))) => self.sums.push(sum),
+            Some(Ok(Report::Count(count))) => self.counts.push(count),
+            Some(Ok(Report::Note(note))) => self.notes.push(note),
+            Some(Ok(Report::Fault(fault))) => self.faults.push(fault),
+            Some(Err(e)) => return Err(e),
+            None => {
+                self.words.extend_from_slice(&line);
+                let over = self.words.len().saturating_sub(WORDS);
+                self.words.drain(..over);
+            }
+        }
+        Ok(())
+    }
+
+    /// What it said for people.
+    pub fn words(&self) -> String {
+        let said = String::from_utf8_lossy(&self.words).trim().to_owned();
+        if said.is_empty() { "nothing".to_owned() } else { said }
+    }
+}
+
+type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
+
+/// Reads all that a command prints; standard output goes to `out`, or is read for reports where there is none.
+async fn follow(
+    mut pieces: Pieces,
+    out: Option<mpsc::Sender<Bytes>>,
+    passed: &AtomicU64,
+) -> Result<(i64, Reports), StepError> {
+    let mut reports = Reports::default();
+    loop {
+        let piece = tokio::time::timeout(SILENCE, pieces.next()).await.map_err(|_| {
+            StepError::Fail(format!(
+                "The command in the container said nothing for {} minutes.",
+                SILENCE.as_secs() / 60
+            ))
+        })?;
+        match piece {
+            Some(Ok(ExecPiece::Stdout(bytes))) => {
+                passed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                match &out {
+                    Some(out) => {
+                        out.send(bytes).await.map_err(|_| StepError::Retry("The upload ended early.".to_owned()))?;
+                    }
+                    None => reports.take(&bytes).map_err(StepError::Fail)?,
+                }
+            }
+            Some(Ok(ExecPiece::Stderr(bytes))) => reports.take(&bytes).map_err(StepError::Fail)?,
+            Some(Ok(ExecPiece::Ended(code))) => {
+                reports.end_line().map_err(StepError::Fail)?;
+                return Ok((code, reports));
+            }
+            Some(Err(e)) => return Err(e.into()),
+            // A stream that ends without an exit code was cut.
+            None => {
+                return Err(StepError::Fail(
+                    "The engine ended the command's output before the command ended.".to_owned(),
+                ));
+            }
+        }
+    }
+}
+
+/// Runs a command to its end and answers what it reported, on either output.
+///
+/// # Errors
+/// If it fails, with its words.
+pub async fn run(
+    runtime: &dyn Runtime,
+    id: &str,
+    exec: &ExecSpec,
+    input: Option<Input>,
+    passed: &AtomicU64,
+) -> Result<Reports, StepError> {
+    let pieces = runtime.exec_stream(id, exec, input).await?;
+    let (code, reports) = follow(pieces, None, passed).await?;
+    if code == 0 {
+        return Ok(reports);
+    }
+    Err(StepError::Fail(format!("A command in the container ended with code {code} and said: {}", reports.words())))
+}
+
+/// What became of a dump.
+#[derive(Debug)]
+pub struct Dumped {
+    /// As it left the container.
+    pub plain: Sum,
+    /// As it lies in the store.
+    pub stored: Sum,
+    /// What its command reported.
+    pub reports: Reports,
+    /// MD5s of the uploaded parts.
+    pub parts: Vec<[u8; 16]>,
+}
+
+/// Where a dump goes.
+pub struct Into<'a> {
+    /// The container engine.
+    pub runtime: &'a dyn Runtime,
+    /// The store.
+    pub store: &'a Store,
+    /// Key of the object.
+    pub key: &'a str,
+    /// The upload that was begun for it.
+    pub upload: &'a str,
+    /// Level of compression.
+    pub level: i32,
+    /// Counts the bytes that left the container.
+    pub passed: &'a AtomicU64,
+}
+
+/// Runs a command that dumps in the container `id`, and sends what it prints. The upload is not completed: it may be
+/// only if this succeeds.
+///
+/// # Errors
+/// If the command fails or prints another thing than arrived here, or the store does not take it.
+pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, StepError> {
+    let pieces = to.runtime.exec_stream(id, exec, None).await?;
+    let (plain_out, plain_in) = mpsc::channel(WAITING);
+    let (parts_out, parts_in) = mpsc::channel(1);
+    let (level, limit) = (to.level, to.store.target().part_limit);
+    let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, level, limit));
+    let reading = follow(pieces, Some(plain_out), to.passed);
+    let sending = async { upload::send(to.store, to.key, to.upload, parts_in).await.map_err(StepError::from) };
+    let ((code, reports), parts) = tokio::try_join!(reading, sending)?;
+    let (plain, stored) = packing
+        .await
+        .map_err(|e| StepError::Retry(format!("The compression was cut short: {e}")))?
+        .map_err(|e| StepError::Fail(format!("The compression failed: {e}.")))?;
+    let [inside] = reports.sums.as_slice() else {
+        return Err(StepError::Fail(format!(
+            "The dump ended with code {code} and never said that it was whole. Its words: {}",
+            reports.words()
+        )));
+    };
+    if inside.code != 0 || code != 0 {
+        let code = if inside.code == 0 { code } else { inside.code };
+        return Err(StepError::Fail(format!("The dump ended with code {code} and said: {}", reports.words())));
+    }
+    if inside.sha256 != plain.sha256 {
+        return Err(StepError::Fail(format!(
+            "Of the dump, {} bytes arrived that are not what the container sent (SHA-256 {} instead of {}).",
+            plain.bytes, plain.sha256, inside.sha256
+        )));
+    }
+    Ok(Dumped { plain, stored, reports, parts })
+}
+
+/// A task that ends when this is dropped.
+struct Feeding(JoinHandle<Result<(), ObjectError>>);
+
+impl Drop for Feeding {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The content of an object of a backup as the input of a command: unpacked, and compared with the manifest before its
+/// end is told. An error in the stream is a sentence.
+///
+/// # Errors
+/// If the store does not give it, or another length than the manifest says.
+pub async fn fetch(store: &Arc<Store>, key: &str, object: &Object, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
+    if object.compression != "zstd" {
+        return Err(StepError::Fail(format!("This portal can't unpack “{}”.", object.compression)));
+    }
+    let mut download = store.get(key).await?;
+    if download.bytes != object.stored.bytes {
+        return Err(StepError::Fail(format!(
+            "{} has {} bytes, but the manifest says {}. This backup is damaged.",
+            store.url(key),
+            download.bytes,
+            object.stored.bytes
+        )));
+    }
+    let (stored_out, stored_in) = mpsc::channel(WAITING);
+    let (plain_out, plain_in) = mpsc::channel(WAITING);
+    let feeding = Feeding(tokio::spawn(async move {
+        while let Some(piece) = download.stream.next().await {
+            let piece = piece?;
+            passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            if stored_out.send(piece).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }));
+    let unpacking = tokio::task::spawn_blocking(move || pack::unpack(stored_in, plain_out));
+    let end = End { url: store.url(key), object: object.clone(), feeding, unpacking };
+    Ok(stream::unfold((plain_in, Some(end)), |(mut plain, end)| async move {
+        match plain.recv().await {
+            Some(piece) => Some((Ok(piece), (plain, end))),
+            None => match end?.judge().await {
+                Ok(()) => None,
+                Err(sentence) => Some((Err(sentence), (plain, None))),
+            },
+        }
+    })
+    .boxed())
+}
+
+/// The beginning of an input, of at most about `most` bytes. If that is not all of it, nothing is compared.
+pub fn beginning(input: Input, most: usize) -> Input {
+    let mut left = most;
+    input
+        .take_while(move |piece| {
+            let go_on = left > 0;
+            left = left.saturating_sub(piece.as_ref().map_or(0, Bytes::len));
+            std::future::ready(go_on)
+        })
+        .boxed()
+}
+
+/// What is looked at when an object was read to its end.
+struct End {
+    url: String,
+    object: Object,
+    feeding: Feeding,
+    unpacking: JoinHandle<std::io::Result<(Sum, Sum)>>,
+}
+
+impl End {
+    async fn judge(self) -> Result<(), String> {
+        let Self { url, object, mut feeding, unpacking } = self;
+        match (&mut feeding.0).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(e.to_string()),
+            Err(e) => return Err(format!("Reading {url} was cut short: {e}.")),
+        }
+        let damaged = |why: &str| format!("{url} is not what was stored: {why}. This backup is damaged.");
+        let (stored, plain) = match unpacking.await {
+            Ok(Ok(sums)) => sums,
+            Ok(Err(e)) => return Err(damaged(&e.to_string())),
+            Err(e) => return Err(format!("Unpacking {url} was cut short: {e}.")),
+        };
+        if stored != object.stored {
+            return Err(damaged(&format!(
+                "its SHA-256 is {}, and the manifest says {}",
+                stored.sha256, object.stored.sha256
+            )));
+        }
+        if plain != object.dumped {
+            return Err(damaged(&format!(
+                "its content has the SHA-256 {}, and the manifest says {}",
+                plain.sha256, object.dumped.sha256
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! When a database is backed up by itself.
+
+use chrono::{DateTime, Duration, NaiveTime, Utc};
+use uuid::Uuid;
+
+/// A backup policy, as in the field `backup_freq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Every day.
+    Daily,
+    /// Every week.
+    Weekly,
+    /// Not by itself.
+    Never,
+}
+
+/// When backups are made: the hour of the day (UTC) they begin at, and the minutes over which they are spread.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// Hour, 0 to 23.
+    pub hour: u32,
+    /// Minutes.
+    pub spread: i64,
+}
+
+impl Policy {
+    /// Every policy, in the order of the form.
+    pub const ALL: [Self; 3] = [Self::Daily, Self::Weekly, Self::Never];
+
+    /// The policy with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.as_str() == word)
+    }
+
+    /// For people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Daily => "Every night",
+            Self::Weekly => "Once a week",
+            Self::Never => "Never",
+        }
+    }
+
+    /// The policy that a form or a body names; an empty one is `otherwise`.
+    ///
+    /// # Errors
+    /// A sentence with those there are.
+    pub fn read(word: &str, otherwise: Self) -> Result<Self, String> {
+        if word.is_empty() {
+            return Ok(otherwise);
+        }
+        Self::parse(word).ok_or_else(|| format!("“{word}” is no schedule. Write Daily, Weekly or Never."))
+    }
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Daily => "Daily",
+            Self::Weekly => "Weekly",
+            Self::Never => "Never",
+        }
+    }
+
+    /// The last moment up to `now` at which this database was due. Each has a time (and, weekly, a day) of its own,
+    /// drawn from its id, so that they don't all begin at once and a restart of the portal changes nothing.
+    pub fn last_due(self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        // The last bytes of a version 7 id are random.
+        let draw = i64::try_from(id.as_u128() & 0xffff_ffff).unwrap_or(0);
+        let days = match self {
+            Self::Daily => 1,
+            Self::Weekly => 7,
+            Self::Never => return None,
+        };
+        let minute = if window.spread > 0 { draw % window.spread } else { 0 };
+        let at = NaiveTime::from_hms_opt(window.hour, 0, 0)?;
+        // Counted from a fixed day, so that a week begins on the database's own day.
+        let today = now.date_naive();
+        let since = today.signed_duration_since(chrono::NaiveDate::from_ymd_opt(2000, 1, 1)?).num_days();
+        let back = (since - (draw / 1440) % days).rem_euclid(days);
+        let due = (today - Duration::days(back)).and_time(at).and_utc() + Duration::minutes(minute);
+        Some(if due > now { due - Duration::days(days) } else { due })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_is_never_in_the_future_and_never_longer_ago_than_the_policy(
+            id in any::<u128>(), hour in 0u32..24, spread in 0i64..720, second in 1_700_000_000i64..1_900_000_000
+        ) {
+            let now = DateTime::from_timestamp(second, 0).unwrap();
+            let window = Window { hour, spread };
+            for (policy, days) in [(Policy::Daily, 1), (Policy::Weekly, 7)] {
+                let due = policy.last_due(Uuid::from_u128(id), window, now).unwrap();
+                prop_assert!(due <= now && now - due < Duration::days(days) + Duration::minutes(720), "{policy:?} {due} {now}");
+                // The same in the next minute, unless that minute is due itself.
+                let later = policy.last_due(Uuid::from_u128(id), window, now + Duration::minutes(1)).unwrap();
+                prop_assert!(later == due || later == due + Duration::days(days));
+            }
+            prop_assert_eq!(Policy::Never.last_due(Uuid::from_u128(id), window, now), None);
+        }
+    }
+}

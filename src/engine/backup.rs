@@ -1,0 +1,130 @@
+//! How an engine's data is dumped, listed, restored, counted and checked: descriptions, like the rest of an engine.
+//!
+//! What a command reports about its dump goes to standard error, as lines that begin with [`MARK`] and go on in JSON;
+//! all else there is for people. Standard output is the dump and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ExecSpec, Plan, Tool};
+
+/// Begins the lines that the portal reads in a command's standard error.
+pub const MARK: &str = "db4sci: ";
+
+/// Common to the dump scripts: sums what a command prints, inside the container. See `backup/lib.sh`.
+pub(super) const LIB: &str = include_str!("backup/lib.sh");
+
+/// What is in a server that has to be in its backup.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inventory {
+    /// The server's version, in its own words.
+    pub version: String,
+    /// Databases to be dumped, in order.
+    pub databases: Vec<String>,
+    /// What else a person who restores should know: settings, extensions, encodings.
+    pub facts: serde_json::Value,
+}
+
+/// One object of a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its name in the target, without the endings for compression and encryption.
+    pub file: String,
+    /// The database it holds; `None` for what belongs to the whole server.
+    pub database: Option<String>,
+    /// What it is, for people.
+    pub what: &'static str,
+}
+
+/// How many rows, documents or nodes there are of something, and a sum over their content.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Count {
+    /// Database.
+    #[serde(default)]
+    pub database: String,
+    /// `table`, `sequence`, `collection`, `label` … or `object`, where `name` is a kind of things in the schema.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// How many; of a sequence its last value.
+    pub rows: i64,
+    /// A sum over the content that does not depend on the order; absent where it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+}
+
+/// What the container itself computed over a dump before it left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sum {
+    /// Exit code of the program that dumped.
+    pub code: i64,
+    /// SHA-256 of what it printed, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A line that a command reports.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Report {
+    /// Over the whole dump; exactly one.
+    Sum(Sum),
+    /// A count.
+    Count(Count),
+    /// Something the manifest should say.
+    Note(String),
+    /// Something a check found wrong.
+    Fault(String),
+}
+
+impl Report {
+    /// Reads a line of standard error; `None` for one that is for people.
+    ///
+    /// # Errors
+    /// A sentence, if it carries the mark and is not understood.
+    pub fn read(line: &str) -> Option<Result<Self, String>> {
+        let json = line.strip_prefix(MARK)?;
+        Some(
+            serde_json::from_str(json)
+                .map_err(|e| format!("The container reported “{json}”, which is not understood: {e}.")),
+        )
+    }
+}
+
+/// How an engine is backed up.
+pub trait Backup: Sync {
+    /// Programs it needs in the image, besides those of [`super::Engine::tools`].
+    fn tools(&self) -> &'static [Tool];
+    /// A command that prints an [`Inventory`] as JSON.
+    fn inventory(&self, plan: &Plan<'_>) -> ExecSpec;
+    /// The parts of a backup of this.
+    fn parts(&self, inventory: &Inventory) -> Vec<Part>;
+    /// A command that prints the dump of a part, and reports its sum and the counts of the same moment.
+    fn dump(&self, plan: &Plan<'_>, part: &Part, fingerprints: bool) -> ExecSpec;
+    /// Whether the counts are of the very moment of the dump.
+    fn exact_counts(&self) -> bool;
+    /// A command that reads the beginning of a part's dump, or all of it, and fails if it is not one.
+    fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
+    /// A command that reads a part's dump and puts it into a server that has nothing of it yet, or of an attempt cut short.
+    fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
+    /// A command that reports the counts of a database.
+    fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec;
+    /// A command that runs the engine's own checks on a database, and reports what is wrong.
+    fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec;
+    /// How a person restores a part without this portal: lines of a shell script, `$file` being the dump.
+    fn by_hand(&self, part: &Part) -> Vec<String>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_told_from_words_for_people() {
+        assert_eq!(Report::read("pg_dump: error: no"), None);
+        let sum = Report::read(r#"db4sci: {"sum":{"code":0,"sha256":"ab"}}"#).unwrap().unwrap();
+        assert_eq!(sum, Report::Sum(Sum { code: 0, sha256: "ab".to_owned() }));
+        let line = r#"db4sci: {"count":{"database":"d","kind":"table","name":"public.\"a\nb\"","rows":3}}"#;
+        assert!(matches!(Report::read(line), Some(Ok(Report::Count(c))) if c.rows == 3 && c.name.contains('\n')));
+        assert!(matches!(Report::read("db4sci: {\"sum\":{\"code\":0"), Some(Err(_))));
+    }
+}

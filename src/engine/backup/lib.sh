@@ -1,0 +1,24 @@
+# The beginning of every dump script, run by sh. What `dumped` sums is what the program printed, before anything could
+# get lost on its way out: a stream that ends early can't be told from a whole one by an exit code.
+set -eu
+umask 077
+work=$(mktemp -d)
+# A portal that ends its request lets the program go on, with nobody to read it: it is found again by this file.
+echo $$ >"/tmp/db4sci-dump-$DB4SCI_RUN.pid"
+trap 'rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
+trap 'exit 143' TERM INT HUP
+
+json() { # TEXT: as a JSON string without its quotes
+  printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' | tr '\n\r\t' '   '
+}
+dumped() { # COMMAND…: its output goes to standard output, its sum is reported
+  mkfifo "$work/hash"
+  sha256sum <"$work/hash" >"$work/sha256" &
+  hash=$!
+  { code=0; "$@" || code=$?; echo "$code" >"$work/code"; } | tee "$work/hash"
+  wait "$hash"
+  read -r code <"$work/code"
+  read -r sha256 _ <"$work/sha256"
+  printf 'db4sci: {"sum":{"code":%s,"sha256":"%s"}}\n' "$code" "$sha256" >&2
+  [ "$code" = 0 ]
+}

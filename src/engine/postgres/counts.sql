@@ -1,0 +1,41 @@
+-- Reports what a database holds, one JSON line a relation. The texts of rows must not depend on who asks.
+SET search_path = pg_catalog;
+SET datestyle = 'ISO, YMD';
+SET intervalstyle = 'postgres';
+SET timezone = 'UTC';
+SET extra_float_digits = 3;
+SET bytea_output = 'hex';
+SET statement_timeout = 0;
+SET row_security = off;
+-- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
+SELECT format(
+         'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', ''table'', ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
+         format('%I.%I', n.nspname, c.relname),
+         CASE WHEN :'fingerprints' = '1'
+              THEN ', ''fingerprint'', coalesce(sum(hashtextextended(db4sci_row::text COLLATE "C", 0)::numeric), 0)::text' ELSE '' END,
+         n.nspname, c.relname)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND c.relispopulated
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
+   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY n.nspname, c.relname \gexec
+SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'sequence',
+         'name', format('%I.%I', schemaname, sequencename), 'rows', coalesce(last_value, -1)))::text
+  FROM pg_sequences ORDER BY schemaname, sequencename;
+SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', what, 'rows', n))::text
+  FROM (SELECT 'large object' AS what, count(*) AS n FROM pg_largeobject_metadata
+        UNION ALL
+        SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'i' THEN 'index' ELSE 'partitioned table' END, count(*)
+          FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+         WHERE c.relkind IN ('v', 'i', 'p') AND s.nspname NOT IN ('pg_catalog', 'information_schema') AND s.nspname !~ '^pg_' GROUP BY 1
+        UNION ALL
+        SELECT 'constraint', count(*) FROM pg_constraint c JOIN pg_namespace s ON s.oid = c.connamespace
+         -- Since version 18 NOT NULL is a constraint too: counted there, it would differ from a backup of 17.
+         WHERE c.contype <> 'n' AND s.nspname NOT IN ('pg_catalog', 'information_schema') AND s.nspname !~ '^pg_'
+        UNION ALL
+        SELECT 'trigger', count(*) FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL
+        SELECT 'function', count(*) FROM pg_proc p JOIN pg_namespace s ON s.oid = p.pronamespace
+         WHERE s.nspname NOT IN ('pg_catalog', 'information_schema') AND s.nspname !~ '^pg_'
+        UNION ALL
+        SELECT 'extension', count(*) FROM pg_extension) o ORDER BY what;

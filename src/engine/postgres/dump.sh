@@ -1,0 +1,19 @@
+# Dumps one database, and counts it in the same snapshot: a second session holds that open until both are done.
+mkfifo "$work/in"
+PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints="$DB4SCI_FINGERPRINTS" \
+  -U "$DB4SCI_ADMIN" <"$work/in" >"$work/out" 2>"$work/err" &
+holder=$!
+exec 3>"$work/in"
+failed() { cat "$work/err" >&2; exit 1; }
+printf 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n' >&3
+until [ -s "$work/out" ]; do
+  kill -0 "$holder" 2>/dev/null || failed
+  sleep 0.02
+done
+read -r snapshot <"$work/out"
+# Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
+PGDATABASE=$DB4SCI_DATABASE dumped pg_dump -U "$DB4SCI_ADMIN" --format=custom --compress=0 --snapshot="$snapshot"
+printf '%s\nCOMMIT;\n' "$DB4SCI_COUNTS" >&3
+exec 3>&-
+wait "$holder" || failed
+sed 1d "$work/out" >&2

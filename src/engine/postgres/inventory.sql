@@ -1,0 +1,14 @@
+-- Prints one JSON object: what has to be in a backup of this server, and what to know to restore it elsewhere.
+SET search_path = pg_catalog;
+SELECT json_build_object(
+  'version', current_setting('server_version'),
+  'databases', (SELECT coalesce(json_agg(datname ORDER BY datname), '[]')
+                  FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> 'postgres'),
+  'facts', json_build_object(
+    'encodings', (SELECT json_object_agg(datname, json_build_object('encoding', pg_encoding_to_char(encoding), 'collate', datcollate,
+                                         'ctype', datctype, 'collation_version', datcollversion) ORDER BY datname)
+                    FROM pg_database WHERE datallowconn AND NOT datistemplate),
+    'settings', (SELECT json_object_agg(name, setting ORDER BY name)
+                   FROM pg_settings WHERE source NOT IN ('default', 'override', 'client') AND context <> 'internal'),
+    'data_checksums', current_setting('data_checksums'),
+    'block_size', current_setting('block_size')))::text;

@@ -1,0 +1,70 @@
+//! Backups that are due, and drills of the newest ones.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+use serde_json::{Value, json};
+
+use crate::admin_db::backups;
+use crate::admin_db::containers;
+use crate::admin_db::log::Actor;
+use crate::app::App;
+use crate::backup::request;
+use crate::domain::policy::{Policy, Window};
+use crate::domain::state::ContainerState;
+use crate::provision::request::RequestError;
+
+/// Who is in the log for what is due.
+const ACTOR: &str = "backups";
+/// Time after which the newest backup of a database is drilled again.
+const DRILL_DAYS: i64 = 7;
+/// Drills enqueued in one run: they take processor time that databases want too.
+const DRILLS: usize = 1;
+/// After a backup failed it is tried again, not at once.
+const AGAIN_MINUTES: i64 = 30;
+
+/// Enqueues what is due. A run that was missed, because the portal or the server was down, is made up for once.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
+    if app.stores.first().is_none() {
+        return Ok(json!({ "skipped": "no target is configured" }));
+    }
+    let now = app.clock.now();
+    let window = Window { hour: app.config.backups.hour, spread: app.config.backups.spread };
+    let mut db = app.db.acquire().await?;
+    let rows = containers::living(&mut db).await?;
+    let newest = backups::newest(&mut db).await?;
+    drop(db);
+    let (mut made, mut drills) = (Vec::new(), Vec::new());
+    for c in rows.iter().filter(|c| c.state == ContainerState::Running && c.maintenance_note.is_none()) {
+        let seen = newest.iter().find(|n| n.container_id == c.id);
+        let policy = Policy::parse(&c.backup_freq).unwrap_or(Policy::Daily);
+        let due = policy.last_due(c.id, window, now).filter(|due| *due >= c.created_at);
+        let good = seen.and_then(|s| s.good_at);
+        let failed = seen.and_then(|s| s.tried_at).filter(|at| now - *at < Duration::minutes(AGAIN_MINUTES));
+        if due.is_some_and(|due| good.is_none_or(|at| at < due)) && failed.is_none() && c.active_job.is_none() {
+            match request::backup(app, c, "schedule", &Actor::portal(ACTOR)).await {
+                Ok(_) => made.push(c.name.clone()),
+                Err(RequestError::NoBackup(_) | RequestError::Busy) => {}
+                Err(e) => tracing::warn!(container.name = c.name, "A backup that is due could not be enqueued: {e}"),
+            }
+        }
+        let stale = |s: &&backups::Newest| s.drilled_at.is_none_or(|at| now - at > Duration::days(DRILL_DAYS));
+        if let Some(id) = seen.filter(stale).and_then(|s| s.good_id)
+            && drills.len() < DRILLS
+            && seen.is_some_and(|s| !s.drilling)
+        {
+            let mut db = app.db.acquire().await?;
+            let Some(backup) = backups::by_id(&mut db, id).await? else { continue };
+            drop(db);
+            match request::drill(app, &backup, "schedule", &Actor::portal(ACTOR)).await {
+                Ok(_) => drills.push(c.name.clone()),
+                Err(RequestError::Busy) => {}
+                Err(e) => tracing::warn!(container.name = c.name, "A drill that is due could not be enqueued: {e}"),
+            }
+        }
+    }
+    Ok(json!({ "backups": made, "drills": drills }))
+}

@@ -1,0 +1,111 @@
+//! Object stores that speak S3, and nothing else: [`s3`] is the only file that names the client library, [`embedded`]
+//! the one that serves a store from a directory in dev mode.
+
+pub mod check;
+pub mod embedded;
+pub mod s3;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::config::Config;
+
+pub use s3::Store;
+
+/// What went wrong in an object store. Every message is a sentence.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ObjectError {
+    /// No object, bucket or upload of that name.
+    #[error("The store {target} has no {key}.")]
+    NotFound {
+        /// Target.
+        target: String,
+        /// What was asked for.
+        key: String,
+    },
+    /// The store does not answer, or says that it can't just now.
+    #[error("The store {target} does not {operation} just now: {cause}")]
+    Away {
+        /// Target.
+        target: String,
+        /// What was to be done.
+        operation: String,
+        /// Its words.
+        cause: String,
+    },
+    /// It refused for good.
+    #[error("The store {target} could not {operation}: {cause}")]
+    Refused {
+        /// Target.
+        target: String,
+        /// What was to be done.
+        operation: String,
+        /// Its words.
+        cause: String,
+    },
+}
+
+impl ObjectError {
+    /// Whether trying again later may help without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Away { .. })
+    }
+}
+
+/// An object as a listing or a look tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Key, without the target's prefix.
+    pub key: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// The store's tag: of an upload in parts, the MD5 of the parts' MD5s, a dash and their number.
+    pub etag: String,
+}
+
+/// An object being read.
+pub struct Download {
+    /// Length in bytes, as the store says.
+    pub bytes: u64,
+    /// Its content.
+    pub stream: BoxStream<'static, Result<Bytes, ObjectError>>,
+}
+
+/// The stores of a portal, by name; the first is the default.
+#[derive(Clone, Default)]
+pub struct Stores(Arc<Vec<Arc<Store>>>);
+
+impl Stores {
+    /// Connects to the targets of the configuration. Embedded stores are bound, and answered to be served.
+    ///
+    /// # Errors
+    /// If a certificate authority can't be read or an embedded store's directory not be used.
+    pub async fn open(config: &Config) -> anyhow::Result<(Self, Vec<embedded::Server>)> {
+        let (mut stores, mut servers) = (Vec::new(), Vec::new());
+        for target in &config.targets {
+            let mut target = target.clone();
+            if let Some(dir) = target.embedded.clone() {
+                servers.push(embedded::Server::bind(&dir, &mut target)?);
+            }
+            stores.push(Arc::new(Store::connect(&target).await?));
+        }
+        Ok((Self(Arc::new(stores)), servers))
+    }
+
+    /// The default one.
+    pub fn first(&self) -> Option<&Arc<Store>> {
+        self.0.first()
+    }
+
+    /// The one of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Store>> {
+        self.0.iter().find(|s| s.name() == name)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Arc<Store>] {
+        &self.0
+    }
+}

@@ -1,0 +1,405 @@
+//! One bucket of a store that speaks S3.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+};
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption, StorageClass};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures::StreamExt;
+use md5::{Digest, Md5};
+use secrecy::ExposeSecret;
+
+use super::{Download, ObjectError, ObjectInfo};
+use crate::config::Target;
+
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest wait for one answer, sending a part included; slower lines than 256 KiB/s are not for backups.
+const ANSWER: Duration = Duration::from_secs(120);
+/// How often a request is tried.
+const TRIES: u32 = 4;
+
+/// A bucket with a prefix. Keys go in and come out without the prefix.
+pub struct Store {
+    client: Client,
+    target: Target,
+}
+
+impl Store {
+    /// Sets up the client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// If the store's certificate authority can't be read.
+    pub async fn connect(target: &Target) -> anyhow::Result<Self> {
+        let region = Region::new(target.region.clone());
+        let mut config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(region.clone())
+            .force_path_style(target.path_style)
+            .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
+            .timeout_config(
+                TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER).build(),
+            );
+        if !target.checksums {
+            config = config
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        }
+        if let Some(endpoint) = &target.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        config = match (&target.access_key_id, &target.secret_access_key) {
+            (Some(id), Some(secret)) => {
+                config.credentials_provider(Credentials::new(id, secret.expose_secret(), None, None, "configuration"))
+            }
+            _ => {
+                let chain = aws_config::default_provider::credentials::DefaultCredentialsChain::builder()
+                    .region(region)
+                    .build()
+                    .await;
+                config.credentials_provider(chain)
+            }
+        };
+        if let Some(ca) = &target.ca {
+            let pem = std::fs::read(ca).with_context(|| format!("can't read {}", ca.display()))?;
+            config = config.http_client(client_trusting(&pem)?);
+        }
+        Ok(Self { client: Client::from_conf(config.build()), target: target.clone() })
+    }
+
+    /// The target's name.
+    pub fn name(&self) -> &str {
+        &self.target.name
+    }
+
+    /// The target.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Where an object is, for people: `s3://bucket/key`.
+    pub fn url(&self, key: &str) -> String {
+        format!("s3://{}/{}", self.target.bucket, self.full(key))
+    }
+
+    fn full(&self, key: &str) -> String {
+        format!("{}{key}", self.target.prefix)
+    }
+
+    fn failed<E>(&self, operation: &str, key: &str) -> impl Fn(SdkError<E>) -> ObjectError
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let (target, operation, key) = (self.target.name.clone(), operation.to_owned(), self.url(key));
+        move |e| error(&e, target.clone(), &operation, key.clone())
+    }
+
+    fn encryption(&self) -> Option<ServerSideEncryption> {
+        self.target.encryption.as_deref().map(ServerSideEncryption::from)
+    }
+
+    fn class(&self) -> Option<StorageClass> {
+        self.target.storage_class.as_deref().map(StorageClass::from)
+    }
+
+    /// Puts a small object.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn put(&self, key: &str, content: Bytes, kind: &str) -> Result<(), ObjectError> {
+        let sum = BASE64_STANDARD.encode(Md5::digest(&content));
+        self.client
+            .put_object()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .content_type(kind)
+            .content_md5(sum)
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(self.target.kms_key.clone())
+            .set_storage_class(self.class())
+            .body(ByteStream::from(content))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(self.failed("take an object", key))
+    }
+
+    /// Begins to read an object.
+    ///
+    /// # Errors
+    /// [`ObjectError::NotFound`] if there is none, or the store's.
+    pub async fn get(&self, key: &str) -> Result<Download, ObjectError> {
+        let got = self.client.get_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
+        let got = got.map_err(self.failed("give an object", key))?;
+        let bytes = got.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let (target, url) = (self.target.name.clone(), self.url(key));
+        let stream =
+            futures::stream::unfold(got.body, |mut body| async move { body.next().await.map(|piece| (piece, body)) })
+                .map(move |piece| {
+                    piece.map_err(|e| ObjectError::Away {
+                        target: target.clone(),
+                        operation: format!("give all of {url}"),
+                        cause: DisplayErrorContext(&e).to_string(),
+                    })
+                })
+                .boxed();
+        Ok(Download { bytes, stream })
+    }
+
+    /// Reads a small object whole; one of more than `most` bytes is refused.
+    ///
+    /// # Errors
+    /// [`ObjectError::NotFound`] if there is none, or the store's.
+    pub async fn read(&self, key: &str, most: u64) -> Result<Vec<u8>, ObjectError> {
+        let mut download = self.get(key).await?;
+        let mut content = Vec::new();
+        while let Some(piece) = download.stream.next().await {
+            content.extend_from_slice(&piece?);
+            if content.len() as u64 > most {
+                return Err(ObjectError::Refused {
+                    target: self.target.name.clone(),
+                    operation: format!("give {}", self.url(key)),
+                    cause: format!("it is longer than {most} bytes"),
+                });
+            }
+        }
+        Ok(content)
+    }
+
+    /// Looks at an object; `None` if there is none.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, ObjectError> {
+        let looked = self.client.head_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
+        match looked.map_err(self.failed("tell of an object", key)) {
+            Ok(head) => Ok(Some(ObjectInfo {
+                key: key.to_owned(),
+                bytes: head.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+                etag: head.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+            })),
+            Err(ObjectError::NotFound { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// All objects whose keys begin so, in the order of their keys.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn list(&self, beginning: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.target.bucket)
+            .prefix(self.full(beginning))
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(self.failed("list objects", beginning))?;
+            found.extend(page.contents().iter().filter_map(|o| {
+                Some(ObjectInfo {
+                    key: o.key()?.strip_prefix(&self.target.prefix)?.to_owned(),
+                    bytes: o.size().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+                    etag: o.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+                })
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Deletes an object; one that is gone is fine.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        let done = self.client.delete_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
+        match done.map_err(self.failed("delete an object", key)) {
+            Ok(_) | Err(ObjectError::NotFound { .. }) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Begins an upload in parts, and answers its id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn begin(&self, key: &str) -> Result<String, ObjectError> {
+        let begun = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .content_type("application/octet-stream")
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(self.target.kms_key.clone())
+            .set_storage_class(self.class())
+            .send()
+            .await
+            .map_err(self.failed("begin an upload", key))?;
+        begun.upload_id.ok_or_else(|| ObjectError::Refused {
+            target: self.target.name.clone(),
+            operation: "begin an upload".to_owned(),
+            cause: "it gave it no id".to_owned(),
+        })
+    }
+
+    /// Sends one part, whose MD5 the store checks, and answers the MD5 as the store computed it.
+    ///
+    /// # Errors
+    /// The store's, or that it took something else than what was sent.
+    pub async fn part(&self, key: &str, upload: &str, number: i32, content: Bytes) -> Result<[u8; 16], ObjectError> {
+        let sum: [u8; 16] = Md5::digest(&content).into();
+        let sent = self
+            .client
+            .upload_part()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .upload_id(upload)
+            .part_number(number)
+            .content_md5(BASE64_STANDARD.encode(sum))
+            .body(ByteStream::from(content))
+            .send()
+            .await
+            .map_err(self.failed("take a part", key))?;
+        let etag = sent.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+        // With a key of a key service the tag is no MD5; then the store's own check has to do.
+        let comparable = self.target.encryption.as_deref() != Some("aws:kms");
+        if comparable && etag != hex::encode(sum) {
+            return Err(ObjectError::Refused {
+                target: self.target.name.clone(),
+                operation: format!("take part {number} of {}", self.url(key)),
+                cause: format!("it says the part's MD5 is {etag}, but {} was sent", hex::encode(sum)),
+            });
+        }
+        Ok(sum)
+    }
+
+    /// Makes an object of the parts.
+    ///
+    /// # Errors
+    /// The store's, or that the object is another than that of these parts.
+    pub async fn complete(&self, key: &str, upload: &str, sums: &[[u8; 16]]) -> Result<(), ObjectError> {
+        let parts = sums.iter().zip(1..).map(|(sum, number)| {
+            CompletedPart::builder().part_number(number).e_tag(format!("\"{}\"", hex::encode(sum))).build()
+        });
+        let done = self
+            .client
+            .complete_multipart_upload()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .upload_id(upload)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build())
+            .send()
+            .await
+            .map_err(self.failed("complete an upload", key))?;
+        let etag = done.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+        let expected = etag_of(sums);
+        if self.target.encryption.as_deref() != Some("aws:kms") && !etag.is_empty() && etag != expected {
+            return Err(ObjectError::Refused {
+                target: self.target.name.clone(),
+                operation: format!("complete {}", self.url(key)),
+                cause: format!("it made an object with the tag {etag}, where the parts sent make {expected}"),
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives up an upload; one that is gone is fine.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn abort(&self, key: &str, upload: &str) -> Result<(), ObjectError> {
+        let done = self
+            .client
+            .abort_multipart_upload()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .upload_id(upload)
+            .send()
+            .await;
+        match done.map_err(self.failed("give up an upload", key)) {
+            Ok(_) | Err(ObjectError::NotFound { .. }) => Ok(()),
+            // The embedded store's word for an upload that is gone.
+            Err(ObjectError::Refused { cause, .. })
+                if cause.contains("AccessDenied") && self.target.embedded.is_some() =>
+            {
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// The tag of an object made of parts with these MD5s, as S3 computes it.
+pub fn etag_of(sums: &[[u8; 16]]) -> String {
+    format!("{}-{}", hex::encode(Md5::digest(sums.concat())), sums.len())
+}
+
+fn client_trusting(pem: &[u8]) -> anyhow::Result<aws_sdk_s3::config::SharedHttpClient> {
+    use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+    use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+    let trust = TrustStore::empty().with_pem_certificate(pem);
+    let context =
+        TlsContext::builder().with_trust_store(trust).build().context("the store's authority is no PEM certificate")?;
+    Ok(aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(context)
+        .build_https())
+}
+
+/// Words of S3 for what passes by itself.
+const PASSING: [&str; 6] =
+    ["SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "ThrottlingException"];
+
+fn error<E>(e: &SdkError<E>, target: String, operation: &str, key: String) -> ObjectError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let status = e.raw_response().map(|r| r.status().as_u16());
+    let code = e.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
+    if matches!(code, "NoSuchKey" | "NoSuchUpload" | "NotFound") || (status == Some(404) && code.is_empty()) {
+        return ObjectError::NotFound { target, key };
+    }
+    let said = e.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
+    let cause = match (code, said) {
+        ("", "") => DisplayErrorContext(e).to_string(),
+        (code, "") => code.to_owned(),
+        (code, said) => format!("{said} ({code})"),
+    };
+    let operation = operation.to_owned();
+    let away = match e {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        _ => PASSING.contains(&code) || status.is_some_and(|s| s >= 500 || s == 429),
+    };
+    if away {
+        ObjectError::Away { target, operation, cause }
+    } else {
+        ObjectError::Refused { target, operation, cause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_of_parts_is_that_of_s3() {
+        // md5("") twice: computed with md5sum over the 32 bytes.
+        let empty: [u8; 16] = Md5::digest(b"").into();
+        assert_eq!(hex::encode(empty), "d41d8cd98f00b204e9800998ecf8427e");
+        assert!(etag_of(&[empty, empty]).ends_with("-2"));
+        assert_eq!(etag_of(&[empty]), format!("{}-1", hex::encode(Md5::digest(empty))));
+    }
+}

@@ -1,0 +1,142 @@
+//! `/api/v1/backups`: what there is, a new one, a restore.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::body::Body;
+use super::json::{ListJson, answer};
+use super::params::Params;
+use super::wait::Enqueued;
+use crate::admin_db::backups::{self, Backup, BackupStatus};
+use crate::admin_db::containers;
+use crate::backup::request::{self, RestoreRequest};
+use crate::domain::names::ContainerName;
+use crate::domain::user::Action;
+use crate::engine::EngineKind;
+use crate::web::context::Context;
+use crate::web::error::AppError;
+use crate::web::pages::shared::{cursor, parse_cursor};
+
+/// A backup. Field names are a contract (DESIGN.md §7).
+#[derive(Debug, Serialize)]
+pub struct BackupJson<'a> {
+    id: Uuid,
+    container: &'a str,
+    engine: EngineKind,
+    kind: &'a str,
+    status: BackupStatus,
+    started_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+    bytes: Option<i64>,
+    sha256: Option<String>,
+    level: Option<i16>,
+    location: Option<&'a str>,
+    error: Option<&'a str>,
+    reason: &'a str,
+    target: Option<&'a str>,
+    proven_at: Option<DateTime<Utc>>,
+    restore_ms: Option<i64>,
+    job: Option<Uuid>,
+}
+
+impl<'a> BackupJson<'a> {
+    fn new(b: &'a Backup) -> Self {
+        Self {
+            id: b.id,
+            container: &b.container,
+            engine: b.engine,
+            kind: &b.kind,
+            status: b.status,
+            started_at: b.started_at,
+            finished_at: b.finished_at,
+            bytes: b.bytes,
+            sha256: b.sha256.as_deref().map(hex::encode),
+            level: b.level,
+            location: b.location.as_deref(),
+            error: b.error.as_deref(),
+            reason: &b.reason,
+            target: b.target.as_deref(),
+            proven_at: b.proven_at,
+            restore_ms: b.proven_ms,
+            job: b.job_id,
+        }
+    }
+}
+
+/// `GET /api/v1/backups?container=NAME`
+///
+/// # Errors
+/// If the cursor or another parameter can't be used.
+pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
+    params.only(&["container", "limit", "cursor"])?;
+    let user = ctx.user()?;
+    let limit = params.limit()?;
+    let wrong = || AppError::Invalid(vec![("cursor".to_owned(), "Send what `next` said.".to_owned())]);
+    let after = params.get("cursor").map(|text| parse_cursor(text).ok_or_else(wrong)).transpose()?;
+    let owner = (!user.is_admin()).then_some(user.id);
+    let mut db = ctx.app().db.acquire().await?;
+    let mut rows = backups::list(&mut db, params.get("container"), owner, after, limit + 1).await?;
+    drop(db);
+    let more = i64::try_from(rows.len()).is_ok_and(|n| n > limit);
+    if more {
+        rows.pop();
+    }
+    let next = rows.last().filter(|_| more).map(|b| cursor(b.started_at, b.id));
+    Ok(answer(StatusCode::OK, &ListJson { items: rows.iter().map(BackupJson::new).collect(), next }))
+}
+
+/// `POST /api/v1/containers/{name}/backup`
+///
+/// # Errors
+/// If it is not theirs, or can't be backed up now.
+pub async fn now(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Backup).await?;
+    params.only(&["wait"])?;
+    let patience = params.wait()?;
+    match request::backup(ctx.app(), &c, "manual", &ctx.actor()).await {
+        Ok((_, job)) => Enqueued::on(&c, job, patience).answer(&ctx).await,
+        Err(e) => Err(ctx.refused("container.backup", Some(&c), e).await),
+    }
+}
+
+/// `POST /api/v1/backups/{id}/restore` with `{"name": NEW}`
+///
+/// # Errors
+/// If it is not theirs, or can't be restored.
+pub async fn restore(ctx: Context, Path(id): Path<String>, params: Params, body: Body) -> Result<Response, AppError> {
+    params.only(&["wait"])?;
+    let patience = params.wait()?;
+    let user = ctx.user()?;
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut db = ctx.app().db.acquire().await?;
+    let backup = backups::by_id(&mut db, id).await?.filter(|b| b.kind == "backup").ok_or(AppError::NotFound)?;
+    let c = containers::by_id(&mut db, backup.container_id).await?.ok_or(AppError::NotFound)?;
+    drop(db);
+    // What a purged database left is the admins' to bring back.
+    if c.purged_at.is_none() {
+        ctx.container(&c.name, Action::Restore).await?;
+    } else if !user.is_admin() {
+        return Err(AppError::NotFound);
+    }
+    let (fields, mut faults) = body.fields(&["name"]);
+    let name = ContainerName::parse(fields.text("name"));
+    let name = match name {
+        Ok(name) if faults.is_empty() => name,
+        Ok(_) => return Err(AppError::Invalid(faults)),
+        Err(e) => {
+            faults.push(("name".to_owned(), e.to_string()));
+            return Err(AppError::Invalid(faults));
+        }
+    };
+    match request::restore(ctx.app(), &backup, &RestoreRequest { name, owner: c.account_id }, &ctx.actor()).await {
+        Ok(made) => {
+            let (job, container, password) = (made.job, made.id, made.generated);
+            Enqueued { job, container, patience, done: StatusCode::CREATED, password }.answer(&ctx).await
+        }
+        Err(e) => Err(ctx.refused("container.restore", Some(&c), e).await),
+    }
+}

@@ -1,0 +1,75 @@
+//! `/containers/{name}/backups` and the page that restores one.
+
+use askama::Template;
+
+use super::container::ContainerHead;
+use super::field::Field;
+use super::format::{Size, When};
+use super::frame::Frame;
+use super::parts::{Action, Chip, Fact};
+use super::steps::Steps;
+
+/// The backups of one database.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "pages/backups.html")]
+pub struct BackupsPage {
+    /// What stands around it.
+    pub frame: Frame,
+    /// Title, state, actions, tabs.
+    pub head: ContainerHead,
+    /// What would be lost now, and what is known of the newest.
+    pub worth: String,
+    /// When they are made.
+    pub policy: String,
+    /// Makes one now.
+    pub now_action: Action,
+    /// Ends the one under way.
+    pub cancel: Option<Action>,
+    /// The one under way.
+    pub job: Option<Steps>,
+    /// All of them, the newest first.
+    pub rows: Vec<BackupRow>,
+}
+
+/// One backup.
+#[derive(Clone, Debug, Default)]
+pub struct BackupRow {
+    /// When it began.
+    pub started: When,
+    /// Its job.
+    pub job_href: Option<String>,
+    /// Why it was made.
+    pub reason: String,
+    /// Its state.
+    pub chip: Chip,
+    /// What it takes in the store.
+    pub size: Option<Size>,
+    /// What it is unpacked.
+    pub raw: Option<Size>,
+    /// What was proven of it.
+    pub level: Option<String>,
+    /// When it was restored last, and how long that took.
+    pub proven: Option<(When, String)>,
+    /// What went wrong with it.
+    pub trouble: Option<String>,
+    /// What can be done with it.
+    pub actions: Vec<Action>,
+}
+
+/// The page that restores one backup.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "pages/restore.html")]
+pub struct RestorePage {
+    /// What stands around it.
+    pub frame: Frame,
+    /// "Restore trial-42".
+    pub title: String,
+    /// What is known of the backup.
+    pub facts: Vec<Fact>,
+    /// Where the form goes.
+    pub action: String,
+    /// The new name.
+    pub field: Field,
+    /// Back to the list.
+    pub back_href: String,
+}

@@ -1,0 +1,76 @@
+//! There and back: a backup, what it is worth, its drill, a restore into a new database.
+
+use super::{back_up, ended, objects};
+use crate::support::TestPortal;
+
+/// A database with what makes dumps interesting.
+const FILL: &str = r#"
+create extension pg_trgm;
+create schema "odd schema";
+create table "odd schema"."it's ""quoted""" (id bigserial primary key, body text, at timestamptz default now(), f float8);
+insert into "odd schema"."it's ""quoted""" (body, f) select 'row 🐘 ' || i || E'\n\\t', i / 3.0 from generate_series(1, 5000) i;
+create index on "odd schema"."it's ""quoted""" (body);
+create table empty ();
+create table parent (id int primary key);
+create table child (parent int references parent on delete cascade, blob bytea);
+insert into parent select generate_series(1, 100);
+insert into child select i, decode(repeat('00ff27225c', 1000), 'hex') from generate_series(1, 100) i;
+create view odd as select count(*) from child;
+create function twice(i int) returns int language sql as 'select i * 2';
+select lo_from_bytea(0, 'a large object');
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_comes_back_as_it_was_and_is_proven() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute(FILL).await.expect("the user may do all this");
+    db.batch_execute("create database \"a second; one\"").await.expect("and make databases");
+    let before = ada.get("/containers/lab/backups").await.expect(200).text();
+    assert!(before.contains("everything in it would be lost"), "{before}");
+
+    let id = back_up(&portal, &ada, "lab").await;
+    assert_eq!(portal.sql("select level || ' ' || status from backup_log where kind = 'backup'"), "2 succeeded");
+    assert_eq!(portal.sql("select count(*) from upload"), "0", "no upload is left open");
+    let names: Vec<_> =
+        objects(&portal).iter().map(|p| p.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert!(
+        ["RESTORE.txt", "database-1.pgdump.zst", "database-2.pgdump.zst", "manifest.json", "roles.sql.zst"]
+            .iter()
+            .all(|n| names.contains(&(*n).to_owned())),
+        "{names:?}"
+    );
+
+    // The first backup of a database is drilled by itself.
+    let (status, error) = ended(&portal, "drill").await;
+    assert_eq!(status, "succeeded", "{error}");
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
+    let page = ada.get("/containers/lab/backups").await.expect(200).text();
+    assert!(page.contains("it was restored in") && page.contains("restored, content compared"), "{page}");
+    let left = portal.containers();
+    assert!(!left.iter().any(|n| n.contains("drill")), "{left:?}");
+
+    // What is changed after it must not come back.
+    db.batch_execute("drop table child cascade; update parent set id = id + 1000").await.expect("work goes on");
+    let form = ada.get(&format!("/containers/lab/backups/{id}/restore")).await.expect(200).text();
+    assert!(form.contains("Name of the new database"), "{form}");
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "lab-2")]).await.expect(303);
+    let (status, error) = ended(&portal, "restore").await;
+    assert_eq!(status, "succeeded", "{error}");
+    let shown = ada.post("/containers/lab-2/password", &[]).await.expect(200);
+    let password = shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown");
+    let again = portal.connect("lab-2", &password).await.expect("the new password opens the new database");
+    let row = again.query_one("select (select count(*) from child), (select sum(id) from parent), (select count(*) from \"odd schema\".\"it's \"\"quoted\"\"\"), twice(4)", &[]).await.expect("all is there");
+    assert_eq!(
+        (row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i64>(2), row.get::<_, i32>(3)),
+        (100, 5050, 5000, 8)
+    );
+    again
+        .batch_execute("insert into child values (1, 'x'); create table mine (x int)")
+        .await
+        .expect("and it is theirs");
+    assert!(portal.connect("lab-2", "correct-horse").await.is_err(), "the old password does not open the copy");
+    portal.connect("lab", "correct-horse").await.expect("the original goes on");
+}

@@ -1,0 +1,157 @@
+//! What must not be called a backup, and what must not be left of it.
+
+use super::{back_up, ended, objects};
+use crate::support::{Client, TestPortal, docker};
+
+async fn lab(rows: u32) -> (TestPortal, Client) {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    let fill =
+        format!("create table t as select i, repeat(md5(i::text), 30) as body from generate_series(1, {rows}) i");
+    db.batch_execute(&fill).await.expect("fills");
+    (portal, ada)
+}
+
+fn nothing_is_left(portal: &TestPortal, what: &str) {
+    assert!(objects(portal).is_empty(), "{what}: {:?}", objects(portal));
+    assert_eq!(portal.sql("select count(*) from upload"), "0", "{what}: no upload is noted");
+    assert_eq!(portal.sql("select count(*) from backup_log where status = 'running'"), "0", "{what}: nothing runs");
+    let look =
+        "ls /tmp/ | grep db4sci-dump; cat /proc/[0-9]*/comm 2>/dev/null | grep -x -e pg_dump -e tee -e sha256sum; true";
+    let dumps = docker::docker(&["exec", &format!("{}-lab", portal.instance), "sh", "-c", look]);
+    assert_eq!(dumps.trim(), "", "{what}: no dump goes on in the container");
+}
+
+async fn fails(portal: &TestPortal, ada: &Client, what: &str, piece: &str) {
+    let (status, error) = ended(portal, "backup").await;
+    assert_eq!(status, "failed", "{what}");
+    assert!(error.contains(piece), "{what}: {error}");
+    let row = portal
+        .sql("select status || '|' || error from backup_log where kind = 'backup' order by started_at desc limit 1");
+    assert!(row.starts_with("failed|") && row.contains(piece), "{what}: {row}");
+    nothing_is_left(portal, what);
+    ada.wait_for("lab", "running").await;
+    let page = ada.get("/containers/lab/backups").await.expect(200).text();
+    assert!(page.contains("everything in it would be lost"), "{what}: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_that_is_cut_or_killed_is_no_backup() {
+    let (portal, ada) = lab(40_000).await;
+
+    // The stream ends early, and the exit code is 0 all the same.
+    portal.faults.cut_output(100);
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    fails(&portal, &ada, "a cut stream", "that are not what the container sent").await;
+
+    // The program is killed somewhere in the middle, held there by a lock that it waits for.
+    for (what, program) in
+        [("pg_dump killed", "pg_dump"), ("the sum killed", "sha256sum"), ("the holder killed", "psql")]
+    {
+        let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+        db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
+        ada.post("/containers/lab/backup", &[]).await.expect(303);
+        let kill = format!(
+            "for n in $(seq 100); do for p in /proc/[0-9]*; do if [ \"$(cat $p/comm 2>/dev/null)\" = {program} ]; then sleep 0.5; kill -KILL ${{p#/proc/}} && exit 0; fi; done; sleep 0.1; done; exit 1"
+        );
+        docker::docker(&["exec", "--user", "postgres", &format!("{}-lab", portal.instance), "sh", "-c", &kill]);
+        drop(db);
+        fails(&portal, &ada, what, "").await;
+    }
+
+    // After all that a real one.
+    back_up(&portal, &ada, "lab").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_backup_leaves_nothing() {
+    let (portal, ada) = lab(1000).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    let job = portal.sql("select id from job where kind = 'backup'");
+    for _ in 0..100 {
+        if portal.sql("select count(*) from upload") == "1" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let page = ada.get("/containers/lab/backups").await.expect(200).text();
+    assert!(page.contains("Cancel the backup"), "{page}");
+    ada.post(&format!("/jobs/{job}/cancel"), &[]).await.expect(303);
+    let (status, error) = ended(&portal, "backup").await;
+    assert_eq!((status.as_str(), error.as_str()), ("cancelled", "Cancelled by ada."));
+    assert_eq!(portal.sql("select status from backup_log"), "cancelled");
+    nothing_is_left(&portal, "cancelled");
+    drop(db);
+    back_up(&portal, &ada, "lab").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_that_dies_in_a_backup_goes_on_with_a_new_one() {
+    let (mut portal, ada) = lab(40_000).await;
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    for _ in 0..4 {
+        tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+        portal.kill();
+        portal.run().await;
+    }
+    let (status, error) = ended(&portal, "backup").await;
+    assert_eq!(status, "succeeded", "{error}");
+    let (status, error) = ended(&portal, "drill").await;
+    assert_eq!(status, "succeeded", "{error}");
+    assert_eq!(portal.sql("select count(*) from upload"), "0");
+    let id = portal.sql("select id from backup_log where kind = 'backup'");
+    let here = |p: &std::path::PathBuf| p.to_string_lossy().contains(&id) && !p.to_string_lossy().contains(".upload");
+    assert!(objects(&portal).iter().all(here), "only that backup's objects: {:?}", objects(&portal));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_backup_is_refused_by_drill_and_restore_with_its_name() {
+    let (portal, ada) = lab(5000).await;
+    let id = back_up(&portal, &ada, "lab").await;
+    let (status, error) = ended(&portal, "drill").await;
+    assert_eq!(status, "succeeded", "{error}");
+    let object = objects(&portal).into_iter().find(|p| p.ends_with("database-1.pgdump.zst")).expect("it is there");
+    let whole = std::fs::read(&object).expect("read");
+
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    let shorter = whole[..whole.len() - 10].to_vec();
+    for (what, content) in [("flipped", Some(flipped)), ("truncated", Some(shorter)), ("deleted", None)] {
+        match content {
+            Some(content) => std::fs::write(&object, content).expect("written"),
+            None => std::fs::remove_file(&object).expect("removed"),
+        }
+        ada.post(&format!("/containers/lab/backups/{id}/drill"), &[]).await.expect(303);
+        let (status, error) = ended(&portal, "drill").await;
+        assert!(status == "failed" && error.contains("database-1.pgdump.zst"), "{what}: {status} {error}");
+        let page = ada.get("/containers/lab/backups").await.expect(200).text();
+        assert!(page.contains("The last drill failed"), "{what}: {page}");
+        let name = format!("copy-{what}");
+        ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", name.as_str())]).await.expect(303);
+        let (status, error) = ended(&portal, "restore").await;
+        assert!(status == "failed" && error.contains("database-1.pgdump.zst"), "{what}: {status} {error}");
+        ada.wait_for(&name, "failed").await;
+        assert!(
+            !portal.containers().iter().any(|c| c.ends_with(&name) || c.contains("drill")),
+            "{what}: {:?}",
+            portal.containers()
+        );
+    }
+    std::fs::write(&object, &whole).expect("written");
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5", "an older proof stays");
+
+    // The manifest of another backup in its place.
+    let second = back_up(&portal, &ada, "lab").await;
+    let manifest = |id: &str| {
+        objects(&portal).into_iter().find(|p| p.ends_with(format!("{id}/manifest.json"))).expect("it is there")
+    };
+    std::fs::copy(manifest(&id), manifest(&second)).expect("copied");
+    ada.post(&format!("/containers/lab/backups/{second}/restore"), &[("name", "swapped")]).await.expect(303);
+    let (status, error) = ended(&portal, "restore").await;
+    assert!(status == "failed" && error.contains("another backup"), "{status} {error}");
+}
