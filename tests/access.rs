@@ -114,6 +114,7 @@ impl World {
     async fn make() -> Self {
         let logo = Box::new(|config: &mut mydb::config::Config| {
             config.branding.logo = Some(config.home.join("static/logo.svg"));
+            crate::support::store(config);
         });
         let portal = TestPortal::with(Options { configure: logo, ..Options::default() }).await;
         let person = async |name, password, page: Client| {

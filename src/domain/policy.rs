@@ -77,8 +77,12 @@ impl Policy {
         let today = now.date_naive();
         let since = today.signed_duration_since(chrono::NaiveDate::from_ymd_opt(2000, 1, 1)?).num_days();
         let back = (since - (draw / 1440) % days).rem_euclid(days);
-        let due = (today - Duration::days(back)).and_time(at).and_utc() + Duration::minutes(minute);
-        Some(if due > now { due - Duration::days(days) } else { due })
+        let mut due = (today - Duration::days(back)).and_time(at).and_utc() + Duration::minutes(minute);
+        // Twice where the spread goes past midnight.
+        while due > now {
+            due -= Duration::days(days);
+        }
+        Some(due)
     }
 }
 

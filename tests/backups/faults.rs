@@ -4,7 +4,7 @@ use super::{back_up, ended, objects};
 use crate::support::{Client, TestPortal, docker};
 
 async fn lab(rows: u32) -> (TestPortal, Client) {
-    let portal = TestPortal::start().await;
+    let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");

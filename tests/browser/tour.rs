@@ -94,6 +94,8 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         Stop { way: Way::Submit(&[], "Show the password once"), ..stop("password", OWNER, of("waiting", "")) },
         stop("logs", OWNER, of(REAL, "/logs")),
         stop("logs-none", OWNER, of(LONG, "/logs")),
+        stop("backups", OWNER, of(REAL, "/backups")),
+        stop("metrics", OWNER, of(REAL, "/metrics")),
         stop("settings", OWNER, of(REAL, "/settings")),
         Stop {
             way: Way::Submit(&[("memory", "much")], "Save the settings"),

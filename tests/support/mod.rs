@@ -6,7 +6,7 @@ pub mod docker;
 pub mod portal;
 
 pub use client::{Client, Reply};
-pub use portal::{ADMIN_PASSWORD, Options, TestPortal};
+pub use portal::{ADMIN_PASSWORD, Options, TestPortal, store};
 
 /// The image most tests use: whatever holds for it holds for the other versions too, which have tests of their own.
 pub const POSTGRES_17: &str = "docker.io/library/postgres:17";

@@ -122,9 +122,8 @@ pub fn configuration(own_admin_db: bool) -> (Config, String) {
         engines: Vec::new(),
         limit: None,
     };
-    for target in &mut config.targets {
-        target.embedded = Some(dir.join("objects"));
-    }
+    // Without a place for backups none is made by itself, at a time of day when one is due. `with_store` has one.
+    config.targets.clear();
     config.storage = vec![tier("standard", dir.join("tiers/standard"))];
     if let Ok(cow) = environment("DB4SCI_TEST_COW") {
         config.storage.push(tier("cow", PathBuf::from(cow)));
@@ -132,10 +131,23 @@ pub fn configuration(own_admin_db: bool) -> (Config, String) {
     (config, tables)
 }
 
+/// Gives a portal an embedded store of its own.
+pub fn store(config: &mut Config) {
+    let mut target =
+        mydb::config::Config::load_mode(Mode::Dev, &config.home, &[]).expect("dev mode is sound").targets.remove(0);
+    target.embedded = Some(config.data_dir.join("objects"));
+    config.targets = vec![target];
+}
+
 impl TestPortal {
     /// Starts a portal.
     pub async fn start() -> Self {
         Self::with(Options::default()).await
+    }
+
+    /// Starts a portal that has a store for backups.
+    pub async fn with_store() -> Self {
+        Self::with(Options { configure: Box::new(store), ..Options::default() }).await
     }
 
     /// Starts a portal with something different.
