@@ -54,6 +54,7 @@ fn span(seconds: i64) -> String {
     match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
         (0, 0, m) => format!("{m} min"),
         (0, h, m) => format!("{h} h {m} min"),
+        (d, 0, _) => format!("{d} d"),
         (d, h, _) => format!("{d} d {h} h"),
     }
 }
@@ -71,8 +72,8 @@ mod tests {
     #[test]
     fn spans_are_rounded_up() {
         assert_eq!(
-            (span(-5), span(1), span(11_520), span(90_000)),
-            ("0 min".into(), "1 min".into(), "3 h 12 min".into(), "1 d 1 h".into())
+            (span(-5), span(1), span(11_520), span(90_000), span(172_800)),
+            ("0 min".into(), "1 min".into(), "3 h 12 min".into(), "1 d 1 h".into(), "2 d".into())
         );
     }
 }
