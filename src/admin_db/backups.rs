@@ -1,4 +1,4 @@
-//! Tables `backup_log` and `upload`: one row a backup or drill, and uploads that are not completed.
+//! Table `backup_log`: one row a backup or drill.
 
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
@@ -331,44 +331,6 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> 
     .await
 }
 
-/// What is known of a container's newest backup.
-#[derive(Debug, Clone, FromRow)]
-pub struct Newest {
-    /// Container.
-    pub container_id: Uuid,
-    /// Its newest good backup.
-    pub good_id: Option<Uuid>,
-    /// When that began.
-    pub good_at: Option<DateTime<Utc>>,
-    /// When any was tried last.
-    pub tried_at: Option<DateTime<Utc>>,
-    /// When one of its backups was drilled last, well or not.
-    pub drilled_at: Option<DateTime<Utc>>,
-    /// Whether a drill is under way.
-    pub drilling: bool,
-}
-
-/// The newest backup of every container that has one.
-///
-/// # Errors
-/// The database's.
-pub async fn newest(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT c.id AS container_id, g.id AS good_id, g.started_at AS good_at, t.started_at AS tried_at,
-                d.started_at AS drilled_at, coalesce(d.status = 'running', false) AS drilling
-           FROM container c
-           LEFT JOIN LATERAL (SELECT id, started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
-                                 AND status = 'succeeded' AND removed_at IS NULL ORDER BY started_at DESC LIMIT 1) g ON true
-           LEFT JOIN LATERAL (SELECT started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
-                               ORDER BY started_at DESC LIMIT 1) t ON true
-           LEFT JOIN LATERAL (SELECT started_at, status FROM backup_log WHERE container_id = c.id AND kind = 'drill'
-                               ORDER BY started_at DESC LIMIT 1) d ON true
-          WHERE c.purged_at IS NULL AND t.started_at IS NOT NULL",
-    )
-    .fetch_all(db)
-    .await
-}
-
 /// Keys of the drills under way, which name their directories.
 ///
 /// # Errors
@@ -403,48 +365,4 @@ pub async fn last_raw_bytes(db: &mut PgConnection, container: Uuid) -> Result<Op
     .fetch_optional(db)
     .await
     .map(Option::flatten)
-}
-
-/// Notes an upload that was begun.
-///
-/// # Errors
-/// The database's.
-pub async fn note_upload(
-    db: &mut PgConnection,
-    backup: Uuid,
-    target: &str,
-    key: &str,
-    upload: &str,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO upload (backup_id, target, key, upload, begun_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(backup)
-        .bind(target)
-        .bind(key)
-        .bind(upload)
-        .bind(now)
-        .execute(db)
-        .await
-        .map(|_| ())
-}
-
-/// Forgets an upload that was completed or given up.
-///
-/// # Errors
-/// The database's.
-pub async fn forget_upload(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM upload WHERE backup_id = $1 AND upload = $2")
-        .bind(backup)
-        .bind(upload)
-        .execute(db)
-        .await
-        .map(|_| ())
-}
-
-/// Uploads of a backup that are not completed: (key, upload).
-///
-/// # Errors
-/// The database's.
-pub async fn uploads(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
-    sqlx::query_as("SELECT key, upload FROM upload WHERE backup_id = $1").bind(backup).fetch_all(db).await
 }

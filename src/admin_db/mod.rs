@@ -11,6 +11,7 @@ pub mod findings;
 pub mod image_tools;
 pub mod jobs;
 pub mod log;
+pub mod newest_backups;
 pub mod ports;
 pub mod samples;
 pub mod schedule;
@@ -19,6 +20,7 @@ pub mod settings;
 pub mod states;
 pub mod surveys;
 pub mod tokens;
+pub mod uploads;
 pub mod usage;
 
 use std::time::Duration;

@@ -11,13 +11,12 @@ use uuid::Uuid;
 
 use super::dump::{row, tell};
 use super::restore::{Server, Source, into, same};
-use super::stream;
+use super::{describes, stream};
 use crate::admin_db::backups::{self, BackupStatus};
-use crate::app::App;
 use crate::domain::quantity::{Bytes as Amount, MIB};
+use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::throwaway::ThrowAway;
-use crate::storage::capacity;
 
 /// Drill.
 pub static DRILL: Flow = Flow {
@@ -71,10 +70,8 @@ async fn remove(w: &Work) -> Result<(), StepError> {
 }
 
 /// The copy must not fill the tier on which others live.
-async fn room(app: &App, path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
-    let has = tokio::task::spawn_blocking(move || capacity(&path))
-        .await
-        .map_err(|e| StepError::Retry(format!("Measuring the space was cut short: {e}")))??;
+async fn room(path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
+    let has = create::measured(path).await?;
     let needed = raw.saturating_mul(3).saturating_add(512 * MIB);
     if has.free < needed {
         return Err(StepError::Fail(format!(
@@ -83,7 +80,6 @@ async fn room(app: &App, path: std::path::PathBuf, raw: i64) -> Result<(), StepE
             Amount(needed)
         )));
     }
-    let _ = app;
     Ok(())
 }
 
@@ -96,10 +92,8 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     let (id, source) = source(w).await?;
     let manifest = &source.manifest;
     let throw_away = ThrowAway::of(app, &manifest.container, id).await?;
-    room(app, throw_away.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
-    let describes = manifest.container.engine.engine().backup();
-    let describes =
-        describes.ok_or_else(|| StepError::Fail("This engine's backups can't be restored yet.".to_owned()))?;
+    room(throw_away.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
+    let describes = describes(manifest.container.engine)?;
     w.say("Starting a sealed container").await;
     let begin = Instant::now();
     let docker_id = throw_away.start(app).await?;

@@ -11,10 +11,11 @@ use uuid::Uuid;
 
 use super::manifest::{self, Manifest, Object, Of};
 use super::stream::{self, Into, Reports};
-use super::{hand, prove, request};
+use super::{describes, hand, prove, request};
 use crate::admin_db::backups::{self, Backup, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
+use crate::admin_db::uploads;
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::backup::{Inventory, Part};
@@ -65,10 +66,7 @@ impl<'a> Site<'a> {
         let found = find(&w.app, &container).await?.filter(|f| f.running);
         let found =
             found.ok_or_else(|| StepError::Fail("The server does not run, so it can't be dumped.".to_owned()))?;
-        let describes =
-            container.engine.engine().backup().ok_or_else(|| {
-                StepError::Fail(format!("Backups of {} are not possible yet.", container.engine.label()))
-            })?;
+        let describes = describes(container.engine)?;
         let missing = blueprint.plan().tools.missing(describes.tools());
         if !missing.is_empty() {
             return Err(StepError::Fail(format!(
@@ -116,9 +114,9 @@ async fn sweep(w: &Work) -> Result<(), StepError> {
         end_dump(&w.app, &found.id, &container, row.id).await;
     }
     let mut db = w.app.db.acquire().await?;
-    for (key, upload) in backups::uploads(&mut db, row.id).await? {
+    for (key, upload) in uploads::of_backup(&mut db, row.id).await? {
         store.abort(&key, &upload).await?;
-        backups::forget_upload(&mut db, row.id, &upload).await?;
+        uploads::delete(&mut db, row.id, &upload).await?;
     }
     drop(db);
     for object in store.list(&format!("{}/", location(&w.app, row.container_id, row.id))).await? {
@@ -198,7 +196,7 @@ async fn store_part(
     let key = site.key(&file);
     let upload = site.store.begin(&key).await?;
     let mut db = w.app.db.acquire().await?;
-    backups::note_upload(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
+    uploads::insert(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
     drop(db);
     let mut exec = site.describes.dump(&site.plan(), part, fingerprints);
     exec.env.push(("DB4SCI_RUN".to_owned(), site.row.id.to_string().into()));
@@ -213,7 +211,7 @@ async fn store_part(
     let dumped = stream::dump(&to, &site.docker_id, &exec).await?;
     site.store.complete(&key, &upload, &dumped.parts).await?;
     let mut db = w.app.db.acquire().await?;
-    backups::forget_upload(&mut db, site.row.id, &upload).await?;
+    uploads::delete(&mut db, site.row.id, &upload).await?;
     drop(db);
     let there = site.store.head(&key).await?.map(|o| o.bytes);
     if there != Some(dumped.stored.bytes) {

@@ -13,11 +13,22 @@ pub mod stream;
 pub mod upload;
 pub mod worth;
 
+use crate::engine::{Backup, EngineKind};
 use crate::objects::ObjectError;
 use crate::provision::flow::StepError;
+use crate::provision::request::RequestError;
 
 impl From<ObjectError> for StepError {
     fn from(e: ObjectError) -> Self {
         if e.is_transient() { Self::Retry(e.to_string()) } else { Self::Fail(e.to_string()) }
     }
+}
+
+/// How an engine is backed up.
+///
+/// # Errors
+/// [`StepError::Fail`] where that is not to be had yet.
+fn describes(engine: EngineKind) -> Result<&'static dyn Backup, StepError> {
+    let found = engine.engine().backup();
+    found.ok_or_else(|| StepError::Fail(RequestError::NoBackup(engine.label()).to_string()))
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::dump::{store, tell};
 use super::manifest::{FILE, LONGEST, Manifest};
-use super::stream;
+use super::{describes, stream};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::app::App;
@@ -168,24 +168,25 @@ async fn look(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-fn describes(c: &Container) -> Result<&'static dyn Describes, StepError> {
-    let found = c.engine.engine().backup();
-    found.ok_or_else(|| StepError::Fail(format!("Backups of {} can't be restored yet.", c.engine.label())))
-}
-
 async fn running(w: &Work, c: &Container) -> Result<String, StepError> {
     let found = find(&w.app, c).await?.filter(|f| f.running);
     found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))
 }
 
-async fn fill(w: &Work) -> Result<(), StepError> {
+/// The server that is being filled, once it answers, and what it is filled from.
+async fn filling(w: &Work) -> Result<(Source<'_>, Blueprint<'_>, String), StepError> {
     if w.resumed {
         power::wait(w).await?;
     }
     let (c, source) = source(w).await?;
     let blueprint = Blueprint::read(&w.app, &c).await?;
     let id = running(w, &c).await?;
-    let server = Server { id: &id, plan: blueprint.plan(), describes: describes(&c)? };
+    Ok((source, blueprint, id))
+}
+
+async fn fill(w: &Work) -> Result<(), StepError> {
+    let (source, blueprint, id) = filling(w).await?;
+    let server = Server { id: &id, plan: blueprint.plan(), describes: describes(blueprint.image.engine)? };
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
@@ -195,13 +196,8 @@ async fn fill(w: &Work) -> Result<(), StepError> {
 }
 
 async fn compare(w: &Work) -> Result<(), StepError> {
-    if w.resumed {
-        power::wait(w).await?;
-    }
-    let (c, source) = source(w).await?;
-    let blueprint = Blueprint::read(&w.app, &c).await?;
-    let id = running(w, &c).await?;
-    let server = Server { id: &id, plan: blueprint.plan(), describes: describes(&c)? };
+    let (source, blueprint, id) = filling(w).await?;
+    let server = Server { id: &id, plan: blueprint.plan(), describes: describes(blueprint.image.engine)? };
     let counted = same(&w.app, &source.manifest, &server, true).await?;
     w.say(&format!("{counted} counts are those of the backup")).await;
     Ok(())

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::admin_db::backups;
 use crate::admin_db::containers;
 use crate::admin_db::log::Actor;
+use crate::admin_db::newest_backups;
 use crate::app::App;
 use crate::backup::request;
 use crate::domain::policy::{Policy, Window};
@@ -35,7 +36,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
     let window = Window { hour: app.config.backups.hour, spread: app.config.backups.spread };
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
-    let newest = backups::newest(&mut db).await?;
+    let newest = newest_backups::list(&mut db).await?;
     drop(db);
     let (mut made, mut drills) = (Vec::new(), Vec::new());
     for c in rows.iter().filter(|c| c.state == ContainerState::Running && c.maintenance_note.is_none()) {
@@ -51,7 +52,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
                 Err(e) => tracing::warn!(container.name = c.name, "A backup that is due could not be enqueued: {e}"),
             }
         }
-        let stale = |s: &&backups::Newest| s.drilled_at.is_none_or(|at| now - at > Duration::days(DRILL_DAYS));
+        let stale = |s: &&newest_backups::Newest| s.drilled_at.is_none_or(|at| now - at > Duration::days(DRILL_DAYS));
         if let Some(id) = seen.filter(stale).and_then(|s| s.good_id)
             && drills.len() < DRILLS
             && seen.is_some_and(|s| !s.drilling)

@@ -14,6 +14,7 @@ use crate::config::Tier;
 use crate::domain::names::{DbName, DbUser, NameError};
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::engine::{Plan, Recipe, Tools};
+use crate::runtime::{ContainerSpec, Mount};
 use crate::storage::{DataDir, unavailable_reason};
 
 /// What a container is made from, read from its row.
@@ -143,6 +144,30 @@ impl<'a> Blueprint<'a> {
             extensions: &self.extensions,
             tools: &self.tools,
             fresh: self.fresh,
+        }
+    }
+
+    /// The container of this, on `network`, with no port published.
+    pub(super) fn spec(&self, app: &App, recipe: &Recipe, name: &str, network: String) -> ContainerSpec {
+        ContainerSpec {
+            name: name.to_owned(),
+            instance: app.config.instance.clone(),
+            image: self.reference.clone(),
+            env: recipe.env.clone(),
+            entrypoint: None,
+            cmd: recipe.cmd.clone(),
+            user: None,
+            mounts: vec![Mount { source: self.dir.data(), target: self.image.volume.clone() }],
+            publish: Vec::new(),
+            network,
+            hosts: recipe.hosts.clone(),
+            memory: self.memory.0,
+            millicpus: self.cpus.0,
+            pids: app.config.limits.pids,
+            shm: recipe.shm.0,
+            capabilities: recipe.capabilities.iter().map(|c| (*c).to_owned()).collect(),
+            stop_signal: Some(recipe.stop_signal.to_owned()),
+            stop_seconds: Some(recipe.stop_seconds),
         }
     }
 

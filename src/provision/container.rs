@@ -5,7 +5,7 @@ use super::flow::{StepError, Work};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::ports;
 use crate::app::App;
-use crate::runtime::{ContainerSpec, Mount, Observed, Publish, RuntimeError};
+use crate::runtime::{ContainerSpec, Observed, Publish, RuntimeError};
 
 /// The engine's container of `c`, if there is one. One of the same name that carries another
 /// instance's label is somebody else's, and is left alone.
@@ -61,26 +61,7 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
         let (_, port) = c.ports.iter().find(|(purpose, _)| purpose == p.purpose)?;
         Some(Publish { address: app.config.databases.bind, port: *port, inside: p.inside(*port) })
     });
-    let spec = ContainerSpec {
-        name: c.docker_name.clone(),
-        instance: app.config.instance.clone(),
-        image: blueprint.reference.clone(),
-        env: recipe.env,
-        entrypoint: None,
-        cmd: recipe.cmd,
-        user: None,
-        mounts: vec![Mount { source: blueprint.dir.data(), target: blueprint.image.volume.clone() }],
-        publish: publish.collect(),
-        network,
-        hosts: recipe.hosts,
-        memory: c.memory_bytes,
-        millicpus: c.millicpus,
-        pids: app.config.limits.pids,
-        shm: recipe.shm.0,
-        capabilities: recipe.capabilities.iter().map(|c| (*c).to_owned()).collect(),
-        stop_signal: Some(recipe.stop_signal.to_owned()),
-        stop_seconds: Some(recipe.stop_seconds),
-    };
+    let spec = ContainerSpec { publish: publish.collect(), ..blueprint.spec(app, &recipe, &c.docker_name, network) };
     let id = match app.runtime.create(&spec).await {
         // The engine is still at work on it for a portal that was killed, or for a call that was given up.
         Err(e @ RuntimeError::Conflict { .. }) => return Err(StepError::Retry(e.to_string())),

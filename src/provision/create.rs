@@ -1,5 +1,6 @@
 //! Create: from accepted form to a server its owner can sign in to.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use super::server;
 use crate::admin_db::{containers, credentials, usage};
 use crate::domain::quantity::{Bytes, MIB};
 use crate::domain::state::Event;
-use crate::storage::capacity;
+use crate::storage::{Capacity, capacity};
 
 /// Least free space on a tier for a new database: an empty server with its write-ahead log, and room to begin.
 const ROOM: i64 = 256 * MIB;
@@ -46,10 +47,7 @@ pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
     power::apply(w, Event::Provision).await?;
     let c = w.container().await?;
     let b = Blueprint::read(&w.app, &c).await?;
-    let path = b.tier.path.clone();
-    let has = tokio::task::spawn_blocking(move || capacity(&path))
-        .await
-        .map_err(|e| StepError::Retry(format!("Measuring the space was cut short: {e}")))??;
+    let has = measured(b.tier.path.clone()).await?;
     if has.free < ROOM {
         return Err(StepError::Fail(format!(
             "The storage tier “{}” is full: {} free, a new database needs {}. Choose another tier or ask an administrator.",
@@ -71,6 +69,15 @@ pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
         }
     }
     Ok(())
+}
+
+/// What a tier's file system has, measured where waiting for a disk holds nobody up.
+///
+/// # Errors
+/// If it can't be asked.
+pub(crate) async fn measured(path: PathBuf) -> Result<Capacity, StepError> {
+    let asked = tokio::task::spawn_blocking(move || capacity(&path)).await;
+    Ok(asked.map_err(|e| StepError::Retry(format!("Measuring the space was cut short: {e}")))??)
 }
 
 pub(crate) async fn get_image(w: &Work) -> Result<(), StepError> {

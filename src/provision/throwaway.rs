@@ -10,7 +10,6 @@ use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::backup::manifest::Of;
 use crate::domain::password::Password;
-use crate::runtime::{ContainerSpec, Mount};
 use crate::storage::DataDir;
 
 /// A sealed container under way.
@@ -62,26 +61,7 @@ impl<'a> ThrowAway<'a> {
         prepare(app, b).await?;
         let recipe = b.recipe(app)?;
         let plan = b.plan();
-        let spec = ContainerSpec {
-            name: self.name.clone(),
-            instance: app.config.instance.clone(),
-            image: b.reference.clone(),
-            env: recipe.env,
-            entrypoint: None,
-            cmd: recipe.cmd,
-            user: None,
-            mounts: vec![Mount { source: b.dir.data(), target: b.image.volume.clone() }],
-            publish: Vec::new(),
-            network: "none".to_owned(),
-            hosts: recipe.hosts,
-            memory: plan.memory.0,
-            millicpus: plan.cpus.0,
-            pids: app.config.limits.pids,
-            shm: recipe.shm.0,
-            capabilities: recipe.capabilities.iter().map(|c| (*c).to_owned()).collect(),
-            stop_signal: Some(recipe.stop_signal.to_owned()),
-            stop_seconds: Some(recipe.stop_seconds),
-        };
+        let spec = b.spec(app, &recipe, &self.name, "none".to_owned());
         let id = app.runtime.create(&spec).await?;
         app.runtime.copy_in(&id, &recipe.files).await?;
         app.runtime.start(&id).await?;
