@@ -58,8 +58,8 @@ fn by_hand_options(
 
 /// Tries until the user's login works, as a person would who is in a hurry.
 async fn login(place: &Place, begin: Instant) -> f64 {
-    while sign_in(place, PASSWORD).await.is_err() {
-        assert!(begin.elapsed() < PATIENCE, "the login works in time");
+    while let Err(why) = sign_in(place, PASSWORD).await {
+        assert!(begin.elapsed() < PATIENCE, "the login works in time, not: {why}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     begin.elapsed().as_secs_f64()
@@ -115,10 +115,16 @@ async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) ->
     took
 }
 
-pub async fn measure(table: &mut Table) {
+pub async fn measure(table: &mut Table, wanted: &dyn Fn(&str) -> bool) {
+    if !IMAGES.iter().any(|(_, _, label, _)| wanted(label)) {
+        return;
+    }
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     for (n, (engine, image, label, bar)) in IMAGES.into_iter().enumerate() {
+        if !wanted(label) {
+            continue;
+        }
         let reference = portal.config.image_reference(image);
         if docker(&["image", "inspect", "-f", "{{.Id}}", &reference]).is_empty() {
             eprintln!("{reference} is not here; left out");

@@ -26,10 +26,17 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut table = Table::default();
+    // Words after `--` choose what is measured: pages, idle, create, or an image's label.
+    let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|w| w == name);
     runtime.block_on(async {
-        Box::pin(pages::measure(&mut table)).await;
-        Box::pin(idle::measure(&mut table)).await;
-        Box::pin(create::measure(&mut table)).await;
+        if wanted("pages") {
+            Box::pin(pages::measure(&mut table)).await;
+        }
+        if wanted("idle") {
+            Box::pin(idle::measure(&mut table)).await;
+        }
+        Box::pin(create::measure(&mut table, &|label| wanted("create") || wanted(label))).await;
     });
     table.print();
     if table.missed() {

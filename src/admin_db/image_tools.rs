@@ -15,16 +15,37 @@ pub async fn get(db: &mut PgConnection, digest: &str) -> Result<Option<Tools>, s
     Ok(found.map(Tools))
 }
 
-/// Notes what was found.
+/// The same, if all of these programs have been looked for.
 ///
 /// # Errors
 /// The database's.
-pub async fn set(db: &mut PgConnection, digest: &str, tools: &Tools, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn of(db: &mut PgConnection, digest: &str, asked: &[String]) -> Result<Option<Tools>, sqlx::Error> {
+    let found: Option<Vec<String>> =
+        sqlx::query_scalar("SELECT tools FROM image_tool WHERE digest = $1 AND asked @> $2")
+            .bind(digest)
+            .bind(asked)
+            .fetch_optional(db)
+            .await?;
+    Ok(found.map(Tools))
+}
+
+/// Notes which of the programs that were `asked` for were found.
+///
+/// # Errors
+/// The database's.
+pub async fn set(
+    db: &mut PgConnection,
+    digest: &str,
+    asked: &[String],
+    tools: &Tools,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO image_tool (digest, tools, looked_at) VALUES ($1, $2, $3)
-         ON CONFLICT (digest) DO UPDATE SET tools = excluded.tools, looked_at = excluded.looked_at",
+        "INSERT INTO image_tool (digest, asked, tools, looked_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (digest) DO UPDATE SET asked = excluded.asked, tools = excluded.tools, looked_at = excluded.looked_at",
     )
     .bind(digest)
+    .bind(asked)
     .bind(&tools.0)
     .bind(now)
     .execute(db)

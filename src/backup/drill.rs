@@ -1,19 +1,19 @@
 //! The drill: a backup is restored into a sealed container, checked by the engine's own means, compared with its
 //! manifest, and the time is taken. What it shows is written beside the backup.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use bytes::Bytes;
+use secrecy::SecretString;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::dump::{row, tell};
-use super::restore::{Server, Source, into, same};
-use super::{describes, stream};
+use super::describes;
+use super::restore::{Server, Source, raise, same, sound};
+use super::site::row;
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::domain::quantity::{Bytes as Amount, MIB};
+use crate::engine::backup::When;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::throwaway::ThrowAway;
@@ -64,7 +64,7 @@ async fn remove(w: &Work) -> Result<(), StepError> {
     let manifest = backups::manifest(&mut db, of).await?;
     drop(db);
     match manifest {
-        Some(manifest) => ThrowAway::of(&w.app, &manifest.container, row.id).await?.remove(&w.app).await,
+        Some(manifest) => ThrowAway::of(&w.app, &manifest.container, row.id, None).await?.remove(&w.app).await,
         None => Ok(()),
     }
 }
@@ -91,28 +91,27 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
     let (id, source) = source(w).await?;
     let manifest = &source.manifest;
-    let throw_away = ThrowAway::of(app, &manifest.container, id).await?;
+    let password = manifest.admin_password.clone().map(SecretString::from);
+    let throw_away = ThrowAway::of(app, &manifest.container, id, password).await?;
     room(throw_away.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
-    let describes = describes(manifest.container.engine)?;
+    // What an earlier attempt left.
+    throw_away.remove(app).await?;
     w.say("Starting a sealed container").await;
     let begin = Instant::now();
-    let docker_id = throw_away.start(app).await?;
-    let server = Server { id: &docker_id, plan: throw_away.blueprint.plan(), describes };
-    let passed = Arc::new(AtomicU64::new(0));
-    tokio::select! {
-        done = into(app, &source, &server, &passed) => done?,
-        () = tell(w, &passed, i64::try_from(manifest.bytes()).ok()) => {}
-    }
+    let docker_id = raise(w, &source, &throw_away).await?;
     let restore_ms = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let describes = describes(manifest.container.engine)?;
+    let server = Server { id: &docker_id, plan: throw_away.blueprint.plan(), describes };
     w.say("Checking and comparing").await;
-    for database in manifest.databases() {
-        let exec = describes.check(&server.plan, database);
-        let said = stream::run(app.runtime.as_ref(), &docker_id, &exec, None, &AtomicU64::new(0)).await?;
-        if !said.faults.is_empty() {
-            return Err(StepError::Fail(format!("The server's own checks found faults:\n{}", said.faults.join("\n"))));
-        }
+    if describes.checks() == When::Running {
+        sound(app, manifest, &server).await?;
     }
     let counts = same(app, manifest, &server, true).await?;
+    if describes.checks() == When::Stopped {
+        throw_away.stop(app).await?;
+        let id = throw_away.hold(app, true).await?;
+        sound(app, manifest, &Server { id: &id, plan: throw_away.blueprint.plan(), describes }).await?;
+    }
     let level = if manifest.fingerprints && manifest.exact_counts { 5 } else { 4 };
     let mut receipt = Receipt {
         drill: id,

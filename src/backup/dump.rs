@@ -1,34 +1,28 @@
 //! The flow of a backup: look, dump and store, read back, write the manifest.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::manifest::{self, Manifest, Object, Of};
-use super::stream::{self, Into, Reports};
-use super::{describes, hand, prove, request};
-use crate::admin_db::backups::{self, Backup, BackupStatus};
+use super::manifest::{self, Of};
+use super::site::{Site, location, row, store};
+use super::storing::{self, Source};
+use super::{copy, hand, prove, request};
+use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
 use crate::admin_db::uploads;
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
-use crate::engine::backup::{Inventory, Part};
-use crate::engine::{Backup as Describes, ExecSpec, Plan};
-use crate::objects::Store;
-use crate::provision::blueprint::Blueprint;
+use crate::engine::ExecSpec;
 use crate::provision::container::find;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
 use crate::provision::server::ask;
-
-/// How long a server may take to say what is in it.
-const LOOK: Duration = Duration::from_secs(120);
+use crate::provision::throwaway::ThrowAway;
 
 /// Back up.
 pub static BACKUP: Flow = Flow {
@@ -41,66 +35,6 @@ pub static BACKUP: Flow = Flow {
     ],
 };
 
-/// Beginning of the keys of a backup: by ids, because names come and go.
-pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
-    format!("{}/{container}/{backup}", app.config.instance)
-}
-
-/// What all steps of a backup need.
-pub(super) struct Site<'a> {
-    pub(super) row: Backup,
-    pub(super) container: Container,
-    pub(super) blueprint: Blueprint<'a>,
-    pub(super) docker_id: String,
-    pub(super) describes: &'static dyn Describes,
-    pub(super) store: &'a std::sync::Arc<Store>,
-    pub(super) location: String,
-}
-
-impl<'a> Site<'a> {
-    pub(super) async fn of(w: &'a Work) -> Result<Self, StepError> {
-        let row = row(w).await?;
-        let store = store(&w.app, &row)?;
-        let container = w.container().await?;
-        let blueprint = Blueprint::read(&w.app, &container).await?;
-        let found = find(&w.app, &container).await?.filter(|f| f.running);
-        let found =
-            found.ok_or_else(|| StepError::Fail("The server does not run, so it can't be dumped.".to_owned()))?;
-        let describes = describes(container.engine)?;
-        let missing = blueprint.plan().tools.missing(describes.tools());
-        if !missing.is_empty() {
-            return Err(StepError::Fail(format!(
-                "The image {} has no {}, which a backup needs.",
-                container.image,
-                missing.join(" and no ")
-            )));
-        }
-        let location = location(&w.app, container.id, row.id);
-        Ok(Self { docker_id: found.id, row, container, blueprint, describes, store, location })
-    }
-
-    pub(super) fn key(&self, file: &str) -> String {
-        format!("{}/{file}", self.location)
-    }
-
-    pub(super) fn plan(&self) -> Plan<'_> {
-        self.blueprint.plan()
-    }
-}
-
-/// The row of this job's backup.
-pub(super) async fn row(w: &Work) -> Result<Backup, StepError> {
-    let mut db = w.app.db.acquire().await?;
-    let row = backups::of_job(&mut db, w.job.id).await?;
-    row.ok_or_else(|| StepError::Fail("The row of this backup is gone.".to_owned()))
-}
-
-/// The store that a backup goes to or lies in.
-pub(super) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a std::sync::Arc<Store>, StepError> {
-    let name = row.target.as_deref().unwrap_or_default();
-    app.stores.get(name).ok_or_else(|| StepError::Fail(format!("The target “{name}” is no longer configured.")))
-}
-
 /// Removes all that is left of an attempt: uploads, objects, and the program that may still dump.
 async fn sweep(w: &Work) -> Result<(), StepError> {
     let row = row(w).await?;
@@ -111,8 +45,11 @@ async fn sweep(w: &Work) -> Result<(), StepError> {
     let store = store(&w.app, &row)?;
     let container = w.container().await?;
     if let Some(found) = find(&w.app, &container).await?.filter(|f| f.running) {
+        // Before anything else: nobody should wait for a server that a copy has been made of.
+        w.app.runtime.unpause(&found.id).await?;
         end_dump(&w.app, &found.id, &container, row.id).await;
     }
+    ThrowAway::of(&w.app, &Of::new(&container, ""), row.id, None).await?.remove(&w.app).await?;
     let mut db = w.app.db.acquire().await?;
     for (key, upload) in uploads::of_backup(&mut db, row.id).await? {
         store.abort(&key, &upload).await?;
@@ -139,139 +76,20 @@ async fn dump(w: &Work) -> Result<(), StepError> {
     // An earlier attempt at this may have been cut short.
     sweep(w).await?;
     let site = Site::of(w).await?;
-    let said = ask(&w.app, &site.docker_id, &site.describes.inventory(&site.plan()), LOOK).await?;
-    if said.code != 0 {
-        return Err(StepError::Fail(format!("The server did not say what is in it: {}", said.stderr.trim())));
-    }
-    let inventory: Inventory = serde_json::from_str(said.stdout.trim())
-        .map_err(|e| StepError::Fail(format!("What the server said is in it is not understood: {e}.")))?;
-    let mut manifest = draft(w, &site, &inventory)?;
-    let mut db = w.app.db.acquire().await?;
-    let before = backups::last_raw_bytes(&mut db, site.container.id).await?;
-    drop(db);
-    let passed = AtomicU64::new(0);
-    let storing = async {
-        for part in site.describes.parts(&inventory) {
-            let (object, reports) = store_part(w, &site, &part, manifest.fingerprints, &passed).await?;
-            manifest.objects.push(object);
-            manifest.counts.extend(reports.counts);
-            manifest.notes.extend(reports.notes);
+    let mut manifest = match site.live() {
+        Some(id) => {
+            let from = Source { id, plan: site.plan() };
+            let inventory = storing::look(&w.app, site.describes, &from).await?;
+            let mut manifest = site.draft(&w.app, &inventory)?;
+            storing::all(w, &site, &from, &inventory, &mut manifest).await?;
+            manifest
         }
-        Ok::<_, StepError>(())
+        None => copy::dump(w, &site).await?,
     };
-    tokio::select! {
-        stored = storing => stored?,
-        () = tell(w, &passed, before) => {}
-    }
     manifest.finished_at = w.app.clock.now();
     w.say(&format!("{} stored", Amount(i64::try_from(manifest.bytes()).unwrap_or(i64::MAX)))).await;
     let mut db = w.app.db.acquire().await?;
     Ok(backups::set_draft(&mut db, site.row.id, &manifest, 1).await?)
-}
-
-/// Shows every second how far it is. Never ends.
-pub(super) async fn tell(w: &Work, passed: &AtomicU64, expected: Option<i64>) {
-    let begin = Instant::now();
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let bytes = i64::try_from(passed.load(std::sync::atomic::Ordering::Relaxed)).unwrap_or(i64::MAX);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = (bytes as f64 / begin.elapsed().as_secs_f64()) as i64;
-        let whole = match expected {
-            Some(all) if all > bytes => format!(" of about {}", Amount(all)),
-            _ => String::new(),
-        };
-        w.say(&format!("{}{whole}, {} a second", Amount(bytes), Amount(rate))).await;
-    }
-}
-
-async fn store_part(
-    w: &Work,
-    site: &Site<'_>,
-    part: &Part,
-    fingerprints: bool,
-    passed: &AtomicU64,
-) -> Result<(Object, Reports), StepError> {
-    let file = format!("{}.zst", part.file);
-    let key = site.key(&file);
-    let upload = site.store.begin(&key).await?;
-    let mut db = w.app.db.acquire().await?;
-    uploads::insert(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
-    drop(db);
-    let mut exec = site.describes.dump(&site.plan(), part, fingerprints);
-    exec.env.push(("DB4SCI_RUN".to_owned(), site.row.id.to_string().into()));
-    let to = Into {
-        runtime: w.app.runtime.as_ref(),
-        store: site.store,
-        key: &key,
-        upload: &upload,
-        level: w.app.config.backups.level,
-        passed,
-    };
-    let dumped = stream::dump(&to, &site.docker_id, &exec).await?;
-    site.store.complete(&key, &upload, &dumped.parts).await?;
-    let mut db = w.app.db.acquire().await?;
-    uploads::delete(&mut db, site.row.id, &upload).await?;
-    drop(db);
-    let there = site.store.head(&key).await?.map(|o| o.bytes);
-    if there != Some(dumped.stored.bytes) {
-        return Err(StepError::Fail(format!(
-            "{} bytes were sent to {}, but the store has {}.",
-            dumped.stored.bytes,
-            site.store.url(&key),
-            there.map_or("nothing".to_owned(), |n| n.to_string())
-        )));
-    }
-    let object = Object {
-        file,
-        plain: part.file.clone(),
-        database: part.database.clone(),
-        what: part.what.to_owned(),
-        dumped: dumped.plain,
-        stored: dumped.stored,
-        compression: "zstd".to_owned(),
-    };
-    Ok((object, dumped.reports))
-}
-
-fn draft(w: &Work, site: &Site<'_>, inventory: &Inventory) -> Result<Manifest, StepError> {
-    let c = &site.container;
-    let config = crate::provision::config_files(&w.app.config.catalog, c.engine)
-        .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
-    Ok(Manifest {
-        schema: manifest::SCHEMA,
-        backup: site.row.id,
-        instance: w.app.config.instance.to_string(),
-        started_at: site.row.started_at,
-        finished_at: site.row.started_at,
-        source: "running server".to_owned(),
-        container: Of {
-            id: c.id,
-            name: c.name.clone(),
-            engine: c.engine,
-            image: c.image.clone(),
-            digest: c.image_digest.clone().unwrap_or_default(),
-            version: inventory.version.clone(),
-            dbname: c.dbname.clone(),
-            dbuser: c.dbuser.clone(),
-            owner: c.owner.clone(),
-            contact: c.contact.clone(),
-            department: c.department.clone(),
-            description: c.description.clone(),
-            storage: c.storage.clone(),
-            memory_bytes: c.memory_bytes,
-            millicpus: c.millicpus,
-            backup_freq: c.backup_freq.clone(),
-            extensions: c.extensions.clone(),
-        },
-        objects: Vec::new(),
-        counts: Vec::new(),
-        exact_counts: site.describes.exact_counts(),
-        fingerprints: true,
-        facts: inventory.facts.clone(),
-        config: config.into_iter().collect::<BTreeMap<_, _>>(),
-        notes: Vec::new(),
-    })
 }
 
 /// The manifest goes last: a set of objects without one is no backup.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::pack::Sum;
+use crate::admin_db::containers::Container;
 use crate::engine::EngineKind;
 use crate::engine::backup::{Count, Part};
 
@@ -17,6 +18,10 @@ pub const SCHEMA: u32 = 1;
 pub const FILE: &str = "manifest.json";
 /// Name of the object with the commands for people.
 pub const BY_HAND: &str = "RESTORE.txt";
+/// Source of a dump that the running server made.
+pub const RUNNING: &str = "running server";
+/// Source of a dump that was made from a copy of the data.
+pub const COPY: &str = "frozen copy";
 /// Longest manifest that is read: 100,000 tables fit.
 pub const LONGEST: u64 = 64 * 1024 * 1024;
 
@@ -37,6 +42,13 @@ pub struct Manifest {
     pub source: String,
     /// The database it is of.
     pub container: Of,
+    /// Its databases.
+    #[serde(default)]
+    pub databases: Vec<String>,
+    /// Password of the administrator's account in the data: made for this backup only. Absent where the account is not
+    /// in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_password: Option<String>,
     /// Its objects, in the order in which they are restored.
     pub objects: Vec<Object>,
     /// What was in it, counted in the moment of the dump if `exact_counts`.
@@ -90,6 +102,31 @@ pub struct Of {
     pub backup_freq: String,
     /// Extensions chosen when it was made.
     pub extensions: Vec<String>,
+}
+
+impl Of {
+    /// Describes a container.
+    pub fn new(c: &Container, version: &str) -> Self {
+        Self {
+            id: c.id,
+            name: c.name.clone(),
+            engine: c.engine,
+            image: c.image.clone(),
+            digest: c.image_digest.clone().unwrap_or_default(),
+            version: version.to_owned(),
+            dbname: c.dbname.clone(),
+            dbuser: c.dbuser.clone(),
+            owner: c.owner.clone(),
+            contact: c.contact.clone(),
+            department: c.department.clone(),
+            description: c.description.clone(),
+            storage: c.storage.clone(),
+            memory_bytes: c.memory_bytes,
+            millicpus: c.millicpus,
+            backup_freq: c.backup_freq.clone(),
+            extensions: c.extensions.clone(),
+        }
+    }
 }
 
 /// An object of a backup.
@@ -161,7 +198,11 @@ impl Manifest {
 
     /// Its databases.
     pub fn databases(&self) -> Vec<&str> {
-        self.objects.iter().filter_map(|o| o.database.as_deref()).collect()
+        if self.databases.is_empty() {
+            // Of a portal that did not write them down.
+            return self.objects.iter().filter_map(|o| o.database.as_deref()).collect();
+        }
+        self.databases.iter().map(String::as_str).collect()
     }
 
     /// Differences between these counts and its own, as sentences; at most ten.

@@ -1,6 +1,7 @@
 //! Backups: dumped by a command in the database's own container, streamed through compression into an object store,
 //! proven there, and restored into new containers.
 
+pub mod copy;
 pub mod drill;
 pub mod dump;
 pub mod hand;
@@ -9,18 +10,30 @@ pub mod pack;
 pub mod prove;
 pub mod request;
 pub mod restore;
+pub mod restore_copy;
+pub mod site;
+pub mod storing;
 pub mod stream;
 pub mod upload;
 pub mod worth;
 
+use crate::engine::backup::When;
 use crate::engine::{Backup, EngineKind};
 use crate::objects::ObjectError;
-use crate::provision::flow::StepError;
+use crate::provision::flow::{Flow, StepError};
 use crate::provision::request::RequestError;
 
 impl From<ObjectError> for StepError {
     fn from(e: ObjectError) -> Self {
         if e.is_transient() { Self::Retry(e.to_string()) } else { Self::Fail(e.to_string()) }
+    }
+}
+
+/// The flow that makes a new database of this engine from a backup.
+pub fn restore_flow(engine: EngineKind) -> &'static Flow {
+    match engine.engine().backup().map(Backup::moves) {
+        Some(When::Stopped) => &restore_copy::RESTORE_COPY,
+        _ => &restore::RESTORE,
     }
 }
 

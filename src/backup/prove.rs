@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::dump::Site;
+use super::site::Site;
 use super::stream;
 use crate::admin_db::backups;
 use crate::provision::flow::{StepError, Work};
@@ -11,7 +11,7 @@ use crate::provision::flow::{StepError, Work};
 /// Most bytes of a dump that are read back: a table of contents of a million entries fits.
 const LOOK: usize = 256 * 1024 * 1024;
 
-/// Lists every object of the backup with the engine's own tool, in the database's container.
+/// Lists every object of the backup with the engine's own tool, in the database's container or another of its image.
 ///
 /// # Errors
 /// If one is not what its dump was.
@@ -21,18 +21,23 @@ pub(super) async fn list(w: &Work) -> Result<(), StepError> {
     let manifest = backups::manifest(&mut db, site.row.id).await?;
     drop(db);
     let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest is gone.".to_owned()))?;
+    let sealed = site.sealed(&w.app).await?;
+    let (id, plan) = match site.live() {
+        Some(id) => (id.to_owned(), site.plan()),
+        // Its tools may need more memory than a server that is in use leaves.
+        None => (sealed.hold(&w.app, false).await?, sealed.blueprint.plan()),
+    };
     for object in &manifest.objects {
         let input =
             stream::beginning(stream::fetch(site.store, &site.key(&object.file), object, Arc::default()).await?, LOOK);
-        let exec = site.describes.list(&site.plan(), &object.part());
+        let exec = site.describes.list(&plan, &object.part());
         let passed = AtomicU64::new(0);
-        stream::run(w.app.runtime.as_ref(), &site.docker_id, &exec, Some(input), &passed).await.map_err(
-            |e| match e {
-                StepError::Fail(why) => StepError::Fail(format!("{} does not read back as a dump: {why}", object.file)),
-                other @ StepError::Retry(_) => other,
-            },
-        )?;
+        stream::run(w.app.runtime.as_ref(), &id, &exec, Some(input), &passed).await.map_err(|e| match e {
+            StepError::Fail(why) => StepError::Fail(format!("{} does not read back as a dump: {why}", object.file)),
+            other @ StepError::Retry(_) => other,
+        })?;
     }
+    sealed.remove_container(&w.app).await?;
     w.say(&format!("{} objects are what they should be", manifest.objects.len())).await;
     Ok(())
 }

@@ -4,7 +4,6 @@ use uuid::Uuid;
 
 use super::drill::DRILL;
 use super::dump::BACKUP;
-use super::restore::RESTORE;
 use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
@@ -29,7 +28,7 @@ pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Re
     let id = new_id();
     let mut tx = app.db.begin().await?;
     match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
-        ContainerState::Running => {}
+        ContainerState::Running | ContainerState::Stopped => {}
         state => return Err(RequestError::State(state)),
     }
     let new = NewBackup { id, container: c.id, reason, target: store.name(), drill_of: None };
@@ -116,5 +115,5 @@ pub async fn restore(
         extensions: Vec::new(),
         backup_freq: Policy::parse(&of.backup_freq).unwrap_or(Policy::Daily),
     };
-    request::make(app, &request, actor, &RESTORE, Some(backup.id)).await
+    request::make(app, &request, actor, super::restore_flow(of.engine), Some(backup.id)).await
 }

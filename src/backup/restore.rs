@@ -5,18 +5,21 @@ use std::sync::atomic::AtomicU64;
 
 use uuid::Uuid;
 
-use super::dump::{store, tell};
 use super::manifest::{FILE, LONGEST, Manifest};
+use super::site::store;
+use super::storing::tell;
 use super::{describes, stream};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::app::App;
+use crate::engine::backup::When;
 use crate::engine::{Backup as Describes, Plan};
 use crate::objects::Store;
-use crate::provision::blueprint::Blueprint;
+use crate::provision::blueprint::{self, Blueprint};
 use crate::provision::container::{self, find};
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
+use crate::provision::throwaway::ThrowAway;
 use crate::provision::{power, rotate};
 
 /// Restore into a new database.
@@ -119,6 +122,49 @@ pub async fn into(
     Ok(())
 }
 
+/// Puts a backup's data into a sealed container and answers the engine's id of it, with its server running.
+///
+/// # Errors
+/// If one object can't be read, is damaged, is not taken, or the server does not start.
+pub async fn raise(w: &Work, source: &Source<'_>, sealed: &ThrowAway<'_>) -> Result<String, StepError> {
+    let (app, describes) = (&w.app, describes(source.manifest.container.engine)?);
+    let passed = Arc::new(AtomicU64::new(0));
+    let expected = i64::try_from(source.manifest.bytes()).ok();
+    let moves = describes.moves();
+    let id = match moves {
+        When::Running => sealed.start(app).await?,
+        When::Stopped => {
+            sealed.remove_container(app).await?;
+            blueprint::prepare(app, &sealed.blueprint).await?;
+            sealed.hold(app, true).await?
+        }
+    };
+    let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
+    tokio::select! {
+        done = into(app, source, &server, &passed) => done?,
+        () = tell(w, &passed, expected) => {}
+    }
+    match moves {
+        When::Running => Ok(id),
+        When::Stopped => sealed.launch(app).await,
+    }
+}
+
+/// Has the engine's own checks done.
+///
+/// # Errors
+/// With what they found.
+pub async fn sound(app: &App, manifest: &Manifest, server: &Server<'_>) -> Result<(), StepError> {
+    for database in manifest.databases() {
+        let exec = server.describes.check(&server.plan, database);
+        let said = stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
+        if !said.faults.is_empty() {
+            return Err(StepError::Fail(format!("The server's own checks found faults:\n{}", said.faults.join("\n"))));
+        }
+    }
+    Ok(())
+}
+
 /// Counts what is in a server and compares it with the manifest.
 ///
 /// # Errors
@@ -141,14 +187,14 @@ pub async fn same(app: &App, manifest: &Manifest, server: &Server<'_>, fingerpri
 }
 
 /// The backup that the job's container is made from.
-async fn source(w: &Work) -> Result<(Container, Source<'_>), StepError> {
+pub(super) async fn source(w: &Work) -> Result<(Container, Source<'_>), StepError> {
     let c = w.container().await?;
     let id = c.restored_from.ok_or_else(|| StepError::Fail("This database names no backup to restore.".to_owned()))?;
     let source = Source::read(&w.app, id).await?;
     Ok((c, source))
 }
 
-async fn look(w: &Work) -> Result<(), StepError> {
+pub(super) async fn look(w: &Work) -> Result<(), StepError> {
     let (_, source) = source(w).await?;
     for object in &source.manifest.objects {
         let key = source.key(&object.file);

@@ -3,6 +3,7 @@
 //! What a command reports about its dump goes to standard error, as lines that begin with [`MARK`] and go on in JSON;
 //! all else there is for people. Standard output is the dump and nothing else.
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{ExecSpec, Plan, Tool};
@@ -90,8 +91,31 @@ impl Report {
     }
 }
 
+/// When something is done with a server's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// While the server runs.
+    Running,
+    /// While it is stopped, cleanly.
+    Stopped,
+}
+
 /// How an engine is backed up.
 pub trait Backup: Sync {
+    /// When its data is dumped and put back. What is dumped while the server is stopped is dumped from a copy, and has the
+    /// accounts in it, the administrator's too.
+    fn moves(&self) -> When {
+        When::Running
+    }
+    /// When it is checked.
+    fn checks(&self) -> When {
+        When::Running
+    }
+    /// A command that gives the administrator, whose account came with the data, another password. Only for engines
+    /// whose data moves while the server is stopped.
+    fn adopt(&self, _plan: &Plan<'_>, _password: &SecretString) -> Option<ExecSpec> {
+        None
+    }
     /// Programs it needs in the image, besides those of [`super::Engine::tools`].
     fn tools(&self) -> &'static [Tool];
     /// A command that prints an [`Inventory`] as JSON.

@@ -1,11 +1,13 @@
 //! MongoDB, as the official image runs it: a replica set of one, so that transactions and change streams work.
 
+mod backup;
+
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use super::plan::DIR;
-use super::{Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
+use super::{Backup, Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
@@ -157,6 +159,10 @@ impl Engine for Mongodb {
     fn version_file(&self, _image: &CatalogImage) -> Option<VersionFile> {
         // No file of its own names the version in plain text.
         None
+    }
+
+    fn backup(&self) -> Option<&'static dyn Backup> {
+        Some(&Mongodb)
     }
 
     fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {

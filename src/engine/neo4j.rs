@@ -1,13 +1,15 @@
 //! Neo4j Community, as the official image runs it: one database `neo4j` and one user `neo4j` for its owner.
 
+mod backup;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::connect::{Endpoint, Snippet, snippet as s};
 use super::plan::DIR;
 use super::{
-    Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Role, ServerCert, Survey, Tool,
-    VersionFile,
+    Backup, Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Role, ServerCert, Survey,
+    Tool, VersionFile,
 };
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
@@ -202,6 +204,10 @@ impl Engine for Neo4j {
     fn version_file(&self, _image: &CatalogImage) -> Option<VersionFile> {
         // No file of its own names the version in plain text.
         None
+    }
+
+    fn backup(&self) -> Option<&'static dyn Backup> {
+        Some(&Neo4j)
     }
 
     fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {

@@ -39,7 +39,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
     let newest = newest_backups::list(&mut db).await?;
     drop(db);
     let (mut made, mut drills) = (Vec::new(), Vec::new());
-    for c in rows.iter().filter(|c| c.state == ContainerState::Running && c.maintenance_note.is_none()) {
+    for c in rows.iter().filter(|c| can(c.state) && c.maintenance_note.is_none()) {
         let seen = newest.iter().find(|n| n.container_id == c.id);
         let policy = Policy::parse(&c.backup_freq).unwrap_or(Policy::Daily);
         let due = policy.last_due(c.id, window, now).filter(|due| *due >= c.created_at);
@@ -68,4 +68,9 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
         }
     }
     Ok(json!({ "backups": made, "drills": drills }))
+}
+
+/// A stopped database is backed up too, from a copy: nobody promised that its disk lasts.
+fn can(state: ContainerState) -> bool {
+    matches!(state, ContainerState::Running | ContainerState::Stopped)
 }

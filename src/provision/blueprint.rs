@@ -87,7 +87,8 @@ impl<'a> Blueprint<'a> {
         })
     }
 
-    /// What a sealed container for a backup of this is made from. It is reached by nobody, so its ports are any.
+    /// What a sealed container for a backup of this is made from. It is reached by nobody, so its ports are any. It is
+    /// `fresh` unless the data that it gets has its administrator's account.
     ///
     /// # Errors
     /// [`StepError::Fail`] where the catalog or the configuration no longer has what it needs.
@@ -97,6 +98,7 @@ impl<'a> Blueprint<'a> {
         id: Uuid,
         admin_password: SecretString,
         tools: Tools,
+        fresh: bool,
     ) -> Result<Self, StepError> {
         let gone = |what: String| StepError::Fail(format!("{what} An administrator can put it back."));
         let image =
@@ -123,10 +125,15 @@ impl<'a> Blueprint<'a> {
             host: "localhost".to_owned(),
             ports,
             tools,
-            fresh: true,
+            fresh,
             memory: Bytes(of.memory_bytes),
             cpus: MilliCpus(of.millicpus),
         })
+    }
+
+    /// The administrator's password.
+    pub fn admin_password(&self) -> SecretString {
+        self.admin_password.clone()
     }
 
     /// What the engine's description needs.

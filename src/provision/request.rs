@@ -222,7 +222,7 @@ pub fn start_flow(c: &Container) -> &'static Flow {
     match (c.started_at, c.restored_from) {
         (Some(_), _) => &super::power::START,
         (None, None) => &super::create::CREATE,
-        (None, Some(_)) => &crate::backup::restore::RESTORE,
+        (None, Some(_)) => crate::backup::restore_flow(c.engine),
     }
 }
 
@@ -230,7 +230,7 @@ pub fn start_flow(c: &Container) -> &'static Flow {
 fn allowed(kind: &str, state: ContainerState) -> Result<(), RequestError> {
     use ContainerState as S;
     let fine = match kind {
-        "create" | "restore" => matches!(state, S::Requested | S::Failed),
+        "create" | "restore" | "restore-copy" => matches!(state, S::Requested | S::Failed),
         "start" => matches!(state, S::Stopped | S::Failed | S::Running),
         "stop" => matches!(state, S::Running | S::Failed),
         "restart" | "resize" => matches!(state, S::Running),

@@ -8,7 +8,7 @@ use super::flow::{StepError, Work};
 use crate::admin_db::containers::Container;
 use crate::admin_db::image_tools;
 use crate::app::App;
-use crate::engine::{Backup, ExecOutcome, ExecSpec, Tools};
+use crate::engine::{Backup, EngineKind, ExecOutcome, ExecSpec, Tools};
 use crate::runtime::{ExecOutput, LogRequest, RuntimeError};
 
 /// How long one command may take. A server that hangs must not hold a job for good.
@@ -28,40 +28,48 @@ pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Re
     })
 }
 
-/// Looks up, once for an image's digest, which of the programs that its engine needs it has.
+/// Which of the programs that the portal runs in an engine's containers an image has: looked up once for its digest, in
+/// a running container `id` of it. `None` if that has ended meanwhile.
+///
+/// # Errors
+/// The engine's.
+pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Result<Option<Tools>, StepError> {
+    let engine = kind.engine();
+    let backup = engine.backup().map(Backup::tools).unwrap_or_default();
+    let asked: Vec<String> =
+        engine.tools().iter().chain(backup).flat_map(|t| t.names).map(|n| (*n).to_owned()).collect();
+    let mut db = app.db.acquire().await?;
+    let known = image_tools::of(&mut db, digest, &asked).await?;
+    drop(db);
+    if known.is_some() {
+        return Ok(known);
+    }
+    let script = r#"for t; do if command -v "$t" >/dev/null 2>&1; then echo "$t"; fi; done"#;
+    let argv = ["sh", "-c", script, "sh"].map(str::to_owned).into_iter().chain(asked.iter().cloned()).collect();
+    let look = ExecSpec { argv, env: Vec::new(), stdin: None, user: None };
+    match ask(app, id, &look, ANSWER).await {
+        Ok(said) if said.code == 0 => {
+            let tools = Tools(said.stdout.lines().map(str::to_owned).collect());
+            let mut db = app.db.acquire().await?;
+            image_tools::set(&mut db, digest, &asked, &tools, app.clock.now()).await?;
+            Ok(Some(tools))
+        }
+        // An image without even a shell.
+        Ok(_) => Ok(Some(Tools::default())),
+        Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Refuses an image that has not what its engine needs.
 ///
 /// # Errors
 /// [`StepError::Fail`] with those that are missing.
 async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepError> {
     let digest = c.image_digest.as_deref().unwrap_or_default();
-    let needed = c.engine.engine().tools();
-    let mut db = app.db.acquire().await?;
-    let known = image_tools::get(&mut db, digest).await?;
-    drop(db);
-    let tools = match known {
-        Some(tools) => tools,
-        None => {
-            let script = r#"for t; do if command -v "$t" >/dev/null 2>&1; then echo "$t"; fi; done"#;
-            let backup = c.engine.engine().backup().map(Backup::tools).unwrap_or_default();
-            let names = needed.iter().chain(backup).flat_map(|t| t.names).map(|n| (*n).to_owned());
-            let argv = ["sh", "-c", script, "sh"].map(str::to_owned).into_iter().chain(names).collect();
-            let look = ExecSpec { argv, env: Vec::new(), stdin: None, user: None };
-            match ask(app, id, &look, ANSWER).await {
-                Ok(said) if said.code == 0 => {
-                    let tools = Tools(said.stdout.lines().map(str::to_owned).collect());
-                    let mut db = app.db.acquire().await?;
-                    image_tools::set(&mut db, digest, &tools, app.clock.now()).await?;
-                    tools
-                }
-                // An image without even a shell.
-                Ok(_) => Tools::default(),
-                // It has ended already: the wait for it says why.
-                Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => return Ok(()),
-                Err(e) => return Err(e.into()),
-            }
-        }
-    };
-    let missing = tools.missing(needed);
+    // One that has ended already: the wait for it says why.
+    let Some(tools) = tools_in(app, c.engine, digest, id).await? else { return Ok(()) };
+    let missing = tools.missing(c.engine.engine().tools());
     if missing.is_empty() {
         return Ok(());
     }

@@ -1,4 +1,5 @@
-//! A container that belongs to nobody and reaches nothing: a backup is restored into it, looked at, and it is removed.
+//! A container that belongs to nobody and reaches nothing: a backup is restored into it and looked at, or a copy of a
+//! database's data is dumped in it; then it is removed.
 
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -10,7 +11,6 @@ use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::backup::manifest::Of;
 use crate::domain::password::Password;
-use crate::storage::DataDir;
 
 /// A sealed container under way.
 pub struct ThrowAway<'a> {
@@ -26,20 +26,18 @@ pub fn name(app: &App, id: Uuid) -> String {
 }
 
 impl<'a> ThrowAway<'a> {
-    /// Describes one for what a backup is of. `id` names its directory.
+    /// Describes one for what a backup is of. `id` names its directory, on the tier of `of`. `password` is that of the
+    /// administrator whom the data has already; without one, the server makes its own.
     ///
     /// # Errors
     /// If the catalog or the configuration no longer has what it needs.
-    pub async fn of(app: &'a App, of: &Of, id: Uuid) -> Result<Self, StepError> {
+    pub async fn of(app: &'a App, of: &Of, id: Uuid, password: Option<SecretString>) -> Result<Self, StepError> {
         let mut db = app.db.acquire().await?;
         let tools = image_tools::get(&mut db, &of.digest).await?.unwrap_or_default();
         drop(db);
-        let password: SecretString = Password::generate(&app.random).secret().clone();
-        Ok(Self { blueprint: Blueprint::sealed(app, of, id, password, tools)?, name: name(app, id) })
-    }
-
-    fn dir(&self) -> &DataDir {
-        &self.blueprint.dir
+        let fresh = password.is_none();
+        let password = password.unwrap_or_else(|| Password::generate(&app.random).secret().clone());
+        Ok(Self { blueprint: Blueprint::sealed(app, of, id, password, tools, fresh)?, name: name(app, id) })
     }
 
     /// Removes the container and its data; what is gone is fine.
@@ -47,18 +45,36 @@ impl<'a> ThrowAway<'a> {
     /// # Errors
     /// If it can't be removed.
     pub async fn remove(&self, app: &App) -> Result<(), StepError> {
-        app.runtime.remove(&self.name).await?;
-        Ok(app.files.remove(self.dir(), &self.blueprint.reference).await?)
+        self.remove_container(app).await?;
+        Ok(app.files.remove(&self.blueprint.dir, &self.blueprint.reference).await?)
     }
 
-    /// Makes it anew, without any network, starts it and waits until it answers. Answers the engine's id.
+    /// Removes the container only.
+    ///
+    /// # Errors
+    /// If it can't be removed.
+    pub async fn remove_container(&self, app: &App) -> Result<(), StepError> {
+        Ok(app.runtime.remove(&self.name).await?)
+    }
+
+    /// Starts its server anew on an empty directory, and waits until it answers. Answers the engine's id.
     ///
     /// # Errors
     /// If it does not answer in time.
     pub async fn start(&self, app: &App) -> Result<String, StepError> {
         self.remove(app).await?;
+        prepare(app, &self.blueprint).await?;
+        self.launch(app).await
+    }
+
+    /// Starts its server on the data that is there, without any network, and waits until it answers. Answers the
+    /// engine's id.
+    ///
+    /// # Errors
+    /// If it does not answer in time.
+    pub async fn launch(&self, app: &App) -> Result<String, StepError> {
+        self.remove_container(app).await?;
         let b = &self.blueprint;
-        prepare(app, b).await?;
         let recipe = b.recipe(app)?;
         let plan = b.plan();
         let spec = b.spec(app, &recipe, &self.name, "none".to_owned());
@@ -67,19 +83,64 @@ impl<'a> ThrowAway<'a> {
         app.runtime.start(&id).await?;
         let probe = b.image.engine.engine().probe(&plan);
         let begin = std::time::Instant::now();
+        let mut last = String::new();
         loop {
             let alive = app.runtime.inspect(&id).await?.is_some_and(|f| f.running);
             if !alive {
                 let words = super::server::last_lines(app, &id, 15).await;
                 return Err(StepError::Fail(format!("The sealed server ended by itself.\nIts last words:\n{words}")));
             }
-            if ask(app, &id, &probe, ANSWER).await.is_ok_and(|said| said.code == 0) {
-                return Ok(id);
+            match ask(app, &id, &probe, ANSWER).await {
+                Ok(said) if said.code == 0 => return Ok(id),
+                Ok(said) => said.stderr.lines().last().unwrap_or_default().trim().clone_into(&mut last),
+                Err(e) => last = e.to_string(),
             }
             if begin.elapsed() > app.config.databases.create_timeout {
-                return Err(StepError::Fail("The sealed server did not answer in time.".to_owned()));
+                return Err(StepError::Fail(format!(
+                    "The sealed server did not answer in time. To the last question it said: {last}"
+                )));
             }
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     }
+
+    /// Stops its server cleanly and removes the container; the data stays.
+    ///
+    /// # Errors
+    /// If it had to be killed: its data is not as a clean stop leaves it.
+    pub async fn stop(&self, app: &App) -> Result<(), StepError> {
+        let recipe = self.blueprint.recipe(app)?;
+        app.runtime.stop(&self.name, recipe.stop_seconds).await?;
+        let code = app.runtime.inspect(&self.name).await?.and_then(|f| f.exit_code);
+        if code == Some(KILLED) {
+            return Err(StepError::Fail(format!("The sealed server did not stop within {} s.", recipe.stop_seconds)));
+        }
+        self.remove_container(app).await
+    }
+
+    /// Starts a container of the same image in which no server runs, for commands; on the data, if `with_data`.
+    /// Answers the engine's id.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn hold(&self, app: &App, with_data: bool) -> Result<String, StepError> {
+        self.remove_container(app).await?;
+        let recipe = self.blueprint.recipe(app)?;
+        let mut spec = self.blueprint.spec(app, &recipe, &self.name, "none".to_owned());
+        spec.entrypoint = Some(["sh", "-c", HOLD].map(str::to_owned).to_vec());
+        (spec.cmd, spec.user, spec.stop_signal) = (Vec::new(), Some(self.blueprint.plan().owner()), None);
+        spec.stop_seconds = Some(1);
+        spec.capabilities.clear();
+        if !with_data {
+            spec.mounts.clear();
+        }
+        let id = app.runtime.create(&spec).await?;
+        app.runtime.start(&id).await?;
+        Ok(id)
+    }
 }
+
+/// Exit code of what the engine killed.
+const KILLED: i64 = 137;
+/// Does nothing until it is told to end.
+const HOLD: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done";

@@ -58,6 +58,10 @@ impl DockerRuntime {
         Ok(Self { docker, networks: Arc::default() })
     }
 
+    async fn is_paused(&self, id: &str) -> Result<bool, RuntimeError> {
+        Ok(self.inspect(id).await?.is_some_and(|found| found.status == "paused"))
+    }
+
     /// Ids of this instance's networks of exactly this name, the oldest first.
     async fn networks_named(&self, name: &str, instance: &InstanceId) -> Result<Vec<String>, RuntimeError> {
         let filters = HashMap::from([
@@ -193,6 +197,22 @@ impl Runtime for DockerRuntime {
             Ok(()) => Ok(()),
             Err(e) if matches!(translate::status(&e), Some(304 | 404)) => Ok(()),
             Err(e) => Err(failed("stop the container")(e)),
+        }
+    }
+
+    async fn pause(&self, id: &str) -> Result<(), RuntimeError> {
+        match self.docker.pause_container(id).await {
+            Ok(()) => Ok(()),
+            Err(_) if self.is_paused(id).await? => Ok(()),
+            Err(e) => Err(failed("freeze the container")(e)),
+        }
+    }
+
+    async fn unpause(&self, id: &str) -> Result<(), RuntimeError> {
+        match self.docker.unpause_container(id).await {
+            Ok(()) => Ok(()),
+            Err(_) if !self.is_paused(id).await? => Ok(()),
+            Err(e) => Err(failed("let the container go on")(e)),
         }
     }
 

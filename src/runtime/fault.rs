@@ -149,6 +149,12 @@ impl Runtime for Faulty {
     async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError> {
         pass_on!(self.stop(id, seconds))
     }
+    async fn pause(&self, id: &str) -> Result<(), RuntimeError> {
+        pass_on!(self.pause(id))
+    }
+    async fn unpause(&self, id: &str) -> Result<(), RuntimeError> {
+        pass_on!(self.unpause(id))
+    }
     async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         pass_on!(self.remove(id))
     }

@@ -266,6 +266,10 @@ pub trait Runtime: Send + Sync {
     async fn start(&self, id: &str) -> Result<(), RuntimeError>;
     /// Stops it with its own signal, killing it after `seconds`; a stopped one is left alone.
     async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError>;
+    /// Freezes all its processes; a frozen one is left alone.
+    async fn pause(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Lets them go on; one that is not frozen, or gone, is left alone.
+    async fn unpause(&self, id: &str) -> Result<(), RuntimeError>;
     /// Removes it, and the anonymous volumes of its image; one that is gone is fine.
     async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
     /// The container with this id or name.

@@ -98,17 +98,23 @@ pub(super) fn progress(item: &CreateImageInfo) -> Option<String> {
     })
 }
 
+/// Host name of a container without a network.
+const ALONE: &str = "sealed";
+
 pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
     let bindings = spec.publish.iter().map(|p| {
         let binding = PortBinding { host_ip: Some(p.address.to_string()), host_port: Some(p.port.to_string()) };
         (format!("{}/tcp", p.inside), Some(vec![binding]))
     });
     let binds = spec.mounts.iter().map(|m| format!("{}:{}", m.source.display(), m.target));
+    // A server without a network must still find itself by its name.
+    let alone = spec.network == "none";
+    let own = alone.then(|| format!("{ALONE}:127.0.0.1"));
     let host = HostConfig {
         binds: Some(binds.collect()),
         port_bindings: Some(bindings.collect()),
         network_mode: Some(spec.network.clone()),
-        extra_hosts: Some(spec.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect()),
+        extra_hosts: Some(spec.hosts.iter().map(|(name, address)| format!("{name}:{address}")).chain(own).collect()),
         memory: Some(spec.memory),
         // Equal to memory: no swap, so a database never looks alive while it thrashes.
         memory_swap: Some(spec.memory),
@@ -129,6 +135,7 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
         ..Default::default()
     };
     ContainerCreateBody {
+        hostname: alone.then(|| ALONE.to_owned()),
         image: Some(spec.image.clone()),
         env: Some(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
         entrypoint: spec.entrypoint.clone(),

@@ -14,7 +14,9 @@ use crate::backup::request::{self, RestoreRequest};
 use crate::backup::worth;
 use crate::domain::names::ContainerName;
 use crate::domain::policy::Policy;
+use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
+use crate::engine::backup::When as Moment;
 use crate::provision::request::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
@@ -55,6 +57,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         head: head(&ctx, &c, "Backups"),
         worth: worth::sentence(&rows, now),
         policy: policy(&c.backup_freq),
+        pause: pause(&c),
         now_action: Action::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
         cancel: job.as_ref().map(|j| Action::post("Cancel the backup", format!("/jobs/{}/cancel", j.id))),
         job: active,
@@ -73,7 +76,7 @@ fn possible(ctx: &Context, c: &Container) -> Result<(), String> {
     if c.active_job.is_some() {
         return Err(RequestError::Busy.to_string());
     }
-    if c.state != crate::domain::state::ContainerState::Running {
+    if !matches!(c.state, ContainerState::Running | ContainerState::Stopped) {
         return Err(RequestError::State(c.state).to_string());
     }
     Ok(())
@@ -94,6 +97,18 @@ fn policy(freq: &str) -> String {
         "Never" => "No backups are made by themselves. You can change that in the settings.".to_owned(),
         line => format!("Backups are made by the schedule “{line}”."),
     }
+}
+
+/// What a backup costs those who work with it meanwhile, where it does.
+fn pause(c: &Container) -> Option<String> {
+    let stops = c.engine.engine().backup().is_some_and(|b| b.moves() == Moment::Stopped);
+    stops.then(|| {
+        format!(
+            "{} is dumped from a copy. The database stands still while its directory is copied: for milliseconds where \
+             the storage shares blocks, else for as long as copying it takes. Connections stay open.",
+            c.engine.label()
+        )
+    })
 }
 
 fn size(bytes: Option<i64>) -> Option<Size> {

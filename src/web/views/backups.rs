@@ -21,6 +21,8 @@ pub struct BackupsPage {
     pub worth: String,
     /// When they are made.
     pub policy: String,
+    /// What a backup costs those who work meanwhile.
+    pub pause: Option<String>,
     /// Makes one now.
     pub now_action: Action,
     /// Ends the one under way.

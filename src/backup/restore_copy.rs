@@ -1,0 +1,80 @@
+//! Restore into a new container of an engine whose data moves while its server is stopped: the data is put into the new
+//! directory and proven by a sealed server first; then the container is made on it like on any data that is there.
+
+use secrecy::SecretString;
+
+use super::describes;
+use super::manifest::Of;
+use super::restore::{Server, Source, look, raise, same, source};
+use crate::admin_db::containers::Container;
+use crate::app::App;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container;
+use crate::provision::create;
+use crate::provision::flow::{Flow, Step, StepError, Work};
+use crate::provision::rotate;
+use crate::provision::server::run_all;
+use crate::provision::throwaway::ThrowAway;
+
+/// Restore into a new database, its data first.
+pub static RESTORE_COPY: Flow = Flow {
+    kind: "restore-copy",
+    title: "Restore into a new database",
+    steps: &[
+        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
+        Step { name: "Check the storage", run: |w| Box::pin(create::check_storage(w)), undo: None },
+        Step { name: "Get the image", run: |w| Box::pin(create::get_image(w)), undo: None },
+        Step {
+            name: "Prepare the data directory",
+            run: |w| Box::pin(create::prepare_data(w)),
+            undo: Some(|w| Box::pin(create::remove_data(w))),
+        },
+        Step {
+            name: "Bring the data back and compare it with the backup",
+            run: |w| Box::pin(fill(w)),
+            undo: Some(|w| Box::pin(unseal(w))),
+        },
+        Step {
+            name: "Make the container",
+            run: |w| Box::pin(create::make_container(w)),
+            undo: Some(|w| Box::pin(container::remove(w))),
+        },
+        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
+        Step { name: "Wait until it answers", run: |w| Box::pin(create::wait(w)), undo: None },
+        Step { name: "Set the new password", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Hand it over", run: |w| Box::pin(create::hand_over(w)), undo: None },
+    ],
+};
+
+/// The sealed container on the new container's own directory.
+async fn sealed<'a>(app: &'a App, c: &Container, source: &Source<'_>) -> Result<ThrowAway<'a>, StepError> {
+    let password = source.manifest.admin_password.clone().map(SecretString::from);
+    let password = password
+        .ok_or_else(|| StepError::Fail("The manifest does not name the administrator's password.".to_owned()))?;
+    ThrowAway::of(app, &Of::new(c, ""), c.id, Some(password)).await
+}
+
+async fn unseal(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    // Only the container: the directory has an undo of its own.
+    ThrowAway::of(&w.app, &Of::new(&c, ""), c.id, None).await?.remove_container(&w.app).await
+}
+
+async fn fill(w: &Work) -> Result<(), StepError> {
+    let (app, (c, source)) = (&w.app, source(w).await?);
+    let sealed = sealed(app, &c, &source).await?;
+    let own = Blueprint::read(app, &c).await?;
+    if sealed.blueprint.dir != own.dir {
+        return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
+    }
+    let describes = describes(c.engine)?;
+    let id = raise(w, &source, &sealed).await?;
+    let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
+    w.say("Comparing it with the backup").await;
+    let counted = same(app, &source.manifest, &server, true).await?;
+    let adopt = describes.adopt(&server.plan, &own.admin_password());
+    run_all(app, &id, adopt.as_slice()).await?;
+    sealed.stop(app).await?;
+    w.say(&format!("{counted} counts are those of the backup")).await;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! What all steps of a backup need, and the draft of its manifest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::describes;
+use super::manifest::{self, Manifest, Of};
+use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::containers::Container;
+use crate::app::App;
+use crate::engine::backup::{Inventory, When};
+use crate::engine::{Backup as Describes, Plan};
+use crate::objects::Store;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container::find;
+use crate::provision::flow::{StepError, Work};
+use crate::provision::server::tools_in;
+use crate::provision::throwaway::ThrowAway;
+
+/// Beginning of the keys of a backup: by ids, because names come and go.
+pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
+    format!("{}/{container}/{backup}", app.config.instance)
+}
+
+/// The row of this job's backup.
+pub(super) async fn row(w: &Work) -> Result<Backup, StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let row = backups::of_job(&mut db, w.job.id).await?;
+    row.ok_or_else(|| StepError::Fail("The row of this backup is gone.".to_owned()))
+}
+
+/// The store that a backup goes to or lies in.
+pub(super) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a Arc<Store>, StepError> {
+    let name = row.target.as_deref().unwrap_or_default();
+    app.stores.get(name).ok_or_else(|| StepError::Fail(format!("The target “{name}” is no longer configured.")))
+}
+
+/// What all steps of a backup need.
+pub(super) struct Site<'a> {
+    pub(super) row: Backup,
+    pub(super) container: Container,
+    pub(super) blueprint: Blueprint<'a>,
+    /// The engine's id of the container whose server runs.
+    pub(super) running: Option<String>,
+    pub(super) describes: &'static dyn Describes,
+    pub(super) store: &'a Arc<Store>,
+    pub(super) location: String,
+}
+
+impl<'a> Site<'a> {
+    pub(super) async fn of(w: &'a Work) -> Result<Self, StepError> {
+        let row = row(w).await?;
+        let store = store(&w.app, &row)?;
+        let container = w.container().await?;
+        let describes = describes(container.engine)?;
+        let running = find(&w.app, &container).await?.filter(|f| f.running).map(|f| f.id);
+        if let (Some(id), Some(digest)) = (&running, &container.image_digest) {
+            let tools = tools_in(&w.app, container.engine, digest, id).await?.unwrap_or_default();
+            let missing = tools.missing(describes.tools());
+            if !missing.is_empty() {
+                return Err(StepError::Fail(format!(
+                    "The image {} has no {}, which a backup needs.",
+                    container.image,
+                    missing.join(" and no ")
+                )));
+            }
+        }
+        let blueprint = Blueprint::read(&w.app, &container).await?;
+        let location = location(&w.app, container.id, row.id);
+        Ok(Self { row, container, blueprint, running, describes, store, location })
+    }
+
+    /// The container whose running server is dumped; `None` where a copy is.
+    pub(super) fn live(&self) -> Option<&str> {
+        self.running.as_deref().filter(|_| self.describes.moves() == When::Running)
+    }
+
+    /// The sealed container on a copy of the data.
+    pub(super) async fn sealed(&self, app: &'a App) -> Result<ThrowAway<'a>, StepError> {
+        let of = Of::new(&self.container, "");
+        ThrowAway::of(app, &of, self.row.id, Some(self.blueprint.admin_password())).await
+    }
+
+    pub(super) fn key(&self, file: &str) -> String {
+        format!("{}/{file}", self.location)
+    }
+
+    pub(super) fn plan(&self) -> Plan<'_> {
+        self.blueprint.plan()
+    }
+
+    /// The manifest as far as it is known before anything is dumped.
+    pub(super) fn draft(&self, app: &App, inventory: &Inventory) -> Result<Manifest, StepError> {
+        let config = crate::provision::config_files(&app.config.catalog, self.container.engine)
+            .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
+        Ok(Manifest {
+            schema: manifest::SCHEMA,
+            backup: self.row.id,
+            instance: app.config.instance.to_string(),
+            started_at: self.row.started_at,
+            finished_at: self.row.started_at,
+            source: manifest::RUNNING.to_owned(),
+            container: Of::new(&self.container, &inventory.version),
+            databases: inventory.databases.clone(),
+            admin_password: None,
+            objects: Vec::new(),
+            counts: Vec::new(),
+            exact_counts: self.describes.exact_counts(),
+            fingerprints: true,
+            facts: inventory.facts.clone(),
+            config: config.into_iter().collect::<BTreeMap<_, _>>(),
+            notes: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! From a container into the store: every part of a dump, with its sums.
+
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use super::manifest::{Manifest, Object};
+use super::site::Site;
+use super::stream::{self, Into, Reports};
+use crate::admin_db::backups;
+use crate::admin_db::uploads;
+use crate::app::App;
+use crate::domain::quantity::Bytes as Amount;
+use crate::engine::backup::{Inventory, Part};
+use crate::engine::{Backup as Describes, Plan};
+use crate::provision::flow::{StepError, Work};
+use crate::provision::server::ask;
+
+/// How long a server may take to say what is in it.
+const LOOK: Duration = Duration::from_secs(120);
+
+/// Shows every second how far it is. Never ends.
+pub(super) async fn tell(w: &Work, passed: &AtomicU64, expected: Option<i64>) {
+    let begin = Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let bytes = i64::try_from(passed.load(std::sync::atomic::Ordering::Relaxed)).unwrap_or(i64::MAX);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = (bytes as f64 / begin.elapsed().as_secs_f64()) as i64;
+        let whole = match expected {
+            Some(all) if all > bytes => format!(" of about {}", Amount(all)),
+            _ => String::new(),
+        };
+        w.say(&format!("{}{whole}, {} a second", Amount(bytes), Amount(rate))).await;
+    }
+}
+
+/// A container that dumps: the database's own, or one on a copy.
+pub(super) struct Source<'a> {
+    /// The engine's id.
+    pub(super) id: &'a str,
+    /// What its engine's description needs.
+    pub(super) plan: Plan<'a>,
+}
+
+/// Asks a server what has to be in its backup.
+///
+/// # Errors
+/// If it does not say, or is not understood.
+pub(super) async fn look(app: &App, describes: &dyn Describes, from: &Source<'_>) -> Result<Inventory, StepError> {
+    let said = ask(app, from.id, &describes.inventory(&from.plan), LOOK).await?;
+    if said.code != 0 {
+        return Err(StepError::Fail(format!("The server did not say what is in it: {}", said.stderr.trim())));
+    }
+    serde_json::from_str(said.stdout.trim())
+        .map_err(|e| StepError::Fail(format!("What the server said is in it is not understood: {e}.")))
+}
+
+/// Dumps all parts into the store, and adds to the manifest what they are. Shows how far it is meanwhile.
+///
+/// # Errors
+/// If a dump fails or the store does not take it.
+pub(super) async fn all(
+    w: &Work,
+    site: &Site<'_>,
+    from: &Source<'_>,
+    inventory: &Inventory,
+    manifest: &mut Manifest,
+) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let before = backups::last_raw_bytes(&mut db, site.container.id).await?;
+    drop(db);
+    let passed = AtomicU64::new(0);
+    let storing = async {
+        for part in site.describes.parts(inventory) {
+            let (object, reports) = one(w, site, from, &part, manifest.fingerprints, &passed).await?;
+            manifest.objects.push(object);
+            manifest.counts.extend(reports.counts);
+            manifest.notes.extend(reports.notes);
+        }
+        Ok::<_, StepError>(())
+    };
+    tokio::select! {
+        stored = storing => stored,
+        () = tell(w, &passed, before) => Ok(()),
+    }
+}
+
+async fn one(
+    w: &Work,
+    site: &Site<'_>,
+    from: &Source<'_>,
+    part: &Part,
+    fingerprints: bool,
+    passed: &AtomicU64,
+) -> Result<(Object, Reports), StepError> {
+    let file = format!("{}.zst", part.file);
+    let key = site.key(&file);
+    let upload = site.store.begin(&key).await?;
+    let mut db = w.app.db.acquire().await?;
+    uploads::insert(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
+    drop(db);
+    let mut exec = site.describes.dump(&from.plan, part, fingerprints);
+    exec.env.push(("DB4SCI_RUN".to_owned(), site.row.id.to_string().into()));
+    let to = Into {
+        runtime: w.app.runtime.as_ref(),
+        store: site.store,
+        key: &key,
+        upload: &upload,
+        level: w.app.config.backups.level,
+        passed,
+    };
+    let dumped = stream::dump(&to, from.id, &exec).await?;
+    site.store.complete(&key, &upload, &dumped.parts).await?;
+    let mut db = w.app.db.acquire().await?;
+    uploads::delete(&mut db, site.row.id, &upload).await?;
+    drop(db);
+    let there = site.store.head(&key).await?.map(|o| o.bytes);
+    if there != Some(dumped.stored.bytes) {
+        return Err(StepError::Fail(format!(
+            "{} bytes were sent to {}, but the store has {}.",
+            dumped.stored.bytes,
+            site.store.url(&key),
+            there.map_or("nothing".to_owned(), |n| n.to_string())
+        )));
+    }
+    let object = Object {
+        file,
+        plain: part.file.clone(),
+        database: part.database.clone(),
+        what: part.what.to_owned(),
+        dumped: dumped.plain,
+        stored: dumped.stored,
+        compression: "zstd".to_owned(),
+    };
+    Ok((object, dumped.reports))
+}

@@ -1,0 +1,125 @@
+//! How MongoDB is backed up: its data directory as an archive, from a copy that a server has recovered and left cleanly.
+//! So a backup is of one moment for all databases, needs no tool that an image may lack, and brings the users back.
+
+use secrecy::SecretString;
+
+use super::{Mongodb, SHELL};
+use crate::engine::backup::{Backup, Inventory, LIB, Part, When};
+use crate::engine::{ExecSpec, Plan, Tool};
+
+const TAR: Tool = Tool { names: &["tar"] };
+
+const INVENTORY: &str = include_str!("inventory.js");
+const COUNTS: &str = include_str!("counts.js");
+const CHECK: &str = include_str!("check.js");
+const ADOPT: &str = include_str!("adopt.js");
+/// First in the archive, so that its beginning shows what it is.
+const FIRST: &str = "./WiredTiger.turtle";
+
+/// A script for `sh` in a container in which no server runs.
+fn script(plan: &Plan<'_>, text: String) -> ExecSpec {
+    let env = vec![("DB4SCI_DATA".to_owned(), SecretString::from(plan.image.data.clone()))];
+    ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: None, user: Some(plan.owner()) }
+}
+
+/// The shell's script about one database.
+fn about(plan: &Plan<'_>, text: &str, database: &str, fingerprints: bool) -> ExecSpec {
+    let mut exec = Mongodb::shell(plan, text);
+    let flag = if fingerprints { "1" } else { "0" };
+    exec.env.push(("DB4SCI_COUNTED".to_owned(), SecretString::from(database)));
+    exec.env.push(("DB4SCI_FINGERPRINTS".to_owned(), SecretString::from(flag)));
+    exec
+}
+
+impl Backup for Mongodb {
+    fn moves(&self) -> When {
+        When::Stopped
+    }
+
+    fn adopt(&self, plan: &Plan<'_>, password: &SecretString) -> Option<ExecSpec> {
+        let mut exec = Self::shell(plan, ADOPT);
+        exec.env.push(("DB4SCI_NEW_PASSWORD".to_owned(), password.clone()));
+        Some(exec)
+    }
+
+    fn tools(&self) -> &'static [Tool] {
+        &[SHELL, TAR]
+    }
+
+    fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
+        Self::shell(plan, INVENTORY)
+    }
+
+    fn parts(&self, _inventory: &Inventory) -> Vec<Part> {
+        vec![Part {
+            file: "data.tar".to_owned(),
+            database: None,
+            what: "the data directory with all databases and users",
+        }]
+    }
+
+    fn dump(&self, plan: &Plan<'_>, _part: &Part, _fingerprints: bool) -> ExecSpec {
+        // Lock files and diagnostics are of the server that ran, not of the data.
+        let text = format!(
+            "{LIB}cd \"$DB4SCI_DATA\"\ndumped tar -c -f - --exclude=./mongod.lock --exclude=./WiredTiger.lock \
+             --exclude=./diagnostic.data {FIRST} .\n"
+        );
+        script(plan, text)
+    }
+
+    fn exact_counts(&self) -> bool {
+        true
+    }
+
+    fn list(&self, plan: &Plan<'_>, _part: &Part) -> ExecSpec {
+        // What is read may end before the archive does, which tar then says; its sum is compared elsewhere.
+        let text = format!(
+            "set -eu\nfirst=$(tar -t -f - 2>/dev/null | sed -n 1p)\n\
+             [ \"$first\" = {FIRST} ] || {{ echo \"it begins with “$first”\" >&2; exit 1; }}\n"
+        );
+        script(plan, text)
+    }
+
+    fn restore(&self, plan: &Plan<'_>, _part: &Part) -> ExecSpec {
+        let text = "set -eu\ncd \"$DB4SCI_DATA\"\nfind . -mindepth 1 -delete\nexec tar -x -f - --no-same-owner\n";
+        script(plan, text.to_owned())
+    }
+
+    fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
+        about(plan, COUNTS, database, fingerprints)
+    }
+
+    fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
+        about(plan, CHECK, database, false)
+    }
+
+    fn by_hand(&self, _part: &Part) -> Vec<String> {
+        [
+            "# All databases and users. DATA is an empty directory that becomes the server's data directory, OWNER the",
+            "# user that the server runs as (999:999 in the official image).",
+            "mkdir -p \"$DATA\"",
+            "tar -x -f \"$file\" -C \"$DATA\" --no-same-owner",
+            "chown -R \"$OWNER\" \"$DATA\"",
+            "# Then start a server of the same version (6.0 for 6.0.x) on it, for instance",
+            "#   docker run -d --name restored -p 127.0.0.1:27017:27017 -v \"$DATA\":/data/db IMAGE --auth",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::described;
+
+    #[test]
+    fn it_moves_as_a_whole_while_stopped() {
+        described(&Mongodb, "docker.io/library/mongo:6.0", |plan| {
+            let parts = Backup::parts(&Mongodb, &Inventory::default());
+            assert_eq!((Mongodb.moves(), Mongodb.checks(), parts.len()), (When::Stopped, When::Running, 1));
+            let adopt = Mongodb.adopt(plan, &SecretString::from("new and secret"));
+            assert!(adopt.is_some_and(|e| e.argv.iter().all(|a| !a.contains("new and secret"))));
+        });
+    }
+}

@@ -1,0 +1,153 @@
+//! How Neo4j Community is backed up: dumps by `neo4j-admin` of the user's graph and of the database with the users. That
+//! wants a server that has been stopped cleanly, so they are made from a copy on which one was started and stopped.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::{ADMIN, BASE64, BASH, Neo4j, SYSTEM};
+use crate::engine::backup::{Backup, Inventory, LIB, Part, When};
+use crate::engine::{ExecSpec, Plan, Tool};
+
+const TOOL: Tool = Tool { names: &["neo4j-admin"] };
+const COUNT: &str = include_str!("count.sh");
+
+/// The name of the database that a part holds.
+fn name(part: &Part) -> &str {
+    part.database.as_deref().unwrap_or("system")
+}
+
+/// A script for `sh` in a container in which no server runs.
+fn script(plan: &Plan<'_>, text: String) -> ExecSpec {
+    ExecSpec {
+        argv: vec!["sh".to_owned(), "-c".to_owned(), text],
+        env: Vec::new(),
+        stdin: None,
+        user: Some(plan.owner()),
+    }
+}
+
+impl Backup for Neo4j {
+    fn moves(&self) -> When {
+        When::Stopped
+    }
+
+    fn checks(&self) -> When {
+        When::Stopped
+    }
+
+    fn adopt(&self, plan: &Plan<'_>, password: &SecretString) -> Option<ExecSpec> {
+        let statement = json!({
+            "statement": format!("ALTER USER {ADMIN} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"),
+            "parameters": { "password": password.expose_secret() },
+        });
+        Some(Self::ask(plan, &[(SYSTEM, json!({ "statements": [statement] }))]))
+    }
+
+    fn tools(&self) -> &'static [Tool] {
+        &[BASH, BASE64, TOOL]
+    }
+
+    fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
+        let query = "CALL dbms.components() YIELD versions RETURN versions[0]";
+        let mut exec = Self::ask_value(plan, query);
+        // The one value becomes the one word that is not known before.
+        exec.argv = vec![
+            "bash".to_owned(),
+            "-c".to_owned(),
+            r#"version=$(bash -c "$0") || exit 1; printf '{"version":"%s","databases":["neo4j"],"facts":{}}' "$version""#
+                .to_owned(),
+            super::ASK.to_owned(),
+        ];
+        exec
+    }
+
+    fn parts(&self, inventory: &Inventory) -> Vec<Part> {
+        let graph = |name: &String| Part {
+            file: format!("{name}.dump"),
+            database: Some(name.clone()),
+            what: "the graph, as a dump of neo4j-admin",
+        };
+        let mut parts = vec![Part { file: "system.dump".to_owned(), database: None, what: "the users" }];
+        parts.extend(inventory.databases.iter().map(graph));
+        parts
+    }
+
+    fn dump(&self, plan: &Plan<'_>, part: &Part, _fingerprints: bool) -> ExecSpec {
+        // What it tells of its progress would hide why it failed.
+        let text = format!(
+            "{LIB}put_out() {{ neo4j-admin database dump {} --to-stdout 2>\"$work/said\"; }}\n\
+             dumped put_out || {{ grep -v '^Files: ' \"$work/said\" >&2; exit 1; }}\n",
+            name(part)
+        );
+        script(plan, text)
+    }
+
+    fn exact_counts(&self) -> bool {
+        true
+    }
+
+    fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+        // Reads what the head of the archive says.
+        let text = format!(
+            "set -eu\nneo4j-admin database load --info --from-stdin {0} >/tmp/db4sci-info\n\
+             grep -q '^Database: {0}$' /tmp/db4sci-info\ncat >/dev/null\n",
+            name(part)
+        );
+        script(plan, text)
+    }
+
+    fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+        let text = format!(
+            "set -eu\nneo4j-admin database load --from-stdin --overwrite-destination=true {0} >/tmp/db4sci-load 2>&1 || \
+             {{ grep -v '^Files: ' /tmp/db4sci-load >&2; exit 1; }}\ncat >/dev/null\n",
+            name(part)
+        );
+        script(plan, text)
+    }
+
+    fn count(&self, plan: &Plan<'_>, _database: &str, fingerprints: bool) -> ExecSpec {
+        let mut exec = Self::ask(plan, &[]);
+        exec.argv = ["bash", "-c", COUNT].map(str::to_owned).to_vec();
+        exec.stdin = None;
+        let flag = if fingerprints { "1" } else { "0" };
+        exec.env.push(("DB4SCI_FINGERPRINTS".to_owned(), SecretString::from(flag)));
+        exec
+    }
+
+    fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
+        let text = format!(
+            "set -u\nif neo4j-admin database check --report-path=/tmp {database} >/tmp/db4sci-check 2>&1; then exit 0; fi\n\
+             grep -v '^[.]* *[0-9]*%$' /tmp/db4sci-check | tail -n 20 >&2\nexit 1\n"
+        );
+        script(plan, text)
+    }
+
+    fn by_hand(&self, part: &Part) -> Vec<String> {
+        let mut lines = match part.database {
+            None => vec!["# The users. Run this where neo4j-admin is, with the server stopped.".to_owned()],
+            Some(_) => vec!["# The graph.".to_owned()],
+        };
+        lines.push(format!(
+            "neo4j-admin database load --from-stdin --overwrite-destination=true {} < \"$file\"",
+            name(part)
+        ));
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::described;
+
+    #[test]
+    fn it_moves_as_two_dumps_while_stopped() {
+        let inventory = Inventory { databases: vec!["neo4j".to_owned()], ..Inventory::default() };
+        described(&Neo4j, "docker.io/library/neo4j:5.26-community", |plan| {
+            let parts = Backup::parts(&Neo4j, &inventory);
+            assert_eq!(parts.iter().map(name).collect::<Vec<_>>(), ["system", "neo4j"]);
+            let adopt = Neo4j.adopt(plan, &SecretString::from("new and secret"));
+            assert!(adopt.is_some_and(|e| e.argv.iter().all(|a| !a.contains("new and secret"))));
+        });
+    }
+}
