@@ -331,12 +331,12 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> 
     .await
 }
 
-/// Keys of the drills under way, which name their directories.
+/// Keys of the backups and drills under way, which name their directories.
 ///
 /// # Errors
 /// The database's.
-pub async fn running_drills(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM backup_log WHERE kind = 'drill' AND status = 'running'").fetch_all(db).await
+pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM backup_log WHERE status = 'running'").fetch_all(db).await
 }
 
 /// Whether a container has ever had a drill, good or under way.

@@ -271,6 +271,20 @@ pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result
     one_row(&done)
 }
 
+/// Gives a container another image, of this digest.
+///
+/// # Errors
+/// The database's; `RowNotFound` if it is gone.
+pub async fn set_image(db: &mut PgConnection, id: Uuid, image: &str, digest: &str) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE container SET image = $2, image_digest = $3 WHERE id = $1")
+        .bind(id)
+        .bind(image)
+        .bind(digest)
+        .execute(db)
+        .await?;
+    one_row(&done)
+}
+
 /// Notes what the running server says of itself.
 ///
 /// # Errors

@@ -17,6 +17,7 @@ pub mod samples;
 pub mod schedule;
 pub mod sessions;
 pub mod settings;
+pub mod snapshots;
 pub mod states;
 pub mod surveys;
 pub mod tokens;

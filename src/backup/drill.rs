@@ -16,7 +16,7 @@ use crate::domain::quantity::{Bytes as Amount, MIB};
 use crate::engine::backup::When;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
-use crate::provision::throwaway::ThrowAway;
+use crate::provision::throwaway::{Admin, ThrowAway};
 
 /// Drill.
 pub static DRILL: Flow = Flow {
@@ -64,7 +64,7 @@ async fn remove(w: &Work) -> Result<(), StepError> {
     let manifest = backups::manifest(&mut db, of).await?;
     drop(db);
     match manifest {
-        Some(manifest) => ThrowAway::of(&w.app, &manifest.container, row.id, None).await?.remove(&w.app).await,
+        Some(manifest) => ThrowAway::of(&w.app, &manifest.container, row.id, Admin::New).await?.remove(&w.app).await,
         None => Ok(()),
     }
 }
@@ -92,7 +92,8 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     let (id, source) = source(w).await?;
     let manifest = &source.manifest;
     let password = manifest.admin_password.clone().map(SecretString::from);
-    let throw_away = ThrowAway::of(app, &manifest.container, id, password).await?;
+    let admin = password.map_or(Admin::New, Admin::There);
+    let throw_away = ThrowAway::of(app, &manifest.container, id, admin).await?;
     room(throw_away.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
     // What an earlier attempt left.
     throw_away.remove(app).await?;

@@ -22,7 +22,7 @@ use crate::provision::container::find;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
 use crate::provision::server::ask;
-use crate::provision::throwaway::ThrowAway;
+use crate::provision::throwaway::{Admin, ThrowAway};
 
 /// Back up.
 pub static BACKUP: Flow = Flow {
@@ -36,7 +36,7 @@ pub static BACKUP: Flow = Flow {
 };
 
 /// Removes all that is left of an attempt: uploads, objects, and the program that may still dump.
-async fn sweep(w: &Work) -> Result<(), StepError> {
+pub(super) async fn sweep(w: &Work) -> Result<(), StepError> {
     let row = row(w).await?;
     if row.status != BackupStatus::Running {
         // Good, or swept before: never to be touched here.
@@ -49,7 +49,7 @@ async fn sweep(w: &Work) -> Result<(), StepError> {
         w.app.runtime.unpause(&found.id).await?;
         end_dump(&w.app, &found.id, &container, row.id).await;
     }
-    ThrowAway::of(&w.app, &Of::new(&container, ""), row.id, None).await?.remove(&w.app).await?;
+    ThrowAway::of(&w.app, &Of::new(&container, ""), row.id, Admin::New).await?.remove(&w.app).await?;
     let mut db = w.app.db.acquire().await?;
     for (key, upload) in uploads::of_backup(&mut db, row.id).await? {
         store.abort(&key, &upload).await?;
@@ -72,7 +72,7 @@ async fn end_dump(app: &App, id: &str, c: &Container, run: Uuid) {
     let _ = ask(app, id, &ExecSpec { argv, env: Vec::new(), stdin: None, user }, Duration::from_secs(10)).await;
 }
 
-async fn dump(w: &Work) -> Result<(), StepError> {
+pub(super) async fn dump(w: &Work) -> Result<(), StepError> {
     // An earlier attempt at this may have been cut short.
     sweep(w).await?;
     let site = Site::of(w).await?;
@@ -93,7 +93,7 @@ async fn dump(w: &Work) -> Result<(), StepError> {
 }
 
 /// The manifest goes last: a set of objects without one is no backup.
-async fn finish(w: &Work) -> Result<(), StepError> {
+pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
     let row = row(w).await?;
     if row.status == BackupStatus::Succeeded {
         // An earlier run got this far.

@@ -5,15 +5,18 @@ pub mod copy;
 pub mod drill;
 pub mod dump;
 pub mod hand;
+pub mod in_place;
 pub mod manifest;
 pub mod pack;
 pub mod prove;
+pub mod replace;
 pub mod request;
 pub mod restore;
 pub mod restore_copy;
 pub mod site;
 pub mod storing;
 pub mod stream;
+pub mod upgrade;
 pub mod upload;
 pub mod worth;
 

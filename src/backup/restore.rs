@@ -194,8 +194,11 @@ pub(super) async fn source(w: &Work) -> Result<(Container, Source<'_>), StepErro
     Ok((c, source))
 }
 
-pub(super) async fn look(w: &Work) -> Result<(), StepError> {
-    let (_, source) = source(w).await?;
+/// Looks whether all objects are there.
+///
+/// # Errors
+/// With the name of the first that is missing.
+pub(super) async fn present(source: &Source<'_>) -> Result<(), StepError> {
     for object in &source.manifest.objects {
         let key = source.key(&object.file);
         if source.store.head(&key).await?.is_none() {
@@ -205,6 +208,12 @@ pub(super) async fn look(w: &Work) -> Result<(), StepError> {
             )));
         }
     }
+    Ok(())
+}
+
+pub(super) async fn look(w: &Work) -> Result<(), StepError> {
+    let (_, source) = source(w).await?;
+    present(&source).await?;
     w.say(&format!(
         "Of {}, {}",
         source.manifest.container.name,

@@ -14,7 +14,7 @@ use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::rotate;
 use crate::provision::server::run_all;
-use crate::provision::throwaway::ThrowAway;
+use crate::provision::throwaway::{Admin, ThrowAway};
 
 /// Restore into a new database, its data first.
 pub static RESTORE_COPY: Flow = Flow {
@@ -51,13 +51,13 @@ async fn sealed<'a>(app: &'a App, c: &Container, source: &Source<'_>) -> Result<
     let password = source.manifest.admin_password.clone().map(SecretString::from);
     let password = password
         .ok_or_else(|| StepError::Fail("The manifest does not name the administrator's password.".to_owned()))?;
-    ThrowAway::of(app, &Of::new(c, ""), c.id, Some(password)).await
+    ThrowAway::of(app, &Of::new(c, ""), c.id, Admin::There(password)).await
 }
 
 async fn unseal(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     // Only the container: the directory has an undo of its own.
-    ThrowAway::of(&w.app, &Of::new(&c, ""), c.id, None).await?.remove_container(&w.app).await
+    ThrowAway::of(&w.app, &Of::new(&c, ""), c.id, Admin::New).await?.remove_container(&w.app).await
 }
 
 async fn fill(w: &Work) -> Result<(), StepError> {

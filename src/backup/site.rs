@@ -17,7 +17,7 @@ use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::flow::{StepError, Work};
 use crate::provision::server::tools_in;
-use crate::provision::throwaway::ThrowAway;
+use crate::provision::throwaway::{Admin, ThrowAway};
 
 /// Beginning of the keys of a backup: by ids, because names come and go.
 pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
@@ -80,7 +80,7 @@ impl<'a> Site<'a> {
     /// The sealed container on a copy of the data.
     pub(super) async fn sealed(&self, app: &'a App) -> Result<ThrowAway<'a>, StepError> {
         let of = Of::new(&self.container, "");
-        ThrowAway::of(app, &of, self.row.id, Some(self.blueprint.admin_password())).await
+        ThrowAway::of(app, &of, self.row.id, Admin::There(self.blueprint.admin_password())).await
     }
 
     pub(super) fn key(&self, file: &str) -> String {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::admin_db::backups;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::snapshots;
 use crate::admin_db::states::{self, Restarts};
 use crate::admin_db::{bootstrap, findings, jobs};
 use crate::app::App;
@@ -233,7 +234,8 @@ impl Run<'_> {
     async fn orphan_directories(&mut self, rows: &[Container]) -> anyhow::Result<()> {
         let mut known: HashSet<String> = rows.iter().map(|c| c.id.to_string()).collect();
         let mut db = self.app.db.acquire().await?;
-        known.extend(backups::running_drills(&mut db).await?.iter().map(ToString::to_string));
+        known.extend(backups::under_way(&mut db).await?.iter().map(ToString::to_string));
+        known.extend(snapshots::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         drop(db);
         for tier in &self.app.config.storage {
             let base = tier.path.join(self.app.config.instance.as_str());

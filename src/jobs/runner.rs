@@ -283,8 +283,8 @@ async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str
     if job.created_by == super::reconcile::ACTOR && job.kind == "start" {
         return Ok(());
     }
-    // A backup that failed says nothing about its database.
-    if matches!(job.kind.as_str(), "backup" | "drill") {
+    // A backup that failed says nothing about its database, and what could not be put in its place has left it as it was.
+    if matches!(job.kind.as_str(), "backup" | "drill" | "restore-in-place" | "upgrade" | "go-back") {
         return backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await;
     }
     // A server that could not be stopped or removed is still what it was: running, or in the trash.

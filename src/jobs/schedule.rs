@@ -13,6 +13,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{containers, ports, schedule, sessions};
 use crate::app::App;
 use crate::provision::delete::PURGE;
+use crate::provision::go_back;
 use crate::provision::request;
 
 /// One piece of periodic work.
@@ -33,6 +34,11 @@ const WORK: &[Due] = &[
     Due { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
     Due { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
     Due { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
+    Due {
+        name: "set aside",
+        every: |_| Duration::from_secs(3600),
+        run: |app| Box::pin(async move { go_back::remove_expired(app).await }),
+    },
     Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];
 

@@ -1,8 +1,8 @@
 //! The kinds of jobs.
 
 use super::flow::Flow;
-use super::{create, delete, power, rotate};
-use crate::backup::{drill, dump, restore, restore_copy};
+use super::{create, delete, go_back, power, rotate};
+use crate::backup::{drill, dump, in_place, restore, restore_copy, upgrade};
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -19,6 +19,9 @@ pub static FLOWS: &[&Flow] = &[
     &drill::DRILL,
     &restore::RESTORE,
     &restore_copy::RESTORE_COPY,
+    &in_place::RESTORE_IN_PLACE,
+    &upgrade::UPGRADE,
+    &go_back::GO_BACK,
 ];
 
 /// The flow of this kind.

@@ -113,7 +113,10 @@ async fn refuse_full_directory(w: &Work) -> Result<(), StepError> {
 }
 
 /// Pulls the image, and shows how far it is twice a second.
-async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
+///
+/// # Errors
+/// If it can't be had.
+pub(crate) async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
     let (sender, said) = watch::channel(format!("Pulling {reference}"));
     let tell = |line: String| {
         let _ = sender.send(format!("Pulling {reference}: {line}"));

@@ -5,9 +5,10 @@ use chrono::Duration;
 use super::blueprint::Blueprint;
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
+use super::go_back;
 use super::power;
 use crate::admin_db::states::{self, TransitionError};
-use crate::admin_db::{containers, credentials, ports, samples, surveys};
+use crate::admin_db::{containers, credentials, ports, samples, snapshots, surveys};
 use crate::domain::state::{ContainerState, Event};
 
 /// Delete database: to the trash. Its data, name and ports are kept.
@@ -69,6 +70,12 @@ async fn untrash(w: &Work) -> Result<(), StepError> {
 
 async fn remove_data(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
+    let mut db = w.app.db.acquire().await?;
+    let aside = snapshots::of_container(&mut db, c.id).await?;
+    drop(db);
+    for snapshot in aside {
+        go_back::remove(&w.app, &c, &snapshot).await?;
+    }
     let b = Blueprint::read(&w.app, &c).await?;
     Ok(w.app.files.remove(&b.dir, &b.reference).await?)
 }

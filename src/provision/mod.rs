@@ -9,11 +9,13 @@ pub mod create;
 pub mod delete;
 pub mod edit;
 pub mod flow;
+pub mod go_back;
 pub mod images;
 pub mod power;
 pub mod request;
 pub mod rotate;
 pub mod server;
+pub mod swap;
 pub mod throwaway;
 
 use std::path::Path;

@@ -86,7 +86,7 @@ pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
 
 /// Writes down what the running server says of itself, with the state in one transaction: what is noted as having
 /// run is running.
-pub(super) async fn up(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn up(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
     container::resume(w).await?;
     let version = server::wait_ready(w, app.config.databases.start_timeout).await?;

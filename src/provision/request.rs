@@ -82,6 +82,14 @@ pub enum RequestError {
     /// It is not there to be restored.
     #[error("This backup can't be restored: it is not whole, or not in its target any more.")]
     NoSuchBackup,
+    /// It is of another engine, or of a later version than the server's.
+    #[error("This backup can't take the place of its data: {0} can't read it. Restore it into a new database.")]
+    OtherVersion(String),
+    /// Not an upgrade that the portal can do.
+    #[error(
+        "This database can't be upgraded to {0}. Only later versions of PostgreSQL and MariaDB that are on offer can be chosen."
+    )]
+    NoUpgrade(String),
     /// The image of then is not on offer any more.
     #[error(
         "The image {0} that this backup was made with is no longer in the catalog. An administrator can put it back."

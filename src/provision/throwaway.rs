@@ -25,18 +25,31 @@ pub fn name(app: &App, id: Uuid) -> String {
     format!("{}-helper-drill-{}", app.config.instance, id.simple())
 }
 
+/// The password of a sealed server's administrator.
+#[derive(Debug)]
+pub enum Admin {
+    /// One of its own.
+    New,
+    /// This one, set when the server makes its data.
+    Made(SecretString),
+    /// This one, which is in the data that it gets.
+    There(SecretString),
+}
+
 impl<'a> ThrowAway<'a> {
-    /// Describes one for what a backup is of. `id` names its directory, on the tier of `of`. `password` is that of the
-    /// administrator whom the data has already; without one, the server makes its own.
+    /// Describes one for what a backup is of. `id` names its directory, on the tier of `of`.
     ///
     /// # Errors
     /// If the catalog or the configuration no longer has what it needs.
-    pub async fn of(app: &'a App, of: &Of, id: Uuid, password: Option<SecretString>) -> Result<Self, StepError> {
+    pub async fn of(app: &'a App, of: &Of, id: Uuid, admin: Admin) -> Result<Self, StepError> {
         let mut db = app.db.acquire().await?;
         let tools = image_tools::get(&mut db, &of.digest).await?.unwrap_or_default();
         drop(db);
-        let fresh = password.is_none();
-        let password = password.unwrap_or_else(|| Password::generate(&app.random).secret().clone());
+        let fresh = !matches!(admin, Admin::There(_));
+        let password = match admin {
+            Admin::New => Password::generate(&app.random).secret().clone(),
+            Admin::Made(password) | Admin::There(password) => password,
+        };
         Ok(Self { blueprint: Blueprint::sealed(app, of, id, password, tools, fresh)?, name: name(app, id) })
     }
 

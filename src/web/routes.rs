@@ -15,7 +15,7 @@ use super::pages::metrics as metrics_page;
 use super::pages::{account, account_tokens, admin, admin_lists, admin_people, admin_people_changes, admin_states};
 use super::pages::{
     actions, admin_contents, admin_storage, admin_system, backups, container, docs, home, job, login, logs, new,
-    settings, theme,
+    replace, settings, theme,
 };
 use super::{Shared, api, assets, layers, metrics};
 
@@ -113,6 +113,11 @@ routes! {
     POST "/containers/{name}/backups/{id}/drill" Owner    backups::drill;
     GET  "/containers/{name}/backups/{id}/restore" Owner  backups::restore_form;
     POST "/containers/{name}/backups/{id}/restore" Owner  backups::restore;
+    GET  "/containers/{name}/backups/{id}/in-place" Owner replace::in_place_form;
+    GET  "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_form;
+    POST "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_now;
+    GET  "/containers/{name}/upgrade"            Owner    replace::upgrade_form;
+    POST "/containers/{name}/upgrade"            Owner    replace::upgrade;
     GET  "/jobs/{id}"                            Owner    job::show;
     POST "/jobs/{id}/cancel"                     Owner    job::cancel;
     GET  "/jobs/{id}/events"                     Owner    job::events;
@@ -145,6 +150,9 @@ routes! {
     POST   "/api/v1/containers/{name}/restart"   Owner    api::containers::restart;
     POST   "/api/v1/containers/{name}/undelete"  Owner    api::containers::undelete;
     POST   "/api/v1/containers/{name}/backup"    Owner    api::backups::now;
+    POST   "/api/v1/containers/{name}/upgrade"   Owner    api::replace::upgrade;
+    GET    "/api/v1/containers/{name}/snapshots" Owner    api::replace::list;
+    POST   "/api/v1/containers/{name}/snapshots/{id}/restore" Owner api::replace::go_back_now;
     GET    "/api/v1/backups"                     SignedIn api::backups::list;
     POST   "/api/v1/backups/{id}/restore"        Owner    api::backups::restore;
     GET    "/api/v1/jobs/{id}"                   Owner    api::jobs::show;

@@ -2,7 +2,7 @@
 
 use mydb::engine::EngineKind;
 
-use super::{back_up, ended, objects};
+use super::{back_up, ended, nothing_left, objects};
 use crate::engines::{Place, fields, sign_in};
 use crate::support::{Client, TestPortal, docker};
 
@@ -33,20 +33,6 @@ async fn restore(portal: &TestPortal, ada: &Client, of: &str, id: &str, name: &s
     assert_eq!(status, "succeeded", "{error}");
     let shown = ada.post(&format!("/containers/{name}/password"), &[]).await.expect(200);
     shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown")
-}
-
-/// Nothing of a copy is left: no container, no directory.
-fn nothing_left(portal: &TestPortal, databases: usize) {
-    let left = portal.containers();
-    assert!(!left.iter().any(|n| n.contains("helper")), "{left:?}");
-    let directories: usize = portal
-        .config
-        .storage
-        .iter()
-        .filter_map(|t| std::fs::read_dir(t.path.join(portal.instance.as_str())).ok())
-        .map(|d| d.flatten().filter(|e| e.path().is_dir()).count())
-        .sum();
-    assert_eq!(directories, databases, "only the databases' own directories are there");
 }
 
 async fn there_and_back(engine: EngineKind, image: &str, storage: &str) {

@@ -3,6 +3,7 @@
 mod copies;
 mod cycle;
 mod faults;
+mod replace;
 
 use std::path::PathBuf;
 
@@ -49,4 +50,18 @@ pub fn objects(portal: &TestPortal) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Nothing of a copy is left: no container, no directory.
+pub fn nothing_left(portal: &TestPortal, databases: usize) {
+    let left = portal.containers();
+    assert!(!left.iter().any(|n| n.contains("helper")), "{left:?}");
+    let directories: usize = portal
+        .config
+        .storage
+        .iter()
+        .filter_map(|t| std::fs::read_dir(t.path.join(portal.instance.as_str())).ok())
+        .map(|d| d.flatten().filter(|e| e.path().is_dir()).count())
+        .sum();
+    assert_eq!(directories, databases, "only the databases' own directories are there");
 }

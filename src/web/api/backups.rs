@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::body::Body;
 use super::json::{ListJson, answer};
 use super::params::Params;
+use super::replace;
 use super::wait::Enqueued;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
 use crate::admin_db::containers;
@@ -121,6 +122,9 @@ pub async fn restore(ctx: Context, Path(id): Path<String>, params: Params, body:
         ctx.container(&c.name, Action::Restore).await?;
     } else if !user.is_admin() {
         return Err(AppError::NotFound);
+    }
+    if body.asks("in_place") {
+        return replace::in_place(&ctx, &c, &backup, &params, body).await;
     }
     let (fields, mut faults) = body.fields(&["name"]);
     let name = ContainerName::parse(fields.text("name"));

@@ -12,6 +12,8 @@ use crate::web::create::Faults;
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 
+/// Fields that are `true` or `false`.
+const FLAGS: [&str; 1] = ["in_place"];
 /// Fields whose value may be a number.
 const NUMBERS: &[&str] = &["memory", "cpus"];
 
@@ -27,6 +29,11 @@ pub struct Body(Map<String, Value>);
 pub struct MaybeBody(Map<String, Value>);
 
 impl Body {
+    /// Whether this field is `true`.
+    pub fn asks(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|v| v == &Value::Bool(true))
+    }
+
     /// The object's fields as those of a form.
     pub fn fields(self, known: &[&str]) -> (Fields, Faults) {
         fields(self.0, known)
@@ -113,6 +120,7 @@ fn fields(object: Map<String, Value>, known: &[&str]) -> (Fields, Faults) {
             Value::Array(items) if LISTS.contains(&name.as_str()) && items.iter().all(Value::is_string) => {
                 pairs.extend(items.iter().filter_map(Value::as_str).map(|item| (name.clone(), item.to_owned())));
             }
+            Value::Bool(said) if FLAGS.contains(&name.as_str()) => pairs.push((name, said.to_string())),
             Value::Number(number) if NUMBERS.contains(&name.as_str()) => pairs.push((name, number.to_string())),
             _ if NUMBERS.contains(&name.as_str()) => faults.push((name, "Send text or a number.".to_owned())),
             _ => faults.push((name, "Send text.".to_owned())),

@@ -7,4 +7,5 @@ pub mod containers;
 pub mod jobs;
 pub mod json;
 pub mod params;
+pub mod replace;
 pub mod wait;

@@ -126,6 +126,7 @@ fn delete_page(ctx: &Context, c: &Container, value: &str, error: Option<String>)
         button: "Delete the database".to_owned(),
         back_href: format!("/containers/{}", c.name),
         back_label: "Keep the database".to_owned(),
+        ..ConfirmPage::default()
     }
 }
 
@@ -145,6 +146,7 @@ fn purge_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) 
         button: "Remove it for good".to_owned(),
         back_href: format!("/containers/{}", c.name),
         back_label: "Leave it in the trash".to_owned(),
+        ..ConfirmPage::default()
     }
 }
 

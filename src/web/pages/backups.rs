@@ -6,10 +6,12 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::container::head;
+use super::replace;
 use super::shared::steps;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs;
+use crate::admin_db::snapshots::{self, Snapshot};
 use crate::backup::request::{self, RestoreRequest};
 use crate::backup::worth;
 use crate::domain::names::ContainerName;
@@ -21,7 +23,7 @@ use crate::provision::request::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
-use crate::web::views::backups::{BackupRow, BackupsPage, RestorePage};
+use crate::web::views::backups::{AsideRow, BackupRow, BackupsPage, RestorePage};
 use crate::web::views::format::duration_text;
 use crate::web::views::{Action, Chip, Choice, Fact, Field, Flash, Size, When};
 
@@ -49,6 +51,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         }
         None => None,
     };
+    let aside = snapshots::of_container(&mut db, c.id).await?;
     drop(db);
     let base = format!("/containers/{}", c.name);
     let possible = possible(&ctx, &c);
@@ -61,6 +64,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         now_action: Action::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
         cancel: job.as_ref().map(|j| Action::post("Cancel the backup", format!("/jobs/{}/cancel", j.id))),
         job: active,
+        aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
         rows: rows.iter().map(|b| row(b, &c, now)).collect(),
     })
 }
@@ -143,6 +147,21 @@ fn row(b: &Backup, c: &Container, now: chrono::DateTime<chrono::Utc>) -> BackupR
     }
 }
 
+fn aside_row(s: &Snapshot, c: &Container, now: chrono::DateTime<chrono::Utc>) -> AsideRow {
+    let href = format!("/containers/{}/snapshots/{}/restore", c.name, s.id);
+    AsideRow {
+        made: When::new(s.made_at.unwrap_or(now), now),
+        reason: match s.reason.as_str() {
+            "restore" => "before a restore in place",
+            "upgrade" => "before an upgrade",
+            _ => "before going back",
+        }
+        .to_owned(),
+        until: When::new(s.expires_at.unwrap_or(now), now),
+        action: Action::link("Go back to it", href),
+    }
+}
+
 /// The answer to a request that enqueued something, or could not.
 async fn answered<T>(
     ctx: &Context,
@@ -184,7 +203,7 @@ pub async fn drill(ctx: Context, Path((name, id)): Path<(String, String)>) -> Re
 }
 
 /// A backup of this container.
-async fn theirs(ctx: &Context, c: &Container, id: &str) -> Result<Backup, AppError> {
+pub(super) async fn theirs(ctx: &Context, c: &Container, id: &str) -> Result<Backup, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;
     let found = backups::by_id(&mut db, id).await?;
@@ -216,6 +235,7 @@ fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Op
             .required()
             .max_length(40)
             .focus(true),
+        in_place_href: format!("{base}/{}/in-place", b.id),
         back_href: base,
     }
 }
@@ -231,7 +251,7 @@ pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>
     page(&restore_page(&ctx, &c, &backup, &proposed, None))
 }
 
-/// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database
+/// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database, or `in_place` and `confirm`
 ///
 /// # Errors
 /// If it is not theirs.
@@ -242,6 +262,9 @@ pub async fn restore(
 ) -> Result<Response, AppError> {
     let c = ctx.container(&name, Deed::Restore).await?;
     let backup = theirs(&ctx, &c, &id).await?;
+    if fields.text("in_place") == "true" {
+        return replace::in_place(&ctx, &c, &backup, &fields).await;
+    }
     let typed = fields.text("name");
     let wrong =
         |why: String| page_with(StatusCode::UNPROCESSABLE_ENTITY, &restore_page(&ctx, &c, &backup, typed, Some(why)));

@@ -21,6 +21,7 @@ pub mod login;
 pub mod logs;
 pub mod metrics;
 pub mod new;
+pub mod replace;
 pub mod settings;
 pub mod shared;
 pub mod theme;

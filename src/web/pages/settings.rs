@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::backups;
 use super::container::head;
+use super::replace::later;
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::states;
@@ -74,6 +75,16 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
     fields
 }
 
+/// Which version it is, and where it can be upgraded.
+fn version(ctx: &Context, c: &Container) -> (String, Option<String>) {
+    let label = c.engine.label();
+    let version = c.server_version.as_deref().unwrap_or_default();
+    if later(ctx, c).is_empty() {
+        return (format!("{label} {version}. There is no later version on offer."), None);
+    }
+    (format!("{label} {version}. A later version is on offer."), Some(format!("/containers/{}/upgrade", c.name)))
+}
+
 fn view(
     ctx: &Context,
     c: &Container,
@@ -89,6 +100,7 @@ fn view(
         back_href: base.clone(),
         action: format!("{base}/settings"),
         fields: if in_trash(c) { Vec::new() } else { fields(ctx, c, typed, faults) },
+        version: (!in_trash(c)).then(|| version(ctx, c)),
         // In the trash the page says so in any case.
         problem: problem.filter(|_| !in_trash(c)),
         maintenance: is_admin.then(|| MaintenanceForm {

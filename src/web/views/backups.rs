@@ -29,8 +29,23 @@ pub struct BackupsPage {
     pub cancel: Option<Action>,
     /// The one under way.
     pub job: Option<Steps>,
+    /// What is set aside of earlier data.
+    pub aside: Vec<AsideRow>,
     /// All of them, the newest first.
     pub rows: Vec<BackupRow>,
+}
+
+/// Data of before, kept for some days.
+#[derive(Clone, Debug, Default)]
+pub struct AsideRow {
+    /// When it was set aside.
+    pub made: When,
+    /// Why.
+    pub reason: String,
+    /// Until when it is kept.
+    pub until: When,
+    /// Goes back to it.
+    pub action: Action,
 }
 
 /// One backup.
@@ -72,6 +87,8 @@ pub struct RestorePage {
     pub action: String,
     /// The new name.
     pub field: Field,
+    /// Where one restores in place instead.
+    pub in_place_href: String,
     /// Back to the list.
     pub back_href: String,
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::field::Field;
 use super::frame::Frame;
 
 /// Asks before it posts to `action`; where much is lost, for a typed name (field `confirm`).
@@ -18,6 +19,10 @@ pub struct ConfirmPage {
     pub kept: Vec<String>,
     /// Where it posts to.
     pub action: String,
+    /// Sent with it: (name, value).
+    pub hidden: Vec<(String, String)>,
+    /// Fields before the name.
+    pub extra: Vec<Field>,
     /// What has to be typed; nothing where the button is enough.
     pub name: Option<String>,
     /// What was typed.

@@ -20,6 +20,8 @@ pub struct SettingsPage {
     pub action: String,
     /// `contact`, `department`, `description`, `owner`, `memory`, `cpus`; none of them in the trash.
     pub fields: Vec<Field>,
+    /// What it is, and whether there is something later: (sentence, link to the upgrade).
+    pub version: Option<(String, Option<String>)>,
     /// What is wrong with the form as a whole.
     pub problem: Option<String>,
     /// For administrators: the maintenance form.

@@ -1,0 +1,186 @@
+//! Table `snapshot`: data directories beside a database's own, to come or set aside.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+/// A directory beside a database's own.
+#[derive(Debug, Clone, FromRow)]
+pub struct Snapshot {
+    /// Key, and the directory's name.
+    pub id: Uuid,
+    /// Whose data it is.
+    pub container_id: Uuid,
+    /// `restore`, `upgrade` or `undo`.
+    pub reason: String,
+    /// The backup that the new data comes from.
+    pub backup_id: Option<Uuid>,
+    /// Image that what is set aside was written by.
+    pub image: String,
+    /// Image that runs on what took its place.
+    pub image_after: String,
+    /// When the two changed places.
+    pub made_at: Option<DateTime<Utc>>,
+    /// Until when it is kept.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A row to be written when a job is enqueued.
+#[derive(Debug)]
+pub struct NewSnapshot<'a> {
+    /// Key.
+    pub id: Uuid,
+    /// Container.
+    pub container: Uuid,
+    /// Its job.
+    pub job: Uuid,
+    /// Why.
+    pub reason: &'a str,
+    /// The backup that the new data comes from.
+    pub backup: Option<Uuid>,
+    /// Image of now.
+    pub image: &'a str,
+    /// Image of then.
+    pub image_after: &'a str,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, container_id, reason, backup_id, image, image_after, made_at, expires_at FROM snapshot
+              WHERE removed_at IS NULL AND ",
+            $rest
+        )
+    };
+}
+
+/// Writes a row.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(db: &mut PgConnection, new: &NewSnapshot<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO snapshot (id, container_id, job_id, reason, backup_id, image, image_after, requested_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(new.id)
+    .bind(new.container)
+    .bind(new.job)
+    .bind(new.reason)
+    .bind(new.backup)
+    .bind(new.image)
+    .bind(new.image_after)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// That of a job.
+///
+/// # Errors
+/// The database's.
+pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
+    sqlx::query_as(select!("job_id = $1")).bind(job).fetch_optional(db).await
+}
+
+/// The one with this key.
+///
+/// # Errors
+/// The database's.
+pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
+    sqlx::query_as(select!("id = $1")).bind(id).fetch_optional(db).await
+}
+
+/// What is set aside of a container, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Snapshot>, sqlx::Error> {
+    sqlx::query_as(select!("container_id = $1 AND made_at IS NOT NULL ORDER BY made_at DESC"))
+        .bind(container)
+        .fetch_all(db)
+        .await
+}
+
+/// All that there are, to come or set aside.
+///
+/// # Errors
+/// The database's.
+pub async fn all(db: &mut PgConnection) -> Result<Vec<Snapshot>, sqlx::Error> {
+    sqlx::query_as(select!("true ORDER BY id")).fetch_all(db).await
+}
+
+/// Those whose time is over, while nothing is done with their containers.
+///
+/// # Errors
+/// The database's.
+pub async fn expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Snapshot>, sqlx::Error> {
+    sqlx::query_as(select!(
+        "expires_at < $1 AND NOT EXISTS (SELECT FROM job j WHERE j.container_id = snapshot.container_id
+                                            AND j.kind <> 'drill' AND j.status IN ('queued', 'running'))"
+    ))
+    .bind(now)
+    .fetch_all(db)
+    .await
+}
+
+/// Hands what is set aside to the job that brings it back.
+///
+/// # Errors
+/// The database's.
+pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE snapshot SET job_id = $2 WHERE id = $1").bind(id).bind(job).execute(db).await.map(|_| ())
+}
+
+/// Notes that the directories have changed places.
+///
+/// # Errors
+/// The database's.
+pub async fn set_made(
+    db: &mut PgConnection,
+    id: Uuid,
+    made_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE snapshot SET made_at = $2, expires_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(made_at)
+        .bind(expires_at)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Notes that they have changed places once more: what was set aside runs, with the image `runs`, and what ran is set
+/// aside. Noted twice, it is the same.
+///
+/// # Errors
+/// The database's.
+pub async fn set_undone(
+    db: &mut PgConnection,
+    id: Uuid,
+    runs: &str,
+    made_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE snapshot SET made_at = $3, expires_at = $4, reason = 'undo',
+                image = CASE WHEN image = $2 THEN image_after ELSE image END, image_after = $2 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(runs)
+    .bind(made_at)
+    .bind(expires_at)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Notes that its directory is gone.
+///
+/// # Errors
+/// The database's.
+pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE snapshot SET removed_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await.map(|_| ())
+}

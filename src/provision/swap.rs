@@ -1,0 +1,156 @@
+//! Two data directories change places: a database's own and one beside it. One system call does it, so at every instant
+//! there is a whole directory in either place, and going back is the same again.
+
+use std::path::PathBuf;
+
+use chrono::Duration;
+use uuid::Uuid;
+
+use super::blueprint::Blueprint;
+use super::container;
+use super::flow::{StepError, Work};
+use super::power;
+use crate::admin_db::containers;
+use crate::admin_db::containers::Container;
+use crate::admin_db::snapshots::{self, Snapshot};
+use crate::app::App;
+use crate::domain::state::ContainerState;
+use crate::storage::DataDir;
+
+/// How long what was set aside is kept.
+pub const KEPT_DAYS: i64 = 7;
+
+/// The row of this job's snapshot.
+///
+/// # Errors
+/// If it is gone.
+pub(crate) async fn row(w: &Work) -> Result<Snapshot, StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let found = snapshots::of_job(&mut db, w.job.id).await?;
+    found.ok_or_else(|| StepError::Fail("The row of what is to be set aside is gone.".to_owned()))
+}
+
+/// The directory of a snapshot of `c`.
+///
+/// # Errors
+/// If the container's tier is no longer configured.
+pub(crate) fn dir(app: &App, c: &Container, snapshot: Uuid) -> Result<DataDir, StepError> {
+    let tier = app.config.tier(&c.storage);
+    let tier =
+        tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is no longer configured.", c.storage)))?;
+    Ok(DataDir::new(tier, &app.config.instance, snapshot))
+}
+
+/// The two directories, and the name of the mark that tells them apart.
+struct Places {
+    own: PathBuf,
+    aside: PathBuf,
+    mark: String,
+}
+
+async fn places(w: &Work) -> Result<Places, StepError> {
+    let (c, snapshot) = (w.container().await?, row(w).await?);
+    let own = dir(&w.app, &c, c.id)?.root();
+    Ok(Places { own, aside: dir(&w.app, &c, snapshot.id)?.root(), mark: format!("to-come-{}", w.job.id) })
+}
+
+impl Places {
+    /// Lets them change places, unless they have.
+    async fn exchange(self) -> Result<(), StepError> {
+        let io = |e: std::io::Error, path: &PathBuf| StepError::Fail(format!("{}: {e}", path.display()));
+        if tokio::fs::try_exists(self.own.join(&self.mark)).await.map_err(|e| io(e, &self.own))? {
+            return Ok(());
+        }
+        let mark = self.aside.join(&self.mark);
+        tokio::fs::write(&mark, "").await.map_err(|e| io(e, &mark))?;
+        swap(&self.own, &self.aside)
+    }
+
+    /// Lets them change places again, if they have.
+    async fn exchange_back(self) -> Result<(), StepError> {
+        let there = tokio::fs::try_exists(self.own.join(&self.mark)).await;
+        if matches!(there, Ok(true)) {
+            swap(&self.own, &self.aside)?;
+        }
+        Ok(())
+    }
+}
+
+fn swap(one: &PathBuf, other: &PathBuf) -> Result<(), StepError> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(|e| {
+        StepError::Fail(format!(
+            "{} and {} could not change places: {}. Both are as they were.",
+            one.display(),
+            other.display(),
+            std::io::Error::from(e)
+        ))
+    })
+}
+
+pub(crate) async fn exchange(w: &Work) -> Result<(), StepError> {
+    places(w).await?.exchange().await
+}
+
+pub(crate) async fn exchange_back(w: &Work) -> Result<(), StepError> {
+    places(w).await?.exchange_back().await
+}
+
+/// Stops the server; undone only if it ran before.
+pub(crate) async fn start_again(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    if c.state != ContainerState::Running {
+        return Ok(());
+    }
+    container::start(w).await?;
+    power::wait(w).await
+}
+
+/// Gives the container the image of the data that now lies in its directory, and makes it anew if that is another.
+pub(crate) async fn change_image(w: &Work) -> Result<(), StepError> {
+    let snapshot = row(w).await?;
+    wear(w, &snapshot.image_after).await
+}
+
+/// The same back.
+pub(crate) async fn change_image_back(w: &Work) -> Result<(), StepError> {
+    let snapshot = row(w).await?;
+    wear(w, &snapshot.image).await
+}
+
+async fn wear(w: &Work, image: &str) -> Result<(), StepError> {
+    let c = w.container().await?;
+    if c.image != image {
+        let reference = w.app.config.image_reference(image);
+        let found = w.app.runtime.image(&reference).await?;
+        let found = found.ok_or_else(|| StepError::Fail(format!("{reference} is not on this machine any more.")))?;
+        container::remove(w).await?;
+        let mut db = w.app.db.acquire().await?;
+        containers::set_image(&mut db, c.id, image, &found.digest).await?;
+    }
+    container::ensure(w).await.map(|_| ())
+}
+
+/// Notes that what was there before is set aside, and that the server runs.
+pub(crate) async fn done(w: &Work) -> Result<(), StepError> {
+    power::up(w).await?;
+    let snapshot = row(w).await?;
+    let now = w.app.clock.now();
+    let mut db = w.app.db.acquire().await?;
+    Ok(snapshots::set_made(&mut db, snapshot.id, now, now + Duration::days(KEPT_DAYS)).await?)
+}
+
+/// Removes the directory that was to come. Once they have changed places it holds what was there before, so it stays:
+/// [`exchange_back`] ran first if that was undone.
+pub(crate) async fn remove_aside(w: &Work) -> Result<(), StepError> {
+    let (c, snapshot) = (w.container().await?, row(w).await?);
+    let at = places(w).await?;
+    let swapped = tokio::fs::try_exists(at.own.join(&at.mark)).await;
+    if snapshot.made_at.is_some() || !matches!(swapped, Ok(false)) {
+        return Ok(());
+    }
+    let b = Blueprint::read(&w.app, &c).await?;
+    w.app.files.remove(&dir(&w.app, &c, snapshot.id)?, &b.reference).await?;
+    let mut db = w.app.db.acquire().await?;
+    Ok(snapshots::set_removed(&mut db, snapshot.id, w.app.clock.now()).await?)
+}

@@ -1,0 +1,147 @@
+//! Data changed for other data: a restore in place and its undo, an upgrade and its undo, and what happens when they fail.
+
+use mydb::runtime::fault::{Fault, Strike};
+
+use super::{back_up, ended, nothing_left};
+use crate::support::{Client, POSTGRES_15, TestPortal, docker};
+
+/// Presses the button that goes back to what is set aside.
+async fn go_back(portal: &TestPortal, ada: &Client) {
+    let page = ada.get("/containers/lab/backups").await.expect(200);
+    assert!(page.text().contains("Data set aside"), "{}", page.text());
+    let id = portal.sql("select id from snapshot where removed_at is null and made_at is not null");
+    ada.get(&format!("/containers/lab/snapshots/{id}/restore")).await.expect(200);
+    ada.post(&format!("/containers/lab/snapshots/{id}/restore"), &[]).await.expect(303);
+    let (status, error) = ended(portal, "go-back").await;
+    assert_eq!(status, "succeeded", "{error}");
+}
+
+async fn words(portal: &TestPortal) -> String {
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    let row = db.query_one("select string_agg(word, ' ' order by word) from t", &[]).await.expect("reads");
+    row.get(0)
+}
+
+async fn say(portal: &TestPortal, word: &str) {
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute(&format!("create table if not exists t (word text); insert into t values ('{word}')"))
+        .await
+        .expect("writes");
+}
+
+fn version(portal: &TestPortal) -> String {
+    portal.sql("select split_part(server_version, '.', 1) from container where name = 'lab'")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_in_place_can_be_undone_and_can_t_hurt() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    say(&portal, "before").await;
+    let id = back_up(&portal, &ada, "lab").await;
+    let (status, error) = ended(&portal, "drill").await;
+    assert_eq!(status, "succeeded", "{error}");
+    say(&portal, "later").await;
+    let path = format!("/containers/lab/backups/{id}/restore");
+    let ports = portal.sql("select string_agg(port::text, ',') from port where container_id is not null");
+
+    // Not without the name.
+    ada.get(&format!("/containers/lab/backups/{id}/in-place")).await.expect(200);
+    let asked = ada.post(&path, &[("in_place", "true"), ("confirm", "lob")]).await.expect(422).text();
+    assert!(asked.contains("Type the name exactly: lab"), "{asked}");
+
+    // One that fails leaves all as it was: the sealed server is refused, then the server itself does not start again.
+    for (operation, left) in [("copy_in", 1), ("start", 2)] {
+        portal.faults.inject(Fault { operation, strike: Strike::Before, times: left, transient: false });
+        ada.post(&path, &[("in_place", "true"), ("confirm", "lab")]).await.expect(303);
+        let (status, error) = ended(&portal, "restore-in-place").await;
+        assert_eq!(status, "failed", "{operation}: {error}");
+        portal.faults.heal();
+        ada.wait_for("lab", "running").await;
+        assert_eq!(words(&portal).await, "before later", "{operation}");
+        nothing_left(&portal, 1);
+    }
+
+    ada.post(&path, &[("in_place", "true"), ("confirm", "lab")]).await.expect(303);
+    let (status, error) = ended(&portal, "restore-in-place").await;
+    assert_eq!(status, "succeeded", "{error}");
+    ada.wait_for("lab", "running").await;
+    assert_eq!(words(&portal).await, "before");
+    say(&portal, "after").await;
+    assert_eq!(ports, portal.sql("select string_agg(port::text, ',') from port where container_id is not null"));
+
+    go_back(&portal, &ada).await;
+    ada.wait_for("lab", "running").await;
+    assert_eq!(words(&portal).await, "before later");
+    // The way back has a way back.
+    go_back(&portal, &ada).await;
+    ada.wait_for("lab", "running").await;
+    assert_eq!(words(&portal).await, "after before");
+
+    // What is set aside goes when its time is over.
+    portal.sql("update snapshot set expires_at = now() - interval '1 day' where made_at is not null");
+    portal.sql("update schedule set next_run = now() where name = 'set aside'");
+    for _ in 0..100 {
+        if portal.sql("select count(*) from snapshot where removed_at is not null") == "3" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    nothing_left(&portal, 1);
+    assert_eq!(words(&portal).await, "after before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_keeps_name_port_user_and_data_and_can_be_undone() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("image", POSTGRES_15), ("extensions", "pg_trgm")]).await;
+    say(&portal, "fifteen").await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute(
+        "create table big as select i, md5(i::text) as body, i / 7.0::float8 as f, now() as at from generate_series(1, 20000) i;
+         create index on big using gin (body gin_trgm_ops); create sequence s; select nextval('s');",
+    )
+    .await
+    .expect("writes");
+    drop(db);
+    let ports = || portal.sql("select string_agg(port::text, ',') from port where container_id is not null");
+    let before = ports();
+    let settings = ada.get("/containers/lab/settings").await.expect(200).text();
+    assert!(settings.contains("A later version is on offer"), "{settings}");
+    ada.get("/containers/lab/upgrade").await.expect(200);
+    let to = [("image", crate::support::POSTGRES_17), ("confirm", "lab")];
+
+    // It goes on as it was if the new version does not come up.
+    portal.faults.inject(Fault { operation: "copy_in", strike: Strike::Before, times: 1, transient: false });
+    ada.post("/containers/lab/upgrade", &to).await.expect(303);
+    let (status, error) = ended(&portal, "upgrade").await;
+    assert_eq!((status.as_str(), portal.faults.left()), ("failed", 0), "{error}");
+    ada.wait_for("lab", "running").await;
+    assert_eq!((words(&portal).await.as_str(), version(&portal).as_str()), ("fifteen", "15"));
+    nothing_left(&portal, 1);
+
+    ada.post("/containers/lab/upgrade", &to).await.expect(303);
+    let (status, error) = ended(&portal, "upgrade").await;
+    assert_eq!(status, "succeeded", "{error}");
+    ada.wait_for("lab", "running").await;
+    assert_eq!((words(&portal).await.as_str(), version(&portal).as_str()), ("fifteen", "17"));
+    assert_eq!(ports(), before);
+    let container = format!("{}-lab", portal.instance);
+    let image = docker::docker(&["inspect", "-f", "{{.Config.Image}}", &container]);
+    assert!(image.ends_with("postgres:17"), "{image}");
+    say(&portal, "seventeen").await;
+    let settings = ada.get("/containers/lab/settings").await.expect(200).text();
+    assert!(settings.contains("There is no later version on offer"), "{settings}");
+
+    go_back(&portal, &ada).await;
+    ada.wait_for("lab", "running").await;
+    assert_eq!((words(&portal).await.as_str(), version(&portal).as_str()), ("fifteen", "15"));
+    go_back(&portal, &ada).await;
+    ada.wait_for("lab", "running").await;
+    assert_eq!((words(&portal).await.as_str(), version(&portal).as_str()), ("fifteen seventeen", "17"));
+    ada.post("/containers/lab/restart", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    assert_eq!(words(&portal).await, "fifteen seventeen");
+}
