@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
@@ -15,8 +16,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::objects::Stores;
 use crate::provision::images::ImageStates;
+use crate::recovery::key;
 use crate::runtime::Runtime;
-use crate::secrets::{Random, Sealer};
+use crate::secrets::{Random, Sealer, write_private};
 use crate::storage::Files;
 use crate::tls::Authority;
 
@@ -81,6 +83,12 @@ impl App {
         if config.mode.makes_own_secrets() && !config.seal_key.exists() {
             Sealer::create_key_file(&config.seal_key, &random)?;
             tracing::info!(file = %config.seal_key.display(), "Made a sealing key");
+        }
+        if config.mode.makes_own_secrets() && key::recipient(&config)?.is_none() {
+            // In production its administrator makes it, and keeps it elsewhere.
+            let file = config.seal_key.with_file_name("recovery.key");
+            write_private(&file, format!("{}\n", key::create(&config)?.expose_secret()).as_bytes())?;
+            tracing::info!(file = %file.display(), "Made a recovery key");
         }
         let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
         let authority = Authority::load_or_create(&config.data_dir.join("ca"), &config.branding.name, clock.now())?;

@@ -19,6 +19,7 @@ pub mod lifecycle;
 pub mod objects;
 pub mod preflight;
 pub mod provision;
+pub mod recovery;
 pub mod runtime;
 pub mod secrets;
 pub mod serve;

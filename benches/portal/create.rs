@@ -57,8 +57,8 @@ fn by_hand_options(
 }
 
 /// Tries until the user's login works, as a person would who is in a hurry.
-async fn login(place: &Place, begin: Instant) -> f64 {
-    while let Err(why) = sign_in(place, PASSWORD).await {
+async fn login(place: impl Fn() -> Place, begin: Instant) -> f64 {
+    while let Err(why) = sign_in(&place(), PASSWORD).await {
         assert!(begin.elapsed() < PATIENCE, "the login works in time, not: {why}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -74,18 +74,21 @@ async fn by_portal(portal: &TestPortal, client: &support::Client, engine: Engine
     }
     let begin = Instant::now();
     client.submit_create(name, &fields).await.expect(303);
-    let ports = portal.sql(&format!(
-        "select string_agg(purpose || ' ' || port, ',' order by port) from port
-           join container on container.id = container_id where name = '{name}'"
-    ));
-    let ports = ports.split(',').filter_map(|p| p.split_once(' '));
-    let place = Place {
-        engine,
-        ports: ports.map(|(purpose, port)| (purpose.to_owned(), port.parse().expect("a port"))).collect(),
-        dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
-        dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
+    // Looked up anew for each try: a port that another program holds is changed for another.
+    let place = || {
+        let ports = portal.sql(&format!(
+            "select string_agg(purpose || ' ' || port, ',' order by port) from port
+               join container on container.id = container_id where name = '{name}'"
+        ));
+        let ports = ports.split(',').filter_map(|p| p.split_once(' '));
+        Place {
+            engine,
+            ports: ports.map(|(purpose, port)| (purpose.to_owned(), port.parse().expect("a port"))).collect(),
+            dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
+            dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
+        }
     };
-    login(&place, begin).await
+    login(place, begin).await
 }
 
 async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) -> f64 {
@@ -110,7 +113,7 @@ async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) ->
         dbname: dbname.to_owned(),
         dbuser: dbuser.to_owned(),
     };
-    let took = login(&place, begin).await;
+    let took = login(|| place.clone(), begin).await;
     docker(&["rm", "-fv", &id]);
     took
 }

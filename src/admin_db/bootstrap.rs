@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::MIGRATOR;
+use crate::app::Parts;
 use crate::catalog::{Catalog, CatalogImage};
 use crate::config::Config;
 use crate::domain::names::{DbName, DbUser};
@@ -231,6 +232,49 @@ impl Bootstrap<'_> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
+}
+
+/// The URL of mydb_admin, with its server running: made where none is configured and none is there.
+///
+/// # Errors
+/// If it can't be made or does not answer in time.
+pub async fn start(parts: &Parts, random: &Random) -> anyhow::Result<SecretString> {
+    let config = &parts.config;
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
+    let now = parts.clock.now();
+    let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
+    let authority = Authority::load_or_create(&config.data_dir.join("ca"), &config.branding.name, now)?;
+    let files = Files::choose(parts.runtime.clone(), config.instance.clone());
+    Bootstrap {
+        config,
+        catalog: &parts.catalog,
+        runtime: parts.runtime.as_ref(),
+        sealer: &sealer,
+        random,
+        files: &files,
+        authority: &authority,
+        now,
+    }
+    .ensure()
+    .await
+    .context("mydb_admin can't be started")
+}
+
+/// Whether there is a mydb_admin with tables.
+///
+/// # Errors
+/// If there is one that can't be asked.
+pub async fn holds_tables(parts: &Parts, random: &Random) -> anyhow::Result<bool> {
+    if parts.config.admin_db.url.is_none() && existing_url(&parts.config, random)?.is_none() {
+        return Ok(false);
+    }
+    let url = start(parts, random).await?;
+    let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(&mut db).await?;
+    db.close().await?;
+    Ok(tables > 0)
 }
 
 /// The URL of a mydb_admin that is there already, for commands that start nothing. `None`: no portal

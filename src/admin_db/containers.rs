@@ -271,6 +271,21 @@ pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result
     one_row(&done)
 }
 
+/// Makes a container one that has never run, to be made from this backup.
+///
+/// # Errors
+/// The database's; `RowNotFound` if it is gone.
+pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Result<(), sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE container SET restored_from = $2, started_at = NULL, docker_id = NULL WHERE id = $1 AND purged_at IS NULL",
+    )
+    .bind(id)
+    .bind(backup)
+    .execute(db)
+    .await?;
+    one_row(&done)
+}
+
 /// Gives a container another image, of this digest.
 ///
 /// # Errors

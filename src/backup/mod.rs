@@ -9,6 +9,7 @@ pub mod in_place;
 pub mod manifest;
 pub mod pack;
 pub mod prove;
+pub mod recover;
 pub mod replace;
 pub mod request;
 pub mod restore;

@@ -8,6 +8,7 @@ use super::manifest::Of;
 use super::restore::{Server, Source, look, raise, same, source};
 use crate::admin_db::containers::Container;
 use crate::app::App;
+use crate::engine::backup::When;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container;
 use crate::provision::create;
@@ -46,24 +47,42 @@ pub static RESTORE_COPY: Flow = Flow {
     ],
 };
 
-/// The sealed container on the new container's own directory.
-async fn sealed<'a>(app: &'a App, c: &Container, source: &Source<'_>) -> Result<ThrowAway<'a>, StepError> {
-    let password = source.manifest.admin_password.clone().map(SecretString::from);
-    let password = password
-        .ok_or_else(|| StepError::Fail("The manifest does not name the administrator's password.".to_owned()))?;
-    ThrowAway::of(app, &Of::new(c, ""), c.id, Admin::There(password)).await
+/// The sealed container on the new container's own directory. Its server has the administrator's password that is in the
+/// data, or where it makes its data anew, the one that `own` is to have.
+async fn sealed<'a>(
+    app: &'a App,
+    c: &Container,
+    source: &Source<'_>,
+    own: &Blueprint<'_>,
+) -> Result<ThrowAway<'a>, StepError> {
+    let admin = match (describes(c.engine)?.moves(), &source.manifest.admin_password) {
+        (When::Running, _) => Admin::Made(own.admin_password()),
+        (When::Stopped, Some(password)) => Admin::There(SecretString::from(password.clone())),
+        (When::Stopped, None) => {
+            return Err(StepError::Fail("The manifest does not name the administrator's password.".to_owned()));
+        }
+    };
+    ThrowAway::of(app, &Of::new(c, ""), c.id, admin).await
 }
 
-async fn unseal(w: &Work) -> Result<(), StepError> {
+/// Removes the sealed container.
+///
+/// # Errors
+/// If it can't be removed.
+pub(super) async fn unseal(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     // Only the container: the directory has an undo of its own.
     ThrowAway::of(&w.app, &Of::new(&c, ""), c.id, Admin::New).await?.remove_container(&w.app).await
 }
 
-async fn fill(w: &Work) -> Result<(), StepError> {
+/// Fills the container's own directory and compares what is in it, before anybody can reach it.
+///
+/// # Errors
+/// If it can't be filled, or is not what was backed up.
+pub(super) async fn fill(w: &Work) -> Result<(), StepError> {
     let (app, (c, source)) = (&w.app, source(w).await?);
-    let sealed = sealed(app, &c, &source).await?;
     let own = Blueprint::read(app, &c).await?;
+    let sealed = sealed(app, &c, &source, &own).await?;
     if sealed.blueprint.dir != own.dir {
         return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
     }

@@ -5,6 +5,7 @@ mod container;
 mod doctor;
 mod healthcheck;
 mod password;
+mod recovery;
 mod secret_key;
 mod serve;
 mod session;
@@ -60,6 +61,23 @@ enum Command {
     /// Where backups go
     #[command(subcommand)]
     Target(target::TargetCommand),
+    /// Make the recovery key, which opens the keys in the bucket; it is shown once
+    RecoveryKey {
+        /// Take the place of an earlier one
+        #[arg(long)]
+        replace: bool,
+    },
+    /// mydb_admin in the bucket
+    #[command(subcommand)]
+    AdminDb(recovery::AdminDbCommand),
+    /// Rebuild everything from the bucket: mydb_admin, then every database that is not on this host
+    Rebuild {
+        #[command(flatten)]
+        from: recovery::From,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Make a key file that seals secrets at rest
     SecretKey {
         /// The file; it must not exist yet
@@ -122,6 +140,9 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::Token(command) => end(token::run(command, at).await),
         Command::Container(command) => end(container::run(command, at).await),
         Command::Target(command) => end(target::run(command, at).await),
+        Command::RecoveryKey { replace } => end(recovery::make_key(at, replace)),
+        Command::AdminDb(command) => end(recovery::admin_db(command, at).await),
+        Command::Rebuild { from, json } => end(recovery::rebuild_all(from, json, at).await),
         Command::SecretKey { file } => end(secret_key::run(&file)),
         Command::Healthcheck => healthcheck::run(at),
         Command::SettingsReference => {

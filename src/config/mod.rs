@@ -155,6 +155,8 @@ pub struct Backups {
     pub hour: u32,
     /// Minutes over which they are spread.
     pub spread: i64,
+    /// How often mydb_admin is backed up.
+    pub admin_every: Duration,
 }
 
 /// A bucket for backups, in any store that speaks S3.

@@ -269,7 +269,8 @@ fn backups(r: &mut Reader<'_>) -> Backups {
     if at_once == 0 {
         r.problem("backups.at_once", "must be at least 1");
     }
-    Backups { level, at_once, hour, spread }
+    let admin_every = r.seconds("backups.admin_db_seconds");
+    Backups { level, at_once, hour, spread, admin_every }
 }
 
 fn targets(r: &mut Reader<'_>) -> Vec<Target> {

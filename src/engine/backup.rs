@@ -14,6 +14,11 @@ pub const MARK: &str = "db4sci: ";
 /// Common to the dump scripts: sums what a command prints, inside the container. See `backup/lib.sh`.
 pub(super) const LIB: &str = include_str!("backup/lib.sh");
 
+/// A dump script for sh: `dumped COMMAND…` prints what the command prints, and reports its sum.
+pub fn dump_script(text: &str) -> String {
+    format!("{LIB}{text}")
+}
+
 /// What is in a server that has to be in its backup.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::provision::delete::PURGE;
 use crate::provision::go_back;
 use crate::provision::request;
+use crate::recovery::admin_backup;
 
 /// One piece of periodic work.
 struct Due {
@@ -33,6 +34,11 @@ const WORK: &[Due] = &[
     Due { name: "usage", every: |app| app.config.jobs.usage, run: |app| Box::pin(usage::measure(app)) },
     Due { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
     Due { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
+    Due {
+        name: "admin backup",
+        every: |app| app.config.backups.admin_every,
+        run: |app| Box::pin(admin_backup::back_up(app)),
+    },
     Due { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
     Due {
         name: "set aside",

@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
-use crate::backup::{drill, dump, in_place, restore, restore_copy, upgrade};
+use crate::backup::{drill, dump, in_place, recover, restore, restore_copy, upgrade};
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -21,6 +21,7 @@ pub static FLOWS: &[&Flow] = &[
     &restore_copy::RESTORE_COPY,
     &in_place::RESTORE_IN_PLACE,
     &upgrade::UPGRADE,
+    &recover::RECOVER,
     &go_back::GO_BACK,
 ];
 

@@ -1,0 +1,67 @@
+//! A database whose data is gone from this host comes back from its newest backup, as itself: name, port, users.
+
+use uuid::Uuid;
+
+use super::restore::look;
+use super::restore_copy::{fill, unseal};
+use crate::admin_db::backups::Backup;
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::log::Actor;
+use crate::admin_db::states::{self, TransitionError};
+use crate::app::App;
+use crate::domain::state::Event;
+use crate::provision::container;
+use crate::provision::create;
+use crate::provision::flow::{Flow, Step};
+use crate::provision::request::{RequestError, enqueue};
+
+/// Recover.
+pub static RECOVER: Flow = Flow {
+    kind: "recover",
+    title: "Bring back from its backup",
+    steps: &[
+        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
+        Step { name: "Check the storage", run: |w| Box::pin(create::check_storage(w)), undo: None },
+        Step { name: "Get the image", run: |w| Box::pin(create::get_image(w)), undo: None },
+        Step {
+            name: "Prepare the data directory",
+            run: |w| Box::pin(create::prepare_data(w)),
+            undo: Some(|w| Box::pin(create::remove_data(w))),
+        },
+        Step {
+            name: "Bring the data back and compare it with the backup",
+            run: |w| Box::pin(fill(w)),
+            undo: Some(|w| Box::pin(unseal(w))),
+        },
+        Step {
+            name: "Make the container",
+            run: |w| Box::pin(create::make_container(w)),
+            undo: Some(|w| Box::pin(container::remove(w))),
+        },
+        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
+        Step { name: "Wait until it answers", run: |w| Box::pin(create::wait(w)), undo: None },
+        Step { name: "Hand it over", run: |w| Box::pin(create::hand_over(w)), undo: None },
+    ],
+};
+
+/// Enqueues the way back of `c`, whose data is not on this host, from `backup`.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn recover(app: &App, c: &Container, backup: &Backup, actor: &Actor) -> Result<Uuid, RequestError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let why = ("recovery", "Its data is not on this host.");
+    match states::apply(&mut tx, c.id, Event::Fail, &actor.name, now, Some(why)).await {
+        Ok(_) => {}
+        Err(TransitionError::Db(e)) => return Err(e.into()),
+        Err(TransitionError::Refused(state)) => return Err(RequestError::State(state)),
+        Err(TransitionError::Gone) => return Err(RequestError::Gone),
+    }
+    // As one that has never run: until it has, what a job leaves of its data is nobody's.
+    containers::set_recovering(&mut tx, c.id, backup.id).await?;
+    let job = enqueue(app, &mut tx, &RECOVER, (c.id, &c.name), actor, &format!("backup {}", backup.id)).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}

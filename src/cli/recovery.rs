@@ -1,0 +1,159 @@
+//! `db4sci recovery-key`, `db4sci admin-db`, `db4sci rebuild`: the portal's own survival.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::table::table;
+use super::{Surroundings, say};
+use crate::app::Parts;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::lifecycle::Lifecycle;
+use crate::objects::{Store, Stores};
+use crate::recovery::admin_restore::{self, Wanted};
+use crate::recovery::rebuild;
+use crate::recovery::{key, manifest};
+use crate::runtime::docker::DockerRuntime;
+
+/// Which bucket, and with which key.
+#[derive(Debug, Args)]
+pub(super) struct From {
+    /// Target in the configuration; the first without this
+    #[arg(long)]
+    target: Option<String>,
+    /// File with the recovery key, or - for standard input; needed where this host has no sealing key
+    #[arg(long, value_name = "FILE")]
+    recovery_key: Option<PathBuf>,
+    /// The newest backup of mydb_admin of at most this moment, such as 2027-01-15T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime<Utc>>,
+}
+
+impl From {
+    fn key(&self) -> anyhow::Result<Option<SecretString>> {
+        let text = match &self.recovery_key {
+            None => return Ok(None),
+            Some(file) if file == Path::new("-") => std::io::read_to_string(std::io::stdin())?,
+            Some(file) => std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?,
+        };
+        // A file may have remarks around the key.
+        let line = text.lines().map(str::trim).find(|l| l.starts_with("AGE-SECRET-KEY-"));
+        match line {
+            Some(line) => Ok(Some(SecretString::from(line))),
+            None => bail!("there is no recovery key in it: that begins with AGE-SECRET-KEY-"),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AdminDbCommand {
+    /// The backups of mydb_admin in the bucket
+    List {
+        /// Target in the configuration; the first without this
+        #[arg(long)]
+        target: Option<String>,
+    },
+    /// Bring mydb_admin back on a host that has none
+    Restore(From),
+}
+
+/// `db4sci recovery-key`
+pub(super) fn make_key(at: &Surroundings, replace: bool) -> anyhow::Result<()> {
+    let config = at.checked_config()?;
+    let file = key::recipient_file(&config);
+    if file.exists() && !replace {
+        bail!("{} says that a recovery key was made. With --replace a new one takes its place.", file.display());
+    }
+    let made = key::create(&config)?;
+    println!("{}", made.expose_secret());
+    eprintln!(
+        "This is the recovery key. It is shown this once and kept nowhere: put it where this host's loss does not reach."
+    );
+    eprintln!("From the next hourly backup of mydb_admin on, it opens the keys in the bucket.");
+    Ok(())
+}
+
+/// The parts that a portal is made of, without one.
+async fn parts(at: &Surroundings) -> anyhow::Result<Parts> {
+    let config = at.checked_config()?;
+    let catalog = Catalog::load(&config.catalog).map_err(|problems| anyhow::Error::from(super::Problems(problems)))?;
+    let runtime = Arc::new(DockerRuntime::connect().await?);
+    Ok(Parts { config, catalog, runtime, clock: Clock::system() })
+}
+
+fn chosen<'a>(stores: &'a Stores, target: Option<&str>) -> anyhow::Result<&'a Arc<Store>> {
+    let found = match target {
+        Some(name) => stores.get(name),
+        None => stores.first(),
+    };
+    found.context("there is no such target in the configuration")
+}
+
+/// `db4sci admin-db …`
+pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyhow::Result<()> {
+    let parts = parts(at).await?;
+    let (stores, servers) = Stores::open(&parts.config).await?;
+    let mut lifecycle = Lifecycle::default();
+    let stop = lifecycle.token();
+    for server in servers {
+        lifecycle.spawn("embedded store", server.serve(stop.clone()));
+    }
+    let done = match command {
+        AdminDbCommand::List { target } => list(&parts, chosen(&stores, target.as_deref())?).await,
+        AdminDbCommand::Restore(from) => restore(&parts, chosen(&stores, from.target.as_deref())?, &from).await,
+    };
+    let _ = lifecycle.stop(std::future::pending()).await;
+    done
+}
+
+async fn list(parts: &Parts, store: &Store) -> anyhow::Result<()> {
+    let there = manifest::list(store, &parts.config.instance).await?;
+    let row = |(at, location): &(DateTime<Utc>, String)| {
+        vec![at.format("%Y-%m-%dT%H:%M:%SZ").to_string(), store.url(location)]
+    };
+    say(&table(&["made", "at"], &there.iter().map(row).collect::<Vec<_>>()));
+    Ok(())
+}
+
+async fn restore(parts: &Parts, store: &Arc<Store>, from: &From) -> anyhow::Result<()> {
+    let found = admin_restore::choose(parts, store, from.at).await?;
+    let found = found.context("there is no backup of mydb_admin in the bucket, or none that old")?;
+    let key = from.key()?;
+    admin_restore::restore(parts, store, &found, &Wanted { at: from.at, key: key.as_ref() }).await?;
+    say(&format!(
+        "mydb_admin is back as it was at {}, with {} databases. Start the portal: it compares them with what runs.\n",
+        found.0.made_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        found.0.containers
+    ));
+    Ok(())
+}
+
+/// `db4sci rebuild`
+pub(super) async fn rebuild_all(from: From, json: bool, at: &Surroundings) -> anyhow::Result<()> {
+    // Fails only where it was done before.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let key = from.key()?;
+    let wanted = Wanted { at: from.at, key: key.as_ref() };
+    let report = rebuild::rebuild(parts(at).await?, from.target.as_deref(), &wanted).await?;
+    if json {
+        say(&format!("{}\n", serde_json::to_string_pretty(&report)?));
+    } else {
+        say(&format!("mydb_admin: {}\n\n", report.admin_db));
+        let row = |l: &rebuild::Line| {
+            let there = if l.there { "there" } else { "missing" };
+            vec![l.database.clone(), l.engine.to_owned(), there.to_owned(), l.outcome.clone()]
+        };
+        say(&table(&["database", "engine", "is", "because"], &report.databases.iter().map(row).collect::<Vec<_>>()));
+    }
+    let missing = report.databases.iter().filter(|l| !l.there).count();
+    if missing == 0 {
+        Ok(())
+    } else {
+        bail!("{missing} databases are not there; run it again once what is named is mended")
+    }
+}

@@ -1,0 +1,142 @@
+//! mydb_admin back from the bucket, on a host that has none.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use anyhow::{Context, bail, ensure};
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{Connection, PgConnection};
+
+use super::client::Client;
+use super::key;
+use super::manifest::{self, AdminManifest, FILE, KEYS, SCHEMA};
+use crate::admin_db::{MIGRATOR, bootstrap};
+use crate::app::Parts;
+use crate::backup::stream;
+use crate::objects::Store;
+use crate::secrets::Random;
+
+/// Longest manifest and longest keys that are read.
+const LONGEST: u64 = 1024 * 1024;
+
+/// What is to be brought back.
+pub struct Wanted<'a> {
+    /// The newest of at most this moment; without one the newest.
+    pub at: Option<DateTime<Utc>>,
+    /// The recovery key, for a host without the sealing key.
+    pub key: Option<&'a SecretString>,
+}
+
+/// The manifest of the backup that is wanted, and the beginning of its keys.
+///
+/// # Errors
+/// If there is none, or a newer program made it.
+pub async fn choose(
+    parts: &Parts,
+    store: &Store,
+    at: Option<DateTime<Utc>>,
+) -> anyhow::Result<Option<(AdminManifest, String)>> {
+    let there = manifest::list(store, &parts.config.instance).await?;
+    let Some((_, location)) = there.into_iter().find(|(made, _)| at.is_none_or(|at| *made <= at)) else {
+        return Ok(None);
+    };
+    let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
+    let found: AdminManifest =
+        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", store.url(&location)))?;
+    let newest = MIGRATOR.iter().map(|m| m.version).max().unwrap_or_default();
+    ensure!(
+        found.schema <= SCHEMA && found.migration <= newest,
+        "{} was made by the program's version {}, which is newer than this one ({}). Use that one.",
+        store.url(&location),
+        found.program,
+        env!("CARGO_PKG_VERSION")
+    );
+    Ok(Some((found, location)))
+}
+
+/// Puts the keys in their places, unless this host has them.
+///
+/// # Errors
+/// If they are needed and can't be had.
+pub async fn install_keys(parts: &Parts, store: &Store, location: &str, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+    let config = &parts.config;
+    let Some(identity) = wanted.key else {
+        ensure!(
+            config.seal_key.exists(),
+            "This host has no sealing key ({}), so it needs the recovery key. It was shown when it was made.",
+            config.seal_key.display()
+        );
+        return Ok(());
+    };
+    let sealed = store.read(&format!("{location}/{KEYS}"), LONGEST).await;
+    let sealed = sealed.with_context(|| {
+        format!(
+            "{} has no keys: no recovery key had been made. Bring the sealing key from elsewhere",
+            store.url(location)
+        )
+    })?;
+    let keys = key::open_keys(identity, &sealed)?;
+    keys.install(config)?;
+    ensure!(
+        keys.is_installed(config),
+        "{} is another sealing key than the one in the bucket. Move it away first.",
+        config.seal_key.display()
+    );
+    Ok(())
+}
+
+/// Brings mydb_admin back into an empty server, which is made where none is configured.
+///
+/// # Errors
+/// If mydb_admin holds something, or the backup can't be read or is damaged.
+pub async fn restore(
+    parts: &Parts,
+    store: &Arc<Store>,
+    found: &(AdminManifest, String),
+    wanted: &Wanted<'_>,
+) -> anyhow::Result<()> {
+    let (manifest, location) = found;
+    let (config, random) = (&parts.config, Random::system());
+    install_keys(parts, store, location, wanted).await?;
+    let url = bootstrap::start(parts, &random).await?;
+    let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(&mut db).await?;
+    if tables > 0 {
+        bail!(
+            "mydb_admin is not empty ({tables} tables), so nothing was touched. Move its data directory away, or name an empty database."
+        );
+    }
+    let client = Client::start(parts.runtime.as_ref(), config, &url).await?;
+    let filled = async {
+        let key = format!("{location}/{}", manifest.object.file);
+        let input = stream::fetch(store, &key, &manifest.object, Arc::default()).await?;
+        let text = "exec pg_restore --exit-on-error --single-transaction --no-owner --dbname=\"$PGDATABASE\"\n";
+        let exec = client.script(text.to_owned(), &[]);
+        stream::run(parts.runtime.as_ref(), &client.id, &exec, Some(input), &AtomicU64::new(0)).await
+    };
+    let filled = filled.await;
+    client.remove().await?;
+    filled?;
+    settle(&mut db, parts.clock.now()).await?;
+    Ok(db.close().await?)
+}
+
+/// What was under way when the backup was made is not under way any more; who was signed in signs in again.
+async fn settle(db: &mut PgConnection, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    for statement in [
+        "UPDATE job SET status = 'failed', finished_at = $1, error = 'The portal was restored from a backup.', worker = NULL, lease_until = NULL
+          WHERE status IN ('queued', 'running')",
+        "UPDATE backup_log SET status = 'failed', finished_at = $1, error = 'The portal was restored from a backup.', manifest = NULL, level = NULL
+          WHERE status = 'running'",
+        "UPDATE state SET state = 'failed', last_state = state, changed_by = 'recovery', changed_at = $1,
+                failed_step = 'recovery', failed_reason = 'The portal was restored from a backup while this was under way.'
+          WHERE state IN ('requested', 'provisioning', 'deleting')",
+        "DELETE FROM session WHERE created_at < $1",
+        "UPDATE container SET docker_id = NULL WHERE $1 IS NOT NULL",
+    ] {
+        sqlx::query(statement).bind(now).execute(&mut *db).await?;
+    }
+    Ok(())
+}

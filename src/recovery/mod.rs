@@ -1,0 +1,9 @@
+//! The portal's own survival: mydb_admin and the keys in the bucket, and the way back from nothing but that.
+
+pub mod admin_backup;
+pub mod admin_restore;
+pub mod client;
+pub mod keep;
+pub mod key;
+pub mod manifest;
+pub mod rebuild;
