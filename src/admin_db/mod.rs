@@ -2,6 +2,7 @@
 //! or transaction it works in.
 
 pub mod accounts;
+pub mod backup_list;
 pub mod backups;
 pub mod bootstrap;
 pub mod container_list;
@@ -10,6 +11,7 @@ pub mod credentials;
 pub mod findings;
 pub mod image_tools;
 pub mod jobs;
+pub mod keeping;
 pub mod log;
 pub mod newest_backups;
 pub mod ports;

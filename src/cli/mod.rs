@@ -1,10 +1,12 @@
 //! The subcommands of `db4sci`, one file each.
 
+mod backup;
 mod check_config;
 mod container;
 mod doctor;
 mod healthcheck;
 mod password;
+mod places;
 mod secret_key;
 mod serve;
 mod session;
@@ -57,6 +59,9 @@ enum Command {
     /// A look at the databases
     #[command(subcommand)]
     Container(container::ContainerCommand),
+    /// Backups: what there is, what goes, what is wrong, what lies in the bucket
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// Where backups go
     #[command(subcommand)]
     Target(target::TargetCommand),
@@ -121,6 +126,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::User(command) => end(user::run(command, at).await),
         Command::Token(command) => end(token::run(command, at).await),
         Command::Container(command) => end(container::run(command, at).await),
+        Command::Backup(command) => backup::run(command, at).await,
         Command::Target(command) => end(target::run(command, at).await),
         Command::SecretKey { file } => end(secret_key::run(&file)),
         Command::Healthcheck => healthcheck::run(at),

@@ -20,6 +20,7 @@ use secrecy::SecretString;
 
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::retention::Keep;
 
 pub use load::Problem;
 
@@ -155,6 +156,8 @@ pub struct Backups {
     pub hour: u32,
     /// Minutes over which they are spread.
     pub spread: i64,
+    /// How much is kept.
+    pub keep: Keep,
 }
 
 /// A bucket for backups, in any store that speaks S3.

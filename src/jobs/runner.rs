@@ -339,7 +339,8 @@ async fn end(app: &App, job: &Job, lease: &str, ending: Ending<'_>) {
         };
         let text = |key: &str| job.payload.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
         let actor = Actor { name: job.created_by.clone(), address: text("address"), request_id: text("request_id") };
-        let action = format!("container.{}", job.kind);
+        let about = if job.container_id.is_some() { "container" } else { "portal" };
+        let action = format!("{about}.{}", job.kind);
         let entry = Entry {
             action: &action,
             container: name.as_ref().map(|(id, name)| (*id, name.as_str())),

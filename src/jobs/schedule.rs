@@ -12,6 +12,7 @@ use super::{backups, reconcile, survey, usage};
 use crate::admin_db::log::Actor;
 use crate::admin_db::{containers, ports, schedule, sessions};
 use crate::app::App;
+use crate::backup::portal_jobs;
 use crate::provision::delete::PURGE;
 use crate::provision::request;
 
@@ -32,6 +33,7 @@ const WORK: &[Due] = &[
     Due { name: "usage", every: |app| app.config.jobs.usage, run: |app| Box::pin(usage::measure(app)) },
     Due { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
     Due { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
+    Due { name: "prune", every: |_| Duration::from_secs(3600), run: |app| Box::pin(prune(app)) },
     Due { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
     Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];
@@ -72,6 +74,12 @@ async fn run_if_due(app: &Arc<App>, due: &Due) -> anyhow::Result<()> {
     }
     let mut db = app.db.acquire().await?;
     Ok(schedule::set_result(&mut db, due.name, &result).await?)
+}
+
+/// Enqueues the removal of backups that the policy does not keep.
+async fn prune(app: &Arc<App>) -> anyhow::Result<Value> {
+    let due = portal_jobs::prune_if_due(app, &Actor::portal("prune")).await?;
+    Ok(json!({ "to_remove": due }))
 }
 
 /// Enqueues the purge of what was long enough in the trash.

@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::{create, delete, power, rotate};
-use crate::backup::{drill, dump, restore};
+use crate::backup::{drill, dump, prune, restore};
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -18,6 +18,7 @@ pub static FLOWS: &[&Flow] = &[
     &dump::BACKUP,
     &drill::DRILL,
     &restore::RESTORE,
+    &prune::PRUNE,
 ];
 
 /// The flow of this kind.

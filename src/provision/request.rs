@@ -9,7 +9,7 @@ use super::flow::Flow;
 use crate::admin_db::containers::{self, Container, NewContainer};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, TransitionError};
-use crate::admin_db::{accounts, constraint, credentials, jobs, new_id, ports};
+use crate::admin_db::{accounts, constraint, credentials, jobs, keeping, new_id, ports};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
@@ -131,6 +131,11 @@ pub(crate) async fn make(
     let engine = request.image.engine;
     let docker_name = format!("{}-{}", app.config.instance, request.name);
     let mut tx = app.db.begin().await?;
+    if let Some(backup) = restored_from
+        && !keeping::hold(&mut tx, backup).await?
+    {
+        return Err(RequestError::NoSuchBackup);
+    }
     let new = NewContainer {
         id,
         name: request.name.as_str(),

@@ -2,6 +2,7 @@
 
 mod cycle;
 mod faults;
+mod keep;
 
 use std::path::PathBuf;
 
