@@ -45,6 +45,8 @@ pub struct Backup {
     pub container_id: Uuid,
     /// That container's name.
     pub container: String,
+    /// Whether that container is purged.
+    pub container_gone: bool,
     /// Owner of that container.
     pub account_id: Uuid,
     /// Its engine.
@@ -103,7 +105,7 @@ impl Backup {
 macro_rules! select {
     ($($rest:literal),+) => {
         concat!(
-            "SELECT b.id, b.container_id, c.name AS container, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
+            "SELECT b.id, b.container_id, c.name AS container, c.purged_at IS NOT NULL AS container_gone, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
                     b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.restore_ms,
                     b.error, b.drill_of, b.removing_at, b.removed_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
                     CASE WHEN l.status = 'failed' THEN l.error END AS drill_error

@@ -2,6 +2,8 @@
 //! or transaction it works in.
 
 pub mod accounts;
+pub mod audit_facts;
+pub mod audits;
 pub mod backup_list;
 pub mod backups;
 pub mod bootstrap;
@@ -10,6 +12,7 @@ pub mod containers;
 pub mod credentials;
 pub mod findings;
 pub mod image_tools;
+pub mod imports;
 pub mod jobs;
 pub mod keeping;
 pub mod log;

@@ -102,7 +102,7 @@ pub(super) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a std::sync::Arc
 }
 
 /// Removes all that is left of an attempt: uploads, objects, and the program that may still dump.
-async fn sweep(w: &Work) -> Result<(), StepError> {
+pub(super) async fn sweep(w: &Work) -> Result<(), StepError> {
     let row = row(w).await?;
     if row.status != BackupStatus::Running {
         // Good, or swept before: never to be touched here.
@@ -135,7 +135,7 @@ async fn end_dump(app: &App, id: &str, c: &Container, run: Uuid) {
     let _ = ask(app, id, &ExecSpec { argv, env: Vec::new(), stdin: None, user }, Duration::from_secs(10)).await;
 }
 
-async fn dump(w: &Work) -> Result<(), StepError> {
+pub(super) async fn dump(w: &Work) -> Result<(), StepError> {
     // An earlier attempt at this may have been cut short.
     sweep(w).await?;
     let site = Site::of(w).await?;
@@ -275,7 +275,7 @@ fn draft(w: &Work, site: &Site<'_>, inventory: &Inventory) -> Result<Manifest, S
 }
 
 /// The manifest goes last: a set of objects without one is no backup.
-async fn finish(w: &Work) -> Result<(), StepError> {
+pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
     let row = row(w).await?;
     if row.status == BackupStatus::Succeeded {
         // An earlier run got this far.

@@ -1,9 +1,12 @@
 //! Backups: dumped by a command in the database's own container, streamed through compression into an object store,
 //! proven there, and restored into new containers.
 
+pub mod audit;
 pub mod drill;
 pub mod dump;
+pub mod find;
 pub mod hand;
+pub mod last;
 pub mod manifest;
 pub mod pack;
 pub mod portal_jobs;

@@ -7,13 +7,15 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::Subcommand;
 use uuid::Uuid;
 
+use super::backup_found as found;
 use super::places::Places;
 use super::session::{Session, note};
 use super::table::{moment, table};
 use super::{Surroundings, end, say};
 use crate::admin_db::backup_list::{self, Filter, Which};
 use crate::admin_db::backups::Backup;
-use crate::admin_db::keeping;
+use crate::admin_db::{audits, keeping};
+use crate::backup::audit;
 use crate::backup::prune::{self, Remover};
 use crate::domain::quantity::Bytes;
 
@@ -37,6 +39,32 @@ pub(super) enum BackupCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Compare databases, rows and objects, and say what is wrong; exit code 0: nothing
+    Audit {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look for backups in a target that are not in the list
+    Find {
+        /// Name of the target
+        #[arg(long)]
+        target: String,
+        /// Portal whose backups are looked for; this one unless given
+        #[arg(long)]
+        instance: Option<String>,
+    },
+    /// Check a backup that was found and take it into the list, so that it can be restored from the page
+    Import {
+        /// Name of the target
+        #[arg(long)]
+        target: String,
+        /// Account it belongs to where that of its manifest is not known
+        #[arg(long)]
+        owner: String,
+        /// Where it lies: PORTAL/DATABASE/BACKUP, as `find` says
+        location: String,
+    },
     /// Keep a backup until a day, whatever the policy says
     Lock {
         /// The backup
@@ -56,6 +84,13 @@ pub(super) async fn run(command: BackupCommand, at: &Surroundings) -> ExitCode {
     match command {
         BackupCommand::List { container, status, limit } => end(list(at, container.as_deref(), status, limit).await),
         BackupCommand::Prune { dry_run } => end(remove(at, dry_run).await),
+        BackupCommand::Audit { json } => match examine(at, json).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(e) => end(Err(e)),
+        },
+        BackupCommand::Find { target, instance } => end(found::find(at, &target, instance).await),
+        BackupCommand::Import { target, owner, location } => end(found::import(at, &target, &owner, &location).await),
         BackupCommand::Lock { id, until } => end(lock(at, id, Some(end_of(until))).await),
         BackupCommand::Unlock { id } => end(lock(at, id, None).await),
     }
@@ -132,6 +167,28 @@ async fn removed(s: &mut Session, places: &Places) -> anyhow::Result<()> {
         bail!("{}", done.kept.join("\n"));
     }
     Ok(())
+}
+
+/// Whether all is well.
+async fn examine(at: &Surroundings, json: bool) -> anyhow::Result<bool> {
+    let mut s = Session::open(at).await?;
+    let places = Places::open(at).await?;
+    let report = audit::look(&mut s.db, &places.config, &places.stores, s.now).await;
+    places.close().await;
+    let report = report?;
+    audits::insert(&mut s.db, &report).await?;
+    if json {
+        say(&format!("{}\n", serde_json::to_string_pretty(&report)?));
+        return Ok(report.all() == 0);
+    }
+    let lines = report.findings.iter().map(|f| format!("{}: {}\n", f.kind.label(), f.text));
+    say(&lines.collect::<String>());
+    let more = report.all().saturating_sub(report.findings.len() as u64);
+    if more > 0 {
+        say(&format!("And {more} more.\n"));
+    }
+    say(&format!("{} databases, {} backups, {} findings.\n", report.databases, report.backups, report.all()));
+    Ok(report.all() == 0)
 }
 
 async fn lock(at: &Surroundings, id: Uuid, until: Option<DateTime<Utc>>) -> anyhow::Result<()> {

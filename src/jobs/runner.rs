@@ -287,9 +287,13 @@ async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str
     if matches!(job.kind.as_str(), "backup" | "drill") {
         return backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await;
     }
+    if job.kind == "delete" {
+        // Its final backup, where that is what failed.
+        backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await?;
+    }
     // A server that could not be stopped or removed is still what it was: running, or in the trash.
     let still = containers::by_id(tx, id).await?.is_some_and(|c| c.state != ContainerState::Deleting);
-    if still && matches!(job.kind.as_str(), "stop" | "purge") {
+    if still && matches!(job.kind.as_str(), "stop" | "purge" | "delete") {
         return Ok(());
     }
     match states::apply(tx, id, Event::Fail, &job.created_by, app.clock.now(), Some(failure)).await {

@@ -12,9 +12,10 @@ use super::{backups, reconcile, survey, usage};
 use crate::admin_db::log::Actor;
 use crate::admin_db::{containers, ports, schedule, sessions};
 use crate::app::App;
+use crate::backup::audit::AUDIT;
 use crate::backup::portal_jobs;
 use crate::provision::delete::PURGE;
-use crate::provision::request;
+use crate::provision::request::{self, RequestError};
 
 /// One piece of periodic work.
 struct Due {
@@ -34,6 +35,7 @@ const WORK: &[Due] = &[
     Due { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
     Due { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
     Due { name: "prune", every: |_| Duration::from_secs(3600), run: |app| Box::pin(prune(app)) },
+    Due { name: "audit", every: |_| Duration::from_secs(24 * 3600), run: |app| Box::pin(audit(app)) },
     Due { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
     Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];
@@ -80,6 +82,18 @@ async fn run_if_due(app: &Arc<App>, due: &Due) -> anyhow::Result<()> {
 async fn prune(app: &Arc<App>) -> anyhow::Result<Value> {
     let due = portal_jobs::prune_if_due(app, &Actor::portal("prune")).await?;
     Ok(json!({ "to_remove": due }))
+}
+
+/// Enqueues the daily audit of the backups. Without a place for them there is nothing to compare; pages say so.
+async fn audit(app: &Arc<App>) -> anyhow::Result<Value> {
+    if app.stores.first().is_none() {
+        return Ok(json!({ "skipped": "no target is configured" }));
+    }
+    match portal_jobs::enqueue(app, &AUDIT, &Actor::portal("audit")).await {
+        Ok(job) => Ok(json!({ "job": job })),
+        Err(RequestError::Busy) => Ok(json!({ "skipped": "one is under way" })),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Enqueues the purge of what was long enough in the trash.

@@ -1,5 +1,7 @@
 //! One bucket of a store that speaks S3.
 
+mod list;
+
 use std::time::Duration;
 
 use anyhow::Context;
@@ -191,32 +193,6 @@ impl Store {
             Err(ObjectError::NotFound { .. }) => Ok(None),
             Err(e) => Err(e),
         }
-    }
-
-    /// All objects whose keys begin so, in the order of their keys.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn list(&self, beginning: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.target.bucket)
-            .prefix(self.full(beginning))
-            .into_paginator()
-            .send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(self.failed("list objects", beginning))?;
-            found.extend(page.contents().iter().filter_map(|o| {
-                Some(ObjectInfo {
-                    key: o.key()?.strip_prefix(&self.target.prefix)?.to_owned(),
-                    bytes: o.size().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
-                    etag: o.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-                })
-            }));
-        }
-        Ok(found)
     }
 
     /// Deletes an object; one that is gone is fine.

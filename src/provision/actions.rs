@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::{create, delete, power, rotate};
-use crate::backup::{drill, dump, prune, restore};
+use crate::backup::{audit, drill, dump, prune, restore};
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -19,6 +19,7 @@ pub static FLOWS: &[&Flow] = &[
     &drill::DRILL,
     &restore::RESTORE,
     &prune::PRUNE,
+    &audit::AUDIT,
 ];
 
 /// The flow of this kind.

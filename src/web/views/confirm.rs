@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::field::Field;
 use super::frame::Frame;
 
 /// Asks before it posts to `action`; where much is lost, for a typed name (field `confirm`).
@@ -24,6 +25,8 @@ pub struct ConfirmPage {
     pub value: String,
     /// What is wrong with it.
     pub error: Option<String>,
+    /// A checkbox above the button.
+    pub option: Option<Field>,
     /// What the button says, which is red where a name is typed: "Delete the database".
     pub button: String,
     /// The way back.
