@@ -41,12 +41,15 @@ pub async fn newest(db: &mut PgConnection) -> Result<Option<Report>, sqlx::Error
     Ok(found.map(|r| r.0))
 }
 
+/// How many findings there are of each kind.
+pub type Counts = BTreeMap<Kind, u64>;
+
 /// When the newest report was made, and how many findings of each kind it has.
 ///
 /// # Errors
 /// The database's.
-pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, BTreeMap<Kind, u64>)>, sqlx::Error> {
-    let found: Option<(DateTime<Utc>, Json<BTreeMap<Kind, u64>>)> =
+pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, Counts)>, sqlx::Error> {
+    let found: Option<(DateTime<Utc>, Json<Counts>)> =
         sqlx::query_as("SELECT at, counts FROM backup_audit ORDER BY at DESC LIMIT 1").fetch_optional(db).await?;
     Ok(found.map(|(at, counts)| (at, counts.0)))
 }

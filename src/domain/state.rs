@@ -106,8 +106,9 @@ pub fn transition(from: ContainerState, event: Event) -> Option<ContainerState> 
     use Event as E;
     Some(match (event, from) {
         (E::Provision, S::Requested | S::Provisioning | S::Failed) => S::Provisioning,
-        (E::Up, S::Provisioning | S::Running | S::Stopped | S::Failed) => S::Running,
-        (E::Keep, S::Deleting | S::Running) => S::Running,
+        (E::Up, S::Provisioning | S::Running | S::Stopped | S::Failed) | (E::Keep, S::Deleting | S::Running) => {
+            S::Running
+        }
         (E::Down, S::Running | S::Stopped | S::Failed) | (E::Undelete, S::Trashed | S::Stopped) => S::Stopped,
         (E::Fail, S::Requested | S::Provisioning | S::Running | S::Stopped | S::Failed | S::Deleting | S::Trashed) => {
             S::Failed

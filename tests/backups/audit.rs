@@ -32,11 +32,14 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
     let stray = object(&portal, &second, "manifest.json").with_file_name("stray.txt");
     std::fs::write(&stray, b"whose?").expect("written");
     portal.sql(&format!("update backup_log set raw_bytes = 1000000000 where id = '{first}'"));
-    portal.sql("update backup_log set started_at = started_at - interval '3 days' where kind = 'backup'");
+    // One that failed a moment ago, so that none is made by itself while this looks.
+    portal.sql(
+        "insert into backup_log (id, container_id, kind, status, started_at, finished_at, error)
+                select gen_random_uuid(), id, 'backup', 'failed', now(), now(), 'It fell over.' from container",
+    );
+    portal.sql("update backup_log set started_at = started_at - interval '3 days' where kind = 'backup' and status = 'succeeded'");
     portal.sql("update container set created_at = now() - interval '40 days'");
     portal.sql("update backup_log set finished_at = now() - interval '20 days' where kind = 'drill'");
-    // Neither is due by itself while this looks.
-    portal.sql("update schedule set next_run = now() + interval '1 minute' where name = 'backups'");
     ada.post(&format!("/containers/lab/backups/{first}/drill"), &[]).await.expect(303);
     assert_eq!(ended(&portal, "drill").await.0, "failed");
     let before = objects(&portal);
@@ -45,8 +48,8 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
         "database-1.pgdump.zst is missing",
         "roles.sql.zst has 5 bytes instead of",
         "holds 1 object that no backup here explains (6 B). Nothing was touched.",
-        "and one of the 1 before it 953.7 MiB",
-        "The newest backup of lab is from",
+        "and one of the 1 before it 953 MiB",
+        "(every night). The last try failed: It fell over.",
         "The last drill of lab failed",
         "No backup of lab was restored for proof since",
     ] {

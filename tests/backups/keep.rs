@@ -15,7 +15,7 @@ async fn portal(keep: Keep) -> TestPortal {
         store(config);
         config.backups.keep = keep;
         let mut away = config.targets[0].clone();
-        away.name = "away".to_owned();
+        "away".clone_into(&mut away.name);
         away.embedded = None;
         // Nothing listens there.
         away.endpoint = Some("http://127.0.0.1:9".to_owned());

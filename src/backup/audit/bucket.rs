@@ -219,6 +219,7 @@ async fn missing_altogether(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin_db::backups::BackupStatus as S;
 
     #[test]
     fn keys_are_split_at_the_backup() {
@@ -244,7 +245,6 @@ mod tests {
             location: None,
             objects: sqlx::types::Json(Vec::new()),
         };
-        use BackupStatus as S;
         assert!(matches!(state(&row(S::Running, None, None), begun), State::Passing));
         assert!(matches!(state(&row(S::Succeeded, Some(before), None), begun), State::Good));
         assert!(matches!(state(&row(S::Succeeded, Some(before), Some(before)), begun), State::Gone));

@@ -148,7 +148,7 @@ mod tests {
         };
         assert!(texts(&never).is_empty());
         // Due at one o'clock, and until seven it may still be on its way.
-        let early = Database { good_at: Some(now() - Duration::hours(36)), ..fine() };
+        let early = Database { good_at: Some(now() - Duration::minutes(34 * 60 + 30)), ..fine() };
         assert!(judge(&early, WINDOW, "2026-11-25T06:59:00Z".parse().unwrap()).is_empty());
         assert_eq!(judge(&early, WINDOW, "2026-11-25T07:01:00Z".parse().unwrap()).len(), 1);
     }

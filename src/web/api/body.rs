@@ -12,6 +12,8 @@ use crate::web::create::Faults;
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 
+/// Fields that may be `true` or `false`.
+const FLAGS: &[&str] = &["no_backup"];
 /// Fields whose value may be a number.
 const NUMBERS: &[&str] = &["memory", "cpus"];
 
@@ -114,6 +116,7 @@ fn fields(object: Map<String, Value>, known: &[&str]) -> (Fields, Faults) {
                 pairs.extend(items.iter().filter_map(Value::as_str).map(|item| (name.clone(), item.to_owned())));
             }
             Value::Number(number) if NUMBERS.contains(&name.as_str()) => pairs.push((name, number.to_string())),
+            Value::Bool(on) if FLAGS.contains(&name.as_str()) => pairs.push((name, on.to_string())),
             _ if NUMBERS.contains(&name.as_str()) => faults.push((name, "Send text or a number.".to_owned())),
             _ => faults.push((name, "Send text.".to_owned())),
         }

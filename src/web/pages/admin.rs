@@ -55,7 +55,7 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     attention.extend(certificate_item(app, now).await);
     attention.extend(unknown_differences(&differences, now));
     attention.extend(missing_images(app));
-    attention.extend(audited.iter().flat_map(|(at, counts)| backups_item(*at, counts, now)));
+    attention.extend(audited.iter().filter_map(|(at, counts)| backups_item(*at, counts, now)));
     attention.extend(failed_jobs(job_count(&job_counts, JobStatus::Failed)));
     // The sort is stable: within one kind the order above stays.
     attention.sort_by_key(|a| a.kind != "bad");
