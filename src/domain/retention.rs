@@ -39,10 +39,13 @@ impl Keep {
             .map(|(n, one, many)| if n == 1 { one.to_owned() } else { many.replace('#', &n.to_string()) })
             .collect();
         let kept = if said.is_empty() { "only what is never removed".to_owned() } else { said.join(", ") };
-        let days = if self.min_age_days == 1 { "day" } else { "days" };
+        let young = match self.min_age_days {
+            0 => String::new(),
+            1 => ", and what is younger than 1 day".to_owned(),
+            n => format!(", and what is younger than {n} days"),
+        };
         format!(
-            "Of each database are kept: {kept}. Never removed are the newest good backup, the newest proven one, what is locked, and what is younger than {} {days}.",
-            self.min_age_days
+            "Of each database are kept: {kept}. Never removed are the newest good backup, the newest proven one, what is locked or being read{young}."
         )
     }
 }
@@ -233,7 +236,7 @@ mod tests {
         let keep = Keep { last: 1, daily: 14, yearly: 2, min_age_days: 1, ..NONE };
         assert_eq!(
             keep.sentence(),
-            "Of each database are kept: the last backup, one of each of the last 14 days, of the last 2 years. Never removed are the newest good backup, the newest proven one, what is locked, and what is younger than 1 day."
+            "Of each database are kept: the last backup, one of each of the last 14 days, of the last 2 years. Never removed are the newest good backup, the newest proven one, what is locked or being read, and what is younger than 1 day."
         );
     }
 

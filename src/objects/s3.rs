@@ -11,7 +11,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
 };
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption, StorageClass};
 use base64::Engine as _;
@@ -151,7 +151,7 @@ impl Store {
                     piece.map_err(|e| ObjectError::Away {
                         target: target.clone(),
                         operation: format!("give all of {url}"),
-                        cause: DisplayErrorContext(&e).to_string(),
+                        cause: causes(&e),
                     })
                 })
                 .boxed();
@@ -335,6 +335,14 @@ fn client_trusting(pem: &[u8]) -> anyhow::Result<aws_sdk_s3::config::SharedHttpC
         .build_https())
 }
 
+/// An error with all that caused it, in its own words and without the client's inner life.
+fn causes(e: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(e), |e| e.source());
+    let mut said: Vec<String> = chain.map(ToString::to_string).collect();
+    said.dedup();
+    said.join(": ")
+}
+
 /// Words of S3 for what passes by itself.
 const PASSING: [&str; 6] =
     ["SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "ThrottlingException"];
@@ -350,7 +358,7 @@ where
     }
     let said = e.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
     let cause = match (code, said) {
-        ("", "") => DisplayErrorContext(e).to_string(),
+        ("", "") => causes(e),
         (code, "") => code.to_owned(),
         (code, said) => format!("{said} ({code})"),
     };

@@ -85,7 +85,14 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
         .error(typed.until_error)
         .required();
     "date".clone_into(&mut until.kind);
-    let locked = b.locked_until.filter(|at| *at > now);
+    let locked = b.locked_until.filter(|at| *at > now && good);
+    let mut actions = Vec::new();
+    if good {
+        actions.push(Action::post("Drill", format!("{base}/drill")));
+    }
+    if locked.is_some() {
+        actions.push(Action::post("Unlock", format!("{base}/lock")));
+    }
     page_with(
         status,
         &AdminBackupPage {
@@ -97,12 +104,11 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
             kept: kept.or_else(|| {
                 elsewhere.then(|| "It lies in the place of another portal, which keeps or removes it.".to_owned())
             }),
-            actions: if good { vec![Action::post("Drill", format!("{base}/drill"))] } else { Vec::new() },
+            actions,
             restore: if good { restore } else { Vec::new() },
             restore_action: format!("{base}/restore"),
             lock: if good { vec![until] } else { Vec::new() },
             lock_action: format!("{base}/lock"),
-            unlock: locked.filter(|_| good).map(|_| Action::post("Unlock the backup", format!("{base}/lock"))),
         },
     )
 }

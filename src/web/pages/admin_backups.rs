@@ -95,7 +95,7 @@ pub(super) async fn rows(
 }
 
 fn finding(f: &Found, at: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
-    let name = f.container.clone().unwrap_or_else(|| "Target".to_owned());
+    let name = f.container.clone().unwrap_or_else(|| "Store".to_owned());
     let href = match (&f.backup, &f.container) {
         (Some(id), _) => Some(format!("/admin/backups/{id}")),
         (None, Some(name)) => Some(format!("/containers/{name}/backups")),

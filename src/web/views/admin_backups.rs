@@ -114,7 +114,7 @@ pub struct AdminBackupPage {
     pub trouble: Option<String>,
     /// Why the policy keeps it, or that it goes.
     pub kept: Option<String>,
-    /// Drills it.
+    /// Drills it, ends its lock.
     pub actions: Vec<Action>,
     /// The form that restores it; empty where that can't be.
     pub restore: Vec<Field>,
@@ -124,8 +124,6 @@ pub struct AdminBackupPage {
     pub lock: Vec<Field>,
     /// Where that form goes.
     pub lock_action: String,
-    /// Ends the lock.
-    pub unlock: Option<Action>,
 }
 
 /// Backups in a bucket that are in nobody's list.
