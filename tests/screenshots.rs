@@ -31,7 +31,7 @@ async fn screenshots() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("var/screenshots");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder for them");
-    let tour = Tour::prepare().await;
+    let tour = Box::pin(Tour::prepare()).await;
     let browser = Browser::start(&tour.portal.base, Wish::default()).await;
     let (mut last, mut count) = ("", 0);
     for stop in &tour.stops {

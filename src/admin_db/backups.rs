@@ -45,6 +45,8 @@ pub struct Backup {
     pub container_id: Uuid,
     /// That container's name.
     pub container: String,
+    /// Whether that container is purged.
+    pub container_gone: bool,
     /// Owner of that container.
     pub account_id: Uuid,
     /// Its engine.
@@ -79,8 +81,12 @@ pub struct Backup {
     pub error: Option<String>,
     /// The backup that a drill is of.
     pub drill_of: Option<Uuid>,
+    /// When the removal of its objects began: since then it is no backup any more.
+    pub removing_at: Option<DateTime<Utc>>,
     /// When its objects were removed.
     pub removed_at: Option<DateTime<Utc>>,
+    /// Not removed before this.
+    pub locked_until: Option<DateTime<Utc>>,
     /// Last good drill of it: when it ended, and how long its restore took.
     pub proven_at: Option<DateTime<Utc>>,
     /// Milliseconds of that restore.
@@ -89,12 +95,19 @@ pub struct Backup {
     pub drill_error: Option<String>,
 }
 
+impl Backup {
+    /// Whether it is whole and lies in its target.
+    pub fn is_good(&self) -> bool {
+        self.kind == "backup" && self.status == BackupStatus::Succeeded && self.removing_at.is_none()
+    }
+}
+
 macro_rules! select {
     ($($rest:literal),+) => {
         concat!(
-            "SELECT b.id, b.container_id, c.name AS container, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
+            "SELECT b.id, b.container_id, c.name AS container, c.purged_at IS NOT NULL AS container_gone, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
                     b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.restore_ms,
-                    b.error, b.drill_of, b.removed_at, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
+                    b.error, b.drill_of, b.removing_at, b.removed_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
                     CASE WHEN l.status = 'failed' THEN l.error END AS drill_error
                FROM backup_log b
                JOIN container c ON c.id = b.container_id
@@ -106,6 +119,8 @@ macro_rules! select {
         )
     };
 }
+
+pub(super) use select;
 
 /// A row to be written when a job is enqueued.
 #[derive(Debug)]

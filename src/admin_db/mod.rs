@@ -2,6 +2,9 @@
 //! or transaction it works in.
 
 pub mod accounts;
+pub mod audit_facts;
+pub mod audits;
+pub mod backup_list;
 pub mod backups;
 pub mod bootstrap;
 pub mod container_list;
@@ -9,7 +12,9 @@ pub mod containers;
 pub mod credentials;
 pub mod findings;
 pub mod image_tools;
+pub mod imports;
 pub mod jobs;
+pub mod keeping;
 pub mod log;
 pub mod newest_backups;
 pub mod ports;

@@ -31,7 +31,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
                 d.started_at AS drilled_at, coalesce(d.status = 'running', false) AS drilling
            FROM container c
            LEFT JOIN LATERAL (SELECT id, started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
-                                 AND status = 'succeeded' AND removed_at IS NULL ORDER BY started_at DESC LIMIT 1) g ON true
+                                 AND status = 'succeeded' AND removed_at IS NULL AND removing_at IS NULL ORDER BY started_at DESC LIMIT 1) g ON true
            LEFT JOIN LATERAL (SELECT started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
                                ORDER BY started_at DESC LIMIT 1) t ON true
            LEFT JOIN LATERAL (SELECT started_at, status FROM backup_log WHERE container_id = c.id AND kind = 'drill'

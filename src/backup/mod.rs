@@ -1,14 +1,19 @@
 //! Backups: dumped by a command in the database's own container, streamed through compression into an object store,
 //! proven there, and restored into new containers.
 
+pub mod audit;
 pub mod copy;
 pub mod drill;
 pub mod dump;
+pub mod find;
 pub mod hand;
 pub mod in_place;
+pub mod last;
 pub mod manifest;
 pub mod pack;
+pub mod portal_jobs;
 pub mod prove;
+pub mod prune;
 pub mod recover;
 pub mod replace;
 pub mod request;

@@ -8,7 +8,7 @@ use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
 use crate::admin_db::snapshots::{self, NewSnapshot};
-use crate::admin_db::{constraint, new_id, states};
+use crate::admin_db::{constraint, keeping, new_id, states};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
@@ -24,6 +24,9 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
         return Err(RequestError::NoSuchBackup);
     }
     let mut tx = app.db.begin().await?;
+    if !keeping::hold(&mut tx, backup.id).await? {
+        return Err(RequestError::NoSuchBackup);
+    }
     let manifest = backups::manifest(&mut tx, backup.id).await?.ok_or(RequestError::NoSuchBackup)?;
     let then = app.catalog.find(&manifest.container.image);
     let now = app.catalog.find(&c.image).ok_or_else(|| RequestError::NoImage(c.image.clone()))?;

@@ -4,10 +4,10 @@ use uuid::Uuid;
 
 use super::drill::DRILL;
 use super::dump::BACKUP;
-use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
+use crate::admin_db::backups::{self, Backup, NewBackup};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
-use crate::admin_db::{accounts, constraint, new_id, states};
+use crate::admin_db::{accounts, constraint, keeping, new_id, states};
 use crate::app::App;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::policy::Policy;
@@ -48,11 +48,11 @@ pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Re
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn drill(app: &App, backup: &Backup, reason: &str, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
-    if backup.status != BackupStatus::Succeeded || backup.removed_at.is_some() || backup.kind != "backup" {
-        return Err(RequestError::NoSuchBackup);
-    }
     let id = new_id();
     let mut tx = app.db.begin().await?;
+    if !keeping::hold(&mut tx, backup.id).await? {
+        return Err(RequestError::NoSuchBackup);
+    }
     let target = backup.target.as_deref().unwrap_or_default();
     let new = NewBackup { id, container: backup.container_id, reason, target, drill_of: Some(backup.id) };
     backups::insert(&mut tx, &new, app.clock.now()).await.map_err(|e| match constraint(&e) {
@@ -85,7 +85,7 @@ pub async fn restore(
     wanted: &RestoreRequest,
     actor: &Actor,
 ) -> Result<Created, RequestError> {
-    if backup.status != BackupStatus::Succeeded || backup.removed_at.is_some() || backup.kind != "backup" {
+    if !backup.is_good() {
         return Err(RequestError::NoSuchBackup);
     }
     let mut db = app.db.acquire().await?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::admin_db::backups::{Backup, BackupStatus};
+use crate::admin_db::backups::Backup;
 
 /// What a level means.
 pub fn level(level: Option<i16>) -> &'static str {
@@ -24,13 +24,15 @@ pub fn reason(word: &str) -> &str {
         "manual" => "by hand",
         "schedule" => "by schedule",
         "final" => "before its deletion",
+        "import" => "found in the bucket",
+        "first" => "the first one",
         other => other,
     }
 }
 
 /// What is lost if the server died now, and what is known of the newest backup.
 pub fn sentence(rows: &[Backup], now: DateTime<Utc>) -> String {
-    let good = |b: &&Backup| b.status == BackupStatus::Succeeded && b.removed_at.is_none();
+    let good = |b: &&Backup| b.is_good();
     let Some(newest) = rows.iter().find(good) else {
         return "There is no backup of it. If this server died now, everything in it would be lost.".to_owned();
     };

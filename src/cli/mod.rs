@@ -1,10 +1,13 @@
 //! The subcommands of `db4sci`, one file each.
 
+mod backup;
+mod backup_found;
 mod check_config;
 mod container;
 mod doctor;
 mod healthcheck;
 mod password;
+mod places;
 mod recovery;
 mod secret_key;
 mod serve;
@@ -58,6 +61,9 @@ enum Command {
     /// A look at the databases
     #[command(subcommand)]
     Container(container::ContainerCommand),
+    /// Backups: what there is, what goes, what is wrong, what lies in the bucket
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// Where backups go
     #[command(subcommand)]
     Target(target::TargetCommand),
@@ -139,6 +145,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::User(command) => end(user::run(command, at).await),
         Command::Token(command) => end(token::run(command, at).await),
         Command::Container(command) => end(container::run(command, at).await),
+        Command::Backup(command) => backup::run(command, at).await,
         Command::Target(command) => end(target::run(command, at).await),
         Command::RecoveryKey { replace } => end(recovery::make_key(at, replace)),
         Command::AdminDb(command) => end(recovery::admin_db(command, at).await),

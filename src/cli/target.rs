@@ -1,11 +1,11 @@
 //! `db4sci target`: the buckets for backups.
 
 use clap::Subcommand;
-use tokio_util::sync::CancellationToken;
 
+use super::places::Places;
 use super::table::table;
 use super::{Surroundings, say};
-use crate::objects::{Stores, check};
+use crate::objects::check;
 use crate::secrets::Random;
 
 #[derive(Debug, Subcommand)]
@@ -20,11 +20,7 @@ pub(super) enum TargetCommand {
 }
 
 pub(super) async fn run(command: TargetCommand, at: &Surroundings) -> anyhow::Result<()> {
-    let config = at.checked_config()?;
-    let (stores, servers) = Stores::open(&config).await?;
-    let stop = CancellationToken::new();
-    // An embedded store is served by whoever uses it: this process has one of its own on the same directory.
-    let serving: Vec<_> = servers.into_iter().map(|s| tokio::spawn(s.serve(stop.clone()))).collect();
+    let places = Places::open(at).await?;
     let done = match command {
         TargetCommand::List => {
             let row = |t: &crate::config::Target| {
@@ -34,13 +30,13 @@ pub(super) async fn run(command: TargetCommand, at: &Surroundings) -> anyhow::Re
                 );
                 vec![t.name.clone(), place, format!("{}/{}", t.bucket, t.prefix)]
             };
-            let rows: Vec<_> = config.targets.iter().map(row).collect();
+            let rows: Vec<_> = places.config.targets.iter().map(row).collect();
             say(&table(&["target", "at", "bucket/prefix"], &rows));
             Ok(())
         }
         TargetCommand::Check { name } => {
-            let store = stores.get(&name).ok_or_else(|| anyhow::anyhow!("there is no target “{name}”"))?;
-            let beginning = format!("{}/check-{}", config.instance, hex::encode(Random::system().bytes::<4>()));
+            let store = places.stores.get(&name).ok_or_else(|| anyhow::anyhow!("there is no target “{name}”"))?;
+            let beginning = format!("{}/check-{}", places.config.instance, hex::encode(Random::system().bytes::<4>()));
             let tried = check::check(store, &beginning).await;
             let failed = tried.iter().filter(|t| t.outcome.is_err()).count();
             let row = |t: &check::Tried| {
@@ -50,9 +46,6 @@ pub(super) async fn run(command: TargetCommand, at: &Surroundings) -> anyhow::Re
             if failed == 0 { Ok(()) } else { Err(anyhow::anyhow!("{failed} of {} do not work", tried.len())) }
         }
     };
-    stop.cancel();
-    for task in serving {
-        let _ = task.await;
-    }
+    places.close().await;
     done
 }

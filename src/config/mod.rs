@@ -20,6 +20,7 @@ use secrecy::SecretString;
 
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::retention::Keep;
 
 pub use load::Problem;
 
@@ -157,6 +158,8 @@ pub struct Backups {
     pub spread: i64,
     /// How often mydb_admin is backed up.
     pub admin_every: Duration,
+    /// How much is kept.
+    pub keep: Keep,
 }
 
 /// A bucket for backups, in any store that speaks S3.

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::retention::Keep;
 use crate::engine::EngineKind;
 
 struct Reader<'a> {
@@ -270,7 +271,27 @@ fn backups(r: &mut Reader<'_>) -> Backups {
         r.problem("backups.at_once", "must be at least 1");
     }
     let admin_every = r.seconds("backups.admin_db_seconds");
-    Backups { level, at_once, hour, spread, admin_every }
+    Backups { level, at_once, hour, spread, admin_every, keep: keep(r) }
+}
+
+fn keep(r: &mut Reader<'_>) -> Keep {
+    let mut number = |key: &str| {
+        let n = r.number(key);
+        // Beyond that a date can't be reckoned with; it is for ever all the same.
+        if !(0..=100_000).contains(&n) {
+            r.problem(key, "must be from 0 to 100000");
+        }
+        n
+    };
+    let mut count = |key: &str| usize::try_from(number(key)).unwrap_or(0);
+    Keep {
+        last: count("backups.keep.last"),
+        daily: count("backups.keep.daily"),
+        weekly: count("backups.keep.weekly"),
+        monthly: count("backups.keep.monthly"),
+        yearly: count("backups.keep.yearly"),
+        min_age_days: number("backups.keep.min_age_days"),
+    }
 }
 
 fn targets(r: &mut Reader<'_>) -> Vec<Target> {

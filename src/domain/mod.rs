@@ -4,5 +4,6 @@ pub mod names;
 pub mod password;
 pub mod policy;
 pub mod quantity;
+pub mod retention;
 pub mod state;
 pub mod user;

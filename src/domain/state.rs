@@ -72,6 +72,8 @@ pub enum Event {
     Fail,
     /// Deletion begins.
     Delete,
+    /// Deletion is taken back before anything was stopped.
+    Keep,
     /// It lies in the trash.
     Trash,
     /// It came back from the trash, stopped.
@@ -82,8 +84,17 @@ pub enum Event {
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 8] =
-        [Self::Provision, Self::Up, Self::Down, Self::Fail, Self::Delete, Self::Trash, Self::Undelete, Self::Purge];
+    pub const ALL: [Self; 9] = [
+        Self::Provision,
+        Self::Up,
+        Self::Down,
+        Self::Fail,
+        Self::Delete,
+        Self::Keep,
+        Self::Trash,
+        Self::Undelete,
+        Self::Purge,
+    ];
 }
 
 /// The state that `event` leads to from `from`, or `None` where it makes no sense.
@@ -95,7 +106,9 @@ pub fn transition(from: ContainerState, event: Event) -> Option<ContainerState> 
     use Event as E;
     Some(match (event, from) {
         (E::Provision, S::Requested | S::Provisioning | S::Failed) => S::Provisioning,
-        (E::Up, S::Provisioning | S::Running | S::Stopped | S::Failed) => S::Running,
+        (E::Up, S::Provisioning | S::Running | S::Stopped | S::Failed) | (E::Keep, S::Deleting | S::Running) => {
+            S::Running
+        }
         (E::Down, S::Running | S::Stopped | S::Failed) | (E::Undelete, S::Trashed | S::Stopped) => S::Stopped,
         (E::Fail, S::Requested | S::Provisioning | S::Running | S::Stopped | S::Failed | S::Deleting | S::Trashed) => {
             S::Failed

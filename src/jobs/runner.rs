@@ -287,9 +287,13 @@ async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str
     if matches!(job.kind.as_str(), "backup" | "drill" | "restore-in-place" | "upgrade" | "go-back") {
         return backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await;
     }
+    if job.kind == "delete" {
+        // Its final backup, where that is what failed.
+        backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await?;
+    }
     // A server that could not be stopped or removed is still what it was: running, or in the trash.
     let still = containers::by_id(tx, id).await?.is_some_and(|c| c.state != ContainerState::Deleting);
-    if still && matches!(job.kind.as_str(), "stop" | "purge") {
+    if still && matches!(job.kind.as_str(), "stop" | "purge" | "delete") {
         return Ok(());
     }
     match states::apply(tx, id, Event::Fail, &job.created_by, app.clock.now(), Some(failure)).await {
@@ -339,7 +343,8 @@ async fn end(app: &App, job: &Job, lease: &str, ending: Ending<'_>) {
         };
         let text = |key: &str| job.payload.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
         let actor = Actor { name: job.created_by.clone(), address: text("address"), request_id: text("request_id") };
-        let action = format!("container.{}", job.kind);
+        let about = if job.container_id.is_some() { "container" } else { "portal" };
+        let action = format!("{about}.{}", job.kind);
         let entry = Entry {
             action: &action,
             container: name.as_ref().map(|(id, name)| (*id, name.as_str())),

@@ -12,9 +12,11 @@ use super::{backups, reconcile, survey, usage};
 use crate::admin_db::log::Actor;
 use crate::admin_db::{containers, ports, schedule, sessions};
 use crate::app::App;
+use crate::backup::audit::AUDIT;
+use crate::backup::portal_jobs;
 use crate::provision::delete::PURGE;
 use crate::provision::go_back;
-use crate::provision::request;
+use crate::provision::request::{self, RequestError};
 use crate::recovery::admin_backup;
 
 /// One piece of periodic work.
@@ -39,6 +41,8 @@ const WORK: &[Due] = &[
         every: |app| app.config.backups.admin_every,
         run: |app| Box::pin(admin_backup::back_up(app)),
     },
+    Due { name: "prune", every: |_| Duration::from_secs(3600), run: |app| Box::pin(prune(app)) },
+    Due { name: "audit", every: |_| Duration::from_secs(24 * 3600), run: |app| Box::pin(audit(app)) },
     Due { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
     Due {
         name: "set aside",
@@ -84,6 +88,24 @@ async fn run_if_due(app: &Arc<App>, due: &Due) -> anyhow::Result<()> {
     }
     let mut db = app.db.acquire().await?;
     Ok(schedule::set_result(&mut db, due.name, &result).await?)
+}
+
+/// Enqueues the removal of backups that the policy does not keep.
+async fn prune(app: &Arc<App>) -> anyhow::Result<Value> {
+    let due = portal_jobs::prune_if_due(app, &Actor::portal("prune")).await?;
+    Ok(json!({ "to_remove": due }))
+}
+
+/// Enqueues the daily audit of the backups. Without a place for them there is nothing to compare; pages say so.
+async fn audit(app: &Arc<App>) -> anyhow::Result<Value> {
+    if app.stores.first().is_none() {
+        return Ok(json!({ "skipped": "no target is configured" }));
+    }
+    match portal_jobs::enqueue(app, &AUDIT, &Actor::portal("audit")).await {
+        Ok(job) => Ok(json!({ "job": job })),
+        Err(RequestError::Busy) => Ok(json!({ "skipped": "one is under way" })),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Enqueues the purge of what was long enough in the trash.

@@ -1,4 +1,4 @@
-//! Object stores that speak S3, and nothing else: [`s3`] is the only file that names the client library, [`embedded`]
+//! Object stores that speak S3, and nothing else: [`s3`] (with its `list`) is the only one that names the client library, [`embedded`]
 //! the one that serves a store from a directory in dev mode.
 
 pub mod check;

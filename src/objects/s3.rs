@@ -1,5 +1,7 @@
 //! One bucket of a store that speaks S3.
 
+mod list;
+
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,7 +11,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
 };
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption, StorageClass};
 use base64::Engine as _;
@@ -149,7 +151,7 @@ impl Store {
                     piece.map_err(|e| ObjectError::Away {
                         target: target.clone(),
                         operation: format!("give all of {url}"),
-                        cause: DisplayErrorContext(&e).to_string(),
+                        cause: causes(&e),
                     })
                 })
                 .boxed();
@@ -191,32 +193,6 @@ impl Store {
             Err(ObjectError::NotFound { .. }) => Ok(None),
             Err(e) => Err(e),
         }
-    }
-
-    /// All objects whose keys begin so, in the order of their keys.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn list(&self, beginning: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.target.bucket)
-            .prefix(self.full(beginning))
-            .into_paginator()
-            .send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(self.failed("list objects", beginning))?;
-            found.extend(page.contents().iter().filter_map(|o| {
-                Some(ObjectInfo {
-                    key: o.key()?.strip_prefix(&self.target.prefix)?.to_owned(),
-                    bytes: o.size().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
-                    etag: o.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-                })
-            }));
-        }
-        Ok(found)
     }
 
     /// Deletes an object; one that is gone is fine.
@@ -359,6 +335,14 @@ fn client_trusting(pem: &[u8]) -> anyhow::Result<aws_sdk_s3::config::SharedHttpC
         .build_https())
 }
 
+/// An error with all that caused it, in its own words and without the client's inner life.
+fn causes(e: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(e), |e| e.source());
+    let mut said: Vec<String> = chain.map(ToString::to_string).collect();
+    said.dedup();
+    said.join(": ")
+}
+
 /// Words of S3 for what passes by itself.
 const PASSING: [&str; 6] =
     ["SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "ThrottlingException"];
@@ -374,7 +358,7 @@ where
     }
     let said = e.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
     let cause = match (code, said) {
-        ("", "") => DisplayErrorContext(e).to_string(),
+        ("", "") => causes(e),
         (code, "") => code.to_owned(),
         (code, said) => format!("{said} ({code})"),
     };

@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
-use crate::backup::{drill, dump, in_place, recover, restore, restore_copy, upgrade};
+use crate::backup::{audit, drill, dump, in_place, prune, recover, restore, restore_copy, upgrade};
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -23,6 +23,8 @@ pub static FLOWS: &[&Flow] = &[
     &upgrade::UPGRADE,
     &recover::RECOVER,
     &go_back::GO_BACK,
+    &prune::PRUNE,
+    &audit::AUDIT,
 ];
 
 /// The flow of this kind.

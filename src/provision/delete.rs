@@ -1,14 +1,20 @@
 //! Delete to the trash, undelete, purge.
 
 use chrono::Duration;
+use uuid::Uuid;
 
 use super::blueprint::Blueprint;
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
 use super::go_back;
 use super::power;
+use super::request::{self, RequestError};
+use crate::admin_db::containers::Container;
+use crate::admin_db::log::Actor;
 use crate::admin_db::states::{self, TransitionError};
 use crate::admin_db::{containers, credentials, ports, samples, snapshots, surveys};
+use crate::app::App;
+use crate::backup::last;
 use crate::domain::state::{ContainerState, Event};
 
 /// Delete database: to the trash. Its data, name and ports are kept.
@@ -16,6 +22,8 @@ pub static DELETE: Flow = Flow {
     kind: "delete",
     title: "Delete database",
     steps: &[
+        Step { name: "Make a final backup", run: |w| Box::pin(last::dump(w)), undo: Some(|w| Box::pin(last::keep(w))) },
+        Step { name: "Read it back and write its manifest", run: |w| Box::pin(last::finish(w)), undo: None },
         Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
         Step { name: "Remove the container, keep its data", run: |w| Box::pin(container::remove(w)), undo: None },
         Step { name: "Move it to the trash", run: |w| Box::pin(trash(w)), undo: None },
@@ -49,6 +57,22 @@ pub static PURGE: Flow = Flow {
         Step { name: "Free its name and ports", run: |w| Box::pin(free(w)), undo: None },
     ],
 };
+
+/// Enqueues a deletion, which makes a final backup first unless there is none to be made or it is to be done without.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
+    let mut tx = app.db.begin().await?;
+    let state = states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)?;
+    let job = request::act_in(app, &mut tx, c, &DELETE, actor).await?;
+    if !without_backup && last::none_because(app, c, state).is_none() {
+        last::insert(app, &mut tx, c, job).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
 
 async fn trash(w: &Work) -> Result<(), StepError> {
     let id = w.container_id()?;

@@ -9,7 +9,7 @@ use super::flow::Flow;
 use crate::admin_db::containers::{self, Container, NewContainer};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, TransitionError};
-use crate::admin_db::{accounts, constraint, credentials, jobs, new_id, ports};
+use crate::admin_db::{accounts, constraint, credentials, jobs, keeping, new_id, ports};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
@@ -139,6 +139,11 @@ pub(crate) async fn make(
     let engine = request.image.engine;
     let docker_name = format!("{}-{}", app.config.instance, request.name);
     let mut tx = app.db.begin().await?;
+    if let Some(backup) = restored_from
+        && !keeping::hold(&mut tx, backup).await?
+    {
+        return Err(RequestError::NoSuchBackup);
+    }
     let new = NewContainer {
         id,
         name: request.name.as_str(),
@@ -202,13 +207,30 @@ pub(crate) async fn make(
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
-    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    let job = act_in(app, &mut tx, c, flow, actor).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
+
+/// The same in the caller's transaction.
+///
+/// # Errors
+/// [`RequestError`]
+pub(super) async fn act_in(
+    app: &App,
+    tx: &mut PgConnection,
+    c: &Container,
+    flow: &'static Flow,
+    actor: &Actor,
+) -> Result<Uuid, RequestError> {
+    let now = app.clock.now();
     // A delete shows at once; all other flows change the state when they are done.
     let flow = match flow.kind {
         "delete" => {
             let never_ran = c.started_at.is_none();
-            transition(states::apply(&mut tx, c.id, Event::Delete, &actor.name, now, None).await)?;
+            transition(states::apply(tx, c.id, Event::Delete, &actor.name, now, None).await)?;
             // What never ran has no data: there is nothing to keep in the trash.
             if never_ran { &super::delete::PURGE } else { flow }
         }
@@ -219,10 +241,7 @@ pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -
         // Nothing was ever started; a stopped state would promise data that can be started again.
         return Err(RequestError::State(c.state));
     }
-    let job = enqueue(app, &mut tx, flow, (c.id, &c.name), actor, "requested").await?;
-    tx.commit().await?;
-    app.wake.notify_one();
-    Ok(job)
+    enqueue(app, tx, flow, (c.id, &c.name), actor, "requested").await
 }
 
 /// The flow that starts a container again: the whole of create if it never ran.

@@ -130,9 +130,20 @@ impl Context {
     /// # Errors
     /// [`AppError::NotFound`] where it does not exist or is hidden, [`AppError::Forbidden`] where it may not be done.
     pub async fn container(&self, name: &str, action: Action) -> Result<Container, AppError> {
-        let user = self.user()?;
+        self.user()?;
         let mut db = self.app().db.acquire().await?;
         let c = containers::by_name(&mut db, name).await?.ok_or(AppError::NotFound)?;
+        drop(db);
+        self.permit(&c, action).await?;
+        Ok(c)
+    }
+
+    /// Whether the signed-in user may do `action` with a container, living or not. A refusal is logged.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] where it is hidden, [`AppError::Forbidden`] where it may not be done.
+    pub async fn permit(&self, c: &Container, action: Action) -> Result<(), AppError> {
+        let user = self.user()?;
         let read_only = self.app().read_only();
         let subject = Subject {
             owner: c.account_id,
@@ -140,12 +151,13 @@ impl Context {
             read_only: read_only.as_deref(),
         };
         let (error, why) = match can(user, action, &subject) {
-            Permission::Allowed => return Ok(c),
+            Permission::Allowed => return Ok(()),
             Permission::Hidden => (AppError::NotFound, "not theirs".to_owned()),
             Permission::Refused(why) => (AppError::Forbidden(why.clone()), why),
         };
         let verb = format!("container.{action:?}").to_lowercase();
         let entry = Entry { action: &verb, container: Some((c.id, &c.name)), outcome: Outcome::Refused, detail: &why };
+        let mut db = self.app().db.acquire().await?;
         log::append(&mut db, &self.actor(), &entry, self.now()).await?;
         Err(error)
     }

@@ -194,7 +194,10 @@ fn extensions(engine: EngineKind, fields: &Fields) -> Result<Vec<String>, String
 }
 
 /// The owner: oneself, or for admins any enabled account.
-async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<User, String>, AppError> {
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<User, String>, AppError> {
     if wanted.is_empty() || wanted == user.username.as_str() {
         return Ok(Ok(user.clone()));
     }

@@ -9,7 +9,8 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::Shared;
-use crate::admin_db::{containers, jobs, ping};
+use crate::admin_db::{audits, containers, jobs, ping};
+use crate::backup::audit::Kind;
 
 const META: Metadata<'static> = Metadata::new("db4sci", Level::INFO, None);
 
@@ -65,11 +66,19 @@ pub async fn metrics(State(portal): State<Shared>) -> Response {
     let m = &portal.metrics;
     let counted = async {
         let mut db = portal.app.db.acquire().await?;
-        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, jobs::counts(&mut db).await?))
+        let audit = audits::counts(&mut db).await?;
+        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, jobs::counts(&mut db).await?, audit))
     };
     let counted = counted.await;
     m.gauge("db4sci_admin_db_up", Vec::new(), f64::from(u8::from(counted.is_ok())));
-    if let Ok((states, queue)) = counted {
+    if let Ok((states, queue, audit)) = counted {
+        if let Some((at, counts)) = audit {
+            m.gauge("db4sci_backup_audit_timestamp_seconds", Vec::new(), at.timestamp() as f64);
+            for kind in Kind::ALL {
+                let n = counts.get(&kind).copied().unwrap_or(0);
+                m.gauge("db4sci_backup_audit_findings", vec![Label::new("kind", kind.as_str())], n as f64);
+            }
+        }
         for state in crate::domain::state::ContainerState::ALL {
             let n = states.iter().find(|(s, _)| *s == state).map_or(0, |(_, n)| *n);
             m.gauge("db4sci_containers", vec![Label::new("state", state.as_str())], n as f64);

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod assets;
+pub mod backups_access;
 pub mod context;
 pub mod create;
 pub mod edit;

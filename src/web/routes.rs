@@ -17,6 +17,7 @@ use super::pages::{
     actions, admin_contents, admin_storage, admin_system, backups, container, docs, home, job, login, logs, new,
     replace, settings, theme,
 };
+use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups};
 use super::{Shared, api, assets, layers, metrics};
 
 /// Most bytes of a request's body.
@@ -84,6 +85,7 @@ routes! {
     GET  "/"                                     SignedIn home::show;
     GET  "/containers/new"                       SignedIn new::form;
     POST "/containers"                           SignedIn new::submit;
+    GET  "/backups"                              SignedIn left_backups::list;
     GET  "/account"                              SignedIn account::show;
     POST "/account/password"                     SignedIn account::change_password;
     POST "/account/tokens"                       SignedIn account_tokens::create_token;
@@ -118,6 +120,8 @@ routes! {
     POST "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_now;
     GET  "/containers/{name}/upgrade"            Owner    replace::upgrade_form;
     POST "/containers/{name}/upgrade"            Owner    replace::upgrade;
+    GET  "/backups/{id}/restore"                 Owner    left_backups::restore_form;
+    POST "/backups/{id}/restore"                 Owner    left_backups::restore;
     GET  "/jobs/{id}"                            Owner    job::show;
     POST "/jobs/{id}/cancel"                     Owner    job::cancel;
     GET  "/jobs/{id}/events"                     Owner    job::events;
@@ -127,6 +131,16 @@ routes! {
     GET  "/admin/states"                         Admin    admin_states::states;
     POST "/admin/states/check"                   Admin    admin_states::check_now;
     GET  "/admin/contents"                       Admin    admin_contents::contents;
+    GET  "/admin/backups"                        Admin    admin_backups::list;
+    POST "/admin/backups/audit"                  Admin    admin_backups::audit;
+    GET  "/admin/backups/prune"                  Admin    admin_prune::show;
+    POST "/admin/backups/prune"                  Admin    admin_prune::remove;
+    GET  "/admin/backups/find"                   Admin    admin_find::show;
+    POST "/admin/backups/import"                 Admin    admin_find::import;
+    GET  "/admin/backups/{id}"                   Admin    admin_backup::show;
+    POST "/admin/backups/{id}/drill"             Admin    admin_backup::drill;
+    POST "/admin/backups/{id}/lock"              Admin    admin_backup::lock;
+    POST "/admin/backups/{id}/restore"           Admin    admin_backup::restore;
     GET  "/admin/log"                            Admin    admin_lists::log;
     GET  "/admin/jobs"                           Admin    admin_lists::jobs;
     GET  "/admin/storage"                        Admin    admin_storage::storage;

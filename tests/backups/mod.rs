@@ -1,8 +1,12 @@
 //! Backups on real parts: real servers, the embedded S3 store, the whole way there and back.
 
+mod audit;
 mod copies;
 mod cycle;
 mod faults;
+mod found;
+mod keep;
+mod last;
 mod replace;
 
 use std::path::PathBuf;
@@ -64,4 +68,46 @@ pub fn nothing_left(portal: &TestPortal, databases: usize) {
         .map(|d| d.flatten().filter(|e| e.path().is_dir()).count())
         .sum();
     assert_eq!(directories, databases, "only the databases' own directories are there");
+}
+
+/// Runs the program as an administrator would on the portal's machine, and answers its exit code and all it said.
+pub fn cli(portal: &TestPortal, args: &[&str]) -> (i32, String) {
+    let home = portal.dir.join("home");
+    std::fs::create_dir_all(home.join("dev")).expect("a home");
+    let objects = portal.config.targets[0].embedded.clone().expect("an embedded store");
+    let keep = &portal.config.backups.keep;
+    let settings = format!(
+        "[[storage]]\nname = \"standard\"\npath = \"{}\"\n[[target]]\nname = \"local\"\nbucket = \"{}\"\nembedded = \"{}\"\n\
+         [backups.keep]\nlast = {}\ndaily = {}\nweekly = {}\nmonthly = {}\nyearly = {}\nmin_age_days = {}\n",
+        portal.config.storage[0].path.display(),
+        portal.config.targets[0].bucket,
+        objects.display(),
+        keep.last,
+        keep.daily,
+        keep.weekly,
+        keep.monthly,
+        keep.yearly,
+        keep.min_age_days
+    );
+    std::fs::write(home.join("dev/config.toml"), settings).expect("settings");
+    let said = std::process::Command::new(env!("CARGO_BIN_EXE_db4sci"))
+        .args(args)
+        .env_clear()
+        .env("DB4SCI_MODE", "dev")
+        .env("DB4SCI_HOME", &home)
+        .env("DB4SCI__CATALOG", &portal.config.catalog)
+        .env("DB4SCI__INSTANCE", &portal.instance)
+        .env("DB4SCI__DATA_DIR", &portal.dir)
+        .env("DB4SCI__ADMIN_DB__URL", portal.tables_url())
+        .env("DB4SCI__SECRETS__KEY_FILE", portal.dir.join("seal.key"))
+        .output()
+        .expect("the program runs");
+    let text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    (said.status.code().unwrap_or(-1), text)
+}
+
+/// An object of a backup in the embedded store.
+pub fn object(portal: &TestPortal, backup: &str, file: &str) -> PathBuf {
+    let end = format!("{backup}/{file}");
+    objects(portal).into_iter().find(|p| p.ends_with(&end)).unwrap_or_else(|| panic!("{end} is there"))
 }

@@ -18,7 +18,7 @@ return { wide: document.documentElement.scrollWidth > width, width: document.doc
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_scrolls_sideways_at_360_pixels_and_no_page_is_complained_about() {
-    let tour = Tour::prepare().await;
+    let tour = Box::pin(Tour::prepare()).await;
     let browser = Browser::start(&tour.portal.base, Wish { size: (360, 800), ..Wish::default() }).await;
     let (mut faults, mut last) = (Vec::new(), "");
     for stop in &tour.stops {

@@ -138,6 +138,8 @@ fn admins() -> Vec<Stop> {
         Stop { way: Way::Unfold, ..stop("admin-users-form", who, "/admin/users") },
         Stop { way: Way::Menu(".content .menu"), ..stop("admin-users-menu", who, "/admin/users") },
         Stop { way: Way::Menu(".nav-fold"), ..stop("admin-navigation", who, "/admin") },
+        stop("admin-backups", who, "/admin/backups"),
+        stop("admin-backups-prune", who, "/admin/backups/prune"),
         stop("admin-storage", who, "/admin/storage"),
         stop("admin-system", who, "/admin/system"),
         stop("admin-settings", who, of(LONG, "/settings")),

@@ -13,11 +13,11 @@ use super::params::Params;
 use super::replace;
 use super::wait::Enqueued;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
-use crate::admin_db::containers;
 use crate::backup::request::{self, RestoreRequest};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action;
 use crate::engine::EngineKind;
+use crate::web::backups_access::visible_backup;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, parse_cursor};
@@ -111,18 +111,7 @@ pub async fn now(ctx: Context, Path(name): Path<String>, params: Params) -> Resu
 pub async fn restore(ctx: Context, Path(id): Path<String>, params: Params, body: Body) -> Result<Response, AppError> {
     params.only(&["wait"])?;
     let patience = params.wait()?;
-    let user = ctx.user()?;
-    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-    let mut db = ctx.app().db.acquire().await?;
-    let backup = backups::by_id(&mut db, id).await?.filter(|b| b.kind == "backup").ok_or(AppError::NotFound)?;
-    let c = containers::by_id(&mut db, backup.container_id).await?.ok_or(AppError::NotFound)?;
-    drop(db);
-    // What a purged database left is the admins' to bring back.
-    if c.purged_at.is_none() {
-        ctx.container(&c.name, Action::Restore).await?;
-    } else if !user.is_admin() {
-        return Err(AppError::NotFound);
-    }
+    let (backup, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     if body.asks("in_place") {
         return replace::in_place(&ctx, &c, &backup, &params, body).await;
     }

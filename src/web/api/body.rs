@@ -12,8 +12,8 @@ use crate::web::create::Faults;
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 
-/// Fields that are `true` or `false`.
-const FLAGS: [&str; 1] = ["in_place"];
+/// Fields that may be `true` or `false`.
+const FLAGS: &[&str] = &["in_place", "no_backup"];
 /// Fields whose value may be a number.
 const NUMBERS: &[&str] = &["memory", "cpus"];
 

@@ -146,7 +146,8 @@ pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: 
     }
 }
 
-/// `DELETE /api/v1/containers/{name}`: to the trash. `confirm`, in the query or the body, is its name.
+/// `DELETE /api/v1/containers/{name}`: to the trash. `confirm`, in the query or the body, is its name;
+/// with `no_backup` = true no final backup is made first.
 ///
 /// # Errors
 /// If it is not theirs, or not confirmed.
@@ -157,16 +158,20 @@ pub async fn delete(
     body: MaybeBody,
 ) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Delete).await?;
-    params.only(&["wait", "confirm"])?;
+    params.only(&["wait", "confirm", "no_backup"])?;
     let patience = params.wait()?;
-    let (fields, mut faults) = body.fields(&["confirm"]);
+    let (fields, mut faults) = body.fields(&["confirm", "no_backup"]);
     if params.get("confirm").unwrap_or(fields.text("confirm")) != c.name {
         faults.push(("confirm".to_owned(), format!("Send the name, {}, as `confirm`.", c.name)));
     }
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
     }
-    act(&ctx, &c, &deletion::DELETE, patience).await
+    let without = matches!(params.get("no_backup").unwrap_or(fields.text("no_backup")), "true" | "on" | "1");
+    match deletion::delete(ctx.app(), &c, without, &ctx.actor()).await {
+        Ok(job) => Enqueued::on(&c, job, patience).answer(&ctx).await,
+        Err(e) => Err(ctx.refused("container.delete", Some(&c), e).await),
+    }
 }
 
 /// `POST /api/v1/containers/{name}/start`

@@ -3,24 +3,37 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
+use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::{self, Job, JobStatus};
+use crate::backup::last;
 use crate::domain::user::Action;
 use crate::provision::flow::Flow;
-use crate::provision::request;
+use crate::provision::request::{self, RequestError};
 use crate::provision::rotate::rotate;
 use crate::provision::{delete as deletion, power};
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
-use crate::web::views::Flash;
 use crate::web::views::confirm::ConfirmPage;
+use crate::web::views::{Field, Flash};
 
 /// Enqueues a flow and shows the container's page, where its steps appear. A click too late is
 /// answered there with a sentence.
 async fn enqueue(ctx: &Context, c: &Container, flow: &'static Flow) -> Result<Response, AppError> {
+    let done = request::act(ctx.app(), c, flow, &ctx.actor()).await;
+    answered(ctx, c, flow, done).await
+}
+
+async fn answered(
+    ctx: &Context,
+    c: &Container,
+    flow: &'static Flow,
+    done: Result<Uuid, RequestError>,
+) -> Result<Response, AppError> {
     let base = format!("/containers/{}", c.name);
-    match request::act(ctx.app(), c, flow, &ctx.actor()).await {
+    match done {
         Ok(_) => Ok(to(&base, None)),
         Err(e) => match ctx.refused(&format!("container.{}", flow.kind), Some(c), e).await {
             AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),
@@ -104,30 +117,65 @@ pub async fn rotate_password(ctx: Context, Path(name): Path<String>) -> Result<R
     }
 }
 
-fn delete_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) -> ConfirmPage {
+/// What a deletion does with backups: what is told, and whether it can be done without one.
+fn final_backup(ctx: &Context, c: &Container, stopped: Option<String>) -> (Vec<String>, bool) {
+    let mut will = Vec::new();
+    if let Some(why) = stopped {
+        will.push(format!("The last try stopped: {why}"));
+    }
+    let none = last::none_because(ctx.app(), c, c.state);
+    let possible = none.is_none();
+    will.push(none.unwrap_or_else(|| {
+        "A final backup is made first. If it fails, the database is not deleted and runs on.".to_owned()
+    }));
+    (will, possible)
+}
+
+/// Why the last try to delete it stopped, where that was the last thing that was done with it.
+pub(super) fn stopped_deletion(latest: Option<&Job>) -> Option<String> {
+    let job = latest.filter(|j| j.kind == "delete" && j.status == JobStatus::Failed)?;
+    job.error.as_deref().map(|e| e.replace('\n', " "))
+}
+
+async fn delete_page(
+    ctx: &Context,
+    c: &Container,
+    fields: &Fields,
+    error: Option<String>,
+) -> Result<ConfirmPage, AppError> {
     let days = ctx.app().config.trash_days;
     let never_ran = c.started_at.is_none();
-    ConfirmPage {
+    let mut db = ctx.app().db.acquire().await?;
+    let latest = jobs::of_container(&mut db, c.id, 1).await?;
+    drop(db);
+    let (mut will, possible) = final_backup(ctx, c, stopped_deletion(latest.first()));
+    will.push("The server stops and its open connections end.".to_owned());
+    Ok(ConfirmPage {
         frame: ctx.frame("home"),
         title: format!("Delete {}", c.name),
-        will: vec!["The server stops and its open connections end.".to_owned()],
+        will,
         kept: if never_ran {
             vec!["Nothing: it never ran, so it has no data. Its name is free again at once.".to_owned()]
         } else {
             vec![
                 format!("Its data, name and port are kept for {days} days. Until then you can bring it back."),
                 "After that its data is gone for good.".to_owned(),
+                "Its backups are kept even then; you find them under My databases.".to_owned(),
             ]
         },
         action: format!("/containers/{}/delete", c.name),
         name: Some(c.name.clone()),
-        value: value.to_owned(),
+        value: fields.text("confirm").to_owned(),
         error,
+        option: possible.then(|| {
+            Field::checkbox("no_backup", "Delete it without a final backup", fields.has("no_backup"))
+                .help("For data that you don’t need, or when the backup fails.")
+        }),
         button: "Delete the database".to_owned(),
         back_href: format!("/containers/{}", c.name),
         back_label: "Keep the database".to_owned(),
         ..ConfirmPage::default()
-    }
+    })
 }
 
 fn purge_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) -> ConfirmPage {
@@ -138,7 +186,7 @@ fn purge_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) 
             "Its data is removed from the disk. Nobody can bring it back.".to_owned(),
             "Its name and port are free for others.".to_owned(),
         ],
-        kept: vec!["Its entry in the log.".to_owned()],
+        kept: vec!["Its backups, as far as there are any, and its entry in the log.".to_owned()],
         action: format!("/containers/{}/purge", c.name),
         name: Some(c.name.clone()),
         value: value.to_owned(),
@@ -160,10 +208,10 @@ fn mismatch(c: &Container, typed: &str) -> Option<String> {
 /// If it is not theirs.
 pub async fn confirm_delete(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Delete).await?;
-    page(&delete_page(&ctx, &c, "", None))
+    page(&delete_page(&ctx, &c, &Fields::default(), None).await?)
 }
 
-/// `POST /containers/{name}/delete` with `confirm` = the name
+/// `POST /containers/{name}/delete` with `confirm` = the name, and `no_backup` to do without a final backup
 ///
 /// # Errors
 /// If it is not theirs.
@@ -171,9 +219,10 @@ pub async fn delete(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
     let c = ctx.container(&name, Action::Delete).await?;
     let typed = fields.text("confirm");
     if let Some(error) = mismatch(&c, typed) {
-        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &delete_page(&ctx, &c, typed, Some(error)));
+        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &delete_page(&ctx, &c, &fields, Some(error)).await?);
     }
-    enqueue(&ctx, &c, &deletion::DELETE).await
+    let done = deletion::delete(ctx.app(), &c, fields.has("no_backup"), &ctx.actor()).await;
+    answered(&ctx, &c, &deletion::DELETE, done).await
 }
 
 /// `GET /containers/{name}/purge`

@@ -1,5 +1,7 @@
 //! `/admin`: what needs attention first, numbers second, lists third.
 
+use std::collections::BTreeMap;
+
 use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 
@@ -12,8 +14,9 @@ use crate::admin_db::containers::{self, Container};
 use crate::admin_db::findings::Listed as Finding;
 use crate::admin_db::jobs::JobStatus;
 use crate::admin_db::schedule::Scheduled;
-use crate::admin_db::{accounts, findings, jobs, schedule};
+use crate::admin_db::{accounts, audits, findings, jobs, schedule};
 use crate::app::App;
+use crate::backup::audit::Kind;
 use crate::domain::quantity::Bytes;
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
@@ -43,6 +46,7 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     let newest = container_list::list(&mut db, &Filter { limit: NEWEST, ..Filter::default() }).await?;
     let latest = jobs::list(&mut db, None, None, NEWEST).await?;
     let tiers = tiers(&ctx, &mut db).await?;
+    let audited = audits::counts(&mut db).await?;
     drop(db);
 
     let mut attention = broken_work(&periodic, now);
@@ -51,6 +55,7 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     attention.extend(certificate_item(app, now).await);
     attention.extend(unknown_differences(&differences, now));
     attention.extend(missing_images(app));
+    attention.extend(audited.iter().filter_map(|(at, counts)| backups_item(*at, counts, now)));
     attention.extend(failed_jobs(job_count(&job_counts, JobStatus::Failed)));
     // The sort is stable: within one kind the order above stays.
     attention.sort_by_key(|a| a.kind != "bad");
@@ -180,6 +185,20 @@ async fn certificate_item(app: &App, now: DateTime<Utc>) -> Option<Attention> {
             Some(item(kind, text, "Put a new one in its place; the portal loads it by itself.", link))
         }
     }
+}
+
+/// What the last audit of the backups found, and whether that is long ago.
+fn backups_item(at: DateTime<Utc>, counts: &BTreeMap<Kind, u64>, now: DateTime<Utc>) -> Option<Attention> {
+    let link = Link::new("Backups", "/admin/backups");
+    let since = Some(When::new(at, now));
+    if now - at > Duration::days(2) {
+        return Some(Attention { since, ..item("bad", "The backups were not audited for days", "", link) });
+    }
+    let all = counts.values().sum();
+    let kind = if counts.keys().any(|k| k.is_bad()) { "bad" } else { "warn" };
+    let advice: Vec<_> = counts.iter().map(|(kind, n)| format!("{n} × {}", kind.label())).collect();
+    let text = format!("The audit of the backups found {}", count_text(all, "thing", "things"));
+    (all > 0).then(|| Attention { since, ..item(kind, text, format!("{}.", advice.join(", ")), link) })
 }
 
 fn failed_jobs(count: i64) -> Option<Attention> {

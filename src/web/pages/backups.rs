@@ -115,22 +115,40 @@ fn pause(c: &Container) -> Option<String> {
     })
 }
 
-fn size(bytes: Option<i64>) -> Option<Size> {
+/// A size, for lists of backups.
+pub(super) fn size(bytes: Option<i64>) -> Option<Size> {
     bytes.and_then(|b| u64::try_from(b).ok()).map(Size::new)
+}
+
+/// A backup's state.
+pub(super) fn chip(b: &Backup) -> Chip {
+    match (b.status, b.removing_at, b.removed_at) {
+        (BackupStatus::Succeeded, _, Some(_)) => Chip::new("gone", "removed"),
+        (BackupStatus::Succeeded, Some(_), None) => Chip::new("busy", "being removed"),
+        (BackupStatus::Succeeded, None, None) => Chip::new("run", "stored"),
+        (status, ..) => Chip::of_job(status.as_str()),
+    }
+}
+
+fn reason(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
+    let why = worth::reason(&b.reason);
+    match b.locked_until.filter(|until| *until > now && b.is_good()) {
+        // The lock ends with the day before.
+        Some(until) => {
+            format!("{why} · kept at least until {}", (until - chrono::Duration::seconds(1)).format("%Y-%m-%d"))
+        }
+        None => why.to_owned(),
+    }
 }
 
 fn row(b: &Backup, c: &Container, now: chrono::DateTime<chrono::Utc>) -> BackupRow {
     let base = format!("/containers/{}/backups/{}", c.name, b.id);
-    let good = b.status == BackupStatus::Succeeded && b.removed_at.is_none();
+    let good = b.is_good();
     BackupRow {
         started: When::new(b.started_at, now),
         job_href: b.job_id.map(|id| format!("/jobs/{id}")),
-        reason: worth::reason(&b.reason).to_owned(),
-        chip: match (b.status, b.removed_at) {
-            (BackupStatus::Succeeded, Some(_)) => Chip::new("gone", "removed"),
-            (BackupStatus::Succeeded, None) => Chip::new("run", "stored"),
-            (status, _) => Chip::of_job(status.as_str()),
-        },
+        reason: reason(b, now),
+        chip: chip(b),
         size: size(b.bytes),
         raw: size(b.raw_bytes),
         level: good.then(|| worth::level(b.level).to_owned()),
@@ -210,10 +228,10 @@ pub(super) async fn theirs(ctx: &Context, c: &Container, id: &str) -> Result<Bac
     found.filter(|b| b.container_id == c.id && b.kind == "backup").ok_or(AppError::NotFound)
 }
 
-fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Option<String>) -> RestorePage {
-    let base = format!("/containers/{}/backups", c.name);
+/// What is known of a backup that is to be restored.
+pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
     let mut facts = vec![
-        Fact::text("Database", &c.name),
+        Fact::text("Database", &b.container),
         Fact::when("Made", &When::new(b.started_at, ctx.now())),
         Fact::text("Proven", worth::level(b.level)),
     ];
@@ -223,10 +241,15 @@ fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Op
     if let Some(ms) = b.proven_ms {
         facts.push(Fact::text("Last restore took", duration_text(u64::try_from(ms).unwrap_or(0))));
     }
+    facts
+}
+
+fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Option<String>) -> RestorePage {
+    let base = format!("/containers/{}/backups", c.name);
     RestorePage {
         frame: ctx.frame("home"),
         title: format!("Restore {}", c.name),
-        facts,
+        facts: restore_facts(ctx, b),
         action: format!("{base}/{}/restore", b.id),
         field: Field::code("name", "Name of the new database")
             .help("Lower-case letters, digits, - and _. The database it was made from stays as it is.")
@@ -235,7 +258,7 @@ fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Op
             .required()
             .max_length(40)
             .focus(true),
-        in_place_href: format!("{base}/{}/in-place", b.id),
+        in_place_href: Some(format!("{base}/{}/in-place", b.id)),
         back_href: base,
     }
 }

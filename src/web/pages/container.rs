@@ -6,9 +6,11 @@ use axum::extract::Path;
 use axum::response::Response;
 use secrecy::ExposeSecret;
 
+use super::actions::stopped_deletion;
 use super::metrics::{self, charts};
 use super::shared::{chip, failed_advice, failure, job_row, size_of, steps, version};
 use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::Job;
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::{credentials, jobs, surveys};
 use crate::domain::quantity::{Bytes, MilliCpus};
@@ -110,7 +112,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         log_lines: log_lines.lines().map(str::to_owned).collect(),
         log_href: format!("{base}/logs"),
         jobs: recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)).collect(),
-        failure: failed(&c, active.as_ref()),
+        failure: failed(&c, active.as_ref()).or_else(|| not_deleted(&c, &recent)),
         trash: trash(&ctx, &c),
         delete_href: (alive && active.is_none() && allowed(&ctx, &c, Deed::Delete)).then(|| format!("{base}/delete")),
         trash_days: u32::try_from(ctx.app().config.trash_days).unwrap_or(0),
@@ -133,6 +135,15 @@ fn failed(c: &Container, active: Option<&Steps>) -> Option<Failure> {
     let reason = c.failed_reason.as_deref().filter(|_| active.is_none())?;
     let again = Action::post("Try again", format!("/containers/{}/start", c.name)).primary();
     Some(failure(c.failed_step.as_deref().unwrap_or_default(), reason, failed_advice(c), vec![again]))
+}
+
+/// That the last thing done with it was to delete it, and why that stopped.
+fn not_deleted(c: &Container, recent: &[Job]) -> Option<Failure> {
+    let reason =
+        recent.first().filter(|j| c.state == ContainerState::Running && stopped_deletion(Some(j)).is_some())?;
+    let again = Action::link("Delete it without a backup", format!("/containers/{}/delete", c.name));
+    let advice = "Nothing was deleted. Look at what the backup said, or delete the database without one.";
+    Some(failure("Make a final backup", reason.error.as_deref().unwrap_or_default(), advice, vec![again]))
 }
 
 fn trash(ctx: &Context, c: &Container) -> Option<Trash> {

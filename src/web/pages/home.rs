@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::shared::{cursor, database_row, engine_cards, parse_cursor, summary};
+use crate::admin_db::backup_list;
 use crate::admin_db::container_list::{self, Filter as Wanted};
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
@@ -64,6 +65,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     };
     let mut db = ctx.app().db.acquire().await?;
     let mut found = container_list::list(&mut db, &wanted).await?;
+    let left_behind = if everyone { 0 } else { backup_list::databases_left_behind(&mut db, user.id).await? };
     drop(db);
     let more = i64::try_from(found.len()).is_ok_and(|n| n > PAGE);
     found.truncate(usize::try_from(PAGE).unwrap_or(50));
@@ -105,6 +107,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
             next,
         },
         engines: engine_cards(ctx.app(), None),
+        left_behind: u64::try_from(left_behind).unwrap_or(0),
     })
 }
 

@@ -88,7 +88,7 @@ pub struct RestorePage {
     /// The new name.
     pub field: Field,
     /// Where one restores in place instead.
-    pub in_place_href: String,
+    pub in_place_href: Option<String>,
     /// Back to the list.
     pub back_href: String,
 }

@@ -29,6 +29,8 @@ pub struct ConfirmPage {
     pub value: String,
     /// What is wrong with it.
     pub error: Option<String>,
+    /// A checkbox above the button.
+    pub option: Option<Field>,
     /// What the button says, which is red where a name is typed: "Delete the database".
     pub button: String,
     /// The way back.

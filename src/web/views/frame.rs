@@ -31,7 +31,7 @@ pub struct Frame {
     /// Whether the admin pages are in the navigation.
     pub is_admin: bool,
     /// The current item: `home`, `new`, `docs`, `account`, `admin`,
-    /// `admin-containers`, `admin-states`, `admin-log`, `admin-jobs`,
+    /// `admin-containers`, `admin-states`, `admin-backups`, `admin-log`, `admin-jobs`,
     /// `admin-users`, `admin-storage`, `admin-system`.
     pub nav: String,
     /// `auto`, `light` or `dark`; empty means `auto`.

@@ -28,6 +28,8 @@ pub struct HomePage {
     pub pager: Pager,
     /// For the welcome when there is nothing yet: the engines on offer.
     pub engines: Vec<EngineCard>,
+    /// Of how many of one's purged databases there are backups.
+    pub left_behind: u64,
 }
 
 /// A database in a list.

@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod admin_backups;
 pub mod admin_lists;
 pub mod admin_system;
 pub mod backups;

@@ -1,0 +1,257 @@
+//! Whether a target holds what the rows say: objects that are missing or have other lengths, and objects that no row
+//! explains. Those are told and never touched.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Finding, Kind, Place};
+use crate::admin_db::audit_facts::{self, Stored};
+use crate::admin_db::backups::BackupStatus;
+use crate::backup::manifest::{BY_HAND, FILE};
+use crate::domain::quantity::Bytes;
+use crate::objects::Store;
+
+/// Backups compared at once.
+const BATCH: usize = 200;
+
+/// What was found so far.
+pub(super) struct Seen {
+    /// The findings.
+    pub(super) findings: Vec<Finding>,
+    /// Good backups that were looked for.
+    pub(super) backups: usize,
+}
+
+/// The objects that lie together, by their names, with their lengths.
+type Group = BTreeMap<String, u64>;
+
+/// Compares one target with the rows. What was made or removed since `begun` is left to the next audit.
+///
+/// # Errors
+/// The database's. If the store can't be listed to the end, that is the finding, and nothing is called missing.
+pub(super) async fn compare(
+    db: &mut PgConnection,
+    store: &Store,
+    instance: &str,
+    begun: DateTime<Utc>,
+    seen: &mut Seen,
+) -> Result<Place, sqlx::Error> {
+    let mut place = Place { target: store.name().to_owned(), objects: 0, bytes: 0, error: None };
+    let beginning = format!("{instance}/");
+    let mut pages = store.pages(&beginning);
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let mut there = HashSet::new();
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            Err(e) => {
+                seen.findings.push(Finding {
+                    kind: Kind::TargetAway,
+                    container: None,
+                    backup: None,
+                    text: e.to_string(),
+                });
+                place.error = Some(e.to_string());
+                return Ok(place);
+            }
+        };
+        for object in page {
+            place.objects += 1;
+            place.bytes = place.bytes.saturating_add(object.bytes);
+            let (location, file) = split(&object.key);
+            groups.entry(location.to_owned()).or_default().insert(file.to_owned(), object.bytes);
+        }
+        // The last one may go on with the next page.
+        while groups.len() > BATCH {
+            let last = groups.pop_last();
+            check(db, store, std::mem::take(&mut groups), begun, seen, &mut there).await?;
+            groups.extend(last);
+        }
+    }
+    check(db, store, groups, begun, seen, &mut there).await?;
+    missing_altogether(db, store, &beginning, begun, seen, &there).await?;
+    Ok(place)
+}
+
+/// Where an object lies, to the backup's own beginning, and its name there.
+fn split(key: &str) -> (&str, &str) {
+    match key.match_indices('/').nth(2) {
+        Some((at, _)) => (&key[..at], &key[at + 1..]),
+        None => key.rsplit_once('/').unwrap_or(("", key)),
+    }
+}
+
+async fn check(
+    db: &mut PgConnection,
+    store: &Store,
+    groups: BTreeMap<String, Group>,
+    begun: DateTime<Utc>,
+    seen: &mut Seen,
+    there: &mut HashSet<Uuid>,
+) -> Result<(), sqlx::Error> {
+    let id_of = |location: &str| location.rsplit('/').next().and_then(|id| id.parse::<Uuid>().ok());
+    let ids: Vec<Uuid> = groups.keys().filter_map(|l| id_of(l)).collect();
+    let rows = audit_facts::stored(db, &ids).await?;
+    for (location, group) in &groups {
+        let row = id_of(location).and_then(|id| rows.iter().find(|r| r.id == id));
+        let fits = |r: &&Stored| {
+            r.target.as_deref() == Some(store.name()) && r.location.as_ref().is_none_or(|l| l == location)
+        };
+        match row.filter(fits).map(|r| (r, state(r, begun))) {
+            Some((_, State::Passing)) => {}
+            Some((row, State::Good)) => {
+                there.insert(row.id);
+                seen.backups += 1;
+                seen.findings.extend(differences(row, store, location, group));
+            }
+            _ => seen.findings.push(unknown(store, location, group.iter())),
+        }
+    }
+    Ok(())
+}
+
+enum State {
+    Good,
+    /// Being made or removed, or it was a moment ago.
+    Passing,
+    /// Nothing of it should be there.
+    Gone,
+}
+
+fn state(row: &Stored, begun: DateTime<Utc>) -> State {
+    match (row.status, row.removing_at, row.removed_at) {
+        (BackupStatus::Running, ..) | (_, Some(_), None) => State::Passing,
+        (_, _, Some(at)) if at < begun => State::Gone,
+        (_, _, Some(_)) => State::Passing,
+        (BackupStatus::Succeeded, None, None) => State::Good,
+        _ if row.finished_at.is_none_or(|at| at >= begun) => State::Passing,
+        _ => State::Gone,
+    }
+}
+
+fn named(row: &Stored) -> String {
+    format!("The backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
+}
+
+fn differences(row: &Stored, store: &Store, location: &str, group: &Group) -> Vec<Finding> {
+    let mut wrong = Vec::new();
+    if !group.contains_key(FILE) {
+        wrong.push(format!("{FILE} is missing"));
+    }
+    for (file, bytes) in &row.objects.0 {
+        match group.get(file) {
+            None => wrong.push(format!("{file} is missing")),
+            Some(is) if is != bytes => wrong.push(format!("{file} has {is} bytes instead of {bytes}")),
+            Some(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    if !wrong.is_empty() {
+        let text = format!("{} is damaged: {}. It lies at {}.", named(row), wrong.join(", "), store.url(location));
+        let container = Some(row.container.clone());
+        found.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
+    }
+    let known = |file: &str| {
+        file == FILE || file == BY_HAND || file.starts_with("drill-") || row.objects.0.iter().any(|(f, _)| f == file)
+    };
+    let mut more = group.iter().filter(|(file, _)| !known(file)).peekable();
+    if more.peek().is_some() {
+        found.push(unknown(store, location, more));
+    }
+    found
+}
+
+fn unknown<'a>(store: &Store, location: &str, objects: impl Iterator<Item = (&'a String, &'a u64)>) -> Finding {
+    let (mut count, mut bytes) = (0u64, 0u64);
+    for (_, length) in objects {
+        count += 1;
+        bytes = bytes.saturating_add(*length);
+    }
+    let noun = if count == 1 { "object that no backup here explains" } else { "objects that no backup here explains" };
+    let text = format!(
+        "{} holds {count} {noun} ({}). Nothing was touched.",
+        store.url(location),
+        Bytes(i64::try_from(bytes).unwrap_or(i64::MAX))
+    );
+    Finding { kind: Kind::Unknown, container: None, backup: None, text }
+}
+
+/// Good backups of which nothing was seen. What was imported from another portal's place was not listed, and is asked
+/// for one by one.
+async fn missing_altogether(
+    db: &mut PgConnection,
+    store: &Store,
+    beginning: &str,
+    begun: DateTime<Utc>,
+    seen: &mut Seen,
+    there: &HashSet<Uuid>,
+) -> Result<(), sqlx::Error> {
+    let mut after = Uuid::nil();
+    loop {
+        let rows = audit_facts::good_in(db, store.name(), begun, after, 500).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id;
+        for row in rows.iter().filter(|r| !there.contains(&r.id)) {
+            seen.backups += 1;
+            let location = row.location.clone().unwrap_or_default();
+            let away = if location.starts_with(beginning) {
+                Some("nothing of it is there".to_owned())
+            } else {
+                match store.head(&format!("{location}/{FILE}")).await {
+                    Ok(Some(_)) => None,
+                    Ok(None) => Some(format!("{FILE} is missing")),
+                    Err(e) => Some(e.to_string()),
+                }
+            };
+            if let Some(why) = away {
+                let text = format!("{} is damaged: {why}. It lay at {}.", named(row), store.url(&location));
+                let container = Some(row.container.clone());
+                seen.findings.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin_db::backups::BackupStatus as S;
+
+    #[test]
+    fn keys_are_split_at_the_backup() {
+        assert_eq!(split("i/c/b/manifest.json"), ("i/c/b", "manifest.json"));
+        assert_eq!(split("i/c/b/more/deep"), ("i/c/b", "more/deep"));
+        assert_eq!(split("i/check-1/probe"), ("i/check-1", "probe"));
+        assert_eq!(split("i/stray"), ("i", "stray"));
+    }
+
+    #[test]
+    fn what_moves_while_it_is_looked_at_is_left_for_the_next_time() {
+        let begun: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
+        let (before, after) = (begun - chrono::Duration::hours(1), begun + chrono::Duration::minutes(1));
+        let row = |status, finished, removed: Option<DateTime<Utc>>| Stored {
+            id: Uuid::nil(),
+            container: "lab".to_owned(),
+            started_at: before,
+            finished_at: finished,
+            status,
+            removing_at: removed,
+            removed_at: removed,
+            target: None,
+            location: None,
+            objects: sqlx::types::Json(Vec::new()),
+        };
+        assert!(matches!(state(&row(S::Running, None, None), begun), State::Passing));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), None), begun), State::Good));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), Some(before)), begun), State::Gone));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), Some(after)), begun), State::Passing));
+        assert!(matches!(state(&row(S::Failed, Some(before), None), begun), State::Gone));
+        assert!(matches!(state(&row(S::Failed, Some(after), None), begun), State::Passing));
+        let half = Stored { removed_at: None, ..row(S::Succeeded, Some(before), Some(before)) };
+        assert!(matches!(state(&half, begun), State::Passing));
+    }
+}

@@ -1,0 +1,318 @@
+//! Which backups of one database are kept, and why. Pure: what is known of them goes in, a verdict on each comes out.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Datelike, Duration, Utc};
+use uuid::Uuid;
+
+/// How much is kept. Each number is of the newest: so many backups, and of so many days, weeks, months and years that
+/// have any, the newest of each. A backup that one of them wants stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Backups, whenever they were made.
+    pub last: usize,
+    /// Days.
+    pub daily: usize,
+    /// Weeks, beginning on Monday.
+    pub weekly: usize,
+    /// Months.
+    pub monthly: usize,
+    /// Years.
+    pub yearly: usize,
+    /// Nothing younger than this goes.
+    pub min_age_days: i64,
+}
+
+impl Keep {
+    /// In a sentence, for pages.
+    pub fn sentence(&self) -> String {
+        let parts = [
+            (self.last, "the last backup", "the last # backups"),
+            (self.daily, "one of the last day", "one of each of the last # days"),
+            (self.weekly, "of the last week", "of the last # weeks"),
+            (self.monthly, "of the last month", "of the last # months"),
+            (self.yearly, "of the last year", "of the last # years"),
+        ];
+        let said: Vec<String> = parts
+            .into_iter()
+            .filter(|(n, ..)| *n > 0)
+            .map(|(n, one, many)| if n == 1 { one.to_owned() } else { many.replace('#', &n.to_string()) })
+            .collect();
+        let kept = if said.is_empty() { "only what is never removed".to_owned() } else { said.join(", ") };
+        let young = match self.min_age_days {
+            0 => String::new(),
+            1 => ", and what is younger than 1 day".to_owned(),
+            n => format!(", and what is younger than {n} days"),
+        };
+        format!(
+            "Of each database are kept: {kept}. Never removed are the newest good backup, the newest proven one, what is locked or being read{young}."
+        )
+    }
+}
+
+/// What is known of a good backup that lies in its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Key.
+    pub id: Uuid,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// Whether it was ever restored and compared.
+    pub proven: bool,
+    /// Whether its last drill failed: it may be damaged.
+    pub doubtful: bool,
+    /// Not to be removed before this.
+    pub locked_until: Option<DateTime<Utc>>,
+    /// Whether a drill or a restore reads it now.
+    pub in_use: bool,
+}
+
+/// Why a backup stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It is the newest good one.
+    NewestGood,
+    /// It is the newest that was proven.
+    NewestProven,
+    /// Somebody locked it.
+    Locked,
+    /// It is being read.
+    InUse,
+    /// It is too young.
+    Young,
+    /// Among the last ones.
+    Last,
+    /// Newest of its day.
+    Daily,
+    /// Newest of its week.
+    Weekly,
+    /// Newest of its month.
+    Monthly,
+    /// Newest of its year.
+    Yearly,
+}
+
+impl Why {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NewestGood => "the newest good one",
+            Self::NewestProven => "the newest proven one",
+            Self::Locked => "locked",
+            Self::InUse => "being read",
+            Self::Young => "too young",
+            Self::Last => "among the last",
+            Self::Daily => "of its day",
+            Self::Weekly => "of its week",
+            Self::Monthly => "of its month",
+            Self::Yearly => "of its year",
+        }
+    }
+}
+
+/// What becomes of a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The backup.
+    pub id: Uuid,
+    /// Why it stays; empty: it goes.
+    pub stays: BTreeSet<Why>,
+}
+
+impl Verdict {
+    /// Whether it goes.
+    pub fn goes(&self) -> bool {
+        self.stays.is_empty()
+    }
+}
+
+/// Judges the good backups of one database. The order of the answer is from the newest to the oldest.
+pub fn judge(keep: &Keep, backups: &[Known], now: DateTime<Utc>) -> Vec<Verdict> {
+    let mut sorted: Vec<&Known> = backups.iter().collect();
+    // By key where two began in the same moment, so that the verdict does not depend on the order they came in.
+    sorted.sort_by_key(|b| std::cmp::Reverse((b.at, b.id)));
+    let newest = |fit: fn(&Known) -> bool| sorted.iter().find(|b| fit(b)).map(|b| b.id);
+    // One whose last drill failed may be damaged: the newest beside those stays as well.
+    let good = [newest(|_| true), newest(|b| !b.doubtful)];
+    let proven = [newest(|b| b.proven), newest(|b| b.proven && !b.doubtful)];
+    let periods: [(Why, usize, Period); 4] = [
+        (Why::Daily, keep.daily, |at| (at.num_days_from_ce(), 0)),
+        (Why::Weekly, keep.weekly, |at| {
+            let week = at.iso_week();
+            (week.year(), week.week())
+        }),
+        (Why::Monthly, keep.monthly, |at| (at.year(), at.month())),
+        (Why::Yearly, keep.yearly, |at| (at.year(), 0)),
+    ];
+    let wanted = periods.map(|(why, most, period)| (why, newest_of_each(&sorted, most, period)));
+    let verdict = |(place, b): (usize, &&Known)| {
+        let rules = [
+            (Why::NewestGood, good.contains(&Some(b.id))),
+            (Why::NewestProven, proven.contains(&Some(b.id))),
+            (Why::Locked, b.locked_until.is_some_and(|until| until > now)),
+            (Why::InUse, b.in_use),
+            // Also what a clock that was set back puts into the future.
+            (Why::Young, now - b.at < Duration::days(keep.min_age_days)),
+            (Why::Last, place < keep.last),
+        ];
+        let mut stays: BTreeSet<Why> = rules.into_iter().filter(|(_, applies)| *applies).map(|(why, _)| why).collect();
+        stays.extend(wanted.iter().filter(|(_, ids)| ids.contains(&b.id)).map(|(why, _)| *why));
+        Verdict { id: b.id, stays }
+    };
+    sorted.iter().enumerate().map(verdict).collect()
+}
+
+/// Names the period that a moment is in.
+type Period = fn(&DateTime<Utc>) -> (i32, u32);
+
+/// The newest backup of each of the newest `most` periods that have any.
+fn newest_of_each(sorted: &[&Known], most: usize, period: Period) -> BTreeSet<Uuid> {
+    let mut kept = BTreeSet::new();
+    let mut last = None;
+    for b in sorted {
+        let this = period(&b.at);
+        if kept.len() < most && last != Some(this) {
+            kept.insert(b.id);
+        }
+        last = Some(this);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NONE: Keep = Keep { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, min_age_days: 0 };
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn known(n: u128, hours_ago: i64) -> Known {
+        Known {
+            id: Uuid::from_u128(n),
+            at: now() - Duration::hours(hours_ago),
+            proven: false,
+            doubtful: false,
+            locked_until: None,
+            in_use: false,
+        }
+    }
+
+    fn gone(keep: &Keep, backups: &[Known]) -> BTreeSet<Uuid> {
+        judge(keep, backups, now()).into_iter().filter(Verdict::goes).map(|v| v.id).collect()
+    }
+
+    #[test]
+    fn a_year_of_nights_becomes_what_the_policy_says() {
+        let nights: Vec<Known> = (0..400).map(|n| known(n, i64::try_from(n).unwrap() * 24)).collect();
+        let keep = Keep { last: 3, daily: 14, weekly: 8, monthly: 12, yearly: 3, min_age_days: 7 };
+        let verdicts = judge(&keep, &nights, now());
+        let stays = |why| verdicts.iter().filter(|v| v.stays.contains(&why)).count();
+        assert_eq!(
+            [Why::Last, Why::Daily, Why::Weekly, Why::Monthly, Why::Yearly, Why::Young, Why::NewestGood].map(stays),
+            [3, 14, 8, 12, 3, 7, 1]
+        );
+        // The newest of a week or month is often that of another rule too.
+        let kept = verdicts.iter().filter(|v| !v.goes()).count();
+        assert!((14..14 + 8 + 12 + 3).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn what_may_be_damaged_does_not_take_the_place_of_what_is_whole() {
+        let doubtful = Known { proven: true, doubtful: true, ..known(1, 1) };
+        let whole = Known { proven: true, ..known(2, 100) };
+        let never_restored = known(3, 50);
+        let old = known(4, 200);
+        let backups = [doubtful, whole, never_restored, old];
+        assert_eq!(gone(&NONE, &backups), BTreeSet::from([old.id]));
+    }
+
+    #[test]
+    fn a_policy_reads_as_a_sentence() {
+        let keep = Keep { last: 1, daily: 14, yearly: 2, min_age_days: 1, ..NONE };
+        assert_eq!(
+            keep.sentence(),
+            "Of each database are kept: the last backup, one of each of the last 14 days, of the last 2 years. Never removed are the newest good backup, the newest proven one, what is locked or being read, and what is younger than 1 day."
+        );
+    }
+
+    fn backups() -> impl Strategy<Value = Vec<Known>> {
+        let one = (
+            0i64..20_000,
+            any::<bool>(),
+            any::<bool>(),
+            proptest::option::of(-50i64..50),
+            proptest::bool::weighted(0.1),
+        );
+        proptest::collection::vec(one, 0..60).prop_map(|list| {
+            let made = list.into_iter().zip(1..).map(|((ago, proven, doubtful, locked, in_use), n)| Known {
+                proven,
+                doubtful,
+                locked_until: locked.map(|h| now() + Duration::hours(h)),
+                in_use,
+                ..known(n, ago)
+            });
+            made.collect()
+        })
+    }
+
+    fn keep() -> impl Strategy<Value = Keep> {
+        (0usize..5, 0usize..10, 0usize..6, 0usize..6, 0usize..3, 0i64..30).prop_map(
+            |(last, daily, weekly, monthly, yearly, min_age_days)| Keep {
+                last,
+                daily,
+                weekly,
+                monthly,
+                yearly,
+                min_age_days,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_newest_good_and_proven_the_locked_the_read_and_the_young_stay(backups in backups(), keep in keep()) {
+            let gone = gone(&keep, &backups);
+            let newest = |fit: fn(&&Known) -> bool| backups.iter().filter(fit).max_by_key(|b| (b.at, b.id)).map(|b| b.id);
+            for id in [newest(|_| true), newest(|b| !b.doubtful), newest(|b| b.proven), newest(|b| b.proven && !b.doubtful)] {
+                prop_assert!(id.is_none_or(|id| !gone.contains(&id)));
+            }
+            for b in &backups {
+                let held = b.in_use || b.locked_until.is_some_and(|at| at > now()) || now() - b.at < Duration::days(keep.min_age_days);
+                prop_assert!(!(held && gone.contains(&b.id)));
+            }
+            prop_assert!(backups.len() - gone.len() >= keep.last.min(backups.len()));
+        }
+
+        #[test]
+        fn a_second_look_finds_nothing_more_to_remove(backups in backups(), keep in keep()) {
+            let first = gone(&keep, &backups);
+            let left: Vec<Known> = backups.into_iter().filter(|b| !first.contains(&b.id)).collect();
+            prop_assert!(gone(&keep, &left).is_empty());
+        }
+
+        #[test]
+        fn whoever_keeps_more_removes_no_more(backups in backups(), keep in keep(), more in keep()) {
+            let bigger = Keep {
+                last: keep.last + more.last,
+                daily: keep.daily + more.daily,
+                weekly: keep.weekly + more.weekly,
+                monthly: keep.monthly + more.monthly,
+                yearly: keep.yearly + more.yearly,
+                min_age_days: keep.min_age_days + more.min_age_days,
+            };
+            prop_assert!(gone(&bigger, &backups).is_subset(&gone(&keep, &backups)));
+        }
+
+        #[test]
+        fn the_order_they_come_in_does_not_matter(backups in backups(), keep in keep()) {
+            let mut turned = backups.clone();
+            turned.reverse();
+            prop_assert_eq!(judge(&keep, &backups, now()), judge(&keep, &turned, now()));
+        }
+    }
+}

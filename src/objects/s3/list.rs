@@ -1,0 +1,72 @@
+//! What lies in a bucket.
+
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+
+use super::Store;
+use crate::objects::{ObjectError, ObjectInfo};
+
+impl Store {
+    /// The objects whose keys begin so, in the order of their keys, as the pages come: a bucket may hold more than fits
+    /// into memory.
+    pub fn pages<'a>(&'a self, beginning: &'a str) -> BoxStream<'a, Result<Vec<ObjectInfo>, ObjectError>> {
+        let pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.target.bucket)
+            .prefix(self.full(beginning))
+            .into_paginator()
+            .send();
+        futures::stream::unfold(pages, |mut pages| async move { pages.next().await.map(|page| (page, pages)) })
+            .map(move |page| {
+                let page = page.map_err(self.failed("list objects", beginning))?;
+                let info = |o: &aws_sdk_s3::types::Object| {
+                    Some(ObjectInfo {
+                        key: o.key()?.strip_prefix(&self.target.prefix)?.to_owned(),
+                        bytes: o.size().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+                        etag: o.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+                    })
+                };
+                Ok(page.contents().iter().filter_map(info).collect())
+            })
+            .boxed()
+    }
+
+    /// All objects whose keys begin so, in the order of their keys.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn list(&self, beginning: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
+        self.pages(beginning).try_concat().await
+    }
+
+    /// The next parts of the keys that begin so, up to their slash: what would be directories. At most about `most`,
+    /// and whether there are more.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn folders(&self, beginning: &str, most: usize) -> Result<(Vec<String>, bool), ObjectError> {
+        let full = self.full(beginning);
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.target.bucket)
+            .prefix(&full)
+            .delimiter("/")
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(self.failed("list objects", beginning))?;
+            let name = |p: &aws_sdk_s3::types::CommonPrefix| {
+                Some(p.prefix()?.strip_prefix(&full)?.trim_end_matches('/').to_owned())
+            };
+            found.extend(page.common_prefixes().iter().filter_map(name));
+            if found.len() > most {
+                found.truncate(most);
+                return Ok((found, true));
+            }
+        }
+        Ok((found, false))
+    }
+}

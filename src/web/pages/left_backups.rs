@@ -1,0 +1,103 @@
+//! `/backups`: what a person's purged databases left, and a restore of any backup by its key.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::backups::{restore_facts, size};
+use crate::admin_db::backup_list;
+use crate::admin_db::backups::Backup;
+use crate::backup::request::{self, RestoreRequest};
+use crate::backup::worth;
+use crate::domain::names::ContainerName;
+use crate::domain::user::Action as Deed;
+use crate::provision::request::RequestError;
+use crate::web::backups_access::visible_backup;
+use crate::web::context::{Context, page, page_with, to};
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+use crate::web::views::admin_backups::{LeftPage, LeftRow};
+use crate::web::views::backups::RestorePage;
+use crate::web::views::{Action, Field, When};
+
+/// Most backups on the page.
+const MOST: usize = 200;
+
+/// `GET /backups`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn list(ctx: Context) -> Result<Response, AppError> {
+    let now = ctx.now();
+    let account = ctx.user()?.id;
+    let mut db = ctx.app().db.acquire().await?;
+    let mut found = backup_list::left_behind(&mut db, account, i64::try_from(MOST + 1).unwrap_or(i64::MAX)).await?;
+    drop(db);
+    let more = found.len() > MOST;
+    found.truncate(MOST);
+    let row = |b: &Backup| LeftRow {
+        database: b.container.clone(),
+        engine: b.engine.to_string(),
+        engine_label: b.engine.label().to_owned(),
+        made: When::new(b.started_at, now),
+        reason: worth::reason(&b.reason).to_owned(),
+        size: size(b.raw_bytes),
+        level: worth::level(b.level).to_owned(),
+        action: Action::link("Restore", format!("/backups/{}/restore", b.id)),
+    };
+    page(&LeftPage { frame: ctx.frame("home"), rows: found.iter().map(row).collect(), more })
+}
+
+fn form(ctx: &Context, b: &Backup, typed: &str, error: Option<String>) -> RestorePage {
+    RestorePage {
+        in_place_href: None,
+        frame: ctx.frame("home"),
+        title: format!("Restore {}", b.container),
+        facts: restore_facts(ctx, b),
+        action: format!("/backups/{}/restore", b.id),
+        field: Field::code("name", "Name of the new database")
+            .help("Lower-case letters, digits, - and _.")
+            .value(typed)
+            .error(error)
+            .required()
+            .max_length(40)
+            .focus(true),
+        back_href: if b.container_gone {
+            "/backups".to_owned()
+        } else {
+            format!("/containers/{}/backups", b.container)
+        },
+    }
+}
+
+/// `GET /backups/{id}/restore`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let (b, _) = visible_backup(&ctx, &id, Deed::View).await?;
+    page(&form(&ctx, &b, &b.container, None))
+}
+
+/// `POST /backups/{id}/restore` with `name` = that of the new database
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
+    let typed = fields.text("name");
+    let wrong = |why: String| page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &b, typed, Some(why)));
+    let new = match ContainerName::parse(typed) {
+        Ok(new) => new,
+        Err(e) => return wrong(e.to_string()),
+    };
+    let href = format!("/containers/{new}");
+    match request::restore(ctx.app(), &b, &RestoreRequest { name: new, owner: c.account_id }, &ctx.actor()).await {
+        Ok(_) => Ok(to(&href, None)),
+        Err(e @ RequestError::NameTaken) => wrong(format!("{e} Choose another name.")),
+        Err(e) => match ctx.refused("container.restore", Some(&c), e).await {
+            AppError::Conflict(why) => wrong(why),
+            e => Err(e),
+        },
+    }
+}
