@@ -156,6 +156,7 @@ async fn dump(w: &Work) -> Result<(), StepError> {
             manifest.objects.push(object);
             manifest.counts.extend(reports.counts);
             manifest.notes.extend(reports.notes);
+            manifest.exact_counts &= !reports.inexact;
         }
         Ok::<_, StepError>(())
     };
