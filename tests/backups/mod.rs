@@ -2,6 +2,8 @@
 
 mod cycle;
 mod faults;
+mod hand;
+mod mariadb;
 
 use std::path::PathBuf;
 

@@ -90,7 +90,8 @@ impl Backup for Mariadb {
         match &part.database {
             None => {
                 let wanted = if part.file == WHO { "who" } else { "what" };
-                let env = [("DB4SCI_ACCOUNTS", QUESTIONS), ("DB4SCI_WANTED", wanted)];
+                let set = set(plan, "", false);
+                let env = [("DB4SCI_SET", set.as_str()), ("DB4SCI_ACCOUNTS", QUESTIONS), ("DB4SCI_WANTED", wanted)];
                 script(plan, &format!("{LIB}{SHELL}{USERS}"), &env)
             }
             Some(database) => script(
@@ -142,10 +143,12 @@ impl Backup for Mariadb {
     }
 
     fn by_hand(&self, part: &Part) -> Vec<String> {
-        let client = "mariadb --host=\"$HOST\" --port=\"$PORT\" --user=\"$ADMIN\" --default-character-set=utf8mb4 --max-allowed-packet=1G";
+        let client = "mariadb --protocol=tcp --host=\"$HOST\" --port=\"$PORT\" --user=\"$ADMIN\" --default-character-set=utf8mb4 --max-allowed-packet=1G";
         match &part.database {
             None if part.file == WHO => vec![
                 "# Users, roles and their rights in databases; those that are there are made anew.".to_owned(),
+                // Values of a backup may be longer than a new server takes.
+                format!("{client} --execute='SET GLOBAL max_allowed_packet = 1073741824'"),
                 format!("{client} <\"$file\""),
             ],
             None => vec!["# Their rights on single tables and routines.".to_owned(), format!("{client} <\"$file\"")],

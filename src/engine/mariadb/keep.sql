@@ -9,10 +9,10 @@ SET @kept = 0, @tries = 0,
 DELIMITER //
 BEGIN NOT ATOMIC
   DECLARE CONTINUE HANDLER FOR 1205 SET @kept = 0;
-  WHILE NOT @kept AND @tries < 4 DO
+  WHILE NOT @kept AND @tries < 3 DO
     SET @kept = 1, @tries = @tries + 1;
     EXECUTE IMMEDIATE @flush;
-    IF NOT @kept THEN DO SLEEP(2); END IF;
+    IF NOT @kept THEN DO SLEEP(1); END IF;
   END WHILE;
 END//
 DELIMITER ;

@@ -6,10 +6,10 @@ DELIMITER //
 BEGIN NOT ATOMIC
   DECLARE tries INT DEFAULT 0;
   DECLARE CONTINUE HANDLER FOR 1205 SET @held = 0;
-  WHILE NOT @held AND tries < 4 DO
+  WHILE NOT @held AND tries < 3 DO
     SET @held = 1, tries = tries + 1;
     FLUSH TABLES WITH READ LOCK;
-    IF NOT @held THEN DO SLEEP(2); END IF;
+    IF NOT @held THEN DO SLEEP(1); END IF;
   END WHILE;
 END//
 DELIMITER ;

@@ -5,7 +5,7 @@ trap 'exit 141' PIPE
 [ "$DB4SCI_WANTED" = who ] && wanted='' || wanted=-v
 statements() {
   # Each with its own end: where `dumped` looks at the code, the shell goes on after errors.
-  client --raw -e "$DB4SCI_ACCOUNTS" >"$work/ask" || return
+  client --raw -e "$DB4SCI_SET $DB4SCI_ACCOUNTS" >"$work/ask" || return
   client <"$work/ask" >"$work/said" || return
   wide='^(DROP |CREATE |SET DEFAULT ROLE |GRANT `([^`]|``)+` TO |GRANT [A-Z ,]+ ON (\*\.\*|`([^`]|``)+`\.\*) TO )'
   grep -E $wanted -e "$wide" "$work/said" >"$work/chosen" || [ $? = 1 ] || return
