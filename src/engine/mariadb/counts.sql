@@ -25,6 +25,10 @@ BEGIN NOT ATOMIC
         FROM (SELECT *, CONCAT('`', REPLACE(COLUMN_NAME, '`', '``'), '`') AS q FROM information_schema.COLUMNS
                WHERE TABLE_SCHEMA = @database AND TABLE_NAME = one AND TABLE_NAME = one COLLATE utf8mb4_bin
                  AND EXTRA NOT LIKE '%VIRTUAL GENERATED%' AND COALESCE(GENERATION_EXPRESSION, '') NOT IN ('ROW START', 'ROW END')) c;
+      IF @fields IS NULL THEN
+        SET @gone = LEFT(CONCAT('The table ', @database, '.', one, ' was dropped while its database was dumped.'), 128);
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @gone;
+      END IF;
     END IF;
     -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
     SET @query = CONCAT('SELECT CONCAT(''db4sci: '', JSON_OBJECT(''count'', JSON_OBJECT(''database'', @database, ''kind'', ''table'', ''name'', @name, ''rows'', COUNT(*)',
