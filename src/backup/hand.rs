@@ -19,8 +19,8 @@ fn shown(text: &str) -> String {
 
 /// Lines that check sums.
 fn sums<'a>(objects: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let lines: String = objects.map(|(sha256, file)| format!("{sha256}  {file}\n")).collect();
-    format!("  sha256sum --check --quiet <<'SUMS'\n{lines}SUMS\n")
+    let lines: Vec<_> = objects.map(|(sha256, file)| format!("{sha256}  {file}\n")).collect();
+    format!("  sha256sum --check --quiet <<'SUMS'\n{}SUMS\n", lines.concat())
 }
 
 /// Said before the script.

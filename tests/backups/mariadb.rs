@@ -135,12 +135,12 @@ async fn there_and_back(image: &str, by_hand: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mariadb_comes_back_as_it_was_with_and_without_the_portal() {
-    there_and_back("docker.io/library/mariadb:11.8", true).await;
+    Box::pin(there_and_back("docker.io/library/mariadb:11.8", true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_mariadb_comes_back_as_it_was() {
-    there_and_back("docker.io/library/mariadb:10.11", false).await;
+    Box::pin(there_and_back("docker.io/library/mariadb:10.11", false)).await;
 }
 
 fn nothing_is_left(portal: &TestPortal, what: &str) {
