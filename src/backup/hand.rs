@@ -28,7 +28,8 @@ fn head(m: &Manifest, store: &Store) -> String {
     let c = &m.container;
     let place = match &store.target().embedded {
         Some(dir) => format!(
-            "#    The store was the portal's own: if it is gone, copy the objects from {} instead\n\
+            "#    The store was the portal's own, so ENDPOINT has to be set. If it is gone, copy the objects from\n\
+             #    {}\n\
              #    and run: bash {BY_HAND} unpack\n",
             shown(&dir.display().to_string())
         ),

@@ -1,5 +1,5 @@
 # Dumps one database. A session that counts begins its transaction while nobody can write, and so does the dump: both
-# read the same moment. Tables without transactions are locked by a third session until both are done.
+# read the same moment. Tables without transactions are kept still by a third session until both are done.
 trap 'exit 141' PIPE
 # The session that holds the lock ends at once, not when it has found that nobody listens.
 id=''
@@ -42,7 +42,7 @@ printf '%s\n' "$DB4SCI_BEGUN" >&3
 dumped "$DB4SCI_DUMPER" --no-defaults --protocol=tcp --host=127.0.0.1 --skip-ssl --default-character-set=utf8mb4 --user="$DB4SCI_ADMIN" \
   --max-allowed-packet=1G --single-transaction --quick --routines --events --triggers --hex-blob "$@" --databases -- "$DB4SCI_DATABASE" 3>&-
 # One so small may have gone by unseen.
-grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" 3>&-
+grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-
 printf '%s\nCOMMIT;\n' "$DB4SCI_COUNTS" >&3
 exec 3>&-
 wait "$holder" || failed
