@@ -1,60 +1,101 @@
-//! `RESTORE.txt`: how a person restores a backup without this portal, with tools that everybody has.
+//! `RESTORE.txt`: how a person restores a backup without this portal, with tools that everybody has. A script, so that
+//! it can be run as it stands; the tests do.
 
 use std::fmt::Write;
 
-use super::manifest::Manifest;
+use super::manifest::{BY_HAND, FILE, Manifest, Object};
 use crate::engine::backup::Backup;
 use crate::objects::Store;
 
-/// The text beside a manifest.
-pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'static dyn Backup>) -> String {
-    let mut text = String::new();
+/// A word for bash.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A name within a comment.
+fn shown(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
+}
+
+/// Lines that check sums.
+fn sums<'a>(objects: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let lines: Vec<_> = objects.map(|(sha256, file)| format!("{sha256}  {file}\n")).collect();
+    format!("  sha256sum --check --quiet <<'SUMS'\n{}SUMS\n", lines.concat())
+}
+
+/// Said before the script.
+fn head(m: &Manifest, store: &Store) -> String {
     let c = &m.container;
-    let target = store.target();
-    let endpoint = target.endpoint.as_deref().filter(|_| target.embedded.is_none());
-    let endpoint = endpoint.map(|e| format!("--endpoint-url {e} ")).unwrap_or_default();
-    // Writing to a String does not fail.
-    let _ = writeln!(
-        text,
+    let place = match &store.target().embedded {
+        Some(dir) => format!(
+            "#    The store was the portal's own, so ENDPOINT has to be set. If it is gone, copy the objects from\n\
+             #    {}\n\
+             #    and run: bash {BY_HAND} unpack\n",
+            shown(&dir.display().to_string())
+        ),
+        None => String::new(),
+    };
+    format!(
         "# Backup {} of the database “{}” ({} {}), made {}.\n\
-         # These lines are a script for bash. They restore it without the portal that made it, into an empty server of\n\
-         # the same engine and the same or a newer version. You need: the AWS command line (or any S3 client), zstd, and\n\
-         # the engine's own client programs of that version. Set these for your server, then run it line by line:\n\
-         #   HOST=localhost PORT=… ADMIN=… (an administrator of the server; its password as the client wants it)\n\
-         set -euo pipefail\n",
+         #\n\
+         # A script for bash that restores it without the portal that made it. Put it into an empty directory, and\n\
+         # there, with the AWS command line (or any S3 client), sha256sum and zstd:\n\
+         #\n\
+         # 1. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; ENDPOINT only if the store has moved.\n\
+         #      bash {BY_HAND} fetch\n\
+         {place}\
+         #    It fetches the objects, compares them with what was stored, and unpacks them.\n\
+         # 2. Set HOST, PORT, ADMIN and {} for an empty server of the same or a newer version, ADMIN being an\n\
+         #    administrator of it and {} the password. In the same directory, with the client programs of that version\n\
+         #    (in a container of the server's image, for example):\n\
+         #      bash {BY_HAND} restore\n\
+         set -euo pipefail\n\n",
         m.backup,
-        c.name,
+        shown(&c.name),
         c.engine.label(),
         c.version,
-        m.started_at.format("%Y-%m-%d %H:%M:%S UTC")
-    );
-    let _ = writeln!(
+        m.started_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        c.engine.engine().password_variable(),
+        c.engine.engine().password_variable(),
+    )
+}
+
+/// The text beside a manifest.
+pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'static dyn Backup>) -> String {
+    let target = store.target();
+    // The portal's own store has another address with every start.
+    let endpoint = target.endpoint.as_deref().filter(|_| target.embedded.is_none()).unwrap_or_default();
+    let files = |name: fn(&Object) -> &str| m.objects.iter().map(|o| quoted(name(o))).collect::<Vec<_>>().join(" ");
+    let mut text = head(m, store);
+    // Writing to a String does not fail.
+    let _ = write!(
         text,
-        "# 1. Fetch the objects.\naws {endpoint}s3 cp --recursive {} .\n",
-        store.url(&format!("{location}/"))
+        "fetch() {{\n  ENDPOINT=${{ENDPOINT:-{endpoint}}}\n  export AWS_DEFAULT_REGION=${{AWS_DEFAULT_REGION:-{}}}\n  \
+         aws ${{ENDPOINT:+--endpoint-url \"$ENDPOINT\"}} s3 cp --only-show-errors --recursive --exclude {BY_HAND} {} .\n  unpack\n}}\n\n",
+        target.region,
+        quoted(&store.url(&format!("{location}/")))
     );
-    let _ = writeln!(text, "# 2. They must be what was stored.\nsha256sum --check <<'SUMS'");
+    let _ = write!(
+        text,
+        "unpack() {{\n  # They must be what was stored, and then what was dumped.\n{}  zstd --decompress --quiet --force {}\n{}}}\n\n",
+        sums(m.objects.iter().map(|o| (o.stored.sha256.as_str(), o.file.as_str()))),
+        files(|o| &o.file),
+        sums(m.objects.iter().map(|o| (o.dumped.sha256.as_str(), o.plain.as_str())))
+    );
+    text.push_str("restore() {\n  : \"${HOST:?}\" \"${PORT:?}\" \"${ADMIN:?}\"\n");
     for o in &m.objects {
-        let _ = writeln!(text, "{}  {}", o.stored.sha256, o.file);
-    }
-    let _ = writeln!(text, "SUMS\n\n# 3. Unpack and restore, in this order.");
-    for o in &m.objects {
-        let _ = writeln!(text, "zstd --decompress --force {}\nfile={}", o.file, o.plain);
+        let _ = writeln!(text, "\n  file={}", quoted(&o.plain));
         for line in engine.map(|e| e.by_hand(&o.part())).unwrap_or_default() {
-            let _ = writeln!(text, "{line}");
+            let _ = writeln!(text, "  {line}");
         }
-        text.push('\n');
     }
-    let _ = writeln!(text, "# 4. Compare with what was counted in the moment of the backup (manifest.json, “counts”).");
+    let _ = write!(
+        text,
+        "}}\n\ncase ${{1:-}} in\n  fetch | unpack | restore) \"$1\" ;;\n  *) sed -n '/^set /q; s/^# \\{{0,1\\}}//p' \"$0\"; exit 2 ;;\nesac\n\n\
+         # What was counted in the moment of the backup, to compare ({FILE}, “counts”):\n"
+    );
     for count in m.counts.iter().filter(|k| k.kind != "object").take(200) {
-        let _ = writeln!(
-            text,
-            "#    {} {} {}: {}",
-            count.database,
-            count.kind,
-            count.name.replace(['\n', '\r'], " "),
-            count.rows
-        );
+        let _ = writeln!(text, "#    {} {} {}: {}", shown(&count.database), count.kind, shown(&count.name), count.rows);
     }
     text
 }

@@ -76,6 +76,7 @@ pub(super) async fn all(
             manifest.objects.push(object);
             manifest.counts.extend(reports.counts);
             manifest.notes.extend(reports.notes);
+            manifest.exact_counts &= !reports.inexact;
         }
         Ok::<_, StepError>(())
     };

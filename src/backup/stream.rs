@@ -37,6 +37,8 @@ pub struct Reports {
     pub counts: Vec<Count>,
     /// Its remarks.
     pub notes: Vec<String>,
+    /// Whether its counts may be of another moment than its dump.
+    pub inexact: bool,
     /// What it found wrong.
     pub faults: Vec<String>,
 }
@@ -59,6 +61,10 @@ impl Reports {
             Some(Ok(Report::Sum(sum))) => self.sums.push(sum),
             Some(Ok(Report::Count(count))) => self.counts.push(count),
             Some(Ok(Report::Note(note))) => self.notes.push(note),
+            Some(Ok(Report::Inexact(why))) => {
+                self.inexact = true;
+                self.notes.push(why);
+            }
             Some(Ok(Report::Fault(fault))) => self.faults.push(fault),
             Some(Err(e)) => return Err(e),
             None => {

@@ -78,6 +78,8 @@ pub enum Report {
     Count(Count),
     /// Something the manifest should say.
     Note(String),
+    /// Why the counts are not those of the very moment of the dump; a remark too.
+    Inexact(String),
     /// Something a check found wrong.
     Fault(String),
 }

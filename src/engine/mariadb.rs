@@ -1,10 +1,12 @@
 //! MariaDB, as the official image runs it (environment and paths: its documentation on the registry).
 
+mod backup;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use super::plan::DIR;
-use super::{Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
+use super::{Backup, Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
@@ -152,6 +154,10 @@ impl Engine for Mariadb {
         // The name changed in 11; the content is such as "10.11.14-MariaDB".
         let files = ["mariadb_upgrade_info", "mysql_upgrade_info"].map(str::to_owned).to_vec();
         Some(VersionFile { files, version: image.version.clone() })
+    }
+
+    fn backup(&self) -> Option<&'static dyn Backup> {
+        Some(&Self)
     }
 
     fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {

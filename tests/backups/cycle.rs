@@ -1,7 +1,7 @@
 //! There and back: a backup, what it is worth, its drill, a restore into a new database.
 
-use super::{back_up, ended, objects};
-use crate::support::TestPortal;
+use super::{back_up, ended, hand, objects};
+use crate::support::{TestPortal, docker};
 
 /// A database with what makes dumps interesting.
 const FILL: &str = r#"
@@ -73,4 +73,13 @@ async fn a_postgres_comes_back_as_it_was_and_is_proven() {
         .expect("and it is theirs");
     assert!(portal.connect("lab-2", "correct-horse").await.is_err(), "the old password does not open the copy");
     portal.connect("lab", "correct-horse").await.expect("the original goes on");
+
+    // And without the portal, by the text that lies beside it.
+    let image = docker::docker(&["inspect", "-f", "{{.Image}}", &format!("{}-lab", portal.instance)]);
+    let made = ["POSTGRES_PASSWORD=by-hand"];
+    let plain = hand::restored(&portal, &id, &image, &made, "postgres", "PGPASSWORD=by-hand", "5432");
+    let query = "select (select count(*) from child), (select sum(id) from parent), twice(4), (select count(*) from pg_roles where rolname = 'ada' and rolcanlogin)";
+    let client = ["exec", &plain.name, "psql", "-X", "-At", "-U", "postgres", "-d", "trial", "-c", query];
+    assert_eq!(docker::docker(&client), "100|5050|8|1");
+    hand::refuses_damage(&plain, "database-1.pgdump.zst");
 }

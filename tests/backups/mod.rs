@@ -5,8 +5,10 @@ mod copies;
 mod cycle;
 mod faults;
 mod found;
+mod hand;
 mod keep;
 mod last;
+mod mariadb;
 mod replace;
 
 use std::path::PathBuf;

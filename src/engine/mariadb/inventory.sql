@@ -1,3 +1,4 @@
+SET SESSION group_concat_max_len = 1073741824;
 -- Prints one JSON object: what has to be in a backup of this server, and what to know to restore it elsewhere.
 SELECT JSON_OBJECT(
     'version', SUBSTRING_INDEX(VERSION(), '-', 1),
@@ -8,7 +9,7 @@ SELECT JSON_OBJECT(
                             WHERE SCHEMA_NAME NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')),
         'not_transactional', (SELECT COALESCE(JSON_ARRAYAGG(CONCAT(TABLE_SCHEMA, '.', TABLE_NAME, ' (', ENGINE, ')')), JSON_ARRAY())
                                 FROM information_schema.TABLES t JOIN information_schema.ENGINES e USING (ENGINE)
-                               WHERE COALESCE(e.TRANSACTIONS, 'NO') <> 'YES' AND t.TABLE_TYPE = 'BASE TABLE'
+                               WHERE COALESCE(e.TRANSACTIONS, 'NO') <> 'YES' AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
                                  AND TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')),
         'sql_mode', @@GLOBAL.sql_mode,
         'lower_case_table_names', @@lower_case_table_names));

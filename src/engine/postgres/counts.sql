@@ -19,11 +19,11 @@ SELECT format(
    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
  ORDER BY n.nspname, c.relname \gexec
-SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'sequence',
-         'name', format('%I.%I', schemaname, sequencename), 'rows', coalesce(last_value, -1)))::text
-  FROM pg_sequences ORDER BY schemaname, sequencename;
 SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', what, 'rows', n))::text
-  FROM (SELECT 'large object' AS what, count(*) AS n FROM pg_largeobject_metadata
+  -- How many sequences, not where they are: that belongs to no snapshot.
+  FROM (SELECT 'sequence' AS what, count(*) AS n FROM pg_sequences
+        UNION ALL
+        SELECT 'large object' AS what, count(*) AS n FROM pg_largeobject_metadata
         UNION ALL
         SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'i' THEN 'index' ELSE 'partitioned table' END, count(*)
           FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace

@@ -1,0 +1,189 @@
+//! How MariaDB is backed up: users as statements, every database as statements of `mariadb-dump`, counted in the same
+//! moment; last what was granted on single tables and routines, which have to be there before.
+
+use secrecy::SecretString;
+
+use super::{CLIENT, Mariadb};
+use crate::engine::backup::{Backup, Inventory, LIB, Part};
+use crate::engine::{ExecSpec, Plan, Tool};
+
+const DUMPER: Tool = Tool { names: &["mariadb-dump", "mysqldump"] };
+
+const SHELL: &str = include_str!("lib.sh");
+const INVENTORY: &str = include_str!("inventory.sql");
+const USERS: &str = include_str!("users.sh");
+const QUESTIONS: &str = include_str!("users.sql");
+const DUMP: &str = include_str!("dump.sh");
+const RESTORE: &str = include_str!("restore.sh");
+const LISTED: &str = include_str!("listed.sh");
+const CHECK: &str = include_str!("check.sh");
+const TABLES: &str = include_str!("check.sql");
+/// What the session that counts is told, in this order.
+const LIST: &str = include_str!("list.sql");
+const LOOK: &str = include_str!("look.sql");
+const LOCK: &str = include_str!("lock.sql");
+const BEGUN: &str = include_str!("begun.sql");
+const COUNTS: &str = include_str!("counts.sql");
+/// What the session that keeps tables without transactions still is told.
+const KEEP: &str = include_str!("keep.sql");
+
+/// Users and roles, and what they may do in whole databases.
+const WHO: &str = "accounts.sql";
+/// What they may do with single tables and routines.
+const WHAT: &str = "grants.sql";
+/// Last line of both.
+const USERS_END: &str = "-- end of users and roles";
+
+/// A script for `sh` in the container, with what it needs to know in its environment.
+fn script(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+    let known = [
+        ("MYSQL_PWD", plan.admin_secret()),
+        ("DB4SCI_ADMIN", SecretString::from(plan.admin_user)),
+        ("DB4SCI_CLIENT", SecretString::from(plan.tools.name(CLIENT))),
+        ("DB4SCI_DUMPER", SecretString::from(plan.tools.name(DUMPER))),
+    ];
+    let more = env.iter().map(|(name, value)| (*name, SecretString::from(*value)));
+    let env = known.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)).collect();
+    ExecSpec { argv: ["sh", "-c", text].map(str::to_owned).to_vec(), env, stdin: None, user: Some(plan.owner()) }
+}
+
+/// Statements that tell the others what they are about. As digits, so that nothing of a name needs quoting.
+fn set(plan: &Plan<'_>, database: &str, fingerprints: bool) -> String {
+    format!(
+        "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @fingerprints = {};\n",
+        hex::encode(database),
+        hex::encode(plan.admin_user),
+        i32::from(fingerprints)
+    )
+}
+
+/// The client, with statements on its standard input.
+fn client(plan: &Plan<'_>, statements: String) -> ExecSpec {
+    let mut exec = Mariadb::client(plan, &[]);
+    exec.stdin = Some(SecretString::from(statements));
+    exec
+}
+
+impl Backup for Mariadb {
+    fn tools(&self) -> &'static [Tool] {
+        &[CLIENT, DUMPER]
+    }
+
+    fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
+        client(plan, INVENTORY.to_owned())
+    }
+
+    fn parts(&self, inventory: &Inventory) -> Vec<Part> {
+        let server = |file: &str, what: &'static str| Part { file: file.to_owned(), database: None, what };
+        let mut parts = vec![server(WHO, "users and roles, with their rights in databases")];
+        parts.extend(inventory.databases.iter().enumerate().map(|(i, name)| Part {
+            // Numbered: a database's name may have characters that a file's name can't.
+            file: format!("database-{}.sql", i + 1),
+            database: Some(name.clone()),
+            what: "a database, as statements of mariadb-dump",
+        }));
+        parts.push(server(WHAT, "rights of users and roles on single tables and routines"));
+        parts
+    }
+
+    fn dump(&self, plan: &Plan<'_>, part: &Part, fingerprints: bool) -> ExecSpec {
+        match &part.database {
+            None => {
+                let wanted = if part.file == WHO { "who" } else { "what" };
+                let set = set(plan, "", false);
+                let env = [("DB4SCI_SET", set.as_str()), ("DB4SCI_ACCOUNTS", QUESTIONS), ("DB4SCI_WANTED", wanted)];
+                script(plan, &format!("{LIB}{SHELL}{USERS}"), &env)
+            }
+            Some(database) => script(
+                plan,
+                &format!("{LIB}{SHELL}{DUMP}"),
+                &[
+                    ("DB4SCI_DATABASE", database),
+                    ("DB4SCI_SET", &set(plan, database, fingerprints)),
+                    ("DB4SCI_LIST", LIST),
+                    ("DB4SCI_LOOK", LOOK),
+                    ("DB4SCI_LOCK", LOCK),
+                    ("DB4SCI_BEGUN", BEGUN),
+                    ("DB4SCI_COUNTS", COUNTS),
+                    ("DB4SCI_KEEP", KEEP),
+                ],
+            ),
+        }
+    }
+
+    fn exact_counts(&self) -> bool {
+        true
+    }
+
+    fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+        let text = match part.database {
+            None => format!("set -eu\ntail -n 1 | grep -qxF -e '{USERS_END}'\n"),
+            Some(_) => LISTED.to_owned(),
+        };
+        script(plan, &text, &[])
+    }
+
+    fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+        match &part.database {
+            None => script(plan, &format!("set -eu\n{SHELL}client\n"), &[]),
+            Some(database) => {
+                script(plan, &format!("{SHELL}{RESTORE}"), &[("DB4SCI_SET", &set(plan, database, false))])
+            }
+        }
+    }
+
+    fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
+        let set = set(plan, database, fingerprints);
+        client(plan, format!("{set}{LIST}START TRANSACTION WITH CONSISTENT SNAPSHOT;\nEXECUTE tables;\n{COUNTS}"))
+    }
+
+    fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
+        let set = set(plan, database, false);
+        script(plan, &format!("{SHELL}{CHECK}"), &[("DB4SCI_SET", &set), ("DB4SCI_CHECK", TABLES)])
+    }
+
+    fn by_hand(&self, part: &Part) -> Vec<String> {
+        let client = "mariadb --protocol=tcp --host=\"$HOST\" --port=\"$PORT\" --user=\"$ADMIN\" --default-character-set=utf8mb4 --max-allowed-packet=1G";
+        match &part.database {
+            None if part.file == WHO => vec![
+                "# Users, roles and their rights in databases; those that are there are made anew.".to_owned(),
+                // Values of a backup may be longer than a new server takes.
+                format!("{client} --execute='SET GLOBAL max_allowed_packet = 1073741824'"),
+                format!("{client} <\"$file\""),
+            ],
+            None => vec!["# Their rights on single tables and routines.".to_owned(), format!("{client} <\"$file\"")],
+            Some(database) => vec![
+                format!(
+                    "# The database {}. Tables of it that are there are made anew.",
+                    database.replace(['\n', '\r'], " ")
+                ),
+                format!(
+                    "{client} --init-command='SET SESSION foreign_key_checks = 0, check_constraint_checks = 0, innodb_strict_mode = 0' <\"$file\""
+                ),
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::described;
+
+    #[test]
+    fn a_backup_has_the_users_every_database_and_then_the_grants() {
+        let inventory = Inventory { databases: vec!["a b".to_owned(), "x'`y".to_owned()], ..Inventory::default() };
+        described(&Mariadb, "docker.io/library/mariadb:11.8", |plan| {
+            let parts = Backup::parts(&Mariadb, &inventory);
+            assert_eq!(
+                parts.iter().map(|p| p.file.as_str()).collect::<Vec<_>>(),
+                ["accounts.sql", "database-1.sql", "database-2.sql", "grants.sql"]
+            );
+            let specs = parts.iter().flat_map(|p| [Mariadb.dump(plan, p, true), Mariadb.restore(plan, p)]);
+            for spec in specs.chain([Mariadb.count(plan, "x'`y", true), Mariadb.check(plan, "x'`y")]) {
+                assert!(spec.argv.iter().all(|a| !a.contains("x'`y")), "names go by environment");
+                assert!(spec.argv.iter().all(|a| !a.contains("admin-secret")), "and so does the password");
+            }
+        });
+    }
+}

@@ -1,0 +1,13 @@
+# The server's own checks of every table, with every row and every index. What is not well is reported.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+printf '%s\n' "$DB4SCI_SET" "$DB4SCI_CHECK" | client >"$work/said"
+tab=$(printf '\t')
+json() { printf '%s' "$1" | sed 's/[\\"]/\\&/g'; }
+while IFS=$tab read -r table _ kind text; do
+  case $kind:$text in
+    status:OK | note:* | info:*) ;;
+    *) printf 'db4sci: {"fault":"%s: %s"}\n' "$(json "$table")" "$(json "$kind: $text")" ;;
+  esac
+done <"$work/said"

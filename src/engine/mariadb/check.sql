@@ -1,0 +1,15 @@
+SET SESSION sql_mode = '', max_statement_time = 0;
+DELIMITER //
+BEGIN NOT ATOMIC
+  DECLARE done INT DEFAULT 0;
+  DECLARE one VARCHAR(64) CHARACTER SET utf8mb4;
+  DECLARE listed CURSOR FOR SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_TYPE NOT LIKE '%TEMPORARY%';
+  DECLARE CONTINUE HANDLER FOR NOT FOUND SET done = 1;
+  OPEN listed;
+  every: LOOP
+    FETCH listed INTO one;
+    IF done THEN LEAVE every; END IF;
+    EXECUTE IMMEDIATE CONCAT('CHECK TABLE `', REPLACE(@database, '`', '``'), '`.`', REPLACE(one, '`', '``'), '` EXTENDED');
+  END LOOP;
+END//
+DELIMITER ;

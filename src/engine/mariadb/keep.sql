@@ -1,0 +1,33 @@
+-- Keeps tables without transactions as they are, as long as there is the session that counts, @holder. An export lets
+-- others read even while somebody waits to write, which LOCK TABLES does not. It waits for those who read, and others
+-- behind it, so never for long.
+SET SESSION sql_mode = '', group_concat_max_len = 1073741824, lock_wait_timeout = 2, max_statement_time = 0;
+SET @kept = 0, @tries = 0,
+    @flush = (SELECT CONCAT('FLUSH TABLES ', GROUP_CONCAT('`', REPLACE(TABLE_SCHEMA, '`', '``'), '`.`', REPLACE(TABLE_NAME, '`', '``'), '`'), ' FOR EXPORT')
+                FROM information_schema.TABLES
+               WHERE TABLE_SCHEMA = @database AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM'));
+DELIMITER //
+BEGIN NOT ATOMIC
+  DECLARE CONTINUE HANDLER FOR 1205 SET @kept = 0;
+  WHILE NOT @kept AND @tries < 3 DO
+    SET @kept = 1, @tries = @tries + 1;
+    EXECUTE IMMEDIATE @flush;
+    IF NOT @kept THEN DO SLEEP(1); END IF;
+  END WHILE;
+END//
+DELIMITER ;
+SELECT CONCAT('db4sci: ', JSON_OBJECT('inexact', CONCAT('Others held locks on tables of ', @database, ' without transactions, so those could be written into while they were dumped.')))
+  FROM DUAL WHERE NOT @kept;
+SELECT 'kept';
+-- Who wants to alter such a table waits for this, and the dump waits behind them: then this gives way.
+DELIMITER //
+BEGIN NOT ATOMIC
+  DECLARE waits INT DEFAULT 0;
+  WHILE @kept AND waits < 25 AND EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = @holder) DO
+    DO SLEEP(0.2);
+    SET waits = IF(EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = @admin AND DB = @database AND STATE LIKE 'Waiting for table%'),
+                   waits + 1, 0);
+  END WHILE;
+  IF waits >= 25 THEN SELECT 'gave way'; END IF;
+END//
+DELIMITER ;

@@ -1,0 +1,14 @@
+# Reads a dump of statements: it has to begin and to end as one. Of a long one only the beginning is read back.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 143' TERM INT HUP
+case $(head -c 200) in
+  *'-- MariaDB dump '* | *'-- MySQL dump '*) ;;
+  *) echo 'It does not begin as a dump.' >&2; exit 1 ;;
+esac
+mkfifo "$work/rest"
+tail -n 1 <"$work/rest" >"$work/last" &
+bytes=$(tee "$work/rest" | wc -c)
+wait "$!"
+[ "$bytes" -ge 268000000 ] || grep -q -e '^-- Dump completed' "$work/last"

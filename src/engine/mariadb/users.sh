@@ -1,0 +1,16 @@
+# Prints statements that bring back users and roles ("who"), or, once the databases are there, what was granted on
+# single tables and routines ("what"). The portal's own administrator and the accounts of the image are left out: a
+# restored server has its own. Lines of the client are whole statements here, since it writes a line's end as \n.
+trap 'exit 141' PIPE
+[ "$DB4SCI_WANTED" = who ] && wanted='' || wanted=-v
+statements() {
+  # Each with its own end: where `dumped` looks at the code, the shell goes on after errors.
+  client --raw -e "$DB4SCI_SET $DB4SCI_ACCOUNTS" >"$work/ask" || return
+  client <"$work/ask" >"$work/said" || return
+  wide='^(DROP |CREATE |SET DEFAULT ROLE |GRANT `([^`]|``)+` TO |GRANT [A-Z ,]+ ON (\*\.\*|`([^`]|``)+`\.\*) TO )'
+  grep -E $wanted -e "$wide" "$work/said" >"$work/chosen" || [ $? = 1 ] || return
+  echo "SET SESSION sql_mode = '';"
+  while IFS= read -r line; do printf '%b;\n' "$line"; done <"$work/chosen"
+  echo "-- end of users and roles"
+}
+dumped statements

@@ -1,0 +1,240 @@
+//! MariaDB: there and back with all that makes its dumps interesting, and what must not be called a backup of it.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
+
+use super::hand;
+use super::{back_up, ended, objects};
+use crate::support::{Client, TestPortal, docker};
+
+const ODD: &str = "`it's \"odd\" ``t`` 50%-x`";
+
+/// By the user.
+const FILL: &[&str] = &[
+    "create table `it's \"odd\" ``t`` 50%-x` (id bigint auto_increment primary key, body text, d double, f float, b blob, bits bit(9), at timestamp(6) default current_timestamp(6), u uuid, p point, e enum('a','ü'), j json, l varchar(20) character set latin1, g varchar(20) as (left(body, 20)) stored, v int as (id * 2) virtual, h int invisible default 7)",
+    "insert into `it's \"odd\" ``t`` 50%-x` (body, d, f, b, bits, u, p, e, j, l) select concat('row 🐘 ', seq, '\\n\\\\t'), seq / 3, seq, unhex('00ff27225c0a1a'), b'101010101', uuid(), point(seq, 2), 'ü', '{\"a\": 1}', 'é' from seq_1_to_3000",
+    "insert into `it's \"odd\" ``t`` 50%-x` (f) values (16777217), (null)",
+    "create sequence numbers start with 5",
+    "do nextval(numbers)",
+    "create table plain_text (a int primary key, b varchar(10)) engine = MyISAM",
+    "insert into plain_text values (1, 'x'), (2, null)",
+    "create table parent (id int primary key)",
+    "create table child (p int, foreign key (p) references parent (id) on delete cascade)",
+    "insert into parent select seq from seq_1_to_100",
+    "insert into child select seq from seq_1_to_100",
+    "create view z_first as select id from parent",
+    "create view a_second as select count(*) as n from z_first",
+    "create table gone (x int)",
+    "create view leads_nowhere as select x from gone",
+    "drop table gone",
+    "create table versions (x int) with system versioning",
+    "insert into versions values (1)",
+    "update versions set x = 2",
+    "create table parts (id int) partition by hash (id) partitions 3",
+    "insert into parts values (1), (2), (3)",
+    "create function twice(i int) returns int deterministic return i * 2",
+    "create procedure double_it() select twice(2)",
+    "create trigger keeps before insert on child for each row set new.p = new.p",
+    "create event cleans on schedule every 1 day do delete from parent where id > 100000",
+    "create database `trial_an empty-one` character set latin1 collate latin1_german1_ci",
+];
+
+/// By an administrator, in the container: users are not the user's to make.
+const USERS: &str = "create user 'o''hara'@'%' identified by 'her-password'; grant select (id) on trial.parent to 'o''hara'@'%'; \
+    grant execute on function trial.twice to 'o''hara'@'%'; create role readers; grant select on trial.* to readers; \
+    grant readers to 'o''hara'@'%'; set default role readers for 'o''hara'@'%'";
+
+pub async fn connect(portal: &TestPortal, name: &str, user: &str, password: &str) -> mysql_async::Result<Conn> {
+    let options = OptsBuilder::default()
+        .ip_or_hostname("127.0.0.1")
+        .tcp_port(portal.port(name))
+        .db_name(Some("trial"))
+        .user(Some(user))
+        .pass(Some(password))
+        .prefer_socket(false);
+    Conn::new(options).await
+}
+
+/// Runs statements as the portal's administrator.
+fn as_admin(portal: &TestPortal, name: &str, statements: &str) -> String {
+    let script = "MYSQL_PWD=$(cat /etc/db4sci/admin_password) exec mariadb --no-defaults -h127.0.0.1 --skip-ssl -uroot -N -e \"$1\"";
+    let container = format!("{}-{name}", portal.instance);
+    docker::docker(&["exec", "--user", "mysql", &container, "sh", "-c", script, "sh", statements])
+}
+
+async fn lab(image: &str) -> (TestPortal, Client, Conn) {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("engine", "mariadb"), ("image", image)]).await;
+    let db = connect(&portal, "lab", "ada", "correct-horse").await.expect("signs in");
+    (portal, ada, db)
+}
+
+async fn there_and_back(image: &str, by_hand: bool) {
+    let (portal, ada, mut db) = lab(image).await;
+    for statement in FILL {
+        db.query_drop(*statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    }
+    as_admin(&portal, "lab", USERS);
+    let id = back_up(&portal, &ada, "lab").await;
+    let (status, error) = ended(&portal, "drill").await;
+    assert_eq!(status, "succeeded", "{error}");
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
+    let notes = portal.sql(&format!("select manifest->>'notes' from backup_log where id = '{id}'"));
+    for piece in ["leads_nowhere is not in this backup", "plain_text (MyISAM)", "rounded to six digits"] {
+        assert!(notes.contains(piece), "{piece}: {notes}");
+    }
+    let fingerprints = portal.sql(&format!(
+        "select count(*) || ' ' || count(c->>'fingerprint') from backup_log, jsonb_array_elements(manifest->'counts') c where id = '{id}' and c->>'kind' = 'table'"
+    ));
+    assert_eq!(fingerprints, "6 6");
+
+    // What is changed after it must not come back.
+    db.query_drop("delete from parent where id <= 50").await.expect("work goes on");
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "lab-2")]).await.expect(303);
+    let (status, error) = ended(&portal, "restore").await;
+    assert_eq!(status, "succeeded", "{error}");
+    let shown = ada.post("/containers/lab-2/password", &[]).await.expect(200);
+    let password = shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown");
+    let mut again = connect(&portal, "lab-2", "ada", &password).await.expect("the new password opens the new database");
+    let said: Option<(i64, i64, i64, i64)> = again
+        .query_first(format!(
+            "select (select sum(p) from child), (select n from a_second), twice(4), (select count(*) from {ODD} where body like '%🐘%' and h = 7 and v = id * 2 and hex(b) = '00FF27225C0A1A')"
+        ))
+        .await
+        .expect("all is there");
+    assert_eq!(said, Some((5050, 100, 8, 3000)));
+    let history: Option<i64> =
+        again.query_first("select count(*) from versions for system_time all").await.expect("read");
+    assert_eq!(history, Some(2), "with its history");
+    let kept: Option<String> = again
+        .query_first("select concat(default_collation_name, (select count(*) from information_schema.events), (select count(*) from information_schema.triggers)) from information_schema.schemata where schema_name = 'trial_an empty-one'")
+        .await
+        .expect("read");
+    assert_eq!(kept.as_deref(), Some("latin1_german1_ci11"));
+    again.query_drop("insert into child values (1)").await.expect("and it is theirs");
+    assert!(
+        connect(&portal, "lab-2", "ada", "correct-horse").await.is_err(),
+        "the old password does not open the copy"
+    );
+    let mut hers = connect(&portal, "lab-2", "o'hara", "her-password").await.expect("other users come back");
+    let may: Option<i64> = hers.query_first("select twice(count(id)) from parent").await.expect("with their rights");
+    assert_eq!(may, Some(200));
+    assert!(hers.query_drop("delete from parent").await.is_err(), "and no more");
+
+    if by_hand {
+        let image = docker::docker(&["inspect", "-f", "{{.Image}}", &format!("{}-lab", portal.instance)]);
+        let made = ["MARIADB_ROOT_PASSWORD=by-hand"];
+        let plain = hand::restored(&portal, &id, &image, &made, "root", "MYSQL_PWD=by-hand", "3306");
+        let query = "select (select sum(p) from trial.child), trial.twice(4), (select count(*) from mysql.user where user like 'o%hara')";
+        let client = ["exec", "-e", "MYSQL_PWD=by-hand", &plain.name, "mariadb", "-uroot", "-N", "-e", query];
+        assert_eq!(docker::docker(&client), "5050\t8\t1");
+        hand::refuses_damage(&plain, "database-1.sql.zst");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mariadb_comes_back_as_it_was_with_and_without_the_portal() {
+    Box::pin(there_and_back("docker.io/library/mariadb:11.8", true)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_mariadb_comes_back_as_it_was() {
+    Box::pin(there_and_back("docker.io/library/mariadb:10.11", false)).await;
+}
+
+fn nothing_is_left(portal: &TestPortal, what: &str) {
+    assert!(objects(portal).is_empty(), "{what}: {:?}", objects(portal));
+    assert_eq!(portal.sql("select count(*) from upload"), "0", "{what}: no upload is noted");
+    let look = "ls -A /tmp | grep -e db4sci -e tmp; cat /proc/[0-9]*/comm 2>/dev/null | grep -x -e mariadb -e mariadb-dump -e tee -e sha256sum; true";
+    let left = docker::docker(&["exec", &format!("{}-lab", portal.instance), "sh", "-c", look]);
+    assert_eq!(left.trim(), "", "{what}: nothing goes on in the container");
+}
+
+/// Sends a signal to all programs of this name in the container, once there is one; mariadb-dump may have ended by then.
+fn signal(portal: &TestPortal, program: &str, signal: &str) {
+    let script = "n=0; until [ $n = 2000 ]; do for p in /proc/[0-9]*; do \
+        if read -r name <$p/comm && [ \"$name\" = \"$1\" ]; then kill -s \"$2\" ${p#/proc/} && found=1; fi; done 2>/dev/null; \
+        [ -z \"${found:-}\" ] || exit 0; [ $2 != CONT ] || exit 0; n=$((n + 1)); sleep 0.01; done; exit 1";
+    let container = format!("{}-lab", portal.instance);
+    docker::docker(&["exec", "--user", "mysql", &container, "sh", "-c", script, "sh", program, signal]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mariadb_dump_that_is_disturbed_is_no_backup_or_says_so() {
+    let (portal, ada, mut db) = lab("docker.io/library/mariadb:11.8").await;
+    db.query_drop("create table t as select seq as i, repeat(md5(seq), 30) as body from seq_1_to_60000")
+        .await
+        .expect("fills");
+    for statement in
+        ["create table a_kept (i int) engine = MyISAM", "create table u (i int)", "insert into a_kept values (1)"]
+    {
+        db.query_drop(statement).await.expect("fills");
+    }
+    // The programs are killed somewhere in the middle.
+    for program in ["mariadb-dump", "mariadb", "sha256sum"] {
+        ada.post("/containers/lab/backup", &[]).await.expect(303);
+        signal(&portal, "mariadb-dump", "STOP");
+        signal(&portal, program, "KILL");
+        signal(&portal, "mariadb-dump", "CONT");
+        let (status, error) = ended(&portal, "backup").await;
+        assert_eq!(status, "failed", "{program} killed: {error}");
+        ada.wait_for("lab", "running").await;
+        nothing_is_left(&portal, program);
+        db.query_drop("insert into u values (1)").await.expect("no lock is left");
+    }
+
+    // A table is dropped after the dump has begun and before it comes to it.
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    signal(&portal, "mariadb-dump", "STOP");
+    db.query_drop("drop table u").await.expect("drops");
+    signal(&portal, "mariadb-dump", "CONT");
+    let (status, error) = ended(&portal, "backup").await;
+    assert!(status == "failed" && error.contains("trial.u"), "{status}: {error}");
+    nothing_is_left(&portal, "a dropped table");
+
+    // A session that keeps the lock from being had all the time: the backup is good, and says what it is not sure of.
+    let mut long = connect(&portal, "lab", "ada", "correct-horse").await.expect("signs in");
+    long.query_drop("lock tables t write").await.expect("locks");
+    ada.wait_for("lab", "running").await;
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    wait_for(&portal, "select count(*) from information_schema.processlist where state like 'Waiting for table metadata lock' and user = 'root' and db = 'trial'").await;
+    long.query_drop("unlock tables").await.expect("unlocks");
+    let (status, error) = ended(&portal, "backup").await;
+    assert_eq!(status, "succeeded", "{error}");
+    let said = portal.sql("select (manifest->>'exact_counts') || ' ' || (manifest->>'notes') from backup_log where status = 'succeeded' and kind = 'backup'");
+    assert!(said.starts_with("false") && said.contains("Others held locks"), "{said}");
+    let (status, error) = ended(&portal, "drill").await;
+    assert_eq!(status, "succeeded", "{error}");
+    assert_eq!(portal.sql("select level from backup_log where kind = 'backup' and status = 'succeeded'"), "4");
+
+    // While others write, the counts are still those of the dump.
+    let mut writer = connect(&portal, "lab", "ada", "correct-horse").await.expect("signs in");
+    let writing = tokio::spawn(async move {
+        for i in 0.. {
+            let two = [format!("insert into t values ({i}, 'more')"), format!("insert into a_kept values ({i})")];
+            for statement in two {
+                if writer.query_drop(statement).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    let id = back_up(&portal, &ada, "lab").await;
+    writing.abort();
+    ada.post(&format!("/containers/lab/backups/{id}/drill"), &[]).await.expect(303);
+    let (status, error) = ended(&portal, "drill").await;
+    assert_eq!(status, "succeeded", "{error}");
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
+}
+
+/// Waits until the server counts something.
+async fn wait_for(portal: &TestPortal, query: &str) {
+    for _ in 0..200 {
+        if !matches!(as_admin(portal, "lab", query).as_str(), "0" | "") {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("never: {query}");
+}
