@@ -54,7 +54,8 @@ else
   else
     # The browser by itself: it drops its connections whenever a container starts on its machine, as others' do all the time.
     rc=0
-    cargo test --locked --all-targets 9>&- -- --skip browser:: || rc=1
+    # More at once than there are processors: most of the time they wait for servers.
+    cargo test --locked --all-targets 9>&- -- --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
     cargo test --locked --test main 9>&- -- browser:: --test-threads=1 || rc=1
     exit $rc
   fi

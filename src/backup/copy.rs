@@ -71,9 +71,9 @@ async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<Str
         ));
     }
     let shares = app.files.shares_blocks(to, image).await?;
-    let size = app.files.usage(from, image).await?;
+    let bytes = app.files.usage(from, image).await?;
     let has = measured(site.blueprint.tier.path.clone()).await?;
-    let needed = if shares { RESERVE } else { size.saturating_add(RESERVE) };
+    let needed = if shares { RESERVE } else { bytes.saturating_add(RESERVE) };
     if has.free < needed {
         return Err(StepError::Fail(format!(
             "There is no room for the copy that is dumped: {} are free, and {} are needed.",
@@ -85,7 +85,7 @@ async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<Str
         app.files.copy(from, to, image).await?;
         return Ok("The database was stopped; a copy of it was dumped.".to_owned());
     };
-    w.say(&format!("Freezing the database for a copy of {}", Amount(size))).await;
+    w.say(&format!("Freezing the database for a copy of {}", Amount(bytes))).await;
     let begin = Instant::now();
     app.runtime.pause(id).await?;
     let copied = app.files.copy(from, to, image).await;
@@ -93,5 +93,5 @@ async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<Str
     app.runtime.unpause(id).await?;
     let frozen = begin.elapsed().as_millis();
     copied?;
-    Ok(format!("The database stood still for {frozen} ms while its {} were copied.", Amount(size)))
+    Ok(format!("The database stood still for {frozen} ms while its {} were copied.", Amount(bytes)))
 }

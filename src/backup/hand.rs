@@ -35,6 +35,24 @@ fn head(m: &Manifest, store: &Store) -> String {
         ),
         None => String::new(),
     };
+    let second = match &m.admin_password {
+        None => format!(
+            "# 2. Set HOST, PORT, ADMIN and {0} for an empty server of the same or a newer version, ADMIN being an\n\
+             #    administrator of it and {0} the password. In the same directory, with the client programs of that version\n\
+             #    (in a container of the server's image, for example):\n\
+             #      bash {BY_HAND} restore\n",
+            c.engine.engine().password_variable()
+        ),
+        Some(password) => format!(
+            "# 2. Set DATA to the data directory of a server of the same version, which is empty and where no server runs. In\n\
+             #    the same directory, as root, with the server's programs (in a container of its image, for example, with\n\
+             #    the directory mounted where the image wants its data):\n\
+             #      bash {BY_HAND} restore\n\
+             # 3. Start the server on it. Its administrator is {} with the password {password}, which\n\
+             #    was made for this backup only. The users have the passwords that they had.\n",
+            c.engine.engine().admin_user()
+        ),
+    };
     format!(
         "# Backup {} of the database “{}” ({} {}), made {}.\n\
          #\n\
@@ -45,18 +63,13 @@ fn head(m: &Manifest, store: &Store) -> String {
          #      bash {BY_HAND} fetch\n\
          {place}\
          #    It fetches the objects, compares them with what was stored, and unpacks them.\n\
-         # 2. Set HOST, PORT, ADMIN and {} for an empty server of the same or a newer version, ADMIN being an\n\
-         #    administrator of it and {} the password. In the same directory, with the client programs of that version\n\
-         #    (in a container of the server's image, for example):\n\
-         #      bash {BY_HAND} restore\n\
+         {second}\
          set -euo pipefail\n\n",
         m.backup,
         shown(&c.name),
         c.engine.label(),
         c.version,
         m.started_at.format("%Y-%m-%d %H:%M:%S UTC"),
-        c.engine.engine().password_variable(),
-        c.engine.engine().password_variable(),
     )
 }
 
@@ -82,7 +95,11 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
         files(|o| &o.file),
         sums(m.objects.iter().map(|o| (o.dumped.sha256.as_str(), o.plain.as_str())))
     );
-    text.push_str("restore() {\n  : \"${HOST:?}\" \"${PORT:?}\" \"${ADMIN:?}\"\n");
+    text.push_str("restore() {\n");
+    text.push_str(match &m.admin_password {
+        None => "  : \"${HOST:?}\" \"${PORT:?}\" \"${ADMIN:?}\"\n",
+        Some(_) => "  : \"${DATA:?}\"\n",
+    });
     for o in &m.objects {
         let _ = writeln!(text, "\n  file={}", quoted(&o.plain));
         for line in engine.map(|e| e.by_hand(&o.part())).unwrap_or_default() {

@@ -69,7 +69,7 @@ async fn wanted(w: &Work) -> Result<bool, StepError> {
 /// # Errors
 /// If that fails: the deletion stops.
 pub async fn dump(w: &Work) -> Result<(), StepError> {
-    if wanted(w).await? { told(dump::dump(w).await) } else { Ok(()) }
+    if wanted(w).await? { told(Box::pin(dump::dump(w)).await) } else { Ok(()) }
 }
 
 /// Reads its beginning back, and writes its manifest.

@@ -12,6 +12,7 @@ use crate::admin_db::{constraint, keeping, new_id, states};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
+use crate::engine::Backup as Describes;
 use crate::engine::backup::When;
 use crate::provision::request::{RequestError, enqueue};
 
@@ -97,7 +98,7 @@ fn ready(state: Option<ContainerState>) -> Result<(), RequestError> {
 /// Whether a database of the image `from` can be upgraded to `to`: the same engine, a later version, and data that moves
 /// as statements, since a server's own files are only its version's.
 pub fn possible(from: &CatalogImage, to: &CatalogImage) -> bool {
-    let moves = from.engine.engine().backup().map(|b| b.moves());
+    let moves = from.engine.engine().backup().map(Describes::moves);
     from.engine == to.engine && newer(to, from) && moves == Some(When::Running)
 }
 

@@ -270,7 +270,11 @@ fn backups(r: &mut Reader<'_>) -> Backups {
     if at_once == 0 {
         r.problem("backups.at_once", "must be at least 1");
     }
-    let admin_every = r.seconds("backups.admin_db_seconds");
+    let admin_every = r.number("backups.admin_db_seconds");
+    if admin_every < 0 {
+        r.problem("backups.admin_db_seconds", "must be at least 0");
+    }
+    let admin_every = Duration::from_secs(u64::try_from(admin_every).unwrap_or(0));
     Backups { level, at_once, hour, spread, admin_every, keep: keep(r) }
 }
 

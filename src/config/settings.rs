@@ -163,7 +163,7 @@ pub const SETTINGS: &[Setting] = &[
     s("backups.level", Kind::Number, "3", "Level of compression of backups, 1 (fast) to 19 (small)."),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
     s("backups.hour", Kind::Number, "1", "Hour (UTC) from which the daily and weekly backups are made."),
-    s("backups.admin_db_seconds", Kind::Number, "3600", "Seconds between two backups of mydb_admin."),
+    s("backups.admin_db_seconds", Kind::Number, "3600", "Seconds between two backups of mydb_admin; 0 makes none."),
     s("backups.spread_minutes", Kind::Number, "240", "Minutes over which they are spread, each database at its own."),
     s(
         "backups.keep.last",

@@ -38,7 +38,7 @@ const WORK: &[Due] = &[
     Due { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
     Due {
         name: "admin backup",
-        every: |app| app.config.backups.admin_every,
+        every: |app| app.config.backups.admin_every.max(Duration::from_secs(60)),
         run: |app| Box::pin(admin_backup::back_up(app)),
     },
     Due { name: "prune", every: |_| Duration::from_secs(3600), run: |app| Box::pin(prune(app)) },

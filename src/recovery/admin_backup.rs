@@ -27,6 +27,9 @@ const DUMP: &str = "mydb_admin.pgdump";
 /// # Errors
 /// If it can't be dumped, stored or read back; nothing is left of it then.
 pub async fn back_up(app: &Arc<App>) -> anyhow::Result<Value> {
+    if app.config.backups.admin_every.is_zero() {
+        return Ok(json!({ "skipped": "switched off in the configuration" }));
+    }
     let Some(store) = app.stores.first() else { return Ok(json!({ "skipped": "no target is configured" })) };
     let url = bootstrap::existing_url(&app.config, &app.random)?;
     let url = url.ok_or_else(|| anyhow::anyhow!("mydb_admin has no URL"))?;

@@ -3,6 +3,7 @@
 pub mod admin_backup;
 pub mod admin_restore;
 pub mod client;
+pub mod from_manifests;
 pub mod keep;
 pub mod key;
 pub mod manifest;

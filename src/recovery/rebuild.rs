@@ -1,6 +1,6 @@
 //! From nothing but the bucket and the recovery key: mydb_admin, then every database that should be there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::admin_restore::{self, Wanted};
+use super::from_manifests;
 
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs::JobStatus;
 use crate::admin_db::log::Actor;
 use crate::admin_db::{backups, bootstrap, jobs, newest_backups};
 use crate::app::{App, Parts};
+use crate::auth::first_admin;
 use crate::backup::recover::recover;
 use crate::domain::state::ContainerState;
 use crate::jobs::runner;
@@ -79,7 +81,9 @@ pub async fn rebuild(parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) ->
         (None, false) => ("There is no backup of it: it is made anew from the manifests.".to_owned(), true),
     };
     let app = App::assemble(parts, stores).await?;
-    let made: Vec<(Line, Uuid)> = if by_manifests { Vec::new() } else { Vec::new() };
+    first_admin::ensure(&app, None).await.context("the first administrator can't be made")?;
+    let mut lines = Vec::new();
+    let made = if by_manifests { from_manifests::enqueue(&app, &store, &mut lines).await? } else { Vec::new() };
     lifecycle.spawn("jobs", {
         let (app, stop) = (app.clone(), stop.clone());
         async move {
@@ -88,11 +92,11 @@ pub async fn rebuild(parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) ->
         }
     });
     let databases = async {
-        let mut lines = Vec::new();
         for (line, job) in made {
             lines.push(ended(&app, line, job).await?);
         }
-        lines.extend(bring_back(&app).await?);
+        let named: HashSet<String> = lines.iter().map(|l| l.database.clone()).collect();
+        lines.extend(bring_back(&app).await?.into_iter().filter(|l| !named.contains(&l.database)));
         Ok::<_, anyhow::Error>(lines)
     };
     let databases = databases.await;

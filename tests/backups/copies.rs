@@ -2,12 +2,12 @@
 
 use mydb::engine::EngineKind;
 
-use super::{back_up, ended, nothing_left, objects};
+use super::{back_up, ended, hand, nothing_left, objects};
 use crate::engines::{Place, fields, sign_in};
 use crate::support::{Client, TestPortal, docker};
 
 /// Where a database of this engine is.
-fn place(portal: &TestPortal, engine: EngineKind, name: &str) -> Place {
+pub fn place(portal: &TestPortal, engine: EngineKind, name: &str) -> Place {
     let ports = portal.sql(&format!(
         "select string_agg(purpose || ' ' || port, ',' order by port) from port
            join container on container.id = container_id where name = '{name}'"
@@ -75,11 +75,32 @@ async fn there_and_back(engine: EngineKind, image: &str, storage: &str) {
     assert_eq!(session.get("after").await, Ok(Some("not in it".to_owned())));
     nothing_left(&portal, 2);
 
-    // The copy is a database like any other: it starts again, and is backed up.
+    by_hand(&portal, engine, &id, image);
+
+    // The copy is a database like any other: it starts again.
     ada.post("/containers/lab-2/restart", &[]).await.expect(303);
     ada.wait_for("lab-2", "running").await;
     let mut again = sign_in(&at, &password).await.expect("it opens after a restart");
     assert_eq!(again.get("mine").await, Ok(Some("too".to_owned())));
+}
+
+/// What lies beside the backup restores it without the portal.
+fn by_hand(portal: &TestPortal, engine: EngineKind, id: &str, image: &str) {
+    let (reference, password) = (portal.config.image_reference(image), hand::named_password(portal, id));
+    match engine {
+        EngineKind::Mongodb => {
+            let plain = hand::restored_stopped(portal, id, &reference, "/data/db", &["mongod", "--auth"]);
+            let url = format!("mongodb://db4sci_admin:{password}@127.0.0.1/?authSource=admin&directConnection=true");
+            let count = "print(db.getSiblingDB('trial').kept.countDocuments({}))";
+            assert_eq!(hand::asked(&plain, &["mongosh", "--quiet", &url, "--eval", count]), "201");
+        }
+        _ => {
+            let plain = hand::restored_stopped(portal, id, &reference, "/data", &[]);
+            let count = "MATCH (n:Kept) RETURN count(n)";
+            let ask = ["cypher-shell", "--format", "plain", "-u", "db4sci_admin", "-p", &password, count];
+            assert_eq!(hand::asked(&plain, &ask), "count(n)\n201");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,6 +85,64 @@ pub fn restored(
     plain
 }
 
+/// Runs `bash RESTORE.txt restore` on an empty data directory in a container of `image`, and starts a server by hand on
+/// what that left.
+pub fn restored_stopped(portal: &TestPortal, id: &str, image: &str, place: &str, command: &[&str]) -> Plain {
+    let dir = fetched(portal, id);
+    let plain = Plain { name: format!("{}-by-hand", portal.instance), dir };
+    let data = plain.dir.join("data");
+    std::fs::create_dir_all(&data).expect("made");
+    let (mount, data) = (format!("{}:/backup", plain.dir.display()), format!("{}:{place}", data.display()));
+    let to = format!("DATA={place}");
+    ran(Command::new("docker").args([
+        "run",
+        "--rm",
+        "-u",
+        "0:0",
+        "--network",
+        "none",
+        "--hostname",
+        "here",
+        "--add-host",
+        "here:127.0.0.1",
+        "-v",
+        &mount,
+        "-v",
+        &data,
+        "-w",
+        "/backup",
+        "-e",
+        &to,
+        "--entrypoint",
+        "bash",
+        image,
+        "RESTORE.txt",
+        "restore",
+    ]));
+    ran(Command::new("docker").args(["run", "-d", "--name", &plain.name, "-v", &data, image]).args(command));
+    plain
+}
+
+/// The administrator's password that the text names.
+pub fn named_password(portal: &TestPortal, id: &str) -> String {
+    let text = objects(portal).into_iter().find(|p| p.ends_with(format!("{id}/RESTORE.txt"))).expect("it is there");
+    let text = std::fs::read_to_string(text).expect("it is text");
+    let (_, rest) = text.split_once("with the password ").expect("the password is named");
+    rest.split([',', '\n']).next().expect("a word").to_owned()
+}
+
+/// What a program in the server's container says; tried until the server answers.
+pub fn asked(plain: &Plain, command: &[&str]) -> String {
+    for _ in 0..120 {
+        let said = docker::docker(&[&["exec", &plain.name], command].concat());
+        if !said.is_empty() {
+            return said;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    panic!("the restored server answers {command:?}");
+}
+
 /// What a damaged object makes of it: the text must stop before anything is restored.
 pub fn refuses_damage(plain: &Plain, object: &str) {
     let file = plain.dir.join(object);

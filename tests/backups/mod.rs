@@ -9,6 +9,7 @@ mod hand;
 mod keep;
 mod last;
 mod mariadb;
+mod rebuild;
 mod replace;
 
 use std::path::PathBuf;

@@ -95,13 +95,11 @@ impl Backup for Mongodb {
 
     fn by_hand(&self, _part: &Part) -> Vec<String> {
         [
-            "# All databases and users. DATA is an empty directory that becomes the server's data directory, OWNER the",
-            "# user that the server runs as (999:999 in the official image).",
+            "# All databases and users.",
             "mkdir -p \"$DATA\"",
             "tar -x -f \"$file\" -C \"$DATA\" --no-same-owner",
-            "chown -R \"$OWNER\" \"$DATA\"",
-            "# Then start a server of the same version (6.0 for 6.0.x) on it, for instance",
-            "#   docker run -d --name restored -p 127.0.0.1:27017:27017 -v \"$DATA\":/data/db IMAGE --auth",
+            "# The user that the server runs as in the official image, unless OWNER says another.",
+            "chown -R \"${OWNER:-999:999}\" \"$DATA\"",
         ]
         .map(str::to_owned)
         .to_vec()

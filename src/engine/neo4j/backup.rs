@@ -123,15 +123,13 @@ impl Backup for Neo4j {
     }
 
     fn by_hand(&self, part: &Part) -> Vec<String> {
-        let mut lines = match part.database {
-            None => vec!["# The users. Run this where neo4j-admin is, with the server stopped.".to_owned()],
-            Some(_) => vec!["# The graph.".to_owned()],
-        };
-        lines.push(format!(
-            "neo4j-admin database load --from-stdin --overwrite-destination=true {} < \"$file\"",
-            name(part)
-        ));
-        lines
+        let what = if part.database.is_none() { "# The users." } else { "# The graph." };
+        vec![
+            what.to_owned(),
+            format!("neo4j-admin database load --from-stdin --overwrite-destination=true {} < \"$file\"", name(part)),
+            "# The user that the server runs as in the official image, unless OWNER says another.".to_owned(),
+            "chown -R \"${OWNER:-7474:7474}\" \"$DATA\"".to_owned(),
+        ]
     }
 }
 

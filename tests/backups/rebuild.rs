@@ -1,0 +1,144 @@
+//! Everything lost but the bucket and the recovery key, and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mydb::app::Parts;
+use mydb::catalog::Catalog;
+use mydb::clock::Clock;
+use mydb::engine::EngineKind;
+use mydb::recovery::admin_restore::Wanted;
+use mydb::recovery::rebuild::{Report, rebuild};
+use mydb::runtime::docker::DockerRuntime;
+use secrecy::SecretString;
+
+use super::copies::place;
+use super::{back_up, ended};
+use crate::engines::{fields, sign_in};
+use crate::support::{Options, TestPortal, docker, store};
+
+/// Loses the host: every container of the instance, every directory, every key. The bucket lies elsewhere.
+fn lose(portal: &TestPortal) {
+    for name in portal.containers() {
+        docker::docker(&["rm", "-fv", &name]);
+    }
+    for entry in std::fs::read_dir(&portal.dir).expect("its directory").flatten() {
+        if entry.file_name() == "objects" {
+            continue;
+        }
+        let path = entry.path();
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).expect("lost");
+        } else {
+            std::fs::remove_file(path).expect("lost");
+        }
+    }
+    for tier in &portal.config.storage {
+        std::fs::create_dir_all(&tier.path).expect("a new disk");
+    }
+}
+
+async fn rebuilt(portal: &TestPortal, key: Option<&SecretString>) -> Report {
+    let parts = Parts {
+        config: portal.config.clone(),
+        catalog: Catalog::load(&portal.config.catalog).expect("the catalog is sound"),
+        runtime: Arc::new(DockerRuntime::connect().await.expect("the engine answers")),
+        clock: Clock::system(),
+    };
+    Box::pin(rebuild(parts, None, &Wanted { at: None, key })).await.unwrap_or_else(|e| panic!("it is rebuilt: {e:#}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
+    let configure = |config: &mut mydb::config::Config| {
+        store(config);
+        config.backups.admin_every = Duration::from_secs(3600);
+        config.storage.retain(|t| t.name == "standard");
+    };
+    let mut portal =
+        TestPortal::with(Options { own_admin_db: true, configure: Box::new(configure), ..Options::default() }).await;
+    let ada = portal.user("ada").await;
+    let all = [
+        ("maria", EngineKind::Mariadb, "docker.io/library/mariadb:11.8"),
+        ("mongo", EngineKind::Mongodb, "docker.io/library/mongo:6.0"),
+        ("post", EngineKind::Postgres, "docker.io/library/postgres:17"),
+    ];
+    for (name, engine, image) in all {
+        let more = fields(engine, image);
+        let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        ada.create(name, &more).await;
+        let mut session = sign_in(&place(&portal, engine, name), "correct-horse").await.expect("signs in");
+        session.prepare().await.expect("makes what it needs");
+        session.put("kept", &format!("what {name} holds 🐘")).await.expect("writes");
+        drop(session);
+        back_up(&portal, &ada, name).await;
+    }
+    let (status, error) = ended(&portal, "drill").await;
+    assert_eq!(status, "succeeded", "{error}");
+    let ports =
+        || portal.sql("select string_agg(port::text, ',' order by port) from port where container_id is not null");
+    let before = ports();
+    // Its moment is written in whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    portal.sql("update schedule set next_run = now() where name = 'admin backup'");
+    let newer = "select coalesce((result->>'made_at')::timestamptz > (select max(finished_at) from backup_log where kind = 'backup')
+                   and (result->>'keys')::bool, false)::text || coalesce(result->>'error', '') from schedule where name = 'admin backup'";
+    for tries in 0.. {
+        let said = portal.sql(newer);
+        if said == "true" {
+            break;
+        }
+        assert!(tries < 200, "mydb_admin is backed up: {said}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let text = std::fs::read_to_string(portal.dir.join("recovery.key")).expect("made at the first start");
+    let key = SecretString::from(text.trim().to_owned());
+    portal.stop().await;
+
+    lose(&portal);
+    let report = rebuilt(&portal, Some(&key)).await;
+    assert!(report.admin_db.starts_with("From its backup of"), "{report:?}");
+    assert!(report.databases.len() == 3 && report.databases.iter().all(|l| l.there), "{report:?}");
+    // Once more changes nothing.
+    let again = rebuilt(&portal, Some(&key)).await;
+    assert!(again.databases.iter().all(|l| l.there && l.outcome == "Its data is here."), "{again:?}");
+
+    portal.run().await;
+    let ada = portal.nobody();
+    ada.sign_in("ada", "researcher-1").await;
+    assert_eq!(
+        portal.sql("select string_agg(port::text, ',' order by port) from port where container_id is not null"),
+        before
+    );
+    for (name, engine, _) in all {
+        ada.wait_for(name, "running").await;
+        let mut session =
+            sign_in(&place(&portal, engine, name), "correct-horse").await.expect("the old password opens it");
+        assert_eq!(session.get("kept").await, Ok(Some(format!("what {name} holds 🐘"))));
+        session.put("more", "goes on").await.expect("writes");
+    }
+    portal.stop().await;
+
+    // The backups of mydb_admin are gone too: the manifests know enough.
+    let objects = portal.config.targets[0].embedded.clone().expect("an embedded store");
+    let bucket = objects.join(&portal.config.targets[0].bucket);
+    let found = std::process::Command::new("find").arg(&bucket).args(["-type", "d", "-name", "mydb_admin"]).output();
+    let found = String::from_utf8(found.expect("find runs").stdout).expect("text");
+    for dir in found.lines() {
+        std::fs::remove_dir_all(dir).expect("removed");
+    }
+    lose(&portal);
+    let report = rebuilt(&portal, None).await;
+    assert!(report.admin_db.contains("from the manifests"), "{report:?}");
+    assert!(report.databases.len() == 3 && report.databases.iter().all(|l| l.there), "{report:?}");
+    portal.run().await;
+    let admin = portal.nobody();
+    let password = std::fs::read_to_string(portal.dir.join("admin-password")).expect("made by the rebuild");
+    admin.sign_in("admin", password.trim()).await;
+    for (name, engine, _) in all {
+        let shown = admin.post(&format!("/containers/{name}/password"), &[]).await.expect(200);
+        let password = shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown");
+        let mut session = sign_in(&place(&portal, engine, name), &password).await.expect("the new password opens it");
+        assert_eq!(session.get("kept").await, Ok(Some(format!("what {name} holds 🐘"))));
+    }
+}
