@@ -53,11 +53,17 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/containers/{name}/purge", 200, 200),
     ("POST", "/containers/{name}/purge", 422, 422),
     ("GET", "/containers/{name}/backups", 200, 200),
-    // It is stopped: sent back with a sentence.
+    // One is under way: sent back with a sentence.
     ("POST", "/containers/{name}/backup", 303, 303),
     ("POST", "/containers/{name}/backups/{id}/drill", 303, 303),
     ("GET", "/containers/{name}/backups/{id}/restore", 200, 200),
     ("POST", "/containers/{name}/backups/{id}/restore", 422, 422),
+    ("GET", "/containers/{name}/backups/{id}/in-place", 200, 200),
+    // Nothing is set aside of it, and it is of the latest version.
+    ("GET", "/containers/{name}/snapshots/{id}/restore", 404, 404),
+    ("POST", "/containers/{name}/snapshots/{id}/restore", 404, 404),
+    ("GET", "/containers/{name}/upgrade", 409, 409),
+    ("POST", "/containers/{name}/upgrade", 422, 422),
     ("GET", "/backups", 200, 200),
     ("GET", "/backups/{id}/restore", 200, 200),
     ("POST", "/backups/{id}/restore", 422, 422),
@@ -101,6 +107,9 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/api/v1/containers/{name}/restart", 409, 409),
     ("POST", "/api/v1/containers/{name}/undelete", 409, 409),
     ("POST", "/api/v1/containers/{name}/backup", 409, 409),
+    ("POST", "/api/v1/containers/{name}/upgrade", 422, 422),
+    ("GET", "/api/v1/containers/{name}/snapshots", 200, 200),
+    ("POST", "/api/v1/containers/{name}/snapshots/{id}/restore", 404, 404),
     ("GET", "/api/v1/backups", 200, 200),
     ("POST", "/api/v1/backups/{id}/restore", 422, 422),
     ("GET", "/api/v1/jobs/{id}", 200, 200),
@@ -143,10 +152,17 @@ impl World {
         let backup = crate::backups::back_up(&portal, &owner.page, "lab").await;
         owner.page.post("/containers/lab/stop", &[]).await.expect(303);
         owner.page.wait_for("lab", "stopped").await;
+        // As if one were under way: a new one would come between the answers.
+        portal.sql(
+            "insert into backup_log (id, container_id, kind, reason, status, started_at, target)
+             select gen_random_uuid(), id, 'backup', 'manual', 'running', now(), 'local' from container where name = 'lab'",
+        );
         let ids = BTreeMap::from([
             ("/account/tokens/", portal.sql("select id from token where name = 'spare'")),
             ("/admin/users/", portal.sql("select id from account where username = 'guinea'")),
             ("/containers/lab/backups/", backup.clone()),
+            ("/containers/lab/snapshots/", backup.clone()),
+            ("/api/v1/containers/lab/snapshots/", backup.clone()),
             ("/backups/", backup.clone()),
             ("/admin/backups/", backup.clone()),
             ("/api/v1/backups/", backup),

@@ -1,5 +1,6 @@
 //! The pages in a real Chromium: what a researcher does by clicking and typing, without scripting, and by keyboard only.
 
+mod backups;
 pub mod driver;
 pub mod fill;
 mod keyboard;

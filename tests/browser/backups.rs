@@ -1,0 +1,111 @@
+//! Backups by clicking and typing: one now with its progress, its proof, a copy from it, a restore in place and its undo;
+//! and what an administrator does for a database that is purged.
+
+use super::driver::{Browser, JOB, Wish};
+use super::whole_way::{psql_line, run_line};
+use crate::support::TestPortal;
+
+const PASSWORD: &str = "correct-horse";
+
+/// What is in the database, by the page's own line.
+async fn words(browser: &Browser, name: &str, password: &str) -> String {
+    browser.open(&format!("/containers/{name}")).await;
+    let line = psql_line(browser).await;
+    run_line(&line, Some(password), "select 'words: ' || string_agg(w, ' ' order by w) from t;\n")
+}
+
+/// Writes a word.
+async fn say(browser: &Browser, name: &str, word: &str) {
+    browser.open(&format!("/containers/{name}")).await;
+    let line = psql_line(browser).await;
+    let said = run_line(
+        &line,
+        Some(PASSWORD),
+        &format!("create table if not exists t (w text);\ninsert into t values ('{word}');\n"),
+    );
+    assert!(said.contains("INSERT 0 1"), "{said}");
+}
+
+/// Waits on the page of backups until it says this.
+async fn says(browser: &Browser, name: &str, words: &str) {
+    browser
+        .until(words, JOB, async |b| {
+            b.open(&format!("/containers/{name}/backups")).await;
+            b.text("main").await.contains(words)
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+    browser.sign_in("ada", "researcher-1").await;
+    say(&browser, "lab", "before").await;
+
+    browser.open("/containers/lab/backups").await;
+    assert!(browser.text("main").await.contains("everything in it would be lost"));
+    browser.press("Back up now").await;
+    // By itself, without a reload by hand: the steps, then the backup with its level.
+    browser.until("the backup appears", JOB, async |b| b.text("tbody").await.contains("stored")).await;
+    says(&browser, "lab", "restored, content compared").await;
+    says(&browser, "lab", "it was restored in").await;
+
+    say(&browser, "lab", "later").await;
+    browser.open("/containers/lab/backups").await;
+    browser.click("tbody a[href$='/restore']").await;
+    browser.fill_in("name", "lab-copy").await;
+    browser.press("Restore into a new database").await;
+    browser.until("the copy's page follows", JOB, async |b| b.path().await == "/containers/lab-copy").await;
+    browser.until_state("lab-copy", "running").await;
+    browser.open("/containers/lab-copy").await;
+    browser.press("Show the password once").await;
+    let password = browser.find("#password").await.text().await.expect("the password");
+    let said = words(&browser, "lab-copy", &password).await;
+    assert!(said.contains("words: before\n"), "{said}");
+
+    browser.open("/containers/lab/backups").await;
+    browser.click("tbody a[href$='/restore']").await;
+    browser.click("a[href$='/in-place']").await;
+    browser.fill_in("confirm", "lab").await;
+    browser.press("Restore in place").await;
+    says(&browser, "lab", "Data set aside").await;
+    browser.open("/containers/lab").await;
+    browser.until_state("lab", "running").await;
+    let said = words(&browser, "lab", PASSWORD).await;
+    assert!(said.contains("words: before\n"), "{said}");
+
+    browser.open("/containers/lab/backups").await;
+    browser.click("a[href*='/snapshots/']").await;
+    browser.press("Go back").await;
+    says(&browser, "lab", "before going back").await;
+    browser.open("/containers/lab").await;
+    browser.until_state("lab", "running").await;
+    let said = words(&browser, "lab", PASSWORD).await;
+    assert!(said.contains("words: before later\n"), "{said}");
+
+    // An administrator brings back what is purged.
+    browser.sign_out().await;
+    for (verb, gone) in [("delete", "trashed_at"), ("purge", "purged_at")] {
+        ada.post(&format!("/containers/lab/{verb}"), &[("confirm", "lab")]).await.expect(303);
+        let count = format!("select count(*) from container where name = 'lab' and {gone} is not null");
+        while portal.sql(&count) == "0" {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+    browser.sign_in_as_admin().await;
+    browser.click(".side a[href='/admin/backups']").await;
+    browser.until("the backups follow", JOB, async |b| b.path().await == "/admin/backups").await;
+    browser.click("tbody tr:has(.sub) a.name").await;
+    browser.fill_in("name", "lab-again").await;
+    browser.press("Restore into a new database").await;
+    browser.until("its page follows", JOB, async |b| b.path().await == "/containers/lab-again").await;
+    browser.until_state("lab-again", "running").await;
+    browser.press("Show the password once").await;
+    let password = browser.find("#password").await.text().await.expect("the password");
+    let said = words(&browser, "lab-again", &password).await;
+    assert!(said.contains("words: before later\n"), "{said}");
+    browser.quit().await;
+}
