@@ -1,8 +1,11 @@
 //! Data changed for other data: a restore in place and its undo, an upgrade and its undo, and what happens when they fail.
 
+use mydb::engine::EngineKind;
 use mydb::runtime::fault::{Fault, Strike};
 
+use super::copies::place;
 use super::{back_up, ended, nothing_left};
+use crate::engines::{fields, sign_in};
 use crate::support::{Client, POSTGRES_15, TestPortal, docker};
 
 /// Presses the button that goes back to what is set aside.
@@ -144,4 +147,39 @@ async fn an_upgrade_keeps_name_port_user_and_data_and_can_be_undone() {
     ada.post("/containers/lab/restart", &[]).await.expect(303);
     ada.wait_for("lab", "running").await;
     assert_eq!(words(&portal).await, "fifteen seventeen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mariadb_is_upgraded_with_its_data_and_goes_back() {
+    let engine = EngineKind::Mariadb;
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    let more = fields(engine, "docker.io/library/mariadb:10.11");
+    let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    ada.create("lab", &more).await;
+    let at = place(&portal, engine, "lab");
+    let mut session = sign_in(&at, "correct-horse").await.expect("signs in");
+    session.prepare().await.expect("makes what it needs");
+    session.put("kept", "of 10.11 🐘").await.expect("writes");
+    drop(session);
+
+    let to = [("image", "docker.io/library/mariadb:11.8"), ("confirm", "lab")];
+    ada.post("/containers/lab/upgrade", &to).await.expect(303);
+    let (status, error) = ended(&portal, "upgrade").await;
+    assert_eq!(status, "succeeded", "{error}");
+    ada.wait_for("lab", "running").await;
+    let mut session = sign_in(&at, "correct-horse").await.expect("the same port, user and password");
+    let version = session.version().await.expect("it tells its version");
+    assert!(version.starts_with("11.8"), "{version}");
+    assert_eq!(session.get("kept").await, Ok(Some("of 10.11 🐘".to_owned())));
+    session.put("more", "of 11.8").await.expect("writes");
+    drop(session);
+
+    go_back(&portal, &ada).await;
+    ada.wait_for("lab", "running").await;
+    let mut session = sign_in(&at, "correct-horse").await.expect("and back");
+    let version = session.version().await.expect("it tells its version");
+    assert!(version.starts_with("10.11"), "{version}");
+    assert_eq!(session.get("kept").await, Ok(Some("of 10.11 🐘".to_owned())));
+    assert_eq!(session.get("more").await, Ok(None));
 }
