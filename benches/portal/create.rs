@@ -57,9 +57,9 @@ fn by_hand_options(
 }
 
 /// Tries until the user's login works, as a person would who is in a hurry.
-async fn login(place: impl Fn() -> Place, begin: Instant) -> f64 {
+async fn login(place: impl Fn() -> Place, begin: Instant, state: impl Fn() -> String) -> f64 {
     while let Err(why) = sign_in(&place(), PASSWORD).await {
-        assert!(begin.elapsed() < PATIENCE, "the login works in time, not: {why}");
+        assert!(begin.elapsed() < PATIENCE, "the login works in time, not: {why}\n{}", state());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     begin.elapsed().as_secs_f64()
@@ -88,7 +88,16 @@ async fn by_portal(portal: &TestPortal, client: &support::Client, engine: Engine
             dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
         }
     };
-    login(place, begin).await
+    let state = || {
+        portal.sql(&format!(
+            "select state || ' ' || coalesce(failed_reason, '') from state join container on id = container_id where name = '{name}'"
+        ))
+    };
+    if engine == EngineKind::Neo4j {
+        // Wrong passwords lock the account for seconds, so nobody tries before the page says that it runs.
+        client.wait_for(name, "running").await;
+    }
+    login(place, begin, state).await
 }
 
 async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) -> f64 {
@@ -113,7 +122,7 @@ async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) ->
         dbname: dbname.to_owned(),
         dbuser: dbuser.to_owned(),
     };
-    let took = login(|| place.clone(), begin).await;
+    let took = login(|| place.clone(), begin, String::new).await;
     docker(&["rm", "-fv", &id]);
     took
 }
