@@ -145,3 +145,25 @@ async fn data_of_another_version_is_refused_before_the_server_touches_it() {
         assert_eq!(running, "false", "the server was not started");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_in_a_hurry_does_not_spoil_a_neo4j_that_is_being_made() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let form = fields(EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community");
+    let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    ada.submit_create("lab", &form).await.expect(303);
+    // Three wrong passwords in a row lock an account for five seconds, and one that is not set yet is wrong.
+    let sql = "select port from port where purpose = 'http' and container_id is not null";
+    let client = reqwest::Client::new();
+    let mut refused = 0;
+    while refused < 4 && ada.state("lab").await != "running" {
+        let url = format!("http://localhost:{}/db/neo4j/tx/commit", portal.sql(sql));
+        let ask = client.post(url).basic_auth("neo4j", Some("correct-horse")).body("{\"statements\":[]}");
+        if ask.header("content-type", "application/json").send().await.is_ok_and(|a| a.status().as_u16() == 401) {
+            refused += 1;
+        }
+    }
+    assert!(refused >= 3, "it was tried while the server was there and the password was not: {refused}");
+    ada.wait_for("lab", "running").await;
+}
