@@ -64,7 +64,7 @@ pub async fn install_keys(parts: &Parts, store: &Store, location: &str, wanted: 
     let Some(identity) = wanted.key else {
         ensure!(
             config.seal_key.exists(),
-            "This host has no sealing key ({}), so it needs the recovery key. It was shown when it was made.",
+            "this host has no sealing key ({}), so it needs the recovery key, which was shown when it was made: --recovery-key FILE",
             config.seal_key.display()
         );
         return Ok(());
