@@ -271,10 +271,17 @@ pub async fn holds_tables(parts: &Parts, random: &Random) -> anyhow::Result<bool
     }
     let url = start(parts, random).await?;
     let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
-    let tables: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(&mut db).await?;
+    let found = tables(&mut db).await?;
     db.close().await?;
-    Ok(tables > 0)
+    Ok(found > 0)
+}
+
+/// How many tables there are.
+///
+/// # Errors
+/// The database's.
+pub async fn tables(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(db).await
 }
 
 /// The URL of a mydb_admin that is there already, for commands that start nothing. `None`: no portal

@@ -1,22 +1,17 @@
 //! Restore in place: the backup is filled into a directory beside the database's own and proven there while the database
 //! goes on; then the two change places. What was there before is kept for some days.
 
-use secrecy::SecretString;
-
-use super::describes;
 use super::manifest::Of;
-use super::restore::{Server, Source, present, raise, same};
+use super::restore::{Source, admin_of, present, seal_in};
 use crate::admin_db::containers::Container;
 use crate::admin_db::snapshots::Snapshot;
 use crate::app::App;
 use crate::domain::quantity::{Bytes as Amount, MIB};
-use crate::engine::backup::When;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container;
 use crate::provision::create::measured;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::power;
-use crate::provision::server::run_all;
 use crate::provision::swap;
 use crate::provision::throwaway::{Admin, ThrowAway};
 
@@ -100,29 +95,10 @@ async fn sealed<'a>(
 pub(super) async fn fill(w: &Work) -> Result<(), StepError> {
     let (app, c, snapshot) = (&w.app, w.container().await?, swap::row(w).await?);
     let source = source(w, &snapshot).await?;
-    let describes = describes(c.engine)?;
     let own = Blueprint::read(app, &c).await?.admin_password();
-    let admin = match describes.moves() {
-        When::Running => Admin::Made(own.clone()),
-        When::Stopped => {
-            let password = source.manifest.admin_password.clone().map(SecretString::from);
-            Admin::There(password.ok_or_else(|| {
-                StepError::Fail("The manifest does not name the administrator's password.".to_owned())
-            })?)
-        }
-    };
-    let sealed = sealed(app, &c, &snapshot, admin).await?;
+    let sealed = sealed(app, &c, &snapshot, admin_of(&source, &own)?).await?;
     sealed.remove(app).await?;
-    let id = raise(w, &source, &sealed).await?;
-    let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
-    w.say("Comparing it with the backup").await;
-    let counted = same(app, &source.manifest, &server, true).await?;
-    if let Some(adopt) = describes.adopt(&server.plan, &own) {
-        run_all(app, &id, &[adopt]).await?;
-    }
-    sealed.stop(app).await?;
-    w.say(&format!("{counted} counts are those of the backup")).await;
-    Ok(())
+    seal_in(w, &source, &sealed, &own).await
 }
 
 /// Removes the sealed container, and the directory unless it holds what was there before.

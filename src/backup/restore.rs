@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::manifest::{FILE, LONGEST, Manifest};
@@ -19,7 +20,8 @@ use crate::provision::blueprint::{self, Blueprint};
 use crate::provision::container::{self, find};
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
-use crate::provision::throwaway::ThrowAway;
+use crate::provision::server::run_all;
+use crate::provision::throwaway::{Admin, ThrowAway};
 use crate::provision::{power, rotate};
 
 /// Restore into a new database.
@@ -148,6 +150,44 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &ThrowAway<'_>) -> Res
         When::Running => Ok(id),
         When::Stopped => sealed.launch(app).await,
     }
+}
+
+/// What a sealed server that is filled from `source` has as its administrator's password: that in the data, or where it
+/// makes its data anew, the one that the database itself has.
+///
+/// # Errors
+/// If the data has one that the manifest does not name.
+pub(super) fn admin_of(source: &Source<'_>, own: &SecretString) -> Result<Admin, StepError> {
+    let manifest = &source.manifest;
+    match (describes(manifest.container.engine)?.moves(), &manifest.admin_password) {
+        (When::Running, _) => Ok(Admin::Made(own.clone())),
+        (When::Stopped, Some(password)) => Ok(Admin::There(SecretString::from(password.clone()))),
+        (When::Stopped, None) => {
+            Err(StepError::Fail("The manifest does not name the administrator's password.".to_owned()))
+        }
+    }
+}
+
+/// Fills a sealed container's directory, compares what is in it, and leaves it as a clean stop does, with `own` as the
+/// administrator's password.
+///
+/// # Errors
+/// If it can't be filled, or is not what was backed up.
+pub(super) async fn seal_in(
+    w: &Work,
+    source: &Source<'_>,
+    sealed: &ThrowAway<'_>,
+    own: &SecretString,
+) -> Result<(), StepError> {
+    let (app, describes) = (&w.app, describes(source.manifest.container.engine)?);
+    let id = raise(w, source, sealed).await?;
+    let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
+    w.say("Comparing it with the backup").await;
+    let counted = same(app, &source.manifest, &server, true).await?;
+    run_all(app, &id, describes.adopt(&server.plan, own).as_slice()).await?;
+    sealed.stop(app).await?;
+    w.say(&format!("{counted} counts are those of the backup")).await;
+    Ok(())
 }
 
 /// Has the engine's own checks done.

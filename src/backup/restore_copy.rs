@@ -1,20 +1,13 @@
 //! Restore into a new container of an engine whose data moves while its server is stopped: the data is put into the new
 //! directory and proven by a sealed server first; then the container is made on it like on any data that is there.
 
-use secrecy::SecretString;
-
-use super::describes;
 use super::manifest::Of;
-use super::restore::{Server, Source, look, raise, same, source};
-use crate::admin_db::containers::Container;
-use crate::app::App;
-use crate::engine::backup::When;
+use super::restore::{admin_of, look, seal_in, source};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::rotate;
-use crate::provision::server::run_all;
 use crate::provision::throwaway::{Admin, ThrowAway};
 
 /// Restore into a new database, its data first.
@@ -47,24 +40,6 @@ pub static RESTORE_COPY: Flow = Flow {
     ],
 };
 
-/// The sealed container on the new container's own directory. Its server has the administrator's password that is in the
-/// data, or where it makes its data anew, the one that `own` is to have.
-async fn sealed<'a>(
-    app: &'a App,
-    c: &Container,
-    source: &Source<'_>,
-    own: &Blueprint<'_>,
-) -> Result<ThrowAway<'a>, StepError> {
-    let admin = match (describes(c.engine)?.moves(), &source.manifest.admin_password) {
-        (When::Running, _) => Admin::Made(own.admin_password()),
-        (When::Stopped, Some(password)) => Admin::There(SecretString::from(password.clone())),
-        (When::Stopped, None) => {
-            return Err(StepError::Fail("The manifest does not name the administrator's password.".to_owned()));
-        }
-    };
-    ThrowAway::of(app, &Of::new(c, ""), c.id, admin).await
-}
-
 /// Removes the sealed container.
 ///
 /// # Errors
@@ -82,18 +57,10 @@ pub(super) async fn unseal(w: &Work) -> Result<(), StepError> {
 pub(super) async fn fill(w: &Work) -> Result<(), StepError> {
     let (app, (c, source)) = (&w.app, source(w).await?);
     let own = Blueprint::read(app, &c).await?;
-    let sealed = sealed(app, &c, &source, &own).await?;
+    let password = own.admin_password();
+    let sealed = ThrowAway::of(app, &Of::new(&c, ""), c.id, admin_of(&source, &password)?).await?;
     if sealed.blueprint.dir != own.dir {
         return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
     }
-    let describes = describes(c.engine)?;
-    let id = raise(w, &source, &sealed).await?;
-    let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
-    w.say("Comparing it with the backup").await;
-    let counted = same(app, &source.manifest, &server, true).await?;
-    let adopt = describes.adopt(&server.plan, &own.admin_password());
-    run_all(app, &id, adopt.as_slice()).await?;
-    sealed.stop(app).await?;
-    w.say(&format!("{counted} counts are those of the backup")).await;
-    Ok(())
+    seal_in(w, &source, &sealed, &password).await
 }

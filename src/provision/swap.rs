@@ -96,7 +96,7 @@ pub(crate) async fn exchange_back(w: &Work) -> Result<(), StepError> {
     places(w).await?.exchange_back().await
 }
 
-/// Stops the server; undone only if it ran before.
+/// Starts the server again, if it ran before.
 pub(crate) async fn start_again(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.state != ContainerState::Running {

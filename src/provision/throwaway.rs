@@ -11,6 +11,7 @@ use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::backup::manifest::Of;
 use crate::domain::password::Password;
+use crate::runtime::helper::HOLD;
 
 /// A sealed container under way.
 pub struct ThrowAway<'a> {
@@ -140,7 +141,7 @@ impl<'a> ThrowAway<'a> {
         self.remove_container(app).await?;
         let recipe = self.blueprint.recipe(app)?;
         let mut spec = self.blueprint.spec(app, &recipe, &self.name, "none".to_owned());
-        spec.entrypoint = Some(["sh", "-c", HOLD].map(str::to_owned).to_vec());
+        spec.entrypoint = Some(HOLD.map(str::to_owned).to_vec());
         (spec.cmd, spec.user, spec.stop_signal) = (Vec::new(), Some(self.blueprint.plan().owner()), None);
         spec.stop_seconds = Some(1);
         spec.capabilities.clear();
@@ -155,5 +156,3 @@ impl<'a> ThrowAway<'a> {
 
 /// Exit code of what the engine killed.
 const KILLED: i64 = 137;
-/// Does nothing until it is told to end.
-const HOLD: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done";

@@ -101,8 +101,7 @@ pub async fn restore(
     install_keys(parts, store, location, wanted).await?;
     let url = bootstrap::start(parts, &random).await?;
     let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
-    let tables: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(&mut db).await?;
+    let tables = bootstrap::tables(&mut db).await?;
     if tables > 0 {
         bail!(
             "mydb_admin is not empty ({tables} tables), so nothing was touched. Move its data directory away, or name an empty database."

@@ -8,10 +8,8 @@ use url::Url;
 
 use crate::config::Config;
 use crate::engine::ExecSpec;
+use crate::runtime::helper::HOLD;
 use crate::runtime::{ContainerSpec, Runtime};
-
-/// Does nothing until it is told to end.
-const HOLD: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done";
 
 /// A container with the client programs.
 pub struct Client<'a> {
@@ -32,7 +30,7 @@ impl<'a> Client<'a> {
         let spec = ContainerSpec {
             network: "host".to_owned(),
             memory: 512 * 1024 * 1024,
-            ..ContainerSpec::helper(&config.instance, "admin-db", &image, &["sh", "-c", HOLD])
+            ..ContainerSpec::helper(&config.instance, "admin-db", &image, &HOLD)
         };
         runtime.remove(&spec.name).await?;
         let id = runtime.create(&spec).await?;

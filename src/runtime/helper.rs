@@ -5,6 +5,9 @@ use futures::StreamExt;
 use super::{ContainerSpec, LogRequest, Runtime, RuntimeError};
 use crate::domain::names::InstanceId;
 
+/// Arguments of a helper that does nothing until it is told to end, for commands to be run in it.
+pub const HOLD: [&str; 3] = ["sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"];
+
 impl ContainerSpec {
     /// A helper of `instance`: `argv` in place of the image's entrypoint, no network, few resources, no capabilities.
     pub fn helper(instance: &InstanceId, name: &str, image: &str, argv: &[&str]) -> Self {
