@@ -20,10 +20,12 @@ compose() {
   local mode
   for mode in prod dev; do DB4SCI_MODE=$mode docker-compose -f docker-compose.yml config --quiet || return; done
 }
+# Kept for all checkouts of this machine: it takes a minute to build.
 unused_dependencies() {
-  local tool=$VAR/tools/bin/cargo-machete
+  local root=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/db4sci
+  local tool=$root/bin/cargo-machete
   [ "$("$tool" --version 2>/dev/null)" = $MACHETE ] ||
-    CARGO_TARGET_DIR=$VAR/tools/target cargo install --quiet --locked --root "$VAR/tools" --version $MACHETE cargo-machete
+    CARGO_TARGET_DIR=$VAR/tools/target cargo install --quiet --locked --root "$root" --version $MACHETE cargo-machete
   rm -rf "$VAR/tools/target"
   "$tool" --skip-target-dir "$ROOT"
 }

@@ -97,6 +97,8 @@ impl<'a> ThrowAway<'a> {
         app.runtime.start(&id).await?;
         let probe = b.image.engine.engine().probe(&plan);
         let begin = std::time::Instant::now();
+        // Each question is a process in the container, which the server waits for that it is about.
+        let mut pause = std::time::Duration::from_millis(50);
         let mut last = String::new();
         loop {
             let alive = app.runtime.inspect(&id).await?.is_some_and(|f| f.running);
@@ -114,7 +116,8 @@ impl<'a> ThrowAway<'a> {
                     "The sealed server did not answer in time. To the last question it said: {last}"
                 )));
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(std::time::Duration::from_millis(400));
         }
     }
 

@@ -135,7 +135,11 @@ impl Client {
     /// The word in the state chip of a database's page.
     pub async fn state(&self, name: &str) -> String {
         let page = self.get(&format!("/containers/{name}")).await;
-        page.all("h1 ~ .chip, header .chip, .chip").first().map(|c| c.trim().to_owned()).unwrap_or_default()
+        // Only that piece is parsed: a page takes longer to parse than to make, and this is asked again and again.
+        let chip = page.body.find("<span class=\"chip ").and_then(|at| page.body.get(at..));
+        let chip = chip.and_then(|rest| rest.split_inclusive("</span>").next()).unwrap_or_default();
+        let text: String = Html::parse_fragment(chip).root_element().text().collect();
+        text.trim().to_owned()
     }
 
     /// Waits until a database is in this state and nothing is being done with it.
@@ -150,7 +154,7 @@ impl Client {
                 let page = self.get(&format!("/containers/{name}")).await.text();
                 panic!("{name} should be {state} but is {seen}: {page}");
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 }
