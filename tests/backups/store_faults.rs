@@ -80,9 +80,8 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
     portal.sql("alter table job alter max_attempts set default 1");
     for (what, on, wrong, piece) in [
         ("it answers 500", &[Op::Complete][..], Wrong::Says(500, "InternalError"), "does not complete an upload just now"),
-        ("it is too busy", &[Op::Begin], Wrong::Says(503, "SlowDown"), "SlowDown"),
-        ("it hangs", &[Op::Part], Wrong::Hangs, "does not take a part just now"),
-        ("it closes early", &[Op::Part], Wrong::Closes, "does not take a part just now"),
+        // Before that it is too busy once, and closes the connection once.
+        ("it hangs", &[Op::Part], Wrong::Hangs, "does not take a part just now: request has timed out"),
         ("it refuses the credentials", WRITES, Wrong::Says(403, "AccessDenied"), "credentials must be valid and allowed"),
         ("it is full", &[Op::Part], Wrong::Says(507, "XMinioStorageFull"), "It is full: make room"),
         ("the quota is used up", &[Op::Part], Wrong::Says(403, "QuotaExceeded"), "It is full: make room"),
@@ -91,10 +90,14 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
         ("it stores a flipped bit", &[Op::Part], Wrong::FlipsSent, "does not take a part just now"),
         ("it gives back a flipped bit", &[Op::Get], Wrong::FlipsAnswer, "does not read back as a dump"),
     ] {
+        if wrong == Wrong::Hangs {
+            proxy.fail(on, Wrong::Says(503, "SlowDown"), 1);
+            proxy.fail(on, Wrong::Closes, 1);
+        }
         proxy.fail(on, wrong, u32::MAX);
         ada.post("/containers/lab/backup", &[]).await.expect(303);
         fails(&portal, &ada, what, "backup", piece).await;
-        assert!(proxy.heal()[0] > 0, "{what}: it happened");
+        assert!(proxy.heal().iter().all(|n| *n > 0), "{what}: it happened");
         assert_eq!(others(&proxy, &[&good]), Vec::<std::path::PathBuf>::new(), "{what}");
         assert_eq!(portal.sql("select count(*) from upload"), "0", "{what}");
     }
@@ -104,7 +107,7 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
         ("the bucket is gone", ALL, "NoSuchBucket", "The bucket is gone or its name is wrong"),
         (
             "the credentials are taken away in the middle",
-            &[Op::Complete, Op::Abort, Op::List, Op::Delete],
+            &[Op::Complete, Op::Abort, Op::Delete],
             "AccessDenied",
             "credentials must be valid and allowed",
         ),

@@ -91,7 +91,7 @@ async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     db.batch_execute("create table t (x int); begin; lock table t in access exclusive mode").await.expect("locks");
     ada.post("/containers/lab/backup", &[]).await.expect(303);
-    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+    let waits = "select count(*) from pg_locks where not granted";
     let begin = Instant::now();
     while db.query_one(waits, &[]).await.map_or(0, |row| row.get::<_, i64>(0)) == 0 {
         assert!(begin.elapsed() < Duration::from_secs(30), "pg_dump waits for the lock");

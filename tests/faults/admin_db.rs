@@ -90,7 +90,7 @@ async fn gone_in_the_middle_of_a_backup_it_makes_no_false_one() {
     admin.create("lab", &[]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("the user signs in");
     db.batch_execute("create table t as select generate_series(1, 1000) as x").await.expect("fills");
-    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+    let waits = "select count(*) from pg_locks where not granted";
     for (n, way) in [["kill"].as_slice(), &["pause"]].iter().enumerate() {
         db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
         admin.post("/containers/lab/backup", &[]).await.expect(303);
