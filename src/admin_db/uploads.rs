@@ -1,10 +1,10 @@
-//! Table `upload`: uploads in parts that are not completed.
+//! Table `upload`: what backups that are not good yet began to write into their targets.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Notes an upload that was begun.
+/// Notes what is begun; an empty `upload` says that something under `key` may follow.
 ///
 /// # Errors
 /// The database's.
@@ -16,7 +16,9 @@ pub async fn insert(
     upload: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO upload (backup_id, target, key, upload, begun_at) VALUES ($1, $2, $3, $4, $5)")
+    sqlx::query(
+        "INSERT INTO upload (backup_id, target, key, upload, begun_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+    )
         .bind(backup)
         .bind(target)
         .bind(key)
@@ -27,23 +29,31 @@ pub async fn insert(
         .map(|_| ())
 }
 
-/// Forgets an upload that was completed or given up.
+/// Forgets all of a backup: it is good, or nothing of it is left.
 ///
 /// # Errors
 /// The database's.
-pub async fn delete(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM upload WHERE backup_id = $1 AND upload = $2")
-        .bind(backup)
-        .bind(upload)
-        .execute(db)
-        .await
-        .map(|_| ())
+pub async fn forget(db: &mut PgConnection, backup: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM upload WHERE backup_id = $1").bind(backup).execute(db).await.map(|_| ())
 }
 
-/// Uploads of a backup that are not completed: (key, upload).
+/// What was begun of a backup: (key, upload), without an upload where only a key was to be written under.
 ///
 /// # Errors
 /// The database's.
 pub async fn of_backup(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
     sqlx::query_as("SELECT key, upload FROM upload WHERE backup_id = $1").bind(backup).fetch_all(db).await
+}
+
+/// Backups that failed or were cancelled, and may have left something in their target: nobody could remove it then.
+///
+/// # Errors
+/// The database's.
+pub async fn left(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT b.id FROM upload JOIN backup_log b ON b.id = backup_id WHERE b.status IN ('failed', 'cancelled')
+          ORDER BY b.id",
+    )
+    .fetch_all(db)
+    .await
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::manifest::{self, Of};
 use super::site::{Site, location, row, store};
 use super::storing::{self, Source};
-use super::{copy, hand, prove, request};
+use super::{copy, hand, leftover, prove, request};
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
@@ -51,15 +51,11 @@ pub(super) async fn sweep(w: &Work) -> Result<(), StepError> {
     }
     ThrowAway::of(&w.app, &Of::new(&container, ""), row.id, Admin::New).await?.remove(&w.app).await?;
     let mut db = w.app.db.acquire().await?;
-    for (key, upload) in uploads::of_backup(&mut db, row.id).await? {
-        store.abort(&key, &upload).await?;
-        uploads::delete(&mut db, row.id, &upload).await?;
-    }
+    let begun = uploads::of_backup(&mut db, row.id).await?;
     drop(db);
-    for object in store.list(&format!("{}/", location(&w.app, row.container_id, row.id))).await? {
-        store.delete(&object.key).await?;
-    }
-    Ok(())
+    leftover::clear(store, &location(&w.app, row.container_id, row.id), &begun).await?;
+    let mut db = w.app.db.acquire().await?;
+    Ok(uploads::forget(&mut db, row.id).await?)
 }
 
 /// Ends a dump that nobody reads any more: it is found by the file that it leaves while it runs.
@@ -76,6 +72,10 @@ pub(super) async fn dump(w: &Work) -> Result<(), StepError> {
     // An earlier attempt at this may have been cut short.
     sweep(w).await?;
     let site = Site::of(w).await?;
+    // Noted before anything is written, so that it is found also if the store is away when it has to go.
+    let mut db = w.app.db.acquire().await?;
+    uploads::insert(&mut db, site.row.id, site.store.name(), &site.location, "", w.app.clock.now()).await?;
+    drop(db);
     let mut manifest = match site.live() {
         Some(id) => {
             let from = Source { id, plan: site.plan() };
@@ -112,11 +112,16 @@ pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
     let lines = hand::lines(&manifest, store, &location, row.engine.engine().backup());
     store.put(&format!("{location}/{}", manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8").await?;
     store.put(&format!("{location}/{}", manifest::FILE), Bytes::from(text), "application/json").await?;
+    // An upload whose beginning was not answered was begun once more: the first one is in nobody's list.
+    leftover::give_up(store, &format!("{location}/"), &[]).await?;
     let done = backups::Done { manifest: &manifest, sha256, location: &location, level: 2 };
-    let mut db = w.app.db.acquire().await?;
-    if !backups::succeed(&mut db, row.id, &done, w.app.clock.now()).await? {
+    let mut tx = w.app.db.begin().await?;
+    if !backups::succeed(&mut tx, row.id, &done, w.app.clock.now()).await? {
         return Err(StepError::Fail("The row of this backup has ended.".to_owned()));
     }
+    uploads::forget(&mut tx, row.id).await?;
+    tx.commit().await?;
+    let mut db = w.app.db.acquire().await?;
     first_drill(w, &mut db, row.id).await
 }
 

@@ -9,6 +9,7 @@ pub mod find;
 pub mod hand;
 pub mod in_place;
 pub mod last;
+pub mod leftover;
 pub mod manifest;
 pub mod pack;
 pub mod portal_jobs;

@@ -6,6 +6,7 @@ use super::prune;
 use crate::admin_db::constraint;
 use crate::admin_db::jobs::{self, NewJob};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::uploads;
 use crate::app::App;
 use crate::provision::flow::Flow;
 use crate::provision::request::RequestError;
@@ -39,7 +40,9 @@ pub async fn enqueue(app: &App, flow: &'static Flow, actor: &Actor) -> Result<Uu
 pub async fn prune_if_due(app: &App, actor: &Actor) -> Result<usize, RequestError> {
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;
-    let due = prune::due(&mut db, &app.config, now).await?.len() + prune::unfinished(&mut db, now).await?.len();
+    let due = prune::due(&mut db, &app.config, now).await?.len()
+        + prune::unfinished(&mut db, now).await?.len()
+        + uploads::left(&mut db).await?.len();
     drop(db);
     if due > 0 {
         match enqueue(app, &prune::PRUNE, actor).await {

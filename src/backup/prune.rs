@@ -9,6 +9,7 @@ use super::manifest::FILE;
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::keeping;
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::uploads;
 use crate::config::Config;
 use crate::domain::quantity::Bytes;
 use crate::domain::retention::{Keep, Known, Verdict, judge};
@@ -202,7 +203,7 @@ pub struct Done {
     pub away: bool,
 }
 
-/// Finishes what was cut short, then removes all that goes. A job shows how far it is.
+/// Finishes what was cut short, removes what failed backups left, then all that goes. A job shows how far it is.
 ///
 /// # Errors
 /// The database's.
@@ -213,6 +214,12 @@ pub async fn all(remover: &Remover<'_>, db: &mut PgConnection, job: Option<&Work
         if let Err(e) = remover.resume(db, id).await {
             done.away |= matches!(&e, Kept::Store(e) if e.is_transient());
             done.kept.push(format!("The removal of the backup {id} could not be finished: {e}"));
+        }
+    }
+    for id in uploads::left(db).await? {
+        if let Err(e) = remover.clear_failed(db, id).await {
+            done.away |= matches!(&e, Kept::Store(e) if e.is_transient());
+            done.kept.push(format!("What the failed backup {id} left could not be removed: {e}"));
         }
     }
     let due = due(db, remover.config, remover.now).await?;

@@ -13,16 +13,21 @@ use super::{describes, stream};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::app::App;
+use crate::config::Tier;
+use crate::domain::quantity::MIB;
 use crate::engine::backup::When;
 use crate::engine::{Backup as Describes, Plan};
 use crate::objects::Store;
 use crate::provision::blueprint::{self, Blueprint};
 use crate::provision::container::{self, find};
-use crate::provision::create;
+use crate::provision::create::{self, measured};
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::server::run_all;
 use crate::provision::throwaway::{Admin, ThrowAway};
 use crate::provision::{power, rotate};
+
+/// Below this a tier counts as full: a server that wants to write its next piece finds no room for it.
+const FULL: i64 = 32 * MIB;
 
 /// Restore into a new database.
 pub static RESTORE: Flow = Flow {
@@ -124,6 +129,20 @@ pub async fn into(
     Ok(())
 }
 
+/// Says so where what a restore writes into is full: a server's own last words about that are many and various.
+async fn or_full(tier: &Tier, e: StepError) -> StepError {
+    let StepError::Fail(why) = e else { return e };
+    let full = why.contains("No space left on device") || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
+    if !full {
+        return StepError::Fail(why);
+    }
+    StepError::Fail(format!(
+        "The storage tier “{}” became full while the data came back, so nothing of it was kept. Make room there, then \
+         restore again.\n{why}",
+        tier.label
+    ))
+}
+
 /// Puts a backup's data into a sealed container and answers the engine's id of it, with its server running.
 ///
 /// # Errors
@@ -143,7 +162,9 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &ThrowAway<'_>) -> Res
     };
     let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
     tokio::select! {
-        done = into(app, source, &server, &passed) => done?,
+        done = into(app, source, &server, &passed) => if let Err(e) = done {
+            return Err(or_full(sealed.blueprint.tier, e).await);
+        },
         () = tell(w, &passed, expected) => {}
     }
     match moves {
@@ -285,7 +306,10 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
-        done = into(&w.app, &source, &server, &passed) => done,
+        done = into(&w.app, &source, &server, &passed) => match done {
+            Err(e) => Err(or_full(blueprint.tier, e).await),
+            done => done,
+        },
         () = tell(w, &passed, expected) => Ok(()),
     }
 }

@@ -112,9 +112,6 @@ async fn one(
     };
     let dumped = stream::dump(&to, from.id, &exec).await?;
     site.store.complete(&key, &upload, &dumped.parts).await?;
-    let mut db = w.app.db.acquire().await?;
-    uploads::delete(&mut db, site.row.id, &upload).await?;
-    drop(db);
     let there = site.store.head(&key).await?.map(|o| o.bytes);
     if there != Some(dumped.stored.bytes) {
         return Err(StepError::Fail(format!(

@@ -12,7 +12,7 @@ use crate::secrets::Random;
 pub(super) enum TargetCommand {
     /// Those that are configured
     List,
-    /// Write, read, list, upload in parts, give up an upload and delete, and say which of these fails
+    /// Write, read, list, upload in parts, give up an upload, list uploads and delete, and say which of these fails
     Check {
         /// Name of the target
         name: String,

@@ -209,9 +209,16 @@ pub struct Target {
     /// Most parts of one upload.
     #[serde(default = "default_part_limit")]
     pub part_limit: u32,
+    /// Longest wait for one answer, in seconds.
+    #[serde(default = "default_answer_seconds")]
+    pub answer_seconds: u32,
     /// Certificate authority of the store, PEM.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+}
+
+fn default_answer_seconds() -> u32 {
+    60
 }
 
 fn default_region() -> String {

@@ -344,6 +344,9 @@ fn targets(r: &mut Reader<'_>) -> Vec<Target> {
         if !(100..=10_000).contains(&target.part_limit) {
             problem("part_limit", "must be from 100 to 10000".to_owned());
         }
+        if !(1..=3600).contains(&target.answer_seconds) {
+            problem("answer_seconds", "must be from 1 to 3600".to_owned());
+        }
     }
     targets
 }

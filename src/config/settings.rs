@@ -220,7 +220,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ),
     (
         "target",
-        "`[[target]]`: a bucket for backups; the first is the default. `name`, `bucket`, `prefix`, `endpoint` (absent = Amazon's), `region`, `access_key_id` with `secret_access_key` or `secret_access_key_file` (absent = environment, profile or role of the machine), `path_style`, `checksums` (false; true sends the newer checksums, which many other stores don't know), `encryption` (`AES256`, `aws:kms`), `kms_key`, `storage_class`, `part_limit` (10000), `ca` (PEM file), `embedded` (a directory that the portal itself serves as a store, for dev mode).",
+        "`[[target]]`: a bucket for backups; the first is the default. `name`, `bucket`, `prefix`, `endpoint` (absent = Amazon's), `region`, `access_key_id` with `secret_access_key` or `secret_access_key_file` (absent = environment, profile or role of the machine), `path_style`, `checksums` (false; true sends the newer checksums, which many other stores don't know), `encryption` (`AES256`, `aws:kms`), `kms_key`, `storage_class`, `part_limit` (10000), `answer_seconds` (60: how long an answer is waited for), `ca` (PEM file), `embedded` (a directory that the portal itself serves as a store, for dev mode).",
     ),
     ("images.replace", "`[images.replace]`: a catalog image = the reference to use instead (a private mirror)."),
     ("branding.links", "`[[branding.links]]`: `label` and `url` of a link in the footer."),

@@ -16,8 +16,8 @@ pub struct Tried {
 /// Least length of a part that is not the last, in S3.
 const PART: usize = 5 * 1024 * 1024;
 
-/// Writes, reads, lists, uploads in parts, gives up an upload and deletes, under keys that begin with `beginning`.
-/// What was written is deleted again.
+/// Writes, reads, lists, uploads in parts, gives up an upload, lists uploads and deletes, under keys that begin with
+/// `beginning`. What was written is deleted again.
 pub async fn check(store: &Store, beginning: &str) -> Vec<Tried> {
     let key = format!("{beginning}/probe");
     let parts = format!("{beginning}/probe-parts");
@@ -44,6 +44,12 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<Tried> {
         store.abort(&parts, &upload).await
     };
     tried.push(Tried { what: "give up an upload", outcome: said(given_up.await) });
+    let open = match store.uploads(beginning).await {
+        Ok(open) if open.is_empty() => Ok(()),
+        Ok(open) => Err(format!("{} that were completed or given up are still there", open.len())),
+        Err(e) => Err(e.to_string()),
+    };
+    tried.push(Tried { what: "list open uploads", outcome: open });
     let deleted = async {
         store.delete(&key).await?;
         store.delete(&parts).await

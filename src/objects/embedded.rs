@@ -2,14 +2,19 @@
 //! in tests everything goes through the same client as in prod.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use axum::http::{Extensions, HeaderMap, Method, Uri};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use s3s::auth::SimpleAuth;
+use s3s::route::S3Route;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
@@ -18,6 +23,47 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Target;
 use crate::secrets::Random;
 
+/// Whose uploads they are: a portal that was started again gives up those of the one before it.
+const KEY_ID: &str = "embedded";
+
+/// Lists the uploads that are open, which the library's store can't: it keeps a file beside its buckets for each.
+struct OpenUploads(PathBuf);
+
+impl OpenUploads {
+    /// The key and the upload that a file tells of.
+    fn of(name: &str, bucket: &str) -> Option<(String, String)> {
+        let mut parts = name.strip_prefix(".bucket-")?.strip_suffix(".metadata.json")?.split('.');
+        let text = |encoded: &str| String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?).ok();
+        let (of, key, upload) = (parts.next()?, parts.next()?, parts.next()?);
+        let found = (text(key.strip_prefix("object-")?)?, upload.strip_prefix("upload-")?.to_owned());
+        (text(of)? == bucket).then_some(found)
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Route for OpenUploads {
+    fn is_match(&self, method: &Method, uri: &Uri, _: &HeaderMap, _: &mut Extensions) -> bool {
+        let mut asked = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        method == Method::GET && asked.any(|(key, _)| key == "uploads")
+    }
+
+    async fn call(&self, req: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let mut asked = url::form_urlencoded::parse(req.uri.query().unwrap_or_default().as_bytes());
+        let prefix = asked.find(|(key, _)| key == "prefix").map(|(_, value)| value.into_owned()).unwrap_or_default();
+        let mut text = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>".to_owned();
+        let mut files = tokio::fs::read_dir(&self.0).await.map_err(s3s::S3Error::internal_error)?;
+        while let Some(file) = files.next_entry().await.map_err(s3s::S3Error::internal_error)? {
+            let found = Self::of(&file.file_name().to_string_lossy(), req.uri.path().trim_matches('/'));
+            if let Some((key, upload)) = found.filter(|(key, _)| key.starts_with(&prefix)) {
+                let key = key.replace('&', "&amp;").replace('<', "&lt;");
+                text.push_str(&format!("<Upload><Key>{key}</Key><UploadId>{upload}</UploadId></Upload>"));
+            }
+        }
+        text.push_str("</ListMultipartUploadsResult>");
+        Ok(S3Response::new(Body::from(text)))
+    }
+}
+
 /// A store that is bound and not served yet.
 pub struct Server {
     listener: TcpListener,
@@ -25,8 +71,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds a store over `dir` on loopback, and fills in where and with which keys it is reached. The keys are new
-    /// with every start and leave this process nowhere.
+    /// Binds a store over `dir` on loopback, and fills in where and with which keys it is reached. The secret is new
+    /// with every start and leaves this process nowhere.
     ///
     /// # Errors
     /// If the directory can't be made or no port be had.
@@ -34,9 +80,10 @@ impl Server {
         std::fs::create_dir_all(dir.join(&target.bucket)).with_context(|| format!("can't make {}", dir.display()))?;
         let files = FileSystem::new(dir).map_err(|e| anyhow::anyhow!("can't serve {}: {e:?}", dir.display()))?;
         let random = Random::system();
-        let (id, secret) = (hex::encode(random.bytes::<8>()), random.token());
+        let (id, secret) = (KEY_ID.to_owned(), random.token());
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(id.clone(), secret.expose_secret()));
+        builder.set_route(OpenUploads(dir.to_owned()));
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port for the embedded store")?;
         listener.set_nonblocking(true)?;
         target.endpoint = Some(format!("http://{}", listener.local_addr()?));

@@ -1,4 +1,4 @@
-//! Object stores that speak S3, and nothing else: [`s3`] (with its `list`) is the only one that names the client library, [`embedded`]
+//! Object stores that speak S3, and nothing else: [`s3`] is the only one that names the client library, [`embedded`]
 //! the one that serves a store from a directory in dev mode.
 
 pub mod check;
@@ -26,7 +26,7 @@ pub enum ObjectError {
         key: String,
     },
     /// The store does not answer, or says that it can't just now.
-    #[error("The store {target} does not {operation} just now: {cause}")]
+    #[error("The store {target} does not {operation} just now: {cause}. `db4sci target check {target}` tells whether it can be reached.")]
     Away {
         /// Target.
         target: String,

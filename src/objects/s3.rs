@@ -1,6 +1,8 @@
 //! One bucket of a store that speaks S3.
 
+mod error;
 mod list;
+mod read;
 
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
@@ -17,19 +20,31 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncry
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use futures::StreamExt;
 use md5::{Digest, Md5};
 use secrecy::ExposeSecret;
 
-use super::{Download, ObjectError, ObjectInfo};
+use super::{ObjectError, ObjectInfo};
 use crate::config::Target;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Longest wait for one answer, sending a part included; slower lines than 256 KiB/s are not for backups.
-const ANSWER: Duration = Duration::from_secs(120);
+/// Bytes that go to a store in a second at the least: slower lines are not for backups.
+const SLOWEST: u64 = 256 * 1024;
+/// What the waits between the tries of a request may take.
+const PAUSES: Duration = Duration::from_secs(5);
 /// How often a request is tried.
 const TRIES: u32 = 4;
+
+/// How long one request of so many bytes is waited for. All tries of it together have twice as long, so that a store
+/// which takes requests and never answers is found out soon.
+fn patience(target: &Target, bytes: usize) -> TimeoutConfig {
+    let answer = Duration::from_secs(target.answer_seconds.into()) + Duration::from_secs(bytes as u64 / SLOWEST);
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(answer)
+        .operation_timeout(answer * 2 + PAUSES)
+        .build()
+}
 
 /// A bucket with a prefix. Keys go in and come out without the prefix.
 pub struct Store {
@@ -49,8 +64,12 @@ impl Store {
             .region(region.clone())
             .force_path_style(target.path_style)
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
-            .timeout_config(
-                TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER).build(),
+            .timeout_config(patience(target, 0))
+            .stalled_stream_protection(
+                // A body in which nothing moves for so long, whichever way it goes.
+                StalledStreamProtectionConfig::enabled()
+                    .grace_period(Duration::from_secs(target.answer_seconds.into()))
+                    .build(),
             );
         if !target.checksums {
             config = config
@@ -103,7 +122,7 @@ impl Store {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let (target, operation, key) = (self.target.name.clone(), operation.to_owned(), self.url(key));
-        move |e| error(&e, target.clone(), &operation, key.clone())
+        move |e| error::of(&e, target.clone(), &operation, key.clone())
     }
 
     fn encryption(&self) -> Option<ServerSideEncryption> {
@@ -134,48 +153,6 @@ impl Store {
             .await
             .map(|_| ())
             .map_err(self.failed("take an object", key))
-    }
-
-    /// Begins to read an object.
-    ///
-    /// # Errors
-    /// [`ObjectError::NotFound`] if there is none, or the store's.
-    pub async fn get(&self, key: &str) -> Result<Download, ObjectError> {
-        let got = self.client.get_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
-        let got = got.map_err(self.failed("give an object", key))?;
-        let bytes = got.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        let (target, url) = (self.target.name.clone(), self.url(key));
-        let stream =
-            futures::stream::unfold(got.body, |mut body| async move { body.next().await.map(|piece| (piece, body)) })
-                .map(move |piece| {
-                    piece.map_err(|e| ObjectError::Away {
-                        target: target.clone(),
-                        operation: format!("give all of {url}"),
-                        cause: causes(&e),
-                    })
-                })
-                .boxed();
-        Ok(Download { bytes, stream })
-    }
-
-    /// Reads a small object whole; one of more than `most` bytes is refused.
-    ///
-    /// # Errors
-    /// [`ObjectError::NotFound`] if there is none, or the store's.
-    pub async fn read(&self, key: &str, most: u64) -> Result<Vec<u8>, ObjectError> {
-        let mut download = self.get(key).await?;
-        let mut content = Vec::new();
-        while let Some(piece) = download.stream.next().await {
-            content.extend_from_slice(&piece?);
-            if content.len() as u64 > most {
-                return Err(ObjectError::Refused {
-                    target: self.target.name.clone(),
-                    operation: format!("give {}", self.url(key)),
-                    cause: format!("it is longer than {most} bytes"),
-                });
-            }
-        }
-        Ok(content)
     }
 
     /// Looks at an object; `None` if there is none.
@@ -237,6 +214,7 @@ impl Store {
     /// The store's, or that it took something else than what was sent.
     pub async fn part(&self, key: &str, upload: &str, number: i32, content: Bytes) -> Result<[u8; 16], ObjectError> {
         let sum: [u8; 16] = Md5::digest(&content).into();
+        let time = aws_sdk_s3::Config::builder().timeout_config(patience(&self.target, content.len()));
         let sent = self
             .client
             .upload_part()
@@ -246,6 +224,8 @@ impl Store {
             .part_number(number)
             .content_md5(BASE64_STANDARD.encode(sum))
             .body(ByteStream::from(content))
+            .customize()
+            .config_override(time)
             .send()
             .await
             .map_err(self.failed("take a part", key))?;
@@ -333,45 +313,6 @@ fn client_trusting(pem: &[u8]) -> anyhow::Result<aws_sdk_s3::config::SharedHttpC
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(context)
         .build_https())
-}
-
-/// An error with all that caused it, in its own words and without the client's inner life.
-fn causes(e: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(e), |e| e.source());
-    let mut said: Vec<String> = chain.map(ToString::to_string).collect();
-    said.dedup();
-    said.join(": ")
-}
-
-/// Words of S3 for what passes by itself.
-const PASSING: [&str; 6] =
-    ["SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "ThrottlingException"];
-
-fn error<E>(e: &SdkError<E>, target: String, operation: &str, key: String) -> ObjectError
-where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    let status = e.raw_response().map(|r| r.status().as_u16());
-    let code = e.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
-    if matches!(code, "NoSuchKey" | "NoSuchUpload" | "NotFound") || (status == Some(404) && code.is_empty()) {
-        return ObjectError::NotFound { target, key };
-    }
-    let said = e.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
-    let cause = match (code, said) {
-        ("", "") => causes(e),
-        (code, "") => code.to_owned(),
-        (code, said) => format!("{said} ({code})"),
-    };
-    let operation = operation.to_owned();
-    let away = match e {
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
-        _ => PASSING.contains(&code) || status.is_some_and(|s| s >= 500 || s == 429),
-    };
-    if away {
-        ObjectError::Away { target, operation, cause }
-    } else {
-        ObjectError::Refused { target, operation, cause }
-    }
 }
 
 #[cfg(test)]

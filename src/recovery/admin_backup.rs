@@ -13,6 +13,7 @@ use super::key;
 use super::manifest::{self, AdminManifest, FILE, KEYS, SCHEMA};
 use crate::admin_db::bootstrap;
 use crate::app::App;
+use crate::backup::leftover;
 use crate::backup::manifest::Object;
 use crate::backup::stream::{self, Into};
 use crate::engine::backup::dump_script;
@@ -33,6 +34,8 @@ pub async fn back_up(app: &Arc<App>) -> anyhow::Result<Value> {
     let Some(store) = app.stores.first() else { return Ok(json!({ "skipped": "no target is configured" })) };
     let url = bootstrap::existing_url(&app.config, &app.random)?;
     let url = url.ok_or_else(|| anyhow::anyhow!("mydb_admin has no URL"))?;
+    // What an earlier run had begun when its portal was killed.
+    leftover::give_up(store, &manifest::beginning(&app.config.instance), &[]).await?;
     let client = Client::start(app.runtime.as_ref(), &app.config, &url).await?;
     let made = make(app, store, &client).await;
     client.remove().await?;

@@ -11,6 +11,8 @@ mod last;
 mod mariadb;
 mod rebuild;
 mod replace;
+mod store_faults;
+mod strange;
 
 use std::path::PathBuf;
 
@@ -40,17 +42,22 @@ pub async fn back_up(portal: &TestPortal, client: &Client, name: &str) -> String
     portal.sql("select id from backup_log where kind = 'backup' order by started_at desc limit 1")
 }
 
-/// Files of the embedded store that are objects.
+/// Files of the embedded store that are objects, or of uploads that are open.
 pub fn objects(portal: &TestPortal) -> Vec<PathBuf> {
+    objects_in(portal.config.targets[0].embedded.clone().expect("tests have an embedded store"))
+}
+
+/// The same of a store in this directory.
+pub fn objects_in(dir: PathBuf) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut todo = vec![portal.config.targets[0].embedded.clone().expect("tests have an embedded store")];
+    let mut todo = vec![dir];
     while let Some(dir) = todo.pop() {
         for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
             let path = entry.path();
             let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
             if path.is_dir() {
                 todo.push(path);
-            } else if !hidden || path.to_string_lossy().contains(".upload_id") {
+            } else if !hidden || path.to_string_lossy().contains(".upload") {
                 found.push(path);
             }
         }

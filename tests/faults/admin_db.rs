@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use mydb::runtime::fault::{Fault, Strike};
 
 use super::{Place, sign_in, until};
-use crate::support::{Client, Options, TestPortal, docker::docker};
+use crate::backups::{ended, objects};
+use crate::support::{Client, Options, TestPortal, docker::docker, store};
 
 async fn own_portal() -> (TestPortal, String) {
     let portal = TestPortal::with(Options { own_admin_db: true, ..Options::default() }).await;
@@ -78,6 +79,42 @@ async fn paused_it_makes_nobody_hang() {
     recovered(&admin).await;
     admin.wait_for("during", "running").await;
     Place::of(&portal).all_is_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gone_in_the_middle_of_a_backup_it_makes_no_false_one() {
+    let options = Options { own_admin_db: true, configure: Box::new(store), ..Options::default() };
+    let portal = TestPortal::with(options).await;
+    let container = format!("{}-mydb_admin", portal.instance);
+    let admin = portal.admin().await;
+    admin.create("lab", &[]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("the user signs in");
+    db.batch_execute("create table t as select generate_series(1, 1000) as x").await.expect("fills");
+    let waits = "select count(*) from pg_locks where not granted";
+    for (n, way) in [["kill"].as_slice(), &["pause"]].iter().enumerate() {
+        db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
+        admin.post("/containers/lab/backup", &[]).await.expect(303);
+        while db.query_one(waits, &[]).await.expect("answers").get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        docker(&[way, [container.as_str()].as_slice()].concat());
+        db.batch_execute("commit").await.expect("lets go");
+        // The dump goes on to its end, which can't be written down; and the lease of its job runs out.
+        tokio::time::sleep(Duration::from_millis(3500)).await;
+        if way[0] == "pause" {
+            docker(&["unpause", &container]);
+        }
+        recovered(&admin).await;
+        assert_eq!(ended(&portal, "backup").await, ("succeeded".to_owned(), String::new()), "{}", way[0]);
+        assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()), "{}", way[0]);
+        Place::of(&portal).all_is_right().await;
+        let good = portal.sql("select id from backup_log where kind = 'backup' and status = 'succeeded'");
+        assert_eq!(good.lines().count(), n + 1);
+        assert_eq!(portal.sql("select count(*) from upload"), "0");
+        let strangers: Vec<_> =
+            objects(&portal).into_iter().filter(|p| !good.lines().any(|id| p.to_string_lossy().contains(id))).collect();
+        assert_eq!(strangers, Vec::<std::path::PathBuf>::new());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,22 +13,27 @@ use crate::support::portal::{PORTS, ports, prefix, test_dir};
 use crate::support::{ADMIN_PASSWORD, Client, docker};
 
 /// An installation and, while it runs, its process.
-struct Program {
-    instance: String,
-    dir: PathBuf,
+pub(super) struct Program {
+    pub(super) instance: String,
+    pub(super) dir: PathBuf,
     env: Vec<(String, String)>,
     base: String,
     child: Option<Child>,
 }
 
 impl Program {
-    fn install() -> Self {
+    pub(super) fn install() -> Self {
+        Self::install_with("")
+    }
+
+    /// An installation with these lines more in its configuration.
+    pub(super) fn install_with(more: &str) -> Self {
         let instance = format!("{}-{}", prefix(), hex::encode(mydb::secrets::Random::system().bytes::<3>()));
         let dir = test_dir().join(&instance);
         std::fs::create_dir_all(dir.join("home/dev")).expect("a home");
         let settings = format!(
             "[[storage]]\nname = \"standard\"\nlabel = \"Standard\"\npath = \"{}\"\n[images.replace]\n\
-             \"docker.io/library/postgres:17\" = \"db4sci-dev/postgres:17\"\n",
+             \"docker.io/library/postgres:17\" = \"db4sci-dev/postgres:17\"\n{more}",
             dir.join("tiers/standard").display()
         );
         std::fs::write(dir.join("home/dev/config.toml"), settings).expect("settings");
@@ -50,12 +55,14 @@ impl Program {
             ("DB4SCI__JOBS__LEASE_SECONDS", "3".to_owned()),
             ("DB4SCI__JOBS__RETRY_SECONDS", "1".to_owned()),
             ("DB4SCI__JOBS__RECONCILE_SECONDS", "1".to_owned()),
+            // It would come between what tests count.
+            ("DB4SCI__BACKUPS__ADMIN_DB_SECONDS", "0".to_owned()),
         ];
         let env = env.map(|(k, v)| (k.to_owned(), v)).to_vec();
         Self { instance, dir, env, base: format!("https://localhost:{free}"), child: None }
     }
 
-    fn spawn(&mut self) {
+    pub(super) fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.dir.join("log")).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_db4sci"));
         command.arg("serve").env_clear().envs(self.env.clone()).stdin(Stdio::null());
@@ -67,7 +74,7 @@ impl Program {
     }
 
     /// SIGKILL.
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it is killed");
             child.wait().expect("it is gone");
@@ -87,7 +94,7 @@ impl Program {
         }
     }
 
-    async fn ready(&mut self) {
+    pub(super) async fn ready(&mut self) {
         let begin = Instant::now();
         let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().expect("a client");
         let ready = async || http.get(format!("{}/readyz", self.base)).send().await.is_ok_and(|r| r.status() == 200);
@@ -99,13 +106,13 @@ impl Program {
         }
     }
 
-    async fn admin(&self) -> Client {
+    pub(super) async fn admin(&self) -> Client {
         let client = Client::nobody(&self.base);
         client.sign_in("admin", ADMIN_PASSWORD).await;
         client
     }
 
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         let home = self.dir.join("home");
         let config = mydb::config::Config::load_mode(mydb::config::Mode::Dev, &home, &self.env).expect("its settings");
         let url = mydb::admin_db::bootstrap::existing_url(&config, &mydb::secrets::Random::system());

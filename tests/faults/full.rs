@@ -6,7 +6,8 @@ use std::process::Command;
 use mydb::config::{Config, Tier};
 
 use super::{Place, held, until};
-use crate::support::{Options, TestPortal, portal::test_dir};
+use crate::backups::{back_up, ended};
+use crate::support::{Options, TestPortal, portal::test_dir, store};
 
 /// A small file system of its own, for a tier.
 struct Small(PathBuf);
@@ -19,6 +20,13 @@ impl Small {
         let small = Self(path);
         small.run("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]);
         small
+    }
+
+    /// Leaves so much free, of what is free now.
+    fn leave(&self, bytes: u64) {
+        let has = rustix::fs::statvfs(&self.0).expect("it is mounted");
+        let used = (has.f_blocks - has.f_bfree) * has.f_frsize;
+        self.run("mount", &["-o", &format!("remount,size={}", used + bytes)]);
     }
 
     fn run(&self, program: &str, args: &[&str]) {
@@ -89,6 +97,54 @@ async fn a_tier_that_fills_up_during_a_create_leaves_nothing_half_made() {
     admin.post("/containers/lab/start", &[]).await.expect(303);
     admin.wait_for("lab", "running").await;
     assert!(portal.connect("lab", "correct-horse").await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tier_that_fills_up_during_a_restore_keeps_nothing_of_it_and_the_original_as_it_was() {
+    let small = Small::mount("1300m");
+    let tier = with_tier(small.0.clone());
+    let configure = |config: &mut Config| {
+        (tier.configure)(config);
+        store(config);
+    };
+    let portal = TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await;
+    let place = Place::of(&portal);
+    held::prepare(&place);
+    let admin = portal.admin().await;
+    admin.create("lab", &[("storage", "small")]).await;
+    let count = async || {
+        let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+        db.query_one("select count(distinct body) from t", &[]).await.expect("reads").get::<_, i64>(0)
+    };
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    let fill = "create table t as select i, md5(i::text) as body from generate_series(1, 500000) i; checkpoint";
+    db.batch_execute(fill.trim_end_matches("; checkpoint")).await.expect("fills");
+    let id = back_up(&portal, &admin, "lab").await;
+    assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
+    let path = format!("/containers/lab/backups/{id}/restore");
+    for (kind, seq, fields) in
+        [("restore", 9, [("name", "copy"), ("x", "")]), ("restore-in-place", 2, [("in_place", "true"), ("confirm", "lab")])]
+    {
+        let name = if kind == "restore" { "copy" } else { "lab" };
+        held::hold(&place, kind, name, seq, "running");
+        admin.post(&path, &fields).await.expect(303);
+        until("it has made what it fills", || held::waiting(&place) == 1).await;
+        // Room for an empty server, where that is still to be made, and for some of the data.
+        small.leave(if kind == "restore" { 12 } else { 70 } * 1024 * 1024);
+        held::release(&place);
+        let (status, error) = ended(&portal, kind).await;
+        println!("{kind}: {error}");
+        assert!(status == "failed" && error.contains("The storage tier “Small disk” became full"), "{kind}: {error}");
+        assert!(error.contains("Make room there, then restore again"), "{kind}: {error}");
+        assert_eq!(place.containers(), [format!("{}-lab", portal.instance)], "{kind}");
+        assert_eq!(left(&place, &small), 1, "{kind}: only the database's own directory");
+        assert_eq!(count().await, 500_000, "{kind}");
+        small.run("mount", &["-o", "remount,size=1300m"]);
+        admin.wait_for("lab", "running").await;
+        assert_eq!(portal.sql("select count(*) from snapshot where made_at is not null"), "0");
+    }
+    admin.wait_for("copy", "failed").await;
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5", "an older proof stays");
 }
 
 #[tokio::test(flavor = "multi_thread")]

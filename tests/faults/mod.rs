@@ -11,6 +11,7 @@ mod full;
 mod held;
 mod images;
 mod killed;
+mod killed_backups;
 mod stopping;
 mod two_portals;
 

@@ -8,6 +8,7 @@ use mydb::config::Config;
 use mydb::serve::Running;
 
 use super::{Place, until};
+use crate::backups::{ended, objects};
 use crate::support::{Client, Options, TestPortal};
 
 async fn second(portal: &TestPortal) -> Running {
@@ -69,6 +70,51 @@ async fn one_finishes_what_the_other_left_when_it_was_killed() {
     Place::of(&portal).all_is_right().await;
     assert_eq!(portal.sql("select count(*) from job where status = 'succeeded'"), "6");
     assert_ne!(portal.sql("select count(*) from job where attempt = 2"), "0", "something was taken over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_both_start_is_made_once() {
+    let portal = TestPortal::with_store().await;
+    let other = second(&portal).await;
+    let clients = [portal.admin().await, admin_of(&other).await];
+    clients[0].create("lab", &[]).await;
+    let made = "select count(*) || ' ' || count(*) filter (where status = 'succeeded') from backup_log where kind = 'backup'";
+    let jobs = "select count(*) || ' ' || max(attempt) from job where kind = 'backup'";
+
+    // By both buttons.
+    let press = |client: &Client| {
+        let client = client.clone();
+        async move { client.post("/containers/lab/backup", &[]).await }
+    };
+    let replies = tokio::join!(press(&clients[0]), press(&clients[1]), press(&clients[0]), press(&clients[1]));
+    let statuses = [replies.0, replies.1, replies.2, replies.3].map(|r| r.status.as_u16());
+    assert!(statuses.iter().all(|s| *s < 500), "{statuses:?}");
+    assert_eq!(ended(&portal, "backup").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(ended(&portal, "drill").await.0, "succeeded");
+    assert_eq!((portal.sql(made), portal.sql(jobs)), ("1 1".to_owned(), "1 1".to_owned()), "{statuses:?}");
+
+    // By both schedules: it is due, and both look at the same time.
+    portal.sql(
+        "update container set created_at = created_at - interval '3 days';
+         update backup_log set started_at = started_at - interval '3 days'",
+    );
+    let (one, two) = (portal.app().app.clone(), other.portal.app.clone());
+    let looks = [&one, &two, &one, &two].map(|app| {
+        let app = app.clone();
+        tokio::spawn(async move { mydb::jobs::backups::enqueue(&app).await })
+    });
+    for look in looks {
+        look.await.expect("no panic").expect("it looks");
+    }
+    assert_eq!(ended(&portal, "backup").await, ("succeeded".to_owned(), String::new()));
+    Place::of(&portal).settled().await;
+    assert_eq!((portal.sql(made), portal.sql(jobs)), ("2 2".to_owned(), "2 1".to_owned()));
+    assert_eq!(portal.sql("select count(*) from upload"), "0");
+    let good = portal.sql("select id from backup_log where kind = 'backup'");
+    let strangers: Vec<_> =
+        objects(&portal).into_iter().filter(|p| !good.lines().any(|id| p.to_string_lossy().contains(id))).collect();
+    assert_eq!(strangers, Vec::<std::path::PathBuf>::new());
+    other.stop().await.expect("it stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ pub mod admin_db;
 mod client;
 pub mod docker;
 pub mod portal;
+pub mod store_proxy;
 
 pub use client::{Client, Reply};
 pub use portal::{ADMIN_PASSWORD, Options, TestPortal, store};

@@ -40,6 +40,39 @@ impl Store {
         self.pages(beginning).try_concat().await
     }
 
+    /// The uploads under keys that begin so which were begun and neither completed nor given up: (key, upload). None of
+    /// a store that can't list them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn uploads(&self, beginning: &str) -> Result<Vec<(String, String)>, ObjectError> {
+        let (mut found, mut after) = (Vec::new(), (None, None));
+        loop {
+            let (key, upload) = after;
+            let request = self
+                .client
+                .list_multipart_uploads()
+                .bucket(&self.target.bucket)
+                .prefix(self.full(beginning))
+                .set_key_marker(key)
+                .set_upload_id_marker(upload);
+            let page = match request.send().await {
+                Ok(page) => page,
+                Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 501) => return Ok(found),
+                Err(e) => return Err(self.failed("list uploads", beginning)(e)),
+            };
+            let name = |u: &aws_sdk_s3::types::MultipartUpload| {
+                let key = u.key()?.strip_prefix(&self.target.prefix)?.to_owned();
+                Some((key, u.upload_id()?.to_owned()))
+            };
+            found.extend(page.uploads().iter().filter_map(name));
+            if page.is_truncated != Some(true) || page.next_key_marker.is_none() {
+                return Ok(found);
+            }
+            after = (page.next_key_marker, page.next_upload_id_marker);
+        }
+    }
+
     /// The next parts of the keys that begin so, up to their slash: what would be directories. At most about `most`,
     /// and whether there are more.
     ///

@@ -1,0 +1,162 @@
+//! Stores that stumble, lie, hang, refuse or fill up: what passes is tried again, what does not is told, and nothing is
+//! left of it.
+
+use std::time::{Duration, Instant};
+
+use super::{back_up, ended, nothing_left, objects_in};
+use crate::support::store_proxy::{ALL, Op, StoreProxy, WRITES, Wrong, portal};
+use crate::support::{Client, TestPortal};
+
+async fn lab() -> (TestPortal, StoreProxy, Client) {
+    let (portal, proxy) = portal(1).await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    let fill = "create table t as select i, md5(random()::text) || md5(random()::text) as body from generate_series(1, 30000) i";
+    db.batch_execute(fill).await.expect("fills");
+    (portal, proxy, ada)
+}
+
+/// Files below the store that belong to none of these backups.
+fn others(proxy: &StoreProxy, good: &[&str]) -> Vec<std::path::PathBuf> {
+    let mut found = objects_in(proxy.dir.clone());
+    found.retain(|p| p.to_string_lossy().contains(".upload") || !good.iter().any(|id| p.to_string_lossy().contains(id)));
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_stumbles_is_tried_again() {
+    let (portal, proxy, ada) = lab().await;
+    proxy.fail(&[Op::Begin], Wrong::Says(500, "InternalError"), 1);
+    // It is begun, and nobody learns of it.
+    proxy.fail(&[Op::Begin], Wrong::ClosesAfter, 1);
+    proxy.fail_at("database-1", &[Op::Part], Wrong::Says(503, "SlowDown"), 1);
+    proxy.fail_at("database-1", &[Op::Part], Wrong::Closes, 1);
+    proxy.fail_at("database-1", &[Op::Get], Wrong::HalfAnswer, 1);
+    proxy.fail_at("manifest.json", &[Op::Put], Wrong::Hangs, 1);
+    let id = back_up(&portal, &ada, "lab").await;
+    assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(proxy.heal(), [1, 1, 1, 1, 1, 1], "all of it happened");
+    assert_eq!(portal.sql("select max(attempt) from job where kind = 'backup'"), "1", "within one attempt");
+    assert_eq!(others(&proxy, &[&id]), Vec::<std::path::PathBuf>::new());
+    assert_eq!(portal.sql("select count(*) from upload"), "0");
+
+    // What arrives other than it was sent is refused by the store, and the dump is made anew.
+    proxy.fail_at("database-1", &[Op::Part], Wrong::FlipsSent, 1);
+    let second = back_up(&portal, &ada, "lab").await;
+    assert_eq!((proxy.heal(), others(&proxy, &[&id, &second])), (vec![1], Vec::new()));
+
+    // Reading goes on where it broke off.
+    proxy.fail_at("manifest.json", &[Op::Get], Wrong::Says(500, "InternalError"), 1);
+    proxy.fail_at("roles.sql", &[Op::Get], Wrong::StallsHalfway, 1);
+    proxy.fail_at("database-1", &[Op::Get], Wrong::HalfAnswer, 2);
+    ada.post(&format!("/containers/lab/backups/{second}/drill"), &[]).await.expect(303);
+    assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(proxy.heal(), [1, 1, 2]);
+    nothing_left(&portal, 1);
+}
+
+/// Presses the button, waits for the failure, and looks whether it says why, soon enough.
+async fn fails(portal: &TestPortal, ada: &Client, what: &str, kind: &str, piece: &str) {
+    let begin = Instant::now();
+    let (status, error) = ended(portal, kind).await;
+    assert!(status == "failed" && error.contains(piece), "{what}: {status} {error}");
+    assert!(begin.elapsed() < Duration::from_secs(40), "{what}: {:?}", begin.elapsed());
+    println!("{what}: {:.1} s: {error}", begin.elapsed().as_secs_f64());
+    if kind != "restore" {
+        let row = portal.sql("select status || '|' || error from backup_log order by started_at desc limit 1");
+        assert!(row.starts_with("failed|") && row.contains(piece), "{what}: {row}");
+    }
+    ada.wait_for("lab", "running").await;
+    nothing_left(portal, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves_nothing() {
+    let (portal, proxy, ada) = lab().await;
+    let good = back_up(&portal, &ada, "lab").await;
+    assert_eq!(ended(&portal, "drill").await.0, "succeeded");
+    // Jobs are tried twenty times, with growing waits; here once.
+    portal.sql("alter table job alter max_attempts set default 1");
+    for (what, on, wrong, piece) in [
+        ("it answers 500", &[Op::Complete][..], Wrong::Says(500, "InternalError"), "does not complete an upload just now"),
+        // Before that it is too busy once, and closes the connection once.
+        ("it hangs", &[Op::Part], Wrong::Hangs, "does not take a part just now: request has timed out"),
+        ("it refuses the credentials", WRITES, Wrong::Says(403, "AccessDenied"), "credentials must be valid and allowed"),
+        ("it is full", &[Op::Part], Wrong::Says(507, "XMinioStorageFull"), "It is full: make room"),
+        ("the quota is used up", &[Op::Part], Wrong::Says(403, "QuotaExceeded"), "It is full: make room"),
+        ("it tells another sum", &[Op::Part], Wrong::OtherTag, "says the part's MD5 is"),
+        ("it makes another object", &[Op::Complete], Wrong::Says(400, "InvalidPart"), "InvalidPart"),
+        ("it stores a flipped bit", &[Op::Part], Wrong::FlipsSent, "does not take a part just now"),
+        ("it gives back a flipped bit", &[Op::Get], Wrong::FlipsAnswer, "does not read back as a dump"),
+    ] {
+        if wrong == Wrong::Hangs {
+            proxy.fail(on, Wrong::Says(503, "SlowDown"), 1);
+            proxy.fail(on, Wrong::Closes, 1);
+        }
+        proxy.fail(on, wrong, u32::MAX);
+        ada.post("/containers/lab/backup", &[]).await.expect(303);
+        fails(&portal, &ada, what, "backup", piece).await;
+        assert!(proxy.heal().iter().all(|n| *n > 0), "{what}: it happened");
+        assert_eq!(others(&proxy, &[&good]), Vec::<std::path::PathBuf>::new(), "{what}");
+        assert_eq!(portal.sql("select count(*) from upload"), "0", "{what}");
+    }
+
+    // Where nothing can be taken back either, that is done as soon as the store lets it.
+    for (what, on, word, piece) in [
+        ("the bucket is gone", ALL, "NoSuchBucket", "The bucket is gone or its name is wrong"),
+        (
+            "the credentials are taken away in the middle",
+            &[Op::Complete, Op::Abort, Op::Delete],
+            "AccessDenied",
+            "credentials must be valid and allowed",
+        ),
+    ] {
+        proxy.fail(on, Wrong::Says(if word == "NoSuchBucket" { 404 } else { 403 }, word), u32::MAX);
+        ada.post("/containers/lab/backup", &[]).await.expect(303);
+        fails(&portal, &ada, what, "backup", piece).await;
+        proxy.heal();
+    }
+    assert_ne!(others(&proxy, &[&good]), Vec::<std::path::PathBuf>::new(), "an upload is open, as nobody could give it up");
+    portal.sql("update schedule set next_run = now() where name = 'prune'");
+    for _ in 0..100 {
+        if portal.sql("select count(*) from upload") == "0" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(ended(&portal, "prune").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(others(&proxy, &[&good]), Vec::<std::path::PathBuf>::new());
+
+    // Drills and restores.
+    let proof = portal.sql(&format!("select level, (select max(finished_at) from backup_log where drill_of = b.id and status = 'succeeded') from backup_log b where id = '{good}'"));
+    let drill = format!("/containers/lab/backups/{good}/drill");
+    for (what, wrong, piece) in [
+        ("flipped on the way", Wrong::FlipsAnswer, "database-1.pgdump.zst"),
+        ("never all of it", Wrong::StallsHalfway, "database-1.pgdump.zst"),
+    ] {
+        proxy.fail_at("database-1", &[Op::Get], wrong, u32::MAX);
+        ada.post(&drill, &[]).await.expect(303);
+        fails(&portal, &ada, what, "drill", piece).await;
+        assert!(proxy.heal()[0] > 0, "{what}: it happened");
+    }
+    for (n, (what, at, wrong, piece)) in [
+        ("flipped for a restore", "database-1", Wrong::FlipsAnswer, "database-1.pgdump.zst"),
+        ("a manifest that hangs", "manifest.json", Wrong::Hangs, "does not give an object just now"),
+        ("refused", "manifest.json", Wrong::Says(403, "AccessDenied"), "credentials must be valid and allowed"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        proxy.fail_at(at, &[Op::Get], wrong, u32::MAX);
+        let name = format!("copy-{n}");
+        let path = format!("/containers/lab/backups/{good}/restore");
+        ada.post(&path, &[("name", name.as_str())]).await.expect(303);
+        fails(&portal, &ada, what, "restore", piece).await;
+        ada.wait_for(&name, "failed").await;
+        assert!(proxy.heal()[0] > 0, "{what}: it happened");
+    }
+    assert_eq!(portal.sql(&format!("select level, (select max(finished_at) from backup_log where drill_of = b.id and status = 'succeeded') from backup_log b where id = '{good}'")), proof);
+    ada.post(&drill, &[]).await.expect(303);
+    assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
+}

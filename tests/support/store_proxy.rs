@@ -1,0 +1,280 @@
+//! A store with faults: an HTTP proxy before an embedded store. What passes is real, signatures included, for it goes
+//! on with the host that the client signed.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::{Method, Request, Response, StatusCode, Uri, header};
+use hyper_util::rt::TokioIo;
+use mydb::config::{Config, Target};
+use mydb::objects::embedded::Server;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Options, TestPortal, store};
+
+/// What is asked of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// Begin an upload in parts.
+    Begin,
+    /// A part of it.
+    Part,
+    /// Its end.
+    Complete,
+    /// Give it up.
+    Abort,
+    /// Put a small object.
+    Put,
+    /// Read an object.
+    Get,
+    /// Look at an object.
+    Head,
+    /// List objects or uploads.
+    List,
+    /// Delete an object.
+    Delete,
+}
+
+/// Whatever writes.
+pub const WRITES: &[Op] = &[Op::Begin, Op::Part, Op::Complete, Op::Put];
+/// Everything.
+pub const ALL: &[Op] =
+    &[Op::Begin, Op::Part, Op::Complete, Op::Abort, Op::Put, Op::Get, Op::Head, Op::List, Op::Delete];
+
+impl Op {
+    fn of(method: &Method, uri: &Uri) -> Self {
+        let query = uri.query().unwrap_or_default();
+        // `/bucket/key`, or only the bucket.
+        let bucket = uri.path().trim_matches('/').split('/').count() < 2;
+        let upload = query.contains("uploadId=");
+        match *method {
+            Method::GET if bucket => Self::List,
+            Method::GET => Self::Get,
+            Method::HEAD => Self::Head,
+            Method::DELETE if upload => Self::Abort,
+            Method::DELETE => Self::Delete,
+            Method::PUT if upload => Self::Part,
+            Method::PUT => Self::Put,
+            _ if upload => Self::Complete,
+            _ => Self::Begin,
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// The store answers so instead of doing it: status and S3's word.
+    Says(u16, &'static str),
+    /// Nothing is done, and no answer comes.
+    Hangs,
+    /// The connection ends in the middle of what is sent.
+    Closes,
+    /// It is done, but the connection ends before the answer.
+    ClosesAfter,
+    /// Half of the answer comes, then the connection ends.
+    HalfAnswer,
+    /// Half of the answer comes, then no more.
+    StallsHalfway,
+    /// A bit is flipped on the way to the store.
+    FlipsSent,
+    /// A bit is flipped on the way from the store.
+    FlipsAnswer,
+    /// The store says that it took something else.
+    OtherTag,
+}
+
+struct Rule {
+    at: &'static str,
+    on: &'static [Op],
+    wrong: Wrong,
+    left: u32,
+    struck: u32,
+}
+
+/// A portal whose store is behind a proxy, and waits for an answer so many seconds.
+pub async fn portal(answer_seconds: u32) -> (TestPortal, StoreProxy) {
+    let made = Arc::new(Mutex::new(None));
+    let kept = made.clone();
+    let configure = move |config: &mut Config| {
+        store(config);
+        let target = &mut config.targets[0];
+        target.answer_seconds = answer_seconds;
+        let dir = target.embedded.clone().expect("its directory");
+        *kept.lock().expect("no panic") = Some(StoreProxy::start(&dir, target));
+    };
+    let portal = TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await;
+    let proxy = made.lock().expect("no panic").take().expect("it was made");
+    (portal, proxy)
+}
+
+/// The proxy and the store behind it, until this is dropped.
+pub struct StoreProxy {
+    /// Where the store keeps what it has.
+    pub dir: PathBuf,
+    rules: Arc<Mutex<Vec<Rule>>>,
+    stop: CancellationToken,
+    _tasks: JoinSet<()>,
+}
+
+type Answer = Response<BoxBody<Bytes, io::Error>>;
+
+impl StoreProxy {
+    /// Serves a store over `dir`, and makes `target` one that is reached through the proxy: for the portal it is any
+    /// store somewhere else.
+    pub fn start(dir: &Path, target: &mut Target) -> Self {
+        let store = Server::bind(dir, target).expect("a store");
+        let inner = target.endpoint.take().expect("its address");
+        target.embedded = None;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a listener");
+        target.endpoint = Some(format!("http://{}", listener.local_addr().expect("an address")));
+        let (rules, stop) = (Arc::<Mutex<Vec<Rule>>>::default(), CancellationToken::new());
+        let mut tasks = JoinSet::new();
+        let until = stop.clone();
+        tasks.spawn(async move { store.serve(until).await.expect("the store serves") });
+        tasks.spawn(accept(listener, inner, rules.clone()));
+        Self { dir: dir.to_owned(), rules, stop, _tasks: tasks }
+    }
+
+    /// The next so many of these requests go wrong.
+    pub fn fail(&self, on: &'static [Op], wrong: Wrong, times: u32) {
+        self.fail_at("", on, wrong, times);
+    }
+
+    /// The same, of those with this in their path.
+    pub fn fail_at(&self, at: &'static str, on: &'static [Op], wrong: Wrong, times: u32) {
+        self.rules.lock().expect("no panic").push(Rule { at, on, wrong, left: times, struck: 0 });
+    }
+
+    /// No more faults; answers how often each struck, in the order in which they were asked for.
+    pub fn heal(&self) -> Vec<u32> {
+        self.rules.lock().expect("no panic").drain(..).map(|r| r.struck).collect()
+    }
+}
+
+impl Drop for StoreProxy {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn accept(listener: std::net::TcpListener, inner: String, rules: Arc<Mutex<Vec<Rule>>>) {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    let http = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().expect("a client");
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((socket, _)) = listener.accept().await else { continue };
+        let (inner, rules, http) = (inner.clone(), rules.clone(), http.clone());
+        connections.spawn(async move {
+            let service = hyper::service::service_fn(move |request| {
+                let wrong = strike(&rules, Op::of(request.method(), request.uri()), request.uri().path());
+                pass(request, wrong, inner.clone(), http.clone())
+            });
+            // An error ends the connection, which is what is wanted then.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+fn strike(rules: &Mutex<Vec<Rule>>, op: Op, path: &str) -> Option<Wrong> {
+    let mut rules = rules.lock().expect("no panic");
+    let rule = rules.iter_mut().find(|r| r.left > 0 && r.on.contains(&op) && path.contains(r.at))?;
+    rule.left -= 1;
+    rule.struck += 1;
+    Some(rule.wrong)
+}
+
+fn whole(body: Bytes) -> BoxBody<Bytes, io::Error> {
+    http_body_util::Full::new(body).map_err(|e: Infallible| match e {}).boxed()
+}
+
+fn says(status: u16, code: &str) -> Answer {
+    let text = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>As the test wants it.</Message></Error>");
+    let mut answer = Response::new(whole(Bytes::from(text)));
+    *answer.status_mut() = StatusCode::from_u16(status).expect("a status");
+    answer
+}
+
+fn broken() -> io::Error {
+    io::Error::other("as the test wants it")
+}
+
+fn flipped(bytes: &Bytes) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    let middle = bytes.len() / 2;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte ^= 1;
+    }
+    Bytes::from(bytes)
+}
+
+async fn pass(
+    request: Request<Incoming>,
+    wrong: Option<Wrong>,
+    inner: String,
+    http: reqwest::Client,
+) -> Result<Answer, io::Error> {
+    let (head, mut body) = request.into_parts();
+    match wrong {
+        Some(Wrong::Says(status, code)) => {
+            let _ = (&mut body).collect().await;
+            return Ok(says(status, code));
+        }
+        Some(Wrong::Hangs) => {
+            let _ = (&mut body).collect().await;
+            std::future::pending::<()>().await;
+        }
+        Some(Wrong::Closes) => {
+            let _ = body.frame().await;
+            return Err(broken());
+        }
+        _ => {}
+    }
+    let mut sent = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    if wrong == Some(Wrong::FlipsSent) {
+        sent = flipped(&sent);
+    }
+    let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
+    let mut request = http.request(head.method.clone(), format!("{inner}{path}")).body(sent);
+    for (name, value) in head.headers.iter().filter(|(name, _)| **name != header::CONNECTION && **name != header::EXPECT) {
+        request = request.header(name, value);
+    }
+    let got = request.send().await.map_err(io::Error::other)?;
+    let (status, headers) = (got.status(), got.headers().clone());
+    let content = got.bytes().await.map_err(io::Error::other)?;
+    if status == 403 && Op::of(&head.method, &head.uri) == Op::Abort {
+        // The embedded store's word for an upload that is gone; others have the right one.
+        return Ok(says(404, "NoSuchUpload"));
+    }
+    let half = content.slice(..content.len() / 2);
+    let answer = match wrong {
+        Some(Wrong::ClosesAfter) => return Err(broken()),
+        Some(Wrong::HalfAnswer) => {
+            let rest = futures::stream::once(async { Err(broken()) });
+            BodyExt::boxed(StreamBody::new(futures::stream::iter([Ok(Frame::data(half))]).chain(rest)))
+        }
+        Some(Wrong::StallsHalfway) => {
+            BodyExt::boxed(StreamBody::new(futures::stream::iter([Ok(Frame::data(half))]).chain(futures::stream::pending())))
+        }
+        Some(Wrong::FlipsAnswer) => whole(flipped(&content)),
+        _ => whole(content),
+    };
+    let mut answer = Response::new(answer);
+    *answer.status_mut() = status;
+    for (name, value) in headers.iter().filter(|(name, _)| **name != header::CONNECTION && **name != header::TRANSFER_ENCODING) {
+        answer.headers_mut().append(name, value.clone());
+    }
+    if wrong == Some(Wrong::OtherTag) {
+        answer.headers_mut().insert(header::ETAG, "\"d41d8cd98f00b204e9800998ecf8427e\"".parse().expect("a header"));
+    }
+    Ok(answer)
+}
