@@ -14,7 +14,7 @@ use super::{copy, hand, prove, request};
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
-use crate::admin_db::uploads;
+use crate::admin_db::{job_cancel, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::ExecSpec;
@@ -113,10 +113,17 @@ pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
     store.put(&format!("{location}/{}", manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8").await?;
     store.put(&format!("{location}/{}", manifest::FILE), Bytes::from(text), "application/json").await?;
     let done = backups::Done { manifest: &manifest, sha256, location: &location, level: 2 };
-    let mut db = w.app.db.acquire().await?;
-    if !backups::succeed(&mut db, row.id, &done, w.app.clock.now()).await? {
+    let mut tx = w.app.db.begin().await?;
+    if job_cancel::lock(&mut tx, w.job.id).await?.is_some() {
+        drop(tx);
+        // Cancelled just before it was good. Its worker sees that in a moment, and drops this.
+        return std::future::pending().await;
+    }
+    if !backups::succeed(&mut tx, row.id, &done, w.app.clock.now()).await? {
         return Err(StepError::Fail("The row of this backup has ended.".to_owned()));
     }
+    tx.commit().await?;
+    let mut db = w.app.db.acquire().await?;
     first_drill(w, &mut db, row.id).await
 }
 

@@ -64,9 +64,8 @@ pub static PURGE: Flow = Flow {
 /// [`RequestError`], with nothing written.
 pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut tx = app.db.begin().await?;
-    let state = states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)?;
     let job = request::act_in(app, &mut tx, c, &DELETE, actor).await?;
-    if !without_backup && last::none_because(app, c, state).is_none() {
+    if !without_backup && last::none_because(app, c).is_none() {
         last::insert(app, &mut tx, c, job).await?;
     }
     tx.commit().await?;

@@ -9,7 +9,7 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::Shared;
-use crate::admin_db::{audits, containers, jobs, ping};
+use crate::admin_db::{audits, containers, job_list, jobs, ping};
 use crate::backup::audit::Kind;
 
 const META: Metadata<'static> = Metadata::new("db4sci", Level::INFO, None);
@@ -67,7 +67,7 @@ pub async fn metrics(State(portal): State<Shared>) -> Response {
     let counted = async {
         let mut db = portal.app.db.acquire().await?;
         let audit = audits::counts(&mut db).await?;
-        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, jobs::counts(&mut db).await?, audit))
+        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, job_list::counts(&mut db).await?, audit))
     };
     let counted = counted.await;
     m.gauge("db4sci_admin_db_up", Vec::new(), f64::from(u8::from(counted.is_ok())));

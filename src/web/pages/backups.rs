@@ -10,7 +10,7 @@ use super::replace;
 use super::shared::steps;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs;
+use crate::admin_db::{job_list, jobs};
 use crate::admin_db::snapshots::{self, Snapshot};
 use crate::backup::request::{self, RestoreRequest};
 use crate::backup::worth;
@@ -46,7 +46,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let active = match &job {
         Some(job) => {
             let rows = jobs::steps(&mut db, job.id).await?;
-            let usual = jobs::usual_seconds(&mut db, &job.kind, &c.image).await?;
+            let usual = job_list::usual_seconds(&mut db, &job.kind, &c.image).await?;
             Some(steps(job, &rows, &c.name, usual, now))
         }
         None => None,
