@@ -198,7 +198,12 @@ pub async fn reserve(
 /// # Errors
 /// The database's.
 pub async fn add_to_payload(db: &mut PgConnection, id: Uuid, more: &serde_json::Value) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE job SET payload = payload || $2 WHERE id = $1").bind(id).bind(more).execute(db).await.map(|_| ())
+    sqlx::query("UPDATE job SET payload = payload || $2 WHERE id = $1")
+        .bind(id)
+        .bind(more)
+        .execute(db)
+        .await
+        .map(|_| ())
 }
 
 /// Extends a lease. `false`: the job is somebody else's now.

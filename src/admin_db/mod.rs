@@ -2,6 +2,7 @@
 //! or transaction it works in.
 
 pub mod accounts;
+pub mod admin_backups;
 pub mod audit_facts;
 pub mod audits;
 pub mod backup_list;
@@ -19,6 +20,7 @@ pub mod job_list;
 pub mod jobs;
 pub mod keeping;
 pub mod log;
+pub mod marks;
 pub mod newest_backups;
 pub mod ports;
 pub mod samples;

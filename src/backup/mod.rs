@@ -10,6 +10,7 @@ pub mod hand;
 pub mod in_place;
 pub mod last;
 pub mod manifest;
+pub mod mark;
 pub mod pack;
 pub mod portal_jobs;
 pub mod prove;

@@ -3,7 +3,7 @@
 use mydb::runtime::fault::{Fault, Strike};
 use serde_json::json;
 
-use super::{back_up, ended, nothing_left, object, objects};
+use super::{back_up, cli, ended, nothing_left, object, objects};
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,6 +25,17 @@ async fn a_deletion_makes_a_final_backup_that_outlives_the_database() {
     object(&portal, id, "manifest.json");
     let (status, error) = ended(&portal, "drill").await;
     assert_eq!(status, "succeeded", "also the final one is proven: {error}");
+    // The bucket says that it was deleted, as long as it is, and the audit knows that note.
+    let noted = || objects(&portal).iter().filter(|p| p.ends_with("deleted.json")).count();
+    assert_eq!(noted(), 1);
+    ada.post("/containers/lab/undelete", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    assert_eq!(noted(), 0);
+    ada.post("/containers/lab/delete", &[("confirm", "lab"), ("no_backup", "on")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    assert_eq!(noted(), 1);
+    let (code, said) = cli(&portal, &["backup", "audit"]);
+    assert_eq!(code, 0, "{said}");
     ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
     assert_eq!(ended(&portal, "purge").await.0, "succeeded");
     object(&portal, id, "manifest.json");
@@ -108,7 +119,11 @@ async fn one_that_does_not_run_is_backed_up_from_a_copy_and_stays_as_it_is_if_th
     portal.faults.inject(refused());
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     let (status, error) = ended(&portal, "delete").await;
-    assert!(status == "failed" && error.starts_with("The final backup failed, so the database was not deleted and is as before"), "{error}");
+    assert!(
+        status == "failed"
+            && error.starts_with("The final backup failed, so the database was not deleted and is as before"),
+        "{error}"
+    );
     assert_eq!(state(&portal), "stopped||");
     let page = ada.get("/containers/lab").await.expect(200).text();
     assert!(page.contains("Nothing was deleted"), "{page}");
@@ -125,7 +140,8 @@ async fn one_that_does_not_run_is_backed_up_from_a_copy_and_stays_as_it_is_if_th
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     assert_eq!(ended(&portal, "delete").await, ("succeeded".to_owned(), String::new()));
     ada.wait_for("lab", "in the trash").await;
-    let made = "select manifest->>'source' || ' ' || reason from backup_log where kind = 'backup' and status = 'succeeded'";
+    let made =
+        "select manifest->>'source' || ' ' || reason from backup_log where kind = 'backup' and status = 'succeeded'";
     assert_eq!(portal.sql(made), "frozen copy final");
     assert_eq!(ended(&portal, "drill").await.0, "succeeded", "it is proven too");
 }
@@ -136,7 +152,9 @@ async fn a_final_backup_can_be_cancelled_and_the_deletion_with_it() {
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
-    db.batch_execute("create table t as select 7 as x; begin; lock table t in access exclusive mode").await.expect("locks");
+    db.batch_execute("create table t as select 7 as x; begin; lock table t in access exclusive mode")
+        .await
+        .expect("locks");
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     let job = portal.sql("select id from job where kind = 'delete'");
     for _ in 0..100 {
@@ -161,7 +179,10 @@ async fn a_final_backup_can_be_cancelled_and_the_deletion_with_it() {
     assert_eq!(ended(&portal, "delete").await.0, "succeeded");
     let job = portal.sql("select id from job where kind = 'delete' order by created_at desc limit 1");
     ada.post(&format!("/jobs/{job}/cancel"), &[]).await.expect(303);
-    assert_eq!(portal.sql("select status from job where kind = 'delete' order by created_at desc limit 1"), "succeeded");
+    assert_eq!(
+        portal.sql("select status from job where kind = 'delete' order by created_at desc limit 1"),
+        "succeeded"
+    );
     ada.wait_for("lab", "in the trash").await;
 }
 

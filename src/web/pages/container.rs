@@ -149,8 +149,7 @@ fn stays(state: ContainerState) -> bool {
 
 /// That the last thing done with it was to delete it, and why that stopped.
 fn not_deleted(c: &Container, recent: &[Job]) -> Option<Failure> {
-    let reason =
-        recent.first().filter(|j| stays(c.state) && stopped_deletion(Some(j)).is_some())?;
+    let reason = recent.first().filter(|j| stays(c.state) && stopped_deletion(Some(j)).is_some())?;
     let again = Action::link("Delete it without a backup", format!("/containers/{}/delete", c.name));
     let advice = "Nothing was deleted. Look at what the backup said, or delete the database without one.";
     Some(failure("Make a final backup", reason.error.as_deref().unwrap_or_default(), advice, vec![again]))

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::shared::{job_title, steps};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs::{self, Job, JobStatus};
-use crate::admin_db::{job_cancel, job_list};
 use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::{job_cancel, job_list};
 use crate::app::App;
 use crate::domain::user::Action as Deed;
 use crate::web::context::{Context, page, to};
@@ -123,7 +123,11 @@ pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
         log::append(&mut tx, &actor, &entry, ctx.now()).await?;
     }
     tx.commit().await?;
-    let late = if job.kind == "delete" { "Its final backup is over, so it can’t be cancelled any more." } else { "It is over already." };
+    let late = if job.kind == "delete" {
+        "Its final backup is over, so it can’t be cancelled any more."
+    } else {
+        "It is over already."
+    };
     Ok(to(&href, (!asked).then(|| Flash::warn(late))))
 }
 
