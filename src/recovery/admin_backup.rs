@@ -115,9 +115,19 @@ impl Maker<'_> {
             return Err(Busy.into());
         }
         let client = Client::start(self.runtime, self.config, &url).await?;
-        let made = self.make(&mut db, &client).await;
+        let made_at = self.now.trunc_subsecs(0);
+        let location = manifest::location(&self.config.instance, made_at);
+        let made = self.make(&mut db, &client, &location, made_at).await;
         client.remove().await?;
-        let (manifest, location) = made?;
+        let manifest = match made {
+            Ok(manifest) => manifest,
+            Err(e) => {
+                if let Err(left) = self.remove(&location).await {
+                    tracing::warn!("What is left of a backup of mydb_admin could not be removed: {left:#}");
+                }
+                return Err(e);
+            }
+        };
         let removed = self.tidy(&mut db).await?;
         db.close().await?;
         Ok(Made { manifest, location, removed })
@@ -129,10 +139,7 @@ impl Maker<'_> {
         let moments: Vec<_> = there.iter().map(|t| (t.made_at, t.location.clone())).collect();
         let gone = keep::goes(&moments, self.now);
         for location in &gone {
-            // The manifest first, so that what is left of it is none.
-            for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
-                self.store.delete(&format!("{location}/{file}")).await?;
-            }
+            self.remove(location).await?;
         }
         let target = self.store.name();
         let kept = there.into_iter().filter(|t| !gone.contains(&t.location)).map(|t| Seen {
@@ -146,17 +153,29 @@ impl Maker<'_> {
         Ok(gone.len())
     }
 
-    async fn make(&self, db: &mut PgConnection, client: &Client<'_>) -> anyhow::Result<(AdminManifest, String)> {
+    /// Removes one: its manifest first, so that what is left of it is none.
+    async fn remove(&self, location: &str) -> anyhow::Result<()> {
+        for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
+            self.store.delete(&format!("{location}/{file}")).await?;
+        }
+        Ok(())
+    }
+
+    async fn make(
+        &self,
+        db: &mut PgConnection,
+        client: &Client<'_>,
+        location: &str,
+        made_at: DateTime<Utc>,
+    ) -> anyhow::Result<AdminManifest> {
         let (config, store) = (self.config, self.store);
-        let made_at = self.now.trunc_subsecs(0);
-        let location = manifest::location(&config.instance, made_at);
         let (migration, containers): (i64, i64) = sqlx::query_as(
             "SELECT (SELECT max(version) FROM _sqlx_migrations WHERE success),
                 (SELECT count(*) FROM container WHERE purged_at IS NULL)",
         )
         .fetch_one(&mut *db)
         .await?;
-        let object = self.dump(client, &location).await?;
+        let object = self.dump(client, location).await?;
         let keys = match key::recipient(config)? {
             Some(recipient) => {
                 let sealed = key::seal_keys(config, &recipient)?;
@@ -183,7 +202,7 @@ impl Maker<'_> {
         store
             .put(&format!("{location}/{FILE}"), Bytes::from(serde_json::to_vec_pretty(&manifest)?), "application/json")
             .await?;
-        Ok((manifest, location))
+        Ok(manifest)
     }
 
     async fn dump(&self, client: &Client<'_>, location: &str) -> anyhow::Result<Object> {

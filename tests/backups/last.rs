@@ -152,9 +152,8 @@ async fn a_final_backup_can_be_cancelled_and_the_deletion_with_it() {
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
-    db.batch_execute("create table t as select 7 as x; begin; lock table t in access exclusive mode")
-        .await
-        .expect("locks");
+    db.batch_execute("create table t as select 7 as x").await.expect("fills");
+    db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     let job = portal.sql("select id from job where kind = 'delete'");
     for _ in 0..100 {

@@ -2,7 +2,8 @@
 
 use super::driver::Browser;
 use super::fill::{
-    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, aside_of, backup_of, fill, job_of, quiet_portal,
+    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, aside_of, backup_of, fill, job_of,
+    quiet_portal,
 };
 use crate::support::TestPortal;
 
