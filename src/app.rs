@@ -3,13 +3,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use anyhow::Context;
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::admin_db::bootstrap::{self, Bootstrap};
+use crate::admin_db::bootstrap::{self, Bootstrap, Ground};
 use crate::admin_db::{self};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -76,36 +75,11 @@ impl App {
     /// # Errors
     /// If a key is missing, or mydb_admin can't be made or belongs to another instance.
     pub async fn assemble(parts: Parts, stores: Stores) -> anyhow::Result<Arc<Self>> {
-        let Parts { config, catalog, runtime, clock } = parts;
         let random = Random::system();
-        std::fs::create_dir_all(&config.data_dir)
-            .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
-        if config.mode.makes_own_secrets() && !config.seal_key.exists() {
-            Sealer::create_key_file(&config.seal_key, &random)?;
-            tracing::info!(file = %config.seal_key.display(), "Made a sealing key");
-        }
-        if config.mode.makes_own_secrets() && key::recipient(&config)?.is_none() {
-            // In production its administrator makes it, and keeps it elsewhere.
-            let file = config.seal_key.with_file_name("recovery.key");
-            write_private(&file, format!("{}\n", key::create(&config)?.expose_secret()).as_bytes())?;
-            tracing::info!(file = %file.display(), "Made a recovery key");
-        }
-        let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
-        let authority = Authority::load_or_create(&config.data_dir.join("ca"), &config.branding.name, clock.now())?;
-        let files = Files::choose(runtime.clone(), config.instance.clone());
-        let url = Bootstrap {
-            config: &config,
-            catalog: &catalog,
-            runtime: runtime.as_ref(),
-            sealer: &sealer,
-            random: &random,
-            files: &files,
-            authority: &authority,
-            now: clock.now(),
-        }
-        .ensure()
-        .await
-        .context("mydb_admin can't be started")?;
+        make_own_secrets(&parts.config, &random)?;
+        let ground = Ground::of(&parts, &random)?;
+        let url = ground.admin_db(&parts, &random).await?;
+        let (Parts { config, catalog, runtime, clock }, Ground { sealer, authority, files }) = (parts, ground);
         let db = bootstrap::open(&url, &config).await?;
         let mut connection = db.acquire().await?;
         let bound = admin_db::settings::bind_instance(&mut connection, config.instance.as_str(), clock.now()).await?;
@@ -167,4 +141,22 @@ impl App {
         .await
         .map(|_| ())
     }
+}
+
+/// What dev mode makes for itself where it is not there: the sealing key and a recovery key.
+fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
+    if !config.mode.makes_own_secrets() {
+        return Ok(());
+    }
+    if !config.seal_key.exists() {
+        Sealer::create_key_file(&config.seal_key, random)?;
+        tracing::info!(file = %config.seal_key.display(), "Made a sealing key");
+    }
+    if key::recipient(config)?.is_none() {
+        // In production its administrator makes it, and keeps it elsewhere.
+        let file = config.seal_key.with_file_name("recovery.key");
+        write_private(&file, format!("{}\n", key::create(config)?.expose_secret()).as_bytes())?;
+        tracing::info!(file = %file.display(), "Made a recovery key");
+    }
+    Ok(())
 }

@@ -234,31 +234,60 @@ impl Bootstrap<'_> {
     }
 }
 
-/// The URL of mydb_admin, with its server running: made where none is configured and none is there.
+/// The keys and the hands of a host, which mydb_admin's own container is made with.
+pub struct Ground {
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// Signs certificates.
+    pub authority: Authority,
+    /// File work.
+    pub files: Files,
+}
+
+impl Ground {
+    /// Reads the keys, in the data directory.
+    ///
+    /// # Errors
+    /// If a key is missing or can't be read.
+    pub fn of(parts: &Parts, random: &Random) -> anyhow::Result<Self> {
+        let config = &parts.config;
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
+        let ca = config.data_dir.join("ca");
+        Ok(Self {
+            sealer: Sealer::from_file(&config.seal_key, random.clone())?,
+            authority: Authority::load_or_create(&ca, &config.branding.name, parts.clock.now())?,
+            files: Files::choose(parts.runtime.clone(), config.instance.clone()),
+        })
+    }
+
+    /// The URL of mydb_admin, with its server running: made where none is configured and none is there.
+    ///
+    /// # Errors
+    /// If it can't be made or does not answer in time.
+    pub async fn admin_db(&self, parts: &Parts, random: &Random) -> anyhow::Result<SecretString> {
+        Bootstrap {
+            config: &parts.config,
+            catalog: &parts.catalog,
+            runtime: parts.runtime.as_ref(),
+            sealer: &self.sealer,
+            random,
+            files: &self.files,
+            authority: &self.authority,
+            now: parts.clock.now(),
+        }
+        .ensure()
+        .await
+        .context("mydb_admin can't be started")
+    }
+}
+
+/// The URL of mydb_admin, with its server running, for commands that are no portal.
 ///
 /// # Errors
-/// If it can't be made or does not answer in time.
+/// If a key is missing, or it can't be made or does not answer in time.
 pub async fn start(parts: &Parts, random: &Random) -> anyhow::Result<SecretString> {
-    let config = &parts.config;
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
-    let now = parts.clock.now();
-    let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
-    let authority = Authority::load_or_create(&config.data_dir.join("ca"), &config.branding.name, now)?;
-    let files = Files::choose(parts.runtime.clone(), config.instance.clone());
-    Bootstrap {
-        config,
-        catalog: &parts.catalog,
-        runtime: parts.runtime.as_ref(),
-        sealer: &sealer,
-        random,
-        files: &files,
-        authority: &authority,
-        now,
-    }
-    .ensure()
-    .await
-    .context("mydb_admin can't be started")
+    Ground::of(parts, random)?.admin_db(parts, random).await
 }
 
 /// Whether there is a mydb_admin with tables.

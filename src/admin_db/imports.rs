@@ -1,18 +1,26 @@
 //! Tables `backup_log` and `container`, for backups that are taken in from a bucket.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
 use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::backup::manifest::Manifest;
+
+/// Why what was under way failed where mydb_admin was restored. A backup that was under way then may have become whole
+/// afterwards, so its row does not say that it is none.
+pub const RESTORED: &str = "The portal was restored from a backup.";
 
 /// Those of the keys that are in the list, whatever became of them.
 ///
 /// # Errors
 /// The database's.
 pub async fn known(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM backup_log WHERE id = ANY($1)").bind(ids).fetch_all(db).await
+    sqlx::query_scalar("SELECT id FROM backup_log WHERE id = ANY($1) AND error IS DISTINCT FROM $2")
+        .bind(ids)
+        .bind(RESTORED)
+        .fetch_all(db)
+        .await
 }
 
 /// Writes a database that is gone, as its backup's manifest has it. One that is known stays as it is.
@@ -75,18 +83,24 @@ pub struct NewImport<'a> {
 }
 
 /// Writes the row of a backup that was made elsewhere or forgotten. Its manifest is written only when level 2 is
-/// reached, so that is what is known of it.
+/// reached, so that is what is known of it. `false`: it is in the list.
 ///
 /// # Errors
 /// The database's.
-pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<(), sqlx::Error> {
+pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, sqlx::Error> {
     let m = new.manifest;
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let raw = m.objects.iter().map(|o| o.dumped.bytes).fold(0u64, u64::saturating_add);
-    sqlx::query(
-        "INSERT INTO backup_log (id, container_id, kind, reason, status, started_at, finished_at, target, location, bytes,
+    let done = sqlx::query(
+        "INSERT INTO backup_log AS b (id, container_id, kind, reason, status, started_at, finished_at, target, location, bytes,
                                  raw_bytes, sha256, manifest, level, locked_until)
-         VALUES ($1, $2, 'backup', 'import', 'succeeded', $3, $4, $5, $6, $7, $8, $9, $10, 2, $11)",
+         VALUES ($1, $2, 'backup', 'import', 'succeeded', $3, $4, $5, $6, $7, $8, $9, $10, 2, $11)
+         ON CONFLICT (id) DO UPDATE
+            SET reason = excluded.reason, status = excluded.status, started_at = excluded.started_at
+              , finished_at = excluded.finished_at, target = excluded.target, location = excluded.location
+              , bytes = excluded.bytes, raw_bytes = excluded.raw_bytes, sha256 = excluded.sha256
+              , manifest = excluded.manifest, level = excluded.level, locked_until = excluded.locked_until, error = NULL
+          WHERE b.status = 'failed' AND b.error = $12 AND b.container_id = excluded.container_id",
     )
     .bind(m.backup)
     .bind(m.container.id)
@@ -99,7 +113,39 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<(), sq
     .bind(new.sha256.as_slice())
     .bind(Json(m))
     .bind(new.locked_until)
+    .bind(RESTORED)
     .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A database that only its backups tell of, to be made anew from the newest of them.
+#[derive(Debug, Clone, FromRow)]
+pub struct Candidate {
+    /// Key of the database of then.
+    pub id: Uuid,
+    /// Its newest good backup.
+    pub backup: Uuid,
+    /// When that began.
+    pub made_at: DateTime<Utc>,
+}
+
+/// The databases that `by` took in from a bucket and that nothing was made from yet: by name, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn candidates(db: &mut PgConnection, by: &str) -> Result<Vec<Candidate>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.id, b.id AS backup, b.started_at AS made_at
+           FROM container c
+           JOIN LATERAL (SELECT id, started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
+                            AND status = 'succeeded' AND removing_at IS NULL ORDER BY started_at DESC LIMIT 1) b ON true
+          WHERE c.created_by = $1 AND c.docker_name = '' AND c.purged_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM container n JOIN backup_log o ON o.id = n.restored_from
+                             WHERE o.container_id = c.id AND n.id <> c.id)
+          ORDER BY c.name, b.started_at DESC",
+    )
+    .bind(by)
+    .fetch_all(db)
     .await
-    .map(|_| ())
 }

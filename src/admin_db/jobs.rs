@@ -193,6 +193,19 @@ pub async fn reserve(
     .await
 }
 
+/// Adds to a job's arguments.
+///
+/// # Errors
+/// The database's.
+pub async fn add_to_payload(db: &mut PgConnection, id: Uuid, more: &serde_json::Value) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE job SET payload = payload || $2 WHERE id = $1")
+        .bind(id)
+        .bind(more)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
 /// Extends a lease. `false`: the job is somebody else's now.
 ///
 /// # Errors
@@ -207,33 +220,6 @@ pub async fn heartbeat(db: &mut PgConnection, id: Uuid, worker: &str, lease: Dur
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Asks whoever works on a job to end it. `false`: it is over already.
-///
-/// # Errors
-/// The database's.
-pub async fn ask_to_cancel(db: &mut PgConnection, id: Uuid, by: &str) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
-        "UPDATE job SET cancelled_by = coalesce(cancelled_by, $2) WHERE id = $1 AND status IN ('queued', 'running')",
-    )
-    .bind(id)
-    .bind(by)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Who asked for a job's end, if anybody did.
-///
-/// # Errors
-/// The database's.
-pub async fn cancelled_by(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1")
-        .bind(id)
-        .fetch_optional(db)
-        .await
-        .map(Option::flatten)
 }
 
 /// Ends a job. `false`: it was somebody else's.
@@ -365,73 +351,5 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid, limit: i64) ->
     .bind(container)
     .bind(limit)
     .fetch_all(db)
-    .await
-}
-
-/// A job in a list, with its container's name.
-#[derive(Debug, Clone, FromRow)]
-pub struct Listed {
-    /// The job.
-    #[sqlx(flatten)]
-    pub job: Job,
-    /// Name of its container.
-    pub container_name: Option<String>,
-}
-
-/// A page of jobs, newest first, before the key `before`.
-///
-/// # Errors
-/// The database's.
-pub async fn list(
-    db: &mut PgConnection,
-    status: Option<JobStatus>,
-    before: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Result<Vec<Listed>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT j.id, j.kind, j.container_id, j.payload, j.status, j.attempt, j.max_attempts, j.run_at, j.created_by,
-                j.created_at, j.started_at, j.finished_at, j.error, c.name AS container_name
-           FROM job j LEFT JOIN container c ON c.id = j.container_id
-          WHERE ($1::job_status IS NULL OR j.status = $1)
-            AND ($2::timestamptz IS NULL OR (j.created_at, j.id) < ($2, $3::uuid))
-          ORDER BY j.created_at DESC, j.id DESC LIMIT $4",
-    )
-    .bind(status)
-    .bind(before.map(|(at, _)| at))
-    .bind(before.map(|(_, id)| id))
-    .bind(limit)
-    .fetch_all(db)
-    .await
-}
-
-/// Jobs in each status, of those that are not final, and of those that failed in the last day.
-///
-/// # Errors
-/// The database's.
-pub async fn counts(db: &mut PgConnection) -> Result<Vec<(JobStatus, i64)>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT status, count(*) FROM job
-          WHERE status IN ('queued', 'running') OR (status = 'failed' AND created_at > now() - interval '1 day')
-          GROUP BY status",
-    )
-    .fetch_all(db)
-    .await
-}
-
-/// How long the newest successful jobs of a kind took for an image, in seconds: their median.
-///
-/// # Errors
-/// The database's.
-pub async fn usual_seconds(db: &mut PgConnection, kind: &str, image: &str) -> Result<Option<f64>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM (
-                SELECT extract(epoch FROM j.finished_at - j.started_at)::float8 AS seconds
-                  FROM job j JOIN container c ON c.id = j.container_id
-                 WHERE j.kind = $1 AND c.image = $2 AND j.status = 'succeeded'
-                 ORDER BY j.created_at DESC LIMIT 20) recent",
-    )
-    .bind(kind)
-    .bind(image)
-    .fetch_one(db)
     .await
 }

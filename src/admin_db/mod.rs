@@ -2,20 +2,25 @@
 //! or transaction it works in.
 
 pub mod accounts;
+pub mod admin_backups;
 pub mod audit_facts;
 pub mod audits;
 pub mod backup_list;
 pub mod backups;
 pub mod bootstrap;
+pub mod container_input;
 pub mod container_list;
 pub mod containers;
 pub mod credentials;
 pub mod findings;
 pub mod image_tools;
 pub mod imports;
+pub mod job_cancel;
+pub mod job_list;
 pub mod jobs;
 pub mod keeping;
 pub mod log;
+pub mod marks;
 pub mod newest_backups;
 pub mod ports;
 pub mod samples;

@@ -14,7 +14,7 @@ use super::{copy, hand, leftover, prove, request};
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
-use crate::admin_db::uploads;
+use crate::admin_db::{job_cancel, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::ExecSpec;
@@ -116,6 +116,11 @@ pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
     leftover::give_up(store, &format!("{location}/"), &[]).await?;
     let done = backups::Done { manifest: &manifest, sha256, location: &location, level: 2 };
     let mut tx = w.app.db.begin().await?;
+    if job_cancel::lock(&mut tx, w.job.id).await?.is_some() {
+        drop(tx);
+        // Cancelled just before it was good. Its worker sees that in a moment, and drops this.
+        return std::future::pending().await;
+    }
     if !backups::succeed(&mut tx, row.id, &done, w.app.clock.now()).await? {
         return Err(StepError::Fail("The row of this backup has ended.".to_owned()));
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::manifest::{FILE, LONGEST, Manifest};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{accounts, constraint, imports};
+use crate::admin_db::{accounts, imports};
 use crate::domain::names::{ContainerName, InstanceId};
 use crate::objects::{ObjectError, Store};
 
@@ -160,10 +160,9 @@ pub async fn import(
         location,
         locked_until: now + Duration::days(LOCK_DAYS),
     };
-    imports::backup(&mut tx, &new).await.map_err(|e| match constraint(&e) {
-        Some("backup_log_pkey") => Refused::Known,
-        _ => e.into(),
-    })?;
+    if !imports::backup(&mut tx, &new).await? {
+        return Err(Refused::Known);
+    }
     let detail = format!("{} of {}", store.url(location), manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
     let about = Some((container, manifest.container.name.as_str()));
     let entry = Entry { action: "backup.import", container: about, outcome: Outcome::Ok, detail: &detail };

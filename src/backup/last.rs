@@ -1,5 +1,5 @@
-//! The final backup of a database that is deleted: the first steps of its deletion. Where it fails the deletion stops,
-//! and the database runs on as before.
+//! The final backup of a database that is deleted: the first steps of its deletion. Where it fails or is cancelled the
+//! deletion is called off, and the database is as before. One that does not run is backed up from a copy.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::{dump, prove};
 use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
 use crate::admin_db::containers::Container;
 use crate::admin_db::states::{self, TransitionError};
-use crate::admin_db::{constraint, new_id};
+use crate::admin_db::{constraint, jobs, new_id};
 use crate::app::App;
 use crate::domain::policy::Policy;
 use crate::domain::state::{ContainerState, Event};
@@ -16,7 +16,7 @@ use crate::provision::flow::{StepError, Work};
 use crate::provision::request::RequestError;
 
 /// Why a database that is deleted gets no final backup, as a sentence; `None`: it gets one.
-pub fn none_because(app: &App, c: &Container, state: ContainerState) -> Option<String> {
+pub fn none_because(app: &App, c: &Container) -> Option<String> {
     if c.started_at.is_none() {
         return Some("It never ran, so there is nothing to back up.".to_owned());
     }
@@ -29,11 +29,12 @@ pub fn none_because(app: &App, c: &Container, state: ContainerState) -> Option<S
     if c.engine.engine().backup().is_none() {
         return Some(format!("No final backup can be made: backups of {} are not possible yet.", c.engine.label()));
     }
-    if state != ContainerState::Running {
-        return Some("No final backup can be made, because its server does not run.".to_owned());
-    }
     None
 }
+
+/// Where the job of a deletion keeps why the database had failed before.
+const FAILED_STEP: &str = "failed_step";
+const FAILED_REASON: &str = "failed_reason";
 
 /// Writes the row of the final backup that the job of a deletion makes first.
 ///
@@ -47,7 +48,12 @@ pub async fn insert(app: &App, tx: &mut PgConnection, c: &Container, job: Uuid) 
         Some("backup_log_running_key") => RequestError::Busy,
         _ => RequestError::from(e),
     })?;
-    Ok(backups::set_job(tx, id, job).await?)
+    backups::set_job(tx, id, job).await?;
+    if let Some(reason) = &c.failed_reason {
+        let before = serde_json::json!({ FAILED_STEP: c.failed_step, FAILED_REASON: reason });
+        jobs::add_to_payload(tx, job, &before).await?;
+    }
+    Ok(())
 }
 
 async fn row(w: &Work) -> Result<Option<Backup>, StepError> {
@@ -87,24 +93,38 @@ pub async fn finish(w: &Work) -> Result<(), StepError> {
 fn told(done: Result<(), StepError>) -> Result<(), StepError> {
     done.map_err(|e| match e {
         StepError::Fail(why) => StepError::Fail(format!(
-            "The final backup failed, so the database was not deleted and runs on. You can delete it without a backup.\n{why}"
+            "The final backup failed, so the database was not deleted and is as before. You can delete it without a backup.\n{why}"
         )),
         retry @ StepError::Retry(_) => retry,
     })
 }
 
-/// Takes the deletion back if its backup is what failed: nothing was stopped yet.
+/// Takes the deletion back if its backup is what failed or was cancelled: nothing was stopped yet.
 ///
 /// # Errors
 /// If what is left of the backup can't be removed.
 pub async fn keep(w: &Work) -> Result<(), StepError> {
-    let Some(b) = row(w).await?.filter(|b| b.status == BackupStatus::Running) else { return Ok(()) };
+    if row(w).await?.is_none_or(|b| b.status != BackupStatus::Running) {
+        return Ok(());
+    }
     // Whatever is left of the dump in the target, the database is not on its way out any more.
-    let mut tx = w.app.db.begin().await?;
-    match states::apply(&mut tx, b.container_id, Event::Keep, &w.job.created_by, w.app.clock.now(), None).await {
-        Ok(_) => tx.commit().await?,
-        Err(TransitionError::Db(e)) => return Err(e.into()),
-        Err(e) => return Err(StepError::Fail(format!("The deletion can't be taken back while {e}."))),
+    let c = w.container().await?;
+    let reason = |key: &str| w.job.payload.get(key).and_then(|v| v.as_str()).unwrap_or_default();
+    let failure = (reason(FAILED_STEP), reason(FAILED_REASON));
+    let event = match (c.state, c.last_state) {
+        (ContainerState::Deleting, ContainerState::Stopped) => Some((Event::KeepStopped, None)),
+        (ContainerState::Deleting, ContainerState::Failed) => Some((Event::Fail, Some(failure))),
+        (ContainerState::Deleting, _) => Some((Event::Keep, None)),
+        // An earlier run of this got this far.
+        _ => None,
+    };
+    if let Some((event, failure)) = event {
+        let mut tx = w.app.db.begin().await?;
+        match states::apply(&mut tx, c.id, event, &w.job.created_by, w.app.clock.now(), failure).await {
+            Ok(_) => tx.commit().await?,
+            Err(TransitionError::Db(e)) => return Err(e.into()),
+            Err(e) => return Err(StepError::Fail(format!("The deletion can't be taken back while {e}."))),
+        }
     }
     dump::sweep(w).await
 }

@@ -11,6 +11,7 @@ pub mod in_place;
 pub mod last;
 pub mod leftover;
 pub mod manifest;
+pub mod mark;
 pub mod pack;
 pub mod portal_jobs;
 pub mod prove;

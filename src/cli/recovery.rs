@@ -9,16 +9,20 @@ use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::table::table;
-use super::{Surroundings, say};
+use super::{Surroundings, say, session};
+use crate::admin_db::log::Actor;
 use crate::app::Parts;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::domain::quantity::Bytes;
 use crate::lifecycle::Lifecycle;
 use crate::objects::{Store, Stores};
+use crate::recovery::admin_backup::Maker;
 use crate::recovery::admin_restore::{self, Wanted};
-use crate::recovery::rebuild;
-use crate::recovery::{key, manifest};
+use crate::recovery::manifest::{self, There};
+use crate::recovery::{key, rebuild};
 use crate::runtime::docker::DockerRuntime;
+use crate::secrets::Random;
 
 /// Which bucket, and with which key.
 #[derive(Debug, Args)]
@@ -54,6 +58,12 @@ impl From {
 pub(super) enum AdminDbCommand {
     /// The backups of mydb_admin in the bucket
     List {
+        /// Target in the configuration; the first without this
+        #[arg(long)]
+        target: Option<String>,
+    },
+    /// Back mydb_admin up now, beside the portal; prints where it lies
+    Backup {
         /// Target in the configuration; the first without this
         #[arg(long)]
         target: Option<String>,
@@ -96,6 +106,8 @@ fn chosen<'a>(stores: &'a Stores, target: Option<&str>) -> anyhow::Result<&'a Ar
 
 /// `db4sci admin-db …`
 pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyhow::Result<()> {
+    // Fails only where it was done before.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let parts = parts(at).await?;
     let (stores, servers) = Stores::open(&parts.config).await?;
     let mut lifecycle = Lifecycle::default();
@@ -105,6 +117,7 @@ pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyh
     }
     let done = match command {
         AdminDbCommand::List { target } => list(&parts, chosen(&stores, target.as_deref())?).await,
+        AdminDbCommand::Backup { target } => back_up(&parts, chosen(&stores, target.as_deref())?).await,
         AdminDbCommand::Restore(from) => restore(&parts, chosen(&stores, from.target.as_deref())?, &from).await,
     };
     let _ = lifecycle.stop(std::future::pending()).await;
@@ -113,10 +126,34 @@ pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyh
 
 async fn list(parts: &Parts, store: &Store) -> anyhow::Result<()> {
     let there = manifest::list(store, &parts.config.instance).await?;
-    let row = |(at, location): &(DateTime<Utc>, String)| {
-        vec![at.format("%Y-%m-%dT%H:%M:%SZ").to_string(), store.url(location)]
+    let row = |t: &There| {
+        let keys = if t.keys { "yes" } else { "no" };
+        let bytes = Bytes(i64::try_from(t.bytes).unwrap_or(i64::MAX));
+        vec![
+            t.made_at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            bytes.to_string(),
+            keys.to_owned(),
+            store.url(&t.location),
+        ]
     };
-    say(&table(&["made", "at"], &there.iter().map(row).collect::<Vec<_>>()));
+    say(&table(&["made", "size", "keys", "at"], &there.iter().map(row).collect::<Vec<_>>()));
+    Ok(())
+}
+
+async fn back_up(parts: &Parts, store: &Arc<Store>) -> anyhow::Result<()> {
+    let (random, now) = (Random::system(), parts.clock.now());
+    let maker = Maker { config: &parts.config, runtime: parts.runtime.as_ref(), store, random: &random, now };
+    let made = maker.back_up().await?;
+    let url = store.url(&made.location);
+    if let Some(mut db) = session::connect(&parts.config, &random).await? {
+        let actor = Actor { name: format!("cli:{}", session::os_user()), ..Actor::default() };
+        session::note(&mut db, &actor, now, "portal.admin-backup", &url).await?;
+    }
+    if !made.manifest.keys {
+        eprintln!("There is no recovery key, so the keys are not in it: make one with `db4sci recovery-key`.");
+    }
+    let bytes = Bytes(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
+    say(&format!("{url}\nmydb_admin as it is now, with {} databases, in {bytes}.\n", made.manifest.containers));
     Ok(())
 }
 
@@ -143,14 +180,22 @@ pub(super) async fn rebuild_all(from: From, json: bool, at: &Surroundings) -> an
     if json {
         say(&format!("{}\n", serde_json::to_string_pretty(&report)?));
     } else {
-        say(&format!("mydb_admin: {}\n\n", report.admin_db));
+        say(&format!("mydb_admin: {}\n", report.admin_db));
+        if report.taken_in > 0 {
+            say(&format!("Backups that it did not know: {}, now in its list.\n", report.taken_in));
+        }
+        say("\n");
         let row = |l: &rebuild::Line| {
-            let there = if l.there { "there" } else { "missing" };
-            vec![l.database.clone(), l.engine.to_owned(), there.to_owned(), l.outcome.clone()]
+            let is = match l.is {
+                rebuild::Is::There => "there",
+                rebuild::Is::Missing => "missing",
+                rebuild::Is::Deleted => "deleted",
+            };
+            vec![l.database.clone(), l.engine.to_owned(), is.to_owned(), l.outcome.clone()]
         };
         say(&table(&["database", "engine", "is", "because"], &report.databases.iter().map(row).collect::<Vec<_>>()));
     }
-    let missing = report.databases.iter().filter(|l| !l.there).count();
+    let missing = report.databases.iter().filter(|l| l.is == rebuild::Is::Missing).count();
     if missing == 0 {
         Ok(())
     } else {

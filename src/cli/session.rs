@@ -83,7 +83,7 @@ pub(super) async fn missing_migrations(db: &mut PgConnection) -> anyhow::Result<
 }
 
 /// The name of the operating system's user, for the log.
-fn os_user() -> String {
+pub(super) fn os_user() -> String {
     let uid = rustix::process::getuid().as_raw();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     passwd

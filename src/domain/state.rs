@@ -72,8 +72,10 @@ pub enum Event {
     Fail,
     /// Deletion begins.
     Delete,
-    /// Deletion is taken back before anything was stopped.
+    /// Deletion is taken back before anything was stopped: it runs on.
     Keep,
+    /// The same, and it is stopped as before.
+    KeepStopped,
     /// It lies in the trash.
     Trash,
     /// It came back from the trash, stopped.
@@ -84,13 +86,14 @@ pub enum Event {
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Provision,
         Self::Up,
         Self::Down,
         Self::Fail,
         Self::Delete,
         Self::Keep,
+        Self::KeepStopped,
         Self::Trash,
         Self::Undelete,
         Self::Purge,
@@ -109,7 +112,9 @@ pub fn transition(from: ContainerState, event: Event) -> Option<ContainerState> 
         (E::Up, S::Provisioning | S::Running | S::Stopped | S::Failed) | (E::Keep, S::Deleting | S::Running) => {
             S::Running
         }
-        (E::Down, S::Running | S::Stopped | S::Failed) | (E::Undelete, S::Trashed | S::Stopped) => S::Stopped,
+        (E::Down, S::Running | S::Stopped | S::Failed)
+        | (E::Undelete, S::Trashed | S::Stopped)
+        | (E::KeepStopped, S::Deleting | S::Stopped) => S::Stopped,
         (E::Fail, S::Requested | S::Provisioning | S::Running | S::Stopped | S::Failed | S::Deleting | S::Trashed) => {
             S::Failed
         }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers;
+use crate::admin_db::job_cancel;
 use crate::admin_db::jobs::{self, Job, JobStatus, StepStatus};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, TransitionError};
@@ -91,7 +92,7 @@ async fn lead(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let kind = job.kind.clone();
     tokio::select! {
         () = execute(app, job.clone(), lease, stop) => {}
-        by = cancelled(app, id), if matches!(kind.as_str(), "backup" | "drill") => cancel(app, job, lease, &by).await,
+        by = cancelled(app, id), if job_cancel::KINDS.contains(&kind.as_str()) => cancel(app, job, lease, &by).await,
         () = lose_lease(app, id, lease) => tracing::warn!(job = %id, kind, "Lost the lease of the job `{kind}`; it goes on where its steps say"),
         () = async { stop.cancelled().await; tokio::time::sleep(STOP_GRACE).await } => {
             tracing::info!(job = %id, kind, "Left the job `{kind}` in the middle of a step; it goes on at the next start");
@@ -105,7 +106,7 @@ async fn cancelled(app: &App, id: uuid::Uuid) -> String {
     loop {
         let asked = async {
             let mut db = app.db.acquire().await?;
-            jobs::cancelled_by(&mut db, id).await
+            job_cancel::asked_by(&mut db, id).await
         };
         if let Ok(Some(by)) = asked.await {
             return by;

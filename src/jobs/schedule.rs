@@ -13,7 +13,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{containers, ports, schedule, sessions};
 use crate::app::App;
 use crate::backup::audit::AUDIT;
-use crate::backup::portal_jobs;
+use crate::backup::{mark, portal_jobs};
 use crate::provision::delete::PURGE;
 use crate::provision::go_back;
 use crate::provision::request::{self, RequestError};
@@ -39,7 +39,7 @@ const WORK: &[Due] = &[
     Due {
         name: "admin backup",
         every: |app| app.config.backups.admin_every.max(Duration::from_secs(60)),
-        run: |app| Box::pin(admin_backup::back_up(app)),
+        run: |app| Box::pin(admin_backup::hourly(app)),
     },
     Due { name: "prune", every: |_| Duration::from_secs(3600), run: |app| Box::pin(prune(app)) },
     Due { name: "audit", every: |_| Duration::from_secs(24 * 3600), run: |app| Box::pin(audit(app)) },
@@ -48,6 +48,11 @@ const WORK: &[Due] = &[
         name: "set aside",
         every: |_| Duration::from_secs(3600),
         run: |app| Box::pin(async move { go_back::remove_expired(app).await }),
+    },
+    Due {
+        name: "marks",
+        every: |_| Duration::from_secs(300),
+        run: |app| Box::pin(async move { mark::settle(app).await }),
     },
     Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];

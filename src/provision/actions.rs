@@ -3,6 +3,7 @@
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
 use crate::backup::{audit, drill, dump, in_place, prune, recover, restore, restore_copy, upgrade};
+use crate::recovery::admin_backup;
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -25,6 +26,7 @@ pub static FLOWS: &[&Flow] = &[
     &go_back::GO_BACK,
     &prune::PRUNE,
     &audit::AUDIT,
+    &admin_backup::BACK_UP,
 ];
 
 /// The flow of this kind.

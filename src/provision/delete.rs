@@ -1,6 +1,7 @@
 //! Delete to the trash, undelete, purge.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::blueprint::Blueprint;
@@ -14,7 +15,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::states::{self, TransitionError};
 use crate::admin_db::{containers, credentials, ports, samples, snapshots, surveys};
 use crate::app::App;
-use crate::backup::last;
+use crate::backup::{last, mark};
 use crate::domain::state::{ContainerState, Event};
 
 /// Delete database: to the trash. Its data, name and ports are kept.
@@ -64,9 +65,8 @@ pub static PURGE: Flow = Flow {
 /// [`RequestError`], with nothing written.
 pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut tx = app.db.begin().await?;
-    let state = states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)?;
     let job = request::act_in(app, &mut tx, c, &DELETE, actor).await?;
-    if !without_backup && last::none_because(app, c, state).is_none() {
+    if !without_backup && last::none_because(app, c).is_none() {
         last::insert(app, &mut tx, c, job).await?;
     }
     tx.commit().await?;
@@ -81,7 +81,8 @@ async fn trash(w: &Work) -> Result<(), StepError> {
     let mut tx = w.app.db.begin().await?;
     change(states::apply(&mut tx, id, Event::Trash, &w.job.created_by, now, None).await)?;
     containers::set_trashed(&mut tx, id, Some((now, until))).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    mark::note(&w.app, id).await
 }
 
 async fn untrash(w: &Work) -> Result<(), StepError> {
@@ -89,7 +90,8 @@ async fn untrash(w: &Work) -> Result<(), StepError> {
     let mut tx = w.app.db.begin().await?;
     change(states::apply(&mut tx, id, Event::Undelete, &w.job.created_by, w.app.clock.now(), None).await)?;
     containers::set_trashed(&mut tx, id, None).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    mark::note(&w.app, id).await
 }
 
 async fn remove_data(w: &Work) -> Result<(), StepError> {
@@ -113,12 +115,21 @@ async fn free(w: &Work) -> Result<(), StepError> {
         Err(TransitionError::Gone) => {}
         other => change(other)?,
     }
-    ports::release(&mut tx, id).await?;
-    credentials::delete(&mut tx, id).await?;
-    surveys::forget(&mut tx, id).await?;
-    samples::forget(&mut tx, id).await?;
-    containers::set_purged(&mut tx, id, now).await?;
-    Ok(tx.commit().await?)
+    forget(&mut tx, id, now).await?;
+    tx.commit().await?;
+    mark::note(&w.app, id).await
+}
+
+/// Removes all that a living database has in mydb_admin; its row stays as history.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(db: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    ports::release(db, id).await?;
+    credentials::delete(db, id).await?;
+    surveys::forget(db, id).await?;
+    samples::forget(db, id).await?;
+    containers::set_purged(db, id, at).await
 }
 
 fn change(result: Result<ContainerState, TransitionError>) -> Result<(), StepError> {

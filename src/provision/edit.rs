@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::power;
 use super::request::RequestError;
-use crate::admin_db::containers::{self, Container, Edit};
+use crate::admin_db::container_input::{self, Edit};
+use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::{constraint, jobs, states};
 use crate::app::App;
@@ -101,7 +102,7 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
         memory_bytes: changes.memory.map_or(c.memory_bytes, |m| m.0),
         millicpus: changes.cpus.map_or(c.millicpus, |m| m.0),
     };
-    containers::edit(&mut tx, c.id, &edit).await?;
+    container_input::edit(&mut tx, c.id, &edit).await?;
     let detail = format!("changed {}", differences.join(", "));
     let entry =
         Entry { action: "container.edit", container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };

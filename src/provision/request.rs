@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::actions;
 use super::flow::Flow;
-use crate::admin_db::containers::{self, Container, NewContainer};
+use crate::admin_db::container_input::{self, NewContainer};
+use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, TransitionError};
 use crate::admin_db::{accounts, constraint, credentials, jobs, keeping, new_id, ports};
@@ -168,7 +169,7 @@ pub(crate) async fn make(
         // Creates of one owner queue here, so that each counts those before it.
         accounts::lock(&mut tx, &[request.owner.id]).await?;
     }
-    containers::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
+    container_input::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("container_name_key") => RequestError::NameTaken,
         _ => e.into(),
     })?;

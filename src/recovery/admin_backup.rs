@@ -3,148 +3,259 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use anyhow::Context;
 use bytes::Bytes;
-use chrono::{SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
 use super::client::Client;
 use super::keep;
 use super::key;
-use super::manifest::{self, AdminManifest, FILE, KEYS, SCHEMA};
+use super::manifest::{self, AdminManifest, DUMP, FILE, KEYS, SCHEMA};
+use crate::admin_db::admin_backups::{self, Seen};
 use crate::admin_db::bootstrap;
 use crate::app::App;
 use crate::backup::leftover;
 use crate::backup::manifest::Object;
 use crate::backup::stream::{self, Into};
+use crate::config::Config;
+use crate::domain::quantity::Bytes as Amount;
 use crate::engine::backup::dump_script;
 use crate::objects::Store;
-use crate::provision::flow::StepError;
+use crate::provision::flow::{Flow, Step, StepError, Work};
+use crate::provision::request::RequestError;
+use crate::runtime::Runtime;
+use crate::secrets::Random;
 
-/// Name of the dump before compression.
-const DUMP: &str = "mydb_admin.pgdump";
+/// Back up mydb_admin, because somebody asked for it.
+pub static BACK_UP: Flow = Flow {
+    kind: "admin-backup",
+    title: "Back up mydb_admin",
+    steps: &[Step { name: "Dump it, store it and read it back", run: |w| Box::pin(asked_for(w)), undo: None }],
+};
 
-/// Backs mydb_admin up into the first target, and removes what is not kept.
+/// What a backup of mydb_admin needs; no portal.
+pub struct Maker<'a> {
+    /// Configuration.
+    pub config: &'a Config,
+    /// The container engine, for the client programs.
+    pub runtime: &'a dyn Runtime,
+    /// Where it goes.
+    pub store: &'a Arc<Store>,
+    /// Opens the saved connection.
+    pub random: &'a Random,
+    /// The moment.
+    pub now: DateTime<Utc>,
+}
+
+/// A backup that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// Its manifest.
+    pub manifest: AdminManifest,
+    /// Beginning of its keys.
+    pub location: String,
+    /// How many older ones went.
+    pub removed: usize,
+}
+
+/// Another one is under way.
+#[derive(Debug, thiserror::Error)]
+#[error("another backup of mydb_admin is under way; wait until that is done")]
+pub struct Busy;
+
+/// The hourly backup into the first target.
 ///
 /// # Errors
 /// If it can't be dumped, stored or read back; nothing is left of it then.
-pub async fn back_up(app: &Arc<App>) -> anyhow::Result<Value> {
+pub async fn hourly(app: &Arc<App>) -> anyhow::Result<Value> {
     if app.config.backups.admin_every.is_zero() {
         return Ok(json!({ "skipped": "switched off in the configuration" }));
     }
     let Some(store) = app.stores.first() else { return Ok(json!({ "skipped": "no target is configured" })) };
-    let url = bootstrap::existing_url(&app.config, &app.random)?;
-    let url = url.ok_or_else(|| anyhow::anyhow!("mydb_admin has no URL"))?;
-    // What an earlier run had begun when its portal was killed.
-    leftover::give_up(store, &manifest::beginning(&app.config.instance), &[]).await?;
-    let client = Client::start(app.runtime.as_ref(), &app.config, &url).await?;
-    let made = make(app, store, &client).await;
-    client.remove().await?;
-    let manifest = made?;
-    let there = manifest::list(store, &app.config.instance).await?;
-    let gone = keep::goes(&there, app.clock.now());
-    for location in &gone {
-        remove(store, location).await?;
+    match of(app, store).back_up().await {
+        Ok(made) => Ok(json!({
+            "made_at": made.manifest.made_at,
+            "bytes": made.manifest.object.stored.bytes,
+            "keys": made.manifest.keys,
+            "removed": made.removed
+        })),
+        Err(e) if e.is::<Busy>() => Ok(json!({ "skipped": e.to_string() })),
+        Err(e) => Err(e),
     }
-    Ok(
-        json!({ "made_at": manifest.made_at, "bytes": manifest.object.stored.bytes, "keys": manifest.keys, "removed": gone.len() }),
-    )
 }
 
-/// Removes one: its manifest first, so that what is left of it is none.
-async fn remove(store: &Store, location: &str) -> anyhow::Result<()> {
-    for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
-        store.delete(&format!("{location}/{file}")).await?;
-    }
+fn of<'a>(app: &'a App, store: &'a Arc<Store>) -> Maker<'a> {
+    Maker { config: &app.config, runtime: app.runtime.as_ref(), store, random: &app.random, now: app.clock.now() }
+}
+
+async fn asked_for(w: &Work) -> Result<(), StepError> {
+    let store = w.app.stores.first().ok_or_else(|| StepError::Fail(RequestError::NoTarget.to_string()))?;
+    let made = of(&w.app, store).back_up().await.map_err(|e| match e.downcast::<StepError>() {
+        Ok(e) => e,
+        Err(e) if e.is::<Busy>() => StepError::Retry(e.to_string()),
+        Err(e) => StepError::Fail(format!("{e:#}")),
+    })?;
+    let bytes = Amount(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
+    w.say(&format!("{bytes} in {}", store.url(&made.location))).await;
     Ok(())
 }
 
-async fn make(app: &App, store: &Arc<Store>, client: &Client<'_>) -> anyhow::Result<AdminManifest> {
-    let made_at = app.clock.now().with_timezone(&Utc).trunc_subsecs(0);
-    let location = manifest::location(&app.config.instance, made_at);
-    let mut db = app.db.acquire().await?;
-    let (migration, containers): (i64, i64) = sqlx::query_as(
-        "SELECT (SELECT max(version) FROM _sqlx_migrations WHERE success),
-                (SELECT count(*) FROM container WHERE purged_at IS NULL)",
-    )
-    .fetch_one(&mut *db)
-    .await?;
-    drop(db);
-    let object = dump(app, store, client, &location).await?;
-    let keys = match key::recipient(&app.config)? {
-        Some(recipient) => {
-            let sealed = key::seal_keys(&app.config, &recipient)?;
-            store.put(&format!("{location}/{KEYS}"), Bytes::from(sealed), "application/octet-stream").await?;
-            true
+impl Maker<'_> {
+    /// Backs mydb_admin up, and removes the backups of it that are not kept.
+    ///
+    /// # Errors
+    /// [`Busy`] while another one is under way. If it can't be dumped, stored or read back, nothing is left of it.
+    pub async fn back_up(&self) -> anyhow::Result<Made> {
+        let url = bootstrap::existing_url(self.config, self.random)?.context("there is no mydb_admin yet")?;
+        let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
+        // The lock ends with this connection, however this ends.
+        if !admin_backups::alone(&mut db).await? {
+            return Err(Busy.into());
         }
-        None => {
-            tracing::warn!(
-                "There is no recovery key, so the backup of mydb_admin has no keys: make one with `db4sci recovery-key`"
-            );
-            false
-        }
-    };
-    let manifest = AdminManifest {
-        schema: SCHEMA,
-        instance: app.config.instance.to_string(),
-        made_at,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        migration,
-        containers,
-        object,
-        keys,
-    };
-    store
-        .put(&format!("{location}/{FILE}"), Bytes::from(serde_json::to_vec_pretty(&manifest)?), "application/json")
-        .await?;
-    Ok(manifest)
-}
+        // What an earlier one had begun when its portal was killed.
+        leftover::give_up(self.store, &manifest::beginning(&self.config.instance), &[]).await?;
+        let client = Client::start(self.runtime, self.config, &url).await?;
+        let made_at = self.now.trunc_subsecs(0);
+        let location = manifest::location(&self.config.instance, made_at);
+        let made = self.make(&mut db, &client, &location, made_at).await;
+        client.remove().await?;
+        let manifest = match made {
+            Ok(manifest) => manifest,
+            Err(e) => {
+                if let Err(left) = self.remove(&location).await {
+                    tracing::warn!("What is left of a backup of mydb_admin could not be removed: {left:#}");
+                }
+                return Err(e);
+            }
+        };
+        let removed = self.tidy(&mut db).await?;
+        db.close().await?;
+        Ok(Made { manifest, location, removed })
+    }
 
-async fn dump(app: &App, store: &Arc<Store>, client: &Client<'_>, location: &str) -> anyhow::Result<Object> {
-    let file = format!("{DUMP}.zst");
-    let key = format!("{location}/{file}");
-    let run = crate::admin_db::new_id().to_string();
-    let exec =
-        client.script(dump_script("dumped pg_dump --format=custom --compress=0 --no-owner\n"), &[("DB4SCI_RUN", &run)]);
-    let upload = store.begin(&key).await?;
-    let passed = AtomicU64::new(0);
-    let to = Into {
-        runtime: app.runtime.as_ref(),
-        store,
-        key: &key,
-        upload: &upload,
-        level: app.config.backups.level,
-        passed: &passed,
-    };
-    let stored = async {
-        let dumped = stream::dump(&to, &client.id, &exec).await?;
-        store.complete(&key, &upload, &dumped.parts).await?;
-        Ok::<_, StepError>(dumped)
-    };
-    let dumped = match stored.await {
-        Ok(dumped) => dumped,
-        Err(e) => {
-            let _ = store.abort(&key, &upload).await;
+    /// Removes what is not kept, and writes down what is there.
+    async fn tidy(&self, db: &mut PgConnection) -> anyhow::Result<usize> {
+        let there = manifest::list(self.store, &self.config.instance).await?;
+        let moments: Vec<_> = there.iter().map(|t| (t.made_at, t.location.clone())).collect();
+        let gone = keep::goes(&moments, self.now);
+        for location in &gone {
+            self.remove(location).await?;
+        }
+        let target = self.store.name();
+        let kept = there.into_iter().filter(|t| !gone.contains(&t.location)).map(|t| Seen {
+            target: target.to_owned(),
+            location: t.location,
+            made_at: t.made_at,
+            bytes: i64::try_from(t.bytes).unwrap_or(i64::MAX),
+            keys: t.keys,
+        });
+        admin_backups::replace(db, target, &kept.collect::<Vec<_>>()).await?;
+        Ok(gone.len())
+    }
+
+    /// Removes one: its manifest first, so that what is left of it is none.
+    async fn remove(&self, location: &str) -> anyhow::Result<()> {
+        for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
+            self.store.delete(&format!("{location}/{file}")).await?;
+        }
+        Ok(())
+    }
+
+    async fn make(
+        &self,
+        db: &mut PgConnection,
+        client: &Client<'_>,
+        location: &str,
+        made_at: DateTime<Utc>,
+    ) -> anyhow::Result<AdminManifest> {
+        let (config, store) = (self.config, self.store);
+        let (migration, containers): (i64, i64) = sqlx::query_as(
+            "SELECT (SELECT max(version) FROM _sqlx_migrations WHERE success),
+                (SELECT count(*) FROM container WHERE purged_at IS NULL)",
+        )
+        .fetch_one(&mut *db)
+        .await?;
+        let object = self.dump(client, location).await?;
+        let keys = match key::recipient(config)? {
+            Some(recipient) => {
+                let sealed = key::seal_keys(config, &recipient)?;
+                store.put(&format!("{location}/{KEYS}"), Bytes::from(sealed), "application/octet-stream").await?;
+                true
+            }
+            None => {
+                tracing::warn!(
+                    "There is no recovery key, so the backup of mydb_admin has no keys: make one with `db4sci recovery-key`"
+                );
+                false
+            }
+        };
+        let manifest = AdminManifest {
+            schema: SCHEMA,
+            instance: config.instance.to_string(),
+            made_at,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            migration,
+            containers,
+            object,
+            keys,
+        };
+        store
+            .put(&format!("{location}/{FILE}"), Bytes::from(serde_json::to_vec_pretty(&manifest)?), "application/json")
+            .await?;
+        Ok(manifest)
+    }
+
+    async fn dump(&self, client: &Client<'_>, location: &str) -> anyhow::Result<Object> {
+        let store = self.store;
+        let file = format!("{DUMP}.zst");
+        let key = format!("{location}/{file}");
+        let run = crate::admin_db::new_id().to_string();
+        let exec = client
+            .script(dump_script("dumped pg_dump --format=custom --compress=0 --no-owner\n"), &[("DB4SCI_RUN", &run)]);
+        let upload = store.begin(&key).await?;
+        let passed = AtomicU64::new(0);
+        let to = Into {
+            runtime: self.runtime,
+            store,
+            key: &key,
+            upload: &upload,
+            level: self.config.backups.level,
+            passed: &passed,
+        };
+        let stored = async {
+            let dumped = stream::dump(&to, &client.id, &exec).await?;
+            store.complete(&key, &upload, &dumped.parts).await?;
+            Ok::<_, StepError>(dumped)
+        };
+        let dumped = match stored.await {
+            Ok(dumped) => dumped,
+            Err(e) => {
+                let _ = store.abort(&key, &upload).await;
+                return Err(e.into());
+            }
+        };
+        let object = Object {
+            file,
+            plain: DUMP.to_owned(),
+            database: Some("mydb_admin".to_owned()),
+            what: "mydb_admin, as an archive of pg_dump".to_owned(),
+            dumped: dumped.plain,
+            stored: dumped.stored,
+            compression: "zstd".to_owned(),
+        };
+        // What can't be read back is none.
+        let read = async {
+            let input = stream::fetch(store, &key, &object, Arc::default()).await?;
+            let list = client.script("set -eu\npg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(), &[]);
+            stream::run(self.runtime, &client.id, &list, Some(input), &passed).await
+        };
+        if let Err(e) = read.await {
+            store.delete(&key).await?;
             return Err(e.into());
         }
-    };
-    let object = Object {
-        file,
-        plain: DUMP.to_owned(),
-        database: Some("mydb_admin".to_owned()),
-        what: "mydb_admin, as an archive of pg_dump".to_owned(),
-        dumped: dumped.plain,
-        stored: dumped.stored,
-        compression: "zstd".to_owned(),
-    };
-    // What can't be read back is none.
-    let read = async {
-        let input = stream::fetch(store, &key, &object, Arc::default()).await?;
-        let list = client.script("set -eu\npg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(), &[]);
-        stream::run(app.runtime.as_ref(), &client.id, &list, Some(input), &passed).await
-    };
-    if let Err(e) = read.await {
-        store.delete(&key).await?;
-        return Err(e.into());
+        Ok(object)
     }
-    Ok(object)
 }

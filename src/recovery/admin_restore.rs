@@ -11,6 +11,7 @@ use sqlx::{Connection, PgConnection};
 use super::client::Client;
 use super::key;
 use super::manifest::{self, AdminManifest, FILE, KEYS, SCHEMA};
+use crate::admin_db::imports::RESTORED;
 use crate::admin_db::{MIGRATOR, bootstrap};
 use crate::app::Parts;
 use crate::backup::stream;
@@ -38,9 +39,8 @@ pub async fn choose(
     at: Option<DateTime<Utc>>,
 ) -> anyhow::Result<Option<(AdminManifest, String)>> {
     let there = manifest::list(store, &parts.config.instance).await?;
-    let Some((_, location)) = there.into_iter().find(|(made, _)| at.is_none_or(|at| *made <= at)) else {
-        return Ok(None);
-    };
+    let Some(chosen) = there.into_iter().find(|t| at.is_none_or(|at| t.made_at <= at)) else { return Ok(None) };
+    let location = chosen.location;
     let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
     let found: AdminManifest =
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", store.url(&location)))?;
@@ -125,17 +125,19 @@ pub async fn restore(
 /// What was under way when the backup was made is not under way any more; who was signed in signs in again.
 async fn settle(db: &mut PgConnection, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     for statement in [
-        "UPDATE job SET status = 'failed', finished_at = $1, error = 'The portal was restored from a backup.', worker = NULL, lease_until = NULL
+        "UPDATE job SET status = 'failed', finished_at = $1, error = $2, worker = NULL, lease_until = NULL
           WHERE status IN ('queued', 'running')",
-        "UPDATE backup_log SET status = 'failed', finished_at = $1, error = 'The portal was restored from a backup.', manifest = NULL, level = NULL
+        "UPDATE backup_log SET status = 'failed', finished_at = $1, error = $2, manifest = NULL, level = NULL
           WHERE status = 'running'",
-        "UPDATE state SET state = 'failed', last_state = state, changed_by = 'recovery', changed_at = $1,
-                failed_step = 'recovery', failed_reason = 'The portal was restored from a backup while this was under way.'
+        "UPDATE state SET state = 'failed', last_state = state, changed_by = 'recovery'
+              , changed_at = CASE state WHEN 'deleting' THEN changed_at ELSE $1 END
+              , failed_step = 'recovery', failed_reason = $2
           WHERE state IN ('requested', 'provisioning', 'deleting')",
-        "DELETE FROM session WHERE created_at < $1",
-        "UPDATE container SET docker_id = NULL WHERE $1 IS NOT NULL",
     ] {
-        sqlx::query(statement).bind(now).execute(&mut *db).await?;
+        sqlx::query(statement).bind(now).bind(RESTORED).execute(&mut *db).await?;
+    }
+    for statement in ["DELETE FROM session", "UPDATE container SET docker_id = NULL"] {
+        sqlx::query(statement).execute(&mut *db).await?;
     }
     Ok(())
 }

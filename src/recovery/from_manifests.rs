@@ -1,17 +1,20 @@
-//! Databases known only by their manifests: mydb_admin and all its backups are gone.
+//! Databases that mydb_admin does not know and the bucket does: all of them where it and its backups are gone, those of the
+//! last hour where it came from its newest backup.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::anyhow;
 use uuid::Uuid;
 
-use super::rebuild::Line;
+use super::rebuild::{Is, Line};
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::imports::{self, Candidate};
 use crate::admin_db::log::Actor;
 use crate::admin_db::{accounts, backups};
 use crate::app::App;
-use crate::backup::find;
-use crate::backup::manifest::Manifest;
+use crate::backup::find::{self, Refused};
+use crate::backup::mark;
 use crate::backup::request::{RestoreRequest, restore};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Role;
@@ -22,55 +25,87 @@ const ACTOR: &str = "rebuild";
 /// Most backups looked at.
 const MOST: usize = 100_000;
 
-/// Takes every backup of this instance into the list, and enqueues the making of each database from its newest one.
-/// They belong to the account of their owner's name where there is one, else to the first administrator.
+/// Takes every backup of this instance that is not in the list into it, and answers how many. They belong to the account
+/// of their owner's name where there is one, else to the first administrator. A database of which none can be used is a
+/// line.
+///
+/// # Errors
+/// If the bucket or mydb_admin can't be asked.
+pub async fn take_in(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> anyhow::Result<usize> {
+    let actor = Actor::portal(ACTOR);
+    let mut db = app.db.acquire().await?;
+    let looked = find::unknown(&mut db, store, app.config.instance.as_str(), MOST).await.map_err(|e| anyhow!("{e}"))?;
+    let all = accounts::list(&mut db).await?;
+    let first = all.iter().find(|a| a.role == Role::Admin).map(|a| a.id);
+    let first = first.ok_or_else(|| anyhow!("there is no administrator's account"))?;
+    let mut taken = 0;
+    let mut unusable: HashMap<Uuid, Line> = HashMap::new();
+    for found in looked.found {
+        let Ok(manifest) = found.manifest else { continue };
+        let of = manifest.container;
+        match find::import(&mut db, store, &found.location, first, &actor, app.clock.now()).await {
+            Ok(_) => taken += 1,
+            Err(e @ (Refused::Unfit(_) | Refused::Store(_))) => {
+                tracing::warn!("{}: {e}", store.url(&found.location));
+                unusable.entry(of.id).or_insert(Line {
+                    database: of.name,
+                    engine: of.engine.label(),
+                    is: Is::Missing,
+                    outcome: e.to_string(),
+                });
+            }
+            Err(Refused::Known) => {}
+            Err(e @ Refused::Db(_)) => return Err(e.into()),
+        }
+    }
+    for (id, line) in unusable {
+        if containers::by_id(&mut db, id).await?.is_none() {
+            lines.push(line);
+        }
+    }
+    Ok(taken)
+}
+
+/// Enqueues the making of each database that only its backups tell of, from the newest one, unless the bucket says that it
+/// was deleted.
 ///
 /// # Errors
 /// If the bucket or mydb_admin can't be asked. What fails for one database is in its line.
 pub async fn enqueue(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> anyhow::Result<Vec<(Line, Uuid)>> {
-    let actor = Actor::portal(ACTOR);
     let mut db = app.db.acquire().await?;
-    let looked = find::unknown(&mut db, store, app.config.instance.as_str(), MOST).await.map_err(|e| anyhow!("{e}"))?;
-    let admins = accounts::list(&mut db).await?;
-    let first = admins.iter().find(|a| a.role == Role::Admin).map(|a| a.id);
-    let first = first.ok_or_else(|| anyhow!("there is no administrator's account"))?;
-    let (mut made, mut seen) = (Vec::new(), HashSet::new());
-    // By database, the newest first.
-    for found in looked.found {
-        let Ok(manifest) = found.manifest else { continue };
-        let newest = seen.insert(manifest.container.id);
-        let imported = find::import(&mut db, store, &found.location, first, &actor, app.clock.now()).await;
-        if !newest {
+    let found = imports::candidates(&mut db, ACTOR).await?;
+    let (mut made, mut names) = (Vec::new(), HashSet::new());
+    for candidate in found {
+        let Some(c) = containers::by_id(&mut db, candidate.id).await? else { continue };
+        let line = |is: Is, outcome: String| Line { database: c.name.clone(), engine: c.engine.label(), is, outcome };
+        // No two that live have one name: before the later one of a name was made, the other was purged.
+        if !names.insert(c.name.clone()) {
+            let why = "A later database has its name, so it was deleted before that. Its backups are in the list.";
+            lines.push(line(Is::Deleted, why.to_owned()));
             continue;
         }
-        let line = line(&manifest);
-        let job = match imported {
-            Ok(id) => again(app, id, &manifest, first, &actor).await,
-            Err(e) => Err(e.to_string()),
-        };
-        match job {
-            Ok(job) => made.push((line, job)),
-            Err(outcome) => lines.push(Line { outcome, ..line }),
+        match mark::read(store, app.config.instance.as_str(), c.id).await? {
+            Some(mark) if mark.deleted_at > candidate.made_at => lines.push(line(Is::Deleted, deleted(&mark))),
+            _ => match again(app, &c, &candidate).await {
+                Ok(job) => made.push((line(Is::Missing, String::new()), job)),
+                Err(why) => lines.push(line(Is::Missing, why)),
+            },
         }
     }
     Ok(made)
 }
 
-fn line(m: &Manifest) -> Line {
-    Line {
-        database: m.container.name.clone(),
-        engine: m.container.engine.label(),
-        there: false,
-        outcome: String::new(),
-    }
+/// What a line says of a database that its owner deleted.
+pub(super) fn deleted(mark: &mark::Mark) -> String {
+    format!("It was deleted at {}. Its backups are in the list.", mark.deleted_at.format("%Y-%m-%d %H:%M UTC"))
 }
 
-async fn again(app: &App, id: Uuid, m: &Manifest, otherwise: Uuid, actor: &Actor) -> Result<Uuid, String> {
+async fn again(app: &App, c: &Container, candidate: &Candidate) -> Result<Uuid, String> {
     let mut db = app.db.acquire().await.map_err(|e| e.to_string())?;
-    let backup = backups::by_id(&mut db, id).await.map_err(|e| e.to_string())?.ok_or("The backup vanished.")?;
-    let owner = accounts::by_name(&mut db, &m.container.owner).await.map_err(|e| e.to_string())?;
+    let backup = backups::by_id(&mut db, candidate.backup).await.map_err(|e| e.to_string())?;
+    let backup = backup.ok_or("The backup vanished.")?;
     drop(db);
-    let name = ContainerName::parse(&m.container.name).map_err(|e| e.to_string())?;
-    let wanted = RestoreRequest { name, owner: owner.map_or(otherwise, |a| a.id) };
-    restore(app, &backup, &wanted, actor).await.map(|made| made.job).map_err(|e| e.to_string())
+    let name = ContainerName::parse(&c.name).map_err(|e| e.to_string())?;
+    let wanted = RestoreRequest { name, owner: c.account_id };
+    restore(app, &backup, &wanted, &Actor::portal(ACTOR)).await.map(|made| made.job).map_err(|e| e.to_string())
 }

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::manifest::Object;
 use crate::domain::names::InstanceId;
-use crate::objects::{ObjectError, Store};
+use crate::objects::{ObjectError, ObjectInfo, Store};
 
 /// Version of the form.
 pub const SCHEMA: u32 = 1;
 /// Name of the manifest's object, which is written last.
 pub const FILE: &str = "manifest.json";
+/// Name of the dump before compression.
+pub const DUMP: &str = "mydb_admin.pgdump";
 /// Name of the object with the keys, encrypted to the recovery key.
 pub const KEYS: &str = "keys.age";
 /// How a time is written in keys: it sorts as the times do.
@@ -48,16 +50,39 @@ pub fn location(instance: &InstanceId, at: DateTime<Utc>) -> String {
     format!("{}{}", beginning(instance), at.format(TIME))
 }
 
-/// The whole ones there are, the newest first: (moment, beginning of the keys).
+/// A whole backup of mydb_admin in a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct There {
+    /// The moment it shows.
+    pub made_at: DateTime<Utc>,
+    /// Beginning of its keys.
+    pub location: String,
+    /// Length of the dump, as stored.
+    pub bytes: u64,
+    /// Whether the keys lie beside it.
+    pub keys: bool,
+}
+
+/// The whole ones there are, the newest first.
 ///
 /// # Errors
 /// The store's.
-pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<(DateTime<Utc>, String)>, ObjectError> {
+pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<There>, ObjectError> {
     let beginning = beginning(instance);
-    let mut found: Vec<_> = store.list(&beginning).await?.iter().filter_map(|o| moment(&o.key, &beginning)).collect();
-    found.sort();
-    found.reverse();
-    Ok(found)
+    Ok(whole(&store.list(&beginning).await?, &beginning))
+}
+
+fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<There> {
+    let length = |key: String| objects.iter().find(|o| o.key == key).map(|o| o.bytes);
+    let there = |(made_at, location): (DateTime<Utc>, String)| There {
+        made_at,
+        bytes: length(format!("{location}/{DUMP}.zst")).unwrap_or(0),
+        keys: length(format!("{location}/{KEYS}")).is_some(),
+        location,
+    };
+    let mut found: Vec<There> = objects.iter().filter_map(|o| moment(&o.key, beginning)).map(there).collect();
+    found.sort_by_key(|t| std::cmp::Reverse(t.made_at));
+    found
 }
 
 fn moment(key: &str, beginning: &str) -> Option<(DateTime<Utc>, String)> {
@@ -79,5 +104,22 @@ mod tests {
         {
             assert_eq!(at(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_backup_is_known_by_what_lies_beside_its_manifest() {
+        let object = |key: &str, bytes| ObjectInfo { key: format!("lab/mydb_admin/{key}"), bytes, etag: String::new() };
+        let found = whole(
+            &[
+                object("20270115T080000Z/keys.age", 7),
+                object("20270115T080000Z/manifest.json", 9),
+                object("20270115T080000Z/mydb_admin.pgdump.zst", 100),
+                object("20270115T090000Z/manifest.json", 9),
+                object("20270115T100000Z/mydb_admin.pgdump.zst", 100),
+            ],
+            "lab/mydb_admin/",
+        );
+        let said: Vec<_> = found.iter().map(|t| (t.made_at.timestamp(), t.bytes, t.keys)).collect();
+        assert_eq!(said, [(1_800_003_600, 0, false), (1_800_000_000, 100, true)]);
     }
 }

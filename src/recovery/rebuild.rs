@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::admin_restore::{self, Wanted};
@@ -13,24 +15,36 @@ use super::from_manifests;
 
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs::JobStatus;
-use crate::admin_db::log::Actor;
-use crate::admin_db::{backups, bootstrap, jobs, newest_backups};
+use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::{backups, bootstrap, jobs, newest_backups, states};
 use crate::app::{App, Parts};
 use crate::auth::first_admin;
+use crate::backup::mark;
 use crate::backup::recover::recover;
-use crate::domain::state::ContainerState;
+use crate::domain::state::{ContainerState, Event};
 use crate::jobs::runner;
 use crate::lifecycle::Lifecycle;
-use crate::objects::Stores;
+use crate::objects::{Store, Stores};
 use crate::provision::blueprint::Blueprint;
-use crate::provision::power;
-use crate::provision::request;
+use crate::provision::{delete, power, request};
 use crate::secrets::Random;
 
 /// Who is in the log.
 const ACTOR: &str = "rebuild";
 /// Wait between looks at a job.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How a database is after a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Is {
+    /// It is there.
+    There,
+    /// It should be there, and is not.
+    Missing,
+    /// It was deleted before, so it stays away.
+    Deleted,
+}
 
 /// What became of one database.
 #[derive(Debug, Clone, Serialize)]
@@ -39,8 +53,8 @@ pub struct Line {
     pub database: String,
     /// Its engine.
     pub engine: &'static str,
-    /// Whether it is there.
-    pub there: bool,
+    /// How it is.
+    pub is: Is,
     /// A sentence.
     pub outcome: String,
 }
@@ -50,6 +64,8 @@ pub struct Line {
 pub struct Report {
     /// Where mydb_admin came from, as a sentence.
     pub admin_db: String,
+    /// Backups that mydb_admin did not know, and that were taken into its list.
+    pub taken_in: usize,
     /// The databases.
     pub databases: Vec<Line>,
 }
@@ -72,18 +88,21 @@ pub async fn rebuild(parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) ->
     let store = store.ok_or_else(|| anyhow!("there is no such target in the configuration"))?;
     let found = admin_restore::choose(&parts, &store, wanted.at).await?;
     let known = bootstrap::holds_tables(&parts, &Random::system()).await?;
-    let (admin_db, by_manifests) = match (&found, known) {
-        (_, true) => ("It was there already; what is missing of the databases is brought back.".to_owned(), false),
+    let admin_db = match (&found, known) {
+        (_, true) => "It was there already; what is missing of the databases is brought back.".to_owned(),
         (Some(found), false) => {
             admin_restore::restore(&parts, &store, found, wanted).await.context("mydb_admin could not be restored")?;
-            (format!("From its backup of {}.", found.0.made_at.format("%Y-%m-%d %H:%M:%S UTC")), false)
+            format!("From its backup of {}.", found.0.made_at.format("%Y-%m-%d %H:%M:%S UTC"))
         }
-        (None, false) => ("There is no backup of it: it is made anew from the manifests.".to_owned(), true),
+        (None, false) => "There is no backup of it: it is made anew from the manifests.".to_owned(),
     };
     let app = App::assemble(parts, stores).await?;
     first_admin::ensure(&app, None).await.context("the first administrator can't be made")?;
     let mut lines = Vec::new();
-    let made = if by_manifests { from_manifests::enqueue(&app, &store, &mut lines).await? } else { Vec::new() };
+    // In this order: a database of the last hour may have the name of one that was deleted in it.
+    let taken_in = from_manifests::take_in(&app, &store, &mut lines).await?;
+    forget_deleted(&app, &store, &mut lines).await?;
+    let made = from_manifests::enqueue(&app, &store, &mut lines).await?;
     lifecycle.spawn("jobs", {
         let (app, stop) = (app.clone(), stop.clone());
         async move {
@@ -97,37 +116,78 @@ pub async fn rebuild(parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) ->
         }
         let named: HashSet<String> = lines.iter().map(|l| l.database.clone()).collect();
         lines.extend(bring_back(&app).await?.into_iter().filter(|l| !named.contains(&l.database)));
+        lines.sort_by(|a, b| a.database.cmp(&b.database));
         Ok::<_, anyhow::Error>(lines)
     };
     let databases = databases.await;
     let _ = lifecycle.stop(std::future::pending()).await;
     app.db.close().await;
-    Ok(Report { admin_db, databases: databases? })
+    Ok(Report { admin_db, taken_in, databases: databases? })
+}
+
+/// Lets go of the databases that were deleted after mydb_admin was backed up: their data is not here, and the note beside
+/// their backups is later than all that is known of them.
+async fn forget_deleted(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> anyhow::Result<()> {
+    let mut db = app.db.acquire().await?;
+    let rows = containers::living(&mut db).await?;
+    let newest = newest_good(&mut db).await?;
+    drop(db);
+    for c in rows.iter().filter(|c| c.active_job.is_none() && c.state != ContainerState::Trashed) {
+        if is_here(app, c).await? {
+            continue;
+        }
+        let Some(mark) = mark::read(store, app.config.instance.as_str(), c.id).await? else { continue };
+        let lived_on = newest.get(&c.id).is_some_and(|(_, made_at)| *made_at >= mark.deleted_at);
+        if lived_on || c.changed_at >= mark.deleted_at {
+            continue;
+        }
+        let why = from_manifests::deleted(&mark);
+        let mut tx = app.db.begin().await?;
+        let now = app.clock.now();
+        for event in [Event::Delete, Event::Purge] {
+            states::apply(&mut tx, c.id, event, ACTOR, now, None).await?;
+        }
+        delete::forget(&mut tx, c.id, mark.deleted_at).await?;
+        let about = Some((c.id, c.name.as_str()));
+        let entry = Entry { action: "container.purge", container: about, outcome: Outcome::Ok, detail: &why };
+        log::append(&mut tx, &Actor::portal(ACTOR), &entry, now).await?;
+        tx.commit().await?;
+        lines.push(Line { database: c.name.clone(), engine: c.engine.label(), is: Is::Deleted, outcome: why });
+    }
+    Ok(())
+}
+
+/// The newest good backup of each database, and when that began.
+async fn newest_good(db: &mut PgConnection) -> Result<HashMap<Uuid, (Uuid, DateTime<Utc>)>, sqlx::Error> {
+    let found = newest_backups::list(db).await?;
+    Ok(found.into_iter().filter_map(|n| Some((n.container_id, (n.good_id?, n.good_at?)))).collect())
 }
 
 /// Enqueues the way back of all that have no data here, at once, and waits for each.
 async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<Line>> {
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
-    let newest: HashMap<Uuid, Uuid> =
-        newest_backups::list(&mut db).await?.into_iter().filter_map(|n| Some((n.container_id, n.good_id?))).collect();
+    let newest = newest_good(&mut db).await?;
     drop(db);
     let (mut lines, mut under_way) = (Vec::new(), Vec::new());
     for c in rows {
-        let line =
-            |there: bool, outcome: String| Line { database: c.name.clone(), engine: c.engine.label(), there, outcome };
+        let line = |is: Is, outcome: String| Line { database: c.name.clone(), engine: c.engine.label(), is, outcome };
         if matches!(c.state, ContainerState::Trashed | ContainerState::Deleting) {
-            lines.push(line(false, "It was in the trash. Its backups are in the bucket.".to_owned()));
+            lines.push(line(Is::Deleted, "It was in the trash. Its backups are in the list.".to_owned()));
             continue;
         }
         if c.active_job.is_none() && is_here(app, &c).await? {
-            lines.push(line(true, "Its data is here.".to_owned()));
+            lines.push(line(Is::There, "Its data is here.".to_owned()));
             continue;
         }
         let job = match (c.active_job_id, newest.get(&c.id)) {
             (Some(job), _) => Ok(job),
+            // It was being made from the backup of another, in a run of this that was cut short.
+            (None, None) if c.started_at.is_none() && c.restored_from.is_some() => {
+                request::act(app, &c, request::start_flow(&c), &Actor::portal(ACTOR)).await.map_err(|e| e.to_string())
+            }
             (None, None) => Err("There is no backup of it.".to_owned()),
-            (None, Some(backup)) => {
+            (None, Some((backup, _))) => {
                 let mut db = app.db.acquire().await?;
                 let backup = backups::by_id(&mut db, *backup).await?.context("a backup vanished")?;
                 drop(db);
@@ -135,18 +195,17 @@ async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<Line>> {
             }
         };
         match job {
-            Ok(job) => under_way.push((line(false, String::new()), job, c.state == ContainerState::Stopped)),
-            Err(why) => lines.push(line(false, why)),
+            Ok(job) => under_way.push((line(Is::Missing, String::new()), job, c.state == ContainerState::Stopped)),
+            Err(why) => lines.push(line(Is::Missing, why)),
         }
     }
     for (line, job, stopped) in under_way {
         let line = ended(app, line, job).await?;
-        if line.there && stopped {
+        if line.is == Is::There && stopped {
             stop_again(app, &line.database).await?;
         }
         lines.push(line);
     }
-    lines.sort_by(|a, b| a.database.cmp(&b.database));
     Ok(lines)
 }
 
@@ -165,7 +224,7 @@ async fn ended(app: &App, mut line: Line, job: Uuid) -> anyhow::Result<Line> {
         match found.status {
             JobStatus::Queued | JobStatus::Running => tokio::time::sleep(LOOK).await,
             JobStatus::Succeeded => {
-                line.there = true;
+                line.is = Is::There;
                 "Brought back from its newest backup and compared with it.".clone_into(&mut line.outcome);
                 return Ok(line);
             }

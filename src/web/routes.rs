@@ -12,7 +12,9 @@ use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
 use super::pages::metrics as metrics_page;
-use super::pages::{account, account_tokens, admin, admin_lists, admin_people, admin_people_changes, admin_states};
+use super::pages::{
+    account, account_tokens, admin, admin_lists, admin_own_backups, admin_people, admin_people_changes, admin_states,
+};
 use super::pages::{
     actions, admin_contents, admin_storage, admin_system, backups, container, docs, home, job, login, logs, new,
     replace, settings, theme,
@@ -133,6 +135,7 @@ routes! {
     GET  "/admin/contents"                       Admin    admin_contents::contents;
     GET  "/admin/backups"                        Admin    admin_backups::list;
     POST "/admin/backups/audit"                  Admin    admin_backups::audit;
+    POST "/admin/backups/admin-db"               Admin    admin_own_backups::now;
     GET  "/admin/backups/prune"                  Admin    admin_prune::show;
     POST "/admin/backups/prune"                  Admin    admin_prune::remove;
     GET  "/admin/backups/find"                   Admin    admin_find::show;

@@ -1,8 +1,9 @@
 //! The final backup before a deletion.
 
+use mydb::runtime::fault::{Fault, Strike};
 use serde_json::json;
 
-use super::{back_up, ended, object, objects};
+use super::{back_up, cli, ended, nothing_left, object, objects};
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,6 +25,17 @@ async fn a_deletion_makes_a_final_backup_that_outlives_the_database() {
     object(&portal, id, "manifest.json");
     let (status, error) = ended(&portal, "drill").await;
     assert_eq!(status, "succeeded", "also the final one is proven: {error}");
+    // The bucket says that it was deleted, as long as it is, and the audit knows that note.
+    let noted = || objects(&portal).iter().filter(|p| p.ends_with("deleted.json")).count();
+    assert_eq!(noted(), 1);
+    ada.post("/containers/lab/undelete", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    assert_eq!(noted(), 0);
+    ada.post("/containers/lab/delete", &[("confirm", "lab"), ("no_backup", "on")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    assert_eq!(noted(), 1);
+    let (code, said) = cli(&portal, &["backup", "audit"]);
+    assert_eq!(code, 0, "{said}");
     ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
     assert_eq!(ended(&portal, "purge").await.0, "succeeded");
     object(&portal, id, "manifest.json");
@@ -64,15 +76,10 @@ async fn where_none_is_made_the_page_says_why() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("never", &[("backup_freq", "Never")]).await;
-    ada.create("halted", &[]).await;
-    ada.post("/containers/halted/stop", &[]).await.expect(303);
-    ada.wait_for("halted", "stopped").await;
-    for (name, why) in [("never", "backup policy is “Never”"), ("halted", "its server does not run")] {
-        let page = ada.get(&format!("/containers/{name}/delete")).await.expect(200).text();
-        assert!(page.contains(why) && !page.contains("without a final backup"), "{page}");
-        ada.post(&format!("/containers/{name}/delete"), &[("confirm", name)]).await.expect(303);
-        ada.wait_for(name, "in the trash").await;
-    }
+    let page = ada.get("/containers/never/delete").await.expect(200).text();
+    assert!(page.contains("backup policy is “Never”") && !page.contains("without a final backup"), "{page}");
+    ada.post("/containers/never/delete", &[("confirm", "never")]).await.expect(303);
+    ada.wait_for("never", "in the trash").await;
     ada.create("by-api", &[]).await;
     let api = portal.token(&ada).await;
     api.json(
@@ -83,6 +90,99 @@ async fn where_none_is_made_the_page_says_why() {
     .await
     .expect(200);
     assert_eq!(portal.sql("select count(*) from backup_log"), "0");
+}
+
+/// The sealed container for a copy can't be made.
+fn refused() -> Fault {
+    Fault { operation: "create", strike: Strike::Before, times: 1, transient: false }
+}
+
+/// The state of the database `lab`, and why it failed.
+fn state(portal: &TestPortal) -> String {
+    portal.sql("select state || '|' || coalesce(failed_step, '') || '|' || coalesce(failed_reason, '') from state")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_does_not_run_is_backed_up_from_a_copy_and_stays_as_it_is_if_that_fails() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute("create table t as select 7 as x").await.expect("fills");
+    drop(db);
+    ada.post("/containers/lab/stop", &[]).await.expect(303);
+    ada.wait_for("lab", "stopped").await;
+    let page = ada.get("/containers/lab/delete").await.expect(200).text();
+    assert!(page.contains("from a copy of its data") && page.contains("stays stopped"), "{page}");
+    assert!(!page.contains("open connections"), "{page}");
+
+    portal.faults.inject(refused());
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    let (status, error) = ended(&portal, "delete").await;
+    assert!(
+        status == "failed"
+            && error.starts_with("The final backup failed, so the database was not deleted and is as before"),
+        "{error}"
+    );
+    assert_eq!(state(&portal), "stopped||");
+    let page = ada.get("/containers/lab").await.expect(200).text();
+    assert!(page.contains("Nothing was deleted"), "{page}");
+
+    // One that has failed keeps the reason why it did.
+    portal.sql("update state set state = 'failed', last_state = 'stopped', failed_step = 'Keep it running', failed_reason = 'It fell.'");
+    portal.faults.inject(refused());
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    assert_eq!(ended(&portal, "delete").await.0, "failed");
+    assert_eq!(state(&portal), "failed|Keep it running|It fell.");
+    assert!(objects(&portal).is_empty(), "nothing is left of them: {:?}", objects(&portal));
+    nothing_left(&portal, 1);
+
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    assert_eq!(ended(&portal, "delete").await, ("succeeded".to_owned(), String::new()));
+    ada.wait_for("lab", "in the trash").await;
+    let made =
+        "select manifest->>'source' || ' ' || reason from backup_log where kind = 'backup' and status = 'succeeded'";
+    assert_eq!(portal.sql(made), "frozen copy final");
+    assert_eq!(ended(&portal, "drill").await.0, "succeeded", "it is proven too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_final_backup_can_be_cancelled_and_the_deletion_with_it() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute("create table t as select 7 as x").await.expect("fills");
+    db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    let job = portal.sql("select id from job where kind = 'delete'");
+    for _ in 0..100 {
+        if portal.sql("select count(*) from upload") == "1" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    for href in ["/containers/lab".to_owned(), format!("/jobs/{job}")] {
+        let page = ada.get(&href).await.expect(200).text();
+        assert!(page.contains("Cancel the deletion"), "{page}");
+    }
+    ada.post(&format!("/jobs/{job}/cancel"), &[]).await.expect(303);
+    assert_eq!(ended(&portal, "delete").await, ("cancelled".to_owned(), "Cancelled by ada.".to_owned()));
+    drop(db);
+    assert_eq!(state(&portal), "running||");
+    portal.connect("lab", "correct-horse").await.expect("it runs on");
+    assert_eq!(portal.sql("select status || ' ' || reason from backup_log"), "cancelled final");
+    assert!(objects(&portal).is_empty(), "nothing is left of it: {:?}", objects(&portal));
+    // Once the backup is good there is nothing to cancel.
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    assert_eq!(ended(&portal, "delete").await.0, "succeeded");
+    let job = portal.sql("select id from job where kind = 'delete' order by created_at desc limit 1");
+    ada.post(&format!("/jobs/{job}/cancel"), &[]).await.expect(303);
+    assert_eq!(
+        portal.sql("select status from job where kind = 'delete' order by created_at desc limit 1"),
+        "succeeded"
+    );
+    ada.wait_for("lab", "in the trash").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Backups on real parts: real servers, the embedded S3 store, the whole way there and back.
 
+mod admin_db;
 mod audit;
 mod copies;
 mod cycle;
@@ -82,13 +83,19 @@ pub fn nothing_left(portal: &TestPortal, databases: usize) {
 
 /// Runs the program as an administrator would on the portal's machine, and answers its exit code and all it said.
 pub fn cli(portal: &TestPortal, args: &[&str]) -> (i32, String) {
+    cli_on(portal, &portal.tables_url(), args)
+}
+
+/// The same with another mydb_admin; empty: the portal's own container.
+pub fn cli_on(portal: &TestPortal, admin_db: &str, args: &[&str]) -> (i32, String) {
     let home = portal.dir.join("home");
     std::fs::create_dir_all(home.join("dev")).expect("a home");
     let objects = portal.config.targets[0].embedded.clone().expect("an embedded store");
     let keep = &portal.config.backups.keep;
+    let replace: String = portal.config.images.replace.iter().map(|(k, v)| format!("\"{k}\" = \"{v}\"\n")).collect();
     let settings = format!(
         "[[storage]]\nname = \"standard\"\npath = \"{}\"\n[[target]]\nname = \"local\"\nbucket = \"{}\"\nembedded = \"{}\"\n\
-         [backups.keep]\nlast = {}\ndaily = {}\nweekly = {}\nmonthly = {}\nyearly = {}\nmin_age_days = {}\n",
+         [images.replace]\n{replace}[backups.keep]\nlast = {}\ndaily = {}\nweekly = {}\nmonthly = {}\nyearly = {}\nmin_age_days = {}\n",
         portal.config.storage[0].path.display(),
         portal.config.targets[0].bucket,
         objects.display(),
@@ -108,7 +115,8 @@ pub fn cli(portal: &TestPortal, args: &[&str]) -> (i32, String) {
         .env("DB4SCI__CATALOG", &portal.config.catalog)
         .env("DB4SCI__INSTANCE", &portal.instance)
         .env("DB4SCI__DATA_DIR", &portal.dir)
-        .env("DB4SCI__ADMIN_DB__URL", portal.tables_url())
+        .env("DB4SCI__ADMIN_DB__URL", admin_db)
+        .env("DB4SCI__BACKUPS__ADMIN_DB_SECONDS", portal.config.backups.admin_every.as_secs().to_string())
         .env("DB4SCI__SECRETS__KEY_FILE", portal.dir.join("seal.key"))
         .output()
         .expect("the program runs");

@@ -8,7 +8,7 @@ use mydb::catalog::Catalog;
 use mydb::clock::Clock;
 use mydb::engine::EngineKind;
 use mydb::recovery::admin_restore::Wanted;
-use mydb::recovery::rebuild::{Report, rebuild};
+use mydb::recovery::rebuild::{Is, Report, rebuild};
 use mydb::runtime::docker::DockerRuntime;
 use secrecy::SecretString;
 
@@ -75,9 +75,11 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     }
     let (status, error) = ended(&portal, "drill").await;
     assert_eq!(status, "succeeded", "{error}");
-    let ports =
-        || portal.sql("select string_agg(port::text, ',' order by port) from port where container_id is not null");
-    let before = ports();
+    ada.create("unloved", &[]).await;
+    let before = portal.sql(
+        "select string_agg(port::text, ',' order by port) from port join container c on c.id = container_id
+          where c.name in ('maria', 'mongo', 'post')",
+    );
     // Its moment is written in whole seconds.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     portal.sql("update schedule set next_run = now() where name = 'admin backup'");
@@ -93,23 +95,50 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     }
     let text = std::fs::read_to_string(portal.dir.join("recovery.key")).expect("made at the first start");
     let key = SecretString::from(text.trim().to_owned());
+    // The last hour, of which that backup knows nothing: one is deleted, one made, one goes on.
+    ada.post("/containers/unloved/delete", &[("confirm", "unloved")]).await.expect(303);
+    ada.wait_for("unloved", "in the trash").await;
+    assert_eq!(ended(&portal, "drill").await.0, "succeeded");
+    ada.create("late", &[]).await;
+    let late = EngineKind::Postgres;
+    let mut session = sign_in(&place(&portal, late, "late"), "correct-horse").await.expect("signs in");
+    session.prepare().await.expect("makes what it needs");
+    session.put("kept", "what late holds 🐘").await.expect("writes");
+    back_up(&portal, &ada, "late").await;
+    let mut session = sign_in(&place(&portal, late, "post"), "correct-horse").await.expect("signs in");
+    session.put("last hour", "too").await.expect("writes");
+    drop(session);
+    back_up(&portal, &ada, "post").await;
+    assert_eq!(ended(&portal, "drill").await.0, "succeeded");
     portal.stop().await;
 
     lose(&portal);
     let report = rebuilt(&portal, Some(&key)).await;
     assert!(report.admin_db.starts_with("From its backup of"), "{report:?}");
-    assert!(report.databases.len() == 3 && report.databases.iter().all(|l| l.there), "{report:?}");
+    let are = |report: &Report| -> Vec<(String, Is)> {
+        report.databases.iter().map(|l| (l.database.clone(), l.is)).collect()
+    };
+    let expected = [
+        ("late", Is::There),
+        ("maria", Is::There),
+        ("mongo", Is::There),
+        ("post", Is::There),
+        ("unloved", Is::Deleted),
+    ]
+    .map(|(name, is)| (name.to_owned(), is));
+    assert_eq!(are(&report), expected, "{report:?}");
+    assert_eq!(report.taken_in, 3, "the last ones of late, post and unloved: {report:?}");
+    assert_eq!(portal.sql("select count(*) from container where name = 'unloved' and purged_at is not null"), "1");
     // Once more changes nothing.
     let again = rebuilt(&portal, Some(&key)).await;
-    assert!(again.databases.iter().all(|l| l.there && l.outcome == "Its data is here."), "{again:?}");
+    assert_eq!(are(&again), expected[..4], "{again:?}");
+    assert!(again.taken_in == 0 && again.databases.iter().all(|l| l.outcome == "Its data is here."), "{again:?}");
 
     portal.run().await;
     let ada = portal.nobody();
     ada.sign_in("ada", "researcher-1").await;
-    assert_eq!(
-        portal.sql("select string_agg(port::text, ',' order by port) from port where container_id is not null"),
-        before
-    );
+    let mine = "from port join container c on c.id = container_id where c.name in ('maria', 'mongo', 'post')";
+    assert_eq!(portal.sql(&format!("select string_agg(port::text, ',' order by port) {mine}")), before);
     for (name, engine, _) in all {
         ada.wait_for(name, "running").await;
         let mut session =
@@ -117,6 +146,13 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         assert_eq!(session.get("kept").await, Ok(Some(format!("what {name} holds 🐘"))));
         session.put("more", "goes on").await.expect("writes");
     }
+    let mut session = sign_in(&place(&portal, late, "post"), "correct-horse").await.expect("signs in");
+    assert_eq!(session.get("last hour").await, Ok(Some("too".to_owned())));
+    let shown = ada.post("/containers/late/password", &[]).await.expect(200);
+    let password = shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown");
+    let mut session = sign_in(&place(&portal, late, "late"), &password).await.expect("signs in");
+    assert_eq!(session.get("kept").await, Ok(Some("what late holds 🐘".to_owned())));
+    drop(session);
     portal.stop().await;
 
     // The backups of mydb_admin are gone too: the manifests know enough.
@@ -130,7 +166,7 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     lose(&portal);
     let report = rebuilt(&portal, None).await;
     assert!(report.admin_db.contains("from the manifests"), "{report:?}");
-    assert!(report.databases.len() == 3 && report.databases.iter().all(|l| l.there), "{report:?}");
+    assert_eq!(are(&report), expected, "what was deleted stays away: {report:?}");
     portal.run().await;
     let admin = portal.nobody();
     let password = std::fs::read_to_string(portal.dir.join("admin-password")).expect("made by the rebuild");

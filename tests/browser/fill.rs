@@ -20,6 +20,8 @@ pub const KEPT_BACK: &str = "seqlib-7";
 pub const STOPPED: &str = "cohort-9";
 /// The one that is being made.
 pub const IN_WORK: &str = "single-cell-11";
+/// The one that is being deleted, and makes its final backup.
+pub const DELETING: &str = "images-10";
 /// One with the longest name there may be, and a description without a blank.
 pub const LONG: &str = "longitudinal-cohort-follow-up-2019-00016";
 
@@ -50,11 +52,12 @@ update container set name = 'tumor-registry-5', trashed_at = now() - interval '2
        purge_after = now() + interval '8 days' where docker_name = 'filled-5';
 update container set name = 'seqlib-7' where docker_name = 'filled-7';
 update container set name = 'cohort-9' where docker_name = 'filled-9';
+update container set name = 'images-10' where docker_name = 'filled-10';
 update container set name = 'single-cell-11', started_at = null, server_version = null, size_bytes = null
  where docker_name = 'filled-11';
 insert into state (container_id, state, last_state, changed_by, changed_at)
 select id, case docker_name when 'filled-5' then 'trashed' when 'filled-9' then 'stopped'
-                            when 'filled-11' then 'provisioning' else 'running' end::container_state,
+                            when 'filled-10' then 'deleting' when 'filled-11' then 'provisioning' else 'running' end::container_state,
        'provisioning', 'ada', created_at
   from container where docker_name like 'filled-%';
 update state set state = 'failed', last_state = 'running', failed_step = 'Keep it running', failed_reason =
@@ -85,6 +88,10 @@ insert into job (id, kind, container_id, status, attempt, run_at, lease_until, w
 select gen_random_uuid(), 'create', id, 'running', 1, now(), now() + interval '20 hours', 'elsewhere', 'ada',
        now() - interval '2 s', now() - interval '2 s'
   from container where name = 'single-cell-11';
+insert into job (id, kind, container_id, status, attempt, run_at, lease_until, worker, created_by, created_at, started_at)
+select gen_random_uuid(), 'delete', id, 'running', 1, now(), now() + interval '20 hours', 'elsewhere', 'ada',
+       now() - interval '9 s', now() - interval '9 s'
+  from container where name = 'images-10';
 insert into job_step (job_id, seq, name, status, detail, started_at, finished_at)
 select j.id, s.seq, s.name,
        case when j.status = 'succeeded' or s.seq < 5 then 'done' when s.seq > 5 then 'pending'
@@ -95,7 +102,14 @@ select j.id, s.seq, s.name,
   from job j, unnest(array['Check the storage', 'Get the image', 'Prepare the data directory', 'Make the container',
                            'Start the server', 'Wait until it answers', 'Set up your access', 'Hand it over'])
               with ordinality as s (name, seq)
- where j.container_id in (select id from container where docker_name like 'filled-%');
+ where j.kind <> 'delete' and j.container_id in (select id from container where docker_name like 'filled-%');
+insert into job_step (job_id, seq, name, status, detail, started_at)
+select j.id, s.seq, s.name, case when s.seq = 1 then 'running' else 'pending' end::step_status,
+       case when s.seq = 1 then '412 MiB of about 1.4 GiB, 46 MiB/s' else '' end,
+       case when s.seq = 1 then j.started_at end
+  from job j, unnest(array['Make a final backup', 'Read it back and write its manifest', 'Stop the server',
+                           'Remove the container, keep its data', 'Move it to the trash']) with ordinality as s (name, seq)
+ where j.kind = 'delete';
 ";
 
 const LOG: &str = "
@@ -126,6 +140,15 @@ insert into backup_log (id, container_id, kind, reason, status, started_at, fini
 select gen_random_uuid(), id, 'backup', 'manual', 'failed', now() - interval '2 h', now() - interval '2 h', 'main',
        'The dump ended with code 1 and said: pg_dump: error: connection to server was lost in the middle of a table'
   from container where purged_at is null and started_at is not null;
+insert into backup_log (id, container_id, kind, reason, status, started_at, target, job_id)
+select gen_random_uuid(), container_id, 'backup', 'final', 'running', started_at, 'main', id from job where kind = 'delete';
+insert into snapshot (id, container_id, reason, image, image_after, requested_at, made_at, expires_at)
+select gen_random_uuid(), id, r.reason, case r.reason when 'upgrade' then 'docker.io/library/postgres:15' else image end, image,
+       now() - r.days * interval '1 day', now() - r.days * interval '1 day', now() + (7 - r.days) * interval '1 day'
+  from container, (values ('restore', 1), ('upgrade', 3)) r (reason, days) where name = 'images-10' or docker_name = 'filled-16';
+insert into admin_backup (target, location, made_at, bytes, keys)
+select 'main', 'lab/mydb_admin/' || to_char(at, 'YYYYMMDD\"T\"HH24MISS\"Z\"'), at, 2345678, n < 3
+  from generate_series(0, 4) n, lateral (select now() - n * interval '1 hour' - interval '12 min' as at) m;
 ";
 
 /// A portal that leaves what is written into its tables alone.
@@ -160,6 +183,21 @@ pub fn fill(portal: &TestPortal) {
         portal.sql(text);
     }
     portal.sql("analyze");
+}
+
+/// The newest good backup of a filled database.
+pub fn backup_of(portal: &TestPortal, name: &str) -> String {
+    portal.sql(&format!(
+        "select b.id from backup_log b join container c on c.id = b.container_id
+          where c.name = '{name}' and b.kind = 'backup' and b.status = 'succeeded' order by b.started_at desc limit 1"
+    ))
+}
+
+/// What is set aside of a filled database since its upgrade.
+pub fn aside_of(portal: &TestPortal, name: &str) -> String {
+    portal.sql(&format!(
+        "select s.id from snapshot s join container c on c.id = s.container_id where c.name = '{name}' and s.reason = 'upgrade'"
+    ))
 }
 
 /// The job of a filled database.

@@ -1,7 +1,10 @@
 //! Every page there is, with the ways to those that only a form leads to.
 
 use super::driver::Browser;
-use super::fill::{FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, fill, job_of, quiet_portal};
+use super::fill::{
+    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, aside_of, backup_of, fill, job_of,
+    quiet_portal,
+};
 use crate::support::TestPortal;
 
 /// How a page is reached.
@@ -105,6 +108,22 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         Stop {
             way: Way::Submit(&[("confirm", "something")], "Delete the database"),
             ..wrong("delete-wrong", OWNER, of(LONG, "/delete"))
+        },
+        stop("delete-stopped", OWNER, of(STOPPED, "/delete")),
+        stop("database-deleting", OWNER, of(DELETING, "")),
+        stop("job-deleting", OWNER, format!("/jobs/{}", job_of(portal, DELETING))),
+        stop("backups-aside", OWNER, of(LONG, "/backups")),
+        stop("restore", OWNER, of(LONG, &format!("/backups/{}/restore", backup_of(portal, LONG)))),
+        stop("in-place", OWNER, of(LONG, &format!("/backups/{}/in-place", backup_of(portal, LONG)))),
+        Stop {
+            way: Way::Submit(&[("confirm", "something")], "Restore in place"),
+            ..wrong("in-place-wrong", OWNER, of(LONG, &format!("/backups/{}/in-place", backup_of(portal, LONG))))
+        },
+        stop("go-back", OWNER, of(LONG, &format!("/snapshots/{}/restore", aside_of(portal, LONG)))),
+        stop("upgrade", OWNER, of(STOPPED, "/upgrade")),
+        Stop {
+            way: Way::Submit(&[("confirm", "something")], "Upgrade the database"),
+            ..wrong("upgrade-wrong", OWNER, of(STOPPED, "/upgrade"))
         },
         stop("purge", OWNER, of(TRASHED, "/purge")),
         stop("job-done", OWNER, format!("/jobs/{}", job_of(portal, LONG))),

@@ -13,6 +13,7 @@ use crate::admin_db::audit_facts::{self, Stored};
 use crate::admin_db::backups::BackupStatus;
 use crate::admin_db::bootstrap;
 use crate::backup::manifest::{BY_HAND, FILE};
+use crate::backup::mark;
 use crate::domain::quantity::Bytes;
 use crate::objects::Store;
 
@@ -98,7 +99,9 @@ async fn check(
     let ids: Vec<Uuid> = groups.keys().filter_map(|l| id_of(l)).collect();
     let rows = audit_facts::stored(db, &ids).await?;
     // mydb_admin's own backups have no rows: they would be in what they are backups of.
-    let of_databases = groups.iter().filter(|(location, _)| location.split('/').nth(1) != Some(bootstrap::NAME));
+    let of_databases = groups
+        .iter()
+        .filter(|(location, group)| !is_mark(location, group) && location.split('/').nth(1) != Some(bootstrap::NAME));
     for (location, group) in of_databases {
         let row = id_of(location).and_then(|id| rows.iter().find(|r| r.id == id));
         let fits = |r: &&Stored| {
@@ -115,6 +118,12 @@ async fn check(
         }
     }
     Ok(())
+}
+
+/// Whether it is the note that a database was deleted, which lies beside its backups.
+fn is_mark(location: &str, group: &Group) -> bool {
+    let of_database = location.split_once('/').is_some_and(|(_, id)| id.parse::<Uuid>().is_ok());
+    of_database && group.keys().all(|file| file == mark::FILE)
 }
 
 enum State {

@@ -3,6 +3,7 @@
 
 mod bucket;
 mod databases;
+mod own;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,10 @@ pub enum Kind {
     NoTarget,
     /// A target can't be listed.
     TargetAway,
+    /// mydb_admin itself has no fresh backup.
+    AdminDbStale,
+    /// There is no recovery key, so the portal's keys are in no backup.
+    NoRecoveryKey,
     /// Objects of a good backup are missing or have other lengths.
     Missing,
     /// A database has no backup as fresh as its policy promises.
@@ -53,9 +58,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, the worst first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::NoTarget,
         Self::TargetAway,
+        Self::AdminDbStale,
+        Self::NoRecoveryKey,
         Self::Missing,
         Self::Stale,
         Self::Shrunk,
@@ -70,6 +77,8 @@ impl Kind {
         match self {
             Self::NoTarget => "no_target",
             Self::TargetAway => "target_away",
+            Self::AdminDbStale => "admin_db_stale",
+            Self::NoRecoveryKey => "no_recovery_key",
             Self::Missing => "missing",
             Self::Stale => "stale",
             Self::Shrunk => "shrunk",
@@ -85,6 +94,8 @@ impl Kind {
         match self {
             Self::NoTarget => "no place for backups",
             Self::TargetAway => "target away",
+            Self::AdminDbStale => "no fresh backup of mydb_admin",
+            Self::NoRecoveryKey => "no recovery key",
             Self::Missing => "objects missing",
             Self::Stale => "no fresh backup",
             Self::Shrunk => "much smaller",
@@ -174,6 +185,9 @@ pub async fn look(
     }
     for row in &rows {
         findings.extend(databases::judge(row, window, now));
+    }
+    if let Some(store) = stores.first() {
+        findings.extend(own::judge(config, store, now).await);
     }
     let mut seen = bucket::Seen { findings, backups: 0 };
     let mut places = Vec::new();

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{self, Job, JobStatus};
 use crate::backup::last;
+use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::provision::flow::Flow;
 use crate::provision::request::{self, RequestError};
@@ -123,10 +124,21 @@ fn final_backup(ctx: &Context, c: &Container, stopped: Option<String>) -> (Vec<S
     if let Some(why) = stopped {
         will.push(format!("The last try stopped: {why}"));
     }
-    let none = last::none_because(ctx.app(), c, c.state);
+    let none = last::none_because(ctx.app(), c);
     let possible = none.is_none();
     will.push(none.unwrap_or_else(|| {
-        "A final backup is made first. If it fails, the database is not deleted and runs on.".to_owned()
+        match c.state {
+            ContainerState::Running => {
+                "A final backup is made first. If it fails, the database is not deleted and runs on."
+            }
+            ContainerState::Stopped => {
+                "A final backup is made first, from a copy of its data. If it fails, the database is not deleted and stays stopped."
+            }
+            _ => {
+                "A final backup is made first, as far as its data allows. If it fails, the database is not deleted and stays as it is."
+            }
+        }
+        .to_owned()
     }));
     (will, possible)
 }
@@ -149,7 +161,10 @@ async fn delete_page(
     let latest = jobs::of_container(&mut db, c.id, 1).await?;
     drop(db);
     let (mut will, possible) = final_backup(ctx, c, stopped_deletion(latest.first()));
-    will.push("The server stops and its open connections end.".to_owned());
+    will.push(match c.state {
+        ContainerState::Stopped => "It goes to the trash, where nobody can start it.".to_owned(),
+        _ => "The server stops and its open connections end.".to_owned(),
+    });
     Ok(ConfirmPage {
         frame: ctx.frame("home"),
         title: format!("Delete {}", c.name),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 
 use super::admin_lists::{FETCH, PAGE, address, pager};
+use super::admin_own_backups;
 use super::backups::{chip, size};
 use super::shared::{cursor, parse_cursor};
 use crate::admin_db::backup_list::{self, Filter as Wanted, Which};
@@ -156,6 +157,7 @@ pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Res
     found.truncate(PAGE);
     let shown = rows(&mut db, &found, now).await?;
     let report = audits::newest(&mut db).await?;
+    let own = admin_own_backups::section(ctx.app(), &mut db, now).await?;
     drop(db);
     let next = found.last().filter(|_| more).map(|b| query.address(&cursor(b.started_at, b.id)));
     let first = (!query.after.is_empty()).then(|| query.address(""));
@@ -168,6 +170,7 @@ pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Res
         more: report.as_ref().map_or(0, |r| r.all().saturating_sub(findings.len() as u64)),
         findings,
         targets: targets(ctx.app(), report.as_ref()),
+        own,
         policy: ctx.app().config.backups.keep.sentence(),
         filter: query.form(),
         pager: pager(shown.len(), ("backup", "backups"), first, next),

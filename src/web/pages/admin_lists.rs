@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::shared::{cursor, job_row, parse_cursor};
 use crate::admin_db::containers;
-use crate::admin_db::jobs::{self, JobStatus};
+use crate::admin_db::job_list;
+use crate::admin_db::jobs::JobStatus;
 use crate::admin_db::log::{self, Outcome};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
@@ -148,8 +149,8 @@ pub async fn jobs(ctx: Context, Query(query): Query<JobsQuery>) -> Result<Respon
     let status = JobStatus::ALL.into_iter().find(|s| s.as_str() == query.status);
     let after = parse_cursor(&query.after);
     let mut db = ctx.app().db.acquire().await?;
-    let counts = jobs::counts(&mut db).await?;
-    let mut rows = jobs::list(&mut db, status, after, FETCH).await?;
+    let counts = job_list::counts(&mut db).await?;
+    let mut rows = job_list::list(&mut db, status, after, FETCH).await?;
     drop(db);
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);

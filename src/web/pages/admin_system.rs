@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::admin_facts;
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::schedule::{self, Scheduled};
-use crate::admin_db::{jobs, settings};
+use crate::admin_db::{job_list, settings};
 use crate::app::App;
 use crate::tls;
 use crate::web::context::{Context, page_with, to};
@@ -87,7 +87,7 @@ async fn render(ctx: &Context, status: StatusCode, message: &str, error: Option<
     let (app, now) = (ctx.app(), ctx.now());
     let mut db = app.db.acquire().await?;
     let about = crate::admin_db::about(&mut db).await?;
-    let counts = jobs::counts(&mut db).await?;
+    let counts = job_list::counts(&mut db).await?;
     let periodic = schedule::list(&mut db).await?;
     drop(db);
     let info = match tokio::time::timeout(ENGINE_WAIT, app.runtime.info()).await {

@@ -10,8 +10,8 @@ use super::replace;
 use super::shared::steps;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs;
 use crate::admin_db::snapshots::{self, Snapshot};
+use crate::admin_db::{job_list, jobs};
 use crate::backup::request::{self, RestoreRequest};
 use crate::backup::worth;
 use crate::domain::names::ContainerName;
@@ -46,7 +46,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let active = match &job {
         Some(job) => {
             let rows = jobs::steps(&mut db, job.id).await?;
-            let usual = jobs::usual_seconds(&mut db, &job.kind, &c.image).await?;
+            let usual = job_list::usual_seconds(&mut db, &job.kind, &c.image).await?;
             Some(steps(job, &rows, &c.name, usual, now))
         }
         None => None,
@@ -289,17 +289,31 @@ pub async fn restore(
         return replace::in_place(&ctx, &c, &backup, &fields).await;
     }
     let typed = fields.text("name");
-    let wrong =
-        |why: String| page_with(StatusCode::UNPROCESSABLE_ENTITY, &restore_page(&ctx, &c, &backup, typed, Some(why)));
+    restore_into(&ctx, &c, &backup, typed, |why| restore_page(&ctx, &c, &backup, typed, Some(why))).await
+}
+
+/// Restores a backup into a new database for the owner of `c`, whose backup it is: shows the new one's page, or the form
+/// again with what is wrong.
+///
+/// # Errors
+/// If they may not.
+pub(super) async fn restore_into(
+    ctx: &Context,
+    c: &Container,
+    backup: &Backup,
+    typed: &str,
+    form: impl Fn(String) -> RestorePage,
+) -> Result<Response, AppError> {
+    let wrong = |why: String| page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(why));
     let new = match ContainerName::parse(typed) {
         Ok(new) => new,
         Err(e) => return wrong(e.to_string()),
     };
     let href = format!("/containers/{new}");
-    match request::restore(ctx.app(), &backup, &RestoreRequest { name: new, owner: c.account_id }, &ctx.actor()).await {
+    match request::restore(ctx.app(), backup, &RestoreRequest { name: new, owner: c.account_id }, &ctx.actor()).await {
         Ok(_) => Ok(to(&href, None)),
         Err(e @ RequestError::NameTaken) => wrong(format!("{e} Choose another name.")),
-        Err(e) => match ctx.refused("container.restore", Some(&c), e).await {
+        Err(e) => match ctx.refused("container.restore", Some(c), e).await {
             AppError::Conflict(why) => wrong(why),
             e => Err(e),
         },

@@ -7,12 +7,13 @@ use axum::response::Response;
 use secrecy::ExposeSecret;
 
 use super::actions::stopped_deletion;
+use super::job::cancel_action;
 use super::metrics::{self, charts};
 use super::shared::{chip, failed_advice, failure, job_row, size_of, steps, version};
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::Job;
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{credentials, jobs, surveys};
+use crate::admin_db::{credentials, job_list, jobs, surveys};
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action as Deed, Permission, Subject, can};
@@ -82,10 +83,11 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let mut db = ctx.app().db.acquire().await?;
     let recent = jobs::of_container(&mut db, c.id, 5).await?;
     let waiting = credentials::get(&mut db, c.id, credentials::Kind::User).await?.is_some_and(|u| u.generated);
-    let active = match recent.iter().find(|j| !j.status.is_final()) {
+    let under_way = recent.iter().find(|j| !j.status.is_final());
+    let active = match under_way {
         Some(job) => {
             let rows = jobs::steps(&mut db, job.id).await?;
-            let usual = jobs::usual_seconds(&mut db, &job.kind, &c.image).await?;
+            let usual = job_list::usual_seconds(&mut db, &job.kind, &c.image).await?;
             Some(steps(job, &rows, &c.name, usual, now))
         }
         None => None,
@@ -116,6 +118,10 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         trash: trash(&ctx, &c),
         delete_href: (alive && active.is_none() && allowed(&ctx, &c, Deed::Delete)).then(|| format!("{base}/delete")),
         trash_days: u32::try_from(ctx.app().config.trash_days).unwrap_or(0),
+        cancel: match under_way {
+            Some(job) => cancel_action(&ctx, job).await?,
+            None => None,
+        },
         job: active,
     })
 }
@@ -137,10 +143,13 @@ fn failed(c: &Container, active: Option<&Steps>) -> Option<Failure> {
     Some(failure(c.failed_step.as_deref().unwrap_or_default(), reason, failed_advice(c), vec![again]))
 }
 
+fn stays(state: ContainerState) -> bool {
+    matches!(state, ContainerState::Running | ContainerState::Stopped)
+}
+
 /// That the last thing done with it was to delete it, and why that stopped.
 fn not_deleted(c: &Container, recent: &[Job]) -> Option<Failure> {
-    let reason =
-        recent.first().filter(|j| c.state == ContainerState::Running && stopped_deletion(Some(j)).is_some())?;
+    let reason = recent.first().filter(|j| stays(c.state) && stopped_deletion(Some(j)).is_some())?;
     let again = Action::link("Delete it without a backup", format!("/containers/{}/delete", c.name));
     let advice = "Nothing was deleted. Look at what the backup said, or delete the database without one.";
     Some(failure("Make a final backup", reason.error.as_deref().unwrap_or_default(), advice, vec![again]))

@@ -15,14 +15,15 @@ use super::shared::{job_title, steps};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs::{self, Job, JobStatus};
 use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::{job_cancel, job_list};
 use crate::app::App;
-use crate::domain::user::Action;
+use crate::domain::user::Action as Deed;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::jobs_access::visible_job;
 use crate::web::views::job::JobPage;
 use crate::web::views::steps::{Steps, StepsFragment};
-use crate::web::views::{Chip, Fact, Flash, Link, When};
+use crate::web::views::{Action, Chip, Fact, Flash, Link, When};
 
 /// How often a job is looked at while somebody watches.
 const LOOK: Duration = Duration::from_millis(250);
@@ -33,7 +34,7 @@ async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Ste
     let mut db = app.db.acquire().await?;
     let rows = jobs::steps(&mut db, job.id).await?;
     let usual = match container {
-        Some(c) if !job.status.is_final() => jobs::usual_seconds(&mut db, &job.kind, &c.image).await?,
+        Some(c) if !job.status.is_final() => job_list::usual_seconds(&mut db, &job.kind, &c.image).await?,
         _ => None,
     };
     let name = container.map_or("the portal", |c| c.name.as_str());
@@ -62,6 +63,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
         title: format!("{}: {name}", job_title(&job.kind)),
         chip: Chip::of_job(job.status.as_str()),
         container: living.map(|c| Link::new(&c.name, format!("/containers/{}", c.name))),
+        cancel: cancel_action(&ctx, &job).await?,
         job: view(ctx.app(), &job, container.as_ref()).await?,
         facts,
     })
@@ -77,32 +79,56 @@ pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// `POST /jobs/{id}/cancel`: asks for the end of a backup or drill; its worker takes back what it did.
+/// The button that ends a job, where it can be ended and they may.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<Action>, AppError> {
+    let label = match job.kind.as_str() {
+        "backup" => "Cancel the backup",
+        "drill" => "Cancel the drill",
+        "delete" => "Cancel the deletion",
+        _ => return Ok(None),
+    };
+    let mut db = ctx.app().db.acquire().await?;
+    let possible = job_cancel::possible(&mut db, job.id).await?;
+    Ok(possible.then(|| Action::post(label, format!("/jobs/{}/cancel", job.id))))
+}
+
+/// `POST /jobs/{id}/cancel`: asks for the end of a backup or drill, or of a deletion that makes its final backup; its
+/// worker takes back what it did.
 ///
 /// # Errors
 /// If it is not theirs.
 pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, container) = visible_job(&ctx, &id).await?;
     if let Some(c) = &container {
-        ctx.container(&c.name, Action::Backup).await?;
+        ctx.container(&c.name, if job.kind == "delete" { Deed::Delete } else { Deed::Backup }).await?;
     }
     let href = match &container {
+        Some(c) if job.kind == "delete" => format!("/containers/{}", c.name),
         Some(c) => format!("/containers/{}/backups", c.name),
         None => format!("/jobs/{}", job.id),
     };
-    if !matches!(job.kind.as_str(), "backup" | "drill") {
-        return Ok(to(&format!("/jobs/{}", job.id), Some(Flash::warn("Only backups and drills can be cancelled."))));
+    if !job_cancel::KINDS.contains(&job.kind.as_str()) {
+        let why = "Only backups and drills can be cancelled, and a deletion while it makes its final backup.";
+        return Ok(to(&format!("/jobs/{}", job.id), Some(Flash::warn(why))));
     }
     let actor = ctx.actor();
     let mut tx = ctx.app().db.begin().await?;
-    let asked = jobs::ask_to_cancel(&mut tx, job.id, &actor.name).await?;
+    let asked = job_cancel::ask(&mut tx, job.id, &actor.name).await?;
     if asked {
         let about = container.as_ref().map(|c| (c.id, c.name.as_str()));
         let entry = Entry { action: "job.cancel", container: about, outcome: Outcome::Ok, detail: &job.kind };
         log::append(&mut tx, &actor, &entry, ctx.now()).await?;
     }
     tx.commit().await?;
-    Ok(to(&href, (!asked).then(|| Flash::warn("It is over already."))))
+    let late = if job.kind == "delete" {
+        "Its final backup is over, so it can’t be cancelled any more."
+    } else {
+        "It is over already."
+    };
+    Ok(to(&href, (!asked).then(|| Flash::warn(late))))
 }
 
 /// Where somebody who watched goes when the job is over.

@@ -1,19 +1,15 @@
 //! `/backups`: what a person's purged databases left, and a restore of any backup by its key.
 
 use axum::extract::Path;
-use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::backups::{restore_facts, size};
+use super::backups::{restore_facts, restore_into, size};
 use crate::admin_db::backup_list;
 use crate::admin_db::backups::Backup;
-use crate::backup::request::{self, RestoreRequest};
 use crate::backup::worth;
-use crate::domain::names::ContainerName;
 use crate::domain::user::Action as Deed;
-use crate::provision::request::RequestError;
 use crate::web::backups_access::visible_backup;
-use crate::web::context::{Context, page, page_with, to};
+use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 use crate::web::views::admin_backups::{LeftPage, LeftRow};
@@ -86,18 +82,5 @@ pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Respon
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
     let typed = fields.text("name");
-    let wrong = |why: String| page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &b, typed, Some(why)));
-    let new = match ContainerName::parse(typed) {
-        Ok(new) => new,
-        Err(e) => return wrong(e.to_string()),
-    };
-    let href = format!("/containers/{new}");
-    match request::restore(ctx.app(), &b, &RestoreRequest { name: new, owner: c.account_id }, &ctx.actor()).await {
-        Ok(_) => Ok(to(&href, None)),
-        Err(e @ RequestError::NameTaken) => wrong(format!("{e} Choose another name.")),
-        Err(e) => match ctx.refused("container.restore", Some(&c), e).await {
-            AppError::Conflict(why) => wrong(why),
-            e => Err(e),
-        },
-    }
+    restore_into(&ctx, &c, &b, typed, |why| form(&ctx, &b, typed, Some(why))).await
 }

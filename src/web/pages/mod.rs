@@ -10,6 +10,7 @@ pub mod admin_contents;
 mod admin_facts;
 pub mod admin_find;
 pub mod admin_lists;
+pub mod admin_own_backups;
 pub mod admin_people;
 pub mod admin_people_changes;
 pub mod admin_prune;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::backups;
 use super::shared::{NOT_AVAILABLE, engine_cards};
-use crate::admin_db::{jobs, usage};
+use crate::admin_db::{job_list, usage};
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
 use crate::engine::{EngineKind, Extension};
@@ -117,7 +117,7 @@ async fn render(
     let label = chosen.map_or_else(|| engine.label().to_owned(), |i| i.label.clone());
     let mut db = app.db.acquire().await?;
     let usual = match chosen {
-        Some(image) => jobs::usual_seconds(&mut db, "create", &image.image).await?,
+        Some(image) => job_list::usual_seconds(&mut db, "create", &image.image).await?,
         None => None,
     };
     let tiers = usage::list(&mut db).await?;

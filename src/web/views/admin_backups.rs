@@ -24,6 +24,8 @@ pub struct AdminBackupsPage {
     pub more: u64,
     /// The targets.
     pub targets: Vec<TargetRow>,
+    /// The backups of mydb_admin itself.
+    pub own: OwnBackups,
     /// What is kept, as a sentence.
     pub policy: String,
     /// The filter of the list.
@@ -32,6 +34,36 @@ pub struct AdminBackupsPage {
     pub rows: Vec<AdminBackupRow>,
     /// Where in the list one is.
     pub pager: Pager,
+}
+
+/// The backups of mydb_admin itself.
+#[derive(Clone, Debug, Default)]
+pub struct OwnBackups {
+    /// How often one is made; `None`: never by itself.
+    pub every: Option<String>,
+    /// When the next one is made.
+    pub next: Option<When>,
+    /// Whether there is a place for them.
+    pub possible: bool,
+    /// What is wrong, as sentences.
+    pub trouble: Vec<String>,
+    /// The newest ones.
+    pub rows: Vec<OwnRow>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default)]
+pub struct OwnRow {
+    /// The moment it shows.
+    pub made: When,
+    /// Beginning of its keys.
+    pub location: String,
+    /// Target it is in.
+    pub target: String,
+    /// What it takes.
+    pub size: Size,
+    /// Whether the keys lie beside it.
+    pub keys: bool,
 }
 
 /// A bucket for backups.

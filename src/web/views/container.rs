@@ -41,6 +41,8 @@ pub struct ContainerPage {
     pub head: ContainerHead,
     /// The job at work on it.
     pub job: Option<Steps>,
+    /// Ends that job, where it can be ended.
+    pub cancel: Option<Action>,
     /// How to connect; `None` before it first ran.
     pub connect: Option<Connect>,
     /// A generated password that nobody has seen yet: where to post to.

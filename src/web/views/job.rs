@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::parts::{Chip, Fact, Link};
+use super::parts::{Action, Chip, Fact, Link};
 use super::steps::Steps;
 
 /// One job.
@@ -18,6 +18,8 @@ pub struct JobPage {
     pub chip: Chip,
     /// The database it works on.
     pub container: Option<Link>,
+    /// Ends it, where that can be done.
+    pub cancel: Option<Action>,
     /// Its steps.
     pub job: Steps,
     /// Asked for by whom and when, attempts, worker.

@@ -1,0 +1,67 @@
+//! Table `admin_backup`: the backups of mydb_admin, as they were last seen in their target.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, FromRow, PgConnection};
+
+/// A backup of mydb_admin.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Seen {
+    /// Target it is in.
+    pub target: String,
+    /// Beginning of its keys.
+    pub location: String,
+    /// The moment it shows.
+    pub made_at: DateTime<Utc>,
+    /// Length of the dump, as stored.
+    pub bytes: i64,
+    /// Whether the keys lie beside it.
+    pub keys: bool,
+}
+
+/// Writes down what a target holds now, in place of what it held before. A mydb_admin of an earlier version, which a
+/// command backs up before it is upgraded, has no such table yet.
+///
+/// # Errors
+/// The database's.
+pub async fn replace(db: &mut PgConnection, target: &str, seen: &[Seen]) -> Result<(), sqlx::Error> {
+    let there: bool = sqlx::query_scalar("SELECT to_regclass('admin_backup') IS NOT NULL").fetch_one(&mut *db).await?;
+    if !there {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    sqlx::query("DELETE FROM admin_backup WHERE target = $1").bind(target).execute(&mut *tx).await?;
+    for s in seen {
+        sqlx::query(
+            "INSERT INTO admin_backup (target, location, made_at, bytes, keys) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(target)
+        .bind(&s.location)
+        .bind(s.made_at)
+        .bind(s.bytes)
+        .bind(s.keys)
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await
+}
+
+/// The newest ones.
+///
+/// # Errors
+/// The database's.
+pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<Seen>, sqlx::Error> {
+    sqlx::query_as("SELECT target, location, made_at, bytes, keys FROM admin_backup ORDER BY made_at DESC LIMIT $1")
+        .bind(most)
+        .fetch_all(db)
+        .await
+}
+
+/// Keeps every other backup of this mydb_admin from beginning while the connection is open. `false`: one is under way.
+///
+/// # Errors
+/// The database's.
+pub async fn alone(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // Any number that nothing else here locks.
+    sqlx::query_scalar("SELECT pg_try_advisory_lock(8_041_972)").fetch_one(db).await
+}
