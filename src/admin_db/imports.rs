@@ -85,8 +85,8 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<(), sq
     let raw = m.objects.iter().map(|o| o.dumped.bytes).fold(0u64, u64::saturating_add);
     sqlx::query(
         "INSERT INTO backup_log (id, container_id, kind, reason, status, started_at, finished_at, target, location, bytes,
-                                 raw_bytes, sha256, manifest, level, locked_until)
-         VALUES ($1, $2, 'backup', 'import', 'succeeded', $3, $4, $5, $6, $7, $8, $9, $10, 2, $11)",
+                                 raw_bytes, sha256, manifest, level, locked_until, fingerprints)
+         VALUES ($1, $2, 'backup', 'import', 'succeeded', $3, $4, $5, $6, $7, $8, $9, $10, 2, $11, $12)",
     )
     .bind(m.backup)
     .bind(m.container.id)
@@ -99,6 +99,7 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<(), sq
     .bind(new.sha256.as_slice())
     .bind(Json(m))
     .bind(new.locked_until)
+    .bind(m.fingerprints)
     .execute(db)
     .await
     .map(|_| ())

@@ -131,9 +131,14 @@ pub trait Backup: Sync {
     fn parts(&self, inventory: &Inventory) -> Vec<Part>;
     /// A command that prints the dump of a part, and reports its sum and the counts of the same moment.
     fn dump(&self, plan: &Plan<'_>, part: &Part, fingerprints: bool) -> ExecSpec;
+    /// Words in the last lines of a part's dump, where it has such.
+    fn end_mark(&self, _part: &Part) -> Option<&'static str> {
+        None
+    }
     /// Whether the counts are of the very moment of the dump.
     fn exact_counts(&self) -> bool;
-    /// A command that reads the beginning of a part's dump, or all of it, and fails if it is not one.
+    /// A command that reads the beginning of a part's dump, or all of it, and fails if it is not one. `DB4SCI_WHOLE` in
+    /// its environment is 1 if it gets all of it.
     fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
     /// A command that reads a part's dump and puts it into a server that has nothing of it yet, or of an attempt cut short.
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;

@@ -110,6 +110,8 @@ async fn dump(app: &App, store: &Arc<Store>, client: &Client<'_>, location: &str
         key: &key,
         upload: &upload,
         level: app.config.backups.level,
+        threads: app.config.backups.threads,
+        end_mark: None,
         passed: &passed,
     };
     let stored = async {

@@ -33,6 +33,8 @@ const WHO: &str = "accounts.sql";
 const WHAT: &str = "grants.sql";
 /// Last line of both.
 const USERS_END: &str = "-- end of users and roles";
+/// In the last line of a dump.
+const DUMP_END: &str = "-- Dump completed";
 
 /// A script for `sh` in the container, with what it needs to know in its environment.
 fn script(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
@@ -109,6 +111,10 @@ impl Backup for Mariadb {
                 ],
             ),
         }
+    }
+
+    fn end_mark(&self, part: &Part) -> Option<&'static str> {
+        Some(if part.database.is_none() { USERS_END } else { DUMP_END })
     }
 
     fn exact_counts(&self) -> bool {

@@ -88,6 +88,10 @@ impl Backup for Postgres {
         }
     }
 
+    fn end_mark(&self, part: &Part) -> Option<&'static str> {
+        part.database.is_none().then_some(ROLES_END)
+    }
+
     fn exact_counts(&self) -> bool {
         true
     }

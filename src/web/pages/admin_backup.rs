@@ -128,6 +128,7 @@ fn facts(ctx: &Context, b: &Backup, locked: Option<DateTime<Utc>>) -> Vec<Fact> 
     ];
     if b.is_good() {
         facts.push(Fact::text("Proven", worth::level(b.level)));
+        facts.push(Fact::text("Compared after a restore", worth::compared(b)));
     }
     if let (Some(at), Some(ms)) = (b.proven_at, b.proven_ms) {
         facts.push(Fact::when("Restored for proof", &When::new(at, now)));

@@ -235,6 +235,7 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
         Fact::when("Made", &When::new(b.started_at, ctx.now())),
         Fact::text("Proven", worth::level(b.level)),
     ];
+    facts.push(Fact::text("Compared after a restore", worth::compared(b)));
     if let Some(size) = size(b.raw_bytes) {
         facts.push(Fact::size("Size of the data", &size));
     }
