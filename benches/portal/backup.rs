@@ -71,7 +71,8 @@ impl Place {
         admin.post("/admin/users", &fields).await.expect(303);
         let ada = Client::nobody(&base);
         ada.sign_in("ada", "researcher-1").await;
-        let (tables, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("the tables answer");
+        let (tables, connection) =
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("the tables answer");
         tokio::spawn(connection);
         let instance = config.instance.to_string();
         Self { process, instance, target, tables, ada, _sweep: sweep, _serving: stop.drop_guard() }
@@ -114,7 +115,8 @@ impl Place {
         self.ada.post(&format!("/containers/{name}/backup"), &[]).await.expect(303);
         self.ended("backup", before + 1).await;
         let took = begin.elapsed().as_secs_f64();
-        let newest = "select id from backup_log where kind = 'backup' and status = 'succeeded' order by started_at desc limit 1";
+        let newest =
+            "select id from backup_log where kind = 'backup' and status = 'succeeded' order by started_at desc limit 1";
         (took, self.ask(newest).await)
     }
 
@@ -191,7 +193,10 @@ fn home(config: &Config, target: &Target) -> std::path::PathBuf {
 /// What was measured of one engine's backups.
 async fn backups(table: &mut Table, place: &Place, kind: Kind, mib: u64) -> String {
     let (name, label) = (kind.name(), kind.label());
-    place.ada.create(name, &[("image", kind.image()), ("engine", kind.word()), ("memory", MEMORY), ("cpus", CPUS)]).await;
+    place
+        .ada
+        .create(name, &[("image", kind.image()), ("engine", kind.word()), ("memory", MEMORY), ("cpus", CPUS)])
+        .await;
     let container = format!("{}-{name}", place.instance);
     eprintln!("filling {label} with {mib} MiB …");
     backup_data::fill(&container, kind, mib);
@@ -215,8 +220,10 @@ async fn backups(table: &mut Table, place: &Place, kind: Kind, mib: u64) -> Stri
         ours.push(took);
         last = backup;
     }
-    let raw: f64 = place.ask(&format!("select raw_bytes from backup_log where id = '{last}'")).await.parse().expect("a number");
-    let stored: f64 = place.ask(&format!("select bytes from backup_log where id = '{last}'")).await.parse().expect("a number");
+    let raw: f64 =
+        place.ask(&format!("select raw_bytes from backup_log where id = '{last}'")).await.parse().expect("a number");
+    let stored: f64 =
+        place.ask(&format!("select bytes from backup_log where id = '{last}'")).await.parse().expect("a number");
     let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
     table.add(format!("{label}: size of its dump"), raw / 1048576.0, "MiB", &Bar::None);
     table.add(format!("{label}: that, against what is stored"), raw / stored, "", &Bar::None);
@@ -268,7 +275,8 @@ async fn stream(table: &mut Table, place: &Place, mib: u64) {
     let (idle, peak) = (resident(id), Peak::of(id));
     let (took, backup) = place.back_up("stream").await;
     let more = peak.done() - idle;
-    let raw: f64 = place.ask(&format!("select raw_bytes from backup_log where id = '{backup}'")).await.parse().expect("a number");
+    let raw: f64 =
+        place.ask(&format!("select raw_bytes from backup_log where id = '{backup}'")).await.parse().expect("a number");
     table.add("long stream: size", raw / 1_048_576.0, "MiB", &Bar::None);
     table.add("long stream: backup by the portal", took, "s", &Bar::None);
     table.add("long stream: the portal's memory in it, over idle", more, "MiB", &Bar::Most(48.0));

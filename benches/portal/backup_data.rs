@@ -86,10 +86,14 @@ impl Kind {
     pub fn restore(self, container: &str) -> String {
         match self {
             Self::Postgres => {
-                format!("docker exec -i {container} pg_restore -U ada --exit-on-error --no-owner --no-privileges -d trial")
+                format!(
+                    "docker exec -i {container} pg_restore -U ada --exit-on-error --no-owner --no-privileges -d trial"
+                )
             }
             Self::Mariadb => {
-                format!("docker exec -i -e MYSQL_PWD=root-horse {container} mariadb --no-defaults -h127.0.0.1 --skip-ssl -uroot")
+                format!(
+                    "docker exec -i -e MYSQL_PWD=root-horse {container} mariadb --no-defaults -h127.0.0.1 --skip-ssl -uroot"
+                )
             }
         }
     }
@@ -132,7 +136,7 @@ pub fn fill(container: &str, kind: Kind, mib: u64) {
                                            sample text, note text);
                  insert into measurement (subject, at, value, sample, note)
                    select subject + k, at + k * interval '1 s', value + k, sample, note from generate_series(1, {copies}) k, base;
-                 create index on measurement (subject); drop table base; analyze;"
+                 create index on measurement (subject); drop table base; analyze measurement;"
             )
         }
         Kind::Mariadb => {

@@ -82,7 +82,8 @@ impl<'a> Site<'a> {
         }
         let blueprint = Blueprint::read(&w.app, &container).await?;
         let location = location(&w.app, container.id, row.id);
-        let fingerprints = matches!(row.reason.as_str(), "final" | "upgrade") || may_be_drilled(&w.app, &container).await?;
+        let fingerprints =
+            matches!(row.reason.as_str(), "final" | "upgrade") || may_be_drilled(&w.app, &container).await?;
         Ok(Self { row, container, blueprint, running, describes, store, location, fingerprints })
     }
 
@@ -126,6 +127,7 @@ impl<'a> Site<'a> {
             facts: inventory.facts.clone(),
             config: config.into_iter().collect::<BTreeMap<_, _>>(),
             notes: Vec::new(),
+            wanted: None,
         })
     }
 }

@@ -71,6 +71,6 @@ async fn again(app: &App, id: Uuid, m: &Manifest, otherwise: Uuid, actor: &Actor
     let owner = accounts::by_name(&mut db, &m.container.owner).await.map_err(|e| e.to_string())?;
     drop(db);
     let name = ContainerName::parse(&m.container.name).map_err(|e| e.to_string())?;
-    let wanted = RestoreRequest { name, owner: owner.map_or(otherwise, |a| a.id) };
+    let wanted = RestoreRequest { name, owner: owner.map_or(otherwise, |a| a.id), only: None };
     restore(app, &backup, &wanted, actor).await.map(|made| made.job).map_err(|e| e.to_string())
 }

@@ -4,11 +4,11 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::backups::{restore_facts, size};
+use super::backups::{Typed, restore_facts, size, whole};
 use crate::admin_db::backup_list;
 use crate::admin_db::backups::Backup;
 use crate::backup::request::{self, RestoreRequest};
-use crate::backup::worth;
+use crate::backup::{beside, worth};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action as Deed;
 use crate::provision::request::RequestError;
@@ -16,6 +16,7 @@ use crate::web::backups_access::visible_backup;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
+use crate::web::only;
 use crate::web::views::admin_backups::{LeftPage, LeftRow};
 use crate::web::views::backups::RestorePage;
 use crate::web::views::{Action, Field, When};
@@ -48,17 +49,22 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
     page(&LeftPage { frame: ctx.frame("home"), rows: found.iter().map(row).collect(), more })
 }
 
-fn form(ctx: &Context, b: &Backup, typed: &str, error: Option<String>) -> RestorePage {
-    RestorePage {
+async fn form(ctx: &Context, b: &Backup, typed: Typed) -> Result<RestorePage, AppError> {
+    Ok(RestorePage {
         in_place_href: None,
+        part: only::fields(ctx, b, &typed.only).await?,
+        part_open: !typed.only.database.is_empty() || !typed.only.table.is_empty() || typed.only.is_wrong(),
+        whole: whole(b.engine, beside::possible(b.engine).0),
+        beside: false,
+        database: b.container.clone(),
         frame: ctx.frame("home"),
         title: format!("Restore {}", b.container),
         facts: restore_facts(ctx, b),
         action: format!("/backups/{}/restore", b.id),
         field: Field::code("name", "Name of the new database")
             .help("Lower-case letters, digits, - and _.")
-            .value(typed)
-            .error(error)
+            .value(typed.name)
+            .error(typed.error)
             .required()
             .max_length(40)
             .focus(true),
@@ -67,7 +73,7 @@ fn form(ctx: &Context, b: &Backup, typed: &str, error: Option<String>) -> Restor
         } else {
             format!("/containers/{}/backups", b.container)
         },
-    }
+    })
 }
 
 /// `GET /backups/{id}/restore`
@@ -76,7 +82,7 @@ fn form(ctx: &Context, b: &Backup, typed: &str, error: Option<String>) -> Restor
 /// If it is not theirs.
 pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (b, _) = visible_backup(&ctx, &id, Deed::View).await?;
-    page(&form(&ctx, &b, &b.container, None))
+    page(&form(&ctx, &b, Typed { name: b.container.clone(), ..Typed::default() }).await?)
 }
 
 /// `POST /backups/{id}/restore` with `name` = that of the new database
@@ -85,19 +91,30 @@ pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Respon
 /// If it is not theirs.
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
-    let typed = fields.text("name");
-    let wrong = |why: String| page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &b, typed, Some(why)));
-    let new = match ContainerName::parse(typed) {
+    let name = fields.text("name").to_owned();
+    let wrong = async |typed: Typed| page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &b, typed).await?);
+    let only = match only::read(&ctx, &b, &fields).await? {
+        Ok(only) => only,
+        Err(only) => return wrong(Typed { name, only, error: None }).await,
+    };
+    let mut typed = Typed { name, only: only::Typed::of(&fields), error: None };
+    let new = match ContainerName::parse(&typed.name) {
         Ok(new) => new,
-        Err(e) => return wrong(e.to_string()),
+        Err(e) => {
+            typed.error = Some(e.to_string());
+            return wrong(typed).await;
+        }
     };
     let href = format!("/containers/{new}");
-    match request::restore(ctx.app(), &b, &RestoreRequest { name: new, owner: c.account_id }, &ctx.actor()).await {
-        Ok(_) => Ok(to(&href, None)),
-        Err(e @ RequestError::NameTaken) => wrong(format!("{e} Choose another name.")),
+    let wanted = RestoreRequest { name: new, owner: c.account_id, only };
+    match request::restore(ctx.app(), &b, &wanted, &ctx.actor()).await {
+        Ok(_) => return Ok(to(&href, None)),
+        Err(e @ RequestError::NameTaken) => typed.error = Some(format!("{e} Choose another name.")),
+        Err(RequestError::NotAlone(why)) => typed.only.wrong(why),
         Err(e) => match ctx.refused("container.restore", Some(&c), e).await {
-            AppError::Conflict(why) => wrong(why),
-            e => Err(e),
+            AppError::Conflict(why) => typed.error = Some(why),
+            e => return Err(e),
         },
     }
+    wrong(typed).await
 }
