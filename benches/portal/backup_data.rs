@@ -134,9 +134,13 @@ pub fn fill(container: &str, kind: Kind, mib: u64) {
                  from generate_series(1, {BASE}) n;
                  create table measurement (id bigint generated always as identity primary key, subject int, at timestamptz, value numeric,
                                            sample text, note text);
-                 insert into measurement (subject, at, value, sample, note)
-                   select subject + k, at + k * interval '1 s', value + k, sample, note from generate_series(1, {copies}) k, base;
-                 create index on measurement (subject); drop table base; analyze measurement;"
+                 {}create index on measurement (subject); drop table base; analyze measurement;",
+                (1..=copies)
+                    .map(|k| format!(
+                        "insert into measurement (subject, at, value, sample, note)
+                           select subject + {k}, at + {k} * interval '1 s', value + {k}, sample, note from base;\n"
+                    ))
+                    .collect::<String>()
             )
         }
         Kind::Mariadb => {

@@ -189,3 +189,25 @@ async fn compare(w: &Work) -> Result<(), StepError> {
     w.say(&format!("{counted} counts are those of the backup; it is there as {}.", order.name)).await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_had_by_itself_is_said_for_every_engine() {
+        let database = Only { database: "trial".to_owned(), table: None };
+        let table = Only { table: Some("public.t".to_owned()), ..database.clone() };
+        let said = |engine, only| allowed(engine, only).map_err(|e| e.to_string());
+        for engine in EngineKind::ALL {
+            let (alone, beside) = possible(engine);
+            assert_eq!(said(engine, &database).is_ok(), alone != Alone::Nothing, "{engine}");
+            assert_eq!(said(engine, &table).is_ok(), alone == Alone::Table, "{engine}");
+            assert!(!beside || alone != Alone::Nothing, "{engine}");
+        }
+        assert_eq!(
+            said(EngineKind::Neo4j, &database),
+            Err("Neo4j: its backups can only be restored as a whole.".to_owned())
+        );
+    }
+}

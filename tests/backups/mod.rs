@@ -1,5 +1,6 @@
 //! Backups on real parts: real servers, the embedded S3 store, the whole way there and back.
 
+mod alone;
 mod audit;
 mod copies;
 mod cycle;
