@@ -1,6 +1,6 @@
 //! What `make bench` measures: bars as ratios within one run, and figures of this machine.
 //!
-//! Everything asked is asked of 127.0.0.1, and the whole run takes a few minutes. Nothing else should be at work.
+//! Everything asked is asked of 127.0.0.1, and the whole run takes a while: what is asked for after `--` is less. Nothing else should be at work.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement that can't be made ends the run, as a test does")]
 
@@ -12,9 +12,13 @@ mod support;
 #[expect(dead_code, reason = "shared with the tests, which use all of it")]
 mod drivers;
 
+mod backup;
+mod backup_data;
+mod backup_lists;
 mod create;
 mod idle;
 mod pages;
+mod process;
 mod table;
 
 use table::Table;
@@ -26,7 +30,7 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut table = Table::default();
-    // Words after `--` choose what is measured: pages, idle, create, or an image's label.
+    // Words after `--` choose what is measured: pages, idle, backup, backup-lists, create, or an image's label.
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|w| w == name);
     runtime.block_on(async {
@@ -35,6 +39,12 @@ fn main() {
         }
         if wanted("idle") {
             Box::pin(idle::measure(&mut table)).await;
+        }
+        if wanted("backup") {
+            Box::pin(backup::measure(&mut table)).await;
+        }
+        if wanted("backup") || wanted("backup-lists") {
+            Box::pin(backup_lists::measure(&mut table)).await;
         }
         Box::pin(create::measure(&mut table, &|label| wanted("create") || wanted(label))).await;
     });

@@ -6,7 +6,7 @@ use super::support::{Client, Options, TestPortal};
 use super::table::{Bar, Table, quantile};
 
 /// Requests of each page to each portal.
-const ROUNDS: usize = 300;
+pub const ROUNDS: usize = 300;
 /// A long time.
 const NEVER: Duration = Duration::from_secs(86_400);
 
@@ -55,7 +55,7 @@ async fn portal(containers: u32, log: u32) -> (TestPortal, Client, Client) {
 }
 
 /// Milliseconds from the request to the last byte.
-async fn time(client: &Client, path: &str) -> f64 {
+pub async fn time(client: &Client, path: &str) -> f64 {
     let begin = Instant::now();
     let reply = client.get(path).await;
     let took = begin.elapsed();

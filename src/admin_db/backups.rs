@@ -75,6 +75,8 @@ pub struct Backup {
     pub sha256: Option<Vec<u8>>,
     /// Level proven.
     pub level: Option<i16>,
+    /// Whether it has sums over the content, so that a drill can reach level 5.
+    pub fingerprints: bool,
     /// How long a restore took, in milliseconds.
     pub restore_ms: Option<i64>,
     /// Why it failed.
@@ -106,7 +108,7 @@ macro_rules! select {
     ($($rest:literal),+) => {
         concat!(
             "SELECT b.id, b.container_id, c.name AS container, c.purged_at IS NOT NULL AS container_gone, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
-                    b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.restore_ms,
+                    b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.fingerprints, b.restore_ms,
                     b.error, b.drill_of, b.removing_at, b.removed_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
                     CASE WHEN l.status = 'failed' THEN l.error END AS drill_error
                FROM backup_log b
@@ -218,7 +220,7 @@ pub async fn succeed(
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let changed = sqlx::query(
         "UPDATE backup_log SET status = 'succeeded', finished_at = $2, manifest = $3, sha256 = $4, location = $5, level = $6
-              , bytes = $7, raw_bytes = $8
+              , bytes = $7, raw_bytes = $8, fingerprints = $9
           WHERE id = $1 AND status = 'running'",
     )
     .bind(id)
@@ -229,6 +231,7 @@ pub async fn succeed(
     .bind(done.level)
     .bind(signed(done.manifest.bytes()))
     .bind(signed(raw))
+    .bind(done.manifest.fingerprints)
     .execute(db)
     .await?;
     Ok(changed.rows_affected() == 1)
@@ -361,6 +364,19 @@ pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> 
 pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded'))",
+    )
+    .bind(container)
+    .fetch_one(db)
+    .await
+}
+
+/// When the last drill of a container began that went well, or goes on.
+///
+/// # Errors
+/// The database's.
+pub async fn last_drill(db: &mut PgConnection, container: Uuid) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT max(started_at) FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded')",
     )
     .bind(container)
     .fetch_one(db)

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::one_row;
 use crate::engine::EngineKind;
+use crate::engine::alone::Only;
 
 /// A container to be made.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub struct NewContainer<'a> {
     pub backup_freq: &'a str,
     /// The backup it is made from, if it is.
     pub restored_from: Option<Uuid>,
+    /// What of that, if not all.
+    pub restored_only: Option<&'a Only>,
     /// Who makes it.
     pub created_by: &'a str,
 }
@@ -55,8 +59,8 @@ pub struct NewContainer<'a> {
 pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO container (id, name, engine, image, dbname, dbuser, account_id, contact, department, description,
-                                storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at, restored_from, backup_freq)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+                                storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at, restored_from, backup_freq, restored_only)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
     )
     .bind(new.id)
     .bind(new.name)
@@ -77,6 +81,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime
     .bind(now)
     .bind(new.restored_from)
     .bind(new.backup_freq)
+    .bind(new.restored_only.map(Json))
     .execute(db)
     .await
     .map(|_| ())

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::one_row;
 use crate::domain::state::ContainerState;
 use crate::engine::EngineKind;
+use crate::engine::alone::Only;
 
 /// A container with everything the pages and jobs need of it.
 #[derive(Debug, Clone, FromRow)]
@@ -50,6 +51,8 @@ pub struct Container {
     pub extensions: Vec<String>,
     /// The backup it was made from, if it was.
     pub restored_from: Option<Uuid>,
+    /// What of that, if not all of it is wanted.
+    pub restored_only: Option<Json<Only>>,
     /// The engine's id of its container.
     pub docker_id: Option<String>,
     /// The engine's name of its container.
@@ -100,7 +103,7 @@ macro_rules! select {
         concat!(
             "SELECT c.id, c.name, c.engine, c.image, c.image_digest, c.server_version, c.dbname, c.dbuser, c.account_id,
                     a.username AS owner, c.contact, c.department, c.description, c.storage, c.memory_bytes, c.millicpus,
-                    c.backup_freq, c.extensions, c.restored_from, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
+                    c.backup_freq, c.extensions, c.restored_from, c.restored_only, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
                     c.started_at, c.expires_at, c.trashed_at, c.purge_after, c.purged_at,
                     coalesce(s.state, 'purged') AS state, coalesce(s.last_state, 'purged') AS last_state,
                     coalesce(s.changed_by, '') AS changed_by, coalesce(s.changed_at, c.purged_at, c.created_at) AS changed_at,
@@ -202,7 +205,7 @@ pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result
 /// The database's; `RowNotFound` if it is gone.
 pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Result<(), sqlx::Error> {
     let done = sqlx::query(
-        "UPDATE container SET restored_from = $2, started_at = NULL, docker_id = NULL WHERE id = $1 AND purged_at IS NULL",
+        "UPDATE container SET restored_from = $2, restored_only = NULL, started_at = NULL, docker_id = NULL WHERE id = $1 AND purged_at IS NULL",
     )
     .bind(id)
     .bind(backup)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::pack::Sum;
 use crate::admin_db::containers::Container;
 use crate::engine::EngineKind;
+use crate::engine::alone::Only;
 use crate::engine::backup::{Count, Part};
 
 /// Version of the form. A reader refuses later ones: what it does not know it can't restore.
@@ -63,6 +64,18 @@ pub struct Manifest {
     pub config: BTreeMap<String, String>,
     /// Remarks of the dump.
     pub notes: Vec<String>,
+    /// What of it is wanted, if not all; never written.
+    #[serde(skip)]
+    pub wanted: Option<Wanted>,
+}
+
+/// What of a backup is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// That.
+    pub only: Only,
+    /// The other databases of the backup.
+    pub others: Vec<String>,
 }
 
 /// What a backup is of.
@@ -205,10 +218,32 @@ impl Manifest {
         self.databases.iter().map(String::as_str).collect()
     }
 
+    /// The same with nothing but what is wanted: its objects and counts.
+    ///
+    /// # Errors
+    /// A sentence, if it has no such thing.
+    pub fn reduced(mut self, only: &Only) -> Result<Self, String> {
+        let (mine, others) = self.databases().into_iter().map(str::to_owned).partition(|name| *name == only.database);
+        self.databases = mine;
+        if self.databases.is_empty() {
+            return Err(format!("This backup has no database “{}”.", only.database));
+        }
+        self.objects.retain(|o| o.database.as_ref().is_none_or(|database| *database == only.database));
+        self.counts.retain(|count| only.holds(count));
+        if let Some(table) = &only.table
+            && self.counts.is_empty()
+        {
+            return Err(format!("The database “{}” of this backup has no “{table}”.", only.database));
+        }
+        self.wanted = Some(Wanted { only: only.clone(), others });
+        Ok(self)
+    }
+
     /// Differences between these counts and its own, as sentences; at most ten.
     pub fn differences(&self, counts: &[Count]) -> Vec<String> {
         let key = |c: &Count| (c.database.clone(), c.kind.clone(), c.name.clone());
-        let now: BTreeMap<_, _> = counts.iter().map(|c| (key(c), c)).collect();
+        let wanted = |c: &&Count| self.wanted.as_ref().is_none_or(|w| w.only.holds(c));
+        let now: BTreeMap<_, _> = counts.iter().filter(wanted).map(|c| (key(c), c)).collect();
         let then: BTreeMap<_, _> = self.counts.iter().map(|c| (key(c), c)).collect();
         let named = |c: &Count| format!("{} {} in {}", c.kind, c.name, c.database);
         let mut found = Vec::new();

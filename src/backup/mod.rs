@@ -2,11 +2,13 @@
 //! proven there, and restored into new containers.
 
 pub mod audit;
+pub mod beside;
 pub mod copy;
 pub mod drill;
 pub mod dump;
 pub mod find;
 pub mod hand;
+pub mod head;
 pub mod in_place;
 pub mod last;
 pub mod leftover;

@@ -1,13 +1,15 @@
 //! From what a command prints to parts for a store: summed, compressed, summed again, cut. And back.
 //!
-//! Compression computes, so it runs on a thread of its own; bounded channels on both sides keep what is in memory small
-//! whatever the size of the dump.
+//! Compression computes, so it has threads of its own; bounded channels on both sides, and room for only so many bytes of
+//! parts, keep what is in memory small whatever the size of the dump.
 
 use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use zstd::zstd_safe::CParameter;
 
 /// Length and SHA-256 of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,40 +41,79 @@ impl Summing {
 }
 
 const MIB: usize = 1024 * 1024;
-/// Length of the first parts. S3 wants at least 5 MiB.
-const FIRST_PART: usize = 8 * MIB;
-/// Most bytes of parts that are on their way to the store at once.
-const IN_FLIGHT: usize = 24 * MIB;
-/// Steps in which parts grow, so that no object is too long for its store's limit of parts.
-const STEPS: u32 = 10;
+/// Most bytes of parts in memory: of the one that is being filled and those on their way to the store. One that is longer
+/// is there by itself.
+const ROOM: usize = 20 * MIB;
+/// Lengths of parts in MiB, for each tenth of the parts that a store takes of one object. S3 wants at least 5 MiB. They
+/// grow late, so that the parts of a database of 250 GiB still fit into little memory, and 10,000 hold more than 5 TiB.
+const LENGTHS: [usize; 10] = [5, 5, 10, 10, 20, 20, 20, 80, 640, 5120];
+/// Bytes that one thread compresses at a time. More would compress a little better, and each thread has several.
+const PIECE: u32 = 1024 * 1024;
+/// Bytes kept of the end of a dump, to look for its end mark.
+const TAIL: usize = 1024;
 
-/// Length of part `number` (from 1) where a store takes at most `limit` parts: doubled after every tenth of them, so
-/// that 10,000 parts hold 8 TiB, and those of the first 16 GiB fit into little memory.
+/// Length of part `number` (from 1) where a store takes at most `limit` parts.
 pub fn part_size(number: u32, limit: u32) -> usize {
-    let step = number.saturating_sub(1) / (limit / STEPS).max(1);
-    FIRST_PART << step.min(9)
+    let tenth = number.saturating_sub(1) / (limit / 10).max(1);
+    LENGTHS.get(tenth as usize).or(LENGTHS.last()).map_or(MIB, |mib| mib * MIB)
 }
 
-/// How many parts of this length may be on their way at once.
-pub fn in_flight(size: usize) -> usize {
-    (IN_FLIGHT / size).max(1)
+/// The room that parts share.
+#[derive(Default)]
+struct Room {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// Room that a part has, given back when this is dropped.
+struct Held {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Room {
+    /// Waits until there is room for so many bytes, or for nothing else.
+    fn take(self: &Arc<Self>, bytes: usize) -> Held {
+        let bytes = bytes.min(ROOM);
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = |taken: &mut usize| *taken + bytes > ROOM;
+        let mut taken = self.freed.wait_while(taken, full).unwrap_or_else(PoisonError::into_inner);
+        *taken += bytes;
+        Held { room: self.clone(), bytes }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        *self.room.taken.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
+        self.room.freed.notify_one();
+    }
+}
+
+/// A part of an object on its way to a store.
+pub struct Piece {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// The room it takes until it is dropped.
+    _held: Held,
 }
 
 /// Cuts what is written into parts and sums it.
 struct Cutter {
-    parts: mpsc::Sender<Bytes>,
+    parts: mpsc::Sender<Piece>,
     limit: u32,
     number: u32,
-    part: Vec<u8>,
+    room: Arc<Room>,
+    part: Option<(Vec<u8>, Held)>,
     sum: Summing,
 }
 
 impl Cutter {
     fn send(&mut self) -> std::io::Result<()> {
         self.number += 1;
-        let part = Bytes::from(std::mem::take(&mut self.part));
+        let (bytes, held) = self.part.take().unwrap_or_else(|| (Vec::new(), self.room.take(0)));
         self.parts
-            .blocking_send(part)
+            .blocking_send(Piece { bytes: Bytes::from(bytes), _held: held })
             .map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "nobody takes the parts any more"))
     }
 }
@@ -80,13 +121,14 @@ impl Cutter {
 impl Write for Cutter {
     fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
         let size = part_size(self.number + 1, self.limit);
-        if self.part.capacity() < size {
-            self.part.reserve_exact(size - self.part.len());
-        }
-        let taken = piece.get(..piece.len().min(size - self.part.len())).unwrap_or_default();
-        self.part.extend_from_slice(taken);
+        let (part, _) = self.part.get_or_insert_with(|| {
+            let held = self.room.take(size);
+            (Vec::with_capacity(size), held)
+        });
+        let taken = piece.get(..piece.len().min(size - part.len())).unwrap_or_default();
+        part.extend_from_slice(taken);
         self.sum.add(taken);
-        if self.part.len() >= size {
+        if part.len() >= size {
             self.send()?;
         }
         Ok(taken.len())
@@ -97,29 +139,52 @@ impl Write for Cutter {
     }
 }
 
-/// Compresses all of `input` into `parts`, and answers the sums before and after. Blocks; for a thread of its own.
+/// How something is compressed.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// Level, 1 to 19.
+    pub level: i32,
+    /// Threads.
+    pub threads: u32,
+    /// Most parts of one object.
+    pub limit: u32,
+}
+
+/// What was compressed.
+#[derive(Debug)]
+pub struct Packed {
+    /// Before.
+    pub plain: Sum,
+    /// After.
+    pub stored: Sum,
+    /// The last bytes of what came in.
+    pub tail: Vec<u8>,
+}
+
+/// Compresses all of `input` into `parts`. Blocks; for a thread of its own.
 ///
 /// # Errors
 /// If the parts are no longer taken.
-pub fn pack(
-    mut input: mpsc::Receiver<Bytes>,
-    parts: mpsc::Sender<Bytes>,
-    level: i32,
-    limit: u32,
-) -> std::io::Result<(Sum, Sum)> {
-    let cutter = Cutter { parts, limit, number: 0, part: Vec::new(), sum: Summing::default() };
-    let mut raw = Summing::default();
-    let mut encoder = zstd::stream::write::Encoder::new(cutter, level)?;
+pub fn pack(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<Piece>, how: How) -> std::io::Result<Packed> {
+    let cutter =
+        Cutter { parts, limit: how.limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
+    let (mut raw, mut tail) = (Summing::default(), Vec::with_capacity(2 * TAIL));
+    let mut encoder = zstd::stream::write::Encoder::new(cutter, how.level)?;
     encoder.include_checksum(true)?;
+    // The sums have this thread.
+    encoder.multithread(how.threads)?;
+    encoder.set_parameter(CParameter::JobSize(PIECE))?;
     while let Some(piece) = input.blocking_recv() {
         raw.add(&piece);
+        tail.extend_from_slice(piece.get(piece.len().saturating_sub(TAIL)..).unwrap_or_default());
+        tail.drain(..tail.len().saturating_sub(TAIL));
         encoder.write_all(&piece)?;
     }
     let mut cutter = encoder.finish()?;
-    if !cutter.part.is_empty() || cutter.number == 0 {
+    if cutter.part.is_some() || cutter.number == 0 {
         cutter.send()?;
     }
-    Ok((raw.done(), cutter.sum.done()))
+    Ok(Packed { plain: raw.done(), stored: cutter.sum.done(), tail })
 }
 
 /// Hands on what is written, summed.
@@ -176,14 +241,23 @@ mod tests {
         std::iter::from_fn(|| receiver.blocking_recv().map(|b| b.to_vec())).collect()
     }
 
+    /// What these pieces are packed to, in parts, while somebody takes those.
+    fn packed(pieces: Vec<Vec<u8>>) -> (Packed, Vec<Vec<u8>>) {
+        let (sender, mut parts) = mpsc::channel(1);
+        let taking = std::thread::spawn(move || {
+            std::iter::from_fn(|| parts.blocking_recv().map(|p: Piece| p.bytes.to_vec())).collect()
+        });
+        let done = pack(feed(pieces), sender, How { level: 1, threads: 2, limit: 10_000 }).unwrap();
+        (done, taking.join().unwrap())
+    }
+
     proptest! {
         #[test]
         fn what_was_packed_unpacks_to_the_same(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..2000), 0..20)) {
             let plain = pieces.concat();
-            let (sender, parts) = mpsc::channel(64);
-            let (raw, stored) = pack(feed(pieces), sender, 3, 10_000).unwrap();
-            let parts = drain(parts);
+            let (Packed { plain: raw, stored, tail }, parts) = packed(pieces);
             prop_assert_eq!(raw.bytes, plain.len() as u64);
+            prop_assert!(plain.ends_with(&tail) && tail.len() == plain.len().min(TAIL));
             prop_assert_eq!(stored.bytes, parts.concat().len() as u64);
             let (sender, out) = mpsc::channel(64);
             let (stored_again, raw_again) = unpack(feed(parts), sender).unwrap();
@@ -196,28 +270,38 @@ mod tests {
     fn parts_have_their_lengths_and_any_size_fits() {
         for limit in [100, 1000, 10_000u32] {
             let all: u128 = (1..=limit).map(|n| part_size(n, limit) as u128).sum();
-            assert!(all > u128::from(limit) * 800 * MIB as u128, "{limit}: {all}");
+            assert!(all > u128::from(limit) * 525 * MIB as u128, "{limit}: {all}");
         }
-        assert_eq!((part_size(1, 10_000), part_size(1001, 10_000)), (8 * MIB, 16 * MIB));
+        assert_eq!((part_size(1, 10_000), part_size(2001, 10_000), part_size(7000, 10_000)), (5 * MIB, 10 * MIB, ROOM));
         assert!((1..=10_000).all(|n| part_size(n, 10_000) <= 5 * 1024 * MIB), "S3 takes 5 GiB a part");
-        assert_eq!((in_flight(8 * MIB), in_flight(16 * MIB), in_flight(4096 * MIB)), (3, 1, 1));
         // Hashes of numbers don't compress.
         let noise = (0..20u32)
             .map(|n| {
                 (0..32_768u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest((n * 32_768 + i).to_le_bytes()))).collect()
             })
             .collect();
-        let (sender, parts) = mpsc::channel(64);
-        pack(feed(noise), sender, 1, 10_000).unwrap();
-        let lengths: Vec<usize> = drain(parts).iter().map(Vec::len).collect();
-        assert!(lengths.len() > 2 && lengths.iter().rev().skip(1).all(|l| *l == FIRST_PART), "{lengths:?}");
+        let lengths: Vec<usize> = packed(noise).1.iter().map(Vec::len).collect();
+        assert!(lengths.len() > 3 && lengths.iter().rev().skip(1).all(|l| *l == 5 * MIB), "{lengths:?}");
+    }
+
+    #[test]
+    fn parts_wait_for_room_and_never_for_each_other() {
+        let room = Arc::<Room>::default();
+        let held: Vec<Held> = (0..4).map(|_| room.take(5 * MIB)).collect();
+        let (other, began) = (room.clone(), std::time::Instant::now());
+        // Longer than all the room: it waits until it is alone, and gets it.
+        let waiting = std::thread::spawn(move || other.take(640 * MIB).bytes);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        drop(held);
+        assert_eq!(waiting.join().unwrap(), ROOM);
+        assert!(began.elapsed() >= std::time::Duration::from_millis(50));
+        assert_eq!(*room.taken.lock().unwrap(), 0);
     }
 
     #[test]
     fn a_damaged_stream_is_never_taken_for_whole() {
-        let (sender, parts) = mpsc::channel(64);
-        pack(feed(vec![vec![7; 100_000]]), sender, 3, 10_000).unwrap();
-        let whole = drain(parts).concat();
+        let whole = packed(vec![vec![7; 100_000]]).1.concat();
         let tried = |bytes: Vec<u8>| {
             let (sender, out) = mpsc::channel(64);
             let done = unpack(feed(vec![bytes]), sender);

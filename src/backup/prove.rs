@@ -1,15 +1,10 @@
-//! Level 2: what was stored is read back as far as the engine's own tool wants it, and that tool must know it.
+//! Level 2: what was stored is read back as far as the engine's own tool wants it, and that tool must know it. That all of
+//! it arrived, and how it ends, was seen when it was stored.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-
+use super::head;
 use super::site::Site;
-use super::stream;
 use crate::admin_db::backups;
 use crate::provision::flow::{StepError, Work};
-
-/// Most bytes of a dump that are read back: a table of contents of a million entries fits.
-const LOOK: usize = 256 * 1024 * 1024;
 
 /// Lists every object of the backup with the engine's own tool, in the database's container or another of its image.
 ///
@@ -28,11 +23,10 @@ pub(super) async fn list(w: &Work) -> Result<(), StepError> {
         None => (sealed.hold(&w.app, false).await?, sealed.blueprint.plan()),
     };
     for object in &manifest.objects {
-        let input =
-            stream::beginning(stream::fetch(site.store, &site.key(&object.file), object, Arc::default()).await?, LOOK);
         let exec = site.describes.list(&plan, &object.part());
-        let passed = AtomicU64::new(0);
-        stream::run(w.app.runtime.as_ref(), &id, &exec, Some(input), &passed).await.map_err(|e| match e {
+        let key = site.key(&object.file);
+        let seen = head::run(w.app.runtime.as_ref(), (site.store, &key, object), &id, &exec).await;
+        seen.map_err(|e| match e {
             StepError::Fail(why) => StepError::Fail(format!("{} does not read back as a dump: {why}", object.file)),
             other @ StepError::Retry(_) => other,
         })?;

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::beside;
 use super::drill::DRILL;
 use super::dump::BACKUP;
 use crate::admin_db::backups::{self, Backup, NewBackup};
@@ -13,6 +14,7 @@ use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
+use crate::engine::alone::Only;
 use crate::provision::request::{self, CreateRequest, Created, RequestError, enqueue};
 
 /// Enqueues a backup of `c`, and answers the backup's and the job's keys.
@@ -73,6 +75,8 @@ pub struct RestoreRequest {
     pub name: ContainerName,
     /// Its owner's account.
     pub owner: Uuid,
+    /// What of the backup; `None`: all of it.
+    pub only: Option<Only>,
 }
 
 /// Enqueues the making of a new container from a backup.
@@ -92,11 +96,18 @@ pub async fn restore(
     let manifest = backups::manifest(&mut db, backup.id).await?.ok_or(RequestError::NoSuchBackup)?;
     let owner = accounts::by_id(&mut db, wanted.owner).await?.and_then(|a| a.user()).ok_or(RequestError::Gone)?;
     drop(db);
+    if let Some(only) = &wanted.only {
+        beside::allowed(manifest.container.engine, only)?;
+        manifest.clone().reduced(only).map_err(RequestError::NotAlone)?;
+    }
     let of = manifest.container;
     let image = app.catalog.find(&of.image).ok_or_else(|| RequestError::NoImage(of.image.clone()))?;
     let engine = of.engine.engine();
     let names = (DbName::parse(&of.dbname, &engine.database_rules()), DbUser::parse(&of.dbuser, &engine.user_rules()));
     let (Ok(dbname), Ok(dbuser)) = names else { return Err(RequestError::NoSuchBackup) };
+    // Where one of its databases is wanted that is the one to connect to, if the portal can name it so.
+    let only = wanted.only.as_ref();
+    let dbname = only.and_then(|o| DbName::parse(&o.database, &engine.database_rules()).ok()).unwrap_or(dbname);
     // The tier of then may be gone; the default one is as good for a copy.
     let tier = app.config.tier(&of.storage).or(app.config.storage.first()).ok_or(RequestError::NoSuchBackup)?;
     let request = CreateRequest {
@@ -115,5 +126,5 @@ pub async fn restore(
         extensions: Vec::new(),
         backup_freq: Policy::parse(&of.backup_freq).unwrap_or(Policy::Daily),
     };
-    request::make(app, &request, actor, super::restore_flow(of.engine), Some(backup.id)).await
+    request::make_of(app, &request, actor, super::restore_flow(of.engine), Some((backup.id, only))).await
 }

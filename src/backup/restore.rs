@@ -6,16 +6,18 @@ use std::sync::atomic::AtomicU64;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::manifest::{FILE, LONGEST, Manifest};
+use super::manifest::{FILE, LONGEST, Manifest, Object};
 use super::site::store;
 use super::storing::tell;
-use super::{describes, stream};
+use super::stream::Reports;
+use super::{describes, head, stream};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
-use crate::engine::backup::When;
+use crate::engine::alone::{Only, Read, Stage};
+use crate::engine::backup::{Count, When};
 use crate::engine::{Backup as Describes, Plan};
 use crate::objects::Store;
 use crate::provision::blueprint::{self, Blueprint};
@@ -95,6 +97,17 @@ impl<'a> Source<'a> {
         Ok(Self { row, store, location, manifest })
     }
 
+    /// The same with nothing but what is wanted of it.
+    ///
+    /// # Errors
+    /// If it has no such thing.
+    pub fn reduced(mut self, only: Option<&Only>) -> Result<Self, StepError> {
+        if let Some(only) = only {
+            self.manifest = self.manifest.reduced(only).map_err(StepError::Fail)?;
+        }
+        Ok(self)
+    }
+
     /// Key of one of its objects.
     pub fn key(&self, file: &str) -> String {
         format!("{}/{file}", self.location)
@@ -111,7 +124,35 @@ pub struct Server<'a> {
     pub describes: &'static dyn Describes,
 }
 
-/// Puts all objects of a backup into a server.
+/// Runs a command with what it reads of an object.
+///
+/// # Errors
+/// If the object can't be read or is damaged, or the command fails.
+pub(super) async fn begin_stage(
+    app: &App,
+    source: &Source<'_>,
+    object: &Object,
+    id: &str,
+    stage: &Stage,
+    passed: &Arc<AtomicU64>,
+) -> Result<Reports, StepError> {
+    let (runtime, key) = (app.runtime.as_ref(), source.key(&object.file));
+    let input = match stage.read {
+        Read::Beginning => return head::run(runtime, (source.store, &key, object), id, &stage.exec).await,
+        Read::Nothing => None,
+        Read::All => Some(stream::fetch(source.store, &key, object, passed.clone()).await?),
+    };
+    stream::run(runtime, id, &stage.exec, input, &AtomicU64::new(0)).await
+}
+
+/// Removes from a server what came with the wanted part of a backup but does not belong to it.
+async fn keep_only(app: &App, manifest: &Manifest, server: &Server<'_>) -> Result<(), StepError> {
+    let Some(wanted) = &manifest.wanted else { return Ok(()) };
+    let Some(exec) = server.describes.keep_only(&server.plan, &wanted.only, &wanted.others) else { return Ok(()) };
+    stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await.map(|_| ())
+}
+
+/// Puts all that is wanted of a backup into a server.
 ///
 /// # Errors
 /// If one can't be read, is damaged, or the server does not take it.
@@ -122,11 +163,16 @@ pub async fn into(
     passed: &Arc<AtomicU64>,
 ) -> Result<(), StepError> {
     for object in &source.manifest.objects {
-        let input = stream::fetch(source.store, &source.key(&object.file), object, passed.clone()).await?;
-        let exec = server.describes.restore(&server.plan, &object.part());
-        stream::run(app.runtime.as_ref(), server.id, &exec, Some(input), &AtomicU64::new(0)).await?;
+        let (plan, part) = (&server.plan, object.part());
+        let stages = match &source.manifest.wanted {
+            None => vec![Stage::new(Read::All, server.describes.restore(plan, &part))],
+            Some(wanted) => server.describes.restore_only(plan, &part, &wanted.only),
+        };
+        for stage in stages {
+            begin_stage(app, source, object, server.id, &stage, passed).await?;
+        }
     }
-    Ok(())
+    if server.describes.moves() == When::Running { keep_only(app, &source.manifest, server).await } else { Ok(()) }
 }
 
 /// Says so where what a restore writes into is full: a server's own last words about that are many and various.
@@ -169,7 +215,12 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &ThrowAway<'_>) -> Res
     }
     match moves {
         When::Running => Ok(id),
-        When::Stopped => sealed.launch(app).await,
+        When::Stopped => {
+            let id = sealed.launch(app).await?;
+            let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
+            keep_only(app, &source.manifest, &server).await?;
+            Ok(id)
+        }
     }
 }
 
@@ -236,11 +287,19 @@ pub async fn same(app: &App, manifest: &Manifest, server: &Server<'_>, fingerpri
         let exec = server.describes.count(&server.plan, database, fingerprints && manifest.fingerprints);
         counts.extend(stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
     }
+    matching(manifest, &counts)
+}
+
+/// Compares counts with those of the manifest, and answers how many there are.
+///
+/// # Errors
+/// With the differences, if there are any.
+pub(super) fn matching(manifest: &Manifest, counts: &[Count]) -> Result<usize, StepError> {
     if !manifest.exact_counts {
         // Counted a moment before or after the dump: only what is missing altogether says something.
         return Ok(counts.len());
     }
-    let differences = manifest.differences(&counts);
+    let differences = manifest.differences(counts);
     if differences.is_empty() {
         return Ok(counts.len());
     }
@@ -251,7 +310,7 @@ pub async fn same(app: &App, manifest: &Manifest, server: &Server<'_>, fingerpri
 pub(super) async fn source(w: &Work) -> Result<(Container, Source<'_>), StepError> {
     let c = w.container().await?;
     let id = c.restored_from.ok_or_else(|| StepError::Fail("This database names no backup to restore.".to_owned()))?;
-    let source = Source::read(&w.app, id).await?;
+    let source = Source::read(&w.app, id).await?.reduced(c.restored_only.as_ref().map(|only| &only.0))?;
     Ok((c, source))
 }
 
@@ -275,8 +334,9 @@ pub(super) async fn present(source: &Source<'_>) -> Result<(), StepError> {
 pub(super) async fn look(w: &Work) -> Result<(), StepError> {
     let (_, source) = source(w).await?;
     present(&source).await?;
+    let part = source.manifest.wanted.as_ref().map(|w| format!("{} of ", w.only.text())).unwrap_or_default();
     w.say(&format!(
-        "Of {}, {}",
+        "{part}{}, {}",
         source.manifest.container.name,
         source.manifest.started_at.format("%Y-%m-%d %H:%M UTC")
     ))

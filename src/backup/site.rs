@@ -10,6 +10,7 @@ use super::manifest::{self, Manifest, Of};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::app::App;
+use crate::domain::policy::{Policy, Window};
 use crate::engine::backup::{Inventory, When};
 use crate::engine::{Backup as Describes, Plan};
 use crate::objects::Store;
@@ -37,6 +38,15 @@ pub(super) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a Arc<Store>, St
     app.stores.get(name).ok_or_else(|| StepError::Fail(format!("The target “{name}” is no longer configured.")))
 }
 
+/// Whether the next drill of this database may be of the backup that is made now.
+async fn may_be_drilled(app: &App, c: &Container) -> Result<bool, StepError> {
+    let mut db = app.db.acquire().await?;
+    let drilled = backups::last_drill(&mut db, c.id).await?;
+    let window = Window { hour: app.config.backups.hour, spread: app.config.backups.spread };
+    let policy = Policy::parse(&c.backup_freq).unwrap_or(Policy::Daily);
+    Ok(policy.may_be_drilled(c.id, window, app.clock.now(), drilled))
+}
+
 /// What all steps of a backup need.
 pub(super) struct Site<'a> {
     pub(super) row: Backup,
@@ -47,6 +57,9 @@ pub(super) struct Site<'a> {
     pub(super) describes: &'static dyn Describes,
     pub(super) store: &'a Arc<Store>,
     pub(super) location: String,
+    /// Whether it gets sums over the content, which take as long as the dump: it may be the one that is drilled next, or
+    /// nothing comes after it.
+    pub(super) fingerprints: bool,
 }
 
 impl<'a> Site<'a> {
@@ -69,7 +82,9 @@ impl<'a> Site<'a> {
         }
         let blueprint = Blueprint::read(&w.app, &container).await?;
         let location = location(&w.app, container.id, row.id);
-        Ok(Self { row, container, blueprint, running, describes, store, location })
+        let fingerprints =
+            matches!(row.reason.as_str(), "final" | "upgrade") || may_be_drilled(&w.app, &container).await?;
+        Ok(Self { row, container, blueprint, running, describes, store, location, fingerprints })
     }
 
     /// The container whose running server is dumped; `None` where a copy is.
@@ -108,10 +123,11 @@ impl<'a> Site<'a> {
             objects: Vec::new(),
             counts: Vec::new(),
             exact_counts: self.describes.exact_counts(),
-            fingerprints: true,
+            fingerprints: self.fingerprints,
             facts: inventory.facts.clone(),
             config: config.into_iter().collect::<BTreeMap<_, _>>(),
             notes: Vec::new(),
+            wanted: None,
         })
     }
 }

@@ -108,6 +108,8 @@ async fn one(
         key: &key,
         upload: &upload,
         level: w.app.config.backups.level,
+        threads: w.app.config.backups.threads,
+        end_mark: site.describes.end_mark(part),
         passed,
     };
     let dumped = stream::dump(&to, from.id, &exec).await?;

@@ -169,6 +169,10 @@ pub struct Into<'a> {
     pub upload: &'a str,
     /// Level of compression.
     pub level: i32,
+    /// Threads that compress.
+    pub threads: u32,
+    /// What the dump's last lines have in them, if they are known to have something.
+    pub end_mark: Option<&'static str>,
     /// Counts the bytes that left the container.
     pub passed: &'a AtomicU64,
 }
@@ -182,12 +186,12 @@ pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, St
     let pieces = to.runtime.exec_stream(id, exec, None).await?;
     let (plain_out, plain_in) = mpsc::channel(WAITING);
     let (parts_out, parts_in) = mpsc::channel(1);
-    let (level, limit) = (to.level, to.store.target().part_limit);
-    let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, level, limit));
+    let how = pack::How { level: to.level, threads: to.threads, limit: to.store.target().part_limit };
+    let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, how));
     let reading = follow(pieces, Some(plain_out), to.passed);
     let sending = async { upload::send(to.store, to.key, to.upload, parts_in).await.map_err(StepError::from) };
     let ((code, reports), parts) = tokio::try_join!(reading, sending)?;
-    let (plain, stored) = packing
+    let pack::Packed { plain, stored, tail } = packing
         .await
         .map_err(|e| StepError::Retry(format!("The compression was cut short: {e}")))?
         .map_err(|e| StepError::Fail(format!("The compression failed: {e}.")))?;
@@ -206,6 +210,11 @@ pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, St
             "Of the dump, {} bytes arrived that are not what the container sent (SHA-256 {} instead of {}).",
             plain.bytes, plain.sha256, inside.sha256
         )));
+    }
+    if let Some(mark) = to.end_mark
+        && !String::from_utf8_lossy(&tail).contains(mark)
+    {
+        return Err(StepError::Fail(format!("The dump does not end with “{mark}”, so it is not whole.")));
     }
     Ok(Dumped { plain, stored, reports, parts })
 }

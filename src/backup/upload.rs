@@ -1,11 +1,10 @@
 //! Parts into a store, several at once, in bounded memory.
 
-use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 
-use super::pack::in_flight;
+use super::pack::Piece;
 use crate::objects::{ObjectError, Store};
 
 /// Sends the parts as they come, and answers their MD5s once there are no more. The upload is not completed.
@@ -16,19 +15,22 @@ pub async fn send(
     store: &Store,
     key: &str,
     upload: &str,
-    mut parts: mpsc::Receiver<Bytes>,
+    mut parts: mpsc::Receiver<Piece>,
 ) -> Result<Vec<[u8; 16]>, ObjectError> {
     let mut under_way = FuturesOrdered::new();
     let (mut sums, mut number) = (Vec::new(), 0);
-    let mut room = usize::MAX;
     let mut more = true;
     while more || !under_way.is_empty() {
         tokio::select! {
-            part = parts.recv(), if more && under_way.len() < room => match part {
+            // How many there may be at once is decided where they are made: each has its room until it is there.
+            part = parts.recv(), if more => match part {
                 Some(part) => {
                     number += 1;
-                    room = in_flight(part.len());
-                    under_way.push_back(store.part(key, upload, number, part));
+                    under_way.push_back(async move {
+                        let sent = store.part(key, upload, number, part.bytes.clone()).await;
+                        drop(part);
+                        sent
+                    });
                 }
                 None => more = false,
             },

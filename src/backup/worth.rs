@@ -18,6 +18,11 @@ pub fn level(level: Option<i16>) -> &'static str {
     }
 }
 
+/// What of it can be compared with what is restored from it.
+pub fn compared(b: &Backup) -> &'static str {
+    if b.fingerprints { "how much there is of everything, and its content" } else { "how much there is of everything" }
+}
+
 /// Why it was made, for people.
 pub fn reason(word: &str) -> &str {
     match word {

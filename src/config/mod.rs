@@ -150,6 +150,8 @@ pub struct AdminDb {
 pub struct Backups {
     /// Level of compression, 1 to 19.
     pub level: i32,
+    /// Threads that compress one backup.
+    pub threads: u32,
     /// Most backups of this portal at once.
     pub at_once: usize,
     /// Hour of the day, UTC, from which the daily and weekly ones are made.

@@ -258,6 +258,10 @@ fn backups(r: &mut Reader<'_>) -> Backups {
     if !(1..=19).contains(&level) {
         r.problem("backups.level", "must be from 1 to 19");
     }
+    let threads = u32::try_from(r.number("backups.threads")).unwrap_or(0);
+    if !(1..=16).contains(&threads) {
+        r.problem("backups.threads", "must be from 1 to 16");
+    }
     let hour = u32::try_from(r.number("backups.hour")).unwrap_or(24);
     if hour > 23 {
         r.problem("backups.hour", "must be an hour from 0 to 23");
@@ -275,7 +279,7 @@ fn backups(r: &mut Reader<'_>) -> Backups {
         r.problem("backups.admin_db_seconds", "must be at least 0");
     }
     let admin_every = Duration::from_secs(u64::try_from(admin_every).unwrap_or(0));
-    Backups { level, at_once, hour, spread, admin_every, keep: keep(r) }
+    Backups { level, threads, at_once, hour, spread, admin_every, keep: keep(r) }
 }
 
 fn keep(r: &mut Reader<'_>) -> Keep {

@@ -161,6 +161,12 @@ pub const SETTINGS: &[Setting] = &[
         "Prefix put before every image of the catalog, such as mirror.example.org/hub.",
     ),
     s("backups.level", Kind::Number, "3", "Level of compression of backups, 1 (fast) to 19 (small)."),
+    s(
+        "backups.threads",
+        Kind::Number,
+        "2",
+        "Threads that compress one backup, 1 to 16; each takes about 4 MiB of memory.",
+    ),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
     s("backups.hour", Kind::Number, "1", "Hour (UTC) from which the daily and weekly backups are made."),
     s("backups.admin_db_seconds", Kind::Number, "3600", "Seconds between two backups of mydb_admin; 0 makes none."),

@@ -23,6 +23,11 @@ pub struct Window {
     pub spread: i64,
 }
 
+/// Days after which the newest backup of a database is drilled again.
+pub const DRILL_DAYS: i64 = 7;
+/// Hours after which a backup that was due is surely made.
+const SLOWEST_HOURS: i64 = 12;
+
 impl Policy {
     /// Every policy, in the order of the form.
     pub const ALL: [Self; 3] = [Self::Daily, Self::Weekly, Self::Never];
@@ -84,6 +89,13 @@ impl Policy {
         }
         Some(due)
     }
+
+    /// Whether a backup made now may be the one that is drilled next, where the last drill was `drilled`: the next is due before another backup of this policy can be whole.
+    pub fn may_be_drilled(self, id: Uuid, window: Window, now: DateTime<Utc>, drilled: Option<DateTime<Utc>>) -> bool {
+        let Some(drilled) = drilled else { return true };
+        let until = drilled + Duration::days(DRILL_DAYS) - Duration::hours(SLOWEST_HOURS);
+        until <= now || self.last_due(id, window, until).is_none_or(|another| another <= now)
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +119,33 @@ mod tests {
                 prop_assert!(later == due || later == due + Duration::days(days));
             }
             prop_assert_eq!(Policy::Never.last_due(Uuid::from_u128(id), window, now), None);
+        }
+
+        #[test]
+        fn the_backup_that_is_drilled_next_was_made_for_it(id in any::<u128>(), hour in 0u32..24, spread in 0i64..720, took in 0i64..11 * 60) {
+            let (id, window) = (Uuid::from_u128(id), Window { hour, spread });
+            for policy in [Policy::Daily, Policy::Weekly, Policy::Never] {
+                let mut now = DateTime::from_timestamp(1_750_000_000, 0).unwrap();
+                let (mut newest, mut under_way, mut drilled) = (None, None, None);
+                let (mut last, mut sums, mut all) = (now, 0, 0);
+                for _ in 0..30 * 24 * 4 {
+                    now += Duration::minutes(15);
+                    if let Some((until, sums)) = under_way.filter(|(until, _)| *until <= now) {
+                        (newest, under_way) = (Some((until, sums)), None);
+                    }
+                    if policy.last_due(id, window, now).is_none_or(|due| due > last) && under_way.is_none() && (all == 0 || policy != Policy::Never) {
+                        let with = policy.may_be_drilled(id, window, now, drilled);
+                        (last, under_way, all, sums) = (now, Some((now + Duration::minutes(took), with)), all + 1, sums + usize::from(with));
+                    }
+                    if let Some((_, with)) = newest && drilled.is_none_or(|at| now - at > Duration::days(DRILL_DAYS)) {
+                        prop_assert!(with, "{policy:?}: drilled at {now} without sums");
+                        drilled = Some(now);
+                    }
+                }
+                if policy == Policy::Daily {
+                    prop_assert!(sums <= 12 && all >= 29, "{sums} of {all} backups have sums");
+                }
+            }
         }
     }
 }

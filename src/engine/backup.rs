@@ -6,6 +6,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::alone::{Alone, Beside, Only, Read, Stage};
 use super::{ExecSpec, Plan, Tool};
 
 /// Begins the lines that the portal reads in a command's standard error.
@@ -131,9 +132,14 @@ pub trait Backup: Sync {
     fn parts(&self, inventory: &Inventory) -> Vec<Part>;
     /// A command that prints the dump of a part, and reports its sum and the counts of the same moment.
     fn dump(&self, plan: &Plan<'_>, part: &Part, fingerprints: bool) -> ExecSpec;
+    /// Words in the last lines of a part's dump, where it has such.
+    fn end_mark(&self, _part: &Part) -> Option<&'static str> {
+        None
+    }
     /// Whether the counts are of the very moment of the dump.
     fn exact_counts(&self) -> bool;
-    /// A command that reads the beginning of a part's dump, or all of it, and fails if it is not one.
+    /// A command that reads the beginning of a part's dump, or all of it, and fails if it is not one. `DB4SCI_WHOLE` in
+    /// its environment is 1 if it gets all of it.
     fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
     /// A command that reads a part's dump and puts it into a server that has nothing of it yet, or of an attempt cut short.
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
@@ -141,6 +147,28 @@ pub trait Backup: Sync {
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec;
     /// A command that runs the engine's own checks on a database, and reports what is wrong.
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec;
+    /// The smallest thing that can be restored by itself.
+    fn alone(&self) -> Alone {
+        Alone::Nothing
+    }
+    /// Whether a database of a backup is the server's own, so that it is of no use by itself.
+    fn is_servers_own(&self, _database: &str) -> bool {
+        false
+    }
+    /// Commands that restore what is wanted of a part into a server that has nothing of it yet.
+    fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
+        let wanted = part.database.as_ref().is_none_or(|database| *database == only.database);
+        if wanted { vec![Stage::new(Read::All, self.restore(plan, part))] } else { Vec::new() }
+    }
+    /// A command that removes from a server what came with the wanted but does not belong to it. `others` are the other
+    /// databases of the backup.
+    fn keep_only(&self, _plan: &Plan<'_>, _only: &Only, _others: &[String]) -> Option<ExecSpec> {
+        None
+    }
+    /// How it is put beside what a running server has.
+    fn beside(&self) -> Option<&'static dyn Beside> {
+        None
+    }
     /// How a person restores a part without this portal: lines of a shell script, `$file` being the dump.
     fn by_hand(&self, part: &Part) -> Vec<String>;
 }

@@ -1,6 +1,7 @@
 //! What an engine is. An engine describes and never acts: it returns data that
 //! [`crate::provision`] hands to the [`crate::runtime`]. It names no container engine and opens no connection.
 
+pub mod alone;
 pub mod backup;
 mod connect;
 mod mariadb;

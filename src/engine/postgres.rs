@@ -1,5 +1,6 @@
 //! PostgreSQL, as the official image runs it (environment and paths: its documentation on the registry).
 
+mod alone;
 mod backup;
 
 use secrecy::{ExposeSecret, SecretString};

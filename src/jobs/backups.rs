@@ -11,14 +11,12 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::newest_backups;
 use crate::app::App;
 use crate::backup::request;
-use crate::domain::policy::{Policy, Window};
+use crate::domain::policy::{DRILL_DAYS, Policy, Window};
 use crate::domain::state::ContainerState;
 use crate::provision::request::RequestError;
 
 /// Who is in the log for what is due.
 const ACTOR: &str = "backups";
-/// Time after which the newest backup of a database is drilled again.
-const DRILL_DAYS: i64 = 7;
 /// Drills enqueued in one run: they take processor time that databases want too.
 const DRILLS: usize = 1;
 /// After a backup failed it is tried again, not at once.

@@ -285,7 +285,7 @@ async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str
         return Ok(());
     }
     // A backup that failed says nothing about its database, and what could not be put in its place has left it as it was.
-    if matches!(job.kind.as_str(), "backup" | "drill" | "restore-in-place" | "upgrade" | "go-back") {
+    if matches!(job.kind.as_str(), "backup" | "drill" | "restore-in-place" | "restore-beside" | "upgrade" | "go-back") {
         return backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await;
     }
     if job.kind == "delete" {

@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
-use crate::backup::{audit, drill, dump, in_place, prune, recover, restore, restore_copy, upgrade};
+use crate::backup::{audit, beside, drill, dump, in_place, prune, recover, restore, restore_copy, upgrade};
 use crate::recovery::admin_backup;
 
 /// Every flow.
@@ -21,6 +21,7 @@ pub static FLOWS: &[&Flow] = &[
     &restore::RESTORE,
     &restore_copy::RESTORE_COPY,
     &in_place::RESTORE_IN_PLACE,
+    &beside::RESTORE_BESIDE,
     &upgrade::UPGRADE,
     &recover::RECOVER,
     &go_back::GO_BACK,

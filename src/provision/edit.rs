@@ -164,6 +164,7 @@ pub(crate) mod tests {
             backup_freq: "Daily".to_owned(),
             extensions: Vec::new(),
             restored_from: None,
+            restored_only: None,
             docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),
             docker_name: "dev-lab-1".to_owned(),
             size_bytes: Some(40_000_000),

@@ -19,6 +19,7 @@ use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::user::User;
+use crate::engine::alone::Only;
 
 /// A checked form.
 #[derive(Debug)]
@@ -83,6 +84,9 @@ pub enum RequestError {
     /// It is not there to be restored.
     #[error("This backup can't be restored: it is not whole, or not in its target any more.")]
     NoSuchBackup,
+    /// Not what can be taken out of a backup by itself.
+    #[error("{0}")]
+    NotAlone(String),
     /// It is of another engine, or of a later version than the server's.
     #[error("This backup can't take the place of its data: {0} can't read it. Restore it into a new database.")]
     OtherVersion(String),
@@ -135,6 +139,21 @@ pub(crate) async fn make(
     flow: &'static Flow,
     restored_from: Option<Uuid>,
 ) -> Result<Created, RequestError> {
+    make_of(app, request, actor, flow, restored_from.map(|backup| (backup, None))).await
+}
+
+/// The same where only a part of the backup is wanted.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub(crate) async fn make_of(
+    app: &App,
+    request: &CreateRequest<'_>,
+    actor: &Actor,
+    flow: &'static Flow,
+    from: Option<(Uuid, Option<&Only>)>,
+) -> Result<Created, RequestError> {
+    let (restored_from, restored_only) = from.unzip();
     let now = app.clock.now();
     let id = new_id();
     let engine = request.image.engine;
@@ -162,6 +181,7 @@ pub(crate) async fn make(
         extensions: &request.extensions,
         docker_name: &docker_name,
         restored_from,
+        restored_only: restored_only.flatten(),
         backup_freq: request.backup_freq.as_str(),
         created_by: &actor.name,
     };
@@ -278,15 +298,25 @@ pub(crate) async fn enqueue(
     actor: &Actor,
     detail: &str,
 ) -> Result<Uuid, RequestError> {
+    enqueue_with(app, tx, flow, container, actor, (detail, serde_json::Value::Null)).await
+}
+
+/// The same, with what the job has to know besides: an object.
+pub(crate) async fn enqueue_with(
+    app: &App,
+    tx: &mut PgConnection,
+    flow: &'static Flow,
+    container: (Uuid, &str),
+    actor: &Actor,
+    (detail, more): (&str, serde_json::Value),
+) -> Result<Uuid, RequestError> {
+    let mut payload = serde_json::json!({ "request_id": actor.request_id, "address": actor.address });
+    if let (Some(all), serde_json::Value::Object(more)) = (payload.as_object_mut(), more) {
+        all.extend(more);
+    }
     let now = app.clock.now();
     let names = flow.names();
-    let new = jobs::NewJob {
-        kind: flow.kind,
-        container: Some(container.0),
-        payload: serde_json::json!({ "request_id": actor.request_id, "address": actor.address }),
-        by: &actor.name,
-        steps: &names,
-    };
+    let new = jobs::NewJob { kind: flow.kind, container: Some(container.0), payload, by: &actor.name, steps: &names };
     let job = jobs::enqueue(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("job_one_per_container") => RequestError::Busy,
         _ => e.into(),

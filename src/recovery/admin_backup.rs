@@ -223,6 +223,8 @@ impl Maker<'_> {
             key: &key,
             upload: &upload,
             level: self.config.backups.level,
+            threads: self.config.backups.threads,
+            end_mark: None,
             passed: &passed,
         };
         let stored = async {

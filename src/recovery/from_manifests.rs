@@ -106,6 +106,6 @@ async fn again(app: &App, c: &Container, candidate: &Candidate) -> Result<Uuid, 
     let backup = backup.ok_or("The backup vanished.")?;
     drop(db);
     let name = ContainerName::parse(&c.name).map_err(|e| e.to_string())?;
-    let wanted = RestoreRequest { name, owner: c.account_id };
+    let wanted = RestoreRequest { name, owner: c.account_id, only: None };
     restore(app, &backup, &wanted, &Actor::portal(ACTOR)).await.map(|made| made.job).map_err(|e| e.to_string())
 }

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod jobs_access;
 pub mod layers;
 pub mod metrics;
+pub mod only;
 pub mod pages;
 pub mod routes;
 pub mod server;

@@ -56,7 +56,7 @@ pub async fn connect(portal: &TestPortal, name: &str, user: &str, password: &str
 }
 
 /// Runs statements as the portal's administrator.
-fn as_admin(portal: &TestPortal, name: &str, statements: &str) -> String {
+pub fn as_admin(portal: &TestPortal, name: &str, statements: &str) -> String {
     let script = "MYSQL_PWD=$(cat /etc/db4sci/admin_password) exec mariadb --no-defaults -h127.0.0.1 --skip-ssl -uroot -N -e \"$1\"";
     let container = format!("{}-{name}", portal.instance);
     docker::docker(&["exec", "--user", "mysql", &container, "sh", "-c", script, "sh", statements])

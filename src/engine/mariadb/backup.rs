@@ -4,6 +4,7 @@
 use secrecy::SecretString;
 
 use super::{CLIENT, Mariadb};
+use crate::engine::alone::{Alone, Only, Read, Stage};
 use crate::engine::backup::{Backup, Inventory, LIB, Part};
 use crate::engine::{ExecSpec, Plan, Tool};
 
@@ -15,6 +16,7 @@ const USERS: &str = include_str!("users.sh");
 const QUESTIONS: &str = include_str!("users.sql");
 const DUMP: &str = include_str!("dump.sh");
 const RESTORE: &str = include_str!("restore.sh");
+const SOME_GRANTS: &str = include_str!("some_grants.sh");
 const LISTED: &str = include_str!("listed.sh");
 const CHECK: &str = include_str!("check.sh");
 const TABLES: &str = include_str!("check.sql");
@@ -33,6 +35,8 @@ const WHO: &str = "accounts.sql";
 const WHAT: &str = "grants.sql";
 /// Last line of both.
 const USERS_END: &str = "-- end of users and roles";
+/// In the last line of a dump.
+const DUMP_END: &str = "-- Dump completed";
 
 /// A script for `sh` in the container, with what it needs to know in its environment.
 fn script(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
@@ -111,6 +115,10 @@ impl Backup for Mariadb {
         }
     }
 
+    fn end_mark(&self, part: &Part) -> Option<&'static str> {
+        Some(if part.database.is_none() { USERS_END } else { DUMP_END })
+    }
+
     fn exact_counts(&self) -> bool {
         true
     }
@@ -140,6 +148,21 @@ impl Backup for Mariadb {
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
         let set = set(plan, database, false);
         script(plan, &format!("{SHELL}{CHECK}"), &[("DB4SCI_SET", &set), ("DB4SCI_CHECK", TABLES)])
+    }
+
+    fn alone(&self) -> Alone {
+        Alone::Database
+    }
+
+    fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
+        let exec = match &part.database {
+            // Rights on what was not wanted can't be given.
+            None if part.file == WHAT => script(plan, &format!("{SHELL}{SOME_GRANTS}"), &[]),
+            None => self.restore(plan, part),
+            Some(database) if *database == only.database => self.restore(plan, part),
+            Some(_) => return Vec::new(),
+        };
+        vec![Stage::new(Read::All, exec)]
     }
 
     fn by_hand(&self, part: &Part) -> Vec<String> {

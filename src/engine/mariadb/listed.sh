@@ -7,8 +7,5 @@ case $(head -c 200) in
   *'-- MariaDB dump '* | *'-- MySQL dump '*) ;;
   *) echo 'It does not begin as a dump.' >&2; exit 1 ;;
 esac
-mkfifo "$work/rest"
-tail -n 1 <"$work/rest" >"$work/last" &
-bytes=$(tee "$work/rest" | wc -c)
-wait "$!"
-[ "$bytes" -ge 268000000 ] || grep -q -e '^-- Dump completed' "$work/last"
+tail -n 1 >"$work/last"
+[ "$DB4SCI_WHOLE" = 0 ] || grep -q -e '^-- Dump completed' "$work/last"

@@ -4,6 +4,7 @@
 use secrecy::SecretString;
 
 use super::{Mongodb, SHELL};
+use crate::engine::alone::{Alone, Only};
 use crate::engine::backup::{Backup, Inventory, LIB, Part, When};
 use crate::engine::{ExecSpec, Plan, Tool};
 
@@ -12,6 +13,7 @@ const TAR: Tool = Tool { names: &["tar"] };
 const INVENTORY: &str = include_str!("inventory.js");
 const COUNTS: &str = include_str!("counts.js");
 const CHECK: &str = include_str!("check.js");
+const KEEP_ONLY: &str = include_str!("keep_only.js");
 const ADOPT: &str = include_str!("adopt.js");
 /// First in the archive, so that its beginning shows what it is.
 const FIRST: &str = "./WiredTiger.turtle";
@@ -91,6 +93,22 @@ impl Backup for Mongodb {
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
         about(plan, CHECK, database, false)
+    }
+
+    fn alone(&self) -> Alone {
+        Alone::Table
+    }
+
+    fn is_servers_own(&self, database: &str) -> bool {
+        database == "admin"
+    }
+
+    /// The archive holds all; what is not wanted goes once a server runs on it.
+    fn keep_only(&self, plan: &Plan<'_>, only: &Only, _others: &[String]) -> Option<ExecSpec> {
+        let mut exec = about(plan, KEEP_ONLY, &only.database, false);
+        let table = serde_json::Value::from(only.table.as_deref()).to_string();
+        exec.env.push(("DB4SCI_WANTED".to_owned(), SecretString::from(table)));
+        Some(exec)
     }
 
     fn by_hand(&self, _part: &Part) -> Vec<String> {

@@ -2,7 +2,8 @@
 
 use secrecy::SecretString;
 
-use super::{PSQL, Postgres};
+use super::{PSQL, Postgres, alone};
+use crate::engine::alone::{Alone, Beside, Only, Stage};
 use crate::engine::backup::{Backup, Inventory, LIB, Part};
 use crate::engine::{ExecSpec, Plan, Tool};
 
@@ -11,16 +12,20 @@ const PG_RESTORE: Tool = Tool { names: &["pg_restore"] };
 
 const INVENTORY: &str = include_str!("inventory.sql");
 const ROLES: &str = include_str!("roles.sql");
-const COUNTS: &str = include_str!("counts.sql");
+pub(super) const COUNTS: &str = include_str!("counts.sql");
 const CHECK: &str = include_str!("check.sql");
 const DUMP: &str = include_str!("dump.sh");
+/// Makes a database anew.
+pub(super) const MAKE: &str = include_str!("make.sh");
+/// How a name is passed to `pg_restore`.
+pub(super) const NAME: &str = include_str!("name.sh");
 const RESTORE: &str = include_str!("restore.sh");
 
 /// Last line of the roles' statements.
 const ROLES_END: &str = "-- end of roles and databases";
 
 /// A script for `sh` in the container, with what it needs to know in its environment.
-fn script(plan: &Plan<'_>, text: String, env: &[(&str, &str)]) -> ExecSpec {
+pub(super) fn script(plan: &Plan<'_>, text: String, env: &[(&str, &str)]) -> ExecSpec {
     let mut all = vec![
         ("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8")),
         ("DB4SCI_ADMIN".to_owned(), SecretString::from(plan.admin_user)),
@@ -30,7 +35,7 @@ fn script(plan: &Plan<'_>, text: String, env: &[(&str, &str)]) -> ExecSpec {
 }
 
 /// `psql` on one database, with statements on its standard input.
-fn psql(plan: &Plan<'_>, database: &str, statements: &str, variables: &[&str]) -> ExecSpec {
+pub(super) fn psql(plan: &Plan<'_>, database: &str, statements: &str, variables: &[&str]) -> ExecSpec {
     let mut exec = Postgres::psql(plan, &["-A", "-t", "-v", "ON_ERROR_STOP=1"]);
     // The name goes by environment, where no part of it is taken for a connection string.
     exec.argv.retain(|a| a != "-d" && a != "postgres");
@@ -43,7 +48,7 @@ fn psql(plan: &Plan<'_>, database: &str, statements: &str, variables: &[&str]) -
     exec
 }
 
-fn flag(fingerprints: bool) -> &'static str {
+pub(super) fn flag(fingerprints: bool) -> &'static str {
     if fingerprints { "1" } else { "0" }
 }
 
@@ -88,6 +93,10 @@ impl Backup for Postgres {
         }
     }
 
+    fn end_mark(&self, part: &Part) -> Option<&'static str> {
+        part.database.is_none().then_some(ROLES_END)
+    }
+
     fn exact_counts(&self) -> bool {
         true
     }
@@ -107,7 +116,7 @@ impl Backup for Postgres {
                 let text = "exec psql -X -q -A -t -v ON_ERROR_STOP=1 -U \"$DB4SCI_ADMIN\" -d postgres -f -\n";
                 script(plan, text.to_owned(), &[])
             }
-            Some(database) => script(plan, RESTORE.to_owned(), &[("DB4SCI_DATABASE", database)]),
+            Some(database) => script(plan, format!("{MAKE}{NAME}{RESTORE}"), &[("DB4SCI_DATABASE", database)]),
         }
     }
 
@@ -117,6 +126,22 @@ impl Backup for Postgres {
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
         psql(plan, database, CHECK, &[])
+    }
+
+    fn alone(&self) -> Alone {
+        Alone::Table
+    }
+
+    fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
+        alone::restore_only(plan, part, only)
+    }
+
+    fn keep_only(&self, plan: &Plan<'_>, _only: &Only, others: &[String]) -> Option<ExecSpec> {
+        Some(alone::keep_only(plan, others))
+    }
+
+    fn beside(&self) -> Option<&'static dyn Beside> {
+        Some(&alone::Aside)
     }
 
     fn by_hand(&self, part: &Part) -> Vec<String> {

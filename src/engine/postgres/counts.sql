@@ -7,6 +7,9 @@ SET extra_float_digits = 3;
 SET bytea_output = 'hex';
 SET statement_timeout = 0;
 SET row_security = off;
+-- One table, if only that is wanted.
+\set only ''
+\getenv only DB4SCI_ONLY
 -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
 SELECT format(
          'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', ''table'', ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
@@ -17,6 +20,7 @@ SELECT format(
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND c.relispopulated
    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
+   AND :'only' IN ('', format('%I.%I', n.nspname, c.relname))
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
  ORDER BY n.nspname, c.relname \gexec
 SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', what, 'rows', n))::text

@@ -11,9 +11,13 @@ until [ -s "$work/out" ]; do
   sleep 0.02
 done
 read -r snapshot <"$work/out"
+# Counted while it is dumped: what one of the two has read the other need not. The snapshot lasts until both are done.
+printf '%s\n' "$DB4SCI_COUNTS" >&3
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
 PGDATABASE=$DB4SCI_DATABASE dumped pg_dump -U "$DB4SCI_ADMIN" --format=custom --compress=0 --snapshot="$snapshot"
-printf '%s\nCOMMIT;\n' "$DB4SCI_COUNTS" >&3
+# It may have ended by a fault, which it has told of.
+trap '' PIPE
+printf 'COMMIT;\n' 2>/dev/null >&3 || :
 exec 3>&-
 wait "$holder" || failed
 sed 1d "$work/out" >&2

@@ -1,5 +1,7 @@
 //! `/api/v1/backups`: what there is, a new one, a restore.
 
+use std::time::Duration;
+
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -13,10 +15,14 @@ use super::params::Params;
 use super::replace;
 use super::wait::Enqueued;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
+use crate::admin_db::containers::Container;
+use crate::backup::beside;
 use crate::backup::request::{self, RestoreRequest};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action;
 use crate::engine::EngineKind;
+use crate::engine::alone::Only;
+use crate::provision::request::RequestError;
 use crate::web::backups_access::visible_backup;
 use crate::web::context::Context;
 use crate::web::error::AppError;
@@ -104,18 +110,28 @@ pub async fn now(ctx: Context, Path(name): Path<String>, params: Params) -> Resu
     }
 }
 
-/// `POST /api/v1/backups/{id}/restore` with `{"name": NEW}`
+/// `POST /api/v1/backups/{id}/restore` with `{"name": NEW}`, and `"only": {"database": …, "table": …}` where not all is
+/// wanted; `{"beside": true, "only": …}` puts that beside what the database has
 ///
 /// # Errors
 /// If it is not theirs, or can't be restored.
-pub async fn restore(ctx: Context, Path(id): Path<String>, params: Params, body: Body) -> Result<Response, AppError> {
+pub async fn restore(
+    ctx: Context,
+    Path(id): Path<String>,
+    params: Params,
+    mut body: Body,
+) -> Result<Response, AppError> {
     params.only(&["wait"])?;
     let patience = params.wait()?;
     let (backup, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     if body.asks("in_place") {
         return replace::in_place(&ctx, &c, &backup, &params, body).await;
     }
-    let (fields, mut faults) = body.fields(&["name"]);
+    let only: Option<Only> = body.take("only").map_err(|why| AppError::Invalid(vec![("only".to_owned(), why)]))?;
+    if body.asks("beside") {
+        return beside_now(&ctx, &c, &backup, only, patience, body).await;
+    }
+    let (fields, mut faults) = body.fields(&["name", "beside"]);
     let name = ContainerName::parse(fields.text("name"));
     let name = match name {
         Ok(name) if faults.is_empty() => name,
@@ -125,11 +141,33 @@ pub async fn restore(ctx: Context, Path(id): Path<String>, params: Params, body:
             return Err(AppError::Invalid(faults));
         }
     };
-    match request::restore(ctx.app(), &backup, &RestoreRequest { name, owner: c.account_id }, &ctx.actor()).await {
+    let wanted = RestoreRequest { name, owner: c.account_id, only };
+    match request::restore(ctx.app(), &backup, &wanted, &ctx.actor()).await {
         Ok(made) => {
             let (job, container, password) = (made.job, made.id, made.generated);
             Enqueued { job, container, patience, done: StatusCode::CREATED, password }.answer(&ctx).await
         }
+        Err(RequestError::NotAlone(why)) => Err(AppError::Invalid(vec![("only".to_owned(), why)])),
         Err(e) => Err(ctx.refused("container.restore", Some(&c), e).await),
+    }
+}
+
+async fn beside_now(
+    ctx: &Context,
+    c: &Container,
+    backup: &Backup,
+    only: Option<Only>,
+    patience: Option<Duration>,
+    body: Body,
+) -> Result<Response, AppError> {
+    let (_, mut faults) = body.fields(&["beside"]);
+    let Some(only) = only.filter(|_| faults.is_empty()) else {
+        faults.push(("only".to_owned(), "Send what is to be put beside the data of now.".to_owned()));
+        return Err(AppError::Invalid(faults));
+    };
+    match beside::beside(ctx.app(), c, backup, &only, &ctx.actor()).await {
+        Ok((job, _)) => Enqueued::on(c, job, patience).answer(ctx).await,
+        Err(RequestError::NotAlone(why)) => Err(AppError::Invalid(vec![("only".to_owned(), why)])),
+        Err(e) => Err(ctx.refused("container.restore-beside", Some(c), e).await),
     }
 }

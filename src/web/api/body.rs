@@ -5,6 +5,7 @@ use std::fmt::Display;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::web::Shared;
@@ -13,7 +14,7 @@ use crate::web::error::AppError;
 use crate::web::form::Fields;
 
 /// Fields that may be `true` or `false`.
-const FLAGS: &[&str] = &["in_place", "no_backup"];
+const FLAGS: &[&str] = &["in_place", "no_backup", "beside"];
 /// Fields whose value may be a number.
 const NUMBERS: &[&str] = &["memory", "cpus"];
 
@@ -32,6 +33,15 @@ impl Body {
     /// Whether this field is `true`.
     pub fn asks(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|v| v == &Value::Bool(true))
+    }
+
+    /// Takes a field that is an object itself out of it; `null` is the same as none.
+    ///
+    /// # Errors
+    /// A sentence, if it is not understood.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, String> {
+        let value = self.0.remove(name).filter(|value| !value.is_null());
+        value.map(serde_json::from_value).transpose().map_err(|e| format!("This is not understood: {e}."))
     }
 
     /// The object's fields as those of a form.

@@ -19,6 +19,7 @@ use crate::web::context::{Context, page_with, to};
 use crate::web::create::owner;
 use crate::web::error::AppError;
 use crate::web::form::Fields;
+use crate::web::only;
 use crate::web::views::admin_backups::AdminBackupPage;
 use crate::web::views::format::duration_text;
 use crate::web::views::{Action, Fact, Field, Flash, When};
@@ -30,13 +31,14 @@ struct Typed {
     name_error: Option<String>,
     owner: String,
     owner_error: Option<String>,
+    only: only::Typed,
     until: String,
     until_error: Option<String>,
 }
 
 impl Typed {
     fn is_wrong(&self) -> bool {
-        self.name_error.is_some() || self.owner_error.is_some() || self.until_error.is_some()
+        self.name_error.is_some() || self.only.is_wrong() || self.owner_error.is_some() || self.until_error.is_some()
     }
 }
 
@@ -67,7 +69,7 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
     let elsewhere = good && kept.is_none();
     let base = format!("/admin/backups/{}", b.id);
     let status = if typed.is_wrong() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let restore = vec![
+    let mut restore = vec![
         Field::code("name", "Name of the new database")
             .value(&typed.name)
             .error(typed.name_error)
@@ -79,6 +81,7 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
             .error(typed.owner_error)
             .required(),
     ];
+    restore.extend(only::fields(ctx, b, &typed.only).await?);
     let mut until = Field::text("until", "Keep it until")
         .help("A day, as 2030-12-31. The lock ends when that day does.")
         .value(&typed.until)
@@ -128,6 +131,7 @@ fn facts(ctx: &Context, b: &Backup, locked: Option<DateTime<Utc>>) -> Vec<Fact> 
     ];
     if b.is_good() {
         facts.push(Fact::text("Proven", worth::level(b.level)));
+        facts.push(Fact::text("Compared after a restore", worth::compared(b)));
     }
     if let (Some(at), Some(ms)) = (b.proven_at, b.proven_ms) {
         facts.push(Fact::when("Restored for proof", &When::new(at, now)));
@@ -223,14 +227,19 @@ pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Resul
     ))
 }
 
-/// `POST /admin/backups/{id}/restore` with `name` and `owner` of the new database.
+/// `POST /admin/backups/{id}/restore` with `name` and `owner` of the new database, and what of the backup it gets.
 ///
 /// # Errors
 /// If there is none.
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
     let (name, wanted) = (fields.text("name"), fields.text("owner"));
-    let mut typed = Typed { name: name.to_owned(), owner: wanted.to_owned(), ..Typed::default() };
+    let mut typed =
+        Typed { name: name.to_owned(), owner: wanted.to_owned(), only: only::Typed::of(&fields), ..Typed::default() };
+    let only = match only::read(&ctx, &b, &fields).await? {
+        Ok(only) => only,
+        Err(only) => return render(&ctx, &b, Typed { only, ..typed }).await,
+    };
     let parsed = ContainerName::parse(name).map_err(|e| e.to_string());
     let whose = match wanted {
         "" => Err("Say whose it will be.".to_owned()),
@@ -245,8 +254,13 @@ pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Re
         }
     };
     let href = format!("/containers/{new}");
-    match request::restore(ctx.app(), &b, &RestoreRequest { name: new, owner: whose.id }, &ctx.actor()).await {
+    let wanted = RestoreRequest { name: new, owner: whose.id, only };
+    match request::restore(ctx.app(), &b, &wanted, &ctx.actor()).await {
         Ok(_) => Ok(to(&href, None)),
+        Err(RequestError::NotAlone(why)) => {
+            typed.only.wrong(why);
+            render(&ctx, &b, typed).await
+        }
         Err(e) => match ctx.refused("container.restore", Some(&c), e).await {
             AppError::Conflict(why) => {
                 typed.name_error = Some(why);

@@ -13,16 +13,19 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::snapshots::{self, Snapshot};
 use crate::admin_db::{job_list, jobs};
 use crate::backup::request::{self, RestoreRequest};
-use crate::backup::worth;
+use crate::backup::{beside, worth};
 use crate::domain::names::ContainerName;
 use crate::domain::policy::Policy;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
+use crate::engine::EngineKind;
+use crate::engine::alone::{Alone, Only};
 use crate::engine::backup::When as Moment;
 use crate::provision::request::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
+use crate::web::only;
 use crate::web::views::backups::{AsideRow, BackupRow, BackupsPage, RestorePage};
 use crate::web::views::format::duration_text;
 use crate::web::views::{Action, Chip, Choice, Fact, Field, Flash, Size, When};
@@ -235,6 +238,7 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
         Fact::when("Made", &When::new(b.started_at, ctx.now())),
         Fact::text("Proven", worth::level(b.level)),
     ];
+    facts.push(Fact::text("Compared after a restore", worth::compared(b)));
     if let Some(size) = size(b.raw_bytes) {
         facts.push(Fact::size("Size of the data", &size));
     }
@@ -244,23 +248,42 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
     facts
 }
 
-fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Option<String>) -> RestorePage {
+/// What was typed into the form, and what is wrong with it.
+#[derive(Default)]
+pub(super) struct Typed {
+    pub(super) name: String,
+    pub(super) error: Option<String>,
+    pub(super) only: only::Typed,
+}
+
+async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result<RestorePage, AppError> {
     let base = format!("/containers/{}/backups", c.name);
-    RestorePage {
+    let (alone, beside) = beside::possible(c.engine);
+    Ok(RestorePage {
+        part: only::fields(ctx, b, &typed.only).await?,
+        part_open: !typed.only.database.is_empty() || !typed.only.table.is_empty() || typed.only.is_wrong(),
+        whole: whole(c.engine, alone),
+        beside: beside && c.state == ContainerState::Running,
+        database: c.name.clone(),
         frame: ctx.frame("home"),
         title: format!("Restore {}", c.name),
         facts: restore_facts(ctx, b),
         action: format!("{base}/{}/restore", b.id),
         field: Field::code("name", "Name of the new database")
             .help("Lower-case letters, digits, - and _. The database it was made from stays as it is.")
-            .value(typed)
-            .error(error)
+            .value(typed.name)
+            .error(typed.error)
             .required()
             .max_length(40)
             .focus(true),
         in_place_href: Some(format!("{base}/{}/in-place", b.id)),
         back_href: base,
-    }
+    })
+}
+
+/// Why nothing of a backup can be restored by itself.
+pub(super) fn whole(engine: EngineKind, alone: Alone) -> Option<String> {
+    (alone == Alone::Nothing).then(|| format!("A backup of {} can only be restored as a whole.", engine.label()))
 }
 
 /// `GET /containers/{name}/backups/{id}/restore`
@@ -271,10 +294,11 @@ pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>
     let c = ctx.container(&name, Deed::View).await?;
     let backup = theirs(&ctx, &c, &id).await?;
     let proposed: String = format!("{}-restored", c.name).chars().take(40).collect();
-    page(&restore_page(&ctx, &c, &backup, &proposed, None))
+    page(&restore_page(&ctx, &c, &backup, Typed { name: proposed, ..Typed::default() }).await?)
 }
 
-/// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database, or `in_place` and `confirm`
+/// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database, and `only_database` and
+/// `only_table` where not all is wanted; or `beside` with these; or `in_place` and `confirm`
 ///
 /// # Errors
 /// If it is not theirs.
@@ -288,12 +312,17 @@ pub async fn restore(
     if fields.text("in_place") == "true" {
         return replace::in_place(&ctx, &c, &backup, &fields).await;
     }
-    let typed = fields.text("name");
-    restore_into(&ctx, &c, &backup, typed, |why| restore_page(&ctx, &c, &backup, typed, Some(why))).await
+    if fields.text("beside") == "true" {
+        return beside_now(&ctx, &c, &backup, &fields).await;
+    }
+    match restore_into(&ctx, &c, &backup, &fields).await? {
+        Ok(made) => Ok(made),
+        Err(typed) => wrong(&ctx, &c, &backup, typed).await,
+    }
 }
 
-/// Restores a backup into a new database for the owner of `c`, whose backup it is: shows the new one's page, or the form
-/// again with what is wrong.
+/// Restores a backup into a new database for the owner of `c`, whose backup it is: answers the way to the new one's page,
+/// or what was typed, with what is wrong about it.
 ///
 /// # Errors
 /// If they may not.
@@ -301,20 +330,70 @@ pub(super) async fn restore_into(
     ctx: &Context,
     c: &Container,
     backup: &Backup,
-    typed: &str,
-    form: impl Fn(String) -> RestorePage,
-) -> Result<Response, AppError> {
-    let wrong = |why: String| page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(why));
-    let new = match ContainerName::parse(typed) {
+    fields: &Fields,
+) -> Result<Result<Response, Typed>, AppError> {
+    let name = fields.text("name").to_owned();
+    let only = match only::read(ctx, backup, fields).await? {
+        Ok(only) => only,
+        Err(only) => return Ok(Err(Typed { name, only, error: None })),
+    };
+    let mut typed = Typed { name, only: only::Typed::of(fields), error: None };
+    let new = match ContainerName::parse(&typed.name) {
         Ok(new) => new,
-        Err(e) => return wrong(e.to_string()),
+        Err(e) => {
+            typed.error = Some(e.to_string());
+            return Ok(Err(typed));
+        }
     };
     let href = format!("/containers/{new}");
-    match request::restore(ctx.app(), backup, &RestoreRequest { name: new, owner: c.account_id }, &ctx.actor()).await {
-        Ok(_) => Ok(to(&href, None)),
-        Err(e @ RequestError::NameTaken) => wrong(format!("{e} Choose another name.")),
+    let wanted = RestoreRequest { name: new, owner: c.account_id, only };
+    match request::restore(ctx.app(), backup, &wanted, &ctx.actor()).await {
+        Ok(_) => return Ok(Ok(to(&href, None))),
+        Err(e @ RequestError::NameTaken) => typed.error = Some(format!("{e} Choose another name.")),
+        Err(RequestError::NotAlone(why)) => typed.only.wrong(why),
         Err(e) => match ctx.refused("container.restore", Some(c), e).await {
-            AppError::Conflict(why) => wrong(why),
+            AppError::Conflict(why) => typed.error = Some(why),
+            e => return Err(e),
+        },
+    }
+    Ok(Err(typed))
+}
+
+async fn wrong(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result<Response, AppError> {
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &restore_page(ctx, c, b, typed).await?)
+}
+
+/// Puts a part of a backup beside what the database has.
+async fn beside_now(
+    ctx: &Context,
+    c: &Container,
+    b: &Backup,
+    fields: &Fields,
+) -> Result<Response, AppError> {
+    let name = fields.text("name").to_owned();
+    let only = match only::read(ctx, b, fields).await? {
+        Ok(only) => only,
+        Err(only) => return wrong(ctx, c, b, Typed { name, only, error: None }).await,
+    };
+    let mut typed = Typed { name, only: only::Typed::of(fields), error: None };
+    let Some(only) = only else {
+        typed.only.database_error = Some("Say what is to be put beside the data of now.".to_owned());
+        return wrong(ctx, c, b, typed).await;
+    };
+    match beside::beside(ctx.app(), c, b, &only, &ctx.actor()).await {
+        Ok((_, name)) => {
+            let flash = Flash::ok(format!("It is being brought back as {name}. Nothing else is touched."));
+            Ok(to(&format!("/containers/{}", c.name), Some(flash)))
+        }
+        Err(RequestError::NotAlone(why)) => {
+            typed.only.wrong(why);
+            wrong(ctx, c, b, typed).await
+        }
+        Err(e) => match ctx.refused("container.restore-beside", Some(c), e).await {
+            AppError::Conflict(why) => {
+                typed.only.wrong(why);
+                wrong(ctx, c, b, typed).await
+            }
             e => Err(e),
         },
     }

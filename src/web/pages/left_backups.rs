@@ -3,15 +3,16 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::backups::{restore_facts, restore_into, size};
+use super::backups::{Typed, restore_facts, restore_into, size, whole};
 use crate::admin_db::backup_list;
 use crate::admin_db::backups::Backup;
-use crate::backup::worth;
+use crate::backup::{beside, worth};
 use crate::domain::user::Action as Deed;
 use crate::web::backups_access::visible_backup;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
+use crate::web::only;
 use crate::web::views::admin_backups::{LeftPage, LeftRow};
 use crate::web::views::backups::RestorePage;
 use crate::web::views::{Action, Field, When};
@@ -44,17 +45,22 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
     page(&LeftPage { frame: ctx.frame("home"), rows: found.iter().map(row).collect(), more })
 }
 
-fn form(ctx: &Context, b: &Backup, typed: &str, error: Option<String>) -> RestorePage {
-    RestorePage {
+async fn form(ctx: &Context, b: &Backup, typed: Typed) -> Result<RestorePage, AppError> {
+    Ok(RestorePage {
         in_place_href: None,
+        part: only::fields(ctx, b, &typed.only).await?,
+        part_open: !typed.only.database.is_empty() || !typed.only.table.is_empty() || typed.only.is_wrong(),
+        whole: whole(b.engine, beside::possible(b.engine).0),
+        beside: false,
+        database: b.container.clone(),
         frame: ctx.frame("home"),
         title: format!("Restore {}", b.container),
         facts: restore_facts(ctx, b),
         action: format!("/backups/{}/restore", b.id),
         field: Field::code("name", "Name of the new database")
             .help("Lower-case letters, digits, - and _.")
-            .value(typed)
-            .error(error)
+            .value(typed.name)
+            .error(typed.error)
             .required()
             .max_length(40)
             .focus(true),
@@ -63,7 +69,7 @@ fn form(ctx: &Context, b: &Backup, typed: &str, error: Option<String>) -> Restor
         } else {
             format!("/containers/{}/backups", b.container)
         },
-    }
+    })
 }
 
 /// `GET /backups/{id}/restore`
@@ -72,7 +78,7 @@ fn form(ctx: &Context, b: &Backup, typed: &str, error: Option<String>) -> Restor
 /// If it is not theirs.
 pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (b, _) = visible_backup(&ctx, &id, Deed::View).await?;
-    page(&form(&ctx, &b, &b.container, None))
+    page(&form(&ctx, &b, Typed { name: b.container.clone(), ..Typed::default() }).await?)
 }
 
 /// `POST /backups/{id}/restore` with `name` = that of the new database
@@ -81,6 +87,8 @@ pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Respon
 /// If it is not theirs.
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
-    let typed = fields.text("name");
-    restore_into(&ctx, &c, &b, typed, |why| form(&ctx, &b, typed, Some(why))).await
+    match restore_into(&ctx, &c, &b, &fields).await? {
+        Ok(made) => Ok(made),
+        Err(typed) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &b, typed).await?),
+    }
 }

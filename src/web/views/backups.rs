@@ -87,6 +87,16 @@ pub struct RestorePage {
     pub action: String,
     /// The new name.
     pub field: Field,
+    /// What of it; none where that can't be chosen.
+    pub part: Vec<Field>,
+    /// Why it can't.
+    pub whole: Option<String>,
+    /// Whether these are in sight.
+    pub part_open: bool,
+    /// Whether the part can go beside the data of now.
+    pub beside: bool,
+    /// Name of the database that it is of.
+    pub database: String,
     /// Where one restores in place instead.
     pub in_place_href: Option<String>,
     /// Back to the list.

@@ -26,6 +26,8 @@ pub struct Field {
     pub max_length: Option<u32>,
     /// For `select`, `radios` and `checkboxes`.
     pub choices: Vec<Choice>,
+    /// Values proposed for what is typed, with what each is.
+    pub suggestions: Vec<Choice>,
     /// For `checkbox`.
     pub checked: bool,
     /// Whether names for machines are typed here: monospace, no spell check.
@@ -156,6 +158,13 @@ impl Field {
     #[must_use]
     pub fn checkbox(name: &str, label: &str, checked: bool) -> Self {
         Self { checked, ..Self::of("checkbox", name, label) }
+    }
+
+    /// Values proposed while one types; any other can be typed.
+    #[must_use]
+    pub fn suggestions(mut self, choices: Vec<Choice>) -> Self {
+        self.suggestions = choices;
+        self
     }
 
     /// What stands below it.

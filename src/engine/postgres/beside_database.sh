@@ -1,0 +1,21 @@
+# Puts one database back beside the others of a running server, under the name $DB4SCI_INTO. What has that name already is
+# left alone, unless its comment says that an earlier attempt of the same job made it.
+psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB4SCI_ADMIN" -d postgres -f - <<'SQL'
+\getenv db DB4SCI_INTO
+\getenv from DB4SCI_DATABASE
+\getenv token DB4SCI_TOKEN
+\getenv own DB4SCI_USER
+SET client_min_messages = error;
+SELECT EXISTS (SELECT FROM pg_database d WHERE d.datname = :'db' AND shobj_description(d.oid, 'pg_database') IS DISTINCT FROM :'token') AS other \gset
+\if :other
+  DO $$BEGIN RAISE EXCEPTION 'There is a database of this name already. Nothing was touched.'; END$$;
+\endif
+SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', :'db', pg_get_userbyid(datdba),
+              pg_encoding_to_char(encoding), datcollate, datctype) FROM pg_database WHERE datname = :'from' \gexec
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'db', :'own')
+ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'from') \gexec
+SELECT format('COMMENT ON DATABASE %I IS %L', :'db', :'token') \gexec
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'db') \gexec
+SQL
+exec pg_restore -U "$DB4SCI_ADMIN" --exit-on-error --dbname="$(connection "$DB4SCI_INTO")"
