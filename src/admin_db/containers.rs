@@ -46,6 +46,8 @@ pub struct Container {
     pub millicpus: i32,
     /// Backup policy.
     pub backup_freq: String,
+    /// Since when that is in force.
+    pub policy_at: DateTime<Utc>,
     /// Extensions chosen when it was made.
     pub extensions: Vec<String>,
     /// The backup it was made from, if it was.
@@ -100,7 +102,7 @@ macro_rules! select {
         concat!(
             "SELECT c.id, c.name, c.engine, c.image, c.image_digest, c.server_version, c.dbname, c.dbuser, c.account_id,
                     a.username AS owner, c.contact, c.department, c.description, c.storage, c.memory_bytes, c.millicpus,
-                    c.backup_freq, c.extensions, c.restored_from, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
+                    c.backup_freq, coalesce(c.policy_at, c.created_at) AS policy_at, c.extensions, c.restored_from, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
                     c.started_at, c.expires_at, c.trashed_at, c.purge_after, c.purged_at,
                     coalesce(s.state, 'purged') AS state, coalesce(s.last_state, 'purged') AS last_state,
                     coalesce(s.changed_by, '') AS changed_by, coalesce(s.changed_at, c.purged_at, c.created_at) AS changed_at,
@@ -338,6 +340,8 @@ pub struct Edit<'a> {
     pub memory_bytes: i64,
     /// CPU limit in thousandths.
     pub millicpus: i32,
+    /// When it is.
+    pub now: DateTime<Utc>,
 }
 
 /// Changes what may be changed.
@@ -347,7 +351,7 @@ pub struct Edit<'a> {
 pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &Edit<'_>) -> Result<(), sqlx::Error> {
     let done = sqlx::query(
         "UPDATE container SET contact = $2, department = $3, description = $4, account_id = $5, memory_bytes = $6,
-                millicpus = $7, backup_freq = $8
+                millicpus = $7, policy_at = CASE WHEN backup_freq = $8 THEN policy_at ELSE $9 END, backup_freq = $8
           WHERE id = $1 AND purged_at IS NULL",
     )
     .bind(id)
@@ -358,6 +362,7 @@ pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &Edit<'_>) -> Result<()
     .bind(edit.memory_bytes)
     .bind(edit.millicpus)
     .bind(edit.backup_freq)
+    .bind(edit.now)
     .execute(db)
     .await?;
     one_row(&done)

@@ -40,6 +40,22 @@ pub async fn delete(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result
         .map(|_| ())
 }
 
+/// Uploads of a backup into one target that are not completed: (key, upload).
+///
+/// # Errors
+/// The database's.
+pub async fn in_target(
+    db: &mut PgConnection,
+    backup: Uuid,
+    target: &str,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as("SELECT key, upload FROM upload WHERE backup_id = $1 AND target = $2")
+        .bind(backup)
+        .bind(target)
+        .fetch_all(db)
+        .await
+}
+
 /// Uploads of a backup that are not completed: (key, upload).
 ///
 /// # Errors

@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::manifest::{self, Of};
 use super::site::{Site, location, row, store};
 use super::storing::{self, Source};
-use super::{copy, hand, prove, request};
+use super::{copy, hand, prove, request, second};
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
-use crate::admin_db::uploads;
+use crate::admin_db::{notices, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::ExecSpec;
@@ -113,10 +113,17 @@ pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
     store.put(&format!("{location}/{}", manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8").await?;
     store.put(&format!("{location}/{}", manifest::FILE), Bytes::from(text), "application/json").await?;
     let done = backups::Done { manifest: &manifest, sha256, location: &location, level: 2 };
-    let mut db = w.app.db.acquire().await?;
-    if !backups::succeed(&mut db, row.id, &done, w.app.clock.now()).await? {
+    let mut tx = w.app.db.begin().await?;
+    if !backups::succeed(&mut tx, row.id, &done, w.app.clock.now()).await? {
         return Err(StepError::Fail("The row of this backup has ended.".to_owned()));
     }
+    notices::backed_up(&mut tx, row.container_id, w.app.clock.now()).await?;
+    tx.commit().await?;
+    if let Err(e) = second::enqueue_if_due(&w.app, &Actor::portal("backups")).await {
+        // The schedule sees it too.
+        tracing::warn!(backup = %row.id, "The copies of a backup could not be enqueued: {e}");
+    }
+    let mut db = w.app.db.acquire().await?;
     first_drill(w, &mut db, row.id).await
 }
 

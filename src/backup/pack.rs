@@ -122,6 +122,21 @@ pub fn pack(
     Ok((raw.done(), cutter.sum.done()))
 }
 
+/// Cuts all of `input` into `parts` as it is, and answers its sum. Blocks; for a thread of its own.
+///
+/// # Errors
+/// If the parts are no longer taken.
+pub fn cut(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<Bytes>, limit: u32) -> std::io::Result<Sum> {
+    let mut cutter = Cutter { parts, limit, number: 0, part: Vec::new(), sum: Summing::default() };
+    while let Some(piece) = input.blocking_recv() {
+        cutter.write_all(&piece)?;
+    }
+    if !cutter.part.is_empty() || cutter.number == 0 {
+        cutter.send()?;
+    }
+    Ok(cutter.sum.done())
+}
+
 /// Hands on what is written, summed.
 struct Teller {
     out: mpsc::Sender<Bytes>,

@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
-use crate::backup::{audit, drill, dump, in_place, prune, recover, restore, restore_copy, upgrade};
+use crate::backup::{audit, drill, dump, in_place, prune, recover, restore, restore_copy, second, upgrade};
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
@@ -25,6 +25,7 @@ pub static FLOWS: &[&Flow] = &[
     &go_back::GO_BACK,
     &prune::PRUNE,
     &audit::AUDIT,
+    &second::COPY,
 ];
 
 /// The flow of this kind.
