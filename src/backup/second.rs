@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
+use super::pack::Sum;
 use super::restore::Source;
 use super::{hand, pack, portal_jobs, upload};
 use crate::admin_db::copies::{self, Copy};
@@ -163,7 +164,7 @@ async fn send(app: &App, source: &Source<'_>, object: &Object, to: &Store) -> Re
     uploads::insert(&mut db, source.row.id, to.name(), &key, &upload, app.clock.now()).await?;
     drop(db);
     let sent = async {
-        let parts = pass(source, object, (to, &key, &upload)).await?;
+        let parts = pass(source.store, to, (&key, &upload), &object.stored).await?;
         Ok::<_, StepError>(to.complete(&key, &upload, &parts).await?)
     };
     let sent = sent.await;
@@ -176,12 +177,18 @@ async fn send(app: &App, source: &Source<'_>, object: &Object, to: &Store) -> Re
     sent
 }
 
-async fn pass(
-    source: &Source<'_>,
-    object: &Object,
-    (to, key, upload): (&Store, &str, &str),
+/// Passes one object from one store into the parts of an upload to another. The upload may be completed only if this
+/// succeeds: what passed is then what was stored.
+///
+/// # Errors
+/// Either store's, or that the object is damaged.
+pub async fn pass(
+    from: &Store,
+    to: &Store,
+    (key, upload): (&str, &str),
+    stored: &Sum,
 ) -> Result<Vec<[u8; 16]>, StepError> {
-    let mut download = source.store.get(key).await?;
+    let mut download = from.get(key).await?;
     let (pieces_out, pieces_in) = mpsc::channel(WAITING);
     let (parts_out, parts_in) = mpsc::channel(1);
     let limit = to.target().part_limit;
@@ -200,14 +207,14 @@ async fn pass(
         .await
         .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?
         .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?;
-    if sum != object.stored {
+    if sum != *stored {
         return Err(StepError::Fail(format!(
             "{} is not what was stored: it has {} bytes with the SHA-256 {}, and the manifest says {} with {}. This backup is damaged.",
-            source.store.url(key),
+            from.url(key),
             sum.bytes,
             sum.sha256,
-            object.stored.bytes,
-            object.stored.sha256
+            stored.bytes,
+            stored.sha256
         )));
     }
     Ok(parts)

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chrono::{SubsecRound, Utc};
 use serde_json::{Value, json};
 
+use super::admin_copy;
 use super::client::Client;
 use super::keep;
 use super::key;
@@ -16,13 +17,13 @@ use crate::app::App;
 use crate::backup::manifest::Object;
 use crate::backup::stream::{self, Into};
 use crate::engine::backup::dump_script;
-use crate::objects::Store;
+use crate::objects::{ObjectError, Store};
 use crate::provision::flow::StepError;
 
 /// Name of the dump before compression.
 const DUMP: &str = "mydb_admin.pgdump";
 
-/// Backs mydb_admin up into the first target, and removes what is not kept.
+/// Backs mydb_admin up into the first target, copies that into those that get copies, and removes what is not kept.
 ///
 /// # Errors
 /// If it can't be dumped, stored or read back; nothing is left of it then.
@@ -42,13 +43,14 @@ pub async fn back_up(app: &Arc<App>) -> anyhow::Result<Value> {
     for location in &gone {
         remove(store, location).await?;
     }
-    Ok(
-        json!({ "made_at": manifest.made_at, "bytes": manifest.object.stored.bytes, "keys": manifest.keys, "removed": gone.len() }),
-    )
+    let copies = admin_copy::copy(app, store, &manifest).await?;
+    Ok(json!({
+        "made_at": manifest.made_at, "bytes": manifest.object.stored.bytes, "keys": manifest.keys, "removed": gone.len(), "copies": copies,
+    }))
 }
 
 /// Removes one: its manifest first, so that what is left of it is none.
-async fn remove(store: &Store, location: &str) -> anyhow::Result<()> {
+pub(super) async fn remove(store: &Store, location: &str) -> Result<(), ObjectError> {
     for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
         store.delete(&format!("{location}/{file}")).await?;
     }
