@@ -56,6 +56,8 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     // One is under way: sent back with a sentence.
     ("POST", "/containers/{name}/backup", 303, 303),
     ("POST", "/containers/{name}/backups/{id}/drill", 303, 303),
+    // Nothing went wrong with it.
+    ("POST", "/containers/{name}/notices/{id}/seen", 303, 303),
     ("GET", "/containers/{name}/backups/{id}/restore", 200, 200),
     ("POST", "/containers/{name}/backups/{id}/restore", 422, 422),
     ("GET", "/containers/{name}/backups/{id}/in-place", 200, 200),

@@ -22,8 +22,8 @@ pub struct Database {
     pub backup_freq: String,
     /// State.
     pub state: ContainerState,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
+    /// Since when that policy is in force.
+    pub policy_at: DateTime<Utc>,
     /// When its newest good backup began.
     pub good_at: Option<DateTime<Utc>>,
     /// When its oldest good backup began.
@@ -49,7 +49,7 @@ pub const SIZES: i64 = 8;
 /// The database's.
 pub async fn databases(db: &mut PgConnection) -> Result<Vec<Database>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT c.id, c.name, c.engine, c.backup_freq, s.state, c.created_at
+        "SELECT c.id, c.name, c.engine, c.backup_freq, s.state, coalesce(c.policy_at, c.created_at) AS policy_at
               , g.newest AS good_at, g.oldest AS first_good_at
               , CASE WHEN t.status = 'failed' THEN t.error END AS failed
               , ARRAY(SELECT raw_bytes FROM backup_log WHERE container_id = c.id AND kind = 'backup' AND status = 'succeeded'
@@ -95,6 +95,8 @@ pub struct Stored {
     pub target: Option<String>,
     /// Beginning of its keys.
     pub location: Option<String>,
+    /// Where its copy in the target that is looked at is, if one was asked for: a word of `backup_copy`.
+    pub copy: Option<String>,
     /// Its objects and their lengths, as its manifest has them.
     pub objects: Json<Vec<(String, u64)>>,
 }
@@ -102,24 +104,25 @@ pub struct Stored {
 macro_rules! stored {
     ($rest:literal) => {
         concat!(
-            "SELECT b.id, c.name AS container, b.started_at, b.finished_at, b.status, b.removing_at, b.removed_at, b.target, b.location
+            "SELECT b.id, c.name AS container, b.started_at, b.finished_at, b.status, b.removing_at, b.removed_at, b.target, b.location, k.status AS copy
                   , coalesce((SELECT jsonb_agg(jsonb_build_array(o -> 'file', o -> 'stored' -> 'bytes'))
                                 FROM jsonb_array_elements(b.manifest -> 'objects') o), '[]') AS objects
-               FROM backup_log b JOIN container c ON c.id = b.container_id ",
+               FROM backup_log b JOIN container c ON c.id = b.container_id
+               LEFT JOIN backup_copy k ON k.backup_id = b.id AND k.target = $1 ",
             $rest
         )
     };
 }
 
-/// The rows of these backups, whatever became of them.
+/// The rows of these backups, whatever became of them, with their copies in a target.
 ///
 /// # Errors
 /// The database's.
-pub async fn stored(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Stored>, sqlx::Error> {
-    sqlx::query_as(stored!("WHERE b.id = ANY($1) AND b.kind = 'backup'")).bind(ids).fetch_all(db).await
+pub async fn stored(db: &mut PgConnection, target: &str, ids: &[Uuid]) -> Result<Vec<Stored>, sqlx::Error> {
+    sqlx::query_as(stored!("WHERE b.id = ANY($2) AND b.kind = 'backup'")).bind(target).bind(ids).fetch_all(db).await
 }
 
-/// Good backups of a target that were whole before `since`, in the order of their keys, after the key `after`.
+/// Good backups of a target, and copies there, that were whole before `since`, in the order of their keys, after the key `after`.
 ///
 /// # Errors
 /// The database's.
@@ -132,7 +135,7 @@ pub async fn good_in(
 ) -> Result<Vec<Stored>, sqlx::Error> {
     sqlx::query_as(stored!(
         "WHERE b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL
-           AND b.target = $1 AND b.finished_at < $2 AND b.id > $3 ORDER BY b.id LIMIT $4"
+           AND (b.target = $1 AND b.finished_at < $2 OR k.status = 'stored' AND k.stored_at < $2) AND b.id > $3 ORDER BY b.id LIMIT $4"
     ))
     .bind(target)
     .bind(since)

@@ -104,6 +104,8 @@ pub struct Edit<'a> {
     pub memory_bytes: i64,
     /// CPU limit in thousandths.
     pub millicpus: i32,
+    /// When it is.
+    pub now: DateTime<Utc>,
 }
 
 /// Changes what may be changed.
@@ -113,7 +115,7 @@ pub struct Edit<'a> {
 pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &Edit<'_>) -> Result<(), sqlx::Error> {
     let done = sqlx::query(
         "UPDATE container SET contact = $2, department = $3, description = $4, account_id = $5, memory_bytes = $6,
-                millicpus = $7, backup_freq = $8
+                millicpus = $7, policy_at = CASE WHEN backup_freq = $8 THEN policy_at ELSE $9 END, backup_freq = $8
           WHERE id = $1 AND purged_at IS NULL",
     )
     .bind(id)
@@ -124,6 +126,7 @@ pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &Edit<'_>) -> Result<()
     .bind(edit.memory_bytes)
     .bind(edit.millicpus)
     .bind(edit.backup_freq)
+    .bind(edit.now)
     .execute(db)
     .await?;
     one_row(&done)

@@ -40,6 +40,8 @@ pub async fn known(
                             WHERE r.restored_from = b.id AND j.status IN ('queued', 'running'))
                 OR EXISTS (SELECT FROM snapshot s JOIN job j ON j.id = s.job_id
                             WHERE s.backup_id = b.id AND j.status IN ('queued', 'running'))
+                OR EXISTS (SELECT FROM backup_copy k JOIN job j ON j.id = k.job_id
+                            WHERE k.backup_id = b.id AND k.status = 'running' AND j.status IN ('queued', 'running'))
                 -- Whatever else works with it names it so.
                 OR EXISTS (SELECT FROM job j WHERE j.status IN ('queued', 'running') AND j.payload ->> 'backup' = b.id::text) AS in_use
            FROM backup_log b

@@ -37,6 +37,31 @@ pub async fn forget(db: &mut PgConnection, backup: Uuid) -> Result<(), sqlx::Err
     sqlx::query("DELETE FROM upload WHERE backup_id = $1").bind(backup).execute(db).await.map(|_| ())
 }
 
+/// Forgets one upload: it was completed or given up.
+///
+/// # Errors
+/// The database's.
+pub async fn delete(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result<(), sqlx::Error> {
+    let statement = "DELETE FROM upload WHERE backup_id = $1 AND upload = $2";
+    sqlx::query(statement).bind(backup).bind(upload).execute(db).await.map(|_| ())
+}
+
+/// What was begun of a backup in one target: (key, upload).
+///
+/// # Errors
+/// The database's.
+pub async fn in_target(
+    db: &mut PgConnection,
+    backup: Uuid,
+    target: &str,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as("SELECT key, upload FROM upload WHERE backup_id = $1 AND target = $2")
+        .bind(backup)
+        .bind(target)
+        .fetch_all(db)
+        .await
+}
+
 /// What was begun of a backup: (key, upload), without an upload where only a key was to be written under.
 ///
 /// # Errors

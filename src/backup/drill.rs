@@ -12,6 +12,7 @@ use super::describes;
 use super::restore::{Server, Source, raise, same, sound};
 use super::site::row;
 use crate::admin_db::backups::{self, BackupStatus};
+use crate::admin_db::notices;
 use crate::domain::quantity::{Bytes as Amount, MIB};
 use crate::engine::backup::When;
 use crate::provision::create;
@@ -135,7 +136,8 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     source.store.put(&key, Bytes::from(text(&receipt)?), "application/json").await?;
     let mut tx = app.db.begin().await?;
     backups::drilled(&mut tx, id, level, restore_ms, app.clock.now()).await?;
+    notices::proven(&mut tx, id, app.clock.now()).await?;
     tx.commit().await?;
-    w.say(&format!("Restored and compared: {counts} counts are those of the backup")).await;
+    w.say(&source.told(&format!("Restored and compared: {counts} counts are those of the backup"))).await;
     Ok(())
 }

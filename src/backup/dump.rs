@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::manifest::{self, Of};
 use super::site::{Site, location, row, store};
 use super::storing::{self, Source};
-use super::{copy, hand, leftover, prove, request};
+use super::{copy, hand, leftover, prove, request, second};
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
-use crate::admin_db::{job_cancel, uploads};
+use crate::admin_db::{job_cancel, notices, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::ExecSpec;
@@ -125,7 +125,12 @@ pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
         return Err(StepError::Fail("The row of this backup has ended.".to_owned()));
     }
     uploads::forget(&mut tx, row.id).await?;
+    notices::backed_up(&mut tx, row.container_id, w.app.clock.now()).await?;
     tx.commit().await?;
+    if let Err(e) = second::enqueue_if_due(&w.app, &Actor::portal("backups")).await {
+        // The schedule sees it too.
+        tracing::warn!(backup = %row.id, "The copies of a backup could not be enqueued: {e}");
+    }
     let mut db = w.app.db.acquire().await?;
     first_drill(w, &mut db, row.id).await
 }

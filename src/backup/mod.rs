@@ -23,6 +23,7 @@ pub mod replace;
 pub mod request;
 pub mod restore;
 pub mod restore_copy;
+pub mod second;
 pub mod site;
 pub mod storing;
 pub mod stream;

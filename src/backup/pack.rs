@@ -187,6 +187,21 @@ pub fn pack(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<Piece>, how: H
     Ok(Packed { plain: raw.done(), stored: cutter.sum.done(), tail })
 }
 
+/// Cuts all of `input` into `parts` as it is, and answers its sum. Blocks; for a thread of its own.
+///
+/// # Errors
+/// If the parts are no longer taken.
+pub fn cut(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<Piece>, limit: u32) -> std::io::Result<Sum> {
+    let mut cutter = Cutter { parts, limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
+    while let Some(piece) = input.blocking_recv() {
+        cutter.write_all(&piece)?;
+    }
+    if cutter.part.is_some() || cutter.number == 0 {
+        cutter.send()?;
+    }
+    Ok(cutter.sum.done())
+}
+
 /// Hands on what is written, summed.
 struct Teller {
     out: mpsc::Sender<Bytes>,

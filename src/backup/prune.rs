@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::manifest::FILE;
 use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::keeping;
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::uploads;
@@ -118,6 +119,16 @@ impl<'a> Remover<'a> {
         Ok((store, location))
     }
 
+    /// Its copies, whole or begun, with their stores.
+    async fn copies(&self, db: &mut PgConnection, b: &Backup) -> Result<Vec<(Copy, &'a Store)>, Kept> {
+        let begun = copies::of(db, &[b.id]).await?.into_iter().filter(|copy| copy.tries > 0);
+        let with_store = |copy: Copy| match self.stores.get(&copy.target) {
+            Some(store) => Ok((copy, store.as_ref())),
+            None => Err(Kept::NoTarget(copy.target)),
+        };
+        begun.map(with_store).collect()
+    }
+
     /// Removes a backup if it is still to go, and answers its row.
     ///
     /// # Errors
@@ -127,6 +138,9 @@ impl<'a> Remover<'a> {
         let (store, location) = self.place(&b)?;
         // A target that is away, or a disk that is not mounted below it, is found out before anything is begun.
         store.head(&format!("{location}/{FILE}")).await?.ok_or(Kept::Missing)?;
+        for (_, store) in self.copies(db, &b).await? {
+            store.head(&format!("{location}/{FILE}")).await?;
+        }
         self.begin(db, &b).await?;
         match store.delete(&format!("{location}/{FILE}")).await {
             Ok(()) => self.finish(db, &b, store, &location).await?,
@@ -155,6 +169,17 @@ impl<'a> Remover<'a> {
     async fn finish(&self, db: &mut PgConnection, b: &Backup, store: &Store, location: &str) -> Result<(), Kept> {
         for object in store.list(&format!("{location}/")).await? {
             store.delete(&object.key).await?;
+        }
+        for (copy, store) in self.copies(db, b).await? {
+            for (key, upload) in uploads::in_target(db, b.id, store.name()).await? {
+                store.abort(&key, &upload).await?;
+                uploads::delete(db, b.id, &upload).await?;
+            }
+            store.delete(&format!("{location}/{FILE}")).await?;
+            for object in store.list(&format!("{location}/")).await? {
+                store.delete(&object.key).await?;
+            }
+            copies::set_removed(db, &copy, self.now).await?;
         }
         let mut tx = db.begin().await?;
         if keeping::set_removed(&mut tx, b.id, self.now).await? {

@@ -124,7 +124,7 @@ pub async fn restore(
         memory: Bytes(of.memory_bytes),
         cpus: MilliCpus(of.millicpus),
         extensions: Vec::new(),
-        backup_freq: Policy::parse(&of.backup_freq).unwrap_or(Policy::Daily),
+        backup_freq: Policy::stored(&of.backup_freq),
     };
     request::make_of(app, &request, actor, super::restore_flow(of.engine), Some((backup.id, only))).await
 }

@@ -13,6 +13,7 @@ use super::stream::Reports;
 use super::{describes, head, stream};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
+use crate::admin_db::copies;
 use crate::app::App;
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
@@ -70,22 +71,58 @@ pub struct Source<'a> {
     pub location: String,
     /// Its manifest.
     pub manifest: Manifest,
+    /// Why a copy is read instead of what is in its own target, as a sentence.
+    pub instead: Option<String>,
 }
 
 impl<'a> Source<'a> {
-    /// Reads the manifest from the store: what lies there is what will be restored.
+    /// Reads the manifest from the store: what lies there is what will be restored. Where the backup's own target does not
+    /// give it, or lacks one of its objects, a copy in another target takes its place.
     ///
     /// # Errors
     /// If it is not there, or is not that of this backup.
     pub async fn read(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        let row = row(app, id).await?;
         let mut db = app.db.acquire().await?;
-        let row = backups::by_id(&mut db, id).await?;
+        let copies = copies::of(&mut db, &[id]).await?;
         drop(db);
-        let row = row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))?;
-        let location = row.location.clone().filter(|_| row.removed_at.is_none());
-        let location =
-            location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
+        let stored = copies.iter().filter(|k| k.status == "stored").filter_map(|k| app.stores.get(&k.target));
+        let stored: Vec<&Arc<Store>> = stored.collect();
+        let own = async { Ok::<_, StepError>(Self::at(row.clone(), store(app, &row)?).await?.0) };
+        if stored.is_empty() {
+            return own.await;
+        }
+        let whole = async {
+            let source = own.await?;
+            present(&source).await.map(|()| source)
+        };
+        let why = match whole.await {
+            Ok(source) => return Ok(source),
+            Err(why) => why,
+        };
+        for copy in stored {
+            if let Ok((source, _)) = Self::at(row.clone(), copy).await
+                && present(&source).await.is_ok()
+            {
+                let instead = Some(format!("The copy in “{}” is used. {why}", copy.name()));
+                return Ok(Self { instead, ..source });
+            }
+        }
+        Err(why)
+    }
+
+    /// The same from the backup's own target only, with the manifest as it lies there.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn first(app: &'a App, id: Uuid) -> Result<(Self, Vec<u8>), StepError> {
+        let row = row(app, id).await?;
         let store = store(app, &row)?;
+        Self::at(row, store).await
+    }
+
+    async fn at(row: Backup, store: &'a Arc<Store>) -> Result<(Self, Vec<u8>), StepError> {
+        let location = row.location.clone().unwrap_or_default();
         let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
         let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
         if manifest.container.id != row.container_id {
@@ -94,7 +131,12 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        Ok(Self { row, store, location, manifest })
+        Ok((Self { row, store, location, manifest, instead: None }, text))
+    }
+
+    /// What a step says of where the backup was read, after what it did.
+    pub fn told(&self, done: &str) -> String {
+        self.instead.as_ref().map_or_else(|| done.to_owned(), |instead| format!("{done}. {instead}"))
     }
 
     /// The same with nothing but what is wanted of it.
@@ -111,6 +153,17 @@ impl<'a> Source<'a> {
     /// Key of one of its objects.
     pub fn key(&self, file: &str) -> String {
         format!("{}/{file}", self.location)
+    }
+}
+
+/// The row of a backup that lies in its target.
+async fn row(app: &App, id: Uuid) -> Result<Backup, StepError> {
+    let mut db = app.db.acquire().await?;
+    let row = backups::by_id(&mut db, id).await?;
+    let row = row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))?;
+    match row.location {
+        Some(_) if row.removed_at.is_none() => Ok(row),
+        _ => Err(StepError::Fail("This backup is not in its target any more.".to_owned())),
     }
 }
 
@@ -335,12 +388,8 @@ pub(super) async fn look(w: &Work) -> Result<(), StepError> {
     let (_, source) = source(w).await?;
     present(&source).await?;
     let part = source.manifest.wanted.as_ref().map(|w| format!("{} of ", w.only.text())).unwrap_or_default();
-    w.say(&format!(
-        "{part}{}, {}",
-        source.manifest.container.name,
-        source.manifest.started_at.format("%Y-%m-%d %H:%M UTC")
-    ))
-    .await;
+    let (of, at) = (&source.manifest.container.name, source.manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
+    w.say(&source.told(&format!("{part}{of}, {at}"))).await;
     Ok(())
 }
 

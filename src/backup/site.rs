@@ -10,7 +10,7 @@ use super::manifest::{self, Manifest, Of};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::app::App;
-use crate::domain::policy::{Policy, Window};
+use crate::domain::policy::Policy;
 use crate::engine::backup::{Inventory, When};
 use crate::engine::{Backup as Describes, Plan};
 use crate::objects::Store;
@@ -42,9 +42,8 @@ pub(super) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a Arc<Store>, St
 async fn may_be_drilled(app: &App, c: &Container) -> Result<bool, StepError> {
     let mut db = app.db.acquire().await?;
     let drilled = backups::last_drill(&mut db, c.id).await?;
-    let window = Window { hour: app.config.backups.hour, spread: app.config.backups.spread };
-    let policy = Policy::parse(&c.backup_freq).unwrap_or(Policy::Daily);
-    Ok(policy.may_be_drilled(c.id, window, app.clock.now(), drilled))
+    let policy = Policy::stored(&c.backup_freq);
+    Ok(policy.may_be_drilled(c.id, app.config.backups.window, app.clock.now(), drilled))
 }
 
 /// What all steps of a backup need.

@@ -8,6 +8,7 @@ use super::table::{moment, table};
 use super::{Surroundings, say};
 use crate::admin_db::container_list::{self, Filter};
 use crate::admin_db::containers::{self, Container};
+use crate::domain::policy::{Policy, Window};
 use crate::domain::quantity::{Bytes, MilliCpus};
 
 /// Rows read at once.
@@ -28,7 +29,7 @@ pub(super) async fn run(command: ContainerCommand, at: &Surroundings) -> anyhow:
     let mut session = Session::open(at).await?;
     match command {
         ContainerCommand::List => list(&mut session).await,
-        ContainerCommand::Show { name } => show(&mut session, &name).await,
+        ContainerCommand::Show { name } => show(&mut session, &name, at.checked_config()?.backups.window).await,
     }
 }
 
@@ -65,10 +66,13 @@ fn ports(c: &Container) -> String {
     c.ports.iter().map(|(_, port)| port.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-async fn show(s: &mut Session, name: &str) -> anyhow::Result<()> {
+async fn show(s: &mut Session, name: &str, window: Window) -> anyhow::Result<()> {
     let c = containers::by_name(&mut s.db, name).await?.with_context(|| format!("there is no database {name}"))?;
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     let failed = c.failed_reason.as_ref().map(|why| format!("{}: {why}", text(&c.failed_step)));
+    let next = Policy::stored(&c.backup_freq).next_due(c.id, window, s.now);
+    let next = next.map(|at| format!(", next at {}", moment(Some(at)))).unwrap_or_default();
+    let backups = format!("{}{next}", c.backup_freq);
     let facts = [
         ("name", c.name.clone()),
         ("state", format!("{} since {}, by {}", c.state.as_str(), moment(Some(c.changed_at)), c.changed_by)),
@@ -88,7 +92,7 @@ async fn show(s: &mut Session, name: &str) -> anyhow::Result<()> {
         ("limits", format!("{}, {} CPUs", Bytes(c.memory_bytes), MilliCpus(c.millicpus))),
         ("storage", c.storage.clone()),
         ("size", c.size_bytes.map(|n| format!("{} at {}", Bytes(n), moment(c.size_at))).unwrap_or_default()),
-        ("backups", c.backup_freq.clone()),
+        ("backups", backups),
         ("id", c.id.to_string()),
         ("in the engine", format!("{} {}", c.docker_name, text(&c.docker_id))),
         ("made", format!("{} by {}", moment(Some(c.created_at)), c.created_by)),

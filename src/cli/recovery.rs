@@ -117,7 +117,7 @@ pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyh
     }
     let done = match command {
         AdminDbCommand::List { target } => list(&parts, chosen(&stores, target.as_deref())?).await,
-        AdminDbCommand::Backup { target } => back_up(&parts, chosen(&stores, target.as_deref())?).await,
+        AdminDbCommand::Backup { target } => back_up(&parts, &stores, chosen(&stores, target.as_deref())?).await,
         AdminDbCommand::Restore(from) => restore(&parts, chosen(&stores, from.target.as_deref())?, &from).await,
     };
     let _ = lifecycle.stop(std::future::pending()).await;
@@ -140,9 +140,11 @@ async fn list(parts: &Parts, store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn back_up(parts: &Parts, store: &Arc<Store>) -> anyhow::Result<()> {
+async fn back_up(parts: &Parts, stores: &Stores, store: &Arc<Store>) -> anyhow::Result<()> {
     let (random, now) = (Random::system(), parts.clock.now());
-    let maker = Maker { config: &parts.config, runtime: parts.runtime.as_ref(), store, random: &random, now };
+    let (config, runtime) = (&parts.config, parts.runtime.as_ref());
+    let copies = stores.named(&config.backups.copies).into_iter().filter(|to| to.name() != store.name());
+    let maker = Maker { config, runtime, store, random: &random, now, copies: copies.collect() };
     let made = maker.back_up().await?;
     let url = store.url(&made.location);
     if let Some(mut db) = session::connect(&parts.config, &random).await? {

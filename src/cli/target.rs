@@ -1,11 +1,13 @@
 //! `db4sci target`: the buckets for backups.
 
+use std::sync::Arc;
+
 use clap::Subcommand;
 
 use super::places::Places;
 use super::table::table;
 use super::{Surroundings, say};
-use crate::objects::check;
+use crate::objects::{Store, check};
 use crate::secrets::Random;
 
 #[derive(Debug, Subcommand)]
@@ -14,8 +16,8 @@ pub(super) enum TargetCommand {
     List,
     /// Write, read, list, upload in parts, give up an upload, list uploads and delete, and say which of these fails
     Check {
-        /// Name of the target
-        name: String,
+        /// Name of the target; all of them unless given
+        name: Option<String>,
     },
 }
 
@@ -35,15 +37,24 @@ pub(super) async fn run(command: TargetCommand, at: &Surroundings) -> anyhow::Re
             Ok(())
         }
         TargetCommand::Check { name } => {
-            let store = places.stores.get(&name).ok_or_else(|| anyhow::anyhow!("there is no target “{name}”"))?;
             let beginning = format!("{}/check-{}", places.config.instance, hex::encode(Random::system().bytes::<4>()));
-            let tried = check::check(store, &beginning).await;
-            let failed = tried.iter().filter(|t| t.outcome.is_err()).count();
-            let row = |t: &check::Tried| {
-                vec![t.what.to_owned(), t.outcome.clone().err().unwrap_or_else(|| "works".to_owned())]
-            };
-            say(&table(&["tried", "outcome"], &tried.iter().map(row).collect::<Vec<_>>()));
-            if failed == 0 { Ok(()) } else { Err(anyhow::anyhow!("{failed} of {} do not work", tried.len())) }
+            let named = |store: &&Arc<Store>| name.as_deref().is_none_or(|name| name == store.name());
+            let stores: Vec<_> = places.stores.all().iter().filter(named).collect();
+            let (mut rows, mut failed) = (Vec::new(), 0);
+            for store in &stores {
+                for tried in check::check(store, &beginning).await {
+                    failed += usize::from(tried.outcome.is_err());
+                    let outcome = tried.outcome.err().unwrap_or_else(|| "works".to_owned());
+                    rows.push(vec![store.name().to_owned(), tried.what.to_owned(), outcome]);
+                }
+            }
+            say(&table(&["target", "tried", "outcome"], &rows));
+            match (name, failed) {
+                (Some(name), _) if stores.is_empty() => Err(anyhow::anyhow!("there is no target “{name}”")),
+                (None, _) if stores.is_empty() => Err(anyhow::anyhow!("no target is configured")),
+                (_, 0) => Ok(()),
+                (_, failed) => Err(anyhow::anyhow!("{failed} of {} do not work", rows.len())),
+            }
         }
     };
     places.close().await;

@@ -19,6 +19,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::names::InstanceId;
+use crate::domain::policy::Window;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::retention::Keep;
 
@@ -154,14 +155,23 @@ pub struct Backups {
     pub threads: u32,
     /// Most backups of this portal at once.
     pub at_once: usize,
-    /// Hour of the day, UTC, from which the daily and weekly ones are made.
-    pub hour: u32,
-    /// Minutes over which they are spread.
-    pub spread: i64,
+    /// When the daily and weekly ones are made, and the zone of cron lines that name none.
+    pub window: Window,
+    /// Names of the targets that get a copy of every backup.
+    pub copies: Vec<String>,
     /// How often mydb_admin is backed up.
     pub admin_every: Duration,
     /// How much is kept.
     pub keep: Keep,
+}
+
+/// The program that is told of what went wrong with backups.
+#[derive(Debug, Clone)]
+pub struct Notify {
+    /// The program and its arguments; empty: none.
+    pub command: Vec<String>,
+    /// How long it may take.
+    pub timeout: Duration,
 }
 
 /// A bucket for backups, in any store that speaks S3.
@@ -358,6 +368,8 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// How backups are made.
     pub backups: Backups,
+    /// Who is told of what went wrong with them.
+    pub notify: Notify,
     /// Image references.
     pub images: Images,
     /// The key that seals secrets.

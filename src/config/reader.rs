@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use secrecy::SecretString;
 
 use super::load::{Problem, Values};
 use super::{
-    AdminDb, Backups, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Server, Target, Tier,
+    AdminDb, Backups, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Notify, Server, Target, Tier,
 };
+use crate::domain::cron_line::read_zone;
 use crate::domain::names::InstanceId;
+use crate::domain::policy::Window;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::retention::Keep;
 use crate::engine::EngineKind;
@@ -93,7 +96,8 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     let limits = limits(&mut r);
     let storage = storage(&mut r, mode);
     let targets = targets(&mut r);
-    let backups = backups(&mut r);
+    let backups = backups(&mut r, &targets);
+    let notify = notify(&mut r);
     let jobs = Jobs {
         workers: usize::try_from(r.number("jobs.workers").max(1)).unwrap_or(1),
         lease: r.seconds("jobs.lease_seconds"),
@@ -136,6 +140,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
             storage,
             targets,
             backups,
+            notify,
             images,
             seal_key,
             trash_days,
@@ -253,7 +258,7 @@ fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
     tiers
 }
 
-fn backups(r: &mut Reader<'_>) -> Backups {
+fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
     let level = i32::try_from(r.number("backups.level")).unwrap_or(0);
     if !(1..=19).contains(&level) {
         r.problem("backups.level", "must be from 1 to 19");
@@ -270,6 +275,19 @@ fn backups(r: &mut Reader<'_>) -> Backups {
     if !(0..=720).contains(&spread) {
         r.problem("backups.spread_minutes", "must be from 0 to 720");
     }
+    let zone = read_zone(&r.text("backups.time_zone")).unwrap_or_else(|rule| {
+        r.problem("backups.time_zone", rule);
+        Tz::UTC
+    });
+    let copies = r.list("backups.copies");
+    for name in &copies {
+        let first = targets.first().is_some_and(|t| t.name == *name);
+        if first {
+            r.problem("backups.copies", format!("“{name}” is where backups go anyway; name another target"));
+        } else if targets.iter().all(|t| t.name != *name) {
+            r.problem("backups.copies", format!("there is no [[target]] “{name}”"));
+        }
+    }
     let at_once = usize::try_from(r.number("backups.at_once")).unwrap_or(0);
     if at_once == 0 {
         r.problem("backups.at_once", "must be at least 1");
@@ -279,7 +297,15 @@ fn backups(r: &mut Reader<'_>) -> Backups {
         r.problem("backups.admin_db_seconds", "must be at least 0");
     }
     let admin_every = Duration::from_secs(u64::try_from(admin_every).unwrap_or(0));
-    Backups { level, threads, at_once, hour, spread, admin_every, keep: keep(r) }
+    Backups { level, threads, at_once, window: Window { hour, spread, zone }, copies, admin_every, keep: keep(r) }
+}
+
+fn notify(r: &mut Reader<'_>) -> Notify {
+    let command = r.list("notify.command");
+    if command.first().is_some_and(|program| !Path::new(program).is_absolute()) {
+        r.problem("notify.command", "must begin with the absolute path of a program");
+    }
+    Notify { command, timeout: r.seconds("notify.timeout_seconds") }
 }
 
 fn keep(r: &mut Reader<'_>) -> Keep {

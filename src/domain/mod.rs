@@ -1,5 +1,6 @@
 //! The words of the portal as types. Nothing in here does I/O.
 
+pub mod cron_line;
 pub mod names;
 pub mod password;
 pub mod policy;
@@ -7,3 +8,4 @@ pub mod quantity;
 pub mod retention;
 pub mod state;
 pub mod user;
+pub mod wall_clock;

@@ -1,10 +1,20 @@
 //! When a database is backed up by itself.
 
-use chrono::{DateTime, Duration, NaiveTime, Utc};
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
 use uuid::Uuid;
 
+use super::cron_line::CronLine;
+use super::wall_clock::{moments, told};
+
+/// The choice of a form for which the line is in a field of its own.
+pub const OWN: &str = "cron";
+
+/// Hours after which a backup that was due must have been made.
+const GRACE_HOURS: i64 = 6;
+
 /// A backup policy, as in the field `backup_freq`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Policy {
     /// Every day.
     Daily,
@@ -12,15 +22,19 @@ pub enum Policy {
     Weekly,
     /// Not by itself.
     Never,
+    /// At times of its own.
+    Own(Box<CronLine>),
 }
 
-/// When backups are made: the hour of the day (UTC) they begin at, and the minutes over which they are spread.
+/// When backups are made: the hour of the day they begin at, and the minutes over which they are spread.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     /// Hour, 0 to 23.
     pub hour: u32,
     /// Minutes.
     pub spread: i64,
+    /// The zone of that hour, and of cron lines that name none.
+    pub zone: Tz,
 }
 
 /// Days after which the newest backup of a database is drilled again.
@@ -29,20 +43,34 @@ pub const DRILL_DAYS: i64 = 7;
 const SLOWEST_HOURS: i64 = 12;
 
 impl Policy {
-    /// Every policy, in the order of the form.
-    pub const ALL: [Self; 3] = [Self::Daily, Self::Weekly, Self::Never];
+    /// Those that are a word, in the order of the form.
+    pub const WORDS: [Self; 3] = [Self::Daily, Self::Weekly, Self::Never];
 
-    /// The policy with this word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.as_str() == word)
+    /// The policy of this text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::read(text, Self::Never).ok().filter(|_| !text.is_empty())
+    }
+
+    /// The policy of a row. One that can't be read is daily: a backup too many does no harm.
+    pub fn stored(text: &str) -> Self {
+        Self::parse(text).unwrap_or(Self::Daily)
     }
 
     /// For people.
-    pub fn label(self) -> &'static str {
+    pub fn label(&self) -> String {
         match self {
-            Self::Daily => "Every night",
-            Self::Weekly => "Once a week",
-            Self::Never => "Never",
+            Self::Daily => "Every night".to_owned(),
+            Self::Weekly => "Once a week".to_owned(),
+            Self::Never => "Never".to_owned(),
+            Self::Own(line) => format!("By the line “{}”", line.as_str()),
+        }
+    }
+
+    /// What it promises, within a sentence.
+    pub fn promise(&self) -> String {
+        match self {
+            Self::Own(line) => format!("by the line “{}”", line.as_str()),
+            word => word.label().to_lowercase(),
         }
     }
 
@@ -50,51 +78,146 @@ impl Policy {
     ///
     /// # Errors
     /// A sentence with those there are.
-    pub fn read(word: &str, otherwise: Self) -> Result<Self, String> {
-        if word.is_empty() {
+    pub fn read(text: &str, otherwise: Self) -> Result<Self, String> {
+        if text.is_empty() {
             return Ok(otherwise);
         }
-        Self::parse(word).ok_or_else(|| format!("“{word}” is no schedule. Write Daily, Weekly or Never."))
+        if let Some(known) = Self::WORDS.into_iter().find(|p| p.as_str() == text) {
+            return Ok(known);
+        }
+        if !text.contains(char::is_whitespace) {
+            return Err(format!(
+                "“{text}” is no schedule. Write Daily, Weekly or Never, or a cron line such as “30 2 * * 1-5 Europe/Berlin”."
+            ));
+        }
+        CronLine::parse(text).map(|line| Self::Own(Box::new(line)))
     }
 
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
+    /// Its text.
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Daily => "Daily",
             Self::Weekly => "Weekly",
             Self::Never => "Never",
+            Self::Own(line) => line.as_str(),
         }
     }
 
     /// The last moment up to `now` at which this database was due. Each has a time (and, weekly, a day) of its own,
     /// drawn from its id, so that they don't all begin at once and a restart of the portal changes nothing.
-    pub fn last_due(self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        // The last bytes of a version 7 id are random.
-        let draw = i64::try_from(id.as_u128() & 0xffff_ffff).unwrap_or(0);
-        let days = match self {
-            Self::Daily => 1,
-            Self::Weekly => 7,
-            Self::Never => return None,
+    pub fn last_due(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let round = match self {
+            Self::Own(line) => return line.last(window.zone, now),
+            _ => Round::of(self.days()?, id, window)?,
         };
-        let minute = if window.spread > 0 { draw % window.spread } else { 0 };
-        let at = NaiveTime::from_hms_opt(window.hour, 0, 0)?;
-        // Counted from a fixed day, so that a week begins on the database's own day.
-        let today = now.date_naive();
-        let since = today.signed_duration_since(chrono::NaiveDate::from_ymd_opt(2000, 1, 1)?).num_days();
-        let back = (since - (draw / 1440) % days).rem_euclid(days);
-        let mut due = (today - Duration::days(back)).and_time(at).and_utc() + Duration::minutes(minute);
-        // Twice where the spread goes past midnight.
-        while due > now {
-            due -= Duration::days(days);
+        // Twice or more where the spread goes past midnight.
+        (-1..).map(|back| round.before(now, back)).find(|due| *due <= now)
+    }
+
+    /// The first moment after `now` at which this database is due.
+    pub fn next_due(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let round = match self {
+            Self::Own(line) => return line.next(window.zone, now),
+            _ => Round::of(self.days()?, id, window)?,
+        };
+        (-3..=3).rev().map(|back| round.before(now, back)).find(|due| *due > now)
+    }
+
+    /// The last moment at which it was due so long ago that the backup must have been made by now.
+    pub fn overdue(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let mut due = self.last_due(id, window, now)?;
+        while now - due < self.grace(id, window, due) {
+            due = self.last_due(id, window, due - Duration::seconds(1))?;
         }
         Some(due)
     }
 
     /// Whether a backup made now may be the one that is drilled next, where the last drill was `drilled`: the next is due before another backup of this policy can be whole.
-    pub fn may_be_drilled(self, id: Uuid, window: Window, now: DateTime<Utc>, drilled: Option<DateTime<Utc>>) -> bool {
+    pub fn may_be_drilled(&self, id: Uuid, window: Window, now: DateTime<Utc>, drilled: Option<DateTime<Utc>>) -> bool {
         let Some(drilled) = drilled else { return true };
         let until = drilled + Duration::days(DRILL_DAYS) - Duration::hours(SLOWEST_HOURS);
         until <= now || self.last_due(id, window, until).is_none_or(|another| another <= now)
+    }
+
+    /// When the backup was due that was not made in time. The policy is in force since `since`, and the newest good backup
+    /// is from `good`.
+    pub fn missed(
+        &self,
+        id: Uuid,
+        window: Window,
+        (since, good): (DateTime<Utc>, Option<DateTime<Utc>>),
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let due = self.overdue(id, window, now)?;
+        (due >= since && good.is_none_or(|at| at < due)).then_some(due)
+    }
+
+    /// Time after which a backup that was due must have been made: some hours, but not longer than until the next is due.
+    fn grace(&self, id: Uuid, window: Window, due: DateTime<Utc>) -> Duration {
+        let next = self.next_due(id, window, due).map_or(Duration::MAX, |next| next - due);
+        next.min(Duration::hours(GRACE_HOURS))
+    }
+
+    /// When the next backup is due, as a sentence.
+    pub fn sentence(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> String {
+        let how = match self {
+            Self::Daily => "A backup is made every night".to_owned(),
+            Self::Weekly => "A backup is made every week".to_owned(),
+            Self::Never => return "No backups are made by themselves. You can change that in the settings.".to_owned(),
+            Self::Own(line) => format!("Backups are made at own times, “{}”", line.as_str()),
+        };
+        let zone = match self {
+            Self::Own(line) => line.zone(window.zone),
+            _ => window.zone,
+        };
+        match self.next_due(id, window, now) {
+            Some(next) => format!("{how}; the next one is due {}.", told(next, zone)),
+            None => format!("{how}."),
+        }
+    }
+
+    fn days(&self) -> Option<i64> {
+        match self {
+            Self::Daily => Some(1),
+            Self::Weekly => Some(7),
+            Self::Never | Self::Own(_) => None,
+        }
+    }
+}
+
+/// The turns of one database that comes every so many days.
+struct Round {
+    days: i64,
+    /// Which of those days.
+    day: i64,
+    /// Minutes after the hour.
+    minute: i64,
+    at: NaiveTime,
+    zone: Tz,
+    first: NaiveDate,
+}
+
+impl Round {
+    fn of(days: i64, id: Uuid, window: Window) -> Option<Self> {
+        // The last bytes of a version 7 id are random.
+        let draw = i64::try_from(id.as_u128() & 0xffff_ffff).unwrap_or(0);
+        Some(Self {
+            days,
+            day: (draw / 1440) % days,
+            minute: if window.spread > 0 { draw % window.spread } else { 0 },
+            at: NaiveTime::from_hms_opt(window.hour, 0, 0)?,
+            zone: window.zone,
+            // Counted from a fixed day, so that a week begins on the database's own day.
+            first: NaiveDate::from_ymd_opt(2000, 1, 1)?,
+        })
+    }
+
+    /// The turn of the round that today belongs to, or of the one so many before it.
+    fn before(&self, now: DateTime<Utc>, rounds: i64) -> DateTime<Utc> {
+        let today = now.with_timezone(&self.zone).date_naive();
+        let since = today.signed_duration_since(self.first).num_days();
+        let back = (since - self.day).rem_euclid(self.days) + rounds * self.days;
+        moments(self.zone, (today - Duration::days(back)).and_time(self.at)).0 + Duration::minutes(self.minute)
     }
 }
 
@@ -104,26 +227,37 @@ mod tests {
 
     use super::*;
 
+    const ZONES: [Tz; 4] = [Tz::UTC, Tz::Europe__Berlin, Tz::America__Los_Angeles, Tz::Pacific__Auckland];
+
     proptest! {
         #[test]
         fn it_is_never_in_the_future_and_never_longer_ago_than_the_policy(
-            id in any::<u128>(), hour in 0u32..24, spread in 0i64..720, second in 1_700_000_000i64..1_900_000_000
+            id in any::<u128>(), hour in 0u32..24, spread in 0i64..720, zone in 0..ZONES.len(), second in 1_700_000_000i64..1_900_000_000
         ) {
             let now = DateTime::from_timestamp(second, 0).unwrap();
-            let window = Window { hour, spread };
+            let window = Window { hour, spread, zone: ZONES[zone] };
+            let id = Uuid::from_u128(id);
             for (policy, days) in [(Policy::Daily, 1), (Policy::Weekly, 7)] {
-                let due = policy.last_due(Uuid::from_u128(id), window, now).unwrap();
-                prop_assert!(due <= now && now - due < Duration::days(days) + Duration::minutes(720), "{policy:?} {due} {now}");
+                let due = policy.last_due(id, window, now).unwrap();
+                // A day on which the clocks are put back has an hour more.
+                let longest = Duration::days(days) + Duration::hours(1);
+                prop_assert!(due <= now && now - due < longest, "{policy:?} {due} {now}");
+                let next = policy.next_due(id, window, now).unwrap();
+                prop_assert!(next > now && next - due <= longest && next - due >= Duration::days(days) - Duration::hours(1));
                 // The same in the next minute, unless that minute is due itself.
-                let later = policy.last_due(Uuid::from_u128(id), window, now + Duration::minutes(1)).unwrap();
-                prop_assert!(later == due || later == due + Duration::days(days));
+                let later = policy.last_due(id, window, now + Duration::minutes(1)).unwrap();
+                prop_assert!(later == due || later == next);
+                prop_assert_eq!(policy.last_due(id, window, next), Some(next));
+                let overdue = policy.overdue(id, window, now).unwrap();
+                prop_assert!(overdue <= due && now - overdue >= Duration::hours(GRACE_HOURS));
             }
-            prop_assert_eq!(Policy::Never.last_due(Uuid::from_u128(id), window, now), None);
+            prop_assert_eq!(Policy::Never.last_due(id, window, now), None);
+            prop_assert_eq!(Policy::Never.next_due(id, window, now), None);
         }
 
         #[test]
         fn the_backup_that_is_drilled_next_was_made_for_it(id in any::<u128>(), hour in 0u32..24, spread in 0i64..720, took in 0i64..11 * 60) {
-            let (id, window) = (Uuid::from_u128(id), Window { hour, spread });
+            let (id, window) = (Uuid::from_u128(id), Window { hour, spread, zone: Tz::UTC });
             for policy in [Policy::Daily, Policy::Weekly, Policy::Never] {
                 let mut now = DateTime::from_timestamp(1_750_000_000, 0).unwrap();
                 let (mut newest, mut under_way, mut drilled) = (None, None, None);
@@ -147,5 +281,42 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_run_is_missed_after_some_hours_or_when_the_next_one_is_due() {
+        let window = Window { hour: 1, spread: 0, zone: Tz::UTC };
+        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
+        let overdue = |line: &str, now: &str| Policy::stored(line).overdue(Uuid::nil(), window, at(now)).unwrap();
+        assert_eq!(overdue("Daily", "2026-11-25T06:59:00Z"), at("2026-11-24T01:00:00Z"));
+        assert_eq!(overdue("Daily", "2026-11-25T07:00:00Z"), at("2026-11-25T01:00:00Z"));
+        assert_eq!(overdue("15 * * * *", "2026-11-25T07:20:00Z"), at("2026-11-25T06:15:00Z"));
+        assert_eq!(overdue("15 3 * * *", "2026-11-25T09:14:00Z"), at("2026-11-24T03:15:00Z"));
+        assert_eq!(overdue("15 3 * * * Europe/Berlin", "2026-11-25T08:15:00Z"), at("2026-11-25T02:15:00Z"));
+    }
+
+    #[test]
+    fn the_next_one_is_told_in_words() {
+        let now: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
+        let said =
+            |text: &str, zone| Policy::stored(text).sentence(Uuid::nil(), Window { hour: 1, spread: 0, zone }, now);
+        assert_eq!(
+            said("30 2 * * 1-5 Europe/Berlin", Tz::UTC),
+            "Backups are made at own times, “30 2 * * 1-5 Europe/Berlin”; the next one is due 2026-11-26 01:30 UTC (2026-11-26 02:30 in Europe/Berlin)."
+        );
+        assert_eq!(said("Daily", Tz::UTC), "A backup is made every night; the next one is due 2026-11-26 01:00 UTC.");
+        assert!(said("Daily", Tz::Asia__Tokyo).ends_with("2026-11-25 16:00 UTC (2026-11-26 01:00 in Asia/Tokyo)."));
+        assert!(said("Never", Tz::UTC).starts_with("No backups are made by themselves."));
+    }
+
+    #[test]
+    fn what_is_no_policy_is_refused_with_a_sentence() {
+        assert_eq!(Policy::read("", Policy::Weekly), Ok(Policy::Weekly));
+        assert!(Policy::read("hourly", Policy::Daily).unwrap_err().contains("Daily, Weekly or Never, or a cron line"));
+        assert!(Policy::read("* * * * *", Policy::Daily).unwrap_err().contains("once an hour at most"));
+        assert_eq!(Policy::stored("rubbish"), Policy::Daily);
+        assert_eq!(Policy::parse(""), None);
+        let own = Policy::read(" 0 4  * * * ", Policy::Daily).unwrap();
+        assert_eq!((own.as_str(), own.label().as_str()), ("0 4 * * *", "By the line “0 4 * * *”"));
     }
 }

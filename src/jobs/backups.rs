@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chrono::Duration;
 use serde_json::{Value, json};
 
+use super::{notify, trouble};
 use crate::admin_db::backups;
 use crate::admin_db::containers;
 use crate::admin_db::log::Actor;
 use crate::admin_db::newest_backups;
 use crate::app::App;
-use crate::backup::request;
-use crate::domain::policy::{DRILL_DAYS, Policy, Window};
+use crate::backup::{request, second};
+use crate::domain::policy::{DRILL_DAYS, Policy};
 use crate::domain::state::ContainerState;
 use crate::provision::request::RequestError;
 
@@ -27,20 +28,23 @@ const AGAIN_MINUTES: i64 = 30;
 /// # Errors
 /// If mydb_admin can't be asked.
 pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
-    if app.stores.first().is_none() {
-        return Ok(json!({ "skipped": "no target is configured" }));
-    }
     let now = app.clock.now();
-    let window = Window { hour: app.config.backups.hour, spread: app.config.backups.spread };
+    let window = app.config.backups.window;
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
     let newest = newest_backups::list(&mut db).await?;
     drop(db);
+    // Before what is due is enqueued: that makes up for it, and the alarm stays until it is done.
+    let missed = trouble::look(app, &rows, &newest).await?;
+    notify::tell(app);
+    if app.stores.first().is_none() {
+        return Ok(json!({ "skipped": "no target is configured", "missed": missed }));
+    }
+    let copies = second::enqueue_if_due(app, &Actor::portal(ACTOR)).await?;
     let (mut made, mut drills) = (Vec::new(), Vec::new());
     for c in rows.iter().filter(|c| can(c.state) && c.maintenance_note.is_none()) {
         let seen = newest.iter().find(|n| n.container_id == c.id);
-        let policy = Policy::parse(&c.backup_freq).unwrap_or(Policy::Daily);
-        let due = policy.last_due(c.id, window, now).filter(|due| *due >= c.created_at);
+        let due = Policy::stored(&c.backup_freq).last_due(c.id, window, now).filter(|due| *due >= c.policy_at);
         let good = seen.and_then(|s| s.good_at);
         let failed = seen.and_then(|s| s.tried_at).filter(|at| now - *at < Duration::minutes(AGAIN_MINUTES));
         if due.is_some_and(|due| good.is_none_or(|at| at < due)) && failed.is_none() && c.active_job.is_none() {
@@ -65,7 +69,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
             }
         }
     }
-    Ok(json!({ "backups": made, "drills": drills }))
+    Ok(json!({ "backups": made, "drills": drills, "copies": copies, "missed": missed }))
 }
 
 /// A stopped database is backed up too, from a copy: nobody promised that its disk lasts.

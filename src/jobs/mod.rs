@@ -2,8 +2,10 @@
 
 pub mod backups;
 pub mod keeper;
+pub mod notify;
 pub mod reconcile;
 pub mod runner;
 pub mod schedule;
 pub mod survey;
+pub mod trouble;
 pub mod usage;

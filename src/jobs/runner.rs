@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::{notify, trouble};
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers;
 use crate::admin_db::job_cancel;
@@ -280,6 +281,7 @@ async fn undo(work: &Work, flow: &Flow, lease: &str, (failed, why): (usize, &str
 /// Marks the container failed, where its job's failure says so.
 async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str, &str)) -> Result<(), sqlx::Error> {
     let Some(id) = job.container_id else { return Ok(()) };
+    trouble::failed(tx, job, failure.1, app.clock.now()).await?;
     // The reconciler counts the failures of its own restarts, and decides itself.
     if job.created_by == super::reconcile::ACTOR && job.kind == "start" {
         return Ok(());
@@ -319,7 +321,7 @@ enum Ending<'a> {
 }
 
 /// Ends the job, marks its container failed where it failed at a step, and writes the outcome to the log: all or nothing.
-async fn end(app: &App, job: &Job, lease: &str, ending: Ending<'_>) {
+async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'_>) {
     let (status, error) = match ending {
         Ending::Well => (JobStatus::Succeeded, None),
         Ending::Failed(_, why) => (JobStatus::Failed, Some(why)),
@@ -357,6 +359,9 @@ async fn end(app: &App, job: &Job, lease: &str, ending: Ending<'_>) {
     };
     match ended.await {
         Ok(()) => {
+            if matches!(ending, Ending::Failed(..)) {
+                notify::tell(app);
+            }
             tracing::info!(job = %job.id, kind = job.kind, status = status.as_str(), error, "Ended the job `{}`", job.kind);
         }
         Err(e) => tracing::warn!(job = %job.id, "A job's end could not be written; its lease will run out: {e}"),

@@ -104,6 +104,11 @@ impl Stores {
         self.0.iter().find(|s| s.name() == name)
     }
 
+    /// Those of these names.
+    pub fn named(&self, names: &[String]) -> Vec<&Arc<Store>> {
+        names.iter().filter_map(|name| self.get(name)).collect()
+    }
+
     /// All of them.
     pub fn all(&self) -> &[Arc<Store>] {
         &self.0

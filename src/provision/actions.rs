@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
-use crate::backup::{audit, beside, drill, dump, in_place, prune, recover, restore, restore_copy, upgrade};
+use crate::backup::{audit, beside, drill, dump, in_place, prune, recover, restore, restore_copy, second, upgrade};
 use crate::recovery::admin_backup;
 
 /// Every flow.
@@ -28,6 +28,7 @@ pub static FLOWS: &[&Flow] = &[
     &prune::PRUNE,
     &audit::AUDIT,
     &admin_backup::BACK_UP,
+    &second::COPY,
 ];
 
 /// The flow of this kind.

@@ -50,7 +50,7 @@ impl Changes {
         if let Some(owner) = self.owner.as_ref().filter(|o| o.id != c.account_id) {
             found.push(format!("owner {} → {}", c.owner, owner.username));
         }
-        if let Some(policy) = self.backup_freq.filter(|p| p.as_str() != c.backup_freq) {
+        if let Some(policy) = self.backup_freq.as_ref().filter(|p| p.as_str() != c.backup_freq) {
             found.push(format!("backups {} → {}", c.backup_freq, policy.as_str()));
         }
         if let Some(memory) = self.memory.filter(|m| m.0 != c.memory_bytes) {
@@ -98,9 +98,10 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
         department: changes.department.as_ref().unwrap_or(&c.department),
         description: changes.description.as_ref().unwrap_or(&c.description),
         account_id: changes.owner.as_ref().map_or(c.account_id, |o| o.id),
-        backup_freq: changes.backup_freq.map_or(c.backup_freq.as_str(), |p| p.as_str()),
+        backup_freq: changes.backup_freq.as_ref().map_or(c.backup_freq.as_str(), Policy::as_str),
         memory_bytes: changes.memory.map_or(c.memory_bytes, |m| m.0),
         millicpus: changes.cpus.map_or(c.millicpus, |m| m.0),
+        now,
     };
     container_input::edit(&mut tx, c.id, &edit).await?;
     let detail = format!("changed {}", differences.join(", "));
@@ -162,6 +163,7 @@ pub(crate) mod tests {
             memory_bytes: 512 * 1024 * 1024,
             millicpus: 1500,
             backup_freq: "Daily".to_owned(),
+            policy_at: at(0),
             extensions: Vec::new(),
             restored_from: None,
             restored_only: None,

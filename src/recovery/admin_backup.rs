@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
+use super::admin_copy;
 use super::client::Client;
 use super::keep;
 use super::key;
@@ -23,7 +24,7 @@ use crate::backup::stream::{self, Into};
 use crate::config::Config;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::backup::dump_script;
-use crate::objects::Store;
+use crate::objects::{ObjectError, Store};
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
 use crate::runtime::Runtime;
@@ -48,6 +49,8 @@ pub struct Maker<'a> {
     pub random: &'a Random,
     /// The moment.
     pub now: DateTime<Utc>,
+    /// The targets that get copies.
+    pub copies: Vec<&'a Arc<Store>>,
 }
 
 /// A backup that was made.
@@ -59,6 +62,8 @@ pub struct Made {
     pub location: String,
     /// How many older ones went.
     pub removed: usize,
+    /// In how many other targets it is too.
+    pub copies: usize,
 }
 
 /// Another one is under way.
@@ -80,7 +85,8 @@ pub async fn hourly(app: &Arc<App>) -> anyhow::Result<Value> {
             "made_at": made.manifest.made_at,
             "bytes": made.manifest.object.stored.bytes,
             "keys": made.manifest.keys,
-            "removed": made.removed
+            "removed": made.removed,
+            "copies": made.copies
         })),
         Err(e) if e.is::<Busy>() => Ok(json!({ "skipped": e.to_string() })),
         Err(e) => Err(e),
@@ -88,7 +94,14 @@ pub async fn hourly(app: &Arc<App>) -> anyhow::Result<Value> {
 }
 
 fn of<'a>(app: &'a App, store: &'a Arc<Store>) -> Maker<'a> {
-    Maker { config: &app.config, runtime: app.runtime.as_ref(), store, random: &app.random, now: app.clock.now() }
+    Maker {
+        config: &app.config,
+        runtime: app.runtime.as_ref(),
+        store,
+        random: &app.random,
+        now: app.clock.now(),
+        copies: app.stores.named(&app.config.backups.copies),
+    }
 }
 
 async fn asked_for(w: &Work) -> Result<(), StepError> {
@@ -100,6 +113,14 @@ async fn asked_for(w: &Work) -> Result<(), StepError> {
     })?;
     let bytes = Amount(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
     w.say(&format!("{bytes} in {}", store.url(&made.location))).await;
+    Ok(())
+}
+
+/// Removes one: its manifest first, so that what is left of it is none.
+async fn remove(store: &Store, location: &str) -> Result<(), ObjectError> {
+    for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
+        store.delete(&format!("{location}/{file}")).await?;
+    }
     Ok(())
 }
 
@@ -125,26 +146,43 @@ impl Maker<'_> {
         let manifest = match made {
             Ok(manifest) => manifest,
             Err(e) => {
-                if let Err(left) = self.remove(&location).await {
+                if let Err(left) = remove(self.store, &location).await {
                     tracing::warn!("What is left of a backup of mydb_admin could not be removed: {left:#}");
                 }
                 return Err(e);
             }
         };
-        let removed = self.tidy(&mut db).await?;
+        let removed = self.tidy(&mut db, self.store).await?;
+        let copies = self.copy(&mut db, &manifest).await?;
         db.close().await?;
-        Ok(Made { manifest, location, removed })
+        Ok(Made { manifest, location, removed, copies })
+    }
+
+    /// Copies one into every target that gets copies, so that a portal can be rebuilt from any of them. Fails for the
+    /// first that it can't be copied into, when all were tried.
+    async fn copy(&self, db: &mut PgConnection, made: &AdminManifest) -> anyhow::Result<usize> {
+        let mut failed = None;
+        for to in &self.copies {
+            let copied = async {
+                admin_copy::copy(&self.config.instance, self.store, to, made).await?;
+                self.tidy(db, to).await
+            };
+            if let Err(e) = copied.await {
+                failed = failed.or(Some(e.context(format!("no copy in the target “{}” could be made", to.name()))));
+            }
+        }
+        failed.map_or(Ok(self.copies.len()), Err)
     }
 
     /// Removes what is not kept, and writes down what is there.
-    async fn tidy(&self, db: &mut PgConnection) -> anyhow::Result<usize> {
-        let there = manifest::list(self.store, &self.config.instance).await?;
+    async fn tidy(&self, db: &mut PgConnection, store: &Store) -> anyhow::Result<usize> {
+        let there = manifest::list(store, &self.config.instance).await?;
         let moments: Vec<_> = there.iter().map(|t| (t.made_at, t.location.clone())).collect();
         let gone = keep::goes(&moments, self.now);
         for location in &gone {
-            self.remove(location).await?;
+            remove(store, location).await?;
         }
-        let target = self.store.name();
+        let target = store.name();
         let kept = there.into_iter().filter(|t| !gone.contains(&t.location)).map(|t| Seen {
             target: target.to_owned(),
             location: t.location,
@@ -154,14 +192,6 @@ impl Maker<'_> {
         });
         admin_backups::replace(db, target, &kept.collect::<Vec<_>>()).await?;
         Ok(gone.len())
-    }
-
-    /// Removes one: its manifest first, so that what is left of it is none.
-    async fn remove(&self, location: &str) -> anyhow::Result<()> {
-        for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
-            self.store.delete(&format!("{location}/{file}")).await?;
-        }
-        Ok(())
     }
 
     async fn make(

@@ -5,9 +5,10 @@ use super::error::AppError;
 use super::form::Fields;
 use crate::admin_db::accounts;
 use crate::catalog::CatalogImage;
+use crate::domain::cron_line::CronLine;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{OWN, Policy};
 use crate::domain::quantity::{Bytes, MIB, MilliCpus};
 use crate::domain::user::User;
 use crate::engine::EngineKind;
@@ -92,7 +93,8 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     let description = r.take("description", line(fields.text("description"), 500));
     // Of a wrong owner nothing is known; what oneself may not use is named at least.
     let storage = r.take("storage", storage(ctx, owner.as_ref().unwrap_or(user), engine, fields.text("storage")));
-    let backup_freq = r.take("backup_freq", Policy::read(fields.text("backup_freq"), Policy::Daily));
+    let (field, line) = policy_text(fields);
+    let backup_freq = r.take(field, policy(field, line));
     let least = image.map_or(Bytes(1), |i| i.min_memory);
     let memory = r.take(
         "memory",
@@ -146,6 +148,26 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
         }),
         _ => Err(CreateFault::Fields(r.0)),
     }
+}
+
+/// The field that says when a database is backed up by itself, and its text: the choice, or where that is “own times”,
+/// the line beside it.
+pub fn policy_text(fields: &Fields) -> (&'static str, &str) {
+    match fields.text("backup_freq") {
+        OWN if fields.has("backup_cron") => ("backup_cron", fields.text("backup_cron")),
+        choice => ("backup_freq", choice),
+    }
+}
+
+/// Reads it.
+///
+/// # Errors
+/// A sentence.
+pub fn policy(field: &str, text: &str) -> Result<Policy, String> {
+    if field == "backup_cron" {
+        return CronLine::parse(text).map(|line| Policy::Own(Box::new(line)));
+    }
+    Policy::read(text, Policy::Daily)
 }
 
 /// The image: one of the catalog, by its full reference or by its version within the engine; none named, the engine's default.

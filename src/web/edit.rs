@@ -2,12 +2,11 @@
 
 use crate::admin_db::accounts;
 use crate::admin_db::containers::Container;
-use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::user::Action;
 use crate::provision::edit::Changes;
 use crate::web::context::Context;
-use crate::web::create::{Faults, cpus, line, memory};
+use crate::web::create::{Faults, cpus, line, memory, policy, policy_text};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 
@@ -43,7 +42,8 @@ pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults)
         changes.memory = take(&mut found, "memory", wanted);
     }
     if fields.has("backup_freq") {
-        changes.backup_freq = take(&mut found, "backup_freq", Policy::read(fields.text("backup_freq"), Policy::Daily));
+        let (field, text) = policy_text(fields);
+        changes.backup_freq = take(&mut found, field, policy(field, text));
     }
     if fields.has("cpus") {
         changes.cpus = take(&mut found, "cpus", cpus(fields.text("cpus"), share, limits.cpus_max.max(share)));

@@ -9,7 +9,7 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::Shared;
-use crate::admin_db::{admin_backups, audits, containers, job_list, jobs, ping};
+use crate::admin_db::{admin_backups, audits, containers, job_list, jobs, notices, ping};
 use crate::backup::audit::Kind;
 
 const META: Metadata<'static> = Metadata::new("db4sci", Level::INFO, None);
@@ -68,14 +68,19 @@ pub async fn metrics(State(portal): State<Shared>) -> Response {
         let mut db = portal.app.db.acquire().await?;
         let audit = audits::counts(&mut db).await?;
         let own = admin_backups::newest(&mut db, 1).await?.into_iter().next();
-        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, job_list::counts(&mut db).await?, audit, own))
+        let told = notices::counts(&mut db).await?;
+        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, job_list::counts(&mut db).await?, audit, own, told))
     };
     let counted = counted.await;
     m.gauge("db4sci_admin_db_up", Vec::new(), f64::from(u8::from(counted.is_ok())));
-    if let Ok((states, queue, audit, own)) = counted {
+    if let Ok((states, queue, audit, own, told)) = counted {
         if let Some(own) = own {
             m.gauge("db4sci_admin_db_backup_timestamp_seconds", Vec::new(), own.made_at.timestamp() as f64);
             m.gauge("db4sci_admin_db_backup_has_keys", Vec::new(), f64::from(u8::from(own.keys)));
+        }
+        for kind in notices::Kind::ALL {
+            let n = told.iter().find(|(k, _)| k == kind.as_str()).map_or(0, |(_, n)| *n);
+            m.gauge("db4sci_backup_troubles", vec![Label::new("kind", kind.as_str())], n as f64);
         }
         if let Some((at, counts)) = audit {
             m.gauge("db4sci_backup_audit_timestamp_seconds", Vec::new(), at.timestamp() as f64);

@@ -17,7 +17,7 @@ use super::pages::{
 };
 use super::pages::{
     actions, admin_contents, admin_storage, admin_system, backups, container, docs, home, job, login, logs, new,
-    replace, settings, theme,
+    notices, replace, settings, theme,
 };
 use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups};
 use super::{Shared, api, assets, layers, metrics};
@@ -115,6 +115,7 @@ routes! {
     GET  "/containers/{name}/backups"            Owner    backups::show;
     POST "/containers/{name}/backup"             Owner    backups::now;
     POST "/containers/{name}/backups/{id}/drill" Owner    backups::drill;
+    POST "/containers/{name}/notices/{id}/seen"  Owner    notices::seen;
     GET  "/containers/{name}/backups/{id}/restore" Owner  backups::restore_form;
     POST "/containers/{name}/backups/{id}/restore" Owner  backups::restore;
     GET  "/containers/{name}/backups/{id}/in-place" Owner replace::in_place_form;

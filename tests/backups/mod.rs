@@ -11,8 +11,10 @@ mod hand;
 mod keep;
 mod last;
 mod mariadb;
+mod policy;
 mod rebuild;
 mod replace;
+mod second;
 mod store_faults;
 mod strange;
 
@@ -91,15 +93,17 @@ pub fn cli(portal: &TestPortal, args: &[&str]) -> (i32, String) {
 pub fn cli_on(portal: &TestPortal, admin_db: &str, args: &[&str]) -> (i32, String) {
     let home = portal.dir.join("home");
     std::fs::create_dir_all(home.join("dev")).expect("a home");
-    let objects = portal.config.targets[0].embedded.clone().expect("an embedded store");
+    let target = |t: &mydb::config::Target| {
+        let dir = t.embedded.as_ref()?.display();
+        Some(format!("[[target]]\nname = \"{}\"\nbucket = \"{}\"\nembedded = \"{dir}\"\n", t.name, t.bucket))
+    };
+    let targets: String = portal.config.targets.iter().filter_map(target).collect();
     let keep = &portal.config.backups.keep;
     let replace: String = portal.config.images.replace.iter().map(|(k, v)| format!("\"{k}\" = \"{v}\"\n")).collect();
     let settings = format!(
-        "[[storage]]\nname = \"standard\"\npath = \"{}\"\n[[target]]\nname = \"local\"\nbucket = \"{}\"\nembedded = \"{}\"\n\
+        "[[storage]]\nname = \"standard\"\npath = \"{}\"\n{targets}\
          [images.replace]\n{replace}[backups.keep]\nlast = {}\ndaily = {}\nweekly = {}\nmonthly = {}\nyearly = {}\nmin_age_days = {}\n",
         portal.config.storage[0].path.display(),
-        portal.config.targets[0].bucket,
-        objects.display(),
         keep.last,
         keep.daily,
         keep.weekly,
@@ -118,6 +122,7 @@ pub fn cli_on(portal: &TestPortal, admin_db: &str, args: &[&str]) -> (i32, Strin
         .env("DB4SCI__DATA_DIR", &portal.dir)
         .env("DB4SCI__ADMIN_DB__URL", admin_db)
         .env("DB4SCI__BACKUPS__ADMIN_DB_SECONDS", portal.config.backups.admin_every.as_secs().to_string())
+        .env("DB4SCI__BACKUPS__COPIES", portal.config.backups.copies.join(","))
         .env("DB4SCI__SECRETS__KEY_FILE", portal.dir.join("seal.key"))
         .output()
         .expect("the program runs");

@@ -97,7 +97,7 @@ async fn check(
 ) -> Result<(), sqlx::Error> {
     let id_of = |location: &str| location.rsplit('/').next().and_then(|id| id.parse::<Uuid>().ok());
     let ids: Vec<Uuid> = groups.keys().filter_map(|l| id_of(l)).collect();
-    let rows = audit_facts::stored(db, &ids).await?;
+    let rows = audit_facts::stored(db, store.name(), &ids).await?;
     // mydb_admin's own backups have no rows: they would be in what they are backups of.
     let of_databases = groups
         .iter()
@@ -105,13 +105,13 @@ async fn check(
     for (location, group) in of_databases {
         let row = id_of(location).and_then(|id| rows.iter().find(|r| r.id == id));
         let fits = |r: &&Stored| {
-            r.target.as_deref() == Some(store.name()) && r.location.as_ref().is_none_or(|l| l == location)
+            (is_own(r, store.name()) || r.copy.is_some()) && r.location.as_ref().is_none_or(|l| l == location)
         };
-        match row.filter(fits).map(|r| (r, state(r, begun))) {
+        match row.filter(fits).map(|r| (r, state(r, store.name(), begun))) {
             Some((_, State::Passing)) => {}
             Some((row, State::Good)) => {
                 there.insert(row.id);
-                seen.backups += 1;
+                seen.backups += usize::from(is_own(row, store.name()));
                 seen.findings.extend(differences(row, store, location, group));
             }
             _ => seen.findings.push(unknown(store, location, group.iter())),
@@ -134,7 +134,15 @@ enum State {
     Gone,
 }
 
-fn state(row: &Stored, begun: DateTime<Utc>) -> State {
+/// Whether this is the target that the backup went to first; else a copy of it is there.
+fn is_own(row: &Stored, target: &str) -> bool {
+    row.target.as_deref() == Some(target)
+}
+
+fn state(row: &Stored, target: &str, begun: DateTime<Utc>) -> State {
+    if !is_own(row, target) && row.copy.as_deref() != Some("stored") && row.removed_at.is_none() {
+        return State::Passing;
+    }
     match (row.status, row.removing_at, row.removed_at) {
         (BackupStatus::Running, ..) | (_, Some(_), None) => State::Passing,
         (_, _, Some(at)) if at < begun => State::Gone,
@@ -145,8 +153,9 @@ fn state(row: &Stored, begun: DateTime<Utc>) -> State {
     }
 }
 
-fn named(row: &Stored) -> String {
-    format!("The backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
+fn named(row: &Stored, target: &str) -> String {
+    let copy = if is_own(row, target) { "" } else { "copy of the " };
+    format!("The {copy}backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
 }
 
 fn differences(row: &Stored, store: &Store, location: &str, group: &Group) -> Vec<Finding> {
@@ -163,7 +172,12 @@ fn differences(row: &Stored, store: &Store, location: &str, group: &Group) -> Ve
     }
     let mut found = Vec::new();
     if !wrong.is_empty() {
-        let text = format!("{} is damaged: {}. It lies at {}.", named(row), wrong.join(", "), store.url(location));
+        let text = format!(
+            "{} is damaged: {}. It lies at {}.",
+            named(row, store.name()),
+            wrong.join(", "),
+            store.url(location)
+        );
         let container = Some(row.container.clone());
         found.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
     }
@@ -208,7 +222,7 @@ async fn missing_altogether(
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id;
         for row in rows.iter().filter(|r| !there.contains(&r.id)) {
-            seen.backups += 1;
+            seen.backups += usize::from(is_own(row, store.name()));
             let location = row.location.clone().unwrap_or_default();
             let away = if location.starts_with(beginning) {
                 Some("nothing of it is there".to_owned())
@@ -220,7 +234,8 @@ async fn missing_altogether(
                 }
             };
             if let Some(why) = away {
-                let text = format!("{} is damaged: {why}. It lay at {}.", named(row), store.url(&location));
+                let text =
+                    format!("{} is damaged: {why}. It lay at {}.", named(row, store.name()), store.url(&location));
                 let container = Some(row.container.clone());
                 seen.findings.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
             }
@@ -253,17 +268,21 @@ mod tests {
             status,
             removing_at: removed,
             removed_at: removed,
-            target: None,
+            target: Some("one".to_owned()),
             location: None,
+            copy: None,
             objects: sqlx::types::Json(Vec::new()),
         };
-        assert!(matches!(state(&row(S::Running, None, None), begun), State::Passing));
-        assert!(matches!(state(&row(S::Succeeded, Some(before), None), begun), State::Good));
-        assert!(matches!(state(&row(S::Succeeded, Some(before), Some(before)), begun), State::Gone));
-        assert!(matches!(state(&row(S::Succeeded, Some(before), Some(after)), begun), State::Passing));
-        assert!(matches!(state(&row(S::Failed, Some(before), None), begun), State::Gone));
-        assert!(matches!(state(&row(S::Failed, Some(after), None), begun), State::Passing));
+        assert!(matches!(state(&row(S::Running, None, None), "one", begun), State::Passing));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), None), "one", begun), State::Good));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), Some(before)), "one", begun), State::Gone));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), Some(after)), "one", begun), State::Passing));
+        assert!(matches!(state(&row(S::Failed, Some(before), None), "one", begun), State::Gone));
+        assert!(matches!(state(&row(S::Failed, Some(after), None), "one", begun), State::Passing));
+        let copy = |status: &str| Stored { copy: Some(status.to_owned()), ..row(S::Succeeded, Some(before), None) };
+        assert!(matches!(state(&copy("stored"), "other", begun), State::Good));
+        assert!(matches!(state(&copy("failed"), "other", begun), State::Passing));
         let half = Stored { removed_at: None, ..row(S::Succeeded, Some(before), Some(before)) };
-        assert!(matches!(state(&half, begun), State::Passing));
+        assert!(matches!(state(&half, "one", begun), State::Passing));
     }
 }

@@ -8,8 +8,6 @@ use crate::domain::policy::{Policy, Window};
 use crate::domain::quantity::Bytes;
 use crate::domain::state::ContainerState;
 
-/// Time after which a backup that is due must have been made.
-const GRACE_HOURS: i64 = 6;
 /// Days after which a drill is overdue; they are due every week.
 const DRILL_DAYS: i64 = 10;
 /// A backup that holds so many times less than one of those before it is an alarm.
@@ -27,16 +25,13 @@ fn day(at: DateTime<Utc>) -> String {
 }
 
 fn stale(d: &Database, window: Window, now: DateTime<Utc>) -> Option<(Kind, String)> {
-    let policy = Policy::parse(&d.backup_freq).unwrap_or(Policy::Daily);
-    let due = policy.last_due(d.id, window, now - Duration::hours(GRACE_HOURS))?;
-    if due < d.created_at || d.good_at.is_some_and(|at| at >= due) {
-        return None;
-    }
+    let policy = Policy::stored(&d.backup_freq);
+    let due = policy.missed(d.id, window, (d.policy_at, d.good_at), now)?;
     if d.engine.engine().backup().is_none() {
         let text = format!("{} has no backups: those of {} are not possible yet.", d.name, d.engine.label());
         return Some((Kind::Impossible, text));
     }
-    let promised = policy.label().to_lowercase();
+    let promised = policy.promise();
     let what = match d.good_at {
         Some(at) => format!(
             "The newest backup of {} is from {}, and one was due at {} ({promised}).",
@@ -98,7 +93,7 @@ mod tests {
     use super::*;
     use crate::engine::EngineKind;
 
-    const WINDOW: Window = Window { hour: 1, spread: 0 };
+    const WINDOW: Window = Window { hour: 1, spread: 0, zone: chrono_tz::Tz::UTC };
 
     fn now() -> DateTime<Utc> {
         "2026-11-25T12:00:00Z".parse().unwrap()
@@ -111,7 +106,7 @@ mod tests {
             engine: EngineKind::Postgres,
             backup_freq: "Daily".to_owned(),
             state: ContainerState::Running,
-            created_at: now() - Duration::days(100),
+            policy_at: now() - Duration::days(100),
             good_at: Some(now() - Duration::hours(10)),
             first_good_at: Some(now() - Duration::days(90)),
             failed: None,
@@ -130,7 +125,7 @@ mod tests {
     fn what_is_as_promised_is_not_told() {
         assert!(texts(&fine()).is_empty(), "{:?}", texts(&fine()));
         let young = Database {
-            created_at: now() - Duration::hours(5),
+            policy_at: now() - Duration::hours(5),
             good_at: None,
             first_good_at: None,
             sizes: vec![],

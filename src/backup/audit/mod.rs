@@ -7,14 +7,13 @@ mod own;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::{audit_facts, audits};
+use crate::admin_db::{audit_facts, audits, copies};
 use crate::config::Config;
-use crate::domain::policy::Window;
 use crate::objects::Stores;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 
@@ -24,6 +23,9 @@ pub static AUDIT: Flow = Flow {
     title: "Audit the backups",
     steps: &[Step { name: "Compare databases, rows and objects", run: |w| Box::pin(audit(w)), undo: None }],
 };
+
+/// Hours after which a backup should have its copies.
+const COPY_HOURS: i64 = 6;
 
 /// Most findings that are kept one by one.
 const MOST: usize = 500;
@@ -42,6 +44,8 @@ pub enum Kind {
     NoRecoveryKey,
     /// Objects of a good backup are missing or have other lengths.
     Missing,
+    /// A backup lacks its copy in another target.
+    CopyMissing,
     /// A database has no backup as fresh as its policy promises.
     Stale,
     /// A backup holds much less than those before it.
@@ -58,12 +62,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, the worst first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoTarget,
         Self::TargetAway,
         Self::AdminDbStale,
         Self::NoRecoveryKey,
         Self::Missing,
+        Self::CopyMissing,
         Self::Stale,
         Self::Shrunk,
         Self::DrillFailed,
@@ -80,6 +85,7 @@ impl Kind {
             Self::AdminDbStale => "admin_db_stale",
             Self::NoRecoveryKey => "no_recovery_key",
             Self::Missing => "missing",
+            Self::CopyMissing => "copy_missing",
             Self::Stale => "stale",
             Self::Shrunk => "shrunk",
             Self::DrillFailed => "drill_failed",
@@ -97,7 +103,8 @@ impl Kind {
             Self::AdminDbStale => "no fresh backup of mydb_admin",
             Self::NoRecoveryKey => "no recovery key",
             Self::Missing => "objects missing",
-            Self::Stale => "no fresh backup",
+            Self::CopyMissing => "no second copy",
+            Self::Stale => "backup missed",
             Self::Shrunk => "much smaller",
             Self::DrillFailed => "drill failed",
             Self::DrillOverdue => "drill overdue",
@@ -173,7 +180,6 @@ pub async fn look(
     now: DateTime<Utc>,
 ) -> Result<Report, sqlx::Error> {
     let mut findings = Vec::new();
-    let window = Window { hour: config.backups.hour, spread: config.backups.spread };
     let rows = audit_facts::databases(db).await?;
     if stores.first().is_none() {
         findings.push(Finding {
@@ -184,7 +190,7 @@ pub async fn look(
         });
     }
     for row in &rows {
-        findings.extend(databases::judge(row, window, now));
+        findings.extend(databases::judge(row, config.backups.window, now));
     }
     if let Some(store) = stores.first() {
         findings.extend(own::judge(config, store, now).await);
@@ -195,6 +201,15 @@ pub async fn look(
         places.push(bucket::compare(db, store, config.instance.as_str(), now, &mut seen).await?);
     }
     let bucket::Seen { mut findings, mut backups } = seen;
+    for l in
+        copies::lacking(db, config.instance.as_str(), &config.backups.copies, now - Duration::hours(COPY_HOURS)).await?
+    {
+        let which = if l.backups == 1 { "A backup".to_owned() } else { format!("{} backups", l.backups) };
+        let verb = if l.backups == 1 { "has" } else { "have" };
+        let why = l.error.map(|e| format!(" {e}")).unwrap_or_default();
+        let text = format!("{which} of {} {verb} no copy in “{}”.{why}", l.container, l.target);
+        findings.push(Finding { kind: Kind::CopyMissing, container: Some(l.container), backup: None, text });
+    }
     let configured: Vec<String> = stores.all().iter().map(|s| s.name().to_owned()).collect();
     for (target, count) in audit_facts::elsewhere(db, &configured).await? {
         backups += usize::try_from(count).unwrap_or(0);

@@ -111,7 +111,8 @@ impl Beside for Aside {
         while name.len() + end.len() > NAME_BYTES {
             name.pop();
         }
-        name + &end
+        name.push_str(&end);
+        name
     }
 
     fn put(&self, plan: &Plan<'_>, part: &Part, only: &Only, to: &To<'_>) -> Vec<Stage> {

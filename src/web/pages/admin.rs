@@ -8,11 +8,13 @@ use chrono::{DateTime, Duration, Utc};
 use super::admin_states::{Words, words};
 use super::admin_storage::{TierState, tiers};
 use super::admin_system::{CERTIFICATE_WARNING, certificate, error_of};
+use super::notices;
 use super::shared::{database_row, job_row};
 use crate::admin_db::container_list::{self, Filter};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::findings::Listed as Finding;
 use crate::admin_db::jobs::JobStatus;
+use crate::admin_db::notices::{Notice, of_admins};
 use crate::admin_db::schedule::Scheduled;
 use crate::admin_db::{accounts, audits, findings, job_list, schedule};
 use crate::app::App;
@@ -47,9 +49,11 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     let latest = job_list::list(&mut db, None, None, NEWEST).await?;
     let tiers = tiers(&ctx, &mut db).await?;
     let audited = audits::counts(&mut db).await?;
+    let told = of_admins(&mut db).await?;
     drop(db);
 
     let mut attention = broken_work(&periodic, now);
+    attention.extend(told_backups(&told, now));
     attention.extend(failed_databases(&failed, state_count(&states, ContainerState::Failed), now));
     attention.extend(tiers.iter().flat_map(full_tier));
     attention.extend(certificate_item(app, now).await);
@@ -87,7 +91,8 @@ fn noun(count: u64, one: &'static str, many: &'static str) -> &'static str {
 }
 
 fn item(kind: &str, text: impl Into<String>, advice: impl Into<String>, link: Link) -> Attention {
-    Attention { kind: kind.to_owned(), text: text.into(), advice: advice.into(), since: None, link: Some(link) }
+    let (text, advice) = (text.into(), advice.into());
+    Attention { kind: kind.to_owned(), text, advice, since: None, link: Some(link), action: None }
 }
 
 fn broken_work(periodic: &[Scheduled], now: DateTime<Utc>) -> Vec<Attention> {
@@ -103,6 +108,32 @@ fn broken_work(periodic: &[Scheduled], now: DateTime<Utc>) -> Vec<Attention> {
             )
         })
         .collect()
+}
+
+/// What went wrong with backups and no administrator has seen.
+fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
+    let one = |n: &Notice| Attention {
+        since: Some(When::new(n.at, now)),
+        action: Some(notices::seen_action(n, "admin")),
+        ..item(
+            "bad",
+            notices::title(n),
+            format!("{} Its owner is {}.", n.text, n.owner),
+            Link::new("Its backups", format!("/containers/{}/backups", n.container)),
+        )
+    };
+    let mut items: Vec<_> = told.iter().take(SHOWN).map(one).collect();
+    let more = told.len().saturating_sub(SHOWN) as u64;
+    if more > 0 {
+        let text = format!("{} of backups", count_text(more, "more trouble", "more troubles"));
+        items.push(item(
+            "bad",
+            text,
+            "They come up here when those above are put away.",
+            Link::new("Backups", "/admin/backups"),
+        ));
+    }
+    items
 }
 
 fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<Attention> {

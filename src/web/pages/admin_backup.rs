@@ -5,8 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
-use super::backups::{chip, size};
+use super::backups::{chip, copy_text, size};
 use crate::admin_db::backups::Backup;
+use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::keeping;
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::backup::request::{self, RestoreRequest};
@@ -57,6 +58,7 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
     let (app, now) = (ctx.app(), ctx.now());
     let mut db = app.db.acquire().await?;
     let verdicts = prune::judged_of(&mut db, &app.config, b.container_id, now).await?;
+    let second = copies::of(&mut db, &[b.id]).await?;
     drop(db);
     let good = b.is_good();
     let kept = verdicts.iter().find(|v| v.id == b.id).map(|v| {
@@ -102,7 +104,7 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
             frame: ctx.frame("admin-backups"),
             title: format!("Backup of {}", b.container),
             chip: chip(b),
-            facts: facts(ctx, b, locked),
+            facts: facts(ctx, b, &second, locked),
             trouble: b.error.clone().or_else(|| b.drill_error.as_ref().map(|e| format!("The last drill failed: {e}"))),
             kept: kept.or_else(|| {
                 elsewhere.then(|| "It lies in the place of another portal, which keeps or removes it.".to_owned())
@@ -116,7 +118,7 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
     )
 }
 
-fn facts(ctx: &Context, b: &Backup, locked: Option<DateTime<Utc>>) -> Vec<Fact> {
+fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc>>) -> Vec<Fact> {
     let now = ctx.now();
     let database = if b.container_gone {
         Fact::text("Database", format!("{} (purged)", b.container))
@@ -153,6 +155,7 @@ fn facts(ctx: &Context, b: &Backup, locked: Option<DateTime<Utc>>) -> Vec<Fact> 
         let store = b.target.as_deref().and_then(|t| ctx.app().stores.get(t));
         facts.push(Fact::code("Lies at", store.map_or_else(|| location.clone(), |s| s.url(location))));
     }
+    facts.extend(second.iter().map(|copy| Fact::text("Second copy", copy_text(copy))));
     facts.push(Fact::code("Id", b.id.to_string()));
     if let Some(job) = b.job_id {
         facts.push(Fact::link("Job", "its steps", format!("/jobs/{job}")));

@@ -6,20 +6,22 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::container::head;
+use super::notices;
 use super::replace;
 use super::shared::steps;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
 use crate::admin_db::containers::Container;
+use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::snapshots::{self, Snapshot};
 use crate::admin_db::{job_list, jobs};
 use crate::backup::request::{self, RestoreRequest};
 use crate::backup::{beside, worth};
 use crate::domain::names::ContainerName;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{OWN, Policy};
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
 use crate::engine::EngineKind;
-use crate::engine::alone::{Alone, Only};
+use crate::engine::alone::Alone;
 use crate::engine::backup::When as Moment;
 use crate::provision::request::RequestError;
 use crate::web::context::{Context, page, page_with, to};
@@ -55,20 +57,24 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         None => None,
     };
     let aside = snapshots::of_container(&mut db, c.id).await?;
+    let told = notices::of(&ctx, &mut db, &c, "backups").await?;
+    let ids: Vec<Uuid> = rows.iter().filter(|b| b.is_good()).map(|b| b.id).collect();
+    let second = copies::of(&mut db, &ids).await?;
     drop(db);
     let base = format!("/containers/{}", c.name);
     let possible = possible(&ctx, &c);
     page(&BackupsPage {
         frame: ctx.frame("home"),
         head: head(&ctx, &c, "Backups"),
+        notices: told,
         worth: worth::sentence(&rows, now),
-        policy: policy(&c.backup_freq),
+        policy: Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, now),
         pause: pause(&c),
         now_action: Action::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
         cancel: job.as_ref().map(|j| Action::post("Cancel the backup", format!("/jobs/{}/cancel", j.id))),
         job: active,
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
-        rows: rows.iter().map(|b| row(b, &c, now)).collect(),
+        rows: rows.iter().map(|b| row(b, &c, &second, now)).collect(),
     })
 }
 
@@ -89,21 +95,32 @@ fn possible(ctx: &Context, c: &Container) -> Result<(), String> {
     Ok(())
 }
 
-/// The field for when a database is backed up by itself.
-pub fn policy_field(chosen: &str) -> Field {
-    let chosen = if chosen.is_empty() { Policy::Daily.as_str() } else { chosen };
-    let choices = Policy::ALL.map(|p| Choice::new(p.as_str(), p.label(), chosen)).to_vec();
-    Field::select("backup_freq", "Backups", choices)
-        .help("When the portal backs it up by itself. You can always make one by hand.")
-}
-
-fn policy(freq: &str) -> String {
-    match freq {
-        "Daily" => "A backup is made every night.".to_owned(),
-        "Weekly" => "A backup is made every week.".to_owned(),
-        "Never" => "No backups are made by themselves. You can change that in the settings.".to_owned(),
-        line => format!("Backups are made by the schedule “{line}”."),
-    }
+/// The fields for when a database is backed up by itself: the choice, and the line of one's own times. `chosen` is what
+/// was chosen or a policy's text, `line` what was typed beside it.
+pub fn policy_fields(ctx: &Context, chosen: &str, line: &str, fault: impl Fn(&str) -> Option<String>) -> [Field; 2] {
+    let own = !chosen.is_empty() && Policy::WORDS.iter().all(|p| p.as_str() != chosen);
+    let line = if own && chosen != OWN { chosen } else { line };
+    let chosen = match chosen {
+        "" => Policy::Daily.as_str(),
+        _ if own => OWN,
+        word => word,
+    };
+    let mut choices = Policy::WORDS.map(|p| Choice::new(p.as_str(), p.label(), chosen)).to_vec();
+    choices.push(Choice::new(OWN, "Own times (cron)", chosen));
+    let zone = ctx.app().config.backups.window.zone;
+    [
+        Field::select("backup_freq", "Backups", choices)
+            .help("When the portal backs it up by itself. You can always make one by hand.")
+            .error(fault("backup_freq")),
+        Field::code("backup_cron", "Own times")
+            .help(format!(
+                "For “Own times” above: minute, hour, day of the month, month, day of the week, and a time zone; without one, {zone}. \
+                 So “30 2 * * 1-5 Europe/Berlin” is half past two on weekdays. Once an hour at most."
+            ))
+            .value(line)
+            .error(fault("backup_cron"))
+            .max_length(200),
+    ]
 }
 
 /// What a backup costs those who work with it meanwhile, where it does.
@@ -144,7 +161,16 @@ fn reason(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
     }
 }
 
-fn row(b: &Backup, c: &Container, now: chrono::DateTime<chrono::Utc>) -> BackupRow {
+/// What is known of a copy.
+pub(super) fn copy_text(copy: &Copy) -> String {
+    match (copy.status.as_str(), &copy.error) {
+        ("stored", _) => format!("Copy in {}", copy.target),
+        (_, Some(why)) => format!("No copy in {} yet: {why} It is tried again.", copy.target),
+        _ => format!("The copy in {} is still to be made", copy.target),
+    }
+}
+
+fn row(b: &Backup, c: &Container, second: &[Copy], now: chrono::DateTime<chrono::Utc>) -> BackupRow {
     let base = format!("/containers/{}/backups/{}", c.name, b.id);
     let good = b.is_good();
     BackupRow {
@@ -159,6 +185,7 @@ fn row(b: &Backup, c: &Container, now: chrono::DateTime<chrono::Utc>) -> BackupR
             let took = u64::try_from(b.proven_ms.unwrap_or(0)).unwrap_or(0);
             (When::new(at, now), duration_text(took))
         }),
+        copies: second.iter().filter(|k| k.backup_id == b.id).map(copy_text).collect(),
         trouble: b.error.clone().or_else(|| b.drill_error.as_ref().map(|e| format!("The last drill failed: {e}"))),
         actions: if good {
             vec![Action::link("Restore", format!("{base}/restore")), Action::post("Drill", format!("{base}/drill"))]

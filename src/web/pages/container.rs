@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::actions::stopped_deletion;
 use super::job::cancel_action;
 use super::metrics::{self, charts};
+use super::notices;
 use super::shared::{chip, failed_advice, failure, job_row, size_of, steps, version};
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::Job;
@@ -93,6 +94,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         None => None,
     };
     let day = charts(&ctx, &mut db, &c, false).await?;
+    let told = notices::of(&ctx, &mut db, &c, "").await?;
     let seen = surveys::get(&mut db, c.id).await?.and_then(|look| look.data);
     drop(db);
     let log_lines = match &c.docker_id {
@@ -106,6 +108,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     page(&ContainerPage {
         frame: ctx.frame("home"),
         head: head(&ctx, &c, "Overview"),
+        notices: told,
         connect: connect(&ctx, &c).filter(|_| alive && c.started_at.is_some()),
         password: (waiting && c.started_at.is_some() && active.is_none()).then(|| format!("{base}/password")),
         facts: facts(&ctx, &c, seen.as_ref().map(|s| &s.0)),

@@ -4,9 +4,11 @@ use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::notices;
 use super::shared::{cursor, database_row, engine_cards, parse_cursor, summary};
 use crate::admin_db::backup_list;
 use crate::admin_db::container_list::{self, Filter as Wanted};
+use crate::admin_db::notices::of_owner;
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
@@ -66,6 +68,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     let mut db = ctx.app().db.acquire().await?;
     let mut found = container_list::list(&mut db, &wanted).await?;
     let left_behind = if everyone { 0 } else { backup_list::databases_left_behind(&mut db, user.id).await? };
+    let told = if everyone { Vec::new() } else { of_owner(&mut db, user.id).await? };
     drop(db);
     let more = i64::try_from(found.len()).is_ok_and(|n| n > PAGE);
     found.truncate(usize::try_from(PAGE).unwrap_or(50));
@@ -86,6 +89,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     let owner = everyone.then(|| Column::plain("Owner"));
     page(&HomePage {
         frame: ctx.frame(if everyone { "admin-containers" } else { "home" }),
+        notices: told.iter().map(|n| notices::card(user, n, "home", now)).collect(),
         everyone,
         columns: [
             Column::sorted("Database", link("name", ""), sort(by_name, "ascending")),

@@ -1,6 +1,7 @@
 //! `/backups`: what a person's purged databases left, and a restore of any backup by its key.
 
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::backups::{Typed, restore_facts, restore_into, size, whole};
@@ -9,7 +10,7 @@ use crate::admin_db::backups::Backup;
 use crate::backup::{beside, worth};
 use crate::domain::user::Action as Deed;
 use crate::web::backups_access::visible_backup;
-use crate::web::context::{Context, page};
+use crate::web::context::{Context, page, page_with};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 use crate::web::only;

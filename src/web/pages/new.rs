@@ -262,7 +262,7 @@ fn more_fields(
             .error(fault("cpus")),
     ]);
     if engine.engine().backup().is_some() {
-        more.push(backups::policy_field(fields.text("backup_freq")).error(fault("backup_freq")));
+        more.extend(backups::policy_fields(ctx, fields.text("backup_freq"), fields.text("backup_cron"), fault));
     }
     Ok(more)
 }

@@ -68,9 +68,8 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
             .error(fault(faults, "cpus")),
     ];
     if c.engine.engine().backup().is_some() {
-        fields.push(
-            backups::policy_field(&value("backup_freq", c.backup_freq.clone())).error(fault(faults, "backup_freq")),
-        );
+        let (chosen, line) = (value("backup_freq", c.backup_freq.clone()), value("backup_cron", String::new()));
+        fields.extend(backups::policy_fields(ctx, &chosen, &line, |name| fault(faults, name)));
     }
     fields
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use super::format::{Size, When};
 use super::frame::Frame;
 use super::home::DatabaseRow;
-use super::parts::{Chip, JobRow, Link, Pager};
+use super::parts::{Action, Chip, JobRow, Link, Pager};
 
 /// What needs attention first, numbers second, lists third.
 #[derive(Clone, Debug, Default, Template)]
@@ -44,6 +44,8 @@ pub struct Attention {
     pub since: Option<When>,
     /// Where to do it.
     pub link: Option<Link>,
+    /// Puts it away.
+    pub action: Option<Action>,
 }
 
 /// A number worth knowing.

@@ -6,6 +6,7 @@ use super::container::ContainerHead;
 use super::field::Field;
 use super::format::{Size, When};
 use super::frame::Frame;
+use super::notices::NoticeCard;
 use super::parts::{Action, Chip, Fact};
 use super::steps::Steps;
 
@@ -17,6 +18,8 @@ pub struct BackupsPage {
     pub frame: Frame,
     /// Title, state, actions, tabs.
     pub head: ContainerHead,
+    /// What went wrong with them.
+    pub notices: Vec<NoticeCard>,
     /// What would be lost now, and what is known of the newest.
     pub worth: String,
     /// When they are made.
@@ -67,6 +70,8 @@ pub struct BackupRow {
     pub level: Option<String>,
     /// When it was restored last, and how long that took.
     pub proven: Option<(When, String)>,
+    /// Its copies in other targets, in words.
+    pub copies: Vec<String>,
     /// What went wrong with it.
     pub trouble: Option<String>,
     /// What can be done with it.

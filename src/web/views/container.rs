@@ -5,6 +5,7 @@ use askama::Template;
 use super::chart::Chart;
 use super::format::When;
 use super::frame::Frame;
+use super::notices::NoticeCard;
 use super::parts::{Action, Chip, Fact, JobRow, Link};
 use super::steps::{Failure, Steps};
 
@@ -39,6 +40,8 @@ pub struct ContainerPage {
     pub frame: Frame,
     /// Title, state, actions, tabs.
     pub head: ContainerHead,
+    /// What went wrong with its backups.
+    pub notices: Vec<NoticeCard>,
     /// The job at work on it.
     pub job: Option<Steps>,
     /// Ends that job, where it can be ended.

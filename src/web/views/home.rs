@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::format::{Size, When};
 use super::frame::Frame;
+use super::notices::NoticeCard;
 use super::parts::{Chip, Column, EngineCard, Filter, Pager};
 
 /// My databases; also `/admin/containers` with `everyone` set.
@@ -12,6 +13,8 @@ use super::parts::{Chip, Column, EngineCard, Filter, Pager};
 pub struct HomePage {
     /// What stands around it.
     pub frame: Frame,
+    /// What went wrong with backups of theirs.
+    pub notices: Vec<NoticeCard>,
     /// Whether this lists everybody's databases.
     pub everyone: bool,
     /// The heads: name, engine, state, size, created, address and, when

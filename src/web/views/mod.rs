@@ -27,6 +27,7 @@ pub mod login;
 pub mod logs;
 pub mod metrics;
 pub mod new;
+pub mod notices;
 pub mod parts;
 pub mod settings;
 pub mod steps;

@@ -1,0 +1,276 @@
+//! Table `notice`: what the owner of a database and the administrators are told until they have seen it, or it is right
+//! again.
+
+use chrono::{DateTime, Duration, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::{new_id, one_row};
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A backup could not be restored for proof.
+    DrillFailed,
+    /// A backup failed.
+    BackupFailed,
+    /// A backup was due and was not made in time.
+    BackupMissed,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::DrillFailed, Self::BackupFailed, Self::BackupMissed];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DrillFailed => "drill_failed",
+            Self::BackupFailed => "backup_failed",
+            Self::BackupMissed => "backup_missed",
+        }
+    }
+}
+
+/// A notice.
+#[derive(Debug, Clone, FromRow, PartialEq, Eq)]
+pub struct Notice {
+    /// Key.
+    pub id: Uuid,
+    /// The database it is about.
+    pub container_id: Uuid,
+    /// Its name.
+    pub container: String,
+    /// Its owner's account.
+    pub account_id: Uuid,
+    /// Its owner's name.
+    pub owner: String,
+    /// Whom to ask about it.
+    pub contact: String,
+    /// What went wrong, as a word.
+    pub kind: String,
+    /// The backup it is about.
+    pub backup_id: Option<Uuid>,
+    /// What happened.
+    pub text: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// When its owner has seen it.
+    pub owner_seen_at: Option<DateTime<Utc>>,
+    /// When an administrator has seen it.
+    pub admin_seen_at: Option<DateTime<Utc>>,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT n.id, n.container_id, c.name AS container, c.account_id, a.username AS owner, c.contact, n.kind, n.backup_id
+                  , n.text, n.at, n.owner_seen_at, n.admin_seen_at
+               FROM notice n
+               JOIN container c ON c.id = n.container_id
+               JOIN account a ON a.id = c.account_id
+               -- What lies in the trash needs no backup.
+               JOIN state s ON s.container_id = c.id AND s.state NOT IN ('deleting', 'trashed')
+              WHERE n.ended_at IS NULL ",
+            $rest
+        )
+    };
+}
+
+/// Tells of something, and answers whether it is new. A drill that fails again is told again; of backups that go on
+/// failing, or missing, one notice is enough.
+///
+/// # Errors
+/// The database's.
+pub async fn raise(
+    db: &mut PgConnection,
+    container: Uuid,
+    kind: Kind,
+    (backup, text): (Option<Uuid>, &str),
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let again = kind == Kind::DrillFailed;
+    // xmax is 0 only for a row this statement inserted.
+    sqlx::query_scalar(
+        "INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after) VALUES ($1, $2, $3, $4, $5, $6, $6)
+         ON CONFLICT (container_id, kind) WHERE ended_at IS NULL DO UPDATE
+            SET text = excluded.text
+              , backup_id = excluded.backup_id
+              , at = CASE WHEN $7 THEN excluded.at ELSE n.at END
+              , owner_seen_at = CASE WHEN $7 THEN NULL ELSE n.owner_seen_at END
+              , admin_seen_at = CASE WHEN $7 THEN NULL ELSE n.admin_seen_at END
+              , told_at = CASE WHEN $7 THEN NULL ELSE n.told_at END
+              , tell_after = CASE WHEN $7 THEN excluded.at ELSE n.tell_after END
+              , tell_tries = CASE WHEN $7 THEN 0 ELSE n.tell_tries END
+         RETURNING xmax = 0",
+    )
+    .bind(new_id())
+    .bind(container)
+    .bind(kind.as_str())
+    .bind(backup)
+    .bind(text)
+    .bind(now)
+    .bind(again)
+    .fetch_one(db)
+    .await
+}
+
+/// A good backup is there: that one failed or was missed is over.
+///
+/// # Errors
+/// The database's.
+pub async fn backed_up(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE notice SET ended_at = $2
+          WHERE container_id = $1 AND kind IN ('backup_failed', 'backup_missed') AND ended_at IS NULL",
+    )
+    .bind(container)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// A drill succeeded: that one failed is over, unless it was of a later backup.
+///
+/// # Errors
+/// The database's.
+pub async fn proven(db: &mut PgConnection, drill: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE notice n SET ended_at = $2
+           FROM backup_log d JOIN backup_log b ON b.id = d.drill_of
+          WHERE d.id = $1 AND n.container_id = b.container_id AND n.kind = 'drill_failed' AND n.ended_at IS NULL
+            AND b.started_at >= coalesce((SELECT f.started_at FROM backup_log f WHERE f.id = n.backup_id), '-infinity')",
+    )
+    .bind(drill)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Databases of which it is told that they miss a backup.
+///
+/// # Errors
+/// The database's.
+pub async fn missing(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT container_id FROM notice WHERE kind = 'backup_missed' AND ended_at IS NULL")
+        .fetch_all(db)
+        .await
+}
+
+/// Ends what is told of missed backups, but of these databases.
+///
+/// # Errors
+/// The database's.
+pub async fn end_missing_but(db: &mut PgConnection, still: &[Uuid], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE notice SET ended_at = $2 WHERE kind = 'backup_missed' AND ended_at IS NULL AND container_id <> ALL($1)",
+    )
+    .bind(still)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// What the owner of databases has not seen yet, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice>, sqlx::Error> {
+    sqlx::query_as(select!("AND c.account_id = $1 AND n.owner_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50"))
+        .bind(account)
+        .fetch_all(db)
+        .await
+}
+
+/// What no administrator has seen yet, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn of_admins(db: &mut PgConnection) -> Result<Vec<Notice>, sqlx::Error> {
+    sqlx::query_as(select!("AND n.admin_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50")).fetch_all(db).await
+}
+
+/// What is not over of one database.
+///
+/// # Errors
+/// The database's.
+pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Notice>, sqlx::Error> {
+    sqlx::query_as(select!("AND n.container_id = $1 ORDER BY n.at DESC, n.id")).bind(container).fetch_all(db).await
+}
+
+/// Notes who has seen it. `false`: there is no such notice of this database.
+///
+/// # Errors
+/// The database's.
+pub async fn see(
+    db: &mut PgConnection,
+    (id, container): (Uuid, Uuid),
+    (owner, admin): (bool, bool),
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE notice
+            SET owner_seen_at = CASE WHEN $3 THEN coalesce(owner_seen_at, $5) ELSE owner_seen_at END
+              , admin_seen_at = CASE WHEN $4 THEN coalesce(admin_seen_at, $5) ELSE admin_seen_at END
+          WHERE id = $1 AND container_id = $2",
+    )
+    .bind(id)
+    .bind(container)
+    .bind(owner)
+    .bind(admin)
+    .bind(now)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How many are not over, by their words.
+///
+/// # Errors
+/// The database's.
+pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT n.kind, count(*) FROM notice n JOIN state s ON s.container_id = n.container_id
+          WHERE n.ended_at IS NULL AND s.state NOT IN ('deleting', 'trashed') GROUP BY n.kind",
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How often the configured program is tried.
+const TRIES: i32 = 8;
+
+/// Takes one that the configured program was not given yet, for as long as it may take; after that it is taken again.
+///
+/// # Errors
+/// The database's.
+pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) -> Result<Option<Notice>, sqlx::Error> {
+    let id: Option<Uuid> = sqlx::query_scalar(
+        "UPDATE notice SET tell_after = $1 + $2, tell_tries = tell_tries + 1
+          WHERE id = (SELECT id FROM notice
+                       WHERE told_at IS NULL AND ended_at IS NULL AND tell_after <= $1 AND tell_tries < $3
+                         -- Older ones are from before there was a program.
+                         AND at > $1 - interval '1 day'
+                       ORDER BY at LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING id",
+    )
+    .bind(now)
+    .bind(most)
+    .bind(TRIES)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(id) = id else { return Ok(None) };
+    sqlx::query_as(select!("AND n.id = $1")).bind(id).fetch_optional(db).await
+}
+
+/// Notes that the configured program was given it.
+///
+/// # Errors
+/// The database's.
+pub async fn told(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE notice SET told_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await?;
+    one_row(&done)
+}

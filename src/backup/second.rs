@@ -1,0 +1,221 @@
+//! Copies of backups in other targets: object by object from one store into another, compared with the manifest on the
+//! way, the manifest last, so that a half-made copy is none.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chrono::Duration;
+use futures::StreamExt;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
+use super::pack::Sum;
+use super::restore::Source;
+use super::{hand, pack, portal_jobs, upload};
+use crate::admin_db::copies::{self, Copy};
+use crate::admin_db::log::Actor;
+use crate::admin_db::uploads;
+use crate::app::App;
+use crate::objects::{ObjectError, Store};
+use crate::provision::flow::{Flow, Step, StepError, Work};
+use crate::provision::request::RequestError;
+
+/// Copy backups to other targets.
+pub static COPY: Flow = Flow {
+    kind: "copy",
+    title: "Copy backups to other targets",
+    steps: &[Step { name: "Copy what is missing there", run: |w| Box::pin(copy(w)), undo: None }],
+};
+
+/// Minutes before a copy that failed is tried again; doubled each time, up to [`LONGEST_WAIT`].
+const WAIT: i64 = 2;
+/// Most minutes before it is.
+const LONGEST_WAIT: i64 = 120;
+/// Pieces of an object that wait between two stages.
+const WAITING: usize = 16;
+/// Most bytes of a receipt.
+const RECEIPT: u64 = 1024 * 1024;
+
+/// Enqueues the making of copies, if any are to be made now.
+///
+/// # Errors
+/// The database's.
+pub async fn enqueue_if_due(app: &App, actor: &Actor) -> Result<bool, RequestError> {
+    let targets = &app.config.backups.copies;
+    if targets.is_empty() {
+        return Ok(false);
+    }
+    let now = app.clock.now();
+    let mut db = app.db.acquire().await?;
+    copies::ask(&mut db, app.config.instance.as_str(), targets, now).await?;
+    let due = copies::due(&mut db, targets, &[], now).await?.is_some();
+    drop(db);
+    if due {
+        match portal_jobs::enqueue(app, &COPY, actor).await {
+            // The one that is under way looks again before it ends.
+            Ok(_) | Err(RequestError::Busy) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(due)
+}
+
+/// Makes all copies that are due. One that fails waits for a later run, and a target that is away is left alone.
+async fn copy(w: &Work) -> Result<(), StepError> {
+    let app = &w.app;
+    let (mut made, mut away) = (0usize, Vec::new());
+    let mut failed: BTreeMap<String, String> = BTreeMap::new();
+    loop {
+        let mut db = app.db.acquire().await?;
+        copies::ask(&mut db, app.config.instance.as_str(), &app.config.backups.copies, app.clock.now()).await?;
+        let due = copies::due(&mut db, &app.config.backups.copies, &away, app.clock.now()).await?;
+        drop(db);
+        let Some(copy) = due else { break };
+        let mut tx = app.db.begin().await?;
+        if !copies::begin(&mut tx, &copy, w.job.id, app.clock.now()).await? {
+            continue;
+        }
+        tx.commit().await?;
+        match one(w, &copy, made).await {
+            Ok(()) => {
+                let mut db = app.db.acquire().await?;
+                copies::stored(&mut db, &copy, app.clock.now()).await?;
+                made += 1;
+            }
+            Err(e) => {
+                if matches!(e, StepError::Retry(_)) {
+                    away.push(copy.target.clone());
+                }
+                let wait = (WAIT << copy.tries.clamp(0, 10)).min(LONGEST_WAIT);
+                let mut db = app.db.acquire().await?;
+                copies::failed(&mut db, &copy, &e.to_string(), app.clock.now() + Duration::minutes(wait)).await?;
+                failed.entry(copy.target).or_insert_with(|| e.to_string());
+            }
+        }
+    }
+    if failed.is_empty() {
+        w.say(&format!("{made} copied")).await;
+        return Ok(());
+    }
+    let said: Vec<_> =
+        failed.iter().map(|(target, why)| format!("Not all copies in “{target}” could be made: {why}")).collect();
+    // They wait in the list, each for its own time, so the job itself need not be tried again.
+    Err(StepError::Fail(said.join("\n")))
+}
+
+async fn one(w: &Work, copy: &Copy, made: usize) -> Result<(), StepError> {
+    let app = &w.app;
+    let to = app.stores.get(&copy.target).ok_or_else(|| StepError::Fail("It is no longer configured.".to_owned()))?;
+    let (source, text) = Source::first(app, copy.backup_id).await?;
+    let sum: [u8; 32] = Sha256::digest(&text).into();
+    if source.row.sha256.as_deref().is_some_and(|known| known != sum.as_slice()) {
+        return Err(StepError::Fail(format!(
+            "{} is not what was stored. This backup is damaged.",
+            source.store.url(&source.key(FILE))
+        )));
+    }
+    let manifest = &source.manifest;
+    let (name, at) = (&manifest.container.name, manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
+    w.say(&format!("{made} copied; now {name} of {at} into “{}”", copy.target)).await;
+    // An earlier run may have come to the end, and not said so.
+    match to.read(&source.key(FILE), LONGEST).await {
+        Ok(there) if there == text => return Ok(()),
+        Ok(_) | Err(ObjectError::NotFound { .. }) => {}
+        Err(e) => return Err(e.into()),
+    }
+    give_up_uploads(app, copy.backup_id, to).await?;
+    for object in &manifest.objects {
+        send(app, &source, object, to).await?;
+    }
+    for receipt in source.store.list(&source.key("drill-")).await? {
+        let content = source.store.read(&receipt.key, RECEIPT).await?;
+        to.put(&receipt.key, Bytes::from(content), "application/json").await?;
+    }
+    to.put(&source.key(BY_HAND), by_hand(manifest, to, &source), "text/plain; charset=utf-8").await?;
+    to.put(&source.key(FILE), Bytes::from(text), "application/json").await?;
+    Ok(())
+}
+
+/// The script beside the copy names the copy's own place.
+fn by_hand(manifest: &Manifest, to: &Store, source: &Source<'_>) -> Bytes {
+    Bytes::from(hand::lines(manifest, to, &source.location, manifest.container.engine.engine().backup()))
+}
+
+/// Gives up what an earlier run has begun and not completed.
+///
+/// # Errors
+/// The store's, or the database's.
+pub async fn give_up_uploads(app: &App, backup: Uuid, to: &Store) -> Result<(), StepError> {
+    let mut db = app.db.acquire().await?;
+    for (key, upload) in uploads::in_target(&mut db, backup, to.name()).await? {
+        to.abort(&key, &upload).await?;
+        uploads::delete(&mut db, backup, &upload).await?;
+    }
+    Ok(())
+}
+
+/// Sends one object. It is made there only if what passed is what the manifest says.
+async fn send(app: &App, source: &Source<'_>, object: &Object, to: &Store) -> Result<(), StepError> {
+    let key = source.key(&object.file);
+    let upload = to.begin(&key).await?;
+    let mut db = app.db.acquire().await?;
+    uploads::insert(&mut db, source.row.id, to.name(), &key, &upload, app.clock.now()).await?;
+    drop(db);
+    let sent = async {
+        let parts = pass(source.store, to, (&key, &upload), &object.stored).await?;
+        Ok::<_, StepError>(to.complete(&key, &upload, &parts).await?)
+    };
+    let sent = sent.await;
+    if sent.is_err() {
+        // What went wrong first is what is told; the next run gives it up otherwise.
+        to.abort(&key, &upload).await?;
+    }
+    let mut db = app.db.acquire().await?;
+    uploads::delete(&mut db, source.row.id, &upload).await?;
+    sent
+}
+
+/// Passes one object from one store into the parts of an upload to another. The upload may be completed only if this
+/// succeeds: what passed is then what was stored.
+///
+/// # Errors
+/// Either store's, or that the object is damaged.
+pub async fn pass(
+    from: &Store,
+    to: &Store,
+    (key, upload): (&str, &str),
+    stored: &Sum,
+) -> Result<Vec<[u8; 16]>, StepError> {
+    let mut download = from.get(key).await?;
+    let (pieces_out, pieces_in) = mpsc::channel(WAITING);
+    let (parts_out, parts_in) = mpsc::channel(1);
+    let limit = to.target().part_limit;
+    let cutting = tokio::task::spawn_blocking(move || pack::cut(pieces_in, parts_out, limit));
+    let reading = async move {
+        while let Some(piece) = download.stream.next().await {
+            if pieces_out.send(piece?).await.is_err() {
+                break;
+            }
+        }
+        Ok::<_, StepError>(())
+    };
+    let sending = async { upload::send(to, key, upload, parts_in).await.map_err(StepError::from) };
+    let ((), parts) = tokio::try_join!(reading, sending)?;
+    let sum = cutting
+        .await
+        .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?
+        .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?;
+    if sum != *stored {
+        return Err(StepError::Fail(format!(
+            "{} is not what was stored: it has {} bytes with the SHA-256 {}, and the manifest says {} with {}. This backup is damaged.",
+            from.url(key),
+            sum.bytes,
+            sum.sha256,
+            stored.bytes,
+            stored.sha256
+        )));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,183 @@
+//! The program that is told of what went wrong with backups: it gets JSON on its standard input, and is run beside
+//! everything else, without a shell and for a limited time.
+
+use std::process::Stdio;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use crate::admin_db::notices::{self, Notice};
+use crate::app::App;
+use crate::config::Notify;
+
+/// Where the program finds others. It gets nothing else of the portal's environment, in which there are secrets.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Most bytes of what it says that are kept.
+const WORDS: u64 = 2000;
+
+/// What the program gets. Field names are a contract.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    id: uuid::Uuid,
+    kind: &'a str,
+    database: &'a str,
+    owner: &'a str,
+    contact: &'a str,
+    text: &'a str,
+    at: chrono::DateTime<chrono::Utc>,
+    backup: Option<uuid::Uuid>,
+    instance: &'a str,
+    url: Option<String>,
+}
+
+impl<'a> Told<'a> {
+    fn new(app: &'a App, n: &'a Notice) -> Self {
+        let url = app.config.server.public_url.as_ref();
+        Self {
+            id: n.id,
+            kind: &n.kind,
+            database: &n.container,
+            owner: &n.owner,
+            contact: &n.contact,
+            text: &n.text,
+            at: n.at,
+            backup: n.backup_id,
+            instance: app.config.instance.as_str(),
+            url: url.map(|base| format!("{base}/containers/{}/backups", n.container)),
+        }
+    }
+}
+
+/// Gives the program what it was not given yet, beside everything else. What fails is tried again with a later call.
+pub fn tell(app: &Arc<App>) {
+    if app.config.notify.command.is_empty() {
+        return;
+    }
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(e) = all(&app).await {
+            tracing::warn!("Notices could not be given to the configured program: {e:#}");
+        }
+    });
+}
+
+async fn all(app: &App) -> anyhow::Result<()> {
+    let notify = &app.config.notify;
+    let most = chrono::Duration::from_std(notify.timeout)? + chrono::Duration::seconds(30);
+    loop {
+        let mut db = app.db.acquire().await?;
+        let Some(notice) = notices::claim(&mut db, app.clock.now(), most).await? else { return Ok(()) };
+        drop(db);
+        let json = serde_json::to_vec(&Told::new(app, &notice))?;
+        run(notify, &json).await.with_context(|| format!("the notice {} of {}", notice.id, notice.container))?;
+        let mut db = app.db.acquire().await?;
+        notices::told(&mut db, notice.id, app.clock.now()).await?;
+    }
+}
+
+/// Runs the program once.
+///
+/// # Errors
+/// If it can't be started, takes too long, or ends with another code than 0.
+async fn run(notify: &Notify, json: &[u8]) -> anyhow::Result<()> {
+    let [program, arguments @ ..] = notify.command.as_slice() else { return Ok(()) };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        // With all that it starts, so that all of it can be ended.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("{program} can't be started"))?;
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    let ended = tokio::time::timeout(notify.timeout, talk(&mut child, json)).await;
+    let Ok(ended) = ended else {
+        if let Some(group) = group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        bail!("{program} did not end within {} s and was ended", notify.timeout.as_secs());
+    };
+    let (status, words) = ended.with_context(|| format!("{program} could not be run"))?;
+    if !status.success() {
+        bail!("{program} ended with {status} and said: {}", words.trim());
+    }
+    Ok(())
+}
+
+async fn talk(child: &mut Child, json: &[u8]) -> std::io::Result<(std::process::ExitStatus, String)> {
+    let (input, output) = (child.stdin.take(), child.stderr.take());
+    let write = async {
+        if let Some(mut input) = input {
+            // A program that does not read its input says how it went by its code.
+            let _ = input.write_all(json).await;
+        }
+    };
+    let read = async {
+        let mut words = Vec::new();
+        if let Some(mut output) = output {
+            (&mut output).take(WORDS).read_to_end(&mut words).await?;
+            tokio::io::copy(&mut output, &mut tokio::io::sink()).await?;
+        }
+        Ok::<_, std::io::Error>(words)
+    };
+    let ((), words, status) = tokio::join!(write, read, child.wait());
+    Ok((status?, String::from_utf8_lossy(&words?).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn shell(script: &str, seconds: u64) -> Notify {
+        // Tests want a program that does what they say; the portal itself uses no shell.
+        let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+        Notify { command, timeout: Duration::from_secs(seconds) }
+    }
+
+    #[tokio::test]
+    async fn the_program_gets_what_there_is_and_its_failure_is_told() {
+        let dir = std::env::temp_dir().join(format!("db4sci-notify-{}", std::process::id()));
+        let json = vec![b'x'; 300_000];
+        run(&shell(&format!("cat > {}; env | grep -c . >&2", dir.display()), 20), &json).await.unwrap();
+        assert_eq!(std::fs::read(&dir).unwrap(), json);
+        std::fs::remove_file(&dir).unwrap();
+        // One that reads nothing, and says very much.
+        run(&shell("yes | head -c 300000 >&2", 20), &json).await.unwrap();
+        let said = format!("{:#}", run(&shell("echo no mail today >&2; exit 3", 20), b"{}").await.unwrap_err());
+        assert!(said.contains("exit status: 3") && said.contains("no mail today"), "{said}");
+        let absent = Notify { command: vec!["/nowhere/program".to_owned()], timeout: Duration::from_secs(1) };
+        assert!(format!("{:#}", run(&absent, b"{}").await.unwrap_err()).contains("can't be started"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_is_ended_with_all_it_started() {
+        let file = std::env::temp_dir().join(format!("db4sci-notify-pid-{}", std::process::id()));
+        let begin = Instant::now();
+        let script = format!("sleep 600 & echo $! > {}; wait", file.display());
+        let said = format!("{:#}", run(&shell(&script, 1), b"{}").await.unwrap_err());
+        assert!(said.contains("did not end within 1 s") && begin.elapsed() < Duration::from_secs(15), "{said}");
+        let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let alive = || {
+            let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            !state.is_empty() && !state.contains(") Z ")
+        };
+        for _ in 0..50 {
+            if !alive() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("what it started goes on");
+    }
+}

@@ -1,0 +1,88 @@
+//! What went wrong with backups: told to the owner of a database and to administrators until they have seen it, or it is
+//! right again.
+
+use axum::extract::Path;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::containers::Container;
+use crate::admin_db::notices::{self, Kind, Notice};
+use crate::domain::user::{Action as Deed, User};
+use crate::web::context::{Context, to};
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+use crate::web::views::notices::NoticeCard;
+use crate::web::views::{Action, Flash, Link, When};
+
+/// What went wrong, in a few words.
+pub(super) fn title(n: &Notice) -> String {
+    match n.kind.as_str() {
+        "drill_failed" => format!("A backup of {} could not be proven", n.container),
+        "backup_failed" => format!("A backup of {} failed", n.container),
+        _ => format!("A backup of {} was missed", n.container),
+    }
+}
+
+/// Puts a notice away; `back` is the page it is on.
+pub(super) fn seen_action(n: &Notice, back: &str) -> Action {
+    Action::post("I have seen it", format!("/containers/{}/notices/{}/seen", n.container, n.id)).with("back", back)
+}
+
+/// A notice on a page of `user`'s.
+pub(super) fn card(user: &User, n: &Notice, back: &str, now: DateTime<Utc>) -> NoticeCard {
+    NoticeCard {
+        title: title(n),
+        text: n.text.clone(),
+        at: When::new(n.at, now),
+        link: Link::new("Its backups", format!("/containers/{}/backups", n.container)),
+        seen: unseen(user, n).then(|| seen_action(n, back)),
+    }
+}
+
+/// Whether there is somebody to whom it is still to be told, and that is `user`.
+fn unseen(user: &User, n: &Notice) -> bool {
+    (n.account_id == user.id && n.owner_seen_at.is_none()) || (user.is_admin() && n.admin_seen_at.is_none())
+}
+
+/// The cards on a database's own pages: what its viewer has not seen, and what is still missing.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn of(
+    ctx: &Context,
+    db: &mut PgConnection,
+    c: &Container,
+    back: &str,
+) -> Result<Vec<NoticeCard>, AppError> {
+    let user = ctx.user()?;
+    let open = notices::of_container(db, c.id).await?;
+    let stays = |n: &&Notice| n.kind == Kind::BackupMissed.as_str() || unseen(user, n);
+    Ok(open.iter().filter(stays).map(|n| card(user, n, back, ctx.now())).collect())
+}
+
+/// `POST /containers/{name}/notices/{id}/seen`, with `back` for the page to go on with
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn seen(
+    ctx: Context,
+    Path((name, id)): Path<(String, String)>,
+    fields: Fields,
+) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Deed::View).await?;
+    let user = ctx.user()?;
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut db = ctx.app().db.acquire().await?;
+    let known = notices::see(&mut db, (id, c.id), (c.account_id == user.id, user.is_admin()), ctx.now()).await?;
+    let path = match fields.text("back") {
+        "home" => "/".to_owned(),
+        "admin" => "/admin".to_owned(),
+        "backups" => format!("/containers/{}/backups", c.name),
+        _ => format!("/containers/{}", c.name),
+    };
+    let flash =
+        if known { Flash::ok("Put away. It is told again if it happens again.") } else { Flash::warn("It is over.") };
+    Ok(to(&path, Some(flash)))
+}

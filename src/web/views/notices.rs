@@ -1,0 +1,19 @@
+//! What went wrong with backups, as cards on several pages.
+
+use super::format::When;
+use super::parts::{Action, Link};
+
+/// One of them.
+#[derive(Clone, Debug, Default)]
+pub struct NoticeCard {
+    /// "A backup of trial-42 was missed".
+    pub title: String,
+    /// What happened.
+    pub text: String,
+    /// When.
+    pub at: When,
+    /// Where there is more.
+    pub link: Link,
+    /// Puts it away; `None` where it stays until it is right again.
+    pub seen: Option<Action>,
+}

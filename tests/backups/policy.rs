@@ -1,0 +1,90 @@
+//! Own times for backups, and runs that are missed.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::ended;
+use super::second::{look, portal, told};
+
+const LINE: &str = "30 2 * * 1-5 Europe/Berlin";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_times_are_kept_and_a_missed_run_is_an_alarm_until_it_is_made_up_for() {
+    let portal = portal(false).await;
+    let (ada, admin) = (portal.user("ada").await, portal.admin().await);
+    let api = portal.token(&ada).await;
+
+    // The form and the API say what is wrong with a line.
+    for (line, why) in [
+        ("*/5 * * * *", "once an hour at most"),
+        ("30 2 * * * Europe/Atlantis", "There is no time zone “Europe/Atlantis”"),
+        ("", "Write when backups are made"),
+        ("30 2", "five fields"),
+    ] {
+        let reply = ada.submit_create("lab", &[("backup_freq", "cron"), ("backup_cron", line)]).await.expect(422);
+        assert!(reply.all("#backup_cron-error").iter().any(|t| t.contains(why)), "{line}: {}", reply.text());
+        assert!(reply.body.contains("<details class=\"fold\" open"), "what is wrong is in sight");
+    }
+    let body =
+        json!({ "engine": "postgres", "name": "lab", "dbname": "trial", "dbuser": "ada", "backup_freq": "61 2 * * *" });
+    let said = api.json(Method::POST, "/api/v1/containers", &body).await.expect(422).body;
+    assert!(said.contains("backup_freq") && said.contains("is no cron line"), "{said}");
+
+    ada.create("lab", &[("backup_freq", "cron"), ("backup_cron", LINE)]).await;
+    assert_eq!(api.get("/api/v1/containers/lab").await.expect(200).json()["backup_freq"], LINE);
+    let page = ada.get("/containers/lab/backups").await.expect(200).text();
+    assert!(page.contains(&format!("Backups are made at own times, “{LINE}”; the next one is due 20")), "{page}");
+    assert!(page.contains("02:30 in Europe/Berlin)"), "{page}");
+    let settings = ada.get("/containers/lab/settings").await.expect(200).body;
+    assert!(settings.contains("value=\"cron\" data-title=\"Own times (cron)\" selected"), "{settings}");
+    let wrong =
+        ada.post("/containers/lab/settings", &[("backup_freq", "cron"), ("backup_cron", "x")]).await.expect(422);
+    assert_eq!(wrong.all("#backup_cron-error").len(), 1, "{}", wrong.text());
+    let patch = json!({ "backup_freq": "0 * * * *" });
+    api.json(Method::PATCH, "/api/v1/containers/lab", &patch).await.expect(200);
+    let log = portal.sql("select detail from log where action = 'container.edit' order by id desc limit 1");
+    assert_eq!(log, format!("changed backups {LINE} → 0 * * * *"));
+
+    // Nothing was due since that is the policy.
+    look(&portal).await;
+    assert_eq!(portal.sql("select count(*) from backup_log") + &portal.sql("select count(*) from notice"), "00");
+    // In maintenance it misses some runs. One alarm, and one backup that makes up for all of them.
+    admin.post("/containers/lab/maintenance", &[("maintenance", "on"), ("note", "")]).await.expect(303);
+    portal.clock.shift(3 * 3600);
+    look(&portal).await;
+    look(&portal).await;
+    assert_eq!(portal.sql("select count(*) from backup_log") + &portal.sql("select count(*) from notice"), "01");
+    let told = told(&portal, 1).await;
+    assert_eq!((told[0]["kind"].as_str(), told.len()), (Some("backup_missed"), 1));
+    let title = "A backup of lab was missed";
+    for (who, path) in [(&ada, "/"), (&ada, "/containers/lab"), (&ada, "/containers/lab/backups"), (&admin, "/admin")] {
+        let page = who.get(path).await.expect(200).text();
+        assert!(page.contains(title) && page.contains("was not made in time. There is none at all."), "{path}: {page}");
+    }
+    assert_eq!(
+        portal.sql("select outcome || ' ' || container_name from log where action = 'backup.missed'"),
+        "failed lab"
+    );
+    admin.post("/admin/backups/audit", &[]).await.expect(303);
+    assert_eq!(ended(&portal, "audit").await.0, "succeeded");
+    let audit = admin.get("/admin/backups").await.expect(200).text();
+    assert!(audit.contains("backup missed") && audit.contains("(by the line “0 * * * *”)"), "{audit}");
+    let metrics = portal.nobody().get("/metrics").await.expect(200).body;
+    for line in [r#"backup_troubles{kind="backup_missed"} 1"#, r#"audit_findings{kind="stale"} 1"#] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    // Seen, but on the database's own pages it stays until there is a backup.
+    let notice = portal.sql("select id from notice");
+    ada.post(&format!("/containers/lab/notices/{notice}/seen"), &[]).await.expect(303);
+    assert!(!ada.get("/").await.expect(200).text().contains(title));
+    assert!(ada.get("/containers/lab").await.expect(200).text().contains("It stays here until a good backup is made"));
+
+    admin.post("/containers/lab/maintenance", &[("maintenance", "off")]).await.expect(303);
+    look(&portal).await;
+    assert_eq!(ended(&portal, "backup").await, ("succeeded".to_owned(), String::new()));
+    look(&portal).await;
+    assert_eq!(portal.sql("select count(*) from backup_log where kind = 'backup'"), "1", "made up for once");
+    assert!(!ada.get("/containers/lab").await.expect(200).text().contains(title), "it is over");
+    assert_eq!(portal.sql("select count(*) from notice where ended_at is null"), "0");
+    assert_eq!(ended(&portal, "drill").await.0, "succeeded");
+}
