@@ -82,7 +82,15 @@ async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
     let inside = format!("{}-lab", portal.instance);
     let as_admin = |statement: &str| {
         let said = std::process::Command::new("docker")
-            .args(["exec", &inside, "sh", "-c", "exec psql -U \"$POSTGRES_USER\" -d postgres -XAtqc \"$1\"", "sh", statement])
+            .args([
+                "exec",
+                &inside,
+                "sh",
+                "-c",
+                "exec psql -U \"$POSTGRES_USER\" -d postgres -XAtqc \"$1\"",
+                "sh",
+                statement,
+            ])
             .output()
             .expect("docker is installed");
         assert!(said.status.success(), "{statement}: {}", String::from_utf8_lossy(&said.stderr));

@@ -7,12 +7,9 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::binary::Program;
-use super::{Dice, Place, sign_in, until};
+use super::{Dice, Place, rounds, sign_in, until};
 use crate::backups::objects_in;
 use crate::support::{Client, docker};
-
-/// Kills while a backup and while a restore is under way.
-const KILLS: u32 = 50;
 
 /// mydb_admin, asked over one connection: the kills don't reach it.
 struct Tables(tokio_postgres::Client);
@@ -94,7 +91,9 @@ async fn tidy(place: &Place, tables: &Tables, admin: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_fifty_random_instants_of_backups_and_of_restores() {
+async fn killed_at_random_instants_of_backups_and_of_restores() {
+    // So many while a backup, and so many while a restore is under way.
+    let kills = rounds(50, 25);
     let mut dice = Dice::new();
     let mut program = Program::install_with_store();
     let store = program.dir.join("objects");
@@ -107,15 +106,16 @@ async fn killed_at_fifty_random_instants_of_backups_and_of_restores() {
     user.batch_execute("create table t as select generate_series(1, 1000) as i").await.expect("fills");
     admin.post("/containers/lab/backup", &[]).await.expect(303);
     // With the drill that follows the first one.
-    until("the backup is made", || place.sql("select count(*) from backup_log where status = 'succeeded'") == "2").await;
+    until("the backup is made", || place.sql("select count(*) from backup_log where status = 'succeeded'") == "2")
+        .await;
     let takes = "select extract(epoch from finished_at - started_at)::text from job where kind = 'backup'";
     let takes = Duration::from_secs_f64(tables.one(takes).await.parse().expect("seconds"));
 
-    let (mut backups, mut restores, mut copies, mut rounds) = (0, 0, 0, 0);
+    let (mut backups, mut restores, mut copies, mut done) = (0, 0, 0, 0);
     let begin = Instant::now();
-    while backups < KILLS || restores < KILLS {
-        rounds += 1;
-        assert!(rounds < 4 * KILLS, "of {rounds} kills only {backups} and {restores} hit something");
+    while backups < kills || restores < kills {
+        done += 1;
+        assert!(done < 4 * kills, "of {done} kills only {backups} and {restores} hit something");
         if !tables.open("backup").await {
             admin.post("/containers/lab/backup", &[]).await.expect(303);
         }
@@ -125,7 +125,7 @@ async fn killed_at_fifty_random_instants_of_backups_and_of_restores() {
             copies += 1;
             admin.post(&path, &[("name", format!("copy-{copies}").as_str())]).await.expect(303);
         }
-        tokio::time::sleep(dice.time(takes.mul_f64(1.1))).await;
+        tokio::time::sleep(dice.time(takes.mul_f64(0.9))).await;
         program.kill();
         backups += u32::from(tables.open("backup").await);
         restores += u32::from(tables.open("restore").await);
@@ -137,7 +137,7 @@ async fn killed_at_fifty_random_instants_of_backups_and_of_restores() {
         tidy(&place, &tables, &admin).await;
     }
     println!(
-        "{rounds} kills, {backups} of them in a backup of {:.1} s, {restores} in one of {copies} restores: {:.0} s",
+        "{done} kills, {backups} of them in a backup of {:.1} s, {restores} in one of {copies} restores: {:.0} s",
         takes.as_secs_f64(),
         begin.elapsed().as_secs_f64()
     );
