@@ -231,7 +231,8 @@ pub async fn into(
 /// Says so where what a restore writes into is full: a server's own last words about that are many and various.
 async fn or_full(tier: &Tier, e: StepError) -> StepError {
     let StepError::Fail(why) = e else { return e };
-    let full = why.contains("No space left on device") || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
+    let full =
+        why.contains("No space left on device") || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
     if !full {
         return StepError::Fail(why);
     }

@@ -64,6 +64,22 @@ impl S3Route for OpenUploads {
     }
 }
 
+/// Removes the parts of uploads that were being completed when the process was killed: the library's store forgets an
+/// upload before its parts.
+fn remove_cut(dir: &Path) -> std::io::Result<()> {
+    for file in std::fs::read_dir(dir)? {
+        let file = file?;
+        let name = file.file_name().to_string_lossy().into_owned();
+        let upload = name.strip_prefix(".upload_id-").and_then(|rest| rest.split_once(".part-"));
+        if let Some((id, _)) = upload
+            && !dir.join(format!(".upload-{id}.json")).exists()
+        {
+            std::fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// A store that is bound and not served yet.
 pub struct Server {
     listener: TcpListener,
@@ -79,6 +95,7 @@ impl Server {
     pub fn bind(dir: &Path, target: &mut Target) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir.join(&target.bucket)).with_context(|| format!("can't make {}", dir.display()))?;
         let files = FileSystem::new(dir).map_err(|e| anyhow::anyhow!("can't serve {}: {e:?}", dir.display()))?;
+        remove_cut(dir).with_context(|| format!("can't tidy up {}", dir.display()))?;
         let random = Random::system();
         let (id, secret) = (KEY_ID.to_owned(), random.token());
         let mut builder = S3ServiceBuilder::new(files);

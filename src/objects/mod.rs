@@ -26,7 +26,9 @@ pub enum ObjectError {
         key: String,
     },
     /// The store does not answer, or says that it can't just now.
-    #[error("The store {target} does not {operation} just now: {cause}. `db4sci target check {target}` tells whether it can be reached.")]
+    #[error(
+        "The store {target} does not {operation} just now: {cause}. `db4sci target check {target}` tells whether it can be reached."
+    )]
     Away {
         /// Target.
         target: String,

@@ -20,7 +20,8 @@ async fn lab() -> (TestPortal, StoreProxy, Client) {
 /// Files below the store that belong to none of these backups.
 fn others(proxy: &StoreProxy, good: &[&str]) -> Vec<std::path::PathBuf> {
     let mut found = objects_in(proxy.dir.clone());
-    found.retain(|p| p.to_string_lossy().contains(".upload") || !good.iter().any(|id| p.to_string_lossy().contains(id)));
+    found
+        .retain(|p| p.to_string_lossy().contains(".upload") || !good.iter().any(|id| p.to_string_lossy().contains(id)));
     found
 }
 
@@ -79,10 +80,20 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
     // Jobs are tried twenty times, with growing waits; here once.
     portal.sql("alter table job alter max_attempts set default 1");
     for (what, on, wrong, piece) in [
-        ("it answers 500", &[Op::Complete][..], Wrong::Says(500, "InternalError"), "does not complete an upload just now"),
+        (
+            "it answers 500",
+            &[Op::Complete][..],
+            Wrong::Says(500, "InternalError"),
+            "does not complete an upload just now",
+        ),
         // Before that it is too busy once, and closes the connection once.
         ("it hangs", &[Op::Part], Wrong::Hangs, "does not take a part just now: request has timed out"),
-        ("it refuses the credentials", WRITES, Wrong::Says(403, "AccessDenied"), "credentials must be valid and allowed"),
+        (
+            "it refuses the credentials",
+            WRITES,
+            Wrong::Says(403, "AccessDenied"),
+            "credentials must be valid and allowed",
+        ),
         ("it is full", &[Op::Part], Wrong::Says(507, "XMinioStorageFull"), "It is full: make room"),
         ("the quota is used up", &[Op::Part], Wrong::Says(403, "QuotaExceeded"), "It is full: make room"),
         ("it tells another sum", &[Op::Part], Wrong::OtherTag, "says the part's MD5 is"),
@@ -117,7 +128,11 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
         fails(&portal, &ada, what, "backup", piece).await;
         proxy.heal();
     }
-    assert_ne!(others(&proxy, &[&good]), Vec::<std::path::PathBuf>::new(), "an upload is open, as nobody could give it up");
+    assert_ne!(
+        others(&proxy, &[&good]),
+        Vec::<std::path::PathBuf>::new(),
+        "an upload is open, as nobody could give it up"
+    );
     portal.sql("update schedule set next_run = now() where name = 'prune'");
     for _ in 0..100 {
         if portal.sql("select count(*) from upload") == "0" {

@@ -82,14 +82,23 @@ async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
     let inside = format!("{}-lab", portal.instance);
     let as_admin = |statement: &str| {
         let said = std::process::Command::new("docker")
-            .args(["exec", &inside, "sh", "-c", "exec psql -U \"$POSTGRES_USER\" -d postgres -XAtqc \"$1\"", "sh", statement])
+            .args([
+                "exec",
+                &inside,
+                "sh",
+                "-c",
+                "exec psql -U \"$POSTGRES_USER\" -d postgres -XAtqc \"$1\"",
+                "sh",
+                statement,
+            ])
             .output()
             .expect("docker is installed");
         assert!(said.status.success(), "{statement}: {}", String::from_utf8_lossy(&said.stderr));
     };
     as_admin("create database zoo");
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
-    db.batch_execute("create table t (x int); begin; lock table t in access exclusive mode").await.expect("locks");
+    db.batch_execute("create table t (x int)").await.expect("makes");
+    db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     let waits = "select count(*) from pg_locks where not granted";
     let begin = Instant::now();

@@ -22,12 +22,16 @@ pub(super) struct Program {
 }
 
 impl Program {
-    pub(super) fn install() -> Self {
-        Self::install_with("")
+    fn install() -> Self {
+        Self::install_in("")
     }
 
-    /// An installation with these lines more in its configuration.
-    pub(super) fn install_with(more: &str) -> Self {
+    /// An installation with a store for backups, in the directory `objects` of its own.
+    pub(super) fn install_with_store() -> Self {
+        Self::install_in("[[target]]\nname = \"local\"\nbucket = \"db4sci-backups\"\nembedded = \"../objects\"\n")
+    }
+
+    fn install_in(more: &str) -> Self {
         let instance = format!("{}-{}", prefix(), hex::encode(mydb::secrets::Random::system().bytes::<3>()));
         let dir = test_dir().join(&instance);
         std::fs::create_dir_all(dir.join("home/dev")).expect("a home");

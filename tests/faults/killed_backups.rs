@@ -7,27 +7,56 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::binary::Program;
-use super::{Dice, Place, sign_in};
+use super::{Dice, Place, rounds, sign_in, until};
 use crate::backups::objects_in;
 use crate::support::{Client, docker};
 
-/// Kills while a backup and while a restore is under way.
-const KILLS: u32 = 50;
+/// mydb_admin, asked over one connection: the kills don't reach it.
+struct Tables(tokio_postgres::Client);
 
-/// Whether every good backup is there as its manifest says, and what lies there beside them.
-fn judge(place: &Place, store: &Path) -> Vec<PathBuf> {
-    let objects = place.sql(
-        "select b.location, o->>'file', o->'stored'->>'bytes', o->'stored'->>'sha256' from backup_log b, jsonb_array_elements(b.manifest->'objects') o
-          where b.kind = 'backup' and b.status = 'succeeded'",
-    );
+impl Tables {
+    async fn of(place: &Place) -> Self {
+        let (client, connection) =
+            tokio_postgres::connect(&place.tables, tokio_postgres::NoTls).await.expect("mydb_admin answers");
+        tokio::spawn(connection);
+        Self(client)
+    }
+
+    /// The columns of all rows.
+    async fn rows(&self, statement: &str) -> Vec<Vec<String>> {
+        let said = self.0.simple_query(statement).await.unwrap_or_else(|e| panic!("this runs: {statement}: {e}"));
+        let row = |m: tokio_postgres::SimpleQueryMessage| match m {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|i| row.get(i).unwrap_or_default().to_owned()).collect())
+            }
+            _ => None,
+        };
+        said.into_iter().filter_map(row).collect()
+    }
+
+    async fn one(&self, statement: &str) -> String {
+        self.rows(statement).await.into_iter().flatten().next().unwrap_or_default()
+    }
+
+    /// Whether a job of this kind is under way.
+    async fn open(&self, kind: &str) -> bool {
+        let open = format!("select count(*) from job where kind = '{kind}' and status in ('queued', 'running')");
+        self.one(&open).await != "0"
+    }
+}
+
+/// Looks whether every good backup is there as its manifest says, and answers what lies there beside them.
+async fn judge(tables: &Tables, store: &Path) -> Vec<PathBuf> {
+    let objects = "select b.location, o->>'file', o->'stored'->>'bytes', o->'stored'->>'sha256'
+                     from backup_log b, jsonb_array_elements(b.manifest->'objects') o where b.kind = 'backup' and b.status = 'succeeded'";
     let mut good: Vec<String> = Vec::new();
-    for row in objects.lines() {
-        let [location, file, bytes, sha256] = row.split('|').collect::<Vec<_>>()[..] else { unreachable!("{row}") };
+    for row in tables.rows(objects).await {
+        let [location, file, bytes, sha256] = &row[..] else { unreachable!("{row:?}") };
         let dir = store.join("db4sci-backups").join(location);
         let content = std::fs::read(dir.join(file)).unwrap_or_else(|e| panic!("{location}/{file}: {e}"));
-        assert_eq!((content.len().to_string().as_str(), hex::encode(Sha256::digest(&content)).as_str()), (bytes, sha256));
+        assert_eq!((&content.len().to_string(), &hex::encode(Sha256::digest(&content))), (bytes, sha256), "{location}");
         assert!(dir.join("manifest.json").is_file() && dir.join("RESTORE.txt").is_file(), "{location}");
-        good.push(location.to_owned());
+        good.push(location.clone());
     }
     let mut others = objects_in(store.to_owned());
     others.retain(|p| !good.iter().any(|location| p.to_string_lossy().contains(location)));
@@ -42,81 +71,86 @@ fn holds(place: &Place, name: &str) -> String {
 }
 
 /// Takes away what was restored: the copies that run are deleted, those in the trash purged.
-async fn tidy(place: &Place, admin: &Client) {
-    let idle = place.sql(
-        "select name, state from container c join state s on s.container_id = c.id
-          where name <> 'lab' and purged_at is null and not exists (select from job j where j.container_id = c.id and j.status in ('queued', 'running'))",
-    );
-    for row in idle.lines() {
-        match row.split_once('|') {
-            Some((name, "running")) => {
+async fn tidy(place: &Place, tables: &Tables, admin: &Client) {
+    let idle = "select name, state from container c join state s on s.container_id = c.id where name <> 'lab' and purged_at is null
+                   and not exists (select from job j where j.container_id = c.id and j.status in ('queued', 'running'))";
+    for row in tables.rows(idle).await {
+        let name = row[0].as_str();
+        match row[1].as_str() {
+            "running" => {
                 assert_eq!(holds(place, name), "1000|500500", "{name}");
                 let fields = [("confirm", name), ("no_backup", "on")];
                 admin.post(&format!("/containers/{name}/delete"), &fields).await.expect(303);
             }
-            Some((name, "trashed")) => {
+            "trashed" => {
                 admin.post(&format!("/containers/{name}/purge"), &[("confirm", name)]).await.expect(303);
             }
-            _ => panic!("it failed for being killed: {row}"),
+            _ => panic!("it failed for being killed: {row:?}"),
         }
     }
-}
-
-fn open(place: &Place, kind: &str) -> bool {
-    place.sql(&format!("select count(*) from job where kind = '{kind}' and status in ('queued', 'running')")) != "0"
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_fifty_random_instants_of_backups_and_of_restores() {
+async fn killed_at_random_instants_of_backups_and_of_restores() {
+    // So many while a backup, and so many while a restore is under way.
+    let kills = rounds(50, 25);
     let mut dice = Dice::new();
-    let mut program = Program::install_with("");
+    let mut program = Program::install_with_store();
     let store = program.dir.join("objects");
-    let target = format!("[[target]]\nname = \"local\"\nbucket = \"db4sci-backups\"\nembedded = \"{}\"\n", store.display());
-    let settings = program.dir.join("home/dev/config.toml");
-    let before = std::fs::read_to_string(&settings).expect("its settings");
-    std::fs::write(&settings, format!("{before}{target}")).expect("its settings");
     program.spawn();
     program.ready().await;
     let (admin, place) = (program.admin().await, program.place());
+    let tables = Tables::of(&place).await;
     admin.create("lab", &[("backup_freq", "Never")]).await;
-    let user = sign_in(place.sql("select port from port").parse().expect("a port")).await.expect("the user signs in");
+    let user = sign_in(tables.one("select port from port").await.parse().expect("a port")).await.expect("signs in");
     user.batch_execute("create table t as select generate_series(1, 1000) as i").await.expect("fills");
+    admin.post("/containers/lab/backup", &[]).await.expect(303);
+    // With the drill that follows the first one.
+    until("the backup is made", || place.sql("select count(*) from backup_log where status = 'succeeded'") == "2")
+        .await;
+    let takes = "select extract(epoch from finished_at - started_at)::text from job where kind = 'backup'";
+    let takes = Duration::from_secs_f64(tables.one(takes).await.parse().expect("seconds"));
 
-    let (mut backups, mut restores, mut copies, mut rounds) = (0, 0, 0, 0);
+    let (mut backups, mut restores, mut copies, mut done) = (0, 0, 0, 0);
     let begin = Instant::now();
-    while backups < KILLS || restores < KILLS {
-        rounds += 1;
-        assert!(rounds < 4 * KILLS, "of {rounds} kills only {backups} and {restores} hit something");
-        if !open(&place, "backup") {
+    while backups < kills || restores < kills {
+        done += 1;
+        assert!(done < 4 * kills, "of {done} kills only {backups} and {restores} hit something");
+        if !tables.open("backup").await {
             admin.post("/containers/lab/backup", &[]).await.expect(303);
         }
-        let good = place.sql("select id from backup_log where kind = 'backup' and status = 'succeeded' order by started_at desc limit 1");
-        if !good.is_empty() && !open(&place, "restore") {
+        if !tables.open("restore").await {
+            let good = "select id from backup_log where kind = 'backup' and status = 'succeeded' order by started_at desc limit 1";
+            let path = format!("/containers/lab/backups/{}/restore", tables.one(good).await);
             copies += 1;
-            let path = format!("/containers/lab/backups/{good}/restore");
             admin.post(&path, &[("name", format!("copy-{copies}").as_str())]).await.expect(303);
         }
-        tokio::time::sleep(dice.time(Duration::from_millis(900))).await;
+        tokio::time::sleep(dice.time(takes.mul_f64(0.9))).await;
         program.kill();
-        backups += u32::from(open(&place, "backup"));
-        restores += u32::from(open(&place, "restore"));
+        backups += u32::from(tables.open("backup").await);
+        restores += u32::from(tables.open("restore").await);
         // Its leases run out at once, not after seconds.
-        place.sql("update job set lease_until = now() - interval '1 second' where status = 'running'");
-        judge(&place, &store);
+        tables.rows("update job set lease_until = now() - interval '1 second' where status = 'running'").await;
+        judge(&tables, &store).await;
         program.spawn();
         program.ready().await;
-        tidy(&place, &admin).await;
+        tidy(&place, &tables, &admin).await;
     }
-    println!("{rounds} kills, {backups} of them in a backup, {restores} in one of {copies} restores, {:.0} s", begin.elapsed().as_secs_f64());
+    println!(
+        "{done} kills, {backups} of them in a backup of {:.1} s, {restores} in one of {copies} restores: {:.0} s",
+        takes.as_secs_f64(),
+        begin.elapsed().as_secs_f64()
+    );
     for _ in 0..3 {
         place.settled().await;
-        tidy(&place, &admin).await;
+        tidy(&place, &tables, &admin).await;
     }
     place.all_is_right().await;
-    assert_eq!(place.sql("select kind, error from job where status not in ('succeeded')"), "", "nothing failed for being killed");
-    assert_eq!(place.sql("select count(*) from backup_log where status <> 'succeeded'"), "0");
-    assert_eq!(place.sql("select count(*) from upload"), "0");
-    assert_eq!(judge(&place, &store), Vec::<PathBuf>::new(), "nothing but good backups is in the store");
+    let failed = tables.rows("select kind, error from job where status <> 'succeeded'").await;
+    assert!(failed.is_empty(), "nothing failed for being killed: {failed:?}");
+    assert_eq!(tables.one("select count(*) from backup_log where status <> 'succeeded'").await, "0");
+    assert_eq!(tables.one("select count(*) from upload").await, "0");
+    assert_eq!(judge(&tables, &store).await, Vec::<PathBuf>::new(), "nothing but good backups is in the store");
     let left = docker::docker(&["exec", &format!("{}-lab", place.instance), "sh", "-c", "ls /tmp | grep db4sci; true"]);
     assert_eq!(left, "", "no dump's files are left in the container");
     assert_eq!(holds(&place, "lab"), "1000|500500");

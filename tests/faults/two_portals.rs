@@ -78,7 +78,8 @@ async fn a_backup_that_both_start_is_made_once() {
     let other = second(&portal).await;
     let clients = [portal.admin().await, admin_of(&other).await];
     clients[0].create("lab", &[]).await;
-    let made = "select count(*) || ' ' || count(*) filter (where status = 'succeeded') from backup_log where kind = 'backup'";
+    let made =
+        "select count(*) || ' ' || count(*) filter (where status = 'succeeded') from backup_log where kind = 'backup'";
     let jobs = "select count(*) || ' ' || max(attempt) from job where kind = 'backup'";
 
     // By both buttons.

@@ -198,7 +198,8 @@ fn whole(body: Bytes) -> BoxBody<Bytes, io::Error> {
 }
 
 fn says(status: u16, code: &str) -> Answer {
-    let text = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>As the test wants it.</Message></Error>");
+    let text =
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>As the test wants it.</Message></Error>");
     let mut answer = Response::new(whole(Bytes::from(text)));
     *answer.status_mut() = StatusCode::from_u16(status).expect("a status");
     answer
@@ -245,7 +246,9 @@ async fn pass(
     }
     let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
     let mut request = http.request(head.method.clone(), format!("{inner}{path}")).body(sent);
-    for (name, value) in head.headers.iter().filter(|(name, _)| **name != header::CONNECTION && **name != header::EXPECT) {
+    for (name, value) in
+        head.headers.iter().filter(|(name, _)| **name != header::CONNECTION && **name != header::EXPECT)
+    {
         request = request.header(name, value);
     }
     let got = request.send().await.map_err(io::Error::other)?;
@@ -262,15 +265,17 @@ async fn pass(
             let rest = futures::stream::once(async { Err(broken()) });
             BodyExt::boxed(StreamBody::new(futures::stream::iter([Ok(Frame::data(half))]).chain(rest)))
         }
-        Some(Wrong::StallsHalfway) => {
-            BodyExt::boxed(StreamBody::new(futures::stream::iter([Ok(Frame::data(half))]).chain(futures::stream::pending())))
-        }
+        Some(Wrong::StallsHalfway) => BodyExt::boxed(StreamBody::new(
+            futures::stream::iter([Ok(Frame::data(half))]).chain(futures::stream::pending()),
+        )),
         Some(Wrong::FlipsAnswer) => whole(flipped(&content)),
         _ => whole(content),
     };
     let mut answer = Response::new(answer);
     *answer.status_mut() = status;
-    for (name, value) in headers.iter().filter(|(name, _)| **name != header::CONNECTION && **name != header::TRANSFER_ENCODING) {
+    for (name, value) in
+        headers.iter().filter(|(name, _)| **name != header::CONNECTION && **name != header::TRANSFER_ENCODING)
+    {
         answer.headers_mut().append(name, value.clone());
     }
     if wrong == Some(Wrong::OtherTag) {

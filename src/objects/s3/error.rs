@@ -34,7 +34,11 @@ fn remedy(code: &str, status: Option<u16>) -> Option<&'static str> {
     match code {
         "NoSuchBucket" => Some("The bucket is gone or its name is wrong: bring it back, or correct the target."),
         "RequestTimeTooSkewed" => Some("Set the clock of this machine right."),
-        "AccessDenied" | "AllAccessDisabled" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken"
+        "AccessDenied"
+        | "AllAccessDisabled"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
         | "InvalidToken" => Some(CREDENTIALS),
         _ if matches!(status, Some(401 | 403)) => Some(CREDENTIALS),
         _ => None,
