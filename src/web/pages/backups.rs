@@ -270,7 +270,8 @@ fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Op
 pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Deed::View).await?;
     let backup = theirs(&ctx, &c, &id).await?;
-    let proposed: String = format!("{}-restored", c.name).chars().take(40).collect();
+    // A long name gives way: cut off at its end it would be the database's own, which is taken.
+    let proposed = format!("{}-restored", c.name.chars().take(31).collect::<String>().trim_end_matches(['-', '_']));
     page(&restore_page(&ctx, &c, &backup, &proposed, None))
 }
 
