@@ -5,13 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::rebuild::{Is, Line};
+use crate::admin_db::accounts;
+use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::imports::{self, Candidate};
 use crate::admin_db::log::Actor;
-use crate::admin_db::{accounts, backups};
 use crate::app::App;
 use crate::backup::find::{self, Refused};
 use crate::backup::mark;
@@ -79,7 +82,7 @@ pub async fn enqueue(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> an
         let Some(c) = containers::by_id(&mut db, candidate.id).await? else { continue };
         let line = |is: Is, outcome: String| Line { database: c.name.clone(), engine: c.engine.label(), is, outcome };
         // No two that live have one name: before the later one of a name was made, the other was purged.
-        if !names.insert(c.name.clone()) {
+        if !names.insert(c.name.clone()) || outlived(&mut db, &c.name, candidate.made_at).await? {
             let why = "A later database has its name, so it was deleted before that. Its backups are in the list.";
             lines.push(line(Is::Deleted, why.to_owned()));
             continue;
@@ -93,6 +96,13 @@ pub async fn enqueue(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> an
         }
     }
     Ok(made)
+}
+
+/// Whether a living database of this name is later than a backup of another that had it.
+async fn outlived(db: &mut PgConnection, name: &str, made_at: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let Some(living) = containers::by_name(db, name).await? else { return Ok(false) };
+    let newest = backups::of_container(db, living.id, 100).await?.into_iter().find(Backup::is_good);
+    Ok(living.created_at > made_at || newest.is_some_and(|b| b.started_at > made_at))
 }
 
 /// What a line says of a database that its owner deleted.

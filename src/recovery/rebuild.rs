@@ -111,10 +111,10 @@ pub async fn rebuild(parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) ->
         }
     });
     let databases = async {
+        let named: HashSet<String> = made.iter().map(|(line, _)| line.database.clone()).collect();
         for (line, job) in made {
             lines.push(ended(&app, line, job).await?);
         }
-        let named: HashSet<String> = lines.iter().map(|l| l.database.clone()).collect();
         lines.extend(bring_back(&app).await?.into_iter().filter(|l| !named.contains(&l.database)));
         lines.sort_by(|a, b| a.database.cmp(&b.database));
         Ok::<_, anyhow::Error>(lines)

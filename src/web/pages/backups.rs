@@ -320,8 +320,9 @@ pub(super) fn whole(engine: EngineKind, alone: Alone) -> Option<String> {
 pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Deed::View).await?;
     let backup = theirs(&ctx, &c, &id).await?;
-    let proposed: String = format!("{}-restored", c.name).chars().take(40).collect();
-    page(&restore_page(&ctx, &c, &backup, Typed { name: proposed, ..Typed::default() }).await?)
+    // A long name gives way: cut off at its end it would be the database's own, which is taken.
+    let name = format!("{}-restored", c.name.chars().take(31).collect::<String>().trim_end_matches(['-', '_']));
+    page(&restore_page(&ctx, &c, &backup, Typed { name, ..Typed::default() }).await?)
 }
 
 /// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database, and `only_database` and

@@ -11,6 +11,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::snapshots::{self, Snapshot};
 use crate::backup::replace;
 use crate::catalog::CatalogImage;
+use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
 use crate::provision::go_back::go_back;
 use crate::provision::request::RequestError;
@@ -51,8 +52,12 @@ fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: O
         frame: ctx.frame("home"),
         title: format!("Put {} back to {}", c.name, b.started_at.format("%Y-%m-%d %H:%M UTC")),
         will: vec![
-            "The backup is restored beside your database and compared, while your database goes on.".to_owned(),
-            "Then the server restarts with that data. What was written after the backup is no longer in it.".to_owned(),
+            if c.state == ContainerState::Stopped {
+                "The backup is restored beside your data and compared, while your database stays stopped.".to_owned()
+            } else {
+                "The backup is restored beside your database and compared, while your database goes on.".to_owned()
+            },
+            "Then the server starts with that data. What was written after the backup is no longer in it.".to_owned(),
             "Users and passwords are those of the backup.".to_owned(),
         ],
         kept: vec![kept("The data of now is set aside"), "Name, port, limits and settings stay.".to_owned()],
@@ -109,13 +114,13 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
         Some(i) => format!("{} {}", i.engine.label(), i.version),
         None => image.to_owned(),
     };
-    let mut will = vec!["The server restarts with the data that was set aside.".to_owned()];
+    let mut will = vec!["The server starts with the data that was set aside.".to_owned()];
     if snapshot.image != c.image {
         will.push(format!("It is {} again.", label(&snapshot.image)));
     }
     page(&ConfirmPage {
         frame: ctx.frame("home"),
-        title: format!("Go back to the data of before in {}", c.name),
+        title: format!("Go back to the earlier data of {}", c.name),
         will,
         kept: vec![kept("The data of now is set aside instead")],
         action: format!("/containers/{}/snapshots/{}/restore", c.name, snapshot.id),
@@ -153,7 +158,11 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
         frame: ctx.frame("home"),
         title: format!("Upgrade {}", c.name),
         will: vec![
-            "The server stops, and nobody can use the database until the upgrade is done.".to_owned(),
+            if c.state == ContainerState::Stopped {
+                "Nobody can start the database until the upgrade is done. Afterwards it runs.".to_owned()
+            } else {
+                "The server stops, and nobody can use the database until the upgrade is done.".to_owned()
+            },
             "It is backed up, restored by the new version, and compared row by row.".to_owned(),
             "Only if all of it is the same, the new version takes over.".to_owned(),
         ],
