@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::browser::driver::{Browser, Wish};
 use crate::browser::tour::{PASSWORD, Tour};
+use crate::support::portal::environment;
 
 /// Taller than this is cut off: nobody looks at more.
 const TALLEST: u64 = 4000;
@@ -34,7 +35,9 @@ async fn screenshots() {
     let tour = Box::pin(Tour::prepare()).await;
     let browser = Browser::start(&tour.portal.base, Wish::default()).await;
     let (mut last, mut count) = ("", 0);
-    for stop in &tour.stops {
+    // Some only, if the environment names them.
+    let some = environment("DB4SCI_STOPS").unwrap_or_default();
+    for stop in tour.stops.iter().filter(|s| some.is_empty() || some.split(',').any(|name| name == s.name)) {
         browser.resize(1280, 900).await;
         tour.visit(&browser, stop, last).await;
         last = stop.as_whom;

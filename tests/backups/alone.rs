@@ -108,10 +108,11 @@ async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
     let (databases, schema) = put(&portal);
     assert!(databases.is_empty() && schema.starts_with("restored_20"), "{databases} {schema}");
     let table = format!("{schema}.\"it's a größe\"");
+    let text = table.replace('\'', "''");
     let counted = format!(
         "select (select count(*) from {table} where body like 'row 🐘%') || ' ' || (select count(*) from {ODD} where body like 'changed%')
-           || ' ' || (select count(*) from pg_index where indrelid = '{table}'::regclass)
-           || ' ' || (select string_agg(contype::text, '' order by contype) from pg_constraint where conrelid = '{table}'::regclass and contype <> 'n')"
+           || ' ' || (select count(*) from pg_index where indrelid = '{text}'::regclass)
+           || ' ' || (select string_agg(contype::text, '' order by contype) from pg_constraint where conrelid = '{text}'::regclass and contype <> 'n')"
     );
     assert_eq!(psql(&portal, "lab", "trial", &counted), "3000 3000 3 cpu");
     // It is the user's, its sequences are its own and go on where they were.
@@ -210,7 +211,7 @@ async fn a_database_of_a_mariadb_comes_back_by_itself() {
     let id = back_up(&portal, &ada, "lab").await;
     let path = format!("/api/v1/backups/{id}/restore");
     for (body, said) in [
-        (json!({ "name": "x", "only": { "database": "trial", "table": "big" } }), "no single table"),
+        (json!({ "name": "other", "only": { "database": "trial", "table": "big" } }), "no single table"),
         (json!({ "beside": true, "only": { "database": "trial" } }), "only be restored into a new database"),
     ] {
         let reply = token.json(Method::POST, &path, &body).await.expect(422);

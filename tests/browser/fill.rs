@@ -132,7 +132,15 @@ values ('portal-handmade', 'unknown',
         now() - interval '2 days', now());
 insert into backup_log (id, container_id, kind, reason, status, started_at, finished_at, target, location, bytes, raw_bytes, manifest, level)
 select gen_random_uuid(), id, 'backup', 'schedule', 'succeeded', now() - n * interval '1 day', now() - n * interval '1 day' + interval '8 s',
-       'main', 'x', 12345678 * n, 98765432 * n, '{}', 2 from container, generate_series(1, 5) n where purged_at is null and started_at is not null;
+       'main', 'x', 12345678 * n, 98765432 * n, jsonb_build_object('schema', 1, 'backup', id, 'instance', 'filled', 'started_at', '2026-01-01T01:02:03Z',
+       'finished_at', '2026-01-01T01:02:11Z', 'source', 'running server', 'databases', jsonb_build_array(dbname), 'objects', '[]'::jsonb,
+       'container', jsonb_build_object('id', id, 'name', name, 'engine', engine, 'image', image, 'digest', '', 'version', '17.5', 'dbname', dbname,
+         'dbuser', dbuser, 'owner', 'ada', 'contact', '', 'department', '', 'description', '', 'storage', 'standard', 'memory_bytes', 536870912,
+         'millicpus', 1000, 'backup_freq', 'Daily', 'extensions', '[]'::jsonb),
+       'counts', (select jsonb_agg(jsonb_build_object('database', dbname, 'kind', 'table', 'name', 'public.visits_' || k, 'rows', k))
+                    from generate_series(1, 300) k),
+       'exact_counts', true, 'fingerprints', n > 3, 'facts', '{}'::jsonb, 'config', '{}'::jsonb, 'notes', '[]'::jsonb), 2
+  from container, generate_series(1, 5) n where purged_at is null and started_at is not null;
 insert into backup_log (id, container_id, kind, reason, status, started_at, finished_at, target, drill_of, level, restore_ms)
 select gen_random_uuid(), container_id, 'drill', 'first', 'succeeded', started_at + interval '1 h', started_at + interval '1 h 48 s', 'main', id, 5, 48210
   from backup_log where started_at < now() - interval '3 days';

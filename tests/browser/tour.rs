@@ -98,6 +98,10 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         stop("logs", OWNER, of(REAL, "/logs")),
         stop("logs-none", OWNER, of(LONG, "/logs")),
         stop("backups", OWNER, of(REAL, "/backups")),
+        Stop {
+            way: Way::Unfold,
+            ..stop("restore", OWNER, format!("/containers/{REAL}/backups/{}/restore", backup_of(portal, REAL)))
+        },
         stop("metrics", OWNER, of(REAL, "/metrics")),
         stop("settings", OWNER, of(REAL, "/settings")),
         Stop {
@@ -144,7 +148,7 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
     ]
 }
 
-fn admins() -> Vec<Stop> {
+fn admins(portal: &TestPortal) -> Vec<Stop> {
     let who = "admin";
     vec![
         stop("admin", who, "/admin"),
@@ -158,6 +162,7 @@ fn admins() -> Vec<Stop> {
         Stop { way: Way::Menu(".content .menu"), ..stop("admin-users-menu", who, "/admin/users") },
         Stop { way: Way::Menu(".nav-fold"), ..stop("admin-navigation", who, "/admin") },
         stop("admin-backups", who, "/admin/backups"),
+        stop("admin-backup", who, format!("/admin/backups/{}", backup_of(portal, REAL))),
         stop("admin-backups-prune", who, "/admin/backups/prune"),
         stop("admin-storage", who, "/admin/storage"),
         stop("admin-system", who, "/admin/system"),
@@ -187,7 +192,7 @@ impl Tour {
         let mut stops = visitors();
         stops.extend(newcomers());
         stops.extend(owners(&portal));
-        stops.extend(admins());
+        stops.extend(admins(&portal));
         Self { portal, stops }
     }
 
