@@ -125,7 +125,7 @@ async fn killed_at_random_instants_of_backups_and_of_restores() {
             copies += 1;
             admin.post(&path, &[("name", format!("copy-{copies}").as_str())]).await.expect(303);
         }
-        tokio::time::sleep(dice.time(takes.mul_f64(0.9))).await;
+        tokio::time::sleep(dice.time(takes.mul_f64(1.2))).await;
         program.kill();
         backups += u32::from(tables.open("backup").await);
         restores += u32::from(tables.open("restore").await);
