@@ -85,7 +85,8 @@ pub fn cli_on(portal: &TestPortal, admin_db: &str, args: &[&str]) -> (i32, Strin
     std::fs::create_dir_all(home.join("dev")).expect("a home");
     let objects = portal.config.targets[0].embedded.clone().expect("an embedded store");
     let keep = &portal.config.backups.keep;
-    let replace: String = portal.config.images.replace.iter().map(|(k, v)| format!("\"{k}\" = \"{v}\"\n")).collect();
+    let replaced = portal.config.images.replace.iter().map(|(k, v)| format!("\"{k}\" = \"{v}\"\n"));
+    let replace = replaced.collect::<Vec<_>>().concat();
     let settings = format!(
         "[[storage]]\nname = \"standard\"\npath = \"{}\"\n[[target]]\nname = \"local\"\nbucket = \"{}\"\nembedded = \"{}\"\n\
          [images.replace]\n{replace}[backups.keep]\nlast = {}\ndaily = {}\nweekly = {}\nmonthly = {}\nyearly = {}\nmin_age_days = {}\n",
