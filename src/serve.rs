@@ -112,7 +112,7 @@ pub async fn start_on(
     // Fails only where an earlier portal in this process did it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let (stores, store_servers) = Stores::open(&parts.config).await.context("a target for backups can't be used")?;
-    let app = App::assemble(parts, stores).await?;
+    let app = Box::pin(App::assemble(parts, stores)).await?;
     prepare_dev(&app)?;
     first_admin::ensure(&app, admin_password).await.context("the first administrator can't be made")?;
 

@@ -96,7 +96,7 @@ pub async fn rebuild(parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) ->
         }
         (None, false) => "There is no backup of it: it is made anew from the manifests.".to_owned(),
     };
-    let app = App::assemble(parts, stores).await?;
+    let app = Box::pin(App::assemble(parts, stores)).await?;
     first_admin::ensure(&app, None).await.context("the first administrator can't be made")?;
     let mut lines = Vec::new();
     // In this order: a database of the last hour may have the name of one that was deleted in it.

@@ -94,12 +94,12 @@ async fn administrators_see_how_old_the_newest_is_and_make_one_now() {
         .find_map(|l| l.strip_prefix("db4sci_admin_db_backup_timestamp_seconds "))
         .and_then(|n| n.parse().ok())
         .expect("a time");
-    assert!((chrono::Utc::now().timestamp() - at).abs() < 60, "{metrics}");
+    assert!((portal.clock.now().timestamp() - at).abs() < 60, "{metrics}");
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert_eq!(code, 0, "{said}");
 
     // Four hours ago, without keys, and without a key to make some for.
-    let old = (chrono::Utc::now() - chrono::Duration::hours(4)).format("%Y%m%dT%H%M%SZ").to_string();
+    let old = (portal.clock.now() - chrono::Duration::hours(4)).format("%Y%m%dT%H%M%SZ").to_string();
     let manifest = objects(&portal).into_iter().find(|p| p.ends_with("manifest.json")).expect("one");
     let own = manifest.parent().and_then(|p| p.parent()).expect("a place").to_path_buf();
     let newest = manifest.parent().expect("a place").to_path_buf();

@@ -99,7 +99,8 @@ pub fn cli_on(portal: &TestPortal, admin_db: &str, args: &[&str]) -> (i32, Strin
     };
     let targets: String = portal.config.targets.iter().filter_map(target).collect();
     let keep = &portal.config.backups.keep;
-    let replace: String = portal.config.images.replace.iter().map(|(k, v)| format!("\"{k}\" = \"{v}\"\n")).collect();
+    let replaced = portal.config.images.replace.iter().map(|(k, v)| format!("\"{k}\" = \"{v}\"\n"));
+    let replace = replaced.collect::<Vec<_>>().concat();
     let settings = format!(
         "[[storage]]\nname = \"standard\"\npath = \"{}\"\n{targets}\
          [images.replace]\n{replace}[backups.keep]\nlast = {}\ndaily = {}\nweekly = {}\nmonthly = {}\nyearly = {}\nmin_age_days = {}\n",

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use super::copies::place;
 use super::{back_up, ended};
 use crate::engines::{fields, sign_in};
-use crate::support::{Options, TestPortal, docker, store};
+use crate::support::{Client, Options, TestPortal, docker, store};
 
 /// Loses the host: every container of the instance, every directory, every key. The bucket lies elsewhere.
 fn lose(portal: &TestPortal) {
@@ -46,6 +46,52 @@ async fn rebuilt(portal: &TestPortal, key: Option<&SecretString>) -> Report {
         clock: Clock::system(),
     };
     Box::pin(rebuild(parts, None, &Wanted { at: None, key })).await.unwrap_or_else(|e| panic!("it is rebuilt: {e:#}"))
+}
+
+/// Has the hourly backup of mydb_admin made now, later than all backups of databases.
+async fn back_admin_db_up(portal: &TestPortal) {
+    // Its moment is written in whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    portal.sql("update schedule set next_run = now() where name = 'admin backup'");
+    let newer = "select coalesce((result->>'made_at')::timestamptz > (select max(finished_at) from backup_log where kind = 'backup')
+                   and (result->>'keys')::bool, false)::text || coalesce(result->>'error', '') from schedule where name = 'admin backup'";
+    for tries in 0.. {
+        let said = portal.sql(newer);
+        if said == "true" {
+            break;
+        }
+        assert!(tries < 200, "mydb_admin is backed up: {said}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// What happens after that backup, which knows nothing of it: one database is deleted, one made, one goes on.
+async fn last_hour(portal: &TestPortal, ada: &Client) {
+    ada.post("/containers/unloved/delete", &[("confirm", "unloved")]).await.expect(303);
+    ada.wait_for("unloved", "in the trash").await;
+    assert_eq!(ended(portal, "drill").await.0, "succeeded");
+    ada.create("late", &[]).await;
+    let late = EngineKind::Postgres;
+    let mut session = sign_in(&place(portal, late, "late"), "correct-horse").await.expect("signs in");
+    session.prepare().await.expect("makes what it needs");
+    session.put("kept", "what late holds 🐘").await.expect("writes");
+    back_up(portal, ada, "late").await;
+    let mut session = sign_in(&place(portal, late, "post"), "correct-horse").await.expect("signs in");
+    session.put("last hour", "too").await.expect("writes");
+    drop(session);
+    back_up(portal, ada, "post").await;
+    assert_eq!(ended(portal, "drill").await.0, "succeeded");
+}
+
+/// The backups of mydb_admin are gone too: the manifests know enough.
+fn forget_admin_backups(portal: &TestPortal) {
+    let objects = portal.config.targets[0].embedded.clone().expect("an embedded store");
+    let bucket = objects.join(&portal.config.targets[0].bucket);
+    let found = std::process::Command::new("find").arg(&bucket).args(["-type", "d", "-name", "mydb_admin"]).output();
+    let found = String::from_utf8(found.expect("find runs").stdout).expect("text");
+    for dir in found.lines() {
+        std::fs::remove_dir_all(dir).expect("removed");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,36 +126,10 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         "select string_agg(port::text, ',' order by port) from port join container c on c.id = container_id
           where c.name in ('maria', 'mongo', 'post')",
     );
-    // Its moment is written in whole seconds.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    portal.sql("update schedule set next_run = now() where name = 'admin backup'");
-    let newer = "select coalesce((result->>'made_at')::timestamptz > (select max(finished_at) from backup_log where kind = 'backup')
-                   and (result->>'keys')::bool, false)::text || coalesce(result->>'error', '') from schedule where name = 'admin backup'";
-    for tries in 0.. {
-        let said = portal.sql(newer);
-        if said == "true" {
-            break;
-        }
-        assert!(tries < 200, "mydb_admin is backed up: {said}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    back_admin_db_up(&portal).await;
     let text = std::fs::read_to_string(portal.dir.join("recovery.key")).expect("made at the first start");
     let key = SecretString::from(text.trim().to_owned());
-    // The last hour, of which that backup knows nothing: one is deleted, one made, one goes on.
-    ada.post("/containers/unloved/delete", &[("confirm", "unloved")]).await.expect(303);
-    ada.wait_for("unloved", "in the trash").await;
-    assert_eq!(ended(&portal, "drill").await.0, "succeeded");
-    ada.create("late", &[]).await;
-    let late = EngineKind::Postgres;
-    let mut session = sign_in(&place(&portal, late, "late"), "correct-horse").await.expect("signs in");
-    session.prepare().await.expect("makes what it needs");
-    session.put("kept", "what late holds 🐘").await.expect("writes");
-    back_up(&portal, &ada, "late").await;
-    let mut session = sign_in(&place(&portal, late, "post"), "correct-horse").await.expect("signs in");
-    session.put("last hour", "too").await.expect("writes");
-    drop(session);
-    back_up(&portal, &ada, "post").await;
-    assert_eq!(ended(&portal, "drill").await.0, "succeeded");
+    last_hour(&portal, &ada).await;
     portal.stop().await;
 
     lose(&portal);
@@ -146,6 +166,7 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         assert_eq!(session.get("kept").await, Ok(Some(format!("what {name} holds 🐘"))));
         session.put("more", "goes on").await.expect("writes");
     }
+    let late = EngineKind::Postgres;
     let mut session = sign_in(&place(&portal, late, "post"), "correct-horse").await.expect("signs in");
     assert_eq!(session.get("last hour").await, Ok(Some("too".to_owned())));
     let shown = ada.post("/containers/late/password", &[]).await.expect(200);
@@ -155,14 +176,7 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     drop(session);
     portal.stop().await;
 
-    // The backups of mydb_admin are gone too: the manifests know enough.
-    let objects = portal.config.targets[0].embedded.clone().expect("an embedded store");
-    let bucket = objects.join(&portal.config.targets[0].bucket);
-    let found = std::process::Command::new("find").arg(&bucket).args(["-type", "d", "-name", "mydb_admin"]).output();
-    let found = String::from_utf8(found.expect("find runs").stdout).expect("text");
-    for dir in found.lines() {
-        std::fs::remove_dir_all(dir).expect("removed");
-    }
+    forget_admin_backups(&portal);
     lose(&portal);
     let report = rebuilt(&portal, None).await;
     assert!(report.admin_db.contains("from the manifests"), "{report:?}");
