@@ -225,7 +225,7 @@ async fn backups(table: &mut Table, place: &Place, kind: Kind, mib: u64) -> Stri
     let stored: f64 =
         place.ask(&format!("select bytes from backup_log where id = '{last}'")).await.parse().expect("a number");
     let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
-    table.add(format!("{label}: size of its dump"), raw / 1048576.0, "MiB", &Bar::None);
+    table.add(format!("{label}: size of its dump"), raw / 1_048_576.0, "MiB", &Bar::None);
     table.add(format!("{label}: that, against what is stored"), raw / stored, "", &Bar::None);
     table.add(format!("{label}: dump | zstd | put by hand, median of {ROUNDS}"), theirs, "s", &Bar::None);
     table.add(format!("{label}: backup by the portal, proven to level 2, median of {ROUNDS}"), ours, "s", &Bar::None);

@@ -140,7 +140,8 @@ pub fn fill(container: &str, kind: Kind, mib: u64) {
                         "insert into measurement (subject, at, value, sample, note)
                            select subject + {k}, at + {k} * interval '1 s', value + {k}, sample, note from base;\n"
                     ))
-                    .collect::<String>()
+                    .collect::<Vec<_>>()
+                    .concat()
             )
         }
         Kind::Mariadb => {
@@ -156,7 +157,8 @@ pub fn fill(container: &str, kind: Kind, mib: u64) {
                     .map(|k| format!(
                         "insert into measurement (subject, at, value, sample, note) select subject + {k}, timestampadd(second, {k}, at), value + {k}, sample, note from base;\n"
                     ))
-                    .collect::<String>()
+                    .collect::<Vec<_>>()
+                    .concat()
             )
         }
     };

@@ -15,8 +15,8 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{keeping, states};
 use crate::app::App;
 use crate::domain::state::ContainerState;
-use crate::engine::EngineKind;
 use crate::engine::alone::{Alone, Beside, Only, To};
+use crate::engine::{Backup as Describes, EngineKind};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::flow::{Flow, Step, StepError, Work};
@@ -80,7 +80,7 @@ pub async fn beside(
         return Err(RequestError::NoSuchBackup);
     }
     allowed(c.engine, only)?;
-    let how = c.engine.engine().backup().and_then(|b| b.beside());
+    let how = c.engine.engine().backup().and_then(Describes::beside);
     let how = how.ok_or_else(|| {
         RequestError::NotAlone(format!(
             "{}: a part of a backup can only be restored into a new database.",

@@ -57,25 +57,8 @@ async fn beside(portal: &TestPortal, token: &Client, id: &str, only: serde_json:
     let _ = ended(portal, "restore-beside").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
-    let portal = TestPortal::with_store().await;
-    let ada = portal.user("ada").await;
-    let token = portal.token(&ada).await;
-    ada.create("lab", &[]).await;
-    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
-    db.batch_execute(FILL).await.expect("the user may do all this");
-    db.batch_execute("create database \"a \"\"second\"\"; one's\"").await.expect("and make databases");
-    psql(
-        &portal,
-        "lab",
-        SECOND,
-        "create table notes (n int primary key); insert into notes select generate_series(1, 42)",
-    );
-    let id = back_up(&portal, &ada, "lab").await;
-    well(&portal, "drill").await;
-
-    // What is not in it, or not to be had by itself, is refused with a sentence.
+/// What is not in a backup, or not to be had by itself, is refused with a sentence.
+async fn refused(ada: &Client, token: &Client, id: &str) {
     let path = format!("/api/v1/backups/{id}/restore");
     for (only, said) in [
         (json!({ "database": "nothing" }), "has no database “nothing”"),
@@ -97,6 +80,29 @@ async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
     let post = format!("/containers/lab/backups/{id}/restore");
     let several = ada.post(&post, &[("name", "x"), ("only_table", ODD), ("beside", "true")]).await.expect(422).text();
     assert!(several.contains("there are several"), "{several}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    let token = portal.token(&ada).await;
+    ada.create("lab", &[]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute(FILL).await.expect("the user may do all this");
+    db.batch_execute("create database \"a \"\"second\"\"; one's\"").await.expect("and make databases");
+    psql(
+        &portal,
+        "lab",
+        SECOND,
+        "create table notes (n int primary key); insert into notes select generate_series(1, 42)",
+    );
+    let id = back_up(&portal, &ada, "lab").await;
+    well(&portal, "drill").await;
+
+    refused(&ada, &token, &id).await;
+    let path = format!("/api/v1/backups/{id}/restore");
+    let post = format!("/containers/lab/backups/{id}/restore");
 
     // A table beside what there is, which goes on as it is.
     db.batch_execute("delete from child; update \"odd \"\"schema\"\"\".\"it's a größe\" set body = 'changed ' || id")
@@ -165,7 +171,6 @@ async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
     assert_eq!(psql(&portal, "one-table", "trial", &state), "3000 3000 3001");
     let databases = "select string_agg(datname, ',' order by datname) from pg_database where not datistemplate";
     assert_eq!(psql(&portal, "one-table", "postgres", databases), "postgres,trial");
-    let post = format!("/containers/lab/backups/{id}/restore");
     ada.post(&post, &[("name", "one-database"), ("only_database", SECOND)]).await.expect(303);
     well(&portal, "restore").await;
     assert_eq!(psql(&portal, "one-database", SECOND, "select sum(n) from notes"), "903");
