@@ -58,6 +58,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/containers/{name}/backups/{id}/drill", 303, 303),
     ("GET", "/containers/{name}/backups/{id}/restore", 200, 200),
     ("POST", "/containers/{name}/backups/{id}/restore", 422, 422),
+    ("GET", "/containers/{name}/backups/{id}/download", 200, 200),
     ("GET", "/containers/{name}/backups/{id}/in-place", 200, 200),
     // Nothing is set aside of it, and it is of the latest version.
     ("GET", "/containers/{name}/snapshots/{id}/restore", 404, 404),
@@ -65,6 +66,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/containers/{name}/upgrade", 409, 409),
     ("POST", "/containers/{name}/upgrade", 422, 422),
     ("GET", "/backups", 200, 200),
+    ("GET", "/backups/{id}/download", 200, 200),
     ("GET", "/backups/{id}/restore", 200, 200),
     ("POST", "/backups/{id}/restore", 422, 422),
     ("POST", "/jobs/{id}/cancel", 303, 303),
@@ -111,6 +113,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/api/v1/containers/{name}/snapshots", 200, 200),
     ("POST", "/api/v1/containers/{name}/snapshots/{id}/restore", 404, 404),
     ("GET", "/api/v1/backups", 200, 200),
+    ("GET", "/api/v1/backups/{id}/download", 200, 200),
     ("POST", "/api/v1/backups/{id}/restore", 422, 422),
     ("GET", "/api/v1/jobs/{id}", 200, 200),
 ];

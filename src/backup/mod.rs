@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod copy;
+pub mod download;
 pub mod drill;
 pub mod dump;
 pub mod find;
@@ -19,6 +20,7 @@ pub mod replace;
 pub mod request;
 pub mod restore;
 pub mod restore_copy;
+pub mod seal;
 pub mod site;
 pub mod storing;
 pub mod stream;

@@ -3,13 +3,38 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::manifest::Object;
+use super::seal::Keys;
 use super::site::Site;
-use super::stream;
+use super::storing::Source;
+use super::stream::{self, From};
 use crate::admin_db::backups;
 use crate::provision::flow::{StepError, Work};
 
 /// Most bytes of a dump that are read back: a table of contents of a million entries fits.
 const LOOK: usize = 256 * 1024 * 1024;
+
+/// Has the engine's own tool, in the container `from`, look at an object as it lies in the store.
+///
+/// # Errors
+/// If it is not what its dump was.
+pub(super) async fn read_back(
+    w: &Work,
+    site: &Site<'_>,
+    from: &Source<'_>,
+    object: &Object,
+    keys: &Keys,
+) -> Result<(), StepError> {
+    let key = site.key(&object.file);
+    let stored = From { store: site.store, key: &key, object, keys };
+    let input = stream::beginning(stream::fetch(&stored, Arc::default()).await?, LOOK);
+    let exec = site.describes.list(&from.plan, &object.part());
+    let done = stream::run(w.app.runtime.as_ref(), from.id, &exec, Some(input), &AtomicU64::new(0)).await;
+    done.map(|_| ()).map_err(|e| match e {
+        StepError::Fail(why) => StepError::Fail(format!("{} does not read back as a dump: {why}", object.file)),
+        other @ StepError::Retry(_) => other,
+    })
+}
 
 /// Lists every object of the backup with the engine's own tool, in the database's container or another of its image.
 ///
@@ -21,21 +46,21 @@ pub(super) async fn list(w: &Work) -> Result<(), StepError> {
     let manifest = backups::manifest(&mut db, site.row.id).await?;
     drop(db);
     let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest is gone.".to_owned()))?;
+    let keys = Keys::of(&w.app.config.backups);
+    if !manifest.opens(&keys) {
+        // Each was read back as it was stored, with a key that has been forgotten since.
+        w.say(&format!("{} objects were what they should be as each was stored", manifest.objects.len())).await;
+        return Ok(());
+    }
     let sealed = site.sealed(&w.app).await?;
     let (id, plan) = match site.live() {
         Some(id) => (id.to_owned(), site.plan()),
         // Its tools may need more memory than a server that is in use leaves.
         None => (sealed.hold(&w.app, false).await?, sealed.blueprint.plan()),
     };
+    let from = Source { id: &id, plan };
     for object in &manifest.objects {
-        let input =
-            stream::beginning(stream::fetch(site.store, &site.key(&object.file), object, Arc::default()).await?, LOOK);
-        let exec = site.describes.list(&plan, &object.part());
-        let passed = AtomicU64::new(0);
-        stream::run(w.app.runtime.as_ref(), &id, &exec, Some(input), &passed).await.map_err(|e| match e {
-            StepError::Fail(why) => StepError::Fail(format!("{} does not read back as a dump: {why}", object.file)),
-            other @ StepError::Retry(_) => other,
-        })?;
+        read_back(w, &site, &from, object, &keys).await?;
     }
     sealed.remove_container(&w.app).await?;
     w.say(&format!("{} objects are what they should be", manifest.objects.len())).await;

@@ -6,10 +6,12 @@ use std::sync::atomic::AtomicU64;
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::describes;
 use super::manifest::{FILE, LONGEST, Manifest};
+use super::seal::Keys;
 use super::site::store;
 use super::storing::tell;
-use super::{describes, stream};
+use super::stream::{self, From};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::app::App;
@@ -63,6 +65,8 @@ pub struct Source<'a> {
     pub location: String,
     /// Its manifest.
     pub manifest: Manifest,
+    /// What this portal has to decrypt with.
+    pub keys: Keys,
 }
 
 impl<'a> Source<'a> {
@@ -75,10 +79,26 @@ impl<'a> Source<'a> {
         let row = backups::by_id(&mut db, id).await?;
         drop(db);
         let row = row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))?;
+        Self::open(app, row).await
+    }
+
+    /// The same for a row that is there.
+    ///
+    /// # Errors
+    /// If it is not there, or is not that of this backup.
+    pub async fn open(app: &'a App, row: Backup) -> Result<Self, StepError> {
+        let store = store(app, &row)?;
+        Self::at(store, row, Keys::of(&app.config.backups)).await
+    }
+
+    /// The same in a store.
+    ///
+    /// # Errors
+    /// If it is not there, or is not that of this backup.
+    pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<Self, StepError> {
         let location = row.location.clone().filter(|_| row.removed_at.is_none());
         let location =
             location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
-        let store = store(app, &row)?;
         let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
         let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
         if manifest.container.id != row.container_id {
@@ -87,7 +107,7 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        Ok(Self { row, store, location, manifest })
+        Ok(Self { row, store, location, manifest, keys })
     }
 
     /// Key of one of its objects.
@@ -117,7 +137,9 @@ pub async fn into(
     passed: &Arc<AtomicU64>,
 ) -> Result<(), StepError> {
     for object in &source.manifest.objects {
-        let input = stream::fetch(source.store, &source.key(&object.file), object, passed.clone()).await?;
+        let key = source.key(&object.file);
+        let from = From { store: source.store, key: &key, object, keys: &source.keys };
+        let input = stream::fetch(&from, passed.clone()).await?;
         let exec = server.describes.restore(&server.plan, &object.part());
         stream::run(app.runtime.as_ref(), server.id, &exec, Some(input), &AtomicU64::new(0)).await?;
     }
@@ -159,9 +181,9 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &ThrowAway<'_>) -> Res
 /// If the data has one that the manifest does not name.
 pub(super) fn admin_of(source: &Source<'_>, own: &SecretString) -> Result<Admin, StepError> {
     let manifest = &source.manifest;
-    match (describes(manifest.container.engine)?.moves(), &manifest.admin_password) {
+    match (describes(manifest.container.engine)?.moves(), manifest.admin(&source.keys).map_err(StepError::Fail)?) {
         (When::Running, _) => Ok(Admin::Made(own.clone())),
-        (When::Stopped, Some(password)) => Ok(Admin::There(SecretString::from(password.clone()))),
+        (When::Stopped, Some(password)) => Ok(Admin::There(password)),
         (When::Stopped, None) => {
             Err(StepError::Fail("The manifest does not name the administrator's password.".to_owned()))
         }

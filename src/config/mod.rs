@@ -150,6 +150,14 @@ pub struct AdminDb {
 pub struct Backups {
     /// Level of compression, 1 to 19.
     pub level: i32,
+    /// Whether what repeats is found over long distances.
+    pub long_distance: bool,
+    /// To whom backups are encrypted; empty: they are not.
+    pub recipients: Vec<String>,
+    /// Where the portal's own identities lie.
+    pub identity_file: Option<PathBuf>,
+    /// What that file holds.
+    pub identities: Vec<SecretString>,
     /// Most backups of this portal at once.
     pub at_once: usize,
     /// Hour of the day, UTC, from which the daily and weekly ones are made.

@@ -10,6 +10,7 @@ use super::load::{Problem, Values};
 use super::{
     AdminDb, Backups, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Server, Target, Tier,
 };
+use crate::backup::seal;
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::retention::Keep;
@@ -275,7 +276,42 @@ fn backups(r: &mut Reader<'_>) -> Backups {
         r.problem("backups.admin_db_seconds", "must be at least 0");
     }
     let admin_every = Duration::from_secs(u64::try_from(admin_every).unwrap_or(0));
-    Backups { level, at_once, hour, spread, admin_every, keep: keep(r) }
+    let (recipients, identity_file, identities) = encryption(r);
+    let long_distance = r.flag("backups.long_distance");
+    let keep = keep(r);
+    Backups { level, long_distance, recipients, identity_file, identities, at_once, hour, spread, admin_every, keep }
+}
+
+/// To whom backups are encrypted, and what this portal has to decrypt them.
+fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretString>) {
+    const FILE: &str = "backups.identity_file";
+    let recipients = r.list("backups.recipients");
+    for recipient in &recipients {
+        if let Err(rule) = seal::check_recipient(recipient) {
+            r.problem("backups.recipients", rule);
+        }
+    }
+    let file = r.optional(FILE).map(|p| r.path(&p));
+    let Some(path) = &file else { return (recipients, None, Vec::new()) };
+    let read = std::fs::read_to_string(path).map_err(|e| e.to_string()).and_then(|text| seal::identities(&text));
+    let identities = read.unwrap_or_else(|rule| {
+        r.problem(FILE, format!("{}: {rule}", path.display()));
+        Vec::new()
+    });
+    let theirs = |i: &SecretString| seal::recipient_of(i).is_some_and(|own| recipients.contains(&own));
+    // Without recipients it is for the backups of before.
+    if !identities.is_empty() && !recipients.is_empty() && !identities.iter().any(theirs) {
+        let own: Vec<_> = identities.iter().filter_map(seal::recipient_of).collect();
+        r.problem(
+            FILE,
+            format!(
+                "{} has the key of {}, which is not among backups.recipients: the portal could not read its own backups",
+                path.display(),
+                own.join(" and ")
+            ),
+        );
+    }
+    (recipients, file, identities)
 }
 
 fn keep(r: &mut Reader<'_>) -> Keep {

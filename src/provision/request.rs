@@ -82,6 +82,16 @@ pub enum RequestError {
     /// It is not there to be restored.
     #[error("This backup can't be restored: it is not whole, or not in its target any more.")]
     NoSuchBackup,
+    /// It is encrypted, and nothing here opens it.
+    #[error(
+        "This backup is encrypted, and the portal does not have the key. An administrator can give it one (backups.identity_file), or restore by hand: the RESTORE.txt beside the backup says how."
+    )]
+    NeedsKey,
+    /// An upgrade brings the data over by a backup, which would be encrypted.
+    #[error(
+        "An upgrade brings the data over by a backup. Those are encrypted here, and the portal does not have the key. An administrator can give it one (backups.identity_file)."
+    )]
+    UpgradeNeedsKey,
     /// It is of another engine, or of a later version than the server's.
     #[error("This backup can't take the place of its data: {0} can't read it. Restore it into a new database.")]
     OtherVersion(String),

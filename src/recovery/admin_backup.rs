@@ -10,11 +10,14 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::keep;
 use super::key;
-use super::manifest::{self, AdminManifest, FILE, KEYS, SCHEMA};
+use super::manifest::{self, AdminManifest, FILE, KEYS, PLAIN_SCHEMA, SCHEMA};
 use crate::admin_db::bootstrap;
 use crate::app::App;
 use crate::backup::manifest::Object;
-use crate::backup::stream::{self, Into};
+use crate::backup::pack::How;
+use crate::backup::seal::{AGE, Keys, Sealing};
+use crate::backup::stream::{self, From, Into};
+use crate::config::Config;
 use crate::engine::backup::dump_script;
 use crate::objects::Store;
 use crate::provision::flow::StepError;
@@ -49,7 +52,7 @@ pub async fn back_up(app: &Arc<App>) -> anyhow::Result<Value> {
 
 /// Removes one: its manifest first, so that what is left of it is none.
 async fn remove(store: &Store, location: &str) -> anyhow::Result<()> {
-    for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
+    for file in [FILE, KEYS, &format!("{DUMP}.zst"), &format!("{DUMP}.zst.age")] {
         store.delete(&format!("{location}/{file}")).await?;
     }
     Ok(())
@@ -81,7 +84,7 @@ async fn make(app: &App, store: &Arc<Store>, client: &Client<'_>) -> anyhow::Res
         }
     };
     let manifest = AdminManifest {
-        schema: SCHEMA,
+        schema: if object.encryption.is_some() { SCHEMA } else { PLAIN_SCHEMA },
         instance: app.config.instance.to_string(),
         made_at,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -96,8 +99,23 @@ async fn make(app: &App, store: &Arc<Store>, client: &Client<'_>) -> anyhow::Res
     Ok(manifest)
 }
 
+/// To whom mydb_admin's own dump is encrypted where backups are: the same recipients, and the recovery key, with which
+/// everything else is brought back.
+fn seal(config: &Config) -> anyhow::Result<Option<Sealing>> {
+    if config.backups.recipients.is_empty() {
+        return Ok(None);
+    }
+    let mut recipients = config.backups.recipients.clone();
+    recipients.extend(key::recipient(config)?.map(|r| r.to_string()));
+    Ok(Sealing::to(&recipients, &Keys::of(&config.backups)))
+}
+
 async fn dump(app: &App, store: &Arc<Store>, client: &Client<'_>, location: &str) -> anyhow::Result<Object> {
-    let file = format!("{DUMP}.zst");
+    let backups = &app.config.backups;
+    let seal = seal(&app.config)?;
+    let file = if seal.is_some() { format!("{DUMP}.zst.age") } else { format!("{DUMP}.zst") };
+    let keys = seal.as_ref().and_then(Sealing::once).unwrap_or_else(|| Keys::of(backups));
+    let encryption = seal.is_some().then(|| AGE.to_owned());
     let key = format!("{location}/{file}");
     let run = crate::admin_db::new_id().to_string();
     let exec =
@@ -109,7 +127,7 @@ async fn dump(app: &App, store: &Arc<Store>, client: &Client<'_>, location: &str
         store,
         key: &key,
         upload: &upload,
-        level: app.config.backups.level,
+        how: How { level: backups.level, long: backups.long_distance, seal },
         passed: &passed,
     };
     let stored = async {
@@ -132,10 +150,11 @@ async fn dump(app: &App, store: &Arc<Store>, client: &Client<'_>, location: &str
         dumped: dumped.plain,
         stored: dumped.stored,
         compression: "zstd".to_owned(),
+        encryption,
     };
     // What can't be read back is none.
     let read = async {
-        let input = stream::fetch(store, &key, &object, Arc::default()).await?;
+        let input = stream::fetch(&From { store, key: &key, object: &object, keys: &keys }, Arc::default()).await?;
         let list = client.script("set -eu\npg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(), &[]);
         stream::run(app.runtime.as_ref(), &client.id, &list, Some(input), &passed).await
     };

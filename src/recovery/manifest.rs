@@ -9,7 +9,9 @@ use crate::domain::names::InstanceId;
 use crate::objects::{ObjectError, Store};
 
 /// Version of the form.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+/// Version of the form of one that is not encrypted, which older portals read too.
+pub const PLAIN_SCHEMA: u32 = 1;
 /// Name of the manifest's object, which is written last.
 pub const FILE: &str = "manifest.json";
 /// Name of the object with the keys, encrypted to the recovery key.

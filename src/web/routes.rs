@@ -8,6 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, extract::DefaultBodyLimit};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
@@ -18,7 +19,7 @@ use super::pages::{
     replace, settings, theme,
 };
 use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups};
-use super::{Shared, api, assets, layers, metrics};
+use super::{Shared, api, assets, download, layers, metrics};
 
 /// Most bytes of a request's body.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -115,11 +116,13 @@ routes! {
     POST "/containers/{name}/backups/{id}/drill" Owner    backups::drill;
     GET  "/containers/{name}/backups/{id}/restore" Owner  backups::restore_form;
     POST "/containers/{name}/backups/{id}/restore" Owner  backups::restore;
+    GET  "/containers/{name}/backups/{id}/download" Owner download::of_container;
     GET  "/containers/{name}/backups/{id}/in-place" Owner replace::in_place_form;
     GET  "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_form;
     POST "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_now;
     GET  "/containers/{name}/upgrade"            Owner    replace::upgrade_form;
     POST "/containers/{name}/upgrade"            Owner    replace::upgrade;
+    GET  "/backups/{id}/download"                Owner    download::by_id;
     GET  "/backups/{id}/restore"                 Owner    left_backups::restore_form;
     POST "/backups/{id}/restore"                 Owner    left_backups::restore;
     GET  "/jobs/{id}"                            Owner    job::show;
@@ -168,6 +171,7 @@ routes! {
     GET    "/api/v1/containers/{name}/snapshots" Owner    api::replace::list;
     POST   "/api/v1/containers/{name}/snapshots/{id}/restore" Owner api::replace::go_back_now;
     GET    "/api/v1/backups"                     SignedIn api::backups::list;
+    GET    "/api/v1/backups/{id}/download"       Owner    download::by_id;
     POST   "/api/v1/backups/{id}/restore"        Owner    api::backups::restore;
     GET    "/api/v1/jobs/{id}"                   Owner    api::jobs::show;
 }
@@ -185,9 +189,16 @@ pub fn router(portal: &Shared) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(csrf(portal))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .layer(from_fn_with_state(portal.clone(), layers::outer))
         .with_state(portal.clone())
+}
+
+/// All but backups, which are compressed already or too long to be compressed on the way.
+fn worth_compressing() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new(download::TAR))
+        .and(NotForContentType::const_new(download::BINARY))
 }
 
 /// Refuses state changes that another site's page sends. Behind a proxy that rewrites `Host` the

@@ -11,6 +11,7 @@ mod last;
 mod mariadb;
 mod rebuild;
 mod replace;
+mod sealed;
 
 use std::path::PathBuf;
 

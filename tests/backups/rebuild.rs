@@ -54,6 +54,10 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         store(config);
         config.backups.admin_every = Duration::from_secs(3600);
         config.storage.retain(|t| t.name == "standard");
+        // Backups are encrypted to the recovery key, which this portal has, so that it drills them.
+        let key = mydb::recovery::key::create(config).expect("a recovery key");
+        config.backups.recipients = vec![mydb::backup::seal::recipient_of(&key).expect("it has a recipient")];
+        config.backups.identities = vec![key];
     };
     let mut portal =
         TestPortal::with(Options { own_admin_db: true, configure: Box::new(configure), ..Options::default() }).await;
@@ -91,9 +95,14 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         assert!(tries < 200, "mydb_admin is backed up: {said}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let text = std::fs::read_to_string(portal.dir.join("recovery.key")).expect("made at the first start");
-    let key = SecretString::from(text.trim().to_owned());
+    let sealed = portal.sql(
+        "select count(*) from backup_log where kind = 'backup' and manifest->>'admin_password' is null
+            and manifest->'encryption'->>'method' = 'age' and manifest->'objects'->0->>'file' like '%.zst.age'",
+    );
+    assert_eq!(sealed, "3");
     portal.stop().await;
+    // With the host its copy of the key is lost.
+    let key = portal.config.backups.identities.remove(0);
 
     lose(&portal);
     let report = rebuilt(&portal, Some(&key)).await;
@@ -128,6 +137,8 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         std::fs::remove_dir_all(dir).expect("removed");
     }
     lose(&portal);
+    // Brought by hand, as with `--identity`.
+    portal.config.backups.identities = vec![key];
     let report = rebuilt(&portal, None).await;
     assert!(report.admin_db.contains("from the manifests"), "{report:?}");
     assert!(report.databases.len() == 3 && report.databases.iter().all(|l| l.there), "{report:?}");

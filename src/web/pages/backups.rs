@@ -13,6 +13,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::jobs;
 use crate::admin_db::snapshots::{self, Snapshot};
 use crate::backup::request::{self, RestoreRequest};
+use crate::backup::seal::Keys;
 use crate::backup::worth;
 use crate::domain::names::ContainerName;
 use crate::domain::policy::Policy;
@@ -29,6 +30,9 @@ use crate::web::views::{Action, Chip, Choice, Fact, Field, Flash, Size, When};
 
 /// Most backups on the page.
 const MOST: i64 = 100;
+/// What is said where there are backups that the portal can't read.
+const SEALED: &str = "They are encrypted, and the portal does not have the key: it can neither restore nor drill them. \
+                      Download one; the file RESTORE.txt in it says how it is restored with the key.";
 
 /// `GET /containers/{name}/backups`
 ///
@@ -53,19 +57,21 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     };
     let aside = snapshots::of_container(&mut db, c.id).await?;
     drop(db);
+    let keys = Keys::of(&ctx.app().config.backups);
     let base = format!("/containers/{}", c.name);
     let possible = possible(&ctx, &c);
     page(&BackupsPage {
         frame: ctx.frame("home"),
         head: head(&ctx, &c, "Backups"),
         worth: worth::sentence(&rows, now),
+        sealed: (rows.iter().any(|b| b.is_good() && !b.opens(&keys))).then(|| SEALED.to_owned()),
         policy: policy(&c.backup_freq),
         pause: pause(&c),
         now_action: Action::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
         cancel: job.as_ref().map(|j| Action::post("Cancel the backup", format!("/jobs/{}/cancel", j.id))),
         job: active,
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
-        rows: rows.iter().map(|b| row(b, &c, now)).collect(),
+        rows: rows.iter().map(|b| row(b, &c, &keys, now)).collect(),
     })
 }
 
@@ -141,13 +147,21 @@ fn reason(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
     }
 }
 
-fn row(b: &Backup, c: &Container, now: chrono::DateTime<chrono::Utc>) -> BackupRow {
+/// The way to a restore, where the portal can read the backup.
+pub(super) fn restore_action(b: &Backup, keys: &Keys, href: String) -> Action {
+    let why = (!b.opens(keys)).then(|| RequestError::NeedsKey.to_string());
+    Action::link("Restore", href).unavailable(why)
+}
+
+fn row(b: &Backup, c: &Container, keys: &Keys, now: chrono::DateTime<chrono::Utc>) -> BackupRow {
     let base = format!("/containers/{}/backups/{}", c.name, b.id);
     let good = b.is_good();
+    let drill = Action::post("Drill", format!("{base}/drill"));
     BackupRow {
         started: When::new(b.started_at, now),
         job_href: b.job_id.map(|id| format!("/jobs/{id}")),
         reason: reason(b, now),
+        encrypted: good && b.recipients.is_some(),
         chip: chip(b),
         size: size(b.bytes),
         raw: size(b.raw_bytes),
@@ -158,7 +172,11 @@ fn row(b: &Backup, c: &Container, now: chrono::DateTime<chrono::Utc>) -> BackupR
         }),
         trouble: b.error.clone().or_else(|| b.drill_error.as_ref().map(|e| format!("The last drill failed: {e}"))),
         actions: if good {
-            vec![Action::link("Restore", format!("{base}/restore")), Action::post("Drill", format!("{base}/drill"))]
+            vec![
+                restore_action(b, keys, format!("{base}/restore")),
+                drill.unavailable((!b.opens(keys)).then(|| RequestError::NeedsKey.to_string())),
+                Action::link("Download", format!("{base}/download")),
+            ]
         } else {
             Vec::new()
         },
@@ -221,7 +239,7 @@ pub async fn drill(ctx: Context, Path((name, id)): Path<(String, String)>) -> Re
 }
 
 /// A backup of this container.
-pub(super) async fn theirs(ctx: &Context, c: &Container, id: &str) -> Result<Backup, AppError> {
+pub(in crate::web) async fn theirs(ctx: &Context, c: &Container, id: &str) -> Result<Backup, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;
     let found = backups::by_id(&mut db, id).await?;

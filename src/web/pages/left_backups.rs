@@ -4,10 +4,11 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::backups::{restore_facts, size};
+use super::backups::{restore_action, restore_facts, size};
 use crate::admin_db::backup_list;
 use crate::admin_db::backups::Backup;
 use crate::backup::request::{self, RestoreRequest};
+use crate::backup::seal::Keys;
 use crate::backup::worth;
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action as Deed;
@@ -33,6 +34,7 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let mut found = backup_list::left_behind(&mut db, account, i64::try_from(MOST + 1).unwrap_or(i64::MAX)).await?;
     drop(db);
+    let keys = Keys::of(&ctx.app().config.backups);
     let more = found.len() > MOST;
     found.truncate(MOST);
     let row = |b: &Backup| LeftRow {
@@ -43,7 +45,10 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
         reason: worth::reason(&b.reason).to_owned(),
         size: size(b.raw_bytes),
         level: worth::level(b.level).to_owned(),
-        action: Action::link("Restore", format!("/backups/{}/restore", b.id)),
+        actions: vec![
+            restore_action(b, &keys, format!("/backups/{}/restore", b.id)),
+            Action::link("Download", format!("/backups/{}/download", b.id)),
+        ],
     };
     page(&LeftPage { frame: ctx.frame("home"), rows: found.iter().map(row).collect(), more })
 }
