@@ -103,7 +103,7 @@ impl Reader {
 /// Hands a stream on whose end is known, and its last piece only when the stream was found right: whoever counts bytes
 /// must not take for whole what is not.
 fn exactly(content: Input, bytes: u64) -> Input {
-    let state = (content, bytes, None::<Bytes>);
+    let state = (content.fuse(), bytes, None::<Bytes>);
     stream::unfold(state, |(mut content, left, held)| async move {
         loop {
             match (content.next().await, &held) {
