@@ -26,6 +26,9 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/docs/{page}", 200, 200),
     ("GET", "/", 200, 200),
     ("GET", "/containers/new", 200, 200),
+    ("GET", "/containers/new/from-dump", 200, 200),
+    // Not a form in parts.
+    ("POST", "/containers/new/from-dump", 400, 400),
     ("POST", "/containers", 422, 422),
     ("GET", "/account", 200, 200),
     ("POST", "/account/password", 422, 422),
@@ -101,6 +104,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/api/v1/catalog", 200, 200),
     ("GET", "/api/v1/containers", 200, 200),
     ("POST", "/api/v1/containers", 422, 422),
+    ("POST", "/api/v1/containers/from-dump", 415, 415),
     ("GET", "/api/v1/containers/{name}", 200, 200),
     ("PATCH", "/api/v1/containers/{name}", 200, 200),
     ("DELETE", "/api/v1/containers/{name}", 422, 422),

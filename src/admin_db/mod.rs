@@ -10,6 +10,7 @@ pub mod bootstrap;
 pub mod container_list;
 pub mod containers;
 pub mod credentials;
+pub mod dumps;
 pub mod findings;
 pub mod image_tools;
 pub mod imports;

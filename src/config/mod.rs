@@ -158,6 +158,8 @@ pub struct Backups {
     pub identity_file: Option<PathBuf>,
     /// What that file holds.
     pub identities: Vec<SecretString>,
+    /// Largest dump that may be sent.
+    pub upload_max: Bytes,
     /// Most backups of this portal at once.
     pub at_once: usize,
     /// Hour of the day, UTC, from which the daily and weekly ones are made.

@@ -279,7 +279,20 @@ fn backups(r: &mut Reader<'_>) -> Backups {
     let (recipients, identity_file, identities) = encryption(r);
     let long_distance = r.flag("backups.long_distance");
     let keep = keep(r);
-    Backups { level, long_distance, recipients, identity_file, identities, at_once, hour, spread, admin_every, keep }
+    let upload_max = Bytes(r.number("backups.upload_max"));
+    Backups {
+        level,
+        upload_max,
+        long_distance,
+        recipients,
+        identity_file,
+        identities,
+        at_once,
+        hour,
+        spread,
+        admin_every,
+        keep,
+    }
 }
 
 /// To whom backups are encrypted, and what this portal has to decrypt them.

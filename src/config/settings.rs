@@ -179,6 +179,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "File with the secret key of one recipient (mode 0600), so that this portal can drill, restore and hand out decrypted what it encrypted. Empty: that needs the key brought by hand.",
     ),
+    s(
+        "backups.upload_max",
+        Kind::Memory,
+        "20g",
+        "Largest dump that somebody may send to make a database of; unpacked it may be 20 times that.",
+    ),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
     s("backups.hour", Kind::Number, "1", "Hour (UTC) from which the daily and weekly backups are made."),
     s("backups.admin_db_seconds", Kind::Number, "3600", "Seconds between two backups of mydb_admin; 0 makes none."),

@@ -3,10 +3,12 @@
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
 use crate::backup::{audit, drill, dump, in_place, prune, recover, restore, restore_copy, upgrade};
+use crate::intake::load;
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
     &create::CREATE,
+    &load::LOAD,
     &power::START,
     &power::STOP,
     &power::RESTART,

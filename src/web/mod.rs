@@ -6,6 +6,7 @@ pub mod backups_access;
 pub mod context;
 pub mod create;
 pub mod download;
+pub mod dump_form;
 pub mod edit;
 pub mod error;
 pub mod form;

@@ -85,6 +85,8 @@ routes! {
 
     GET  "/"                                     SignedIn home::show;
     GET  "/containers/new"                       SignedIn new::form;
+    GET  "/containers/new/from-dump"             SignedIn new::dump_form;
+    POST "/containers/new/from-dump"             SignedIn new::submit_dump;
     POST "/containers"                           SignedIn new::submit;
     GET  "/backups"                              SignedIn left_backups::list;
     GET  "/account"                              SignedIn account::show;
@@ -159,6 +161,7 @@ routes! {
     GET    "/api/v1/catalog"                     SignedIn api::catalog::show;
     GET    "/api/v1/containers"                  SignedIn api::containers::list;
     POST   "/api/v1/containers"                  SignedIn api::containers::create;
+    POST   "/api/v1/containers/from-dump"        SignedIn api::containers::from_dump;
     GET    "/api/v1/containers/{name}"           Owner    api::containers::show;
     PATCH  "/api/v1/containers/{name}"           Owner    api::containers::edit;
     DELETE "/api/v1/containers/{name}"           Owner    api::containers::delete;
@@ -181,6 +184,9 @@ pub fn router(portal: &Shared) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let handler = (route.handler)().layer(from_fn_with_state((portal.clone(), route.access), layers::guard));
+        // Dumps are read piece by piece, and have a limit of their own.
+        let is_dump = route.path.ends_with("/from-dump");
+        let handler = if is_dump { handler.layer(DefaultBodyLimit::disable()) } else { handler };
         router = router.route(route.path, handler);
     }
     router

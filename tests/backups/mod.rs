@@ -1,6 +1,7 @@
 //! Backups on real parts: real servers, the embedded S3 store, the whole way there and back.
 
 mod audit;
+mod brought;
 mod copies;
 mod cycle;
 mod faults;

@@ -5,6 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::parts::{Chip, Fact, Link};
 use super::steps::Steps;
+use crate::intake::report::LoadReport;
 
 /// One job.
 #[derive(Clone, Debug, Default, Template)]
@@ -20,6 +21,8 @@ pub struct JobPage {
     pub container: Option<Link>,
     /// Its steps.
     pub job: Steps,
+    /// What failed while a dump was loaded.
+    pub report: Option<LoadReport>,
     /// Asked for by whom and when, attempts, worker.
     pub facts: Vec<Fact>,
 }
