@@ -170,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn a_short_secret_opens_with_the_program_that_people_have() {
+        let key = Identity::generate();
+        let sealing = Sealing { recipients: vec![key.to_public()], once: None };
+        let sealed = sealing.text(&SecretString::from("hush 🐘")).unwrap();
+        let file = std::env::temp_dir().join(format!("db4sci-seal-{}.key", std::process::id()));
+        std::fs::write(&file, key.to_string().expose_secret()).unwrap();
+        // As RESTORE.txt says it.
+        let script = "echo \"$0\" | base64 -d | age --decrypt --identity \"$1\"";
+        let said = std::process::Command::new("bash").args(["-c", script, &sealed]).arg(&file).output().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "hush 🐘", "{}", String::from_utf8_lossy(&said.stderr));
+    }
+
+    #[test]
     fn a_short_secret_opens_only_with_its_key() {
         let (key, other) = (Identity::generate(), Identity::generate());
         let sealing = Sealing { recipients: vec![key.to_public()], once: Some(other.clone()) };

@@ -97,7 +97,9 @@ impl Collector {
             }
             return;
         }
-        if self.report.failed > 0 && self.report.failed <= MOST as u64 {
+        // What it says in the end is about all of it.
+        let about_all = text.starts_with("pg_restore: warning: errors ignored");
+        if !about_all && self.report.failed > 0 && self.report.failed <= MOST as u64 {
             if let Some(last) = self.report.failures.last_mut()
                 && last.detail.len() < LONGEST
             {
@@ -171,6 +173,9 @@ mod tests {
         let said = "pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\nCommand was: ALTER TABLE t;\n\npg_restore: warning: errors ignored on restore: 1\n";
         let report = read(Format::PgCustom, 0, said);
         assert!(report.failed == 1 && report.failures[0].detail.contains("ALTER TABLE t"), "{report:?}");
+        let mut collector = Collector::new(Format::PgCustom, 0);
+        collector.take(said.as_bytes());
+        assert!(collector.done().1.contains("errors ignored on restore"), "by which its end is known");
         let report = read(Format::MariaSql, 0, "ERROR 1050 (42S01) at line 12: Table 't' already exists\n");
         assert_eq!((report.failures[0].line, report.failures[0].text.as_str()), (Some(12), "Table 't' already exists"));
     }
