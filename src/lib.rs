@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod intake;
 pub mod jobs;
 pub mod lifecycle;
 pub mod objects;

@@ -26,6 +26,9 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/docs/{page}", 200, 200),
     ("GET", "/", 200, 200),
     ("GET", "/containers/new", 200, 200),
+    ("GET", "/containers/new/from-dump", 200, 200),
+    // Not a form in parts.
+    ("POST", "/containers/new/from-dump", 400, 400),
     ("POST", "/containers", 422, 422),
     ("GET", "/account", 200, 200),
     ("POST", "/account/password", 422, 422),
@@ -60,6 +63,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/containers/{name}/notices/{id}/seen", 303, 303),
     ("GET", "/containers/{name}/backups/{id}/restore", 200, 200),
     ("POST", "/containers/{name}/backups/{id}/restore", 422, 422),
+    ("GET", "/containers/{name}/backups/{id}/download", 200, 200),
     ("GET", "/containers/{name}/backups/{id}/in-place", 200, 200),
     // Nothing is set aside of it, and it is of the latest version.
     ("GET", "/containers/{name}/snapshots/{id}/restore", 404, 404),
@@ -67,6 +71,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/containers/{name}/upgrade", 409, 409),
     ("POST", "/containers/{name}/upgrade", 422, 422),
     ("GET", "/backups", 200, 200),
+    ("GET", "/backups/{id}/download", 200, 200),
     ("GET", "/backups/{id}/restore", 200, 200),
     ("POST", "/backups/{id}/restore", 422, 422),
     ("POST", "/jobs/{id}/cancel", 303, 303),
@@ -102,6 +107,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/api/v1/catalog", 200, 200),
     ("GET", "/api/v1/containers", 200, 200),
     ("POST", "/api/v1/containers", 422, 422),
+    ("POST", "/api/v1/containers/from-dump", 415, 415),
     ("GET", "/api/v1/containers/{name}", 200, 200),
     ("PATCH", "/api/v1/containers/{name}", 200, 200),
     ("DELETE", "/api/v1/containers/{name}", 422, 422),
@@ -114,6 +120,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/api/v1/containers/{name}/snapshots", 200, 200),
     ("POST", "/api/v1/containers/{name}/snapshots/{id}/restore", 404, 404),
     ("GET", "/api/v1/backups", 200, 200),
+    ("GET", "/api/v1/backups/{id}/download", 200, 200),
     ("POST", "/api/v1/backups/{id}/restore", 422, 422),
     ("GET", "/api/v1/jobs/{id}", 200, 200),
 ];

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::one_row;
 use crate::backup::manifest::Manifest;
+use crate::backup::seal::Keys;
 use crate::engine::EngineKind;
 
 /// Where a backup or drill is.
@@ -83,6 +84,8 @@ pub struct Backup {
     pub error: Option<String>,
     /// The backup that a drill is of.
     pub drill_of: Option<Uuid>,
+    /// Whose keys open it; absent: it is not encrypted.
+    pub recipients: Option<Json<Vec<String>>>,
     /// When the removal of its objects began: since then it is no backup any more.
     pub removing_at: Option<DateTime<Utc>>,
     /// When its objects were removed.
@@ -102,6 +105,11 @@ impl Backup {
     pub fn is_good(&self) -> bool {
         self.kind == "backup" && self.status == BackupStatus::Succeeded && self.removing_at.is_none()
     }
+
+    /// Whether its objects can be read with `keys`.
+    pub fn opens(&self, keys: &Keys) -> bool {
+        self.recipients.as_ref().is_none_or(|r| keys.open(r))
+    }
 }
 
 macro_rules! select {
@@ -109,7 +117,7 @@ macro_rules! select {
         concat!(
             "SELECT b.id, b.container_id, c.name AS container, c.purged_at IS NOT NULL AS container_gone, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
                     b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.fingerprints, b.restore_ms,
-                    b.error, b.drill_of, b.removing_at, b.removed_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
+                    b.error, b.drill_of, b.recipients, b.removing_at, b.removed_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
                     CASE WHEN l.status = 'failed' THEN l.error END AS drill_error
                FROM backup_log b
                JOIN container c ON c.id = b.container_id

@@ -54,7 +54,12 @@ pub(super) async fn dump(w: &Work, site: &Site<'_>) -> Result<Manifest, StepErro
             let id = sealed.hold(app, true).await?;
             let from = Source { id: &id, plan: sealed.blueprint.plan() };
             storing::all(w, site, &from, &inventory, &mut manifest).await?;
-            manifest.admin_password = Some(once.secret().expose_secret().to_owned());
+            match &site.seal {
+                None => manifest.admin_password = Some(once.secret().expose_secret().to_owned()),
+                Some(seal) => {
+                    manifest.sealed_admin_password = Some(seal.text(once.secret()).map_err(StepError::Fail)?);
+                }
+            }
         }
     }
     sealed.remove(app).await?;

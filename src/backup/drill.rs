@@ -4,7 +4,6 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use secrecy::SecretString;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -92,7 +91,7 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
     let (id, source) = source(w).await?;
     let manifest = &source.manifest;
-    let password = manifest.admin_password.clone().map(SecretString::from);
+    let password = manifest.admin(&source.keys).map_err(StepError::Fail)?;
     let admin = password.map_or(Admin::New, Admin::There);
     let throw_away = ThrowAway::of(app, &manifest.container, id, admin).await?;
     room(throw_away.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;

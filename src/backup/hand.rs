@@ -23,6 +23,20 @@ fn sums<'a>(objects: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     format!("  sha256sum --check --quiet <<'SUMS'\n{}SUMS\n", lines.concat())
 }
 
+/// Lines that decrypt what is encrypted.
+fn decrypt(m: &Manifest) -> String {
+    let sealed = m.objects.iter().filter(|o| o.encryption.is_some());
+    sealed
+        .map(|o| {
+            format!(
+                "  \"${{AGE:-age}}\" --decrypt --identity \"${{KEY:?}}\" --output {} {}\n",
+                quoted(o.compressed()),
+                quoted(&o.file)
+            )
+        })
+        .collect()
+}
+
 /// Said before the script.
 fn head(m: &Manifest, store: &Store) -> String {
     let c = &m.container;
@@ -35,22 +49,34 @@ fn head(m: &Manifest, store: &Store) -> String {
         ),
         None => String::new(),
     };
-    let second = match &m.admin_password {
-        None => format!(
+    let stopped = m.admin_password.is_some() || m.sealed_admin_password.is_some();
+    let first = match &m.encryption {
+        None => String::new(),
+        Some(e) => {
+            let whose: String = e.recipients.iter().map(|r| format!("#      {}\n", shown(r))).collect();
+            format!(
+                "#    The objects are encrypted. Set KEY to the file with the secret key of one of these, and have the program\n\
+                 #    age (or rage, as AGE=rage):\n{whose}"
+            )
+        }
+    };
+    let second = match stopped {
+        false => format!(
             "# 2. Set HOST, PORT, ADMIN and {0} for an empty server of the same or a newer version, ADMIN being an\n\
              #    administrator of it and {0} the password. In the same directory, with the client programs of that version\n\
              #    (in a container of the server's image, for example):\n\
              #      bash {BY_HAND} restore\n",
             c.engine.engine().password_variable()
         ),
-        Some(password) => format!(
+        true => format!(
             "# 2. Set DATA to the data directory of a server of the same version, which is empty and where no server runs. In\n\
              #    the same directory, as root, with the server's programs (in a container of its image, for example, with\n\
              #    the directory mounted where the image wants its data):\n\
              #      bash {BY_HAND} restore\n\
-             # 3. Start the server on it. Its administrator is {} with the password {password}, which\n\
+             # 3. Start the server on it. Its administrator is {} with the password {}, which\n\
              #    was made for this backup only. The users have the passwords that they had.\n",
-            c.engine.engine().admin_user()
+            c.engine.engine().admin_user(),
+            m.admin_password.clone().unwrap_or_else(|| format!("that bash {BY_HAND} password prints"))
         ),
     };
     format!(
@@ -59,6 +85,7 @@ fn head(m: &Manifest, store: &Store) -> String {
          # A script for bash that restores it without the portal that made it. Put it into an empty directory, and\n\
          # there, with the AWS command line (or any S3 client), sha256sum and zstd:\n\
          #\n\
+         {first}\
          # 1. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; ENDPOINT only if the store has moved.\n\
          #      bash {BY_HAND} fetch\n\
          {place}\
@@ -90,15 +117,23 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
     );
     let _ = write!(
         text,
-        "unpack() {{\n  # They must be what was stored, and then what was dumped.\n{}  zstd --decompress --quiet --force {}\n{}}}\n\n",
+        "unpack() {{\n  # They must be what was stored, and then what was dumped.\n{}{}  zstd --decompress --quiet --force {}\n{}}}\n\n",
         sums(m.objects.iter().map(|o| (o.stored.sha256.as_str(), o.file.as_str()))),
-        files(|o| &o.file),
+        decrypt(m),
+        files(Object::compressed),
         sums(m.objects.iter().map(|o| (o.dumped.sha256.as_str(), o.plain.as_str())))
     );
+    if let Some(sealed) = &m.sealed_admin_password {
+        let _ = write!(
+            text,
+            "password() {{\n  echo {sealed} | base64 -d | \"${{AGE:-age}}\" --decrypt --identity \"${{KEY:?}}\"\n  echo\n}}\n\n"
+        );
+    }
     text.push_str("restore() {\n");
-    text.push_str(match &m.admin_password {
-        None => "  : \"${HOST:?}\" \"${PORT:?}\" \"${ADMIN:?}\"\n",
-        Some(_) => "  : \"${DATA:?}\"\n",
+    let stopped = m.admin_password.is_some() || m.sealed_admin_password.is_some();
+    text.push_str(match stopped {
+        false => "  : \"${HOST:?}\" \"${PORT:?}\" \"${ADMIN:?}\"\n",
+        true => "  : \"${DATA:?}\"\n",
     });
     for o in &m.objects {
         let _ = writeln!(text, "\n  file={}", quoted(&o.plain));
@@ -108,8 +143,9 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
     }
     let _ = write!(
         text,
-        "}}\n\ncase ${{1:-}} in\n  fetch | unpack | restore) \"$1\" ;;\n  *) sed -n '/^set /q; s/^# \\{{0,1\\}}//p' \"$0\"; exit 2 ;;\nesac\n\n\
-         # What was counted in the moment of the backup, to compare ({FILE}, “counts”):\n"
+        "}}\n\ncase ${{1:-}} in\n  fetch | unpack | restore{}) \"$1\" ;;\n  *) sed -n '/^set /q; s/^# \\{{0,1\\}}//p' \"$0\"; exit 2 ;;\nesac\n\n\
+         # What was counted in the moment of the backup, to compare ({FILE}, “counts”):\n",
+        if m.sealed_admin_password.is_some() { " | password" } else { "" }
     );
     for count in m.counts.iter().filter(|k| k.kind != "object").take(200) {
         let _ = writeln!(text, "#    {} {} {}: {}", shown(&count.database), count.kind, shown(&count.name), count.rows);

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::manifest::Object;
-use super::stream::{self, Reports};
+use super::stream::{self, From, Reports};
 use crate::engine::ExecSpec;
-use crate::objects::Store;
 use crate::provision::flow::StepError;
 use crate::runtime::Runtime;
 
@@ -20,20 +18,20 @@ const LOOKS: [usize; 2] = [8 * 1024 * 1024, 256 * 1024 * 1024];
 /// If it fails, or the object can't be read.
 pub async fn run(
     runtime: &dyn Runtime,
-    (store, key, object): (&Arc<Store>, &str, &Object),
+    from: &From<'_>,
     id: &str,
     exec: &ExecSpec,
 ) -> Result<Reports, StepError> {
     let look = async |most: usize| {
-        let whole = object.dumped.bytes < most as u64;
-        let input = stream::fetch(store, key, object, Arc::default()).await?;
+        let whole = from.object.dumped.bytes < most as u64;
+        let input = stream::fetch(from, Arc::default()).await?;
         let mut exec = exec.clone();
         exec.env.push(("DB4SCI_WHOLE".to_owned(), if whole { "1" } else { "0" }.into()));
         stream::run(runtime, id, &exec, Some(stream::beginning(input, most)), &AtomicU64::new(0)).await
     };
     let [little, much] = LOOKS;
     match look(little).await {
-        Err(StepError::Fail(_)) if object.dumped.bytes >= little as u64 => look(much).await,
+        Err(StepError::Fail(_)) if from.object.dumped.bytes >= little as u64 => look(much).await,
         seen => seen,
     }
 }

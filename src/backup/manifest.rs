@@ -4,17 +4,21 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::pack::Sum;
+use super::seal::Keys;
 use crate::admin_db::containers::Container;
 use crate::engine::EngineKind;
 use crate::engine::alone::Only;
 use crate::engine::backup::{Count, Part};
 
 /// Version of the form. A reader refuses later ones: what it does not know it can't restore.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+/// Version of the form of one that is not encrypted, which older portals read too.
+pub const PLAIN_SCHEMA: u32 = 1;
 /// Name of the manifest's object.
 pub const FILE: &str = "manifest.json";
 /// Name of the object with the commands for people.
@@ -50,6 +54,12 @@ pub struct Manifest {
     /// in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_password: Option<String>,
+    /// The same where the objects are encrypted: encrypted to the same recipients, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_admin_password: Option<String>,
+    /// How the objects are encrypted; absent: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// Its objects, in the order in which they are restored.
     pub objects: Vec<Object>,
     /// What was in it, counted in the moment of the dump if `exact_counts`.
@@ -76,6 +86,15 @@ pub struct Wanted {
     pub only: Only,
     /// The other databases of the backup.
     pub others: Vec<String>,
+}
+
+/// How the objects of a backup are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encryption {
+    /// `age`.
+    pub method: String,
+    /// Whose keys open them.
+    pub recipients: Vec<String>,
 }
 
 /// What a backup is of.
@@ -160,9 +179,20 @@ pub struct Object {
     pub stored: Sum,
     /// `zstd`.
     pub compression: String,
+    /// `age`, after compression; absent: it is not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
 }
 
 impl Object {
+    /// Its name once it is decrypted.
+    pub fn compressed(&self) -> &str {
+        match self.encryption {
+            Some(_) => self.file.strip_suffix(".age").unwrap_or(&self.file),
+            None => &self.file,
+        }
+    }
+
     /// The part it holds.
     pub fn part(&self) -> Part {
         Part { file: self.plain.clone(), database: self.database.clone(), what: "" }
@@ -202,6 +232,27 @@ impl Manifest {
             return Err(format!("The manifest names an object elsewhere: {}.", object.file));
         }
         Ok(read)
+    }
+
+    /// Whose keys open its objects; none where they are not encrypted.
+    pub fn recipients(&self) -> &[String] {
+        self.encryption.as_ref().map(|e| e.recipients.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether the objects can be read with `keys`.
+    pub fn opens(&self, keys: &Keys) -> bool {
+        self.encryption.is_none() || keys.open(self.recipients())
+    }
+
+    /// The password of the administrator's account in the data.
+    ///
+    /// # Errors
+    /// If it is encrypted and the keys don't open it.
+    pub fn admin(&self, keys: &Keys) -> Result<Option<SecretString>, String> {
+        match (&self.sealed_admin_password, &self.admin_password) {
+            (Some(sealed), _) => keys.text(sealed).map(Some),
+            (None, plain) => Ok(plain.clone().map(SecretString::from)),
+        }
     }
 
     /// Bytes stored in all.

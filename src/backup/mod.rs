@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod beside;
 pub mod copy;
+pub mod download;
 pub mod drill;
 pub mod dump;
 pub mod find;
@@ -23,6 +24,7 @@ pub mod replace;
 pub mod request;
 pub mod restore;
 pub mod restore_copy;
+pub mod seal;
 pub mod second;
 pub mod site;
 pub mod storing;

@@ -1,15 +1,20 @@
-//! From what a command prints to parts for a store: summed, compressed, summed again, cut. And back.
+//! From what a command prints to parts for a store: summed, compressed, encrypted where that is wanted, summed again,
+//! cut. And back.
 //!
 //! Compression computes, so it has threads of its own; bounded channels on both sides, and room for only so many bytes of
 //! parts, keep what is in memory small whatever the size of the dump.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use age::stream::StreamWriter;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use zstd::zstd_safe::CParameter;
+
+use super::seal::{Keys, Sealing};
+use crate::config::Backups;
 
 /// Length and SHA-256 of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -139,18 +144,58 @@ impl Write for Cutter {
     }
 }
 
-/// How something is compressed.
-#[derive(Debug, Clone, Copy)]
-pub struct How {
-    /// Level, 1 to 19.
-    pub level: i32,
-    /// Threads.
-    pub threads: u32,
-    /// Most parts of one object.
-    pub limit: u32,
+/// What is written on its way to the cutter.
+enum Out {
+    Plain(Cutter),
+    Sealed(StreamWriter<Cutter>),
 }
 
-/// What was compressed.
+impl Out {
+    fn finish(self) -> std::io::Result<Cutter> {
+        match self {
+            Self::Plain(cutter) => Ok(cutter),
+            Self::Sealed(writer) => writer.finish(),
+        }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(cutter) => cutter.write(piece),
+            Self::Sealed(writer) => writer.write(piece),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How a stream is packed.
+#[derive(Clone)]
+pub struct How {
+    /// Level of compression, 1 to 19.
+    pub level: i32,
+    /// Threads that compress.
+    pub threads: u32,
+    /// Whether what repeats is found over long distances.
+    pub long: bool,
+    /// To whom it is encrypted, if it is.
+    pub seal: Option<Sealing>,
+}
+
+impl How {
+    /// As the configuration says.
+    pub fn of(config: &Backups, seal: Option<Sealing>) -> Self {
+        Self { level: config.level, threads: config.threads, long: config.long_distance, seal }
+    }
+}
+
+/// The farthest that a plain `zstd -d` looks back: 128 MiB.
+const LONG_WINDOW: u32 = 27;
+
+/// What was packed.
 #[derive(Debug)]
 pub struct Packed {
     /// Before.
@@ -161,26 +206,41 @@ pub struct Packed {
     pub tail: Vec<u8>,
 }
 
-/// Compresses all of `input` into `parts`. Blocks; for a thread of its own.
+/// Compresses all of `input`, encrypts it where that is wanted, and cuts it into `parts`, of which a store takes `limit` at
+/// most. Blocks; for a thread of its own.
 ///
 /// # Errors
 /// If the parts are no longer taken.
-pub fn pack(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<Piece>, how: How) -> std::io::Result<Packed> {
-    let cutter =
-        Cutter { parts, limit: how.limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
+pub fn pack(
+    mut input: mpsc::Receiver<Bytes>,
+    parts: mpsc::Sender<Piece>,
+    how: &How,
+    limit: u32,
+) -> std::io::Result<Packed> {
+    let cutter = Cutter { parts, limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
+    let out = match &how.seal {
+        None => Out::Plain(cutter),
+        Some(seal) => Out::Sealed(seal.encryptor()?.wrap_output(cutter)?),
+    };
     let (mut raw, mut tail) = (Summing::default(), Vec::with_capacity(2 * TAIL));
-    let mut encoder = zstd::stream::write::Encoder::new(cutter, how.level)?;
+    let mut encoder = zstd::stream::write::Encoder::new(out, how.level)?;
     encoder.include_checksum(true)?;
     // The sums have this thread.
     encoder.multithread(how.threads)?;
-    encoder.set_parameter(CParameter::JobSize(PIECE))?;
+    if how.long {
+        // What each thread has at a time follows from how far it looks back.
+        encoder.long_distance_matching(true)?;
+        encoder.window_log(LONG_WINDOW)?;
+    } else {
+        encoder.set_parameter(CParameter::JobSize(PIECE))?;
+    }
     while let Some(piece) = input.blocking_recv() {
         raw.add(&piece);
         tail.extend_from_slice(piece.get(piece.len().saturating_sub(TAIL)..).unwrap_or_default());
         tail.drain(..tail.len().saturating_sub(TAIL));
         encoder.write_all(&piece)?;
     }
-    let mut cutter = encoder.finish()?;
+    let mut cutter = encoder.finish()?.finish()?;
     if cutter.part.is_some() || cutter.number == 0 {
         cutter.send()?;
     }
@@ -223,19 +283,61 @@ impl Write for Teller {
     }
 }
 
-/// Decompresses all of `input` into `out`, and answers the sums before and after. Blocks; for a thread of its own.
+/// Pieces as they come, to be read; summed.
+struct Source {
+    input: mpsc::Receiver<Bytes>,
+    piece: Bytes,
+    sum: Summing,
+}
+
+impl Read for Source {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.input.blocking_recv() {
+                Some(piece) => {
+                    self.sum.add(&piece);
+                    self.piece = piece;
+                }
+                None => return Ok(0),
+            }
+        }
+        let taken = self.piece.split_to(out.len().min(self.piece.len()));
+        if let Some(room) = out.get_mut(..taken.len()) {
+            room.copy_from_slice(&taken);
+        }
+        Ok(taken.len())
+    }
+}
+
+/// Opens and decompresses all of `input` into `out`, and answers the sums before and after. Blocks; for a thread of its
+/// own. `keys` are for what is encrypted; `None`: it is not.
 ///
 /// # Errors
-/// If the input is no whole compressed stream, or the output is no longer taken.
-pub fn unpack(mut input: mpsc::Receiver<Bytes>, out: mpsc::Sender<Bytes>) -> std::io::Result<(Sum, Sum)> {
-    let mut stored = Summing::default();
+/// If the input is no whole compressed stream, the keys don't open it, or the output is no longer taken.
+pub fn unpack(
+    input: mpsc::Receiver<Bytes>,
+    out: mpsc::Sender<Bytes>,
+    keys: Option<&Keys>,
+) -> std::io::Result<(Sum, Sum)> {
+    let mut source = Source { input, piece: Bytes::new(), sum: Summing::default() };
     let mut decoder = zstd::stream::write::Decoder::new(Teller { out, sum: Summing::default() })?;
-    while let Some(piece) = input.blocking_recv() {
-        stored.add(&piece);
-        decoder.write_all(&piece)?;
+    match keys {
+        None => {
+            while let Some(piece) = source.input.blocking_recv() {
+                source.sum.add(&piece);
+                decoder.write_all(&piece)?;
+            }
+        }
+        Some(keys) => {
+            let decryptor = age::Decryptor::new(&mut source).map_err(std::io::Error::other)?;
+            let mut plain = decryptor.decrypt(keys.all()).map_err(std::io::Error::other)?;
+            std::io::copy(&mut plain, &mut decoder)?;
+            // What comes after the end of what was encrypted belongs to the sum.
+            std::io::copy(&mut source, &mut std::io::sink())?;
+        }
     }
     decoder.flush()?;
-    Ok((stored.done(), decoder.into_inner().sum.done()))
+    Ok((source.sum.done(), decoder.into_inner().sum.done()))
 }
 
 #[cfg(test)]
@@ -257,25 +359,44 @@ mod tests {
     }
 
     /// What these pieces are packed to, in parts, while somebody takes those.
-    fn packed(pieces: Vec<Vec<u8>>) -> (Packed, Vec<Vec<u8>>) {
+    fn packed(pieces: Vec<Vec<u8>>, how: &How) -> (Packed, Vec<Vec<u8>>) {
         let (sender, mut parts) = mpsc::channel(1);
         let taking = std::thread::spawn(move || {
             std::iter::from_fn(|| parts.blocking_recv().map(|p: Piece| p.bytes.to_vec())).collect()
         });
-        let done = pack(feed(pieces), sender, How { level: 1, threads: 2, limit: 10_000 }).unwrap();
+        let done = pack(feed(pieces), sender, how, 10_000).unwrap();
         (done, taking.join().unwrap())
+    }
+
+    fn how(seal: Option<Sealing>) -> How {
+        How { level: 1, threads: 2, long: false, seal }
+    }
+
+    /// To nobody but a key for this once.
+    fn sealed() -> (Sealing, Keys) {
+        let recipient = age::x25519::Identity::generate().to_public().to_string();
+        let sealing = Sealing::to(&[recipient], &Keys::default()).unwrap();
+        let keys = sealing.once().unwrap();
+        (sealing, keys)
     }
 
     proptest! {
         #[test]
-        fn what_was_packed_unpacks_to_the_same(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..2000), 0..20)) {
+        fn what_was_packed_unpacks_to_the_same(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..2000), 0..20),
+            long: bool,
+            encrypted: bool,
+        ) {
             let plain = pieces.concat();
-            let (Packed { plain: raw, stored, tail }, parts) = packed(pieces);
+            let (sealing, keys) = sealed();
+            let keys = encrypted.then_some(&keys);
+            let how = How { long, ..how(encrypted.then_some(sealing)) };
+            let (Packed { plain: raw, stored, tail }, parts) = packed(pieces, &how);
             prop_assert_eq!(raw.bytes, plain.len() as u64);
             prop_assert!(plain.ends_with(&tail) && tail.len() == plain.len().min(TAIL));
             prop_assert_eq!(stored.bytes, parts.concat().len() as u64);
             let (sender, out) = mpsc::channel(64);
-            let (stored_again, raw_again) = unpack(feed(parts), sender).unwrap();
+            let (stored_again, raw_again) = unpack(feed(parts), sender, keys).unwrap();
             prop_assert_eq!(drain(out).concat(), plain);
             prop_assert_eq!((stored_again, raw_again), (stored, raw));
         }
@@ -295,7 +416,7 @@ mod tests {
                 (0..32_768u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest((n * 32_768 + i).to_le_bytes()))).collect()
             })
             .collect();
-        let lengths: Vec<usize> = packed(noise).1.iter().map(Vec::len).collect();
+        let lengths: Vec<usize> = packed(noise, &how(None)).1.iter().map(Vec::len).collect();
         assert!(lengths.len() > 3 && lengths.iter().rev().skip(1).all(|l| *l == 5 * MIB), "{lengths:?}");
     }
 
@@ -315,21 +436,45 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_stream_is_never_taken_for_whole() {
-        let whole = packed(vec![vec![7; 100_000]]).1.concat();
-        let tried = |bytes: Vec<u8>| {
-            let (sender, out) = mpsc::channel(64);
-            let done = unpack(feed(vec![bytes]), sender);
-            drain(out);
-            done
+    fn what_repeats_far_away_is_found_and_a_plain_tool_unpacks_it() {
+        // 24 MiB that don't compress, twice.
+        let noise: Vec<u8> = (0..786_432u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest(i.to_le_bytes()))).collect();
+        let packed = |long| {
+            let pieces = vec![noise.clone(), noise.clone()];
+            packed(pieces, &How { long, ..how(None) }).1.concat()
         };
-        let (sum, _) = tried(whole.clone()).unwrap();
-        for cut in [1, whole.len() / 2, whole.len() - 1] {
-            let done = tried(whole[..cut].to_vec());
-            assert!(done.is_err() || done.unwrap().0 != sum, "cut at {cut}");
+        let (near, far) = (packed(false), packed(true));
+        assert!(near.len() > 2 * noise.len() && far.len() < noise.len() * 11 / 10, "{} {}", near.len(), far.len());
+        let dir = std::env::temp_dir().join(format!("db4sci-long-{}", std::process::id()));
+        std::fs::write(&dir, far).unwrap();
+        let said = std::process::Command::new("zstd").args(["-d", "-q", "-c"]).arg(&dir).output().unwrap();
+        std::fs::remove_file(&dir).unwrap();
+        assert!(said.status.success() && said.stdout == [noise.clone(), noise].concat());
+    }
+
+    #[test]
+    fn a_damaged_stream_is_never_taken_for_whole() {
+        let (sealing, keys) = sealed();
+        for seal in [None, Some(sealing)] {
+            let keys = seal.is_some().then_some(&keys);
+            let (sender, parts) = mpsc::channel(64);
+            pack(feed(vec![vec![7; 100_000]]), sender, &how(seal), 10_000).unwrap();
+            let whole = drain(parts).concat();
+            let tried = |bytes: Vec<u8>| {
+                let (sender, out) = mpsc::channel(64);
+                let done = unpack(feed(vec![bytes]), sender, keys);
+                drain(out);
+                done
+            };
+            let (sum, _) = tried(whole.clone()).unwrap();
+            for cut in [1, whole.len() / 2, whole.len() - 1] {
+                let done = tried(whole[..cut].to_vec());
+                assert!(done.is_err() || done.unwrap().0 != sum, "cut at {cut}");
+            }
+            let mut flipped = whole.clone();
+            flipped[whole.len() / 2] ^= 1;
+            assert!(tried(flipped).map_or(true, |(s, _)| s != sum));
+            assert!(tried([whole, b"more".to_vec()].concat()).map_or(true, |(s, _)| s != sum));
         }
-        let mut flipped = whole.clone();
-        flipped[whole.len() / 2] ^= 1;
-        assert!(tried(flipped).map_or(true, |(s, _)| s != sum));
     }
 }

@@ -2,9 +2,34 @@
 //! it arrived, and how it ends, was seen when it was stored.
 
 use super::head;
+use super::manifest::Object;
+use super::seal::Keys;
 use super::site::Site;
+use super::storing::Source;
+use super::stream::From;
 use crate::admin_db::backups;
 use crate::provision::flow::{StepError, Work};
+
+/// Has the engine's own tool, in the container `from`, look at an object as it lies in the store.
+///
+/// # Errors
+/// If it is not what its dump was.
+pub(super) async fn read_back(
+    w: &Work,
+    site: &Site<'_>,
+    from: &Source<'_>,
+    object: &Object,
+    keys: &Keys,
+) -> Result<(), StepError> {
+    let key = site.key(&object.file);
+    let stored = From { store: site.store, key: &key, object, keys };
+    let exec = site.describes.list(&from.plan, &object.part());
+    let done = head::run(w.app.runtime.as_ref(), &stored, from.id, &exec).await;
+    done.map(|_| ()).map_err(|e| match e {
+        StepError::Fail(why) => StepError::Fail(format!("{} does not read back as a dump: {why}", object.file)),
+        other @ StepError::Retry(_) => other,
+    })
+}
 
 /// Lists every object of the backup with the engine's own tool, in the database's container or another of its image.
 ///
@@ -16,20 +41,21 @@ pub(super) async fn list(w: &Work) -> Result<(), StepError> {
     let manifest = backups::manifest(&mut db, site.row.id).await?;
     drop(db);
     let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest is gone.".to_owned()))?;
+    let keys = Keys::of(&w.app.config.backups);
+    if !manifest.opens(&keys) {
+        // Each was read back as it was stored, with a key that has been forgotten since.
+        w.say(&format!("{} objects were what they should be as each was stored", manifest.objects.len())).await;
+        return Ok(());
+    }
     let sealed = site.sealed(&w.app).await?;
     let (id, plan) = match site.live() {
         Some(id) => (id.to_owned(), site.plan()),
         // Its tools may need more memory than a server that is in use leaves.
         None => (sealed.hold(&w.app, false).await?, sealed.blueprint.plan()),
     };
+    let from = Source { id: &id, plan };
     for object in &manifest.objects {
-        let exec = site.describes.list(&plan, &object.part());
-        let key = site.key(&object.file);
-        let seen = head::run(w.app.runtime.as_ref(), (site.store, &key, object), &id, &exec).await;
-        seen.map_err(|e| match e {
-            StepError::Fail(why) => StepError::Fail(format!("{} does not read back as a dump: {why}", object.file)),
-            other @ StepError::Retry(_) => other,
-        })?;
+        read_back(w, &site, &from, object, &keys).await?;
     }
     sealed.remove_container(&w.app).await?;
     w.say(&format!("{} objects are what they should be", manifest.objects.len())).await;

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::request::openable;
 use super::restore::look;
 use super::restore_copy::{fill, unseal};
 use crate::admin_db::backups::Backup;
@@ -49,6 +50,7 @@ pub static RECOVER: Flow = Flow {
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn recover(app: &App, c: &Container, backup: &Backup, actor: &Actor) -> Result<Uuid, RequestError> {
+    openable(app, backup)?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let why = ("recovery", "Its data is not on this host.");

@@ -3,6 +3,8 @@
 use uuid::Uuid;
 
 use super::in_place::RESTORE_IN_PLACE;
+use super::request::openable;
+use super::seal::Keys;
 use super::upgrade::UPGRADE;
 use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
 use crate::admin_db::containers::Container;
@@ -24,6 +26,7 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
     if backup.status != BackupStatus::Succeeded || backup.removed_at.is_some() || backup.kind != "backup" {
         return Err(RequestError::NoSuchBackup);
     }
+    openable(app, backup)?;
     let mut tx = app.db.begin().await?;
     if !keeping::hold(&mut tx, backup.id).await? {
         return Err(RequestError::NoSuchBackup);
@@ -58,6 +61,10 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
 /// [`RequestError`], with nothing written.
 pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor) -> Result<Uuid, RequestError> {
     let store = app.stores.first().ok_or(RequestError::NoTarget)?;
+    let backups = &app.config.backups;
+    if !backups.recipients.is_empty() && !Keys::of(backups).open(&backups.recipients) {
+        return Err(RequestError::UpgradeNeedsKey);
+    }
     let from = app.catalog.find(&c.image).ok_or_else(|| RequestError::NoImage(c.image.clone()))?;
     if !possible(from, to) {
         return Err(RequestError::NoUpgrade(format!("{} {}", to.label, to.version)));

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::beside;
 use super::drill::DRILL;
 use super::dump::BACKUP;
+use super::seal::Keys;
 use crate::admin_db::backups::{self, Backup, NewBackup};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
@@ -45,11 +46,20 @@ pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Re
     Ok((id, job))
 }
 
+/// Refuses what this portal can't decrypt.
+///
+/// # Errors
+/// [`RequestError::NeedsKey`]
+pub(super) fn openable(app: &App, backup: &Backup) -> Result<(), RequestError> {
+    if backup.opens(&Keys::of(&app.config.backups)) { Ok(()) } else { Err(RequestError::NeedsKey) }
+}
+
 /// Enqueues a drill of a backup, and answers the drill's and the job's keys.
 ///
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn drill(app: &App, backup: &Backup, reason: &str, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
+    openable(app, backup)?;
     let id = new_id();
     let mut tx = app.db.begin().await?;
     if !keeping::hold(&mut tx, backup.id).await? {
@@ -92,6 +102,7 @@ pub async fn restore(
     if !backup.is_good() {
         return Err(RequestError::NoSuchBackup);
     }
+    openable(app, backup)?;
     let mut db = app.db.acquire().await?;
     let manifest = backups::manifest(&mut db, backup.id).await?.ok_or(RequestError::NoSuchBackup)?;
     let owner = accounts::by_id(&mut db, wanted.owner).await?.and_then(|a| a.user()).ok_or(RequestError::Gone)?;

@@ -6,11 +6,13 @@ use std::sync::atomic::AtomicU64;
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::describes;
+use super::head;
 use super::manifest::{FILE, LONGEST, Manifest, Object};
+use super::seal::Keys;
 use super::site::store;
 use super::storing::tell;
-use super::stream::Reports;
-use super::{describes, head, stream};
+use super::stream::{self, From, Reports};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::admin_db::copies;
@@ -73,6 +75,8 @@ pub struct Source<'a> {
     pub manifest: Manifest,
     /// Why a copy is read instead of what is in its own target, as a sentence.
     pub instead: Option<String>,
+    /// What this portal has to decrypt with.
+    pub keys: Keys,
 }
 
 impl<'a> Source<'a> {
@@ -88,7 +92,7 @@ impl<'a> Source<'a> {
         drop(db);
         let stored = copies.iter().filter(|k| k.status == "stored").filter_map(|k| app.stores.get(&k.target));
         let stored: Vec<&Arc<Store>> = stored.collect();
-        let own = async { Ok::<_, StepError>(Self::at(row.clone(), store(app, &row)?).await?.0) };
+        let own = Self::open(app, row.clone());
         if stored.is_empty() {
             return own.await;
         }
@@ -101,7 +105,7 @@ impl<'a> Source<'a> {
             Err(why) => why,
         };
         for copy in stored {
-            if let Ok((source, _)) = Self::at(row.clone(), copy).await
+            if let Ok(source) = Self::at(copy, row.clone(), Keys::of(&app.config.backups)).await
                 && present(&source).await.is_ok()
             {
                 let instead = Some(format!("The copy in “{}” is used. {why}", copy.name()));
@@ -111,18 +115,37 @@ impl<'a> Source<'a> {
         Err(why)
     }
 
-    /// The same from the backup's own target only, with the manifest as it lies there.
+    /// The same for a row that is there, from the backup's own target only.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn open(app: &'a App, row: Backup) -> Result<Self, StepError> {
+        let store = store(app, &row)?;
+        Self::at(store, row, Keys::of(&app.config.backups)).await
+    }
+
+    /// The same by its id, with the manifest as it lies there.
     ///
     /// # Errors
     /// As [`Source::read`].
     pub async fn first(app: &'a App, id: Uuid) -> Result<(Self, Vec<u8>), StepError> {
         let row = row(app, id).await?;
         let store = store(app, &row)?;
-        Self::at(row, store).await
+        Self::with_text(store, row, Keys::of(&app.config.backups)).await
     }
 
-    async fn at(row: Backup, store: &'a Arc<Store>) -> Result<(Self, Vec<u8>), StepError> {
-        let location = row.location.clone().unwrap_or_default();
+    /// The same in a store.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<Self, StepError> {
+        Ok(Self::with_text(store, row, keys).await?.0)
+    }
+
+    async fn with_text(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<(Self, Vec<u8>), StepError> {
+        let location = row.location.clone().filter(|_| row.removed_at.is_none());
+        let location =
+            location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
         let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
         let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
         if manifest.container.id != row.container_id {
@@ -131,7 +154,7 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        Ok((Self { row, store, location, manifest, instead: None }, text))
+        Ok((Self { row, store, location, manifest, instead: None, keys }, text))
     }
 
     /// What a step says of where the backup was read, after what it did.
@@ -160,11 +183,7 @@ impl<'a> Source<'a> {
 async fn row(app: &App, id: Uuid) -> Result<Backup, StepError> {
     let mut db = app.db.acquire().await?;
     let row = backups::by_id(&mut db, id).await?;
-    let row = row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))?;
-    match row.location {
-        Some(_) if row.removed_at.is_none() => Ok(row),
-        _ => Err(StepError::Fail("This backup is not in its target any more.".to_owned())),
-    }
+    row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))
 }
 
 /// A server that is to be filled.
@@ -190,10 +209,11 @@ pub(super) async fn begin_stage(
     passed: &Arc<AtomicU64>,
 ) -> Result<Reports, StepError> {
     let (runtime, key) = (app.runtime.as_ref(), source.key(&object.file));
+    let from = From { store: source.store, key: &key, object, keys: &source.keys };
     let input = match stage.read {
-        Read::Beginning => return head::run(runtime, (source.store, &key, object), id, &stage.exec).await,
+        Read::Beginning => return head::run(runtime, &from, id, &stage.exec).await,
         Read::Nothing => None,
-        Read::All => Some(stream::fetch(source.store, &key, object, passed.clone()).await?),
+        Read::All => Some(stream::fetch(&from, passed.clone()).await?),
     };
     stream::run(runtime, id, &stage.exec, input, &AtomicU64::new(0)).await
 }
@@ -285,9 +305,9 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &ThrowAway<'_>) -> Res
 /// If the data has one that the manifest does not name.
 pub(super) fn admin_of(source: &Source<'_>, own: &SecretString) -> Result<Admin, StepError> {
     let manifest = &source.manifest;
-    match (describes(manifest.container.engine)?.moves(), &manifest.admin_password) {
+    match (describes(manifest.container.engine)?.moves(), manifest.admin(&source.keys).map_err(StepError::Fail)?) {
         (When::Running, _) => Ok(Admin::Made(own.clone())),
-        (When::Stopped, Some(password)) => Ok(Admin::There(SecretString::from(password.clone()))),
+        (When::Stopped, Some(password)) => Ok(Admin::There(password)),
         (When::Stopped, None) => {
             Err(StepError::Fail("The manifest does not name the administrator's password.".to_owned()))
         }

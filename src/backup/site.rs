@@ -6,7 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::describes;
-use super::manifest::{self, Manifest, Of};
+use super::manifest::{self, Encryption, Manifest, Of};
+use super::seal::{AGE, Sealing};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
 use crate::app::App;
@@ -59,6 +60,8 @@ pub(super) struct Site<'a> {
     /// Whether it gets sums over the content, which take as long as the dump: it may be the one that is drilled next, or
     /// nothing comes after it.
     pub(super) fingerprints: bool,
+    /// To whom it is encrypted.
+    pub(super) seal: Option<Sealing>,
 }
 
 impl<'a> Site<'a> {
@@ -83,7 +86,8 @@ impl<'a> Site<'a> {
         let location = location(&w.app, container.id, row.id);
         let fingerprints =
             matches!(row.reason.as_str(), "final" | "upgrade") || may_be_drilled(&w.app, &container).await?;
-        Ok(Self { row, container, blueprint, running, describes, store, location, fingerprints })
+        let seal = Sealing::of(&w.app.config.backups);
+        Ok(Self { row, container, blueprint, running, describes, store, location, fingerprints, seal })
     }
 
     /// The container whose running server is dumped; `None` where a copy is.
@@ -110,7 +114,7 @@ impl<'a> Site<'a> {
         let config = crate::provision::config_files(&app.config.catalog, self.container.engine)
             .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
         Ok(Manifest {
-            schema: manifest::SCHEMA,
+            schema: if self.seal.is_some() { manifest::SCHEMA } else { manifest::PLAIN_SCHEMA },
             backup: self.row.id,
             instance: app.config.instance.to_string(),
             started_at: self.row.started_at,
@@ -119,6 +123,8 @@ impl<'a> Site<'a> {
             container: Of::new(&self.container, &inventory.version),
             databases: inventory.databases.clone(),
             admin_password: None,
+            sealed_admin_password: None,
+            encryption: self.seal.as_ref().map(|s| Encryption { method: AGE.to_owned(), recipients: s.recipients() }),
             objects: Vec::new(),
             counts: Vec::new(),
             exact_counts: self.describes.exact_counts(),

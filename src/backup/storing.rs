@@ -4,6 +4,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use super::manifest::{Manifest, Object};
+use super::pack::How;
+use super::prove;
+use super::seal::{AGE, Sealing};
 use super::site::Site;
 use super::stream::{self, Into, Reports};
 use crate::admin_db::backups;
@@ -70,9 +73,14 @@ pub(super) async fn all(
     let before = backups::last_raw_bytes(&mut db, site.container.id).await?;
     drop(db);
     let passed = AtomicU64::new(0);
+    let seal = site.seal.as_ref();
     let storing = async {
         for part in site.describes.parts(inventory) {
             let (object, reports) = one(w, site, from, &part, manifest.fingerprints, &passed).await?;
+            if let Some(once) = seal.and_then(Sealing::once) {
+                // Nobody here can open it later, so it is read back at once.
+                prove::read_back(w, site, from, &object, &once).await?;
+            }
             manifest.objects.push(object);
             manifest.counts.extend(reports.counts);
             manifest.notes.extend(reports.notes);
@@ -94,7 +102,9 @@ async fn one(
     fingerprints: bool,
     passed: &AtomicU64,
 ) -> Result<(Object, Reports), StepError> {
-    let file = format!("{}.zst", part.file);
+    let seal = site.seal.clone();
+    let file = if seal.is_some() { format!("{}.zst.age", part.file) } else { format!("{}.zst", part.file) };
+    let encryption = seal.is_some().then(|| AGE.to_owned());
     let key = site.key(&file);
     let upload = site.store.begin(&key).await?;
     let mut db = w.app.db.acquire().await?;
@@ -107,8 +117,7 @@ async fn one(
         store: site.store,
         key: &key,
         upload: &upload,
-        level: w.app.config.backups.level,
-        threads: w.app.config.backups.threads,
+        how: How::of(&w.app.config.backups, seal),
         end_mark: site.describes.end_mark(part),
         passed,
     };
@@ -131,6 +140,7 @@ async fn one(
         dumped: dumped.plain,
         stored: dumped.stored,
         compression: "zstd".to_owned(),
+        encryption,
     };
     Ok((object, dumped.reports))
 }

@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::manifest::Object;
-use super::pack::{self, Sum};
+use super::pack::{self, How, Sum, Summing};
+use super::seal::{AGE, Keys};
 use super::upload;
 use crate::engine::ExecSpec;
 use crate::engine::backup::{Count, Report, Sum as Inside};
-use crate::objects::{ObjectError, Store};
+use crate::objects::{Download, ObjectError, Store};
 use crate::provision::flow::StepError;
 use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
 
@@ -167,10 +168,8 @@ pub struct Into<'a> {
     pub key: &'a str,
     /// The upload that was begun for it.
     pub upload: &'a str,
-    /// Level of compression.
-    pub level: i32,
-    /// Threads that compress.
-    pub threads: u32,
+    /// How it is compressed and encrypted.
+    pub how: How,
     /// What the dump's last lines have in them, if they are known to have something.
     pub end_mark: Option<&'static str>,
     /// Counts the bytes that left the container.
@@ -186,15 +185,15 @@ pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, St
     let pieces = to.runtime.exec_stream(id, exec, None).await?;
     let (plain_out, plain_in) = mpsc::channel(WAITING);
     let (parts_out, parts_in) = mpsc::channel(1);
-    let how = pack::How { level: to.level, threads: to.threads, limit: to.store.target().part_limit };
-    let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, how));
+    let (how, limit) = (to.how.clone(), to.store.target().part_limit);
+    let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, &how, limit));
     let reading = follow(pieces, Some(plain_out), to.passed);
     let sending = async { upload::send(to.store, to.key, to.upload, parts_in).await.map_err(StepError::from) };
     let ((code, reports), parts) = tokio::try_join!(reading, sending)?;
     let pack::Packed { plain, stored, tail } = packing
         .await
         .map_err(|e| StepError::Retry(format!("The compression was cut short: {e}")))?
-        .map_err(|e| StepError::Fail(format!("The compression failed: {e}.")))?;
+        .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
     let [inside] = reports.sums.as_slice() else {
         return Err(StepError::Fail(format!(
             "The dump ended with code {code} and never said that it was whole. Its words: {}",
@@ -228,24 +227,34 @@ impl Drop for Feeding {
     }
 }
 
+/// Where the content of an object comes from.
+pub struct From<'a> {
+    /// The store.
+    pub store: &'a Arc<Store>,
+    /// Key of the object.
+    pub key: &'a str,
+    /// What the manifest says of it.
+    pub object: &'a Object,
+    /// What opens it, if it is encrypted.
+    pub keys: &'a Keys,
+}
+
 /// The content of an object of a backup as the input of a command: unpacked, and compared with the manifest before its
 /// end is told. An error in the stream is a sentence.
 ///
 /// # Errors
 /// If the store does not give it, or another length than the manifest says.
-pub async fn fetch(store: &Arc<Store>, key: &str, object: &Object, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
+pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
+    let From { store, key, object, keys } = from;
     if object.compression != "zstd" {
         return Err(StepError::Fail(format!("This portal can't unpack “{}”.", object.compression)));
     }
-    let mut download = store.get(key).await?;
-    if download.bytes != object.stored.bytes {
-        return Err(StepError::Fail(format!(
-            "{} has {} bytes, but the manifest says {}. This backup is damaged.",
-            store.url(key),
-            download.bytes,
-            object.stored.bytes
-        )));
-    }
+    let keys = match object.encryption.as_deref() {
+        None => None,
+        Some(AGE) => Some((*keys).clone()),
+        Some(other) => return Err(StepError::Fail(format!("This portal can't decrypt “{other}”."))),
+    };
+    let mut download = get(from).await?;
     let (stored_out, stored_in) = mpsc::channel(WAITING);
     let (plain_out, plain_in) = mpsc::channel(WAITING);
     let feeding = Feeding(tokio::spawn(async move {
@@ -258,8 +267,8 @@ pub async fn fetch(store: &Arc<Store>, key: &str, object: &Object, passed: Arc<A
         }
         Ok(())
     }));
-    let unpacking = tokio::task::spawn_blocking(move || pack::unpack(stored_in, plain_out));
-    let end = End { url: store.url(key), object: object.clone(), feeding, unpacking };
+    let unpacking = tokio::task::spawn_blocking(move || pack::unpack(stored_in, plain_out, keys.as_ref()));
+    let end = End { url: store.url(key), object: (*object).clone(), feeding, unpacking };
     Ok(stream::unfold((plain_in, Some(end)), |(mut plain, end)| async move {
         match plain.recv().await {
             Some(piece) => Some((Ok(piece), (plain, end))),
@@ -270,6 +279,56 @@ pub async fn fetch(store: &Arc<Store>, key: &str, object: &Object, passed: Arc<A
         }
     })
     .boxed())
+}
+
+/// The same as it lies in the store: neither decrypted nor unpacked, but compared with the manifest.
+///
+/// # Errors
+/// If the store does not give it, or another length than the manifest says.
+pub async fn fetch_stored(from: &From<'_>) -> Result<Input, StepError> {
+    let download = get(from).await?;
+    let (url, stored) = (from.store.url(from.key), from.object.stored.clone());
+    let state = (download.stream, Some(Summing::default()));
+    Ok(stream::unfold(state, move |(mut pieces, sum)| {
+        let (url, stored) = (url.clone(), stored.clone());
+        async move {
+            let mut sum = sum?;
+            match pieces.next().await {
+                Some(Ok(piece)) => {
+                    sum.add(&piece);
+                    Some((Ok(piece), (pieces, Some(sum))))
+                }
+                Some(Err(e)) => Some((Err(e.to_string()), (pieces, None))),
+                None => other_than(&url, &sum.done(), &stored).map(|why| (Err(why), (pieces, None))),
+            }
+        }
+    })
+    .boxed())
+}
+
+/// Begins to read an object, if it has the length that the manifest says.
+async fn get(from: &From<'_>) -> Result<Download, StepError> {
+    let From { store, key, object, .. } = from;
+    let download = store.get(key).await?;
+    if download.bytes == object.stored.bytes {
+        return Ok(download);
+    }
+    Err(StepError::Fail(format!(
+        "{} has {} bytes, but the manifest says {}. This backup is damaged.",
+        store.url(key),
+        download.bytes,
+        object.stored.bytes
+    )))
+}
+
+/// Says so if an object is not what was stored.
+fn other_than(url: &str, is: &Sum, stored: &Sum) -> Option<String> {
+    (is != stored).then(|| {
+        let (is, was) = (&is.sha256, &stored.sha256);
+        format!(
+            "{url} is not what was stored: its SHA-256 is {is}, and the manifest says {was}. This backup is damaged."
+        )
+    })
 }
 
 /// The beginning of an input, of at most about `most` bytes. If that is not all of it, nothing is compared.
@@ -306,11 +365,8 @@ impl End {
             Ok(Err(e)) => return Err(damaged(&e.to_string())),
             Err(e) => return Err(format!("Unpacking {url} was cut short: {e}.")),
         };
-        if stored != object.stored {
-            return Err(damaged(&format!(
-                "its SHA-256 is {}, and the manifest says {}",
-                stored.sha256, object.stored.sha256
-            )));
+        if let Some(why) = other_than(&url, &stored, &object.stored) {
+            return Err(why);
         }
         if plain != object.dumped {
             return Err(damaged(&format!(

@@ -1,5 +1,6 @@
 //! `db4sci backup …`: what there is, what the policy removes, locks.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
@@ -7,6 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::Subcommand;
 use uuid::Uuid;
 
+use super::backup_download as download;
 use super::backup_found as found;
 use super::places::Places;
 use super::session::{Session, note};
@@ -65,6 +67,17 @@ pub(super) enum BackupCommand {
         /// Where it lies: PORTAL/DATABASE/BACKUP, as `find` says
         location: String,
     },
+    /// Take a backup away: all its objects, with the script that restores them, as one tar archive
+    Download {
+        /// The backup
+        id: Uuid,
+        /// The file; - is standard output. Without it the archive's own name, in this directory
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// plain (decrypted and decompressed) or stored; plain where the key is there
+        #[arg(long = "as", value_name = "FORM")]
+        form: Option<String>,
+    },
     /// Keep a backup until a day, whatever the policy says
     Lock {
         /// The backup
@@ -91,6 +104,7 @@ pub(super) async fn run(command: BackupCommand, at: &Surroundings) -> ExitCode {
         },
         BackupCommand::Find { target, instance } => end(found::find(at, &target, instance).await),
         BackupCommand::Import { target, owner, location } => end(found::import(at, &target, &owner, &location).await),
+        BackupCommand::Download { id, output, form } => end(download::run(at, id, output, form.as_deref()).await),
         BackupCommand::Lock { id, until } => end(lock(at, id, Some(end_of(until))).await),
         BackupCommand::Unlock { id } => end(lock(at, id, None).await),
     }

@@ -1,6 +1,7 @@
 //! The subcommands of `db4sci`, one file each.
 
 mod backup;
+mod backup_download;
 mod backup_found;
 mod check_config;
 mod container;

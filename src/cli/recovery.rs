@@ -12,6 +12,7 @@ use super::table::table;
 use super::{Surroundings, say, session};
 use crate::admin_db::log::Actor;
 use crate::app::Parts;
+use crate::backup::seal;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::domain::quantity::Bytes;
@@ -33,6 +34,9 @@ pub(super) struct From {
     /// File with the recovery key, or - for standard input; needed where this host has no sealing key
     #[arg(long, value_name = "FILE")]
     recovery_key: Option<PathBuf>,
+    /// File with the secret key of a recipient of the backups, where they are encrypted and the recovery key is none
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
     /// The newest backup of mydb_admin of at most this moment, such as 2027-01-15T08:00:00Z
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime<Utc>>,
@@ -51,6 +55,16 @@ impl From {
             Some(line) => Ok(Some(SecretString::from(line))),
             None => bail!("there is no recovery key in it: that begins with AGE-SECRET-KEY-"),
         }
+    }
+
+    /// What opens encrypted backups, beside the recovery key.
+    fn unlock(&self, parts: &mut Parts) -> anyhow::Result<()> {
+        let keys = &mut parts.config.backups.identities;
+        if let Some(file) = &self.identity {
+            let text = std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
+            keys.extend(seal::identities(&text).map_err(|rule| anyhow::anyhow!("{} {rule}", file.display()))?);
+        }
+        Ok(())
     }
 }
 
@@ -108,7 +122,7 @@ fn chosen<'a>(stores: &'a Stores, target: Option<&str>) -> anyhow::Result<&'a Ar
 pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyhow::Result<()> {
     // Fails only where it was done before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let parts = parts(at).await?;
+    let mut parts = parts(at).await?;
     let (stores, servers) = Stores::open(&parts.config).await?;
     let mut lifecycle = Lifecycle::default();
     let stop = lifecycle.token();
@@ -118,7 +132,7 @@ pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyh
     let done = match command {
         AdminDbCommand::List { target } => list(&parts, chosen(&stores, target.as_deref())?).await,
         AdminDbCommand::Backup { target } => back_up(&parts, &stores, chosen(&stores, target.as_deref())?).await,
-        AdminDbCommand::Restore(from) => restore(&parts, chosen(&stores, from.target.as_deref())?, &from).await,
+        AdminDbCommand::Restore(from) => restore(&mut parts, chosen(&stores, from.target.as_deref())?, &from).await,
     };
     let _ = lifecycle.stop(std::future::pending()).await;
     done
@@ -159,10 +173,11 @@ async fn back_up(parts: &Parts, stores: &Stores, store: &Arc<Store>) -> anyhow::
     Ok(())
 }
 
-async fn restore(parts: &Parts, store: &Arc<Store>, from: &From) -> anyhow::Result<()> {
+async fn restore(parts: &mut Parts, store: &Arc<Store>, from: &From) -> anyhow::Result<()> {
     let found = admin_restore::choose(parts, store, from.at).await?;
     let found = found.context("there is no backup of mydb_admin in the bucket, or none that old")?;
     let key = from.key()?;
+    from.unlock(parts)?;
     admin_restore::restore(parts, store, &found, &Wanted { at: from.at, key: key.as_ref() }).await?;
     say(&format!(
         "mydb_admin is back as it was at {}, with {} databases. Start the portal: it compares them with what runs.\n",
@@ -178,7 +193,9 @@ pub(super) async fn rebuild_all(from: From, json: bool, at: &Surroundings) -> an
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let key = from.key()?;
     let wanted = Wanted { at: from.at, key: key.as_ref() };
-    let report = rebuild::rebuild(parts(at).await?, from.target.as_deref(), &wanted).await?;
+    let mut parts = parts(at).await?;
+    from.unlock(&mut parts)?;
+    let report = rebuild::rebuild(parts, from.target.as_deref(), &wanted).await?;
     if json {
         say(&format!("{}\n", serde_json::to_string_pretty(&report)?));
     } else {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::policy::Window;
+use crate::domain::quantity::Bytes;
 use crate::domain::retention::Keep;
 
 /// How backups are made.
@@ -15,6 +16,16 @@ pub struct Backups {
     pub level: i32,
     /// Threads that compress one backup.
     pub threads: u32,
+    /// Whether what repeats is found over long distances.
+    pub long_distance: bool,
+    /// To whom backups are encrypted; empty: they are not.
+    pub recipients: Vec<String>,
+    /// Where the portal's own identities lie.
+    pub identity_file: Option<PathBuf>,
+    /// What that file holds.
+    pub identities: Vec<SecretString>,
+    /// Largest dump that may be sent.
+    pub upload_max: Bytes,
     /// Most backups of this portal at once.
     pub at_once: usize,
     /// When the daily and weekly ones are made, and the zone of cron lines that name none.

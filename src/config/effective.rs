@@ -27,6 +27,8 @@ pub fn effective(mode: Mode, home: &Path, env: &[(String, String)]) -> Vec<Effec
             _ if setting.secret => "(secret)".to_owned(),
             Kind::Memory => Bytes(number).to_string(),
             Kind::Cpus => MilliCpus(i32::try_from(number).unwrap_or_default()).to_string(),
+            // A key that was written where its recipient belongs is refused, and not repeated either.
+            _ if found.value.to_string().contains("AGE-SECRET-KEY-") => "(secret)".to_owned(),
             _ => found.value.to_string(),
         };
         Some(Effective { key: setting.key, value, source: found.source.clone() })

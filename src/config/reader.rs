@@ -11,6 +11,7 @@ use super::load::{Problem, Values};
 use super::{
     AdminDb, Backups, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Notify, Server, Target, Tier,
 };
+use crate::backup::seal;
 use crate::domain::cron_line::read_zone;
 use crate::domain::names::InstanceId;
 use crate::domain::policy::Window;
@@ -297,7 +298,21 @@ fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
         r.problem("backups.admin_db_seconds", "must be at least 0");
     }
     let admin_every = Duration::from_secs(u64::try_from(admin_every).unwrap_or(0));
-    Backups { level, threads, at_once, window: Window { hour, spread, zone }, copies, admin_every, keep: keep(r) }
+    let (recipients, identity_file, identities) = encryption(r);
+    Backups {
+        level,
+        threads,
+        long_distance: r.flag("backups.long_distance"),
+        recipients,
+        identity_file,
+        identities,
+        upload_max: Bytes(r.number("backups.upload_max")),
+        at_once,
+        window: Window { hour, spread, zone },
+        copies,
+        admin_every,
+        keep: keep(r),
+    }
 }
 
 fn notify(r: &mut Reader<'_>) -> Notify {
@@ -306,6 +321,38 @@ fn notify(r: &mut Reader<'_>) -> Notify {
         r.problem("notify.command", "must begin with the absolute path of a program");
     }
     Notify { command, timeout: r.seconds("notify.timeout_seconds") }
+}
+
+/// To whom backups are encrypted, and what this portal has to decrypt them.
+fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretString>) {
+    const FILE: &str = "backups.identity_file";
+    let recipients = r.list("backups.recipients");
+    for recipient in &recipients {
+        if let Err(rule) = seal::check_recipient(recipient) {
+            r.problem("backups.recipients", rule);
+        }
+    }
+    let file = r.optional(FILE).map(|p| r.path(&p));
+    let Some(path) = &file else { return (recipients, None, Vec::new()) };
+    let read = std::fs::read_to_string(path).map_err(|e| e.to_string()).and_then(|text| seal::identities(&text));
+    let identities = read.unwrap_or_else(|rule| {
+        r.problem(FILE, format!("{}: {rule}", path.display()));
+        Vec::new()
+    });
+    let theirs = |i: &SecretString| seal::recipient_of(i).is_some_and(|own| recipients.contains(&own));
+    // Without recipients it is for the backups of before.
+    if !identities.is_empty() && !recipients.is_empty() && !identities.iter().any(theirs) {
+        let own: Vec<_> = identities.iter().filter_map(seal::recipient_of).collect();
+        r.problem(
+            FILE,
+            format!(
+                "{} has the key of {}, which is not among backups.recipients: the portal could not read its own backups",
+                path.display(),
+                own.join(" and ")
+            ),
+        );
+    }
+    (recipients, file, identities)
 }
 
 fn keep(r: &mut Reader<'_>) -> Keep {

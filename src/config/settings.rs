@@ -167,6 +167,30 @@ pub const SETTINGS: &[Setting] = &[
         "2",
         "Threads that compress one backup, 1 to 16; each takes about 4 MiB of memory.",
     ),
+    s(
+        "backups.long_distance",
+        Kind::Bool,
+        "false",
+        "Find what repeats within 128 MiB, not only nearby: smaller backups of data that has it, for up to 200 MiB more of the portal's memory for each backup at a time. zstd -d unpacks them as any other.",
+    ),
+    s(
+        "backups.recipients",
+        Kind::List,
+        "",
+        "Public keys (age1…, from age-keygen) to which backups are encrypted. Whoever restores needs one of the secret keys. Empty: backups are not encrypted.",
+    ),
+    s(
+        "backups.identity_file",
+        Kind::Path,
+        "",
+        "File with the secret key of one recipient (mode 0600), so that this portal can drill, restore and hand out decrypted what it encrypted. Empty: that needs the key brought by hand.",
+    ),
+    s(
+        "backups.upload_max",
+        Kind::Memory,
+        "20g",
+        "Largest dump that somebody may send to make a database of; unpacked it may be 20 times that.",
+    ),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
     s(
         "backups.hour",

@@ -227,3 +227,28 @@ fn the_settings_reference_in_the_documents_is_the_code_s() {
         "docs/OPERATIONS.md is behind the code: put the output of `db4sci settings-reference` between its markers"
     );
 }
+
+#[test]
+fn encryption_of_backups_is_checked() {
+    let (key, other) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
+    let (public, secret) = (key.to_public().to_string(), key.to_string());
+    let settings =
+        |recipients: &str, file: &str| format!("{TIER}[backups]\nrecipients = [{recipients}]\nidentity_file = \"{file}\"\n");
+    let home = Home::new("dev", &settings(&format!("\"age1nonsense\", \"{}\"", secret.expose_secret()), "nowhere.key"));
+    let problems = home.load(&[DEV]).unwrap_err();
+    let said = format!("{problems:?}");
+    for words in ["no age recipient", "is a secret key", "nowhere.key"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let printed = format!("{said} {:?}", effective(Mode::Dev, &home.0, &[]));
+    assert!(!printed.contains(secret.expose_secret()), "no key is repeated");
+
+    let home = Home::new("dev", &settings(&format!("\"{public}\""), "backup.key"));
+    let file = home.0.join("backup.key");
+    std::fs::write(&file, format!("# a remark\n{}\n", secret.expose_secret())).unwrap();
+    let config = home.load(&[DEV]).unwrap();
+    assert_eq!((config.backups.recipients, config.backups.identities.len()), (vec![public], 1));
+    std::fs::write(&file, other.to_string().expose_secret()).unwrap();
+    let problems = home.load(&[DEV]).unwrap_err();
+    assert!(rules(&problems).iter().any(|(k, r)| *k == "backups.identity_file" && r.contains("not among")), "{problems:?}");
+}

@@ -62,7 +62,7 @@ pub struct NameRules {
 
 /// Names no container may have: they would shadow the portal's own.
 const RESERVED_CONTAINERS: &[&str] =
-    &["mydb_admin", "postgres", "template0", "template1", "root", "admin", "new", "db4sci"];
+    &["mydb_admin", "postgres", "template0", "template1", "root", "admin", "new", "from-dump", "db4sci"];
 
 fn check_text(what: &str, raw: &str) -> Result<(), NameError> {
     if raw.is_empty() {

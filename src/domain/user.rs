@@ -70,6 +70,8 @@ pub enum Action {
     Edit,
     /// Make a backup or drill one.
     Backup,
+    /// Take one of its backups away as a file.
+    Download,
     /// Make a new database from one of its backups.
     Restore,
     /// Start it.
@@ -92,13 +94,14 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::View,
         Self::ReadLogs,
         Self::RevealPassword,
         Self::RotatePassword,
         Self::Edit,
         Self::Backup,
+        Self::Download,
         Self::Restore,
         Self::Start,
         Self::Stop,
@@ -112,7 +115,7 @@ impl Action {
 
     /// Whether the action only looks.
     pub fn is_read(self) -> bool {
-        matches!(self, Self::View | Self::ReadLogs)
+        matches!(self, Self::View | Self::ReadLogs | Self::Download)
     }
 }
 

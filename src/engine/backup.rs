@@ -108,8 +108,31 @@ pub enum When {
     Stopped,
 }
 
+/// A dump that somebody brings, to be loaded as the user of the database.
+pub struct Load<'a> {
+    /// Whether it is an archive, not statements.
+    pub archive: bool,
+    /// The user's password.
+    pub password: &'a SecretString,
+    /// A word with which the tool's own commands are locked while statements of others are read.
+    pub lock: &'a str,
+}
+
+/// Who runs tools on what others wrote: nobody. It can read no file of the server's and be no user of it without a
+/// password.
+pub(super) const NOBODY: &str = "65534:65534";
+
 /// How an engine is backed up.
 pub trait Backup: Sync {
+    /// A command that reads a dump which somebody brings and puts it into the user's database, going on after what
+    /// fails. `None` where that is not to be had.
+    fn load(&self, _plan: &Plan<'_>, _load: &Load<'_>) -> Option<ExecSpec> {
+        None
+    }
+    /// Whether that command came to the dump's end, by its exit code and its words that are about no statement.
+    fn loaded(&self, code: i64, _words: &str) -> bool {
+        code == 0
+    }
     /// When its data is dumped and put back. What is dumped while the server is stopped is dumped from a copy, and has the
     /// accounts in it, the administrator's too.
     fn moves(&self) -> When {

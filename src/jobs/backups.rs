@@ -64,7 +64,8 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
             drop(db);
             match request::drill(app, &backup, "schedule", &Actor::portal(ACTOR)).await {
                 Ok(_) => drills.push(c.name.clone()),
-                Err(RequestError::Busy) => {}
+                // What can't be decrypted here can't be proven here.
+                Err(RequestError::Busy | RequestError::NeedsKey) => {}
                 Err(e) => tracing::warn!(container.name = c.name, "A drill that is due could not be enqueued: {e}"),
             }
         }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::admin_db::containers;
+use crate::admin_db::dumps;
 use crate::admin_db::usage::{self, TierUsage};
 use crate::app::App;
+use crate::intake::staging;
 use crate::storage::{DataDir, capacity, unavailable_reason};
 
 /// Measures everything once.
@@ -53,5 +55,9 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
         let mut db = app.db.acquire().await?;
         usage::set(&mut db, &row).await?;
     }
+    let mut db = app.db.acquire().await?;
+    let waiting = dumps::waiting(&mut db).await?;
+    drop(db);
+    staging::sweep(&app.config, &waiting);
     Ok(serde_json::json!({ "databases": rows.len(), "tiers": app.config.storage.len() }))
 }

@@ -3,11 +3,13 @@
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
 use crate::backup::{audit, beside, drill, dump, in_place, prune, recover, restore, restore_copy, second, upgrade};
+use crate::intake::load;
 use crate::recovery::admin_backup;
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
     &create::CREATE,
+    &load::LOAD,
     &power::START,
     &power::STOP,
     &power::RESTART,

@@ -87,6 +87,16 @@ pub enum RequestError {
     /// Not what can be taken out of a backup by itself.
     #[error("{0}")]
     NotAlone(String),
+    /// It is encrypted, and nothing here opens it.
+    #[error(
+        "This backup is encrypted, and the portal does not have the key. An administrator can give it one (backups.identity_file), or restore by hand: the RESTORE.txt beside the backup says how."
+    )]
+    NeedsKey,
+    /// An upgrade brings the data over by a backup, which would be encrypted.
+    #[error(
+        "An upgrade brings the data over by a backup. Those are encrypted here, and the portal does not have the key. An administrator can give it one (backups.identity_file)."
+    )]
+    UpgradeNeedsKey,
     /// It is of another engine, or of a later version than the server's.
     #[error("This backup can't take the place of its data: {0} can't read it. Restore it into a new database.")]
     OtherVersion(String),
@@ -153,14 +163,32 @@ pub(crate) async fn make_of(
     flow: &'static Flow,
     from: Option<(Uuid, Option<&Only>)>,
 ) -> Result<Created, RequestError> {
+    let mut tx = app.db.begin().await?;
+    let made = make_in(app, &mut tx, request, actor, flow, from).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(made)
+}
+
+/// The same in the caller's transaction, who wakes the workers once it is committed.
+///
+/// # Errors
+/// [`RequestError`]
+pub(crate) async fn make_in(
+    app: &App,
+    tx: &mut PgConnection,
+    request: &CreateRequest<'_>,
+    actor: &Actor,
+    flow: &'static Flow,
+    from: Option<(Uuid, Option<&Only>)>,
+) -> Result<Created, RequestError> {
     let (restored_from, restored_only) = from.unzip();
     let now = app.clock.now();
     let id = new_id();
     let engine = request.image.engine;
     let docker_name = format!("{}-{}", app.config.instance, request.name);
-    let mut tx = app.db.begin().await?;
     if let Some(backup) = restored_from
-        && !keeping::hold(&mut tx, backup).await?
+        && !keeping::hold(&mut *tx, backup).await?
     {
         return Err(RequestError::NoSuchBackup);
     }
@@ -187,21 +215,21 @@ pub(crate) async fn make_of(
     };
     if !request.owner.is_admin() {
         // Creates of one owner queue here, so that each counts those before it.
-        accounts::lock(&mut tx, &[request.owner.id]).await?;
+        accounts::lock(&mut *tx, &[request.owner.id]).await?;
     }
-    container_input::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
+    container_input::insert(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("container_name_key") => RequestError::NameTaken,
         _ => e.into(),
     })?;
     if !request.owner.is_admin() {
         let most = app.config.limits.containers_per_user;
-        if containers::owned(&mut tx, request.owner.id).await? > most {
+        if containers::owned(&mut *tx, request.owner.id).await? > most {
             return Err(RequestError::TooMany(request.owner.username.to_string(), most));
         }
     }
-    states::insert(&mut tx, id, &actor.name, now).await?;
+    states::insert(&mut *tx, id, &actor.name, now).await?;
     for port in engine.engine().ports() {
-        let taken = ports::take(&mut tx, &app.config.databases.ports, id, port.purpose, now).await?;
+        let taken = ports::take(&mut *tx, &app.config.databases.ports, id, port.purpose, now).await?;
         taken.ok_or(RequestError::NoPort)?;
     }
     let generated = request.password.is_none();
@@ -214,12 +242,10 @@ pub(crate) async fn make_of(
     for (kind, username, secret, generated) in secrets {
         let sealed = app.sealer.seal(secret.secret(), &kind.context(id))?;
         let credential = credentials::Credential { username: username.to_owned(), sealed, generated };
-        credentials::insert(&mut tx, id, kind, &credential, now).await?;
+        credentials::insert(&mut *tx, id, kind, &credential, now).await?;
     }
     let detail = format!("{} for {}", request.image.label, request.owner.username);
-    let job = enqueue(app, &mut tx, flow, (id, request.name.as_str()), actor, &detail).await?;
-    tx.commit().await?;
-    app.wake.notify_one();
+    let job = enqueue(app, tx, flow, (id, request.name.as_str()), actor, &detail).await?;
     Ok(Created { id, job, generated: generated.then(|| password.secret().clone()) })
 }
 

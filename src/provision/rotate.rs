@@ -91,7 +91,7 @@ async fn note_sessions(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn user_password(w: &Work, c: &Container) -> Result<SecretString, StepError> {
+pub(crate) async fn user_password(w: &Work, c: &Container) -> Result<SecretString, StepError> {
     let mut db = w.app.db.acquire().await?;
     let user = credentials::get(&mut db, c.id, Kind::User).await?.ok_or_else(|| {
         StepError::Fail("The password to set is gone. Delete this database and make it anew.".to_owned())

@@ -14,13 +14,15 @@ use super::admin_copy;
 use super::client::Client;
 use super::keep;
 use super::key;
-use super::manifest::{self, AdminManifest, DUMP, FILE, KEYS, SCHEMA};
+use super::manifest::{self, AdminManifest, DUMP, FILE, KEYS, PLAIN_SCHEMA, SCHEMA};
 use crate::admin_db::admin_backups::{self, Seen};
 use crate::admin_db::bootstrap;
 use crate::app::App;
 use crate::backup::leftover;
 use crate::backup::manifest::Object;
-use crate::backup::stream::{self, Into};
+use crate::backup::pack::How;
+use crate::backup::seal::{AGE, Keys, Sealing};
+use crate::backup::stream::{self, From, Into};
 use crate::config::Config;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::backup::dump_script;
@@ -116,9 +118,20 @@ async fn asked_for(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
+/// To whom mydb_admin's own dump is encrypted where backups are: the same recipients, and the recovery key, with which
+/// everything else is brought back.
+fn seal(config: &Config) -> anyhow::Result<Option<Sealing>> {
+    if config.backups.recipients.is_empty() {
+        return Ok(None);
+    }
+    let mut recipients = config.backups.recipients.clone();
+    recipients.extend(key::recipient(config)?.map(|r| r.to_string()));
+    Ok(Sealing::to(&recipients, &Keys::of(&config.backups)))
+}
+
 /// Removes one: its manifest first, so that what is left of it is none.
 async fn remove(store: &Store, location: &str) -> Result<(), ObjectError> {
-    for file in [FILE, KEYS, &format!("{DUMP}.zst")] {
+    for file in [FILE, KEYS, &format!("{DUMP}.zst"), &format!("{DUMP}.zst.age")] {
         store.delete(&format!("{location}/{file}")).await?;
     }
     Ok(())
@@ -223,7 +236,7 @@ impl Maker<'_> {
             }
         };
         let manifest = AdminManifest {
-            schema: SCHEMA,
+            schema: if object.encryption.is_some() { SCHEMA } else { PLAIN_SCHEMA },
             instance: config.instance.to_string(),
             made_at,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -239,8 +252,11 @@ impl Maker<'_> {
     }
 
     async fn dump(&self, client: &Client<'_>, location: &str) -> anyhow::Result<Object> {
-        let store = self.store;
-        let file = format!("{DUMP}.zst");
+        let (store, backups) = (self.store, &self.config.backups);
+        let seal = seal(self.config)?;
+        let file = if seal.is_some() { format!("{DUMP}.zst.age") } else { format!("{DUMP}.zst") };
+        let keys = seal.as_ref().and_then(Sealing::once).unwrap_or_else(|| Keys::of(backups));
+        let encryption = seal.is_some().then(|| AGE.to_owned());
         let key = format!("{location}/{file}");
         let run = crate::admin_db::new_id().to_string();
         let exec = client
@@ -252,8 +268,7 @@ impl Maker<'_> {
             store,
             key: &key,
             upload: &upload,
-            level: self.config.backups.level,
-            threads: self.config.backups.threads,
+            how: How::of(backups, seal),
             end_mark: None,
             passed: &passed,
         };
@@ -277,10 +292,11 @@ impl Maker<'_> {
             dumped: dumped.plain,
             stored: dumped.stored,
             compression: "zstd".to_owned(),
+            encryption,
         };
         // What can't be read back is none.
         let read = async {
-            let input = stream::fetch(store, &key, &object, Arc::default()).await?;
+            let input = stream::fetch(&From { store, key: &key, object: &object, keys: &keys }, Arc::default()).await?;
             let list = client.script("set -eu\npg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(), &[]);
             stream::run(self.runtime, &client.id, &list, Some(input), &passed).await
         };

@@ -14,7 +14,8 @@ use super::manifest::{self, AdminManifest, FILE, KEYS, SCHEMA};
 use crate::admin_db::imports::RESTORED;
 use crate::admin_db::{MIGRATOR, bootstrap};
 use crate::app::Parts;
-use crate::backup::stream;
+use crate::backup::seal::Keys;
+use crate::backup::stream::{self, From};
 use crate::objects::Store;
 use crate::secrets::Random;
 
@@ -110,7 +111,9 @@ pub async fn restore(
     let client = Client::start(parts.runtime.as_ref(), config, &url).await?;
     let filled = async {
         let key = format!("{location}/{}", manifest.object.file);
-        let input = stream::fetch(store, &key, &manifest.object, Arc::default()).await?;
+        let keys = Keys::of(&config.backups).and(wanted.key);
+        let input =
+            stream::fetch(&From { store, key: &key, object: &manifest.object, keys: &keys }, Arc::default()).await?;
         let text = "exec pg_restore --exit-on-error --single-transaction --no-owner --dbname=\"$PGDATABASE\"\n";
         let exec = client.script(text.to_owned(), &[]);
         stream::run(parts.runtime.as_ref(), &client.id, &exec, Some(input), &AtomicU64::new(0)).await

@@ -9,7 +9,9 @@ use crate::domain::names::InstanceId;
 use crate::objects::{ObjectError, ObjectInfo, Store};
 
 /// Version of the form.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+/// Version of the form of one that is not encrypted, which older portals read too.
+pub const PLAIN_SCHEMA: u32 = 1;
 /// Name of the manifest's object, which is written last.
 pub const FILE: &str = "manifest.json";
 /// Name of the dump before compression.
@@ -76,7 +78,7 @@ fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<There> {
     let length = |key: String| objects.iter().find(|o| o.key == key).map(|o| o.bytes);
     let there = |(made_at, location): (DateTime<Utc>, String)| There {
         made_at,
-        bytes: length(format!("{location}/{DUMP}.zst")).unwrap_or(0),
+        bytes: ["zst", "zst.age"].into_iter().find_map(|end| length(format!("{location}/{DUMP}.{end}"))).unwrap_or(0),
         keys: length(format!("{location}/{KEYS}")).is_some(),
         location,
     };

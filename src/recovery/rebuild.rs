@@ -74,7 +74,9 @@ pub struct Report {
 ///
 /// # Errors
 /// If mydb_admin can't be had. What fails for one database is in the report.
-pub async fn rebuild(parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) -> anyhow::Result<Report> {
+pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) -> anyhow::Result<Report> {
+    // It may be one of those to whom backups are encrypted.
+    parts.config.backups.identities.extend(wanted.key.cloned());
     let (stores, servers) = Stores::open(&parts.config).await.context("a target can't be used")?;
     let mut lifecycle = Lifecycle::default();
     let stop = lifecycle.token();

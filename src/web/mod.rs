@@ -5,6 +5,8 @@ pub mod assets;
 pub mod backups_access;
 pub mod context;
 pub mod create;
+pub mod download;
+pub mod dump_form;
 pub mod edit;
 pub mod error;
 pub mod form;

@@ -8,6 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, extract::DefaultBodyLimit};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
@@ -20,7 +21,7 @@ use super::pages::{
     notices, replace, settings, theme,
 };
 use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups};
-use super::{Shared, api, assets, layers, metrics};
+use super::{Shared, api, assets, download, layers, metrics};
 
 /// Most bytes of a request's body.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -86,6 +87,8 @@ routes! {
 
     GET  "/"                                     SignedIn home::show;
     GET  "/containers/new"                       SignedIn new::form;
+    GET  "/containers/new/from-dump"             SignedIn new::dump_form;
+    POST "/containers/new/from-dump"             SignedIn new::submit_dump;
     POST "/containers"                           SignedIn new::submit;
     GET  "/backups"                              SignedIn left_backups::list;
     GET  "/account"                              SignedIn account::show;
@@ -118,11 +121,13 @@ routes! {
     POST "/containers/{name}/notices/{id}/seen"  Owner    notices::seen;
     GET  "/containers/{name}/backups/{id}/restore" Owner  backups::restore_form;
     POST "/containers/{name}/backups/{id}/restore" Owner  backups::restore;
+    GET  "/containers/{name}/backups/{id}/download" Owner download::of_container;
     GET  "/containers/{name}/backups/{id}/in-place" Owner replace::in_place_form;
     GET  "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_form;
     POST "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_now;
     GET  "/containers/{name}/upgrade"            Owner    replace::upgrade_form;
     POST "/containers/{name}/upgrade"            Owner    replace::upgrade;
+    GET  "/backups/{id}/download"                Owner    download::by_id;
     GET  "/backups/{id}/restore"                 Owner    left_backups::restore_form;
     POST "/backups/{id}/restore"                 Owner    left_backups::restore;
     GET  "/jobs/{id}"                            Owner    job::show;
@@ -160,6 +165,7 @@ routes! {
     GET    "/api/v1/catalog"                     SignedIn api::catalog::show;
     GET    "/api/v1/containers"                  SignedIn api::containers::list;
     POST   "/api/v1/containers"                  SignedIn api::containers::create;
+    POST   "/api/v1/containers/from-dump"        SignedIn api::containers::from_dump;
     GET    "/api/v1/containers/{name}"           Owner    api::containers::show;
     PATCH  "/api/v1/containers/{name}"           Owner    api::containers::edit;
     DELETE "/api/v1/containers/{name}"           Owner    api::containers::delete;
@@ -172,6 +178,7 @@ routes! {
     GET    "/api/v1/containers/{name}/snapshots" Owner    api::replace::list;
     POST   "/api/v1/containers/{name}/snapshots/{id}/restore" Owner api::replace::go_back_now;
     GET    "/api/v1/backups"                     SignedIn api::backups::list;
+    GET    "/api/v1/backups/{id}/download"       Owner    download::by_id;
     POST   "/api/v1/backups/{id}/restore"        Owner    api::backups::restore;
     GET    "/api/v1/jobs/{id}"                   Owner    api::jobs::show;
 }
@@ -181,6 +188,9 @@ pub fn router(portal: &Shared) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let handler = (route.handler)().layer(from_fn_with_state((portal.clone(), route.access), layers::guard));
+        // Dumps are read piece by piece, and have a limit of their own.
+        let is_dump = route.path.ends_with("/from-dump");
+        let handler = if is_dump { handler.layer(DefaultBodyLimit::disable()) } else { handler };
         router = router.route(route.path, handler);
     }
     router
@@ -189,9 +199,16 @@ pub fn router(portal: &Shared) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(csrf(portal))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .layer(from_fn_with_state(portal.clone(), layers::outer))
         .with_state(portal.clone())
+}
+
+/// All but backups, which are compressed already or too long to be compressed on the way.
+fn worth_compressing() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new(download::TAR))
+        .and(NotForContentType::const_new(download::BINARY))
 }
 
 /// Refuses state changes that another site's page sends. Behind a proxy that rewrites `Host` the

@@ -42,7 +42,9 @@ fn fetched(portal: &TestPortal, id: &str) -> PathBuf {
         .current_dir(&dir)
         .env("AWS_ACCESS_KEY_ID", target.access_key_id.expect("it has keys"))
         .env("AWS_SECRET_ACCESS_KEY", secret.expose_secret())
-        .env("ENDPOINT", target.endpoint.expect("it is bound")));
+        .env("ENDPOINT", target.endpoint.expect("it is bound"))
+        // For backups that are encrypted.
+        .env("KEY", portal.dir.join("backup.key")));
     dir
 }
 

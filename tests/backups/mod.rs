@@ -3,6 +3,7 @@
 mod admin_db;
 mod alone;
 mod audit;
+mod brought;
 mod copies;
 mod cycle;
 mod faults;
@@ -14,6 +15,7 @@ mod mariadb;
 mod policy;
 mod rebuild;
 mod replace;
+mod sealed;
 mod second;
 mod store_faults;
 mod strange;

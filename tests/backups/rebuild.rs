@@ -100,6 +100,10 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         store(config);
         config.backups.admin_every = Duration::from_secs(3600);
         config.storage.retain(|t| t.name == "standard");
+        // Backups are encrypted to the recovery key, which this portal has, so that it drills them.
+        let key = mydb::recovery::key::create(config).expect("a recovery key");
+        config.backups.recipients = vec![mydb::backup::seal::recipient_of(&key).expect("it has a recipient")];
+        config.backups.identities = vec![key];
     };
     let mut portal =
         TestPortal::with(Options { own_admin_db: true, configure: Box::new(configure), ..Options::default() }).await;
@@ -127,10 +131,15 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
           where c.name in ('maria', 'mongo', 'post')",
     );
     back_admin_db_up(&portal).await;
-    let text = std::fs::read_to_string(portal.dir.join("recovery.key")).expect("made at the first start");
-    let key = SecretString::from(text.trim().to_owned());
     last_hour(&portal, &ada).await;
+    let open = portal.sql(
+        "select count(*) from backup_log where kind = 'backup' and not (manifest->>'admin_password' is null
+            and manifest->'encryption'->>'method' = 'age' and manifest->'objects'->0->>'file' like '%.zst.age')",
+    );
+    assert_eq!(open, "0");
     portal.stop().await;
+    // With the host its copy of the key is lost.
+    let key = portal.config.backups.identities.remove(0);
 
     lose(&portal);
     let report = rebuilt(&portal, Some(&key)).await;
@@ -178,6 +187,8 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
 
     forget_admin_backups(&portal);
     lose(&portal);
+    // Brought by hand, as with `--identity`.
+    portal.config.backups.identities = vec![key];
     let report = rebuilt(&portal, None).await;
     assert!(report.admin_db.contains("from the manifests"), "{report:?}");
     assert_eq!(are(&report), expected, "what was deleted stays away: {report:?}");

@@ -72,6 +72,7 @@ fn newcomers() -> Vec<Stop> {
     vec![
         stop("home-empty", who, "/"),
         Stop { way: Way::Unfold, ..stop("new", who, "/containers/new?engine=postgres") },
+        stop("new-from-dump", who, "/containers/new/from-dump?engine=postgres"),
         stop("account-empty", who, "/account"),
         wrong("not-found", who, "/containers/of-somebody-else"),
         wrong("forbidden", who, "/admin"),

@@ -5,6 +5,7 @@ use std::path::Path;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{Level, Report};
+use crate::backup::seal::Keys;
 use crate::certificate::{Certificate, private_file_fault};
 use crate::config::{Config, Tier};
 use crate::domain::quantity::Bytes;
@@ -18,6 +19,7 @@ pub(super) fn examine(report: &mut Report, config: &Config, now: DateTime<Utc>) 
         examine_tier(report, tier, i == 0, config.mode.makes_own_secrets());
     }
     data_dir(report, config);
+    encryption(report, config);
     if config.server.tls {
         certificate(report, config, now);
     } else if !config.server.listen.ip().is_loopback() {
@@ -25,6 +27,25 @@ pub(super) fn examine(report: &mut Report, config: &Config, now: DateTime<Utc>) 
         report.warn("certificate", finding, "Listen on 127.0.0.1, where the proxy is, or set server.tls.");
     } else {
         report.ok("certificate", "HTTPS is the proxy's, as server.tls is false");
+    }
+}
+
+/// Who can read the backups.
+fn encryption(report: &mut Report, config: &Config) {
+    let (backups, what) = (&config.backups, "encryption of backups");
+    if let Some(file) = &backups.identity_file
+        && let Some(fault) = private_file_fault(file)
+    {
+        report.warn(what, fault, "Make it readable to the portal only: chmod 600.");
+    }
+    match (backups.recipients.len(), Keys::of(backups).open(&backups.recipients)) {
+        (0, _) => report.ok(what, "none of its own (backups.recipients is empty)"),
+        (n, true) => report.ok(what, format!("to {n} recipients; the portal has the key of one")),
+        (n, false) => report.warn(
+            what,
+            format!("to {n} recipients; the portal has no key, so it can neither drill nor restore"),
+            "Prove by hand that the key opens a backup, or set backups.identity_file.",
+        ),
     }
 }
 

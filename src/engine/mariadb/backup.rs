@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::{CLIENT, Mariadb};
 use crate::engine::alone::{Alone, Only, Read, Stage};
-use crate::engine::backup::{Backup, Inventory, LIB, Part};
+use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const DUMPER: Tool = Tool { names: &["mariadb-dump", "mysqldump"] };
@@ -69,6 +69,32 @@ fn client(plan: &Plan<'_>, statements: String) -> ExecSpec {
 }
 
 impl Backup for Mariadb {
+    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
+        let mut argv = vec![plan.tools.name(CLIENT)];
+        // In binary mode the client has no commands of its own, which could read files and run programs.
+        let fixed = [
+            "--no-defaults",
+            "--protocol=tcp",
+            "--host=127.0.0.1",
+            "--skip-ssl",
+            "--binary-mode",
+            "--batch",
+            "--force",
+        ];
+        argv.extend(fixed.map(str::to_owned));
+        argv.extend(["--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--silent"].map(str::to_owned));
+        argv.push("--init-command=SET SESSION foreign_key_checks = 0, check_constraint_checks = 0".to_owned());
+        argv.push(format!("--user={}", plan.dbuser));
+        argv.push(format!("--database={}", plan.dbname));
+        let env = vec![("MYSQL_PWD".to_owned(), load.password.clone())];
+        Some(ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) })
+    }
+
+    fn loaded(&self, code: i64, _words: &str) -> bool {
+        // With --force it ends with 1 where the last statement failed.
+        code == 0 || code == 1
+    }
+
     fn tools(&self) -> &'static [Tool] {
         &[CLIENT, DUMPER]
     }

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::{PSQL, Postgres, alone};
 use crate::engine::alone::{Alone, Beside, Only, Stage};
-use crate::engine::backup::{Backup, Inventory, LIB, Part};
+use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const PG_DUMP: Tool = Tool { names: &["pg_dump"] };
@@ -52,7 +52,40 @@ pub(super) fn flag(fingerprints: bool) -> &'static str {
     if fingerprints { "1" } else { "0" }
 }
 
+/// Reads statements of others. Meta-commands could reach the server's files and its administrator, so they are locked,
+/// which is tried first.
+const STATEMENTS: &str = r#"set -eu
+open=$(printf '\\restrict %s\n\\echo open\n\\unrestrict %s\n' "$DB4SCI_LOCK" "$DB4SCI_LOCK" | psql -X -q -A -t -h 127.0.0.1 2>/dev/null)
+[ -z "$open" ] || { echo "The psql of this image can't lock its meta-commands. Send an archive: pg_dump -Fc." >&2; exit 9; }
+exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
+"#;
+
 impl Backup for Postgres {
+    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
+        let text = |value: &str| SecretString::from(value);
+        let (user, database) = (plan.dbuser.as_str(), plan.dbname.as_str());
+        let argv = if load.archive {
+            let fixed = ["pg_restore", "-h", "127.0.0.1", "--no-owner", "--no-privileges", "-d", database];
+            fixed.map(str::to_owned).to_vec()
+        } else {
+            ["sh", "-c", STATEMENTS].map(str::to_owned).to_vec()
+        };
+        let env = [
+            ("PGUSER", text(user)),
+            ("PGDATABASE", text(database)),
+            ("PGPASSWORD", load.password.clone()),
+            ("PGCONNECT_TIMEOUT", text("10")),
+            ("DB4SCI_LOCK", text(load.lock)),
+        ];
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Some(ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) })
+    }
+
+    fn loaded(&self, code: i64, words: &str) -> bool {
+        // pg_restore goes on after what the server refuses, and says at the end that it did.
+        code == 0 || (code == 1 && words.contains("errors ignored on restore"))
+    }
+
     fn tools(&self) -> &'static [Tool] {
         &[PSQL, PG_DUMP, PG_RESTORE]
     }

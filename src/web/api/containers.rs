@@ -1,6 +1,7 @@
 //! `/api/v1/containers`: the databases.
 
-use axum::extract::Path;
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::{Multipart, Path};
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -13,11 +14,13 @@ use crate::admin_db::container_list::{self, Filter};
 use crate::admin_db::containers::{self, Container};
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
+use crate::intake::request as intake;
 use crate::provision::flow::Flow;
 use crate::provision::request;
 use crate::provision::{delete as deletion, power};
 use crate::web::context::Context;
 use crate::web::create::{CreateFault, parse};
+use crate::web::dump_form::{self, Sent};
 use crate::web::edit::{self, read};
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, parse_cursor};
@@ -106,6 +109,34 @@ pub async fn create(ctx: Context, params: Params, body: Body) -> Result<Response
         Err(CreateFault::App(e)) => return Err(e),
     };
     match request::create(ctx.app(), &request, &ctx.actor()).await {
+        Ok(made) => {
+            let (job, container, password) = (made.job, made.id, made.generated);
+            Enqueued { job, container, patience, done: StatusCode::CREATED, password }.answer(&ctx).await
+        }
+        Err(e) => Err(ctx.refused("container.create", None, e).await),
+    }
+}
+
+/// `POST /api/v1/containers/from-dump`: a form in parts with the fields of a create and the file in `dump`.
+///
+/// # Errors
+/// With every value that can't be used; [`AppError::Conflict`] where the name is taken.
+pub async fn from_dump(
+    ctx: Context,
+    params: Params,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Response, AppError> {
+    ctx.writable()?;
+    params.only(&["wait"])?;
+    let patience = params.wait()?;
+    let form = form.map_err(|_| AppError::UnsupportedMedia)?;
+    let Sent { fields, file } = dump_form::read(&ctx, form).await?;
+    let (request, received) = match dump_form::check(&ctx, &fields, file).await {
+        Ok(checked) => checked,
+        Err(CreateFault::Fields(found)) => return Err(AppError::Invalid(found)),
+        Err(CreateFault::App(e)) => return Err(e),
+    };
+    match intake::from_dump(ctx.app(), &request, received, &ctx.actor()).await {
         Ok(made) => {
             let (job, container, password) = (made.job, made.id, made.generated);
             Enqueued { job, container, patience, done: StatusCode::CREATED, password }.answer(&ctx).await

@@ -11,6 +11,7 @@ use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::keeping;
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::backup::request::{self, RestoreRequest};
+use crate::backup::seal::Keys;
 use crate::backup::{prune, worth};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action as Deed;
@@ -61,6 +62,8 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
     let second = copies::of(&mut db, &[b.id]).await?;
     drop(db);
     let good = b.is_good();
+    let opens = b.opens(&Keys::of(&app.config.backups));
+    let sealed = (!opens).then(|| RequestError::NeedsKey.to_string());
     let kept = verdicts.iter().find(|v| v.id == b.id).map(|v| {
         if v.goes() {
             return "The policy no longer keeps it: it is removed within the hour.".to_owned();
@@ -93,7 +96,8 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
     let locked = b.locked_until.filter(|at| *at > now && good);
     let mut actions = Vec::new();
     if good {
-        actions.push(Action::post("Drill", format!("{base}/drill")));
+        actions.push(Action::post("Drill", format!("{base}/drill")).unavailable(sealed.clone()));
+        actions.push(Action::link("Download", format!("/backups/{}/download", b.id)));
     }
     if locked.is_some() {
         actions.push(Action::post("Unlock", format!("{base}/lock")));
@@ -110,7 +114,7 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
                 elsewhere.then(|| "It lies in the place of another portal, which keeps or removes it.".to_owned())
             }),
             actions,
-            restore: if good { restore } else { Vec::new() },
+            restore: if good && opens { restore } else { Vec::new() },
             restore_action: format!("{base}/restore"),
             lock: if good { vec![until] } else { Vec::new() },
             lock_action: format!("{base}/lock"),
@@ -149,6 +153,9 @@ fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc
     }
     if let Some(at) = b.removed_at {
         facts.push(Fact::when("Removed", &When::new(at, now)));
+    }
+    if let Some(recipients) = &b.recipients {
+        facts.push(Fact::code("Encrypted to", recipients.join(", ")));
     }
     facts.push(Fact::text("Target", b.target.as_deref().unwrap_or_default()));
     if let Some(location) = &b.location {

@@ -15,6 +15,7 @@ use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::snapshots::{self, Snapshot};
 use crate::admin_db::{job_list, jobs};
 use crate::backup::request::{self, RestoreRequest};
+use crate::backup::seal::Keys;
 use crate::backup::{beside, worth};
 use crate::domain::names::ContainerName;
 use crate::domain::policy::{OWN, Policy};
@@ -34,6 +35,9 @@ use crate::web::views::{Action, Chip, Choice, Fact, Field, Flash, Size, When};
 
 /// Most backups on the page.
 const MOST: i64 = 100;
+/// What is said where there are backups that the portal can't read.
+const SEALED: &str = "They are encrypted, and the portal does not have the key: it can neither restore nor drill them. \
+                      Download one; the file RESTORE.txt in it says how it is restored with the key.";
 
 /// `GET /containers/{name}/backups`
 ///
@@ -61,6 +65,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let ids: Vec<Uuid> = rows.iter().filter(|b| b.is_good()).map(|b| b.id).collect();
     let second = copies::of(&mut db, &ids).await?;
     drop(db);
+    let keys = Keys::of(&ctx.app().config.backups);
     let base = format!("/containers/{}", c.name);
     let possible = possible(&ctx, &c);
     page(&BackupsPage {
@@ -68,13 +73,14 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         head: head(&ctx, &c, "Backups"),
         notices: told,
         worth: worth::sentence(&rows, now),
+        sealed: (rows.iter().any(|b| b.is_good() && !b.opens(&keys))).then(|| SEALED.to_owned()),
         policy: Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, now),
         pause: pause(&c),
         now_action: Action::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
         cancel: job.as_ref().map(|j| Action::post("Cancel the backup", format!("/jobs/{}/cancel", j.id))),
         job: active,
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
-        rows: rows.iter().map(|b| row(b, &c, &second, now)).collect(),
+        rows: rows.iter().map(|b| row(b, &c, (&second, &keys), now)).collect(),
     })
 }
 
@@ -170,13 +176,26 @@ pub(super) fn copy_text(copy: &Copy) -> String {
     }
 }
 
-fn row(b: &Backup, c: &Container, second: &[Copy], now: chrono::DateTime<chrono::Utc>) -> BackupRow {
+/// The way to a restore, where the portal can read the backup.
+pub(super) fn restore_action(b: &Backup, keys: &Keys, href: String) -> Action {
+    let why = (!b.opens(keys)).then(|| RequestError::NeedsKey.to_string());
+    Action::link("Restore", href).unavailable(why)
+}
+
+fn row(
+    b: &Backup,
+    c: &Container,
+    (second, keys): (&[Copy], &Keys),
+    now: chrono::DateTime<chrono::Utc>,
+) -> BackupRow {
     let base = format!("/containers/{}/backups/{}", c.name, b.id);
     let good = b.is_good();
+    let drill = Action::post("Drill", format!("{base}/drill"));
     BackupRow {
         started: When::new(b.started_at, now),
         job_href: b.job_id.map(|id| format!("/jobs/{id}")),
         reason: reason(b, now),
+        encrypted: good && b.recipients.is_some(),
         chip: chip(b),
         size: size(b.bytes),
         raw: size(b.raw_bytes),
@@ -188,7 +207,11 @@ fn row(b: &Backup, c: &Container, second: &[Copy], now: chrono::DateTime<chrono:
         copies: second.iter().filter(|k| k.backup_id == b.id).map(copy_text).collect(),
         trouble: b.error.clone().or_else(|| b.drill_error.as_ref().map(|e| format!("The last drill failed: {e}"))),
         actions: if good {
-            vec![Action::link("Restore", format!("{base}/restore")), Action::post("Drill", format!("{base}/drill"))]
+            vec![
+                restore_action(b, keys, format!("{base}/restore")),
+                drill.unavailable((!b.opens(keys)).then(|| RequestError::NeedsKey.to_string())),
+                Action::link("Download", format!("{base}/download")),
+            ]
         } else {
             Vec::new()
         },
@@ -251,7 +274,7 @@ pub async fn drill(ctx: Context, Path((name, id)): Path<(String, String)>) -> Re
 }
 
 /// A backup of this container.
-pub(super) async fn theirs(ctx: &Context, c: &Container, id: &str) -> Result<Backup, AppError> {
+pub(in crate::web) async fn theirs(ctx: &Context, c: &Container, id: &str) -> Result<Backup, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;
     let found = backups::by_id(&mut db, id).await?;

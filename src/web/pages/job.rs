@@ -13,11 +13,14 @@ use uuid::Uuid;
 
 use super::shared::{job_title, steps};
 use crate::admin_db::containers::{self, Container};
+use crate::admin_db::dumps;
 use crate::admin_db::jobs::{self, Job, JobStatus};
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::{job_cancel, job_list};
 use crate::app::App;
 use crate::domain::user::Action as Deed;
+use crate::intake::load::LOAD;
+use crate::intake::report::LoadReport;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::jobs_access::visible_job;
@@ -65,8 +68,16 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
         container: living.map(|c| Link::new(&c.name, format!("/containers/{}", c.name))),
         cancel: cancel_action(&ctx, &job).await?,
         job: view(ctx.app(), &job, container.as_ref()).await?,
+        report: report(&ctx, &job).await?,
         facts,
     })
+}
+
+/// What failed while a dump was loaded.
+async fn report(ctx: &Context, job: &Job) -> Result<Option<LoadReport>, sqlx::Error> {
+    let Some(container) = job.container_id.filter(|_| job.kind == LOAD.kind) else { return Ok(None) };
+    let mut db = ctx.app().db.acquire().await?;
+    Ok(dumps::of_container(&mut db, container).await?.and_then(|d| d.report).map(|r| r.0))
 }
 
 /// `GET /jobs/{id}/events`: each event is the steps as they are, until the job is over.
@@ -137,6 +148,8 @@ fn next(job: &Job, container: Option<&Container>) -> String {
         Some(c) if c.purged_at.is_none() && matches!(job.kind.as_str(), "backup" | "drill") => {
             format!("/containers/{}/backups", c.name)
         }
+        // What failed in a dump is told on the job's page.
+        Some(_) if job.kind == LOAD.kind => format!("/jobs/{}", job.id),
         Some(c) if c.purged_at.is_none() => format!("/containers/{}", c.name),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
         _ => format!("/jobs/{}", job.id),

@@ -4,9 +4,10 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::backups::{Typed, restore_facts, restore_into, size, whole};
+use super::backups::{Typed, restore_action, restore_facts, restore_into, size, whole};
 use crate::admin_db::backup_list;
 use crate::admin_db::backups::Backup;
+use crate::backup::seal::Keys;
 use crate::backup::{beside, worth};
 use crate::domain::user::Action as Deed;
 use crate::web::backups_access::visible_backup;
@@ -31,6 +32,7 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let mut found = backup_list::left_behind(&mut db, account, i64::try_from(MOST + 1).unwrap_or(i64::MAX)).await?;
     drop(db);
+    let keys = Keys::of(&ctx.app().config.backups);
     let more = found.len() > MOST;
     found.truncate(MOST);
     let row = |b: &Backup| LeftRow {
@@ -41,7 +43,10 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
         reason: worth::reason(&b.reason).to_owned(),
         size: size(b.raw_bytes),
         level: worth::level(b.level).to_owned(),
-        action: Action::link("Restore", format!("/backups/{}/restore", b.id)),
+        actions: vec![
+            restore_action(b, &keys, format!("/backups/{}/restore", b.id)),
+            Action::link("Download", format!("/backups/{}/download", b.id)),
+        ],
     };
     page(&LeftPage { frame: ctx.frame("home"), rows: found.iter().map(row).collect(), more })
 }

@@ -1,6 +1,6 @@
 //! The form for a new database.
 
-use axum::extract::Query;
+use axum::extract::{Multipart, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
@@ -12,10 +12,13 @@ use crate::admin_db::{job_list, usage};
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
 use crate::engine::{EngineKind, Extension};
+use crate::intake::format::not_possible;
+use crate::intake::request::from_dump;
 use crate::provision::request::{self, RequestError};
 use crate::storage::unavailable_reason;
 use crate::web::context::{Context, page_with, to};
 use crate::web::create::{CreateFault, Faults, parse};
+use crate::web::dump_form::{FILE, Sent, check, read};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 use crate::web::views::format::seconds_text;
@@ -35,11 +38,59 @@ pub struct NewQuery {
 /// # Errors
 /// If mydb_admin can't be asked.
 pub async fn form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
+    let fields = suggested(&ctx, query)?;
+    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), false).await
+}
+
+/// `GET /containers/new/from-dump`: the same form, with a file.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn dump_form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
+    let fields = suggested(&ctx, query)?;
+    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), true).await
+}
+
+/// What a new form proposes.
+fn suggested(ctx: &Context, query: NewQuery) -> Result<Fields, AppError> {
     let user = ctx.user()?;
     let suggested =
         [("engine", query.engine), ("contact", user.email.clone()), ("department", user.department.clone())];
-    let fields = suggested.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-    render(&ctx, StatusCode::OK, &fields, &Faults::new(), None).await
+    Ok(suggested.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+}
+
+/// `POST /containers/new/from-dump`, as a form in parts with the file in `dump`.
+///
+/// # Errors
+/// If mydb_admin can't be asked, the portal is read-only, or the form ends early.
+pub async fn submit_dump(ctx: Context, form: Multipart) -> Result<Response, AppError> {
+    ctx.writable()?;
+    let Sent { fields, file } = read(&ctx, form).await?;
+    let (request, received) = match check(&ctx, &fields, file).await {
+        Ok(checked) => checked,
+        Err(CreateFault::Fields(mut faults)) => {
+            again(&mut faults, &fields);
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), true).await;
+        }
+        Err(CreateFault::App(e)) => return Err(e),
+    };
+    match from_dump(ctx.app(), &request, received, &ctx.actor()).await {
+        Ok(made) => Ok(to(&format!("/jobs/{}", made.job), None)),
+        Err(e) => turned_down(&ctx, &fields, e, true).await,
+    }
+}
+
+/// The form again, with what a request was turned down for.
+async fn turned_down(ctx: &Context, fields: &Fields, e: RequestError, dump: bool) -> Result<Response, AppError> {
+    let (mut faults, problem) = match &e {
+        RequestError::NameTaken => (vec![("name".to_owned(), format!("{e} Choose another name."))], None),
+        e => (Faults::new(), Some(e.to_string())),
+    };
+    again(&mut faults, fields);
+    match ctx.refused("container.create", None, e).await {
+        AppError::Conflict(_) => render(ctx, StatusCode::CONFLICT, fields, (&faults, problem), dump).await,
+        e => Err(e),
+    }
 }
 
 /// `POST /containers`
@@ -52,23 +103,13 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
         Ok(request) => request,
         Err(CreateFault::Fields(mut faults)) => {
             again(&mut faults, &fields);
-            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, &faults, None).await;
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), false).await;
         }
         Err(CreateFault::App(e)) => return Err(e),
     };
     match request::create(ctx.app(), &request, &ctx.actor()).await {
         Ok(_) => Ok(to(&format!("/containers/{}", request.name), None)),
-        Err(e) => {
-            let (mut faults, problem) = match &e {
-                RequestError::NameTaken => (vec![("name".to_owned(), format!("{e} Choose another name."))], None),
-                e => (Faults::new(), Some(e.to_string())),
-            };
-            again(&mut faults, &fields);
-            match ctx.refused("container.create", None, e).await {
-                AppError::Conflict(_) => render(&ctx, StatusCode::CONFLICT, &fields, &faults, problem).await,
-                e => Err(e),
-            }
-        }
+        Err(e) => turned_down(&ctx, &fields, e, false).await,
     }
 }
 
@@ -96,8 +137,8 @@ async fn render(
     ctx: &Context,
     status: StatusCode,
     fields: &Fields,
-    faults: &Faults,
-    problem: Option<String>,
+    (faults, problem): (&Faults, Option<String>),
+    dump: bool,
 ) -> Result<Response, AppError> {
     let app = ctx.app();
     let on_offer = app.catalog.engines();
@@ -126,14 +167,29 @@ async fn render(
     let main = main_fields(engine, fields, &fault, first_time);
     let more = more_fields(ctx, fields, engine, &tiers, chosen, &fault)?;
     // What is wrong with a field that this engine's form does not have must be seen too.
-    let shown =
-        |name: &str| matches!(name, "image" | "engine") || main.iter().chain(&more).any(|field| field.name == name);
+    let shown = |name: &str| {
+        matches!(name, "image" | "engine" | FILE) || main.iter().chain(&more).any(|field| field.name == name)
+    };
     let unseen = faults.iter().filter(|(name, _)| !shown(name)).map(|(name, text)| format!("{name}: {text}"));
     let problem = problem.or_else(|| Some(unseen.collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty()));
+    let no_upload = not_possible(engine).filter(|_| dump);
+    let mut engines = engine_cards(app, Some(engine));
+    if dump {
+        engines.iter_mut().for_each(|c| c.href = c.href.replace("/containers/new?", "/containers/new/from-dump?"));
+    }
     let view = NewPage {
         frame: ctx.frame("new"),
-        engines: engine_cards(app, Some(engine)),
+        engines,
         engine: engine.to_string(),
+        upload: (dump && no_upload.is_none()).then(|| {
+            Field::file(FILE, "Dump")
+                .help(format!("{} At most {}.", what(engine), app.config.backups.upload_max))
+                .error(fault(FILE))
+                .required()
+        }),
+        no_upload,
+        other_href: format!("/containers/new{}?engine={engine}", if dump { "" } else { "/from-dump" }),
+        from_dump: dump,
         image: Field::select("image", "Version", image_choices.collect())
             .error(fault("image").or_else(|| fault("engine"))),
         main,
@@ -143,6 +199,16 @@ async fn render(
         problem,
     };
     page_with(status, &view)
+}
+
+/// What dumps of an engine can be brought.
+fn what(engine: EngineKind) -> &'static str {
+    match engine {
+        EngineKind::Postgres => {
+            "Made with pg_dump -Fc, or statements as pg_dump writes them, also compressed with gzip or zstd."
+        }
+        _ => "Statements as mariadb-dump or mysqldump write them, also compressed with gzip or zstd.",
+    }
 }
 
 /// The fields everybody fills in. The cursor starts in the first of them, but on a page that comes back with faults.

@@ -228,6 +228,6 @@ pub struct LeftRow {
     pub size: Option<Size>,
     /// What was proven of it.
     pub level: String,
-    /// Restores it.
-    pub action: Action,
+    /// Restores it, or hands it out.
+    pub actions: Vec<Action>,
 }

@@ -22,6 +22,8 @@ pub struct BackupsPage {
     pub notices: Vec<NoticeCard>,
     /// What would be lost now, and what is known of the newest.
     pub worth: String,
+    /// That the portal can't read some, and what to do then.
+    pub sealed: Option<String>,
     /// When they are made.
     pub policy: String,
     /// What a backup costs those who work meanwhile.
@@ -60,6 +62,8 @@ pub struct BackupRow {
     pub job_href: Option<String>,
     /// Why it was made.
     pub reason: String,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
     /// Its state.
     pub chip: Chip,
     /// What it takes in the store.

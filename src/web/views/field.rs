@@ -130,6 +130,12 @@ impl Field {
         Self::of("password", name, label)
     }
 
+    /// A file.
+    #[must_use]
+    pub fn file(name: &str, label: &str) -> Self {
+        Self::of("file", name, label)
+    }
+
     /// Several lines of text.
     #[must_use]
     pub fn textarea(name: &str, label: &str) -> Self {

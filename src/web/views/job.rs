@@ -5,6 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::parts::{Action, Chip, Fact, Link};
 use super::steps::Steps;
+use crate::intake::report::LoadReport;
 
 /// One job.
 #[derive(Clone, Debug, Default, Template)]
@@ -22,6 +23,8 @@ pub struct JobPage {
     pub cancel: Option<Action>,
     /// Its steps.
     pub job: Steps,
+    /// What failed while a dump was loaded.
+    pub report: Option<LoadReport>,
     /// Asked for by whom and when, attempts, worker.
     pub facts: Vec<Fact>,
 }

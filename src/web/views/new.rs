@@ -26,6 +26,14 @@ pub struct NewPage {
     pub button: String,
     /// "usually ready in 4 s".
     pub usually: Option<String>,
+    /// Whether it is the form with a file.
+    pub from_dump: bool,
+    /// The file.
+    pub upload: Option<Field>,
+    /// Why no file can be sent for this engine.
+    pub no_upload: Option<String>,
+    /// The form without, or with, a file.
+    pub other_href: String,
     /// What is wrong with the form as a whole.
     pub problem: Option<String>,
 }
@@ -34,7 +42,7 @@ impl NewPage {
     /// The fields with an error, in the order of the form.
     #[must_use]
     pub fn errors(&self) -> Vec<&Field> {
-        with_errors(std::iter::once(&self.image).chain(&self.main).chain(&self.more))
+        with_errors(std::iter::once(&self.image).chain(&self.main).chain(&self.more).chain(&self.upload))
     }
 
     /// Whether "More settings" starts open.

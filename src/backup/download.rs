@@ -1,0 +1,281 @@
+//! A backup on its way to a person: all its objects as one tar archive, or one of them alone. What goes out is compared
+//! with the manifest as it passes, and ends early where it is not that.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+
+use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
+use super::pack::Sum;
+use super::restore::Source;
+use super::seal::Keys;
+use super::stream::{From, fetch, fetch_stored};
+use crate::objects::Store;
+use crate::provision::flow::StepError;
+use crate::runtime::Input;
+
+/// Length of a tar archive's blocks.
+const BLOCK: u64 = 512;
+/// What ends a tar archive.
+const END: u64 = 2 * BLOCK;
+
+/// In which form the objects are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As they were dumped: decrypted and decompressed.
+    Plain,
+    /// As they lie in the store.
+    Stored,
+}
+
+impl Form {
+    /// The form with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "plain" => Some(Self::Plain),
+            "stored" => Some(Self::Stored),
+            _ => None,
+        }
+    }
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Stored => "stored",
+        }
+    }
+
+    fn sum(self, object: &Object) -> &Sum {
+        match self {
+            Self::Plain => &object.dumped,
+            Self::Stored => &object.stored,
+        }
+    }
+
+    /// What an object is called in this form.
+    pub fn name(self, object: &Object) -> &str {
+        match self {
+            Self::Plain => &object.plain,
+            Self::Stored => &object.file,
+        }
+    }
+}
+
+/// What is handed out.
+pub struct Package {
+    /// Name of the file it becomes.
+    pub name: String,
+    /// Its length: what ends before was not what was stored, and the error says why.
+    pub bytes: u64,
+    /// Whether it is a tar archive.
+    pub is_tar: bool,
+    /// Its content. An error is a sentence, and the last piece.
+    pub content: BoxStream<'static, Result<Bytes, String>>,
+}
+
+/// What is needed to read objects while the answer goes out.
+struct Reader {
+    store: Arc<Store>,
+    location: String,
+    keys: Keys,
+    form: Form,
+}
+
+impl Reader {
+    async fn open(&self, object: &Object) -> Input {
+        let key = format!("{}/{}", self.location, object.file);
+        let from = From { store: &self.store, key: &key, object, keys: &self.keys };
+        let opened = match self.form {
+            Form::Plain => fetch(&from, Arc::new(AtomicU64::new(0))).await,
+            Form::Stored => fetch_stored(&from).await,
+        };
+        match opened {
+            Ok(content) => exactly(content, self.form.sum(object).bytes),
+            Err(e) => stream::once(async move { Err(e.to_string()) }).boxed(),
+        }
+    }
+}
+
+/// Hands a stream on whose end is known, and its last piece only when the stream was found right: whoever counts bytes
+/// must not take for whole what is not.
+fn exactly(content: Input, bytes: u64) -> Input {
+    let state = (content.fuse(), bytes, None::<Bytes>);
+    stream::unfold(state, |(mut content, left, held)| async move {
+        loop {
+            match (content.next().await, &held) {
+                (Some(Ok(piece)), _) if piece.is_empty() => {}
+                (Some(Ok(piece)), held) => match left.checked_sub(piece.len() as u64) {
+                    Some(left) => {
+                        let out = held.clone().unwrap_or_default();
+                        return Some((Ok(out), (content, left, Some(piece))));
+                    }
+                    None => return Some((Err("There is more than the manifest says.".to_owned()), (content, 0, None))),
+                },
+                (Some(Err(why)), _) => return Some((Err(why), (content, 0, None))),
+                (None, Some(last)) => {
+                    let last = last.clone();
+                    return Some((Ok(last), (content, left, None)));
+                }
+                (None, None) => return None,
+            }
+        }
+    })
+    .boxed()
+}
+
+/// Ends after the first error.
+fn until_error(content: impl futures::Stream<Item = Result<Bytes, String>> + Send + 'static) -> Input {
+    content
+        .scan(false, |failed, piece| {
+            let go_on = !*failed;
+            *failed |= piece.is_err();
+            std::future::ready(go_on.then_some(piece))
+        })
+        .boxed()
+}
+
+/// One object of a backup by its name, as it lies there or as it was dumped.
+pub fn find<'m>(manifest: &'m Manifest, name: &str) -> Option<&'m Object> {
+    manifest.objects.iter().find(|o| o.file == name || o.plain == name)
+}
+
+/// Prepares one object.
+pub async fn object(source: &Source<'_>, form: Form, object: &Object) -> Package {
+    let reader = reader(source, form);
+    Package {
+        name: form.name(object).to_owned(),
+        bytes: form.sum(object).bytes,
+        is_tar: false,
+        content: until_error(reader.open(object).await),
+    }
+}
+
+fn reader(source: &Source<'_>, form: Form) -> Reader {
+    let (store, location, keys) = (source.store.clone(), source.location.clone(), source.keys.clone());
+    Reader { store, location, keys, form }
+}
+
+/// Something in the archive.
+enum Entry {
+    Text(&'static str, Bytes),
+    Object(Object),
+}
+
+/// Prepares a whole backup: a tar archive with a directory in it, which has the objects, the manifest and the script
+/// that restores them.
+///
+/// # Errors
+/// If the store does not give the manifest or the script.
+pub async fn whole(source: &Source<'_>, form: Form) -> Result<Package, StepError> {
+    let reader = Arc::new(reader(source, form));
+    let m = &source.manifest;
+    let folder = format!("{}-{}", m.container.name, m.started_at.format("%Y%m%dT%H%M%SZ"));
+    let made = u64::try_from(m.started_at.timestamp()).unwrap_or(0);
+    let mut entries = Vec::new();
+    for name in [BY_HAND, FILE] {
+        let text = source.store.read(&source.key(name), LONGEST).await?;
+        entries.push(Entry::Text(name, Bytes::from(text)));
+    }
+    entries.extend(m.objects.iter().cloned().map(Entry::Object));
+    let length = |e: &Entry| match e {
+        Entry::Text(_, text) => text.len() as u64,
+        Entry::Object(o) => form.sum(o).bytes,
+    };
+    let bytes = entries.iter().map(|e| BLOCK + length(e).next_multiple_of(BLOCK)).sum::<u64>() + END;
+    let name = format!("{folder}.tar");
+    let content = stream::iter(entries)
+        .then(move |entry| {
+            let (reader, folder) = (reader.clone(), folder.clone());
+            async move {
+                let (name, bytes, content) = match entry {
+                    Entry::Text(name, text) => {
+                        (name.to_owned(), text.len() as u64, stream::once(async { Ok(text) }).boxed())
+                    }
+                    Entry::Object(o) => (form.name(&o).to_owned(), form.sum(&o).bytes, reader.open(&o).await),
+                };
+                let head = stream::once(async move { head(&format!("{folder}/{name}"), bytes, made) });
+                let rest = zeros(bytes.next_multiple_of(BLOCK) - bytes);
+                head.chain(content).chain(stream::once(async move { Ok(rest) })).boxed()
+            }
+        })
+        .flatten()
+        .chain(stream::once(async { Ok(zeros(END)) }));
+    Ok(Package { name, bytes, is_tar: true, content: until_error(content) })
+}
+
+fn zeros(bytes: u64) -> Bytes {
+    Bytes::from(vec![0; usize::try_from(bytes).unwrap_or(0)])
+}
+
+/// What stands before a file in a tar archive.
+fn head(path: &str, bytes: u64, made: u64) -> Result<Bytes, String> {
+    let mut head = tar::Header::new_gnu();
+    head.set_path(path).map_err(|e| format!("{path} can't be put into an archive: {e}."))?;
+    head.set_size(bytes);
+    head.set_mode(0o600);
+    head.set_mtime(made);
+    head.set_cksum();
+    Ok(Bytes::copy_from_slice(head.as_bytes()))
+}
+
+/// Writes a package somewhere, to its end.
+///
+/// # Errors
+/// If the place does not take it, or the content is not what was stored.
+pub async fn write(package: Package, out: &mut (impl tokio::io::AsyncWrite + Unpin)) -> anyhow::Result<u64> {
+    use tokio::io::AsyncWriteExt;
+    let mut content = package.content.map_err(anyhow::Error::msg);
+    let mut written = 0;
+    while let Some(piece) = content.try_next().await? {
+        out.write_all(&piece).await?;
+        written += piece.len() as u64;
+    }
+    out.flush().await?;
+    anyhow::ensure!(written == package.bytes, "{written} bytes came where {} should", package.bytes);
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(parts: Vec<Result<&'static str, &'static str>>) -> Input {
+        stream::iter(parts.into_iter().map(|p| p.map(|t| Bytes::from_static(t.as_bytes())).map_err(str::to_owned)))
+            .boxed()
+    }
+
+    async fn out(content: Input) -> (String, Option<String>) {
+        let (mut text, mut error) = (String::new(), None);
+        let mut content = until_error(content);
+        while let Some(piece) = content.next().await {
+            match piece {
+                Ok(piece) => text.push_str(std::str::from_utf8(&piece).unwrap()),
+                Err(why) => error = Some(why),
+            }
+        }
+        (text, error)
+    }
+
+    #[tokio::test]
+    async fn the_last_piece_waits_for_the_verdict() {
+        assert_eq!(out(exactly(pieces(vec![Ok("ab"), Ok("c")]), 3)).await, ("abc".to_owned(), None));
+        assert_eq!(out(exactly(pieces(vec![]), 0)).await, (String::new(), None));
+        let damaged = out(exactly(pieces(vec![Ok("ab"), Ok("c"), Err("damaged")]), 3)).await;
+        assert_eq!(damaged, ("ab".to_owned(), Some("damaged".to_owned())), "fewer bytes than were promised");
+        let longer = out(exactly(pieces(vec![Ok("ab"), Ok("cd")]), 3)).await;
+        assert!(longer.0.len() < 3 && longer.1.is_some(), "{longer:?}");
+    }
+
+    #[test]
+    fn a_head_tells_lengths_beyond_those_of_old_archives() {
+        let head = head("lab/database-1.pgdump", 20 << 30, 1_800_000_000).unwrap();
+        assert_eq!(head.len() as u64, BLOCK);
+        let mut read = tar::Header::new_old();
+        read.as_mut_bytes().copy_from_slice(&head);
+        assert_eq!(read.size().unwrap(), 20 << 30);
+    }
+}

@@ -1,0 +1,89 @@
+//! `db4sci backup download`: a backup as a file.
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use uuid::Uuid;
+
+use super::places::Places;
+use super::session::{Session, note};
+use super::{Surroundings, say};
+use crate::admin_db::backups;
+use crate::backup::download::{self, Form, Package};
+use crate::backup::restore::Source;
+use crate::backup::seal::Keys;
+use crate::domain::quantity::Bytes;
+
+pub(super) async fn run(
+    at: &Surroundings,
+    id: Uuid,
+    output: Option<PathBuf>,
+    form: Option<&str>,
+) -> anyhow::Result<()> {
+    let mut s = Session::open(at).await?;
+    let places = Places::open(at).await?;
+    let done = fetch(&mut s, &places, id, output, form).await;
+    places.close().await;
+    done
+}
+
+async fn fetch(
+    s: &mut Session,
+    places: &Places,
+    id: Uuid,
+    output: Option<PathBuf>,
+    form: Option<&str>,
+) -> anyhow::Result<()> {
+    let row = backups::by_id(&mut s.db, id).await?.filter(|b| b.is_good() && b.kind == "backup");
+    let row = row.with_context(|| format!("there is no good backup {id}"))?;
+    let target = row.target.clone().unwrap_or_default();
+    let store = places.stores.get(&target).with_context(|| format!("the target “{target}” is no longer configured"))?;
+    let source = Source::at(store, row, Keys::of(&places.config.backups)).await?;
+    let opens = source.manifest.opens(&source.keys);
+    let form = match form {
+        None if opens => Form::Plain,
+        None => Form::Stored,
+        Some(word) => Form::parse(word).with_context(|| format!("“{word}” is no form: plain or stored"))?,
+    };
+    ensure!(
+        form == Form::Stored || opens,
+        "this backup is encrypted, and backups.identity_file has no key for it: take it as it is stored, with --as stored"
+    );
+    let package = download::whole(&source, form).await?;
+    note(&mut s.db, &s.actor, s.now, "backup.download", &format!("{id} as {}", form.as_str())).await?;
+    if output.as_deref() == Some(Path::new("-")) {
+        let out = std::io::stdout().as_fd().try_clone_to_owned()?;
+        download::write(package, &mut tokio::fs::File::from_std(std::fs::File::from(out))).await?;
+        return Ok(());
+    }
+    let file = output.unwrap_or_else(|| PathBuf::from(&package.name));
+    let bytes = keep(package, &file).await?;
+    say(&format!("{}: {}, as {}.\n", file.display(), Bytes(i64::try_from(bytes)?), form.as_str()));
+    Ok(())
+}
+
+/// Writes a file that has its name only once it is whole.
+async fn keep(package: Package, file: &Path) -> anyhow::Result<u64> {
+    use std::os::unix::fs::OpenOptionsExt;
+    ensure!(!file.exists(), "{} exists already", file.display());
+    let name = file.file_name().with_context(|| format!("{} is no name of a file", file.display()))?;
+    let part = file.with_file_name(format!("{}.part", name.to_string_lossy()));
+    let made = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
+    let mut out = tokio::fs::File::from_std(made.with_context(|| format!("can't write {}", part.display()))?);
+    let written = async {
+        let bytes = download::write(package, &mut out).await?;
+        out.sync_all().await?;
+        Ok::<_, anyhow::Error>(bytes)
+    };
+    match written.await {
+        Ok(bytes) => {
+            std::fs::rename(&part, file)?;
+            Ok(bytes)
+        }
+        Err(e) => {
+            let _ = std::fs::remove_file(&part);
+            Err(e)
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What a file is, told by its first bytes.
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::catalog::CatalogImage;
+use crate::engine::EngineKind;
+
+/// How a dump is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    None,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
+}
+
+/// What a dump is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// An archive of `pg_dump`, custom format.
+    PgCustom,
+    /// Statements for PostgreSQL, by `pg_dump` or by hand.
+    PgPlain,
+    /// Statements for MariaDB or MySQL.
+    MariaSql,
+    /// An archive of `mongodump`.
+    MongoArchive,
+    /// A dump of `neo4j-admin`.
+    Neo4jDump,
+}
+
+impl Format {
+    /// The engine it is for.
+    pub fn engine(self) -> EngineKind {
+        match self {
+            Self::PgCustom | Self::PgPlain => EngineKind::Postgres,
+            Self::MariaSql => EngineKind::Mariadb,
+            Self::MongoArchive => EngineKind::Mongodb,
+            Self::Neo4jDump => EngineKind::Neo4j,
+        }
+    }
+
+    /// What it is, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::PgCustom => "an archive of pg_dump",
+            Self::PgPlain => "statements for PostgreSQL",
+            Self::MariaSql => "statements for MariaDB",
+            Self::MongoArchive => "an archive of mongodump",
+            Self::Neo4jDump => "a dump of neo4j-admin",
+        }
+    }
+}
+
+/// A recognised dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dump {
+    /// How it is compressed.
+    pub packing: Packing,
+    /// What it is.
+    pub format: Format,
+    /// The version of the server it was made of, as numbers, where it says so.
+    pub version: Option<(u32, u32)>,
+    /// Whether its end has to say that it is the end.
+    pub says_its_end: bool,
+}
+
+/// So much of the beginning is looked at.
+const LOOK: u64 = 64 * 1024;
+
+/// What a dump's last lines say when it is whole.
+pub const ENDS: [&str; 3] =
+    ["-- PostgreSQL database dump complete", "-- PostgreSQL database cluster dump complete", "-- Dump completed"];
+
+/// Opens a dump, decompressed.
+///
+/// # Errors
+/// The file's.
+pub fn open(path: &Path, packing: Packing) -> std::io::Result<Box<dyn Read + Send>> {
+    let file = std::fs::File::open(path)?;
+    Ok(match packing {
+        Packing::None => Box::new(file),
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file))),
+        Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
+    })
+}
+
+/// Recognises a file.
+///
+/// # Errors
+/// A sentence that says why it can't be used. For engine and version: [`fit`].
+pub fn recognise(path: &Path) -> Result<Dump, String> {
+    let unread = |e: std::io::Error| format!("The file can't be read: {e}.");
+    let head = beginning(path, Packing::None).map_err(unread)?;
+    if head.is_empty() {
+        return Err("The file is empty.".to_owned());
+    }
+    let packing = if head.starts_with(&[0x1f, 0x8b]) {
+        Packing::Gzip
+    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        Packing::Zstd
+    } else {
+        Packing::None
+    };
+    let head = match packing {
+        Packing::None => head,
+        _ => beginning(path, packing).map_err(|e| format!("The file is compressed, and can't be unpacked: {e}."))?,
+    };
+    of_head(&head, packing)
+}
+
+fn beginning(path: &Path, packing: Packing) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    open(path, packing)?.take(LOOK).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
+    let dump = |format, version| Ok(Dump { packing, format, version, says_its_end: false });
+    if head.starts_with(b"PGDMP") {
+        return match head.get(10) {
+            Some(1) => dump(Format::PgCustom, archive_version(head)),
+            _ => Err("This archive of pg_dump is not in its custom format. Make one with pg_dump -Fc.".to_owned()),
+        };
+    }
+    if head.starts_with(&[0x6d, 0xe2, 0x99, 0x81]) {
+        return dump(Format::MongoArchive, None);
+    }
+    if head.starts_with(b"DZV1") || head.starts_with(b"DGV1") {
+        return dump(Format::Neo4jDump, None);
+    }
+    if head.get(257..262) == Some(b"ustar".as_slice()) {
+        return Err("This is a tar archive. Send the dump itself: pg_dump -Fc, or statements.".to_owned());
+    }
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // What is cut in the middle of a character, or holds text of another encoding further on.
+        Err(e) => head.get(..e.valid_up_to()).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or_default(),
+    };
+    if head.contains(&0) || !is_sql(text) {
+        return Err(
+            "This is no dump that is known here: neither an archive of pg_dump nor statements in SQL.".to_owned()
+        );
+    }
+    let whose = |line: &str| text.lines().find_map(|l| l.trim().strip_prefix(line).map(str::to_owned));
+    let maria = ["-- MariaDB dump", "/*M!999999", "-- MySQL dump"].iter().any(|w| text.contains(w));
+    if maria || looks_like_mysql(text) {
+        // A server of another maker counts its versions otherwise.
+        let version = whose("-- Server version").filter(|v| v.contains("MariaDB")).and_then(|v| numbers(&v));
+        return Ok(Dump {
+            packing,
+            format: Format::MariaSql,
+            version,
+            says_its_end: maria && text.contains("-- Host:"),
+        });
+    }
+    Ok(Dump {
+        packing,
+        format: Format::PgPlain,
+        version: whose("-- Dumped from database version").and_then(|v| numbers(&v)),
+        says_its_end: text.contains("-- PostgreSQL database dump")
+            || text.contains("-- PostgreSQL database cluster dump"),
+    })
+}
+
+/// Statements begin with a word that begins statements.
+fn is_sql(text: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "SET", "SELECT", "CREATE", "BEGIN", "START", "INSERT", "DROP", "ALTER", "COPY", "USE", "LOCK", "GRANT", "WITH",
+        "COMMENT", "TRUNCATE", "UPDATE",
+    ];
+    let mut lines =
+        text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("--") && !l.starts_with('#'));
+    let first = lines.find(|l| !l.starts_with('\\') && !(l.starts_with("/*") && !l.starts_with("/*!")));
+    first.is_none_or(|l| {
+        let word: String = l.chars().take_while(char::is_ascii_alphabetic).collect();
+        l.starts_with("/*!") || WORDS.iter().any(|w| word.eq_ignore_ascii_case(w))
+    }) && (first.is_some() || text.contains("database dump"))
+}
+
+/// Whether statements without a head are of MySQL's kind.
+fn looks_like_mysql(text: &str) -> bool {
+    text.contains("ENGINE=InnoDB") || text.contains("AUTO_INCREMENT") || text.contains("/*!40")
+}
+
+/// The first two numbers of a version.
+fn numbers(text: &str) -> Option<(u32, u32)> {
+    let start = text.find(|c: char| c.is_ascii_digit())?;
+    let mut parts = text.get(start..)?.split(|c: char| !c.is_ascii_digit());
+    let major = parts.next()?.parse().ok()?;
+    Some((major, parts.next().and_then(|p| p.parse().ok()).unwrap_or(0)))
+}
+
+/// The server's version in the head of an archive of pg_dump.
+fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
+    let minor = *head.get(6)?;
+    let width = usize::from(*head.get(8)?);
+    let mut at = 11;
+    let number = |at: &mut usize| -> Option<usize> {
+        let digits = head.get(*at + 1..*at + 1 + width)?;
+        *at += 1 + width;
+        digits.iter().rev().try_fold(0usize, |n, d| n.checked_mul(256)?.checked_add(usize::from(*d)))
+    };
+    // Compression: a byte since 1.15, a number before.
+    if minor >= 15 {
+        at += 1
+    } else {
+        number(&mut at).map(|_| ())?
+    }
+    for _ in 0..7 {
+        number(&mut at)?;
+    }
+    // The database's name, then the server's version.
+    let name = number(&mut at)?;
+    at = at.checked_add(name)?;
+    let length = number(&mut at)?;
+    numbers(std::str::from_utf8(head.get(at..at.checked_add(length)?)?).ok()?)
+}
+
+/// Whether a dump can be loaded into a server of `image`.
+///
+/// # Errors
+/// A sentence.
+pub fn fit(dump: &Dump, image: &CatalogImage) -> Result<(), String> {
+    let (is, wanted) = (dump.format.engine(), image.engine);
+    if matches!(wanted, EngineKind::Mongodb | EngineKind::Neo4j) {
+        return Err(not_possible(wanted).unwrap_or_default());
+    }
+    if is != wanted {
+        return Err(format!(
+            "This is {}, which {} can't load. Choose {} above.",
+            dump.format.label(),
+            wanted.label(),
+            is.label()
+        ));
+    }
+    let ours = numbers(&image.version);
+    let newer = |(major, minor): (u32, u32), (m, n): (u32, u32)| match wanted {
+        EngineKind::Postgres => major > m,
+        _ => (major, minor) > (m, n),
+    };
+    match (dump.version, ours) {
+        (Some(theirs), Some(ours)) if newer(theirs, ours) => Err(format!(
+            "This dump is of {} {}.{}, and the version chosen is {}. Choose that version or a later one.",
+            wanted.label(),
+            theirs.0,
+            theirs.1,
+            image.version
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Why no dump can be brought for an engine.
+pub fn not_possible(engine: EngineKind) -> Option<String> {
+    match engine {
+        EngineKind::Postgres | EngineKind::Mariadb => None,
+        EngineKind::Mongodb => Some(
+            "Dumps of MongoDB can't be loaded here: the server's image has no mongorestore. Make an empty database, and \
+             load the dump from your own computer with mongorestore and the address on the database's page."
+                .to_owned(),
+        ),
+        EngineKind::Neo4j => Some(
+            "Dumps of Neo4j can't be loaded here yet. Make an empty database, and load the data from your own computer with \
+             Cypher."
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Dump, String> {
+        of_head(text.as_bytes(), Packing::None)
+    }
+
+    #[test]
+    fn dumps_are_known_by_their_beginning() {
+        let pg = of("--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from database version 17.2 (Debian)\n\nSET statement_timeout = 0;\n").unwrap();
+        assert_eq!((pg.format, pg.version, pg.says_its_end), (Format::PgPlain, Some((17, 2)), true));
+        let maria = of("/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19-11.8.2-MariaDB, for x\n--\n-- Host: localhost    Database: d\n-- Server version\t11.8.2-MariaDB\n\n/*!40101 SET NAMES utf8mb4 */;\n").unwrap();
+        assert_eq!((maria.format, maria.version, maria.says_its_end), (Format::MariaSql, Some((11, 8)), true));
+        let mysql =
+            of("-- MySQL dump 10.13  Distrib 8.0.36\n--\n-- Server version\t8.0.36\n/*!40101 SET NAMES utf8mb4 */;\n")
+                .unwrap();
+        assert_eq!((mysql.format, mysql.version), (Format::MariaSql, None));
+        assert_eq!(of("create table t (i int);\ninsert into t values (1);").unwrap().format, Format::PgPlain);
+        assert_eq!(of("CREATE TABLE `t` (i int AUTO_INCREMENT);").unwrap().format, Format::MariaSql);
+        for other in ["name,age\nada,36\n", "hello", "%PDF-1.4", "PGDMP", "{\"a\": 1}", "a\0b", "\u{1f418}"] {
+            assert!(of(other).is_err(), "{other}");
+        }
+        assert_eq!(of_head(&[0x6d, 0xe2, 0x99, 0x81, 0, 0], Packing::None).unwrap().format, Format::MongoArchive);
+    }
+
+    #[test]
+    fn an_archive_says_its_servers_version() {
+        let mut head = b"PGDMP\x01\x10\x00\x04\x08\x01\x00".to_vec();
+        let number = |n: u8| vec![0, n, 0, 0, 0];
+        head.extend((0..7).flat_map(|_| number(1)));
+        for text in ["trial", "17.2 (Debian 17.2-1)", "17.2"] {
+            head.extend(number(u8::try_from(text.len()).unwrap()));
+            head.extend(text.as_bytes());
+        }
+        assert_eq!(archive_version(&head), Some((17, 2)));
+        for cut in 0..head.len() - 6 {
+            let _ = archive_version(&head[..cut]);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Dumps that people bring: recognised, kept in a file for as long as it takes, and loaded into a new database by the
+//! tools of its own image, as its own user. What failed in it is told.
+
+pub mod format;
+pub mod load;
+pub mod report;
+pub mod request;
+pub mod staging;

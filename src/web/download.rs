@@ -1,0 +1,139 @@
+//! The download of a backup, for pages and API alike: as a stream, compared with the manifest while it goes out.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use serde::Deserialize;
+
+use super::backups_access::visible_backup;
+use super::context::Context;
+use super::error::AppError;
+use super::pages::backups::theirs;
+use crate::admin_db::backups::Backup;
+use crate::admin_db::containers::Container;
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::backup::download::{self, Form, Package};
+use crate::backup::restore::Source;
+use crate::domain::user::Action;
+use crate::provision::flow::StepError;
+use crate::provision::request::RequestError;
+
+/// Content type of an archive.
+pub const TAR: &str = "application/x-tar";
+/// Content type of one object.
+pub const BINARY: &str = "application/octet-stream";
+
+/// What of a backup is wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// `plain` or `stored`; without it plain, where the portal can.
+    #[serde(default, rename = "as")]
+    form: String,
+    /// One object instead of an archive of all.
+    #[serde(default)]
+    file: String,
+}
+
+type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRejection>;
+
+/// `GET /containers/{name}/backups/{id}/download`
+///
+/// # Errors
+/// If it is not theirs, or can't be had.
+pub async fn of_container(
+    ctx: Context,
+    Path((name, id)): Path<(String, String)>,
+    asked: Asked,
+) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Download).await?;
+    let backup = theirs(&ctx, &c, &id).await?;
+    answer(ctx, &c, &backup, asked).await
+}
+
+/// `GET /backups/{id}/download` and `GET /api/v1/backups/{id}/download`: also of a database that is purged.
+///
+/// # Errors
+/// If it is not theirs, or can't be had.
+pub async fn by_id(ctx: Context, Path(id): Path<String>, asked: Asked) -> Result<Response, AppError> {
+    let (backup, c) = visible_backup(&ctx, &id, Action::Download).await?;
+    answer(ctx, &c, &backup, asked).await
+}
+
+async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> Result<Response, AppError> {
+    let Query(wanted) =
+        asked.map_err(|e| AppError::BadRequest(format!("The query can't be read: {}.", e.body_text())))?;
+    if !backup.is_good() {
+        return Err(ctx.refused(ACTION, Some(c), RequestError::NoSuchBackup).await);
+    }
+    let source = Source::open(ctx.app(), backup.clone()).await.map_err(not_to_be_had)?;
+    let opens = source.manifest.opens(&source.keys);
+    let form = match wanted.form.as_str() {
+        "" if opens => Form::Plain,
+        "" => Form::Stored,
+        word => Form::parse(word)
+            .ok_or_else(|| AppError::BadRequest(format!("“{word}” is no form of a backup: as=plain or as=stored.")))?,
+    };
+    if form == Form::Plain && !opens {
+        return Err(ctx.refused(ACTION, Some(c), RequestError::NeedsKey).await);
+    }
+    let package = match wanted.file.as_str() {
+        "" => download::whole(&source, form).await.map_err(not_to_be_had)?,
+        name => {
+            let object = download::find(&source.manifest, name).ok_or(AppError::NotFound)?;
+            download::object(&source, form, object).await
+        }
+    };
+    let detail = format!("backup {} as {}, {}", backup.id, form.as_str(), package.name);
+    note(&ctx, c, Outcome::Ok, &detail).await?;
+    Ok(stream(ctx, c.clone(), detail, package))
+}
+
+/// What it is called in the log.
+const ACTION: &str = "container.download";
+
+fn not_to_be_had(e: StepError) -> AppError {
+    match e {
+        StepError::Retry(why) => AppError::Engine(why),
+        StepError::Fail(why) => AppError::Conflict(why),
+    }
+}
+
+async fn note(ctx: &Context, c: &Container, outcome: Outcome, detail: &str) -> Result<(), sqlx::Error> {
+    let mut db = ctx.app().db.acquire().await?;
+    let entry = Entry { action: ACTION, container: Some((c.id, &c.name)), outcome, detail };
+    log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await
+}
+
+/// Sends it. One that turns out wrong on the way ends before its length, which every client takes for the failure it is.
+fn stream(ctx: Context, c: Container, detail: String, package: Package) -> Response {
+    let about = Arc::new((ctx, c, detail));
+    let content = package.content.then(move |piece| {
+        let about = piece.is_err().then(|| about.clone());
+        async move {
+            if let (Some(about), Err(why)) = (about, &piece) {
+                let (ctx, c, detail) = &*about;
+                tracing::warn!(container.name = c.name, "A download of a backup was broken off: {why}");
+                if let Err(e) = note(ctx, c, Outcome::Failed, &format!("{detail}: {why}")).await {
+                    tracing::warn!(container.name = c.name, "That could not be logged: {e}");
+                }
+            }
+            piece.map_err(std::io::Error::other)
+        }
+    });
+    let mut response = Body::from_stream(content).into_response();
+    let headers = response.headers_mut();
+    let kind = if package.is_tar { TAR } else { BINARY };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(package.bytes));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Names keep the rules of names: no quote is in them.
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", package.name)) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}

@@ -1,0 +1,231 @@
+//! Dumps that people bring: into new databases, with what failed in them told; and files that are none.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mydb::domain::quantity::{Bytes, MIB};
+use reqwest::Method;
+
+use super::nothing_left;
+use crate::support::{Client, Options, TestPortal, docker};
+
+const FILL: &str = "
+create table parent (id int primary key, at timestamptz default now());
+create table child (parent int references parent, body text);
+insert into parent select generate_series(1, 100);
+insert into child select i, 'row ' || i || E'\\n\\\\ 🐘' from generate_series(1, 100) i;
+create function twice(i int) returns int language plpgsql as $$ begin return i * 2; end $$;
+create view odd as select count(*) as n from child;
+";
+
+/// What must not happen, and what the server refuses.
+const STRANGE: &str = r"
+\! touch /tmp/owned
+\connect postgres db4sci_admin
+select 1 \g |touch /tmp/owned
+grant select on parent to nobody_there;
+copy parent from program 'touch /tmp/owned';
+create role intruder superuser;
+insert into parent values (1);
+";
+
+const MARIA: &str = r"
+CREATE TABLE `t` (`id` int NOT NULL AUTO_INCREMENT, `body` text, PRIMARY KEY (`id`)) ENGINE=InnoDB;
+INSERT INTO `t` (`body`) VALUES ('a'), ('b\\! touch /tmp/owned'), ('🐘');
+\! touch /tmp/owned
+system touch /tmp/owned
+;
+CREATE TABLE `t` (`id` int);
+CREATE DATABASE other;
+INSERT INTO `t` (`body`) VALUES ('after');
+";
+
+/// Sends a dump as a person with curl does: curl's exit code, the status, the answer.
+fn send(
+    portal: &TestPortal,
+    token: &str,
+    fields: &[(&str, &str)],
+    file: &Path,
+    more: &[&str],
+) -> (i32, String, String) {
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-k", "-w", "\n%{http_code}", "-H", &format!("Authorization: Bearer {token}")]).args(more);
+    for (name, value) in fields {
+        curl.arg("-F").arg(format!("{name}={value}"));
+    }
+    curl.arg("-F").arg(format!("dump=@{}", file.display()));
+    let said = curl.arg(format!("{}/api/v1/containers/from-dump?wait=120", portal.base)).output().expect("curl");
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    let (body, status) = text.rsplit_once('\n').unwrap_or(("", ""));
+    (said.status.code().unwrap_or(-1), status.to_owned(), body.to_owned())
+}
+
+const POSTGRES: [(&str, &str); 4] =
+    [("engine", "postgres"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
+
+fn named<'a>(name: &'a str, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&[("name", name)], fields].concat()
+}
+
+/// Files of uploads that lie about.
+fn staged(portal: &TestPortal) -> usize {
+    let tiers = portal.config.storage.iter().map(|t| t.path.join(&portal.instance));
+    let names = tiers.filter_map(|d| std::fs::read_dir(d).ok()).flat_map(|d| d.flatten().map(|e| e.file_name()));
+    names.filter(|n| n.to_string_lossy().starts_with(".upload")).count()
+}
+
+fn written(portal: &TestPortal, name: &str, content: &[u8]) -> PathBuf {
+    let file = portal.dir.join(name);
+    std::fs::write(&file, content).expect("written");
+    file
+}
+
+fn shell(script: &str, dir: &Path) {
+    let done = Command::new("bash").args(["-c", script]).current_dir(dir).output().expect("bash");
+    assert!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+fn report(portal: &TestPortal, name: &str, what: &str) -> String {
+    portal.sql(&format!(
+        "select report->{what} from dump_upload d join container c on c.id = d.container_id where c.name = '{name}'"
+    ))
+}
+
+/// Nothing of what was hidden in the dump has run in the database's container.
+fn untouched(portal: &TestPortal, name: &str) {
+    let said = docker::docker(&["exec", &format!("{}-{name}", portal.instance), "sh", "-c", "ls /tmp; echo end"]);
+    assert!(said.ends_with("end") && !said.contains("owned"), "{said}");
+}
+
+async fn token(client: &Client) -> String {
+    let reply = client.post("/account/tokens", &[("name", "curl"), ("days", "1")]).await.expect(200);
+    reply.all("code, pre").iter().map(|t| t.trim().to_owned()).find(|t| t.len() == 64).expect("the token is shown")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_becomes_a_database_and_what_failed_in_it_is_told() {
+    let configure = Box::new(|c: &mut mydb::config::Config| c.backups.upload_max = Bytes(4 * MIB));
+    let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute(FILL).await.expect("filled");
+    let lab = format!("{}-lab", portal.instance);
+    let dump = |more: &str, file: &str| {
+        shell(&format!("docker exec {lab} pg_dump -U db4sci_admin {more} trial > {file}"), &portal.dir);
+        portal.dir.join(file)
+    };
+    let (custom, plain) = (dump("-Fc", "lab.pgdump"), dump("", "lab.sql"));
+    let token = token(&ada).await;
+
+    let (_, status, said) = send(&portal, &token, &named("custom", &POSTGRES), &custom, &[]);
+    assert_eq!(status, "201", "{said}");
+    assert_eq!(report(&portal, "custom", "'failed'"), "0", "{}", report(&portal, "custom", "'failures'"));
+    let row = "select (select count(*) from child), (select n from odd), twice(4)";
+    let new = portal.connect("custom", "correct-horse").await.expect("it opens");
+    let read = new.query_one(row, &[]).await.expect("all is there");
+    assert_eq!((read.get::<_, i64>(0), read.get::<_, i64>(1), read.get::<_, i32>(2)), (100, 100, 8));
+    new.batch_execute("drop table child cascade").await.expect("and it is theirs");
+
+    // Statements, with strange ones in the middle, compressed.
+    let text = std::fs::read_to_string(&plain).expect("the dump");
+    let end = text.rfind("--\n-- PostgreSQL database dump complete").expect("its end");
+    let strange = format!("{}{STRANGE}{}", &text[..end], &text[end..]);
+    let first = strange[..strange.find("\\! touch").expect("there")].lines().count() + 1;
+    let file = written(&portal, "strange.sql", strange.as_bytes());
+    shell("gzip -f strange.sql", &portal.dir);
+    let (_, status, said) = send(&portal, &token, &named("plain", &POSTGRES), &file.with_extension("sql.gz"), &[]);
+    assert_eq!(status, "201", "{said}");
+    untouched(&portal, "plain");
+    let failures = report(&portal, "plain", "'failures'");
+    for words in ["nobody_there", "permission denied", "duplicate key"] {
+        assert!(failures.contains(words), "{words}: {failures}");
+    }
+    assert!(failures.contains(&format!("\"line\": {first}")), "the first is in line {first}: {failures}");
+    let new = portal.connect("plain", "correct-horse").await.expect("it opens");
+    let read = new.query_one(row, &[]).await.expect("all is there");
+    assert_eq!((read.get::<_, i64>(0), read.get::<_, i32>(2)), (100, 8));
+    assert!(new.query_one("select from pg_roles where rolname = 'intruder'", &[]).await.is_err());
+    let job = portal.sql("select id from job where kind = 'load' order by created_at desc limit 1");
+    let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
+    assert!(page.contains("2 tables with 200 rows came in") && page.contains("The server said"), "{page}");
+
+    maria(&portal, &token).await;
+    refused(&portal, &ada, &token, &custom, &text).await;
+    assert_eq!(staged(&portal), 0);
+    nothing_left(&portal, 4);
+}
+
+async fn maria(portal: &TestPortal, token: &str) {
+    let fields = [("engine", "mariadb"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
+    let file = written(portal, "maria.sql", MARIA.as_bytes());
+    let (_, status, said) = send(portal, token, &named("maria", &fields), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    untouched(portal, "maria");
+    assert_eq!(report(portal, "maria", "'rows'"), "4", "{}", report(portal, "maria", "'failures'"));
+    let failures = report(portal, "maria", "'failures'");
+    assert!(failures.contains("already exists") && failures.contains("other"), "{failures}");
+}
+
+/// Files that are no dump, or not one for here: a sentence, and nothing is left.
+async fn refused(portal: &TestPortal, ada: &Client, token: &str, custom: &Path, plain: &str) {
+    let containers = portal.containers();
+    let archive = std::fs::read(custom).expect("the dump");
+    let mut noise = vec![0x2d; 5 * 1024 * 1024];
+    noise[..14].copy_from_slice(b"create table a");
+    let old =
+        [("engine", "postgres"), ("image", "docker.io/library/postgres:15"), ("dbname", "trial"), ("dbuser", "ada")];
+    let maria = [("engine", "mariadb"), ("dbname", "trial"), ("dbuser", "ada")];
+    let mongo = [("engine", "mongodb"), ("dbname", "trial"), ("dbuser", "ada")];
+    let pg = &POSTGRES[..];
+    let cases: [(&str, &[u8], &[(&str, &str)], &str); 8] = [
+        ("empty", b"", pg, "The file is empty"),
+        ("words", b"name,age\nada,36\n", pg, "no dump that is known"),
+        ("cut", &archive[..3], pg, "no dump that is known"),
+        ("other", b"-- MariaDB dump 10.19\nCREATE TABLE `t` (i int) ENGINE=InnoDB;", pg, "can't load"),
+        ("archive", &archive, &maria, "can't load"),
+        ("newer", &archive, &old, "Choose that version or a later one"),
+        ("mongo", b"\x6d\xe2\x99\x81", &mongo, "no mongorestore"),
+        ("large", &noise, pg, "larger than 4 MiB"),
+    ];
+    for (name, content, fields, words) in cases {
+        let file = written(portal, name, content);
+        let (_, status, said) = send(portal, token, &named(name, fields), &file, &[]);
+        assert!(status == "422" && said.contains(words), "{name}: {status} {said}");
+        assert_eq!(staged(portal), 0, "{name}");
+    }
+    let form = "--x\r\ncontent-disposition: form-data; name=\"name\"\r\n\r\nBad Name\r\n--x\r\n\
+                content-disposition: form-data; name=\"dump\"; filename=\"a.txt\"\r\n\r\nhello\r\n--x--\r\n";
+    let page = ada
+        .send(Method::POST, "/containers/new/from-dump", |r| {
+            r.header("sec-fetch-site", "same-origin")
+                .header("content-type", "multipart/form-data; boundary=x")
+                .body(form)
+        })
+        .await
+        .expect(422)
+        .text();
+    assert!(page.contains("no dump that is known") && page.contains("Use lower case only"), "{page}");
+
+    // Cut off in the middle of the upload.
+    let file = written(portal, "slow", &[plain.as_bytes(), &vec![b'\n'; 3 * 1024 * 1024]].concat());
+    let (code, ..) = send(portal, token, &named("slow", pg), &file, &["--limit-rate", "200k", "--max-time", "2"]);
+    assert_eq!(code, 28, "curl gave up");
+    for tries in 0.. {
+        if staged(portal) == 0 {
+            break;
+        }
+        assert!(tries < 100, "the half file goes");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+
+    // Those whose fault shows only while they are loaded: the database is taken back.
+    let cut = &plain[..plain.rfind("dump complete").expect("its end")];
+    let file = written(portal, "truncated", cut.as_bytes());
+    let (_, status, said) = send(portal, token, &named("truncated", pg), &file, &[]);
+    assert!(status == "500" && said.contains("cut short"), "{status} {said}");
+    shell("(echo 'select 1;'; yes -- '-- nothing' | head -c 120000000) | gzip -1 > bomb", &portal.dir);
+    let (_, status, said) = send(portal, token, &named("bomb", pg), &portal.dir.join("bomb"), &[]);
+    assert!(status == "500" && said.contains("Unpacked, the dump is larger than 80 MiB"), "{status} {said}");
+    assert_eq!(portal.containers(), containers, "nothing was made of any of them");
+}
