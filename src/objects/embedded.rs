@@ -56,7 +56,7 @@ impl S3Route for OpenUploads {
             let found = Self::of(&file.file_name().to_string_lossy(), req.uri.path().trim_matches('/'));
             if let Some((key, upload)) = found.filter(|(key, _)| key.starts_with(&prefix)) {
                 let key = key.replace('&', "&amp;").replace('<', "&lt;");
-                text.push_str(&format!("<Upload><Key>{key}</Key><UploadId>{upload}</UploadId></Upload>"));
+                text.extend(["<Upload><Key>", &key, "</Key><UploadId>", &upload, "</UploadId></Upload>"]);
             }
         }
         text.push_str("</ListMultipartUploadsResult>");

@@ -105,7 +105,7 @@ pub async fn portal(answer_seconds: u32) -> (TestPortal, StoreProxy) {
     let kept = made.clone();
     let configure = move |config: &mut Config| {
         store(config);
-        let target = &mut config.targets[0];
+        let target = config.targets.first_mut().expect("a store");
         target.answer_seconds = answer_seconds;
         let dir = target.embedded.clone().expect("its directory");
         *kept.lock().expect("no panic") = Some(StoreProxy::start(&dir, target));
