@@ -225,13 +225,13 @@ pub fn pack(
     let (mut raw, mut tail) = (Summing::default(), Vec::with_capacity(2 * TAIL));
     let mut encoder = zstd::stream::write::Encoder::new(out, how.level)?;
     encoder.include_checksum(true)?;
-    // The sums have this thread.
-    encoder.multithread(how.threads)?;
     if how.long {
-        // What each thread has at a time follows from how far it looks back.
+        // By this thread alone: several would each want four times what is looked back over.
         encoder.long_distance_matching(true)?;
         encoder.window_log(LONG_WINDOW)?;
     } else {
+        // The sums have this thread.
+        encoder.multithread(how.threads)?;
         encoder.set_parameter(CParameter::JobSize(PIECE))?;
     }
     while let Some(piece) = input.blocking_recv() {
@@ -457,9 +457,7 @@ mod tests {
         let (sealing, keys) = sealed();
         for seal in [None, Some(sealing)] {
             let keys = seal.is_some().then_some(&keys);
-            let (sender, parts) = mpsc::channel(64);
-            pack(feed(vec![vec![7; 100_000]]), sender, &how(seal), 10_000).unwrap();
-            let whole = drain(parts).concat();
+            let whole = packed(vec![vec![7; 100_000]], &how(seal)).1.concat();
             let tried = |bytes: Vec<u8>| {
                 let (sender, out) = mpsc::channel(64);
                 let done = unpack(feed(vec![bytes]), sender, keys);

@@ -171,7 +171,7 @@ pub const SETTINGS: &[Setting] = &[
         "backups.long_distance",
         Kind::Bool,
         "false",
-        "Find what repeats within 128 MiB, not only nearby: smaller backups of data that has it, for up to 200 MiB more of the portal's memory for each backup at a time. zstd -d unpacks them as any other.",
+        "Find what repeats within 128 MiB, not only nearby: smaller backups of data that has it, for up to 200 MiB more of the portal's memory for each backup at a time, and by one thread. zstd -d unpacks them as any other.",
     ),
     s(
         "backups.recipients",
