@@ -6,7 +6,9 @@ work=$(mktemp -d)
 # A portal that ends its request lets the program go on, with nobody to read it: it is found again by this file.
 echo $$ >"/tmp/db4sci-dump-$DB4SCI_RUN.pid"
 trap 'rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
-trap 'exit 143' TERM INT HUP
+# Ended from outside, all of the group are, and each shell here stays until its own children are gone: an orphan that a
+# signal ended goes to the container's first process. That is the server, and PostgreSQL takes it for a crash of its own.
+trap 'wait; exit 143' TERM INT HUP
 
 json() { # TEXT: as a JSON string without its quotes
   printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' | tr '\n\r\t' '   '
@@ -15,7 +17,7 @@ dumped() { # COMMAND…: its output goes to standard output, its sum is reported
   mkfifo "$work/hash"
   sha256sum <"$work/hash" >"$work/sha256" &
   hash=$!
-  { code=0; "$@" || code=$?; echo "$code" >"$work/code"; } | tee "$work/hash"
+  { trap : TERM INT HUP; code=0; "$@" || code=$?; echo "$code" >"$work/code"; } | tee "$work/hash"
   wait "$hash"
   read -r code <"$work/code"
   read -r sha256 _ <"$work/sha256"
