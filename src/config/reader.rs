@@ -282,11 +282,11 @@ fn backups(r: &mut Reader<'_>) -> Backups {
     let upload_max = Bytes(r.number("backups.upload_max"));
     Backups {
         level,
-        upload_max,
         long_distance,
         recipients,
         identity_file,
         identities,
+        upload_max,
         at_once,
         hour,
         spread,

@@ -154,13 +154,13 @@ async fn a_dump_becomes_a_database_and_what_failed_in_it_is_told() {
     let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
     assert!(page.contains("2 tables with 200 rows came in") && page.contains("The server said"), "{page}");
 
-    maria(&portal, &token).await;
+    maria(&portal, &token);
     refused(&portal, &ada, &token, &custom, &text).await;
     assert_eq!(staged(&portal), 0);
     nothing_left(&portal, 4);
 }
 
-async fn maria(portal: &TestPortal, token: &str) {
+fn maria(portal: &TestPortal, token: &str) {
     let fields = [("engine", "mariadb"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
     let file = written(portal, "maria.sql", MARIA.as_bytes());
     let (_, status, said) = send(portal, token, &named("maria", &fields), &file, &[]);
