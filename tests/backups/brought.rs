@@ -60,6 +60,9 @@ fn send(
     (said.status.code().unwrap_or(-1), status.to_owned(), body.to_owned())
 }
 
+/// Fields of a form.
+type Form<'a> = &'a [(&'a str, &'a str)];
+
 const POSTGRES: [(&str, &str); 4] =
     [("engine", "postgres"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
 
@@ -182,7 +185,7 @@ async fn refused(portal: &TestPortal, ada: &Client, token: &str, custom: &Path, 
     let maria = [("engine", "mariadb"), ("dbname", "trial"), ("dbuser", "ada")];
     let mongo = [("engine", "mongodb"), ("dbname", "trial"), ("dbuser", "ada")];
     let pg = &POSTGRES[..];
-    let cases: [(&str, &[u8], &[(&str, &str)], &str); 8] = [
+    let cases: [(&str, &[u8], Form, &str); 8] = [
         ("empty", b"", pg, "The file is empty"),
         ("words", b"name,age\nada,36\n", pg, "no dump that is known"),
         ("cut", &archive[..3], pg, "no dump that is known"),
