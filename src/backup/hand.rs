@@ -26,7 +26,7 @@ fn sums<'a>(objects: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 /// Lines that decrypt what is encrypted.
 fn decrypt(m: &Manifest) -> String {
     let sealed = m.objects.iter().filter(|o| o.encryption.is_some());
-    sealed
+    let lines: Vec<_> = sealed
         .map(|o| {
             format!(
                 "  \"${{AGE:-age}}\" --decrypt --identity \"${{KEY:?}}\" --output {} {}\n",
@@ -34,7 +34,8 @@ fn decrypt(m: &Manifest) -> String {
                 quoted(&o.file)
             )
         })
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 /// Said before the script.
@@ -53,7 +54,8 @@ fn head(m: &Manifest, store: &Store) -> String {
     let first = match &m.encryption {
         None => String::new(),
         Some(e) => {
-            let whose: String = e.recipients.iter().map(|r| format!("#      {}\n", shown(r))).collect();
+            let whose: Vec<_> = e.recipients.iter().map(|r| format!("#      {}\n", shown(r))).collect();
+            let whose = whose.concat();
             format!(
                 "#    The objects are encrypted. Set KEY to the file with the secret key of one of these, and have the program\n\
                  #    age (or rage, as AGE=rage):\n{whose}"

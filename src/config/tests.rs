@@ -232,8 +232,9 @@ fn the_settings_reference_in_the_documents_is_the_code_s() {
 fn encryption_of_backups_is_checked() {
     let (key, other) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
     let (public, secret) = (key.to_public().to_string(), key.to_string());
-    let settings =
-        |recipients: &str, file: &str| format!("{TIER}[backups]\nrecipients = [{recipients}]\nidentity_file = \"{file}\"\n");
+    let settings = |recipients: &str, file: &str| {
+        format!("{TIER}[backups]\nrecipients = [{recipients}]\nidentity_file = \"{file}\"\n")
+    };
     let home = Home::new("dev", &settings(&format!("\"age1nonsense\", \"{}\"", secret.expose_secret()), "nowhere.key"));
     let problems = home.load(&[DEV]).unwrap_err();
     let said = format!("{problems:?}");
@@ -250,5 +251,8 @@ fn encryption_of_backups_is_checked() {
     assert_eq!((config.backups.recipients, config.backups.identities.len()), (vec![public], 1));
     std::fs::write(&file, other.to_string().expose_secret()).unwrap();
     let problems = home.load(&[DEV]).unwrap_err();
-    assert!(rules(&problems).iter().any(|(k, r)| *k == "backups.identity_file" && r.contains("not among")), "{problems:?}");
+    assert!(
+        rules(&problems).iter().any(|(k, r)| *k == "backups.identity_file" && r.contains("not among")),
+        "{problems:?}"
+    );
 }

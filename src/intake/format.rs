@@ -175,7 +175,7 @@ fn is_sql(text: &str) -> bool {
     ];
     let mut lines =
         text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("--") && !l.starts_with('#'));
-    let first = lines.find(|l| !l.starts_with('\\') && !(l.starts_with("/*") && !l.starts_with("/*!")));
+    let first = lines.find(|l| (l.starts_with("/*!") || !l.starts_with("/*")) && !l.starts_with('\\'));
     first.is_none_or(|l| {
         let word: String = l.chars().take_while(char::is_ascii_alphabetic).collect();
         l.starts_with("/*!") || WORDS.iter().any(|w| word.eq_ignore_ascii_case(w))
@@ -207,9 +207,9 @@ fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
     };
     // Compression: a byte since 1.15, a number before.
     if minor >= 15 {
-        at += 1
+        at += 1;
     } else {
-        number(&mut at).map(|_| ())?
+        number(&mut at)?;
     }
     for _ in 0..7 {
         number(&mut at)?;

@@ -50,7 +50,8 @@ fn unpack(dir: &Path, key: &Path) -> bool {
 async fn without_the_key(portal: &TestPortal, ada: &Client, id: &str) {
     assert_eq!(portal.sql(&format!("select level || ' ' || status from backup_log where id = '{id}'")), "2 succeeded");
     assert_eq!(portal.sql("select count(*) from job where kind = 'drill'"), "0");
-    let names: Vec<_> = objects(portal).iter().map(|p| p.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    let names: Vec<_> =
+        objects(portal).iter().map(|p| p.file_name().expect("a name").to_string_lossy().into_owned()).collect();
     assert!(names.contains(&"database-1.pgdump.zst.age".to_owned()), "{names:?}");
     let stored = std::fs::read(object(portal, id, "database-1.pgdump.zst.age")).expect("read");
     assert!(stored.starts_with(b"age-encryption.org/v1\n"));

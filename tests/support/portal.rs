@@ -170,7 +170,7 @@ impl TestPortal {
             clock: Clock::system(),
             running: None,
         };
-        portal.run().await;
+        Box::pin(portal.run()).await;
         portal
     }
 

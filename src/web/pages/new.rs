@@ -175,7 +175,9 @@ async fn render(
     let no_upload = not_possible(engine).filter(|_| dump);
     let mut engines = engine_cards(app, Some(engine));
     if dump {
-        engines.iter_mut().for_each(|c| c.href = c.href.replace("/containers/new?", "/containers/new/from-dump?"));
+        for card in &mut engines {
+            card.href = card.href.replace("/containers/new?", "/containers/new/from-dump?");
+        }
     }
     let view = NewPage {
         frame: ctx.frame("new"),
