@@ -126,6 +126,13 @@ insert into backup_log (id, container_id, kind, reason, status, started_at, fini
 select gen_random_uuid(), id, 'backup', 'manual', 'failed', now() - interval '2 h', now() - interval '2 h', 'main',
        'The dump ended with code 1 and said: pg_dump: error: connection to server was lost in the middle of a table'
   from container where purged_at is null and started_at is not null;
+insert into notice (id, container_id, kind, text, at, tell_after)
+select gen_random_uuid(), id, case when name = 'cohort-9' then 'backup_missed' else 'drill_failed' end,
+       case when name = 'cohort-9' then 'A backup was due at 2026-11-25 02:10 UTC and was not made in time. The newest one is from 2026-11-24 02:10 UTC. The database is stopped.'
+            else 'The backup from 2026-11-24 02:10 UTC could not be restored for proof: s3://backups/portal/019a/019b/database-1.pgdump.zst is not what was stored: its SHA-256 is '
+                 || repeat('0a1b', 16) || ', and the manifest says ' || repeat('2c3d', 16) || '. This backup is damaged.' end,
+       now() - interval '2 hours', now()
+  from container where name in ('imaging-3', 'cohort-9', 'longitudinal-cohort-follow-up-2019-00016', 'cohort-20');
 ";
 
 /// A portal that leaves what is written into its tables alone.
