@@ -171,6 +171,7 @@ impl World {
             ("/account/tokens/", portal.sql("select id from token where name = 'spare'")),
             ("/admin/users/", portal.sql("select id from account where username = 'guinea'")),
             ("/containers/lab/backups/", backup.clone()),
+            ("/containers/lab/notices/", backup.clone()),
             ("/containers/lab/snapshots/", backup.clone()),
             ("/api/v1/containers/lab/snapshots/", backup.clone()),
             ("/backups/", backup.clone()),

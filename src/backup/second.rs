@@ -144,10 +144,7 @@ fn by_hand(manifest: &Manifest, to: &Store, source: &Source<'_>) -> Bytes {
 }
 
 /// Gives up what an earlier run has begun and not completed.
-///
-/// # Errors
-/// The store's, or the database's.
-pub async fn give_up_uploads(app: &App, backup: Uuid, to: &Store) -> Result<(), StepError> {
+async fn give_up_uploads(app: &App, backup: Uuid, to: &Store) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     for (key, upload) in uploads::in_target(&mut db, backup, to.name()).await? {
         to.abort(&key, &upload).await?;
@@ -168,9 +165,9 @@ async fn send(app: &App, source: &Source<'_>, object: &Object, to: &Store) -> Re
         Ok::<_, StepError>(to.complete(&key, &upload, &parts).await?)
     };
     let sent = sent.await;
-    if sent.is_err() {
-        // What went wrong first is what is told; the next run gives it up otherwise.
-        to.abort(&key, &upload).await?;
+    if sent.is_err() && to.abort(&key, &upload).await.is_err() {
+        // What went wrong first is what is told. The upload stays noted, and the next run gives it up.
+        return sent;
     }
     let mut db = app.db.acquire().await?;
     uploads::delete(&mut db, source.row.id, &upload).await?;

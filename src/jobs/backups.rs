@@ -28,6 +28,10 @@ const AGAIN_MINUTES: i64 = 30;
 /// # Errors
 /// If mydb_admin can't be asked.
 pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
+    if app.stores.first().is_none() {
+        // That none can be made is one alarm, and the audit's.
+        return Ok(json!({ "skipped": "no target is configured" }));
+    }
     let now = app.clock.now();
     let window = app.config.backups.window;
     let mut db = app.db.acquire().await?;
@@ -37,9 +41,6 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
     // Before what is due is enqueued: that makes up for it, and the alarm stays until it is done.
     let missed = trouble::look(app, &rows, &newest).await?;
     notify::tell(app);
-    if app.stores.first().is_none() {
-        return Ok(json!({ "skipped": "no target is configured", "missed": missed }));
-    }
     let copies = second::enqueue_if_due(app, &Actor::portal(ACTOR)).await?;
     let (mut made, mut drills) = (Vec::new(), Vec::new());
     for c in rows.iter().filter(|c| can(c.state) && c.maintenance_note.is_none()) {

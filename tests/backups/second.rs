@@ -80,15 +80,16 @@ fn flip(file: &Path) {
 
 /// Waits until the copy of a backup is in this status, and answers what is noted of it.
 async fn copied(portal: &TestPortal, id: &str, status: &str) -> String {
-    for _ in 0..300 {
-        let said = portal
+    let mut said = String::new();
+    for _ in 0..600 {
+        said = portal
             .sql(&format!("select status || '|' || coalesce(error, '') from backup_copy where backup_id = '{id}'"));
         if said.starts_with(&format!("{status}|")) {
             return said;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("the copy of {id} is not {status}");
+    panic!("the copy of {id} is not {status}: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,10 +146,12 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     // The second target does not take it, which is told; a damaged object is copied nowhere.
     let bucket = portal.dir.join("elsewhere").join(&portal.config.targets[1].bucket);
     std::fs::rename(&bucket, bucket.with_extension("away")).expect("moved");
+    std::fs::write(&bucket, "no directory").expect("in its way");
     let second = back_up(&portal, &ada, "lab").await;
     copied(&portal, &second, "failed").await;
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
     assert!(page.contains("No copy in second yet: The store second"), "{page}");
+    std::fs::remove_file(&bucket).expect("out of its way");
     std::fs::rename(bucket.with_extension("away"), &bucket).expect("moved back");
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert!(

@@ -157,6 +157,13 @@ select gen_random_uuid(), id, r.reason, case r.reason when 'upgrade' then 'docke
 insert into admin_backup (target, location, made_at, bytes, keys)
 select 'main', 'lab/mydb_admin/' || to_char(at, 'YYYYMMDD\"T\"HH24MISS\"Z\"'), at, 2345678, n < 3
   from generate_series(0, 4) n, lateral (select now() - n * interval '1 hour' - interval '12 min' as at) m;
+insert into notice (id, container_id, kind, text, at, tell_after)
+select gen_random_uuid(), id, case when name = 'cohort-9' then 'backup_missed' else 'drill_failed' end,
+       case when name = 'cohort-9' then 'A backup was due at 2026-11-25 02:10 UTC and was not made in time. The newest one is from 2026-11-24 02:10 UTC. The database is stopped.'
+            else 'The backup from 2026-11-24 02:10 UTC could not be restored for proof: s3://backups/portal/019a/019b/database-1.pgdump.zst is not what was stored: its SHA-256 is '
+                 || repeat('0a1b', 16) || ', and the manifest says ' || repeat('2c3d', 16) || '. This backup is damaged.' end,
+       now() - interval '2 hours', now()
+  from container where name in ('imaging-3', 'cohort-9', 'longitudinal-cohort-follow-up-2019-00016', 'cohort-20');
 ";
 
 /// A portal that leaves what is written into its tables alone.

@@ -15,6 +15,8 @@ use crate::web::error::AppError;
 use crate::web::views::home::HomePage;
 use crate::web::views::{Chip, Choice, Column, Field, Filter, Pager};
 
+/// Most notices on the page: the list is what one came for.
+const NOTICES: usize = 3;
 /// Rows of a page.
 const PAGE: i64 = 50;
 
@@ -89,7 +91,8 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     let owner = everyone.then(|| Column::plain("Owner"));
     page(&HomePage {
         frame: ctx.frame(if everyone { "admin-containers" } else { "home" }),
-        notices: told.iter().map(|n| notices::card(user, n, "home", now)).collect(),
+        more_notices: told.len().saturating_sub(NOTICES),
+        notices: told.iter().take(NOTICES).map(|n| notices::card(user, n, "home", now)).collect(),
         everyone,
         columns: [
             Column::sorted("Database", link("name", ""), sort(by_name, "ascending")),

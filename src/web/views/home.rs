@@ -15,6 +15,8 @@ pub struct HomePage {
     pub frame: Frame,
     /// What went wrong with backups of theirs.
     pub notices: Vec<NoticeCard>,
+    /// How many more there are.
+    pub more_notices: usize,
     /// Whether this lists everybody's databases.
     pub everyone: bool,
     /// The heads: name, engine, state, size, created, address and, when
