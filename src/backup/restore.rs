@@ -86,6 +86,11 @@ impl<'a> Source<'a> {
     /// # Errors
     /// If it is not there, or is not that of this backup.
     pub async fn read(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        // The way through the stores takes much room on the stack, which callers have other uses for.
+        Box::pin(Self::anywhere(app, id)).await
+    }
+
+    async fn anywhere(app: &'a App, id: Uuid) -> Result<Self, StepError> {
         let row = row(app, id).await?;
         let mut db = app.db.acquire().await?;
         let copies = copies::of(&mut db, &[id]).await?;

@@ -110,8 +110,8 @@ impl Policy {
             Self::Own(line) => return line.last(window.zone, now),
             _ => Round::of(self.days()?, id, window)?,
         };
-        // Twice or more where the spread goes past midnight.
-        (-1..).map(|back| round.before(now, back)).find(|due| *due <= now)
+        // From the one that is still to come; the spread may go past midnight.
+        (-1..=3).map(|back| round.before(now, back)).find(|due| *due <= now)
     }
 
     /// The first moment after `now` at which this database is due.

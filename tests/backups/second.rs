@@ -21,6 +21,7 @@ pub async fn portal(copies: bool) -> TestPortal {
             second.embedded = Some(config.data_dir.join("elsewhere"));
             config.targets.push(second);
             config.backups.copies = vec!["second".to_owned()];
+            config.backups.admin_every = std::time::Duration::from_secs(3600);
         }
         std::fs::create_dir_all(&config.data_dir).expect("a directory");
         let program = config.data_dir.join("tell");
@@ -71,6 +72,16 @@ fn lying(portal: &TestPortal, target: usize, id: &str) -> BTreeMap<String, Vec<u
     files.map(|f| (f.file_name().to_string_lossy().into_owned(), std::fs::read(f.path()).expect("is read"))).collect()
 }
 
+/// The objects of the only backup of mydb_admin in a store, by name.
+fn admin_backups(portal: &TestPortal, target: usize) -> BTreeMap<String, Vec<u8>> {
+    let target = &portal.config.targets[target];
+    let home = target.embedded.clone().expect("embedded").join(&target.bucket).join(&target.prefix);
+    let made = std::fs::read_dir(home.join(&portal.instance).join("mydb_admin")).into_iter().flatten().flatten().next();
+    let files = made.iter().flat_map(|made| std::fs::read_dir(made.path()).expect("can be read")).flatten();
+    let files = files.filter(|f| !f.file_name().to_string_lossy().starts_with('.'));
+    files.map(|f| (f.file_name().to_string_lossy().into_owned(), std::fs::read(f.path()).expect("is read"))).collect()
+}
+
 fn flip(file: &Path) {
     let mut bytes = std::fs::read(file).expect("it is there");
     let middle = bytes.len() / 2;
@@ -117,6 +128,16 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     assert_eq!(cli(&portal, &["backup", "audit"]), (0, "1 databases, 1 backups, 0 findings.\n".to_owned()));
     let (code, said) = cli(&portal, &["target", "check"]);
     assert!(code == 0 && said.matches("works").count() == 12 && said.contains("second"), "{code} {said}");
+
+    // mydb_admin's own backup is in both.
+    for _ in 0..300 {
+        if admin_backups(&portal, 1).contains_key("manifest.json") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let (here, there) = (admin_backups(&portal, 0), admin_backups(&portal, 1));
+    assert!(here == there && here.len() >= 2, "{:?} {:?}", here.keys(), there.keys());
 
     // The first target lacks an object: a drill and a restore take the copy, and say so.
     let lost = object(&portal, &first, "database-1.pgdump.zst");

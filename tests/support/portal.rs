@@ -179,7 +179,7 @@ impl TestPortal {
         let catalog = Catalog::load(&self.config.catalog).expect("the catalog is sound");
         let password = Some(SecretString::from(ADMIN_PASSWORD));
         let runtime: Arc<dyn Runtime> = Arc::new(self.faults.clone());
-        let running = start(self.config.clone(), catalog, runtime, self.clock.clone(), password).await;
+        let running = Box::pin(start(self.config.clone(), catalog, runtime, self.clock.clone(), password)).await;
         let running = running.unwrap_or_else(|e| panic!("the portal starts: {e:#}"));
         self.base = format!("https://localhost:{}", running.address.port());
         self.running = Some(running);
