@@ -16,12 +16,7 @@ const LOOKS: [usize; 2] = [8 * 1024 * 1024, 256 * 1024 * 1024];
 ///
 /// # Errors
 /// If it fails, or the object can't be read.
-pub async fn run(
-    runtime: &dyn Runtime,
-    from: &From<'_>,
-    id: &str,
-    exec: &ExecSpec,
-) -> Result<Reports, StepError> {
+pub async fn run(runtime: &dyn Runtime, from: &From<'_>, id: &str, exec: &ExecSpec) -> Result<Reports, StepError> {
     let look = async |most: usize| {
         let whole = from.object.dumped.bytes < most as u64;
         let input = stream::fetch(from, Arc::default()).await?;

@@ -105,7 +105,7 @@ impl<'a> Source<'a> {
             let source = own.await?;
             present(&source).await.map(|()| source)
         };
-        let why = match whole.await {
+        let why = match Box::pin(whole).await {
             Ok(source) => return Ok(source),
             Err(why) => why,
         };

@@ -182,12 +182,7 @@ pub(super) fn restore_action(b: &Backup, keys: &Keys, href: String) -> Action {
     Action::link("Restore", href).unavailable(why)
 }
 
-fn row(
-    b: &Backup,
-    c: &Container,
-    (second, keys): (&[Copy], &Keys),
-    now: chrono::DateTime<chrono::Utc>,
-) -> BackupRow {
+fn row(b: &Backup, c: &Container, (second, keys): (&[Copy], &Keys), now: chrono::DateTime<chrono::Utc>) -> BackupRow {
     let base = format!("/containers/{}/backups/{}", c.name, b.id);
     let good = b.is_good();
     let drill = Action::post("Drill", format!("{base}/drill"));
@@ -415,12 +410,7 @@ async fn wrong(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result
 }
 
 /// Puts a part of a backup beside what the database has.
-async fn beside_now(
-    ctx: &Context,
-    c: &Container,
-    b: &Backup,
-    fields: &Fields,
-) -> Result<Response, AppError> {
+async fn beside_now(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -> Result<Response, AppError> {
     let name = fields.text("name").to_owned();
     let only = match only::read(ctx, b, fields).await? {
         Ok(only) => only,
