@@ -1,5 +1,6 @@
 //! What a setting means. [`Config`] is read once at the start and never changes.
 
+mod backups;
 pub mod dev;
 pub mod effective;
 mod load;
@@ -19,10 +20,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::names::InstanceId;
-use crate::domain::policy::Window;
 use crate::domain::quantity::{Bytes, MilliCpus};
-use crate::domain::retention::Keep;
 
+pub use backups::{Backups, Notify};
 pub use load::Problem;
 
 /// Which class of configuration is in force.
@@ -144,32 +144,6 @@ pub struct AdminDb {
     pub memory: Bytes,
     /// Most connections.
     pub connections: u32,
-}
-
-/// How backups are made.
-#[derive(Debug, Clone)]
-pub struct Backups {
-    /// Level of compression, 1 to 19.
-    pub level: i32,
-    /// Most backups of this portal at once.
-    pub at_once: usize,
-    /// When the daily and weekly ones are made, and the zone of cron lines that name none.
-    pub window: Window,
-    /// Names of the targets that get a copy of every backup.
-    pub copies: Vec<String>,
-    /// How often mydb_admin is backed up.
-    pub admin_every: Duration,
-    /// How much is kept.
-    pub keep: Keep,
-}
-
-/// The program that is told of what went wrong with backups.
-#[derive(Debug, Clone)]
-pub struct Notify {
-    /// The program and its arguments; empty: none.
-    pub command: Vec<String>,
-    /// How long it may take.
-    pub timeout: Duration,
 }
 
 /// A bucket for backups, in any store that speaks S3.
