@@ -156,6 +156,29 @@ limit = "much"
 }
 
 #[test]
+fn zone_copies_and_the_program_that_is_told_are_checked() {
+    let targets = "[[target]]\nname = \"one\"\nbucket = \"abc\"\n[[target]]\nname = \"two\"\nbucket = \"abc\"\n";
+    let load = |settings: &str| Home::new("prod", &format!("{settings}\n{TIER}{targets}")).load(&[PROD]);
+    let bad = "backups.time_zone = \"Berlin\"\nbackups.copies = [\"one\", \"three\"]\nnotify.command = [\"tell\"]";
+    let problems = load(bad).unwrap_err();
+    let found = rules(&problems);
+    assert_eq!(found.len(), 4, "{found:?}");
+    for (key, why) in [
+        ("backups.time_zone", "There is no time zone “Berlin”"),
+        ("backups.copies", "“one” is where backups go anyway"),
+        ("backups.copies", "there is no [[target]] “three”"),
+        ("notify.command", "absolute path"),
+    ] {
+        assert!(found.iter().any(|(k, rule)| *k == key && rule.contains(why)), "{key} in {found:?}");
+    }
+    let good =
+        "backups.time_zone = \"Europe/Berlin\"\nbackups.copies = [\"two\"]\nnotify.command = [\"/bin/tell\", \"-x\"]";
+    let config = load(good).unwrap();
+    assert_eq!(config.backups.window.zone, chrono_tz::Tz::Europe__Berlin);
+    assert_eq!((config.backups.copies.as_slice(), config.notify.command.len()), (["two".to_owned()].as_slice(), 2));
+}
+
+#[test]
 fn a_file_that_is_no_toml_and_one_without_tiers_are_told() {
     let broken = Home::new("prod", "this is = = no toml").load(&[PROD]).unwrap_err();
     assert!(broken.iter().any(|p| p.key == "(syntax)"), "{broken:?}");
