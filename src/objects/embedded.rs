@@ -64,12 +64,18 @@ impl S3Route for OpenUploads {
     }
 }
 
-/// Removes the parts of uploads that were being completed when the process was killed: the library's store forgets an
-/// upload before its parts.
+/// Removes what is left of uploads that were being begun or completed when the process was killed: the library's store
+/// notes an upload before what it is of, and forgets it before its parts.
 fn remove_cut(dir: &Path) -> std::io::Result<()> {
-    for file in std::fs::read_dir(dir)? {
-        let file = file?;
-        let name = file.file_name().to_string_lossy().into_owned();
+    let files = std::fs::read_dir(dir)?.collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<String> = files.iter().map(|f| f.file_name().to_string_lossy().into_owned()).collect();
+    for (file, name) in files.iter().zip(&names) {
+        let begun = name.strip_prefix(".upload-").and_then(|rest| rest.strip_suffix(".json"));
+        if let Some(id) = begun
+            && !names.iter().any(|of| of.contains(&format!(".upload-{id}.")) && !of.starts_with(".upload-"))
+        {
+            std::fs::remove_file(file.path())?;
+        }
         let upload = name.strip_prefix(".upload_id-").and_then(|rest| rest.split_once(".part-"));
         if let Some((id, _)) = upload
             && !dir.join(format!(".upload-{id}.json")).exists()

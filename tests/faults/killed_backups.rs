@@ -93,7 +93,7 @@ async fn tidy(place: &Place, tables: &Tables, admin: &Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_random_instants_of_backups_and_of_restores() {
     // So many while a backup, and so many while a restore is under way.
-    let kills = rounds(50, 25);
+    let kills = rounds(50, 8);
     let mut dice = Dice::new();
     let mut program = Program::install_with_store();
     let store = program.dir.join("objects");

@@ -10,13 +10,21 @@ SET row_security = off;
 -- One table, if only that is wanted.
 \set only ''
 \getenv only DB4SCI_ONLY
+-- Within a transaction all counted tables would stay locked, and many thousands are more locks than a server has: each is
+-- let go at once.
+\if :{?within}
+SAVEPOINT db4sci;
+\else
+\set within 0
+\endif
 -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
 SELECT format(
          'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', ''table'', ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
          format('%I.%I', n.nspname, c.relname),
          CASE WHEN :'fingerprints' = '1'
               THEN ', ''fingerprint'', coalesce(sum(hashtextextended(db4sci_row::text COLLATE "C", 0)::numeric), 0)::text' ELSE '' END,
-         n.nspname, c.relname)
+         n.nspname, c.relname),
+       CASE WHEN :'within' = '1' THEN 'ROLLBACK TO SAVEPOINT db4sci' END
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND c.relispopulated
    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'

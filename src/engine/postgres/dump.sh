@@ -1,6 +1,6 @@
 # Dumps one database, and counts it in the same snapshot: a second session holds that open until both are done.
 mkfifo "$work/in"
-PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints="$DB4SCI_FINGERPRINTS" \
+PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints="$DB4SCI_FINGERPRINTS" -v within=1 \
   -U "$DB4SCI_ADMIN" <"$work/in" >"$work/out" 2>"$work/err" &
 holder=$!
 exec 3>"$work/in"
