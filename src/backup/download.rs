@@ -10,8 +10,8 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
 use super::pack::Sum;
-use super::restore::Source;
 use super::seal::Keys;
+use super::source::Source;
 use super::stream::{From, fetch, fetch_stored};
 use crate::objects::Store;
 use crate::provision::flow::StepError;

@@ -8,8 +8,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::describes;
-use super::restore::{Server, Source, raise, same, sound};
+use super::restore::{Server, raise, same, sound};
 use super::site::row;
+use super::source::Source;
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::notices;
 use crate::domain::quantity::{Bytes as Amount, MIB};

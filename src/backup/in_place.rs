@@ -2,7 +2,8 @@
 //! goes on; then the two change places. What was there before is kept for some days.
 
 use super::manifest::Of;
-use super::restore::{Source, admin_of, present, seal_in};
+use super::restore::{admin_of, seal_in};
+use super::source::{Source, present};
 use crate::admin_db::containers::Container;
 use crate::admin_db::snapshots::Snapshot;
 use crate::app::App;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
 use super::pack::Sum;
-use super::restore::Source;
+use super::source::Source;
 use super::{hand, pack, portal_jobs, upload};
 use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::log::Actor;

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::manifest::Object;
 use super::pack::{self, How, Sum, Summing};
 use super::seal::{AGE, Keys};
-use super::upload;
+use super::{unpack, upload};
 use crate::engine::ExecSpec;
 use crate::engine::backup::{Count, Report, Sum as Inside};
 use crate::objects::{Download, ObjectError, Store};
@@ -267,7 +267,7 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
         }
         Ok(())
     }));
-    let unpacking = tokio::task::spawn_blocking(move || pack::unpack(stored_in, plain_out, keys.as_ref()));
+    let unpacking = tokio::task::spawn_blocking(move || unpack::unpack(stored_in, plain_out, keys.as_ref()));
     let end = End { url: store.url(key), object: (*object).clone(), feeding, unpacking };
     Ok(stream::unfold((plain_in, Some(end)), |(mut plain, end)| async move {
         match plain.recv().await {

@@ -11,8 +11,8 @@ use super::session::{Session, note};
 use super::{Surroundings, say};
 use crate::admin_db::backups;
 use crate::backup::download::{self, Form, Package};
-use crate::backup::restore::Source;
 use crate::backup::seal::Keys;
+use crate::backup::source::Source;
 use crate::domain::quantity::Bytes;
 
 pub(super) async fn run(

@@ -5,6 +5,7 @@ pub mod dev;
 pub mod effective;
 mod load;
 pub mod prod;
+mod read_backups;
 mod reader;
 pub mod reference;
 pub mod settings;

@@ -4,56 +4,49 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use secrecy::SecretString;
 
 use super::load::{Problem, Values};
-use super::{
-    AdminDb, Backups, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Notify, Server, Target, Tier,
-};
-use crate::backup::seal;
-use crate::domain::cron_line::read_zone;
+use super::{AdminDb, Branding, Config, Databases, Images, Jobs, Limits, Link, Log, Mode, Server, Tier, read_backups};
 use crate::domain::names::InstanceId;
-use crate::domain::policy::Window;
 use crate::domain::quantity::{Bytes, MilliCpus};
-use crate::domain::retention::Keep;
 use crate::engine::EngineKind;
 
-struct Reader<'a> {
-    home: &'a Path,
-    values: Values,
+pub(super) struct Reader<'a> {
+    pub(super) home: &'a Path,
+    pub(super) values: Values,
 }
 
 impl Reader<'_> {
-    fn text(&self, key: &str) -> String {
+    pub(super) fn text(&self, key: &str) -> String {
         self.optional(key).unwrap_or_default()
     }
 
-    fn optional(&self, key: &str) -> Option<String> {
+    pub(super) fn optional(&self, key: &str) -> Option<String> {
         let value = &self.values.settings.get(key)?.value;
         value.as_str().map(str::to_owned).filter(|s| !s.is_empty())
     }
 
-    fn number(&self, key: &str) -> i64 {
+    pub(super) fn number(&self, key: &str) -> i64 {
         self.values.settings.get(key).and_then(|v| v.value.as_integer()).unwrap_or_default()
     }
 
-    fn flag(&self, key: &str) -> bool {
+    pub(super) fn flag(&self, key: &str) -> bool {
         self.values.settings.get(key).and_then(|v| v.value.as_bool()).unwrap_or_default()
     }
 
-    fn list(&self, key: &str) -> Vec<String> {
+    pub(super) fn list(&self, key: &str) -> Vec<String> {
         let items = self.values.settings.get(key).and_then(|v| v.value.as_array());
         items.into_iter().flatten().filter_map(|v| v.as_str()).map(str::to_owned).collect()
     }
 
-    fn problem(&mut self, key: &str, rule: impl Into<String>) {
+    pub(super) fn problem(&mut self, key: &str, rule: impl Into<String>) {
         let source = self.values.source(key);
         self.values.problem(&source, key, rule);
     }
 
     /// A number of seconds (or other units) that must be at least 1.
-    fn seconds(&mut self, key: &str) -> Duration {
+    pub(super) fn seconds(&mut self, key: &str) -> Duration {
         let n = self.number(key);
         if n < 1 {
             self.problem(key, "must be at least 1");
@@ -61,15 +54,15 @@ impl Reader<'_> {
         Duration::from_secs(u64::try_from(n).unwrap_or(1))
     }
 
-    fn path(&self, text: &str) -> PathBuf {
+    pub(super) fn path(&self, text: &str) -> PathBuf {
         self.home.join(text)
     }
 
-    fn path_or(&self, key: &str, otherwise: PathBuf) -> PathBuf {
+    pub(super) fn path_or(&self, key: &str, otherwise: PathBuf) -> PathBuf {
         self.optional(key).map_or(otherwise, |p| self.path(&p))
     }
 
-    fn table<T: serde::de::DeserializeOwned + Default>(&mut self, key: &str) -> T {
+    pub(super) fn table<T: serde::de::DeserializeOwned + Default>(&mut self, key: &str) -> T {
         let Some(found) = self.values.tables.get(key) else { return T::default() };
         match found.value.clone().try_into() {
             Ok(read) => read,
@@ -96,9 +89,9 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     let databases = databases(&mut r);
     let limits = limits(&mut r);
     let storage = storage(&mut r, mode);
-    let targets = targets(&mut r);
-    let backups = backups(&mut r, &targets);
-    let notify = notify(&mut r);
+    let targets = read_backups::targets(&mut r);
+    let backups = read_backups::backups(&mut r, &targets);
+    let notify = read_backups::notify(&mut r);
     let jobs = Jobs {
         workers: usize::try_from(r.number("jobs.workers").max(1)).unwrap_or(1),
         lease: r.seconds("jobs.lease_seconds"),
@@ -257,175 +250,6 @@ fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
         }
     }
     tiers
-}
-
-fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
-    let level = i32::try_from(r.number("backups.level")).unwrap_or(0);
-    if !(1..=19).contains(&level) {
-        r.problem("backups.level", "must be from 1 to 19");
-    }
-    let threads = u32::try_from(r.number("backups.threads")).unwrap_or(0);
-    if !(1..=16).contains(&threads) {
-        r.problem("backups.threads", "must be from 1 to 16");
-    }
-    let hour = u32::try_from(r.number("backups.hour")).unwrap_or(24);
-    if hour > 23 {
-        r.problem("backups.hour", "must be an hour from 0 to 23");
-    }
-    let spread = r.number("backups.spread_minutes");
-    if !(0..=720).contains(&spread) {
-        r.problem("backups.spread_minutes", "must be from 0 to 720");
-    }
-    let zone = read_zone(&r.text("backups.time_zone")).unwrap_or_else(|rule| {
-        r.problem("backups.time_zone", rule);
-        Tz::UTC
-    });
-    let copies = r.list("backups.copies");
-    for name in &copies {
-        let first = targets.first().is_some_and(|t| t.name == *name);
-        if first {
-            r.problem("backups.copies", format!("“{name}” is where backups go anyway; name another target"));
-        } else if targets.iter().all(|t| t.name != *name) {
-            r.problem("backups.copies", format!("there is no [[target]] “{name}”"));
-        }
-    }
-    let at_once = usize::try_from(r.number("backups.at_once")).unwrap_or(0);
-    if at_once == 0 {
-        r.problem("backups.at_once", "must be at least 1");
-    }
-    let admin_every = r.number("backups.admin_db_seconds");
-    if admin_every < 0 {
-        r.problem("backups.admin_db_seconds", "must be at least 0");
-    }
-    let admin_every = Duration::from_secs(u64::try_from(admin_every).unwrap_or(0));
-    let (recipients, identity_file, identities) = encryption(r);
-    Backups {
-        level,
-        threads,
-        long_distance: r.flag("backups.long_distance"),
-        recipients,
-        identity_file,
-        identities,
-        upload_max: Bytes(r.number("backups.upload_max")),
-        at_once,
-        window: Window { hour, spread, zone },
-        copies,
-        admin_every,
-        keep: keep(r),
-    }
-}
-
-fn notify(r: &mut Reader<'_>) -> Notify {
-    let command = r.list("notify.command");
-    if command.first().is_some_and(|program| !Path::new(program).is_absolute()) {
-        r.problem("notify.command", "must begin with the absolute path of a program");
-    }
-    Notify { command, timeout: r.seconds("notify.timeout_seconds") }
-}
-
-/// To whom backups are encrypted, and what this portal has to decrypt them.
-fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretString>) {
-    const FILE: &str = "backups.identity_file";
-    let recipients = r.list("backups.recipients");
-    for recipient in &recipients {
-        if let Err(rule) = seal::check_recipient(recipient) {
-            r.problem("backups.recipients", rule);
-        }
-    }
-    let file = r.optional(FILE).map(|p| r.path(&p));
-    let Some(path) = &file else { return (recipients, None, Vec::new()) };
-    let read = std::fs::read_to_string(path).map_err(|e| e.to_string()).and_then(|text| seal::identities(&text));
-    let identities = read.unwrap_or_else(|rule| {
-        r.problem(FILE, format!("{}: {rule}", path.display()));
-        Vec::new()
-    });
-    let theirs = |i: &SecretString| seal::recipient_of(i).is_some_and(|own| recipients.contains(&own));
-    // Without recipients it is for the backups of before.
-    if !identities.is_empty() && !recipients.is_empty() && !identities.iter().any(theirs) {
-        let own: Vec<_> = identities.iter().filter_map(seal::recipient_of).collect();
-        r.problem(
-            FILE,
-            format!(
-                "{} has the key of {}, which is not among backups.recipients: the portal could not read its own backups",
-                path.display(),
-                own.join(" and ")
-            ),
-        );
-    }
-    (recipients, file, identities)
-}
-
-fn keep(r: &mut Reader<'_>) -> Keep {
-    let mut number = |key: &str| {
-        let n = r.number(key);
-        // Beyond that a date can't be reckoned with; it is for ever all the same.
-        if !(0..=100_000).contains(&n) {
-            r.problem(key, "must be from 0 to 100000");
-        }
-        n
-    };
-    let mut count = |key: &str| usize::try_from(number(key)).unwrap_or(0);
-    Keep {
-        last: count("backups.keep.last"),
-        daily: count("backups.keep.daily"),
-        weekly: count("backups.keep.weekly"),
-        monthly: count("backups.keep.monthly"),
-        yearly: count("backups.keep.yearly"),
-        min_age_days: number("backups.keep.min_age_days"),
-    }
-}
-
-fn targets(r: &mut Reader<'_>) -> Vec<Target> {
-    let mut targets: Vec<Target> = r.table("target");
-    for i in 0..targets.len() {
-        let Some(target) = targets.get_mut(i) else { continue };
-        let key = format!("target[{i}]");
-        let source = r.values.source("target");
-        target.embedded = target.embedded.take().map(|p| r.home.join(p));
-        target.ca = target.ca.take().map(|p| r.home.join(p));
-        if let Some(file) = target.secret_access_key_file.take().map(|p| r.home.join(p)) {
-            match std::fs::read_to_string(&file) {
-                Ok(text) => target.secret_access_key = Some(SecretString::from(text.trim().to_owned())),
-                Err(e) => r.values.problem(
-                    &source,
-                    &format!("{key}.secret_access_key_file"),
-                    format!("{}: {e}", file.display()),
-                ),
-            }
-        }
-        let target = target.clone();
-        let mut problem = |field: &str, rule: String| r.values.problem(&source, &format!("{key}.{field}"), rule);
-        if InstanceId::parse(&target.name).is_err() {
-            problem("name", format!("“{}” must be lower-case letters, digits and “-”", target.name));
-        }
-        if targets.iter().filter(|t| t.name == target.name).count() > 1 {
-            problem("name", format!("“{}” is used twice", target.name));
-        }
-        if target.bucket.len() < 3 {
-            problem("bucket", "a bucket's name has at least 3 characters".to_owned());
-        }
-        if target.access_key_id.is_some() != target.secret_access_key.is_some() {
-            problem("access_key_id", "goes together with secret_access_key or secret_access_key_file".to_owned());
-        }
-        if let Some(endpoint) =
-            target.endpoint.as_deref().filter(|e| !e.starts_with("https://") && !e.starts_with("http://"))
-        {
-            problem("endpoint", format!("“{endpoint}” must start with https://"));
-        }
-        if target.encryption.as_deref().is_some_and(|e| !matches!(e, "AES256" | "aws:kms")) {
-            problem("encryption", "must be AES256 or aws:kms".to_owned());
-        }
-        if target.prefix.starts_with('/') {
-            problem("prefix", "must not begin with /".to_owned());
-        }
-        if !(100..=10_000).contains(&target.part_limit) {
-            problem("part_limit", "must be from 100 to 10000".to_owned());
-        }
-        if !(1..=3600).contains(&target.answer_seconds) {
-            problem("answer_seconds", "must be from 1 to 3600".to_owned());
-        }
-    }
-    targets
 }
 
 fn branding(r: &mut Reader<'_>) -> Branding {

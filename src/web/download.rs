@@ -17,7 +17,7 @@ use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::backup::download::{self, Form, Package};
-use crate::backup::restore::Source;
+use crate::backup::source::Source;
 use crate::domain::user::Action;
 use crate::provision::flow::StepError;
 use crate::provision::request::RequestError;

@@ -1,0 +1,159 @@
+//! Where a backup lies: in its own target, or in another that has a copy.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::manifest::{FILE, LONGEST, Manifest};
+use super::seal::Keys;
+use super::site::store;
+use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::copies;
+use crate::app::App;
+use crate::engine::alone::Only;
+use crate::objects::Store;
+use crate::provision::flow::StepError;
+
+/// Where a backup lies, with its manifest as it lies there.
+pub struct Source<'a> {
+    /// Its row.
+    pub row: Backup,
+    /// Its store.
+    pub store: &'a Arc<Store>,
+    /// Beginning of its keys.
+    pub location: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Why a copy is read instead of what is in its own target, as a sentence.
+    pub instead: Option<String>,
+    /// What this portal has to decrypt with.
+    pub keys: Keys,
+}
+
+impl<'a> Source<'a> {
+    /// Reads the manifest from the store: what lies there is what will be restored. Where the backup's own target does not
+    /// give it, or lacks one of its objects, a copy in another target takes its place.
+    ///
+    /// # Errors
+    /// If it is not there, or is not that of this backup.
+    pub async fn read(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        // The way through the stores takes much room on the stack, which callers have other uses for.
+        Box::pin(Self::anywhere(app, id)).await
+    }
+
+    async fn anywhere(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        let row = row(app, id).await?;
+        let mut db = app.db.acquire().await?;
+        let copies = copies::of(&mut db, &[id]).await?;
+        drop(db);
+        let stored = copies.iter().filter(|k| k.status == "stored").filter_map(|k| app.stores.get(&k.target));
+        let stored: Vec<&Arc<Store>> = stored.collect();
+        let own = Self::open(app, row.clone());
+        if stored.is_empty() {
+            return own.await;
+        }
+        let whole = async {
+            let source = own.await?;
+            present(&source).await.map(|()| source)
+        };
+        let why = match Box::pin(whole).await {
+            Ok(source) => return Ok(source),
+            Err(why) => why,
+        };
+        for copy in stored {
+            if let Ok(source) = Self::at(copy, row.clone(), Keys::of(&app.config.backups)).await
+                && present(&source).await.is_ok()
+            {
+                let instead = Some(format!("The copy in “{}” is used. {why}", copy.name()));
+                return Ok(Self { instead, ..source });
+            }
+        }
+        Err(why)
+    }
+
+    /// The same for a row that is there, from the backup's own target only.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn open(app: &'a App, row: Backup) -> Result<Self, StepError> {
+        let store = store(app, &row)?;
+        Self::at(store, row, Keys::of(&app.config.backups)).await
+    }
+
+    /// The same by its id, with the manifest as it lies there.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn first(app: &'a App, id: Uuid) -> Result<(Self, Vec<u8>), StepError> {
+        let row = row(app, id).await?;
+        let store = store(app, &row)?;
+        Self::with_text(store, row, Keys::of(&app.config.backups)).await
+    }
+
+    /// The same in a store.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<Self, StepError> {
+        Ok(Self::with_text(store, row, keys).await?.0)
+    }
+
+    async fn with_text(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<(Self, Vec<u8>), StepError> {
+        let location = row.location.clone().filter(|_| row.removed_at.is_none());
+        let location =
+            location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
+        let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
+        let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
+        if manifest.container.id != row.container_id {
+            return Err(StepError::Fail(format!(
+                "What lies there is a backup of another database, {}.",
+                manifest.container.name
+            )));
+        }
+        Ok((Self { row, store, location, manifest, instead: None, keys }, text))
+    }
+
+    /// What a step says of where the backup was read, after what it did.
+    pub fn told(&self, done: &str) -> String {
+        self.instead.as_ref().map_or_else(|| done.to_owned(), |instead| format!("{done}. {instead}"))
+    }
+
+    /// The same with nothing but what is wanted of it.
+    ///
+    /// # Errors
+    /// If it has no such thing.
+    pub fn reduced(mut self, only: Option<&Only>) -> Result<Self, StepError> {
+        if let Some(only) = only {
+            self.manifest = self.manifest.reduced(only).map_err(StepError::Fail)?;
+        }
+        Ok(self)
+    }
+
+    /// Key of one of its objects.
+    pub fn key(&self, file: &str) -> String {
+        format!("{}/{file}", self.location)
+    }
+}
+
+async fn row(app: &App, id: Uuid) -> Result<Backup, StepError> {
+    let mut db = app.db.acquire().await?;
+    let row = backups::by_id(&mut db, id).await?;
+    row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))
+}
+
+/// Looks whether all objects are there.
+///
+/// # Errors
+/// With the name of the first that is missing.
+pub(super) async fn present(source: &Source<'_>) -> Result<(), StepError> {
+    for object in &source.manifest.objects {
+        let key = source.key(&object.file);
+        if source.store.head(&key).await?.is_none() {
+            return Err(StepError::Fail(format!(
+                "{} is missing from the store. This backup can't be restored.",
+                source.store.url(&key)
+            )));
+        }
+    }
+    Ok(())
+}
