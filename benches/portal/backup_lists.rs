@@ -1,6 +1,6 @@
 //! The lists of backups of a portal with a hundred and with a hundred thousand of them, asked in turns.
 
-use super::pages::{ROUNDS, time};
+use super::pages::in_turns;
 use super::support::{Client, Options, TestPortal};
 use super::table::{Bar, Table, quantile};
 
@@ -46,15 +46,7 @@ pub async fn measure(table: &mut Table) {
         ("/admin/backups?container=lab", &few_admin, &many_admin),
         ("/api/v1/backups?container=lab", &few_token, &many_token),
     ] {
-        let (mut few, mut many) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS + 20 {
-            let pair = (time(small, path).await, time(huge, path).await);
-            // The first ones open connections and fill caches.
-            if round >= 20 {
-                few.push(pair.0);
-                many.push(pair.1);
-            }
-        }
+        let (mut few, mut many) = in_turns(small, huge, path).await;
         let (few, many) = (quantile(&mut few, 0.99), quantile(&mut many, 0.99));
         table.add(format!("{path}: p99 with 100 backups"), few, "ms", &Bar::None);
         table.add(format!("{path}: p99 with 100,000 backups"), many, "ms", &Bar::None);

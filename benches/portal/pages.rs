@@ -6,7 +6,7 @@ use super::support::{Client, Options, TestPortal};
 use super::table::{Bar, Table, quantile};
 
 /// Requests of each page to each portal.
-pub const ROUNDS: usize = 300;
+const ROUNDS: usize = 300;
 /// A long time.
 const NEVER: Duration = Duration::from_secs(86_400);
 
@@ -55,12 +55,26 @@ async fn portal(containers: u32, log: u32) -> (TestPortal, Client, Client) {
 }
 
 /// Milliseconds from the request to the last byte.
-pub async fn time(client: &Client, path: &str) -> f64 {
+async fn time(client: &Client, path: &str) -> f64 {
     let begin = Instant::now();
     let reply = client.get(path).await;
     let took = begin.elapsed();
     assert_eq!(reply.status, 200, "{path}");
     took.as_secs_f64() * 1000.0
+}
+
+/// The times of one page for two people in turns, so that what else the machine does falls on both.
+pub async fn in_turns(small: &Client, huge: &Client, path: &str) -> (Vec<f64>, Vec<f64>) {
+    let (mut few, mut many) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS + 20 {
+        let pair = (time(small, path).await, time(huge, path).await);
+        // The first ones open connections and fill caches.
+        if round >= 20 {
+            few.push(pair.0);
+            many.push(pair.1);
+        }
+    }
+    (few, many)
 }
 
 pub async fn measure(table: &mut Table) {
@@ -74,15 +88,7 @@ pub async fn measure(table: &mut Table) {
         ("/admin/containers", &small_admin, &huge_admin),
         ("/admin/log", &small_admin, &huge_admin),
     ] {
-        let (mut few, mut many) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS + 20 {
-            let pair = (time(small, path).await, time(huge, path).await);
-            // The first ones open connections and fill caches.
-            if round >= 20 {
-                few.push(pair.0);
-                many.push(pair.1);
-            }
-        }
+        let (mut few, mut many) = in_turns(small, huge, path).await;
         let middle = quantile(&mut many, 0.5) / quantile(&mut few, 0.5);
         let (few, many) = (quantile(&mut few, 0.99), quantile(&mut many, 0.99));
         table.add(format!("{path}: p99 with 10 databases, 100 log rows"), few, "ms", &Bar::None);

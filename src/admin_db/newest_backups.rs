@@ -41,3 +41,44 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
     .fetch_all(db)
     .await
 }
+
+/// Whether a container has ever had a drill, good or under way.
+///
+/// # Errors
+/// The database's.
+pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded'))",
+    )
+    .bind(container)
+    .fetch_one(db)
+    .await
+}
+
+/// When the last drill of a container began that went well, or goes on.
+///
+/// # Errors
+/// The database's.
+pub async fn last_drill(db: &mut PgConnection, container: Uuid) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT max(started_at) FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded')",
+    )
+    .bind(container)
+    .fetch_one(db)
+    .await
+}
+
+/// How much was dumped the last time, to tell how far this one is.
+///
+/// # Errors
+/// The database's.
+pub async fn last_raw_bytes(db: &mut PgConnection, container: Uuid) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT raw_bytes FROM backup_log WHERE container_id = $1 AND kind = 'backup' AND status = 'succeeded'
+          ORDER BY started_at DESC LIMIT 1",
+    )
+    .bind(container)
+    .fetch_optional(db)
+    .await
+    .map(Option::flatten)
+}

@@ -9,10 +9,10 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
 use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
-use super::pack::Sum;
 use super::seal::Keys;
 use super::source::Source;
 use super::stream::{From, fetch, fetch_stored};
+use super::sum::Sum;
 use crate::objects::Store;
 use crate::provision::flow::StepError;
 use crate::runtime::Input;

@@ -14,7 +14,7 @@ use super::{copy, hand, leftover, prove, request, second};
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
-use crate::admin_db::{job_cancel, notices, uploads};
+use crate::admin_db::{job_cancel, newest_backups, notices, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::ExecSpec;
@@ -138,7 +138,7 @@ pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
 /// The first backup of a database is proven at once.
 async fn first_drill(w: &Work, db: &mut PgConnection, id: Uuid) -> Result<(), StepError> {
     let Some(backup) = backups::by_id(db, id).await? else { return Ok(()) };
-    if backups::ever_drilled(db, backup.container_id).await? {
+    if newest_backups::ever_drilled(db, backup.container_id).await? {
         return Ok(());
     }
     match request::drill(&w.app, &backup, "first", &Actor::portal("backups")).await {

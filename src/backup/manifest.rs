@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::pack::Sum;
 use super::seal::Keys;
+use super::sum::Sum;
 use crate::admin_db::containers::Container;
 use crate::engine::EngineKind;
 use crate::engine::alone::Only;

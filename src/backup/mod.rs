@@ -30,6 +30,7 @@ pub mod site;
 pub mod source;
 pub mod storing;
 pub mod stream;
+pub mod sum;
 pub mod unpack;
 pub mod upgrade;
 pub mod upload;

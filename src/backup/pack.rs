@@ -9,41 +9,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use age::stream::StreamWriter;
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use zstd::zstd_safe::CParameter;
 
 use super::seal::Sealing;
+use super::sum::{Sum, Summing};
 use crate::config::Backups;
-
-/// Length and SHA-256 of a stream.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Sum {
-    /// Length in bytes.
-    pub bytes: u64,
-    /// SHA-256 in hexadecimal.
-    pub sha256: String,
-}
-
-/// Sums what passes.
-#[derive(Clone, Default)]
-pub struct Summing {
-    bytes: u64,
-    hash: Sha256,
-}
-
-impl Summing {
-    /// Takes a piece.
-    pub fn add(&mut self, piece: &[u8]) {
-        self.bytes += piece.len() as u64;
-        self.hash.update(piece);
-    }
-
-    /// The sum of all pieces.
-    pub fn done(self) -> Sum {
-        Sum { bytes: self.bytes, sha256: hex::encode(self.hash.finalize()) }
-    }
-}
 
 const MIB: usize = 1024 * 1024;
 /// Most bytes of parts in memory: of the one that is being filled and those on their way to the store. One that is longer
@@ -265,6 +236,7 @@ pub fn cut(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<Piece>, limit: 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use sha2::{Digest, Sha256};
 
     use super::super::seal::Keys;
     use super::super::unpack::unpack;

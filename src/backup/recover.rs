@@ -11,7 +11,6 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::states::{self, TransitionError};
 use crate::app::App;
 use crate::domain::state::Event;
-use crate::provision::container;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step};
 use crate::provision::request::{RequestError, enqueue};
@@ -22,26 +21,18 @@ pub static RECOVER: Flow = Flow {
     title: "Bring back from its backup",
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
-        Step { name: "Check the storage", run: |w| Box::pin(create::check_storage(w)), undo: None },
-        Step { name: "Get the image", run: |w| Box::pin(create::get_image(w)), undo: None },
-        Step {
-            name: "Prepare the data directory",
-            run: |w| Box::pin(create::prepare_data(w)),
-            undo: Some(|w| Box::pin(create::remove_data(w))),
-        },
+        create::CHECK_STORAGE,
+        create::GET_IMAGE,
+        create::PREPARE_DATA,
         Step {
             name: "Bring the data back and compare it with the backup",
             run: |w| Box::pin(fill(w)),
             undo: Some(|w| Box::pin(unseal(w))),
         },
-        Step {
-            name: "Make the container",
-            run: |w| Box::pin(create::make_container(w)),
-            undo: Some(|w| Box::pin(container::remove(w))),
-        },
-        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
-        Step { name: "Wait until it answers", run: |w| Box::pin(create::wait(w)), undo: None },
-        Step { name: "Hand it over", run: |w| Box::pin(create::hand_over(w)), undo: None },
+        create::MAKE_CONTAINER,
+        create::START,
+        create::WAIT,
+        create::HAND_OVER,
     ],
 };
 

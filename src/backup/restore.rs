@@ -19,7 +19,7 @@ use crate::engine::alone::{Read, Stage};
 use crate::engine::backup::{Count, When};
 use crate::engine::{Backup as Describes, Plan};
 use crate::provision::blueprint::{self, Blueprint};
-use crate::provision::container::{self, find};
+use crate::provision::container::find;
 use crate::provision::create::{self, measured};
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::server::run_all;
@@ -35,26 +35,18 @@ pub static RESTORE: Flow = Flow {
     title: "Restore into a new database",
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
-        Step { name: "Check the storage", run: |w| Box::pin(create::check_storage(w)), undo: None },
-        Step { name: "Get the image", run: |w| Box::pin(create::get_image(w)), undo: None },
-        Step {
-            name: "Prepare the data directory",
-            run: |w| Box::pin(create::prepare_data(w)),
-            undo: Some(|w| Box::pin(create::remove_data(w))),
-        },
-        Step {
-            name: "Make the container",
-            run: |w| Box::pin(create::make_container(w)),
-            undo: Some(|w| Box::pin(container::remove(w))),
-        },
-        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
-        Step { name: "Wait until it answers", run: |w| Box::pin(create::wait(w)), undo: None },
+        create::CHECK_STORAGE,
+        create::GET_IMAGE,
+        create::PREPARE_DATA,
+        create::MAKE_CONTAINER,
+        create::START,
+        create::WAIT,
         Step { name: "Set up your database and user", run: |w| Box::pin(rotate::set(w)), undo: None },
         Step { name: "Bring the data back", run: |w| Box::pin(fill(w)), undo: None },
         Step { name: "Compare it with the backup", run: |w| Box::pin(compare(w)), undo: None },
         // The roles came back with the passwords of then.
         Step { name: "Set the new password", run: |w| Box::pin(rotate::set(w)), undo: None },
-        Step { name: "Hand it over", run: |w| Box::pin(create::hand_over(w)), undo: None },
+        create::HAND_OVER,
     ],
 };
 

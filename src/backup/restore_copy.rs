@@ -4,7 +4,6 @@
 use super::manifest::Of;
 use super::restore::{admin_of, look, seal_in, source};
 use crate::provision::blueprint::Blueprint;
-use crate::provision::container;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::rotate;
@@ -16,27 +15,19 @@ pub static RESTORE_COPY: Flow = Flow {
     title: "Restore into a new database",
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
-        Step { name: "Check the storage", run: |w| Box::pin(create::check_storage(w)), undo: None },
-        Step { name: "Get the image", run: |w| Box::pin(create::get_image(w)), undo: None },
-        Step {
-            name: "Prepare the data directory",
-            run: |w| Box::pin(create::prepare_data(w)),
-            undo: Some(|w| Box::pin(create::remove_data(w))),
-        },
+        create::CHECK_STORAGE,
+        create::GET_IMAGE,
+        create::PREPARE_DATA,
         Step {
             name: "Bring the data back and compare it with the backup",
             run: |w| Box::pin(fill(w)),
             undo: Some(|w| Box::pin(unseal(w))),
         },
-        Step {
-            name: "Make the container",
-            run: |w| Box::pin(create::make_container(w)),
-            undo: Some(|w| Box::pin(container::remove(w))),
-        },
-        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
-        Step { name: "Wait until it answers", run: |w| Box::pin(create::wait(w)), undo: None },
+        create::MAKE_CONTAINER,
+        create::START,
+        create::WAIT,
         Step { name: "Set the new password", run: |w| Box::pin(rotate::set(w)), undo: None },
-        Step { name: "Hand it over", run: |w| Box::pin(create::hand_over(w)), undo: None },
+        create::HAND_OVER,
     ],
 };
 

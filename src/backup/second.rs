@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
-use super::pack::Sum;
 use super::source::Source;
+use super::sum::Sum;
 use super::{hand, pack, portal_jobs, upload};
 use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::log::Actor;

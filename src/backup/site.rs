@@ -10,6 +10,7 @@ use super::manifest::{self, Encryption, Manifest, Of};
 use super::seal::{AGE, Sealing};
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::Container;
+use crate::admin_db::newest_backups;
 use crate::app::App;
 use crate::domain::policy::Policy;
 use crate::engine::backup::{Inventory, When};
@@ -42,7 +43,7 @@ pub(super) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a Arc<Store>, St
 /// Whether the next drill of this database may be of the backup that is made now.
 async fn may_be_drilled(app: &App, c: &Container) -> Result<bool, StepError> {
     let mut db = app.db.acquire().await?;
-    let drilled = backups::last_drill(&mut db, c.id).await?;
+    let drilled = newest_backups::last_drill(&mut db, c.id).await?;
     let policy = Policy::stored(&c.backup_freq);
     Ok(policy.may_be_drilled(c.id, app.config.backups.window, app.clock.now(), drilled))
 }

@@ -9,8 +9,7 @@ use super::prove;
 use super::seal::{AGE, Sealing};
 use super::site::Site;
 use super::stream::{self, Into, Reports};
-use crate::admin_db::backups;
-use crate::admin_db::uploads;
+use crate::admin_db::{newest_backups, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::backup::{Inventory, Part};
@@ -70,7 +69,7 @@ pub(super) async fn all(
     manifest: &mut Manifest,
 ) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
-    let before = backups::last_raw_bytes(&mut db, site.container.id).await?;
+    let before = newest_backups::last_raw_bytes(&mut db, site.container.id).await?;
     drop(db);
     let passed = AtomicU64::new(0);
     let seal = site.seal.as_ref();

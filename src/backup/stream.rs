@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::manifest::Object;
-use super::pack::{self, How, Sum, Summing};
+use super::pack::{self, How};
 use super::seal::{AGE, Keys};
+use super::sum::{Sum, Summing};
 use super::{unpack, upload};
 use crate::engine::ExecSpec;
 use crate::engine::backup::{Count, Report, Sum as Inside};

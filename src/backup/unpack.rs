@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::pack::{Sum, Summing};
 use super::seal::Keys;
+use super::sum::{Sum, Summing};
 
 /// Hands on what is written, summed.
 struct Teller {

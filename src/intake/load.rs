@@ -18,7 +18,7 @@ use crate::admin_db::dumps::{self, DumpRow};
 use crate::backup::stream::run;
 use crate::engine::backup::Load;
 use crate::provision::blueprint::Blueprint;
-use crate::provision::container::{self, find};
+use crate::provision::container::find;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::rotate;
@@ -34,22 +34,14 @@ pub static LOAD: Flow = Flow {
             run: |w| Box::pin(create::check_storage(w)),
             undo: Some(|w| Box::pin(forget(w))),
         },
-        Step { name: "Get the image", run: |w| Box::pin(create::get_image(w)), undo: None },
-        Step {
-            name: "Prepare the data directory",
-            run: |w| Box::pin(create::prepare_data(w)),
-            undo: Some(|w| Box::pin(create::remove_data(w))),
-        },
-        Step {
-            name: "Make the container",
-            run: |w| Box::pin(create::make_container(w)),
-            undo: Some(|w| Box::pin(container::remove(w))),
-        },
-        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
-        Step { name: "Wait until it answers", run: |w| Box::pin(create::wait(w)), undo: None },
+        create::GET_IMAGE,
+        create::PREPARE_DATA,
+        create::MAKE_CONTAINER,
+        create::START,
+        create::WAIT,
         Step { name: "Set up your access", run: |w| Box::pin(rotate::set(w)), undo: None },
         Step { name: "Load the dump", run: |w| Box::pin(load(w)), undo: None },
-        Step { name: "Hand it over", run: |w| Box::pin(create::hand_over(w)), undo: None },
+        create::HAND_OVER,
     ],
 };
 

@@ -24,24 +24,41 @@ pub static CREATE: Flow = Flow {
     kind: "create",
     title: "Create database",
     steps: &[
-        Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: None },
-        Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None },
-        Step {
-            name: "Prepare the data directory",
-            run: |w| Box::pin(prepare_data(w)),
-            undo: Some(|w| Box::pin(remove_data(w))),
-        },
-        Step {
-            name: "Make the container",
-            run: |w| Box::pin(make_container(w)),
-            undo: Some(|w| Box::pin(container::remove(w))),
-        },
-        Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None },
-        Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
+        CHECK_STORAGE,
+        GET_IMAGE,
+        PREPARE_DATA,
+        MAKE_CONTAINER,
+        START,
+        WAIT,
         Step { name: "Set up your access", run: |w| Box::pin(rotate::set(w)), undo: None },
-        Step { name: "Hand it over", run: |w| Box::pin(hand_over(w)), undo: None },
+        HAND_OVER,
     ],
 };
+
+// What other flows that end in a new server have too.
+/// Refuses a tier that is full.
+pub(crate) const CHECK_STORAGE: Step =
+    Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: None };
+/// Has the image here.
+pub(crate) const GET_IMAGE: Step = Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None };
+/// Makes the data directory.
+pub(crate) const PREPARE_DATA: Step = Step {
+    name: "Prepare the data directory",
+    run: |w| Box::pin(prepare_data(w)),
+    undo: Some(|w| Box::pin(remove_data(w))),
+};
+/// Makes the container.
+pub(crate) const MAKE_CONTAINER: Step = Step {
+    name: "Make the container",
+    run: |w| Box::pin(make_container(w)),
+    undo: Some(|w| Box::pin(container::remove(w))),
+};
+/// Starts the server.
+pub(crate) const START: Step = Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None };
+/// Waits until the server answers.
+pub(crate) const WAIT: Step = Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None };
+/// Says that the database is there.
+pub(crate) const HAND_OVER: Step = Step { name: "Hand it over", run: |w| Box::pin(hand_over(w)), undo: None };
 
 pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
     power::apply(w, Event::Provision).await?;

@@ -20,7 +20,7 @@ use super::pages::{
     actions, admin_contents, admin_storage, admin_system, backups, container, docs, home, job, login, logs, new,
     notices, replace, settings, theme,
 };
-use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups};
+use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups, restore};
 use super::{Shared, api, assets, download, layers, metrics};
 
 /// Most bytes of a request's body.
@@ -119,8 +119,8 @@ routes! {
     POST "/containers/{name}/backup"             Owner    backups::now;
     POST "/containers/{name}/backups/{id}/drill" Owner    backups::drill;
     POST "/containers/{name}/notices/{id}/seen"  Owner    notices::seen;
-    GET  "/containers/{name}/backups/{id}/restore" Owner  backups::restore_form;
-    POST "/containers/{name}/backups/{id}/restore" Owner  backups::restore;
+    GET  "/containers/{name}/backups/{id}/restore" Owner  restore::restore_form;
+    POST "/containers/{name}/backups/{id}/restore" Owner  restore::restore;
     GET  "/containers/{name}/backups/{id}/download" Owner download::of_container;
     GET  "/containers/{name}/backups/{id}/in-place" Owner replace::in_place_form;
     GET  "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_form;

@@ -4,16 +4,22 @@ use mydb::runtime::fault::{Fault, Strike};
 use serde_json::json;
 
 use super::{back_up, cli, ended, nothing_left, object, objects};
-use crate::support::TestPortal;
+use crate::support::{Client, TestPortal};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_makes_a_final_backup_that_outlives_the_database() {
+/// A portal, and a person with a database `lab` that holds something.
+async fn filled() -> (TestPortal, Client) {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     db.batch_execute("create table t as select 7 as x").await.expect("fills");
     drop(db);
+    (portal, ada)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_makes_a_final_backup_that_outlives_the_database() {
+    let (portal, ada) = filled().await;
     let page = ada.get("/containers/lab/delete").await.expect(200).text();
     assert!(page.contains("A final backup is made first") && page.contains("without a final backup"), "{page}");
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
@@ -104,12 +110,7 @@ fn state(portal: &TestPortal) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_does_not_run_is_backed_up_from_a_copy_and_stays_as_it_is_if_that_fails() {
-    let portal = TestPortal::with_store().await;
-    let ada = portal.user("ada").await;
-    ada.create("lab", &[]).await;
-    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
-    db.batch_execute("create table t as select 7 as x").await.expect("fills");
-    drop(db);
+    let (portal, ada) = filled().await;
     ada.post("/containers/lab/stop", &[]).await.expect(303);
     ada.wait_for("lab", "stopped").await;
     let page = ada.get("/containers/lab/delete").await.expect(200).text();

@@ -4,7 +4,8 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::backups::{Typed, restore_action, restore_facts, restore_into, size, whole};
+use super::backups::{restore_action, size};
+use super::restore::{Typed, restore_facts, restore_into, whole};
 use crate::admin_db::backup_list;
 use crate::admin_db::backups::Backup;
 use crate::backup::seal::Keys;

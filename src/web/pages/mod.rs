@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod new;
 pub mod notices;
 pub mod replace;
+pub mod restore;
 pub mod settings;
 pub mod shared;
 pub mod theme;

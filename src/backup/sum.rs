@@ -1,0 +1,32 @@
+//! Length and hash of what passes.
+
+use sha2::{Digest, Sha256};
+
+/// Length and SHA-256 of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Sum {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// Sums what passes.
+#[derive(Clone, Default)]
+pub struct Summing {
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl Summing {
+    /// Takes a piece.
+    pub fn add(&mut self, piece: &[u8]) {
+        self.bytes += piece.len() as u64;
+        self.hash.update(piece);
+    }
+
+    /// The sum of all pieces.
+    pub fn done(self) -> Sum {
+        Sum { bytes: self.bytes, sha256: hex::encode(self.hash.finalize()) }
+    }
+}

@@ -1,0 +1,190 @@
+//! `/containers/{name}/backups/{id}/restore`: a backup, or a part of it, becomes a new database, or is put beside the data
+//! of now.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::backups::{size, theirs};
+use super::replace;
+use crate::admin_db::backups::Backup;
+use crate::admin_db::containers::Container;
+use crate::backup::request::{self, RestoreRequest};
+use crate::backup::{beside, worth};
+use crate::domain::names::ContainerName;
+use crate::domain::state::ContainerState;
+use crate::domain::user::Action as Deed;
+use crate::engine::EngineKind;
+use crate::engine::alone::Alone;
+use crate::provision::request::RequestError;
+use crate::web::context::{Context, page, page_with, to};
+use crate::web::error::AppError;
+use crate::web::form::Fields;
+use crate::web::only;
+use crate::web::views::backups::RestorePage;
+use crate::web::views::format::duration_text;
+use crate::web::views::{Fact, Field, Flash, When};
+
+/// What is known of a backup that is to be restored.
+pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
+    let mut facts = vec![
+        Fact::text("Database", &b.container),
+        Fact::when("Made", &When::new(b.started_at, ctx.now())),
+        Fact::text("Proven", worth::level(b.level)),
+    ];
+    facts.push(Fact::text("Compared after a restore", worth::compared(b)));
+    if let Some(size) = size(b.raw_bytes) {
+        facts.push(Fact::size("Size of the data", &size));
+    }
+    if let Some(ms) = b.proven_ms {
+        facts.push(Fact::text("Last restore took", duration_text(u64::try_from(ms).unwrap_or(0))));
+    }
+    facts
+}
+
+/// What was typed into the form, and what is wrong with it.
+#[derive(Default)]
+pub(super) struct Typed {
+    pub(super) name: String,
+    pub(super) error: Option<String>,
+    pub(super) only: only::Typed,
+}
+
+async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result<RestorePage, AppError> {
+    let base = format!("/containers/{}/backups", c.name);
+    let (alone, beside) = beside::possible(c.engine);
+    Ok(RestorePage {
+        part: only::fields(ctx, b, &typed.only).await?,
+        part_open: !typed.only.database.is_empty() || !typed.only.table.is_empty() || typed.only.is_wrong(),
+        whole: whole(c.engine, alone),
+        beside: beside && c.state == ContainerState::Running,
+        database: c.name.clone(),
+        frame: ctx.frame("home"),
+        title: format!("Restore {}", c.name),
+        facts: restore_facts(ctx, b),
+        action: format!("{base}/{}/restore", b.id),
+        field: Field::code("name", "Name of the new database")
+            .help("Lower-case letters, digits, - and _. The database it was made from stays as it is.")
+            .value(typed.name)
+            .error(typed.error)
+            .required()
+            .max_length(40)
+            .focus(true),
+        in_place_href: Some(format!("{base}/{}/in-place", b.id)),
+        back_href: base,
+    })
+}
+
+/// Why nothing of a backup can be restored by itself.
+pub(super) fn whole(engine: EngineKind, alone: Alone) -> Option<String> {
+    (alone == Alone::Nothing).then(|| format!("A backup of {} can only be restored as a whole.", engine.label()))
+}
+
+/// `GET /containers/{name}/backups/{id}/restore`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Deed::View).await?;
+    let backup = theirs(&ctx, &c, &id).await?;
+    // A long name gives way: cut off at its end it would be the database's own, which is taken.
+    let name = format!("{}-restored", c.name.chars().take(31).collect::<String>().trim_end_matches(['-', '_']));
+    page(&restore_page(&ctx, &c, &backup, Typed { name, ..Typed::default() }).await?)
+}
+
+/// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database, and `only_database` and
+/// `only_table` where not all is wanted; or `beside` with these; or `in_place` and `confirm`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn restore(
+    ctx: Context,
+    Path((name, id)): Path<(String, String)>,
+    fields: Fields,
+) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Deed::Restore).await?;
+    let backup = theirs(&ctx, &c, &id).await?;
+    if fields.text("in_place") == "true" {
+        return replace::in_place(&ctx, &c, &backup, &fields).await;
+    }
+    if fields.text("beside") == "true" {
+        return beside_now(&ctx, &c, &backup, &fields).await;
+    }
+    match restore_into(&ctx, &c, &backup, &fields).await? {
+        Ok(made) => Ok(made),
+        Err(typed) => wrong(&ctx, &c, &backup, typed).await,
+    }
+}
+
+/// Restores a backup into a new database for the owner of `c`, whose backup it is: answers the way to the new one's page,
+/// or what was typed, with what is wrong about it.
+///
+/// # Errors
+/// If they may not.
+pub(super) async fn restore_into(
+    ctx: &Context,
+    c: &Container,
+    backup: &Backup,
+    fields: &Fields,
+) -> Result<Result<Response, Typed>, AppError> {
+    let name = fields.text("name").to_owned();
+    let only = match only::read(ctx, backup, fields).await? {
+        Ok(only) => only,
+        Err(only) => return Ok(Err(Typed { name, only, error: None })),
+    };
+    let mut typed = Typed { name, only: only::Typed::of(fields), error: None };
+    let new = match ContainerName::parse(&typed.name) {
+        Ok(new) => new,
+        Err(e) => {
+            typed.error = Some(e.to_string());
+            return Ok(Err(typed));
+        }
+    };
+    let href = format!("/containers/{new}");
+    let wanted = RestoreRequest { name: new, owner: c.account_id, only };
+    match request::restore(ctx.app(), backup, &wanted, &ctx.actor()).await {
+        Ok(_) => return Ok(Ok(to(&href, None))),
+        Err(e @ RequestError::NameTaken) => typed.error = Some(format!("{e} Choose another name.")),
+        Err(RequestError::NotAlone(why)) => typed.only.wrong(why),
+        Err(e) => match ctx.refused("container.restore", Some(c), e).await {
+            AppError::Conflict(why) => typed.error = Some(why),
+            e => return Err(e),
+        },
+    }
+    Ok(Err(typed))
+}
+
+async fn wrong(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result<Response, AppError> {
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &restore_page(ctx, c, b, typed).await?)
+}
+
+/// Puts a part of a backup beside what the database has.
+async fn beside_now(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -> Result<Response, AppError> {
+    let name = fields.text("name").to_owned();
+    let only = match only::read(ctx, b, fields).await? {
+        Ok(only) => only,
+        Err(only) => return wrong(ctx, c, b, Typed { name, only, error: None }).await,
+    };
+    let mut typed = Typed { name, only: only::Typed::of(fields), error: None };
+    let Some(only) = only else {
+        typed.only.database_error = Some("Say what is to be put beside the data of now.".to_owned());
+        return wrong(ctx, c, b, typed).await;
+    };
+    match beside::beside(ctx.app(), c, b, &only, &ctx.actor()).await {
+        Ok((_, name)) => {
+            let flash = Flash::ok(format!("It is being brought back as {name}. Nothing else is touched."));
+            Ok(to(&format!("/containers/{}", c.name), Some(flash)))
+        }
+        Err(RequestError::NotAlone(why)) => {
+            typed.only.wrong(why);
+            wrong(ctx, c, b, typed).await
+        }
+        Err(e) => match ctx.refused("container.restore-beside", Some(c), e).await {
+            AppError::Conflict(why) => {
+                typed.only.wrong(why);
+                wrong(ctx, c, b, typed).await
+            }
+            e => Err(e),
+        },
+    }
+}
