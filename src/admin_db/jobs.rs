@@ -274,13 +274,15 @@ pub async fn retry(
     .map(|_| ())
 }
 
-/// Sets a step's status.
+/// Sets a step's status, unless the job is somebody else's by now: whoever lost its lease must not mark as running
+/// what the one who took it over has done.
 ///
 /// # Errors
 /// The database's.
 pub async fn set_step(
     db: &mut PgConnection,
     job: Uuid,
+    worker: &str,
     seq: i16,
     status: StepStatus,
     detail: Option<&str>,
@@ -291,12 +293,32 @@ pub async fn set_step(
               , detail = coalesce($4, detail)
               , started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END
               , finished_at = CASE WHEN $3 IN ('done', 'failed', 'undone') THEN clock_timestamp() END
-          WHERE job_id = $1 AND seq = $2",
+          WHERE job_id = $1 AND seq = $2
+            AND EXISTS (SELECT 1 FROM job WHERE id = $1 AND worker = $5 AND status = 'running')",
     )
     .bind(job)
     .bind(seq)
     .bind(status)
     .bind(detail)
+    .bind(worker)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Marks the steps of a job that went well as done: the end of one may not have been written when mydb_admin was away.
+/// As [`set_step`], not those of a job that is somebody else's.
+///
+/// # Errors
+/// The database's.
+pub async fn all_steps_done(db: &mut PgConnection, job: Uuid, worker: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE job_step SET status = 'done', finished_at = clock_timestamp()
+          WHERE job_id = $1 AND status <> 'done'
+            AND EXISTS (SELECT 1 FROM job WHERE id = $1 AND worker = $2 AND status = 'running')",
+    )
+    .bind(job)
+    .bind(worker)
     .execute(db)
     .await
     .map(|_| ())

@@ -120,8 +120,8 @@ async fn cancelled(app: &App, id: uuid::Uuid) -> String {
 async fn cancel(app: &Arc<App>, job: Job, lease: &str, by: &str) {
     let Some(flow) = actions::flow(&job.kind) else { return };
     let why = format!("Cancelled by {by}.");
-    let work = Work { app: app.clone(), job, seq: AtomicI64::new(0), resumed: true };
-    if undo(&work, flow, lease, (flow.steps.len().saturating_sub(1), &why)).await {
+    let work = Work { app: app.clone(), job, lease: lease.to_owned(), seq: AtomicI64::new(0), resumed: true };
+    if undo(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await {
         end(app, &work.job, lease, Ending::Cancelled(&why)).await;
     }
 }
@@ -163,7 +163,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         let error = format!("This version of the portal knows no job of the kind {}.", job.kind);
         return end(app, &job, lease, Ending::Failed("", &error)).await;
     };
-    let mut work = Work { app: app.clone(), job, seq: AtomicI64::new(0), resumed: false };
+    let mut work = Work { app: app.clone(), job, lease: lease.to_owned(), seq: AtomicI64::new(0), resumed: false };
     let before = match steps_before(&work).await {
         Ok(steps) => steps,
         Err(e) => return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await,
@@ -173,11 +173,11 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
     // are marked failed too, but all of them come before the one that failed first.
     if let Some(failed) = before.iter().rev().find(|s| s.status == StepStatus::Failed) {
         let at = usize::try_from(failed.seq).unwrap_or(1).saturating_sub(1);
-        return give_up(&work, flow, lease, (at, &failed.detail)).await;
+        return give_up(&work, flow, (at, &failed.detail)).await;
     }
     if work.job.attempt > work.job.max_attempts.saturating_mul(MOST_CRASHES) {
         let why = format!("This was begun {} times and never came to an end.", work.job.attempt);
-        return give_up(&work, flow, lease, (flow.steps.len().saturating_sub(1), &why)).await;
+        return give_up(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await;
     }
     for (i, step) in flow.steps.iter().enumerate() {
         let seq = number(i);
@@ -193,12 +193,12 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
             Ok(()) => set_step(&work, seq, StepStatus::Done, None).await,
             Err(StepError::Retry(why)) => {
                 set_step(&work, seq, StepStatus::Pending, Some(&format!("{why} Trying again."))).await;
-                if !wait_for_it(&work, lease, &why).await {
-                    give_up(&work, flow, lease, (i, &why)).await;
+                if !wait_for_it(&work, &why).await {
+                    give_up(&work, flow, (i, &why)).await;
                 }
                 return;
             }
-            Err(StepError::Fail(why)) => return give_up(&work, flow, lease, (i, &why)).await,
+            Err(StepError::Fail(why)) => return give_up(&work, flow, (i, &why)).await,
         }
     }
     end(app, &work.job, lease, Ending::Well).await;
@@ -210,7 +210,7 @@ fn number(i: usize) -> i16 {
 
 /// Puts the job back to be tried again later; `false` when it was tried often enough. While the engine or
 /// mydb_admin is away that is waited for as long as it takes: it says nothing about the job.
-async fn wait_for_it(work: &Work, lease: &str, why: &str) -> bool {
+async fn wait_for_it(work: &Work, why: &str) -> bool {
     let (app, job) = (&work.app, &work.job);
     let away = !answers(app).await;
     if !away && job.attempt >= job.max_attempts {
@@ -218,7 +218,7 @@ async fn wait_for_it(work: &Work, lease: &str, why: &str) -> bool {
     }
     let doubled = app.config.jobs.retry * 2u32.saturating_pow(u32::try_from(job.attempt - 1).unwrap_or(0));
     let wait = if away { app.config.jobs.retry } else { doubled.min(LONGEST_RETRY) };
-    put_back(app, job.id, lease, wait, Some(why), away).await;
+    put_back(app, job.id, &work.lease, wait, Some(why), away).await;
     true
 }
 
@@ -230,12 +230,12 @@ async fn answers(app: &App) -> bool {
 }
 
 /// Takes back what was done and ends the job as failed.
-async fn give_up(work: &Work, flow: &Flow, lease: &str, (failed, why): (usize, &str)) {
+async fn give_up(work: &Work, flow: &Flow, (failed, why): (usize, &str)) {
     // Noted first: a run that takes over from here goes on taking back, with this reason.
     set_step(work, number(failed), StepStatus::Failed, Some(why)).await;
-    if undo(work, flow, lease, (failed, why)).await {
+    if undo(work, flow, (failed, why)).await {
         let step = flow.steps.get(failed).map_or("", |s| s.name);
-        end(&work.app, &work.job, lease, Ending::Failed(step, why)).await;
+        end(&work.app, &work.job, &work.lease, Ending::Failed(step, why)).await;
     }
 }
 
@@ -244,11 +244,12 @@ async fn steps_before(work: &Work) -> Result<Vec<jobs::Step>, sqlx::Error> {
     jobs::steps(&mut db, work.job.id).await
 }
 
-/// A step's status is for people to read; the job goes on where it can't be written, and does that step again after a crash.
+/// A step's status is for people to read; the job goes on where it can't be written, and does that step again after a
+/// crash. Nothing is written of a job that is somebody else's by now.
 async fn set_step(work: &Work, seq: i16, status: StepStatus, detail: Option<&str>) {
     let done = async {
         let mut db = work.app.db.acquire().await?;
-        jobs::set_step(&mut db, work.job.id, seq, status, detail).await
+        jobs::set_step(&mut db, work.job.id, &work.lease, seq, status, detail).await
     };
     if let Err(e) = done.await {
         tracing::debug!(job = %work.job.id, "A step's status could not be written: {e}");
@@ -257,13 +258,13 @@ async fn set_step(work: &Work, seq: i16, status: StepStatus, detail: Option<&str
 
 /// Takes back the failed step and those before it, the last one first. An undo that fails is shown and logged, and
 /// the others go on. `false`: what it needs is away, and it will be tried again.
-async fn undo(work: &Work, flow: &Flow, lease: &str, (failed, why): (usize, &str)) -> bool {
+async fn undo(work: &Work, flow: &Flow, (failed, why): (usize, &str)) -> bool {
     for (i, step) in flow.steps.iter().enumerate().take(failed + 1).rev() {
         let Some(undo) = step.undo else { continue };
         match undo(work).await {
             Ok(()) if i == failed => {}
             Ok(()) => set_step(work, number(i), StepStatus::Undone, None).await,
-            Err(StepError::Retry(e)) if wait_for_it(work, lease, why).await => {
+            Err(StepError::Retry(e)) if wait_for_it(work, why).await => {
                 tracing::warn!(job = %work.job.id, step = step.name, "A step will be taken back later: {e}");
                 return false;
             }
@@ -331,7 +332,7 @@ async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'_>) {
         let mut tx = app.db.begin().await?;
         // The state before the job, as everywhere, so that two transactions never wait for each other.
         match ending {
-            Ending::Well => {}
+            Ending::Well => jobs::all_steps_done(&mut tx, job.id, lease).await?,
             Ending::Failed(step, why) => mark_failed(&mut tx, app, job, (step, why)).await?,
             Ending::Cancelled(why) => {
                 backups::end(&mut tx, job.id, BackupStatus::Cancelled, why, app.clock.now()).await?;

@@ -50,6 +50,8 @@ pub struct Work {
     pub app: Arc<App>,
     /// The job.
     pub job: jobs::Job,
+    /// The reservation under which it runs: whoever has the job now has another.
+    pub lease: String,
     /// Which step it is.
     pub seq: AtomicI64,
     /// Whether an earlier run did some of the steps: what they left may have changed since.
