@@ -187,9 +187,12 @@ impl Maker<'_> {
         failed.map_or(Ok(self.copies.len()), Err)
     }
 
-    /// Removes what is not kept, and writes down what is there.
+    /// Removes what is not kept and what is left of unfinished ones, and writes down what is there.
     async fn tidy(&self, db: &mut PgConnection, store: &Store) -> anyhow::Result<usize> {
-        let there = manifest::list(store, &self.config.instance).await?;
+        let (there, left) = manifest::look(store, &self.config.instance, self.now).await?;
+        for key in &left {
+            store.delete(key).await?;
+        }
         let moments: Vec<_> = there.iter().map(|t| (t.made_at, t.location.clone())).collect();
         let gone = keep::goes(&moments, self.now);
         for location in &gone {

@@ -1,7 +1,7 @@
 //! What lies in a bucket for a backup of mydb_admin: `<instance>/mydb_admin/<time>/`, found by its time, since the list of
 //! backups is in what it is a backup of.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::backup::manifest::Object;
@@ -65,6 +65,9 @@ pub struct There {
     pub keys: bool,
 }
 
+/// After so long without a manifest, what lies there is left of a portal that was killed.
+const ABANDONED: TimeDelta = TimeDelta::hours(1);
+
 /// The whole ones there are, the newest first.
 ///
 /// # Errors
@@ -72,6 +75,31 @@ pub struct There {
 pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<There>, ObjectError> {
     let beginning = beginning(instance);
     Ok(whole(&store.list(&beginning).await?, &beginning))
+}
+
+/// The same, and the keys of what is left of unfinished ones.
+///
+/// # Errors
+/// The store's.
+pub async fn look(
+    store: &Store,
+    instance: &InstanceId,
+    now: DateTime<Utc>,
+) -> Result<(Vec<There>, Vec<String>), ObjectError> {
+    let beginning = beginning(instance);
+    let objects = store.list(&beginning).await?;
+    let there = whole(&objects, &beginning);
+    let left = left(&objects, &there, &beginning, now);
+    Ok((there, left))
+}
+
+fn left(objects: &[ObjectInfo], there: &[There], beginning: &str, now: DateTime<Utc>) -> Vec<String> {
+    let is_left = |key: &str| {
+        let Some((location, _)) = key.rsplit_once('/') else { return false };
+        let begun = moment(&format!("{location}/{FILE}"), beginning);
+        begun.is_some_and(|(at, _)| now - at > ABANDONED) && !there.iter().any(|t| t.location == location)
+    };
+    objects.iter().map(|o| o.key.clone()).filter(|key| is_left(key)).collect()
 }
 
 fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<There> {
@@ -123,5 +151,18 @@ mod tests {
         );
         let said: Vec<_> = found.iter().map(|t| (t.made_at.timestamp(), t.bytes, t.keys)).collect();
         assert_eq!(said, [(1_800_003_600, 0, false), (1_800_000_000, 100, true)]);
+    }
+
+    #[test]
+    fn what_a_killed_portal_left_is_known_after_an_hour() {
+        let object = |key: &str| ObjectInfo { key: format!("lab/mydb_admin/{key}"), bytes: 1, etag: String::new() };
+        let objects =
+            ["20270115T080000Z/mydb_admin.pgdump.zst", "20270115T080000Z/keys.age", "20270115T090000Z/manifest.json"];
+        let objects =
+            [&objects.map(object)[..], &[object("notes/manifest.txt"), object("20270115T090000Z/keys.age")]].concat();
+        let there = whole(&objects, "lab/mydb_admin/");
+        let at = |seconds| left(&objects, &there, "lab/mydb_admin/", DateTime::from_timestamp(seconds, 0).unwrap());
+        assert_eq!(at(1_800_003_600), Vec::<String>::new(), "it may be under way");
+        assert_eq!(at(1_800_003_601), [objects[0].key.as_str(), objects[1].key.as_str()]);
     }
 }

@@ -37,8 +37,15 @@ async fn mydb_admin_comes_back_as_it_was_at_the_time_that_is_asked_for() {
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let first = back_up(&portal);
     portal.sql("update container set description = 'second'");
+    // What a portal left that was killed in the middle of one.
+    let dump = |p: &std::path::PathBuf| p.to_string_lossy().contains("/mydb_admin.pgdump");
+    let made = objects(&portal).into_iter().find(dump).expect("a dump");
+    let left = made.parent().and_then(std::path::Path::parent).expect("there").join("20200101T000000Z");
+    std::fs::create_dir(&left).expect("made");
+    std::fs::copy(&made, left.join("mydb_admin.pgdump.zst")).expect("left");
     tokio::time::sleep(Duration::from_millis(1100)).await;
     back_up(&portal);
+    assert_eq!(objects(&portal).into_iter().filter(dump).count(), 2, "what was left is gone, and nothing else");
     let (_, list) = cli_on(&portal, "", &["admin-db", "list"]);
     assert!(list.contains(&first) && list.matches("/mydb_admin/").count() == 2, "{list}");
     portal.stop().await;
