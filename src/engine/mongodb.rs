@@ -19,8 +19,10 @@ const READY: &str = include_str!("mongodb/ready.js");
 const ACCOUNTS: &str = include_str!("mongodb/accounts.js");
 const SESSIONS: &str = include_str!("mongodb/sessions.js");
 const SURVEY: &str = include_str!("mongodb/survey.js");
-/// Starts the shell, which takes a second, only when somebody listens on the port. `$0` is the port.
-const WHEN_LISTENING: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; exec 3>&-; exec "$@""#;
+/// Starts the shell, which takes a second, only when somebody listens on the port, and not to a server that the image has
+/// only to initialise itself: the entry point, whose name the kernel cuts, is the first process until then. `$0` is the port.
+const WHEN_LISTENING: &str = r#"read -r first </proc/1/comm; [ "$first" != docker-entrypoi ] || exit 1
+exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; exec 3>&-; exec "$@""#;
 
 /// The engine.
 pub(super) struct Mongodb;

@@ -46,11 +46,19 @@ impl Postgres {
         argv.extend(extra.iter().map(|s| (*s).to_owned()));
         ExecSpec {
             argv,
-            env: vec![("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8"))],
+            env: vec![("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8")), programs(plan)],
             stdin: None,
             user: Some(plan.owner()),
         }
     }
+}
+
+/// Where programs are looked for: first where Debian has those of this version. What it has in the usual place is a script
+/// that finds out which of several versions is meant, and takes several times as long as `psql` itself.
+fn programs(plan: &Plan<'_>) -> (String, SecretString) {
+    let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let path = format!("/usr/lib/postgresql/{}/bin:{usual}", plan.image.version);
+    ("PATH".to_owned(), SecretString::from(path))
 }
 
 /// Memory settings from the container's limit: a quarter for shared buffers, and for each of the
@@ -169,6 +177,7 @@ impl Engine for Postgres {
             argv: ["sh", "-c", SURVEY].map(str::to_owned).to_vec(),
             env: vec![
                 ("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8")),
+                programs(plan),
                 ("DB4SCI_ADMIN".to_owned(), SecretString::from(plan.admin_user)),
             ],
             stdin: None,

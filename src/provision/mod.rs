@@ -12,6 +12,7 @@ pub mod flow;
 pub mod go_back;
 pub mod images;
 pub mod power;
+mod ready;
 pub mod request;
 pub mod rotate;
 pub mod server;

@@ -1,14 +1,15 @@
 //! Talk with a running server, by commands inside its container.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::blueprint::Blueprint;
 use super::container::find;
 use super::flow::{StepError, Work};
+use super::ready::{told, until_answers};
 use crate::admin_db::containers::Container;
 use crate::admin_db::image_tools;
 use crate::app::App;
-use crate::engine::{Backup, EngineKind, ExecOutcome, ExecSpec, Tools};
+use crate::engine::{EngineKind, ExecOutcome, ExecSpec, Tools};
 use crate::runtime::{ExecOutput, LogRequest, RuntimeError};
 
 /// How long one command may take. A server that hangs must not hold a job for good.
@@ -35,7 +36,7 @@ pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Re
 /// The engine's.
 pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Result<Option<Tools>, StepError> {
     let engine = kind.engine();
-    let backup = engine.backup().map(Backup::tools).unwrap_or_default();
+    let backup = engine.backup().into_iter().flat_map(|b| b.tools().iter().chain(b.load_tools()));
     let asked: Vec<String> =
         engine.tools().iter().chain(backup).flat_map(|t| t.names).map(|n| (*n).to_owned()).collect();
     let mut db = app.db.acquire().await?;
@@ -88,42 +89,14 @@ async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepErr
 pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepError> {
     let app = &work.app;
     let c = work.container().await?;
-    if let Some(found) = find(app, &c).await? {
-        look_up_tools(app, &c, &found.id).await?;
-    }
+    let gone = || StepError::Fail("The container was removed while its server was starting.".to_owned());
+    let id = find(app, &c).await?.ok_or_else(gone)?.id;
+    look_up_tools(app, &c, &id).await?;
     let blueprint = Blueprint::read(app, &c).await?;
     let probe = c.engine.engine().probe(&blueprint.plan());
-    let begin = Instant::now();
-    let mut pause = Duration::from_millis(25);
-    let mut last = String::new();
-    loop {
-        let found = find(app, &c)
-            .await?
-            .ok_or_else(|| StepError::Fail("The container was removed while its server was starting.".to_owned()))?;
-        if !found.running {
-            let log = last_lines(app, &found.id, 15).await;
-            let memory = if found.oom_killed { " It needed more memory than its limit." } else { "" };
-            return Err(StepError::Fail(format!(
-                "The server ended with code {}.{memory}\nIts last words:\n{log}",
-                found.exit_code.unwrap_or(-1)
-            )));
-        }
-        match ask(app, &found.id, &probe, ANSWER).await {
-            Ok(said) if said.code == 0 => return Ok(said.stdout.trim().to_owned()),
-            Ok(said) => said.stderr.lines().last().unwrap_or_default().trim().clone_into(&mut last),
-            Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {}
-            Err(e) => return Err(e.into()),
-        }
-        if begin.elapsed() > limit {
-            let log = last_lines(app, &found.id, 15).await;
-            return Err(StepError::Fail(format!(
-                "The server did not answer within {} s.{}\nIts last words:\n{log}",
-                limit.as_secs(),
-                if last.is_empty() { String::new() } else { format!(" To the last question it said: {last}") }
-            )));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(500));
+    match until_answers(app, &id, &probe, limit).await? {
+        Ok(version) => Ok(version),
+        Err(silent) => Err(told(app, &id, silent, limit).await),
     }
 }
 

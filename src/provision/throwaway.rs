@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::blueprint::{Blueprint, prepare};
 use super::flow::StepError;
-use super::server::{ANSWER, ask};
+use super::ready::{told, until_answers};
 use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::backup::manifest::Of;
@@ -96,28 +96,13 @@ impl<'a> ThrowAway<'a> {
         app.runtime.copy_in(&id, &recipe.files).await?;
         app.runtime.start(&id).await?;
         let probe = b.image.engine.engine().probe(&plan);
-        let begin = std::time::Instant::now();
-        // Each question is a process in the container, which the server waits for that it is about.
-        let mut pause = std::time::Duration::from_millis(50);
-        let mut last = String::new();
-        loop {
-            let alive = app.runtime.inspect(&id).await?.is_some_and(|f| f.running);
-            if !alive {
-                let words = super::server::last_lines(app, &id, 15).await;
-                return Err(StepError::Fail(format!("The sealed server ended by itself.\nIts last words:\n{words}")));
-            }
-            match ask(app, &id, &probe, ANSWER).await {
-                Ok(said) if said.code == 0 => return Ok(id),
-                Ok(said) => said.stderr.lines().last().unwrap_or_default().trim().clone_into(&mut last),
-                Err(e) => last = e.to_string(),
-            }
-            if begin.elapsed() > app.config.databases.create_timeout {
-                return Err(StepError::Fail(format!(
-                    "The sealed server did not answer in time. To the last question it said: {last}"
-                )));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(std::time::Duration::from_millis(400));
+        let limit = app.config.databases.create_timeout;
+        match until_answers(app, &id, &probe, limit).await? {
+            Ok(_) => Ok(id),
+            Err(silent) => match told(app, &id, silent, limit).await {
+                StepError::Fail(why) => Err(StepError::Fail(format!("In a sealed container: {why}"))),
+                why @ StepError::Retry(_) => Err(why),
+            },
         }
     }
 
