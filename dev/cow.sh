@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # cow.sh up|down DIRECTORY: DIRECTORY/cow.img, a sparse XFS file that can share blocks between copies (reflink),
-# mounted at DIRECTORY/tiers/cow. Where that can't be made, DIRECTORY/tiers/cow.unavailable says why, and that is no error.
+# mounted at DIRECTORY/tiers/cow; DB4SCI_COW_IMAGE names another place for the file. Where that can't be made,
+# DIRECTORY/tiers/cow.unavailable says why, and that is no error.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 SIZE=${DB4SCI_COW_SIZE:-8G}   # sparse: it takes what is written to it
 [ $# = 2 ] || die "usage: cow.sh up|down DIRECTORY"
 mkdir -p "$2/tiers"
-dir=$(cd "$2" && pwd -P); img=$dir/cow.img at=$dir/tiers/cow why=$dir/tiers/cow.unavailable
+dir=$(cd "$2" && pwd -P); img=${DB4SCI_COW_IMAGE:-$dir/cow.img} at=$dir/tiers/cow why=$dir/tiers/cow.unavailable
 
 unavailable() {
   printf '%s\n' "$1" >"$why"

@@ -61,6 +61,6 @@ fi
 rm -f "$VAR/sweep.err"
 for a in "${asked[@]}"; do
   [ "$a" = test ] || continue
-  awk -v d="$VAR/test/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do as_root umount -d "$mount"; done
-  as_root rm -rf --one-file-system "$VAR/test"
+  awk -v d="$VAR/test" '$5 == d || index($5, d "/") == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do as_root umount -d "$mount"; done
+  as_root rm -rf --one-file-system "$VAR/test" "$VAR/test.img" "$VAR/test-cow.img"
 done
