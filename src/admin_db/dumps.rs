@@ -20,6 +20,8 @@ pub struct DumpRow {
     format: Json<Format>,
     packing: String,
     says_its_end: bool,
+    /// Which database of it is wanted, where it has names.
+    pub source: Option<String>,
     /// What became of it.
     pub report: Option<Json<LoadReport>>,
 }
@@ -32,7 +34,7 @@ impl DumpRow {
             "zstd" => Packing::Zstd,
             _ => Packing::None,
         };
-        Dump { packing, format: self.format.0, version: None, says_its_end: self.says_its_end }
+        Dump { packing, format: self.format.0, version: None, says_its_end: self.says_its_end, databases: Vec::new() }
     }
 }
 
@@ -49,6 +51,8 @@ pub struct NewDump<'a> {
     pub name: &'a str,
     /// What it is.
     pub dump: &'a Dump,
+    /// Which database of it is wanted, where it has names.
+    pub source: Option<&'a str>,
     /// Its length.
     pub bytes: i64,
 }
@@ -64,8 +68,8 @@ pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>
         Packing::Zstd => "zstd",
     };
     sqlx::query(
-        "INSERT INTO dump_upload (id, container_id, tier, name, format, packing, says_its_end, bytes, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO dump_upload (id, container_id, tier, name, format, packing, says_its_end, bytes, received_at, source)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(new.id)
     .bind(new.container)
@@ -76,6 +80,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>
     .bind(new.dump.says_its_end)
     .bind(new.bytes)
     .bind(now)
+    .bind(new.source)
     .execute(db)
     .await
     .map(|_| ())
@@ -87,7 +92,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>
 /// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT id, tier, name, format, packing, says_its_end, report FROM dump_upload WHERE container_id = $1",
+        "SELECT id, tier, name, format, packing, says_its_end, source, report FROM dump_upload WHERE container_id = $1",
     )
     .bind(container)
     .fetch_optional(db)
@@ -123,7 +128,7 @@ pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) ->
 pub async fn waiting(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT d.id FROM dump_upload d JOIN job j ON j.container_id = d.container_id
-          WHERE j.kind = 'load' AND j.status IN ('queued', 'running')",
+          WHERE j.kind IN ('load', 'load-stopped') AND j.status IN ('queued', 'running')",
     )
     .fetch_all(db)
     .await

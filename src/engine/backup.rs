@@ -116,6 +116,8 @@ pub struct Load<'a> {
     pub password: &'a SecretString,
     /// A word with which the tool's own commands are locked while statements of others are read.
     pub lock: &'a str,
+    /// The database in the dump that is wanted, where a dump may have several.
+    pub source: Option<&'a str>,
 }
 
 /// Who runs tools on what others wrote: nobody. It can read no file of the server's and be no user of it without a
@@ -124,11 +126,17 @@ pub(super) const NOBODY: &str = "65534:65534";
 
 /// How an engine is backed up.
 pub trait Backup: Sync {
-    /// A command that reads a dump which somebody brings and puts it into the user's database, going on after what
-    /// fails. `None` where that is not to be had.
-    fn load(&self, _plan: &Plan<'_>, _load: &Load<'_>) -> Option<ExecSpec> {
-        None
+    /// When a dump that somebody brings is loaded.
+    fn loads(&self) -> When {
+        When::Running
     }
+    /// Programs that this needs in the image, besides those of [`super::Engine::tools`].
+    fn load_tools(&self) -> &'static [Tool] {
+        &[]
+    }
+    /// A command that reads a dump which somebody brings and puts it into the user's database, going on after what
+    /// fails.
+    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec;
     /// Whether that command came to the dump's end, by its exit code and its words that are about no statement.
     fn loaded(&self, code: i64, _words: &str) -> bool {
         code == 0

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::archive;
 use crate::catalog::CatalogImage;
 use crate::engine::EngineKind;
 
@@ -67,10 +68,33 @@ pub struct Dump {
     pub version: Option<(u32, u32)>,
     /// Whether its end has to say that it is the end.
     pub says_its_end: bool,
+    /// The databases in it, where it may have several and says which; not the server's own.
+    pub databases: Vec<String>,
 }
 
-/// So much of the beginning is looked at.
-const LOOK: u64 = 64 * 1024;
+impl Dump {
+    /// Which of its databases is meant, for one that is called `wanted`: that of this name, or the only one. `None`: it
+    /// has no names.
+    ///
+    /// # Errors
+    /// A sentence, if it has several others.
+    pub fn source(&self, wanted: &str) -> Result<Option<String>, String> {
+        match self.databases.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one.clone())),
+            several if several.iter().any(|name| name == wanted) => Ok(Some(wanted.to_owned())),
+            several => Err(format!(
+                "This dump holds the databases {}. Name the database here like the one that you want, or make a dump of it alone.",
+                several.join(", ")
+            )),
+        }
+    }
+}
+
+/// So much of the beginning is looked at: an archive of `mongodump` first tells of all its collections.
+const LOOK: u64 = 4 * 1024 * 1024;
+/// So much of that, where it is text.
+const LOOK_AT_TEXT: usize = 64 * 1024;
 
 /// What a dump's last lines say when it is whole.
 pub const ENDS: [&str; 3] =
@@ -120,15 +144,21 @@ fn beginning(path: &Path, packing: Packing) -> std::io::Result<Vec<u8>> {
 }
 
 fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
-    let dump = |format, version| Ok(Dump { packing, format, version, says_its_end: false });
+    let dump = |format, version| Ok(Dump { packing, format, version, says_its_end: false, databases: Vec::new() });
     if head.starts_with(b"PGDMP") {
         return match head.get(10) {
             Some(1) => dump(Format::PgCustom, archive_version(head)),
             _ => Err("This archive of pg_dump is not in its custom format. Make one with pg_dump -Fc.".to_owned()),
         };
     }
-    if head.starts_with(&[0x6d, 0xe2, 0x99, 0x81]) {
-        return dump(Format::MongoArchive, None);
+    if head.starts_with(&archive::MAGIC) {
+        return archive::look(head).map(|(version, databases)| Dump {
+            packing,
+            format: Format::MongoArchive,
+            version,
+            says_its_end: false,
+            databases,
+        });
     }
     if head.starts_with(b"DZV1") || head.starts_with(b"DGV1") {
         return dump(Format::Neo4jDump, None);
@@ -136,6 +166,7 @@ fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
     if head.get(257..262) == Some(b"ustar".as_slice()) {
         return Err("This is a tar archive. Send the dump itself: pg_dump -Fc, or statements.".to_owned());
     }
+    let head = head.get(..LOOK_AT_TEXT).unwrap_or(head);
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
         // What is cut in the middle of a character, or holds text of another encoding further on.
@@ -143,7 +174,7 @@ fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
     };
     if head.contains(&0) || !is_sql(text) {
         return Err(
-            "This is no dump that is known here: neither an archive of pg_dump nor statements in SQL.".to_owned()
+            "This is no dump that is known here: neither an archive of pg_dump or mongodump, nor a dump of neo4j-admin, nor statements in SQL.".to_owned()
         );
     }
     let whose = |line: &str| text.lines().find_map(|l| l.trim().strip_prefix(line).map(str::to_owned));
@@ -156,6 +187,7 @@ fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
             format: Format::MariaSql,
             version,
             says_its_end: maria && text.contains("-- Host:"),
+            databases: Vec::new(),
         });
     }
     Ok(Dump {
@@ -164,6 +196,7 @@ fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
         version: whose("-- Dumped from database version").and_then(|v| numbers(&v)),
         says_its_end: text.contains("-- PostgreSQL database dump")
             || text.contains("-- PostgreSQL database cluster dump"),
+        databases: Vec::new(),
     })
 }
 
@@ -188,7 +221,7 @@ fn looks_like_mysql(text: &str) -> bool {
 }
 
 /// The first two numbers of a version.
-fn numbers(text: &str) -> Option<(u32, u32)> {
+pub(super) fn numbers(text: &str) -> Option<(u32, u32)> {
     let start = text.find(|c: char| c.is_ascii_digit())?;
     let mut parts = text.get(start..)?.split(|c: char| !c.is_ascii_digit());
     let major = parts.next()?.parse().ok()?;
@@ -227,9 +260,6 @@ fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
 /// A sentence.
 pub fn fit(dump: &Dump, image: &CatalogImage) -> Result<(), String> {
     let (is, wanted) = (dump.format.engine(), image.engine);
-    if matches!(wanted, EngineKind::Mongodb | EngineKind::Neo4j) {
-        return Err(not_possible(wanted).unwrap_or_default());
-    }
     if is != wanted {
         return Err(format!(
             "This is {}, which {} can't load. Choose {} above.",
@@ -252,23 +282,6 @@ pub fn fit(dump: &Dump, image: &CatalogImage) -> Result<(), String> {
             image.version
         )),
         _ => Ok(()),
-    }
-}
-
-/// Why no dump can be brought for an engine.
-pub fn not_possible(engine: EngineKind) -> Option<String> {
-    match engine {
-        EngineKind::Postgres | EngineKind::Mariadb => None,
-        EngineKind::Mongodb => Some(
-            "Dumps of MongoDB can't be loaded here: the server's image has no mongorestore. Make an empty database, and \
-             load the dump from your own computer with mongorestore and the address on the database's page."
-                .to_owned(),
-        ),
-        EngineKind::Neo4j => Some(
-            "Dumps of Neo4j can't be loaded here yet. Make an empty database, and load the data from your own computer with \
-             Cypher."
-                .to_owned(),
-        ),
     }
 }
 
@@ -295,7 +308,8 @@ mod tests {
         for other in ["name,age\nada,36\n", "hello", "%PDF-1.4", "PGDMP", "{\"a\": 1}", "a\0b", "\u{1f418}"] {
             assert!(of(other).is_err(), "{other}");
         }
-        assert_eq!(of_head(&[0x6d, 0xe2, 0x99, 0x81, 0, 0], Packing::None).unwrap().format, Format::MongoArchive);
+        assert!(of_head(&[0x6d, 0xe2, 0x99, 0x81, 0, 0], Packing::None).is_err(), "it has no head");
+        assert_eq!(of_head(b"DZV1rest", Packing::None).unwrap().format, Format::Neo4jDump);
     }
 
     #[test]

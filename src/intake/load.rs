@@ -1,4 +1,5 @@
-//! The flow that makes a database out of a dump: created like any other, then filled by the tool in its own image.
+//! The flow that makes a database out of a dump: created like any other, then filled by the tool in its own image. For
+//! engines whose servers must not run then: [`super::load_stopped`].
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -8,15 +9,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::format::{Dump, ENDS, Format, Packing, open};
+use super::load_stopped::LOAD_STOPPED;
 use super::report::{Collector, LoadReport};
 use super::staging;
 use crate::admin_db::dumps::{self, DumpRow};
+use crate::app::App;
 use crate::backup::stream::run;
-use crate::engine::backup::Load;
+use crate::engine::backup::{Backup, Load, When};
+use crate::engine::{EngineKind, Plan};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::create;
@@ -52,19 +57,42 @@ const SILENCE: Duration = Duration::from_secs(6 * 3600);
 /// Pieces between reading and sending, of 64 KiB.
 const WAITING: usize = 16;
 
-async fn row(w: &Work) -> Result<DumpRow, StepError> {
+/// Whether a job loads a dump.
+pub fn is_load(kind: &str) -> bool {
+    kind == LOAD.kind || kind == LOAD_STOPPED.kind
+}
+
+/// Whether an engine's dumps are loaded before its server starts.
+pub fn is_loaded_stopped(engine: EngineKind) -> bool {
+    engine.engine().backup().is_some_and(|b| b.loads() == When::Stopped)
+}
+
+/// What is known of the dump.
+///
+/// # Errors
+/// If that is gone.
+pub(super) async fn row(w: &Work) -> Result<DumpRow, StepError> {
     let mut db = w.app.db.acquire().await?;
     let row = dumps::of_container(&mut db, w.container_id()?).await?;
     row.ok_or_else(|| StepError::Fail("What is known of the dump is gone.".to_owned()))
 }
 
-fn path(w: &Work, row: &DumpRow) -> Option<PathBuf> {
-    w.app.config.tier(&row.tier).map(|tier| staging::file(&w.app.config, tier, row.id))
+/// Where the file lies.
+///
+/// # Errors
+/// If its tier is gone.
+pub(super) fn path(w: &Work, row: &DumpRow) -> Result<PathBuf, StepError> {
+    let tier = w.app.config.tier(&row.tier);
+    let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is gone.", row.tier)))?;
+    Ok(staging::file(&w.app.config, tier, row.id))
 }
 
 /// Removes the file.
-async fn forget(w: &Work) -> Result<(), StepError> {
-    let Some(path) = path(w, &row(w).await?) else { return Ok(()) };
+///
+/// # Errors
+/// If it can't be removed.
+pub(super) async fn forget(w: &Work) -> Result<(), StepError> {
+    let Ok(path) = path(w, &row(w).await?) else { return Ok(()) };
     match tokio::fs::remove_file(&path).await {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             Err(StepError::Retry(format!("{} can't be removed: {e}", path.display())))
@@ -87,38 +115,73 @@ async fn load(w: &Work) -> Result<(), StepError> {
                 .to_owned(),
         ));
     }
-    let file = path(w, &row).ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is gone.", row.tier)))?;
-    let report = fill(w, &row, file).await?;
+    let report = fill(w, &row, path(w, &row)?).await?;
+    keep(w, &row, &report).await
+}
+
+/// Writes what became of the dump, and removes its file.
+///
+/// # Errors
+/// If that can't be done.
+pub(super) async fn keep(w: &Work, row: &DumpRow, report: &LoadReport) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
-    dumps::set_report(&mut db, row.id, &report).await?;
+    dumps::set_report(&mut db, row.id, report).await?;
     drop(db);
     w.say(&report.sentence()).await;
     forget(w).await
 }
 
-/// Loads the dump and counts what came in.
+/// Loads the dump into the running server and counts what came in.
 async fn fill(w: &Work, row: &DumpRow, file: PathBuf) -> Result<LoadReport, StepError> {
     let app = &w.app;
     let c = w.container().await?;
     let blueprint = Blueprint::read(app, &c).await?;
-    let plan = blueprint.plan();
-    let describes = c.engine.engine().backup();
+    let running = find(app, &c).await?.filter(|f| f.running);
+    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
     let password = rotate::user_password(w, &c).await?;
+    let mut report = pour(w, row, file, (&id, &blueprint.plan()), &password).await?;
+    count(app, (&id, &blueprint.plan()), describes(c.engine)?, &mut report).await?;
+    Ok(report)
+}
+
+/// How an engine loads dumps.
+pub(super) fn describes(engine: EngineKind) -> Result<&'static dyn Backup, StepError> {
+    engine.engine().backup().ok_or_else(|| StepError::Fail(format!("{} can't load dumps here.", engine.label())))
+}
+
+/// Runs the tool that loads a dump in the container `id`, and reads what it says failed.
+///
+/// # Errors
+/// If it did not come to the dump's end.
+pub(super) async fn pour(
+    w: &Work,
+    row: &DumpRow,
+    file: PathBuf,
+    (id, plan): (&str, &Plan<'_>),
+    password: &SecretString,
+) -> Result<LoadReport, StepError> {
+    let app = &w.app;
+    let describes = describes(plan.image.engine)?;
+    let missing = plan.tools.missing(describes.load_tools());
+    if !missing.is_empty() {
+        return Err(StepError::Fail(format!(
+            "The image has no {}, so the dump can't be loaded here. Make an empty database, and load it from your own computer with \
+             the address on the database's page.",
+            missing.join(" and no ")
+        )));
+    }
     // Whoever wrote the dump can't know it, so nothing in it unlocks what it is locked with.
     let lock = hex::encode(app.random.bytes::<16>());
     let dump = row.dump();
-    let spec = Load { archive: dump.format == Format::PgCustom, password: &password, lock: &lock };
-    let exec = describes.and_then(|d| d.load(&plan, &spec));
-    let exec = exec.ok_or_else(|| StepError::Fail(format!("{} can't load dumps here.", c.engine.label())))?;
-    let running = find(app, &c).await?.filter(|f| f.running);
-    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
+    let archive = dump.format == Format::PgCustom;
+    let exec = describes.load(plan, &Load { archive, password, lock: &lock, source: row.source.as_deref() });
     let head = (dump.format == Format::PgPlain).then(|| format!("\\restrict {lock}\n"));
     let most = u64::try_from(app.config.backups.upload_max.0).unwrap_or(u64::MAX).saturating_mul(MOST_UNPACKED);
     let mut collector = Collector::new(dump.format, u64::from(head.is_some()));
     let passed = Arc::new(AtomicU64::new(0));
     let (input, reading) = read(file, &dump, head, most, passed.clone());
     let loading = async {
-        let mut pieces = app.runtime.exec_stream(&id, &exec, Some(input)).await?;
+        let mut pieces = app.runtime.exec_stream(id, &exec, Some(input)).await?;
         loop {
             let piece = tokio::time::timeout(SILENCE, pieces.next()).await;
             match piece
@@ -136,25 +199,33 @@ async fn fill(w: &Work, row: &DumpRow, file: PathBuf) -> Result<LoadReport, Step
         code = loading => code?,
         () = tell(w, &passed) => return Err(StepError::Retry("Interrupted.".to_owned())),
     };
-    let (mut report, words) = collector.done();
+    let (report, words) = collector.done();
     // What was wrong with the file explains more than what the tool made of it.
     reading
         .await
         .map_err(|e| StepError::Fail(format!("Reading the dump was cut short: {e}.")))?
         .map_err(StepError::Fail)?;
-    if !(describes.is_some_and(|d| d.loaded(code, &words))) {
-        let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
-        let said = [first.as_str(), words.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
-        return Err(StepError::Fail(format!("The dump could not be loaded to its end: {said}")));
+    if describes.loaded(code, &words) {
+        return Ok(report);
     }
-    if let Some(d) = describes {
-        let count = d.count(&plan, plan.dbname.as_str(), false);
-        let said = run(app.runtime.as_ref(), &id, &count, None, &AtomicU64::new(0)).await?;
-        for count in said.counts.iter().filter(|k| k.kind == "table") {
-            report.tables += 1;
-            report.rows += u64::try_from(count.rows).unwrap_or(0);
-        }
-    }
+    let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
+    let said = [first.as_str(), words.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
+    Err(StepError::Fail(format!("The dump could not be loaded to its end: {said}")))
+}
+
+/// Counts what came in.
+///
+/// # Errors
+/// If nothing did, because all of it failed.
+pub(super) async fn count(
+    app: &App,
+    (id, plan): (&str, &Plan<'_>),
+    describes: &dyn Backup,
+    report: &mut LoadReport,
+) -> Result<(), StepError> {
+    let count = describes.count(plan, plan.dbname.as_str(), false);
+    let said = run(app.runtime.as_ref(), id, &count, None, &AtomicU64::new(0)).await?;
+    report.add(&said.counts);
     if report.tables == 0 && report.failed > 0 {
         let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
         return Err(StepError::Fail(format!(
@@ -162,7 +233,7 @@ async fn fill(w: &Work, row: &DumpRow, file: PathBuf) -> Result<LoadReport, Step
             report.failed
         )));
     }
-    Ok(report)
+    Ok(())
 }
 
 async fn tell(w: &Work, passed: &AtomicU64) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::format::Format;
+use crate::engine::backup::Count;
 
 /// Most failures that are kept; all are counted.
 pub const MOST: usize = 100;
@@ -11,12 +12,15 @@ const LONGEST: usize = 400;
 
 /// What became of a dump.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LoadReport {
-    /// Tables that are there.
+    /// What was loaded.
+    pub format: Option<Format>,
+    /// Tables that are there; collections, or labels of nodes.
     pub tables: u64,
-    /// Rows in them.
+    /// Rows in them; documents, or nodes and relationships.
     pub rows: u64,
-    /// How many statements or entries failed.
+    /// How many statements, entries or documents failed.
     pub failed: u64,
     /// The first of them.
     pub failures: Vec<Failure>,
@@ -39,14 +43,36 @@ impl LoadReport {
         self.failed > self.failures.len() as u64
     }
 
+    /// Adds what was counted in a server.
+    pub fn add(&mut self, counts: &[Count]) {
+        for count in counts {
+            let rows = u64::try_from(count.rows).unwrap_or(0);
+            match count.kind.as_str() {
+                "table" | "collection" | "time series" => {
+                    self.tables += 1;
+                    self.rows += rows;
+                }
+                "label" => self.tables += 1,
+                // All nodes, and all relationships.
+                "content" => self.rows += rows,
+                _ => {}
+            }
+        }
+    }
+
     /// One sentence.
     pub fn sentence(&self) -> String {
+        let (tables, rows, one) = match self.format {
+            Some(Format::MongoArchive) => ("collections", "documents", "document"),
+            Some(Format::Neo4jDump) => ("labels", "nodes and relationships", "entry"),
+            _ => ("tables", "rows", "statement"),
+        };
         let failed = match self.failed {
             0 => "Nothing in it failed.".to_owned(),
-            1 => "1 statement failed.".to_owned(),
-            n => format!("{n} statements failed."),
+            1 => format!("1 {one} failed."),
+            n => format!("{n} {one}s failed."),
         };
-        format!("{} tables with {} rows came in. {failed}", self.tables, self.rows)
+        format!("{} {tables} with {} {rows} came in. {failed}", self.tables, self.rows)
     }
 }
 
@@ -64,7 +90,8 @@ pub struct Collector {
 impl Collector {
     /// For a tool that got `before` lines before those of the dump.
     pub fn new(format: Format, before: u64) -> Self {
-        Self { format, before, line: Vec::new(), report: LoadReport::default(), words: String::new() }
+        let report = LoadReport { format: Some(format), ..LoadReport::default() };
+        Self { format, before, line: Vec::new(), report, words: String::new() }
     }
 
     /// Takes a piece of what the tool said.
@@ -82,6 +109,9 @@ impl Collector {
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        if self.format == Format::MongoArchive {
+            return self.mongo(&text);
+        }
         if let Some(mut failure) = failure(self.format, &text) {
             failure.line = failure.line.map(|l| l.saturating_sub(self.before));
             // A dump's own locks for its meta-commands: there is one around all of it already.
@@ -111,6 +141,26 @@ impl Collector {
             }
         } else if self.words.len() < 4096 {
             self.words.push_str(&text);
+            self.words.push('\n');
+        }
+    }
+
+    /// A line of `mongorestore`: a time, a tab, its words. Single documents that the server refuses are told of, as far as
+    /// it likes, and counted at the end.
+    fn mongo(&mut self, line: &str) {
+        let text = line.split_once('\t').map_or(line, |(_, text)| text);
+        let report = &mut self.report;
+        if let Some(why) = text.strip_prefix("continuing through error: ") {
+            report.failed += 1;
+            if report.failures.len() < MOST {
+                let text = why.chars().take(LONGEST).collect();
+                report.failures.push(Failure { line: None, text, detail: String::new() });
+            }
+        } else if let Some((_, failed)) = text.split_once(" restored successfully. ") {
+            let failed = failed.split(' ').next().and_then(|n| n.parse().ok());
+            report.failed = failed.unwrap_or(report.failed).max(report.failed);
+        } else if text.starts_with("Failed: ") && self.words.len() < 4096 {
+            self.words.push_str(text);
             self.words.push('\n');
         }
     }
@@ -178,6 +228,19 @@ mod tests {
         assert!(collector.done().1.contains("errors ignored on restore"), "by which its end is known");
         let report = read(Format::MariaSql, 0, "ERROR 1050 (42S01) at line 12: Table 't' already exists\n");
         assert_eq!((report.failures[0].line, report.failures[0].text.as_str()), (Some(12), "Table 't' already exists"));
+    }
+
+    #[test]
+    fn what_mongorestore_says_is_understood() {
+        let said = "2026-11-27T05:00:00.000+0000\tpreparing collections to restore from\n\
+                    2026-11-27T05:00:00.000+0000\tcontinuing through error: E11000 duplicate key error collection: d.c\n\
+                    2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 3 document(s) failed to restore.\n";
+        let report = read(Format::MongoArchive, 0, said);
+        assert_eq!((report.failed, report.failures.len()), (3, 1), "{report:?}");
+        assert!(report.failures[0].text.starts_with("E11000") && report.sentence().contains("3 documents failed"));
+        let mut collector = Collector::new(Format::MongoArchive, 0);
+        collector.take(b"2026-11-27T05:00:00.000+0000\tFailed: corruption found in archive\n");
+        assert_eq!(collector.done().1, "Failed: corruption found in archive\n");
     }
 
     #[test]

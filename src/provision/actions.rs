@@ -3,13 +3,14 @@
 use super::flow::Flow;
 use super::{create, delete, go_back, power, rotate};
 use crate::backup::{audit, beside, drill, dump, in_place, prune, recover, restore, restore_copy, second, upgrade};
-use crate::intake::load;
+use crate::intake::{load, load_stopped};
 use crate::recovery::admin_backup;
 
 /// Every flow.
 pub static FLOWS: &[&Flow] = &[
     &create::CREATE,
     &load::LOAD,
+    &load_stopped::LOAD_STOPPED,
     &power::START,
     &power::STOP,
     &power::RESTART,

@@ -10,7 +10,7 @@ use super::error::AppError;
 use super::form::Fields;
 use super::routes::BODY_LIMIT;
 use crate::admin_db::new_id;
-use crate::intake::format::{fit, not_possible, recognise};
+use crate::intake::format::{fit, recognise};
 use crate::intake::request::Received;
 use crate::intake::staging::Staging;
 use crate::provision::request::CreateRequest;
@@ -97,7 +97,7 @@ async fn known(file: Option<SentFile>) -> Result<Received, String> {
     let path = staging.path().to_owned();
     let looked = tokio::task::spawn_blocking(move || recognise(&path)).await;
     let dump = looked.map_err(|e| format!("The file could not be looked at: {e}."))??;
-    Ok(Received { staging, dump, name })
+    Ok(Received { staging, dump, source: None, name })
 }
 
 /// What was sent, checked: all faults at once, that of the file in the field [`FILE`].
@@ -119,12 +119,8 @@ pub async fn check<'a>(
         }
         Err(e) => return Err(e),
     };
-    let received = match (not_possible(request.image.engine), received) {
-        (Some(why), _) | (None, Err(why)) => return Err(CreateFault::Fields(Faults::from([fault(why)]))),
-        (None, Ok(received)) => received,
-    };
-    match fit(&received.dump, request.image) {
-        Ok(()) => Ok((request, received)),
-        Err(why) => Err(CreateFault::Fields(Faults::from([fault(why)]))),
-    }
+    let mut received = received.map_err(|why| CreateFault::Fields(Faults::from([fault(why)])))?;
+    let fits = fit(&received.dump, request.image).and_then(|()| received.dump.source(request.dbname.as_str()));
+    received.source = fits.map_err(|why| CreateFault::Fields(Faults::from([fault(why)])))?;
+    Ok((request, received))
 }

@@ -41,7 +41,7 @@ INSERT INTO `t` (`body`) VALUES ('after');
 ";
 
 /// Sends a dump as a person with curl does: curl's exit code, the status, the answer.
-fn send(
+pub(super) fn send(
     portal: &TestPortal,
     token: &str,
     fields: &[(&str, &str)],
@@ -66,29 +66,29 @@ type Form<'a> = &'a [(&'a str, &'a str)];
 const POSTGRES: [(&str, &str); 4] =
     [("engine", "postgres"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
 
-fn named<'a>(name: &'a str, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub(super) fn named<'a>(name: &'a str, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     [&[("name", name)], fields].concat()
 }
 
 /// Files of uploads that lie about.
-fn staged(portal: &TestPortal) -> usize {
+pub(super) fn staged(portal: &TestPortal) -> usize {
     let tiers = portal.config.storage.iter().map(|t| t.path.join(&portal.instance));
     let names = tiers.filter_map(|d| std::fs::read_dir(d).ok()).flat_map(|d| d.flatten().map(|e| e.file_name()));
     names.filter(|n| n.to_string_lossy().starts_with(".upload")).count()
 }
 
-fn written(portal: &TestPortal, name: &str, content: &[u8]) -> PathBuf {
+pub(super) fn written(portal: &TestPortal, name: &str, content: &[u8]) -> PathBuf {
     let file = portal.dir.join(name);
     std::fs::write(&file, content).expect("written");
     file
 }
 
-fn shell(script: &str, dir: &Path) {
+pub(super) fn shell(script: &str, dir: &Path) {
     let done = Command::new("bash").args(["-c", script]).current_dir(dir).output().expect("bash");
     assert!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
-fn report(portal: &TestPortal, name: &str, what: &str) -> String {
+pub(super) fn report(portal: &TestPortal, name: &str, what: &str) -> String {
     portal.sql(&format!(
         "select report->{what} from dump_upload d join container c on c.id = d.container_id where c.name = '{name}'"
     ))
@@ -100,7 +100,7 @@ fn untouched(portal: &TestPortal, name: &str) {
     assert!(said.ends_with("end") && !said.contains("owned"), "{said}");
 }
 
-async fn token(client: &Client) -> String {
+pub(super) async fn token(client: &Client) -> String {
     let reply = client.post("/account/tokens", &[("name", "curl"), ("days", "1")]).await.expect(200);
     reply.all("code, pre").iter().map(|t| t.trim().to_owned()).find(|t| t.len() == 64).expect("the token is shown")
 }
@@ -185,14 +185,15 @@ async fn refused(portal: &TestPortal, ada: &Client, token: &str, custom: &Path, 
     let maria = [("engine", "mariadb"), ("dbname", "trial"), ("dbuser", "ada")];
     let mongo = [("engine", "mongodb"), ("dbname", "trial"), ("dbuser", "ada")];
     let pg = &POSTGRES[..];
-    let cases: [(&str, &[u8], Form, &str); 8] = [
+    let cases: [(&str, &[u8], Form, &str); 9] = [
         ("empty", b"", pg, "The file is empty"),
         ("words", b"name,age\nada,36\n", pg, "no dump that is known"),
         ("cut", &archive[..3], pg, "no dump that is known"),
         ("other", b"-- MariaDB dump 10.19\nCREATE TABLE `t` (i int) ENGINE=InnoDB;", pg, "can't load"),
         ("archive", &archive, &maria, "can't load"),
         ("newer", &archive, &old, "Choose that version or a later one"),
-        ("mongo", b"\x6d\xe2\x99\x81", &mongo, "no mongorestore"),
+        ("mongo", b"\x6d\xe2\x99\x81", &mongo, "what follows is damaged"),
+        ("graph", b"DZV1", &mongo, "a dump of neo4j-admin, which MongoDB can't load"),
         ("large", &noise, pg, "larger than 4 MiB"),
     ];
     for (name, content, fields, words) in cases {

@@ -2,7 +2,7 @@
 
 use mydb::engine::EngineKind;
 
-use super::{back_up, ended, hand, nothing_left, objects};
+use super::{back_up, brought_others, ended, hand, nothing_left, objects};
 use crate::engines::{Place, fields, sign_in};
 use crate::support::{Client, TestPortal, docker};
 
@@ -82,6 +82,11 @@ async fn there_and_back(engine: EngineKind, image: &str, storage: &str) {
     ada.wait_for("lab-2", "running").await;
     let mut again = sign_in(&at, &password).await.expect("it opens after a restart");
     assert_eq!(again.get("mine").await, Ok(Some("too".to_owned())));
+
+    match engine {
+        EngineKind::Mongodb => brought_others::mongodb(&portal, &ada).await,
+        _ => brought_others::neo4j(&portal, &ada, &id).await,
+    }
 }
 
 /// What lies beside the backup restores it without the portal.

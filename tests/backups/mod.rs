@@ -4,6 +4,7 @@ mod admin_db;
 mod alone;
 mod audit;
 mod brought;
+mod brought_others;
 mod copies;
 mod cycle;
 mod faults;

@@ -35,7 +35,12 @@ node_modules/@esbuild/linux-x64/bin/esbuild node_modules/mongosh/bin/mongosh.js 
   --external:kerberos --external:mongodb-client-encryption --external:@babel/preset-typescript/package.json '--external:*.node'
 # Reads a configuration file for the entrypoint
 install -m 644 node_modules/js-yaml/dist/js-yaml.min.js "$to/js-yaml.js"
-# Licences of what is in the bundle
+# mongodump and mongorestore, with the driver that mongosh has
+cp "$here/database-tools.js" "$work/database-tools.js"
+node_modules/@esbuild/linux-x64/bin/esbuild database-tools.js --bundle --platform=node --target=node18 --outfile="$to/database-tools.js" \
+  --minify-whitespace --legal-comments=none --log-level=error --external:kerberos --external:mongodb-client-encryption \
+  --external:snappy --external:socks --external:aws4 --external:gcp-metadata --external:@mongodb-js/zstd --external:@aws-sdk/credential-providers
+# Licences of what is in the bundles
 for f in node_modules/*/LICEN[CS]E* node_modules/@*/*/LICEN[CS]E*; do
   [ ! -f "$f" ] || { printf '\n===== %s\n\n' "${f#node_modules/}"; cat "$f"; }
 done >"$to/LICENCES"

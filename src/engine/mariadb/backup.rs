@@ -69,7 +69,7 @@ fn client(plan: &Plan<'_>, statements: String) -> ExecSpec {
 }
 
 impl Backup for Mariadb {
-    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
+    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
         let mut argv = vec![plan.tools.name(CLIENT)];
         // In binary mode the client has no commands of its own, which could read files and run programs.
         let fixed = [
@@ -87,7 +87,7 @@ impl Backup for Mariadb {
         argv.push(format!("--user={}", plan.dbuser));
         argv.push(format!("--database={}", plan.dbname));
         let env = vec![("MYSQL_PWD".to_owned(), load.password.clone())];
-        Some(ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) })
+        ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
     }
 
     fn loaded(&self, code: i64, _words: &str) -> bool {

@@ -1,14 +1,16 @@
 //! How MongoDB is backed up: its data directory as an archive, from a copy that a server has recovered and left cleanly.
 //! So a backup is of one moment for all databases, needs no tool that an image may lack, and brings the users back.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Mongodb, SHELL};
 use crate::engine::alone::{Alone, Only};
-use crate::engine::backup::{Backup, Inventory, LIB, Part, When};
+use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part, When};
+use crate::engine::connect::url_encode;
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const TAR: Tool = Tool { names: &["tar"] };
+const RESTORER: Tool = Tool { names: &["mongorestore"] };
 
 const INVENTORY: &str = include_str!("inventory.js");
 const COUNTS: &str = include_str!("counts.js");
@@ -33,7 +35,47 @@ fn about(plan: &Plan<'_>, text: &str, database: &str, fingerprints: bool) -> Exe
     exec
 }
 
+/// Runs a tool with what must not be seen in a list of processes in a file that only it can read.
+const WITH_CONFIG: &str = r#"umask 077
+config=$(mktemp) || exit 1
+trap 'rm -f "$config"' EXIT
+printf '%s\n' "$DB4SCI_TOOL_CONFIG" >"$config"
+unset DB4SCI_TOOL_CONFIG
+"$@" --config="$config"
+"#;
+
+/// A name in the tools' patterns, in which a star stands for anything.
+fn literally(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('*', "\\*")
+}
+
 impl Backup for Mongodb {
+    fn load_tools(&self) -> &'static [Tool] {
+        &[RESTORER]
+    }
+
+    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
+        let database = plan.dbname.as_str();
+        let source = load.source.unwrap_or(database);
+        let mut argv = ["sh", "-c", WITH_CONFIG, "sh"].map(str::to_owned).to_vec();
+        argv.extend([plan.tools.name(RESTORER), "--archive".to_owned()]);
+        // What is of the whole server, such as its users, is not taken from anybody's dump.
+        argv.push(format!("--nsInclude={}.*", literally(source)));
+        if source != database {
+            argv.push(format!("--nsFrom={}.*", literally(source)));
+            argv.push(format!("--nsTo={}.*", literally(database)));
+        }
+        let (user, password) = (url_encode(plan.dbuser.as_str()), url_encode(load.password.expose_secret()));
+        let config = format!(
+            "uri: \"mongodb://{user}:{password}@127.0.0.1:{}/?directConnection=true&authSource={}\"",
+            plan.port("mongodb"),
+            url_encode(database)
+        );
+        let env = [("DB4SCI_TOOL_CONFIG", config.as_str()), ("HOME", "/tmp")];
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), SecretString::from(value))).collect();
+        ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
+    }
+
     fn moves(&self) -> When {
         When::Stopped
     }

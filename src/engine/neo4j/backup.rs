@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{ADMIN, BASE64, BASH, Neo4j, SYSTEM};
-use crate::engine::backup::{Backup, Inventory, LIB, Part, When};
+use crate::engine::backup::{Backup, Inventory, LIB, Load, Part, When};
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const TOOL: Tool = Tool { names: &["neo4j-admin"] };
@@ -14,6 +14,11 @@ const COUNT: &str = include_str!("count.sh");
 /// The name of the database that a part holds.
 fn name(part: &Part) -> &str {
     part.database.as_deref().unwrap_or("system")
+}
+
+/// A part that holds a graph.
+fn graph(name: &str) -> Part {
+    Part { file: format!("{name}.dump"), database: Some(name.to_owned()), what: "the graph, as a dump of neo4j-admin" }
 }
 
 /// A script for `sh` in a container in which no server runs.
@@ -27,6 +32,19 @@ fn script(plan: &Plan<'_>, text: String) -> ExecSpec {
 }
 
 impl Backup for Neo4j {
+    fn loads(&self) -> When {
+        When::Stopped
+    }
+
+    fn load_tools(&self) -> &'static [Tool] {
+        &[TOOL]
+    }
+
+    fn load(&self, plan: &Plan<'_>, _load: &Load<'_>) -> ExecSpec {
+        // Whatever the graph was called where the dump was made.
+        self.restore(plan, &graph("neo4j"))
+    }
+
     fn moves(&self) -> When {
         When::Stopped
     }
@@ -62,13 +80,8 @@ impl Backup for Neo4j {
     }
 
     fn parts(&self, inventory: &Inventory) -> Vec<Part> {
-        let graph = |name: &String| Part {
-            file: format!("{name}.dump"),
-            database: Some(name.clone()),
-            what: "the graph, as a dump of neo4j-admin",
-        };
         let mut parts = vec![Part { file: "system.dump".to_owned(), database: None, what: "the users" }];
-        parts.extend(inventory.databases.iter().map(graph));
+        parts.extend(inventory.databases.iter().map(|name| graph(name)));
         parts
     }
 

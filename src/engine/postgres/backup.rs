@@ -2,7 +2,8 @@
 
 use secrecy::SecretString;
 
-use super::{PSQL, Postgres, alone};
+use super::{PSQL, Postgres, alone, programs};
+use crate::domain::quantity::Bytes;
 use crate::engine::alone::{Alone, Beside, Only, Stage};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
 use crate::engine::{ExecSpec, Plan, Tool};
@@ -28,6 +29,7 @@ const ROLES_END: &str = "-- end of roles and databases";
 pub(super) fn script(plan: &Plan<'_>, text: String, env: &[(&str, &str)]) -> ExecSpec {
     let mut all = vec![
         ("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8")),
+        programs(plan),
         ("DB4SCI_ADMIN".to_owned(), SecretString::from(plan.admin_user)),
     ];
     all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))));
@@ -60,8 +62,14 @@ open=$(printf '\\restrict %s\n\\echo open\n\\unrestrict %s\n' "$DB4SCI_LOCK" "$D
 exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 "#;
 
+/// Settings of sessions that restore: nobody else is at work in the server, so an index may be sorted in as much memory as
+/// the server's own cache takes, a quarter of the limit.
+fn alone_in_it(memory: Bytes) -> String {
+    format!("-c maintenance_work_mem={}kB", (memory.0 / 4 / 1024).max(16 * 1024))
+}
+
 impl Backup for Postgres {
-    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
+    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
         let text = |value: &str| SecretString::from(value);
         let (user, database) = (plan.dbuser.as_str(), plan.dbname.as_str());
         let argv = if load.archive {
@@ -77,8 +85,8 @@ impl Backup for Postgres {
             ("PGCONNECT_TIMEOUT", text("10")),
             ("DB4SCI_LOCK", text(load.lock)),
         ];
-        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Some(ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) })
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).chain([programs(plan)]).collect();
+        ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
     }
 
     fn loaded(&self, code: i64, words: &str) -> bool {
@@ -149,7 +157,11 @@ impl Backup for Postgres {
                 let text = "exec psql -X -q -A -t -v ON_ERROR_STOP=1 -U \"$DB4SCI_ADMIN\" -d postgres -f -\n";
                 script(plan, text.to_owned(), &[])
             }
-            Some(database) => script(plan, format!("{MAKE}{NAME}{RESTORE}"), &[("DB4SCI_DATABASE", database)]),
+            Some(database) => script(
+                plan,
+                format!("{MAKE}{NAME}{RESTORE}"),
+                &[("DB4SCI_DATABASE", database), ("PGOPTIONS", &alone_in_it(plan.memory))],
+            ),
         }
     }
 

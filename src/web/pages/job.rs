@@ -19,7 +19,7 @@ use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::{job_cancel, job_list};
 use crate::app::App;
 use crate::domain::user::Action as Deed;
-use crate::intake::load::LOAD;
+use crate::intake::load;
 use crate::intake::report::LoadReport;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
@@ -75,7 +75,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
 
 /// What failed while a dump was loaded.
 async fn report(ctx: &Context, job: &Job) -> Result<Option<LoadReport>, sqlx::Error> {
-    let Some(container) = job.container_id.filter(|_| job.kind == LOAD.kind) else { return Ok(None) };
+    let Some(container) = job.container_id.filter(|_| load::is_load(&job.kind)) else { return Ok(None) };
     let mut db = ctx.app().db.acquire().await?;
     Ok(dumps::of_container(&mut db, container).await?.and_then(|d| d.report).map(|r| r.0))
 }
@@ -149,7 +149,7 @@ fn next(job: &Job, container: Option<&Container>) -> String {
             format!("/containers/{}/backups", c.name)
         }
         // What failed in a dump is told on the job's page.
-        Some(_) if job.kind == LOAD.kind => format!("/jobs/{}", job.id),
+        Some(_) if load::is_load(&job.kind) => format!("/jobs/{}", job.id),
         Some(c) if c.purged_at.is_none() => format!("/containers/{}", c.name),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
         _ => format!("/jobs/{}", job.id),

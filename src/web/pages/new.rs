@@ -12,7 +12,6 @@ use crate::admin_db::{job_list, usage};
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
 use crate::engine::{EngineKind, Extension};
-use crate::intake::format::not_possible;
 use crate::intake::request::from_dump;
 use crate::provision::request::{self, RequestError};
 use crate::storage::unavailable_reason;
@@ -172,7 +171,6 @@ async fn render(
     };
     let unseen = faults.iter().filter(|(name, _)| !shown(name)).map(|(name, text)| format!("{name}: {text}"));
     let problem = problem.or_else(|| Some(unseen.collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty()));
-    let no_upload = not_possible(engine).filter(|_| dump);
     let mut engines = engine_cards(app, Some(engine));
     if dump {
         for card in &mut engines {
@@ -183,13 +181,12 @@ async fn render(
         frame: ctx.frame("new"),
         engines,
         engine: engine.to_string(),
-        upload: (dump && no_upload.is_none()).then(|| {
+        upload: dump.then(|| {
             Field::file(FILE, "Dump")
                 .help(format!("{} At most {}.", what(engine), app.config.backups.upload_max))
                 .error(fault(FILE))
                 .required()
         }),
-        no_upload,
         other_href: format!("/containers/new{}?engine={engine}", if dump { "" } else { "/from-dump" }),
         from_dump: dump,
         image: Field::select("image", "Version", image_choices.collect())
@@ -209,7 +206,11 @@ fn what(engine: EngineKind) -> &'static str {
         EngineKind::Postgres => {
             "Made with pg_dump -Fc, or statements as pg_dump writes them, also compressed with gzip or zstd."
         }
-        _ => "Statements as mariadb-dump or mysqldump write them, also compressed with gzip or zstd.",
+        EngineKind::Mariadb => "Statements as mariadb-dump or mysqldump write them, also compressed with gzip or zstd.",
+        EngineKind::Mongodb => {
+            "Made with mongodump --archive, of one database (--db), also compressed with gzip or zstd."
+        }
+        EngineKind::Neo4j => "Made with neo4j-admin database dump, of a version that is not newer.",
     }
 }
 

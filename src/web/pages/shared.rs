@@ -41,7 +41,7 @@ pub fn chip(c: &Container) -> Chip {
         return Chip::of("maintenance");
     }
     match c.active_job.as_deref() {
-        Some("create" | "load" | "start" | "undelete") => Chip::of("starting"),
+        Some("create" | "load" | "load-stopped" | "start" | "undelete") => Chip::of("starting"),
         Some("stop") => Chip::of("stopping"),
         Some("restart" | "resize") => Chip::of("restarting"),
         Some("delete") => Chip::of("deleting"),

@@ -30,8 +30,6 @@ pub struct NewPage {
     pub from_dump: bool,
     /// The file.
     pub upload: Option<Field>,
-    /// Why no file can be sent for this engine.
-    pub no_upload: Option<String>,
     /// The form without, or with, a file.
     pub other_href: String,
     /// What is wrong with the form as a whole.

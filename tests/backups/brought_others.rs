@@ -1,0 +1,115 @@
+//! Dumps that people bring of engines which are not asked in SQL: archives of `mongodump`, dumps of `neo4j-admin`.
+
+use std::path::PathBuf;
+
+use mydb::engine::EngineKind;
+
+use super::brought::{named, report, send, shell, staged, token, written};
+use super::copies::place;
+use super::{nothing_left, objects};
+use crate::engines::sign_in;
+use crate::support::{Client, TestPortal, docker};
+
+/// What the dumped database gets besides what is in it: kinds of values that JSON has not, what is not a collection of
+/// documents, and a rule that three of its documents break.
+const MORE: &str = r#"
+db.getSiblingDB("admin").auth("db4sci_admin", PASSWORD);
+const lab = db.getSiblingDB("trial");
+lab.kinds.insertOne({ _id: "k", long: Long("9007199254740993"), exact: Decimal128("0.1"), when: ISODate("2026-11-27"), "a$b": /x/i });
+lab.kinds.createIndex({ long: -1 }, { unique: true, name: "by long" });
+lab.createView("longs", "kinds", [{ $project: { long: 1 } }]);
+for (let n = 0; n < 10; n++) lab.ruled.insertOne({ n });
+lab.runCommand({ collMod: "ruled", validator: { n: { $lt: 7 } } });
+db.getSiblingDB("second").c.insertOne({ only: "here" });
+"#;
+
+/// What `trial` has to have come to in a copy.
+const LOOK: &str = r#"
+const kind = db.kinds.findOne();
+print(kind.long.toString(), kind.exact.toString(), kind.when.toISOString().slice(0, 10), kind["a$b"].toString(), db.longs.countDocuments({}),
+  db.kinds.getIndexes().some((i) => i.name === "by long" && i.unique), db.ruled.countDocuments({}), db.kept.countDocuments({}))
+"#;
+
+const FIELDS: [(&str, &str); 3] = [("engine", "mongodb"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
+
+/// Continues with the portal on which `lab` is a MongoDB with a database `trial`.
+pub(super) async fn mongodb(portal: &TestPortal, ada: &Client) {
+    let lab = format!("{}-lab", portal.instance);
+    let port = place(portal, EngineKind::Mongodb, "lab").port();
+    let secret = docker::docker(&["exec", &lab, "cat", "/etc/db4sci/admin_password"]);
+    let more = MORE.replace("PASSWORD", &format!("{secret:?}"));
+    let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
+    docker::docker(&["exec", &lab, "mongosh", "--quiet", &address, "--eval", &more]);
+    let uri = format!("mongodb://db4sci_admin:{secret}@127.0.0.1:{port}/?directConnection=true");
+    let dump = |more: &str, file: &str| -> PathBuf {
+        shell(&format!("docker exec {lab} mongodump --uri='{uri}' --archive {more} > {file}"), &portal.dir);
+        portal.dir.join(file)
+    };
+    let (one, all) = (dump("--db trial --gzip", "trial.archive.gz"), dump("", "all.archive"));
+    let token = token(ada).await;
+    let before = portal.containers().len();
+
+    // Into a database of another name.
+    let fields = [&FIELDS[..], &[("dbname", "renamed")]].concat();
+    let (_, status, said) = send(portal, &token, &named("brought", &fields), &one, &[]);
+    assert_eq!(status, "201", "{said}");
+    let failures = report(portal, "brought", "'failures'");
+    assert!(failures.contains("failed validation") && report(portal, "brought", "'failed'") == "3", "{failures}");
+    let at = place(portal, EngineKind::Mongodb, "brought").port();
+    let uri = format!("mongodb://ada:correct-horse@127.0.0.1:{at}/renamed?authSource=renamed&directConnection=true");
+    let brought = format!("{}-brought", portal.instance);
+    let looked = docker::docker(&["exec", &brought, "mongosh", "--quiet", &uri, "--eval", LOOK]);
+    assert_eq!(looked, "9007199254740993 0.1 2026-11-27 /x/i 1 true 7 202", "as it was, but for what its rule refuses");
+    let job = portal.sql("select id from job where kind = 'load' order by created_at desc limit 1");
+    let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
+    assert!(page.contains("documents came in. 3 documents failed."), "{page}");
+    let processes = docker::docker(&["exec", &brought, "sh", "-c", "ls /tmp"]);
+    assert!(!processes.contains("tmp."), "the file with the password is gone: {processes}");
+
+    // Of several databases the one of the same name; the server's own users come with none.
+    let other = [&FIELDS[..], &[("dbname", "third")]].concat();
+    let (_, status, said) = send(portal, &token, &named("unclear", &other), &all, &[]);
+    assert!(status == "422" && said.contains("holds the databases second, trial"), "{status} {said}");
+
+    // One that was cut short, and one that was damaged, leave nothing.
+    let bytes = std::fs::read(&all).expect("the dump");
+    let end = written(portal, "end.archive", bytes.get(..bytes.len() - 20).expect("longer"));
+    let second = [&FIELDS[..], &[("dbname", "trial")]].concat();
+    let (_, status, said) = send(portal, &token, &named("cut", &second), &end, &[]);
+    assert!(status == "500" && said.contains("could not be loaded to its end"), "{status} {said}");
+    assert_eq!((staged(portal), portal.containers().len()), (0, before + 1));
+}
+
+/// Continues with the portal on which `lab` is a Neo4j that has been backed up: a part of that is a dump of `neo4j-admin`.
+pub(super) async fn neo4j(portal: &TestPortal, ada: &Client, backup: &str) {
+    let part = |p: &PathBuf| p.to_string_lossy().contains(backup) && p.to_string_lossy().contains("/neo4j.dump");
+    let dump = objects(portal).into_iter().find(part).expect("the part with the graph");
+    let token = token(ada).await;
+    let before = portal.containers().len();
+    let fields = [("engine", "neo4j"), ("dbuserpass", "correct-horse")];
+    // As it lies in the store: compressed once more.
+    let (_, status, said) = send(portal, &token, &named("brought", &fields), &dump, &[]);
+    assert_eq!(status, "201", "{said}");
+    let counted = portal.sql(&format!(
+        "select sum((c->>'rows')::int) from backup_log, jsonb_array_elements(manifest->'counts') c
+          where id = '{backup}' and c->>'kind' = 'content'"
+    ));
+    assert_eq!(report(portal, "brought", "'rows'"), counted);
+    let mut session = sign_in(&place(portal, EngineKind::Neo4j, "brought"), "correct-horse").await.expect("opens");
+    assert_eq!(session.get("kept").await, Ok(Some("value 🐘 'with' \"quotes\"".to_owned())));
+    session.put("mine", "too").await.expect("and it is theirs");
+    nothing_left(portal, before + 1);
+
+    // Half of it: told at once where it is compressed, and by the tool where it is not.
+    shell(&format!("zstd -q -d -o whole.dump '{}'", dump.display()), &portal.dir);
+    for (file, wanted, words) in
+        [(dump, "422", "can't be unpacked"), (portal.dir.join("whole.dump"), "500", "to its end")]
+    {
+        let bytes = std::fs::read(&file).expect("the dump");
+        let cut = written(portal, "cut.dump", bytes.get(..bytes.len() / 2).expect("half of it"));
+        let (_, status, said) = send(portal, &token, &named("cut", &fields), &cut, &[]);
+        assert!(status == wanted && said.contains(words), "{status} {said}");
+    }
+    assert_eq!((staged(portal), portal.containers().len()), (0, before + 1));
+    nothing_left(portal, before + 1);
+}
