@@ -10,7 +10,7 @@ use super::head;
 use super::manifest::{Manifest, Object};
 use super::source::{Source, present};
 use super::storing::tell;
-use super::stream::{self, From, Reports};
+use super::stream::{self, DAMAGED, From, Reports};
 use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::config::Tier;
@@ -18,6 +18,7 @@ use crate::domain::quantity::MIB;
 use crate::engine::alone::{Read, Stage};
 use crate::engine::backup::{Count, When};
 use crate::engine::{Backup as Describes, Plan};
+use crate::objects::Store;
 use crate::provision::blueprint::{self, Blueprint};
 use crate::provision::container::find;
 use crate::provision::create::{self, measured};
@@ -61,10 +62,11 @@ pub struct Server<'a> {
     pub describes: &'static dyn Describes,
 }
 
-/// Runs a command with what it reads of an object.
+/// Runs a command with what it reads of an object; once more with each copy of it, while what was read is damaged: these
+/// commands begin anew with what an attempt before them left.
 ///
 /// # Errors
-/// If the object can't be read or is damaged, or the command fails.
+/// If the object can't be read or is damaged in every store, or the command fails.
 pub(super) async fn begin_stage(
     app: &App,
     source: &Source<'_>,
@@ -73,8 +75,28 @@ pub(super) async fn begin_stage(
     stage: &Stage,
     passed: &Arc<AtomicU64>,
 ) -> Result<Reports, StepError> {
+    let mut done = stage_from(app, source, source.store, object, id, stage, passed).await;
+    for other in &source.others {
+        match &done {
+            Err(why @ StepError::Fail(text)) if text.contains(DAMAGED) => source.takes(other, why),
+            _ => break,
+        }
+        done = stage_from(app, source, other, object, id, stage, passed).await;
+    }
+    done
+}
+
+async fn stage_from(
+    app: &App,
+    source: &Source<'_>,
+    store: &Arc<Store>,
+    object: &Object,
+    id: &str,
+    stage: &Stage,
+    passed: &Arc<AtomicU64>,
+) -> Result<Reports, StepError> {
     let (runtime, key) = (app.runtime.as_ref(), source.key(&object.file));
-    let from = From { store: source.store, key: &key, object, keys: &source.keys };
+    let from = From { store, key: &key, object, keys: &source.keys };
     let input = match stage.read {
         Read::Beginning => return head::run(runtime, &from, id, &stage.exec).await,
         Read::Nothing => None,
@@ -197,7 +219,7 @@ pub(super) async fn seal_in(
     let counted = same(app, &source.manifest, &server, true).await?;
     run_all(app, &id, describes.adopt(&server.plan, own).as_slice()).await?;
     sealed.stop(app).await?;
-    w.say(&format!("{counted} counts are those of the backup")).await;
+    w.say(&source.told(&format!("{counted} counts are those of the backup"))).await;
     Ok(())
 }
 
@@ -285,11 +307,15 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
         done = into(&w.app, &source, &server, &passed) => match done {
-            Err(e) => Err(or_full(blueprint.tier, e).await),
-            done => done,
+            Err(e) => return Err(or_full(blueprint.tier, e).await),
+            Ok(()) => {}
         },
-        () = tell(w, &passed, expected) => Ok(()),
+        () = tell(w, &passed, expected) => {}
     }
+    if source.instead.get().is_some() {
+        w.say(&source.told("All of it is back")).await;
+    }
+    Ok(())
 }
 
 async fn compare(w: &Work) -> Result<(), StepError> {

@@ -1,6 +1,6 @@
 //! Where a backup lies: in its own target, or in another that has a copy.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
@@ -24,8 +24,10 @@ pub struct Source<'a> {
     pub location: String,
     /// Its manifest.
     pub manifest: Manifest,
-    /// Why a copy is read instead of what is in its own target, as a sentence.
-    pub instead: Option<String>,
+    /// Why a copy is read instead of what is in its own target, as a sentence; also if only one object is.
+    pub instead: OnceLock<String>,
+    /// The other stores that have it, for what turns out to be damaged while it is read.
+    pub others: Vec<&'a Arc<Store>>,
     /// What this portal has to decrypt with.
     pub keys: Keys,
 }
@@ -57,15 +59,16 @@ impl<'a> Source<'a> {
             present(&source).await.map(|()| source)
         };
         let why = match Box::pin(whole).await {
-            Ok(source) => return Ok(source),
+            Ok(source) => return Ok(Self { others: stored, ..source }),
             Err(why) => why,
         };
-        for copy in stored {
+        for (i, copy) in stored.iter().enumerate() {
             if let Ok(source) = Self::at(copy, row.clone(), Keys::of(&app.config.backups)).await
                 && present(&source).await.is_ok()
             {
-                let instead = Some(format!("The copy in “{}” is used. {why}", copy.name()));
-                return Ok(Self { instead, ..source });
+                source.takes(copy, &why);
+                let others = stored.iter().skip(i + 1).copied().collect();
+                return Ok(Self { others, ..source });
             }
         }
         Err(why)
@@ -110,12 +113,18 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        Ok((Self { row, store, location, manifest, instead: None, keys }, text))
+        Ok((Self { row, store, location, manifest, instead: OnceLock::new(), others: Vec::new(), keys }, text))
+    }
+
+    /// Notes that a copy takes the place of what its own target does not give.
+    pub fn takes(&self, copy: &Store, why: &StepError) {
+        // What was noted first is where it began.
+        let _ = self.instead.set(format!("The copy in “{}” is used. {why}", copy.name()));
     }
 
     /// What a step says of where the backup was read, after what it did.
     pub fn told(&self, done: &str) -> String {
-        self.instead.as_ref().map_or_else(|| done.to_owned(), |instead| format!("{done}. {instead}"))
+        self.instead.get().map_or_else(|| done.to_owned(), |instead| format!("{done}. {instead}"))
     }
 
     /// The same with nothing but what is wanted of it.

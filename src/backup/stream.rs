@@ -228,6 +228,9 @@ impl Drop for Feeding {
     }
 }
 
+/// What ends a sentence on an object that is not what was stored. Another copy of it may be.
+pub const DAMAGED: &str = "This backup is damaged.";
+
 /// Where the content of an object comes from.
 pub struct From<'a> {
     /// The store.
@@ -315,7 +318,7 @@ async fn get(from: &From<'_>) -> Result<Download, StepError> {
         return Ok(download);
     }
     Err(StepError::Fail(format!(
-        "{} has {} bytes, but the manifest says {}. This backup is damaged.",
+        "{} has {} bytes, but the manifest says {}. {DAMAGED}",
         store.url(key),
         download.bytes,
         object.stored.bytes
@@ -326,9 +329,7 @@ async fn get(from: &From<'_>) -> Result<Download, StepError> {
 fn other_than(url: &str, is: &Sum, stored: &Sum) -> Option<String> {
     (is != stored).then(|| {
         let (is, was) = (&is.sha256, &stored.sha256);
-        format!(
-            "{url} is not what was stored: its SHA-256 is {is}, and the manifest says {was}. This backup is damaged."
-        )
+        format!("{url} is not what was stored: its SHA-256 is {is}, and the manifest says {was}. {DAMAGED}")
     })
 }
 
@@ -360,7 +361,7 @@ impl End {
             Ok(Err(e)) => return Err(e.to_string()),
             Err(e) => return Err(format!("Reading {url} was cut short: {e}.")),
         }
-        let damaged = |why: &str| format!("{url} is not what was stored: {why}. This backup is damaged.");
+        let damaged = |why: &str| format!("{url} is not what was stored: {why}. {DAMAGED}");
         let (stored, plain) = match unpacking.await {
             Ok(Ok(sums)) => sums,
             Ok(Err(e)) => return Err(damaged(&e.to_string())),

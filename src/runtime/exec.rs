@@ -1,7 +1,7 @@
 //! Commands inside containers over a Docker API, with what goes in and comes out as streams. Part of [`super::docker`].
 
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::container::LogOutput;
@@ -18,6 +18,8 @@ use crate::engine::ExecSpec;
 
 /// Time between questions whether a command that takes no input still runs.
 const ALIVE: Duration = Duration::from_secs(1);
+/// How long a command may go on with what it got before its input broke.
+const LAST_WORK: Duration = Duration::from_secs(60);
 
 /// Runs a command; what it prints and how it ends comes as pieces.
 pub(super) async fn run(
@@ -86,6 +88,8 @@ async fn feed(
             Ok(piece) if send(&mut writer, &piece, docker, exec).await => {}
             Ok(_) => break,
             Err(cause) => {
+                let _ = writer.shutdown().await;
+                over(docker, exec).await;
                 return Some(RuntimeError::Failed { operation: "read the input of a command".to_owned(), cause });
             }
         }
@@ -93,6 +97,15 @@ async fn feed(
     // Also after a command that ended early: the engine ends the whole connection only when both sides are through.
     let _ = writer.shutdown().await;
     None
+}
+
+/// Waits until a command has ended whose input has, for at most [`LAST_WORK`]: whoever tries the same again must not meet
+/// it still at work.
+async fn over(docker: &Docker, exec: &str) {
+    let begin = Instant::now();
+    while begin.elapsed() < LAST_WORK && docker.inspect_exec(exec).await.is_ok_and(|e| e.running == Some(true)) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Whether the command took a piece. The engine does not say that a command has ended while more is sent to it: it

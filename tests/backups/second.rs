@@ -151,18 +151,19 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
     assert!(step("drill").contains("The copy in “second” is used."), "{}", step("drill"));
     std::fs::rename(lost.with_extension("away"), &lost).expect("moved back");
-    let manifest = object(&portal, &first, "manifest.json");
-    std::fs::remove_file(&manifest).expect("removed");
+    // It is damaged, which shows only when it has been read: the restore goes on with the copy.
+    flip(&lost);
     ada.post(&format!("/containers/lab/backups/{first}/restore"), &[("name", "again"), ("backup_freq", "Never")])
         .await
         .expect(303);
     assert_eq!(ended(&portal, "restore").await, ("succeeded".to_owned(), String::new()));
-    assert!(step("restore").contains("The copy in “second” is used. The store local has no"), "{}", step("restore"));
+    let said = step("restore");
+    assert!(said.contains("The copy in “second” is used.") && said.contains("is not what was stored"), "{said}");
     let shown = ada.post("/containers/again/password", &[]).await.expect(200);
     let password = shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown");
     let again = portal.connect("again", &password).await.expect("signs in");
     assert_eq!(again.query_one("select x from t", &[]).await.expect("it is there").get::<_, i32>(0), 7);
-    std::fs::write(&manifest, &one["manifest.json"]).expect("put back");
+    flip(&lost);
 
     // The second target does not take it, which is told; a damaged object is copied nowhere.
     let bucket = portal.dir.join("elsewhere").join(&portal.config.targets[1].bucket);
@@ -207,6 +208,12 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     assert!(lying(&portal, 1, &third).len() >= 4 && lying(&portal, 1, &first).len() >= 4, "the others stay");
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert_eq!((code, said.as_str()), (0, "2 databases, 2 backups, 0 findings.\n"));
+
+    // A drill is there to find what is damaged, whatever else there is.
+    flip(&object(&portal, &third, "database-1.pgdump.zst"));
+    ada.post(&format!("/containers/lab/backups/{third}/drill"), &[]).await.expect(303);
+    let (status, error) = ended(&portal, "drill").await;
+    assert!(status == "failed" && error.contains("is not what was stored"), "{status} {error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
