@@ -3,7 +3,6 @@
 use secrecy::SecretString;
 
 use super::{PSQL, Postgres, alone, programs};
-use crate::domain::quantity::Bytes;
 use crate::engine::alone::{Alone, Beside, Only, Stage};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
 use crate::engine::{ExecSpec, Plan, Tool};
@@ -61,12 +60,6 @@ open=$(printf '\\restrict %s\n\\echo open\n\\unrestrict %s\n' "$DB4SCI_LOCK" "$D
 [ -z "$open" ] || { echo "The psql of this image can't lock its meta-commands. Send an archive: pg_dump -Fc." >&2; exit 9; }
 exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 "#;
-
-/// Settings of sessions that restore: nobody else is at work in the server, so an index may be sorted in as much memory as
-/// the server's own cache takes, a quarter of the limit.
-fn alone_in_it(memory: Bytes) -> String {
-    format!("-c maintenance_work_mem={}kB", (memory.0 / 4 / 1024).max(16 * 1024))
-}
 
 impl Backup for Postgres {
     fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
@@ -157,11 +150,7 @@ impl Backup for Postgres {
                 let text = "exec psql -X -q -A -t -v ON_ERROR_STOP=1 -U \"$DB4SCI_ADMIN\" -d postgres -f -\n";
                 script(plan, text.to_owned(), &[])
             }
-            Some(database) => script(
-                plan,
-                format!("{MAKE}{NAME}{RESTORE}"),
-                &[("DB4SCI_DATABASE", database), ("PGOPTIONS", &alone_in_it(plan.memory))],
-            ),
+            Some(database) => script(plan, format!("{MAKE}{NAME}{RESTORE}"), &[("DB4SCI_DATABASE", database)]),
         }
     }
 
