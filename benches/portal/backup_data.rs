@@ -65,7 +65,9 @@ impl Kind {
     /// cost is no cost of a restore.
     pub fn made(self) -> &'static str {
         match self {
-            Self::Postgres => "-e POSTGRES_INITDB_ARGS=--data-checksums -e POSTGRES_USER=ada -e POSTGRES_PASSWORD=correct-horse -e POSTGRES_DB=trial",
+            Self::Postgres => {
+                "-e POSTGRES_INITDB_ARGS=--data-checksums -e POSTGRES_USER=ada -e POSTGRES_PASSWORD=correct-horse -e POSTGRES_DB=trial"
+            }
             Self::Mariadb => {
                 "-e MARIADB_ROOT_PASSWORD=root-horse -e MARIADB_DATABASE=trial -e MARIADB_USER=ada -e MARIADB_PASSWORD=correct-horse"
             }

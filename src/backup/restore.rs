@@ -306,9 +306,8 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
-        done = into(&w.app, &source, &server, &passed) => match done {
-            Err(e) => return Err(or_full(blueprint.tier, e).await),
-            Ok(()) => {}
+        done = into(&w.app, &source, &server, &passed) => if let Err(e) = done {
+            return Err(or_full(blueprint.tier, e).await);
         },
         () = tell(w, &passed, expected) => {}
     }

@@ -10,12 +10,21 @@ const TERMINATOR: [u8; 4] = [0xff; 4];
 /// The server's own databases.
 const OWN: [&str; 3] = ["admin", "config", "local"];
 
+/// What the beginning of an archive tells.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// The version of the server it was made of.
+    pub version: Option<(u32, u32)>,
+    /// The databases in it, but for the server's own.
+    pub databases: Vec<String>,
+}
+
 /// The server's version and the databases in an archive, of which `head` is the beginning. Where that ends before the
 /// list of collections does, the databases are those seen until then.
 ///
 /// # Errors
 /// A sentence, if it is none.
-pub fn look(head: &[u8]) -> Result<(Option<(u32, u32)>, Vec<String>), String> {
+pub fn look(head: &[u8]) -> Result<Beginning, String> {
     let broken = || "This begins like an archive of mongodump, but what follows is damaged. Make it again.".to_owned();
     let mut rest = head.strip_prefix(&MAGIC).ok_or_else(broken)?;
     let (header, after) = document(rest).ok_or_else(broken)?;
@@ -33,7 +42,7 @@ pub fn look(head: &[u8]) -> Result<(Option<(u32, u32)>, Vec<String>), String> {
     if databases.is_empty() && rest.starts_with(&TERMINATOR) {
         return Err("There is no collection in this archive.".to_owned());
     }
-    Ok((version, databases))
+    Ok(Beginning { version, databases })
 }
 
 /// The document at the beginning, and what follows it.
@@ -60,7 +69,8 @@ mod tests {
             archive.extend(bytes(&doc! { "db": db, "collection": "c", "metadata": "{}", "size": 1 }));
         }
         archive.extend(TERMINATOR);
-        assert_eq!(look(&archive), Ok((Some((6, 0)), vec!["lab".to_owned(), "other".to_owned()])));
+        let databases = vec!["lab".to_owned(), "other".to_owned()];
+        assert_eq!(look(&archive), Ok(Beginning { version: Some((6, 0)), databases }));
         for cut in 0..archive.len() {
             let _ = look(archive.get(..cut).unwrap());
         }

@@ -152,7 +152,7 @@ fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
         };
     }
     if head.starts_with(&archive::MAGIC) {
-        return archive::look(head).map(|(version, databases)| Dump {
+        return archive::look(head).map(|archive::Beginning { version, databases }| Dump {
             packing,
             format: Format::MongoArchive,
             version,
