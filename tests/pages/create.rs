@@ -48,6 +48,10 @@ async fn whole_life(image: &str, version: &str) {
     assert_eq!(left, 0, "the data is gone");
     assert_eq!(portal.sql("select count(*) from port"), "0");
     assert_eq!(portal.sql("select count(*) from credential"), "0");
+    // The page is gone a moment before the job that removed it has ended.
+    while portal.sql("select count(*) from job where status in ('queued', 'running')") != "0" {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     assert_eq!(portal.sql("select count(*) from job where status <> 'succeeded'"), "0");
 }
 
