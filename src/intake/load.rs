@@ -34,11 +34,7 @@ pub static LOAD: Flow = Flow {
     kind: "load",
     title: "Create database from a dump",
     steps: &[
-        Step {
-            name: "Check the storage",
-            run: |w| Box::pin(create::check_storage(w)),
-            undo: Some(|w| Box::pin(forget(w))),
-        },
+        CHECK_STORAGE,
         create::GET_IMAGE,
         create::PREPARE_DATA,
         create::MAKE_CONTAINER,
@@ -48,6 +44,13 @@ pub static LOAD: Flow = Flow {
         Step { name: "Load the dump", run: |w| Box::pin(load(w)), undo: None },
         create::HAND_OVER,
     ],
+};
+
+/// Refuses a tier that is full; its undo, the last of all, removes the file.
+pub(super) const CHECK_STORAGE: Step = Step {
+    name: "Check the storage",
+    run: |w| Box::pin(create::check_storage(w)),
+    undo: Some(|w| Box::pin(forget(w))),
 };
 
 /// How much more a dump may be unpacked than the largest that may be sent.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use secrecy::SecretString;
 
-use super::load::{count, describes, forget, keep, path, pour, row};
+use super::load::{CHECK_STORAGE, count, describes, forget, keep, path, pour, row};
 use super::report::LoadReport;
 use crate::backup::manifest::Of;
 use crate::backup::stream::run;
@@ -23,11 +23,7 @@ pub static LOAD_STOPPED: Flow = Flow {
     kind: "load-stopped",
     title: "Create database from a dump",
     steps: &[
-        Step {
-            name: "Check the storage",
-            run: |w| Box::pin(create::check_storage(w)),
-            undo: Some(|w| Box::pin(forget(w))),
-        },
+        CHECK_STORAGE,
         create::GET_IMAGE,
         create::PREPARE_DATA,
         Step { name: "Load the dump", run: |w| Box::pin(load(w)), undo: Some(|w| Box::pin(unseal(w))) },

@@ -332,7 +332,7 @@ async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'_>) {
         let mut tx = app.db.begin().await?;
         // The state before the job, as everywhere, so that two transactions never wait for each other.
         match ending {
-            Ending::Well => jobs::all_steps_done(&mut tx, job.id, lease).await?,
+            Ending::Well => {}
             Ending::Failed(step, why) => mark_failed(&mut tx, app, job, (step, why)).await?,
             Ending::Cancelled(why) => {
                 backups::end(&mut tx, job.id, BackupStatus::Cancelled, why, app.clock.now()).await?;
@@ -340,6 +340,9 @@ async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'_>) {
         }
         if !jobs::finish(&mut tx, job.id, lease, status, error).await? {
             return Ok::<_, sqlx::Error>(());
+        }
+        if matches!(ending, Ending::Well) {
+            jobs::all_steps_done(&mut tx, job.id).await?;
         }
         let name = match job.container_id {
             Some(id) => containers::by_id(&mut tx, id).await?.map(|c| (id, c.name)),

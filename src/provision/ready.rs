@@ -22,7 +22,7 @@ const ROUND: Duration = Duration::from_secs(5);
 /// Wait after a command that could not even begin.
 const PAUSE: Duration = Duration::from_millis(100);
 /// So many of a server's last lines are told.
-pub(super) const LAST_LINES: u32 = 15;
+const LAST_LINES: u32 = 15;
 
 /// Why a server does not answer.
 pub(super) enum Silent {
@@ -72,9 +72,9 @@ pub(super) async fn until_answers(
 }
 
 /// Says why a server does not answer, with its own last words.
-pub(super) async fn told(app: &App, id: &str, silent: Silent, limit: Duration) -> StepError {
+pub(super) async fn told(app: &App, id: &str, silent: Silent, limit: Duration) -> String {
     let words = last_lines(app, id, LAST_LINES).await;
-    StepError::Fail(match silent {
+    match silent {
         Silent::Gone => "The container was removed while its server was starting.".to_owned(),
         Silent::Ended(found) => {
             let memory = if found.oom_killed { " It needed more memory than its limit." } else { "" };
@@ -85,5 +85,5 @@ pub(super) async fn told(app: &App, id: &str, silent: Silent, limit: Duration) -
             let last = if last.is_empty() { last } else { format!(" To the last question it said: {last}") };
             format!("The server did not answer within {} s.{last}\nIts last words:\n{words}", limit.as_secs())
         }
-    })
+    }
 }

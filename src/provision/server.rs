@@ -96,7 +96,7 @@ pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepErro
     let probe = c.engine.engine().probe(&blueprint.plan());
     match until_answers(app, &id, &probe, limit).await? {
         Ok(version) => Ok(version),
-        Err(silent) => Err(told(app, &id, silent, limit).await),
+        Err(silent) => Err(StepError::Fail(told(app, &id, silent, limit).await)),
     }
 }
 

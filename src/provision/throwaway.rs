@@ -99,10 +99,10 @@ impl<'a> ThrowAway<'a> {
         let limit = app.config.databases.create_timeout;
         match until_answers(app, &id, &probe, limit).await? {
             Ok(_) => Ok(id),
-            Err(silent) => match told(app, &id, silent, limit).await {
-                StepError::Fail(why) => Err(StepError::Fail(format!("In a sealed container: {why}"))),
-                why @ StepError::Retry(_) => Err(why),
-            },
+            Err(silent) => {
+                let why = told(app, &id, silent, limit).await;
+                Err(StepError::Fail(format!("In a sealed container: {why}")))
+            }
         }
     }
 

@@ -71,7 +71,7 @@ pub(super) async fn mongodb(portal: &TestPortal, ada: &Client) {
     let (_, status, said) = send(portal, &token, &named("unclear", &other), &all, &[]);
     assert!(status == "422" && said.contains("holds the databases second, trial"), "{status} {said}");
 
-    // One that was cut short, and one that was damaged, leave nothing.
+    // One that was cut short leaves nothing.
     let bytes = std::fs::read(&all).expect("the dump");
     let end = written(portal, "end.archive", bytes.get(..bytes.len() - 20).expect("longer"));
     let second = [&FIELDS[..], &[("dbname", "trial")]].concat();

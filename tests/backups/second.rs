@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use mydb::domain::retention::Keep;
 
 use super::{back_up, cli, ended, object};
-use crate::support::{Options, TestPortal, store};
+use crate::support::{Client, Options, TestPortal, store};
 
 /// A portal with a second store that gets copies, and a program that writes down what it is told.
 pub async fn portal(copies: bool) -> TestPortal {
@@ -103,6 +103,29 @@ async fn copied(portal: &TestPortal, id: &str, status: &str) -> String {
     panic!("the copy of {id} is not {status}: {said}");
 }
 
+/// What the steps of the last job of this kind said.
+fn last_steps(portal: &TestPortal, kind: &str) -> String {
+    portal.sql(&format!(
+        "select string_agg(s.detail, '|') from job_step s where job_id = (select id from job where kind = '{kind}' order by created_at desc limit 1)"
+    ))
+}
+
+/// What becomes of the backup `id`, which has a copy, once its object in the first target is damaged.
+async fn damaged(portal: &TestPortal, ada: &Client, id: &str) {
+    // It is damaged, which shows only when it has been read: a restore goes on with the copy …
+    flip(&object(portal, id, "database-1.pgdump.zst"));
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "third"), ("backup_freq", "Never")])
+        .await
+        .expect(303);
+    assert_eq!(ended(portal, "restore").await, ("succeeded".to_owned(), String::new()));
+    let said = last_steps(portal, "restore");
+    assert!(said.contains("The copy in “second” is used.") && said.contains("is not what was stored"), "{said}");
+    // … and a drill is there to find it.
+    ada.post(&format!("/containers/lab/backups/{id}/drill"), &[]).await.expect(303);
+    let (status, error) = ended(portal, "drill").await;
+    assert!(status == "failed" && error.contains("is not what was stored"), "{status} {error}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_copy_is_made_told_of_used_and_removed() {
     let portal = portal(true).await;
@@ -142,28 +165,23 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     // The first target lacks an object: a drill and a restore take the copy, and say so.
     let lost = object(&portal, &first, "database-1.pgdump.zst");
     std::fs::rename(&lost, lost.with_extension("away")).expect("moved");
-    let step = |kind: &str| {
-        portal.sql(&format!(
-            "select string_agg(s.detail, '|') from job_step s where job_id = (select id from job where kind = '{kind}' order by created_at desc limit 1)"
-        ))
-    };
+    let step = |kind: &str| last_steps(&portal, kind);
     ada.post(&format!("/containers/lab/backups/{first}/drill"), &[]).await.expect(303);
     assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
     assert!(step("drill").contains("The copy in “second” is used."), "{}", step("drill"));
     std::fs::rename(lost.with_extension("away"), &lost).expect("moved back");
-    // It is damaged, which shows only when it has been read: the restore goes on with the copy.
-    flip(&lost);
+    let manifest = object(&portal, &first, "manifest.json");
+    std::fs::remove_file(&manifest).expect("removed");
     ada.post(&format!("/containers/lab/backups/{first}/restore"), &[("name", "again"), ("backup_freq", "Never")])
         .await
         .expect(303);
     assert_eq!(ended(&portal, "restore").await, ("succeeded".to_owned(), String::new()));
-    let said = step("restore");
-    assert!(said.contains("The copy in “second” is used.") && said.contains("is not what was stored"), "{said}");
+    assert!(step("restore").contains("The copy in “second” is used. The store local has no"), "{}", step("restore"));
     let shown = ada.post("/containers/again/password", &[]).await.expect(200);
     let password = shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown");
     let again = portal.connect("again", &password).await.expect("signs in");
     assert_eq!(again.query_one("select x from t", &[]).await.expect("it is there").get::<_, i32>(0), 7);
-    flip(&lost);
+    std::fs::write(&manifest, &one["manifest.json"]).expect("put back");
 
     // The second target does not take it, which is told; a damaged object is copied nowhere.
     let bucket = portal.dir.join("elsewhere").join(&portal.config.targets[1].bucket);
@@ -209,11 +227,7 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert_eq!((code, said.as_str()), (0, "2 databases, 2 backups, 0 findings.\n"));
 
-    // A drill is there to find what is damaged, whatever else there is.
-    flip(&object(&portal, &third, "database-1.pgdump.zst"));
-    ada.post(&format!("/containers/lab/backups/{third}/drill"), &[]).await.expect(303);
-    let (status, error) = ended(&portal, "drill").await;
-    assert!(status == "failed" && error.contains("is not what was stored"), "{status} {error}");
+    damaged(&portal, &ada, &third).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
