@@ -46,7 +46,7 @@ struct Place {
 
 impl Place {
     async fn open() -> Self {
-        let (config, url) = support::portal::configuration(false);
+        let (config, url) = support::portal::configuration(support::Tables::Shared);
         let sweep = Sweep(config.clone());
         let stop = CancellationToken::new();
         let (target, server) = store(&config);

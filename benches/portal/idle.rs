@@ -7,7 +7,7 @@ use super::support;
 use super::table::{Bar, Table};
 
 pub async fn measure(table: &mut Table) {
-    let (config, tables) = support::portal::configuration(false);
+    let (config, tables) = support::portal::configuration(support::Tables::Shared);
     let sweep = Sweep(config);
     let port = free_port();
 

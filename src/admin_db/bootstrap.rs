@@ -164,6 +164,7 @@ impl Bootstrap<'_> {
             cpus: MilliCpus(1000),
             admin_user: NAME,
             admin_password: password,
+            seed_password: None,
             dbname: &DbName::parse(NAME, &rules)?,
             dbuser: &DbUser::parse(NAME, &rules)?,
             host: "localhost",

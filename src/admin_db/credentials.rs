@@ -4,13 +4,15 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-/// Which of a container's two secrets.
+/// Which of a container's secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The portal's administrator role.
     Admin,
     /// The user's role; kept only until it is set and, if generated, shown.
     User,
+    /// The administrator's in the data that the container began with; in force, and kept, until the accounts are set.
+    Seed,
 }
 
 impl Kind {
@@ -18,6 +20,7 @@ impl Kind {
         match self {
             Self::Admin => "admin",
             Self::User => "user",
+            Self::Seed => "seed",
         }
     }
 

@@ -28,6 +28,7 @@ pub mod notices;
 pub mod ports;
 pub mod samples;
 pub mod schedule;
+pub mod seeds;
 pub mod sessions;
 pub mod settings;
 pub mod snapshots;

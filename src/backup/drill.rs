@@ -96,13 +96,13 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     let manifest = &source.manifest;
     let password = manifest.admin(&source.keys).map_err(StepError::Fail)?;
     let admin = password.map_or(Admin::New, Admin::There);
-    let throw_away = ThrowAway::of(app, &manifest.container, id, admin).await?;
+    let mut throw_away = ThrowAway::of(app, &manifest.container, id, admin).await?;
     room(throw_away.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
     // What an earlier attempt left.
     throw_away.remove(app).await?;
     w.say("Starting a sealed container").await;
     let begin = Instant::now();
-    let docker_id = raise(w, &source, &throw_away).await?;
+    let docker_id = raise(w, &source, &mut throw_away).await?;
     let restore_ms = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
     let describes = describes(manifest.container.engine)?;
     let server = Server { id: &docker_id, plan: throw_away.blueprint.plan(), describes };

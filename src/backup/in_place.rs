@@ -97,9 +97,9 @@ pub(super) async fn fill(w: &Work) -> Result<(), StepError> {
     let (app, c, snapshot) = (&w.app, w.container().await?, swap::row(w).await?);
     let source = source(w, &snapshot).await?;
     let own = Blueprint::read(app, &c).await?.admin_password();
-    let sealed = sealed(app, &c, &snapshot, admin_of(&source, &own)?).await?;
+    let mut sealed = sealed(app, &c, &snapshot, admin_of(&source, &own)?).await?;
     sealed.remove(app).await?;
-    seal_in(w, &source, &sealed, &own).await
+    seal_in(w, &source, &mut sealed, &own).await
 }
 
 /// Removes the sealed container, and the directory unless it holds what was there before.

@@ -23,7 +23,7 @@ pub static RECOVER: Flow = Flow {
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         create::CHECK_STORAGE,
         create::GET_IMAGE,
-        create::PREPARE_DATA,
+        create::EMPTY_DATA,
         Step {
             name: "Bring the data back and compare it with the backup",
             run: |w| Box::pin(fill(w)),

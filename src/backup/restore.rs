@@ -154,7 +154,7 @@ async fn or_full(tier: &Tier, e: StepError) -> StepError {
 ///
 /// # Errors
 /// If one object can't be read, is damaged, is not taken, or the server does not start.
-pub async fn raise(w: &Work, source: &Source<'_>, sealed: &ThrowAway<'_>) -> Result<String, StepError> {
+pub async fn raise(w: &Work, source: &Source<'_>, sealed: &mut ThrowAway<'_>) -> Result<String, StepError> {
     let (app, describes) = (&w.app, describes(source.manifest.container.engine)?);
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
@@ -209,7 +209,7 @@ pub(super) fn admin_of(source: &Source<'_>, own: &SecretString) -> Result<Admin,
 pub(super) async fn seal_in(
     w: &Work,
     source: &Source<'_>,
-    sealed: &ThrowAway<'_>,
+    sealed: &mut ThrowAway<'_>,
     own: &SecretString,
 ) -> Result<(), StepError> {
     let (app, describes) = (&w.app, describes(source.manifest.container.engine)?);

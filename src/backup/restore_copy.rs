@@ -17,7 +17,7 @@ pub static RESTORE_COPY: Flow = Flow {
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         create::CHECK_STORAGE,
         create::GET_IMAGE,
-        create::PREPARE_DATA,
+        create::EMPTY_DATA,
         Step {
             name: "Bring the data back and compare it with the backup",
             run: |w| Box::pin(fill(w)),
@@ -49,9 +49,9 @@ pub(super) async fn fill(w: &Work) -> Result<(), StepError> {
     let (app, (c, source)) = (&w.app, source(w).await?);
     let own = Blueprint::read(app, &c).await?;
     let password = own.admin_password();
-    let sealed = ThrowAway::of(app, &Of::new(&c, ""), c.id, admin_of(&source, &password)?).await?;
+    let mut sealed = ThrowAway::of(app, &Of::new(&c, ""), c.id, admin_of(&source, &password)?).await?;
     if sealed.blueprint.dir != own.dir {
         return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
     }
-    seal_in(w, &source, &sealed, &password).await
+    seal_in(w, &source, &mut sealed, &password).await
 }

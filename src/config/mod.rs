@@ -115,6 +115,8 @@ pub struct Databases {
     pub start_timeout: Duration,
     /// Longest wait for a new server to initialise.
     pub create_timeout: Duration,
+    /// Whether initialised data directories are kept.
+    pub prepare: bool,
 }
 
 /// Limits of database containers.
@@ -234,6 +236,8 @@ pub struct Jobs {
     pub usage: Duration,
     /// Time between looks into the running servers.
     pub survey: Duration,
+    /// Time between looks whether seeds are missing.
+    pub prepare: Duration,
 }
 
 /// What and how the portal logs about itself.

@@ -99,6 +99,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
         reconcile: r.seconds("jobs.reconcile_seconds"),
         usage: r.seconds("jobs.usage_seconds"),
         survey: r.seconds("jobs.survey_seconds"),
+        prepare: r.seconds("jobs.prepare_seconds"),
     };
     let admin_db = AdminDb {
         url: r.optional("admin_db.url").map(SecretString::from),
@@ -192,6 +193,7 @@ fn databases(r: &mut Reader<'_>) -> Databases {
         ports,
         start_timeout: r.seconds("databases.start_timeout"),
         create_timeout: r.seconds("databases.create_timeout"),
+        prepare: r.flag("databases.prepare"),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::quantity::{Bytes, MIB};
 
 const CLIENT: Tool = Tool { names: &["mariadb", "mysql"] };
 const ACCOUNTS: &str = include_str!("mariadb/accounts.sql");
+const OWN_PASSWORD: &str = include_str!("mariadb/own_password.sql");
 const SURVEY: &str = include_str!("mariadb/survey.sql");
 /// Where both the official image and Debian's packages read further configuration; the last file wins.
 const CONF_DIR: &str = "/etc/mysql/mariadb.conf.d";
@@ -99,7 +100,7 @@ impl Engine for Mariadb {
             plan.file_at(&format!("{CONF_DIR}/zz-db4sci-memory.cnf"), 0o644, memory_conf(plan.memory)),
             plan.file("server.crt", 0o644, cert.cert.clone()),
             plan.file("server.key", 0o600, cert.key.clone()),
-            plan.file("admin_password", 0o400, plan.admin_secret()),
+            plan.file("admin_password", 0o400, plan.admin_password.clone()),
         ]);
         Recipe {
             env: [
@@ -127,12 +128,18 @@ impl Engine for Mariadb {
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
         let text =
             |name: &str, value: &str| format!("SET @{name} = CONVERT(X'{}' USING utf8mb4);\n", hex::encode(value));
-        let input = format!(
-            "{}{}SET @password = X'{}';\n{ACCOUNTS}",
+        let secret =
+            |name: &str, secret: &SecretString| format!("SET @{name} = X'{}';\n", hex::encode(secret.expose_secret()));
+        let mut input = format!(
+            "{}{}{}{ACCOUNTS}",
             text("name", plan.dbuser.as_str()),
             text("database", plan.dbname.as_str()),
-            hex::encode(password.expose_secret())
+            secret("password", password)
         );
+        if plan.seed_password.is_some() {
+            input.push_str(&secret("own", plan.admin_password));
+            input.push_str(OWN_PASSWORD);
+        }
         let mut exec = Self::client(plan, &[]);
         exec.stdin = Some(SecretString::from(input));
         vec![exec]

@@ -133,7 +133,12 @@ pub trait Engine: Sync {
     /// A command that succeeds once the server serves its users over its real protocol; prints the server's version.
     /// It also tells the server what can only be told while it runs, such as the name its clients know it by.
     fn probe(&self, plan: &Plan<'_>) -> ExecSpec;
-    /// Commands that make the user's database and role, or find them made and set the password.
+    /// A command that succeeds once the server has made its data, and prints its version. It tells the server nothing.
+    fn initialised(&self, plan: &Plan<'_>) -> ExecSpec {
+        self.probe(plan)
+    }
+    /// Commands that make the user's database and role, or find them made and set the password. Where the administrator
+    /// still has the password of a seed, it gets its own.
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec>;
     /// A command that prints how many sessions the user's role has open.
     fn sessions(&self, plan: &Plan<'_>) -> ExecSpec;

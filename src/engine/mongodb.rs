@@ -40,7 +40,6 @@ impl Mongodb {
             env: vec![
                 ("DB4SCI_ADMIN".to_owned(), text(plan.admin_user)),
                 ("DB4SCI_ADMIN_PASSWORD".to_owned(), plan.admin_secret()),
-                ("DB4SCI_MEMBER".to_owned(), text(&format!("{}:{port}", plan.host))),
                 ("DB4SCI_DATABASE".to_owned(), text(plan.dbname.as_str())),
                 ("DB4SCI_USER".to_owned(), text(plan.dbuser.as_str())),
                 // Where the shell keeps its own small files.
@@ -113,7 +112,7 @@ impl Engine for Mongodb {
             plan.file("keyfile", 0o400, hex::encode(key)),
             plan.file("server.pem", 0o400, certificate),
             plan.file("ca.pem", 0o444, cert.authority.clone()),
-            plan.file("admin_password", 0o400, plan.admin_secret()),
+            plan.file("admin_password", 0o400, plan.admin_password.clone()),
         ]);
         let port = plan.port("mongodb").to_string();
         let cmd = ["mongod", "--config", &format!("{DIR}/mongod.conf"), "--bind_ip_all", "--port", &port];
@@ -138,6 +137,13 @@ impl Engine for Mongodb {
     }
 
     fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+        let mut exec = self.initialised(plan);
+        let member = format!("{}:{}", plan.host, plan.port("mongodb"));
+        exec.env.push(("DB4SCI_MEMBER".to_owned(), SecretString::from(member)));
+        exec
+    }
+
+    fn initialised(&self, plan: &Plan<'_>) -> ExecSpec {
         let mut exec = Self::shell(plan, READY);
         let wrapped = ["bash", "-c", WHEN_LISTENING, &plan.port("mongodb").to_string()].map(str::to_owned);
         exec.argv.splice(0..0, wrapped);
@@ -147,6 +153,9 @@ impl Engine for Mongodb {
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
         let mut exec = Self::shell(plan, ACCOUNTS);
         exec.env.push(("DB4SCI_USER_PASSWORD".to_owned(), password.clone()));
+        if plan.seed_password.is_some() {
+            exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));
+        }
         vec![exec]
     }
 

@@ -118,8 +118,11 @@ impl Engine for Neo4j {
         let wanted = if plan.image.version.starts_with("4.") { "neo4j-4.conf" } else { "neo4j.conf" };
         let text = config.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.clone()).unwrap_or_default();
         let text = values.iter().fold(text, |text, (name, value)| text.replace(name, value));
-        let mut env = vec![("NEO4J_AUTH_PATH".to_owned(), format!("{DIR}/auth"))];
-        env.extend(settings(&text));
+        let mut env: Vec<_> = settings(&text).collect();
+        if plan.fresh && plan.seed_password.is_none() {
+            // Only where there are no users yet: with this, the image starts a Java machine more before the server.
+            env.push(("NEO4J_AUTH_PATH".to_owned(), format!("{DIR}/auth")));
+        }
         let files = vec![
             plan.file("auth", 0o400, format!("{OWNER}/{}", plan.admin_password.expose_secret())),
             plan.file("ssl/server.crt", 0o400, cert.cert.clone()),

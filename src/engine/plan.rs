@@ -131,8 +131,10 @@ pub struct Plan<'a> {
     pub cpus: MilliCpus,
     /// The portal's own administrator role.
     pub admin_user: &'a str,
-    /// That role's password.
+    /// That role's password, of its own.
     pub admin_password: &'a SecretString,
+    /// The password that it still has: that of the data its directory was copied from.
+    pub seed_password: Option<&'a SecretString>,
     /// The user's database.
     pub dbname: &'a DbName,
     /// The user's role.
@@ -155,9 +157,9 @@ impl Plan<'_> {
         port_of(self.ports, purpose)
     }
 
-    /// The administrator's password as a value of an environment.
+    /// The password that the administrator has now, as a value of an environment.
     pub fn admin_secret(&self) -> SecretString {
-        self.admin_password.clone()
+        self.seed_password.unwrap_or(self.admin_password).clone()
     }
 
     /// `uid:gid` of the server's process.

@@ -3,7 +3,7 @@
 mod alone;
 mod backup;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use super::plan::DIR;
@@ -119,7 +119,7 @@ impl Engine for Postgres {
             plan.file("memory.conf", 0o644, memory_conf(plan.memory)),
             plan.file("server.crt", 0o644, cert.cert.clone()),
             plan.file("server.key", 0o600, cert.key.clone()),
-            plan.file("admin_password", 0o400, plan.admin_secret()),
+            plan.file("admin_password", 0o400, plan.admin_password.clone()),
         ]);
         Recipe {
             env: [
@@ -146,7 +146,7 @@ impl Engine for Postgres {
         // Over TCP: while the image initialises, its temporary server listens on the socket only.
         let query = "select current_setting('server_version')";
         let mut probe = Self::psql(plan, &["-h", "127.0.0.1", "-At", "-c", query]);
-        probe.env.push(("PGPASSWORD".to_owned(), SecretString::from(plan.admin_password.expose_secret())));
+        probe.env.push(("PGPASSWORD".to_owned(), plan.admin_secret()));
         probe.env.push(("PGCONNECT_TIMEOUT".to_owned(), SecretString::from("3")));
         probe
     }
@@ -160,6 +160,9 @@ impl Engine for Postgres {
             ("DB4SCI_USER_PASSWORD".to_owned(), password.clone()),
             ("DB4SCI_EXTENSIONS".to_owned(), SecretString::from(plan.extensions.join(" "))),
         ]);
+        if plan.seed_password.is_some() {
+            exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));
+        }
         vec![exec]
     }
 

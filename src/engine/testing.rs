@@ -22,6 +22,7 @@ pub(super) fn described(engine: &dyn Engine, image: &str, test: impl FnOnce(&Pla
         cpus: MilliCpus(1000),
         admin_user: engine.admin_user(),
         admin_password: &SecretString::from("admin-secret"),
+        seed_password: None,
         dbname: &DbName::parse(dbname, &engine.database_rules()).unwrap(),
         dbuser: &DbUser::parse(dbuser, &engine.user_rules()).unwrap(),
         host: "db.example.org",

@@ -25,7 +25,7 @@ pub static LOAD_STOPPED: Flow = Flow {
     steps: &[
         CHECK_STORAGE,
         create::GET_IMAGE,
-        create::PREPARE_DATA,
+        create::EMPTY_DATA,
         Step { name: "Load the dump", run: |w| Box::pin(load(w)), undo: Some(|w| Box::pin(unseal(w))) },
         create::MAKE_CONTAINER,
         create::START,

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use crate::admin_db::backups;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::snapshots;
+
 use crate::admin_db::states::{self, Restarts};
-use crate::admin_db::{bootstrap, findings, jobs};
+use crate::admin_db::{bootstrap, findings, jobs, seeds, snapshots};
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::provision::container::find;
@@ -236,6 +236,7 @@ impl Run<'_> {
         let mut db = self.app.db.acquire().await?;
         known.extend(backups::under_way(&mut db).await?.iter().map(ToString::to_string));
         known.extend(snapshots::all(&mut db).await?.iter().map(|s| s.id.to_string()));
+        known.extend(seeds::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         drop(db);
         for tier in &self.app.config.storage {
             let base = tier.path.join(self.app.config.instance.as_str());

@@ -16,6 +16,7 @@ use crate::backup::audit::AUDIT;
 use crate::backup::{mark, portal_jobs};
 use crate::provision::delete::PURGE;
 use crate::provision::go_back;
+use crate::provision::prepare_images;
 use crate::provision::request::{self, RequestError};
 use crate::recovery::admin_backup;
 
@@ -53,6 +54,11 @@ const WORK: &[Due] = &[
         name: "marks",
         every: |_| Duration::from_secs(300),
         run: |app| Box::pin(async move { mark::settle(app).await }),
+    },
+    Due {
+        name: "seeds",
+        every: |app| app.config.jobs.prepare,
+        run: |app| Box::pin(async move { prepare_images::enqueue_if_due(app).await }),
     },
     Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];

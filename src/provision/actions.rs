@@ -1,7 +1,7 @@
 //! The kinds of jobs.
 
 use super::flow::Flow;
-use super::{create, delete, go_back, power, rotate};
+use super::{create, delete, go_back, power, prepare_images, rotate};
 use crate::backup::{audit, beside, drill, dump, in_place, prune, recover, restore, restore_copy, second, upgrade};
 use crate::intake::{load, load_stopped};
 use crate::recovery::admin_backup;
@@ -32,6 +32,7 @@ pub static FLOWS: &[&Flow] = &[
     &audit::AUDIT,
     &admin_backup::BACK_UP,
     &second::COPY,
+    &prepare_images::PREPARE,
 ];
 
 /// The flow of this kind.

@@ -2,18 +2,20 @@
 //! directory before a server touches it.
 
 use secrecy::SecretString;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::flow::StepError;
 use crate::admin_db::containers::Container;
-use crate::admin_db::{credentials, image_tools};
+use crate::admin_db::credentials::{self, Kind};
+use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::backup::manifest::Of;
 use crate::catalog::CatalogImage;
-use crate::config::Tier;
+use crate::config::{Config, Tier};
 use crate::domain::names::{DbName, DbUser, NameError};
-use crate::domain::quantity::{Bytes, MilliCpus};
-use crate::engine::{Plan, Recipe, Tools};
+use crate::domain::quantity::{Bytes, GIB, MilliCpus};
+use crate::engine::{Engine, Plan, Recipe, Tools};
 use crate::runtime::{ContainerSpec, Mount};
 use crate::storage::{DataDir, unavailable_reason};
 
@@ -30,6 +32,7 @@ pub struct Blueprint<'a> {
     /// Extensions to make sure of when the accounts are set.
     pub extensions: Vec<String>,
     admin_password: SecretString,
+    seed_password: Option<SecretString>,
     dbname: DbName,
     dbuser: DbUser,
     host: String,
@@ -57,13 +60,10 @@ impl<'a> Blueprint<'a> {
             return Err(StepError::Fail(format!("The storage tier “{}” is not there: {reason}.", tier.name)));
         }
         let mut db = app.db.acquire().await?;
-        let sealed = credentials::get(&mut db, c.id, credentials::Kind::Admin)
+        let admin_password = password(app, &mut db, c.id, Kind::Admin)
             .await?
             .ok_or_else(|| StepError::Fail("The portal has no administrator password for this server.".to_owned()))?;
-        let admin_password = app
-            .sealer
-            .open(&sealed.sealed, &credentials::Kind::Admin.context(c.id))
-            .map_err(|e| StepError::Fail(format!("The portal's key does not open this server's password: {e}.")))?;
+        let seed_password = password(app, &mut db, c.id, Kind::Seed).await?;
         let tools = match &c.image_digest {
             Some(digest) => image_tools::get(&mut db, digest).await?.unwrap_or_default(),
             None => Tools::default(),
@@ -75,6 +75,7 @@ impl<'a> Blueprint<'a> {
             tier,
             dir: DataDir::new(tier, &app.config.instance, c.id),
             admin_password,
+            seed_password,
             extensions: c.extensions.clone(),
             dbname,
             dbuser,
@@ -112,7 +113,6 @@ impl<'a> Blueprint<'a> {
         let (Ok(dbname), Ok(dbuser)) = names else {
             return Err(StepError::Fail("The names in the manifest can't be used.".to_owned()));
         };
-        let ports = engine.ports().iter().zip(20_000u16..).map(|(p, port)| (p.purpose.to_owned(), port)).collect();
         Ok(Self {
             image,
             reference: app.config.image_reference(&of.image),
@@ -120,15 +120,54 @@ impl<'a> Blueprint<'a> {
             dir: DataDir::new(tier, &app.config.instance, id),
             extensions: Vec::new(),
             admin_password,
+            seed_password: None,
             dbname,
             dbuser,
             host: "localhost".to_owned(),
-            ports,
+            ports: any_ports(engine),
             tools,
             fresh,
             memory: Bytes(of.memory_bytes),
             cpus: MilliCpus(of.millicpus),
         })
+    }
+
+    /// What the sealed container of seed `id` on `tier` is made from. Names, ports and limits are any: a seed has none of them.
+    ///
+    /// # Errors
+    /// [`StepError::Fail`] if the engine takes none of them.
+    pub(super) fn of_seed(
+        config: &Config,
+        image: &'a CatalogImage,
+        tier: &'a Tier,
+        id: Uuid,
+        admin_password: SecretString,
+    ) -> Result<Self, StepError> {
+        let engine = image.engine.engine();
+        let any = |e: NameError| StepError::Fail(e.to_string());
+        let (dbname, dbuser) = engine.fixed_names().map_or(("seed", "seed"), |f| (f.dbname, f.dbuser));
+        Ok(Self {
+            image,
+            reference: config.image_reference(&image.image),
+            tier,
+            dir: DataDir::new(tier, &config.instance, id),
+            extensions: Vec::new(),
+            admin_password,
+            seed_password: None,
+            dbname: DbName::parse(dbname, &engine.database_rules()).map_err(any)?,
+            dbuser: DbUser::parse(dbuser, &engine.user_rules()).map_err(any)?,
+            host: "localhost".to_owned(),
+            ports: any_ports(engine),
+            tools: Tools::default(),
+            fresh: true,
+            memory: Bytes(image.min_memory.0.max(GIB)),
+            cpus: config.limits.cpus_default,
+        })
+    }
+
+    /// Its data is a copy whose administrator has this password.
+    pub(super) fn begins_with(&mut self, password: SecretString) {
+        (self.admin_password, self.fresh) = (password, false);
     }
 
     /// The administrator's password.
@@ -144,6 +183,7 @@ impl<'a> Blueprint<'a> {
             cpus: self.cpus,
             admin_user: self.image.engine.engine().admin_user(),
             admin_password: &self.admin_password,
+            seed_password: self.seed_password.as_ref(),
             dbname: &self.dbname,
             dbuser: &self.dbuser,
             host: &self.host,
@@ -193,6 +233,20 @@ impl<'a> Blueprint<'a> {
             .map_err(|e| StepError::Fail(format!("No certificate could be made: {e:#}.")))?;
         Ok(self.image.engine.engine().recipe(&self.plan(), &config, &cert))
     }
+}
+
+/// A secret of container `id`, opened.
+async fn password(app: &App, db: &mut PgConnection, id: Uuid, kind: Kind) -> Result<Option<SecretString>, StepError> {
+    let Some(found) = credentials::get(db, id, kind).await? else { return Ok(None) };
+    let opened = app.sealer.open(&found.sealed, &kind.context(id));
+    opened
+        .map(Some)
+        .map_err(|e| StepError::Fail(format!("The portal's key does not open this server's password: {e}.")))
+}
+
+/// Ports for a server that nobody reaches.
+fn any_ports(engine: &dyn Engine) -> Vec<(String, u16)> {
+    engine.ports().iter().zip(20_000u16..).map(|(p, port)| (p.purpose.to_owned(), port)).collect()
 }
 
 /// The names of the user's database and role as their types. Those that the engine gives by itself are right as they are.

@@ -2,6 +2,7 @@
 
 use super::blueprint::{Blueprint, prepare, refuse_foreign_data};
 use super::flow::{StepError, Work};
+use super::seed;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::ports;
 use crate::app::App;
@@ -125,7 +126,11 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
 /// # Errors
 /// If it does not start.
 pub async fn resume(work: &Work) -> Result<(), StepError> {
-    if work.resumed { start(work).await } else { Ok(()) }
+    if !work.resumed {
+        return Ok(());
+    }
+    seed::again(work).await?;
+    start(work).await
 }
 
 /// Stops the engine's container within its grace time.

@@ -10,6 +10,7 @@ use super::container;
 use super::flow::{Flow, Step, StepError, Work};
 use super::power;
 use super::rotate;
+use super::seed;
 use super::server;
 use crate::admin_db::{containers, credentials, usage};
 use crate::domain::quantity::{Bytes, MIB};
@@ -41,12 +42,14 @@ pub(crate) const CHECK_STORAGE: Step =
     Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: None };
 /// Has the image here.
 pub(crate) const GET_IMAGE: Step = Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None };
-/// Makes the data directory.
+/// Makes the data directory of a new server.
 pub(crate) const PREPARE_DATA: Step = Step {
     name: "Prepare the data directory",
-    run: |w| Box::pin(prepare_data(w)),
+    run: |w| Box::pin(seed::prepare(w)),
     undo: Some(|w| Box::pin(remove_data(w))),
 };
+/// Makes an empty data directory, for data that comes from elsewhere.
+pub(crate) const EMPTY_DATA: Step = Step { run: |w| Box::pin(empty_data(w)), ..PREPARE_DATA };
 /// Makes the container.
 pub(crate) const MAKE_CONTAINER: Step = Step {
     name: "Make the container",
@@ -151,7 +154,7 @@ pub(crate) async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
     }
 }
 
-pub(crate) async fn prepare_data(w: &Work) -> Result<(), StepError> {
+async fn empty_data(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     let b = Blueprint::read(&w.app, &c).await?;
     blueprint::prepare(&w.app, &b).await
@@ -164,7 +167,10 @@ pub(crate) async fn remove_data(w: &Work) -> Result<(), StepError> {
         return Ok(());
     }
     let b = Blueprint::read(&w.app, &c).await?;
-    Ok(w.app.files.remove(&b.dir, &b.reference).await?)
+    w.app.files.remove(&b.dir, &b.reference).await?;
+    let mut db = w.app.db.acquire().await?;
+    credentials::take(&mut db, c.id, credentials::Kind::Seed).await?;
+    Ok(())
 }
 
 pub(crate) async fn make_container(w: &Work) -> Result<(), StepError> {

@@ -43,6 +43,14 @@ impl ImageStates {
         states.get(image).cloned().unwrap_or(ImageState::Pullable)
     }
 
+    /// The digest of a catalog image that is on this machine.
+    pub fn digest(&self, image: &str) -> Option<String> {
+        match self.get(image) {
+            ImageState::Present { digest, .. } => Some(digest),
+            _ => None,
+        }
+    }
+
     fn set(&self, image: &str, state: ImageState) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(image.to_owned(), state);
     }

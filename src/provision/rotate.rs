@@ -10,6 +10,7 @@ use super::container;
 use super::flow::{Flow, Step, StepError, Work};
 use super::power;
 use super::request::{RequestError, enqueue};
+use super::seed;
 use super::server::{ask, run_all};
 use crate::admin_db::containers::Container;
 use crate::admin_db::credentials::{self, Credential, Kind};
@@ -68,7 +69,8 @@ pub(crate) async fn set(w: &Work) -> Result<(), StepError> {
     let password = user_password(w, &c).await?;
     let found = container::find(&w.app, &c).await?;
     let id = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?.id;
-    run_all(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await
+    run_all(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await?;
+    seed::settle(w).await
 }
 
 /// Says how many sessions go on that were signed in with the old password: no server ends those by itself.

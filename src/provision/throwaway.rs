@@ -7,10 +7,14 @@ use uuid::Uuid;
 use super::blueprint::{Blueprint, prepare};
 use super::flow::StepError;
 use super::ready::{told, until_answers};
+use super::seed;
 use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::backup::manifest::Of;
+use crate::catalog::CatalogImage;
+use crate::config::Tier;
 use crate::domain::password::Password;
+use crate::engine::ExecSpec;
 use crate::runtime::helper::HOLD;
 
 /// A sealed container under way.
@@ -19,6 +23,8 @@ pub struct ThrowAway<'a> {
     pub blueprint: Blueprint<'a>,
     /// Its name in the engine.
     pub name: String,
+    /// Whether its data may begin with a copy of a seed, and its administrator's password be that.
+    seeded: bool,
 }
 
 /// Name in the engine of the throw-away container for this work.
@@ -46,12 +52,30 @@ impl<'a> ThrowAway<'a> {
         let mut db = app.db.acquire().await?;
         let tools = image_tools::get(&mut db, &of.digest).await?.unwrap_or_default();
         drop(db);
-        let fresh = !matches!(admin, Admin::There(_));
+        let (fresh, seeded) = (!matches!(admin, Admin::There(_)), matches!(admin, Admin::New));
         let password = match admin {
             Admin::New => Password::generate(&app.random).secret().clone(),
             Admin::Made(password) | Admin::There(password) => password,
         };
-        Ok(Self { blueprint: Blueprint::sealed(app, of, id, password, tools, fresh)?, name: name(app, id) })
+        Ok(Self { blueprint: Blueprint::sealed(app, of, id, password, tools, fresh)?, name: name(app, id), seeded })
+    }
+
+    /// Describes the one in which seed `id` is made.
+    ///
+    /// # Errors
+    /// If the engine can't be described so.
+    pub(super) fn of_seed(
+        app: &'a App,
+        image: &'a CatalogImage,
+        tier: &'a Tier,
+        id: Uuid,
+        password: SecretString,
+    ) -> Result<Self, StepError> {
+        Ok(Self {
+            blueprint: Blueprint::of_seed(&app.config, image, tier, id, password)?,
+            name: name(app, id),
+            seeded: false,
+        })
     }
 
     /// Removes the container and its data; what is gone is fine.
@@ -71,14 +95,30 @@ impl<'a> ThrowAway<'a> {
         Ok(app.runtime.remove(&self.name).await?)
     }
 
-    /// Starts its server anew on an empty directory, and waits until it answers. Answers the engine's id.
+    /// Starts its server anew on a directory with nothing of anybody's, and waits until it answers. Answers the engine's id.
     ///
     /// # Errors
     /// If it does not answer in time.
-    pub async fn start(&self, app: &App) -> Result<String, StepError> {
+    pub async fn start(&mut self, app: &App) -> Result<String, StepError> {
         self.remove(app).await?;
+        if self.seeded
+            && let Some(password) = seed::copy_into(app, &self.blueprint).await?
+        {
+            self.blueprint.begins_with(password);
+        }
         prepare(app, &self.blueprint).await?;
         self.launch(app).await
+    }
+
+    /// The same for data that copies will begin with: the server is told nothing that differs from copy to copy.
+    ///
+    /// # Errors
+    /// If it does not answer in time.
+    pub(super) async fn start_seed(&self, app: &App) -> Result<(), StepError> {
+        self.remove(app).await?;
+        prepare(app, &self.blueprint).await?;
+        let probe = self.blueprint.image.engine.engine().initialised(&self.blueprint.plan());
+        self.launch_until(app, &probe).await.map(|_| ())
     }
 
     /// Starts its server on the data that is there, without any network, and waits until it answers. Answers the
@@ -87,17 +127,20 @@ impl<'a> ThrowAway<'a> {
     /// # Errors
     /// If it does not answer in time.
     pub async fn launch(&self, app: &App) -> Result<String, StepError> {
+        let probe = self.blueprint.image.engine.engine().probe(&self.blueprint.plan());
+        self.launch_until(app, &probe).await
+    }
+
+    async fn launch_until(&self, app: &App, probe: &ExecSpec) -> Result<String, StepError> {
         self.remove_container(app).await?;
         let b = &self.blueprint;
         let recipe = b.recipe(app)?;
-        let plan = b.plan();
         let spec = b.spec(app, &recipe, &self.name, "none".to_owned());
         let id = app.runtime.create(&spec).await?;
         app.runtime.copy_in(&id, &recipe.files).await?;
         app.runtime.start(&id).await?;
-        let probe = b.image.engine.engine().probe(&plan);
         let limit = app.config.databases.create_timeout;
-        match until_answers(app, &id, &probe, limit).await? {
+        match until_answers(app, &id, probe, limit).await? {
             Ok(_) => Ok(id),
             Err(silent) => {
                 let why = told(app, &id, silent, limit).await;

@@ -23,6 +23,9 @@ mkdir -p -- "$1"
 exec cp -a --reflink=auto -- "$2/data" "$1/data"
 "#;
 
+/// Has the file system written all that it still holds back.
+const SYNC: &str = r#"exec sync -f -- "$1/data""#;
+
 /// How file work is done.
 #[derive(Clone)]
 pub enum Files {
@@ -110,6 +113,14 @@ impl Files {
     /// If it can't be copied. A file that changes meanwhile is no error: who copies has stopped its server, or frozen it.
     pub async fn copy(&self, from: &DataDir, to: &DataDir, image: &str) -> Result<(), StorageError> {
         self.script(to, image, "copy", COPY, &[from.id.to_string()]).await.map(|_| ())
+    }
+
+    /// Waits until all of a data directory is on the disk, as a server that is started on it trusts.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub async fn sync(&self, dir: &DataDir, image: &str) -> Result<(), StorageError> {
+        self.script(dir, image, "write", SYNC, &[]).await.map(|_| ())
     }
 
     /// Runs a script for sh in the directory that holds all of the instance's on this tier, with `dir`'s id as `$1`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{cli, cli_on, ended, objects};
-use crate::support::{Options, TestPortal, docker, store};
+use crate::support::{Options, Tables, TestPortal, docker, store};
 
 /// Loses mydb_admin, its container and its data; the databases run on.
 fn lose(portal: &TestPortal) {
@@ -28,7 +28,7 @@ async fn mydb_admin_comes_back_as_it_was_at_the_time_that_is_asked_for() {
         config.storage.retain(|t| t.name == "standard");
     };
     let mut portal =
-        TestPortal::with(Options { own_admin_db: true, configure: Box::new(configure), ..Options::default() }).await;
+        TestPortal::with(Options { tables: Tables::Own, configure: Box::new(configure), ..Options::default() }).await;
     let (code, said) = cli_on(&portal, "", &["admin-db", "restore"]);
     assert!(code == 1 && said.contains("there is no backup of mydb_admin"), "{said}");
     let ada = portal.user("ada").await;

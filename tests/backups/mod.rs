@@ -23,6 +23,7 @@ mod strange;
 
 use std::path::PathBuf;
 
+use crate::support::seeds::directories;
 use crate::support::{Client, TestPortal};
 
 /// Waits until no job of this kind is under way, and answers the last one's status and error.
@@ -81,8 +82,7 @@ pub fn nothing_left(portal: &TestPortal, databases: usize) {
         .config
         .storage
         .iter()
-        .filter_map(|t| std::fs::read_dir(t.path.join(portal.instance.as_str())).ok())
-        .map(|d| d.flatten().filter(|e| e.path().is_dir()).count())
+        .map(|t| directories(&t.path.join(portal.instance.as_str())).iter().filter(|d| d.is_dir()).count())
         .sum();
     assert_eq!(directories, databases, "only the databases' own directories are there");
 }

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use super::copies::place;
 use super::{back_up, ended};
 use crate::engines::{fields, sign_in};
-use crate::support::{Client, Options, TestPortal, docker, store};
+use crate::support::{Client, Options, Tables, TestPortal, docker, store};
 
 /// Loses the host: every container of the instance, every directory, every key. The bucket lies elsewhere.
 fn lose(portal: &TestPortal) {
@@ -106,7 +106,7 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         config.backups.identities = vec![key];
     };
     let mut portal =
-        TestPortal::with(Options { own_admin_db: true, configure: Box::new(configure), ..Options::default() }).await;
+        TestPortal::with(Options { tables: Tables::Own, configure: Box::new(configure), ..Options::default() }).await;
     let ada = portal.user("ada").await;
     let all = [
         ("maria", EngineKind::Mariadb, "docker.io/library/mariadb:11.8"),

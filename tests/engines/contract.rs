@@ -5,6 +5,7 @@ use std::time::Duration;
 use mydb::engine::EngineKind;
 
 use super::{IMAGES, Place, Session, fields, sign_in, snippets};
+use crate::support::seeds::directories;
 use crate::support::{Client, TestPortal, docker::docker};
 
 /// Every printable character of a keyboard, blanks at both ends, letters beyond it.
@@ -258,7 +259,7 @@ async fn ends(db: &Database<'_>, password: &str) {
     assert_eq!(db.portal.sql("select (select count(*) from survey) + (select count(*) from sample)"), "0");
     assert!(db.portal.containers().iter().all(|c| !c.ends_with("-lab")), "its container is gone");
     let tier = &db.portal.config.storage[0].path;
-    let left: Vec<_> = std::fs::read_dir(tier.join(&db.portal.instance)).expect("the tier").flatten().collect();
+    let left = directories(&tier.join(&db.portal.instance));
     assert!(left.is_empty(), "its data is gone: {left:?}");
     for (_, port) in &db.place.ports {
         std::net::TcpListener::bind(("127.0.0.1", *port)).expect("nobody holds its ports");

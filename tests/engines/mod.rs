@@ -6,6 +6,7 @@ mod contract;
 mod drivers;
 mod every_engine;
 mod looks;
+mod seeds;
 mod snippets;
 
 pub use drivers::{Place, Session, sign_in};

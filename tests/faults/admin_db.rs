@@ -6,10 +6,10 @@ use mydb::runtime::fault::{Fault, Strike};
 
 use super::{Place, sign_in, until};
 use crate::backups::{ended, objects};
-use crate::support::{Client, Options, TestPortal, docker::docker, store};
+use crate::support::{Client, Options, Tables, TestPortal, docker::docker, store};
 
 async fn own_portal() -> (TestPortal, String) {
-    let portal = TestPortal::with(Options { own_admin_db: true, ..Options::default() }).await;
+    let portal = TestPortal::with(Options { tables: Tables::Own, ..Options::default() }).await;
     let container = format!("{}-mydb_admin", portal.instance);
     (portal, container)
 }
@@ -83,7 +83,7 @@ async fn paused_it_makes_nobody_hang() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gone_in_the_middle_of_a_backup_it_makes_no_false_one() {
-    let options = Options { own_admin_db: true, configure: Box::new(store), ..Options::default() };
+    let options = Options { tables: Tables::Own, configure: Box::new(store), ..Options::default() };
     let portal = TestPortal::with(options).await;
     let container = format!("{}-mydb_admin", portal.instance);
     let admin = portal.admin().await;

@@ -55,6 +55,8 @@ impl Program {
             ("DB4SCI__SERVER__REDIRECT_LISTEN", String::new()),
             ("DB4SCI__DATABASES__PORT_MIN", first.to_string()),
             ("DB4SCI__DATABASES__PORT_MAX", (first + PORTS - 1).to_string()),
+            // What these tests count are databases; preparing has tests of its own.
+            ("DB4SCI__DATABASES__PREPARE", "false".to_owned()),
             ("DB4SCI__LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
             ("DB4SCI__JOBS__LEASE_SECONDS", "3".to_owned()),
             ("DB4SCI__JOBS__RETRY_SECONDS", "1".to_owned()),

@@ -7,6 +7,7 @@ use mydb::config::{Config, Tier};
 
 use super::{Place, held, until};
 use crate::backups::{back_up, ended};
+use crate::support::seeds::directories;
 use crate::support::{Options, TestPortal, portal::test_dir, store};
 
 /// A small file system of its own, for a tier.
@@ -55,7 +56,7 @@ fn with_tier(path: PathBuf) -> Options {
 }
 
 fn left(place: &Place, tier: &Small) -> usize {
-    std::fs::read_dir(tier.0.join(&place.instance)).map_or(0, Iterator::count)
+    directories(&tier.0.join(&place.instance)).len()
 }
 
 #[tokio::test(flavor = "multi_thread")]

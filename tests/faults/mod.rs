@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::support::seeds::directories;
 use crate::support::{TestPortal, admin_db::psql, docker};
 
 /// Where a portal's things are, however it is run.
@@ -40,8 +41,8 @@ impl Place {
 
     /// The directories of databases, those that wait for their removal among them.
     fn directories(&self) -> BTreeSet<String> {
-        let entries = std::fs::read_dir(self.tier.join(&self.instance)).into_iter().flatten().flatten();
-        entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
+        let paths = directories(&self.tier.join(&self.instance)).into_iter();
+        paths.filter_map(|p| p.file_name().map(|n| n.to_string_lossy().into_owned())).collect()
     }
 
     /// The databases' containers in the engine.

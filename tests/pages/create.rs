@@ -1,5 +1,6 @@
 //! From the form to a server that answers, and through its whole life.
 
+use crate::support::seeds::directories;
 use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal};
 
 async fn whole_life(image: &str, version: &str) {
@@ -44,8 +45,8 @@ async fn whole_life(image: &str, version: &str) {
     while ada.get("/containers/lab").await.status != 404 {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    let left = std::fs::read_dir(portal.dir.join("tiers/standard").join(&portal.instance)).expect("the tier").count();
-    assert_eq!(left, 0, "the data is gone");
+    let left = directories(&portal.dir.join("tiers/standard").join(&portal.instance));
+    assert!(left.is_empty(), "the data is gone: {left:?}");
     assert_eq!(portal.sql("select count(*) from port"), "0");
     assert_eq!(portal.sql("select count(*) from credential"), "0");
     // The page is gone a moment before the job that removed it has ended.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
+use mydb::admin_db::seeds::Seed;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
@@ -98,9 +99,48 @@ async fn ask(open: &mut Option<Client>, url: &str, statement: &str) -> Option<St
     Some(rows.collect::<Vec<_>>().join("\n").trim().to_owned())
 }
 
+/// Seconds in which no test ends.
+pub const NEVER: u32 = 86_400;
+
 /// Makes an empty database and answers its URL.
-pub fn fresh(name: &str) -> String {
+pub fn empty(name: &str) -> String {
+    make(name, "template0")
+}
+
+/// Makes a database with all tables, and the rows of the seeds that are lent, and answers its URL.
+pub fn from_template(name: &str) -> String {
+    static TEMPLATE: OnceLock<String> = OnceLock::new();
+    let template = TEMPLATE.get_or_init(|| {
+        let rows = super::seeds::rows();
+        let name = format!("{}-template", prefix());
+        let url = empty(&name);
+        let filled = std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(fill(&url, &rows));
+        });
+        filled.join().expect("the template is filled");
+        name.replace('-', "_")
+    });
+    make(name, template)
+}
+
+async fn fill(url: &str, rows: &[Seed]) {
+    let pool = mydb::admin_db::pool(url, 1).expect("a pool");
+    mydb::admin_db::MIGRATOR.run(&pool).await.expect("the tables are made");
+    let mut db = pool.acquire().await.expect("a connection");
+    for row in rows {
+        mydb::admin_db::seeds::insert(&mut db, row).await.expect("a row");
+    }
+    // As if it had just been done.
+    let done = mydb::admin_db::schedule::claim(&mut db, "seeds", f64::from(NEVER), "tests").await;
+    assert_eq!(done.ok(), Some(true));
+    drop(db);
+    pool.close().await;
+}
+
+fn make(name: &str, template: &str) -> String {
     let database = name.replace('-', "_");
-    psql(&format!("{}/postgres", server()), &format!("create database {database}")).expect("a fresh database");
+    let statement = format!("create database {database} template {template}");
+    psql(&format!("{}/postgres", server()), &statement).expect("a fresh database");
     format!("{}/{database}", server())
 }

@@ -4,10 +4,11 @@ pub mod admin_db;
 mod client;
 pub mod docker;
 pub mod portal;
+pub mod seeds;
 pub mod store_proxy;
 
 pub use client::{Client, Reply};
-pub use portal::{ADMIN_PASSWORD, Options, TestPortal, store};
+pub use portal::{ADMIN_PASSWORD, Options, Tables, TestPortal, store};
 
 /// The image most tests use: whatever holds for it holds for the other versions too, which have tests of their own.
 pub const POSTGRES_17: &str = "docker.io/library/postgres:17";

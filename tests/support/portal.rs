@@ -15,7 +15,7 @@ use mydb::serve::{Running, start};
 use mydb::web::Shared;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Client, admin_db, docker};
+use super::{Client, admin_db, docker, seeds};
 
 /// Password of the first administrator.
 pub const ADMIN_PASSWORD: &str = "administrator";
@@ -26,16 +26,27 @@ pub const PORTS: u16 = 60;
 pub struct Options {
     /// Changes the configuration before the start.
     pub configure: Box<dyn FnOnce(&mut Config) + Send>,
-    /// Use a container of its own for mydb_admin, as a fresh installation does.
-    pub own_admin_db: bool,
+    /// Where its tables are.
+    pub tables: Tables,
     /// Another way to the container engine.
     pub runtime: Option<Arc<dyn Runtime>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { configure: Box::new(|_| {}), own_admin_db: false, runtime: None }
+        Self { configure: Box::new(|_| {}), tables: Tables::Shared, runtime: None }
     }
+}
+
+/// Where the tables of a test portal are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// On the server that all share, made from those of another, with prepared data for its databases.
+    Shared,
+    /// On the same server, in an empty database; nothing is prepared.
+    Empty,
+    /// In a container of its own, as a fresh installation has; nothing is prepared.
+    Own,
 }
 
 /// A portal.
@@ -84,11 +95,15 @@ pub fn ports() -> u16 {
 }
 
 /// The configuration of a test portal, and the URL of its tables.
-pub fn configuration(own_admin_db: bool) -> (Config, String) {
+pub fn configuration(where_to: Tables) -> (Config, String) {
     let random = hex::encode(Random::system().bytes::<3>());
     let instance = format!("{}-{random}", prefix());
     let dir = test_dir().join(&instance);
-    let tables = if own_admin_db { String::new() } else { admin_db::fresh(&instance) };
+    let tables = match where_to {
+        Tables::Shared => admin_db::from_template(&instance),
+        Tables::Empty => admin_db::empty(&instance),
+        Tables::Own => String::new(),
+    };
     let first = ports();
     let set = |key: &str, value: String| (format!("DB4SCI__{key}"), value);
     let env = [
@@ -107,6 +122,9 @@ pub fn configuration(own_admin_db: bool) -> (Config, String) {
         set("JOBS__USAGE_SECONDS", "2".to_owned()),
         // Looks into servers cost processor time that other tests need; those about them ask for more.
         set("JOBS__SURVEY_SECONDS", "600".to_owned()),
+        // Those that are lent are as good as any; tests about seeds ask for more.
+        set("JOBS__PREPARE_SECONDS", admin_db::NEVER.to_string()),
+        set("DATABASES__PREPARE", (where_to != Tables::Own).to_string()),
         set("JOBS__LEASE_SECONDS", "3".to_owned()),
         set("JOBS__RETRY_SECONDS", "1".to_owned()),
         // It would come between what tests count. Those about it ask for it.
@@ -129,6 +147,9 @@ pub fn configuration(own_admin_db: bool) -> (Config, String) {
     config.storage = vec![tier("standard", dir.join("tiers/standard"))];
     if let Ok(cow) = environment("DB4SCI_TEST_COW") {
         config.storage.push(tier("cow", PathBuf::from(cow)));
+    }
+    if where_to == Tables::Shared {
+        seeds::lend(&config);
     }
     (config, tables)
 }
@@ -154,7 +175,7 @@ impl TestPortal {
 
     /// Starts a portal with something different.
     pub async fn with(options: Options) -> Self {
-        let (mut config, tables) = configuration(options.own_admin_db);
+        let (mut config, tables) = configuration(options.tables);
         (options.configure)(&mut config);
         let docker = match options.runtime {
             Some(runtime) => runtime,

@@ -1,6 +1,7 @@
 // Makes the user, or finds it made and sets its password. The database comes into being with its first document.
 const env = process.env;
-db.getSiblingDB("admin").auth(env.DB4SCI_ADMIN, env.DB4SCI_ADMIN_PASSWORD);
+const admin = db.getSiblingDB("admin");
+admin.auth(env.DB4SCI_ADMIN, env.DB4SCI_ADMIN_PASSWORD);
 const own = db.getSiblingDB(env.DB4SCI_DATABASE);
 const name = env.DB4SCI_USER;
 const user = {
@@ -15,3 +16,5 @@ if (own.getUser(name) === null) {
 } else {
   own.updateUser(name, user);
 }
+// The administrator still has the password of the data that this server began with.
+if (env.DB4SCI_OWN_PASSWORD) admin.updateUser(env.DB4SCI_ADMIN, { pwd: env.DB4SCI_OWN_PASSWORD });

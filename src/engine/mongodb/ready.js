@@ -4,6 +4,11 @@
 const env = process.env;
 const admin = db.getSiblingDB("admin");
 admin.auth(env.DB4SCI_ADMIN, env.DB4SCI_ADMIN_PASSWORD);
+if (!env.DB4SCI_MEMBER) {
+  // Data for copies that will each have another name.
+  print(admin.version());
+  quit();
+}
 let config = null;
 try {
   config = admin.adminCommand({ replSetGetConfig: 1 }).config;

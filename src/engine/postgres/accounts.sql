@@ -9,6 +9,11 @@ SET log_min_duration_statement = -1;
 \getenv dbname DB4SCI_DATABASE
 \getenv password DB4SCI_USER_PASSWORD
 \getenv extensions DB4SCI_EXTENSIONS
+\getenv own DB4SCI_OWN_PASSWORD
+\if :{?own}
+-- The administrator still has the password of the data that this server began with.
+SELECT format('ALTER ROLE CURRENT_USER PASSWORD %L', :'own') \gexec
+\endif
 SELECT format('CREATE ROLE %I', :'dbuser')
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'dbuser') \gexec
 SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L',

@@ -1,0 +1,108 @@
+//! Table `seed`: data directories that were initialised once, of which new databases get a copy.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+/// A row.
+#[derive(Debug, Clone, FromRow)]
+pub struct Seed {
+    /// Key, and the directory's name.
+    pub id: Uuid,
+    /// Its tier.
+    pub tier: String,
+    /// Image, as in the catalog.
+    pub image: String,
+    /// What the content depends on.
+    pub fingerprint: String,
+    /// Sealed password of the administrator in it.
+    pub sealed: Vec<u8>,
+    /// When its directory was begun.
+    pub begun_at: DateTime<Utc>,
+    /// When its directory was whole.
+    pub made_at: Option<DateTime<Utc>>,
+    /// Why it could not be made.
+    pub failed: Option<String>,
+}
+
+impl Seed {
+    /// What the password of seed `id` is sealed to.
+    pub fn context(id: Uuid) -> String {
+        format!("seed/{id}")
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, tier, image, fingerprint, sealed, begun_at, made_at, failed FROM seed ", $rest)
+    };
+}
+
+/// All of them.
+///
+/// # Errors
+/// The database's.
+pub async fn all(db: &mut PgConnection) -> Result<Vec<Seed>, sqlx::Error> {
+    sqlx::query_as(select!("ORDER BY tier, image, begun_at")).fetch_all(db).await
+}
+
+/// The whole one for this on a tier.
+///
+/// # Errors
+/// The database's.
+pub async fn whole(db: &mut PgConnection, tier: &str, fingerprint: &str) -> Result<Option<Seed>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE tier = $1 AND fingerprint = $2 AND made_at IS NOT NULL"))
+        .bind(tier)
+        .bind(fingerprint)
+        .fetch_optional(db)
+        .await
+}
+
+/// Writes a row.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(db: &mut PgConnection, seed: &Seed) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO seed (id, tier, image, fingerprint, sealed, begun_at, made_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(seed.id)
+    .bind(&seed.tier)
+    .bind(&seed.image)
+    .bind(&seed.fingerprint)
+    .bind(&seed.sealed)
+    .bind(seed.begun_at)
+    .bind(seed.made_at)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Notes that its directory is whole.
+///
+/// # Errors
+/// The database's.
+pub async fn made(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE seed SET made_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await.map(|_| ())
+}
+
+/// Notes that it can't be used, and why.
+///
+/// # Errors
+/// The database's.
+pub async fn fail(db: &mut PgConnection, id: Uuid, why: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE seed SET made_at = NULL, failed = $2 WHERE id = $1")
+        .bind(id)
+        .bind(why)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Removes a row. Not before its directory is gone.
+///
+/// # Errors
+/// The database's.
+pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM seed WHERE id = $1").bind(id).execute(db).await.map(|_| ())
+}

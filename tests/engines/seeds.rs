@@ -1,0 +1,198 @@
+//! Prepared data: made once, begun with by every new database, of nobody until its accounts are set.
+
+use std::time::Duration;
+
+use mydb::admin_db::credentials::Kind;
+use mydb::admin_db::seeds::{self, Seed};
+use mydb::provision::blueprint::Blueprint;
+use mydb::provision::server::ask;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{IMAGES, Place, fields, sign_in};
+use crate::support::{Options, POSTGRES_17, Tables, TestPortal};
+
+const PASSWORD: &str = "correct-horse";
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A portal that prepares the images whose names contain one of these words.
+async fn preparing(words: &'static [&'static str]) -> TestPortal {
+    let configure = Box::new(|config: &mut mydb::config::Config| {
+        config.jobs.prepare = Duration::from_secs(1);
+        config.storage.truncate(1);
+        let absent = IMAGES.iter().filter(|(_, image, _)| !words.iter().any(|w| image.contains(w)));
+        for (_, image, _) in absent {
+            config.images.replace.insert((*image).to_owned(), "db4sci-dev/none:0".to_owned());
+        }
+    });
+    TestPortal::with(Options { configure, tables: Tables::Empty, ..Options::default() }).await
+}
+
+async fn rows(portal: &TestPortal) -> Vec<Seed> {
+    let mut db = portal.app().app.db.acquire().await.expect("mydb_admin answers");
+    seeds::all(&mut db).await.expect("the rows")
+}
+
+/// Waits until so many seeds are whole, and no other row is left.
+async fn prepared(portal: &TestPortal, count: usize) -> Vec<Seed> {
+    for _ in 0..1200 {
+        let rows = rows(portal).await;
+        let busy = portal.sql("select count(*) from job where status in ('queued', 'running')") != "0";
+        if rows.len() == count && rows.iter().all(|s| s.made_at.is_some()) && !busy {
+            return rows;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!(
+        "{count} seeds are made, not {:#?}\n{}",
+        rows(portal).await,
+        portal.sql("select detail, error from job_step")
+    );
+}
+
+fn how(portal: &TestPortal, name: &str) -> String {
+    portal.sql(&format!(
+        "select coalesce(detail, '') from job_step join job on job.id = job_id join container on container.id = container_id
+          where container.name = '{name}' and kind = 'create' and job_step.name = 'Prepare the data directory'"
+    ))
+}
+
+/// Whether the administrator of a database has this password, as the portal's own question to the server tells.
+async fn admin_has(portal: &TestPortal, name: &str, password: &SecretString) -> bool {
+    let app = &portal.app().app;
+    let mut db = app.db.acquire().await.expect("mydb_admin answers");
+    let c = mydb::admin_db::containers::by_name(&mut db, name).await.expect("an answer").expect("the database");
+    drop(db);
+    let blueprint = Blueprint::read(app, &c).await.expect("what it is made from");
+    let mut plan = blueprint.plan();
+    plan.admin_password = password;
+    let id = c.docker_id.as_deref().expect("a container");
+    ask(app, id, &c.engine.engine().probe(&plan), LIMIT).await.expect("an answer").code == 0
+}
+
+async fn own_password(portal: &TestPortal, name: &str) -> SecretString {
+    let app = &portal.app().app;
+    let mut db = app.db.acquire().await.expect("mydb_admin answers");
+    let c = mydb::admin_db::containers::by_name(&mut db, name).await.expect("an answer").expect("the database");
+    let kept = mydb::admin_db::credentials::get(&mut db, c.id, Kind::Seed).await.expect("an answer");
+    assert!(kept.is_none(), "the password of the seed is forgotten");
+    Blueprint::read(app, &c).await.expect("what it is made from").admin_password()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_of_every_engine_begin_with_prepared_data() {
+    let portal = preparing(&["postgres:17", "mariadb:11.8", "mongo:6.0", "neo4j:5.26"]).await;
+    let made = prepared(&portal, 4).await;
+    let ada = portal.user("ada").await;
+    for (engine, image, version) in IMAGES {
+        let Some(seed) = made.iter().find(|s| s.image == *image) else { continue };
+        let from_seed = portal.app().app.sealer.open(&seed.sealed, &Seed::context(seed.id)).expect("it opens");
+        let mut own = Vec::new();
+        for n in ["a", "b"] {
+            let name = format!("{engine}-{n}");
+            let mut form = fields(*engine, image);
+            form.push(("dbuserpass", format!("{PASSWORD}-{n}")));
+            let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            ada.create(&name, &form).await;
+            assert_eq!(how(&portal, &name), "From prepared data", "{name}");
+            let fixed = engine.engine().fixed_names();
+            let ports = portal.sql(&format!(
+                "select string_agg(purpose || ' ' || port, ',' order by port) from port
+                   join container on container.id = container_id where name = '{name}'"
+            ));
+            let place = Place {
+                engine: *engine,
+                ports: ports
+                    .split(',')
+                    .map(|p| p.split_once(' ').expect("a port"))
+                    .map(|(purpose, port)| (purpose.to_owned(), port.parse().expect("a number")))
+                    .collect(),
+                dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
+                dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
+            };
+            let session = sign_in(&place, &format!("{PASSWORD}-{n}")).await;
+            let mut session = session.unwrap_or_else(|e| panic!("{name}: its user signs in: {e}"));
+            assert!(session.version().await.expect("a version").starts_with(version), "{name}");
+            assert!(!admin_has(&portal, &name, &from_seed).await, "{name}: nobody has the seed's password any more");
+            let password = own_password(&portal, &name).await;
+            assert!(admin_has(&portal, &name, &password).await, "{name}: its administrator has its own");
+            own.push(password.clone());
+            // It is a server's data like any other: it lives through a stop.
+            ada.post(&format!("/containers/{name}/restart"), &[]).await.expect(303);
+            ada.wait_for(&name, "running").await;
+            assert!(admin_has(&portal, &name, &password).await, "{name}: also after a restart");
+            ada.post(&format!("/containers/{name}/stop"), &[]).await.expect(303);
+            ada.wait_for(&name, "stopped").await;
+        }
+        assert_ne!(own[0].expose_secret(), own[1].expose_secret(), "{engine}: each has another");
+    }
+    let left = portal.sql("select string_agg(detail, ' ') from finding");
+    assert_eq!(left, "", "nothing of it is taken for something unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_outdated_or_damaged_is_not_begun_with() {
+    let mut portal = preparing(&["postgres:17"]).await;
+    let before = prepared(&portal, 1).await;
+    let ada = portal.user("ada").await;
+    let dir = |id: uuid::Uuid| portal.config.storage[0].path.join(&portal.instance).join(id.to_string());
+
+    // Its directory is gone: the image makes the data, and the next seed is another.
+    std::fs::remove_dir_all(dir(before[0].id)).expect("it is removed");
+    ada.create("first", &[("image", POSTGRES_17)]).await;
+    assert_eq!(how(&portal, "first"), "", "made by the image");
+    let failed = rows(&portal).await;
+    assert!(failed[0].failed.as_deref().is_some_and(|why| why.contains("could not be copied")), "{failed:?}");
+    portal.clock.shift(7 * 3600);
+    let after = prepared(&portal, 1).await;
+    assert_ne!(after[0].id, before[0].id, "made anew");
+    let (second, old) = (dir(after[0].id), after[0].id);
+    assert!(second.join("data").is_dir());
+
+    // Another configuration: what was made with the old one goes.
+    portal.stop().await;
+    let home = portal.dir.join("dbconfig");
+    let copied = std::process::Command::new("cp").args(["-a", "dbconfig"]).arg(&home).status().expect("it is copied");
+    assert!(copied.success());
+    let conf = home.join("postgres/postgresql.conf");
+    let text = std::fs::read_to_string(&conf).expect("a file");
+    std::fs::write(&conf, format!("{text}\nlog_connections = on\n")).expect("it is written");
+    portal.config.catalog = home.join("catalog.toml");
+    portal.run().await;
+    for _ in 0..600 {
+        if rows(&portal).await.iter().all(|s| s.id != old && s.made_at.is_some()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let third = prepared(&portal, 1).await;
+    assert_ne!(third[0].fingerprint, after[0].fingerprint);
+    assert!(!second.exists(), "its directory is gone too");
+
+    // Not wanted any more: nothing is left.
+    portal.stop().await;
+    portal.config.databases.prepare = false;
+    portal.run().await;
+    prepared(&portal, 0).await;
+    let left = std::fs::read_dir(portal.config.storage[0].path.join(&portal.instance)).expect("the tier").count();
+    assert_eq!(left, 1, "only the database's own directory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_it_prepares_nothing_half_made_is_begun_with_or_left() {
+    let mut portal = preparing(&["postgres:17"]).await;
+    for tenths in [3, 8, 13, 18] {
+        tokio::time::sleep(Duration::from_millis(tenths * 100)).await;
+        portal.kill();
+        portal.run().await;
+    }
+    let made = prepared(&portal, 1).await;
+    let left = std::fs::read_dir(portal.config.storage[0].path.join(&portal.instance)).expect("the tier").flatten();
+    let left: Vec<_> = left.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    assert_eq!(left, [made[0].id.to_string()], "only the seed's directory");
+    assert!(!portal.containers().iter().any(|c| c.contains("helper")), "no container of it is left");
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("image", POSTGRES_17), ("dbuserpass", PASSWORD)]).await;
+    assert_eq!(how(&portal, "lab"), "From prepared data");
+    let session = portal.connect("lab", PASSWORD).await.expect("its user signs in");
+    session.query_one("select 1", &[]).await.expect("the server works");
+}
