@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mydb::engine::EngineKind;
 
-use super::{IMAGES, Place, Session, fields, sign_in, snippets};
+use super::{IMAGES, Place, Session, fields, place, sign_in, snippets};
 use crate::support::seeds::directories;
 use crate::support::{Client, TestPortal, docker::docker};
 
@@ -79,18 +79,7 @@ async fn contract(engine: EngineKind, image: &str, version: &str) {
     form.extend([("dbuserpass", PASSWORD.to_owned()), ("memory", format!("{memory}m"))]);
     let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &form).await;
-    let fixed = engine.engine().fixed_names();
-    let ports = portal.sql("select string_agg(purpose || ' ' || port, ',' order by port) from port");
-    let place = Place {
-        engine,
-        ports: ports
-            .split(',')
-            .map(|p| p.split_once(' ').expect("a port"))
-            .map(|(purpose, port)| (purpose.to_owned(), port.parse().expect("a number")))
-            .collect(),
-        dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
-        dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
-    };
+    let place = place(&portal, engine, "lab");
     let db = Database { portal: &portal, ada, place, container: format!("{}-lab", portal.instance) };
 
     works(&db, version).await;

@@ -13,6 +13,8 @@ pub use drivers::{Place, Session, sign_in};
 
 use mydb::engine::EngineKind;
 
+use crate::support::TestPortal;
+
 /// The images that are built here: the engine, the form's value, the version.
 pub const IMAGES: &[(EngineKind, &str, &str)] = &[
     (EngineKind::Postgres, "docker.io/library/postgres:17", "17"),
@@ -30,4 +32,23 @@ pub fn fields(engine: EngineKind, image: &str) -> Vec<(&'static str, String)> {
         fields.extend([("dbname", String::new()), ("dbuser", String::new())]);
     }
     fields
+}
+
+/// Where the user of a database made with [`fields`] signs in.
+pub fn place(portal: &TestPortal, engine: EngineKind, name: &str) -> Place {
+    let fixed = engine.engine().fixed_names();
+    let ports = portal.sql(&format!(
+        "select string_agg(purpose || ' ' || port, ',' order by port) from port
+           join container on container.id = container_id where name = '{name}'"
+    ));
+    Place {
+        engine,
+        ports: ports
+            .split(',')
+            .map(|p| p.split_once(' ').expect("a port"))
+            .map(|(purpose, port)| (purpose.to_owned(), port.parse().expect("a number")))
+            .collect(),
+        dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
+        dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
+    }
 }

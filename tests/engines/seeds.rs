@@ -8,7 +8,7 @@ use mydb::provision::blueprint::Blueprint;
 use mydb::provision::server::ask;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{IMAGES, Place, fields, sign_in};
+use super::{IMAGES, fields, place, sign_in};
 use crate::support::{Options, POSTGRES_17, Tables, TestPortal};
 
 const PASSWORD: &str = "correct-horse";
@@ -94,22 +94,7 @@ async fn databases_of_every_engine_begin_with_prepared_data() {
             let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
             ada.create(&name, &form).await;
             assert_eq!(how(&portal, &name), "From prepared data", "{name}");
-            let fixed = engine.engine().fixed_names();
-            let ports = portal.sql(&format!(
-                "select string_agg(purpose || ' ' || port, ',' order by port) from port
-                   join container on container.id = container_id where name = '{name}'"
-            ));
-            let place = Place {
-                engine: *engine,
-                ports: ports
-                    .split(',')
-                    .map(|p| p.split_once(' ').expect("a port"))
-                    .map(|(purpose, port)| (purpose.to_owned(), port.parse().expect("a number")))
-                    .collect(),
-                dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
-                dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
-            };
-            let session = sign_in(&place, &format!("{PASSWORD}-{n}")).await;
+            let session = sign_in(&place(&portal, *engine, &name), &format!("{PASSWORD}-{n}")).await;
             let mut session = session.unwrap_or_else(|e| panic!("{name}: its user signs in: {e}"));
             assert!(session.version().await.expect("a version").starts_with(version), "{name}");
             assert!(!admin_has(&portal, &name, &from_seed).await, "{name}: nobody has the seed's password any more");
