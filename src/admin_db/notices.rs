@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{new_id, one_row};
+use super::new_id;
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,9 +240,6 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::E
     .await
 }
 
-/// How often the configured program is tried.
-const TRIES: i32 = 8;
-
 /// Takes one that the configured program was not given yet, for as long as it may take; after that it is taken again.
 ///
 /// # Errors
@@ -251,26 +248,48 @@ pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) ->
     let id: Option<Uuid> = sqlx::query_scalar(
         "UPDATE notice SET tell_after = $1 + $2, tell_tries = tell_tries + 1
           WHERE id = (SELECT id FROM notice
-                       WHERE told_at IS NULL AND ended_at IS NULL AND tell_after <= $1 AND tell_tries < $3
-                         -- Older ones are from before there was a program.
+                       WHERE told_at IS NULL AND ended_at IS NULL AND tell_after <= $1
+                         -- Older ones are from before there was a program, or it has been out of order for too long.
                          AND at > $1 - interval '1 day'
-                       ORDER BY at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                       -- One that fails keeps no other waiting.
+                       ORDER BY tell_tries, at LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id",
     )
     .bind(now)
     .bind(most)
-    .bind(TRIES)
     .fetch_optional(&mut *db)
     .await?;
     let Some(id) = id else { return Ok(None) };
     sqlx::query_as(select!("AND n.id = $1")).bind(id).fetch_optional(db).await
 }
 
-/// Notes that the configured program was given it.
+/// Notes that the configured program was given it as it was then: one that came back meanwhile is to be told again.
 ///
 /// # Errors
 /// The database's.
-pub async fn told(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE notice SET told_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await?;
-    one_row(&done)
+pub async fn told(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE notice SET told_at = $3 WHERE id = $1 AND at = $2")
+        .bind(n.id)
+        .bind(n.at)
+        .bind(now)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Notes that the configured program did not take it: it is tried again, after a wait that grows to an hour.
+///
+/// # Errors
+/// The database's.
+pub async fn put_back(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE notice SET tell_after = $3 + least(interval '1 second' * 2 ^ least(tell_tries, 20), interval '1 hour')
+          WHERE id = $1 AND at = $2",
+    )
+    .bind(n.id)
+    .bind(n.at)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
 }

@@ -3,6 +3,7 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -51,30 +52,45 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Gives the program what it was not given yet, beside everything else. What fails is tried again with a later call.
+/// Waits between the attempts of one call. What still fails then is tried again with later calls, for a day.
+const AGAIN: [Duration; 3] = [Duration::from_secs(3), Duration::from_secs(6), Duration::from_secs(12)];
+
+/// Gives the program what it was not given yet, beside everything else.
 pub fn tell(app: &Arc<App>) {
     if app.config.notify.command.is_empty() {
         return;
     }
     let app = app.clone();
     tokio::spawn(async move {
-        if let Err(e) = all(&app).await {
+        for wait in AGAIN.map(Some).into_iter().chain([None]) {
+            let Err(e) = all(&app).await else { return };
             tracing::warn!("Notices could not be given to the configured program: {e:#}");
+            let Some(wait) = wait else { return };
+            tokio::time::sleep(wait).await;
         }
     });
 }
 
+/// # Errors
+/// mydb_admin's, and the program's last one.
 async fn all(app: &App) -> anyhow::Result<()> {
     let notify = &app.config.notify;
     let most = chrono::Duration::from_std(notify.timeout)? + chrono::Duration::seconds(30);
+    let mut result = Ok(());
     loop {
         let mut db = app.db.acquire().await?;
-        let Some(notice) = notices::claim(&mut db, app.clock.now(), most).await? else { return Ok(()) };
+        let Some(notice) = notices::claim(&mut db, app.clock.now(), most).await? else { return result };
         drop(db);
         let json = serde_json::to_vec(&Told::new(app, &notice))?;
-        run(notify, &json).await.with_context(|| format!("the notice {} of {}", notice.id, notice.container))?;
+        let ran = run(notify, &json).await;
         let mut db = app.db.acquire().await?;
-        notices::told(&mut db, notice.id, app.clock.now()).await?;
+        match ran {
+            Ok(()) => notices::told(&mut db, &notice, app.clock.now()).await?,
+            Err(e) => {
+                notices::put_back(&mut db, &notice, app.clock.now()).await?;
+                result = Err(e).with_context(|| format!("the notice {} of {}", notice.id, notice.container));
+            }
+        }
     }
 }
 
@@ -134,7 +150,7 @@ async fn talk(child: &mut Child, json: &[u8]) -> std::io::Result<(std::process::
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
 

@@ -10,7 +10,13 @@ use mydb::domain::retention::Keep;
 use super::{back_up, cli, ended, object};
 use crate::support::{Client, Options, TestPortal, store};
 
-/// A portal with a second store that gets copies, and a program that writes down what it is told.
+/// What it is told, it writes down: not the first time, when it fails.
+const PROGRAM: &str = "#!/bin/sh
+[ -e \"$1.tried\" ] || { : >\"$1.tried\"; exit 1; }
+{ cat; echo; } >>\"$1\"
+";
+
+/// A portal with a second store that gets copies, and a program that is told.
 pub async fn portal(copies: bool) -> TestPortal {
     let configure = Box::new(move |config: &mut mydb::config::Config| {
         store(config);
@@ -25,7 +31,7 @@ pub async fn portal(copies: bool) -> TestPortal {
         }
         std::fs::create_dir_all(&config.data_dir).expect("a directory");
         let program = config.data_dir.join("tell");
-        std::fs::write(&program, "#!/bin/sh\n{ cat; echo; } >> \"$1\"\n").expect("a program");
+        std::fs::write(&program, PROGRAM).expect("a program");
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("it can be run");
         let said = |path: PathBuf| path.display().to_string();
         config.notify.command = vec![said(program), said(config.data_dir.join("told"))];
@@ -43,7 +49,8 @@ pub async fn told(portal: &TestPortal, count: usize) -> Vec<serde_json::Value> {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("the program was not told");
+    let notices = "select id, kind, at, tell_after, tell_tries, told_at, ended_at, now() from notice";
+    panic!("the program was not told of {count}: {}", portal.sql(notices));
 }
 
 /// Makes the portal look at once for what is due, and waits until it has.
