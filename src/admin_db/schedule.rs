@@ -18,6 +18,25 @@ pub struct Scheduled {
     pub result: Option<serde_json::Value>,
 }
 
+/// Which of this work, each with its period in seconds, [`claim`] would give: one question for all, because nearly always
+/// none is due.
+///
+/// # Errors
+/// The database's.
+pub async fn due(db: &mut PgConnection, work: &[(&str, f64)]) -> Result<Vec<String>, sqlx::Error> {
+    let (names, every): (Vec<_>, Vec<_>) = work.iter().map(|(name, every)| ((*name).to_owned(), *every)).unzip();
+    sqlx::query_scalar(
+        "SELECT w.name FROM unnest($1::text[], $2::float8[]) WITH ORDINALITY AS w (name, every, n)
+           LEFT JOIN schedule s USING (name)
+          WHERE s.name IS NULL OR s.next_run <= now() OR s.next_run > now() + make_interval(secs => w.every)
+          ORDER BY w.n",
+    )
+    .bind(names)
+    .bind(every)
+    .fetch_all(db)
+    .await
+}
+
 /// Claims a piece of work if it is due, and sets when it is due again. By the database's clock,
 /// which all portals share.
 ///
@@ -29,8 +48,9 @@ pub async fn claim(db: &mut PgConnection, name: &str, every_seconds: f64, worker
          VALUES ($1, now() + make_interval(secs => $2), now(), $3)
          ON CONFLICT (name) DO UPDATE
             SET next_run = excluded.next_run, last_run = excluded.last_run, worker = excluded.worker
-          -- A clock that was set back would otherwise leave the work waiting until it has caught up.
-          WHERE schedule.next_run <= now() OR schedule.next_run > now() + make_interval(secs => $2)
+          -- A clock that was set back would otherwise leave the work waiting until it has caught up. Not now(): to one who
+          -- had to wait for the row, what was set meanwhile by another who began later would look like that.
+          WHERE schedule.next_run <= now() OR schedule.next_run > clock_timestamp() + make_interval(secs => $2)
          RETURNING 1",
     )
     .bind(name)

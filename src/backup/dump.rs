@@ -69,10 +69,16 @@ async fn end_dump(app: &App, id: &str, c: &Container, run: Uuid) {
 }
 
 pub(super) async fn dump(w: &Work) -> Result<(), StepError> {
-    // An earlier attempt at this may have been cut short.
-    sweep(w).await?;
+    let id = row(w).await?.id;
+    let mut db = w.app.db.acquire().await?;
+    let begun = uploads::of_backup(&mut db, id).await?;
+    drop(db);
+    if !begun.is_empty() {
+        // An attempt before this was cut short.
+        sweep(w).await?;
+    }
     let site = Site::of(w).await?;
-    // Noted before anything is written, so that it is found also if the store is away when it has to go.
+    // Noted before anything is begun, so that it is found also if the store is away when it has to go.
     let mut db = w.app.db.acquire().await?;
     uploads::insert(&mut db, site.row.id, site.store.name(), &site.location, "", w.app.clock.now()).await?;
     drop(db);

@@ -73,7 +73,15 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(TICK) => {}
         }
-        for due in WORK {
+        let names = match stop.run_until_cancelled(due(&app)).await {
+            None => return,
+            Some(Ok(names)) => names,
+            Some(Err(e)) => {
+                tracing::warn!("What is due could not be looked up: {e:#}");
+                continue;
+            }
+        };
+        for due in WORK.iter().filter(|due| names.iter().any(|name| name == due.name)) {
             // Cut short where it is: all of it does the same again in the next run.
             match stop.run_until_cancelled(run_if_due(&app, due)).await {
                 None => return,
@@ -82,6 +90,13 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             }
         }
     }
+}
+
+/// Names of what is due.
+async fn due(app: &App) -> anyhow::Result<Vec<String>> {
+    let work: Vec<_> = WORK.iter().map(|due| (due.name, (due.every)(app).as_secs_f64())).collect();
+    let mut db = app.db.acquire().await?;
+    Ok(schedule::due(&mut db, &work).await?)
 }
 
 async fn run_if_due(app: &Arc<App>, due: &Due) -> anyhow::Result<()> {

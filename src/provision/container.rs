@@ -46,8 +46,8 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
         app.runtime.remove(&old.id).await?;
     }
     if let Some(found) = found {
-        if !found.running && found.status == "created" {
-            // Made but never started: a killed portal may not have come to copying the files in.
+        if found.status == "created" && c.docker_id.as_deref() != Some(found.id.as_str()) {
+            // Its id is noted once the files are in it: a portal that was killed did not come to that.
             app.runtime.copy_in(&found.id, &blueprint.recipe(app)?.files).await?;
         }
         note_id(app, &c, &found.id).await?;

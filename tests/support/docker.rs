@@ -17,11 +17,13 @@ pub fn containers(instance: &str) -> Vec<String> {
 /// Removes an instance's containers and network, by its own label only.
 pub fn sweep(instance: &str) {
     let filter = format!("label=db4sci.instance={instance}");
-    let ids = docker(&["ps", "-aq", "--filter", &filter]);
-    for id in ids.lines() {
-        docker(&["rm", "-fv", id]);
-    }
-    for id in docker(&["network", "ls", "-q", "--filter", &filter]).lines() {
-        docker(&["network", "rm", id]);
+    for (list, remove) in [
+        (["ps", "-aq", "--filter", &filter].as_slice(), ["rm", "-fv"].as_slice()),
+        (["network", "ls", "-q", "--filter", &filter].as_slice(), ["network", "rm"].as_slice()),
+    ] {
+        let found = docker(list);
+        if !found.is_empty() {
+            docker(&[remove, &found.lines().collect::<Vec<_>>()].concat());
+        }
     }
 }
