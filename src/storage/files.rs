@@ -16,11 +16,16 @@ if cp --reflink=always -- "$f" "$f.copy" 2>/dev/null; then echo shared; else ech
 rm -f -- "$f" "$f.copy"
 "#;
 
-/// Copies a directory with all that belongs to its files.
+/// Copies a directory with all that belongs to its files. Each attempt copies beside and puts it in place at the end: the
+/// copy that a killed portal left at work would otherwise go on writing into that of the next one.
 const COPY: &str = r#"set -eu
-rm -rf -- "$1/data"
 mkdir -p -- "$1"
-exec cp -a --reflink=auto -- "$2/data" "$1/data"
+for old in "$1"/copy.*; do [ ! -e "$old" ] || mv -- "$old" "$1/gone.${old##*.}"; done
+n=0; until rm -rf -- "$1/data" "$1"/gone.*; do [ $((n += 1)) -lt 50 ]; sleep 0.1; done
+new=$(mktemp -d -- "$1/copy.XXXXXX")
+cp -a --reflink=auto -- "$2/data" "$new/data"
+mv -T -- "$new/data" "$1/data"
+rmdir -- "$new"
 "#;
 
 /// Has the file system written all that it still holds back.
@@ -136,10 +141,13 @@ impl Files {
         match self {
             Self::Direct => {
                 std::fs::create_dir_all(&dir.base).map_err(io("make a directory", &dir.base))?;
-                // Ended with whoever waits for it.
                 let mut command = tokio::process::Command::new("sh");
-                command.args(["-c", script, "sh", &id]).args(arguments).current_dir(&dir.base).kill_on_drop(true);
-                let done = command.stdin(Stdio::null()).output().await.map_err(io("work", &dir.base))?;
+                command.args(["-c", script, "sh", &id]).args(arguments).current_dir(&dir.base);
+                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+                let child = command.spawn().map_err(io("work", &dir.base))?;
+                let mut group = Group::of(&child);
+                let done = child.wait_with_output().await.map_err(io("work", &dir.base))?;
+                group.0 = None;
                 if done.status.success() {
                     return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
                 }
@@ -242,6 +250,23 @@ impl Files {
     }
 }
 
+/// The processes of a script, which end when nobody waits for it any more.
+struct Group(Option<rustix::process::Pid>);
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 fn set_mode(path: &Path, mode: u32) -> Result<(), StorageError> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(io("set the permissions", path))
@@ -271,3 +296,6 @@ async fn blocking<T: Send + 'static>(
         .await
         .map_err(|e| StorageError::Refused(format!("The file work was cut short: {e}")))?
 }
+
+#[cfg(test)]
+mod tests;
