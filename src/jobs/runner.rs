@@ -5,7 +5,7 @@
 //! with the first step that is not done.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
@@ -120,7 +120,8 @@ async fn cancelled(app: &App, id: uuid::Uuid) -> String {
 async fn cancel(app: &Arc<App>, job: Job, lease: &str, by: &str) {
     let Some(flow) = actions::flow(&job.kind) else { return };
     let why = format!("Cancelled by {by}.");
-    let work = Work { app: app.clone(), job, lease: lease.to_owned(), seq: AtomicI64::new(0), resumed: true };
+    let mut work = Work::new(app, job, lease);
+    work.resumed = true;
     if undo(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await {
         end(app, &work.job, lease, Ending::Cancelled(&why)).await;
     }
@@ -163,7 +164,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         let error = format!("This version of the portal knows no job of the kind {}.", job.kind);
         return end(app, &job, lease, Ending::Failed("", &error)).await;
     };
-    let mut work = Work { app: app.clone(), job, lease: lease.to_owned(), seq: AtomicI64::new(0), resumed: false };
+    let mut work = Work::new(app, job, lease);
     let before = match steps_before(&work).await {
         Ok(steps) => steps,
         Err(e) => return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await,

@@ -1,15 +1,16 @@
 //! What a job does: a list of steps, each with its undo.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs;
 use crate::app::App;
-use crate::runtime::RuntimeError;
+use crate::runtime::{Observed, RuntimeError};
 use crate::storage::StorageError;
 
 /// How a step failed.
@@ -56,9 +57,43 @@ pub struct Work {
     pub seq: AtomicI64,
     /// Whether an earlier run did some of the steps: what they left may have changed since.
     pub resumed: bool,
+    /// What answered in this run.
+    answered: Mutex<Option<Answered>>,
+}
+
+/// A server that answered.
+#[derive(Debug, Clone)]
+struct Answered {
+    container: String,
+    started_at: Option<DateTime<Utc>>,
+    version: String,
 }
 
 impl Work {
+    /// A run of a job from its beginning.
+    pub fn new(app: &Arc<App>, job: jobs::Job, lease: &str) -> Self {
+        let (app, lease) = (app.clone(), lease.to_owned());
+        Self { app, job, lease, seq: AtomicI64::new(0), resumed: false, answered: Mutex::default() }
+    }
+
+    /// Notes that the server in this container answered, since the container was started last.
+    pub fn note_answer(&self, found: &Observed, version: &str) {
+        let (container, version) = (found.id.clone(), version.to_owned());
+        *self.last() = Some(Answered { container, started_at: found.started_at, version });
+    }
+
+    /// The version that the server in this container told, if it answered in this run and has run since.
+    pub fn answer(&self, found: &Observed) -> Option<String> {
+        let last = self.last();
+        let same = |a: &&Answered| found.running && a.container == found.id && a.started_at == found.started_at;
+        last.as_ref().filter(same).map(|a| a.version.clone())
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Answered>> {
+        // What a panic left is as good as what was before it.
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The container this job works on, as it is now.
     ///
     /// # Errors

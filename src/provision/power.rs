@@ -89,7 +89,7 @@ pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
 pub(crate) async fn up(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
     container::resume(w).await?;
-    let version = server::wait_ready(w, app.config.databases.start_timeout).await?;
+    let version = server::version(w, app.config.databases.start_timeout).await?;
     let c = w.container().await?;
     let found = container::find(app, &c).await?;
     let found = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?;

@@ -90,13 +90,30 @@ pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepErro
     let app = &work.app;
     let c = work.container().await?;
     let gone = || StepError::Fail("The container was removed while its server was starting.".to_owned());
-    let id = find(app, &c).await?.ok_or_else(gone)?.id;
-    look_up_tools(app, &c, &id).await?;
+    let found = find(app, &c).await?.ok_or_else(gone)?;
+    let id = &found.id;
+    look_up_tools(app, &c, id).await?;
     let blueprint = Blueprint::read(app, &c).await?;
     let probe = c.engine.engine().probe(&blueprint.plan());
-    match until_answers(app, &id, &probe, limit).await? {
-        Ok(version) => Ok(version),
-        Err(silent) => Err(StepError::Fail(told(app, &id, silent, limit).await)),
+    match until_answers(app, id, &probe, limit).await? {
+        Ok(version) => {
+            work.note_answer(&found, &version);
+            Ok(version)
+        }
+        Err(silent) => Err(StepError::Fail(told(app, id, silent, limit).await)),
+    }
+}
+
+/// The version of a running server: as it told when an earlier step waited for it, if it has run since, because MongoDB's
+/// shell, for one, takes a second to ask again.
+///
+/// # Errors
+/// As of [`wait_ready`].
+pub async fn version(work: &Work, limit: Duration) -> Result<String, StepError> {
+    let c = work.container().await?;
+    match find(&work.app, &c).await?.and_then(|found| work.answer(&found)) {
+        Some(version) => Ok(version),
+        None => wait_ready(work, limit).await,
     }
 }
 
