@@ -14,16 +14,14 @@ pub fn containers(instance: &str) -> Vec<String> {
     docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]).lines().map(str::to_owned).collect()
 }
 
-/// Removes an instance's containers and network, by its own label only.
+/// Removes an instance's containers and network, by its own label only. One after the other: an engine that removes several
+/// at once may go on counting one of them in their network.
 pub fn sweep(instance: &str) {
     let filter = format!("label=db4sci.instance={instance}");
-    for (list, remove) in [
-        (["ps", "-aq", "--filter", &filter].as_slice(), ["rm", "-fv"].as_slice()),
-        (["network", "ls", "-q", "--filter", &filter].as_slice(), ["network", "rm"].as_slice()),
-    ] {
-        let found = docker(list);
-        if !found.is_empty() {
-            docker(&[remove, &found.lines().collect::<Vec<_>>()].concat());
-        }
+    for id in docker(&["ps", "-aq", "--filter", &filter]).lines() {
+        docker(&["rm", "-fv", id]);
+    }
+    for id in docker(&["network", "ls", "-q", "--filter", &filter]).lines() {
+        docker(&["network", "rm", id]);
     }
 }
