@@ -20,7 +20,7 @@ rm -f -- "$f" "$f.copy"
 /// copy that a killed portal left at work would otherwise go on writing into that of the next one.
 const COPY: &str = r#"set -eu
 mkdir -p -- "$1"
-for old in "$1"/copy.*; do [ ! -e "$old" ] || mv -- "$old" "$1/gone.${old##*.}"; done
+for old in "$1"/copy.*; do [ ! -e "$old" ] || mv -- "$old" "$1/gone.${old##*.}" || :; done
 n=0; until rm -rf -- "$1/data" "$1"/gone.*; do [ $((n += 1)) -lt 50 ]; sleep 0.1; done
 new=$(mktemp -d -- "$1/copy.XXXXXX")
 cp -a --reflink=auto -- "$2/data" "$new/data"
