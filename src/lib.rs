@@ -19,6 +19,7 @@ pub mod jobs;
 pub mod lifecycle;
 pub mod objects;
 pub mod preflight;
+pub mod process;
 pub mod provision;
 pub mod recovery;
 pub mod runtime;

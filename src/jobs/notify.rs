@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use crate::admin_db::notices::{self, Notice};
 use crate::app::App;
 use crate::config::Notify;
+use crate::process::Group;
 
 /// Where the program finds others. It gets nothing else of the portal's environment, in which there are secrets.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -110,17 +111,14 @@ async fn run(notify: &Notify, json: &[u8]) -> anyhow::Result<()> {
         .stderr(Stdio::piped())
         // With all that it starts, so that all of it can be ended.
         .process_group(0)
-        .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("{program} can't be started"))?;
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    let group = Group::of(&child);
     let ended = tokio::time::timeout(notify.timeout, talk(&mut child, json)).await;
     let Ok(ended) = ended else {
-        if let Some(group) = group {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
         bail!("{program} did not end within {} s and was ended", notify.timeout.as_secs());
     };
+    group.ended();
     let (status, words) = ended.with_context(|| format!("{program} could not be run"))?;
     if !status.success() {
         bail!("{program} ended with {status} and said: {}", words.trim());

@@ -236,7 +236,15 @@ impl<'a> Blueprint<'a> {
 }
 
 /// A secret of container `id`, opened.
-async fn password(app: &App, db: &mut PgConnection, id: Uuid, kind: Kind) -> Result<Option<SecretString>, StepError> {
+///
+/// # Errors
+/// mydb_admin's, or if the portal's key does not open it.
+pub(super) async fn password(
+    app: &App,
+    db: &mut PgConnection,
+    id: Uuid,
+    kind: Kind,
+) -> Result<Option<SecretString>, StepError> {
     let Some(found) = credentials::get(db, id, kind).await? else { return Ok(None) };
     let opened = app.sealer.open(&found.sealed, &kind.context(id));
     opened

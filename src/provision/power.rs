@@ -89,10 +89,8 @@ pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
 pub(crate) async fn up(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
     container::resume(w).await?;
-    let version = server::version(w, app.config.databases.start_timeout).await?;
     let c = w.container().await?;
-    let found = container::find(app, &c).await?;
-    let found = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?;
+    let (found, version) = server::running(w, &c, app.config.databases.start_timeout).await?;
     let inspect = app.runtime.inspect_json(&found.id).await?;
     let started = found.started_at.unwrap_or_else(|| app.clock.now());
     let blueprint = Blueprint::read(app, &c).await?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::create::measured;
 use super::flow::{Flow, Step, StepError, Work};
-use super::seed::fingerprint;
+use super::seed::{fingerprint, seal};
 use super::throwaway::ThrowAway;
 use crate::admin_db::log::Actor;
 use crate::admin_db::new_id;
@@ -25,10 +25,12 @@ use crate::storage::{DataDir, unavailable_reason};
 pub static PREPARE: Flow = Flow {
     kind: "prepare-images",
     title: "Prepare images",
-    steps: &[
-        Step { name: "Remove what is no longer needed", run: |w| Box::pin(clear(w)), undo: None },
-        Step { name: "Make what is missing", run: |w| Box::pin(make(w)), undo: None },
-    ],
+    // One step: what an attempt before has begun is removed before anything is made.
+    steps: &[Step {
+        name: "Remove what is no longer needed, make what is missing",
+        run: |w| Box::pin(work(w)),
+        undo: None,
+    }],
 };
 
 /// Least free space on a tier on which seeds are made: they are for comfort, and must not take a database's last room.
@@ -105,13 +107,6 @@ pub async fn enqueue_if_due(app: &App) -> anyhow::Result<Value> {
     }
 }
 
-async fn clear(w: &Work) -> Result<(), StepError> {
-    for seed in due(&w.app).await?.clear {
-        remove(&w.app, &seed).await?;
-    }
-    Ok(())
-}
-
 /// Removes a seed's directory and then its row. Of one on a tier that is not there, both stay until it is.
 async fn remove(app: &App, seed: &Seed) -> Result<(), StepError> {
     let tier = app.config.tier(&seed.tier).filter(|t| unavailable_reason(t).is_none());
@@ -123,12 +118,14 @@ async fn remove(app: &App, seed: &Seed) -> Result<(), StepError> {
     Ok(seeds::delete(&mut db, seed.id).await?)
 }
 
-async fn make(w: &Work) -> Result<(), StepError> {
+async fn work(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
+    let due = due(app).await?;
+    for seed in &due.clear {
+        remove(app, seed).await?;
+    }
     let (mut made, mut failed) = (0, 0);
-    // Those that another portal, or an attempt before this, has begun.
-    clear(w).await?;
-    for wanted in due(app).await?.make {
+    for wanted in due.make {
         let label = format!("{} on “{}”", wanted.image.label, wanted.tier.label);
         if measured(wanted.tier.path.clone()).await?.free < ROOM {
             continue;
@@ -180,13 +177,12 @@ async fn make_one(app: &App, wanted: &Wanted<'_>) -> Result<(), StepError> {
 /// # Errors
 /// If its password can't be sealed.
 fn row(app: &App, wanted: &Wanted<'_>, id: Uuid, password: &SecretString) -> Result<Seed, StepError> {
-    let sealed = app.sealer.seal(password, &Seed::context(id));
     Ok(Seed {
         id,
         tier: wanted.tier.name.clone(),
         image: wanted.image.image.clone(),
         fingerprint: wanted.fingerprint.clone(),
-        sealed: sealed.map_err(|e| StepError::Fail(format!("The password could not be sealed: {e:#}.")))?,
+        sealed: seal(app, password, &Seed::context(id))?,
         begun_at: app.clock.now(),
         made_at: None,
         failed: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::blueprint::Blueprint;
+use super::blueprint::{Blueprint, password};
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
 use super::power;
@@ -95,13 +95,9 @@ async fn note_sessions(w: &Work) -> Result<(), StepError> {
 
 pub(crate) async fn user_password(w: &Work, c: &Container) -> Result<SecretString, StepError> {
     let mut db = w.app.db.acquire().await?;
-    let user = credentials::get(&mut db, c.id, Kind::User).await?.ok_or_else(|| {
+    password(&w.app, &mut db, c.id, Kind::User).await?.ok_or_else(|| {
         StepError::Fail("The password to set is gone. Delete this database and make it anew.".to_owned())
-    })?;
-    w.app
-        .sealer
-        .open(&user.sealed, &Kind::User.context(c.id))
-        .map_err(|e| StepError::Fail(format!("The portal's key does not open the password: {e}.")))
+    })
 }
 
 /// A password that could not be set must not be shown as if it were.

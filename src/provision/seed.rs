@@ -40,6 +40,15 @@ pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Resul
     Ok(hex::encode(Sha256::digest(all)))
 }
 
+/// Seals the password of a seed.
+///
+/// # Errors
+/// If it can't be sealed.
+pub(super) fn seal(app: &App, password: &SecretString, context: &str) -> Result<Vec<u8>, StepError> {
+    let sealed = app.sealer.seal(password, context);
+    sealed.map_err(|e| StepError::Fail(format!("The password could not be sealed: {e:#}.")))
+}
+
 /// The whole seed for what a container is to be on, with the administrator's password in it.
 async fn find(app: &App, b: &Blueprint<'_>) -> Result<Option<(Seed, SecretString)>, StepError> {
     let Some(image) = app.runtime.image(&b.reference).await? else { return Ok(None) };
@@ -89,10 +98,7 @@ pub async fn prepare(w: &Work) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     credentials::take(&mut db, c.id, Kind::Seed).await?;
     if let Some(password) = &copied {
-        let sealed = app
-            .sealer
-            .seal(password, &Kind::Seed.context(c.id))
-            .map_err(|e| StepError::Fail(format!("The password could not be sealed: {e:#}.")))?;
+        let sealed = seal(app, password, &Kind::Seed.context(c.id))?;
         let username = c.engine.engine().admin_user().to_owned();
         let credential = Credential { username, sealed, generated: true };
         credentials::insert(&mut db, c.id, Kind::Seed, &credential, app.clock.now()).await?;

@@ -10,7 +10,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::engine::{EngineKind, ExecOutcome, ExecSpec, Tools};
-use crate::runtime::{ExecOutput, LogRequest, RuntimeError};
+use crate::runtime::{ExecOutput, LogRequest, Observed, RuntimeError};
 
 /// How long one command may take. A server that hangs must not hold a job for good.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
@@ -104,17 +104,20 @@ pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepErro
     }
 }
 
-/// The version of a running server: as it told when an earlier step waited for it, if it has run since, because MongoDB's
-/// shell, for one, takes a second to ask again.
+/// The container of a running server, and the version of that: as it told when an earlier step waited for it, if it has run
+/// since, because MongoDB's shell, for one, takes a second to ask again.
 ///
 /// # Errors
 /// As of [`wait_ready`].
-pub async fn version(work: &Work, limit: Duration) -> Result<String, StepError> {
-    let c = work.container().await?;
-    match find(&work.app, &c).await?.and_then(|found| work.answer(&found)) {
-        Some(version) => Ok(version),
-        None => wait_ready(work, limit).await,
+pub async fn running(work: &Work, c: &Container, limit: Duration) -> Result<(Observed, String), StepError> {
+    if let Some(found) = find(&work.app, c).await?
+        && let Some(version) = work.answer(&found)
+    {
+        return Ok((found, version));
     }
+    let version = wait_ready(work, limit).await?;
+    let found = find(&work.app, c).await?;
+    Ok((found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?, version))
 }
 
 /// The last lines of a server's log, for messages; empty where they can't be read.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{DataDir, StorageError, io};
 use crate::domain::names::InstanceId;
+use crate::process::Group;
 use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
 
 /// Copies one small file onto another by sharing, as far as the file system can.
@@ -145,9 +146,9 @@ impl Files {
                 command.args(["-c", script, "sh", &id]).args(arguments).current_dir(&dir.base);
                 command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
                 let child = command.spawn().map_err(io("work", &dir.base))?;
-                let mut group = Group::of(&child);
+                let group = Group::of(&child);
                 let done = child.wait_with_output().await.map_err(io("work", &dir.base))?;
-                group.0 = None;
+                group.ended();
                 if done.status.success() {
                     return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
                 }
@@ -246,23 +247,6 @@ impl Files {
         match helper::run(runtime.as_ref(), &spec).await? {
             (0, said) => Ok(said),
             (code, said) => Err(StorageError::Refused(format!("The helper for “{what}” ended with {code}: {said}"))),
-        }
-    }
-}
-
-/// The processes of a script, which end when nobody waits for it any more.
-struct Group(Option<rustix::process::Pid>);
-
-impl Group {
-    fn of(child: &tokio::process::Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw))
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
 }
