@@ -17,5 +17,6 @@ mod faults;
 mod pages;
 mod screenshots;
 mod snippets;
+mod storage;
 mod support;
 mod unprivileged;
