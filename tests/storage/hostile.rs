@@ -1,12 +1,11 @@
 //! Small files that are no files, and a data directory that is none.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use mydb::storage::Head;
 
-use super::{Ground, IMAGE, SECRET, both, fifo, link, run, soon};
+use super::{Ground, IMAGE, SECRET, both, fifo, link, run, socket, soon};
 
 type Lay = fn(&Path, &Ground);
 
@@ -38,7 +37,7 @@ const KINDS: &[(&str, Lay, Option<&str>)] = &[
         None,
     ),
     ("a pipe", |at, _| fifo(at), None),
-    ("a socket", |at, _| drop(UnixListener::bind(at).expect("it is laid")), None),
+    ("a socket", |at, _| socket(at), None),
     ("a directory", |at, _| std::fs::create_dir(at).expect("it is laid"), None),
     ("a device", |at, _| run("mknod", &[&at.display().to_string(), "c", "1", "5"]), None),
     ("a line without end", |at, _| std::fs::write(at, "17".repeat(4 << 20)).expect("it is laid"), None),

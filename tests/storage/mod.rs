@@ -84,6 +84,12 @@ pub fn fifo(path: &Path) {
     run("mkfifo", &[&path.display().to_string()]);
 }
 
+/// A socket; made by name, as its path may be longer than the address of one can be.
+pub fn socket(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Socket, Mode::RWXU, 0).expect("a socket");
+}
+
 /// A link.
 pub fn link(to: &str, at: &Path) {
     symlink(to, at).expect("a link");

@@ -3,14 +3,13 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mydb::storage::{DataDir, Files};
 
-use super::{Ground, IMAGE, SECRET, VOLUME, both, fifo, link, run, soon};
+use super::{Ground, IMAGE, SECRET, VOLUME, both, fifo, link, run, socket, soon};
 
 /// Names that a shell, a log or a page might stumble over.
 const NAMES: &[&[u8]] = &[
@@ -34,7 +33,7 @@ fn strange(data: &Path) {
         std::fs::write(below.join("x"), "below").expect("a file");
     }
     fifo(&data.join("pipe"));
-    drop(UnixListener::bind(data.join("socket")).expect("a socket"));
+    socket(&data.join("socket"));
     link("below", &data.join("inner"));
     link(&format!("{VOLUME}/below"), &data.join("inner-whole"));
     link("nowhere", &data.join("dangling"));
