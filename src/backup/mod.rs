@@ -31,6 +31,7 @@ pub mod source;
 pub mod storing;
 pub mod stream;
 pub mod sum;
+mod through;
 pub mod unpack;
 pub mod upgrade;
 pub mod upload;

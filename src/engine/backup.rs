@@ -174,6 +174,15 @@ pub trait Backup: Sync {
     fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
     /// A command that reads a part's dump and puts it into a server that has nothing of it yet, or of an attempt cut short.
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
+    /// The same as commands that run one after the other, where one is not enough.
+    fn restore_stages(&self, plan: &Plan<'_>, part: &Part) -> Vec<Stage> {
+        vec![Stage::new(Read::All, self.restore(plan, part))]
+    }
+    /// Commands for a second attempt, after the first has failed: they put back what can be put back, whatever it refers to,
+    /// and report by name what can't. Each with the place of its part in `parts`, which are all that are wanted.
+    fn second_attempt(&self, _plan: &Plan<'_>, _parts: &[Part]) -> Vec<(usize, Stage)> {
+        Vec::new()
+    }
     /// A command that reports the counts of a database.
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec;
     /// A command that runs the engine's own checks on a database, and reports what is wrong.
@@ -189,7 +198,7 @@ pub trait Backup: Sync {
     /// Commands that restore what is wanted of a part into a server that has nothing of it yet.
     fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
         let wanted = part.database.as_ref().is_none_or(|database| *database == only.database);
-        if wanted { vec![Stage::new(Read::All, self.restore(plan, part))] } else { Vec::new() }
+        if wanted { self.restore_stages(plan, part) } else { Vec::new() }
     }
     /// A command that removes from a server what came with the wanted but does not belong to it. `others` are the other
     /// databases of the backup.

@@ -4,7 +4,7 @@
 pub mod alone;
 pub mod backup;
 mod connect;
-mod mariadb;
+pub(crate) mod mariadb;
 mod mongodb;
 mod neo4j;
 mod plan;
