@@ -198,7 +198,7 @@ async fn a_mariadb_dump_that_is_disturbed_is_no_backup_or_says_so() {
     long.query_drop("lock tables t write").await.expect("locks");
     ada.wait_for("lab", "running").await;
     ada.post("/containers/lab/backup", &[]).await.expect(303);
-    wait_for(&portal, "select count(*) from information_schema.processlist where state like 'Waiting for table metadata lock' and user = 'root' and db = 'trial'").await;
+    wait_for(&portal, "select count(*) from information_schema.processlist where state like 'Waiting for table metadata lock' and user = 'db4sci_observer' and db = 'trial'").await;
     long.query_drop("unlock tables").await.expect("unlocks");
     let (status, error) = ended(&portal, "backup").await;
     assert_eq!(status, "succeeded", "{error}");

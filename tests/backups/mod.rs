@@ -12,7 +12,7 @@ mod found;
 mod hand;
 mod keep;
 mod last;
-mod mariadb;
+pub mod mariadb;
 mod policy;
 mod rebuild;
 mod replace;

@@ -1,10 +1,12 @@
 # Dumps one database. A session that counts begins its transaction while nobody can write, and so does the dump: both
 # read the same moment. Tables without transactions are kept still by a third session until both are done.
 trap 'exit 141' PIPE
-# The session that holds the lock ends at once, not when it has found that nobody listens.
+# The session that holds the lock ends at once, not when it has found that nobody listens, and the others with it.
 id=''
-trap '[ -z "$id" ] || client -e "KILL $id" >/dev/null 2>&1 || :; rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
+trap 'exec 3>&-; [ -z "$id" ] || client -e "KILL $id" >/dev/null 2>&1 || :; wait; rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
 mkfifo "$work/in"
+: >"$work/watched"
+: >"$work/dumper"
 client --raw <"$work/in" >"$work/out" 2>"$work/err" &
 holder=$!
 exec 3>"$work/in"
@@ -62,11 +64,12 @@ views() {
 everything() {
   MYSQL_PWD=$DB4SCI_PASSWORD "$DB4SCI_DUMPER" --no-defaults --protocol=tcp --host=127.0.0.1 --skip-ssl --default-character-set=utf8mb4 \
     --user="$DB4SCI_USER" --max-allowed-packet=1G --single-transaction --quick --routines --events --triggers --hex-blob \
-    --skip-add-locks "$@" --databases -- "$DB4SCI_DATABASE" || return
+    --skip-add-locks "$@" --databases -- "$DB4SCI_DATABASE" 2>"$work/dumper" || return
   [ -z "$coded" ] || views
 }
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
-dumped everything "$@" 3>&- || { code=$?; cat "$work/watched" >&2; exit "$code"; }
+dumped everything "$@" 3>&- || { code=$?; cat "$work/watched" "$work/dumper" >&2; exit "$code"; }
+cat "$work/dumper" >&2
 # One so small may have gone by unseen.
 grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-
 printf '%s\nCOMMIT;\n' "$DB4SCI_COUNTS" >&3

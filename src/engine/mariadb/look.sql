@@ -1,5 +1,7 @@
 -- Before a dump: remarks for its manifest, and the views that mariadb-dump can't look into. No view is evaluated for that:
 -- a view whose columns are not listed either calls a function, which this account may not, or leads nowhere.
+-- As long as this session lives; see watch.sql.
+DO GET_LOCK(CONCAT('db4sci.holder.', CONNECTION_ID()), 0);
 CREATE TEMPORARY TABLE mysql.db4sci_view (name VARCHAR(64) COLLATE utf8mb4_bin, kind VARCHAR(10), place INT, text LONGTEXT)
   CHARACTER SET utf8mb4 ENGINE = Aria;
 DELIMITER //

@@ -58,7 +58,8 @@ pub(super) fn stages(plan: &Plan<'_>, part: &Part, whole: bool) -> Vec<Stage> {
     }
 }
 
-/// All tables with their data first, then what refers to them, twice: whatever is named there is there by then.
+/// All sequences first, then tables with their data, then what refers to them, twice: whatever is named there is there by
+/// then.
 pub(super) fn second_attempt(plan: &Plan<'_>, parts: &[Part]) -> Vec<(usize, Stage)> {
     let with = |pass, tell: &str| Stage::changed(rebuild(plan, AGAIN, &[("DB4SCI_TELL", tell)]), as_owner(plan, pass));
     let databases = || parts.iter().enumerate().filter_map(|(i, p)| p.database.as_deref().map(|d| (i, d)));
@@ -69,7 +70,10 @@ pub(super) fn second_attempt(plan: &Plan<'_>, parts: &[Part]) -> Vec<(usize, Sta
         found.extend(stages(plan, part, false).into_iter().map(|stage| (i, stage)));
     }
     for (i, database) in databases() {
-        found.extend([(i, prepare(plan, database, true)), (i, with(Pass::Data, "1"))]);
+        found.extend([(i, prepare(plan, database, true)), (i, with(Pass::Sequences, "0"))]);
+    }
+    for (i, database) in databases() {
+        found.extend([(i, prepare(plan, database, false)), (i, with(Pass::Data, "1"))]);
     }
     for tell in ["0", "1"] {
         for (i, database) in databases() {

@@ -4,14 +4,14 @@ BEGIN NOT ATOMIC
   DECLARE waiting, holds BIGINT;
   DECLARE since INT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN END;
-  WHILE EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = @holder) DO
+  WHILE EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = @holder) AND NOT COALESCE(GET_LOCK(CONCAT('db4sci.holder.', @holder), 0.5), 1) DO
     SET waiting = NULL;
     SELECT ID, TIME INTO waiting, since FROM information_schema.PROCESSLIST
-     WHERE USER = @observer AND (DB = @database OR ID = @holder) AND STATE LIKE 'Waiting for table metadata lock%' AND TIME >= @lock_seconds LIMIT 1;
+     WHERE USER = @observer AND (DB = @database OR ID = @holder) AND STATE LIKE 'Waiting for table % lock%' AND TIME >= @lock_seconds LIMIT 1;
     IF waiting IS NOT NULL THEN
       IF EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'METADATA_LOCK_INFO' AND PLUGIN_STATUS = 'ACTIVE') THEN
         EXECUTE IMMEDIATE 'SELECT THREAD_ID, TABLE_NAME INTO @holds, @locked FROM information_schema.METADATA_LOCK_INFO
-          WHERE TABLE_SCHEMA = @database AND LOCK_TYPE = ''Table metadata lock'' AND LOCK_MODE NOT IN (''MDL_SHARED_READ'', ''MDL_SHARED'', ''MDL_SHARED_HIGH_PRIO'', ''MDL_SHARED_WRITE'', ''MDL_INTENTION_EXCLUSIVE'')
+          WHERE TABLE_SCHEMA = @database AND LOCK_TYPE LIKE ''Table metadata lock%'' AND LOCK_MODE NOT IN (''MDL_SHARED_READ'', ''MDL_SHARED'', ''MDL_SHARED_HIGH_PRIO'', ''MDL_SHARED_WRITE'', ''MDL_INTENTION_EXCLUSIVE'')
             AND THREAD_ID NOT IN (SELECT ID FROM information_schema.PROCESSLIST WHERE USER = @observer) LIMIT 1';
       END IF;
       -- Where the server does not list locks: whoever is in the database for the longest time.
@@ -22,8 +22,6 @@ BEGIN NOT ATOMIC
         '. End that session, or back up when it is over.');
       EXECUTE IMMEDIATE CONCAT('KILL ', CAST(waiting AS CHAR));
       SET @holder = -1;
-    ELSE
-      DO SLEEP(0.5);
     END IF;
   END WHILE;
 END//

@@ -110,7 +110,7 @@ pub fn pour(
                 passes = true;
                 if is_data(piece.text) {
                     whole = None;
-                    passes = rules.pass != Pass::Code;
+                    passes = matches!(rules.pass, Pass::All | Pass::Data);
                 } else {
                     whole = Some(Vec::new());
                 }

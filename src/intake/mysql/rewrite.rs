@@ -12,6 +12,8 @@ use super::told::Told;
 pub enum Pass {
     /// All.
     All,
+    /// Databases and sequences only.
+    Sequences,
     /// All but views, routines, triggers and events.
     Data,
     /// Those only.
@@ -32,6 +34,9 @@ pub struct Rules {
 /// Kinds of things that run in the name of their definer, or look at others.
 const CODE: &[&str] = &["VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE"];
 
+/// Kinds of things that hold data.
+const OTHERS: &[&str] = &["TABLE", "DATABASE", "SCHEMA", "SEQUENCE", "INDEX"];
+
 /// What the statements of a dump begin with that are looked into. All others pass as they are.
 const LOOKED_INTO: &[&str] =
     &["CREATE", "ALTER", "DROP", "SET", "LOCK", "UNLOCK", "CHANGE", "START", "STOP", "RESET", "FLUSH", "PURGE"];
@@ -44,7 +49,8 @@ pub fn rewrite<'a>(statement: &'a [u8], rules: &Rules, told: &mut Told) -> Optio
     let head: Vec<Token> = visible(statement).take(HEAD).collect();
     let Some(first) = head.first() else { return Some(Cow::Borrowed(statement)) };
     if !first.is_any(statement, LOOKED_INTO) {
-        return (rules.pass != Pass::Code || first.is_any(statement, &["USE"])).then_some(Cow::Borrowed(statement));
+        let passes = matches!(rules.pass, Pass::All | Pass::Data) || first.is_any(statement, &["USE"]);
+        return passes.then_some(Cow::Borrowed(statement));
     }
     let is = |at: usize, words: &[&str]| head.get(at).is_some_and(|t| t.is_any(statement, words));
     if is(0, &["LOCK", "UNLOCK"]) && is(1, &["TABLES", "TABLE"]) {
@@ -58,11 +64,19 @@ pub fn rewrite<'a>(statement: &'a [u8], rules: &Rules, told: &mut Told) -> Optio
     if is(0, &["SET"]) {
         return Some(collations(statement, rules, told));
     }
-    let kind = head.iter().take_while(|t| !t.is_mark(statement, b'(')).find(|t| {
-        t.is_any(statement, CODE) || t.is_any(statement, &["TABLE", "DATABASE", "SCHEMA", "SEQUENCE", "INDEX"])
-    });
-    let code = kind.is_some_and(|t| t.is_any(statement, CODE));
-    if (rules.pass == Pass::Data && code) || (rules.pass == Pass::Code && !code) {
+    let kind = head
+        .iter()
+        .take_while(|t| !t.is_mark(statement, b'('))
+        .find(|t| t.is_any(statement, CODE) || t.is_any(statement, OTHERS));
+    let is_kind = |kinds: &[&str]| kind.is_some_and(|t| t.is_any(statement, kinds));
+    let code = is_kind(CODE);
+    let passes = match rules.pass {
+        Pass::All => true,
+        Pass::Sequences => is_kind(&["DATABASE", "SCHEMA", "SEQUENCE"]),
+        Pass::Data => !code,
+        Pass::Code => code,
+    };
+    if !passes {
         return None;
     }
     if !code {
@@ -309,7 +323,8 @@ mod tests {
     fn code_and_data_pass_by_themselves() {
         let mut told = Told::default();
         let mut passes = |statement: &str| {
-            [Pass::Data, Pass::Code].map(|p| rewrite(statement.as_bytes(), &rules(p), &mut told).is_some())
+            [Pass::Sequences, Pass::Data, Pass::Code]
+                .map(|p| rewrite(statement.as_bytes(), &rules(p), &mut told).is_some())
         };
         for data in [
             "CREATE TABLE t (a int)",
@@ -319,7 +334,7 @@ mod tests {
             "ALTER DATABASE d CHARACTER SET utf8mb4",
             "DO SETVAL(s, 1)",
         ] {
-            assert_eq!(passes(data), [true, false], "{data}");
+            assert_eq!(passes(data), [data.contains("SEQUENCE") || data.contains("DATABASE"), true, false], "{data}");
         }
         for code in [
             "/*!50001 DROP VIEW IF EXISTS `v`*/",
@@ -328,10 +343,10 @@ mod tests {
             "CREATE OR REPLACE ALGORITHM=MERGE VIEW v AS SELECT 1",
             "CREATE PACKAGE BODY p AS x INT; END",
         ] {
-            assert_eq!(passes(code), [false, true], "{code}");
+            assert_eq!(passes(code), [false, false, true], "{code}");
         }
         for both in ["USE d", "SET @x = 1", "/*!50003 SET sql_mode = '' */"] {
-            assert_eq!(passes(both), [true, true], "{both}");
+            assert_eq!(passes(both), [true, true, true], "{both}");
         }
     }
 }
