@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+/// The version in a comment that is for the client only: no server is so new.
+const NEVER: &[u8] = b"999999";
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
@@ -167,9 +170,14 @@ impl Iterator for Tokens<'_> {
                 (What::Executed, from + 2)
             }
             (b'/', b'*') if third == b'!' || (third == b'M' && self.byte(from + 3) == b'!') => {
-                self.executed = true;
                 let begin = from + if third == b'!' { 3 } else { 4 };
-                (What::Executed, self.run(begin, |b| b.is_ascii_digit()))
+                let end = self.run(begin, |b| b.is_ascii_digit());
+                if self.statement.get(begin..end) == Some(NEVER) {
+                    (What::Comment, self.end_of_comment(from))
+                } else {
+                    self.executed = true;
+                    (What::Executed, end)
+                }
             }
             (b'/', b'*') => (What::Comment, self.end_of_comment(from)),
             _ if is_word(b) => (What::Word, self.run(from, is_word)),

@@ -345,7 +345,12 @@ mod tests {
         ] {
             assert_eq!(passes(code), [false, false, true], "{code}");
         }
-        for both in ["USE d", "SET @x = 1", "/*!50003 SET sql_mode = '' */"] {
+        for both in [
+            "USE d",
+            "SET @x = 1",
+            "/*M!999999\\- enable the sandbox mode */ \n-- x\n/*!40101 SET @x = 1 */",
+            "/*!50003 SET sql_mode = '' */",
+        ] {
             assert_eq!(passes(both), [true, true, true], "{both}");
         }
     }
