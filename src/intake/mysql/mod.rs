@@ -102,45 +102,39 @@ pub fn pour(
     let (mut whole, mut passes) = (None::<Vec<u8>>, true);
     while let Some(piece) = pieces.next_piece()? {
         if piece.kind != Kind::Statement {
-            out.extend(piece.text.iter().filter(|b| **b == b'\n'));
-        } else {
-            let lines = |n: usize| std::iter::repeat_n(b'\n', n);
-            let breaks = |text: &[u8]| text.iter().filter(|b| **b == b'\n').count();
-            if piece.first {
-                passes = true;
-                if is_data(piece.text) {
-                    whole = None;
-                    passes = matches!(rules.pass, Pass::All | Pass::Data);
-                } else {
-                    whole = Some(Vec::new());
-                }
+            keep_lines(&mut out, piece.text);
+            continue;
+        }
+        if piece.first {
+            whole = None;
+            passes = true;
+            if is_data(piece.text) {
+                passes = matches!(rules.pass, Pass::All | Pass::Data);
+            } else {
+                whole = Some(Vec::new());
             }
-            match &mut whole {
-                Some(statement) if statement.len() + piece.text.len() > LONGEST => {
-                    let text = format!(
-                        "The statement that begins before line {} is longer than {} MiB.",
-                        piece.line,
-                        LONGEST >> 20
-                    );
-                    return Err(io::Error::other(text));
-                }
-                Some(statement) => statement.extend_from_slice(piece.text),
-                None if passes => out.extend_from_slice(piece.text),
-                None => out.extend(lines(breaks(piece.text))),
+        }
+        match &mut whole {
+            Some(statement) if statement.len() + piece.text.len() > LONGEST => {
+                let (line, most) = (piece.line, LONGEST >> 20);
+                return Err(io::Error::other(format!("A statement before line {line} is longer than {most} MiB.")));
             }
-            if piece.last {
-                if let Some(statement) = whole.take() {
-                    match rewrite(&statement, rules, &mut told) {
-                        Some(text) => out.extend_from_slice(&text),
-                        None => {
-                            passes = false;
-                            out.extend(lines(breaks(&statement)));
-                        }
+            Some(statement) => statement.extend_from_slice(piece.text),
+            None if passes => out.extend_from_slice(piece.text),
+            None => keep_lines(&mut out, piece.text),
+        }
+        if piece.last {
+            if let Some(statement) = whole.take() {
+                match rewrite(&statement, rules, &mut told) {
+                    Some(text) => out.extend_from_slice(&text),
+                    None => {
+                        passes = false;
+                        keep_lines(&mut out, &statement);
                     }
                 }
-                if passes && piece.ended {
-                    out.extend_from_slice(delimiter.as_bytes());
-                }
+            }
+            if passes && piece.ended {
+                out.extend_from_slice(delimiter.as_bytes());
             }
         }
         if out.len() >= PIECE {
@@ -149,6 +143,11 @@ pub fn pour(
     }
     send(out)?;
     Ok(told)
+}
+
+/// What is left out leaves its line ends, so that lines stay where they are.
+fn keep_lines(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend(text.iter().filter(|b| **b == b'\n'));
 }
 
 /// Whether a statement brings rows: it passes as it is, in pieces.

@@ -100,8 +100,8 @@ fn visible(statement: &[u8]) -> impl Iterator<Item = Token> {
 
 /// Whether a statement is about the whole server: replication, its log, its settings.
 fn of_the_server(statement: &[u8], head: &[Token]) -> bool {
-    let is = |at: usize, words: &[&str]| head.get(at).is_some_and(|t| t.is_any(statement, words));
     const REPLICATION: &[&str] = &["MASTER", "SLAVE", "REPLICA", "ALL", "REPLICATION", "BINARY", "GROUP_REPLICATION"];
+    let is = |at: usize, words: &[&str]| head.get(at).is_some_and(|t| t.is_any(statement, words));
     if is(0, &["CHANGE", "STOP", "RESET", "PURGE", "FLUSH"]) || (is(0, &["START"]) && is(1, REPLICATION)) {
         return true;
     }
