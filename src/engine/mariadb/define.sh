@@ -1,11 +1,9 @@
 # Reports what defines a database, object by object, as the server itself writes it. Without --raw the client writes line
 # ends, tabs and backslashes as JSON does.
 tab=$(printf '\t')
-answers() { # NAME OF THE QUESTIONS' VARIABLE
-  asked=$(mktemp)
-  printf '%s\n' "$DB4SCI_SET" "$1" | client --raw >"$asked" || { rm -f "$asked"; return 1; }
-  { client <"$asked" && echo end; } | tr -d '\001-\010\013-\037' | sed -e 's/"/\\"/g' -e 's/ AUTO_INCREMENT=[0-9]*//'
-  rm -f "$asked"
+answers() { # QUESTIONS
+  asked=$(printf '%s\n' "$DB4SCI_SET" "$1" | client --raw) || return
+  { printf '%s\n' "$asked" | client && echo end; } | tr -d '\001-\010\013-\037' | sed -e 's/"/\\"/g' -e 's/ AUTO_INCREMENT=[0-9]*//'
 }
 ended() { # LAST LINE
   [ "$1" = end ] || { echo 'The server did not say all that is defined in it.' >&2; return 1; }
