@@ -228,7 +228,7 @@ pub async fn succeed(
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let changed = sqlx::query(
         "UPDATE backup_log SET status = 'succeeded', finished_at = $2, manifest = $3, sha256 = $4, location = $5, level = $6
-              , bytes = $7, raw_bytes = $8, fingerprints = $9
+              , bytes = $7, raw_bytes = $8, fingerprints = $9, definitions = nullif($10, 0)
           WHERE id = $1 AND status = 'running'",
     )
     .bind(id)
@@ -240,6 +240,7 @@ pub async fn succeed(
     .bind(signed(done.manifest.bytes()))
     .bind(signed(raw))
     .bind(done.manifest.fingerprints)
+    .bind(i32::try_from(done.manifest.definitions.len()).unwrap_or(i32::MAX))
     .execute(db)
     .await?;
     Ok(changed.rows_affected() == 1)
