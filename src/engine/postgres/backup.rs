@@ -16,6 +16,7 @@ const ROLES: &str = include_str!("roles.sql");
 pub(super) const COUNTS: &str = include_str!("counts.sql");
 const CHECK: &str = include_str!("check.sql");
 const DUMP: &str = include_str!("dump.sh");
+const BLOCKED: &str = include_str!("blocked.sql");
 /// Makes a database anew.
 pub(super) const MAKE: &str = include_str!("make.sh");
 /// How a name is passed to `pg_restore`.
@@ -126,6 +127,7 @@ impl Backup for Postgres {
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_COUNTS", COUNTS),
                     ("DB4SCI_MORE", definitions::MORE),
+                    ("DB4SCI_BLOCKED", BLOCKED),
                 ],
             ),
         }
