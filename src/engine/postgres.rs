@@ -3,6 +3,7 @@
 mod alone;
 mod backup;
 mod definitions;
+mod quotes;
 
 use secrecy::SecretString;
 
