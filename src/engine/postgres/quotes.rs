@@ -1,6 +1,9 @@
 //! Whether a place in the text of `pg_dump` is inside quotes: only outside of them does a line that looks like a heading
 //! head anything. What is quoted somebody else has written.
 
+/// Longest name, with the marks around it; what is longer is none.
+const LONGEST: usize = 256;
+
 /// Follows quotes through a text that comes in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Quotes {
@@ -91,7 +94,7 @@ impl Quotes {
                 let letters = name.iter().position(|b| !is_word(*b));
                 match letters.map(|n| (n, name.get(n))) {
                     // A tag has no more than a name's length.
-                    None => (rest.len() > 64).then_some(1),
+                    None => (rest.len() > LONGEST).then_some(1),
                     Some((n, Some(b'$'))) if !name.first().is_some_and(u8::is_ascii_digit) => {
                         self.open = Open::Dollars(rest.get(..n + 2).unwrap_or_default().to_vec());
                         Some(n + 2)
@@ -102,7 +105,7 @@ impl Quotes {
             // A name may have a dollar in it, which begins nothing.
             [first, ..] if is_word(*first) => {
                 let end = rest.iter().position(|b| !(is_word(*b) || *b == b'$'));
-                Some(end.unwrap_or(rest.len()))
+                end.or_else(|| (rest.len() > LONGEST).then_some(rest.len()))
             }
             _ => Some(1),
         }
