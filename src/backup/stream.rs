@@ -189,7 +189,7 @@ pub async fn dump(
 
 /// What a dump's command found to be the reason, if it did: before all that its programs said.
 fn found(reports: &Reports) -> String {
-    reports.faults.iter().map(|fault| format!("{fault}\n")).collect()
+    reports.faults.iter().flat_map(|fault| [fault.as_str(), "\n"]).collect()
 }
 
 /// A task that ends when this is dropped.
