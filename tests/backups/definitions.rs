@@ -167,7 +167,21 @@ async fn a_locked_table_stops_a_backup_no_longer_than_the_setting_says_and_it_sa
     }
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
     assert!(page.contains("night shift"), "{page}");
-    db.batch_execute("commit").await.expect("lets go");
+
+    // While it waits, anything else can be done with the database: the backup gives way.
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    let waits = "select count(*) from pg_locks where not granted";
+    while db.query_one(waits, &[]).await.map_or(0, |row| row.get::<_, i64>(0)) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(90), "pg_dump waits for the lock");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let page = ada.get("/containers/lab").await.expect(200).text();
+    assert!(!page.contains("Something else is being done"), "{page}");
+    ada.post("/containers/lab/restart", &[]).await.expect(303);
+    let (status, error) = ended(&portal, "backup").await;
+    assert_eq!((status.as_str(), error.as_str()), ("cancelled", "Cancelled by ada."));
+    assert_eq!(ended(&portal, "restart").await, ("succeeded".to_owned(), String::new()));
+    ada.wait_for("lab", "running").await;
     back_up(&portal, &ada, "lab").await;
 }
 
