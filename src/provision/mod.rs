@@ -9,6 +9,7 @@ pub mod create;
 pub mod delete;
 pub mod edit;
 pub mod flow;
+pub(crate) mod give_way;
 pub mod go_back;
 pub mod images;
 pub mod power;

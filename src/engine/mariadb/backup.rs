@@ -21,6 +21,12 @@ const LOOK: &str = include_str!("look.sql");
 const LOCK: &str = include_str!("lock.sql");
 const BEGUN: &str = include_str!("begun.sql");
 const COUNTS: &str = include_str!("counts.sql");
+/// Reports definitions, object by object.
+const DEFINE: &str = include_str!("define.sh");
+/// What asks for those of a database.
+const DEFINE_DATABASE: &str = include_str!("define.sql");
+/// What asks for those of the server.
+const DEFINE_SERVER: &str = include_str!("define_server.sql");
 /// What the session is told that ends a wait for a lock.
 const WATCH: &str = include_str!("watch.sql");
 /// What the session that keeps tables without transactions still is told.
@@ -35,13 +41,10 @@ const USERS_END: &str = "-- end of users and roles";
 /// In the last line of a dump.
 const DUMP_END: &str = "-- Dump completed";
 
-/// How long a backup waits for a lock.
-const LOCK_SECONDS: u32 = 60;
-
 /// Statements that tell the others what they are about. As digits, so that nothing of a name needs quoting.
 fn set(plan: &Plan<'_>, database: &str, fingerprints: bool) -> String {
     format!(
-        "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @observer = 'db4sci_observer', @fingerprints = {}, @lock_seconds = {LOCK_SECONDS};\n",
+        "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @observer = 'db4sci_observer', @fingerprints = {};\n",
         hex::encode(database),
         hex::encode(plan.admin_user),
         i32::from(fingerprints)
@@ -102,12 +105,17 @@ impl Backup for Mariadb {
             None => {
                 let wanted = if part.file == WHO { "who" } else { "what" };
                 let set = set(plan, "", false);
-                let env = [("DB4SCI_SET", set.as_str()), ("DB4SCI_ACCOUNTS", QUESTIONS), ("DB4SCI_WANTED", wanted)];
-                observe(plan, &dump_script(USERS), &env)
+                let env = [
+                    ("DB4SCI_SET", set.as_str()),
+                    ("DB4SCI_ACCOUNTS", QUESTIONS),
+                    ("DB4SCI_WANTED", wanted),
+                    ("DB4SCI_DEFINE", DEFINE_SERVER),
+                ];
+                observe(plan, &dump_script(&format!("{DEFINE}{USERS}")), &env)
             }
             Some(database) => observe(
                 plan,
-                &dump_script(DUMP),
+                &dump_script(&format!("{DEFINE}{DUMP}")),
                 &[
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_SET", &set(plan, database, fingerprints)),
@@ -118,6 +126,7 @@ impl Backup for Mariadb {
                     ("DB4SCI_COUNTS", COUNTS),
                     ("DB4SCI_KEEP", KEEP),
                     ("DB4SCI_WATCH", WATCH),
+                    ("DB4SCI_DEFINE", DEFINE_DATABASE),
                 ],
             ),
         }
@@ -157,6 +166,16 @@ impl Backup for Mariadb {
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         let set = set(plan, database, fingerprints);
         ask(plan, format!("{set}{LIST}START TRANSACTION WITH CONSISTENT SNAPSHOT;\nEXECUTE tables;\n{COUNTS}"))
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        let (ask, questions) = match database {
+            Some(_) => ("define_database", DEFINE_DATABASE),
+            None => ("define_server", DEFINE_SERVER),
+        };
+        let set = set(plan, database.unwrap_or_default(), false);
+        let env = [("DB4SCI_SET", set.as_str()), ("DB4SCI_DEFINE", questions)];
+        Some(observe(plan, &format!("{DEFINE}{ask} \"$DB4SCI_DEFINE\"\n"), &env))
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {

@@ -1,6 +1,7 @@
 # Dumps one database. A session that counts begins its transaction while nobody can write, and so does the dump: both
 # read the same moment. Tables without transactions are kept still by a third session until both are done.
 trap 'exit 141' PIPE
+DB4SCI_SET="$DB4SCI_SET SET @lock_seconds = ${DB4SCI_LOCK_SECONDS:-60};"
 # The session that holds the lock ends at once, not when it has found that nobody listens, and the others with it.
 id=''
 trap 'exec 3>&-; [ -z "$id" ] || client -e "KILL $id" >/dev/null 2>&1 || :; wait; rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
@@ -83,3 +84,5 @@ if [ "$keep" != 0 ]; then
   fi
 fi
 cat "$work/out" "$work/kept" | grep '^db4sci: ' >&2
+DB4SCI_SET="$DB4SCI_SET SET @left_out = '$(hexed broken | tr '\n' ',')';"
+define_database "$DB4SCI_DEFINE" >&2
