@@ -264,7 +264,7 @@ fn push(texts: &mut Vec<String>, mut text: String, most: usize) {
         return;
     }
     if texts.len() + 1 == most {
-        text = "There are more than are kept.".to_owned();
+        "There are more than are kept.".clone_into(&mut text);
     }
     if text.len() > NOTES.1 {
         text.truncate(text.floor_char_boundary(NOTES.1));
@@ -357,7 +357,7 @@ mod tests {
         let mut reports = Reports::of(Some(Box::new(Counting::default())));
         reports.take(Output::Err, b"db4sci-sql ").unwrap();
         for _ in 0..50 {
-            reports.take(Output::Err, &[b'x'; 100_000]).unwrap();
+            reports.take(Output::Err, &vec![b'x'; 100_000]).unwrap();
         }
         reports.take(Output::Err, b"\ndb4sci-sql y\n").unwrap();
         reports.end().unwrap();
