@@ -8,7 +8,7 @@ fn plain(statement: &str) -> String {
     for part in inside.split(", ").filter(|p| p.contains("X'") || p.starts_with('\'')) {
         if let Some(at) = part.find("X'") {
             let digits: String = part[at + 2..].chars().take_while(char::is_ascii_hexdigit).collect();
-            said.push_str(&format!("<{}>", String::from_utf8(hex::decode(digits).unwrap()).unwrap()));
+            said.extend(["<", &String::from_utf8(hex::decode(digits).unwrap()).unwrap(), ">"]);
         } else if part != "'`'" && part != "'``')" && part != "'``'" && part != "'`')" {
             said.push_str(&part.trim_matches('\'').replace("''", "'"));
         }

@@ -62,11 +62,8 @@ impl Told {
 
 fn list<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
     let more = names.len().saturating_sub(LISTED);
-    let mut said = names.take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        said.push_str(&format!(" and {more} more"));
-    }
-    said
+    let said = names.take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{said} and {more} more") } else { said }
 }
 
 #[cfg(test)]
