@@ -19,6 +19,7 @@ pub mod image_tools;
 pub mod imports;
 pub mod job_cancel;
 pub mod job_list;
+pub mod job_queue;
 pub mod jobs;
 pub mod keeping;
 pub mod log;

@@ -22,6 +22,7 @@ use secrecy::SecretString;
 
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::work::Pool;
 
 pub use backups::{Backups, Notify, Target};
 pub use load::Problem;
@@ -134,6 +135,8 @@ pub struct Limits {
     pub pids: i64,
     /// Most living databases of one person.
     pub containers_per_user: i64,
+    /// Loads of one person at once.
+    pub loads_per_person: i64,
 }
 
 /// Where mydb_admin is.
@@ -226,6 +229,14 @@ pub struct Branding {
 pub struct Jobs {
     /// Jobs at once.
     pub workers: usize,
+    /// Those of them that long jobs leave free.
+    pub short_workers: usize,
+    /// Longest that a short job may take.
+    pub short: Duration,
+    /// Longest that a long job may take.
+    pub long: Duration,
+    /// Longest that the load of a dump may take.
+    pub load: Duration,
     /// Time after which a dead portal's job is taken over.
     pub lease: Duration,
     /// First wait before a retry; doubles each time.
@@ -238,6 +249,13 @@ pub struct Jobs {
     pub survey: Duration,
     /// Time between looks whether seeds are missing.
     pub prepare: Duration,
+}
+
+impl Jobs {
+    /// How many long jobs may run at once.
+    pub fn long_workers(&self) -> usize {
+        self.workers.saturating_sub(self.short_workers).max(1)
+    }
 }
 
 /// What and how the portal logs about itself.
@@ -312,6 +330,15 @@ impl Config {
     pub fn load_mode(mode: Mode, home: &Path, env: &[(String, String)]) -> Result<Self, Vec<Problem>> {
         let file = home.join(mode.as_str()).join("config.toml");
         reader::read(mode, home, load::gather(mode, &file, env))
+    }
+
+    /// How long a job of this pool may take since it first began.
+    pub fn deadline(&self, pool: Pool) -> Duration {
+        match pool {
+            Pool::Short => self.jobs.short,
+            Pool::Long | Pool::Backup => self.jobs.long,
+            Pool::Load => self.jobs.load,
+        }
     }
 
     /// The tier with this name.

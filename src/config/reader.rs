@@ -92,15 +92,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     let targets = read_backups::targets(&mut r);
     let backups = read_backups::backups(&mut r, &targets);
     let notify = read_backups::notify(&mut r);
-    let jobs = Jobs {
-        workers: usize::try_from(r.number("jobs.workers").max(1)).unwrap_or(1),
-        lease: r.seconds("jobs.lease_seconds"),
-        retry: r.seconds("jobs.retry_seconds"),
-        reconcile: r.seconds("jobs.reconcile_seconds"),
-        usage: r.seconds("jobs.usage_seconds"),
-        survey: r.seconds("jobs.survey_seconds"),
-        prepare: r.seconds("jobs.prepare_seconds"),
-    };
+    let jobs = jobs(&mut r);
     let admin_db = AdminDb {
         url: r.optional("admin_db.url").map(SecretString::from),
         image: r.text("admin_db.image"),
@@ -210,7 +202,11 @@ fn limits(r: &mut Reader<'_>) -> Limits {
         cpus_max: cpus(r, "limits.cpus_max"),
         pids: r.number("limits.pids"),
         containers_per_user: r.number("limits.containers_per_user"),
+        loads_per_person: r.number("limits.loads_per_person"),
     };
+    if limits.loads_per_person < 1 {
+        r.problem("limits.loads_per_person", "must be at least 1");
+    }
     if limits.memory_default > limits.memory_max {
         r.problem("limits.memory_default", "must not be above limits.memory_max");
     }
@@ -221,6 +217,30 @@ fn limits(r: &mut Reader<'_>) -> Limits {
         r.problem("limits.pids", "must be at least 64, or no server starts");
     }
     limits
+}
+
+fn jobs(r: &mut Reader<'_>) -> Jobs {
+    let count = |r: &Reader<'_>, key: &str| usize::try_from(r.number(key)).unwrap_or(0);
+    let mut hours = |key: &str| {
+        if r.number(key) < 1 {
+            r.problem(key, "must be at least 1");
+        }
+        r.seconds(key) * 3600
+    };
+    let (short, long, load) = (hours("jobs.short_hours"), hours("jobs.long_hours"), hours("limits.load_hours"));
+    Jobs {
+        workers: count(r, "jobs.workers").max(1),
+        short_workers: count(r, "jobs.short_workers"),
+        short,
+        long,
+        load,
+        lease: r.seconds("jobs.lease_seconds"),
+        retry: r.seconds("jobs.retry_seconds"),
+        reconcile: r.seconds("jobs.reconcile_seconds"),
+        usage: r.seconds("jobs.usage_seconds"),
+        survey: r.seconds("jobs.survey_seconds"),
+        prepare: r.seconds("jobs.prepare_seconds"),
+    }
 }
 
 fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {

@@ -144,6 +144,13 @@ pub const SETTINGS: &[Setting] = &[
         "100",
         "Most living databases one person may own; admins are not limited.",
     ),
+    s(
+        "limits.loads_per_person",
+        Kind::Number,
+        "2",
+        "Most dumps of one person that are loaded at once; further ones wait.",
+    ),
+    s("limits.load_hours", Kind::Number, "24", "Hours after which a load that is not done is ended as failed."),
     Setting {
         key: "admin_db.url",
         kind: Kind::Text,
@@ -247,7 +254,20 @@ pub const SETTINGS: &[Setting] = &[
         "Days before which no backup is removed. The newest good one, the newest proven one and locked ones never are.",
     ),
     s("trash.days", Kind::Number, "10", "Days a deleted database stays in the trash before it is purged."),
-    s("jobs.workers", Kind::Number, "4", "Jobs this portal runs at once."),
+    s(
+        "jobs.workers",
+        Kind::Number,
+        "6",
+        "Jobs this portal runs at once, shared fairly between the owners of the databases: nobody takes the last worker who has one already.",
+    ),
+    s(
+        "jobs.short_workers",
+        Kind::Number,
+        "2",
+        "Workers that long jobs (backup, test restore, restore, load, upgrade, copy) leave free for short ones (create, start, stop, restart, new password, delete).",
+    ),
+    s("jobs.short_hours", Kind::Number, "6", "Hours after which a short job that is not done is ended as failed."),
+    s("jobs.long_hours", Kind::Number, "168", "Hours after which a long job that is not done is ended as failed."),
     s("jobs.lease_seconds", Kind::Number, "20", "Seconds after which a job whose portal died is taken over."),
     s("jobs.retry_seconds", Kind::Number, "2", "Seconds before a failed step is tried again; doubles each time."),
     s(

@@ -181,6 +181,7 @@ routes! {
     GET    "/api/v1/backups/{id}/download"       Owner    download::by_id;
     POST   "/api/v1/backups/{id}/restore"        Owner    api::backups::restore;
     GET    "/api/v1/jobs/{id}"                   Owner    api::jobs::show;
+    POST   "/api/v1/jobs/{id}/cancel"            Owner    api::jobs::cancel;
 }
 
 /// The whole portal as one service.

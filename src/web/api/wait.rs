@@ -15,6 +15,7 @@ use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::{containers, credentials, is_unreachable, jobs};
 use crate::web::context::Context;
 use crate::web::error::AppError;
+use crate::web::jobs_access::Outlook;
 
 /// Time between two looks at a job.
 const LOOK: Duration = Duration::from_millis(100);
@@ -48,10 +49,11 @@ impl Enqueued {
         let mut db = ctx.app().db.acquire().await?;
         let c = containers::by_id(&mut db, self.container).await?.ok_or(AppError::NotFound)?;
         let steps = jobs::steps(&mut db, self.job).await?;
+        let outlook = Outlook::read(&mut db, ctx.app(), &job).await?;
         drop(db);
         let waited = self.patience.is_some();
         if waited && matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
-            return Ok(failed(ctx, &job, &JobJson::new(&job, Some(&c.name), &steps)));
+            return Ok(failed(ctx, &job, &JobJson::new(&job, Some(&c.name), &steps, outlook)));
         }
         let password = match self.password {
             Some(password) => hand_over(ctx, &c, password).await,
@@ -65,7 +67,7 @@ impl Enqueued {
                 done => answer(done, &body),
             });
         }
-        let body = JobJson::new(&job, Some(&c.name), &steps).with_password(password);
+        let body = JobJson::new(&job, Some(&c.name), &steps, outlook).with_password(password);
         Ok(answer_at(StatusCode::ACCEPTED, &format!("/api/v1/jobs/{}", job.id), &body))
     }
 }

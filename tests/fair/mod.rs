@@ -1,0 +1,3 @@
+//! One person can't stop the others: workers, connections, limits, sign-in, networks.
+
+mod queue;
