@@ -14,9 +14,10 @@ ALTER TABLE account
 -- Browsers that somebody signed in with: floods of wrong passwords from elsewhere don't lock them out. Only the SHA-256
 -- of the cookie's secret is kept.
 CREATE TABLE device (
-    secret_sha256 bytea PRIMARY KEY CHECK (octet_length(secret_sha256) = 32),
+    secret_sha256 bytea NOT NULL CHECK (octet_length(secret_sha256) = 32),
     account_id    uuid NOT NULL REFERENCES account ON DELETE CASCADE,
     created_at    timestamptz NOT NULL,
-    last_used_at  timestamptz NOT NULL
+    last_used_at  timestamptz NOT NULL,
+    PRIMARY KEY (secret_sha256, account_id)
 );
 CREATE INDEX device_account_idx ON device (account_id, last_used_at DESC);

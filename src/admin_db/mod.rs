@@ -13,6 +13,7 @@ pub mod container_list;
 pub mod containers;
 pub mod copies;
 pub mod credentials;
+pub mod devices;
 pub mod dumps;
 pub mod findings;
 pub mod image_tools;

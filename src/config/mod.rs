@@ -101,6 +101,20 @@ pub struct Server {
     pub trusted_proxies: Vec<IpAddr>,
     /// Idle time after which a session ends.
     pub session: Duration,
+    /// Most open connections.
+    pub connections: usize,
+    /// Most open connections of one address.
+    pub connections_per_address: usize,
+    /// Time for a connection's first request to come whole.
+    pub header_time: Duration,
+    /// Time for a further request to come.
+    pub idle: Duration,
+    /// Least bytes a second of a request's body.
+    pub least_rate: u64,
+    /// Most answers of one person that go on.
+    pub streams_per_person: usize,
+    /// Most calls of one person that wait for a job.
+    pub waits_per_person: usize,
 }
 
 /// How database containers are reached and how long they may take.

@@ -164,7 +164,23 @@ fn server(r: &mut Reader<'_>, mode_dir: &Path) -> Server {
         public_url,
         trusted_proxies,
         session: r.seconds("server.session_hours") * 3600,
+        connections: at_least(r, "server.connections", 16),
+        connections_per_address: at_least(r, "server.connections_per_address", 4),
+        header_time: r.seconds("server.header_seconds").max(Duration::from_secs(1)),
+        idle: r.seconds("server.idle_seconds").max(Duration::from_secs(1)),
+        least_rate: u64::try_from(r.number("server.least_rate")).unwrap_or(0),
+        streams_per_person: at_least(r, "server.streams_per_person", 1),
+        waits_per_person: at_least(r, "server.waits_per_person", 1),
     }
+}
+
+/// A number that is no use below `least`.
+fn at_least(r: &mut Reader<'_>, key: &str, least: usize) -> usize {
+    let found = usize::try_from(r.number(key)).unwrap_or(0);
+    if found < least {
+        r.problem(key, format!("must be at least {least}"));
+    }
+    found
 }
 
 fn databases(r: &mut Reader<'_>) -> Databases {

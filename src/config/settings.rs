@@ -112,6 +112,38 @@ pub const SETTINGS: &[Setting] = &[
     s("server.trusted_proxies", Kind::List, "", "IP addresses of proxies whose X-Forwarded-For is believed."),
     s("server.session_hours", Kind::Number, "12", "Hours after which an idle session ends."),
     s(
+        "server.connections",
+        Kind::Number,
+        "2000",
+        "Most open connections; further ones are turned away. Each takes a file: see LimitNOFILE.",
+    ),
+    s(
+        "server.connections_per_address",
+        Kind::Number,
+        "200",
+        "Most open connections of one address (IPv6: of one /64 network). Proxies in server.trusted_proxies have no such limit.",
+    ),
+    s("server.header_seconds", Kind::Number, "15", "Seconds for a connection's first request to come whole."),
+    s("server.idle_seconds", Kind::Number, "75", "Seconds after which a connection without a request is closed."),
+    s(
+        "server.least_rate",
+        Kind::Number,
+        "1024",
+        "Bytes a second at which what is sent to the portal must come, over half a minute; slower requests are ended.",
+    ),
+    s(
+        "server.streams_per_person",
+        Kind::Number,
+        "20",
+        "Most pages of one person that show a log or a job as it happens, at once; of one address four times that.",
+    ),
+    s(
+        "server.waits_per_person",
+        Kind::Number,
+        "50",
+        "Most API calls of one person that wait for a job (?wait=), at once; of one address four times that.",
+    ),
+    s(
         "databases.host",
         Kind::Text,
         "",

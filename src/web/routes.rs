@@ -21,7 +21,7 @@ use super::pages::{
     notices, replace, settings, theme,
 };
 use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups, restore};
-use super::{Shared, api, assets, download, layers, metrics};
+use super::{Shared, api, assets, connections, download, layers, metrics};
 
 /// Most bytes of a request's body.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -199,9 +199,11 @@ pub fn router(portal: &Shared) -> Router {
         .fallback(async || AppError::NotFound)
         .layer(CatchPanicLayer::new())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(portal.clone(), connections::paced))
         .layer(csrf(portal))
         .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .layer(from_fn_with_state(portal.clone(), layers::outer))
+        .layer(from_fn(connections::watch))
         .with_state(portal.clone())
 }
 

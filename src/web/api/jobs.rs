@@ -22,6 +22,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Resul
     let patience = params.wait()?;
     let (mut job, container) = visible_job(&ctx, &id).await?;
     if let Some(patience) = patience {
+        let _held = ctx.portal.waits.hold(&ctx, "calls that wait")?;
         job = wait::until_final(&ctx, job.id, patience).await?;
     }
     respond(&ctx, StatusCode::OK, &job, container.as_ref()).await

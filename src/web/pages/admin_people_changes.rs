@@ -9,6 +9,7 @@ use super::admin_people::{HERE, view};
 use crate::admin_db::accounts::{self, Account};
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::sessions;
+use crate::auth::access::{self, Keep, Tokens};
 use crate::auth::passwords;
 use crate::domain::password::Password;
 use crate::domain::user::Role;
@@ -23,7 +24,7 @@ enum Change {
     Disable,
     Enable,
     Role(Role),
-    Password(String),
+    Password(String, Tokens),
 }
 
 impl Change {
@@ -32,7 +33,7 @@ impl Change {
             Self::Disable => "user.disable",
             Self::Enable => "user.enable",
             Self::Role(_) => "user.role",
-            Self::Password(_) => "user.password",
+            Self::Password(..) => "user.password",
         }
     }
 }
@@ -64,10 +65,10 @@ async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppE
             accounts::set_role(&mut tx, id, *role).await?;
             detail = format!("{detail}: {} → {}", account.role.as_str(), role.as_str());
         }
-        Change::Password(hash) => {
-            accounts::set_password(&mut tx, id, hash).await?;
+        Change::Password(hash, tokens) => {
             // Whoever knew the old password is out.
-            sessions::delete_others(&mut tx, id, None).await?;
+            let ended = access::set_password(&mut tx, id, hash, (Keep::default(), *tokens), now).await?;
+            detail = format!("{detail}. {}", access::sentence(*tokens, ended));
         }
     }
     let entry = Entry { action: change.action(), container: None, outcome: Outcome::Ok, detail: &detail };
@@ -106,7 +107,7 @@ pub async fn set_role(ctx: Context, Path(id): Path<String>, fields: Fields) -> R
     Ok(to(HERE, Some(Flash::ok(format!("“{name}” has the role {} now.", role.as_str())))))
 }
 
-/// `POST /admin/users/{id}/password` with `password`
+/// `POST /admin/users/{id}/password` with `password` and `tokens` (`end`, the default, or `keep`)
 ///
 /// # Errors
 /// If there is no such account, or it is one's own.
@@ -121,6 +122,11 @@ pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) 
         }
     };
     let hash = passwords::hash(&password).await?;
-    let name = change(&ctx, &id, Change::Password(hash)).await?.username;
-    Ok(to(HERE, Some(Flash::ok(format!("“{name}” has a new password and is signed out everywhere.")))))
+    let tokens = Tokens::parse(fields.text("tokens"));
+    let name = change(&ctx, &id, Change::Password(hash, tokens)).await?.username;
+    let said = match tokens {
+        Tokens::End => "Their API tokens are revoked.",
+        Tokens::Keep => "Their API tokens stay valid.",
+    };
+    Ok(to(HERE, Some(Flash::ok(format!("“{name}” has a new password and is signed out everywhere. {said}")))))
 }

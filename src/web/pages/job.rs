@@ -7,7 +7,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -22,6 +22,7 @@ use crate::intake::load;
 use crate::intake::report::LoadReport;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
+use crate::web::going_on::{About, until_refused};
 use crate::web::jobs_access::{self, Outlook, rules, visible_job};
 use crate::web::views::job::JobPage;
 use crate::web::views::steps::{Steps, StepsFragment};
@@ -89,7 +90,9 @@ async fn report(ctx: &Context, job: &Job) -> Result<Option<LoadReport>, sqlx::Er
 /// If it is not theirs.
 pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, _) = visible_job(&ctx, &id).await?;
-    let stream = follow(ctx, job.id);
+    let held = ctx.portal.streams.hold(&ctx, "pages that show something as it happens")?;
+    let stream = follow(ctx.clone(), job.id).take_until(Box::pin(until_refused(ctx, About::Job(job.id))));
+    let stream = stream.inspect(move |_| _ = &held);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
 }
 
