@@ -1,3 +1,6 @@
 //! One person can't stop the others: workers, connections, limits, sign-in, networks.
 
+mod connections;
+mod jobs;
+mod people;
 mod queue;
