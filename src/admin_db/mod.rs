@@ -28,6 +28,7 @@ pub mod marks;
 pub mod newest_backups;
 pub mod notices;
 pub mod ports;
+pub mod quotas;
 pub mod samples;
 pub mod schedule;
 pub mod seeds;

@@ -151,6 +151,10 @@ pub struct Limits {
     pub containers_per_user: i64,
     /// Loads of one person at once.
     pub loads_per_person: i64,
+    /// Most memory of all databases of one person, unless an administrator set another limit for them.
+    pub memory_per_person: Bytes,
+    /// The same for CPUs.
+    pub cpus_per_person: MilliCpus,
 }
 
 /// Where mydb_admin is.

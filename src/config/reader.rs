@@ -219,6 +219,8 @@ fn limits(r: &mut Reader<'_>) -> Limits {
         pids: r.number("limits.pids"),
         containers_per_user: r.number("limits.containers_per_user"),
         loads_per_person: r.number("limits.loads_per_person"),
+        memory_per_person: Bytes(r.number("limits.memory_per_person")),
+        cpus_per_person: cpus(r, "limits.cpus_per_person"),
     };
     if limits.loads_per_person < 1 {
         r.problem("limits.loads_per_person", "must be at least 1");

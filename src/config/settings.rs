@@ -177,6 +177,13 @@ pub const SETTINGS: &[Setting] = &[
         "Most living databases one person may own; admins are not limited.",
     ),
     s(
+        "limits.memory_per_person",
+        Kind::Memory,
+        "64g",
+        "Most memory all databases of one person together may use, the trash not counted. An administrator can set another limit for somebody (Admin → Users); admins are not limited.",
+    ),
+    s("limits.cpus_per_person", Kind::Cpus, "32", "Most CPUs all databases of one person together may use; likewise."),
+    s(
         "limits.loads_per_person",
         Kind::Number,
         "2",

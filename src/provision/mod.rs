@@ -13,6 +13,7 @@ pub mod go_back;
 pub mod images;
 pub mod power;
 pub mod prepare_images;
+mod quota;
 mod ready;
 pub mod request;
 pub mod rotate;

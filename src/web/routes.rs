@@ -161,6 +161,7 @@ routes! {
     POST "/admin/users/{id}/enable"              Admin    admin_people_changes::enable;
     POST "/admin/users/{id}/role"                Admin    admin_people_changes::set_role;
     POST "/admin/users/{id}/password"            Admin    admin_people_changes::set_password;
+    POST "/admin/users/{id}/limits"              Admin    admin_people_changes::set_limits;
 
     GET    "/api/v1/catalog"                     SignedIn api::catalog::show;
     GET    "/api/v1/containers"                  SignedIn api::containers::list;

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::account_tokens::token_form;
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{accounts, containers, sessions, tokens};
+use crate::admin_db::{accounts, containers, quotas, sessions, tokens};
 use crate::auth::access::{self, Keep, Tokens};
 use crate::auth::passwords::{self, Lane};
 use crate::domain::password::Password;
@@ -48,6 +48,7 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
     let mut db = ctx.app().db.acquire().await?;
     let account = accounts::by_id(&mut db, user.id).await?.ok_or(AppError::LoginRequired)?;
     let owned = containers::owned(&mut db, user.id).await?;
+    let quota = quotas::of(&mut db, user.id).await?.ok_or(AppError::LoginRequired)?;
     let tokens = tokens::list(&mut db, Some(user.id)).await?;
     let sessions = sessions::list(&mut db, user.id, current.as_ref(), now).await?;
     drop(db);
@@ -58,7 +59,12 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
     let mut facts = vec![Fact::code("Name", &account.username), Fact::text("Role", account.role.as_str())];
     let texts = [("E-mail", &account.email), ("Department", &account.department)];
     facts.extend(texts.iter().filter(|(_, text)| !text.is_empty()).map(|(term, text)| Fact::text(*term, *text)));
-    facts.extend([Fact::link("Databases", databases, "/"), Fact::when("Added", &When::new(account.created_at, now))]);
+    let used = quota.sentence(&ctx.app().config.limits);
+    facts.extend([
+        Fact::link("Databases", databases, "/"),
+        Fact::text("In use", used),
+        Fact::when("Added", &When::new(account.created_at, now)),
+    ]);
     let fault = |name: &str| posted.faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
     let others = sessions.iter().any(|s| !s.current);
     let view = AccountPage {
