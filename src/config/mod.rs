@@ -132,6 +132,8 @@ pub struct Databases {
     pub create_timeout: Duration,
     /// Whether initialised data directories are kept.
     pub prepare: bool,
+    /// Whether the portal keeps rules in the host's firewall.
+    pub firewall: bool,
 }
 
 /// Limits of database containers.

@@ -202,6 +202,7 @@ fn databases(r: &mut Reader<'_>) -> Databases {
         start_timeout: r.seconds("databases.start_timeout"),
         create_timeout: r.seconds("databases.create_timeout"),
         prepare: r.flag("databases.prepare"),
+        firewall: r.flag("databases.firewall"),
     }
 }
 

@@ -165,6 +165,12 @@ pub const SETTINGS: &[Setting] = &[
         "true",
         "Keep an initialised data directory of each image that is here, on each tier: new databases begin with a copy, within a second.",
     ),
+    s(
+        "databases.firewall",
+        Kind::Bool,
+        "true",
+        "Keep rules in the firewall (iptables) of the engine's machine, so that databases reach neither that machine, nor each other, nor other networks. False: you keep such rules yourself.",
+    ),
     s("limits.memory_default", Kind::Memory, "1g", "Memory of a new container unless the form says otherwise."),
     s("limits.memory_max", Kind::Memory, "16g", "Most memory somebody may choose."),
     s("limits.cpus_default", Kind::Cpus, "1", "CPUs of a new container unless the form says otherwise."),

@@ -144,7 +144,8 @@ async fn streams_end_with_the_right_to_see_them() {
          select gen_random_uuid(), 'restart', id, now() + interval '4 minutes', 'ada', now() from container",
     );
     let job = portal.sql("select id from job where kind = 'restart'");
-    let took = goes_on(&portal, &ada, &format!("/jobs/{job}/events"), async || {
+    let events = format!("/jobs/{job}/events");
+    let took = goes_on(&portal, &ada, &events, async || {
         portal.sql(&format!("update container set account_id = '{bert_id}'"));
     });
     assert!(took.await < short, "the database is somebody else's");
