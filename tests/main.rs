@@ -19,3 +19,4 @@ mod pages;
 mod screenshots;
 mod snippets;
 mod support;
+mod unprivileged;
