@@ -67,7 +67,8 @@ async fn open(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sql
     .await
 }
 
-/// Notes that a step begins, unless somebody asked for the job's end: then who it was. In a transaction.
+/// Notes that a step begins, unless somebody asked for the job's end: then who it was. In a transaction, whose lock keeps
+/// only those waiting who ask, not those who extend the lease or put the job back.
 ///
 /// # Errors
 /// The database's.
@@ -76,7 +77,11 @@ pub async fn begin_step(
     (id, worker): (Uuid, &str),
     seq: i16,
 ) -> Result<Option<String>, sqlx::Error> {
-    if let Some(by) = lock(&mut *db, id).await? {
+    let asked: Option<Option<String>> = sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1 FOR KEY SHARE")
+        .bind(id)
+        .fetch_optional(&mut *db)
+        .await?;
+    if let Some(by) = asked.flatten() {
         return Ok(Some(by));
     }
     jobs::set_step(db, id, worker, seq, StepStatus::Running, None).await?;

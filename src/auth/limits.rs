@@ -20,10 +20,10 @@ const PER_DEVICE: (u32, u64) = (20, 6000);
 
 /// Counts tries. Kept in memory: a restart forgives, which costs an attacker more than it gives.
 pub struct LoginLimits {
-    by_address: DefaultKeyedRateLimiter<String>,
-    by_pair: DefaultKeyedRateLimiter<(String, String)>,
-    by_account: DefaultKeyedRateLimiter<String>,
-    by_device: DefaultKeyedRateLimiter<(String, String)>,
+    addresses: DefaultKeyedRateLimiter<String>,
+    pairs: DefaultKeyedRateLimiter<(String, String)>,
+    accounts: DefaultKeyedRateLimiter<String>,
+    devices: DefaultKeyedRateLimiter<(String, String)>,
 }
 
 fn limiter<K: std::hash::Hash + Eq + Clone>((burst, every): (u32, u64)) -> DefaultKeyedRateLimiter<K> {
@@ -35,10 +35,10 @@ fn limiter<K: std::hash::Hash + Eq + Clone>((burst, every): (u32, u64)) -> Defau
 impl Default for LoginLimits {
     fn default() -> Self {
         Self {
-            by_address: limiter(PER_ADDRESS),
-            by_pair: limiter(PER_PAIR),
-            by_account: limiter(PER_ACCOUNT),
-            by_device: limiter(PER_DEVICE),
+            addresses: limiter(PER_ADDRESS),
+            pairs: limiter(PER_PAIR),
+            accounts: limiter(PER_ACCOUNT),
+            devices: limiter(PER_DEVICE),
         }
     }
 }
@@ -63,9 +63,9 @@ impl LoginLimits {
         let place = address.parse().map_or_else(|_| address.to_owned(), |ip| place(ip).to_string());
         let now = DefaultClock::default().now();
         let wait = |until: governor::NotUntil<_>| until.wait_time_from(now).as_secs() + 1;
-        self.by_address.check_key(&place).map_err(wait)?;
-        self.by_pair.check_key(&(place, account.to_owned())).map_err(wait)?;
-        self.by_account.check_key(&account.to_owned()).map_err(wait)
+        self.addresses.check_key(&place).map_err(wait)?;
+        self.pairs.check_key(&(place, account.to_owned())).map_err(wait)?;
+        self.accounts.check_key(&account.to_owned()).map_err(wait)
     }
 
     /// Counts one try for an account from a device or session that belongs to it.
@@ -75,15 +75,15 @@ impl LoginLimits {
     pub fn count_known(&self, device: &str, account: &str) -> Result<(), u64> {
         let now = DefaultClock::default().now();
         let wait = |until: governor::NotUntil<_>| until.wait_time_from(now).as_secs() + 1;
-        self.by_device.check_key(&(device.to_owned(), account.to_owned())).map_err(wait)
+        self.devices.check_key(&(device.to_owned(), account.to_owned())).map_err(wait)
     }
 
     /// Forgets keys that have recovered, so that memory stays bounded under a flood of made-up names.
     pub fn tidy(&self) {
-        self.by_address.retain_recent();
-        self.by_pair.retain_recent();
-        self.by_account.retain_recent();
-        self.by_device.retain_recent();
+        self.addresses.retain_recent();
+        self.pairs.retain_recent();
+        self.accounts.retain_recent();
+        self.devices.retain_recent();
     }
 }
 

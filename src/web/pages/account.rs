@@ -59,10 +59,10 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
     let mut facts = vec![Fact::code("Name", &account.username), Fact::text("Role", account.role.as_str())];
     let texts = [("E-mail", &account.email), ("Department", &account.department)];
     facts.extend(texts.iter().filter(|(_, text)| !text.is_empty()).map(|(term, text)| Fact::text(*term, *text)));
-    let used = quota.sentence(&ctx.app().config.limits);
+    let in_use = quota.sentence(&ctx.app().config.limits);
     facts.extend([
         Fact::link("Databases", databases, "/"),
-        Fact::text("In use", used),
+        Fact::text("In use", in_use),
         Fact::when("Added", &When::new(account.created_at, now)),
     ]);
     let fault = |name: &str| posted.faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
