@@ -8,6 +8,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
 use crate::admin_db::{job_cancel, jobs};
 use crate::app::App;
+use crate::domain::work::Cancel;
 
 /// How long whoever asks waits for its end. A worker sees within a second that it is to end.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -22,7 +23,7 @@ pub(crate) async fn cancel_backup(app: &App, c: &Container, actor: &Actor) -> Re
     let Some(job) = c.active_job_id.filter(|_| c.active_job.is_some() && !c.is_busy()) else { return Ok(()) };
     let mut tx = app.db.begin().await?;
     // Where it has ended meanwhile, there is nothing to wait for but its last lines.
-    job_cancel::ask(&mut tx, job, &actor.name).await?;
+    job_cancel::ask(&mut tx, job, &actor.name, Cancel::WhileBackingUp).await?;
     tx.commit().await?;
     app.wake.notify_one();
     let begin = Instant::now();
