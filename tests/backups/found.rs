@@ -160,6 +160,21 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     assert!(page.contains(&elsewhere), "{page}");
     let place = format!("other/{}/{elsewhere}", good.split('/').nth(1).expect("its database"));
     let (code, said) = cli(&portal, &["backup", "import", "--target", "local", "--owner", "ada", &place]);
+    assert!(
+        code == 1 && said.contains("another portal or another sealing key") && said.contains("--unsigned"),
+        "{said}"
+    );
+    let reply = admin.post("/admin/backups/import", &[("target", "local"), ("location", &place)]).await.expect(303);
+    assert!(reply.location.starts_with("/admin/backups/find"), "{}", reply.location);
+    let (code, said) = cli(&portal, &["backup", "find", "--target", "local", "--instance", "other"]);
+    assert!(
+        code == 0
+            && said.contains("signed")
+            && said.lines().any(|l| l.contains(&place) && l.trim_end().ends_with("no")),
+        "{said}"
+    );
+    let import = ["backup", "import", "--target", "local", "--owner", "ada", "--unsigned", &place];
+    let (code, said) = cli(&portal, &import);
     assert!(code == 0 && said.contains(&elsewhere), "{code} {said}");
     let page = admin.get(&format!("/admin/backups/{elsewhere}")).await.expect(200).text();
     assert!(page.contains("It lies in the place of another portal"), "{page}");
