@@ -60,7 +60,7 @@ async fn look(store: &Store, signer: &Signer, row: &Stored, location: &str) -> L
         return Looked::Bad(Kind::Altered, format!("{FILE} {why}"));
     }
     match sign::look(store, location, &text, &[By::Sealing(signer)]).await {
-        Ok(signed) => Looked::Good(signed),
+        Ok(who) => Looked::Good(who),
         Err(e) => Looked::Bad(Kind::TargetAway, e.to_string()),
     }
 }
