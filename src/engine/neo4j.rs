@@ -17,6 +17,8 @@ use crate::domain::quantity::{Bytes, MIB};
 
 const ADMIN: &str = "db4sci_admin";
 const OWNER: &str = "neo4j";
+/// The only database of Community.
+pub(super) const DATABASE: &str = "neo4j";
 const BASH: Tool = Tool { names: &["bash"] };
 const BASE64: Tool = Tool { names: &["base64"] };
 const ASK: &str = include_str!("neo4j/ask.sh");

@@ -16,13 +16,13 @@ ask() { # STATEMENT: the answer's body
 whole() { # the end of an answer: nothing went wrong until then
   case $1 in *'"errors":[]'*) ;; *) printf 'The server did not count: %s\n' "$1" >&2; exit 1 ;; esac
 }
-# Each row of these is a count as the portal wants it, made by the server: names are quoted by nobody else.
-rows() { # STATEMENT
+rows() { # STATEMENT: each row of its answer is reported as the server wrote it, and read as JSON by the portal
   local answer
   answer=$(ask "$1")
   whole "$answer"
-  # A row is ["kind","name",number]; names may hold anything, so the line is cut only where no name can be.
-  printf '%s\n' "${answer#*\"data\":[}" | sed -e 's/},{"row":\[/}\n{"row":[/g' | sed -n -e 's/^{"row":\[\("[a-z ]*"\),\(".*"\),\(-\{0,1\}[0-9]*\)\],"meta":.*$/db4sci: {"count":{"database":"neo4j","kind":\1,"name":\2,"rows":\3}}/p'
+  # Between two rows, and nowhere in a name: a quotation mark of a name has a backslash before it.
+  printf '%s\n' "${answer#*\"data\":[}" | sed -e 's/},{"row":\[/}\n{"row":[/g' -e 's/\(}\)\]}\],"errors":\[\].*$/\1/' |
+    sed -n -e 's/^{"row":\[.*}$/db4sci: {"counted":&}/p'
 }
 summed() { # NAME STATEMENT COUNT: a sum over an answer of any length, cut into lines so that no program holds all of it
   local sum
