@@ -18,4 +18,5 @@ mod pages;
 mod screenshots;
 mod snippets;
 mod support;
+mod traps;
 mod unprivileged;
