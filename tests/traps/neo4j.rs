@@ -45,7 +45,13 @@ fn quoted(name: &str) -> String {
 }
 
 /// Runs a statement over HTTP; answers its rows, or the server's words.
-async fn ask(portal: &TestPortal, name: &str, database: &str, password: &str, statement: &str) -> Result<Value, String> {
+async fn ask(
+    portal: &TestPortal,
+    name: &str,
+    database: &str,
+    password: &str,
+    statement: &str,
+) -> Result<Value, String> {
     let place = place(portal, EngineKind::Neo4j, name);
     let port = place.ports.iter().find(|(purpose, _)| purpose == "http").expect("a port").1;
     let body = json!({ "statements": [{ "statement": statement }] });
@@ -98,7 +104,8 @@ async fn password(ada: &Client, name: &str) -> String {
 
 /// All that was set is there, once.
 async fn whole(portal: &TestPortal, name: &str, password: &str) {
-    let rows = run(portal, name, password, "MATCH (n)-[r]->(:Plain) UNWIND labels(n) AS l RETURN l, type(r) ORDER BY l").await;
+    let rows =
+        run(portal, name, password, "MATCH (n)-[r]->(:Plain) UNWIND labels(n) AS l RETURN l, type(r) ORDER BY l").await;
     let mut found: Vec<&str> = rows.as_array().into_iter().flatten().filter_map(|r| r["row"][0].as_str()).collect();
     let mut wanted = NAMES.to_vec();
     found.sort_unstable();
@@ -142,7 +149,7 @@ async fn nothing_of_a_neo4j_owners_forges_an_answer_or_reads_the_servers_files()
     assert_eq!(counted, format!("{} 0 {}", NAMES.len() + 1, NAMES.len()), "names are names");
 
     let path = format!("/api/v1/backups/{id}/restore");
-    token.json(Method::POST, &path, &json!({ "name": "lab-2" })).await.expect(202);
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "lab-2")]).await.expect(303);
     well(&portal, "restore-copy").await;
     let secret = password(&ada, "lab-2").await;
     whole(&portal, "lab-2", &secret).await;
@@ -178,9 +185,11 @@ async fn whatever_becomes_of_the_portals_user_in_neo4j_the_portal_gets_it_back()
     assert_eq!(failed, 0, "{why}");
     run(&portal, "lab", "correct-horse", "RETURN 1").await;
 
-    for statement in
-        ["DROP USER db4sci_admin", "ALTER USER db4sci_admin SET PASSWORD 'mine-mine' CHANGE NOT REQUIRED", "RENAME USER db4sci_admin TO other"]
-    {
+    for statement in [
+        "DROP USER db4sci_admin",
+        "ALTER USER db4sci_admin SET PASSWORD 'mine-mine' CHANGE NOT REQUIRED",
+        "RENAME USER db4sci_admin TO other",
+    ] {
         ask(&portal, "lab", "system", "correct-horse", statement).await.expect("Community lets everybody");
         let (failed, why) = survey_failures(&portal).await;
         assert!(failed == 1 && why.contains("Restart the database"), "{statement}: {why}");
