@@ -141,7 +141,8 @@ pub(super) async fn until_answers(
             Ok(said) if said.code == 0 => return Ok(Ok(said.stdout.trim().to_owned())),
             Ok(said) => {
                 let round = Round::read(&said.stderr);
-                if round.moves(worked) {
+                // The first round only tells from where it is counted.
+                if worked.is_none() && round.worked.is_some() || round.moves(worked) {
                     moved = Instant::now();
                 }
                 (worked, last) = (round.worked, round.words);
