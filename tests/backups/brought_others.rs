@@ -36,7 +36,7 @@ const CASES: [(&str, &str, &str, &str, &[&str]); 2] = [
         "mongo-objects/timeseries.archive",
         "lab",
         "print(db.getCollectionInfos({ name: 'ts' })[0].type, db.ts.countDocuments(), db.plain.countDocuments(), db.v.countDocuments())",
-        "timeseries 1 1 1",
+        "timeseries 2 1 1",
         &[],
     ),
     (
