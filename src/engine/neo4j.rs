@@ -54,7 +54,7 @@ impl Neo4j {
 }
 
 /// A request about a user and its password.
-fn about(statement: String, password: &SecretString) -> (&'static str, Value) {
+fn about(statement: &str, password: &SecretString) -> (&'static str, Value) {
     let statement = json!({ "statement": statement, "parameters": { "password": password.expose_secret() } });
     (SYSTEM, json!({ "statements": [statement] }))
 }
@@ -62,12 +62,12 @@ fn about(statement: String, password: &SecretString) -> (&'static str, Value) {
 /// Makes a user, if there is none of this name.
 fn made(user: &str, password: &SecretString) -> (&'static str, Value) {
     let set = "SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED";
-    about(format!("CREATE USER {user} IF NOT EXISTS {set}"), password)
+    about(&format!("CREATE USER {user} IF NOT EXISTS {set}"), password)
 }
 
 /// Gives a user a password.
 fn altered(user: &str, password: &SecretString) -> (&'static str, Value) {
-    about(format!("ALTER USER {user} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"), password)
+    about(&format!("ALTER USER {user} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"), password)
 }
 
 fn statements(list: &[&str]) -> Value {
