@@ -2,6 +2,7 @@
 
 mod admin_db;
 mod alone;
+mod altered;
 mod audit;
 mod brought;
 mod brought_others;
