@@ -3,8 +3,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use anyhow::Context;
 use chrono::{DateTime, Utc};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
@@ -14,6 +15,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::objects::Stores;
+use crate::provision::egress::Egress;
 use crate::provision::images::ImageStates;
 use crate::recovery::key;
 use crate::runtime::Runtime;
@@ -43,6 +45,8 @@ pub struct App {
     pub clock: Clock,
     /// Signs certificates of databases.
     pub authority: Authority,
+    /// Whether the firewall keeps databases from reaching anything.
+    pub egress: Egress,
     /// Which images can be had.
     pub images: ImageStates,
     /// Wakes the workers when a job was enqueued here.
@@ -93,6 +97,7 @@ impl App {
         let started = clock.now();
         let worker = format!("{}-{}", rustix::process::getpid().as_raw_nonzero(), hex::encode(random.bytes::<4>()));
         Ok(Arc::new(Self {
+            egress: Egress::default(),
             images: ImageStates::default(),
             config,
             catalog,
@@ -152,10 +157,18 @@ fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
         Sealer::create_key_file(&config.seal_key, random)?;
         tracing::info!(file = %config.seal_key.display(), "Made a sealing key");
     }
+    // In production its administrator makes the recovery key, and keeps it elsewhere.
+    let file = config.seal_key.with_file_name("recovery.key");
+    if file.exists() {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
+        let made = text.lines().map(str::trim).find(|l| l.starts_with("AGE-SECRET-KEY-")).unwrap_or_default();
+        return key::adopt(config, &SecretString::from(made)).with_context(|| format!("in {}", file.display()));
+    }
     if key::recipient(config)?.is_none() {
-        // In production its administrator makes it, and keeps it elsewhere.
-        let file = config.seal_key.with_file_name("recovery.key");
-        write_private(&file, format!("{}\n", key::create(config)?.expose_secret()).as_bytes())?;
+        // The secret first: a recipient whose key is nowhere would be worse than none.
+        let made = key::generate();
+        write_private(&file, format!("{}\n", made.expose_secret()).as_bytes())?;
+        key::register(config, &made)?;
         tracing::info!(file = %file.display(), "Made a recovery key");
     }
     Ok(())

@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicU64;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::restore::{begin_stage, matching};
+use super::compare::matching;
+use super::restore::begin_stage;
 use super::source::{Source, present};
 use super::storing::tell;
 use super::{describes, stream};
@@ -16,6 +17,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{keeping, states};
 use crate::app::App;
 use crate::domain::state::ContainerState;
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::engine::alone::{Alone, Beside, Only, To};
 use crate::engine::{Backup as Describes, EngineKind};
 use crate::provision::blueprint::Blueprint;
@@ -27,6 +29,7 @@ use crate::provision::request::{RequestError, enqueue_with};
 pub static RESTORE_BESIDE: Flow = Flow {
     kind: "restore-beside",
     title: "Restore a part beside the data",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always).blame(Blame::Nobody),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         Step {

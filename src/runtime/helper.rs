@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
-
-use super::{ContainerSpec, LogRequest, Runtime, RuntimeError};
+use super::{ContainerSpec, LogRequest, Runtime, RuntimeError, read_log};
 use crate::domain::names::InstanceId;
 
 /// Arguments of a helper that does nothing until it is told to end, for commands to be run in it.
@@ -37,9 +35,6 @@ impl ContainerSpec {
     }
 }
 
-/// Most bytes taken of what a helper prints.
-const OUTPUT: usize = 64 * 1024;
-
 /// Runs a helper to its end, removes it, and answers its exit code and what it printed, of that at most 64 KiB.
 ///
 /// # Errors
@@ -51,15 +46,8 @@ pub async fn run(runtime: &dyn Runtime, spec: &ContainerSpec, limit: Duration) -
     let ran = async {
         runtime.start(&id).await?;
         let code = runtime.wait(&id).await?;
-        let mut pieces = runtime.logs(&id, LogRequest { tail: 100, follow: false }).await?;
-        let mut said = Vec::new();
-        while let Some(piece) = pieces.next().await {
-            said.extend(piece?.iter().take(OUTPUT - said.len()));
-            if said.len() == OUTPUT {
-                break;
-            }
-        }
-        Ok::<_, RuntimeError>((code, String::from_utf8_lossy(&said).into_owned()))
+        let said = read_log(runtime.logs(&id, LogRequest { tail: 100, follow: false }).await?).await?;
+        Ok::<_, RuntimeError>((code, said))
     };
     let outcome = tokio::time::timeout(limit, ran).await;
     runtime.remove(&id).await?;
