@@ -48,7 +48,7 @@ impl Journey {
     pub async fn until(&self, statement: &str) {
         let begin = Instant::now();
         while self.sql(statement) != "t" {
-            assert!(begin.elapsed() < Duration::from_secs(120), "after two minutes not yet: {statement}");
+            assert!(begin.elapsed() < Duration::from_secs(300), "after five minutes not yet: {statement}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
