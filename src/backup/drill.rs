@@ -46,6 +46,9 @@ struct Receipt<'a> {
     level: i16,
     restore_ms: i64,
     counts: usize,
+    /// What could not be brought back, or not at the first attempt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     /// HMAC-SHA-256 of all fields above as JSON, with the portal's sealing key.
     #[serde(skip_serializing_if = "Option::is_none")]
     mac: Option<String>,
@@ -116,7 +119,8 @@ async fn prove(w: &Work) -> Result<(), StepError> {
         let id = throw_away.hold(app, true).await?;
         sound(app, manifest, &Server { id: &id, plan: throw_away.blueprint.plan(), describes }).await?;
     }
-    let level = if manifest.fingerprints && manifest.exact_counts { 5 } else { 4 };
+    let notes = source.notes();
+    let level = if manifest.fingerprints && manifest.exact_counts && notes.is_empty() { 5 } else { 4 };
     let mut receipt = Receipt {
         drill: id,
         backup: manifest.backup,
@@ -128,6 +132,7 @@ async fn prove(w: &Work) -> Result<(), StepError> {
         level,
         restore_ms,
         counts,
+        notes,
         mac: None,
     };
     let text = |r: &Receipt<'_>| {

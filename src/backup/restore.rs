@@ -46,7 +46,7 @@ pub static RESTORE: Flow = Flow {
         Step { name: "Bring the data back", run: |w| Box::pin(fill(w)), undo: None },
         Step { name: "Compare it with the backup", run: |w| Box::pin(compare(w)), undo: None },
         // The roles came back with the passwords of then.
-        Step { name: "Set the new password", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Set the new password", run: |w| Box::pin(rotate::set_password(w)), undo: None },
         create::HAND_OVER,
     ],
 };
@@ -102,6 +102,10 @@ async fn stage_from(
         Read::Nothing => None,
         Read::All => Some(stream::fetch(&from, passed.clone()).await?),
     };
+    let input = match (input, stage.through) {
+        (Some(input), Some(through)) => Some(stream::through(input, through).await?),
+        (input, _) => input,
+    };
     stream::run(runtime, id, &stage.exec, input, &AtomicU64::new(0)).await
 }
 
@@ -125,14 +129,34 @@ pub async fn into(
     for object in &source.manifest.objects {
         let (plan, part) = (&server.plan, object.part());
         let stages = match &source.manifest.wanted {
-            None => vec![Stage::new(Read::All, server.describes.restore(plan, &part))],
+            None => {
+                let through = server.describes.through(&part);
+                vec![Stage::new(Read::All, server.describes.restore(plan, &part)).through(through)]
+            }
             Some(wanted) => server.describes.restore_only(plan, &part, &wanted.only),
         };
+        let only_table = source.manifest.wanted.as_ref().is_some_and(|w| w.only.table.is_some());
+        let again = server.describes.restore_told(plan, &part).filter(|_| !only_table);
         for stage in stages {
-            begin_stage(app, source, object, server.id, &stage, passed).await?;
+            let done = begin_stage(app, source, object, server.id, &stage, passed).await;
+            let done = match (done, &again) {
+                (Err(StepError::Fail(why)), Some(exec)) if !why.contains(DAMAGED) => {
+                    source.note(format!("The first attempt to restore {} failed: {why}", object.what));
+                    let stage = Stage::new(Read::All, exec.clone());
+                    begin_stage(app, source, object, server.id, &stage, passed).await
+                }
+                (done, _) => done,
+            };
+            done?.notes.into_iter().for_each(|note| source.note(note));
         }
     }
-    if server.describes.moves() == When::Running { keep_only(app, &source.manifest, server).await } else { Ok(()) }
+    if server.describes.moves() == When::Running {
+        keep_only(app, &source.manifest, server).await?;
+    }
+    let Some(exec) = server.describes.settle(&server.plan) else { return Ok(()) };
+    let said = stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
+    said.notes.into_iter().for_each(|note| source.note(note));
+    Ok(())
 }
 
 /// Says so where what a restore writes into is full: a server's own last words about that are many and various.
@@ -311,8 +335,9 @@ async fn fill(w: &Work) -> Result<(), StepError> {
         },
         () = tell(w, &passed, expected) => {}
     }
-    if source.instead.get().is_some() {
-        w.say(&source.told("All of it is back")).await;
+    let said = source.told("All of it is back");
+    if said != "All of it is back" {
+        w.say(&said).await;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Where a backup lies: in its own target, or in another that has a copy.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use uuid::Uuid;
 
@@ -30,6 +30,8 @@ pub struct Source<'a> {
     pub others: Vec<&'a Arc<Store>>,
     /// What this portal has to decrypt with.
     pub keys: Keys,
+    /// What a restore of it could not bring back, as sentences.
+    notes: Mutex<Vec<String>>,
 }
 
 impl<'a> Source<'a> {
@@ -113,7 +115,19 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        Ok((Self { row, store, location, manifest, instead: OnceLock::new(), others: Vec::new(), keys }, text))
+        Ok((
+            Self {
+                row,
+                store,
+                location,
+                manifest,
+                instead: OnceLock::new(),
+                others: Vec::new(),
+                keys,
+                notes: Mutex::default(),
+            },
+            text,
+        ))
     }
 
     /// Notes that a copy takes the place of what its own target does not give.
@@ -122,9 +136,22 @@ impl<'a> Source<'a> {
         let _ = self.instead.set(format!("The copy in “{}” is used. {why}", copy.name()));
     }
 
-    /// What a step says of where the backup was read, after what it did.
+    /// Notes what a restore of it could not bring back.
+    pub fn note(&self, sentence: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
+    }
+
+    /// What a restore of it could not bring back.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What a step says of where the backup was read and of what could not be brought back, after what it did.
     pub fn told(&self, done: &str) -> String {
-        self.instead.get().map_or_else(|| done.to_owned(), |instead| format!("{done}. {instead}"))
+        let mut said = vec![done.trim_end_matches('.').to_owned()];
+        said.extend(self.instead.get().cloned());
+        said.extend(self.notes());
+        said.join(". ")
     }
 
     /// The same with nothing but what is wanted of it.

@@ -54,6 +54,9 @@ pub enum Read {
     All,
 }
 
+/// Reads a short dump in the portal and answers what goes on to the command; or a sentence, if it has what no portal writes.
+pub type Through = fn(&[u8]) -> Result<Vec<u8>, String>;
+
 /// A command, with what it reads of a dump.
 #[derive(Debug)]
 pub struct Stage {
@@ -61,12 +64,20 @@ pub struct Stage {
     pub read: Read,
     /// The command.
     pub exec: ExecSpec,
+    /// What the dump passes on its way to the command.
+    pub through: Option<Through>,
 }
 
 impl Stage {
     /// A command that reads so much.
     pub fn new(read: Read, exec: ExecSpec) -> Self {
-        Self { read, exec }
+        Self { read, exec, through: None }
+    }
+
+    /// The same with what the dump passes on its way.
+    #[must_use]
+    pub fn through(self, through: Option<Through>) -> Self {
+        Self { through, ..self }
     }
 }
 

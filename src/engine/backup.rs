@@ -6,7 +6,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::alone::{Alone, Beside, Only, Read, Stage};
+use super::alone::{Alone, Beside, Only, Read, Stage, Through};
 use super::{ExecSpec, Plan, Tool};
 
 /// Begins the lines that the portal reads in a command's standard error.
@@ -174,6 +174,18 @@ pub trait Backup: Sync {
     fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
     /// A command that reads a part's dump and puts it into a server that has nothing of it yet, or of an attempt cut short.
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
+    /// What a part passes in the portal before its restore reads it, where it is short and has to be checked.
+    fn through(&self, _part: &Part) -> Option<Through> {
+        None
+    }
+    /// A command for a second attempt at a part, in which what the server refuses is left out and reported as a note.
+    fn restore_told(&self, _plan: &Plan<'_>, _part: &Part) -> Option<ExecSpec> {
+        None
+    }
+    /// A command that ends a restore into a new server, once all parts are back.
+    fn settle(&self, _plan: &Plan<'_>) -> Option<ExecSpec> {
+        None
+    }
     /// A command that reports the counts of a database.
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec;
     /// A command that runs the engine's own checks on a database, and reports what is wrong.
@@ -202,6 +214,10 @@ pub trait Backup: Sync {
     }
     /// How a person restores a part without this portal: lines of a shell script, `$file` being the dump.
     fn by_hand(&self, part: &Part) -> Vec<String>;
+    /// The same for what has to be done once all parts are back.
+    fn by_hand_end(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 # Dumps one database, and counts it in the same snapshot: a second session holds that open until both are done.
+enter_database 'rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"'
 mkfifo "$work/in"
 PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints="$DB4SCI_FINGERPRINTS" -v within=1 \
-  -U "$DB4SCI_ADMIN" <"$work/in" >"$work/out" 2>"$work/err" &
+  <"$work/in" >"$work/out" 2>"$work/err" &
 holder=$!
 exec 3>"$work/in"
 failed() { cat "$work/err" >&2; exit 1; }
-printf 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n' >&3
+printf 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_catalog.pg_export_snapshot();\n' >&3
 until [ -s "$work/out" ]; do
   kill -0 "$holder" 2>/dev/null || failed
   sleep 0.02
@@ -14,7 +15,7 @@ read -r snapshot <"$work/out"
 # Counted while it is dumped: what one of the two has read the other need not. The snapshot lasts until both are done.
 printf '%s\n' "$DB4SCI_COUNTS" >&3
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
-PGDATABASE=$DB4SCI_DATABASE dumped pg_dump -U "$DB4SCI_ADMIN" --format=custom --compress=0 --snapshot="$snapshot"
+PGDATABASE=$DB4SCI_DATABASE dumped pg_dump --format=custom --compress=0 --snapshot="$snapshot"
 # It may have ended by a fault, which it has told of.
 trap '' PIPE
 printf 'COMMIT;\n' 2>/dev/null >&3 || :
