@@ -19,3 +19,4 @@ mod screenshots;
 mod snippets;
 mod support;
 mod traps;
+mod unprivileged;
