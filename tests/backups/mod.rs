@@ -14,6 +14,7 @@ mod keep;
 mod last;
 mod mariadb;
 mod policy;
+mod postgres_cases;
 mod rebuild;
 mod replace;
 mod sealed;
