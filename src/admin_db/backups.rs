@@ -274,6 +274,19 @@ pub async fn drilled(
     .map(|_| ())
 }
 
+/// Notes how what was restored differs from the backup, while a drill is under way.
+///
+/// # Errors
+/// The database's.
+pub async fn set_differences(db: &mut PgConnection, id: Uuid, differences: &[String]) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE backup_log SET differences = $2 WHERE id = $1 AND status = 'running'")
+        .bind(id)
+        .bind(Json(differences))
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
 /// Ends a row that did not succeed.
 ///
 /// # Errors

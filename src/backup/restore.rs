@@ -5,18 +5,20 @@ use std::sync::atomic::AtomicU64;
 
 use secrecy::SecretString;
 
+use super::compare;
 use super::describes;
 use super::head;
 use super::manifest::{Manifest, Object};
+use super::reports::Reports;
 use super::source::{Source, present};
 use super::storing::tell;
-use super::stream::{self, DAMAGED, From, Reports};
+use super::stream::{self, DAMAGED, From};
 use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
 use crate::engine::alone::{Read, Stage};
-use crate::engine::backup::{Count, When};
+use crate::engine::backup::When;
 use crate::engine::{Backup as Describes, Plan};
 use crate::objects::Store;
 use crate::provision::blueprint::{self, Blueprint};
@@ -44,7 +46,7 @@ pub static RESTORE: Flow = Flow {
         create::WAIT,
         Step { name: "Set up your database and user", run: |w| Box::pin(rotate::set(w)), undo: None },
         Step { name: "Bring the data back", run: |w| Box::pin(fill(w)), undo: None },
-        Step { name: "Compare it with the backup", run: |w| Box::pin(compare(w)), undo: None },
+        Step { name: "Compare it with the backup", run: |w| Box::pin(match_backup(w)), undo: None },
         // The roles came back with the passwords of then.
         Step { name: "Set the new password", run: |w| Box::pin(rotate::set_password(w)), undo: None },
         create::HAND_OVER,
@@ -226,7 +228,8 @@ pub(super) fn admin_of(source: &Source<'_>, own: &SecretString) -> Result<Admin,
 }
 
 /// Fills a sealed container's directory, compares what is in it, and leaves it as a clean stop does, with `own` as the
-/// administrator's password.
+/// administrator's password. `strict`: definitions that differ are a fault, because it is to take the place of what is
+/// good; else they are told.
 ///
 /// # Errors
 /// If it can't be filled, or is not what was backed up.
@@ -235,15 +238,20 @@ pub(super) async fn seal_in(
     source: &Source<'_>,
     sealed: &mut ThrowAway<'_>,
     own: &SecretString,
+    strict: bool,
 ) -> Result<(), StepError> {
     let (app, describes) = (&w.app, describes(source.manifest.container.engine)?);
     let id = raise(w, source, sealed).await?;
     let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
     w.say("Comparing it with the backup").await;
-    let counted = same(app, &source.manifest, &server, true).await?;
+    let found = compare::compare(app, &source.manifest, &server, true).await?;
+    let told = match strict {
+        true => found.equal().map(|()| found.sentence())?,
+        false => found.whole()?,
+    };
     run_all(app, &id, describes.adopt(&server.plan, own).as_slice()).await?;
     sealed.stop(app).await?;
-    w.say(&source.told(&format!("{counted} counts are those of the backup"))).await;
+    w.say(&source.told(&told)).await;
     Ok(())
 }
 
@@ -260,35 +268,6 @@ pub async fn sound(app: &App, manifest: &Manifest, server: &Server<'_>) -> Resul
         }
     }
     Ok(())
-}
-
-/// Counts what is in a server and compares it with the manifest.
-///
-/// # Errors
-/// With the differences, if there are any.
-pub async fn same(app: &App, manifest: &Manifest, server: &Server<'_>, fingerprints: bool) -> Result<usize, StepError> {
-    let mut counts = Vec::new();
-    for database in manifest.databases() {
-        let exec = server.describes.count(&server.plan, database, fingerprints && manifest.fingerprints);
-        counts.extend(stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
-    }
-    matching(manifest, &counts)
-}
-
-/// Compares counts with those of the manifest, and answers how many there are.
-///
-/// # Errors
-/// With the differences, if there are any.
-pub(super) fn matching(manifest: &Manifest, counts: &[Count]) -> Result<usize, StepError> {
-    if !manifest.exact_counts {
-        // Counted a moment before or after the dump: only what is missing altogether says something.
-        return Ok(counts.len());
-    }
-    let differences = manifest.differences(counts);
-    if differences.is_empty() {
-        return Ok(counts.len());
-    }
-    Err(StepError::Fail(format!("What was restored is not what was backed up:\n{}", differences.join("\n"))))
 }
 
 /// The backup that the job's container is made from.
@@ -342,10 +321,10 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn compare(w: &Work) -> Result<(), StepError> {
+async fn match_backup(w: &Work) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
     let server = Server { id: &id, plan: blueprint.plan(), describes: describes(blueprint.image.engine)? };
-    let counted = same(&w.app, &source.manifest, &server, true).await?;
-    w.say(&format!("{counted} counts are those of the backup")).await;
+    let told = compare::compare(&w.app, &source.manifest, &server, true).await?.whole()?;
+    w.say(&told).await;
     Ok(())
 }

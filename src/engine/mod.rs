@@ -4,6 +4,8 @@
 pub mod alone;
 pub mod backup;
 mod connect;
+pub mod definition;
+mod loose;
 mod mariadb;
 mod mongodb;
 mod neo4j;

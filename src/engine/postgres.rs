@@ -2,6 +2,7 @@
 
 mod alone;
 mod backup;
+mod definitions;
 mod records;
 mod session;
 mod statements;

@@ -133,6 +133,10 @@ impl Backup for Mongodb {
         about(plan, COUNTS, database, fingerprints)
     }
 
+    fn own_database<'a>(&self, _plan: &'a Plan<'_>) -> Option<&'a str> {
+        None
+    }
+
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
         about(plan, CHECK, database, false)
     }

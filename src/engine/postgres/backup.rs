@@ -2,9 +2,10 @@
 
 use secrecy::SecretString;
 
-use super::{ADMIN, PSQL, Postgres, alone, observed, programs, records, script};
+use super::{ADMIN, PSQL, Postgres, alone, definitions, observed, programs, records, script};
 use crate::engine::alone::{Alone, Beside, Only, Stage, Through};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
+use crate::engine::definition::Split;
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const PG_DUMP: Tool = Tool { names: &["pg_dump"] };
@@ -16,7 +17,7 @@ const RECORDS: &str = include_str!("records.sh");
 const SETTLE: &str = include_str!("settle.sql");
 const SETTLED: &str = include_str!("settled.sql");
 const BY_HAND: &str = include_str!("by_hand.sql");
-const OPEN: &str = include_str!("open.sh");
+pub(super) const OPEN: &str = include_str!("open.sh");
 pub(super) const COUNTS: &str = include_str!("counts.sql");
 const CHECK: &str = include_str!("check.sh");
 const DUMP: &str = include_str!("dump.sh");
@@ -120,7 +121,7 @@ impl Backup for Postgres {
 
     fn dump(&self, plan: &Plan<'_>, part: &Part, fingerprints: bool) -> ExecSpec {
         match &part.database {
-            None => script(plan, &format!("{LIB}{OPEN}{ROLES}"), &[]),
+            None => script(plan, &format!("{LIB}{OPEN}{}", ROLES.replace("@GLOBALS@", definitions::GLOBALS)), &[]),
             Some(database) => script(
                 plan,
                 &format!("{LIB}{OPEN}{DUMP}"),
@@ -128,6 +129,7 @@ impl Backup for Postgres {
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_COUNTS", COUNTS),
+                    ("DB4SCI_MORE", definitions::MORE),
                 ],
             ),
         }
@@ -175,6 +177,14 @@ impl Backup for Postgres {
 
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         counted(plan, database, fingerprints)
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        Some(definitions::command(plan, database))
+    }
+
+    fn split(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<Box<dyn Split>> {
+        Some(Box::new(definitions::Schema::new(database?, plan.admin_user)))
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {

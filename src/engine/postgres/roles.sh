@@ -38,6 +38,9 @@ SELECT jsonb_build_object('setting', jsonb_build_object(
        unnest(s.setconfig) AS c
  WHERE coalesce(r.rolname, '') NOT IN (:'admin', 'db4sci_observer')
    AND coalesce(d.datname, '') NOT IN ('postgres', 'template0', 'template1') ORDER BY s.setdatabase, s.setrole, c;
+-- What is defined for the whole server, of the same moment; that is no part of the dump.
+\o |cat >&2
+@GLOBALS@\o
 COMMIT;
 SQL
   ask postgres -c "SELECT oid, datallowconn AND datconnlimit = -1 FROM pg_database
