@@ -143,7 +143,7 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
             let _ = writeln!(text, "  {line}");
         }
     }
-    for line in engine.map(|e| e.by_hand_end()).unwrap_or_default() {
+    for line in engine.map(Backup::by_hand_end).unwrap_or_default() {
         let _ = writeln!(text, "  {line}");
     }
     let _ = write!(

@@ -110,6 +110,13 @@ async fn nothing_of_an_owners_runs_with_more_rights_on_17() {
     well(&portal, "restore-in-place").await;
     ada.wait_for("lab", "running").await;
     nobody_climbed(&portal, "lab", "trial", "restore in place");
+
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    well(&portal, "drill").await;
+    ada.post("/containers/lab/undelete", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    nobody_climbed(&portal, "lab", "trial", "a final backup");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,6 @@ pub(super) enum Record {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "a role's attributes are what they are")]
 pub(super) struct Role {
     pub(super) name: String,
     pub(super) superuser: bool,

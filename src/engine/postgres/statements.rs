@@ -206,18 +206,25 @@ fn setting(line: &str) -> Option<Record> {
 /// Joins lines whose texts have line breaks in them: a statement ends where its line ends and no quote is open.
 fn joined(text: &str) -> Vec<String> {
     let mut statements = Vec::new();
-    let mut open = String::new();
+    let (mut statement, mut open) = (String::new(), None);
     for line in text.lines() {
-        if !open.is_empty() {
-            open.push('\n');
+        if open.is_some() {
+            statement.push('\n');
         }
-        open.push_str(line);
-        if open.matches('\'').count() % 2 == 0 && open.matches('"').count() % 2 == 0 {
-            statements.push(std::mem::take(&mut open));
+        statement.push_str(line);
+        for letter in line.chars().filter(|c| matches!(c, '\'' | '"')) {
+            match open {
+                None => open = Some(letter),
+                Some(quote) if quote == letter => open = None,
+                Some(_) => {}
+            }
+        }
+        if open.is_none() {
+            statements.push(std::mem::take(&mut statement));
         }
     }
-    if !open.is_empty() {
-        statements.push(open);
+    if !statement.is_empty() {
+        statements.push(statement);
     }
     statements
 }
@@ -283,6 +290,14 @@ ALTER ROLE ada IN DATABASE trial SET work_mem TO '64MB';
         assert!(matches!(&records[2], Record::Member(m) if m.admin));
         assert!(matches!(&records[3], Record::Database(d) if d.acl.as_ref().is_some_and(|a| a.len() == 2)));
         assert!(matches!(&records[4], Record::Setting(s) if s.value == "ctgov, public"));
+    }
+
+    #[test]
+    fn names_may_have_quotes_and_line_breaks() {
+        let text = "SELECT 'CREATE ROLE \"a\"\"\nb''c\"' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'a\"\nb''c') \\gexec\n\
+                    GRANT readers TO \"a\"\"\nb'c\";";
+        let records = read(text).unwrap();
+        assert!(matches!(records.as_slice(), [Record::Member(m)] if m.member == "a\"\nb'c"), "{records:?}");
     }
 
     #[test]
