@@ -141,15 +141,19 @@ pub async fn into(
         let again = server.describes.restore_told(plan, &part).filter(|_| !only_table);
         for stage in stages {
             let done = begin_stage(app, source, object, server.id, &stage, passed).await;
-            let done = match (done, &again) {
+            let (done, before) = match (done, &again) {
                 (Err(StepError::Fail(why)), Some(exec)) if !why.contains(DAMAGED) => {
-                    source.note(format!("The first attempt to restore {} failed: {why}", object.what));
                     let stage = Stage::new(Read::All, exec.clone());
-                    begin_stage(app, source, object, server.id, &stage, passed).await
+                    (begin_stage(app, source, object, server.id, &stage, passed).await, Some(why))
                 }
-                (done, _) => done,
+                (done, _) => (done, None),
             };
-            done?.notes.into_iter().for_each(|note| source.note(note));
+            let notes = done?.notes;
+            // A second attempt that brought all of it back leaves nothing to tell.
+            if let Some(why) = before.filter(|_| !notes.is_empty()) {
+                source.note(format!("At the first attempt: {why}"));
+            }
+            notes.into_iter().for_each(|note| source.note(note));
         }
     }
     if server.describes.moves() == When::Running {
