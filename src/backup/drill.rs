@@ -122,7 +122,11 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     backups::set_differences(&mut db, id, &found.differences()).await?;
     drop(db);
     // What could not be rebuilt may differ; that is told, and the level says so.
-    if source.notes().is_empty() { found.equal()? } else { found.whole().map(|_| ())? }
+    if source.notes().is_empty() {
+        found.equal()?
+    } else {
+        found.whole().map(|_| ())?
+    }
     if describes.checks() == When::Stopped {
         throw_away.stop(app).await?;
         let id = throw_away.hold(app, true).await?;

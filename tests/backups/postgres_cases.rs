@@ -55,11 +55,7 @@ fn whole(portal: &TestPortal, name: &str) {
         "{name}"
     );
     let owners = "select string_agg(extname || ' ' || extowner::regrole, ', ' order by extname) from pg_extension where extname <> 'plpgsql'";
-    assert_eq!(
-        said("trial", owners),
-        "citext ada, fuzzystrmatch ada, hstore ada, ltree ada, unaccent ada",
-        "{name}"
-    );
+    assert_eq!(said("trial", owners), "citext ada, fuzzystrmatch ada, hstore ada, ltree ada, unaccent ada", "{name}");
     let flags = "select string_agg(concat_ws(' ', datname, datistemplate, datallowconn, datconnlimit, shobj_description(oid, 'pg_database')), '; ' order by datname)
        from pg_database where datname !~ '^template|postgres'";
     assert_eq!(said("postgres", flags), "closed f f 3 nobody gets in; trial t t -1", "{name}");
@@ -81,7 +77,8 @@ async fn what_broke_backups_of_17_comes_back_and_the_level_says_what_did_not() {
     whole(&portal, "lab");
     well(&portal, "drill").await;
     assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "4");
-    let said = portal.sql("select string_agg(detail, ' ') from job_step s join job j on j.id = s.job_id where j.kind = 'drill'");
+    let said = portal
+        .sql("select string_agg(detail, ' ') from job_step s join job j on j.id = s.job_id where j.kind = 'drill'");
     assert!(said.contains("Not rebuilt: ") && said.contains("totals"), "{said}");
     let form = format!("/containers/lab/backups/{id}/restore");
     ada.post(&form, &[("name", "copy")]).await.expect(303);
