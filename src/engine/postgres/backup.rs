@@ -184,7 +184,7 @@ impl Backup for Postgres {
     }
 
     fn split(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<Box<dyn Split>> {
-        Some(Box::new(definitions::Schema::new(database?, plan.admin_user)))
+        Some(Box::new(definitions::Schema::new(database?, plan.admin_user, plan.dbuser.as_str())))
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {

@@ -34,7 +34,9 @@ const BETWEEN: [&[u8]; 2] = [b"SET default_tablespace = ", b"SET default_table_a
 /// Takes the text of `pg_dump --schema-only` apart.
 pub(super) struct Schema {
     database: String,
-    admin: String,
+    /// How the lines end that give an object to the administrator, and to the user: what was the administrator's comes back
+    /// as the user's, so that nothing of a backup runs with more rights.
+    owners: [String; 2],
     object: Option<Open>,
     /// Whether the line that is read belongs to the object.
     belongs: bool,
@@ -62,9 +64,9 @@ enum Lines {
 }
 
 impl Schema {
-    pub(super) fn new(database: &str, admin: &str) -> Self {
-        let (database, admin) = (database.to_owned(), admin.to_owned());
-        Self { database, admin, object: None, belongs: false, rule: false, empty: 0 }
+    pub(super) fn new(database: &str, admin: &str, user: &str) -> Self {
+        let owners = [admin, user].map(|owner| format!(" OWNER TO {owner};"));
+        Self { database: database.to_owned(), owners, object: None, belongs: false, rule: false, empty: 0 }
     }
 
     fn line(&mut self, line: &[u8], found: &mut Vec<Definition>) {
@@ -93,6 +95,11 @@ impl Schema {
     /// A line of the object, or its beginning.
     fn pass(&mut self, line: &[u8]) {
         let empty = std::mem::take(&mut self.empty);
+        let [admin, user] = &self.owners;
+        let (line, ending) = match line.strip_suffix(admin.as_bytes()) {
+            Some(beginning) => (beginning, user.as_bytes()),
+            None => (line, &b""[..]),
+        };
         let Some(object) = &mut self.object else { return };
         match &mut object.text {
             Lines::Ordered(hash) => {
@@ -100,8 +107,9 @@ impl Schema {
                     hash.add(b"\n");
                 }
                 hash.add(line);
+                hash.add(ending);
             }
-            Lines::Set(lines) => lines.push(line.to_vec()),
+            Lines::Set(lines) => lines.push([line, ending].concat()),
             Lines::Skipped => {}
         }
     }
@@ -133,7 +141,7 @@ impl Schema {
         let (text, schema) = text.rsplit_once("; Schema: ")?;
         let (name, kind) = text.rsplit_once("; Type: ")?;
         let lines = match kind {
-            _ if owner == self.admin || schema.starts_with("db4sci_") || name.starts_with("db4sci_") => Lines::Skipped,
+            _ if schema.starts_with("db4sci_") || name.starts_with("db4sci_") => Lines::Skipped,
             "ACL" | "DEFAULT ACL" => Lines::Set(Vec::new()),
             _ => Lines::Ordered(Hashing::default()),
         };
@@ -175,7 +183,7 @@ mod tests {
     use super::*;
 
     fn whole(text: &str) -> Vec<Definition> {
-        let (mut schema, mut found) = (Schema::new("trial", "db4sci_admin"), Vec::new());
+        let (mut schema, mut found) = (Schema::new("trial", "db4sci_admin", "ada"), Vec::new());
         text.lines().for_each(|line| schema.read(line.as_bytes(), true, &mut found));
         schema.end(&mut found);
         found
@@ -213,6 +221,8 @@ SET default_tablespace = '';
 CREATE TABLE public.ours ();
 
 
+ALTER TABLE public.ours OWNER TO db4sci_admin;
+
 --
 -- Name: TABLE t; Type: ACL; Schema: public; Owner: ada
 --
@@ -245,6 +255,7 @@ two';
             named,
             [
                 "table public.t in trial",
+                "table public.ours in trial",
                 "list of grants on table public.t in trial",
                 "comment on column public.t.a in trial"
             ]
@@ -262,7 +273,8 @@ two';
                 .is_empty()
         );
         assert_eq!(other("a integer", "a bigint"), ["table"]);
-        assert_eq!(other("OWNER TO ada", "OWNER TO bob"), ["table"]);
+        assert_eq!(other("t OWNER TO ada", "t OWNER TO bob"), ["table"]);
+        assert!(other("OWNER TO db4sci_admin", "OWNER TO ada").is_empty(), "what was ours is the user's");
         assert_eq!(other("integer,\n\n", "integer,\n"), ["table"], "also within a function's body it is a difference");
         assert_eq!(other("TO y;", "TO z;"), ["list of grants"]);
         assert_eq!(other("one\n--\ntwo", "one\n--\nthree"), ["comment"]);
@@ -275,7 +287,7 @@ two';
             "--\n-- Name: v; Type: VIEW; Schema: s; Owner: ada\n--\n\nCREATE VIEW s.v AS SELECT 1 AS a, 2 AS b;\n";
         // Headings are never in pieces: they are shorter than a first piece is.
         let body = text.lines().last().unwrap();
-        let (mut schema, mut found) = (Schema::new("trial", "x"), Vec::new());
+        let (mut schema, mut found) = (Schema::new("trial", "db4sci_admin", "ada"), Vec::new());
         text.lines().take(4).for_each(|line| schema.read(line.as_bytes(), true, &mut found));
         schema.read(&body.as_bytes()[..20], true, &mut found);
         schema.read(&body.as_bytes()[20..], false, &mut found);
