@@ -50,7 +50,7 @@ impl Comparison {
     /// # Errors
     /// With the differences.
     pub fn equal(&self) -> Result<(), StepError> {
-        refused(self.differences())
+        refused(&self.differences())
     }
 
     /// Refuses data that differs. Definitions that differ are told instead: to have all but those is better than to
@@ -59,11 +59,11 @@ impl Comparison {
     /// # Errors
     /// With the differences in the data.
     pub fn whole(&self) -> Result<String, StepError> {
-        refused(limited(self.content.clone()))?;
+        refused(&limited(self.content.clone()))?;
         if self.defined.is_empty() {
             return Ok(self.sentence());
         }
-        let told = limited(self.defined.clone()).join("\n");
+        let told = limited(self.defined.clone()).join(" ");
         Ok(format!("{} counts are those of the backup, but of what is defined something is not: {told}", self.counts))
     }
 }
@@ -77,7 +77,7 @@ fn limited(mut found: Vec<String>) -> Vec<String> {
     found
 }
 
-fn refused(differences: Vec<String>) -> Result<(), StepError> {
+fn refused(differences: &[String]) -> Result<(), StepError> {
     if differences.is_empty() {
         return Ok(());
     }
@@ -134,6 +134,6 @@ fn content(manifest: &Manifest, counts: &[Count]) -> Vec<String> {
 /// # Errors
 /// With the differences, if there are any.
 pub(super) fn matching(manifest: &Manifest, counts: &[Count]) -> Result<usize, StepError> {
-    refused(limited(content(manifest, counts)))?;
+    refused(&limited(content(manifest, counts)))?;
     Ok(counts.len())
 }

@@ -89,7 +89,8 @@ pub(super) enum Output {
 pub struct Reports {
     split: Option<Box<dyn Split>>,
     /// Of each output, so that neither gets into the middle of the other's lines.
-    lines: [Line; 2],
+    out: Line,
+    err: Line,
     words: Words,
     said: u64,
     reported: u64,
@@ -124,8 +125,7 @@ impl Reports {
     /// # Errors
     /// A sentence: it is not understood, or is too much.
     pub(super) fn take(&mut self, output: Output, piece: &[u8]) -> Result<(), String> {
-        let at = usize::from(output == Output::Err);
-        let mut line = std::mem::take(&mut self.lines[at]);
+        let mut line = std::mem::take(self.line_of(output));
         for part in piece.split_inclusive(|b| *b == b'\n') {
             let (text, ends) = part.strip_suffix(b"\n").map_or((part, false), |text| (text, true));
             line.text.extend_from_slice(text);
@@ -136,8 +136,15 @@ impl Reports {
                 self.pass_on(&mut line)?;
             }
         }
-        self.lines[at] = line;
+        *self.line_of(output) = line;
         Ok(())
+    }
+
+    fn line_of(&mut self, output: Output) -> &mut Line {
+        match output {
+            Output::Out => &mut self.out,
+            Output::Err => &mut self.err,
+        }
     }
 
     /// Ends the last lines, and the object that they belong to.
@@ -145,7 +152,7 @@ impl Reports {
     /// # Errors
     /// As of [`Self::take`].
     pub(super) fn end(&mut self) -> Result<(), String> {
-        for mut line in std::mem::take(&mut self.lines) {
+        for mut line in [std::mem::take(&mut self.out), std::mem::take(&mut self.err)] {
             if !line.text.is_empty() {
                 self.use_line(&mut line, true)?;
             }
@@ -257,7 +264,7 @@ fn push(texts: &mut Vec<String>, mut text: String, most: usize) {
         return;
     }
     if texts.len() + 1 == most {
-        text = "There are more than are kept.".to_owned();
+        "There are more than are kept.".clone_into(&mut text);
     }
     if text.len() > NOTES.1 {
         text.truncate(text.floor_char_boundary(NOTES.1));
@@ -350,7 +357,7 @@ mod tests {
         let mut reports = Reports::of(Some(Box::new(Counting::default())));
         reports.take(Output::Err, b"db4sci-sql ").unwrap();
         for _ in 0..50 {
-            reports.take(Output::Err, &[b'x'; 100_000]).unwrap();
+            reports.take(Output::Err, &vec![b'x'; 100_000]).unwrap();
         }
         reports.take(Output::Err, b"\ndb4sci-sql y\n").unwrap();
         reports.end().unwrap();

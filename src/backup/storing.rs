@@ -121,6 +121,9 @@ async fn one(
     uploads::insert(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
     drop(db);
     let mut exec = site.describes.dump(&from.plan, part, fingerprints);
+    // How long it may wait for what others have locked, in seconds.
+    let patience = w.app.config.backups.lock_wait.as_secs().to_string();
+    exec.env.push(("DB4SCI_LOCK_SECONDS".to_owned(), patience.into()));
     exec.env.push(("DB4SCI_RUN".to_owned(), site.row.id.to_string().into()));
     let to = Into {
         runtime: w.app.runtime.as_ref(),

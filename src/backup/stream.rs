@@ -164,13 +164,15 @@ pub async fn dump(
         .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
     let [inside] = reports.sums.as_slice() else {
         return Err(StepError::Fail(format!(
-            "The dump ended with code {code} and never said that it was whole. Its words: {}",
+            "{}The dump ended with code {code} and never said that it was whole. Its words: {}",
+            found(&reports),
             reports.words()
         )));
     };
     if inside.code != 0 || code != 0 {
         let code = if inside.code == 0 { code } else { inside.code };
-        return Err(StepError::Fail(format!("The dump ended with code {code} and said: {}", reports.words())));
+        let found = found(&reports);
+        return Err(StepError::Fail(format!("{found}The dump ended with code {code} and said: {}", reports.words())));
     }
     if inside.sha256 != plain.sha256 {
         return Err(StepError::Fail(format!(
@@ -184,6 +186,11 @@ pub async fn dump(
         return Err(StepError::Fail(format!("The dump does not end with “{mark}”, so it is not whole.")));
     }
     Ok(Dumped { plain, stored, reports, parts })
+}
+
+/// What a dump's command found to be the reason, if it did: before all that its programs said.
+fn found(reports: &Reports) -> String {
+    reports.faults.iter().flat_map(|fault| [fault.as_str(), "\n"]).collect()
 }
 
 /// A task that ends when this is dropped.

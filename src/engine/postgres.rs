@@ -3,6 +3,7 @@
 mod alone;
 mod backup;
 mod definitions;
+mod quotes;
 mod records;
 mod session;
 mod statements;

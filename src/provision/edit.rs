@@ -2,7 +2,9 @@
 
 use uuid::Uuid;
 
+use super::give_way;
 use super::power;
+use super::quota;
 use super::request::RequestError;
 use crate::admin_db::container_input::{self, Edit};
 use crate::admin_db::containers::{self, Container};
@@ -75,6 +77,9 @@ impl Changes {
 /// [`RequestError`], with nothing written: [`RequestError::Busy`] for new limits while a job is under way,
 /// [`RequestError::State`] for anything in the trash.
 pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) -> Result<Option<Uuid>, RequestError> {
+    if changes.resizes(c) {
+        give_way::cancel_backup(app, c, actor).await?;
+    }
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     // The state's lock lets one edit after the other through, so that neither undoes the other's
@@ -103,7 +108,9 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
         millicpus: changes.cpus.map_or(c.millicpus, |m| m.0),
         now,
     };
+    let before = quota::before(&mut tx, edit.account_id).await?;
     container_input::edit(&mut tx, c.id, &edit).await?;
+    before.check(app, &mut tx).await?;
     let detail = format!("changed {}", differences.join(", "));
     let entry =
         Entry { action: "container.edit", container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };

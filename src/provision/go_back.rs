@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::blueprint::Blueprint;
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
+use super::give_way;
 use super::power;
 use super::request::{RequestError, enqueue};
 use super::swap::{self, KEPT_DAYS};
@@ -17,11 +18,13 @@ use crate::admin_db::snapshots::{self, Snapshot};
 use crate::admin_db::states;
 use crate::app::App;
 use crate::domain::state::ContainerState;
+use crate::domain::work::{Blame, Pool, Rules};
 
 /// Go back to the data of before.
 pub static GO_BACK: Flow = Flow {
     kind: "go-back",
     title: "Go back to the data of before",
+    rules: Rules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
         Step {
             name: "Stop the server",
@@ -62,6 +65,7 @@ async fn done(w: &Work) -> Result<(), StepError> {
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn go_back(app: &App, c: &Container, snapshot: &Snapshot, actor: &Actor) -> Result<Uuid, RequestError> {
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
         ContainerState::Running | ContainerState::Stopped | ContainerState::Failed => {}

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::blueprint::{Blueprint, password};
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
+use super::give_way;
 use super::power;
 use super::request::{RequestError, enqueue};
 use super::seed;
@@ -19,6 +20,7 @@ use crate::admin_db::states;
 use crate::app::App;
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
+use crate::domain::work::{Blame, Pool, Rules};
 
 /// How long the server may take to count its sessions.
 const LOOK: Duration = Duration::from_secs(20);
@@ -27,6 +29,7 @@ const LOOK: Duration = Duration::from_secs(20);
 pub static ROTATE: Flow = Flow {
     kind: "rotate-password",
     title: "Set a new password",
+    rules: Rules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
         Step { name: "Wait until the server answers", run: |w| Box::pin(power::wait(w)), undo: None },
         Step { name: "Set the new password", run: |w| Box::pin(set(w)), undo: Some(|w| Box::pin(forget(w))) },
@@ -42,6 +45,7 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
     let password = Password::generate(&app.random);
     let sealed = app.sealer.seal(password.secret(), &Kind::User.context(c.id))?;
     let credential = Credential { username: c.dbuser.clone(), sealed, generated: true };
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
         ContainerState::Running => {}

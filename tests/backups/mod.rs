@@ -7,6 +7,7 @@ mod brought;
 mod brought_others;
 mod copies;
 mod cycle;
+mod definitions;
 mod faults;
 mod found;
 mod hand;

@@ -21,6 +21,7 @@ pub(super) const OPEN: &str = include_str!("open.sh");
 pub(super) const COUNTS: &str = include_str!("counts.sql");
 const CHECK: &str = include_str!("check.sh");
 const DUMP: &str = include_str!("dump.sh");
+const BLOCKED: &str = include_str!("blocked.sql");
 /// Makes a database anew.
 pub(super) const DATABASE: &str = include_str!("database.sh");
 pub(super) const OWNERS: &str = include_str!("owners.sh");
@@ -130,6 +131,7 @@ impl Backup for Postgres {
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_COUNTS", COUNTS),
                     ("DB4SCI_MORE", definitions::MORE),
+                    ("DB4SCI_BLOCKED", BLOCKED),
                 ],
             ),
         }

@@ -2,6 +2,7 @@
 //! of the whole server roles, memberships, settings and databases, as the catalogs have them.
 
 use super::backup::OPEN;
+use super::quotes::Quotes;
 use super::{observed, script};
 use crate::engine::definition::{Definition, Hashing, Split};
 use crate::engine::{ExecSpec, Plan};
@@ -42,6 +43,8 @@ pub(super) struct Schema {
     belongs: bool,
     /// Whether the last line was `--`, which may begin a heading.
     rule: bool,
+    /// Whether what is read is quoted: then it heads nothing, whatever it looks like.
+    quotes: Quotes,
     /// Empty lines that were read, and count only if another line of the object follows.
     empty: usize,
 }
@@ -66,10 +69,17 @@ enum Lines {
 impl Schema {
     pub(super) fn new(database: &str, admin: &str, user: &str) -> Self {
         let owners = [admin, user].map(|owner| format!(" OWNER TO {owner};"));
-        Self { database: database.to_owned(), owners, object: None, belongs: false, rule: false, empty: 0 }
+        let quotes = Quotes::default();
+        Self { database: database.to_owned(), owners, object: None, belongs: false, rule: false, quotes, empty: 0 }
     }
 
     fn line(&mut self, line: &[u8], found: &mut Vec<Definition>) {
+        if self.quotes.is_open() {
+            // An empty line of a quoted text is as much of it as any other.
+            self.pass(line);
+            self.belongs = true;
+            return;
+        }
         if std::mem::take(&mut self.rule) {
             if let Some(rest) = line.strip_prefix(HEAD) {
                 self.close(found);
@@ -163,9 +173,12 @@ impl Schema {
 impl Split for Schema {
     fn read(&mut self, piece: &[u8], begins: bool, found: &mut Vec<Definition>) {
         if begins {
+            self.quotes.end_line();
             self.belongs = false;
-            return self.line(piece, found);
+            self.line(piece, found);
+            return self.quotes.read(piece);
         }
+        self.quotes.read(piece);
         match self.object.as_mut().filter(|_| self.belongs).map(|o| &mut o.text) {
             Some(Lines::Ordered(hash)) => hash.add(piece),
             Some(Lines::Set(lines)) => lines.last_mut().into_iter().for_each(|l| l.extend_from_slice(piece)),
@@ -296,10 +309,11 @@ two';
     }
 
     #[test]
-    fn a_body_that_looks_like_headings_stays_deterministic() {
+    fn what_is_quoted_heads_nothing() {
         let text = "--\n-- Name: f(); Type: FUNCTION; Schema: s; Owner: ada\n--\n\nCREATE FUNCTION s.f() AS $$\n--\n-- Name: x; Type: TABLE; Schema: s; Owner: bob\n--\nx\n--\n-- Name: broken\n--\n$$;\n";
         let found = whole(text);
-        assert_eq!(found, whole(text));
-        assert!(found.iter().any(|d| d.kind == "function") && found.iter().any(|d| d.kind == "table"));
+        assert_eq!(found.iter().map(Definition::named).collect::<Vec<_>>(), ["function s.f() in trial"]);
+        assert_ne!(found, whole(&text.replace("\nx\n", "\ny\n")));
+        assert_ne!(found, whole(&text.replace("\nx\n", "\n\nx\n")));
     }
 }

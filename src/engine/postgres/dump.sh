@@ -6,7 +6,18 @@ PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints=
   <"$work/in" >"$work/out" 2>"$work/err" &
 holder=$!
 exec 3>"$work/in"
-failed() { cat "$work/err" >&2; exit 1; }
+# Waits for locks no longer than the portal's setting says, and then tells who has them.
+failed() {
+  [ -z "${schema-}" ] || wait "$schema" || :
+  cat "$work/words" "$work/err" >&2
+  grep -q timeout "$work/words" "$work/err" || exit 1
+  ask "$DB4SCI_DATABASE" -f - <<SQL >&2 || :
+$DB4SCI_BLOCKED
+SQL
+  exit 1
+}
+: >"$work/words"
+printf "SET lock_timeout = '%ss';\n" "$DB4SCI_LOCK_SECONDS" >&3
 printf 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_catalog.pg_export_snapshot();\n' >&3
 until [ -s "$work/out" ]; do
   kill -0 "$holder" 2>/dev/null || failed
@@ -16,11 +27,13 @@ read -r snapshot <"$work/out"
 # Counted while it is dumped: what one of the two has read the other need not. The snapshot lasts until both are done.
 printf '%s\n' "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
 # Begun while the dump keeps all tables from being dropped.
-PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --snapshot="$snapshot" >"$work/schema" 2>"$work/words" 3>&- &
+PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
+  >"$work/schema" 2>"$work/words" 3>&- &
 schema=$!
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
-PGDATABASE=$DB4SCI_DATABASE dumped pg_dump --format=custom --compress=0 --snapshot="$snapshot"
-wait "$schema" || { cat "$work/words" >&2; exit 1; }
+PGDATABASE=$DB4SCI_DATABASE dumped pg_dump --format=custom --compress=0 \
+  --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
+wait "$schema" || failed
 # It may have ended by a fault, which it has told of.
 trap '' PIPE
 printf 'COMMIT;\n' 2>/dev/null >&3 || :

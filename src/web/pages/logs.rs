@@ -11,9 +11,10 @@ use serde::Deserialize;
 
 use super::container::head;
 use crate::domain::user::Action;
-use crate::runtime::LogRequest;
+use crate::runtime::{LogRequest, read_log};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
+use crate::web::going_on::{About, until_refused};
 use crate::web::views::Choice;
 use crate::web::views::logs::LogsPage;
 
@@ -59,12 +60,8 @@ pub async fn show(ctx: Context, Path(name): Path<String>, Query(query): Query<Lo
 }
 
 async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::runtime::RuntimeError> {
-    let mut stream = ctx.app().runtime.logs(id, LogRequest { tail, follow: false }).await?;
-    let mut text = Vec::new();
-    while let Some(piece) = stream.next().await {
-        text.extend_from_slice(&piece?);
-    }
-    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+    let lines = ctx.app().runtime.logs(id, LogRequest { tail, follow: false }).await?;
+    Ok(read_log(lines).await?.lines().map(str::to_owned).collect())
 }
 
 /// `GET /containers/{name}/logs/events`: each event is a new line; `end` when the server stopped.
@@ -75,6 +72,7 @@ pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, 
     let c = ctx.container(&name, Action::ReadLogs).await?;
     let id =
         c.docker_id.clone().ok_or_else(|| AppError::Conflict("The server's container is not there now.".to_owned()))?;
+    let held = ctx.portal.streams.hold(&ctx, "pages that show something as it happens")?;
     let pieces = ctx.app().runtime.logs(&id, LogRequest { tail: 0, follow: true }).await?;
     let lines = pieces.flat_map(|piece| {
         let text = piece.map(|p| String::from_utf8_lossy(&p).into_owned()).unwrap_or_default();
@@ -82,7 +80,8 @@ pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, 
         futures::stream::iter(lines)
     });
     let end = futures::stream::once(async { Ok::<_, Infallible>(Event::default().event("end").data("end")) });
-    Ok(sse(lines.chain(end)))
+    let refused = until_refused(ctx, About::Container(c.id, Action::ReadLogs));
+    Ok(sse(lines.chain(end).take_until(Box::pin(refused)).inspect(move |_| _ = &held)))
 }
 
 fn sse(stream: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
