@@ -42,6 +42,7 @@ struct Receipt<'a> {
     drill: Uuid,
     backup: Uuid,
     database: &'a str,
+    /// Of the manifest as it was read for this drill.
     manifest_sha256: String,
     at: chrono::DateTime<chrono::Utc>,
     image: &'a str,
@@ -140,7 +141,7 @@ async fn prove(w: &Work) -> Result<(), StepError> {
         drill: id,
         backup: manifest.backup,
         database: &manifest.container.name,
-        manifest_sha256: source.row.sha256.as_deref().map(hex::encode).unwrap_or_default(),
+        manifest_sha256: source.sha256(),
         at: app.clock.now(),
         image: &manifest.container.image,
         image_digest: manifest.container.digest.clone(),

@@ -17,7 +17,6 @@ use super::seal::{AGE, Keys};
 use super::sum::{Sum, Summing};
 use super::{unpack, upload};
 use crate::engine::ExecSpec;
-use crate::engine::alone::Through;
 use crate::engine::definition::{Definition, Split, settle};
 use crate::objects::{Download, ObjectError, Store};
 use crate::provision::flow::StepError;
@@ -257,27 +256,6 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
         }
     })
     .boxed())
-}
-
-/// Longest part that the portal reads itself before it goes on.
-const SHORT: usize = 64 * 1024 * 1024;
-
-/// Reads a short input to its end, has it checked, and answers what goes on.
-///
-/// # Errors
-/// If it can't be read, is too long, or is refused.
-pub async fn through(mut input: Input, check: Through) -> Result<Input, StepError> {
-    let mut whole = Vec::new();
-    while let Some(piece) = input.next().await {
-        whole.extend_from_slice(&piece.map_err(StepError::Fail)?);
-        if whole.len() > SHORT {
-            return Err(StepError::Fail(format!(
-                "A part of this backup is longer than {SHORT} bytes, so it is refused."
-            )));
-        }
-    }
-    let checked = check(&whole).map_err(StepError::Fail)?;
-    Ok(stream::once(std::future::ready(Ok(Bytes::from(checked)))).boxed())
 }
 
 /// The same as it lies in the store: neither decrypted nor unpacked, but compared with the manifest.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::{Count, Part};
 use super::{ExecSpec, Plan};
+use crate::intake::mysql::Rules;
 
 /// What is wanted of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,8 +55,22 @@ pub enum Read {
     All,
 }
 
-/// Reads a short dump in the portal and answers what goes on to the command; or a sentence, if it has what no portal writes.
-pub type Through = fn(&[u8]) -> Result<Vec<u8>, String>;
+/// What happens to a dump on its way from its store into a command.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Through {
+    /// Nothing.
+    #[default]
+    AsItIs,
+    /// Statements of MariaDB are changed so that an owner can run them.
+    Statements(Rules),
+    /// Accounts of MariaDB are read as data, and become statements again. The name of the administrator.
+    Accounts(String),
+    /// What belongs to a whole server of PostgreSQL is read as data, in the form of older portals too.
+    Records {
+        /// Whether it is of that form.
+        older: bool,
+    },
+}
 
 /// A command, with what it reads of a dump.
 #[derive(Debug)]
@@ -64,20 +79,19 @@ pub struct Stage {
     pub read: Read,
     /// The command.
     pub exec: ExecSpec,
-    /// What the dump passes on its way to the command.
-    pub through: Option<Through>,
+    /// What happens to what it reads.
+    pub through: Through,
 }
 
 impl Stage {
     /// A command that reads so much.
     pub fn new(read: Read, exec: ExecSpec) -> Self {
-        Self { read, exec, through: None }
+        Self { read, exec, through: Through::AsItIs }
     }
 
-    /// The same with what the dump passes on its way.
-    #[must_use]
-    pub fn through(self, through: Option<Through>) -> Self {
-        Self { through, ..self }
+    /// A command that reads all of it, changed on its way.
+    pub fn changed(exec: ExecSpec, through: Through) -> Self {
+        Self { read: Read::All, exec, through }
     }
 }
 

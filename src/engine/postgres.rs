@@ -61,6 +61,11 @@ fn observed(text: &str) -> String {
     format!("administer postgres -f - <<'SQL'\n{OBSERVER}SQL\n{text}")
 }
 
+/// Reads what belongs to a whole server.
+pub(super) fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
+    records::read(older, text, ADMIN)
+}
+
 /// Where programs are looked for: first where Debian has those of this version. What it has in the usual place is a script
 /// that finds out which of several versions is meant, and takes several times as long as `psql` itself.
 fn programs(plan: &Plan<'_>) -> (String, SecretString) {

@@ -2,6 +2,7 @@
 
 mod admin_db;
 mod alone;
+mod altered;
 mod audit;
 mod brought;
 mod brought_others;
@@ -13,7 +14,7 @@ mod found;
 mod hand;
 mod keep;
 mod last;
-mod mariadb;
+pub mod mariadb;
 mod policy;
 mod postgres_cases;
 mod rebuild;

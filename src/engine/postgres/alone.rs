@@ -73,7 +73,7 @@ pub(super) fn restore_only(plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Sta
             let rows = about(plan, &format!("{OWNERS}{ROWS}"), only, &only.database, &[]);
             vec![Stage::new(Read::Beginning, schema), Stage::new(Read::All, rows)]
         }
-        _ => vec![Stage::new(Read::All, Postgres.restore(plan, part)).through(Postgres.through(part))],
+        _ => Postgres.restore_stages(plan, part),
     }
 }
 

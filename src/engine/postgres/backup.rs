@@ -2,8 +2,8 @@
 
 use secrecy::SecretString;
 
-use super::{ADMIN, PSQL, Postgres, alone, definitions, observed, programs, records, script};
-use crate::engine::alone::{Alone, Beside, Only, Stage, Through};
+use super::{ADMIN, PSQL, Postgres, alone, definitions, observed, programs, script};
+use crate::engine::alone::{Alone, Beside, Only, Read, Stage, Through};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
 use crate::engine::definition::Split;
 use crate::engine::{ExecSpec, Plan, Tool};
@@ -54,12 +54,15 @@ fn restored(plan: &Plan<'_>, database: &str, told: &str) -> ExecSpec {
     script(plan, &format!("{NAME}{OWNERS}{DATABASE}{}", content()), &env)
 }
 
-fn read_records(text: &[u8]) -> Result<Vec<u8>, String> {
-    records::read("roles.json", text, ADMIN)
-}
-
-fn read_statements(text: &[u8]) -> Result<Vec<u8>, String> {
-    records::read("roles.sql", text, ADMIN)
+/// How a part is put back.
+fn stage(plan: &Plan<'_>, part: &Part, told: &str) -> Stage {
+    match &part.database {
+        Some(database) => Stage::new(Read::All, restored(plan, database, told)),
+        None => {
+            let older = part.file.strip_suffix(".sql").is_some();
+            Stage::changed(script(plan, &observed(RECORDS), &[]), Through::Records { older })
+        }
+    }
 }
 
 pub(super) fn flag(fingerprints: bool) -> &'static str {
@@ -155,22 +158,15 @@ impl Backup for Postgres {
     }
 
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
-        match &part.database {
-            None => script(plan, &observed(RECORDS), &[]),
-            Some(database) => restored(plan, database, ""),
-        }
+        stage(plan, part, "").exec
     }
 
-    fn through(&self, part: &Part) -> Option<Through> {
-        match part.database {
-            None if part.file.strip_suffix(".sql").is_some() => Some(read_statements),
-            None => Some(read_records),
-            Some(_) => None,
-        }
+    fn restore_stages(&self, plan: &Plan<'_>, part: &Part) -> Vec<Stage> {
+        vec![stage(plan, part, "")]
     }
 
-    fn restore_told(&self, plan: &Plan<'_>, part: &Part) -> Option<ExecSpec> {
-        part.database.as_ref().map(|database| restored(plan, database, "1"))
+    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part]) -> Vec<(usize, Stage)> {
+        parts.iter().map(|part| stage(plan, part, "1")).enumerate().collect()
     }
 
     fn settle(&self, plan: &Plan<'_>) -> Option<ExecSpec> {

@@ -238,14 +238,14 @@ impl Record {
 ///
 /// # Errors
 /// A sentence, if something in it is not of a form that a portal writes.
-pub(super) fn read(file: &str, text: &[u8], admin: &str) -> Result<Vec<u8>, String> {
+pub(super) fn read(older: bool, text: &[u8], admin: &str) -> Result<Vec<u8>, String> {
     let refused = |why: String| {
         format!("What belongs to the whole server was refused: {why}. The backup may come from an attacked server.")
     };
     let text = std::str::from_utf8(text).map_err(|e| refused(e.to_string()))?;
-    let records: Vec<Record> = match file.strip_suffix(".sql") {
-        Some(_) => statements::read(text).map_err(refused)?,
-        None => {
+    let records: Vec<Record> = match older {
+        true => statements::read(text).map_err(refused)?,
+        false => {
             let lines = text.lines().enumerate().map(|(i, line)| {
                 serde_json::from_str(line).map_err(|e| refused(format!("line {} is not understood ({e})", i + 1)))
             });
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     fn said(lines: &str) -> Result<String, String> {
-        read("roles.json", lines.as_bytes(), "db4sci_admin").map(|out| String::from_utf8(out).unwrap())
+        read(false, lines.as_bytes(), "db4sci_admin").map(|out| String::from_utf8(out).unwrap())
     }
 
     #[test]
