@@ -4,3 +4,4 @@
 mod mariadb;
 mod mongodb;
 mod neo4j;
+mod postgres;
