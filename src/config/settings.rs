@@ -197,6 +197,20 @@ pub const SETTINGS: &[Setting] = &[
         "20g",
         "Largest dump that somebody may send to make a database of; unpacked it may be 20 times that.",
     ),
+    s(
+        "backups.upload_person_max",
+        Kind::Memory,
+        "40g",
+        "Most that dumps of one person may take on the storage tiers while they are not loaded.",
+    ),
+    s("backups.upload_total_max", Kind::Memory, "200g", "Most that all such dumps may take together."),
+    s(
+        "backups.upload_keep_hours",
+        Kind::Number,
+        "72",
+        "Hours for which a dump that could not be loaded is kept, so that “Try again” can load it.",
+    ),
+    s("backups.load_hours", Kind::Number, "24", "Hours after which the loading of a dump is given up."),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
     s(
         "backups.hour",

@@ -118,6 +118,8 @@ pub struct Load<'a> {
     pub lock: &'a str,
     /// The database in the dump that is wanted, where a dump may have several.
     pub source: Option<&'a str>,
+    /// The database of the server that it goes into.
+    pub database: &'a str,
 }
 
 /// Who runs tools on what others wrote: nobody. It can read no file of the server's and be no user of it without a
@@ -137,6 +139,10 @@ pub trait Backup: Sync {
     /// A command that reads a dump which somebody brings and puts it into the user's database, going on after what
     /// fails.
     fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec;
+    /// A command that makes the database `load.database`, beside the first, as its user. `None`: a user has only one.
+    fn make_further(&self, _plan: &Plan<'_>, _load: &Load<'_>) -> Option<ExecSpec> {
+        None
+    }
     /// Whether that command came to the dump's end, by its exit code and its words that are about no statement.
     fn loaded(&self, code: i64, _words: &str) -> bool {
         code == 0

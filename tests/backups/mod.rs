@@ -5,6 +5,7 @@ mod alone;
 mod audit;
 mod brought;
 mod brought_others;
+mod brought_sql;
 mod copies;
 mod cycle;
 mod faults;

@@ -12,12 +12,14 @@ use crate::admin_db::{job_list, usage};
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
 use crate::engine::{EngineKind, Extension};
+use crate::intake::choice::{ALL, can_have_all, shown};
+use crate::intake::format::Format;
 use crate::intake::request::from_dump;
 use crate::provision::request::{self, RequestError};
 use crate::storage::unavailable_reason;
 use crate::web::context::{Context, page_with, to};
 use crate::web::create::{CreateFault, Faults, parse};
-use crate::web::dump_form::{FILE, Sent, check, read};
+use crate::web::dump_form::{DumpFault, FILE, Kept, Refused, SOURCE, Sent, check, read};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 use crate::web::views::format::seconds_text;
@@ -38,7 +40,7 @@ pub struct NewQuery {
 /// If mydb_admin can't be asked.
 pub async fn form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
     let fields = suggested(&ctx, query)?;
-    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), false).await
+    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), Form::Empty).await
 }
 
 /// `GET /containers/new/from-dump`: the same form, with a file.
@@ -47,7 +49,7 @@ pub async fn form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Respons
 /// If mydb_admin can't be asked.
 pub async fn dump_form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
     let fields = suggested(&ctx, query)?;
-    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), true).await
+    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), Form::Dump(None)).await
 }
 
 /// What a new form proposes.
@@ -65,29 +67,30 @@ fn suggested(ctx: &Context, query: NewQuery) -> Result<Fields, AppError> {
 pub async fn submit_dump(ctx: Context, form: Multipart) -> Result<Response, AppError> {
     ctx.writable()?;
     let Sent { fields, file } = read(&ctx, form).await?;
-    let (request, received) = match check(&ctx, &fields, file).await {
+    let (request, received) = match check(&ctx, &fields, file, true).await {
         Ok(checked) => checked,
-        Err(CreateFault::Fields(mut faults)) => {
+        Err(DumpFault::Refused(Refused { mut faults, kept })) => {
             again(&mut faults, &fields);
-            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), true).await;
+            let form = Form::Dump(kept.as_ref());
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), form).await;
         }
-        Err(CreateFault::App(e)) => return Err(e),
+        Err(DumpFault::App(e)) => return Err(e),
     };
     match from_dump(ctx.app(), &request, received, &ctx.actor()).await {
         Ok(made) => Ok(to(&format!("/jobs/{}", made.job), None)),
-        Err(e) => turned_down(&ctx, &fields, e, true).await,
+        Err(e) => turned_down(&ctx, &fields, e, Form::Dump(None)).await,
     }
 }
 
 /// The form again, with what a request was turned down for.
-async fn turned_down(ctx: &Context, fields: &Fields, e: RequestError, dump: bool) -> Result<Response, AppError> {
+async fn turned_down(ctx: &Context, fields: &Fields, e: RequestError, form: Form<'_>) -> Result<Response, AppError> {
     let (mut faults, problem) = match &e {
         RequestError::NameTaken => (vec![("name".to_owned(), format!("{e} Choose another name."))], None),
         e => (Faults::new(), Some(e.to_string())),
     };
     again(&mut faults, fields);
     match ctx.refused("container.create", None, e).await {
-        AppError::Conflict(_) => render(ctx, StatusCode::CONFLICT, fields, (&faults, problem), dump).await,
+        AppError::Conflict(_) => render(ctx, StatusCode::CONFLICT, fields, (&faults, problem), form).await,
         e => Err(e),
     }
 }
@@ -102,13 +105,13 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
         Ok(request) => request,
         Err(CreateFault::Fields(mut faults)) => {
             again(&mut faults, &fields);
-            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), false).await;
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), Form::Empty).await;
         }
         Err(CreateFault::App(e)) => return Err(e),
     };
     match request::create(ctx.app(), &request, &ctx.actor()).await {
         Ok(_) => Ok(to(&format!("/containers/{}", request.name), None)),
-        Err(e) => turned_down(&ctx, &fields, e, false).await,
+        Err(e) => turned_down(&ctx, &fields, e, Form::Empty).await,
     }
 }
 
@@ -137,9 +140,13 @@ async fn render(
     status: StatusCode,
     fields: &Fields,
     (faults, problem): (&Faults, Option<String>),
-    dump: bool,
+    form: Form<'_>,
 ) -> Result<Response, AppError> {
     let app = ctx.app();
+    let (dump, kept) = match form {
+        Form::Empty => (false, None),
+        Form::Dump(kept) => (true, kept),
+    };
     let on_offer = app.catalog.engines();
     let engine = EngineKind::parse(fields.text("engine")).filter(|e| on_offer.contains(e));
     let engine = engine.or(on_offer.first().copied()).unwrap_or(EngineKind::Postgres);
@@ -167,7 +174,7 @@ async fn render(
     let more = more_fields(ctx, fields, engine, &tiers, chosen, &fault)?;
     // What is wrong with a field that this engine's form does not have must be seen too.
     let shown = |name: &str| {
-        matches!(name, "image" | "engine" | FILE) || main.iter().chain(&more).any(|field| field.name == name)
+        matches!(name, "image" | "engine" | FILE | SOURCE) || main.iter().chain(&more).any(|field| field.name == name)
     };
     let unseen = faults.iter().filter(|(name, _)| !shown(name)).map(|(name, text)| format!("{name}: {text}"));
     let problem = problem.or_else(|| Some(unseen.collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty()));
@@ -181,12 +188,14 @@ async fn render(
         frame: ctx.frame("new"),
         engines,
         engine: engine.to_string(),
-        upload: dump.then(|| {
+        upload: (dump && kept.is_none()).then(|| {
             Field::file(FILE, "Dump")
                 .help(format!("{} At most {}.", what(engine), app.config.backups.upload_max))
                 .error(fault(FILE))
                 .required()
         }),
+        kept: kept.map(|kept| (kept.upload.clone(), kept.name.clone())),
+        source: kept.and_then(|kept| source_field(kept, fields.text(SOURCE), fault(SOURCE))),
         other_href: format!("/containers/new{}?engine={engine}", if dump { "" } else { "/from-dump" }),
         from_dump: dump,
         image: Field::select("image", "Version", image_choices.collect())
@@ -200,15 +209,40 @@ async fn render(
     page_with(status, &view)
 }
 
+/// Which form it is.
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    /// For an empty database.
+    Empty,
+    /// For one that is made of a dump, which may have been received already.
+    Dump(Option<&'a Kept>),
+}
+
+/// The question which database of a dump is wanted.
+fn source_field(kept: &Kept, asked: &str, fault: Option<String>) -> Option<Field> {
+    let names = &kept.dump.databases;
+    let mut choices: Vec<Choice> = names.iter().map(|name| Choice::new(shown(name), shown(name), asked)).collect();
+    if can_have_all(kept.dump.format) {
+        let note = match kept.dump.format {
+            Format::PgPlain => "Each becomes a database of its own on your server, called as in the dump.",
+            _ => "Each becomes a database of its own, called like yours with its name behind it.",
+        };
+        choices.push(Choice::new(ALL, "All of them", asked).note(note));
+    }
+    (names.len() > 1).then(|| Field::radios(SOURCE, "Which database of the dump", choices).error(fault).required())
+}
+
 /// What dumps of an engine can be brought.
 fn what(engine: EngineKind) -> &'static str {
     match engine {
         EngineKind::Postgres => {
-            "Made with pg_dump -Fc, or statements as pg_dump writes them, also compressed with gzip or zstd."
+            "Made with pg_dump -Fc, or statements as pg_dump writes them, also packed with gzip, zstd, bzip2, xz or zip."
         }
-        EngineKind::Mariadb => "Statements as mariadb-dump or mysqldump write them, also compressed with gzip or zstd.",
+        EngineKind::Mariadb => {
+            "Statements as mariadb-dump or mysqldump write them, also packed with gzip, zstd, bzip2, xz or zip."
+        }
         EngineKind::Mongodb => {
-            "Made with mongodump --archive, of one database (--db), also compressed with gzip or zstd."
+            "Made with mongodump --archive, of one database (--db), also packed with gzip, zstd, bzip2, xz or zip."
         }
         EngineKind::Neo4j => "Made with neo4j-admin database dump, of a version that is not newer.",
     }
