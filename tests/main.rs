@@ -18,3 +18,4 @@ mod pages;
 mod screenshots;
 mod snippets;
 mod support;
+mod unprivileged;

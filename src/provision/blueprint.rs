@@ -268,7 +268,7 @@ fn names(c: &Container) -> Result<(DbName, DbUser), NameError> {
 /// # Errors
 /// If it can't be made.
 pub async fn prepare(app: &App, b: &Blueprint<'_>) -> Result<(), StepError> {
-    app.files.prepare(&b.dir, b.image.uid, b.image.gid).await?;
+    app.files.prepare(&b.dir, &b.reference, b.image.uid, b.image.gid).await?;
     Ok(b.dir.note_maker(&maker(b.image)).await?)
 }
 

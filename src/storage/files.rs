@@ -1,5 +1,6 @@
 //! File work in data directories: directly as root, else in a helper container that is root.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -29,6 +30,12 @@ mv -T -- "$new/data" "$1/data"
 rmdir -- "$new"
 "#;
 
+/// Gives a data directory to the user of its server.
+const OWN: &str = r#"set -eu
+chown -h -- "$1" "$2"
+chmod -- 700 "$2"
+"#;
+
 /// Has the file system written all that it still holds back.
 const SYNC: &str = r#"exec sync -f -- "$1/data""#;
 
@@ -52,21 +59,44 @@ impl Files {
         if rustix::process::geteuid().is_root() { Self::Direct } else { Self::Helper { runtime, instance } }
     }
 
-    /// Makes the data directory, or finds it made. Its owner becomes `uid:gid` where the portal may
-    /// set it; elsewhere the image's entrypoint, which starts as root, does.
+    /// Makes the data directory, or finds it made, and gives it to `uid:gid` with nobody else let in: the server's user
+    /// must be able to work in it also where no entrypoint that starts as root sees to that. `image` is used by a helper
+    /// container.
     ///
     /// # Errors
-    /// If it can't be made.
-    pub async fn prepare(&self, dir: &DataDir, uid: u32, gid: u32) -> Result<(), StorageError> {
-        let (root, data) = (dir.root(), dir.data());
+    /// If it can't be made, or not be given away.
+    pub async fn prepare(&self, dir: &DataDir, image: &str, uid: u32, gid: u32) -> Result<(), StorageError> {
+        self.own_root(dir).await?;
+        let data = dir.data();
         let direct = matches!(self, Self::Direct);
-        blocking(move || {
+        let done = blocking(move || {
             std::fs::create_dir_all(&data).map_err(io("make a directory", &data))?;
+            let meta = std::fs::symlink_metadata(&data).map_err(io("look", &data))?;
+            if (meta.uid(), meta.gid(), meta.mode() & 0o7777) == (uid, gid, 0o700) {
+                return Ok(true);
+            }
             if direct {
                 std::os::unix::fs::chown(&data, Some(uid), Some(gid)).map_err(io("set the owner", &data))?;
                 set_mode(&data, 0o700)?;
             }
-            set_mode(&root, 0o755)
+            Ok(direct)
+        });
+        if !done.await? {
+            let data = format!("/work/{}/data", dir.id);
+            let owner = format!("{uid}:{gid}");
+            self.helper(dir, image, "own", &["sh", "-c", OWN, "sh", &owner, &data]).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the container's directory, or finds it made. It is the portal's own, whoever works below it: what a helper
+    /// makes would belong to root.
+    async fn own_root(&self, dir: &DataDir) -> Result<(), StorageError> {
+        let root = dir.root();
+        blocking(move || {
+            std::fs::create_dir_all(&root).map_err(io("make a directory", &root))?;
+            let mode = std::fs::metadata(&root).map_err(io("look", &root))?.mode();
+            if mode & 0o7777 == 0o755 { Ok(()) } else { set_mode(&root, 0o755) }
         })
         .await
     }
@@ -118,6 +148,7 @@ impl Files {
     /// # Errors
     /// If it can't be copied. A file that changes meanwhile is no error: who copies has stopped its server, or frozen it.
     pub async fn copy(&self, from: &DataDir, to: &DataDir, image: &str) -> Result<(), StorageError> {
+        self.own_root(to).await?;
         self.script(to, image, "copy", COPY, &[from.id.to_string()]).await.map(|_| ())
     }
 
@@ -258,7 +289,6 @@ fn set_mode(path: &Path, mode: u32) -> Result<(), StorageError> {
 
 /// Disk blocks of everything below `path`. Files that vanish meanwhile, as a live server's do, count nothing.
 fn walk(path: &Path) -> i64 {
-    use std::os::unix::fs::MetadataExt;
     let mut bytes = 0i64;
     let mut todo = vec![path.to_owned()];
     while let Some(dir) = todo.pop() {

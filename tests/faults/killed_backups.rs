@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::binary::Program;
 use super::{Dice, Place, rounds, sign_in, until};
 use crate::backups::objects_in;
+use crate::support::program::Program;
 use crate::support::{Client, docker};
 
 /// mydb_admin, asked over one connection: the kills don't reach it.
@@ -99,7 +99,7 @@ async fn killed_at_random_instants_of_backups_and_of_restores() {
     let store = program.dir.join("objects");
     program.spawn();
     program.ready().await;
-    let (admin, place) = (program.admin().await, program.place());
+    let (admin, place) = (program.admin().await, Place::of_program(&program));
     let tables = Tables::of(&place).await;
     admin.create("lab", &[("backup_freq", "Never")]).await;
     let user = sign_in(tables.one("select port from port").await.parse().expect("a port")).await.expect("signs in");

@@ -4,6 +4,7 @@ pub mod admin_db;
 mod client;
 pub mod docker;
 pub mod portal;
+pub mod program;
 pub mod seeds;
 pub mod store_proxy;
 

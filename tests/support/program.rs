@@ -1,0 +1,227 @@
+//! The real program in a process of its own: `db4sci serve`, with an installation of its own and a mydb_admin of its own.
+
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use secrecy::ExposeSecret;
+
+use super::portal::{ADMIN_PASSWORD, PORTS, ports, prefix, test_dir};
+use super::{Client, docker};
+
+/// A store in the directory `objects` of the installation.
+const STORE: &str = "[[target]]\nname = \"local\"\nbucket = \"db4sci-backups\"\nembedded = \"../objects\"\n";
+/// The user of the portal's own image.
+const UNPRIVILEGED: u32 = 10001;
+
+/// An installation and, while it runs, its process.
+pub struct Program {
+    /// Its instance id.
+    pub instance: String,
+    /// Its directory.
+    pub dir: PathBuf,
+    env: Vec<(String, String)>,
+    base: String,
+    user: Option<u32>,
+    child: Option<Child>,
+}
+
+impl Program {
+    /// An installation without a store.
+    pub fn install() -> Self {
+        Self::install_in("")
+    }
+
+    /// An installation with a store for backups, in the directory `objects` of its own.
+    pub fn install_with_store() -> Self {
+        Self::install_in(STORE)
+    }
+
+    /// The same as a user who is not root and owns nothing but the installation's directory, as the portal's own image
+    /// runs it; databases begin with prepared data, of the images of the catalog that are named.
+    pub fn install_unprivileged(images: &[&str]) -> Self {
+        let dev = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dev/config.toml")).expect("settings");
+        let replaced: Vec<&str> = dev
+            .lines()
+            .filter(|l| !l.contains("/postgres:17") && images.iter().any(|i| l.starts_with(&format!("\"{i}\""))))
+            .collect();
+        let more = format!("{}\n{STORE}", replaced.join("\n"));
+        let mut program = Self::install_below(&reachable(&test_dir()), &more);
+        program.env.retain(|(name, _)| name != "DB4SCI__DATABASES__PREPARE");
+        program.env.push(("DB4SCI__JOBS__PREPARE_SECONDS".to_owned(), "1".to_owned()));
+        program.user = rustix::process::geteuid().is_root().then_some(UNPRIVILEGED);
+        program
+    }
+
+    fn install_in(more: &str) -> Self {
+        Self::install_below(&test_dir(), more)
+    }
+
+    fn install_below(base: &Path, more: &str) -> Self {
+        let instance = format!("{}-{}", prefix(), hex::encode(mydb::secrets::Random::system().bytes::<3>()));
+        let dir = base.join(&instance);
+        std::fs::create_dir_all(dir.join("home/dev")).expect("a home");
+        let copied =
+            Command::new("cp").arg("-r").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/dbconfig")).arg(&dir).status();
+        assert!(copied.is_ok_and(|c| c.success()), "the catalog is copied");
+        let settings = format!(
+            "[[storage]]\nname = \"standard\"\nlabel = \"Standard\"\npath = \"{}\"\n[images.replace]\n\
+             \"docker.io/library/postgres:17\" = \"db4sci-dev/postgres:17\"\n{more}",
+            dir.join("tiers/standard").display()
+        );
+        std::fs::write(dir.join("home/dev/config.toml"), settings).expect("settings");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+        let first = ports();
+        let env = [
+            ("DB4SCI_MODE", "dev".to_owned()),
+            ("DB4SCI_HOME", dir.join("home").display().to_string()),
+            ("DB4SCI_ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),
+            ("DB4SCI__INSTANCE", instance.clone()),
+            ("DB4SCI__DATA_DIR", dir.join("data").display().to_string()),
+            ("DB4SCI__CATALOG", dir.join("dbconfig/catalog.toml").display().to_string()),
+            ("DB4SCI__SERVER__LISTEN", format!("127.0.0.1:{free}")),
+            ("DB4SCI__SERVER__REDIRECT_LISTEN", String::new()),
+            ("DB4SCI__DATABASES__PORT_MIN", first.to_string()),
+            ("DB4SCI__DATABASES__PORT_MAX", (first + PORTS - 1).to_string()),
+            // What these tests count are databases; preparing has tests of its own.
+            ("DB4SCI__DATABASES__PREPARE", "false".to_owned()),
+            ("DB4SCI__LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
+            ("DB4SCI__JOBS__LEASE_SECONDS", "3".to_owned()),
+            ("DB4SCI__JOBS__RETRY_SECONDS", "1".to_owned()),
+            ("DB4SCI__JOBS__RECONCILE_SECONDS", "1".to_owned()),
+            // It would come between what tests count.
+            ("DB4SCI__BACKUPS__ADMIN_DB_SECONDS", "0".to_owned()),
+        ];
+        let env = env.map(|(k, v)| (k.to_owned(), v)).to_vec();
+        Self { instance, dir, env, base: format!("https://localhost:{free}"), user: None, child: None }
+    }
+
+    /// The program with these arguments and the installation's settings, as the user who owns it.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let binary = PathBuf::from(env!("CARGO_BIN_EXE_db4sci"));
+        let mut command = match self.user {
+            None => Command::new(binary),
+            Some(user) => {
+                give(&self.dir, user);
+                let mut command = Command::new("setpriv");
+                let socket = std::fs::metadata("/var/run/docker.sock").map_or(0, |m| m.gid());
+                command.args([format!("--reuid={user}"), format!("--regid={user}"), format!("--groups={socket}")]);
+                // As strict as an administrator's may be: what the servers need must not hang on it.
+                command.args(["--", "sh", "-c", "umask 027; exec \"$@\"", "sh"]).arg(runnable(&binary, &self.dir));
+                command
+            }
+        };
+        command.args(arguments).env_clear().envs(self.env.clone()).stdin(Stdio::null());
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command
+    }
+
+    /// Starts the portal.
+    pub fn spawn(&mut self) {
+        let log = File::options().create(true).append(true).open(self.dir.join("log")).expect("a log");
+        let mut command = self.command(&["serve"]);
+        command.stdout(log.try_clone().expect("a log")).stderr(log);
+        self.child = Some(command.spawn().expect("the program starts"));
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("it is killed");
+            child.wait().expect("it is gone");
+        }
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn terminate(&mut self) -> (ExitStatus, Duration) {
+        let mut child = self.child.take().expect("it runs");
+        let begin = Instant::now();
+        kill_process(Pid::from_child(&child), Signal::TERM).expect("a signal");
+        loop {
+            if let Some(status) = child.try_wait().expect("its status") {
+                return (status, begin.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until it answers.
+    pub async fn ready(&mut self) {
+        let begin = Instant::now();
+        let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().expect("a client");
+        let ready = async || http.get(format!("{}/readyz", self.base)).send().await.is_ok_and(|r| r.status() == 200);
+        while !ready().await {
+            let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+            let ended = self.child.as_mut().expect("it runs").try_wait().expect("its status");
+            assert!(ended.is_none() && begin.elapsed() < Duration::from_secs(60), "{ended:?}\n{log}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The first administrator, signed in.
+    pub async fn admin(&self) -> Client {
+        let client = Client::nobody(&self.base);
+        client.sign_in("admin", ADMIN_PASSWORD).await;
+        client
+    }
+
+    /// The URL of its tables.
+    pub fn tables(&self) -> String {
+        let home = self.dir.join("home");
+        let config = mydb::config::Config::load_mode(mydb::config::Mode::Dev, &home, &self.env).expect("its settings");
+        let url = mydb::admin_db::bootstrap::existing_url(&config, &mydb::secrets::Random::system());
+        url.expect("its connection").expect("it was made").expose_secret().to_owned()
+    }
+
+    /// Its only tier.
+    pub fn tier(&self) -> PathBuf {
+        self.dir.join("tiers/standard")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(self.dir.join("log")).unwrap_or_default());
+        }
+        self.kill();
+        docker::sweep(&self.instance);
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Whether somebody who owns nothing may go through all of these directories.
+fn open_to_all(path: &Path) -> bool {
+    path.ancestors().all(|p| p.metadata().is_ok_and(|m| m.permissions().mode() & 0o001 != 0))
+}
+
+/// `dir`, or where a user who is not root can't come there, another.
+fn reachable(dir: &Path) -> PathBuf {
+    std::fs::create_dir_all(dir).expect("a directory");
+    if open_to_all(dir) { dir.to_owned() } else { std::env::temp_dir() }
+}
+
+/// The program where a user who is not root may run it.
+fn runnable(binary: &Path, dir: &Path) -> PathBuf {
+    if open_to_all(binary) {
+        return binary.to_owned();
+    }
+    let copy = dir.join("db4sci");
+    if !copy.exists() {
+        std::fs::copy(binary, &copy).expect("the program is copied");
+    }
+    copy
+}
+
+/// Gives what an installation begins with to its user; what comes to lie there later is whoever's made it.
+fn give(dir: &Path, user: u32) {
+    let chown = |path: &Path| std::os::unix::fs::chown(path, Some(user), Some(user)).expect("it is given away");
+    for path in [dir, &dir.join("home"), &dir.join("home/dev"), &dir.join("home/dev/config.toml")] {
+        chown(path);
+    }
+}

@@ -1,0 +1,92 @@
+//! The main journeys with the real program as a user who is not root: all work on data directories goes through helper
+//! containers then. The same journeys of a portal that is root are all over the suite.
+
+mod create;
+
+use std::time::{Duration, Instant};
+
+use mydb::engine::EngineKind;
+
+use crate::engines::{Place, fields};
+use crate::support::admin_db::psql;
+use crate::support::program::Program;
+use crate::support::{Client, docker};
+
+/// A portal that is not root, with its first administrator signed in.
+pub struct Journey {
+    pub program: Program,
+    pub admin: Client,
+}
+
+impl Journey {
+    /// Starts one that knows these images, and waits until databases begin with prepared data.
+    pub async fn begin(images: &[&str]) -> Self {
+        let mut program = Program::install_unprivileged(images);
+        program.spawn();
+        program.ready().await;
+        let admin = program.admin().await;
+        let journey = Self { program, admin };
+        let images = images.len() + usize::from(!images.contains(&crate::support::POSTGRES_17));
+        journey
+            .until(&format!("select count(*) >= {images} from seed where made_at is not null or failed is not null"))
+            .await;
+        assert_eq!(journey.sql("select coalesce(string_agg(failed, '; '), '') from seed"), "");
+        journey
+    }
+
+    /// Asks the portal's tables.
+    pub fn sql(&self, statement: &str) -> String {
+        psql(&self.program.tables(), statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+    }
+
+    /// Waits until this is so.
+    pub async fn until(&self, statement: &str) {
+        let begin = Instant::now();
+        while self.sql(statement) != "t" {
+            assert!(begin.elapsed() < Duration::from_secs(120), "after two minutes not yet: {statement}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits for the end of the last job of this kind, which must be a good one.
+    pub async fn succeeded(&self, kind: &str) {
+        let last = format!("from job where kind = '{kind}' order by created_at desc limit 1");
+        self.until(&format!("select status not in ('queued', 'running') {last}")).await;
+        assert_eq!(self.sql(&format!("select status || coalesce(': ' || error, '') {last}")), "succeeded", "{kind}");
+    }
+
+    /// Creates a database.
+    pub async fn create(&self, name: &str, engine: EngineKind, image: &str) -> Place {
+        let more = fields(engine, image);
+        let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        self.admin.submit_create(name, &more).await.expect(303);
+        self.succeeded("create").await;
+        self.place(engine, name)
+    }
+
+    /// Where a database is.
+    pub fn place(&self, engine: EngineKind, name: &str) -> Place {
+        let ports = self.sql(&format!(
+            "select string_agg(purpose || ' ' || port, ',' order by port) from port
+               join container on container.id = container_id where name = '{name}' and purged_at is null"
+        ));
+        let fixed = engine.engine().fixed_names();
+        let port = |text: &str| {
+            let (purpose, port) = text.split_once(' ').expect("a port");
+            (purpose.to_owned(), port.parse().expect("a number"))
+        };
+        Place {
+            engine,
+            ports: ports.split(',').map(port).collect(),
+            dbname: fixed.map_or("trial", |f| f.dbname).to_owned(),
+            dbuser: fixed.map_or("ada", |f| f.dbuser).to_owned(),
+        }
+    }
+
+    /// Whether helper containers are left.
+    pub fn helpers(&self) -> Vec<String> {
+        let mut names = docker::containers(&self.program.instance);
+        names.retain(|n| n.contains("-helper-"));
+        names
+    }
+}
