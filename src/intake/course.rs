@@ -35,8 +35,8 @@ pub fn beginning(statement: &[u8]) -> String {
 struct Inner {
     sent: VecDeque<Sent>,
     held: usize,
-    /// Lines of the statement that is tried, and of what is sent after it to have an answer.
-    question: Option<(u64, u64)>,
+    /// First and last line of the statement that is tried, and that of what is sent after it to have an answer.
+    question: Option<(u64, u64, u64)>,
     refused: bool,
     answered: bool,
     over: bool,
@@ -88,18 +88,17 @@ impl Course {
         }
     }
 
-    /// Prepares for an answer: the statement ends on the first line, and something that is answered in any case is on the
-    /// second.
-    pub fn ask(&self, statement: u64, probe: u64) {
+    /// Prepares for an answer: the statement is on these lines, and something that is answered in any case on the last.
+    pub fn ask(&self, (from, to): (u64, u64), probe: u64) {
         let mut inner = self.inner();
-        (inner.question, inner.refused, inner.answered) = (Some((statement, probe)), false, false);
+        (inner.question, inner.refused, inner.answered) = (Some((from, to, probe)), false, false);
     }
 
     /// The line that is waited for.
     #[cfg(test)]
     pub(super) fn inner_question(&self) -> Option<u64> {
         let inner = self.inner();
-        inner.question.filter(|_| !inner.answered).map(|(_, probe)| probe)
+        inner.question.filter(|_| !inner.answered).map(|(.., probe)| probe)
     }
 
     /// Waits for it for so long: whether the statement was taken; `None` if there is no answer yet.
@@ -118,9 +117,10 @@ impl Course {
     /// The tool said something about a line. `None`: that was asked for and is nobody's business.
     pub fn said(&self, line: u64, is_error: bool) -> Option<Option<Sent>> {
         let mut inner = self.inner();
-        if let Some((statement, probe)) = inner.question {
-            inner.refused |= is_error && line <= statement;
-            if line > statement {
+        if let Some((from, to, probe)) = inner.question {
+            // What came before may still be under way.
+            inner.refused |= is_error && (from..=to).contains(&line);
+            if line > to {
                 inner.answered |= line >= probe;
                 self.changed.notify_all();
                 return None;

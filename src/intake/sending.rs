@@ -207,10 +207,11 @@ impl Sending<'_> {
     fn tried(&mut self, piece: &Piece<'_>) -> Result<bool, Halt> {
         self.put(piece.text)?;
         let last = self.line;
+        let lines = (self.begun.as_ref().map_or(last, |sent| sent.lines.0), last);
         if let Some(sent) = &self.begun {
-            self.course.note(Sent { lines: (sent.lines.0, last), ..sent.clone() });
+            self.course.note(Sent { lines, ..sent.clone() });
         }
-        self.course.ask(last, last + 2);
+        self.course.ask(lines, last + 2);
         self.put(b";\n\\.\n")?;
         self.put(PROBE.as_bytes())?;
         self.flush()?;
