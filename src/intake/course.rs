@@ -25,6 +25,15 @@ pub struct Sent {
     pub text: String,
 }
 
+/// What a tool's words about a line are.
+#[derive(Debug)]
+pub enum Said {
+    /// The answer to a question, and nobody's business.
+    Answer,
+    /// About this statement, where it is known.
+    About(Option<Sent>),
+}
+
 /// The beginning of a statement, for people.
 pub fn beginning(statement: &[u8]) -> String {
     let text = String::from_utf8_lossy(statement.get(..BEGINNING * 4).unwrap_or(statement)).into_owned();
@@ -114,8 +123,8 @@ impl Course {
         inner.over.then_some(false)
     }
 
-    /// The tool said something about a line. `None`: that was asked for and is nobody's business.
-    pub fn said(&self, line: u64, is_error: bool) -> Option<Option<Sent>> {
+    /// The tool said something about a line.
+    pub fn said(&self, line: u64, is_error: bool) -> Said {
         let mut inner = self.inner();
         if let Some((from, to, probe)) = inner.question {
             // What came before may still be under way.
@@ -123,11 +132,11 @@ impl Course {
             if line > to {
                 inner.answered |= line >= probe;
                 self.changed.notify_all();
-                return None;
+                return Said::Answer;
             }
         }
         let at = inner.sent.partition_point(|sent| sent.lines.1 < line);
-        Some(inner.sent.get(at).filter(|sent| sent.lines.0 <= line).cloned())
+        Said::About(inner.sent.get(at).filter(|sent| sent.lines.0 <= line).cloned())
     }
 
     /// The tool has ended.

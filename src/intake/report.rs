@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::course::{Course, beginning};
+use super::course::{Course, Said, beginning};
 use super::format::Format;
 use crate::engine::backup::Count;
 
@@ -154,7 +154,7 @@ impl<'a> Collector<'a> {
             return;
         };
         self.repeats = false;
-        let Some(sent) = self.course.said(number, is_error) else {
+        let Said::About(sent) = self.course.said(number, is_error) else {
             self.open = false;
             return;
         };
@@ -328,7 +328,8 @@ mod tests {
         assert_eq!((report.failed, course.answer(std::time::Duration::ZERO)), (1, Some(false)));
         // What failed before was still under way.
         course.ask((12, 13), 15);
-        let (report, _) = read(Format::PgPlain, &course, "psql:<stdin>:11: ERROR:  no\npsql:<stdin>:15: INFO:  db4sci\n");
+        let (report, _) =
+            read(Format::PgPlain, &course, "psql:<stdin>:11: ERROR:  no\npsql:<stdin>:15: INFO:  db4sci\n");
         assert_eq!((report.failed, course.answer(std::time::Duration::ZERO)), (1, Some(true)));
     }
 

@@ -13,7 +13,7 @@ use super::sql::connect::{Command, command};
 use super::sql::contents::Follower;
 use super::sql::means::Means;
 use super::sql::splitter::Splitter;
-use super::sql::{Dialect, Kind, Piece};
+use super::sql::{Dialect, Kind, Piece, lines};
 
 /// How much is sent at a time.
 const PIECE: usize = 64 * 1024;
@@ -242,7 +242,7 @@ impl Sending<'_> {
         match &mut self.rows {
             Rows::Skipped => {}
             Rows::Refused(line, rows) => {
-                *rows += piece.text.iter().filter(|b| **b == b'\n').count() as u64;
+                *rows += lines(piece.text);
                 if piece.last {
                     self.course.leave(*line, *rows);
                 }
@@ -268,7 +268,7 @@ impl Sending<'_> {
         if self.what.dialect == Dialect::Postgres && text.contains(&0) {
             return Err(Halt::Bad(format!("The dump is no text: after line {} there is a zero byte.", self.line)));
         }
-        self.line += text.iter().filter(|b| **b == b'\n').count() as u64;
+        self.line += lines(text);
         self.buffer.extend_from_slice(text);
         if self.buffer.len() >= PIECE { self.flush() } else { Ok(()) }
     }

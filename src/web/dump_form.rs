@@ -130,7 +130,7 @@ pub struct Refused {
     /// The faults, by field.
     pub faults: Faults,
     /// The dump, kept for the next try.
-    pub kept: Option<Kept>,
+    pub kept: Option<Box<Kept>>,
 }
 
 /// A dump that is kept while its sender looks at the form again.
@@ -202,7 +202,7 @@ pub async fn check<'a>(
         (_, Some(received)) => {
             let (dump, name) = (Dump::clone(&received.dump), received.name.clone());
             let upload = received.ask(ctx.app()).await.map_err(|e| DumpFault::App(e.into()))?.to_string();
-            Err(DumpFault::Refused(Refused { faults, kept: Some(Kept { upload, dump, name }) }))
+            Err(DumpFault::Refused(Refused { faults, kept: Some(Box::new(Kept { upload, dump, name })) }))
         }
     }
 }
@@ -212,10 +212,10 @@ pub fn for_programs(refused: Refused) -> Faults {
     let Refused { mut faults, kept } = refused;
     if let Some(kept) = kept {
         for (_, text) in faults.iter_mut().filter(|(field, _)| field == SOURCE) {
-            text.push_str(&format!(
-                " Send the form again with {SOURCE} set to that; {UPLOAD}={} then stands for the file, which is kept for an hour.",
+            *text = format!(
+                "{text} Send the form again with {SOURCE} set to that; {UPLOAD}={} then stands for the file, which is kept for an hour.",
                 kept.upload
-            ));
+            );
         }
     }
     faults

@@ -36,6 +36,7 @@ fn begins(found: &[Token], words: &[&[&str]]) -> bool {
     found.len() >= words.len() && found.iter().zip(words).all(|(t, any)| any.iter().any(|w| t.is(w)))
 }
 
+const TRANSACTIONS: &[&str] = &["LOCK", "UNLOCK", "START", "BEGIN", "COMMIT", "FLUSH"];
 const CHANGES: &[&str] = &["CREATE", "ALTER", "DROP"];
 
 fn named(found: &[Token], dialect: Dialect) -> Option<String> {
@@ -52,7 +53,6 @@ fn mysql(found: &[Token]) -> Means {
     if begins(found, &[CHANGES, &["DATABASE", "SCHEMA"]]) {
         return named(found, Dialect::Mysql).map_or(Means::Server, Means::Database);
     }
-    const TRANSACTIONS: &[&str] = &["LOCK", "UNLOCK", "START", "BEGIN", "COMMIT", "FLUSH"];
     if found.is_empty() || begins(found, &[&["SET"]]) {
         Means::Setting
     } else if begins(found, &[TRANSACTIONS]) {

@@ -77,6 +77,11 @@ fn byte(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)
 }
 
+/// How many lines end in a text.
+pub fn lines(text: &[u8]) -> u64 {
+    (text.split(|b| *b == b'\n').count() - 1) as u64
+}
+
 /// Where the line that `at` is in ends: behind its line feed, or at the end.
 fn line_end(text: &[u8], at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();

@@ -270,9 +270,10 @@ impl Postgres {
             *slot = byte(word, 0).to_ascii_lowercase();
         }
         shown.words += 1;
-        let [a, b, c, d] = shown.first;
-        let makes = |b: u8| b == b'f' || b == b'p';
-        if a == b'c' && (makes(b) || (b == b'o' && c == b'r' && makes(d))) && shown.depth == 0 {
+        let [first, second, third, fourth] = shown.first;
+        let makes = |letter: u8| letter == b'f' || letter == b'p';
+        let makes = makes(second) || (second == b'o' && third == b'r' && makes(fourth));
+        if first == b'c' && makes && shown.depth == 0 {
             if is("begin") || (is("case") && shown.bodies > 0) {
                 shown.bodies += 1;
             } else if is("end") {

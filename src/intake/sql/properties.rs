@@ -44,8 +44,8 @@ fn junk() -> impl Strategy<Value = String> {
 /// Parts of a statement in which nothing ends it.
 fn postgres_part() -> impl Strategy<Value = String> {
     prop_oneof![
-        "[a-d][a-z0-9_$]{0,8}".prop_map(|word| word),
-        "[0-9]{1,4}".prop_map(|n| n),
+        "[a-d][a-z0-9_$]{0,8}",
+        "[0-9]{1,4}",
         junk().prop_map(|j| format!("'{}'", j.replace('\'', "''"))),
         junk().prop_map(|j| format!("E'{}'", j.replace('\\', "\\\\").replace('\'', "\\'"))),
         junk().prop_map(|j| format!("e''\n'{}'", j.replace('\\', "\\\\").replace('\'', "\\'"))),
@@ -66,7 +66,7 @@ fn mysql_part() -> impl Strategy<Value = String> {
     let doubled =
         |q: char| junk().prop_map(move |j| format!("{q}{}{q}", j.replace('\\', "\\\\").replace(q, &format!("{q}{q}"))));
     prop_oneof![
-        "[a-c][a-z0-9_]{0,8}".prop_map(|word| word),
+        "[a-c][a-z0-9_]{0,8}",
         quoted('\''),
         quoted('"'),
         doubled('\''),

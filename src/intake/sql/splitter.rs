@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use super::mysql::Mysql;
 use super::postgres::Postgres;
-use super::{Cut, Dialect, Piece};
+use super::{Cut, Dialect, Piece, lines};
 
 /// How much is held at once.
 const BUFFER: usize = 1024 * 1024;
@@ -61,7 +61,7 @@ impl<R: Read> Splitter<R> {
         };
         let (taken, text) = (ready.get(..text + skip).unwrap_or(ready), ready.get(..text).unwrap_or(ready));
         let line = self.line;
-        self.line += taken.iter().filter(|b| **b == b'\n').count() as u64;
+        self.line += lines(taken);
         self.at += taken.len();
         Ok(Some(Piece { kind, text, first, last, ended, rows, line }))
     }

@@ -7,13 +7,12 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::backups;
+use super::new_dump::{source_field, what};
 use super::shared::{NOT_AVAILABLE, engine_cards};
 use crate::admin_db::{job_list, usage};
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
 use crate::engine::{EngineKind, Extension};
-use crate::intake::choice::{ALL, can_have_all, shown};
-use crate::intake::format::Format;
 use crate::intake::request::from_dump;
 use crate::provision::request::{self, RequestError};
 use crate::storage::unavailable_reason;
@@ -71,7 +70,7 @@ pub async fn submit_dump(ctx: Context, form: Multipart) -> Result<Response, AppE
         Ok(checked) => checked,
         Err(DumpFault::Refused(Refused { mut faults, kept })) => {
             again(&mut faults, &fields);
-            let form = Form::Dump(kept.as_ref());
+            let form = Form::Dump(kept.as_deref());
             return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), form).await;
         }
         Err(DumpFault::App(e)) => return Err(e),
@@ -216,36 +215,6 @@ enum Form<'a> {
     Empty,
     /// For one that is made of a dump, which may have been received already.
     Dump(Option<&'a Kept>),
-}
-
-/// The question which database of a dump is wanted.
-fn source_field(kept: &Kept, asked: &str, fault: Option<String>) -> Option<Field> {
-    let names = &kept.dump.databases;
-    let mut choices: Vec<Choice> = names.iter().map(|name| Choice::new(shown(name), shown(name), asked)).collect();
-    if can_have_all(kept.dump.format) {
-        let note = match kept.dump.format {
-            Format::PgPlain => "Each becomes a database of its own on your server, called as in the dump.",
-            _ => "Each becomes a database of its own, called like yours with its name behind it.",
-        };
-        choices.push(Choice::new(ALL, "All of them", asked).note(note));
-    }
-    (names.len() > 1).then(|| Field::radios(SOURCE, "Which database of the dump", choices).error(fault).required())
-}
-
-/// What dumps of an engine can be brought.
-fn what(engine: EngineKind) -> &'static str {
-    match engine {
-        EngineKind::Postgres => {
-            "Made with pg_dump -Fc, or statements as pg_dump writes them, also packed with gzip, zstd, bzip2, xz or zip."
-        }
-        EngineKind::Mariadb => {
-            "Statements as mariadb-dump or mysqldump write them, also packed with gzip, zstd, bzip2, xz or zip."
-        }
-        EngineKind::Mongodb => {
-            "Made with mongodump --archive, of one database (--db), also packed with gzip, zstd, bzip2, xz or zip."
-        }
-        EngineKind::Neo4j => "Made with neo4j-admin database dump, of a version that is not newer.",
-    }
 }
 
 /// The fields everybody fills in. The cursor starts in the first of them, but on a page that comes back with faults.
