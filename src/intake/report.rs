@@ -74,18 +74,17 @@ impl LoadReport {
 
     /// One sentence.
     pub fn sentence(&self) -> String {
-        let (tables, rows, one) = match self.format {
-            Some(Format::MongoArchive) => ("collections", "documents", "document"),
-            Some(Format::Neo4jDump) => ("labels", "nodes and relationships", "entry"),
-            _ => ("tables", "rows", "statement"),
+        let (table, row, one) = match self.format {
+            Some(Format::MongoArchive) => ("collection", "document", "document"),
+            Some(Format::Neo4jDump) => ("label", "node or relationship", "entry"),
+            _ => ("table", "row", "statement"),
         };
         let failed = match self.failed {
             0 => "Nothing in it failed.".to_owned(),
-            1 => format!("1 {one} failed."),
-            n => format!("{n} {one}s failed."),
+            n => format!("{} failed.", amount(n, one)),
         };
         let places = if self.databases > 1 { format!(", in {} databases", self.databases) } else { String::new() };
-        format!("{} {tables} with {} {rows} came in{places}. {failed}", self.tables, self.rows)
+        format!("{} with {} came in{places}. {failed}", amount(self.tables, table), amount(self.rows, row))
     }
 
     /// Adds what became of another database of the same dump.
@@ -246,6 +245,16 @@ impl<'a> Collector<'a> {
         report.failures.sort_by_key(|failure| failure.line);
         report.failures.truncate(MOST);
         (self.report, self.words)
+    }
+}
+
+/// So many of something.
+fn amount(n: u64, one: &str) -> String {
+    match (n, one) {
+        (1, _) => format!("1 {one}"),
+        (_, "entry") => format!("{n} entries"),
+        (_, "node or relationship") => format!("{n} nodes and relationships"),
+        _ => format!("{n} {one}s"),
     }
 }
 
