@@ -17,6 +17,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{job_cancel, newest_backups, notices, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::engine::ExecSpec;
 use crate::provision::container::find;
 use crate::provision::flow::{Flow, Step, StepError, Work};
@@ -28,6 +29,7 @@ use crate::provision::throwaway::{Admin, ThrowAway};
 pub static BACKUP: Flow = Flow {
     kind: "backup",
     title: "Back up",
+    rules: Rules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
         Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep(w))) },
         Step { name: "Read the beginning back", run: |w| Box::pin(prove::list(w)), undo: None },

@@ -18,6 +18,7 @@ use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::log::Actor;
 use crate::admin_db::uploads;
 use crate::app::App;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::objects::{ObjectError, Store};
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
@@ -26,6 +27,7 @@ use crate::provision::request::RequestError;
 pub static COPY: Flow = Flow {
     kind: "copy",
     title: "Copy backups to other targets",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step { name: "Copy what is missing there", run: |w| Box::pin(copy(w)), undo: None }],
 };
 

@@ -9,3 +9,4 @@ pub mod retention;
 pub mod state;
 pub mod user;
 pub mod wall_clock;
+pub mod work;

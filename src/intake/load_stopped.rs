@@ -11,6 +11,7 @@ use super::pour::pour;
 use super::report::LoadReport;
 use crate::backup::manifest::Of;
 use crate::backup::stream::run;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::create;
@@ -23,6 +24,7 @@ use crate::provision::throwaway::{Admin, ThrowAway};
 pub static LOAD_STOPPED: Flow = Flow {
     kind: "load-stopped",
     title: "Create database from a dump",
+    rules: Rules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         CHECK_STORAGE,
         create::GET_IMAGE,

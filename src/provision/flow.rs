@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs;
 use crate::app::App;
+use crate::domain::work::Rules;
 use crate::runtime::{Observed, RuntimeError};
 use crate::storage::StorageError;
 
@@ -140,6 +141,8 @@ pub struct Flow {
     pub kind: &'static str,
     /// For people: "Create database".
     pub title: &'static str,
+    /// Which workers do it, how it may be ended early, what its failure says.
+    pub rules: Rules,
     /// The steps, in order.
     pub steps: &'static [Step],
 }
