@@ -32,8 +32,6 @@ pub struct Backups {
     pub upload_total_max: Bytes,
     /// How long a dump is kept that could not be loaded.
     pub upload_keep: Duration,
-    /// How long a load may take in all.
-    pub load_deadline: Duration,
     /// Most backups of this portal at once.
     pub at_once: usize,
     /// When the daily and weekly ones are made, and the zone of cron lines that name none.

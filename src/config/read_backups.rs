@@ -66,7 +66,6 @@ pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
         upload_person_max: Bytes(r.number("backups.upload_person_max")),
         upload_total_max: Bytes(r.number("backups.upload_total_max")),
         upload_keep: hours(r.number("backups.upload_keep_hours")),
-        load_deadline: hours(r.number("backups.load_hours")),
         at_once,
         window: Window { hour, spread, zone },
         copies,

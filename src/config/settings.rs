@@ -262,7 +262,6 @@ pub const SETTINGS: &[Setting] = &[
         "72",
         "Hours for which a dump that could not be loaded is kept, so that “Try again” can load it.",
     ),
-    s("backups.load_hours", Kind::Number, "24", "Hours after which the loading of a dump is given up."),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
     s(
         "backups.hour",

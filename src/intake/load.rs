@@ -125,20 +125,8 @@ async fn load(w: &Work) -> Result<(), StepError> {
                 .to_owned(),
         ));
     }
-    let report = in_time(w, fill(w, &row, path(w, &row)?)).await?;
+    let report = fill(w, &row, path(w, &row)?).await?;
     keep(w, &row, &report).await
-}
-
-/// Gives up what takes longer than a load may.
-///
-/// # Errors
-/// Its own, or that.
-pub(super) async fn in_time<T>(w: &Work, loads: impl Future<Output = Result<T, StepError>>) -> Result<T, StepError> {
-    let deadline = w.app.config.backups.load_deadline;
-    tokio::time::timeout(deadline, loads).await.unwrap_or_else(|_| {
-        let hours = deadline.as_secs() / 3600;
-        Err(StepError::Fail(format!("Loading the dump took longer than {hours} hours, and was given up. An administrator can allow more (backups.load_hours).")))
-    })
 }
 
 /// Writes what became of the dump, and removes its file.
