@@ -19,4 +19,5 @@ mod pages;
 mod screenshots;
 mod snippets;
 mod support;
+mod traps;
 mod unprivileged;

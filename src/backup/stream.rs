@@ -61,7 +61,7 @@ impl Reports {
         let text = String::from_utf8_lossy(&line);
         match Report::read(text.trim_end()) {
             Some(Ok(Report::Sum(sum))) => self.sums.push(sum),
-            Some(Ok(Report::Count(count))) => self.counts.push(count),
+            Some(Ok(Report::Count(count) | Report::Counted(count))) => self.counts.push(count),
             Some(Ok(Report::Note(note))) => self.notes.push(note),
             Some(Ok(Report::Inexact(why))) => {
                 self.inexact = true;

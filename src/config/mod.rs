@@ -128,6 +128,8 @@ pub struct Databases {
     pub ports: RangeInclusive<u16>,
     /// Longest wait for a started server to answer.
     pub start_timeout: Duration,
+    /// Longest wait for a server that does something, such as to recover.
+    pub start_longest: Duration,
     /// Longest wait for a new server to initialise.
     pub create_timeout: Duration,
     /// Whether initialised data directories are kept.

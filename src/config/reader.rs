@@ -200,6 +200,7 @@ fn databases(r: &mut Reader<'_>) -> Databases {
         bind: r.text("databases.bind").parse().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
         ports,
         start_timeout: r.seconds("databases.start_timeout"),
+        start_longest: r.seconds("databases.start_longest"),
         create_timeout: r.seconds("databases.create_timeout"),
         prepare: r.flag("databases.prepare"),
         firewall: r.flag("databases.firewall"),

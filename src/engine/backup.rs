@@ -69,6 +69,18 @@ pub struct Sum {
     pub sha256: String,
 }
 
+/// A count as a server answers it that writes JSON itself: a row of kind, name and number, with whatever else.
+#[derive(Deserialize)]
+struct Counted {
+    row: (String, String, i64),
+}
+
+/// Reads a row of a server with one database.
+fn counted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
+    let Counted { row: (kind, name, rows) } = Counted::deserialize(from)?;
+    Ok(Count { database: super::neo4j::DATABASE.to_owned(), kind, name, rows, fingerprint: None })
+}
+
 /// A line that a command reports.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,6 +89,9 @@ pub enum Report {
     Sum(Sum),
     /// A count.
     Count(Count),
+    /// A count as a server answered it.
+    #[serde(deserialize_with = "counted")]
+    Counted(Count),
     /// Something the manifest should say.
     Note(String),
     /// Why the counts are not those of the very moment of the dump; a remark too.
@@ -219,6 +234,10 @@ mod tests {
         assert_eq!(Report::read("pg_dump: error: no"), None);
         let sum = Report::read(r#"db4sci: {"sum":{"code":0,"sha256":"ab"}}"#).unwrap().unwrap();
         assert_eq!(sum, Report::Sum(Sum { code: 0, sha256: "ab".to_owned() }));
+        let line = r#"db4sci: {"counted":{"row":["label","a\"},{\"row\":[\n",7],"meta":[null]}}"#;
+        let Some(Ok(Report::Counted(count))) = Report::read(line) else { panic!("{line}") };
+        assert_eq!((count.database.as_str(), count.name.as_str(), count.rows), ("neo4j", "a\"},{\"row\":[\n", 7));
+        assert!(Report::read(r#"db4sci: {"counted":{"row":["label","x","7"]}}"#).is_some_and(|r| r.is_err()));
         let line = r#"db4sci: {"count":{"database":"d","kind":"table","name":"public.\"a\nb\"","rows":3}}"#;
         assert!(matches!(Report::read(line), Some(Ok(Report::Count(c))) if c.rows == 3 && c.name.contains('\n')));
         assert!(matches!(Report::read("db4sci: {\"sum\":{\"code\":0"), Some(Err(_))));

@@ -23,8 +23,8 @@ use crate::domain::names::NameRules;
 pub use backup::Backup;
 pub use connect::{Endpoint, Snippet};
 pub use plan::{
-    EnginePort, ExecOutcome, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, Tools, VersionFile,
-    file_bytes,
+    EnginePort, ExecOutcome, ExecSpec, Extension, FileIn, Inside, LOCKED_OUT, Plan, Recipe, Regain, ServerCert, Tool,
+    Tools, VersionFile, file_bytes,
 };
 pub use survey::{Database, Object, Role, Survey};
 
@@ -136,6 +136,11 @@ pub trait Engine: Sync {
     /// A command that succeeds once the server has made its data, and prints its version. It tells the server nothing.
     fn initialised(&self, plan: &Plan<'_>) -> ExecSpec {
         self.probe(plan)
+    }
+    /// How the administrator gets in again, for engines whose owner can shut it out: then their probe says
+    /// [`LOCKED_OUT`].
+    fn regain(&self, _plan: &Plan<'_>) -> Option<Regain> {
+        None
     }
     /// Commands that make the user's database and role, or find them made and set the password. Where the administrator
     /// still has the password of a seed, it gets its own.

@@ -204,6 +204,18 @@ pub struct Recipe {
     pub hosts: Vec<(String, String)>,
 }
 
+/// Begins what a probe says where the server answers but does not let the portal's administrator in.
+pub const LOCKED_OUT: &str = "The portal's user can't sign in to this server";
+
+/// How the administrator gets into a server again in which somebody removed it, or gave it another password.
+#[derive(Debug)]
+pub struct Regain {
+    /// What is in the environment besides, of a server that nobody but the portal reaches.
+    pub env: Vec<(String, String)>,
+    /// Commands in it, once it answers its probe.
+    pub commands: Vec<ExecSpec>,
+}
+
 /// The version that wrote a data directory, in the server's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionFile {

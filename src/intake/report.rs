@@ -218,6 +218,10 @@ impl<'a> Collector<'a> {
         let text = line.split_once('\t').map_or(line, |(_, text)| text);
         if let Some(why) = text.strip_prefix("continuing through error: ") {
             self.fail(Failure { text: cut(why, LONGEST), ..Failure::default() });
+        } else if let Some(what) = text.strip_prefix("told: ") {
+            if self.report.told.len() < MOST {
+                self.report.told.push(cut(what, LONGEST));
+            }
         } else if let Some((_, failed)) = text.split_once(" restored successfully. ") {
             let failed = failed.split(' ').next().and_then(|n| n.parse().ok());
             let report = &mut self.report;
@@ -357,6 +361,11 @@ mod tests {
                     2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 3 document(s) failed to restore.\n";
         let (report, _) = read(Format::MongoArchive, &Course::default(), said);
         assert_eq!((report.failed, report.failures.len()), (3, 1), "{report:?}");
+        let said = "2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 1 document(s) failed to restore.\n\
+                    db4sci\ttold: The index i of c: the option safe: null was left out.\n\
+                    db4sci\tcontinuing through error: The index j of c was not made: E11000\n";
+        let (later, _) = read(Format::MongoArchive, &Course::default(), said);
+        assert_eq!((later.failed, later.told.len()), (2, 1), "{later:?}");
         assert!(report.failures[0].text.starts_with("E11000") && report.sentence().contains("3 documents failed"));
         let said = "2026-11-27T05:00:00.000+0000\tFailed: corruption found in archive\n";
         assert_eq!(read(Format::MongoArchive, &Course::default(), said).1, "Failed: corruption found in archive\n");

@@ -128,6 +128,33 @@ pub async fn again(w: &Work) -> Result<(), StepError> {
     prepare(w).await
 }
 
+/// Jobs whose data the image makes where there is no seed.
+const IMAGE_MAKES: [&str; 3] = ["create", "restore", "load"];
+
+/// Begins again where the image was making the data and its container ended with the portal: what it left can look made
+/// and lack the administrator, for which the next start would wait in vain.
+///
+/// # Errors
+/// If it can't be made.
+pub async fn anew(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    if !w.resumed || c.started_at.is_some() || !IMAGE_MAKES.contains(&w.job.kind.as_str()) {
+        return Ok(());
+    }
+    let mut db = w.app.db.acquire().await?;
+    let begun = credentials::get(&mut db, c.id, Kind::Seed).await?.is_some();
+    drop(db);
+    let found = container::find(&w.app, &c).await?;
+    if begun || found.is_some_and(|f| f.running || f.status == "created") {
+        return Ok(());
+    }
+    w.say("The server ended while its data was being made: beginning again").await;
+    container::remove(w).await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    w.app.files.remove(&b.dir, &b.reference).await?;
+    prepare(w).await
+}
+
 /// Notes that the accounts are set, once all of the copy is on the disk: a server trusts that what it was started on is.
 ///
 /// # Errors
