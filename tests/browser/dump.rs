@@ -14,7 +14,7 @@ async fn a_dump_of_two_databases_is_asked_about_and_sent_once() {
         browser.fill_in(id, text).await;
     }
     let file = format!("{}/tests/cases/pg-dumpall/cluster.sql", env!("CARGO_MANIFEST_DIR"));
-    browser.find("#dump").await.send_keys(&file).await.expect("the file is chosen");
+    browser.find("#dump").await.send_keys(file.as_str()).await.expect("the file is chosen");
     browser.press("Create PostgreSQL 17 database").await;
     browser.until("it asks", JOB, async |b| b.has("#source input[value='rats']").await).await;
     let asked = browser.text("main").await;
