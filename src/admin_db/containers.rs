@@ -101,6 +101,13 @@ pub struct Container {
     pub active_job_id: Option<Uuid>,
 }
 
+impl Container {
+    /// Whether a job is under way that nothing else can be done beside. A backup gives way.
+    pub fn is_busy(&self) -> bool {
+        self.active_job.as_deref().is_some_and(|kind| kind != "backup")
+    }
+}
+
 /// The columns of [`Container`]: one text, so that every query reads the same.
 macro_rules! select {
     ($($rest:literal),+) => {

@@ -45,6 +45,13 @@ pub(super) async fn dump(w: &Work, site: &Site<'_>) -> Result<Manifest, StepErro
                 let said = stream::run(app.runtime.as_ref(), &id, &exec, None, &AtomicU64::new(0)).await?;
                 manifest.counts.extend(said.counts);
             }
+            for database in std::iter::once(None).chain(inventory.databases.iter().map(|name| Some(name.as_str()))) {
+                if let Some(exec) = site.describes.definitions(&from.plan, database) {
+                    let split = site.describes.split(&from.plan, database);
+                    let told = stream::definitions(app.runtime.as_ref(), &id, &exec, split).await?;
+                    manifest.definitions.extend(told);
+                }
+            }
             // The copy holds the administrator's account. Its password of today is nobody's business, so the copy has
             // one of its own, with which whoever restores it signs in.
             let once = Password::generate(&app.random);

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::compare::compare;
 use super::describes;
-use super::restore::{Server, raise, same, sound};
+use super::restore::{Server, raise, sound};
 use super::site::row;
 use super::source::Source;
 use crate::admin_db::backups::{self, BackupStatus};
@@ -41,6 +42,7 @@ struct Receipt<'a> {
     drill: Uuid,
     backup: Uuid,
     database: &'a str,
+    /// Of the manifest as it was read for this drill.
     manifest_sha256: String,
     at: chrono::DateTime<chrono::Utc>,
     image: &'a str,
@@ -48,6 +50,9 @@ struct Receipt<'a> {
     level: i16,
     restore_ms: i64,
     counts: usize,
+    /// How many definitions were compared; absent: the backup has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definitions: Option<usize>,
     /// HMAC-SHA-256 of all fields above as JSON, with the portal's sealing key.
     #[serde(skip_serializing_if = "Option::is_none")]
     mac: Option<String>,
@@ -112,7 +117,11 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     if describes.checks() == When::Running {
         sound(app, manifest, &server).await?;
     }
-    let counts = same(app, manifest, &server, true).await?;
+    let found = compare(app, manifest, &server, true).await?;
+    let mut db = app.db.acquire().await?;
+    backups::set_differences(&mut db, id, &found.differences()).await?;
+    drop(db);
+    found.equal()?;
     if describes.checks() == When::Stopped {
         throw_away.stop(app).await?;
         let id = throw_away.hold(app, true).await?;
@@ -123,13 +132,14 @@ async fn prove(w: &Work) -> Result<(), StepError> {
         drill: id,
         backup: manifest.backup,
         database: &manifest.container.name,
-        manifest_sha256: source.row.sha256.as_deref().map(hex::encode).unwrap_or_default(),
+        manifest_sha256: source.sha256(),
         at: app.clock.now(),
         image: &manifest.container.image,
         image_digest: manifest.container.digest.clone(),
         level,
         restore_ms,
-        counts,
+        counts: found.counts,
+        definitions: found.definitions.map(|(n, _)| n),
         mac: None,
     };
     let text = |r: &Receipt<'_>| {
@@ -142,6 +152,6 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     backups::drilled(&mut tx, id, level, restore_ms, app.clock.now()).await?;
     notices::proven(&mut tx, id, app.clock.now()).await?;
     tx.commit().await?;
-    w.say(&source.told(&format!("Restored and compared: {counts} counts are those of the backup"))).await;
+    w.say(&source.told(&format!("Restored and compared: {}", found.sentence()))).await;
     Ok(())
 }

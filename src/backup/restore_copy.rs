@@ -55,5 +55,5 @@ pub(super) async fn fill(w: &Work) -> Result<(), StepError> {
     if sealed.blueprint.dir != own.dir {
         return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
     }
-    seal_in(w, &source, &mut sealed, &password).await
+    seal_in(w, &source, &mut sealed, &password, false).await
 }

@@ -34,6 +34,8 @@ pub struct Backups {
     pub upload_keep: Duration,
     /// Most backups of this portal at once.
     pub at_once: usize,
+    /// How long a backup waits for what others have locked in the database.
+    pub lock_wait: Duration,
     /// When the daily and weekly ones are made, and the zone of cron lines that name none.
     pub window: Window,
     /// Names of the targets that get a copy of every backup.

@@ -275,6 +275,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
     s(
+        "backups.lock_seconds",
+        Kind::Number,
+        "60",
+        "Seconds that a backup waits for a table that somebody has locked; then it fails and says who has.",
+    ),
+    s(
         "backups.hour",
         Kind::Number,
         "1",

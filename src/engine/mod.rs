@@ -4,7 +4,9 @@
 pub mod alone;
 pub mod backup;
 mod connect;
-mod mariadb;
+pub mod definition;
+mod loose;
+pub(crate) mod mariadb;
 mod mongodb;
 mod neo4j;
 mod plan;

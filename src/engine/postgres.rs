@@ -2,6 +2,8 @@
 
 mod alone;
 mod backup;
+mod definitions;
+mod quotes;
 
 use secrecy::SecretString;
 

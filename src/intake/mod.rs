@@ -9,6 +9,7 @@ pub mod format;
 pub mod load;
 pub mod load_stopped;
 pub mod measured;
+pub mod mysql;
 pub mod packing;
 pub mod pour;
 pub mod report;

@@ -16,6 +16,7 @@ use super::course::Course;
 use super::format::{Dump, Format};
 use super::load::describes;
 use super::measured::Passed;
+use super::mysql::{Pass, Rules};
 use super::report::{Collector, LoadReport};
 use super::scan::{CUT, is_whole, open};
 use super::sending::{LeftOut, Out, What, send};
@@ -70,7 +71,13 @@ pub(super) async fn pour(
     let exec = describes.load(plan, &load);
     let (course, passed) = (Arc::new(Course::default()), Passed::default());
     let reading = Reading { most: most_unpacked(app.config.backups.upload_max, &file), file, passed: passed.clone() };
-    let what = dump.format.dialect().map(|dialect| What { dialect, source: target.source.clone(), lock: lock.clone() });
+    let rules = (dump.format == Format::MariaSql).then(|| Rules {
+        account: (plan.dbuser.to_string(), "%".to_owned()),
+        collations: true,
+        pass: Pass::All,
+    });
+    let what =
+        dump.format.dialect().map(|dialect| What { dialect, source: target.source.clone(), lock: lock.clone(), rules });
     let (input, reading) = reading.begin(dump.clone(), what, course.clone());
     let mut collector = Collector::new(dump.format, &course);
     let loading = async {
@@ -100,6 +107,7 @@ pub(super) async fn pour(
         .map_err(|e| StepError::Fail(format!("Reading the dump was cut short: {e}.")))?
         .map_err(StepError::Fail)?;
     let (mut report, words) = collector.done();
+    report.told.extend(left_out.told);
     if left_out.count > 0 {
         report.told.push(format!(
             "{} statements about the server (roles, users, whole databases) were left out: {}",

@@ -1,6 +1,7 @@
 //! A dump in SQL on its way to the tool that runs it: the statements of one database in it, each ended so that the tool
 //! can't take its end for anything else; nothing that is the server's, and no command of the tool's own.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::course::{Course, Sent, beginning};
+use super::mysql::{Rules, Told, rewrite};
 use super::report::Failure;
 use super::sql::connect::{Command, command};
 use super::sql::contents::Follower;
@@ -33,6 +35,8 @@ pub struct What {
     pub source: String,
     /// A word that nobody knows who wrote the dump.
     pub lock: String,
+    /// How statements of MySQL are changed so that their owner can run them.
+    pub rules: Option<Rules>,
 }
 
 /// What was left out because it is about the server, not the database.
@@ -42,6 +46,8 @@ pub struct LeftOut {
     pub count: u64,
     /// The first of them.
     pub first: Vec<String>,
+    /// What was changed in others, in sentences.
+    pub told: Vec<String>,
 }
 
 /// Where the pieces go.
@@ -70,9 +76,10 @@ pub fn send(from: impl Read, what: &What, course: &Course, out: &Out) -> Result<
         passes: false,
         rows: Rows::Sent,
         left_out: LeftOut::default(),
+        told: Told::default(),
     };
     match sending.all(from) {
-        Ok(()) | Err(Halt::Gone) => Ok(sending.left_out),
+        Ok(()) | Err(Halt::Gone) => Ok(LeftOut { told: sending.told.sentences(), ..sending.left_out }),
         Err(Halt::Bad(why)) => Err(why),
     }
 }
@@ -101,6 +108,8 @@ struct Sending<'a> {
     passes: bool,
     rows: Rows,
     left_out: LeftOut,
+    /// What was changed.
+    told: Told,
 }
 
 impl Sending<'_> {
@@ -178,7 +187,18 @@ impl Sending<'_> {
             return Ok(());
         }
         self.rows = Rows::Sent;
-        self.put(piece.text)?;
+        let what = self.what;
+        let text = match what.rules.as_ref().filter(|_| piece.first && piece.last) {
+            None => Cow::Borrowed(piece.text),
+            Some(rules) => match rewrite(piece.text, rules, &mut self.told) {
+                Some(text) => text,
+                None => {
+                    self.passes = false;
+                    return Ok(());
+                }
+            },
+        };
+        self.put(&text)?;
         if !piece.last {
             return Ok(());
         }
@@ -289,8 +309,10 @@ mod tests {
     /// What arrives of `source` in `text`, as one text, and what was left out.
     fn sent(text: &str, dialect: Dialect, source: &str) -> (String, LeftOut) {
         let (out, mut pieces) = mpsc::channel(1000);
-        let (course, what) =
-            (Course::default(), What { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned() });
+        let (course, what) = (
+            Course::default(),
+            What { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned(), rules: None },
+        );
         // A tool that takes everything.
         let left = std::thread::scope(|scope| {
             let sending = scope.spawn(|| send(text.as_bytes(), &what, &course, &out));

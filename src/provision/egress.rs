@@ -2,6 +2,8 @@
 //! from beginning any connection; answers to those who connect to a database pass. The portal sets them where it is root
 //! beside the engine, else a helper container does, with the host's own `iptables`.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -206,5 +208,7 @@ pub(super) async fn no_names(config: &Config) -> std::io::Result<Mount> {
     if tokio::fs::read_to_string(&file).await.ok().as_deref() != Some(NO_NAMES) {
         tokio::fs::write(&file, NO_NAMES).await?;
     }
+    // Whatever the portal's umask is, a server reads it as another user.
+    tokio::fs::set_permissions(&file, Permissions::from_mode(0o644)).await?;
     Ok(Mount { source: file, target: "/etc/resolv.conf:ro".to_owned() })
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::actions;
 use super::flow::Flow;
+use super::give_way;
 use super::quota;
 use crate::admin_db::container_input::{self, NewContainer};
 use crate::admin_db::containers::{self, Container};
@@ -257,6 +258,7 @@ pub(crate) async fn make_in(
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     let job = act_in(app, &mut tx, c, flow, actor).await?;
     tx.commit().await?;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::blueprint::{Blueprint, password};
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
+use super::give_way;
 use super::power;
 use super::request::{RequestError, enqueue};
 use super::seed;
@@ -44,6 +45,7 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
     let password = Password::generate(&app.random);
     let sealed = app.sealer.seal(password.secret(), &Kind::User.context(c.id))?;
     let credential = Credential { username: c.dbuser.clone(), sealed, generated: true };
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
         ContainerState::Running => {}

@@ -1,8 +1,6 @@
 //! Short-lived containers that do one thing and are removed: file work for a portal that is not root, a look into an image.
 
-use futures::StreamExt;
-
-use super::{ContainerSpec, LogRequest, Runtime, RuntimeError};
+use super::{ContainerSpec, LogRequest, Runtime, RuntimeError, read_log};
 use crate::domain::names::InstanceId;
 
 /// Arguments of a helper that does nothing until it is told to end, for commands to be run in it.
@@ -46,12 +44,8 @@ pub async fn run(runtime: &dyn Runtime, spec: &ContainerSpec) -> Result<(i64, St
     let ran = async {
         runtime.start(&id).await?;
         let code = runtime.wait(&id).await?;
-        let mut pieces = runtime.logs(&id, LogRequest { tail: 100, follow: false }).await?;
-        let mut said = Vec::new();
-        while let Some(piece) = pieces.next().await {
-            said.extend_from_slice(&piece?);
-        }
-        Ok::<_, RuntimeError>((code, String::from_utf8_lossy(&said).into_owned()))
+        let said = read_log(runtime.logs(&id, LogRequest { tail: 100, follow: false }).await?).await?;
+        Ok::<_, RuntimeError>((code, said))
     };
     let outcome = ran.await;
     runtime.remove(&id).await?;

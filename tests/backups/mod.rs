@@ -2,18 +2,20 @@
 
 mod admin_db;
 mod alone;
+mod altered;
 mod audit;
 mod brought;
 mod brought_others;
 mod brought_sql;
 mod copies;
 mod cycle;
+mod definitions;
 mod faults;
 mod found;
 mod hand;
 mod keep;
 mod last;
-mod mariadb;
+pub mod mariadb;
 mod policy;
 mod rebuild;
 mod replace;

@@ -134,6 +134,10 @@ impl Backup for Mongodb {
         about(observe(plan, COUNTS), database, fingerprints)
     }
 
+    fn own_database<'a>(&self, _plan: &'a Plan<'_>) -> Option<&'a str> {
+        None
+    }
+
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
         about(observe(plan, CHECK), database, false)
     }

@@ -2,9 +2,10 @@
 
 use secrecy::SecretString;
 
-use super::{PSQL, Postgres, alone, programs};
+use super::{PSQL, Postgres, alone, definitions, programs};
 use crate::engine::alone::{Alone, Beside, Only, Stage};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
+use crate::engine::definition::Split;
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const PG_DUMP: Tool = Tool { names: &["pg_dump"] };
@@ -15,6 +16,7 @@ const ROLES: &str = include_str!("roles.sql");
 pub(super) const COUNTS: &str = include_str!("counts.sql");
 const CHECK: &str = include_str!("check.sql");
 const DUMP: &str = include_str!("dump.sh");
+const BLOCKED: &str = include_str!("blocked.sql");
 /// Makes a database anew.
 pub(super) const MAKE: &str = include_str!("make.sh");
 /// How a name is passed to `pg_restore`.
@@ -126,7 +128,9 @@ impl Backup for Postgres {
         match &part.database {
             None => {
                 let text = format!(
-                    "{LIB}PGDATABASE=postgres dumped psql -X -q -A -t -v ON_ERROR_STOP=1 -U \"$DB4SCI_ADMIN\" -c '' -f /dev/fd/3 3<<'SQL'\n{ROLES}SQL\n"
+                    "{LIB}PGDATABASE=postgres dumped psql -X -q -A -t -v ON_ERROR_STOP=1 -U \"$DB4SCI_ADMIN\" -c '' -f /dev/fd/3 3<<'SQL'\n\
+                     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n{ROLES}\\o |cat >&2\n{}\\o\nCOMMIT;\nSQL\n",
+                    definitions::GLOBALS
                 );
                 script(plan, text, &[])
             }
@@ -137,6 +141,8 @@ impl Backup for Postgres {
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_COUNTS", COUNTS),
+                    ("DB4SCI_MORE", definitions::MORE),
+                    ("DB4SCI_BLOCKED", BLOCKED),
                 ],
             ),
         }
@@ -171,6 +177,14 @@ impl Backup for Postgres {
 
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         psql(plan, database, COUNTS, &[&format!("fingerprints={}", flag(fingerprints))])
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        Some(definitions::command(plan, database))
+    }
+
+    fn split(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<Box<dyn Split>> {
+        Some(Box::new(definitions::Schema::new(database?, plan.admin_user)))
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {

@@ -19,9 +19,10 @@ SAVEPOINT db4sci;
 \endif
 -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
 SELECT format(
-         'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', ''table'', ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
-         format('%I.%I', n.nspname, c.relname),
-         CASE WHEN :'fingerprints' = '1'
+         'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', %L, ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
+         -- Those are computed anew by a restore, from the data of now.
+         CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, format('%I.%I', n.nspname, c.relname),
+         CASE WHEN :'fingerprints' = '1' AND c.relkind <> 'm'
               THEN ', ''fingerprint'', coalesce(sum(hashtextextended(db4sci_row::text COLLATE "C", 0)::numeric), 0)::text' ELSE '' END,
          n.nspname, c.relname),
        CASE WHEN :'within' = '1' THEN 'ROLLBACK TO SAVEPOINT db4sci' END
