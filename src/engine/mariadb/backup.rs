@@ -64,7 +64,6 @@ impl Backup for Mariadb {
             "--local-infile=0",
             "--batch",
             "--force",
-            "--local-infile=0",
         ];
         argv.extend(fixed.map(str::to_owned));
         argv.extend(["--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--silent"].map(str::to_owned));
