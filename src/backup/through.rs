@@ -16,6 +16,8 @@ use crate::runtime::Input;
 
 /// Longest statement of accounts.
 const LONGEST: usize = 64 * 1024;
+/// Longest part that the portal reads itself before it goes on.
+const SHORT: usize = 64 * 1024 * 1024;
 /// Most remarks about accounts.
 const REMARKS: usize = 50;
 
@@ -30,11 +32,31 @@ pub(super) fn through(input: Input, how: &Through, token: &str) -> (Input, Chang
             let (input, told) = rewritten(input, rules.clone(), token.to_owned());
             (input, async move { told.await.map(|t| t.sentences()).unwrap_or_default() }.boxed())
         }
+        Through::Records { older } => {
+            let older = *older;
+            let checked = async move {
+                let whole = short(input).await?;
+                crate::engine::records(older, &whole).map(Bytes::from)
+            };
+            (stream::once(checked).boxed(), std::future::ready(Vec::new()).boxed())
+        }
         Through::Accounts(admin) => {
             let (input, told) = accounts(input, admin.clone());
             (input, async move { told.await.unwrap_or_default() }.boxed())
         }
     }
+}
+
+/// Reads a short input to its end.
+async fn short(mut input: Input) -> Result<Vec<u8>, String> {
+    let mut whole = Vec::new();
+    while let Some(piece) = input.next().await {
+        whole.extend_from_slice(&piece?);
+        if whole.len() > SHORT {
+            return Err(format!("A part of this backup is longer than {SHORT} bytes, so it is refused."));
+        }
+    }
+    Ok(whole)
 }
 
 fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String>>) {

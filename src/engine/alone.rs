@@ -65,6 +65,11 @@ pub enum Through {
     Statements(Rules),
     /// Accounts of MariaDB are read as data, and become statements again. The name of the administrator.
     Accounts(String),
+    /// What belongs to a whole server of PostgreSQL is read as data, in the form of older portals too.
+    Records {
+        /// Whether it is of that form.
+        older: bool,
+    },
 }
 
 /// A command, with what it reads of a dump.

@@ -212,6 +212,10 @@ pub trait Backup: Sync {
     fn second_attempt(&self, _plan: &Plan<'_>, _parts: &[Part]) -> Vec<(usize, Stage)> {
         Vec::new()
     }
+    /// A command that ends a restore into a new server, once all parts are back.
+    fn settle(&self, _plan: &Plan<'_>) -> Option<ExecSpec> {
+        None
+    }
     /// A command that reports the counts of a database.
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec;
     /// A command that reports the definitions of a database, or with `None` those of the whole server, as
@@ -258,6 +262,10 @@ pub trait Backup: Sync {
     }
     /// How a person restores a part without this portal: lines of a shell script, `$file` being the dump.
     fn by_hand(&self, part: &Part) -> Vec<String>;
+    /// The same for what has to be done once all parts are back.
+    fn by_hand_end(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]

@@ -173,3 +173,12 @@ pub trait Engine: Sync {
     /// A sentence on encryption, for below the ways to connect.
     fn encryption_note(&self) -> &'static str;
 }
+
+/// Reads what belongs to a whole server of PostgreSQL, of the present form or that of older portals, and answers what a
+/// restore takes.
+///
+/// # Errors
+/// A sentence, if something in it is not of a form that a portal writes.
+pub fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
+    postgres::records(older, text)
+}

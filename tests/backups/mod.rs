@@ -17,6 +17,7 @@ mod keep;
 mod last;
 pub mod mariadb;
 mod policy;
+mod postgres_cases;
 mod rebuild;
 mod replace;
 mod sealed;
