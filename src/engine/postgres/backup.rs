@@ -77,10 +77,9 @@ open=$(printf '\\restrict %s\n\\echo open\n\\unrestrict %s\n' "$DB4SCI_LOCK" "$D
 exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 "#;
 
-/// Makes a further database of the user's, which nobody else may enter.
+/// Makes a further database of the user's, as they would.
 const FURTHER: &str = r"\getenv name DB4SCI_FURTHER
 SELECT pg_catalog.format('CREATE DATABASE %I', :'name') \gexec
-SELECT pg_catalog.format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'name') \gexec
 ";
 
 impl Backup for Postgres {
