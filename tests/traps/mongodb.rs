@@ -145,6 +145,12 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
            from backup_log, jsonb_array_elements(manifest->'counts') c where id = '{id}'"
     ));
     assert_eq!(counted, "0 1 1", "names are names");
+    let defined = portal.sql(&format!(
+        "select count(*) filter (where d->>'kind' = 'index') > 20 and count(*) filter (where d->>'kind' = 'view') = 2
+            and count(*) filter (where d->>'name' = 'ada@trial') = 1 and count(*) filter (where d->>'name' like 'db4sci%') = 0
+           from backup_log, jsonb_array_elements(manifest->'definitions') d where id = '{id}'"
+    ));
+    assert_eq!(defined, "t", "and what is defined is in the manifest");
     nothing_climbed(&portal, "lab", "backup and drill");
 
     let path = format!("/containers/lab/backups/{id}/restore");
