@@ -209,7 +209,9 @@ async fn a_server_without_the_user_that_only_reads_gets_one() {
       a.dropUser("db4sci_observer"); a.dropRole("db4sci_observer"); a.dropRole("db4sci_time_series"); print("as before")"#;
     let more = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
       a.runCommand({ updateUser: "db4sci_observer", pwd: "another", roles: ["root"] }); print("as before")"#;
-    for script in [before, more] {
+    let granted = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
+      a.runCommand({ grantRolesToUser: "db4sci_observer", roles: ["root"] }); print("as before")"#;
+    for script in [before, more, granted] {
         assert!(shell(&portal, "lab", script, &admin).ends_with("as before"));
         let report = survey(&portal.app().app).await.expect("a look");
         assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
