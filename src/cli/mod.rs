@@ -151,7 +151,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::Target(command) => end(target::run(command, at).await),
         Command::RecoveryKey { replace } => end(recovery::make_key(at, replace)),
         Command::AdminDb(command) => end(recovery::admin_db(command, at).await),
-        Command::Rebuild { from, json } => end(recovery::rebuild_all(from, json, at).await),
+        Command::Rebuild { from, json } => end(Box::pin(recovery::rebuild_all(from, json, at)).await),
         Command::SecretKey { file } => end(secret_key::run(&file)),
         Command::Healthcheck => healthcheck::run(at),
         Command::SettingsReference => {
