@@ -3,8 +3,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use anyhow::Context;
 use chrono::{DateTime, Utc};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
@@ -156,10 +157,18 @@ fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
         Sealer::create_key_file(&config.seal_key, random)?;
         tracing::info!(file = %config.seal_key.display(), "Made a sealing key");
     }
+    // In production its administrator makes the recovery key, and keeps it elsewhere.
+    let file = config.seal_key.with_file_name("recovery.key");
+    if file.exists() {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
+        let made = text.lines().map(str::trim).find(|l| l.starts_with("AGE-SECRET-KEY-")).unwrap_or_default();
+        return key::adopt(config, &SecretString::from(made)).with_context(|| format!("in {}", file.display()));
+    }
     if key::recipient(config)?.is_none() {
-        // In production its administrator makes it, and keeps it elsewhere.
-        let file = config.seal_key.with_file_name("recovery.key");
-        write_private(&file, format!("{}\n", key::create(config)?.expose_secret()).as_bytes())?;
+        // The secret first: a recipient whose key is nowhere would be worse than none.
+        let made = key::generate();
+        write_private(&file, format!("{}\n", made.expose_secret()).as_bytes())?;
+        key::register(config, &made)?;
         tracing::info!(file = %file.display(), "Made a recovery key");
     }
     Ok(())

@@ -45,11 +45,46 @@ pub fn fingerprint(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
+/// HMAC-SHA-256.
+pub fn hmac_sha256(key: &[u8], content: &[u8]) -> [u8; 32] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), content);
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(tag.as_ref());
+    bytes
+}
+
+/// Signs content with HMAC-SHA-256, and verifies what was signed.
+#[derive(Clone)]
+pub struct Signer(Arc<hmac::Key>);
+
+impl Signer {
+    /// A signer for one purpose, with a key derived from a secret.
+    pub fn derived(secret: &[u8], purpose: &str) -> Self {
+        Self::with_key(&hmac_sha256(secret, purpose.as_bytes()))
+    }
+
+    /// A signer with this key.
+    pub fn with_key(key: &[u8]) -> Self {
+        Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, key)))
+    }
+
+    /// The signature of `content`, in hexadecimal.
+    pub fn sign(&self, content: &[u8]) -> String {
+        hex::encode(hmac::sign(&self.0, content).as_ref())
+    }
+
+    /// Whether `signature` is that of `content`.
+    pub fn verifies(&self, content: &[u8], signature: &str) -> bool {
+        hex::decode(signature).is_ok_and(|tag| hmac::verify(&self.0, content, &tag).is_ok())
+    }
+}
+
 /// Seals and opens secrets with AES-256-GCM under the key of the mode's directory.
 #[derive(Clone)]
 pub struct Sealer {
     key: Arc<LessSafeKey>,
-    mac_key: Arc<hmac::Key>,
+    receipts: Signer,
+    manifests: Signer,
     random: Random,
 }
 
@@ -65,11 +100,11 @@ impl Sealer {
     /// # Errors
     /// If the key is not 32 bytes long.
     pub fn new(key: &[u8], random: Random) -> anyhow::Result<Self> {
-        // Another key for another purpose.
-        let mac_key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"db4sci receipts");
-        let mac_key = Arc::new(hmac::Key::new(hmac::HMAC_SHA256, mac_key.as_ref()));
+        // Another key for each purpose.
+        let receipts = Signer::derived(key, "db4sci receipts");
+        let manifests = Signer::derived(key, "db4sci manifests");
         let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| anyhow!("a sealing key has 32 bytes"))?;
-        Ok(Self { key: Arc::new(LessSafeKey::new(key)), mac_key, random })
+        Ok(Self { key: Arc::new(LessSafeKey::new(key)), receipts, manifests, random })
     }
 
     /// Reads the key file: 32 bytes in base64.
@@ -111,7 +146,12 @@ impl Sealer {
     /// HMAC-SHA-256 of `content` under a key derived from the sealing key, in hexadecimal: who has the key can tell that
     /// the portal wrote it.
     pub fn mac(&self, content: &[u8]) -> String {
-        hex::encode(hmac::sign(&self.mac_key, content).as_ref())
+        self.receipts.sign(content)
+    }
+
+    /// Signs manifests and notes of deletions, and verifies them.
+    pub fn manifests(&self) -> &Signer {
+        &self.manifests
     }
 
     /// Opens what [`Sealer::seal`] made.
@@ -173,6 +213,20 @@ fn beside(path: &Path) -> std::path::PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signature_is_of_one_content_one_key_and_one_purpose() {
+        let sealer = Sealer::new(&[7; 32], Random::system()).unwrap();
+        let other = Sealer::new(&[8; 32], Random::system()).unwrap();
+        let signature = sealer.manifests().sign(b"content");
+        assert!(sealer.manifests().verifies(b"content", &signature));
+        assert!(!sealer.manifests().verifies(b"c0ntent", &signature));
+        assert!(!other.manifests().verifies(b"content", &signature));
+        assert!(!sealer.manifests().verifies(b"content", &sealer.mac(b"content")), "a receipt's is another");
+        for wrong in ["", "no hex", &signature[2..]] {
+            assert!(!sealer.manifests().verifies(b"content", wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn sealed_secrets_open_only_in_their_context_and_unaltered() {

@@ -97,6 +97,8 @@ pub struct Stored {
     pub location: Option<String>,
     /// Where its copy in the target that is looked at is, if one was asked for: a word of `backup_copy`.
     pub copy: Option<String>,
+    /// SHA-256 of its manifest.
+    pub sha256: Option<Vec<u8>>,
     /// Its objects and their lengths, as its manifest has them.
     pub objects: Json<Vec<(String, u64)>>,
 }
@@ -104,7 +106,7 @@ pub struct Stored {
 macro_rules! stored {
     ($rest:literal) => {
         concat!(
-            "SELECT b.id, c.name AS container, b.started_at, b.finished_at, b.status, b.removing_at, b.removed_at, b.target, b.location, k.status AS copy
+            "SELECT b.id, c.name AS container, b.started_at, b.finished_at, b.status, b.removing_at, b.removed_at, b.target, b.location, b.sha256, k.status AS copy
                   , coalesce((SELECT jsonb_agg(jsonb_build_array(o -> 'file', o -> 'stored' -> 'bytes'))
                                 FROM jsonb_array_elements(b.manifest -> 'objects') o), '[]') AS objects
                FROM backup_log b JOIN container c ON c.id = b.container_id

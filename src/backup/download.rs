@@ -8,13 +8,13 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
+use super::hand;
+use super::manifest::{BY_HAND, FILE, Manifest, Object};
 use super::seal::Keys;
 use super::source::Source;
 use super::stream::{From, fetch, fetch_stored};
 use super::sum::Sum;
 use crate::objects::Store;
-use crate::provision::flow::StepError;
 use crate::runtime::Input;
 
 /// Length of a tar archive's blocks.
@@ -167,19 +167,16 @@ enum Entry {
 
 /// Prepares a whole backup: a tar archive with a directory in it, which has the objects, the manifest and the script
 /// that restores them.
-///
-/// # Errors
-/// If the store does not give the manifest or the script.
-pub async fn whole(source: &Source<'_>, form: Form) -> Result<Package, StepError> {
+pub fn whole(source: &Source<'_>, form: Form) -> Package {
     let reader = Arc::new(reader(source, form));
     let m = &source.manifest;
     let folder = format!("{}-{}", m.container.name, m.started_at.format("%Y%m%dT%H%M%SZ"));
     let made = u64::try_from(m.started_at.timestamp()).unwrap_or(0);
     let mut entries = Vec::new();
-    for name in [BY_HAND, FILE] {
-        let text = source.store.read(&source.key(name), LONGEST).await?;
-        entries.push(Entry::Text(name, Bytes::from(text)));
-    }
+    // Made anew from the manifest, which was checked: a script that somebody could change in the bucket is not handed out.
+    let script = hand::lines(m, source.store, &source.location, m.container.engine.engine().backup());
+    entries.push(Entry::Text(BY_HAND, Bytes::from(script)));
+    entries.push(Entry::Text(FILE, source.text.clone()));
     entries.extend(m.objects.iter().cloned().map(Entry::Object));
     let length = |e: &Entry| match e {
         Entry::Text(_, text) => text.len() as u64,
@@ -204,7 +201,7 @@ pub async fn whole(source: &Source<'_>, form: Form) -> Result<Package, StepError
         })
         .flatten()
         .chain(stream::once(async { Ok(zeros(END)) }));
-    Ok(Package { name, bytes, is_tar: true, content: until_error(content) })
+    Package { name, bytes, is_tar: true, content: until_error(content) }
 }
 
 fn zeros(bytes: u64) -> Bytes {

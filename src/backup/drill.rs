@@ -42,6 +42,7 @@ struct Receipt<'a> {
     drill: Uuid,
     backup: Uuid,
     database: &'a str,
+    /// Of the manifest as it was read for this drill.
     manifest_sha256: String,
     at: chrono::DateTime<chrono::Utc>,
     image: &'a str,
@@ -49,6 +50,9 @@ struct Receipt<'a> {
     level: i16,
     restore_ms: i64,
     counts: usize,
+    /// What could not be brought back, or not at the first attempt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     /// How many definitions were compared; absent: the backup has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     definitions: Option<usize>,
@@ -120,24 +124,31 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     backups::set_differences(&mut db, id, &found.differences()).await?;
     drop(db);
-    found.equal()?;
+    // What could not be rebuilt may differ; that is told, and the level says so.
+    if source.notes().is_empty() {
+        found.equal()?
+    } else {
+        found.whole().map(|_| ())?
+    }
     if describes.checks() == When::Stopped {
         throw_away.stop(app).await?;
         let id = throw_away.hold(app, true).await?;
         sound(app, manifest, &Server { id: &id, plan: throw_away.blueprint.plan(), describes }).await?;
     }
-    let level = if manifest.fingerprints && manifest.exact_counts { 5 } else { 4 };
+    let notes = source.notes();
+    let level = if manifest.fingerprints && manifest.exact_counts && notes.is_empty() { 5 } else { 4 };
     let mut receipt = Receipt {
         drill: id,
         backup: manifest.backup,
         database: &manifest.container.name,
-        manifest_sha256: source.row.sha256.as_deref().map(hex::encode).unwrap_or_default(),
+        manifest_sha256: source.sha256(),
         at: app.clock.now(),
         image: &manifest.container.image,
         image_digest: manifest.container.digest.clone(),
         level,
         restore_ms,
         counts: found.counts,
+        notes,
         definitions: found.definitions.map(|(n, _)| n),
         mac: None,
     };

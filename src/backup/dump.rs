@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::manifest::{self, Of};
 use super::site::{Site, location, row, store};
 use super::storing::{self, Source};
-use super::{copy, hand, leftover, prove, request, second};
+use super::{copy, hand, leftover, prove, request, second, sign};
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;
@@ -24,6 +24,7 @@ use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
 use crate::provision::server::ask;
 use crate::provision::throwaway::{Admin, ThrowAway};
+use crate::recovery::key;
 
 /// Back up.
 pub static BACKUP: Flow = Flow {
@@ -119,6 +120,8 @@ pub(super) async fn finish(w: &Work) -> Result<(), StepError> {
     let sha256: [u8; 32] = Sha256::digest(&text).into();
     let lines = hand::lines(&manifest, store, &location, row.engine.engine().backup());
     store.put(&format!("{location}/{}", manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8").await?;
+    let recovery = key::signer(&w.app.config);
+    sign::put(store, &location, &text, w.app.sealer.manifests(), recovery.as_ref()).await?;
     store.put(&format!("{location}/{}", manifest::FILE), Bytes::from(text), "application/json").await?;
     // An upload whose beginning was not answered was begun once more: the first one is in nobody's list.
     leftover::give_up(store, &format!("{location}/"), &[]).await?;

@@ -9,6 +9,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::manifest::{FILE, LONGEST, Manifest};
+use super::sign::{self, By, Signed};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::{accounts, imports};
 use crate::domain::names::{ContainerName, InstanceId};
@@ -26,6 +27,8 @@ pub struct Found {
     pub location: String,
     /// Its manifest, or why that can't be used.
     pub manifest: Result<Manifest, String>,
+    /// Who wrote the manifest.
+    pub signed: Signed,
 }
 
 /// What a look found.
@@ -49,7 +52,13 @@ pub async fn instances(store: &Store) -> Result<Vec<String>, ObjectError> {
 ///
 /// # Errors
 /// The store's, or the database's.
-pub async fn unknown(db: &mut PgConnection, store: &Store, instance: &str, most: usize) -> Result<Look, Refused> {
+pub async fn unknown(
+    db: &mut PgConnection,
+    store: &Store,
+    by: &[By<'_>],
+    instance: &str,
+    most: usize,
+) -> Result<Look, Refused> {
     let (containers, mut more) = store.folders(&format!("{instance}/"), most.saturating_mul(10)).await?;
     let ids = containers.into_iter().filter(|c| c.parse::<Uuid>().is_ok());
     let backups: Vec<Vec<(String, Uuid)>> = futures::stream::iter(ids)
@@ -68,12 +77,17 @@ pub async fn unknown(db: &mut PgConnection, store: &Store, instance: &str, most:
     more |= unknown.len() > most;
     unknown.truncate(most);
     let read = |(location, id): (String, Uuid)| async move {
-        let manifest = match store.read(&format!("{location}/{FILE}"), LONGEST).await {
-            Ok(text) => Manifest::read(&text, id),
-            Err(ObjectError::NotFound { .. }) => Err("It has no manifest, so it is no backup.".to_owned()),
-            Err(e) => Err(e.to_string()),
+        let (manifest, signed) = match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+            Ok(text) => match sign::look(store, &location, &text, by).await {
+                Ok(signed) => (Manifest::read(&text, id), signed),
+                Err(e) => (Err(e.to_string()), Signed::Not),
+            },
+            Err(ObjectError::NotFound { .. }) => {
+                (Err("It has no manifest, so it is no backup.".to_owned()), Signed::Not)
+            }
+            Err(e) => (Err(e.to_string()), Signed::Not),
         };
-        Found { location, manifest }
+        Found { location, manifest, signed }
     };
     let mut found: Vec<Found> = futures::stream::iter(unknown).map(read).buffered(AT_ONCE).collect().await;
     found.sort_by_key(|f| match &f.manifest {
@@ -90,6 +104,9 @@ pub enum Refused {
     /// It is none, or a damaged one; the sentence says why.
     #[error("{0}")]
     Unfit(String),
+    /// Its manifest is not signed by this portal, and nobody said that it is to be taken in all the same.
+    #[error("{0}")]
+    Unsigned(String),
     /// It is in the list.
     #[error("This backup is in the list already.")]
     Known,
@@ -110,8 +127,22 @@ fn parse(location: &str) -> Option<(InstanceId, Uuid, Uuid)> {
     Some((InstanceId::parse(instance).ok()?, id(container)?, id(backup)?))
 }
 
-/// Checks that a backup is whole, and takes it into the list. A database that mydb_admin does not know gets a row as
-/// one that is gone; it belongs to the account of its owner's name, or to `otherwise`.
+/// How backups are taken in.
+pub struct Taking<'a> {
+    /// Account that a backup belongs to whose owner's name is no account here.
+    pub otherwise: Uuid,
+    /// Whose signatures are this portal's.
+    pub by: &'a [By<'a>],
+    /// Whether those that are not signed by this portal are taken in too.
+    pub unsigned: bool,
+    /// Who does it, for the log.
+    pub actor: &'a Actor,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// Checks that a backup is whole and signed by this portal, and takes it into the list. A database that mydb_admin does
+/// not know gets a row as one that is gone; it belongs to the account of its owner's name, where there is one.
 ///
 /// # Errors
 /// [`Refused`], with nothing written.
@@ -119,10 +150,9 @@ pub async fn import(
     db: &mut PgConnection,
     store: &Store,
     location: &str,
-    otherwise: Uuid,
-    actor: &Actor,
-    now: DateTime<Utc>,
+    taking: &Taking<'_>,
 ) -> Result<Uuid, Refused> {
+    let &Taking { otherwise, by, unsigned, actor, now } = taking;
     let unfit = |why: String| Refused::Unfit(why);
     let location = location.trim_matches('/');
     let (instance, container, backup) = parse(location)
@@ -136,6 +166,10 @@ pub async fn import(
         )));
     }
     fit(&manifest).map_err(Refused::Unfit)?;
+    let signed = sign::look(store, location, &text, by).await?;
+    if let Some(doubt) = signed.doubt().filter(|_| !unsigned) {
+        return Err(Refused::Unsigned(doubt.to_owned()));
+    }
     for object in &manifest.objects {
         let key = format!("{location}/{}", object.file);
         match store.head(&key).await?.map(|o| o.bytes) {
@@ -163,7 +197,8 @@ pub async fn import(
     if !imports::backup(&mut tx, &new).await? {
         return Err(Refused::Known);
     }
-    let detail = format!("{} of {}", store.url(location), manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
+    let note = if signed == Signed::Ours { "" } else { ", not signed by this portal" };
+    let detail = format!("{} of {}{note}", store.url(location), manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
     let about = Some((container, manifest.container.name.as_str()));
     let entry = Entry { action: "backup.import", container: about, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, actor, &entry, now).await?;

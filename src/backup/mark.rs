@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::sign::{By, Signature, Signed};
 use crate::admin_db::marks::{self, Due};
 use crate::app::App;
 use crate::objects::{ObjectError, Store};
 use crate::provision::flow::StepError;
+use crate::recovery::key;
 
 /// Version of the form.
 const SCHEMA: u32 = 1;
@@ -32,19 +34,39 @@ pub struct Mark {
     pub name: String,
     /// When it was moved to the trash, or purged without.
     pub deleted_at: DateTime<Utc>,
+    /// The portal's signature of all fields above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+}
+
+impl Mark {
+    /// What is signed.
+    fn content(&self) -> String {
+        let Self { schema, instance, container, name, deleted_at, .. } = self;
+        json!(["db4sci deletion", schema, instance, container, name, deleted_at]).to_string()
+    }
+
+    fn is_signed(&self, by: &[By<'_>]) -> bool {
+        self.signature.as_ref().is_some_and(|s| s.judge(self.content().as_bytes(), by) == Signed::Ours)
+    }
 }
 
 fn key(instance: &str, container: Uuid) -> String {
     format!("{instance}/{container}/{FILE}")
 }
 
-/// The note about a database, if there is one. One that can't be read counts for none: a database too many does no harm.
-///
-/// # Errors
-/// The store's.
-pub async fn read(store: &Store, instance: &str, container: Uuid) -> Result<Option<Mark>, ObjectError> {
+/// The note about a database, if there is one. One that can't be read or that this portal did not sign does not count (the
+/// second unless `unsigned`): a database too many does no harm.
+pub(crate) async fn read(
+    store: &Store,
+    instance: &str,
+    container: Uuid,
+    by: &[By<'_>],
+    unsigned: bool,
+) -> Result<Option<Mark>, ObjectError> {
+    let counts = |m: &Mark| m.container == container && m.instance == instance && (unsigned || m.is_signed(by));
     match store.read(&key(instance, container), LONGEST).await {
-        Ok(text) => Ok(serde_json::from_slice(&text).ok().filter(|m: &Mark| m.container == container)),
+        Ok(text) => Ok(serde_json::from_slice(&text).ok().filter(counts)),
         Err(ObjectError::NotFound { .. }) => Ok(None),
         Err(e) => Err(e),
     }
@@ -94,7 +116,10 @@ async fn tell(app: &App, due: &Due) -> Result<(), StepError> {
         match due.deleted_at {
             Some(deleted_at) => {
                 let (instance, name) = (instance.to_owned(), due.name.clone());
-                let mark = Mark { schema: SCHEMA, instance, container: due.id, name, deleted_at };
+                let mut mark = Mark { schema: SCHEMA, instance, container: due.id, name, deleted_at, signature: None };
+                let recovery = key::signer(&app.config);
+                let (content, sealing) = (mark.content(), app.sealer.manifests());
+                mark.signature = Some(Signature::of(content.as_bytes(), sealing, recovery.as_ref()));
                 let text = serde_json::to_vec_pretty(&mark)
                     .map_err(|e| StepError::Fail(format!("The note of a deletion can't be written: {e}.")))?;
                 store.put(&key, Bytes::from(text), "application/json").await?;

@@ -229,7 +229,7 @@ impl Reports {
                 // One is right; more are refused by whoever asked.
                 self.sums.truncate(2);
             }
-            Report::Count(count) => {
+            Report::Count(count) | Report::Counted(count) => {
                 self.counts.push(count);
                 return limited(self.counts.len(), COUNTS, "counts");
             }

@@ -28,7 +28,7 @@ pub static RESTORE_COPY: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step { name: "Set the new password", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Set the new password", run: |w| Box::pin(rotate::set_password(w)), undo: None },
         create::HAND_OVER,
     ],
 };

@@ -1,27 +1,28 @@
 //! Copies of backups in other targets: object by object from one store into another, compared with the manifest on the
 //! way, the manifest last, so that a half-made copy is none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use chrono::Duration;
 use futures::StreamExt;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
 use super::source::Source;
 use super::sum::Sum;
-use super::{hand, pack, portal_jobs, upload};
+use super::{hand, pack, portal_jobs, sign, upload};
 use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::log::Actor;
 use crate::admin_db::uploads;
 use crate::app::App;
+use crate::domain::names::InstanceId;
 use crate::domain::work::{Cancel, Pool, Rules};
-use crate::objects::{ObjectError, Store};
+use crate::objects::{ObjectError, Store, same_place};
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
+use crate::recovery::key;
 
 /// Copy backups to other targets.
 pub static COPY: Flow = Flow {
@@ -69,6 +70,7 @@ async fn copy(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
     let (mut made, mut away) = (0usize, Vec::new());
     let mut failed: BTreeMap<String, String> = BTreeMap::new();
+    let mut apart = BTreeSet::new();
     loop {
         let mut db = app.db.acquire().await?;
         copies::ask(&mut db, app.config.instance.as_str(), &app.config.backups.copies, app.clock.now()).await?;
@@ -80,7 +82,7 @@ async fn copy(w: &Work) -> Result<(), StepError> {
             continue;
         }
         tx.commit().await?;
-        match one(w, &copy, made).await {
+        match one(w, &copy, made, &mut apart).await {
             Ok(()) => {
                 let mut db = app.db.acquire().await?;
                 copies::stored(&mut db, &copy, app.clock.now()).await?;
@@ -107,23 +109,35 @@ async fn copy(w: &Work) -> Result<(), StepError> {
     Err(StepError::Fail(said.join("\n")))
 }
 
-async fn one(w: &Work, copy: &Copy, made: usize) -> Result<(), StepError> {
+/// Refuses to copy into the very place that is copied from: it would be no second copy.
+pub(crate) async fn elsewhere(instance: &InstanceId, from: &Store, to: &Store) -> Result<(), StepError> {
+    if !same_place(instance.as_str(), from, to).await? {
+        return Ok(());
+    }
+    Err(StepError::Fail(format!(
+        "The target “{}” is the same place as “{}”, {}: what lies there is no second copy. Give it a bucket or prefix of its \
+         own, or take it out of backups.copies.",
+        to.name(),
+        from.name(),
+        from.url("")
+    )))
+}
+
+async fn one(w: &Work, copy: &Copy, made: usize, apart: &mut BTreeSet<(String, String)>) -> Result<(), StepError> {
     let app = &w.app;
     let to = app.stores.get(&copy.target).ok_or_else(|| StepError::Fail("It is no longer configured.".to_owned()))?;
-    let (source, text) = Source::first(app, copy.backup_id).await?;
-    let sum: [u8; 32] = Sha256::digest(&text).into();
-    if source.row.sha256.as_deref().is_some_and(|known| known != sum.as_slice()) {
-        return Err(StepError::Fail(format!(
-            "{} is not what was stored. This backup is damaged.",
-            source.store.url(&source.key(FILE))
-        )));
+    let source = Source::first(app, copy.backup_id).await?;
+    let pair = (source.store.name().to_owned(), to.name().to_owned());
+    if !apart.contains(&pair) {
+        elsewhere(&app.config.instance, source.store, to).await?;
+        apart.insert(pair);
     }
     let manifest = &source.manifest;
     let (name, at) = (&manifest.container.name, manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
     w.say(&format!("{made} copied; now {name} of {at} into “{}”", copy.target)).await;
     // An earlier run may have come to the end, and not said so.
     match to.read(&source.key(FILE), LONGEST).await {
-        Ok(there) if there == text => return Ok(()),
+        Ok(there) if there == source.text => return Ok(()),
         Ok(_) | Err(ObjectError::NotFound { .. }) => {}
         Err(e) => return Err(e.into()),
     }
@@ -136,7 +150,9 @@ async fn one(w: &Work, copy: &Copy, made: usize) -> Result<(), StepError> {
         to.put(&receipt.key, Bytes::from(content), "application/json").await?;
     }
     to.put(&source.key(BY_HAND), by_hand(manifest, to, &source), "text/plain; charset=utf-8").await?;
-    to.put(&source.key(FILE), Bytes::from(text), "application/json").await?;
+    let recovery = key::signer(&app.config);
+    sign::put(to, &source.location, &source.text, app.sealer.manifests(), recovery.as_ref()).await?;
+    to.put(&source.key(FILE), source.text.clone(), "application/json").await?;
     Ok(())
 }
 

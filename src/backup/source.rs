@@ -1,12 +1,15 @@
 //! Where a backup lies: in its own target, or in another that has a copy.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::manifest::{FILE, LONGEST, Manifest};
 use super::seal::Keys;
 use super::site::store;
+use super::stream::DAMAGED;
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::copies;
 use crate::app::App;
@@ -24,20 +27,24 @@ pub struct Source<'a> {
     pub location: String,
     /// Its manifest.
     pub manifest: Manifest,
+    /// The manifest as it lies there.
+    pub text: Bytes,
     /// Why a copy is read instead of what is in its own target, as a sentence; also if only one object is.
     pub instead: OnceLock<String>,
     /// The other stores that have it, for what turns out to be damaged while it is read.
     pub others: Vec<&'a Arc<Store>>,
     /// What this portal has to decrypt with.
     pub keys: Keys,
+    /// What a restore of it could not bring back, as sentences.
+    notes: Mutex<Vec<String>>,
 }
 
 impl<'a> Source<'a> {
-    /// Reads the manifest from the store: what lies there is what will be restored. Where the backup's own target does not
-    /// give it, or lacks one of its objects, a copy in another target takes its place.
+    /// Reads the manifest from the store, and compares it with the sum that mydb_admin has of it. Where the backup's own
+    /// target does not give it, gives another, or lacks one of its objects, a copy in another target takes its place.
     ///
     /// # Errors
-    /// If it is not there, or is not that of this backup.
+    /// If it is not there, or is not what was stored.
     pub async fn read(app: &'a App, id: Uuid) -> Result<Self, StepError> {
         // The way through the stores takes much room on the stack, which callers have other uses for.
         Box::pin(Self::anywhere(app, id)).await
@@ -87,10 +94,8 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     /// As [`Source::read`].
-    pub async fn first(app: &'a App, id: Uuid) -> Result<(Self, Vec<u8>), StepError> {
-        let row = row(app, id).await?;
-        let store = store(app, &row)?;
-        Self::with_text(store, row, Keys::of(&app.config.backups)).await
+    pub async fn first(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        Self::open(app, row(app, id).await?).await
     }
 
     /// The same in a store.
@@ -98,14 +103,15 @@ impl<'a> Source<'a> {
     /// # Errors
     /// As [`Source::read`].
     pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<Self, StepError> {
-        Ok(Self::with_text(store, row, keys).await?.0)
-    }
-
-    async fn with_text(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<(Self, Vec<u8>), StepError> {
         let location = row.location.clone().filter(|_| row.removed_at.is_none());
         let location =
             location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
-        let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
+        let key = format!("{location}/{FILE}");
+        let text = store.read(&key, LONGEST).await?;
+        // Before anything in it is believed.
+        if let Some(why) = altered(&text, row.sha256.as_deref()) {
+            return Err(StepError::Fail(format!("{} {why} {DAMAGED}", store.url(&key))));
+        }
         let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
         if manifest.container.id != row.container_id {
             return Err(StepError::Fail(format!(
@@ -113,7 +119,13 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        Ok((Self { row, store, location, manifest, instead: OnceLock::new(), others: Vec::new(), keys }, text))
+        let (instead, others, notes) = (OnceLock::new(), Vec::new(), Mutex::default());
+        Ok(Self { row, store, location, manifest, text: text.into(), instead, others, keys, notes })
+    }
+
+    /// SHA-256 of the manifest as it was read, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        hex::encode(Sha256::digest(&self.text))
     }
 
     /// Notes that a copy takes the place of what its own target does not give.
@@ -122,9 +134,22 @@ impl<'a> Source<'a> {
         let _ = self.instead.set(format!("The copy in “{}” is used. {why}", copy.name()));
     }
 
-    /// What a step says of where the backup was read, after what it did.
+    /// Notes what a restore of it could not bring back.
+    pub fn note(&self, sentence: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
+    }
+
+    /// What a restore of it could not bring back.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What a step says of where the backup was read and of what could not be brought back, after what it did.
     pub fn told(&self, done: &str) -> String {
-        self.instead.get().map_or_else(|| done.to_owned(), |instead| format!("{done}. {instead}"))
+        let mut said = vec![done.trim_end_matches('.').to_owned()];
+        said.extend(self.instead.get().cloned());
+        said.extend(self.notes());
+        said.join(". ")
     }
 
     /// The same with nothing but what is wanted of it.
@@ -141,6 +166,20 @@ impl<'a> Source<'a> {
     /// Key of one of its objects.
     pub fn key(&self, file: &str) -> String {
         format!("{}/{file}", self.location)
+    }
+}
+
+/// Says so if a manifest is not the one that mydb_admin has the sum of.
+pub(super) fn altered(text: &[u8], known: Option<&[u8]>) -> Option<String> {
+    let is = Sha256::digest(text);
+    match known {
+        Some(known) if known == is.as_slice() => None,
+        Some(known) => Some(format!(
+            "is not what was stored: its SHA-256 is {}, and mydb_admin says {}.",
+            hex::encode(is),
+            hex::encode(known)
+        )),
+        None => Some("can't be checked: mydb_admin has no sum of it.".to_owned()),
     }
 }
 

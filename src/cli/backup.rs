@@ -20,6 +20,7 @@ use crate::admin_db::{audits, keeping};
 use crate::backup::audit;
 use crate::backup::prune::{self, Remover};
 use crate::domain::quantity::Bytes;
+use crate::secrets::Sealer;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BackupCommand {
@@ -64,8 +65,17 @@ pub(super) enum BackupCommand {
         /// Account it belongs to where that of its manifest is not known
         #[arg(long)]
         owner: String,
+        /// Also if this portal did not sign it: whoever can write into the bucket may have made it
+        #[arg(long)]
+        unsigned: bool,
         /// Where it lies: PORTAL/DATABASE/BACKUP, as `find` says
         location: String,
+    },
+    /// Sign the backups of earlier versions whose manifests are as they were stored
+    Sign {
+        /// Name of the target; all of them unless given
+        #[arg(long)]
+        target: Option<String>,
     },
     /// Take a backup away: all its objects, with the script that restores them, as one tar archive
     Download {
@@ -103,7 +113,10 @@ pub(super) async fn run(command: BackupCommand, at: &Surroundings) -> ExitCode {
             Err(e) => end(Err(e)),
         },
         BackupCommand::Find { target, instance } => end(found::find(at, &target, instance).await),
-        BackupCommand::Import { target, owner, location } => end(found::import(at, &target, &owner, &location).await),
+        BackupCommand::Import { target, owner, unsigned, location } => {
+            end(found::import(at, &target, &owner, &location, unsigned).await)
+        }
+        BackupCommand::Sign { target } => end(found::sign(at, target.as_deref()).await),
         BackupCommand::Download { id, output, form } => end(download::run(at, id, output, form.as_deref()).await),
         BackupCommand::Lock { id, until } => end(lock(at, id, Some(end_of(until))).await),
         BackupCommand::Unlock { id } => end(lock(at, id, None).await),
@@ -187,7 +200,11 @@ async fn removed(s: &mut Session, places: &Places) -> anyhow::Result<()> {
 async fn examine(at: &Surroundings, json: bool) -> anyhow::Result<bool> {
     let mut s = Session::open(at).await?;
     let places = Places::open(at).await?;
-    let report = audit::look(&mut s.db, &places.config, &places.stores, s.now).await;
+    let report = async {
+        let sealer = Sealer::from_file(&places.config.seal_key, s.random.clone())?;
+        Ok::<_, anyhow::Error>(audit::look(&mut s.db, &places.config, &places.stores, &sealer, s.now).await?)
+    };
+    let report = report.await;
     places.close().await;
     let report = report?;
     audits::insert(&mut s.db, &report).await?;

@@ -50,7 +50,7 @@ async fn fetch(
         form == Form::Stored || opens,
         "this backup is encrypted, and backups.identity_file has no key for it: take it as it is stored, with --as stored"
     );
-    let package = download::whole(&source, form).await?;
+    let package = download::whole(&source, form);
     note(&mut s.db, &s.actor, s.now, "backup.download", &format!("{id} as {}", form.as_str())).await?;
     if output.as_deref() == Some(Path::new("-")) {
         let out = std::io::stdout().as_fd().try_clone_to_owned()?;

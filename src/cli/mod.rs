@@ -74,6 +74,10 @@ enum Command {
         /// Take the place of an earlier one
         #[arg(long)]
         replace: bool,
+        /// Make none: register the one in this file, or on standard input with -, so that backups of mydb_admin are made
+        /// for it
+        #[arg(long, value_name = "FILE")]
+        register: Option<PathBuf>,
     },
     /// mydb_admin in the bucket
     #[command(subcommand)]
@@ -149,7 +153,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::Container(command) => end(container::run(command, at).await),
         Command::Backup(command) => backup::run(command, at).await,
         Command::Target(command) => end(target::run(command, at).await),
-        Command::RecoveryKey { replace } => end(recovery::make_key(at, replace)),
+        Command::RecoveryKey { replace, register } => end(recovery::make_key(at, replace, register.as_deref())),
         Command::AdminDb(command) => end(recovery::admin_db(command, at).await),
         Command::Rebuild { from, json } => end(Box::pin(recovery::rebuild_all(from, json, at)).await),
         Command::SecretKey { file } => end(secret_key::run(&file)),

@@ -40,21 +40,15 @@ pub(super) struct From {
     /// The newest backup of mydb_admin of at most this moment, such as 2027-01-15T08:00:00Z
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime<Utc>>,
+    /// Believe backups that this portal did not sign: those of an earlier version, if you know that nobody else could
+    /// write into the bucket
+    #[arg(long)]
+    unsigned: bool,
 }
 
 impl From {
     fn key(&self) -> anyhow::Result<Option<SecretString>> {
-        let text = match &self.recovery_key {
-            None => return Ok(None),
-            Some(file) if file == Path::new("-") => std::io::read_to_string(std::io::stdin())?,
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?,
-        };
-        // A file may have remarks around the key.
-        let line = text.lines().map(str::trim).find(|l| l.starts_with("AGE-SECRET-KEY-"));
-        match line {
-            Some(line) => Ok(Some(SecretString::from(line))),
-            None => bail!("there is no recovery key in it: that begins with AGE-SECRET-KEY-"),
-        }
+        self.recovery_key.as_deref().map(read_key).transpose()
     }
 
     /// What opens encrypted backups, beside the recovery key.
@@ -66,6 +60,20 @@ impl From {
         }
         Ok(())
     }
+}
+
+/// The recovery key in a file, or on standard input.
+fn read_key(file: &Path) -> anyhow::Result<SecretString> {
+    let text = if file == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())?
+    } else {
+        std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?
+    };
+    // A file may have remarks around the key.
+    let line = text.lines().map(str::trim).find(|l| l.starts_with("AGE-SECRET-KEY-"));
+    let line =
+        line.with_context(|| format!("{} has no recovery key: that begins with AGE-SECRET-KEY-", file.display()))?;
+    Ok(SecretString::from(line))
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,9 +95,20 @@ pub(super) enum AdminDbCommand {
 }
 
 /// `db4sci recovery-key`
-pub(super) fn make_key(at: &Surroundings, replace: bool) -> anyhow::Result<()> {
+pub(super) fn make_key(at: &Surroundings, replace: bool, register: Option<&Path>) -> anyhow::Result<()> {
     let config = at.checked_config()?;
     let file = key::recipient_file(&config);
+    if let Some(given) = register {
+        let given = read_key(given)?;
+        let recipient = seal::recipient_of(&given).context("this is no recovery key")?;
+        let there = key::recipient(&config)?.map(|r| r.to_string());
+        if there.is_some_and(|there| there != recipient) && !replace {
+            bail!("{} names another recovery key. With --replace this one takes its place.", file.display());
+        }
+        key::register(&config, &given)?;
+        say(&format!("Backups of mydb_admin are made for the recovery key {recipient} from now on.\n"));
+        return Ok(());
+    }
     if file.exists() && !replace {
         bail!("{} says that a recovery key was made. With --replace a new one takes its place.", file.display());
     }
@@ -178,11 +197,12 @@ async fn restore(parts: &mut Parts, store: &Arc<Store>, from: &From) -> anyhow::
     let found = found.context("there is no backup of mydb_admin in the bucket, or none that old")?;
     let key = from.key()?;
     from.unlock(parts)?;
-    admin_restore::restore(parts, store, &found, &Wanted { at: from.at, key: key.as_ref() }).await?;
+    admin_restore::restore(parts, store, &found, &Wanted { at: from.at, key: key.as_ref(), unsigned: from.unsigned })
+        .await?;
     say(&format!(
         "mydb_admin is back as it was at {}, with {} databases. Start the portal: it compares them with what runs.\n",
-        found.0.made_at.format("%Y-%m-%d %H:%M:%S UTC"),
-        found.0.containers
+        found.manifest.made_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        found.manifest.containers
     ));
     Ok(())
 }
@@ -192,7 +212,7 @@ pub(super) async fn rebuild_all(from: From, json: bool, at: &Surroundings) -> an
     // Fails only where it was done before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let key = from.key()?;
-    let wanted = Wanted { at: from.at, key: key.as_ref() };
+    let wanted = Wanted { at: from.at, key: key.as_ref(), unsigned: from.unsigned };
     let mut parts = parts(at).await?;
     from.unlock(&mut parts)?;
     let report = rebuild::rebuild(parts, from.target.as_deref(), &wanted).await?;
@@ -202,6 +222,9 @@ pub(super) async fn rebuild_all(from: From, json: bool, at: &Surroundings) -> an
         say(&format!("mydb_admin: {}\n", report.admin_db));
         if report.taken_in > 0 {
             say(&format!("Backups that it did not know: {}, now in its list.\n", report.taken_in));
+        }
+        if report.unsigned > 0 {
+            say(&format!("Backups left out because this portal did not sign them: {}.\n", report.unsigned));
         }
         say("\n");
         let row = |l: &rebuild::Line| {

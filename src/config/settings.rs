@@ -149,10 +149,27 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Host name people connect to, shown on the pages. Empty: the machine's host name.",
     ),
+    s(
+        "databases.own_names",
+        Kind::Bool,
+        "false",
+        "Give each database a host name of its own, NAME.HOST, for which alone its certificate is. Needs a DNS entry for *.HOST.",
+    ),
     s("databases.bind", Kind::Ip, "0.0.0.0", "Address on which database ports are published."),
     s("databases.port_min", Kind::Number, "41000", "First port of the range for databases."),
     s("databases.port_max", Kind::Number, "42999", "Last port of the range for databases."),
-    s("databases.start_timeout", Kind::Number, "120", "Seconds a server may take until it answers after a start."),
+    s(
+        "databases.start_timeout",
+        Kind::Number,
+        "120",
+        "Seconds a server may take until it answers after a start, while it does nothing. One that recovers is waited for.",
+    ),
+    s(
+        "databases.start_longest",
+        Kind::Number,
+        "86400",
+        "Seconds a server may take until it answers after a start, while it works or says that it recovers.",
+    ),
     s(
         "databases.create_timeout",
         Kind::Number,

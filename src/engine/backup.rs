@@ -70,6 +70,18 @@ pub struct Sum {
     pub sha256: String,
 }
 
+/// A count as a server answers it that writes JSON itself: a row of kind, name and number, with whatever else.
+#[derive(Deserialize)]
+struct Counted {
+    row: (String, String, i64),
+}
+
+/// Reads a row of a server with one database.
+fn counted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
+    let Counted { row: (kind, name, rows) } = Counted::deserialize(from)?;
+    Ok(Count { database: super::neo4j::DATABASE.to_owned(), kind, name, rows, fingerprint: None })
+}
+
 /// A line that a command reports.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -80,6 +92,9 @@ pub enum Report {
     Count(Count),
     /// What defines an object.
     Definition(Reported),
+    /// A count as a server answered it.
+    #[serde(deserialize_with = "counted")]
+    Counted(Count),
     /// Something the manifest should say.
     Note(String),
     /// Why the counts are not those of the very moment of the dump; a remark too.
@@ -182,6 +197,19 @@ pub trait Backup: Sync {
     fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
     /// A command that reads a part's dump and puts it into a server that has nothing of it yet, or of an attempt cut short.
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
+    /// The same as commands that run one after the other, where one is not enough.
+    fn restore_stages(&self, plan: &Plan<'_>, part: &Part) -> Vec<Stage> {
+        vec![Stage::new(Read::All, self.restore(plan, part))]
+    }
+    /// Commands for a second attempt, after the first has failed: they put back what can be put back, whatever it refers to,
+    /// and report by name what can't. Each with the place of its part in `parts`, which are all that are wanted.
+    fn second_attempt(&self, _plan: &Plan<'_>, _parts: &[Part]) -> Vec<(usize, Stage)> {
+        Vec::new()
+    }
+    /// A command that ends a restore into a new server, once all parts are back.
+    fn settle(&self, _plan: &Plan<'_>) -> Option<ExecSpec> {
+        None
+    }
     /// A command that reports the counts of a database.
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec;
     /// A command that reports the definitions of a database, or with `None` those of the whole server, as
@@ -215,7 +243,7 @@ pub trait Backup: Sync {
     /// Commands that restore what is wanted of a part into a server that has nothing of it yet.
     fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
         let wanted = part.database.as_ref().is_none_or(|database| *database == only.database);
-        if wanted { vec![Stage::new(Read::All, self.restore(plan, part))] } else { Vec::new() }
+        if wanted { self.restore_stages(plan, part) } else { Vec::new() }
     }
     /// A command that removes from a server what came with the wanted but does not belong to it. `others` are the other
     /// databases of the backup.
@@ -228,6 +256,10 @@ pub trait Backup: Sync {
     }
     /// How a person restores a part without this portal: lines of a shell script, `$file` being the dump.
     fn by_hand(&self, part: &Part) -> Vec<String>;
+    /// The same for what has to be done once all parts are back.
+    fn by_hand_end(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]
@@ -239,6 +271,10 @@ mod tests {
         assert_eq!(Report::read("pg_dump: error: no"), None);
         let sum = Report::read(r#"db4sci: {"sum":{"code":0,"sha256":"ab"}}"#).unwrap().unwrap();
         assert_eq!(sum, Report::Sum(Sum { code: 0, sha256: "ab".to_owned() }));
+        let line = r#"db4sci: {"counted":{"row":["label","a\"},{\"row\":[\n",7],"meta":[null]}}"#;
+        let Some(Ok(Report::Counted(count))) = Report::read(line) else { panic!("{line}") };
+        assert_eq!((count.database.as_str(), count.name.as_str(), count.rows), ("neo4j", "a\"},{\"row\":[\n", 7));
+        assert!(Report::read(r#"db4sci: {"counted":{"row":["label","x","7"]}}"#).is_some_and(|r| r.is_err()));
         let line = r#"db4sci: {"count":{"database":"d","kind":"table","name":"public.\"a\nb\"","rows":3}}"#;
         assert!(matches!(Report::read(line), Some(Ok(Report::Count(c))) if c.rows == 3 && c.name.contains('\n')));
         let line = r#"db4sci: {"definition":{"database":"d","kind":"view","name":"v","text":"SELECT 1"}}"#;

@@ -160,8 +160,8 @@ fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
             databases,
         });
     }
-    if head.starts_with(b"DZV1") || head.starts_with(b"DGV1") {
-        return dump(Format::Neo4jDump, None);
+    if let Some(found) = neo4j(head, packing) {
+        return found;
     }
     if head.get(257..262) == Some(b"ustar".as_slice()) {
         return Err("This is a tar archive. Send the dump itself: pg_dump -Fc, or statements.".to_owned());
@@ -197,6 +197,36 @@ fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
         says_its_end: text.contains("-- PostgreSQL database dump")
             || text.contains("-- PostgreSQL database cluster dump"),
         databases: Vec::new(),
+    })
+}
+
+/// How a dump of `neo4j-admin` of version 4 begins, unpacked: a word, the version of its own form, numbers of files and bytes.
+const NEO4J_4: &[u8] = b"zstd\0\0\0\x01";
+/// How zstd begins.
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// A dump of `neo4j-admin`; `None`: it is none. Those of version 5 have a head of their own. Those of version 4 are
+/// compressed as a whole, which is undone by the tool and not here.
+fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
+    let dump = |packing, version| {
+        let (format, version) = (Format::Neo4jDump, Some(version));
+        Some(Ok(Dump { packing, format, version, says_its_end: false, databases: Vec::new() }))
+    };
+    if head.starts_with(b"DZV1") || head.starts_with(b"DGV1") {
+        return dump(packing, (5, 0));
+    }
+    if packing == Packing::Zstd && head.starts_with(NEO4J_4) {
+        return dump(Packing::None, (4, 0));
+    }
+    if head.starts_with(ZSTD) {
+        let mut inside = Vec::new();
+        // Cut off where what was looked at ends.
+        let _ = zstd::stream::read::Decoder::new(head).ok()?.take(64).read_to_end(&mut inside);
+        return inside.starts_with(NEO4J_4).then(|| dump(packing, (4, 0))).flatten();
+    }
+    let tar = head.get(257..262) == Some(b"ustar".as_slice());
+    (tar && head.windows(9).any(|w| w == b"neostore.")).then(|| {
+        Err("This is a graph of Neo4j 3, or a copy of its files. Load it into Neo4j 4.4, make a dump there, and send that.".to_owned())
     })
 }
 
@@ -310,6 +340,16 @@ mod tests {
         }
         assert!(of_head(&[0x6d, 0xe2, 0x99, 0x81, 0, 0], Packing::None).is_err(), "it has no head");
         assert_eq!(of_head(b"DZV1rest", Packing::None).unwrap().format, Format::Neo4jDump);
+        let four = of_head(b"zstd\0\0\0\x01\0\0\0\0", Packing::Zstd).unwrap();
+        assert_eq!((four.packing, four.version), (Packing::None, Some((4, 0))), "the tool undoes its compression");
+        let twice = zstd::encode_all(b"zstd\0\0\0\x01rest".as_slice(), 1).unwrap();
+        let four = of_head(&twice, Packing::Gzip).unwrap();
+        assert_eq!((four.packing, four.format), (Packing::Gzip, Format::Neo4jDump));
+        assert!(of_head(&zstd::encode_all(b"other".as_slice(), 1).unwrap(), Packing::Gzip).is_err());
+        let mut three = vec![0; 600];
+        three[..12].copy_from_slice(b"neostore.idx");
+        three[257..262].copy_from_slice(b"ustar");
+        assert!(of_head(&three, Packing::Gzip).unwrap_err().contains("Neo4j 3"));
     }
 
     #[test]

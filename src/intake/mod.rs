@@ -5,6 +5,8 @@ pub mod archive;
 pub mod format;
 pub mod load;
 pub mod load_stopped;
+pub mod mysql;
 pub mod report;
 pub mod request;
+pub mod sql;
 pub mod staging;

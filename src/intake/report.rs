@@ -24,6 +24,8 @@ pub struct LoadReport {
     pub failed: u64,
     /// The first of them.
     pub failures: Vec<Failure>,
+    /// What was taken otherwise than it stood there, in sentences: the first of them.
+    pub told: Vec<String>,
 }
 
 /// One thing that failed.
@@ -156,6 +158,10 @@ impl Collector {
                 let text = why.chars().take(LONGEST).collect();
                 report.failures.push(Failure { line: None, text, detail: String::new() });
             }
+        } else if let Some(what) = text.strip_prefix("told: ") {
+            if report.told.len() < MOST {
+                report.told.push(what.chars().take(LONGEST).collect());
+            }
         } else if let Some((_, failed)) = text.split_once(" restored successfully. ") {
             let failed = failed.split(' ').next().and_then(|n| n.parse().ok());
             report.failed = failed.unwrap_or(report.failed).max(report.failed);
@@ -237,6 +243,11 @@ mod tests {
                     2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 3 document(s) failed to restore.\n";
         let report = read(Format::MongoArchive, 0, said);
         assert_eq!((report.failed, report.failures.len()), (3, 1), "{report:?}");
+        let said = "2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 1 document(s) failed to restore.\n\
+                    db4sci\ttold: The index i of c: the option safe: null was left out.\n\
+                    db4sci\tcontinuing through error: The index j of c was not made: E11000\n";
+        let later = read(Format::MongoArchive, 0, said);
+        assert_eq!((later.failed, later.told.len()), (2, 1), "{later:?}");
         assert!(report.failures[0].text.starts_with("E11000") && report.sentence().contains("3 documents failed"));
         let mut collector = Collector::new(Format::MongoArchive, 0);
         collector.take(b"2026-11-27T05:00:00.000+0000\tFailed: corruption found in archive\n");

@@ -12,7 +12,7 @@ use crate::admin_db::surveys;
 use crate::app::App;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
-use crate::engine::{ExecOutcome, Survey};
+use crate::engine::{ExecOutcome, LOCKED_OUT, Survey};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::server::ask;
 
@@ -20,6 +20,10 @@ use crate::provision::server::ask;
 const ANSWER: Duration = Duration::from_secs(20);
 /// Servers asked at the same time. Few, because some clients take a second of processor time to start.
 const AT_ONCE: usize = 2;
+
+/// Why a server whose owner shut the portal's user out can't be looked into, and what helps.
+const SHUT_OUT: &str = "The portal's user can't sign in to this server: somebody in it removed the user or gave it another \
+                        password. Restart the database: the portal then makes it anew.";
 
 /// Why a look failed: a sentence for the database's page, and what exactly was said for the portal's log.
 struct Fault {
@@ -92,5 +96,7 @@ async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, Fault> {
         ExecOutcome::Failed(words) => reason::line(&words),
         ExecOutcome::Done => String::new(),
     };
-    Err(Fault::new("The server could not answer the portal's questions.", &detail))
+    let shut_out = said.stderr.contains(LOCKED_OUT);
+    let sentence = if shut_out { SHUT_OUT } else { "The server could not answer the portal's questions." };
+    Err(Fault::new(sentence, &detail))
 }

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod embedded;
 pub mod s3;
+mod same;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use futures::stream::BoxStream;
 use crate::config::Config;
 
 pub use s3::Store;
+pub(crate) use same::same_place;
 
 /// What went wrong in an object store. Every message is a sentence.
 #[derive(Debug, Clone, thiserror::Error)]

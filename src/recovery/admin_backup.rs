@@ -8,6 +8,7 @@ use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, Utc};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 
 use super::admin_copy;
@@ -18,11 +19,11 @@ use super::manifest::{self, AdminManifest, DUMP, FILE, KEYS, PLAIN_SCHEMA, SCHEM
 use crate::admin_db::admin_backups::{self, Seen};
 use crate::admin_db::bootstrap;
 use crate::app::App;
-use crate::backup::leftover;
 use crate::backup::manifest::Object;
 use crate::backup::pack::How;
 use crate::backup::seal::{AGE, Keys, Sealing};
 use crate::backup::stream::{self, From, Into};
+use crate::backup::{leftover, sign};
 use crate::config::Config;
 use crate::domain::quantity::Bytes as Amount;
 use crate::domain::work::{Cancel, Pool, Rules};
@@ -31,7 +32,7 @@ use crate::objects::{ObjectError, Store};
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
 use crate::runtime::Runtime;
-use crate::secrets::Random;
+use crate::secrets::{Random, Sealer, Signer};
 
 /// Back up mydb_admin, because somebody asked for it.
 pub static BACK_UP: Flow = Flow {
@@ -55,6 +56,30 @@ pub struct Maker<'a> {
     pub now: DateTime<Utc>,
     /// The targets that get copies.
     pub copies: Vec<&'a Arc<Store>>,
+}
+
+/// The small objects of a backup, as they were written.
+pub(super) struct Small {
+    /// The manifest.
+    pub(super) manifest: Bytes,
+    /// The keys, encrypted to the recovery key.
+    pub(super) keys: Option<Bytes>,
+}
+
+/// Whose signatures a manifest gets.
+pub(super) struct Signers {
+    /// The sealing key's.
+    pub(super) sealing: Sealer,
+    /// The recovery key's, where one is registered.
+    pub(super) recovery: Option<Signer>,
+}
+
+impl Signers {
+    /// Signs a manifest below `location`, and writes it: its existence is what makes a backup of the rest.
+    pub(super) async fn put(&self, store: &Store, location: &str, manifest: &Bytes) -> Result<(), ObjectError> {
+        sign::put(store, location, manifest, self.sealing.manifests(), self.recovery.as_ref()).await?;
+        store.put(&format!("{location}/{FILE}"), manifest.clone(), "application/json").await
+    }
 }
 
 /// A backup that was made.
@@ -133,7 +158,7 @@ fn seal(config: &Config) -> anyhow::Result<Option<Sealing>> {
 
 /// Removes one: its manifest first, so that what is left of it is none.
 async fn remove(store: &Store, location: &str) -> Result<(), ObjectError> {
-    for file in [FILE, KEYS, &format!("{DUMP}.zst"), &format!("{DUMP}.zst.age")] {
+    for file in [FILE, sign::FILE, KEYS, &format!("{DUMP}.zst"), &format!("{DUMP}.zst.age")] {
         store.delete(&format!("{location}/{file}")).await?;
     }
     Ok(())
@@ -158,8 +183,8 @@ impl Maker<'_> {
         let location = manifest::location(&self.config.instance, made_at);
         let made = self.make(&mut db, &client, &location, made_at).await;
         client.remove().await?;
-        let manifest = match made {
-            Ok(manifest) => manifest,
+        let (manifest, small) = match made {
+            Ok(made) => made,
             Err(e) => {
                 if let Err(left) = remove(self.store, &location).await {
                     tracing::warn!("What is left of a backup of mydb_admin could not be removed: {left:#}");
@@ -168,18 +193,24 @@ impl Maker<'_> {
             }
         };
         let removed = self.tidy(&mut db, self.store).await?;
-        let copies = self.copy(&mut db, &manifest).await?;
+        let copies = self.copy(&mut db, &manifest, &small).await?;
         db.close().await?;
         Ok(Made { manifest, location, removed, copies })
     }
 
+    fn signers(&self) -> anyhow::Result<Signers> {
+        let sealing = Sealer::from_file(&self.config.seal_key, self.random.clone())?;
+        Ok(Signers { sealing, recovery: key::signer(self.config) })
+    }
+
     /// Copies one into every target that gets copies, so that a portal can be rebuilt from any of them. Fails for the
     /// first that it can't be copied into, when all were tried.
-    async fn copy(&self, db: &mut PgConnection, made: &AdminManifest) -> anyhow::Result<usize> {
+    async fn copy(&self, db: &mut PgConnection, made: &AdminManifest, small: &Small) -> anyhow::Result<usize> {
+        let signers = self.signers()?;
         let mut failed = None;
         for to in &self.copies {
             let copied = async {
-                admin_copy::copy(&self.config.instance, self.store, to, made).await?;
+                admin_copy::copy(&self.config.instance, self.store, to, (made, small, &signers)).await?;
                 self.tidy(db, to).await
             };
             if let Err(e) = copied.await {
@@ -218,7 +249,7 @@ impl Maker<'_> {
         client: &Client<'_>,
         location: &str,
         made_at: DateTime<Utc>,
-    ) -> anyhow::Result<AdminManifest> {
+    ) -> anyhow::Result<(AdminManifest, Small)> {
         let (config, store) = (self.config, self.store);
         let (migration, containers): (i64, i64) = sqlx::query_as(
             "SELECT (SELECT max(version) FROM _sqlx_migrations WHERE success),
@@ -229,15 +260,15 @@ impl Maker<'_> {
         let object = self.dump(client, location).await?;
         let keys = match key::recipient(config)? {
             Some(recipient) => {
-                let sealed = key::seal_keys(config, &recipient)?;
-                store.put(&format!("{location}/{KEYS}"), Bytes::from(sealed), "application/octet-stream").await?;
-                true
+                let sealed = Bytes::from(key::seal_keys(config, &recipient)?);
+                store.put(&format!("{location}/{KEYS}"), sealed.clone(), "application/octet-stream").await?;
+                Some(sealed)
             }
             None => {
                 tracing::warn!(
                     "There is no recovery key, so the backup of mydb_admin has no keys: make one with `db4sci recovery-key`"
                 );
-                false
+                None
             }
         };
         let manifest = AdminManifest {
@@ -248,12 +279,12 @@ impl Maker<'_> {
             migration,
             containers,
             object,
-            keys,
+            keys: keys.is_some(),
+            keys_sha256: keys.as_ref().map(|keys| hex::encode(Sha256::digest(keys))),
         };
-        store
-            .put(&format!("{location}/{FILE}"), Bytes::from(serde_json::to_vec_pretty(&manifest)?), "application/json")
-            .await?;
-        Ok(manifest)
+        let small = Small { manifest: Bytes::from(serde_json::to_vec_pretty(&manifest)?), keys };
+        self.signers()?.put(store, location, &small.manifest).await?;
+        Ok((manifest, small))
     }
 
     async fn dump(&self, client: &Client<'_>, location: &str) -> anyhow::Result<Object> {

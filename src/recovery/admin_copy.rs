@@ -1,17 +1,14 @@
 //! Copies of the backups of mydb_admin in the other targets, so that a portal can be rebuilt from any of them.
 
-use bytes::Bytes;
-
-use super::manifest::{self, AdminManifest, FILE, KEYS};
-use crate::backup::second;
+use super::admin_backup::{Signers, Small};
+use super::manifest::{self, AdminManifest, KEYS};
+use crate::backup::{leftover, second};
 use crate::domain::names::InstanceId;
-use crate::objects::{ObjectError, Store};
+use crate::objects::Store;
 use crate::provision::flow::StepError;
 
-/// Most bytes of the small objects.
-const SMALL: u64 = 16 * 1024 * 1024;
-
-/// Copies one from one target into another.
+/// Copies one from one target into another: the dump as it lies in the first, compared with the manifest on its way, and
+/// the small objects as they were written there.
 ///
 /// # Errors
 /// Either store's; nothing of an unfinished upload is left then.
@@ -19,8 +16,11 @@ pub(super) async fn copy(
     instance: &InstanceId,
     from: &Store,
     to: &Store,
-    made: &AdminManifest,
+    (made, small, signers): (&AdminManifest, &Small, &Signers),
 ) -> Result<(), StepError> {
+    second::elsewhere(instance, from, to).await?;
+    // What an earlier one had begun when its portal was killed.
+    leftover::give_up(to, &manifest::beginning(instance), &[]).await?;
     let location = manifest::location(instance, made.made_at);
     let key = format!("{location}/{}", made.object.file);
     let upload = to.begin(&key).await?;
@@ -32,13 +32,9 @@ pub(super) async fn copy(
         let _ = to.abort(&key, &upload).await;
         return Err(e);
     }
-    // The manifest last: without it, it is none.
-    for (file, kind) in [(KEYS, "application/octet-stream"), (FILE, "application/json")] {
-        match from.read(&format!("{location}/{file}"), SMALL).await {
-            Ok(content) => to.put(&format!("{location}/{file}"), Bytes::from(content), kind).await?,
-            Err(ObjectError::NotFound { .. }) if file == KEYS => {}
-            Err(e) => return Err(e.into()),
-        }
+    if let Some(keys) = &small.keys {
+        to.put(&format!("{location}/{KEYS}"), keys.clone(), "application/octet-stream").await?;
     }
-    Ok(())
+    // The manifest last: without it, it is none.
+    Ok(signers.put(to, &location, &small.manifest).await?)
 }

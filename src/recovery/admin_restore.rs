@@ -6,21 +6,21 @@ use std::sync::atomic::AtomicU64;
 use anyhow::{Context, bail, ensure};
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 
 use super::client::Client;
 use super::key;
-use super::manifest::{self, AdminManifest, FILE, KEYS, SCHEMA};
+use super::manifest::{self, AdminManifest, FILE, KEYS, LONGEST, SCHEMA};
 use crate::admin_db::imports::RESTORED;
 use crate::admin_db::{MIGRATOR, bootstrap};
 use crate::app::Parts;
 use crate::backup::seal::Keys;
+use crate::backup::sign::{self, By};
 use crate::backup::stream::{self, From};
+use crate::config::Config;
 use crate::objects::Store;
-use crate::secrets::Random;
-
-/// Longest manifest and longest keys that are read.
-const LONGEST: u64 = 1024 * 1024;
+use crate::secrets::{Random, Sealer};
 
 /// What is to be brought back.
 pub struct Wanted<'a> {
@@ -28,23 +28,35 @@ pub struct Wanted<'a> {
     pub at: Option<DateTime<Utc>>,
     /// The recovery key, for a host without the sealing key.
     pub key: Option<&'a SecretString>,
+    /// Whether what is not signed by this portal is taken for its own too.
+    pub unsigned: bool,
 }
 
-/// The manifest of the backup that is wanted, and the beginning of its keys.
+/// A backup of mydb_admin that is to be brought back.
+pub struct Chosen {
+    /// Its manifest.
+    pub manifest: AdminManifest,
+    /// Beginning of its keys.
+    pub location: String,
+    /// The manifest as it lies there.
+    text: Vec<u8>,
+}
+
+/// The backup that is wanted.
 ///
 /// # Errors
 /// If there is none, or a newer program made it.
-pub async fn choose(
-    parts: &Parts,
-    store: &Store,
-    at: Option<DateTime<Utc>>,
-) -> anyhow::Result<Option<(AdminManifest, String)>> {
+pub async fn choose(parts: &Parts, store: &Store, at: Option<DateTime<Utc>>) -> anyhow::Result<Option<Chosen>> {
     let there = manifest::list(store, &parts.config.instance).await?;
     let Some(chosen) = there.into_iter().find(|t| at.is_none_or(|at| t.made_at <= at)) else { return Ok(None) };
     let location = chosen.location;
     let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
-    let found: AdminManifest =
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", store.url(&location)))?;
+    let found: AdminManifest = serde_json::from_slice(&text).with_context(|| {
+        format!(
+            "the manifest of {} is damaged; `db4sci admin-db list` shows others, --at takes one",
+            store.url(&location)
+        )
+    })?;
     let newest = MIGRATOR.iter().map(|m| m.version).max().unwrap_or_default();
     ensure!(
         found.schema <= SCHEMA && found.migration <= newest,
@@ -53,32 +65,69 @@ pub async fn choose(
         found.program,
         env!("CARGO_PKG_VERSION")
     );
-    Ok(Some((found, location)))
+    ensure!(
+        manifest::location(&parts.config.instance, found.made_at) == location,
+        "{} holds a backup of another moment or portal, {}; `db4sci admin-db list` shows others, --at takes one",
+        store.url(&location),
+        found.made_at
+    );
+    Ok(Some(Chosen { manifest: found, location, text }))
+}
+
+/// Looks whether this portal wrote a backup, with the recovery key where it was given, else with this host's sealing key.
+async fn believe(config: &Config, store: &Store, chosen: &Chosen, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+    let recovery = wanted.key.map(key::signer_of);
+    let sealing = match &recovery {
+        Some(_) => None,
+        None => Some(Sealer::from_file(&config.seal_key, Random::system()).context("it can't be verified")?),
+    };
+    let by = match (&recovery, &sealing) {
+        (Some(recovery), _) => By::Recovery(recovery),
+        (None, Some(sealing)) => By::Sealing(sealing.manifests()),
+        (None, None) => bail!("there is no key to verify it with"),
+    };
+    let signed = sign::look(store, &chosen.location, &chosen.text, &[by]).await?;
+    match signed.doubt() {
+        Some(doubt) if wanted.unsigned => {
+            tracing::warn!("{}: {doubt} It is taken all the same", store.url(&chosen.location));
+            Ok(())
+        }
+        Some(doubt) => bail!(
+            "{}: {doubt} Whoever made it would rule this portal. `db4sci admin-db list` shows others, --at takes one; if \
+             you know that this one is yours, give --unsigned.",
+            store.url(&chosen.location)
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Puts the keys in their places, unless this host has them.
 ///
 /// # Errors
 /// If they are needed and can't be had.
-pub async fn install_keys(parts: &Parts, store: &Store, location: &str, wanted: &Wanted<'_>) -> anyhow::Result<()> {
-    let config = &parts.config;
-    let Some(identity) = wanted.key else {
-        ensure!(
-            config.seal_key.exists(),
-            "this host has no sealing key ({}), so it needs the recovery key, which was shown when it was made: --recovery-key FILE",
-            config.seal_key.display()
-        );
-        return Ok(());
-    };
+async fn install_keys(config: &Config, store: &Store, chosen: &Chosen, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+    let location = &chosen.location;
+    let Some(identity) = wanted.key else { return Ok(()) };
     let sealed = store.read(&format!("{location}/{KEYS}"), LONGEST).await;
     let sealed = sealed.with_context(|| {
         format!(
-            "{} has no keys: no recovery key had been made. Bring the sealing key from elsewhere",
-            store.url(location)
+            "{} has no keys: no recovery key had been made then. `db4sci admin-db list` shows which backups have them, and \
+             --at takes one of those; else bring the sealing key from elsewhere, to {}",
+            store.url(location),
+            config.seal_key.display()
         )
     })?;
+    if let Some(sum) = &chosen.manifest.keys_sha256 {
+        ensure!(
+            *sum == hex::encode(Sha256::digest(&sealed)),
+            "{} are not the keys that were stored; `db4sci admin-db list` shows other backups, --at takes one",
+            store.url(&format!("{location}/{KEYS}"))
+        );
+    }
     let keys = key::open_keys(identity, &sealed)?;
     keys.install(config)?;
+    // From now on this host backs up for the same key.
+    key::register(config, identity)?;
     ensure!(
         keys.is_installed(config),
         "{} is another sealing key than the one in the bucket. Move it away first.",
@@ -91,15 +140,16 @@ pub async fn install_keys(parts: &Parts, store: &Store, location: &str, wanted: 
 ///
 /// # Errors
 /// If mydb_admin holds something, or the backup can't be read or is damaged.
-pub async fn restore(
-    parts: &Parts,
-    store: &Arc<Store>,
-    found: &(AdminManifest, String),
-    wanted: &Wanted<'_>,
-) -> anyhow::Result<()> {
-    let (manifest, location) = found;
+pub async fn restore(parts: &Parts, store: &Arc<Store>, chosen: &Chosen, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+    let Chosen { manifest, location, .. } = chosen;
     let (config, random) = (&parts.config, Random::system());
-    install_keys(parts, store, location, wanted).await?;
+    ensure!(
+        wanted.key.is_some() || config.seal_key.exists(),
+        "this host has no sealing key ({}), so it needs the recovery key, which was shown when it was made: --recovery-key FILE",
+        config.seal_key.display()
+    );
+    believe(config, store, chosen, wanted).await?;
+    install_keys(config, store, chosen, wanted).await?;
     let url = bootstrap::start(parts, &random).await?;
     let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
     let tables = bootstrap::tables(&mut db).await?;

@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::rebuild::{Is, Line};
+use super::rebuild::{Is, Line, Trust};
 use crate::admin_db::accounts;
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::imports::{self, Candidate};
 use crate::admin_db::log::Actor;
 use crate::app::App;
-use crate::backup::find::{self, Refused};
+use crate::backup::find::{self, Refused, Taking};
 use crate::backup::mark;
 use crate::backup::request::{RestoreRequest, restore};
 use crate::domain::names::ContainerName;
@@ -28,33 +28,45 @@ const ACTOR: &str = "rebuild";
 /// Most backups looked at.
 const MOST: usize = 100_000;
 
-/// Takes every backup of this instance that is not in the list into it, and answers how many. They belong to the account
+/// Takes every backup of this instance that is not in the list into it, and answers how many, and how many were left out
+/// because this portal did not sign them. They belong to the account
 /// of their owner's name where there is one, else to the first administrator. A database of which none can be used is a
 /// line.
 ///
 /// # Errors
 /// If the bucket or mydb_admin can't be asked.
-pub async fn take_in(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> anyhow::Result<usize> {
+pub(super) async fn take_in(
+    app: &Arc<App>,
+    store: &Store,
+    trust: Trust<'_>,
+    lines: &mut Vec<Line>,
+) -> anyhow::Result<(usize, usize)> {
     let actor = Actor::portal(ACTOR);
     let mut db = app.db.acquire().await?;
-    let looked = find::unknown(&mut db, store, app.config.instance.as_str(), MOST).await.map_err(|e| anyhow!("{e}"))?;
+    let instance = app.config.instance.as_str();
+    let looked = find::unknown(&mut db, store, trust.by, instance, MOST).await.map_err(|e| anyhow!("{e}"))?;
     let all = accounts::list(&mut db).await?;
     let first = all.iter().find(|a| a.role == Role::Admin).map(|a| a.id);
     let first = first.ok_or_else(|| anyhow!("there is no administrator's account"))?;
-    let mut taken = 0;
+    let (by, unsigned, now) = (trust.by, trust.unsigned, app.clock.now());
+    let taking = Taking { otherwise: first, by, unsigned, actor: &actor, now };
+    let (mut taken, mut left_out) = (0, 0);
     let mut unusable: HashMap<Uuid, Line> = HashMap::new();
     for found in looked.found {
         let Ok(manifest) = found.manifest else { continue };
         let of = manifest.container;
-        match find::import(&mut db, store, &found.location, first, &actor, app.clock.now()).await {
+        match find::import(&mut db, store, &found.location, &taking).await {
             Ok(_) => taken += 1,
-            Err(e @ (Refused::Unfit(_) | Refused::Store(_))) => {
+            Err(e @ (Refused::Unfit(_) | Refused::Store(_) | Refused::Unsigned(_))) => {
                 tracing::warn!("{}: {e}", store.url(&found.location));
+                let is_unsigned = matches!(e, Refused::Unsigned(_));
+                left_out += usize::from(is_unsigned);
+                let advice = if is_unsigned { " With --unsigned it is taken all the same." } else { "" };
                 unusable.entry(of.id).or_insert(Line {
                     database: of.name,
                     engine: of.engine.label(),
                     is: Is::Missing,
-                    outcome: e.to_string(),
+                    outcome: format!("Its backup was left out. {e}{advice}"),
                 });
             }
             Err(Refused::Known) => {}
@@ -66,7 +78,7 @@ pub async fn take_in(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> an
             lines.push(line);
         }
     }
-    Ok(taken)
+    Ok((taken, left_out))
 }
 
 /// Enqueues the making of each database that only its backups tell of, from the newest one, unless the bucket says that it
@@ -74,7 +86,12 @@ pub async fn take_in(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> an
 ///
 /// # Errors
 /// If the bucket or mydb_admin can't be asked. What fails for one database is in its line.
-pub async fn enqueue(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> anyhow::Result<Vec<(Line, Uuid)>> {
+pub(super) async fn enqueue(
+    app: &Arc<App>,
+    store: &Store,
+    trust: Trust<'_>,
+    lines: &mut Vec<Line>,
+) -> anyhow::Result<Vec<(Line, Uuid)>> {
     let mut db = app.db.acquire().await?;
     let found = imports::candidates(&mut db, ACTOR).await?;
     let (mut made, mut names) = (Vec::new(), HashSet::new());
@@ -87,7 +104,7 @@ pub async fn enqueue(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> an
             lines.push(line(Is::Deleted, why.to_owned()));
             continue;
         }
-        match mark::read(store, app.config.instance.as_str(), c.id).await? {
+        match mark::read(store, app.config.instance.as_str(), c.id, trust.by, trust.unsigned).await? {
             Some(mark) if mark.deleted_at > candidate.made_at => lines.push(line(Is::Deleted, deleted(&mark))),
             _ => match again(app, &c, &candidate).await {
                 Ok(job) => made.push((line(Is::Missing, String::new()), job)),

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::secrets::{write_private, write_whole};
+use crate::secrets::{Signer, hmac_sha256, write_private, write_whole};
 
 /// The keys without which mydb_admin's sealed secrets and the databases' certificates are lost.
 #[derive(Serialize, Deserialize)]
@@ -24,6 +24,12 @@ pub struct Keys {
 /// Where the recipient is written down.
 pub fn recipient_file(config: &Config) -> PathBuf {
     config.data_dir.join("recovery-recipient")
+}
+
+/// Where the key lies that is derived from the recovery key, and signs backups of mydb_admin: whoever has the recovery key
+/// has it too.
+fn signer_file(config: &Config) -> PathBuf {
+    config.data_dir.join("recovery-signer")
 }
 
 fn authority_dir(config: &Config) -> PathBuf {
@@ -46,15 +52,73 @@ pub fn recipient(config: &Config) -> anyhow::Result<Option<Recipient>> {
     }
 }
 
-/// Makes a recovery key and writes down its recipient. The key itself is only answered, and must be kept elsewhere.
+/// A new recovery key, of which nothing is written down yet.
+pub fn generate() -> SecretString {
+    SecretString::from(Identity::generate().to_string().expose_secret().to_owned())
+}
+
+/// Makes a recovery key and registers it. The key itself is only answered, and must be kept elsewhere.
 ///
 /// # Errors
-/// If the recipient can't be written.
+/// As [`register`].
 pub fn create(config: &Config) -> anyhow::Result<SecretString> {
-    let identity = Identity::generate();
+    let key = generate();
+    register(config, &key)?;
+    Ok(key)
+}
+
+fn parse(key: &SecretString) -> anyhow::Result<Identity> {
+    key.expose_secret().trim().parse().map_err(|e| anyhow!("this is no recovery key: {e}"))
+}
+
+/// Writes down what the portal needs of a recovery key that somebody has: its recipient, and what signs with it. The
+/// key itself is not kept.
+///
+/// # Errors
+/// If it is no key, or that can't be written.
+pub fn register(config: &Config, key: &SecretString) -> anyhow::Result<()> {
+    let recipient = parse(key)?.to_public();
     std::fs::create_dir_all(&config.data_dir)?;
-    write_whole(&recipient_file(config), format!("{}\n", identity.to_public()).as_bytes())?;
-    Ok(SecretString::from(identity.to_string().expose_secret().to_owned()))
+    let signer = format!("{recipient} {}\n", hex::encode(signing_key(key)));
+    let file = signer_file(config);
+    if std::fs::read_to_string(&file).is_ok_and(|there| there != signer) {
+        std::fs::remove_file(&file).with_context(|| format!("can't replace {}", file.display()))?;
+    }
+    if !file.exists() {
+        write_private(&file, signer.as_bytes())?;
+    }
+    // Last: whoever sees a recipient finds the rest.
+    write_whole(&recipient_file(config), format!("{recipient}\n").as_bytes())
+}
+
+/// The same unless another key is registered.
+///
+/// # Errors
+/// As [`register`].
+pub fn adopt(config: &Config, key: &SecretString) -> anyhow::Result<()> {
+    let given = parse(key)?.to_public().to_string();
+    match recipient(config)? {
+        Some(there) if there.to_string() != given => Ok(()),
+        _ => register(config, key),
+    }
+}
+
+/// The key that is derived from a recovery key to sign with.
+fn signing_key(key: &SecretString) -> [u8; 32] {
+    hmac_sha256(key.expose_secret().trim().as_bytes(), b"db4sci mydb_admin")
+}
+
+/// Verifies what was signed with a recovery key.
+pub fn signer_of(key: &SecretString) -> Signer {
+    Signer::with_key(&signing_key(key))
+}
+
+/// Signs with the recovery key that is registered; `None` where there is none, or only its recipient, by an earlier version.
+pub fn signer(config: &Config) -> Option<Signer> {
+    let text = std::fs::read_to_string(signer_file(config)).ok()?;
+    let (of, key) = text.trim().split_once(' ')?;
+    let registered = recipient(config).ok()??.to_string();
+    (of == registered).then_some(Signer::with_key(&hex::decode(key).ok()?))
 }
 
 /// The keys of this host, encrypted to the recipient.
@@ -79,9 +143,8 @@ pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u
 /// # Errors
 /// If the key is another one, or the content is damaged.
 pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<Keys> {
-    let identity: Identity =
-        identity.expose_secret().trim().parse().map_err(|e| anyhow!("this is no recovery key: {e}"))?;
-    let plain = age::decrypt(&identity, sealed).context("this recovery key does not open the keys in the bucket")?;
+    let plain =
+        age::decrypt(&parse(identity)?, sealed).context("this recovery key does not open the keys in the bucket")?;
     serde_json::from_slice(&plain).context("the keys in the bucket are damaged")
 }
 
@@ -107,5 +170,32 @@ impl Keys {
     /// Whether this host's sealing key is this one.
     pub fn is_installed(&self, config: &Config) -> bool {
         std::fs::read_to_string(&config.seal_key).is_ok_and(|text| text.trim() == self.seal_key.trim())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Mode;
+
+    #[test]
+    fn a_registered_key_signs_what_only_its_owner_verifies() {
+        let dir = std::env::temp_dir().join(format!("db4sci-recovery-{}", std::process::id()));
+        let mut config = Config::load_mode(Mode::Dev, Path::new(env!("CARGO_MANIFEST_DIR")), &[]).unwrap();
+        config.data_dir.clone_from(&dir);
+        assert!(signer(&config).is_none());
+        let first = create(&config).unwrap();
+        let signed = signer(&config).unwrap().sign(b"content");
+        assert!(signer_of(&first).verifies(b"content", &signed));
+        let second = generate();
+        assert!(!signer_of(&second).verifies(b"content", &signed));
+        register(&config, &second).unwrap();
+        register(&config, &second).unwrap();
+        assert!(signer_of(&second).verifies(b"content", &signer(&config).unwrap().sign(b"content")));
+        // Only the recipient is there, as an earlier version left it; or that of another key.
+        write_whole(&recipient_file(&config), format!("{}\n", Identity::generate().to_public()).as_bytes()).unwrap();
+        assert!(signer(&config).is_none());
+        assert!(register(&config, &SecretString::from("AGE-SECRET-KEY-1X")).is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -18,6 +18,8 @@ pub const FILE: &str = "manifest.json";
 pub const DUMP: &str = "mydb_admin.pgdump";
 /// Name of the object with the keys, encrypted to the recovery key.
 pub const KEYS: &str = "keys.age";
+/// Longest manifest and longest keys that are read.
+pub const LONGEST: u64 = 1024 * 1024;
 /// How a time is written in keys: it sorts as the times do.
 const TIME: &str = "%Y%m%dT%H%M%SZ";
 
@@ -40,6 +42,9 @@ pub struct AdminManifest {
     pub object: Object,
     /// Whether the keys lie beside it.
     pub keys: bool,
+    /// SHA-256 of the object with them, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_sha256: Option<String>,
 }
 
 /// Beginning of the keys of all of an instance.
@@ -113,6 +118,13 @@ fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<There> {
     let mut found: Vec<There> = objects.iter().filter_map(|o| moment(&o.key, beginning)).map(there).collect();
     found.sort_by_key(|t| std::cmp::Reverse(t.made_at));
     found
+}
+
+/// Whether a backup of mydb_admin may lie at this beginning of keys: `<instance>/mydb_admin/<time>`.
+pub fn is_location(location: &str) -> bool {
+    let mut parts = location.split('/').skip(2);
+    let time = parts.next().unwrap_or_default();
+    parts.next().is_none() && chrono::NaiveDateTime::parse_from_str(time, TIME).is_ok()
 }
 
 fn moment(key: &str, beginning: &str) -> Option<(DateTime<Utc>, String)> {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::admin_restore::{self, Wanted};
 use super::from_manifests;
-
+use super::key;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs::JobStatus;
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
@@ -21,6 +21,7 @@ use crate::app::{App, Parts};
 use crate::auth::first_admin;
 use crate::backup::mark;
 use crate::backup::recover::recover;
+use crate::backup::sign::By;
 use crate::domain::state::{ContainerState, Event};
 use crate::jobs::runner;
 use crate::lifecycle::Lifecycle;
@@ -46,6 +47,15 @@ pub enum Is {
     Deleted,
 }
 
+/// Whom a rebuild believes.
+#[derive(Clone, Copy)]
+pub(super) struct Trust<'a> {
+    /// Whose signatures are this portal's.
+    pub(super) by: &'a [By<'a>],
+    /// Whether what is not signed is believed too.
+    pub(super) unsigned: bool,
+}
+
 /// What became of one database.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
@@ -66,6 +76,8 @@ pub struct Report {
     pub admin_db: String,
     /// Backups that mydb_admin did not know, and that were taken into its list.
     pub taken_in: usize,
+    /// Backups that were left out because this portal did not sign them.
+    pub unsigned: usize,
     /// The databases.
     pub databases: Vec<Line>,
 }
@@ -89,12 +101,21 @@ pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>
     };
     let store = store.ok_or_else(|| anyhow!("there is no such target in the configuration"))?;
     let found = admin_restore::choose(&parts, &store, wanted.at).await?;
+    if found.is_none()
+        && let Some(key) = wanted.key
+    {
+        // Else the backup's keys show whether it is the right one.
+        key::adopt(&parts.config, key)?;
+    }
     let known = bootstrap::holds_tables(&parts, &Random::system()).await?;
     let admin_db = match (&found, known) {
-        (_, true) => "It was there already; what is missing of the databases is brought back.".to_owned(),
+        (_, true) => {
+            wanted.key.map_or(Ok(()), |key| key::adopt(&parts.config, key))?;
+            "It was there already; what is missing of the databases is brought back.".to_owned()
+        }
         (Some(found), false) => {
             admin_restore::restore(&parts, &store, found, wanted).await.context("mydb_admin could not be restored")?;
-            format!("From its backup of {}.", found.0.made_at.format("%Y-%m-%d %H:%M:%S UTC"))
+            format!("From its backup of {}.", found.manifest.made_at.format("%Y-%m-%d %H:%M:%S UTC"))
         }
         (None, false) => "There is no backup of it: it is made anew from the manifests.".to_owned(),
     };
@@ -102,9 +123,13 @@ pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>
     first_admin::ensure(&app, None).await.context("the first administrator can't be made")?;
     let mut lines = Vec::new();
     // In this order: a database of the last hour may have the name of one that was deleted in it.
-    let taken_in = from_manifests::take_in(&app, &store, &mut lines).await?;
-    forget_deleted(&app, &store, &mut lines).await?;
-    let made = from_manifests::enqueue(&app, &store, &mut lines).await?;
+    let recovery = wanted.key.map(key::signer_of);
+    let by: Vec<By<'_>> =
+        std::iter::once(By::Sealing(app.sealer.manifests())).chain(recovery.as_ref().map(By::Recovery)).collect();
+    let trust = Trust { by: &by, unsigned: wanted.unsigned };
+    let (taken_in, unsigned) = from_manifests::take_in(&app, &store, trust, &mut lines).await?;
+    forget_deleted(&app, &store, trust, &mut lines).await?;
+    let made = from_manifests::enqueue(&app, &store, trust, &mut lines).await?;
     lifecycle.spawn("jobs", {
         let (app, stop) = (app.clone(), stop.clone());
         async move {
@@ -124,12 +149,12 @@ pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>
     let databases = databases.await;
     let _ = lifecycle.stop(std::future::pending()).await;
     app.db.close().await;
-    Ok(Report { admin_db, taken_in, databases: databases? })
+    Ok(Report { admin_db, taken_in, unsigned, databases: databases? })
 }
 
 /// Lets go of the databases that were deleted after mydb_admin was backed up: their data is not here, and the note beside
 /// their backups is later than all that is known of them.
-async fn forget_deleted(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) -> anyhow::Result<()> {
+async fn forget_deleted(app: &Arc<App>, store: &Store, trust: Trust<'_>, lines: &mut Vec<Line>) -> anyhow::Result<()> {
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
     let newest = newest_good(&mut db).await?;
@@ -138,7 +163,8 @@ async fn forget_deleted(app: &Arc<App>, store: &Store, lines: &mut Vec<Line>) ->
         if is_here(app, c).await? {
             continue;
         }
-        let Some(mark) = mark::read(store, app.config.instance.as_str(), c.id).await? else { continue };
+        let mark = mark::read(store, app.config.instance.as_str(), c.id, trust.by, trust.unsigned).await?;
+        let Some(mark) = mark else { continue };
         let lived_on = newest.get(&c.id).is_some_and(|(_, made_at)| *made_at >= mark.deleted_at);
         if lived_on || c.changed_at >= mark.deleted_at {
             continue;

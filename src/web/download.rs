@@ -83,7 +83,7 @@ async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> R
         return Err(ctx.refused(ACTION, Some(c), RequestError::NeedsKey).await);
     }
     let package = match wanted.file.as_str() {
-        "" => download::whole(&source, form).await.map_err(not_to_be_had)?,
+        "" => download::whole(&source, form),
         name => {
             let object = download::find(&source.manifest, name).ok_or(AppError::NotFound)?;
             download::object(&source, form, object).await

@@ -197,7 +197,7 @@ async fn what_prints_without_end_is_given_up() {
         stdin: None,
         user: None,
     };
-    let runtime = portal.app().runtime.clone();
+    let runtime = portal.app().app.runtime.clone();
     let before = super::strange::peak();
     for (script, said) in [
         ("yes no reason at all >&2", "prints without end"),

@@ -2,6 +2,7 @@
 
 mod admin_db;
 mod alone;
+mod altered;
 mod audit;
 mod brought;
 mod brought_others;
@@ -13,8 +14,9 @@ mod found;
 mod hand;
 mod keep;
 mod last;
-mod mariadb;
+pub mod mariadb;
 mod policy;
+mod postgres_cases;
 mod rebuild;
 mod replace;
 mod sealed;

@@ -39,13 +39,17 @@ fn lose(portal: &TestPortal) {
 }
 
 async fn rebuilt(portal: &TestPortal, key: Option<&SecretString>) -> Report {
+    rebuilt_with(portal, &Wanted { at: None, key, unsigned: false }).await
+}
+
+async fn rebuilt_with(portal: &TestPortal, wanted: &Wanted<'_>) -> Report {
     let parts = Parts {
         config: portal.config.clone(),
         catalog: Catalog::load(&portal.config.catalog).expect("the catalog is sound"),
         runtime: Arc::new(DockerRuntime::connect().await.expect("the engine answers")),
         clock: Clock::system(),
     };
-    Box::pin(rebuild(parts, None, &Wanted { at: None, key })).await.unwrap_or_else(|e| panic!("it is rebuilt: {e:#}"))
+    Box::pin(rebuild(parts, None, wanted)).await.unwrap_or_else(|e| panic!("it is rebuilt: {e:#}"))
 }
 
 /// Has the hourly backup of mydb_admin made now, later than all backups of databases.
@@ -81,6 +85,19 @@ async fn last_hour(portal: &TestPortal, ada: &Client) {
     drop(session);
     back_up(portal, ada, "post").await;
     assert_eq!(ended(portal, "drill").await.0, "succeeded");
+}
+
+/// No backup lies open in the bucket.
+fn all_encrypted(portal: &TestPortal) {
+    let open = portal.sql(
+        "select count(*) from backup_log where kind = 'backup' and not (manifest->>'admin_password' is null
+            and manifest->'encryption'->>'method' = 'age' and manifest->'objects'->0->>'file' like '%.zst.age')",
+    );
+    assert_eq!(open, "0");
+}
+
+fn are(report: &Report) -> Vec<(String, Is)> {
+    report.databases.iter().map(|l| (l.database.clone(), l.is)).collect()
 }
 
 /// The backups of mydb_admin are gone too: the manifests know enough.
@@ -132,11 +149,7 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     );
     back_admin_db_up(&portal).await;
     last_hour(&portal, &ada).await;
-    let open = portal.sql(
-        "select count(*) from backup_log where kind = 'backup' and not (manifest->>'admin_password' is null
-            and manifest->'encryption'->>'method' = 'age' and manifest->'objects'->0->>'file' like '%.zst.age')",
-    );
-    assert_eq!(open, "0");
+    all_encrypted(&portal);
     portal.stop().await;
     // With the host its copy of the key is lost.
     let key = portal.config.backups.identities.remove(0);
@@ -144,9 +157,6 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     lose(&portal);
     let report = rebuilt(&portal, Some(&key)).await;
     assert!(report.admin_db.starts_with("From its backup of"), "{report:?}");
-    let are = |report: &Report| -> Vec<(String, Is)> {
-        report.databases.iter().map(|l| (l.database.clone(), l.is)).collect()
-    };
     let expected = [
         ("late", Is::There),
         ("maria", Is::There),
@@ -188,9 +198,14 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     forget_admin_backups(&portal);
     lose(&portal);
     // Brought by hand, as with `--identity`.
-    portal.config.backups.identities = vec![key];
+    portal.config.backups.identities = vec![key.clone()];
     let report = rebuilt(&portal, None).await;
     assert!(report.admin_db.contains("from the manifests"), "{report:?}");
+    // The sealing key is a new one, and nothing else says that these are backups of this portal.
+    assert!(report.taken_in == 0 && report.unsigned > 0, "{report:?}");
+    assert!(report.databases.iter().all(|l| l.is == Is::Missing && l.outcome.contains("--unsigned")), "{report:?}");
+    let report = rebuilt(&portal, Some(&key)).await;
+    assert_eq!(report.unsigned, 0, "{report:?}");
     assert_eq!(are(&report), expected, "what was deleted stays away: {report:?}");
     portal.run().await;
     let admin = portal.nobody();
@@ -202,4 +217,71 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         let mut session = sign_in(&place(&portal, engine, name), &password).await.expect("the new password opens it");
         assert_eq!(session.get("kept").await, Ok(Some(format!("what {name} holds 🐘"))));
     }
+}
+
+/// The host is lost, brought back, lost again and brought back again, with the one key that its administrator has. And a
+/// bucket that somebody else wrote into gives nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
+    let mut made = None;
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let key = kept.clone();
+    let configure = move |config: &mut mydb::config::Config| {
+        store(config);
+        config.backups.admin_every = Duration::from_secs(3600);
+        config.storage.retain(|t| t.name == "standard");
+        *key.lock().expect("no panic") = Some(mydb::recovery::key::create(config).expect("a recovery key"));
+    };
+    let mut portal =
+        TestPortal::with(Options { tables: Tables::Own, configure: Box::new(configure), ..Options::default() }).await;
+    let key = kept.lock().expect("no panic").take().expect("it was made");
+    let ada = portal.user("ada").await;
+    ada.create("post", &[]).await;
+    let db = portal.connect("post", "correct-horse").await.expect("signs in");
+    db.batch_execute("create table t (round int)").await.expect("fills");
+    drop(db);
+    for round in 1..=2 {
+        let db = portal.connect("post", "correct-horse").await.expect("signs in");
+        db.execute("insert into t values ($1)", &[&round]).await.expect("fills");
+        drop(db);
+        let ada = portal.nobody();
+        ada.sign_in("ada", "researcher-1").await;
+        back_up(&portal, &ada, "post").await;
+        assert!(matches!(ended(&portal, "drill").await.0.as_str(), "succeeded"));
+        // With the keys in it: the recipient is known to the host that was made anew too.
+        back_admin_db_up(&portal).await;
+        let backups = portal.config.targets[0].embedded.clone().expect("embedded");
+        made = super::objects_in(backups).into_iter().filter(|p| p.to_string_lossy().contains("/mydb_admin/")).max();
+        portal.stop().await;
+        lose(&portal);
+        let report = rebuilt(&portal, Some(&key)).await;
+        assert!(report.admin_db.starts_with("From its backup of"), "{report:?}");
+        assert!(report.databases.iter().all(|l| l.is == Is::There), "{report:?}");
+        portal.run().await;
+        let db = portal.connect("post", "correct-horse").await.expect("the old password opens it");
+        let rows: i64 = db.query_one("select count(*) from t", &[]).await.expect("it is there").get(0);
+        assert_eq!(rows, i64::from(round));
+        assert!(!portal.dir.join("recovery.key").exists(), "no second key was made");
+    }
+    portal.stop().await;
+
+    // Somebody puts a database of their own where the newest backup of mydb_admin lies.
+    let newest = made.expect("a backup").with_file_name("manifest.json");
+    let text = std::fs::read_to_string(&newest).expect("read");
+    std::fs::write(&newest, text.replacen("\"containers\": 1", "\"containers\": 0", 1)).expect("changed");
+    lose(&portal);
+    let parts = Parts {
+        config: portal.config.clone(),
+        catalog: Catalog::load(&portal.config.catalog).expect("the catalog is sound"),
+        runtime: Arc::new(DockerRuntime::connect().await.expect("the engine answers")),
+        clock: Clock::system(),
+    };
+    let wanted = Wanted { at: None, key: Some(&key), unsigned: false };
+    let refused = Box::pin(rebuild(parts, None, &wanted)).await.expect_err("it is not believed");
+    let said = format!("{refused:#}");
+    assert!(said.contains("signature is not this portal's") && said.contains("admin-db list"), "{said}");
+    assert!(!portal.dir.join("seal.key").exists() && portal.containers().is_empty(), "nothing was made");
+    std::fs::write(&newest, text).expect("put back");
+    let report = rebuilt(&portal, Some(&key)).await;
+    assert!(report.databases.iter().all(|l| l.is == Is::There), "{report:?}");
 }

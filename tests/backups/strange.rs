@@ -36,6 +36,12 @@ async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
     let later = text.replacen("\"schema\": 1", "\"schema\": 3", 1).replacen("\"objects\"", "\"things\"", 1);
     assert_ne!(text, later);
     std::fs::write(&manifest, &later).expect("written");
+    // As if a later portal had stored it so: a manifest that was changed is not even read.
+    let sum = portal.sql(&format!("select encode(sha256, 'hex') from backup_log where id = '{id}'"));
+    let stored = |sum: &str| {
+        portal.sql(&format!("update backup_log set sha256 = decode('{sum}', 'hex') where id = '{id}'"));
+    };
+    stored(&hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&later)));
     let sentence = "A newer portal made it; use one to restore it.";
     ada.post(&format!("/containers/lab/backups/{id}/drill"), &[]).await.expect(303);
     let (status, error) = ended(&portal, "drill").await;
@@ -77,6 +83,7 @@ async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
     assert!(code == 1 && said.contains(sentence), "{code} {said}");
     std::fs::remove_dir_all(&there).expect("removed");
     std::fs::write(&manifest, text).expect("written");
+    stored(&sum);
 
     // A second database is dropped after the look at what there is, while the first is dumped.
     let inside = format!("{}-lab", portal.instance);

@@ -8,24 +8,27 @@ use futures::StreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Finding, Kind, Place};
+use super::{Finding, Kind, Place, content, own};
 use crate::admin_db::audit_facts::{self, Stored};
 use crate::admin_db::backups::BackupStatus;
 use crate::admin_db::bootstrap;
-use crate::backup::manifest::{BY_HAND, FILE};
-use crate::backup::mark;
+use crate::backup::manifest::{BY_HAND, FILE, LONGEST};
+use crate::backup::{mark, sign, source};
 use crate::domain::quantity::Bytes;
-use crate::objects::Store;
+use crate::objects::{ObjectError, Store};
+use crate::secrets::Signer;
 
 /// Backups compared at once.
 const BATCH: usize = 200;
 
 /// What was found so far.
-pub(super) struct Seen {
+pub(super) struct Seen<'a> {
     /// The findings.
     pub(super) findings: Vec<Finding>,
     /// Good backups that were looked for.
     pub(super) backups: usize,
+    /// Verifies signatures.
+    pub(super) signer: &'a Signer,
 }
 
 /// The objects that lie together, by their names, with their lengths.
@@ -40,13 +43,13 @@ pub(super) async fn compare(
     store: &Store,
     instance: &str,
     begun: DateTime<Utc>,
-    seen: &mut Seen,
+    seen: &mut Seen<'_>,
 ) -> Result<Place, sqlx::Error> {
     let mut place = Place { target: store.name().to_owned(), objects: 0, bytes: 0, error: None };
     let beginning = format!("{instance}/");
     let mut pages = store.pages(&beginning);
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    let mut there = HashSet::new();
+    let (mut there, mut unsigned) = (HashSet::new(), 0);
     while let Some(page) = pages.next().await {
         let page = match page {
             Ok(page) => page,
@@ -70,11 +73,12 @@ pub(super) async fn compare(
         // The last one may go on with the next page.
         while groups.len() > BATCH {
             let last = groups.pop_last();
-            check(db, store, std::mem::take(&mut groups), begun, seen, &mut there).await?;
+            unsigned += check(db, store, std::mem::take(&mut groups), begun, seen, &mut there).await?;
             groups.extend(last);
         }
     }
-    check(db, store, groups, begun, seen, &mut there).await?;
+    unsigned += check(db, store, groups, begun, seen, &mut there).await?;
+    seen.findings.extend(content::unsigned(store, unsigned));
     missing_altogether(db, store, &beginning, begun, seen, &there).await?;
     Ok(place)
 }
@@ -92,16 +96,24 @@ async fn check(
     store: &Store,
     groups: BTreeMap<String, Group>,
     begun: DateTime<Utc>,
-    seen: &mut Seen,
+    seen: &mut Seen<'_>,
     there: &mut HashSet<Uuid>,
-) -> Result<(), sqlx::Error> {
+) -> Result<usize, sqlx::Error> {
     let id_of = |location: &str| location.rsplit('/').next().and_then(|id| id.parse::<Uuid>().ok());
     let ids: Vec<Uuid> = groups.keys().filter_map(|l| id_of(l)).collect();
     let rows = audit_facts::stored(db, store.name(), &ids).await?;
     // mydb_admin's own backups have no rows: they would be in what they are backups of.
-    let of_databases = groups
+    let (own, of_databases): (Vec<_>, Vec<_>) = groups
         .iter()
-        .filter(|(location, group)| !is_mark(location, group) && location.split('/').nth(1) != Some(bootstrap::NAME));
+        .filter(|(location, group)| !is_mark(location, group))
+        .partition(|(location, _)| location.split('/').nth(1) == Some(bootstrap::NAME));
+    for (location, group) in own {
+        let mut more = group.iter().filter(|(file, _)| !own::is_ours(location, file)).peekable();
+        if more.peek().is_some() {
+            seen.findings.push(unknown(store, location, more));
+        }
+    }
+    let mut whole = Vec::new();
     for (location, group) in of_databases {
         let row = id_of(location).and_then(|id| rows.iter().find(|r| r.id == id));
         let fits = |r: &&Stored| {
@@ -113,11 +125,16 @@ async fn check(
                 there.insert(row.id);
                 seen.backups += usize::from(is_own(row, store.name()));
                 seen.findings.extend(differences(row, store, location, group));
+                if group.contains_key(FILE) {
+                    whole.push((row, location.as_str()));
+                }
             }
             _ => seen.findings.push(unknown(store, location, group.iter())),
         }
     }
-    Ok(())
+    let (found, unsigned) = content::compare(store, seen.signer, whole).await;
+    seen.findings.extend(found);
+    Ok(unsigned)
 }
 
 /// Whether it is the note that a database was deleted, which lies beside its backups.
@@ -153,7 +170,7 @@ fn state(row: &Stored, target: &str, begun: DateTime<Utc>) -> State {
     }
 }
 
-fn named(row: &Stored, target: &str) -> String {
+pub(super) fn named(row: &Stored, target: &str) -> String {
     let copy = if is_own(row, target) { "" } else { "copy of the " };
     format!("The {copy}backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
 }
@@ -182,7 +199,11 @@ fn differences(row: &Stored, store: &Store, location: &str, group: &Group) -> Ve
         found.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
     }
     let known = |file: &str| {
-        file == FILE || file == BY_HAND || file.starts_with("drill-") || row.objects.0.iter().any(|(f, _)| f == file)
+        file == FILE
+            || file == BY_HAND
+            || file == sign::FILE
+            || file.starts_with("drill-")
+            || row.objects.0.iter().any(|(f, _)| f == file)
     };
     let mut more = group.iter().filter(|(file, _)| !known(file)).peekable();
     if more.peek().is_some() {
@@ -213,7 +234,7 @@ async fn missing_altogether(
     store: &Store,
     beginning: &str,
     begun: DateTime<Utc>,
-    seen: &mut Seen,
+    seen: &mut Seen<'_>,
     there: &HashSet<Uuid>,
 ) -> Result<(), sqlx::Error> {
     let mut after = Uuid::nil();
@@ -227,9 +248,9 @@ async fn missing_altogether(
             let away = if location.starts_with(beginning) {
                 Some("nothing of it is there".to_owned())
             } else {
-                match store.head(&format!("{location}/{FILE}")).await {
-                    Ok(Some(_)) => None,
-                    Ok(None) => Some(format!("{FILE} is missing")),
+                match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+                    Ok(text) => source::altered(&text, row.sha256.as_deref()).map(|why| format!("{FILE} {why}")),
+                    Err(ObjectError::NotFound { .. }) => Some(format!("{FILE} is missing")),
                     Err(e) => Some(e.to_string()),
                 }
             };
@@ -271,6 +292,7 @@ mod tests {
             target: Some("one".to_owned()),
             location: None,
             copy: None,
+            sha256: None,
             objects: sqlx::types::Json(Vec::new()),
         };
         assert!(matches!(state(&row(S::Running, None, None), "one", begun), State::Passing));

@@ -2,6 +2,7 @@
 //! It looks, and changes nothing.
 
 mod bucket;
+mod content;
 mod databases;
 mod own;
 
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::objects::Stores;
 use crate::provision::flow::{Flow, Step, StepError, Work};
+use crate::secrets::Sealer;
 
 /// Audit the backups.
 pub static AUDIT: Flow = Flow {
@@ -47,6 +49,8 @@ pub enum Kind {
     NoRecoveryKey,
     /// Objects of a good backup are missing or have other lengths.
     Missing,
+    /// A manifest is not the one that was stored.
+    Altered,
     /// A backup lacks its copy in another target.
     CopyMissing,
     /// A database has no backup as fresh as its policy promises.
@@ -59,24 +63,28 @@ pub enum Kind {
     DrillOverdue,
     /// The engine can't be backed up.
     Impossible,
+    /// Backups without this portal's signature: a rebuild does not take them in by itself.
+    Unsigned,
     /// Objects that no row explains.
     Unknown,
 }
 
 impl Kind {
     /// Every kind, the worst first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NoTarget,
         Self::TargetAway,
         Self::AdminDbStale,
         Self::NoRecoveryKey,
         Self::Missing,
+        Self::Altered,
         Self::CopyMissing,
         Self::Stale,
         Self::Shrunk,
         Self::DrillFailed,
         Self::DrillOverdue,
         Self::Impossible,
+        Self::Unsigned,
         Self::Unknown,
     ];
 
@@ -88,12 +96,14 @@ impl Kind {
             Self::AdminDbStale => "admin_db_stale",
             Self::NoRecoveryKey => "no_recovery_key",
             Self::Missing => "missing",
+            Self::Altered => "altered",
             Self::CopyMissing => "copy_missing",
             Self::Stale => "stale",
             Self::Shrunk => "shrunk",
             Self::DrillFailed => "drill_failed",
             Self::DrillOverdue => "drill_overdue",
             Self::Impossible => "impossible",
+            Self::Unsigned => "unsigned",
             Self::Unknown => "unknown",
         }
     }
@@ -106,19 +116,21 @@ impl Kind {
             Self::AdminDbStale => "no fresh backup of mydb_admin",
             Self::NoRecoveryKey => "no recovery key",
             Self::Missing => "objects missing",
+            Self::Altered => "manifest changed",
             Self::CopyMissing => "no second copy",
             Self::Stale => "backup missed",
             Self::Shrunk => "much smaller",
             Self::DrillFailed => "drill failed",
             Self::DrillOverdue => "drill overdue",
             Self::Impossible => "can’t be backed up",
+            Self::Unsigned => "not signed",
             Self::Unknown => "unknown objects",
         }
     }
 
     /// Whether data may be at risk; the others want a look.
     pub fn is_bad(self) -> bool {
-        !matches!(self, Self::DrillOverdue | Self::Impossible | Self::Unknown)
+        !matches!(self, Self::DrillOverdue | Self::Impossible | Self::Unsigned | Self::Unknown)
     }
 }
 
@@ -180,6 +192,7 @@ pub async fn look(
     db: &mut PgConnection,
     config: &Config,
     stores: &Stores,
+    sealer: &Sealer,
     now: DateTime<Utc>,
 ) -> Result<Report, sqlx::Error> {
     let mut findings = Vec::new();
@@ -200,14 +213,14 @@ pub async fn look(
         findings.extend(found.into_iter().filter(|f| drills_here || !matches!(f.kind, Kind::DrillOverdue)));
     }
     if let Some(store) = stores.first() {
-        findings.extend(own::judge(config, store, now).await);
+        findings.extend(own::judge(config, store, sealer, now).await);
     }
-    let mut seen = bucket::Seen { findings, backups: 0 };
+    let mut seen = bucket::Seen { findings, backups: 0, signer: sealer.manifests() };
     let mut places = Vec::new();
     for store in stores.all() {
         places.push(bucket::compare(db, store, config.instance.as_str(), now, &mut seen).await?);
     }
-    let bucket::Seen { mut findings, mut backups } = seen;
+    let bucket::Seen { mut findings, mut backups, .. } = seen;
     for l in
         copies::lacking(db, config.instance.as_str(), &config.backups.copies, now - Duration::hours(COPY_HOURS)).await?
     {
@@ -235,7 +248,7 @@ pub async fn look(
 async fn audit(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
     let mut db = app.db.acquire().await?;
-    let report = look(&mut db, &app.config, &app.stores, app.clock.now()).await?;
+    let report = look(&mut db, &app.config, &app.stores, &app.sealer, app.clock.now()).await?;
     audits::insert(&mut db, &report).await?;
     drop(db);
     w.say(&match report.all() {

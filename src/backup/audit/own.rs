@@ -5,15 +5,18 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{Finding, Kind};
+use crate::backup::sign::{self, By};
 use crate::config::Config;
 use crate::objects::Store;
+use crate::recovery::manifest::There;
 use crate::recovery::{key, manifest};
+use crate::secrets::Sealer;
 
 /// So many times the time between two backups of mydb_admin the newest may be old.
 const LATE: u32 = 3;
 
 /// All that is wrong with the backups of mydb_admin; nothing where they are switched off.
-pub(super) async fn judge(config: &Config, store: &Store, now: DateTime<Utc>) -> Vec<Finding> {
+pub(super) async fn judge(config: &Config, store: &Store, sealer: &Sealer, now: DateTime<Utc>) -> Vec<Finding> {
     let every = config.backups.admin_every;
     if every.is_zero() {
         return Vec::new();
@@ -22,8 +25,16 @@ pub(super) async fn judge(config: &Config, store: &Store, now: DateTime<Utc>) ->
     // A store that can't be listed is told of once, by what looks through all of it.
     if let Ok(there) = manifest::list(store, &config.instance).await {
         found.extend(stale(there.first().map(|t| t.made_at), every, now).map(|text| (Kind::AdminDbStale, text)));
+        if let Some(newest) = there.first() {
+            found.extend(unsigned(store, newest, sealer).await.map(|text| (Kind::Altered, text)));
+        }
     }
     let key = match key::recipient(config) {
+        Ok(Some(_)) if key::signer(config).is_none() => Some(
+            "The recovery key was made by an earlier version, so a rebuild that has nothing but it can't tell whether a \
+             backup of mydb_admin is this portal's. Register it once more with `db4sci recovery-key --register FILE`."
+                .to_owned(),
+        ),
         Ok(Some(_)) => None,
         Ok(None) => Some(
             "There is no recovery key, so backups of mydb_admin lack the keys that open its secrets. Make one with \
@@ -34,6 +45,27 @@ pub(super) async fn judge(config: &Config, store: &Store, now: DateTime<Utc>) ->
     };
     found.extend(key.map(|text| (Kind::NoRecoveryKey, text)));
     found.into_iter().map(|(kind, text)| Finding { kind, container: None, backup: None, text }).collect()
+}
+
+/// Whether an object that lies at a beginning of keys below those of mydb_admin's backups is one of theirs.
+pub(super) fn is_ours(location: &str, file: &str) -> bool {
+    let (sealed, plain) = (format!("{}.zst.age", manifest::DUMP), format!("{}.zst", manifest::DUMP));
+    let known = [manifest::FILE, manifest::KEYS, sign::FILE, &sealed, &plain];
+    manifest::is_location(location) && known.contains(&file)
+}
+
+/// What is wrong with the newest backup's signature. Those of an earlier version go with the hours.
+async fn unsigned(store: &Store, newest: &There, sealer: &Sealer) -> Option<String> {
+    let at = store.url(&newest.location);
+    let text = store.read(&format!("{}/{}", newest.location, manifest::FILE), manifest::LONGEST).await;
+    let signed = match text {
+        Ok(text) => sign::look(store, &newest.location, &text, &[By::Sealing(sealer.manifests())]).await,
+        Err(e) => Err(e),
+    };
+    match signed {
+        Ok(signed) => signed.doubt().map(|doubt| format!("The newest backup of mydb_admin lies at {at}. {doubt}")),
+        Err(e) => Some(format!("The newest backup of mydb_admin can't be read: {e}")),
+    }
 }
 
 fn stale(newest: Option<DateTime<Utc>>, every: Duration, now: DateTime<Utc>) -> Option<String> {

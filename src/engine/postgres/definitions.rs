@@ -1,8 +1,9 @@
 //! What is defined in a PostgreSQL server: of each database the schema that `pg_dump` writes, taken apart at its headings;
 //! of the whole server roles, memberships, settings and databases, as the catalogs have them.
 
-use super::backup::{psql, script};
+use super::backup::OPEN;
 use super::quotes::Quotes;
+use super::{observed, script};
 use crate::engine::definition::{Definition, Hashing, Split};
 use crate::engine::{ExecSpec, Plan};
 
@@ -16,8 +17,11 @@ const DEFINITIONS: &str = include_str!("definitions.sh");
 /// A command that reports the definitions of a database, or of the whole server.
 pub(super) fn command(plan: &Plan<'_>, database: Option<&str>) -> ExecSpec {
     match database {
-        None => psql(plan, "postgres", &format!("SET search_path = pg_catalog;\n{GLOBALS}"), &[]),
-        Some(name) => script(plan, DEFINITIONS.to_owned(), &[("DB4SCI_DATABASE", name), ("DB4SCI_MORE", MORE)]),
+        None => script(plan, &observed(&format!("ask postgres -f - <<'SQL'\n{GLOBALS}SQL\n")), &[]),
+        Some(name) => {
+            let env = [("DB4SCI_DATABASE", name), ("DB4SCI_MORE", MORE)];
+            script(plan, &observed(&format!("{OPEN}{DEFINITIONS}")), &env)
+        }
     }
 }
 
@@ -31,7 +35,9 @@ const BETWEEN: [&[u8]; 2] = [b"SET default_tablespace = ", b"SET default_table_a
 /// Takes the text of `pg_dump --schema-only` apart.
 pub(super) struct Schema {
     database: String,
-    admin: String,
+    /// How the lines end that give an object to the administrator, and to the user: what was the administrator's comes back
+    /// as the user's, so that nothing of a backup runs with more rights.
+    owners: [String; 2],
     object: Option<Open>,
     /// Whether the line that is read belongs to the object.
     belongs: bool,
@@ -61,9 +67,10 @@ enum Lines {
 }
 
 impl Schema {
-    pub(super) fn new(database: &str, admin: &str) -> Self {
-        let (database, admin) = (database.to_owned(), admin.to_owned());
-        Self { database, admin, object: None, belongs: false, rule: false, quotes: Quotes::default(), empty: 0 }
+    pub(super) fn new(database: &str, admin: &str, user: &str) -> Self {
+        let owners = [admin, user].map(|owner| format!(" OWNER TO {owner};"));
+        let quotes = Quotes::default();
+        Self { database: database.to_owned(), owners, object: None, belongs: false, rule: false, quotes, empty: 0 }
     }
 
     fn line(&mut self, line: &[u8], found: &mut Vec<Definition>) {
@@ -98,6 +105,11 @@ impl Schema {
     /// A line of the object, or its beginning.
     fn pass(&mut self, line: &[u8]) {
         let empty = std::mem::take(&mut self.empty);
+        let [admin, user] = &self.owners;
+        let (line, ending) = match line.strip_suffix(admin.as_bytes()) {
+            Some(beginning) => (beginning, user.as_bytes()),
+            None => (line, &b""[..]),
+        };
         let Some(object) = &mut self.object else { return };
         match &mut object.text {
             Lines::Ordered(hash) => {
@@ -105,8 +117,9 @@ impl Schema {
                     hash.add(b"\n");
                 }
                 hash.add(line);
+                hash.add(ending);
             }
-            Lines::Set(lines) => lines.push(line.to_vec()),
+            Lines::Set(lines) => lines.push([line, ending].concat()),
             Lines::Skipped => {}
         }
     }
@@ -138,7 +151,7 @@ impl Schema {
         let (text, schema) = text.rsplit_once("; Schema: ")?;
         let (name, kind) = text.rsplit_once("; Type: ")?;
         let lines = match kind {
-            _ if owner == self.admin || schema.starts_with("db4sci_") || name.starts_with("db4sci_") => Lines::Skipped,
+            _ if schema.starts_with("db4sci_") || name.starts_with("db4sci_") => Lines::Skipped,
             "ACL" | "DEFAULT ACL" => Lines::Set(Vec::new()),
             _ => Lines::Ordered(Hashing::default()),
         };
@@ -183,7 +196,7 @@ mod tests {
     use super::*;
 
     fn whole(text: &str) -> Vec<Definition> {
-        let (mut schema, mut found) = (Schema::new("trial", "db4sci_admin"), Vec::new());
+        let (mut schema, mut found) = (Schema::new("trial", "db4sci_admin", "ada"), Vec::new());
         text.lines().for_each(|line| schema.read(line.as_bytes(), true, &mut found));
         schema.end(&mut found);
         found
@@ -221,6 +234,8 @@ SET default_tablespace = '';
 CREATE TABLE public.ours ();
 
 
+ALTER TABLE public.ours OWNER TO db4sci_admin;
+
 --
 -- Name: TABLE t; Type: ACL; Schema: public; Owner: ada
 --
@@ -253,6 +268,7 @@ two';
             named,
             [
                 "table public.t in trial",
+                "table public.ours in trial",
                 "list of grants on table public.t in trial",
                 "comment on column public.t.a in trial"
             ]
@@ -270,7 +286,8 @@ two';
                 .is_empty()
         );
         assert_eq!(other("a integer", "a bigint"), ["table"]);
-        assert_eq!(other("OWNER TO ada", "OWNER TO bob"), ["table"]);
+        assert_eq!(other("t OWNER TO ada", "t OWNER TO bob"), ["table"]);
+        assert!(other("OWNER TO db4sci_admin", "OWNER TO ada").is_empty(), "what was ours is the user's");
         assert_eq!(other("integer,\n\n", "integer,\n"), ["table"], "also within a function's body it is a difference");
         assert_eq!(other("TO y;", "TO z;"), ["list of grants"]);
         assert_eq!(other("one\n--\ntwo", "one\n--\nthree"), ["comment"]);
@@ -283,7 +300,7 @@ two';
             "--\n-- Name: v; Type: VIEW; Schema: s; Owner: ada\n--\n\nCREATE VIEW s.v AS SELECT 1 AS a, 2 AS b;\n";
         // Headings are never in pieces: they are shorter than a first piece is.
         let body = text.lines().last().unwrap();
-        let (mut schema, mut found) = (Schema::new("trial", "x"), Vec::new());
+        let (mut schema, mut found) = (Schema::new("trial", "db4sci_admin", "ada"), Vec::new());
         text.lines().take(4).for_each(|line| schema.read(line.as_bytes(), true, &mut found));
         schema.read(&body.as_bytes()[..20], true, &mut found);
         schema.read(&body.as_bytes()[20..], false, &mut found);

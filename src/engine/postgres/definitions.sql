@@ -1,6 +1,6 @@
 -- Reports what of a database its schema does not say: who owns its extensions and its large objects.
 SELECT 'db4sci: ' || json_build_object('definition', json_build_object('database', current_database(), 'kind', 'owner of extension',
-         'name', e.extname, 'text', CASE WHEN r.rolname = current_user THEN '' ELSE r.rolname END))::text
+         'name', e.extname, 'text', CASE WHEN r.rolname ~ '^db4sci_' THEN '' ELSE r.rolname END))::text
   FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner
  WHERE e.extname NOT IN ('plpgsql', 'amcheck') ORDER BY e.extname;
 SELECT 'db4sci: ' || json_build_object('definition', json_build_object('database', current_database(), 'kind', 'owners of', 'name', 'large objects',

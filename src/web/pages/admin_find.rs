@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::admin_lists::address;
 use crate::admin_db::log::Outcome;
-use crate::backup::find::{self, Found, LOCK_DAYS, Look, Refused};
+use crate::backup::find::{self, Found, LOCK_DAYS, Look, Refused, Taking};
+use crate::backup::sign::{By, Signed};
 use crate::objects::Store;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
@@ -76,7 +77,7 @@ pub async fn show(ctx: Context, Query(query): Query<FindQuery>) -> Result<Respon
 async fn look(ctx: &Context, store: &Store, instance: &str) -> Result<(Vec<String>, Look), Refused> {
     let instances = find::instances(store).await?;
     let mut db = ctx.app().db.acquire().await?;
-    let look = find::unknown(&mut db, store, instance, MOST).await?;
+    let look = find::unknown(&mut db, store, &[By::Sealing(ctx.app().sealer.manifests())], instance, MOST).await?;
     Ok((instances, look))
 }
 
@@ -90,18 +91,25 @@ fn row(f: &Found, target: &str, now: DateTime<Utc>) -> FoundRow {
             engine: format!("{} {}", m.container.engine.label(), m.container.version),
             made: Some(When::new(m.started_at, now)),
             size: Some(Size::new(m.bytes())),
-            import: Some(
-                Action::post("Take it into the list", "/admin/backups/import")
-                    .with("target", target)
-                    .with("location", &location),
-            ),
+            import: Some(import_action(f.signed, target, &location)),
             location,
-            trouble: None,
+            trouble: f.signed.doubt().map(str::to_owned),
         },
     }
 }
 
-/// `POST /admin/backups/import` with `target` and `location`
+/// Takes one in; one that is not signed by this portal only where the administrator says so.
+fn import_action(signed: Signed, target: &str, location: &str) -> Action {
+    let import = |label: &'static str| {
+        Action::post(label, "/admin/backups/import").with("target", target).with("location", location)
+    };
+    match signed {
+        Signed::Ours => import("Take it into the list"),
+        Signed::Not | Signed::Otherwise => import("Take it in unsigned").with("unsigned", "on"),
+    }
+}
+
+/// `POST /admin/backups/import` with `target`, `location`, and `unsigned` for one that this portal did not sign
 ///
 /// # Errors
 /// If there is no such target.
@@ -114,7 +122,15 @@ pub async fn import(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     );
     let me = ctx.user()?.id;
     let mut db = ctx.app().db.acquire().await?;
-    let done = find::import(&mut db, store, location, me, &ctx.actor(), ctx.now()).await;
+    let actor = ctx.actor();
+    let taking = Taking {
+        otherwise: me,
+        by: &[By::Sealing(ctx.app().sealer.manifests())],
+        unsigned: !fields.text("unsigned").is_empty(),
+        actor: &actor,
+        now: ctx.now(),
+    };
+    let done = find::import(&mut db, store, location, &taking).await;
     drop(db);
     match done {
         Ok(id) => Ok(to(

@@ -1,0 +1,72 @@
+//! Signs backups of earlier versions, whose manifests are as mydb_admin says that they were stored.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::manifest::{FILE, LONGEST};
+use super::sign::{self, By, Signed};
+use super::source::altered;
+use crate::admin_db::audit_facts;
+use crate::objects::{ObjectError, Store};
+use crate::secrets::Signer;
+
+/// Backups looked at together.
+const BATCH: i64 = 500;
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Backups that have a signature now.
+    pub signed: usize,
+    /// Why others have none, as sentences.
+    pub not: Vec<String>,
+}
+
+/// Signs all good backups and copies in one target that have no signature, or one that does not fit.
+///
+/// # Errors
+/// The database's.
+pub async fn all(
+    db: &mut PgConnection,
+    store: &Store,
+    sealing: &Signer,
+    recovery: Option<&Signer>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Done, sqlx::Error> {
+    let (mut done, mut after) = (Done::default(), Uuid::nil());
+    loop {
+        let rows = audit_facts::good_in(db, store.name(), now, after, BATCH).await?;
+        let Some(last) = rows.last() else { return Ok(done) };
+        after = last.id;
+        for row in &rows {
+            let location = row.location.as_deref().unwrap_or_default();
+            match one(store, location, row.sha256.as_deref(), (sealing, recovery)).await {
+                Ok(Ok(signed)) => done.signed += usize::from(signed),
+                Ok(Err(why)) => done.not.push(format!("{}/{FILE} {why}", store.url(location))),
+                Err(e) => done.not.push(e.to_string()),
+            }
+        }
+    }
+}
+
+async fn one(
+    store: &Store,
+    location: &str,
+    known: Option<&[u8]>,
+    (sealing, recovery): (&Signer, Option<&Signer>),
+) -> Result<Result<bool, String>, ObjectError> {
+    let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
+    if let Some(why) = altered(&text, known) {
+        return Ok(Err(why));
+    }
+    if sign::look(store, location, &text, &[By::Sealing(sealing)]).await? == Signed::Ours
+        && match recovery {
+            Some(recovery) => sign::look(store, location, &text, &[By::Recovery(recovery)]).await? == Signed::Ours,
+            None => true,
+        }
+    {
+        return Ok(Ok(false));
+    }
+    sign::put(store, location, &text, sealing, recovery).await?;
+    Ok(Ok(true))
+}

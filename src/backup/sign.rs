@@ -1,0 +1,154 @@
+//! The portal's signature of a manifest, in an object beside it. A portal that has no row of a backup (after a rebuild, for
+//! an import) knows by it that the manifest is as this portal wrote it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::objects::{ObjectError, Store};
+use crate::secrets::Signer;
+
+/// Name of the object.
+pub const FILE: &str = "manifest.sig";
+/// Version of the form.
+const SCHEMA: u32 = 1;
+/// Longest signature that is read.
+const LONGEST: u64 = 16 * 1024;
+/// What is signed begins with this, so that no other signature passes for one of a manifest.
+const PURPOSE: &[u8] = b"db4sci manifest\n";
+
+/// What is known of who wrote a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// This portal, and it is as it was written.
+    Ours,
+    /// It has no signature.
+    Not,
+    /// It has one that does not fit: it was changed, or another portal signed it.
+    Otherwise,
+}
+
+impl Signed {
+    /// Why it is not believed, as a sentence; `None` if it is.
+    pub fn doubt(self) -> Option<&'static str> {
+        match self {
+            Self::Ours => None,
+            Self::Not => Some(
+                "It is not signed by this portal: an earlier version made it, or another portal, or somebody who can \
+                 write into the bucket.",
+            ),
+            Self::Otherwise => Some(
+                "Its signature is not this portal's: the manifest was changed, or another portal or another sealing key \
+                 signed it.",
+            ),
+        }
+    }
+}
+
+/// A signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// With a key derived from the sealing key.
+    mac: String,
+    /// With a key derived from the recovery key, where one is registered: all that a host without anything else has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recovery_mac: Option<String>,
+}
+
+/// Whose signature is accepted.
+#[derive(Clone, Copy)]
+pub enum By<'a> {
+    /// The sealing key's.
+    Sealing(&'a Signer),
+    /// The recovery key's.
+    Recovery(&'a Signer),
+}
+
+impl Signature {
+    /// Signs something.
+    pub(crate) fn of(content: &[u8], sealing: &Signer, recovery: Option<&Signer>) -> Self {
+        Self { mac: sealing.sign(content), recovery_mac: recovery.map(|r| r.sign(content)) }
+    }
+
+    /// Compares it with what is to be signed; one of the accepted signatures is enough.
+    pub(crate) fn judge(&self, content: &[u8], by: &[By<'_>]) -> Signed {
+        let mut there = by.iter().filter_map(|by| match by {
+            By::Sealing(signer) => Some((signer, &self.mac)),
+            By::Recovery(signer) => self.recovery_mac.as_ref().map(|mac| (signer, mac)),
+        });
+        match there.next() {
+            None => Signed::Not,
+            Some(first) if std::iter::once(first).chain(there).any(|(s, mac)| s.verifies(content, mac)) => Signed::Ours,
+            Some(_) => Signed::Otherwise,
+        }
+    }
+}
+
+/// The object's content.
+#[derive(Serialize, Deserialize)]
+struct File {
+    /// Version of the form.
+    schema: u32,
+    #[serde(flatten)]
+    signature: Signature,
+}
+
+fn content(manifest: &[u8]) -> Vec<u8> {
+    [PURPOSE, manifest].concat()
+}
+
+/// Writes the signature of `manifest` beside it, below `location`.
+pub(crate) async fn put(
+    store: &Store,
+    location: &str,
+    manifest: &[u8],
+    sealing: &Signer,
+    recovery: Option<&Signer>,
+) -> Result<(), ObjectError> {
+    let signature = Signature::of(&content(manifest), sealing, recovery);
+    let text = serde_json::json!(File { schema: SCHEMA, signature }).to_string();
+    store.put(&format!("{location}/{FILE}"), Bytes::from(text), "application/json").await
+}
+
+/// Reads the signature below `location` and compares it with `manifest`.
+pub(crate) async fn look(store: &Store, location: &str, manifest: &[u8], by: &[By<'_>]) -> Result<Signed, ObjectError> {
+    match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+        Ok(text) => Ok(judge(&text, manifest, by)),
+        Err(ObjectError::NotFound { .. }) => Ok(Signed::Not),
+        Err(e) => Err(e),
+    }
+}
+
+fn judge(text: &[u8], manifest: &[u8], by: &[By<'_>]) -> Signed {
+    match serde_json::from_slice(text) {
+        Ok(File { schema: SCHEMA, signature }) => signature.judge(&content(manifest), by),
+        _ => Signed::Otherwise,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_right_key_over_the_right_manifest_is_ours() {
+        let (sealing, recovery) = (Signer::derived(b"a", "x"), Signer::derived(b"b", "x"));
+        let text = |recovery| {
+            let signature = Signature::of(&content(b"manifest"), &sealing, recovery);
+            serde_json::to_vec(&File { schema: SCHEMA, signature }).unwrap()
+        };
+        let (one, both) = (text(None), text(Some(&recovery)));
+        assert_eq!(judge(&one, b"manifest", &[By::Sealing(&sealing)]), Signed::Ours);
+        assert_eq!(judge(&one, b"manifes7", &[By::Sealing(&sealing)]), Signed::Otherwise);
+        assert_eq!(judge(&one, b"manifest", &[By::Sealing(&recovery)]), Signed::Otherwise);
+        assert_eq!(judge(&one, b"manifest", &[By::Recovery(&recovery)]), Signed::Not);
+        assert_eq!(judge(&both, b"manifest", &[By::Recovery(&recovery)]), Signed::Ours);
+        assert_eq!(judge(&both, b"manifest", &[By::Recovery(&sealing)]), Signed::Otherwise);
+        // A host that was made anew has another sealing key.
+        let new = Signer::derived(b"c", "x");
+        assert_eq!(judge(&both, b"manifest", &[By::Sealing(&new), By::Recovery(&recovery)]), Signed::Ours);
+        assert_eq!(judge(&one, b"manifest", &[By::Sealing(&new), By::Recovery(&recovery)]), Signed::Otherwise);
+        for wrong in [&b""[..], b"{}", b"{\"schema\":2,\"mac\":\"00\"}", &[0xff; 10]] {
+            assert_eq!(judge(wrong, b"manifest", &[By::Sealing(&sealing)]), Signed::Otherwise);
+        }
+    }
+}
