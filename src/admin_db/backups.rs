@@ -385,5 +385,10 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> 
 /// # Errors
 /// The database's.
 pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM backup_log WHERE status = 'running'").fetch_all(db).await
+    sqlx::query_scalar(
+        "SELECT b.id FROM backup_log b LEFT JOIN job j ON j.id = b.job_id
+          WHERE b.status = 'running' OR j.status IN ('queued', 'running')",
+    )
+    .fetch_all(db)
+    .await
 }

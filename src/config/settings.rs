@@ -149,6 +149,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Host name people connect to, shown on the pages. Empty: the machine's host name.",
     ),
+    s(
+        "databases.own_names",
+        Kind::Bool,
+        "false",
+        "Give each database a host name of its own, NAME.HOST, for which alone its certificate is. Needs a DNS entry for *.HOST.",
+    ),
     s("databases.bind", Kind::Ip, "0.0.0.0", "Address on which database ports are published."),
     s("databases.port_min", Kind::Number, "41000", "First port of the range for databases."),
     s("databases.port_max", Kind::Number, "42999", "Last port of the range for databases."),

@@ -161,7 +161,9 @@ impl Engine for Postgres {
             stop_signal: "SIGINT",
             stop_seconds: 60,
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
-            shm: Bytes((plan.memory.0 / 4).max(64 * MIB)),
+            // Parallel queries share their hash tables there. It counts as the server's memory, so this is a bound below
+            // which a query is refused, and above which the kernel would kill the server.
+            shm: Bytes((plan.memory.0 / 4 * 3).max(64 * MIB)),
             hosts: Vec::new(),
         }
     }

@@ -115,6 +115,8 @@ pub struct Mount {
     pub source: PathBuf,
     /// Path inside; with `:ro` at its end nothing can be written there.
     pub target: String,
+    /// Whether nothing can be changed through it.
+    pub read_only: bool,
 }
 
 /// A published port.
@@ -192,6 +194,8 @@ pub struct Observed {
     pub ports: Vec<(u16, u16)>,
     /// Memory limit in bytes and CPU limit in thousandths; not in a listing.
     pub limits: Option<(i64, i32)>,
+    /// Bytes of `/dev/shm`; not in a listing.
+    pub shm: Option<i64>,
 }
 
 /// What a command inside a container left.

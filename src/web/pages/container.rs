@@ -171,7 +171,7 @@ fn trash(ctx: &Context, c: &Container) -> Option<Trash> {
 
 /// How to connect; `None` before its ports are known.
 fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
-    let host = &ctx.app().config.databases.host;
+    let host = &ctx.app().config.databases.host_of(&c.name);
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
     if c.ports.is_empty() {
         return None;
@@ -249,7 +249,7 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
         detail: "",
     };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
-    let host = &app.config.databases.host;
+    let host = &app.config.databases.host_of(&c.name);
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
     let url = c.engine.engine().url(&endpoint, Some(password.expose_secret()));
     let url_has_password = url != c.engine.engine().url(&endpoint, None);
