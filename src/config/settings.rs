@@ -167,8 +167,8 @@ pub const SETTINGS: &[Setting] = &[
     s(
         "databases.start_longest",
         Kind::Number,
-        "86400",
-        "Seconds a server may take until it answers after a start, while it works or says that it recovers.",
+        "18000",
+        "Seconds a server may take until it answers after a start, while it works or says that it recovers. Less than jobs.short_hours.",
     ),
     s(
         "databases.create_timeout",
