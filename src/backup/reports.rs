@@ -233,7 +233,7 @@ impl Reports {
                 self.counts.push(count);
                 return limited(self.counts.len(), COUNTS, "counts");
             }
-            Report::Definition(reported) => {
+            Report::Definition(reported) | Report::Defined(reported) => {
                 self.definitions.push(reported.definition()?);
                 return limited(self.definitions.len(), DEFINITIONS, "definitions");
             }

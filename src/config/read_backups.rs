@@ -67,6 +67,9 @@ pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
         identity_file,
         identities,
         upload_max: Bytes(r.number("backups.upload_max")),
+        upload_person_max: Bytes(r.number("backups.upload_person_max")),
+        upload_total_max: Bytes(r.number("backups.upload_total_max")),
+        upload_keep: hours(r.number("backups.upload_keep_hours")),
         at_once,
         lock_wait,
         window: Window { hour, spread, zone },
@@ -74,6 +77,10 @@ pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
         admin_every,
         keep: keep(r),
     }
+}
+
+fn hours(number: i64) -> Duration {
+    Duration::from_secs(u64::try_from(number).unwrap_or(0).saturating_mul(3600))
 }
 
 pub(super) fn notify(r: &mut Reader<'_>) -> Notify {

@@ -167,8 +167,8 @@ pub const SETTINGS: &[Setting] = &[
     s(
         "databases.start_longest",
         Kind::Number,
-        "86400",
-        "Seconds a server may take until it answers after a start, while it works or says that it recovers.",
+        "18000",
+        "Seconds a server may take until it answers after a start, while it works or says that it recovers. Less than jobs.short_hours.",
     ),
     s(
         "databases.create_timeout",
@@ -265,6 +265,19 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Memory,
         "20g",
         "Largest dump that somebody may send to make a database of; unpacked it may be 20 times that.",
+    ),
+    s(
+        "backups.upload_person_max",
+        Kind::Memory,
+        "40g",
+        "Most that dumps of one person may take on the storage tiers while they are not loaded.",
+    ),
+    s("backups.upload_total_max", Kind::Memory, "200g", "Most that all such dumps may take together."),
+    s(
+        "backups.upload_keep_hours",
+        Kind::Number,
+        "72",
+        "Hours for which a dump that could not be loaded is kept, so that “Try again” can load it.",
     ),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
     s(

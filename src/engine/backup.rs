@@ -70,16 +70,23 @@ pub struct Sum {
     pub sha256: String,
 }
 
-/// A count as a server answers it that writes JSON itself: a row of kind, name and number, with whatever else.
+/// What a server answers that writes JSON itself: a row of kind, name and what there is to say, with whatever else.
 #[derive(Deserialize)]
-struct Counted {
-    row: (String, String, i64),
+struct Answered<T> {
+    row: (String, String, T),
 }
 
-/// Reads a row of a server with one database.
+/// Reads a count of a server with one database.
 fn counted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
-    let Counted { row: (kind, name, rows) } = Counted::deserialize(from)?;
+    let Answered { row: (kind, name, rows) } = Answered::deserialize(from)?;
     Ok(Count { database: super::neo4j::DATABASE.to_owned(), kind, name, rows, fingerprint: None })
+}
+
+/// Reads what defines an object of such a server; its users belong to no database.
+fn defined<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Reported, D::Error> {
+    let Answered { row: (kind, name, text) } = Answered::<String>::deserialize(from)?;
+    let database = if kind == "user" { "" } else { super::neo4j::DATABASE };
+    Ok(Reported::new(database, kind, name, text))
 }
 
 /// A line that a command reports.
@@ -95,6 +102,9 @@ pub enum Report {
     /// A count as a server answered it.
     #[serde(deserialize_with = "counted")]
     Counted(Count),
+    /// What defines an object, as a server answered it.
+    #[serde(deserialize_with = "defined")]
+    Defined(Reported),
     /// Something the manifest should say.
     Note(String),
     /// Why the counts are not those of the very moment of the dump; a remark too.
@@ -141,6 +151,8 @@ pub struct Load<'a> {
     pub lock: &'a str,
     /// The database in the dump that is wanted, where a dump may have several.
     pub source: Option<&'a str>,
+    /// The database of the server that it goes into.
+    pub database: &'a str,
 }
 
 /// Who runs tools on what others wrote: nobody. It can read no file of the server's and be no user of it without a
@@ -160,6 +172,10 @@ pub trait Backup: Sync {
     /// A command that reads a dump which somebody brings and puts it into the user's database, going on after what
     /// fails.
     fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec;
+    /// A command that makes the database `load.database`, beside the first, as its user. `None`: a user has only one.
+    fn make_further(&self, _plan: &Plan<'_>, _load: &Load<'_>) -> Option<ExecSpec> {
+        None
+    }
     /// Whether that command came to the dump's end, by its exit code and its words that are about no statement.
     fn loaded(&self, code: i64, _words: &str) -> bool {
         code == 0
@@ -277,6 +293,8 @@ mod tests {
         assert!(Report::read(r#"db4sci: {"counted":{"row":["label","x","7"]}}"#).is_some_and(|r| r.is_err()));
         let line = r#"db4sci: {"count":{"database":"d","kind":"table","name":"public.\"a\nb\"","rows":3}}"#;
         assert!(matches!(Report::read(line), Some(Ok(Report::Count(c))) if c.rows == 3 && c.name.contains('\n')));
+        let line = r#"db4sci: {"defined":{"row":["index","i","CREATE INDEX i"],"meta":[null]}}"#;
+        assert!(matches!(Report::read(line), Some(Ok(Report::Defined(d))) if d.clone().definition().is_ok()));
         let line = r#"db4sci: {"definition":{"database":"d","kind":"view","name":"v","text":"SELECT 1"}}"#;
         assert!(matches!(Report::read(line), Some(Ok(Report::Definition(d))) if d.clone().definition().is_ok()));
         assert!(matches!(Report::read("db4sci: {\"sum\":{\"code\":0"), Some(Err(_))));

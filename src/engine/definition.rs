@@ -69,6 +69,11 @@ pub struct Reported {
 }
 
 impl Reported {
+    /// An object, by the text that defines it.
+    pub fn new(database: &str, kind: String, name: String, text: String) -> Self {
+        Self { database: database.to_owned(), kind, name, text: Some(text), sha256: None }
+    }
+
     /// What is kept of it.
     ///
     /// # Errors

@@ -172,6 +172,7 @@ pub(crate) mod tests {
             backup_freq: "Daily".to_owned(),
             policy_at: at(0),
             extensions: Vec::new(),
+            brought: false,
             restored_from: None,
             restored_only: None,
             docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),

@@ -6,6 +6,7 @@ mod altered;
 mod audit;
 mod brought;
 mod brought_others;
+mod brought_sql;
 mod copies;
 mod cycle;
 mod definitions;

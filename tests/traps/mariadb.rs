@@ -120,7 +120,7 @@ fn nothing_climbed(portal: &TestPortal, container: &str, after: &str) {
     let mighty = "select group_concat(distinct User) from mysql.user where User not in ('root', 'mariadb.sys') and 'Y' in (Super_priv, Grant_priv, Create_user_priv, File_priv, Insert_priv, Update_priv)";
     assert_eq!(ask(mighty).trim(), "NULL", "{after}: somebody climbed");
     let changed = "select concat(@@global.max_connections, @@global.general_log, (select count(*) from mysql.user where User = 'evil'), (select count(*) from mysql.user where User = 'db4sci_rebuild'), (select count(*) from information_schema.TABLES where TABLE_SCHEMA = 'mysql' and TABLE_NAME like 'db4sci%'))";
-    assert_eq!(ask(changed).trim(), "100000", "{after}: the server was changed");
+    assert_eq!(ask(changed).trim(), "100OFF000", "{after}: the server was changed");
     let script = "ls /tmp | grep -x -e owned -e x; true";
     let left =
         crate::support::docker::docker(&["exec", &format!("{}-{container}", portal.instance), "sh", "-c", script]);

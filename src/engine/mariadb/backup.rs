@@ -61,17 +61,28 @@ impl Backup for Mariadb {
             "--host=127.0.0.1",
             "--skip-ssl",
             "--binary-mode",
+            "--local-infile=0",
             "--batch",
             "--force",
-            "--local-infile=0",
         ];
         argv.extend(fixed.map(str::to_owned));
         argv.extend(["--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--silent"].map(str::to_owned));
         argv.push("--init-command=SET SESSION foreign_key_checks = 0, check_constraint_checks = 0".to_owned());
         argv.push(format!("--user={}", plan.dbuser));
-        argv.push(format!("--database={}", plan.dbname));
+        argv.push(format!("--database={}", load.database));
         let env = vec![("MYSQL_PWD".to_owned(), load.password.clone())];
         ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
+    }
+
+    fn make_further(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
+        let mut exec = self.load(plan, &Load { database: plan.dbname.as_str(), ..*load });
+        exec.argv.retain(|a| a != "--force");
+        // As digits, so that nothing of a name needs quoting.
+        exec.stdin = Some(SecretString::from(format!(
+            "SET @name = CONVERT(X'{}' USING utf8mb4);\nEXECUTE IMMEDIATE CONCAT('CREATE DATABASE `', REPLACE(@name, '`', '``'), '` CHARACTER SET utf8mb4');\n",
+            hex::encode(load.database)
+        )));
+        Some(exec)
     }
 
     fn loaded(&self, code: i64, _words: &str) -> bool {

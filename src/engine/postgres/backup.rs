@@ -77,12 +77,17 @@ open=$(printf '\\restrict %s\n\\echo open\n\\unrestrict %s\n' "$DB4SCI_LOCK" "$D
 exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 "#;
 
+/// Makes a further database of the user's, as they would.
+const FURTHER: &str = r"\getenv name DB4SCI_FURTHER
+SELECT pg_catalog.format('CREATE DATABASE %I', :'name') \gexec
+";
+
 impl Backup for Postgres {
     fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
         let text = |value: &str| SecretString::from(value);
-        let (user, database) = (plan.dbuser.as_str(), plan.dbname.as_str());
+        let (user, database) = (plan.dbuser.as_str(), load.database);
         let argv = if load.archive {
-            let fixed = ["pg_restore", "-h", "127.0.0.1", "--no-owner", "--no-privileges", "-d", database];
+            let fixed = ["pg_restore", "-h", "127.0.0.1", "--no-owner", "--no-privileges", "-d", plan.dbname.as_str()];
             fixed.map(str::to_owned).to_vec()
         } else {
             ["sh", "-c", STATEMENTS].map(str::to_owned).to_vec()
@@ -96,6 +101,15 @@ impl Backup for Postgres {
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).chain([programs(plan)]).collect();
         ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
+    }
+
+    fn make_further(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
+        let mut exec = self.load(plan, &Load { archive: false, database: plan.dbname.as_str(), ..*load });
+        let fixed = ["psql", "-X", "-q", "-o", "/dev/null", "-h", "127.0.0.1", "-v", "ON_ERROR_STOP=1", "-f", "-"];
+        exec.argv = fixed.map(str::to_owned).to_vec();
+        exec.env.push(("DB4SCI_FURTHER".to_owned(), SecretString::from(load.database)));
+        exec.stdin = Some(SecretString::from(FURTHER));
+        Some(exec)
     }
 
     fn loaded(&self, code: i64, words: &str) -> bool {
