@@ -5,6 +5,7 @@ mod alone;
 mod altered;
 mod audit;
 mod brought;
+mod brought_mysql8;
 mod brought_others;
 mod brought_sql;
 mod copies;

@@ -1,7 +1,7 @@
 //! One database of each engine the whole way: backed up, proven, restored, put back in place, upgraded, loaded, deleted, and
 //! rebuilt from the bucket, by a portal that is not root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mydb::engine::EngineKind;
@@ -79,21 +79,24 @@ impl Journey {
             self.admin.post(&format!("/containers/{name}/purge"), &[("confirm", name)]).await.expect(303);
             self.succeeded("purge").await;
         }
+        // A final backup that is the first one of its database is proven by itself.
+        self.until("select count(*) = 0 from job where status in ('queued', 'running')").await;
         let base = self.program.tier().join(&self.program.instance);
         let mut left: Vec<String> = std::fs::read_dir(base)
             .expect("the instance's directory")
             .flatten()
             .map(|e| e.file_name().to_string_lossy().into_owned())
             .collect();
-        left.retain(|name| self.sql(&format!("select count(*) from seed where id::text = '{name}'")) == "0");
-        assert_eq!((left, self.helpers()), (vec![], vec![]), "nothing but the seeds is left");
+        let living = "select id::text from container where purged_at is null union select id::text from seed";
+        left.retain(|name| self.sql(&format!("select count(*) from ({living}) l where l.id = '{name}'")) == "0");
+        assert_eq!((left, self.helpers()), (vec![], vec![]), "nothing but the seeds and what lives is left");
         // Differences that the reconciler told of on the way were none.
         let told = "select coalesce(string_agg(detail, '; '), '') from log where action = 'finding.new' and detail like '%belongs to no%'";
         assert_eq!(self.sql(told), "");
     }
 
     /// Brings a dump, as a person with curl does.
-    async fn brings(&self, name: &str, engine: EngineKind, file: &PathBuf) {
+    async fn brings(&self, name: &str, engine: EngineKind, file: &Path) {
         let reply = self.admin.post("/account/tokens", &[("name", "curl"), ("days", "1")]).await.expect(200);
         let token =
             reply.all("code, pre").iter().map(|t| t.trim().to_owned()).find(|t| t.len() == 64).expect("a token");
@@ -136,9 +139,14 @@ impl Journey {
         for lost in [self.program.dir.join("data"), self.program.tier()] {
             std::fs::remove_dir_all(lost).expect("lost");
         }
-        std::fs::remove_file(self.program.dir.join("home/dev/secrets/seal.key")).expect("lost");
+        // The host had a copy of the recovery key, too; the one that is left was kept elsewhere.
+        let (secrets, key) = (self.program.dir.join("home/dev/secrets"), self.program.dir.join("kept.key"));
+        std::fs::remove_file(secrets.join("seal.key")).expect("lost");
+        std::fs::copy(secrets.join("recovery.key"), &key).expect("kept");
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("readable");
+        std::fs::remove_file(secrets.join("recovery.key")).expect("lost");
         self.program.new_disk();
-        let key = self.program.dir.join("home/dev/secrets/recovery.key").display().to_string();
+        let key = key.display().to_string();
         run(self, &["rebuild", "--recovery-key", &key]);
         self.program.spawn();
         self.program.ready().await;

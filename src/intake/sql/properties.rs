@@ -83,7 +83,7 @@ fn mysql_part() -> impl Strategy<Value = String> {
 fn rows() -> impl Strategy<Value = String> {
     let lines = ["\\connect mice", "\\N\t'", "a;b", "\\.x", " \\.", "$$", "/*", "--", "", "\\\\.", "🐘", "select 1;"];
     prop::collection::vec(prop::sample::select(lines.to_vec()), 0..6)
-        .prop_map(|lines| lines.into_iter().flat_map(|line| [line, "\n"]).collect())
+        .prop_map(|lines| lines.iter().flat_map(|l| [*l, "\n"]).collect())
 }
 
 /// A piece of a dump as it is written, and what it is.
