@@ -80,6 +80,7 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: Limits) -> Result<Dump,
         head.read_to_end(&mut text).map_err(unread)?;
     }
     let head = if encoding == Encoding::Plain { &first } else { &text };
+    let is_cluster = String::from_utf8_lossy(head.get(..4096).unwrap_or(head)).contains(CLUSTER);
     let mut dump = broken_by_redirection(&first).map_or_else(|| of_head(head, packing, limits.wanted), Err)?;
     let Some(dialect) = dump.format.dialect() else {
         if packing != Packing::None {
@@ -100,7 +101,10 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: Limits) -> Result<Dump,
     if dump.databases.iter().all(String::is_empty) {
         dump.databases.clear();
     }
-    if dump.says_its_end && !is_whole(&tail, encoding) {
+    // The dump of a whole server has the ends of its databases in it.
+    if dump.says_its_end
+        && !(is_whole(&tail, encoding) && (!is_cluster || tail_text(&tail, encoding).contains(CLUSTER_END)))
+    {
         return Err(CUT.to_owned());
     }
     Ok(dump)
@@ -109,12 +113,20 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: Limits) -> Result<Dump,
 /// What to say of a dump that does not say its end.
 pub const CUT: &str = "The dump was cut short: its last lines do not say that it is complete. Make it again.";
 
+/// What the dump of a whole server begins with, and what its last lines say.
+const CLUSTER: &str = "-- PostgreSQL database cluster dump";
+const CLUSTER_END: &str = "-- PostgreSQL database cluster dump complete";
+
 /// Whether the last lines say that the dump is complete.
 pub fn is_whole(tail: &Tail, encoding: Encoding) -> bool {
-    // In UTF-16 every other byte is none of the text's.
-    let end = tail.text();
-    let end = if encoding.is_utf16() { end.replace('\0', "") } else { end };
+    let end = tail_text(tail, encoding);
     ENDS.iter().any(|words| end.contains(words))
+}
+
+/// The last lines. In UTF-16 every other byte is none of the text's.
+fn tail_text(tail: &Tail, encoding: Encoding) -> String {
+    let end = tail.text();
+    if encoding.is_utf16() { end.replace('\0', "") } else { end }
 }
 
 /// Looks at what is sent to it.
