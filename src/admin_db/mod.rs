@@ -26,6 +26,7 @@ pub mod marks;
 pub mod newest_backups;
 pub mod notices;
 pub mod ports;
+pub mod retire;
 pub mod samples;
 pub mod schedule;
 pub mod seeds;

@@ -10,7 +10,7 @@ use super::head;
 use super::manifest::{Manifest, Object};
 use super::source::{Source, present};
 use super::storing::tell;
-use super::stream::{self, DAMAGED, From, Reports};
+use super::stream::{self, From, Reports};
 use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::config::Tier;
@@ -62,8 +62,8 @@ pub struct Server<'a> {
     pub describes: &'static dyn Describes,
 }
 
-/// Runs a command with what it reads of an object; once more with each copy of it, while what was read is damaged: these
-/// commands begin anew with what an attempt before them left.
+/// Runs a command with what it reads of an object; once more with each copy of it, while a store gives it not at all, not
+/// whole or damaged: these commands begin anew with what an attempt before them left.
 ///
 /// # Errors
 /// If the object can't be read or is damaged in every store, or the command fails.
@@ -76,14 +76,22 @@ pub(super) async fn begin_stage(
     passed: &Arc<AtomicU64>,
 ) -> Result<Reports, StepError> {
     let mut done = stage_from(app, source, source.store, object, id, stage, passed).await;
+    let mut waits = None;
     for other in &source.others {
-        match &done {
-            Err(why @ StepError::Fail(text)) if text.contains(DAMAGED) => source.takes(other, why),
-            _ => break,
+        match done {
+            Err(why @ StepError::Store(_)) => {
+                source.takes(other, &why);
+                waits = waits.or(Some(why).filter(StepError::may_pass));
+            }
+            done => return done,
         }
         done = stage_from(app, source, other, object, id, stage, passed).await;
     }
-    done
+    match (done, waits) {
+        // None has it now, but one may have it later.
+        (Err(StepError::Store(_)), Some(why)) => Err(why),
+        (done, _) => done,
+    }
 }
 
 async fn stage_from(
@@ -138,6 +146,7 @@ pub async fn into(
 /// Says so where what a restore writes into is full: a server's own last words about that are many and various.
 async fn or_full(tier: &Tier, e: StepError) -> StepError {
     let StepError::Fail(why) = e else { return e };
+    // That the disk is full shows; the words are those of servers that have cleaned up since.
     let full =
         why.contains("No space left on device") || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
     if !full {

@@ -121,7 +121,7 @@ async fn one(
         passed,
     };
     let dumped = stream::dump(&to, from.id, &exec).await?;
-    site.store.complete(&key, &upload, &dumped.parts).await?;
+    site.store.complete(&key, &upload, (&dumped.parts, dumped.stored.bytes)).await?;
     let there = site.store.head(&key).await?.map(|o| o.bytes);
     if there != Some(dumped.stored.bytes) {
         return Err(StepError::Fail(format!(

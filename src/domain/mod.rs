@@ -7,5 +7,6 @@ pub mod policy;
 pub mod quantity;
 pub mod retention;
 pub mod state;
+pub mod stream_error;
 pub mod user;
 pub mod wall_clock;

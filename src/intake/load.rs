@@ -20,6 +20,7 @@ use super::staging;
 use crate::admin_db::dumps::{self, DumpRow};
 use crate::app::App;
 use crate::backup::stream::run;
+use crate::domain::stream_error::StreamError;
 use crate::engine::backup::{Backup, Load, When};
 use crate::engine::{EngineKind, Plan};
 use crate::provision::blueprint::Blueprint;
@@ -255,13 +256,13 @@ fn read(
     most: u64,
     passed: Arc<AtomicU64>,
 ) -> (Input, JoinHandle<Result<(), String>>) {
-    let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(WAITING);
+    let (out, pieces) = mpsc::channel::<Result<Bytes, StreamError>>(WAITING);
     let (packing, says_its_end) = (dump.packing, dump.says_its_end);
     let reading = tokio::task::spawn_blocking(move || {
         let done = pump(&file, packing, says_its_end, most, &passed, &out);
         if let Err(why) = &done {
             // The tool must not take what it got for all.
-            let _ = out.blocking_send(Err(why.clone()));
+            let _ = out.blocking_send(Err(StreamError::refused(why.clone())));
         }
         done
     });

@@ -167,12 +167,7 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     let reply = admin.post("/admin/backups/import", &[("target", "local"), ("location", &place)]).await.expect(303);
     assert!(reply.location.starts_with("/admin/backups/find"), "{}", reply.location);
     let (code, said) = cli(&portal, &["backup", "find", "--target", "local", "--instance", "other"]);
-    assert!(
-        code == 0
-            && said.contains("signed")
-            && said.lines().any(|l| l.contains(&place) && l.trim_end().ends_with("no")),
-        "{said}"
-    );
+    assert!(code == 0 && said.lines().any(|l| l.contains(&place) && l.trim_end().ends_with("no")), "{said}");
     let import = ["backup", "import", "--target", "local", "--owner", "ada", "--unsigned", &place];
     let (code, said) = cli(&portal, &import);
     assert!(code == 0 && said.contains(&elsewhere), "{code} {said}");

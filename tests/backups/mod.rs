@@ -17,9 +17,11 @@ mod mariadb;
 mod policy;
 mod rebuild;
 mod replace;
+mod runbook;
 mod sealed;
 mod second;
 mod store_faults;
+mod store_returns;
 mod strange;
 
 use std::path::PathBuf;

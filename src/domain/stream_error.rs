@@ -1,0 +1,46 @@
+//! Why a stream of bytes broke off.
+
+/// What may be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamFault {
+    /// It may go well if tried again later.
+    Transient,
+    /// What came is not what was stored. Another copy of it may be.
+    Damaged,
+    /// It won't go well until somebody changes something; the text says what.
+    Refused,
+    /// It is not there. Another copy of it may be.
+    Missing,
+}
+
+/// Why a stream of bytes broke off: the fault decides what is done about it, the text is for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct StreamError {
+    /// What may be done about it.
+    pub fault: StreamFault,
+    /// A sentence.
+    pub text: String,
+}
+
+impl StreamError {
+    /// One that may pass.
+    pub fn transient(text: impl Into<String>) -> Self {
+        Self { fault: StreamFault::Transient, text: text.into() }
+    }
+
+    /// One that shows that what was stored is no longer that.
+    pub fn damaged(text: impl Into<String>) -> Self {
+        Self { fault: StreamFault::Damaged, text: text.into() }
+    }
+
+    /// One that stays until somebody does something.
+    pub fn refused(text: impl Into<String>) -> Self {
+        Self { fault: StreamFault::Refused, text: text.into() }
+    }
+
+    /// Whether it may go well if tried again later.
+    pub fn may_pass(&self) -> bool {
+        self.fault == StreamFault::Transient
+    }
+}
