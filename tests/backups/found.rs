@@ -133,8 +133,12 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     admin.post(&format!("/admin/backups/{id}/drill"), &[]).await.expect(303);
     assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
 
-    // Another portal's, in the same bucket: shown apart, restored, and never removed from here.
-    let theirs = object(&portal, &id, "manifest.json");
+    of_another_portal(&portal, (&ada, &admin), &id, &good).await;
+}
+
+/// Another portal's, in the same bucket: shown apart, restored, and never removed from here.
+async fn of_another_portal(portal: &TestPortal, (ada, admin): (&Client, &Client), id: &str, good: &str) {
+    let theirs = object(portal, id, "manifest.json");
     let from = theirs.parent().expect("a directory");
     let elsewhere = uuid::Uuid::from_u128(7).to_string();
     let to = from
@@ -146,12 +150,12 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
         .join(from.parent().and_then(|p| p.file_name()).expect("its database"))
         .join(&elsewhere);
     std::fs::create_dir_all(&to).expect("made");
-    for file in objects(&portal).iter().filter(|p| p.parent() == Some(from)) {
+    for file in objects(portal).iter().filter(|p| p.parent() == Some(from)) {
         std::fs::copy(file, to.join(file.file_name().expect("a name"))).expect("copied");
     }
     let manifest = std::fs::read_to_string(&theirs)
         .expect("read")
-        .replace(&id, &elsewhere)
+        .replace(id, &elsewhere)
         .replace(&format!("\"instance\": \"{}\"", portal.instance), "\"instance\": \"other\"");
     std::fs::write(to.join("manifest.json"), manifest).expect("written");
     let page = admin.get("/admin/backups/find?target=local").await.expect(200);
@@ -159,20 +163,20 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     let page = admin.get("/admin/backups/find?target=local&instance=other").await.expect(200).text();
     assert!(page.contains(&elsewhere), "{page}");
     let place = format!("other/{}/{elsewhere}", good.split('/').nth(1).expect("its database"));
-    let (code, said) = cli(&portal, &["backup", "import", "--target", "local", "--owner", "ada", &place]);
+    let (code, said) = cli(portal, &["backup", "import", "--target", "local", "--owner", "ada", &place]);
     assert!(
         code == 1 && said.contains("another portal or another sealing key") && said.contains("--unsigned"),
         "{said}"
     );
     let reply = admin.post("/admin/backups/import", &[("target", "local"), ("location", &place)]).await.expect(303);
     assert!(reply.location.starts_with("/admin/backups/find"), "{}", reply.location);
-    let (code, said) = cli(&portal, &["backup", "find", "--target", "local", "--instance", "other"]);
+    let (code, said) = cli(portal, &["backup", "find", "--target", "local", "--instance", "other"]);
     assert!(code == 0 && said.lines().any(|l| l.contains(&place) && l.trim_end().ends_with("no")), "{said}");
     let import = ["backup", "import", "--target", "local", "--owner", "ada", "--unsigned", &place];
-    let (code, said) = cli(&portal, &import);
+    let (code, said) = cli(portal, &import);
     assert!(code == 0 && said.contains(&elsewhere), "{code} {said}");
     let page = admin.get(&format!("/admin/backups/{elsewhere}")).await.expect(200).text();
     assert!(page.contains("It lies in the place of another portal"), "{page}");
     ada.post(&format!("/backups/{elsewhere}/restore"), &[("name", "lab-3")]).await.expect(303);
-    holds_seven(&portal, &ada, "lab-3").await;
+    holds_seven(portal, ada, "lab-3").await;
 }

@@ -87,6 +87,19 @@ async fn last_hour(portal: &TestPortal, ada: &Client) {
     assert_eq!(ended(portal, "drill").await.0, "succeeded");
 }
 
+/// No backup lies open in the bucket.
+fn all_encrypted(portal: &TestPortal) {
+    let open = portal.sql(
+        "select count(*) from backup_log where kind = 'backup' and not (manifest->>'admin_password' is null
+            and manifest->'encryption'->>'method' = 'age' and manifest->'objects'->0->>'file' like '%.zst.age')",
+    );
+    assert_eq!(open, "0");
+}
+
+fn are(report: &Report) -> Vec<(String, Is)> {
+    report.databases.iter().map(|l| (l.database.clone(), l.is)).collect()
+}
+
 /// The backups of mydb_admin are gone too: the manifests know enough.
 fn forget_admin_backups(portal: &TestPortal) {
     let objects = portal.config.targets[0].embedded.clone().expect("an embedded store");
@@ -136,11 +149,7 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     );
     back_admin_db_up(&portal).await;
     last_hour(&portal, &ada).await;
-    let open = portal.sql(
-        "select count(*) from backup_log where kind = 'backup' and not (manifest->>'admin_password' is null
-            and manifest->'encryption'->>'method' = 'age' and manifest->'objects'->0->>'file' like '%.zst.age')",
-    );
-    assert_eq!(open, "0");
+    all_encrypted(&portal);
     portal.stop().await;
     // With the host its copy of the key is lost.
     let key = portal.config.backups.identities.remove(0);
@@ -148,9 +157,6 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     lose(&portal);
     let report = rebuilt(&portal, Some(&key)).await;
     assert!(report.admin_db.starts_with("From its backup of"), "{report:?}");
-    let are = |report: &Report| -> Vec<(String, Is)> {
-        report.databases.iter().map(|l| (l.database.clone(), l.is)).collect()
-    };
     let expected = [
         ("late", Is::There),
         ("maria", Is::There),
