@@ -17,10 +17,12 @@ pub async fn send(
     upload: &str,
     mut parts: mpsc::Receiver<Piece>,
 ) -> Result<Vec<[u8; 16]>, ObjectError> {
+    // Before what is on it.
+    let line = Line::default();
+    let line = &line;
     let mut under_way = FuturesOrdered::new();
     let (mut sums, mut number) = (Vec::new(), 0);
-    let (mut more, line) = (true, Line::default());
-    let line = &line;
+    let mut more = true;
     while more || !under_way.is_empty() {
         tokio::select! {
             // Each has its room until it is there. How many go at once depends on the line.

@@ -277,7 +277,7 @@ fn pump(
     says_its_end: bool,
     most: u64,
     passed: &AtomicU64,
-    out: &mpsc::Sender<Result<Bytes, String>>,
+    out: &mpsc::Sender<Result<Bytes, StreamError>>,
 ) -> Result<(), String> {
     let cut = |e: std::io::Error| {
         format!("The dump can't be read to its end: {e}. It may have been cut short; send it again.")
