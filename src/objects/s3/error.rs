@@ -7,7 +7,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use crate::objects::ObjectError;
 
 /// An error with all that caused it, in its own words and without the client's inner life.
-pub(super) fn causes(e: &dyn Error) -> String {
+pub(super) fn causes(e: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(e), |e| e.source());
     let mut said: Vec<String> = chain.map(ToString::to_string).collect();
     said.dedup();
