@@ -57,8 +57,24 @@ remove() { # container|network, then options of ls -- options of rm
   die "these ${kind}s can't be removed: ${ids[*]}: $(cat "$VAR/sweep.err")"
 }
 
+# Rules in the firewall that a portal set for these instances; their comment names the instance
+remove_rules() {
+  local program chain rule args
+  for program in iptables ip6tables; do
+    have "$program" && [ "$(id -u)" = 0 ] || continue
+    for chain in DOCKER-USER FORWARD INPUT; do
+      while read -r rule; do
+        [[ $rule =~ --comment\ \"?db4sci:([a-z0-9-]+) ]] && wanted "${BASH_REMATCH[1]}" || continue
+        read -ra args <<<"${rule//\"/}"
+        "$program" -w 5 -D "${args[@]:1}" || true
+      done < <("$program" -w 5 -S "$chain" 2>/dev/null)
+    done
+  done
+}
+
 mkdir -p "$VAR"
 stop_portals
+remove_rules
 if engine_answers; then
   remove container -a -- -f -v
   remove network --

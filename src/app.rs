@@ -15,6 +15,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::objects::Stores;
+use crate::provision::egress::Egress;
 use crate::provision::images::ImageStates;
 use crate::recovery::key;
 use crate::runtime::Runtime;
@@ -44,6 +45,8 @@ pub struct App {
     pub clock: Clock,
     /// Signs certificates of databases.
     pub authority: Authority,
+    /// Whether the firewall keeps databases from reaching anything.
+    pub egress: Egress,
     /// Which images can be had.
     pub images: ImageStates,
     /// Wakes the workers when a job was enqueued here.
@@ -94,6 +97,7 @@ impl App {
         let started = clock.now();
         let worker = format!("{}-{}", rustix::process::getpid().as_raw_nonzero(), hex::encode(random.bytes::<4>()));
         Ok(Arc::new(Self {
+            egress: Egress::default(),
             images: ImageStates::default(),
             config,
             catalog,

@@ -32,6 +32,8 @@ pub struct CatalogImage {
     pub min_memory: Bytes,
     /// A sentence for the form.
     pub notes: String,
+    /// Whether its containers may reach this machine, other networks and the internet.
+    pub egress: bool,
     /// Day after which its makers fix nothing any more.
     pub end_of_life: Option<NaiveDate>,
 }
@@ -56,6 +58,8 @@ struct Entry {
     min_memory: String,
     #[serde(default)]
     notes: String,
+    #[serde(default)]
+    egress: bool,
     end_of_life: Option<String>,
 }
 
@@ -188,6 +192,7 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
             gid: entry.gid,
             min_memory,
             notes: entry.notes,
+            egress: entry.egress,
             end_of_life,
         }),
         _ => Err(faults),

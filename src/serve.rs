@@ -9,7 +9,6 @@ use secrecy::SecretString;
 
 use crate::app::{App, Parts};
 use crate::auth::first_admin;
-use crate::auth::limits::LoginLimits;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,7 +18,6 @@ use crate::objects::Stores;
 use crate::presence::Presence;
 use crate::runtime::Runtime;
 use crate::tls;
-use crate::web::metrics::Metrics;
 use crate::web::{Portal, Shared, server};
 
 /// Time between clean-ups of the counters of sign-ins.
@@ -121,8 +119,7 @@ pub async fn start_on(
     first_admin::ensure(&app, admin_password).await.context("the first administrator can't be made")?;
 
     let address = listeners.portal.local_addr()?;
-    let portal: Shared =
-        Arc::new(Portal { app: app.clone(), limits: LoginLimits::default(), metrics: Metrics::default() });
+    let portal: Shared = Arc::new(Portal::new(app.clone()));
     let mut lifecycle = Lifecycle::default();
     let stop = lifecycle.token();
     lifecycle.spawn("pages", server::serve(portal.clone(), listeners.portal, stop.clone()));
@@ -130,7 +127,7 @@ pub async fn start_on(
         lifecycle.spawn("embedded store", server.serve(stop.clone()));
     }
     if let Some(listener) = listeners.redirect {
-        lifecycle.spawn("redirect to HTTPS", server::redirect(listener, address.port(), stop.clone()));
+        lifecycle.spawn("redirect to HTTPS", server::redirect(portal.clone(), listener, address.port(), stop.clone()));
     }
     lifecycle.spawn("jobs", endless(runner::run(app.clone(), stop.clone())));
     lifecycle.spawn("schedule", endless(schedule::run(app.clone(), stop.clone())));

@@ -104,6 +104,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/admin/users/{id}/enable", 403, 303),
     ("POST", "/admin/users/{id}/role", 403, 400),
     ("POST", "/admin/users/{id}/password", 403, 422),
+    ("POST", "/admin/users/{id}/limits", 403, 303),
     ("GET", "/api/v1/catalog", 200, 200),
     ("GET", "/api/v1/containers", 200, 200),
     ("POST", "/api/v1/containers", 422, 422),
@@ -123,6 +124,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/api/v1/backups/{id}/download", 200, 200),
     ("POST", "/api/v1/backups/{id}/restore", 422, 422),
     ("GET", "/api/v1/jobs/{id}", 200, 200),
+    ("POST", "/api/v1/jobs/{id}/cancel", 409, 409),
 ];
 
 /// Somebody with a browser and a token.

@@ -13,6 +13,7 @@ mod api;
 mod backups;
 mod browser;
 mod engines;
+mod fair;
 mod faults;
 mod pages;
 mod screenshots;

@@ -1,11 +1,11 @@
-//! The end of a job before it is done: asked for by somebody, seen by its worker. Only work that a row of `backup_log`
-//! stands for can be cancelled, and only until that row has ended: from then on it is true.
+//! The end of a job before it is done: asked for by somebody, seen by its worker. Until when that can be asked is a rule
+//! of its kind ([`Cancel`]), and what is asked and what begins are told apart by a lock on the job's row.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Kinds of jobs that can be cancelled; a deletion while it makes its final backup.
-pub const KINDS: [&str; 3] = ["backup", "drill", "delete"];
+use super::jobs::{self, StepStatus};
+use crate::domain::work::Cancel;
 
 /// Reads who asked for a job's end, and lets nobody ask until the transaction ends.
 ///
@@ -19,24 +19,22 @@ pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sql
         .map(Option::flatten)
 }
 
-/// Asks whoever works on a job to end it. `false`: its backup or drill is over already. In a transaction, so that the
-/// answer is still so when it is written.
+/// Asks whoever works on a job to end it. `false`: it is too late. In a transaction, so that the answer is still so when
+/// it is written.
 ///
 /// # Errors
 /// The database's.
-pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str) -> Result<bool, sqlx::Error> {
+pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str, rule: Cancel) -> Result<bool, sqlx::Error> {
     // Locked by a statement of its own: what the next one sees is then no older than the lock.
     lock(&mut *db, id).await?;
-    let done = sqlx::query(
-        "UPDATE job SET cancelled_by = coalesce(cancelled_by, $2)
-          WHERE id = $1 AND status IN ('queued', 'running') AND kind = ANY($3)
-            AND EXISTS (SELECT FROM backup_log b WHERE b.job_id = job.id AND b.status = 'running')",
-    )
-    .bind(id)
-    .bind(by)
-    .bind(KINDS)
-    .execute(db)
-    .await?;
+    if !open(&mut *db, id, rule).await? {
+        return Ok(false);
+    }
+    let done = sqlx::query("UPDATE job SET cancelled_by = coalesce(cancelled_by, $2) WHERE id = $1")
+        .bind(id)
+        .bind(by)
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -44,16 +42,50 @@ pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str) -> Result<bool, sqlx
 ///
 /// # Errors
 /// The database's.
-pub async fn possible(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
+pub async fn possible(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sqlx::Error> {
+    Ok(open(&mut *db, id, rule).await? && asked_by(db, id).await?.is_none())
+}
+
+/// Whether a job has not come so far that it can't be cancelled. One that failed and is being taken back ends by itself.
+async fn open(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sqlx::Error> {
+    let (backing_up, before) = match rule {
+        Cancel::Never => return Ok(false),
+        Cancel::WhileBackingUp => (true, None),
+        Cancel::Before(step) => (false, Some(step)),
+        Cancel::Always => (false, None),
+    };
     sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM job j JOIN backup_log b ON b.job_id = j.id AND b.status = 'running'
-                         WHERE j.id = $1 AND j.status IN ('queued', 'running') AND j.cancelled_by IS NULL
-                           AND j.kind = ANY($2))",
+        "SELECT EXISTS (SELECT FROM job j WHERE j.id = $1 AND j.status IN ('queued', 'running')
+            AND (NOT $2 OR EXISTS (SELECT FROM backup_log b WHERE b.job_id = j.id AND b.status = 'running'))
+            AND NOT EXISTS (SELECT FROM job_step s WHERE s.job_id = j.id
+                               AND (s.status = 'failed' OR (s.name = $3 AND s.status <> 'pending'))))",
     )
     .bind(id)
-    .bind(KINDS)
+    .bind(backing_up)
+    .bind(before)
     .fetch_one(db)
     .await
+}
+
+/// Notes that a step begins, unless somebody asked for the job's end: then who it was. In a transaction, whose lock keeps
+/// only those waiting who ask, not those who extend the lease or put the job back.
+///
+/// # Errors
+/// The database's.
+pub async fn begin_step(
+    db: &mut PgConnection,
+    (id, worker): (Uuid, &str),
+    seq: i16,
+) -> Result<Option<String>, sqlx::Error> {
+    let asked: Option<Option<String>> = sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1 FOR KEY SHARE")
+        .bind(id)
+        .fetch_optional(&mut *db)
+        .await?;
+    if let Some(by) = asked.flatten() {
+        return Ok(Some(by));
+    }
+    jobs::set_step(db, id, worker, seq, StepStatus::Running, None).await?;
+    Ok(None)
 }
 
 /// Who asked for a job's end, if anybody did.

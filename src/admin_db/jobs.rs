@@ -154,45 +154,6 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>
     Ok(id)
 }
 
-/// Leases the next job that is due, or one whose worker died. Times far ahead were written before the clock was set
-/// back: nobody waits or leases that long. Of backups and drills at most `backups` run at once, so that they leave
-/// workers for everything else.
-///
-/// # Errors
-/// The database's.
-pub async fn reserve(
-    db: &mut PgConnection,
-    worker: &str,
-    lease: Duration,
-    backups: usize,
-) -> Result<Option<Job>, sqlx::Error> {
-    sqlx::query_as(
-        "UPDATE job
-            SET status = 'running'
-              , attempt = attempt + 1
-              , lease_until = now() + make_interval(secs => $2)
-              , worker = $1
-              , started_at = coalesce(started_at, now())
-          WHERE id = (
-                SELECT id FROM job
-                 WHERE (kind NOT IN ('backup', 'drill')
-                        OR $3 > (SELECT count(*) FROM job b WHERE b.kind IN ('backup', 'drill') AND b.status = 'running' AND b.lease_until >= now()))
-                   AND ((status = 'queued' AND (run_at <= now() OR run_at > now() + interval '5 minutes'))
-                    OR (status = 'running' AND (lease_until < now()
-                                                OR lease_until > now() + make_interval(secs => $2) + interval '5 minutes')))
-                 ORDER BY run_at, id
-                 LIMIT 1
-                   FOR UPDATE SKIP LOCKED)
-        RETURNING id, kind, container_id, payload, status, attempt, max_attempts, run_at, created_by, created_at,
-                  started_at, finished_at, error",
-    )
-    .bind(worker)
-    .bind(lease.as_secs_f64())
-    .bind(i64::try_from(backups).unwrap_or(i64::MAX))
-    .fetch_optional(db)
-    .await
-}
-
 /// Adds to a job's arguments.
 ///
 /// # Errors

@@ -57,15 +57,7 @@ pub async fn account(
     fingerprint: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, sqlx::Error> {
-    let found: Option<Account> = sqlx::query_as(
-        "SELECT a.* FROM token t JOIN account a ON a.id = t.account_id
-          WHERE t.token_sha256 = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)
-            AND a.disabled_at IS NULL",
-    )
-    .bind(fingerprint.as_slice())
-    .bind(now)
-    .fetch_optional(&mut *db)
-    .await?;
+    let found = holder(&mut *db, fingerprint, now).await?;
     if found.is_some() {
         sqlx::query(
             "UPDATE token SET last_used_at = $2 WHERE token_sha256 = $1
@@ -114,4 +106,37 @@ pub async fn revoke(
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Revokes all tokens of an account; answers how many there were.
+///
+/// # Errors
+/// The database's.
+pub async fn revoke_all(db: &mut PgConnection, account: Uuid, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query("UPDATE token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL")
+        .bind(account)
+        .bind(now)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// The account of a token as it is now, without noting a use of it.
+///
+/// # Errors
+/// The database's.
+pub async fn holder(
+    db: &mut PgConnection,
+    fingerprint: &[u8; 32],
+    now: DateTime<Utc>,
+) -> Result<Option<Account>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT a.* FROM token t JOIN account a ON a.id = t.account_id
+          WHERE t.token_sha256 = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)
+            AND a.disabled_at IS NULL",
+    )
+    .bind(fingerprint.as_slice())
+    .bind(now)
+    .fetch_optional(db)
+    .await
 }

@@ -1,50 +1,89 @@
-//! Limits on guessing passwords: by address and by account.
+//! Limits on guessing passwords. They slow whoever guesses and nobody else: an account is limited for each address, and
+//! for all strangers together; a device that somebody signed in to the account with before has a limit of its own, so
+//! that no flood of wrong passwords keeps them out.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-/// Failed sign-ins an address may have in a burst; one more every 6 s after that.
-const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(20).unwrap();
-/// Failed sign-ins an account may have in a burst; one more every 12 s after that.
-const PER_ACCOUNT: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// Tries of an address in a burst, whatever the account; one more every 6 s after that.
+const PER_ADDRESS: (u32, u64) = (20, 6000);
+/// Tries of an address for one account; one more every 12 s.
+const PER_PAIR: (u32, u64) = (10, 12_000);
+/// Tries of all strangers together for one account; one more every 2 s. Guessers with many addresses meet it.
+const PER_ACCOUNT: (u32, u64) = (60, 2000);
+/// Tries of a known device for its account; one more every 6 s.
+const PER_DEVICE: (u32, u64) = (20, 6000);
 
-/// Counts failures. Kept in memory: a restart forgives, which costs an attacker more than it gives.
+/// Counts tries. Kept in memory: a restart forgives, which costs an attacker more than it gives.
 pub struct LoginLimits {
-    by_address: DefaultKeyedRateLimiter<String>,
-    by_account: DefaultKeyedRateLimiter<String>,
+    addresses: DefaultKeyedRateLimiter<String>,
+    pairs: DefaultKeyedRateLimiter<(String, String)>,
+    accounts: DefaultKeyedRateLimiter<String>,
+    devices: DefaultKeyedRateLimiter<(String, String)>,
+}
+
+fn limiter<K: std::hash::Hash + Eq + Clone>((burst, every): (u32, u64)) -> DefaultKeyedRateLimiter<K> {
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    let quota = Quota::with_period(Duration::from_millis(every)).map(|q| q.allow_burst(burst));
+    RateLimiter::keyed(quota.unwrap_or(Quota::per_minute(burst)))
 }
 
 impl Default for LoginLimits {
     fn default() -> Self {
-        let quota = |burst: NonZeroU32, every: u64| {
-            Quota::with_period(std::time::Duration::from_secs(every)).map(|q| q.allow_burst(burst))
-        };
-        let fallback = Quota::per_minute(PER_ACCOUNT);
         Self {
-            by_address: RateLimiter::keyed(quota(PER_ADDRESS, 6).unwrap_or(fallback)),
-            by_account: RateLimiter::keyed(quota(PER_ACCOUNT, 12).unwrap_or(fallback)),
+            addresses: limiter(PER_ADDRESS),
+            pairs: limiter(PER_PAIR),
+            accounts: limiter(PER_ACCOUNT),
+            devices: limiter(PER_DEVICE),
         }
     }
 }
 
+/// What counts as one place to come from: of IPv6 whoever has one address has 2^64 of them.
+pub fn place(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 impl LoginLimits {
-    /// Counts one try. `Err` holds the seconds to wait.
+    /// Counts one try of a stranger. `Err` holds the seconds to wait.
     ///
     /// # Errors
-    /// When the address or the account has used up its tries.
+    /// When the address has used up its tries, or strangers have used up those of the account.
     pub fn count(&self, address: &str, account: &str) -> Result<(), u64> {
+        let place = address.parse().map_or_else(|_| address.to_owned(), |ip| place(ip).to_string());
         let now = DefaultClock::default().now();
         let wait = |until: governor::NotUntil<_>| until.wait_time_from(now).as_secs() + 1;
-        self.by_address.check_key(&address.to_owned()).map_err(wait)?;
-        self.by_account.check_key(&account.to_owned()).map_err(wait)
+        self.addresses.check_key(&place).map_err(wait)?;
+        self.pairs.check_key(&(place, account.to_owned())).map_err(wait)?;
+        self.accounts.check_key(&account.to_owned()).map_err(wait)
+    }
+
+    /// Counts one try for an account from a device or session that belongs to it.
+    ///
+    /// # Errors
+    /// When the device has used up its tries.
+    pub fn count_known(&self, device: &str, account: &str) -> Result<(), u64> {
+        let now = DefaultClock::default().now();
+        let wait = |until: governor::NotUntil<_>| until.wait_time_from(now).as_secs() + 1;
+        self.devices.check_key(&(device.to_owned(), account.to_owned())).map_err(wait)
     }
 
     /// Forgets keys that have recovered, so that memory stays bounded under a flood of made-up names.
     pub fn tidy(&self) {
-        self.by_address.retain_recent();
-        self.by_account.retain_recent();
+        self.addresses.retain_recent();
+        self.pairs.retain_recent();
+        self.accounts.retain_recent();
+        self.devices.retain_recent();
     }
 }
 
@@ -52,18 +91,38 @@ impl LoginLimits {
 mod tests {
     use super::*;
 
+    /// How many of many tries pass.
+    fn passed(tries: u32, mut one: impl FnMut(u32) -> Result<(), u64>) -> u32 {
+        (0..tries).map(|n| u32::from(one(n).is_ok())).sum()
+    }
+
     #[test]
-    fn an_account_and_an_address_run_out_of_tries() {
+    fn an_address_runs_out_of_tries_for_one_account_and_for_all() {
         let limits = LoginLimits::default();
-        for _ in 0..10 {
-            assert!(limits.count("10.0.0.1", "ada").is_ok());
-        }
-        assert!(limits.count("10.0.0.2", "ada").is_err(), "the account is limited from everywhere");
-        for i in 0..9 {
-            assert!(limits.count("10.0.0.1", &format!("other{i}")).is_ok(), "{i}");
-        }
-        assert!(limits.count("10.0.0.1", "one-more").is_ok() || limits.count("10.0.0.1", "last").is_err());
-        assert!(limits.count("10.0.0.1", "beyond").is_err(), "the address is limited for every account");
-        assert!(limits.count("10.0.0.3", "grace").is_ok());
+        assert_eq!(passed(50, |_| limits.count("10.0.0.1", "ada")), PER_PAIR.0);
+        let left = passed(50, |n| limits.count("10.0.0.1", &format!("other{n}")));
+        assert!(left <= PER_ADDRESS.0 - PER_PAIR.0, "{left}");
+        assert!(limits.count("10.0.0.3", "ada").is_ok(), "another address is not slowed");
+    }
+
+    #[test]
+    fn strangers_with_many_addresses_run_out_too_and_known_devices_pass() {
+        let limits = LoginLimits::default();
+        let address = |n: u32| format!("10.0.{}.{}", n / 250, n % 250);
+        assert_eq!(passed(500, |n| limits.count(&address(n), "ada")), PER_ACCOUNT.0);
+        assert!(limits.count_known("laptop", "ada").is_ok());
+        assert!(limits.count(&address(3), "grace").is_ok(), "nor is another account");
+        assert_eq!(passed(50, |_| limits.count_known("stolen", "ada")), PER_DEVICE.0);
+        assert!(limits.count_known("laptop", "ada").is_ok());
+    }
+
+    #[test]
+    fn whoever_has_an_ipv6_network_has_one_address() {
+        let limits = LoginLimits::default();
+        assert_eq!(passed(50, |n| limits.count(&format!("2001:db8:1:2::{n:x}"), "ada")), PER_PAIR.0);
+        assert!(limits.count("2001:db8:1:3::1", "ada").is_ok());
+        let place = |text: &str| place(text.parse().unwrap()).to_string();
+        assert_eq!(place("::ffff:10.0.0.1"), "10.0.0.1");
+        assert_eq!(place("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }
 }

@@ -4,11 +4,14 @@ use chrono::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::limits::LoginLimits;
-use super::passwords;
+use super::passwords::{self, Lane};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{accounts, sessions};
+use crate::admin_db::{accounts, devices, sessions};
 use crate::app::App;
 use crate::secrets::fingerprint;
+
+/// Seconds to wait where so many sign in at once that no more can.
+const CROWDED: u64 = 5;
 
 /// Why nobody was signed in.
 #[derive(Debug, thiserror::Error)]
@@ -27,23 +30,49 @@ pub enum LoginError {
     Hash(#[from] anyhow::Error),
 }
 
-/// Signs somebody in and answers the secret for their cookie. Every try is logged.
+/// Somebody at the sign-in form.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// What was typed as a name.
+    pub username: &'a str,
+    /// What was typed as a password.
+    pub password: String,
+    /// From where.
+    pub actor: &'a Actor,
+    /// Browser.
+    pub user_agent: &'a str,
+    /// Hash of the secret of the browser's device cookie.
+    pub device: Option<[u8; 32]>,
+}
+
+/// The secrets for the cookies of somebody who is signed in now.
+pub struct SignedIn {
+    /// Of the session.
+    pub session: SecretString,
+    /// Of the device, where it is new.
+    pub device: Option<SecretString>,
+}
+
+/// Signs somebody in. Every try is logged.
 ///
 /// # Errors
 /// [`LoginError`].
-pub async fn sign_in(
-    app: &App,
-    limits: &LoginLimits,
-    username: &str,
-    password: String,
-    (actor, user_agent): (&Actor, &str),
-) -> Result<SecretString, LoginError> {
+pub async fn sign_in(app: &App, limits: &LoginLimits, attempt: Attempt<'_>) -> Result<SignedIn, LoginError> {
+    let Attempt { username, password, actor, user_agent, device } = attempt;
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;
     // What was typed as a name is logged cut short: people type passwords there by mistake.
     let shown: String = username.chars().filter(|c| !c.is_control()).take(63).collect();
     let as_typed = Actor { name: shown.clone(), ..actor.clone() };
-    if let Err(seconds) = limits.count(&actor.address, &shown) {
+    let known = match device {
+        Some(print) if devices::knows(&mut db, &print, username).await? => Some(print),
+        _ => None,
+    };
+    let counted = match known {
+        Some(print) => limits.count_known(&hex::encode(print), &shown),
+        None => limits.count(&actor.address, &shown),
+    };
+    if let Err(seconds) = counted {
         note(&mut db, &as_typed, Outcome::Refused, "too many tries", now).await?;
         return Err(LoginError::TooMany(seconds));
     }
@@ -51,7 +80,8 @@ pub async fn sign_in(
     // The hash takes long; the connection is for others meanwhile.
     drop(db);
     let hash = account.as_ref().and_then(|a| a.password_hash.clone());
-    let right = passwords::verify(password, hash).await?;
+    let lane = if known.is_some() { Lane::Known } else { Lane::Strangers };
+    let right = passwords::verify(lane, password, hash).await?.ok_or(LoginError::TooMany(CROWDED))?;
     let mut tx = app.db.begin().await?;
     let enabled = account.filter(|a| right && a.disabled_at.is_none());
     let Some(account) = enabled else {
@@ -59,14 +89,19 @@ pub async fn sign_in(
         tx.commit().await?;
         return Err(LoginError::Wrong);
     };
-    let secret = app.random.token();
+    let session = app.random.token();
     let expires = now + idle(app);
-    let print = fingerprint(secret.expose_secret());
+    let print = fingerprint(session.expose_secret());
     sessions::insert(&mut tx, &print, account.id, &actor.address, user_agent, (now, expires)).await?;
+    let new = known.is_none().then(|| app.random.token());
+    let print = new.as_ref().map(|secret| fingerprint(secret.expose_secret())).or(known);
+    if let Some(print) = print {
+        devices::note(&mut tx, &print, account.id, now).await?;
+    }
     accounts::signed_in(&mut tx, account.id, now).await?;
     note(&mut tx, &as_typed, Outcome::Ok, "", now).await?;
     tx.commit().await?;
-    Ok(secret)
+    Ok(SignedIn { session, device: new })
 }
 
 /// Ends a session.

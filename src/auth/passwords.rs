@@ -3,6 +3,7 @@
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
 
 use crate::domain::password::Password;
 
@@ -21,21 +22,57 @@ pub async fn hash(password: &Password) -> anyhow::Result<String> {
     .await?
 }
 
-/// Whether `typed` is the password of `hash`. With no hash, as for an unknown account, the same
-/// work is done, so that the time of an answer does not tell which accounts exist.
+/// Whose password is checked. A check takes 19 MiB and tens of milliseconds of a processor, so few are made at once, and
+/// a flood of strangers must not keep those waiting who are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Anybody's.
+    Strangers,
+    /// From a device or session that belongs to the account.
+    Known,
+}
+
+/// Checks at once in each lane.
+const AT_ONCE: usize = 2;
+/// Checks that may wait in each lane.
+const WAITING: usize = 100;
+
+/// One lane: who is in it, and who may work.
+struct Queue {
+    places: Semaphore,
+    work: Semaphore,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        Self { places: Semaphore::const_new(AT_ONCE + WAITING), work: Semaphore::const_new(AT_ONCE) }
+    }
+}
+
+static STRANGERS: Queue = Queue::new();
+static KNOWN: Queue = Queue::new();
+
+/// Whether `typed` is the password of `hash`; `None` where too many wait already. With no hash, as for an unknown
+/// account, the same work is done, so that the time of an answer does not tell which accounts exist.
 ///
 /// # Errors
 /// If a stored hash is damaged.
-pub async fn verify(typed: String, hash: Option<String>) -> anyhow::Result<bool> {
-    tokio::task::spawn_blocking(move || {
+pub async fn verify(lane: Lane, typed: String, hash: Option<String>) -> anyhow::Result<Option<bool>> {
+    let queue = match lane {
+        Lane::Strangers => &STRANGERS,
+        Lane::Known => &KNOWN,
+    };
+    let Ok(_place) = queue.places.try_acquire() else { return Ok(None) };
+    let _turn = queue.work.acquire().await?;
+    let checked = tokio::task::spawn_blocking(move || {
         let Some(hash) = hash else {
             let _ = Argon2::default().hash_password(typed.as_bytes());
             return Ok(false);
         };
         let parsed = PasswordHash::new(&hash).map_err(|e| anyhow::anyhow!("a stored hash is damaged: {e}"))?;
-        Ok(Argon2::default().verify_password(typed.as_bytes(), &parsed).is_ok())
-    })
-    .await?
+        Ok::<_, anyhow::Error>(Argon2::default().verify_password(typed.as_bytes(), &parsed).is_ok())
+    });
+    Ok(Some(checked.await??))
 }
 
 #[cfg(test)]
@@ -47,9 +84,10 @@ mod tests {
         let password = Password::parse("correct horse 🐴").unwrap();
         let hash = hash(&password).await.unwrap();
         assert!(hash.starts_with("$argon2id$"), "{hash}");
-        assert!(verify("correct horse 🐴".to_owned(), Some(hash.clone())).await.unwrap());
-        assert!(!verify("correct horse".to_owned(), Some(hash)).await.unwrap());
-        assert!(!verify("correct horse 🐴".to_owned(), None).await.unwrap());
-        assert!(verify("x".to_owned(), Some("rubbish".to_owned())).await.is_err());
+        let check = |typed: &str, hash: Option<String>| verify(Lane::Strangers, typed.to_owned(), hash);
+        assert_eq!(check("correct horse 🐴", Some(hash.clone())).await.unwrap(), Some(true));
+        assert_eq!(check("correct horse", Some(hash)).await.unwrap(), Some(false));
+        assert_eq!(check("correct horse 🐴", None).await.unwrap(), Some(false));
+        assert!(check("x", Some("rubbish".to_owned())).await.is_err());
     }
 }

@@ -16,6 +16,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{keeping, states};
 use crate::app::App;
 use crate::domain::state::ContainerState;
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::engine::alone::{Alone, Beside, Only, To};
 use crate::engine::{Backup as Describes, EngineKind};
 use crate::provision::blueprint::Blueprint;
@@ -27,6 +28,7 @@ use crate::provision::request::{RequestError, enqueue_with};
 pub static RESTORE_BESIDE: Flow = Flow {
     kind: "restore-beside",
     title: "Restore a part beside the data",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always).blame(Blame::Nobody),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         Step {

@@ -14,6 +14,7 @@ use super::source::Source;
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::notices;
 use crate::domain::quantity::{Bytes as Amount, MIB};
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::engine::backup::When;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
@@ -23,6 +24,7 @@ use crate::provision::throwaway::{Admin, ThrowAway};
 pub static DRILL: Flow = Flow {
     kind: "drill",
     title: "Prove a backup",
+    rules: Rules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
         Step {
             name: "Restore it into a sealed container and compare",

@@ -17,6 +17,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{job_cancel, newest_backups, notices, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::engine::ExecSpec;
 use crate::objects::Store;
 use crate::provision::container::find;
@@ -33,6 +34,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub static BACKUP: Flow = Flow {
     kind: "backup",
     title: "Back up",
+    rules: Rules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
         Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
         Step { name: "Read the beginning back", run: |w| Box::pin(prove::list(w)), undo: None },

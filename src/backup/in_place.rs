@@ -8,6 +8,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::snapshots::Snapshot;
 use crate::app::App;
 use crate::domain::quantity::{Bytes as Amount, MIB};
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container;
 use crate::provision::create::measured;
@@ -20,6 +21,7 @@ use crate::provision::throwaway::{Admin, ThrowAway};
 pub static RESTORE_IN_PLACE: Flow = Flow {
     kind: "restore-in-place",
     title: "Restore in place",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Before("Let the two change places")).blame(Blame::Nobody),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         Step {

@@ -14,6 +14,7 @@ use crate::admin_db::uploads;
 use crate::config::Config;
 use crate::domain::quantity::Bytes;
 use crate::domain::retention::{Keep, Known, Verdict, judge};
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::objects::{ObjectError, Store, Stores};
 use crate::provision::flow::{Flow, Step, StepError, Work};
 
@@ -21,6 +22,7 @@ use crate::provision::flow::{Flow, Step, StepError, Work};
 pub static PRUNE: Flow = Flow {
     kind: "prune",
     title: "Remove old backups",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step { name: "Remove what the policy does not keep", run: |w| Box::pin(prune(w)), undo: None }],
 };
 

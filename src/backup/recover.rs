@@ -11,6 +11,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::states::{self, TransitionError};
 use crate::app::App;
 use crate::domain::state::Event;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step};
 use crate::provision::request::{RequestError, enqueue};
@@ -19,6 +20,7 @@ use crate::provision::request::{RequestError, enqueue};
 pub static RECOVER: Flow = Flow {
     kind: "recover",
     title: "Bring back from its backup",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         create::CHECK_STORAGE,

@@ -15,6 +15,7 @@ use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::engine::alone::{Read, Stage};
 use crate::engine::backup::{Count, When};
 use crate::engine::{Backup as Describes, Plan};
@@ -34,6 +35,7 @@ const FULL: i64 = 32 * MIB;
 pub static RESTORE: Flow = Flow {
     kind: "restore",
     title: "Restore into a new database",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         create::CHECK_STORAGE,

@@ -3,6 +3,7 @@
 
 use super::manifest::Of;
 use super::restore::{admin_of, look, seal_in, source};
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
@@ -13,6 +14,7 @@ use crate::provision::throwaway::{Admin, ThrowAway};
 pub static RESTORE_COPY: Flow = Flow {
     kind: "restore-copy",
     title: "Restore into a new database",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         create::CHECK_STORAGE,

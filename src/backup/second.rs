@@ -19,6 +19,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::uploads;
 use crate::app::App;
 use crate::domain::names::InstanceId;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::objects::{ObjectError, Store, same_place};
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
@@ -28,6 +29,7 @@ use crate::recovery::key;
 pub static COPY: Flow = Flow {
     kind: "copy",
     title: "Copy backups to other targets",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step { name: "Copy what is missing there", run: |w| Box::pin(copy(w)), undo: None }],
 };
 

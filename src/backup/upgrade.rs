@@ -3,6 +3,7 @@
 
 use super::dump::{dump, finish, sweep_soon};
 use super::{in_place, prove};
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::provision::container;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
@@ -13,6 +14,9 @@ use crate::provision::swap;
 pub static UPGRADE: Flow = Flow {
     kind: "upgrade",
     title: "Upgrade to another version",
+    rules: Rules::of(Pool::Long)
+        .cancel(Cancel::Before("Let the new data take the place of the old"))
+        .blame(Blame::Nobody),
     steps: &[
         Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None },
         // Nothing may be written that the backup does not have.

@@ -7,6 +7,7 @@ mod check_config;
 mod container;
 mod doctor;
 mod healthcheck;
+mod open_files;
 mod password;
 mod places;
 mod recovery;

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{Surroundings, refuse, say};
+use super::{Surroundings, open_files, refuse, say};
 use crate::app::Parts;
 use crate::auth::first_admin;
 use crate::catalog::Catalog;
@@ -97,6 +97,10 @@ impl Signals {
 
 async fn serve(at: &Surroundings, config: Config, catalog: Catalog, begin: Instant) -> anyhow::Result<ExitCode> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), mode = %config.mode, instance = %config.instance, "Starting");
+    open_files::raise();
+    if let Some(few) = open_files::too_few(&config) {
+        tracing::warn!("{few}: raise LimitNOFILE of the service, or lower server.connections");
+    }
     let password = admin_password(at)?;
     let mut signals = Signals::listen()?;
     let listeners = Listeners::bind(&config)?;

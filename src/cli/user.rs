@@ -10,6 +10,7 @@ use super::table::{moment, table};
 use super::{Surroundings, say};
 use crate::admin_db::accounts::{self, Account, NewAccount};
 use crate::admin_db::{constraint, sessions};
+use crate::auth::access::{self, Keep, Tokens};
 use crate::auth::passwords;
 use crate::domain::names::Username;
 use crate::domain::user::Role;
@@ -42,10 +43,13 @@ pub(super) enum UserCommand {
         /// The account
         name: String,
     },
-    /// Set a new password, and end its sessions
+    /// Set a new password, end its sessions and revoke its API tokens
     Passwd {
         /// The account
         name: String,
+        /// Leave its API tokens valid
+        #[arg(long)]
+        keep_tokens: bool,
         /// Read the password from the first line of standard input
         #[arg(long)]
         password_stdin: bool,
@@ -63,7 +67,10 @@ pub(super) async fn run(command: UserCommand, at: &Surroundings) -> anyhow::Resu
         UserCommand::List => list(session).await,
         UserCommand::Disable { name } => set_disabled(session, &name, true).await,
         UserCommand::Enable { name } => set_disabled(session, &name, false).await,
-        UserCommand::Passwd { name, password_stdin } => passwd(session, &name, password_stdin).await,
+        UserCommand::Passwd { name, keep_tokens, password_stdin } => {
+            let tokens = if keep_tokens { Tokens::Keep } else { Tokens::End };
+            passwd(session, &name, tokens, password_stdin).await
+        }
     }
 }
 
@@ -121,16 +128,15 @@ async fn set_disabled(mut s: Session, name: &str, disable: bool) -> anyhow::Resu
     Ok(())
 }
 
-async fn passwd(mut s: Session, name: &str, from_stdin: bool) -> anyhow::Result<()> {
+async fn passwd(mut s: Session, name: &str, tokens: Tokens, from_stdin: bool) -> anyhow::Result<()> {
     let account = account(&mut s.db, name).await?;
     let chosen: Chosen = choose(from_stdin, &s.random)?;
     let hash = passwords::hash(&chosen.password).await?;
     let mut tx = s.db.begin().await?;
-    accounts::set_password(&mut tx, account.id, &hash).await?;
-    sessions::delete_others(&mut tx, account.id, None).await?;
+    let ended = access::set_password(&mut tx, account.id, &hash, (Keep::default(), tokens), s.now).await?;
     note(&mut tx, &s.actor, s.now, "user.passwd", name).await?;
     tx.commit().await?;
-    println!("Set the password of {name} and ended its sessions.");
+    println!("Set the password of {name} and ended its sessions. {}", access::sentence(tokens, ended));
     chosen.show();
     Ok(())
 }

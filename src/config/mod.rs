@@ -22,6 +22,7 @@ use secrecy::SecretString;
 
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::work::Pool;
 
 pub use backups::{Backups, Notify, Target};
 pub use load::Problem;
@@ -100,6 +101,20 @@ pub struct Server {
     pub trusted_proxies: Vec<IpAddr>,
     /// Idle time after which a session ends.
     pub session: Duration,
+    /// Most open connections.
+    pub connections: usize,
+    /// Most open connections of one address.
+    pub connections_per_address: usize,
+    /// Time for a connection's first request to come whole.
+    pub header_time: Duration,
+    /// Time for a further request to come.
+    pub idle: Duration,
+    /// Least bytes a second of a request's body.
+    pub least_rate: u64,
+    /// Most answers of one person that go on.
+    pub streams_per_person: usize,
+    /// Most calls of one person that wait for a job.
+    pub waits_per_person: usize,
 }
 
 /// How database containers are reached and how long they may take.
@@ -117,6 +132,8 @@ pub struct Databases {
     pub create_timeout: Duration,
     /// Whether initialised data directories are kept.
     pub prepare: bool,
+    /// Whether the portal keeps rules in the host's firewall.
+    pub firewall: bool,
 }
 
 /// Limits of database containers.
@@ -134,6 +151,12 @@ pub struct Limits {
     pub pids: i64,
     /// Most living databases of one person.
     pub containers_per_user: i64,
+    /// Loads of one person at once.
+    pub loads_per_person: i64,
+    /// Most memory of all databases of one person, unless an administrator set another limit for them.
+    pub memory_per_person: Bytes,
+    /// The same for CPUs.
+    pub cpus_per_person: MilliCpus,
 }
 
 /// Where mydb_admin is.
@@ -226,6 +249,14 @@ pub struct Branding {
 pub struct Jobs {
     /// Jobs at once.
     pub workers: usize,
+    /// Those of them that long jobs leave free.
+    pub short_workers: usize,
+    /// Longest that a short job may take.
+    pub short: Duration,
+    /// Longest that a long job may take.
+    pub long: Duration,
+    /// Longest that the load of a dump may take.
+    pub load: Duration,
     /// Time after which a dead portal's job is taken over.
     pub lease: Duration,
     /// First wait before a retry; doubles each time.
@@ -238,6 +269,13 @@ pub struct Jobs {
     pub survey: Duration,
     /// Time between looks whether seeds are missing.
     pub prepare: Duration,
+}
+
+impl Jobs {
+    /// How many long jobs may run at once.
+    pub fn long_workers(&self) -> usize {
+        self.workers.saturating_sub(self.short_workers).max(1)
+    }
 }
 
 /// What and how the portal logs about itself.
@@ -312,6 +350,15 @@ impl Config {
     pub fn load_mode(mode: Mode, home: &Path, env: &[(String, String)]) -> Result<Self, Vec<Problem>> {
         let file = home.join(mode.as_str()).join("config.toml");
         reader::read(mode, home, load::gather(mode, &file, env))
+    }
+
+    /// How long a job of this pool may take since it first began.
+    pub fn deadline(&self, pool: Pool) -> Duration {
+        match pool {
+            Pool::Short => self.jobs.short,
+            Pool::Long | Pool::Backup => self.jobs.long,
+            Pool::Load => self.jobs.load,
+        }
     }
 
     /// The tier with this name.

@@ -92,15 +92,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     let targets = read_backups::targets(&mut r);
     let backups = read_backups::backups(&mut r, &targets);
     let notify = read_backups::notify(&mut r);
-    let jobs = Jobs {
-        workers: usize::try_from(r.number("jobs.workers").max(1)).unwrap_or(1),
-        lease: r.seconds("jobs.lease_seconds"),
-        retry: r.seconds("jobs.retry_seconds"),
-        reconcile: r.seconds("jobs.reconcile_seconds"),
-        usage: r.seconds("jobs.usage_seconds"),
-        survey: r.seconds("jobs.survey_seconds"),
-        prepare: r.seconds("jobs.prepare_seconds"),
-    };
+    let jobs = jobs(&mut r);
     let admin_db = AdminDb {
         url: r.optional("admin_db.url").map(SecretString::from),
         image: r.text("admin_db.image"),
@@ -172,7 +164,23 @@ fn server(r: &mut Reader<'_>, mode_dir: &Path) -> Server {
         public_url,
         trusted_proxies,
         session: r.seconds("server.session_hours") * 3600,
+        connections: at_least(r, "server.connections", 16),
+        connections_per_address: at_least(r, "server.connections_per_address", 4),
+        header_time: r.seconds("server.header_seconds").max(Duration::from_secs(1)),
+        idle: r.seconds("server.idle_seconds").max(Duration::from_secs(1)),
+        least_rate: u64::try_from(r.number("server.least_rate")).unwrap_or(0),
+        streams_per_person: at_least(r, "server.streams_per_person", 1),
+        waits_per_person: at_least(r, "server.waits_per_person", 1),
     }
+}
+
+/// A number that is no use below `least`.
+fn at_least(r: &mut Reader<'_>, key: &str, least: usize) -> usize {
+    let found = usize::try_from(r.number(key)).unwrap_or(0);
+    if found < least {
+        r.problem(key, format!("must be at least {least}"));
+    }
+    found
 }
 
 fn databases(r: &mut Reader<'_>) -> Databases {
@@ -194,6 +202,7 @@ fn databases(r: &mut Reader<'_>) -> Databases {
         start_timeout: r.seconds("databases.start_timeout"),
         create_timeout: r.seconds("databases.create_timeout"),
         prepare: r.flag("databases.prepare"),
+        firewall: r.flag("databases.firewall"),
     }
 }
 
@@ -210,7 +219,13 @@ fn limits(r: &mut Reader<'_>) -> Limits {
         cpus_max: cpus(r, "limits.cpus_max"),
         pids: r.number("limits.pids"),
         containers_per_user: r.number("limits.containers_per_user"),
+        loads_per_person: r.number("limits.loads_per_person"),
+        memory_per_person: Bytes(r.number("limits.memory_per_person")),
+        cpus_per_person: cpus(r, "limits.cpus_per_person"),
     };
+    if limits.loads_per_person < 1 {
+        r.problem("limits.loads_per_person", "must be at least 1");
+    }
     if limits.memory_default > limits.memory_max {
         r.problem("limits.memory_default", "must not be above limits.memory_max");
     }
@@ -221,6 +236,30 @@ fn limits(r: &mut Reader<'_>) -> Limits {
         r.problem("limits.pids", "must be at least 64, or no server starts");
     }
     limits
+}
+
+fn jobs(r: &mut Reader<'_>) -> Jobs {
+    let count = |r: &Reader<'_>, key: &str| usize::try_from(r.number(key)).unwrap_or(0);
+    let mut hours = |key: &str| {
+        if r.number(key) < 1 {
+            r.problem(key, "must be at least 1");
+        }
+        r.seconds(key) * 3600
+    };
+    let (short, long, load) = (hours("jobs.short_hours"), hours("jobs.long_hours"), hours("limits.load_hours"));
+    Jobs {
+        workers: count(r, "jobs.workers").max(1),
+        short_workers: count(r, "jobs.short_workers"),
+        short,
+        long,
+        load,
+        lease: r.seconds("jobs.lease_seconds"),
+        retry: r.seconds("jobs.retry_seconds"),
+        reconcile: r.seconds("jobs.reconcile_seconds"),
+        usage: r.seconds("jobs.usage_seconds"),
+        survey: r.seconds("jobs.survey_seconds"),
+        prepare: r.seconds("jobs.prepare_seconds"),
+    }
 }
 
 fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {

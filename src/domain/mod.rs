@@ -10,3 +10,4 @@ pub mod state;
 pub mod stream_error;
 pub mod user;
 pub mod wall_clock;
+pub mod work;

@@ -21,6 +21,7 @@ use crate::admin_db::dumps::{self, DumpRow};
 use crate::app::App;
 use crate::backup::stream::run;
 use crate::domain::stream_error::StreamError;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::engine::backup::{Backup, Load, When};
 use crate::engine::{EngineKind, Plan};
 use crate::provision::blueprint::Blueprint;
@@ -34,6 +35,7 @@ use crate::runtime::{ExecPiece, Input};
 pub static LOAD: Flow = Flow {
     kind: "load",
     title: "Create database from a dump",
+    rules: Rules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         CHECK_STORAGE,
         create::GET_IMAGE,

@@ -10,6 +10,7 @@ use super::load::{CHECK_STORAGE, count, describes, forget, keep, path, pour, row
 use super::report::LoadReport;
 use crate::backup::manifest::Of;
 use crate::backup::stream::run;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::create;
@@ -22,6 +23,7 @@ use crate::provision::throwaway::{Admin, ThrowAway};
 pub static LOAD_STOPPED: Flow = Flow {
     kind: "load-stopped",
     title: "Create database from a dump",
+    rules: Rules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         CHECK_STORAGE,
         create::GET_IMAGE,

@@ -1,6 +1,7 @@
 //! Work in the background: the queue's workers, and what is due again and again.
 
 pub mod backups;
+mod ending;
 pub mod keeper;
 pub mod notify;
 pub mod reconcile;

@@ -19,6 +19,7 @@ use crate::admin_db::{bootstrap, findings, jobs, seeds, snapshots};
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::provision::container::find;
+use crate::provision::egress;
 use crate::provision::power::START;
 use crate::provision::request::{self, RequestError};
 use crate::provision::server::last_lines;
@@ -68,6 +69,9 @@ pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<Report> {
     for c in &rows {
         let found = observed.iter().find(|o| c.docker_id.as_ref() == Some(&o.id) || o.name == c.docker_name);
         run.compare(c, found).await?;
+    }
+    if !observed.is_empty() {
+        egress::keep(app).await;
     }
     run.unknown_containers(&rows, &observed).await?;
     run.orphan_directories(&rows).await?;

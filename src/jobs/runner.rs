@@ -8,20 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sqlx::PgConnection;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{notify, trouble};
-use crate::admin_db::backups::{self, BackupStatus};
-use crate::admin_db::containers;
+use super::ending::{Ending, end};
 use crate::admin_db::job_cancel;
-use crate::admin_db::jobs::{self, Job, JobStatus, StepStatus};
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::states::{self, TransitionError};
+use crate::admin_db::job_queue::{self, Reserved, Shares};
+use crate::admin_db::jobs::{self, Job, StepStatus};
 use crate::app::App;
-use crate::domain::state::{ContainerState, Event};
+use crate::config::Config;
+use crate::domain::work::{Cancel, Pool};
 use crate::provision::actions;
 use crate::provision::flow::{Flow, Work};
 
@@ -37,6 +34,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// Runs jobs until `stop`, then lets those under way reach the end of their step.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let room = Arc::new(Semaphore::new(app.config.jobs.workers));
+    let shares = shares(&app.config);
     // Dropped with this future, so that a portal that is cut short leaves no worker behind.
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
@@ -52,13 +50,13 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
         let lease = format!("{}/{}", app.worker, hex::encode(app.random.bytes::<4>()));
         let reserved = async {
             let mut db = app.db.acquire().await?;
-            jobs::reserve(&mut db, &lease, app.config.jobs.lease, app.config.backups.at_once).await
+            job_queue::reserve(&mut db, (&app.worker, &lease), app.config.jobs.lease, &shares).await
         };
         match reserved.await {
-            Ok(Some(job)) => {
+            Ok(Some(reserved)) => {
                 let (app, stop) = (app.clone(), stop.child_token());
                 tasks.spawn(async move {
-                    lead(&app, job, &lease, &stop).await;
+                    lead(&app, reserved, &lease, &stop).await;
                     drop(permit);
                     // There may be more than this worker saw when it looked.
                     app.wake.notify_one();
@@ -87,19 +85,59 @@ fn noted(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+/// How the workers are shared.
+fn shares(config: &Config) -> Shares {
+    let of = |fits: fn(Pool) -> bool| actions::FLOWS.iter().filter(|f| fits(f.rules.pool)).map(|f| f.kind).collect();
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    Shares {
+        workers: number(config.jobs.workers),
+        long: number(config.jobs.long_workers()),
+        backups: number(config.backups.at_once),
+        loads: config.limits.loads_per_person,
+        long_kinds: of(Pool::is_long),
+        backup_kinds: of(|pool| pool == Pool::Backup),
+        load_kinds: of(|pool| pool == Pool::Load),
+    }
+}
+
 /// Runs one job under its lease.
-async fn lead(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
+async fn lead(app: &Arc<App>, Reserved { job, age }: Reserved, lease: &str, stop: &CancellationToken) {
     let id = job.id;
     let kind = job.kind.clone();
+    let flow = actions::flow(&kind);
+    let most = app.config.deadline(flow.map_or(Pool::Short, |f| f.rules.pool));
+    // Also what takes the job back is done under its lease.
+    let work = async {
+        tokio::select! {
+            () = execute(app, job.clone(), lease, stop) => {}
+            by = cancelled(app, id), if flow.is_some_and(|f| f.rules.cancel != Cancel::Never) => {
+                cancel(app, job.clone(), lease, &by).await;
+            }
+            () = tokio::time::sleep(most.saturating_sub(Duration::from_secs_f64(age.max(0.0)))) => {
+                expire(app, job.clone(), lease, most).await;
+            }
+        }
+    };
     tokio::select! {
-        () = execute(app, job.clone(), lease, stop) => {}
-        by = cancelled(app, id), if job_cancel::KINDS.contains(&kind.as_str()) => cancel(app, job, lease, &by).await,
+        () = work => {}
         () = lose_lease(app, id, lease) => tracing::warn!(job = %id, kind, "Lost the lease of the job `{kind}`; it goes on where its steps say"),
         () = async { stop.cancelled().await; tokio::time::sleep(STOP_GRACE).await } => {
             tracing::info!(job = %id, kind, "Left the job `{kind}` in the middle of a step; it goes on at the next start");
             put_back(app, id, lease, Duration::ZERO, None, true).await;
         }
     }
+}
+
+/// Takes back a job that took longer than any may, as one that failed where it is.
+async fn expire(app: &Arc<App>, job: Job, lease: &str, most: Duration) {
+    let Some(flow) = actions::flow(&job.kind) else { return };
+    let hours = most.as_secs().div_ceil(3600);
+    let why = format!("This was not done within {hours} h, the longest a job of its kind may take, so it was ended.");
+    let mut work = Work::new(app, job, lease);
+    work.resumed = true;
+    let steps = steps_before(&work).await.unwrap_or_default();
+    let at = steps.iter().position(|s| s.status != StepStatus::Done).unwrap_or_default();
+    give_up(&work, flow, (at.min(flow.steps.len().saturating_sub(1)), &why)).await;
 }
 
 /// Ends when somebody asks for the job's end.
@@ -189,7 +227,9 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
             return put_back(app, work.job.id, lease, Duration::ZERO, None, true).await;
         }
         work.seq.store(seq.into(), Ordering::Relaxed);
-        set_step(&work, seq, StepStatus::Running, None).await;
+        if let Some(by) = begin_step(&work, seq).await {
+            return cancel(app, work.job, lease, &by).await;
+        }
         match (step.run)(&work).await {
             Ok(()) => set_step(&work, seq, StepStatus::Done, None).await,
             Err(e) if e.may_pass() => {
@@ -258,6 +298,24 @@ async fn set_step(work: &Work, seq: i16, status: StepStatus, detail: Option<&str
     }
 }
 
+/// Notes that a step begins, unless the job was cancelled: then by whom. As with [`set_step`], the job goes on where that
+/// can't be written.
+async fn begin_step(work: &Work, seq: i16) -> Option<String> {
+    let done = async {
+        let mut tx = work.app.db.begin().await?;
+        let by = job_cancel::begin_step(&mut tx, (work.job.id, &work.lease), seq).await?;
+        tx.commit().await?;
+        Ok::<_, sqlx::Error>(by)
+    };
+    match done.await {
+        Ok(by) => by,
+        Err(e) => {
+            tracing::debug!(job = %work.job.id, "A step's beginning could not be written: {e}");
+            None
+        }
+    }
+}
+
 /// Takes back the failed step and those before it, the last one first. An undo that fails is shown and logged, and
 /// the others go on. `false`: what it needs is away, and it will be tried again.
 async fn undo(work: &Work, flow: &Flow, (failed, why): (usize, &str)) -> bool {
@@ -279,97 +337,4 @@ async fn undo(work: &Work, flow: &Flow, (failed, why): (usize, &str)) -> bool {
         }
     }
     true
-}
-
-/// Marks the container failed, where its job's failure says so.
-async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str, &str)) -> Result<(), sqlx::Error> {
-    let Some(id) = job.container_id else { return Ok(()) };
-    trouble::failed(tx, job, failure.1, app.clock.now()).await?;
-    // The reconciler counts the failures of its own restarts, and decides itself.
-    if job.created_by == super::reconcile::ACTOR && job.kind == "start" {
-        return Ok(());
-    }
-    // A backup that failed says nothing about its database, and what could not be put in its place has left it as it was.
-    if matches!(job.kind.as_str(), "backup" | "drill" | "restore-in-place" | "restore-beside" | "upgrade" | "go-back") {
-        return backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await;
-    }
-    if job.kind == "delete" {
-        // Its final backup, where that is what failed.
-        backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await?;
-    }
-    // A server that could not be stopped or removed is still what it was: running, or in the trash.
-    let still = containers::by_id(tx, id).await?.is_some_and(|c| c.state != ContainerState::Deleting);
-    if still && matches!(job.kind.as_str(), "stop" | "purge" | "delete") {
-        return Ok(());
-    }
-    match states::apply(tx, id, Event::Fail, &job.created_by, app.clock.now(), Some(failure)).await {
-        Ok(_) => Ok(()),
-        Err(TransitionError::Db(e)) => Err(e),
-        Err(e) => {
-            tracing::error!(job = %job.id, "A container could not be marked failed: {e}");
-            Ok(())
-        }
-    }
-}
-
-/// How a job ends.
-#[derive(Clone, Copy)]
-enum Ending<'a> {
-    /// All its steps are done.
-    Well,
-    /// At this step, for this reason.
-    Failed(&'a str, &'a str),
-    /// By somebody; a sentence.
-    Cancelled(&'a str),
-}
-
-/// Ends the job, marks its container failed where it failed at a step, and writes the outcome to the log: all or nothing.
-async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'_>) {
-    let (status, error) = match ending {
-        Ending::Well => (JobStatus::Succeeded, None),
-        Ending::Failed(_, why) => (JobStatus::Failed, Some(why)),
-        Ending::Cancelled(why) => (JobStatus::Cancelled, Some(why)),
-    };
-    let ended = async {
-        let mut tx = app.db.begin().await?;
-        // The state before the job, as everywhere, so that two transactions never wait for each other.
-        match ending {
-            Ending::Well => {}
-            Ending::Failed(step, why) => mark_failed(&mut tx, app, job, (step, why)).await?,
-            Ending::Cancelled(why) => {
-                backups::end(&mut tx, job.id, BackupStatus::Cancelled, why, app.clock.now()).await?;
-            }
-        }
-        if !jobs::finish(&mut tx, job.id, lease, status, error).await? {
-            return Ok::<_, sqlx::Error>(());
-        }
-        if matches!(ending, Ending::Well) {
-            jobs::all_steps_done(&mut tx, job.id).await?;
-        }
-        let name = match job.container_id {
-            Some(id) => containers::by_id(&mut tx, id).await?.map(|c| (id, c.name)),
-            None => None,
-        };
-        let text = |key: &str| job.payload.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        let actor = Actor { name: job.created_by.clone(), address: text("address"), request_id: text("request_id") };
-        let about = if job.container_id.is_some() { "container" } else { "portal" };
-        let action = format!("{about}.{}", job.kind);
-        let entry = Entry {
-            action: &action,
-            container: name.as_ref().map(|(id, name)| (*id, name.as_str())),
-            outcome: if error.is_none() { Outcome::Ok } else { Outcome::Failed },
-            detail: error.unwrap_or("done"),
-        };
-        log::append(&mut tx, &actor, &entry, app.clock.now()).await?;
-        tx.commit().await
-    };
-    match ended.await {
-        Ok(()) => {
-            if matches!(ending, Ending::Failed(..)) {
-                notify::tell(app);
-            }
-            tracing::info!(job = %job.id, kind = job.kind, status = status.as_str(), error, "Ended the job `{}`", job.kind);
-        }
-        Err(e) => tracing::warn!(job = %job.id, "A job's end could not be written; its lease will run out: {e}"),
-    }
 }

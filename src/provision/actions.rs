@@ -39,3 +39,25 @@ pub static FLOWS: &[&Flow] = &[
 pub fn flow(kind: &str) -> Option<&'static Flow> {
     FLOWS.iter().copied().find(|f| f.kind == kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::work::Cancel;
+
+    #[test]
+    fn what_ends_the_time_to_cancel_is_a_step_of_the_job() {
+        for flow in FLOWS {
+            if let Cancel::Before(step) = flow.rules.cancel {
+                assert!(flow.names().contains(&step), "{}: {step}", flow.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn what_takes_as_long_as_the_data_is_large_can_be_cancelled() {
+        for flow in FLOWS.iter().filter(|f| f.rules.pool.is_long()) {
+            assert_ne!(flow.rules.cancel, Cancel::Never, "{}", flow.kind);
+        }
+    }
+}

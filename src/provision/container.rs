@@ -1,6 +1,7 @@
 //! The container of one database in the engine: found, made, started, stopped, removed. Shared by all flows.
 
 use super::blueprint::{Blueprint, prepare, refuse_foreign_data};
+use super::egress;
 use super::flow::{StepError, Work};
 use super::seed;
 use crate::admin_db::containers::{self, Container};
@@ -54,15 +55,28 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
         return Ok(found.id);
     }
     prepare(app, &blueprint).await?;
-    let network = super::network_name(&app.config.instance);
+    let open = app.catalog.find(&c.image).is_some_and(|i| i.egress);
+    let network = match open {
+        true => super::open_network_name(&app.config.instance),
+        false => super::network_name(&app.config.instance),
+    };
     app.runtime.ensure_network(&network, &app.config.instance).await?;
+    if !open {
+        egress::ensure(app, &blueprint.reference).await;
+    }
     let recipe = blueprint.recipe(app)?;
     let engine = c.engine.engine();
     let publish = engine.ports().iter().filter_map(|p| {
         let (_, port) = c.ports.iter().find(|(purpose, _)| purpose == p.purpose)?;
         Some(Publish { address: app.config.databases.bind, port: *port, inside: p.inside(*port) })
     });
-    let spec = ContainerSpec { publish: publish.collect(), ..blueprint.spec(app, &recipe, &c.docker_name, network) };
+    let mut spec =
+        ContainerSpec { publish: publish.collect(), ..blueprint.spec(app, &recipe, &c.docker_name, network) };
+    if !open {
+        let names = egress::no_names(&app.config).await;
+        spec.mounts
+            .push(names.map_err(|e| StepError::Fail(format!("A file for the container can't be written: {e}.")))?);
+    }
     let id = match app.runtime.create(&spec).await {
         // The engine is still at work on it for a portal that was killed, or for a call that was given up.
         Err(e @ RuntimeError::Conflict { .. }) => return Err(StepError::Retry(e.to_string())),

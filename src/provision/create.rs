@@ -15,6 +15,7 @@ use super::server;
 use crate::admin_db::{containers, credentials, usage};
 use crate::domain::quantity::{Bytes, MIB};
 use crate::domain::state::Event;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::storage::{Capacity, capacity};
 
 /// Least free space on a tier for a new database: an empty server with its write-ahead log, and room to begin.
@@ -24,6 +25,7 @@ const ROOM: i64 = 256 * MIB;
 pub static CREATE: Flow = Flow {
     kind: "create",
     title: "Create database",
+    rules: Rules::of(Pool::Short).cancel(Cancel::Before(HAND_OVER.name)),
     steps: &[
         CHECK_STORAGE,
         GET_IMAGE,

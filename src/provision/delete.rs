@@ -17,11 +17,13 @@ use crate::admin_db::{containers, credentials, ports, samples, snapshots, survey
 use crate::app::App;
 use crate::backup::{last, mark};
 use crate::domain::state::{ContainerState, Event};
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
 
 /// Delete database: to the trash. Its data, name and ports are kept.
 pub static DELETE: Flow = Flow {
     kind: "delete",
     title: "Delete database",
+    rules: Rules::of(Pool::Short).cancel(Cancel::WhileBackingUp).blame(Blame::IfDeleting),
     steps: &[
         Step { name: "Make a final backup", run: |w| Box::pin(last::dump(w)), undo: Some(|w| Box::pin(last::keep(w))) },
         Step { name: "Read it back and write its manifest", run: |w| Box::pin(last::finish(w)), undo: None },
@@ -35,6 +37,7 @@ pub static DELETE: Flow = Flow {
 pub static UNDELETE: Flow = Flow {
     kind: "undelete",
     title: "Bring back from the trash",
+    rules: Rules::of(Pool::Short),
     steps: &[
         Step { name: "Take it out of the trash", run: |w| Box::pin(untrash(w)), undo: None },
         Step { name: "Make the container", run: |w| Box::pin(power::make(w)), undo: None },
@@ -52,6 +55,7 @@ pub static UNDELETE: Flow = Flow {
 pub static PURGE: Flow = Flow {
     kind: "purge",
     title: "Remove for good",
+    rules: Rules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
         Step { name: "Remove the container", run: |w| Box::pin(container::remove(w)), undo: None },
         Step { name: "Remove the data", run: |w| Box::pin(remove_data(w)), undo: None },

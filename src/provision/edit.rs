@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::power;
+use super::quota;
 use super::request::RequestError;
 use crate::admin_db::container_input::{self, Edit};
 use crate::admin_db::containers::{self, Container};
@@ -103,7 +104,9 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
         millicpus: changes.cpus.map_or(c.millicpus, |m| m.0),
         now,
     };
+    let before = quota::before(&mut tx, edit.account_id).await?;
     container_input::edit(&mut tx, c.id, &edit).await?;
+    before.check(app, &mut tx).await?;
     let detail = format!("changed {}", differences.join(", "));
     let entry =
         Entry { action: "container.edit", container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };

@@ -11,6 +11,7 @@ use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs;
 use crate::app::App;
 use crate::domain::stream_error::StreamError;
+use crate::domain::work::Rules;
 use crate::runtime::{Observed, RuntimeError};
 use crate::storage::StorageError;
 
@@ -169,6 +170,8 @@ pub struct Flow {
     pub kind: &'static str,
     /// For people: "Create database".
     pub title: &'static str,
+    /// Which workers do it, how it may be ended early, what its failure says.
+    pub rules: Rules,
     /// The steps, in order.
     pub steps: &'static [Step],
 }

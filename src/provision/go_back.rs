@@ -17,11 +17,13 @@ use crate::admin_db::snapshots::{self, Snapshot};
 use crate::admin_db::states;
 use crate::app::App;
 use crate::domain::state::ContainerState;
+use crate::domain::work::{Blame, Pool, Rules};
 
 /// Go back to the data of before.
 pub static GO_BACK: Flow = Flow {
     kind: "go-back",
     title: "Go back to the data of before",
+    rules: Rules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
         Step {
             name: "Stop the server",

@@ -8,11 +8,13 @@ pub mod container;
 pub mod create;
 pub mod delete;
 pub mod edit;
+pub mod egress;
 pub mod flow;
 pub mod go_back;
 pub mod images;
 pub mod power;
 pub mod prepare_images;
+mod quota;
 mod ready;
 pub mod request;
 pub mod rotate;
@@ -31,6 +33,11 @@ use crate::engine::EngineKind;
 /// The network of an instance's containers.
 pub fn network_name(instance: &InstanceId) -> String {
     format!("{instance}-databases")
+}
+
+/// The network of those whose image may reach others (`egress = true` in the catalog).
+pub fn open_network_name(instance: &InstanceId) -> String {
+    format!("{instance}-databases-open")
 }
 
 /// The files of `dbconfig/<engine>/`, by name. Read anew for every container, so that an edit takes effect with the next one.

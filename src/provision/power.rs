@@ -9,11 +9,13 @@ use super::server;
 use crate::admin_db::containers;
 use crate::admin_db::states::{self, TransitionError};
 use crate::domain::state::Event;
+use crate::domain::work::{Blame, Pool, Rules};
 
 /// Start database. Makes the container anew from the row if it was removed.
 pub static START: Flow = Flow {
     kind: "start",
     title: "Start database",
+    rules: Rules::of(Pool::Short),
     steps: &[
         Step { name: "Find or make the container", run: |w| Box::pin(make(w)), undo: None },
         Step {
@@ -30,6 +32,7 @@ pub static START: Flow = Flow {
 pub static STOP: Flow = Flow {
     kind: "stop",
     title: "Stop database",
+    rules: Rules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
         Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
         Step { name: "Note its state", run: |w| Box::pin(apply(w, Event::Down)), undo: None },
@@ -40,6 +43,7 @@ pub static STOP: Flow = Flow {
 pub static RESTART: Flow = Flow {
     kind: "restart",
     title: "Restart database",
+    rules: Rules::of(Pool::Short),
     steps: &[
         Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
         Step {
@@ -57,6 +61,7 @@ pub static RESTART: Flow = Flow {
 pub static RESIZE: Flow = Flow {
     kind: "resize",
     title: "Change limits",
+    rules: Rules::of(Pool::Short),
     steps: &[
         Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
         Step { name: "Make the container anew", run: |w| Box::pin(make_anew(w)), undo: None },

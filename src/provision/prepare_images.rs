@@ -18,6 +18,7 @@ use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::domain::password::Password;
 use crate::domain::quantity::GIB;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::provision::request::RequestError;
 use crate::storage::{DataDir, unavailable_reason};
 
@@ -25,6 +26,7 @@ use crate::storage::{DataDir, unavailable_reason};
 pub static PREPARE: Flow = Flow {
     kind: "prepare-images",
     title: "Prepare images",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
     // One step: what an attempt before has begun is removed before anything is made.
     steps: &[Step {
         name: "Remove what is no longer needed, make what is missing",

@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use super::actions;
 use super::flow::Flow;
+use super::quota;
 use crate::admin_db::container_input::{self, NewContainer};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::states::{self, TransitionError};
-use crate::admin_db::{accounts, constraint, credentials, jobs, keeping, new_id, ports};
+use crate::admin_db::{constraint, credentials, jobs, keeping, new_id, ports};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
@@ -63,6 +64,9 @@ pub enum RequestError {
     /// The owner has as many as they may.
     #[error("{0} already has as many databases as one person may have ({1}).")]
     TooMany(String, i64),
+    /// The owner's databases together would take more than they may; a sentence.
+    #[error("{0}")]
+    OverQuota(String),
     /// All ports of the range are taken.
     #[error("All ports for databases are taken. An administrator can widen the range (databases.port_max).")]
     NoPort,
@@ -213,10 +217,8 @@ pub(crate) async fn make_in(
         backup_freq: request.backup_freq.as_str(),
         created_by: &actor.name,
     };
-    if !request.owner.is_admin() {
-        // Creates of one owner queue here, so that each counts those before it.
-        accounts::lock(&mut *tx, &[request.owner.id]).await?;
-    }
+    // Creates of one owner queue here, so that each counts those before it.
+    let before = quota::before(&mut *tx, request.owner.id).await?;
     container_input::insert(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("container_name_key") => RequestError::NameTaken,
         _ => e.into(),
@@ -228,6 +230,7 @@ pub(crate) async fn make_in(
         }
     }
     states::insert(&mut *tx, id, &actor.name, now).await?;
+    before.check(app, tx).await?;
     for port in engine.engine().ports() {
         let taken = ports::take(&mut *tx, &app.config.databases.ports, id, port.purpose, now).await?;
         taken.ok_or(RequestError::NoPort)?;
@@ -288,7 +291,14 @@ pub(super) async fn act_in(
         // Nothing was ever started; a stopped state would promise data that can be started again.
         return Err(RequestError::State(c.state));
     }
-    enqueue(app, tx, flow, (c.id, &c.name), actor, "requested").await
+    if flow.kind != "undelete" {
+        return enqueue(app, tx, flow, (c.id, &c.name), actor, "requested").await;
+    }
+    // What comes back from the trash is counted again.
+    let before = quota::before(&mut *tx, c.account_id).await?;
+    let job = enqueue(app, tx, flow, (c.id, &c.name), actor, "requested").await?;
+    before.check(app, tx).await?;
+    Ok(job)
 }
 
 /// The flow that starts a container again: the whole of create if it never ran.

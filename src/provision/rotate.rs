@@ -19,6 +19,7 @@ use crate::admin_db::states;
 use crate::app::App;
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
+use crate::domain::work::{Blame, Pool, Rules};
 
 /// How long the server may take to count its sessions.
 const LOOK: Duration = Duration::from_secs(20);
@@ -27,6 +28,7 @@ const LOOK: Duration = Duration::from_secs(20);
 pub static ROTATE: Flow = Flow {
     kind: "rotate-password",
     title: "Set a new password",
+    rules: Rules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
         Step { name: "Wait until the server answers", run: |w| Box::pin(power::wait(w)), undo: None },
         Step { name: "Set the new password", run: |w| Box::pin(set(w)), undo: Some(|w| Box::pin(forget(w))) },

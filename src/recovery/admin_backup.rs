@@ -26,6 +26,7 @@ use crate::backup::stream::{self, From, Into};
 use crate::backup::{leftover, sign};
 use crate::config::Config;
 use crate::domain::quantity::Bytes as Amount;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::engine::backup::dump_script;
 use crate::objects::{ObjectError, Store};
 use crate::provision::flow::{Flow, Step, StepError, Work};
@@ -37,6 +38,7 @@ use crate::secrets::{Random, Sealer, Signer};
 pub static BACK_UP: Flow = Flow {
     kind: "admin-backup",
     title: "Back up mydb_admin",
+    rules: Rules::of(Pool::Short).cancel(Cancel::Always),
     steps: &[Step { name: "Dump it, store it and read it back", run: |w| Box::pin(asked_for(w)), undo: None }],
 };
 

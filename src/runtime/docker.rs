@@ -157,6 +157,15 @@ impl Runtime for DockerRuntime {
         Ok(())
     }
 
+    async fn bridge(&self, name: &str, instance: &InstanceId) -> Result<Option<String>, RuntimeError> {
+        let Some(id) = self.networks_named(name, instance).await?.into_iter().next() else { return Ok(None) };
+        let asked = self.docker.inspect_network(&id, None::<query::InspectNetworkOptions>).await;
+        let options = asked.map_err(failed("look at the network"))?.options.unwrap_or_default();
+        // The engine's own name for one that was given none.
+        let made_up = || format!("br-{}", id.chars().take(12).collect::<String>());
+        Ok(Some(options.get("com.docker.network.bridge.name").cloned().unwrap_or_else(made_up)))
+    }
+
     async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
         let options = query::CreateContainerOptionsBuilder::default().name(&spec.name).build();
         let body: ContainerCreateBody = translate::create_body(spec);

@@ -134,6 +134,9 @@ impl Runtime for Faulty {
     async fn pull(&self, reference: &str, progress: Progress<'_>) -> Result<(), RuntimeError> {
         pass_on!(self.pull(reference, progress))
     }
+    async fn bridge(&self, name: &str, instance: &InstanceId) -> Result<Option<String>, RuntimeError> {
+        pass_on!(self.bridge(name, instance))
+    }
     async fn ensure_network(&self, name: &str, instance: &InstanceId) -> Result<(), RuntimeError> {
         pass_on!(self.ensure_network(name, instance))
     }

@@ -121,7 +121,7 @@ pub struct ImageInfo {
 pub struct Mount {
     /// Directory on the host.
     pub source: PathBuf,
-    /// Path inside.
+    /// Path inside; with `:ro` at its end nothing can be written there.
     pub target: String,
 }
 
@@ -266,6 +266,8 @@ pub trait Runtime: Send + Sync {
     async fn pull(&self, reference: &str, progress: Progress<'_>) -> Result<(), RuntimeError>;
     /// Makes the instance's network, or finds it made. Containers on it can't reach each other.
     async fn ensure_network(&self, name: &str, instance: &InstanceId) -> Result<(), RuntimeError>;
+    /// The interface of the engine's host behind which this network's containers are; `None` where there is no such network.
+    async fn bridge(&self, name: &str, instance: &InstanceId) -> Result<Option<String>, RuntimeError>;
     /// Makes a container and answers its id.
     async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError>;
     /// Copies files into a container, running or not.

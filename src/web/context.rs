@@ -43,6 +43,8 @@ pub struct Meta {
     pub flash: Option<Flash>,
     /// Browser.
     pub user_agent: String,
+    /// Hash of the secret of its device cookie.
+    pub device: Option<[u8; 32]>,
 }
 
 /// A request as handlers see it.
@@ -69,6 +71,7 @@ impl FromRequestParts<Shared> for Context {
             theme: String::new(),
             flash: None,
             user_agent: String::new(),
+            device: None,
         });
         Ok(Self { portal: portal.clone(), identity, meta })
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::backups_access::visible_backup;
 use super::context::Context;
 use super::error::AppError;
+use super::going_on::{About, until_refused};
 use super::pages::backups::theirs;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
@@ -108,6 +109,7 @@ async fn note(ctx: &Context, c: &Container, outcome: Outcome, detail: &str) -> R
 
 /// Sends it. One that turns out wrong on the way ends before its length, which every client takes for the failure it is.
 fn stream(ctx: Context, c: Container, detail: String, package: Package) -> Response {
+    let refused = until_refused(ctx.clone(), About::Container(c.id, Action::Download));
     let about = Arc::new((ctx, c, detail));
     let content = package.content.then(move |piece| {
         let about = piece.is_err().then(|| about.clone());
@@ -122,6 +124,7 @@ fn stream(ctx: Context, c: Container, detail: String, package: Package) -> Respo
             piece.map_err(std::io::Error::other)
         }
     });
+    let content = content.take_until(Box::pin(refused));
     let mut response = Body::from_stream(content).into_response();
     let headers = response.headers_mut();
     let kind = if package.is_tar { TAR } else { BINARY };

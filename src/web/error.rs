@@ -30,6 +30,10 @@ pub enum AppError {
     UnsupportedMedia,
     /// Too many tries; seconds to wait.
     TooMany(u64),
+    /// They have as many of something open as they may; a sentence, and seconds to wait.
+    Crowded(String, u64),
+    /// The body came slower than this many bytes a second.
+    Slow(u64),
     /// The container engine does not answer.
     Engine(String),
     /// mydb_admin does not answer.
@@ -62,7 +66,8 @@ impl AppError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany(_) | Self::Crowded(..) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Engine(_) => StatusCode::BAD_GATEWAY,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -89,6 +94,13 @@ impl IntoResponse for AppError {
             Self::TooMany(seconds) => {
                 response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
                 Some(format!("There were too many tries. Wait {seconds} s."))
+            }
+            Self::Crowded(text, seconds) => {
+                response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+                Some(text)
+            }
+            Self::Slow(least) => {
+                Some(format!("What was sent came too slowly: at least {least} bytes a second are expected."))
             }
             _ => None,
         };

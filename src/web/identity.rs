@@ -8,12 +8,15 @@ use axum_extra::extract::CookieJar;
 use super::Portal;
 use super::error::AppError;
 use crate::admin_db::{sessions, tokens};
+use crate::app::App;
 use crate::auth::login::idle;
 use crate::domain::user::User;
 use crate::secrets::fingerprint;
 
 /// Name of the session's cookie. `__Host-` binds it to this host, to HTTPS and to the path `/`.
 pub const SESSION_COOKIE: &str = "__Host-db4sci-session";
+/// Name of the cookie that tells a browser somebody signed in with before from a stranger's.
+pub const DEVICE_COOKIE: &str = "__Host-db4sci-device";
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub struct Identity {
     pub user: User,
     /// Hash of the session's secret; `None` for a token.
     pub session: Option<[u8; 32]>,
+    /// Hash of the token's secret; `None` for a session.
+    pub token: Option<[u8; 32]>,
 }
 
 /// Finds out who sends a request. The API takes tokens only: a cookie there would let other sites use it.
@@ -33,17 +38,33 @@ pub async fn identify(portal: &Portal, is_api: bool, headers: &HeaderMap) -> Res
     let now = app.clock.now();
     if is_api {
         let Some(token) = bearer(headers) else { return Ok(None) };
+        let print = fingerprint(token);
         let mut db = app.db.acquire().await?;
-        let account = tokens::account(&mut db, &fingerprint(token), now).await?;
+        let account = tokens::account(&mut db, &print, now).await?;
         let user = account.and_then(|a| a.user()).ok_or(AppError::LoginRequired)?;
-        return Ok(Some(Identity { user, session: None }));
+        return Ok(Some(Identity { user, session: None, token: Some(print) }));
     }
     let jar = CookieJar::from_headers(headers);
     let Some(cookie) = jar.get(SESSION_COOKIE) else { return Ok(None) };
     let print = fingerprint(cookie.value());
     let mut db = app.db.acquire().await?;
     let account = sessions::account(&mut db, &print, now, idle(app)).await?;
-    Ok(account.and_then(|a| a.user()).map(|user| Identity { user, session: Some(print) }))
+    Ok(account.and_then(|a| a.user()).map(|user| Identity { user, session: Some(print), token: None }))
+}
+
+/// The person behind a session or token as they are now, if it still is one: for answers that go on for long.
+///
+/// # Errors
+/// The database's.
+pub async fn still(app: &App, identity: &Identity) -> Result<Option<User>, sqlx::Error> {
+    let now = app.clock.now();
+    let mut db = app.db.acquire().await?;
+    let account = match (&identity.session, &identity.token) {
+        (Some(print), _) => sessions::holder(&mut db, print, now).await?,
+        (None, Some(print)) => tokens::holder(&mut db, print, now).await?,
+        (None, None) => None,
+    };
+    Ok(account.and_then(|a| a.user()))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -1,5 +1,7 @@
 //! Who may see a job: whoever may see its container.
 
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::context::Context;
@@ -7,7 +9,11 @@ use super::error::AppError;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs::{self, Job};
 use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::{job_cancel, job_queue};
+use crate::app::App;
 use crate::domain::user::{Action, Permission, Subject, can};
+use crate::domain::work::{Cancel, Pool, Rules};
+use crate::provision::actions;
 
 /// The job of this id with its container, if the signed-in user may see it. Jobs of a purged
 /// container stay visible to its last owner; jobs about no container are the admins'.
@@ -37,4 +43,61 @@ pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Contain
     let entry = Entry { action: "job.view", container: about, outcome: Outcome::Refused, detail: "not theirs" };
     log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await?;
     Err(AppError::NotFound)
+}
+
+/// The rules of a job's kind; of one that this version does not know, the strictest.
+pub fn rules(job: &Job) -> Rules {
+    actions::flow(&job.kind).map_or(Rules::of(Pool::Short), |f| f.rules)
+}
+
+/// How a job that is under way will end at the latest.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outlook {
+    /// Whether it can be cancelled now.
+    pub cancellable: bool,
+    /// When it is ended as failed if it is not done.
+    pub deadline: Option<DateTime<Utc>>,
+}
+
+impl Outlook {
+    /// Reads it. `job` may have ended since it was read.
+    ///
+    /// # Errors
+    /// If mydb_admin can't be asked.
+    pub async fn read(db: &mut PgConnection, app: &App, job: &Job) -> Result<Self, sqlx::Error> {
+        let rules = rules(job);
+        let cancellable = !job.status.is_final()
+            && rules.cancel != Cancel::Never
+            && job_cancel::possible(db, job.id, rules.cancel).await?;
+        Ok(Self { cancellable, deadline: job_queue::deadline(job, app.config.deadline(rules.pool)) })
+    }
+}
+
+/// What may be done with a database is what its owner needs to be allowed to cancel a job on it.
+pub fn deed(job: &Job) -> Action {
+    match job.kind.as_str() {
+        "delete" => Action::Delete,
+        "backup" | "drill" => Action::Backup,
+        _ => Action::Edit,
+    }
+}
+
+/// Asks for a job's end, with its row in the log. `false`: it is too late.
+///
+/// # Errors
+/// If it is not theirs, or mydb_admin can't be asked.
+pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> Result<bool, AppError> {
+    if let Some(c) = container {
+        ctx.permit(c, deed(job)).await?;
+    }
+    let actor = ctx.actor();
+    let mut tx = ctx.app().db.begin().await?;
+    let asked = job_cancel::ask(&mut tx, job.id, &actor.name, rules(job).cancel).await?;
+    if asked {
+        let about = container.map(|c| (c.id, c.name.as_str()));
+        let entry = Entry { action: "job.cancel", container: about, outcome: Outcome::Ok, detail: &job.kind };
+        log::append(&mut tx, &actor, &entry, ctx.now()).await?;
+    }
+    tx.commit().await?;
+    Ok(asked)
 }

@@ -14,12 +14,13 @@ use serde_json::json;
 
 use super::context::{Context, FLASH_COOKIE, Meta, THEME_COOKIE, add_cookie, frame, removal};
 use super::error::{AppError, ErrorInfo};
-use super::identity::{Identity, client_address, identify};
+use super::identity::{DEVICE_COOKIE, Identity, client_address, identify};
 use super::routes::Access;
 use super::views::Flash;
 use super::views::error::ErrorPage;
 use super::{Portal, Shared};
 use crate::admin_db::log::Outcome;
+use crate::secrets::fingerprint;
 
 /// Header that carries a request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -52,6 +53,8 @@ pub async fn outer(State(portal): State<Shared>, mut request: Request, next: Nex
     };
     if response.status().is_client_error() || response.status().is_server_error() {
         response = render_error(&portal, identity.as_ref(), &meta, response);
+        // An error is true only now, and its page shows who is signed in.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     // A message is shown once: on the page that follows, not on a redirect to it.
     let shown = meta.flash.is_some() && !response.status().is_redirection() && !anonymous(&path);
@@ -61,7 +64,7 @@ pub async fn outer(State(portal): State<Shared>, mut request: Request, next: Nex
     secure(&portal, &meta, response.headers_mut());
     let took = begin.elapsed();
     let route = response.extensions().get::<MatchedPath>().map_or("other", |p| p.as_str()).to_owned();
-    portal.metrics.request(method.as_str(), &route, response.status().as_u16(), took);
+    portal.metrics.request(&method, &route, response.status().as_u16(), took);
     tracing::debug!(
         http.method = %method, http.path = path, http.status = response.status().as_u16(),
         request_id = meta.request_id, address = meta.address, duration_ms = u64::try_from(took.as_millis()).unwrap_or(0),
@@ -133,6 +136,7 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
         theme: jar.get(THEME_COOKIE).map(|c| c.value().to_owned()).unwrap_or_default(),
         flash,
         user_agent: user_agent.to_owned(),
+        device: jar.get(DEVICE_COOKIE).map(|c| fingerprint(c.value())),
     }
 }
 

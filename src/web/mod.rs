@@ -3,6 +3,8 @@
 pub mod api;
 pub mod assets;
 pub mod backups_access;
+pub mod caps;
+pub mod connections;
 pub mod context;
 pub mod create;
 pub mod download;
@@ -10,6 +12,7 @@ pub mod dump_form;
 pub mod edit;
 pub mod error;
 pub mod form;
+pub mod going_on;
 pub mod identity;
 pub mod jobs_access;
 pub mod layers;
@@ -33,6 +36,27 @@ pub struct Portal {
     pub limits: LoginLimits,
     /// Counters and durations for `/metrics`.
     pub metrics: metrics::Metrics,
+    /// Open connections.
+    pub connections: Arc<connections::Connections>,
+    /// Answers that go on: logs and jobs as they happen.
+    pub streams: caps::Caps,
+    /// Calls that wait for a job.
+    pub waits: caps::Caps,
+}
+
+impl Portal {
+    /// The portal of these parts, with nobody connected.
+    pub fn new(app: Arc<App>) -> Self {
+        let server = &app.config.server;
+        Self {
+            limits: LoginLimits::default(),
+            metrics: metrics::Metrics::default(),
+            connections: connections::Connections::new(server),
+            streams: caps::Caps::new(server.streams_per_person),
+            waits: caps::Caps::new(server.waits_per_person),
+            app,
+        }
+    }
 }
 
 /// The state of every handler.

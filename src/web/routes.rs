@@ -21,7 +21,7 @@ use super::pages::{
     notices, replace, settings, theme,
 };
 use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups, restore};
-use super::{Shared, api, assets, download, layers, metrics};
+use super::{Shared, api, assets, connections, download, layers, metrics};
 
 /// Most bytes of a request's body.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -161,6 +161,7 @@ routes! {
     POST "/admin/users/{id}/enable"              Admin    admin_people_changes::enable;
     POST "/admin/users/{id}/role"                Admin    admin_people_changes::set_role;
     POST "/admin/users/{id}/password"            Admin    admin_people_changes::set_password;
+    POST "/admin/users/{id}/limits"              Admin    admin_people_changes::set_limits;
 
     GET    "/api/v1/catalog"                     SignedIn api::catalog::show;
     GET    "/api/v1/containers"                  SignedIn api::containers::list;
@@ -181,6 +182,7 @@ routes! {
     GET    "/api/v1/backups/{id}/download"       Owner    download::by_id;
     POST   "/api/v1/backups/{id}/restore"        Owner    api::backups::restore;
     GET    "/api/v1/jobs/{id}"                   Owner    api::jobs::show;
+    POST   "/api/v1/jobs/{id}/cancel"            Owner    api::jobs::cancel;
 }
 
 /// The whole portal as one service.
@@ -198,9 +200,11 @@ pub fn router(portal: &Shared) -> Router {
         .fallback(async || AppError::NotFound)
         .layer(CatchPanicLayer::new())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(portal.clone(), connections::paced))
         .layer(csrf(portal))
         .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .layer(from_fn_with_state(portal.clone(), layers::outer))
+        .layer(from_fn(connections::watch))
         .with_state(portal.clone())
 }
 

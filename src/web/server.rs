@@ -8,17 +8,31 @@ use anyhow::Context;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, Uri, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::connections::{self, Guarded};
 use super::routes::router;
 use crate::config::Server;
 
 /// Time for open requests to end when the portal stops.
 const GRACE: Duration = Duration::from_secs(10);
+/// Time for a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Most bytes of headers, and of what is read ahead of a handler, of a connection in HTTP/1.
+const HTTP1_BUFFER: usize = 64 * 1024;
+/// Requests under way at once on a connection in HTTP/2.
+const HTTP2_STREAMS: u32 = 64;
+/// Most bytes of headers of a request in HTTP/2.
+const HTTP2_HEADERS: u32 = 32 * 1024;
+/// How often a silent client is asked in HTTP/2 whether it is there, and how long it may take to answer.
+const HTTP2_PING: Duration = Duration::from_secs(30);
+const HTTP2_PONG: Duration = Duration::from_secs(20);
 /// How often the certificate's files are looked at.
 const CERT_LOOK: Duration = Duration::from_secs(5);
 
@@ -41,6 +55,7 @@ pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToke
     let service = router(&portal).into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     let server = &portal.app.config.server;
+    let guarded = Guarded(portal.connections.clone());
     let shutdown = async {
         stop.cancelled().await;
         handle.graceful_shutdown(Some(GRACE));
@@ -49,7 +64,8 @@ pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToke
         let tls = RustlsConfig::from_pem_file(&server.cert, &server.key)
             .await
             .with_context(|| format!("the certificate {} can't be used", server.cert.display()))?;
-        let serving = axum_server::from_tcp_rustls(listener, tls.clone())?.handle(handle.clone()).serve(service);
+        let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE).acceptor(guarded);
+        let serving = tuned(axum_server::from_tcp(listener)?.acceptor(acceptor)).handle(handle.clone()).serve(service);
         let reload = reload(server, tls);
         tokio::pin!(serving);
         tokio::select! {
@@ -58,7 +74,7 @@ pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToke
             () = shutdown => serving.await?,
         }
     } else {
-        let serving = axum_server::from_tcp(listener)?.handle(handle.clone()).serve(service);
+        let serving = tuned(axum_server::from_tcp(listener)?.acceptor(guarded)).handle(handle.clone()).serve(service);
         tokio::pin!(serving);
         tokio::select! {
             done = &mut serving => done?,
@@ -66,6 +82,20 @@ pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToke
         }
     }
     Ok(())
+}
+
+/// Bounds what one connection may ask for at once.
+fn tuned<A>(mut server: axum_server::Server<SocketAddr, A>) -> axum_server::Server<SocketAddr, A> {
+    let builder = server.http_builder();
+    builder.http1().max_buf_size(HTTP1_BUFFER);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS)
+        .keep_alive_interval(HTTP2_PING)
+        .keep_alive_timeout(HTTP2_PONG)
+        .max_header_list_size(HTTP2_HEADERS);
+    server
 }
 
 /// Loads the certificate again whenever its files change. A pair that does not fit is left out and said.
@@ -95,10 +125,17 @@ async fn reload(server: &Server, tls: RustlsConfig) {
 ///
 /// # Errors
 /// If the listener fails.
-pub async fn redirect(listener: TcpListener, https_port: u16, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn redirect(
+    portal: Shared,
+    listener: TcpListener,
+    https_port: u16,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let app = Router::new().fallback(move |request: Request| async move { to_https(&request, https_port) });
     let handle = Handle::new();
-    let serving = axum_server::from_tcp(listener)?.handle(handle.clone()).serve(app.into_make_service());
+    let app = app.layer(from_fn(connections::watch));
+    let server = tuned(axum_server::from_tcp(listener)?.acceptor(Guarded(portal.connections.clone())));
+    let serving = server.handle(handle.clone()).serve(app.into_make_service());
     tokio::pin!(serving);
     tokio::select! {
         done = &mut serving => done?,

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::seal::Keys;
 use crate::admin_db::{audit_facts, audits, copies};
 use crate::config::Config;
+use crate::domain::work::{Cancel, Pool, Rules};
 use crate::objects::Stores;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::secrets::Sealer;
@@ -24,6 +25,7 @@ use crate::secrets::Sealer;
 pub static AUDIT: Flow = Flow {
     kind: "audit",
     title: "Audit the backups",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step { name: "Compare databases, rows and objects", run: |w| Box::pin(audit(w)), undo: None }],
 };
 

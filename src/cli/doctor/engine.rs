@@ -5,6 +5,8 @@ use std::path::Path;
 use super::{Report, Surroundings};
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::provision::egress::{self, Deed, Wall};
+use crate::provision::network_name;
 use crate::runtime::docker::DockerRuntime;
 use crate::runtime::{Runtime, RuntimeInfo};
 
@@ -32,6 +34,36 @@ pub(super) async fn examine(report: &mut Report, at: &Surroundings, config: &Con
         limits(report, &info, Path::new("/sys/fs/cgroup"));
     }
     images(report, config, &runtime).await;
+    firewall(report, config, &runtime).await;
+}
+
+/// Whether databases can reach anything.
+async fn firewall(report: &mut Report, config: &Config, runtime: &DockerRuntime) {
+    let mut image = None;
+    let Ok(catalog) = Catalog::load(&config.catalog) else { return };
+    for one in catalog.images() {
+        let reference = config.image_reference(&one.image);
+        if matches!(runtime.image(&reference).await, Ok(Some(_))) {
+            image = Some(reference);
+            break;
+        }
+    }
+    if matches!(runtime.bridge(&network_name(&config.instance), &config.instance).await, Ok(None)) {
+        return report.ok("firewall", "there is no database yet; the portal sets its rules with the first");
+    }
+    match egress::wall(runtime, config, &image.unwrap_or_default(), Deed::Look).await {
+        Wall::Stands => report.ok("firewall", "databases reach neither this machine nor each other nor other networks"),
+        Wall::Theirs => report.warn(
+            "firewall",
+            "the portal sets no rules (databases.firewall is false)",
+            "See that yours keep databases from reaching this machine and other networks.",
+        ),
+        Wall::Missing(why) => report.warn(
+            "firewall",
+            format!("databases can reach this machine and other networks: {why}"),
+            "A portal that runs sets its rules within a minute where the machine has iptables; else set such rules yourself, and databases.firewall = false.",
+        ),
+    }
 }
 
 async fn reach() -> Result<(DockerRuntime, RuntimeInfo), String> {

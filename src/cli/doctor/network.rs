@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
 use super::Report;
-use crate::cli::healthcheck;
+use crate::cli::{healthcheck, open_files};
 use crate::config::Config;
 
 /// How many ports of the range are tried.
@@ -36,6 +36,10 @@ pub(super) fn examine(report: &mut Report, config: &Config) {
         );
     }
     ports(report, config);
+    match open_files::too_few(config) {
+        None => report.ok("open files", format!("{} are allowed", open_files::most())),
+        Some(few) => report.warn("open files", few, "Raise LimitNOFILE of the service, or lower server.connections."),
+    }
 }
 
 fn advice(kind: ErrorKind, setting: &str) -> String {

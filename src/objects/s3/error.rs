@@ -8,7 +8,7 @@ use crate::objects::ObjectError;
 
 /// An error with all that caused it, in its own words and without the client's inner life.
 pub(super) fn causes(e: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(e), |e| e.source());
+    let chain = std::iter::successors(Some(e), |e| (**e).source());
     let mut said: Vec<String> = chain.map(ToString::to_string).collect();
     said.dedup();
     said.join(": ")

@@ -1,4 +1,4 @@
-//! `/api/v1/jobs/{id}`.
+//! `/api/v1/jobs/{id}`, and its cancellation.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -7,10 +7,11 @@ use axum::response::Response;
 use super::json::{JobJson, answer};
 use super::params::Params;
 use super::wait;
-use crate::admin_db::jobs;
+use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::{self, Job};
 use crate::web::context::Context;
 use crate::web::error::AppError;
-use crate::web::jobs_access::visible_job;
+use crate::web::jobs_access::{self, Outlook, visible_job};
 
 /// `GET /api/v1/jobs/{id}`; with `?wait=SECONDS` it answers when the job ended, or after that time.
 ///
@@ -21,9 +22,37 @@ pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Resul
     let patience = params.wait()?;
     let (mut job, container) = visible_job(&ctx, &id).await?;
     if let Some(patience) = patience {
+        let _held = ctx.portal.waits.hold(&ctx, "calls that wait")?;
         job = wait::until_final(&ctx, job.id, patience).await?;
     }
+    respond(&ctx, StatusCode::OK, &job, container.as_ref()).await
+}
+
+/// `POST /api/v1/jobs/{id}/cancel`: asks for the job's end, which its worker sees within a second; 409 where it is too
+/// late or its kind can't be cancelled.
+///
+/// # Errors
+/// If there is none, or it is not theirs.
+pub async fn cancel(ctx: Context, Path(id): Path<String>, params: Params) -> Result<Response, AppError> {
+    params.only(&[])?;
+    let (job, container) = visible_job(&ctx, &id).await?;
+    if !jobs_access::cancel(&ctx, &job, container.as_ref()).await? {
+        return Err(AppError::Conflict("This job can't be cancelled, or not any more.".to_owned()));
+    }
+    let mut db = ctx.app().db.acquire().await?;
+    let job = jobs::by_id(&mut db, job.id).await?.ok_or(AppError::NotFound)?;
+    drop(db);
+    respond(&ctx, StatusCode::ACCEPTED, &job, container.as_ref()).await
+}
+
+async fn respond(
+    ctx: &Context,
+    status: StatusCode,
+    job: &Job,
+    container: Option<&Container>,
+) -> Result<Response, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let steps = jobs::steps(&mut db, job.id).await?;
-    Ok(answer(StatusCode::OK, &JobJson::new(&job, container.as_ref().map(|c| c.name.as_str()), &steps)))
+    let outlook = Outlook::read(&mut db, ctx.app(), job).await?;
+    Ok(answer(status, &JobJson::new(job, container.map(|c| c.name.as_str()), &steps, outlook)))
 }

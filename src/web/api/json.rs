@@ -12,6 +12,7 @@ use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
 use crate::app::App;
 use crate::domain::state::ContainerState;
 use crate::engine::{Endpoint, EngineKind};
+use crate::web::jobs_access::Outlook;
 
 /// A published port.
 #[derive(Debug, Serialize)]
@@ -129,6 +130,8 @@ pub struct JobJson<'a> {
     finished_at: Option<DateTime<Utc>>,
     error: Option<&'a str>,
     attempt: i32,
+    cancellable: bool,
+    deadline: Option<DateTime<Utc>>,
     steps: Vec<StepJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
@@ -136,7 +139,7 @@ pub struct JobJson<'a> {
 
 impl<'a> JobJson<'a> {
     /// A job as the API shows it.
-    pub fn new(job: &'a Job, container: Option<&'a str>, steps: &'a [Step]) -> Self {
+    pub fn new(job: &'a Job, container: Option<&'a str>, steps: &'a [Step], outlook: Outlook) -> Self {
         let step = |s: &'a Step| StepJson {
             name: &s.name,
             status: s.status,
@@ -154,6 +157,8 @@ impl<'a> JobJson<'a> {
             finished_at: job.finished_at,
             error: job.error.as_deref(),
             attempt: job.attempt,
+            cancellable: outlook.cancellable,
+            deadline: outlook.deadline,
             steps: steps.iter().map(step).collect(),
             password: None,
         }
@@ -244,6 +249,8 @@ mod tests {
             finished_at: None,
         };
         let steps = [step];
-        insta::assert_snapshot!(serde_json::to_string_pretty(&JobJson::new(&job, Some("lab-1"), &steps)).unwrap());
+        insta::assert_snapshot!(
+            serde_json::to_string_pretty(&JobJson::new(&job, Some("lab-1"), &steps, Outlook::default())).unwrap()
+        );
     }
 }

@@ -15,6 +15,7 @@ use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::{containers, credentials, is_unreachable, jobs};
 use crate::web::context::Context;
 use crate::web::error::AppError;
+use crate::web::jobs_access::Outlook;
 
 /// Time between two looks at a job.
 const LOOK: Duration = Duration::from_millis(100);
@@ -44,14 +45,19 @@ impl Enqueued {
     /// # Errors
     /// If mydb_admin can't be asked.
     pub async fn answer(self, ctx: &Context) -> Result<Response, AppError> {
-        let job = until_final(ctx, self.job, self.patience.unwrap_or_default()).await?;
+        // The job is under way whether or not somebody may wait for it.
+        let held = if self.patience.is_some() { ctx.portal.waits.take(ctx)? } else { None };
+        let patience = self.patience.filter(|_| held.is_some());
+        let job = until_final(ctx, self.job, patience.unwrap_or_default()).await?;
+        drop(held);
         let mut db = ctx.app().db.acquire().await?;
         let c = containers::by_id(&mut db, self.container).await?.ok_or(AppError::NotFound)?;
         let steps = jobs::steps(&mut db, self.job).await?;
+        let outlook = Outlook::read(&mut db, ctx.app(), &job).await?;
         drop(db);
-        let waited = self.patience.is_some();
+        let waited = patience.is_some();
         if waited && matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
-            return Ok(failed(ctx, &job, &JobJson::new(&job, Some(&c.name), &steps)));
+            return Ok(failed(ctx, &job, &JobJson::new(&job, Some(&c.name), &steps, outlook)));
         }
         let password = match self.password {
             Some(password) => hand_over(ctx, &c, password).await,
@@ -65,7 +71,7 @@ impl Enqueued {
                 done => answer(done, &body),
             });
         }
-        let body = JobJson::new(&job, Some(&c.name), &steps).with_password(password);
+        let body = JobJson::new(&job, Some(&c.name), &steps, outlook).with_password(password);
         Ok(answer_at(StatusCode::ACCEPTED, &format!("/api/v1/jobs/{}", job.id), &body))
     }
 }

@@ -5,15 +5,16 @@ use axum::response::Response;
 
 use super::account_tokens::token_form;
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{accounts, containers, sessions, tokens};
-use crate::auth::passwords;
+use crate::admin_db::{accounts, containers, quotas, sessions, tokens};
+use crate::auth::access::{self, Keep, Tokens};
+use crate::auth::passwords::{self, Lane};
 use crate::domain::password::Password;
 use crate::web::context::{Context, page_with, to};
 use crate::web::create::Faults;
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 use crate::web::views::account::{AccountPage, NewToken, SessionRow, TokenRow};
-use crate::web::views::{Fact, Field, Flash, When};
+use crate::web::views::{Choice, Fact, Field, Flash, When};
 
 /// The page's address.
 pub(super) const HERE: &str = "/account";
@@ -47,6 +48,7 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
     let mut db = ctx.app().db.acquire().await?;
     let account = accounts::by_id(&mut db, user.id).await?.ok_or(AppError::LoginRequired)?;
     let owned = containers::owned(&mut db, user.id).await?;
+    let quota = quotas::of(&mut db, user.id).await?.ok_or(AppError::LoginRequired)?;
     let tokens = tokens::list(&mut db, Some(user.id)).await?;
     let sessions = sessions::list(&mut db, user.id, current.as_ref(), now).await?;
     drop(db);
@@ -57,7 +59,12 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
     let mut facts = vec![Fact::code("Name", &account.username), Fact::text("Role", account.role.as_str())];
     let texts = [("E-mail", &account.email), ("Department", &account.department)];
     facts.extend(texts.iter().filter(|(_, text)| !text.is_empty()).map(|(term, text)| Fact::text(*term, *text)));
-    facts.extend([Fact::link("Databases", databases, "/"), Fact::when("Added", &When::new(account.created_at, now))]);
+    let in_use = quota.sentence(&ctx.app().config.limits);
+    facts.extend([
+        Fact::link("Databases", databases, "/"),
+        Fact::text("In use", in_use),
+        Fact::when("Added", &When::new(account.created_at, now)),
+    ]);
     let fault = |name: &str| posted.faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
     let others = sessions.iter().any(|s| !s.current);
     let view = AccountPage {
@@ -103,7 +110,14 @@ fn password_form(fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
             .error(fault("new"))
             .required(),
         Field::password("again", "New password again").autocomplete("new-password").error(fault("again")).required(),
+        Field::select("tokens", "API tokens", token_choices())
+            .help("Whoever knew your old password may have made one. Scripts with a revoked token stop working."),
     ]
+}
+
+/// What may become of API tokens when a password changes.
+pub(super) fn token_choices() -> Vec<Choice> {
+    vec![Choice::new("end", "Revoke all", "end"), Choice::new("keep", "Keep", "end")]
 }
 
 /// Browser and system, as far as a browser tells; it is a hint for people, nothing relies on it.
@@ -132,7 +146,7 @@ async fn refuse(ctx: &Context, faults: Faults) -> Result<Response, AppError> {
     render(ctx, StatusCode::UNPROCESSABLE_ENTITY, Posted { faults, ..Posted::default() }).await
 }
 
-/// `POST /account/password` with `current`, `new`, `again`
+/// `POST /account/password` with `current`, `new`, `again` and `tokens` (`end`, the default, or `keep`)
 ///
 /// # Errors
 /// If mydb_admin can't be asked, or there were too many tries.
@@ -148,7 +162,9 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
         fault("again", "This is not the same as above.");
     }
     let Some(new) = new.filter(|_| faults.is_empty()) else { return refuse(&ctx, faults).await };
-    if let Err(seconds) = ctx.portal.limits.count(&ctx.meta.address, user.username.as_str()) {
+    // Whoever is signed in is no stranger: floods from elsewhere don't count against them.
+    let session = ctx.identity.as_ref().and_then(|i| i.session).map(hex::encode).unwrap_or_default();
+    if let Err(seconds) = ctx.portal.limits.count_known(&session, user.username.as_str()) {
         ctx.note("user.password", Outcome::Refused, "too many tries").await?;
         return Err(AppError::TooMany(seconds));
     }
@@ -156,19 +172,22 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
     let hash = accounts::by_id(&mut db, user.id).await?.and_then(|a| a.password_hash);
     // The hash takes long; the connection is for others meanwhile.
     drop(db);
-    if !passwords::verify(fields.raw("current").to_owned(), hash).await? {
+    let right = passwords::verify(Lane::Known, fields.raw("current").to_owned(), hash).await?;
+    if !right.ok_or(AppError::TooMany(1))? {
         ctx.note("user.password", Outcome::Refused, "wrong present password").await?;
         return refuse(&ctx, vec![("current".to_owned(), "This is not your present password.".to_owned())]).await;
     }
     let hash = passwords::hash(&new).await?;
-    let keep = ctx.identity.as_ref().and_then(|i| i.session);
+    let session = ctx.identity.as_ref().and_then(|i| i.session);
+    let keep = Keep { session: session.as_ref(), device: ctx.meta.device.as_ref() };
+    let wanted = Tokens::parse(fields.text("tokens"));
     let mut tx = app.db.begin().await?;
-    accounts::set_password(&mut tx, user.id, &hash).await?;
-    sessions::delete_others(&mut tx, user.id, keep.as_ref()).await?;
+    let ended = access::set_password(&mut tx, user.id, &hash, (keep, wanted), now).await?;
     let entry = Entry { action: "user.password", container: None, outcome: Outcome::Ok, detail: "their own" };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
-    Ok(to(HERE, Some(Flash::ok("Your password is changed, and you are signed out everywhere else."))))
+    let said = access::sentence(wanted, ended);
+    Ok(to(HERE, Some(Flash::ok(format!("Your password is changed, and you are signed out everywhere else. {said}")))))
 }
 
 /// `POST /account/sessions/end-others`

@@ -8,6 +8,7 @@ use crate::admin_db::schedule::Scheduled;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
+use crate::provision::egress::Wall;
 use crate::provision::images::ImageState;
 use crate::runtime::RuntimeInfo;
 use crate::tls;
@@ -162,4 +163,27 @@ pub(super) fn image(app: &App, image: &CatalogImage, now: DateTime<Utc>) -> Imag
         },
         reason: state.unavailable().map(str::to_owned),
     }
+}
+
+/// Whether databases can reach anything.
+pub(super) fn egress(wall: Option<&Wall>) -> FactGroup {
+    let (kind, word, text) = match wall {
+        Some(Wall::Stands) => (
+            "run",
+            "closed",
+            "The firewall keeps databases from reaching this machine, each other and other networks.".to_owned(),
+        ),
+        Some(Wall::Missing(why)) => {
+            ("fail", "open", format!("Databases can reach this machine and other networks: {why}"))
+        }
+        Some(Wall::Theirs) => {
+            ("care", "not kept", "The portal sets no rules, because databases.firewall is false.".to_owned())
+        }
+        None => (
+            "wait",
+            "not known",
+            "Not looked at yet: no database was made or started since the portal started.".to_owned(),
+        ),
+    };
+    group("Firewall", Some(Chip::new(kind, word)), vec![Fact::text("Databases", text)])
 }

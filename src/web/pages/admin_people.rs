@@ -1,5 +1,7 @@
 //! `/admin/users`: the list, and the form for another.
 
+use std::collections::HashMap;
+
 use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,9 +13,12 @@ use super::admin_lists::{FETCH, PAGE, address, pager};
 use crate::admin_db::accounts::{self, Listed, NewAccount};
 use crate::admin_db::constraint;
 use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::quotas::{self, Quota};
 use crate::auth::passwords;
+use crate::config::Limits;
 use crate::domain::names::Username;
 use crate::domain::password::Password;
+use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::user::Role;
 use crate::web::context::{Context, page_with, to};
 use crate::web::create::{Faults, line};
@@ -50,21 +55,24 @@ pub(super) async fn view(ctx: &Context, after: &str, fields: &Fields, faults: &F
     let (me, now) = (ctx.user()?.id, ctx.now());
     let mut db = ctx.app().db.acquire().await?;
     let mut rows = accounts::page(&mut db, Some(after).filter(|a| !a.is_empty()), FETCH).await?;
-    drop(db);
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
+    let ids: Vec<Uuid> = rows.iter().map(|l| l.account.id).collect();
+    let used: HashMap<Uuid, Quota> = quotas::of_all(&mut db, &ids).await?.into_iter().collect();
+    drop(db);
+    let limits = &ctx.app().config.limits;
     let next = rows.last().filter(|_| more).map(|l| address(HERE, &[("after", &l.account.username)]));
     let first = (!after.is_empty()).then(|| HERE.to_owned());
     Ok(UsersPage {
         frame: ctx.frame("admin-users"),
         pager: pager(rows.len(), ("person", "people"), first, next),
-        rows: rows.iter().map(|l| row(l, me, now)).collect(),
+        rows: rows.iter().map(|l| row(l, me, now, (used.get(&l.account.id), limits))).collect(),
         form: form(fields, faults),
         form_open: !faults.is_empty(),
     })
 }
 
-fn row(listed: &Listed, me: Uuid, now: DateTime<Utc>) -> UserRow {
+fn row(listed: &Listed, me: Uuid, now: DateTime<Utc>, (quota, limits): (Option<&Quota>, &Limits)) -> UserRow {
     let (a, other) = (&listed.account, listed.account.id != me);
     let path = |verb: &str| format!("{HERE}/{}/{verb}", a.id);
     let disabled = a.disabled_at.is_some();
@@ -78,6 +86,10 @@ fn row(listed: &Listed, me: Uuid, now: DateTime<Utc>) -> UserRow {
         role: a.role.as_str().to_owned(),
         chip: Chip::of(if disabled { "disabled" } else { "active" }),
         databases: u64::try_from(listed.databases).unwrap_or(0),
+        used: quota.map(|q| q.sentence(limits)).unwrap_or_default(),
+        limits_href: path("limits"),
+        memory_limit: quota.and_then(|q| q.memory_limit).map(|m| Bytes(m).exact()).unwrap_or_default(),
+        cpus_limit: quota.and_then(|q| q.millicpu_limit).map(|c| MilliCpus(c).to_string()).unwrap_or_default(),
         seen: a.last_login_at.map(|at| When::new(at, now)),
         created: When::new(a.created_at, now),
         toggle: other.then_some(toggle),

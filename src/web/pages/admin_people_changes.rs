@@ -8,9 +8,11 @@ use uuid::Uuid;
 use super::admin_people::{HERE, view};
 use crate::admin_db::accounts::{self, Account};
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::sessions;
+use crate::admin_db::{quotas, sessions};
+use crate::auth::access::{self, Keep, Tokens};
 use crate::auth::passwords;
 use crate::domain::password::Password;
+use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::user::Role;
 use crate::web::context::{Context, page_with, to};
 use crate::web::create::Faults;
@@ -23,7 +25,7 @@ enum Change {
     Disable,
     Enable,
     Role(Role),
-    Password(String),
+    Password(String, Tokens),
 }
 
 impl Change {
@@ -32,7 +34,7 @@ impl Change {
             Self::Disable => "user.disable",
             Self::Enable => "user.enable",
             Self::Role(_) => "user.role",
-            Self::Password(_) => "user.password",
+            Self::Password(..) => "user.password",
         }
     }
 }
@@ -64,10 +66,10 @@ async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppE
             accounts::set_role(&mut tx, id, *role).await?;
             detail = format!("{detail}: {} → {}", account.role.as_str(), role.as_str());
         }
-        Change::Password(hash) => {
-            accounts::set_password(&mut tx, id, hash).await?;
+        Change::Password(hash, tokens) => {
             // Whoever knew the old password is out.
-            sessions::delete_others(&mut tx, id, None).await?;
+            let ended = access::set_password(&mut tx, id, hash, (Keep::default(), *tokens), now).await?;
+            detail = format!("{detail}. {}", access::sentence(*tokens, ended));
         }
     }
     let entry = Entry { action: change.action(), container: None, outcome: Outcome::Ok, detail: &detail };
@@ -106,7 +108,7 @@ pub async fn set_role(ctx: Context, Path(id): Path<String>, fields: Fields) -> R
     Ok(to(HERE, Some(Flash::ok(format!("“{name}” has the role {} now.", role.as_str())))))
 }
 
-/// `POST /admin/users/{id}/password` with `password`
+/// `POST /admin/users/{id}/password` with `password` and `tokens` (`end`, the default, or `keep`)
 ///
 /// # Errors
 /// If there is no such account, or it is one's own.
@@ -121,6 +123,40 @@ pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) 
         }
     };
     let hash = passwords::hash(&password).await?;
-    let name = change(&ctx, &id, Change::Password(hash)).await?.username;
-    Ok(to(HERE, Some(Flash::ok(format!("“{name}” has a new password and is signed out everywhere.")))))
+    let tokens = Tokens::parse(fields.text("tokens"));
+    let name = change(&ctx, &id, Change::Password(hash, tokens)).await?.username;
+    let said = match tokens {
+        Tokens::End => "Their API tokens are revoked.",
+        Tokens::Keep => "Their API tokens stay valid.",
+    };
+    Ok(to(HERE, Some(Flash::ok(format!("“{name}” has a new password and is signed out everywhere. {said}")))))
+}
+
+/// `POST /admin/users/{id}/limits` with `memory` and `cpus`, of all databases of a person together; empty: as configured.
+/// What is there already goes on.
+///
+/// # Errors
+/// If there is no such account.
+pub async fn set_limits(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let memory = Some(fields.text("memory")).filter(|t| !t.is_empty()).map(Bytes::parse).transpose();
+    let cpus = Some(fields.text("cpus")).filter(|t| !t.is_empty()).map(MilliCpus::parse).transpose();
+    let (memory, cpus) = match (memory, cpus) {
+        (Ok(memory), Ok(cpus)) => (memory, cpus),
+        (Err(rule), _) | (_, Err(rule)) => {
+            let mut page = view(&ctx, "", &Fields::default(), &Faults::new()).await?;
+            page.frame.flash = Some(Flash::bad(format!("The limits were not set. {rule}")));
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        }
+    };
+    let mut tx = ctx.app().db.begin().await?;
+    let account = accounts::lock(&mut tx, &[id]).await?.into_iter().next().ok_or(AppError::NotFound)?;
+    quotas::set(&mut tx, id, memory, cpus).await?;
+    let shown = |text: Option<String>| text.unwrap_or_else(|| "as configured".to_owned());
+    let (memory, cpus) = (shown(memory.map(|m| m.to_string())), shown(cpus.map(|c| c.to_string())));
+    let detail = format!("{}: memory {memory}, CPUs {cpus}", account.username);
+    let entry = Entry { action: "user.limits", container: None, outcome: Outcome::Ok, detail: &detail };
+    log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
+    tx.commit().await?;
+    Ok(to(HERE, Some(Flash::ok(format!("The limits of “{}” are set.", account.username)))))
 }

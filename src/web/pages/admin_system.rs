@@ -97,6 +97,7 @@ async fn render(ctx: &Context, status: StatusCode, message: &str, error: Option<
     let groups = vec![
         admin_facts::portal(app, now),
         admin_facts::engine(&info),
+        admin_facts::egress(app.egress.seen().await.as_ref()),
         admin_facts::admin_db(app, &about),
         admin_facts::certificates(app, certificate(app).await, now),
         admin_facts::queue(app, &counts),

@@ -7,23 +7,23 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::shared::{job_title, steps};
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::dumps;
+use crate::admin_db::job_list;
 use crate::admin_db::jobs::{self, Job, JobStatus};
-use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{job_cancel, job_list};
 use crate::app::App;
-use crate::domain::user::Action as Deed;
+use crate::domain::work::Cancel;
 use crate::intake::load;
 use crate::intake::report::LoadReport;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
-use crate::web::jobs_access::visible_job;
+use crate::web::going_on::{About, until_refused};
+use crate::web::jobs_access::{self, Outlook, rules, visible_job};
 use crate::web::views::job::JobPage;
 use crate::web::views::steps::{Steps, StepsFragment};
 use crate::web::views::{Action, Chip, Fact, Flash, Link, When};
@@ -60,13 +60,17 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     if let Some(at) = job.finished_at {
         facts.push(Fact::when("Ended", &When::new(at, now)));
     }
+    let outlook = Outlook::read(&mut *ctx.app().db.acquire().await?, ctx.app(), &job).await?;
+    if let Some(at) = outlook.deadline {
+        facts.push(Fact::when("Deadline", &When::new(at, now)));
+    }
     let name = container.as_ref().map_or("the portal", |c| c.name.as_str());
     page(&JobPage {
         frame: ctx.frame("home"),
         title: format!("{}: {name}", job_title(&job.kind)),
         chip: Chip::of_job(job.status.as_str()),
         container: living.map(|c| Link::new(&c.name, format!("/containers/{}", c.name))),
-        cancel: cancel_action(&ctx, &job).await?,
+        cancel: outlook.cancellable.then(|| cancel_button(&job)),
         job: view(ctx.app(), &job, container.as_ref()).await?,
         report: report(&ctx, &job).await?,
         facts,
@@ -86,58 +90,51 @@ async fn report(ctx: &Context, job: &Job) -> Result<Option<LoadReport>, sqlx::Er
 /// If it is not theirs.
 pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, _) = visible_job(&ctx, &id).await?;
-    let stream = follow(ctx, job.id);
+    let held = ctx.portal.streams.hold(&ctx, "pages that show something as it happens")?;
+    let stream = follow(ctx.clone(), job.id).take_until(Box::pin(until_refused(ctx, About::Job(job.id))));
+    let stream = stream.inspect(move |_| _ = &held);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// The button that ends a job, where it can be ended and they may.
+/// The button that ends a job, where it can be ended.
 ///
 /// # Errors
 /// If mydb_admin can't be asked.
 pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<Action>, AppError> {
+    let mut db = ctx.app().db.acquire().await?;
+    let outlook = Outlook::read(&mut db, ctx.app(), job).await?;
+    Ok(outlook.cancellable.then(|| cancel_button(job)))
+}
+
+fn cancel_button(job: &Job) -> Action {
     let label = match job.kind.as_str() {
         "backup" => "Cancel the backup",
         "drill" => "Cancel the drill",
         "delete" => "Cancel the deletion",
-        _ => return Ok(None),
+        _ => "Cancel this job",
     };
-    let mut db = ctx.app().db.acquire().await?;
-    let possible = job_cancel::possible(&mut db, job.id).await?;
-    Ok(possible.then(|| Action::post(label, format!("/jobs/{}/cancel", job.id))))
+    Action::post(label, format!("/jobs/{}/cancel", job.id))
 }
 
-/// `POST /jobs/{id}/cancel`: asks for the end of a backup or drill, or of a deletion that makes its final backup; its
-/// worker takes back what it did.
+/// `POST /jobs/{id}/cancel`: asks for a job's end; its worker takes back what it did.
 ///
 /// # Errors
 /// If it is not theirs.
 pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, container) = visible_job(&ctx, &id).await?;
-    if let Some(c) = &container {
-        ctx.container(&c.name, if job.kind == "delete" { Deed::Delete } else { Deed::Backup }).await?;
-    }
-    let href = match &container {
-        Some(c) if job.kind == "delete" => format!("/containers/{}", c.name),
-        Some(c) => format!("/containers/{}/backups", c.name),
-        None => format!("/jobs/{}", job.id),
+    let href = match (&container, job.kind.as_str()) {
+        (Some(c), "delete") => format!("/containers/{}", c.name),
+        (Some(c), "backup" | "drill") => format!("/containers/{}/backups", c.name),
+        _ => format!("/jobs/{}", job.id),
     };
-    if !job_cancel::KINDS.contains(&job.kind.as_str()) {
-        let why = "Only backups and drills can be cancelled, and a deletion while it makes its final backup.";
-        return Ok(to(&format!("/jobs/{}", job.id), Some(Flash::warn(why))));
-    }
-    let actor = ctx.actor();
-    let mut tx = ctx.app().db.begin().await?;
-    let asked = job_cancel::ask(&mut tx, job.id, &actor.name).await?;
-    if asked {
-        let about = container.as_ref().map(|c| (c.id, c.name.as_str()));
-        let entry = Entry { action: "job.cancel", container: about, outcome: Outcome::Ok, detail: &job.kind };
-        log::append(&mut tx, &actor, &entry, ctx.now()).await?;
-    }
-    tx.commit().await?;
-    let late = if job.kind == "delete" {
-        "Its final backup is over, so it can’t be cancelled any more."
-    } else {
-        "It is over already."
+    let asked = jobs_access::cancel(&ctx, &job, container.as_ref()).await?;
+    let late = match rules(&job).cancel {
+        _ if job.status.is_final() => "It is over already.",
+        Cancel::Never => "A job of this kind can’t be cancelled. It ends by itself, at the latest at its deadline.",
+        Cancel::WhileBackingUp if job.kind == "delete" => {
+            "Its final backup is over, so it can’t be cancelled any more."
+        }
+        _ => "It is too far to be cancelled.",
     };
     Ok(to(&href, (!asked).then(|| Flash::warn(late))))
 }

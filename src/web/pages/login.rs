@@ -1,19 +1,19 @@
 //! Signing in and out.
 
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use crate::auth::first_admin;
-use crate::auth::login::{self, LoginError};
+use crate::auth::login::{self, Attempt, LoginError};
 use crate::config::Mode;
 use crate::web::Shared;
 use crate::web::context::{Context, add_cookie, cookie, page, page_with, removal, to};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
-use crate::web::identity::SESSION_COOKIE;
+use crate::web::identity::{DEVICE_COOKIE, SESSION_COOKIE};
 use crate::web::views::Flash;
 use crate::web::views::login::LoginPage;
 
@@ -56,11 +56,17 @@ pub async fn form(ctx: Context, Query(next): Query<Next>) -> Result<Response, Ap
 pub async fn submit(ctx: Context, State(portal): State<Shared>, fields: Fields) -> Result<Response, AppError> {
     let (username, next) = (fields.text("username"), safe_next(fields.text("next")).to_owned());
     let password = fields.raw("password").to_owned();
-    let who = (&ctx.actor(), ctx.meta.user_agent.as_str());
-    match login::sign_in(ctx.app(), &portal.limits, username, password, who).await {
-        Ok(secret) => {
+    let actor = ctx.actor();
+    let user_agent = ctx.meta.user_agent.as_str();
+    let attempt = Attempt { username, password, actor: &actor, user_agent, device: ctx.meta.device };
+    match login::sign_in(ctx.app(), &portal.limits, attempt).await {
+        Ok(signed_in) => {
             let mut response = to(&next, None);
-            add_cookie(&mut response, &cookie(SESSION_COOKIE, secret.expose_secret().to_owned(), false));
+            let secret = signed_in.session.expose_secret().to_owned();
+            add_cookie(&mut response, &cookie(SESSION_COOKIE, secret, false));
+            if let Some(device) = signed_in.device {
+                add_cookie(&mut response, &cookie(DEVICE_COOKIE, device.expose_secret().to_owned(), true));
+            }
             Ok(response)
         }
         Err(e @ LoginError::Wrong) => {
@@ -68,7 +74,9 @@ pub async fn submit(ctx: Context, State(portal): State<Shared>, fields: Fields) 
         }
         Err(LoginError::TooMany(seconds)) => {
             let said = format!("Too many tries. Wait {seconds} s and try again.");
-            page_with(StatusCode::TOO_MANY_REQUESTS, &view(&ctx, username, &next, Some(said)))
+            let mut response = page_with(StatusCode::TOO_MANY_REQUESTS, &view(&ctx, username, &next, Some(said)))?;
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            Ok(response)
         }
         Err(e) => Err(e.into()),
     }

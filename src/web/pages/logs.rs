@@ -14,6 +14,7 @@ use crate::domain::user::Action;
 use crate::runtime::LogRequest;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
+use crate::web::going_on::{About, until_refused};
 use crate::web::views::Choice;
 use crate::web::views::logs::LogsPage;
 
@@ -75,6 +76,7 @@ pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, 
     let c = ctx.container(&name, Action::ReadLogs).await?;
     let id =
         c.docker_id.clone().ok_or_else(|| AppError::Conflict("The server's container is not there now.".to_owned()))?;
+    let held = ctx.portal.streams.hold(&ctx, "pages that show something as it happens")?;
     let pieces = ctx.app().runtime.logs(&id, LogRequest { tail: 0, follow: true }).await?;
     let lines = pieces.flat_map(|piece| {
         let text = piece.map(|p| String::from_utf8_lossy(&p).into_owned()).unwrap_or_default();
@@ -82,7 +84,8 @@ pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, 
         futures::stream::iter(lines)
     });
     let end = futures::stream::once(async { Ok::<_, Infallible>(Event::default().event("end").data("end")) });
-    Ok(sse(lines.chain(end)))
+    let refused = until_refused(ctx, About::Container(c.id, Action::ReadLogs));
+    Ok(sse(lines.chain(end).take_until(Box::pin(refused)).inspect(move |_| _ = &held)))
 }
 
 fn sse(stream: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {

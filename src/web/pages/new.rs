@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::backups;
 use super::shared::{NOT_AVAILABLE, engine_cards};
-use crate::admin_db::{job_list, usage};
+use crate::admin_db::{job_list, quotas, usage};
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
 use crate::engine::{EngineKind, Extension};
@@ -161,10 +161,12 @@ async fn render(
         None => None,
     };
     let tiers = usage::list(&mut db).await?;
+    let quota = quotas::of(&mut db, ctx.user()?.id).await?;
+    let in_use = quota.map(|q| q.sentence(&app.config.limits)).unwrap_or_default();
     drop(db);
     let first_time = faults.is_empty() && problem.is_none();
     let main = main_fields(engine, fields, &fault, first_time);
-    let more = more_fields(ctx, fields, engine, &tiers, chosen, &fault)?;
+    let more = more_fields(ctx, fields, engine, &tiers, (chosen, &in_use), &fault)?;
     // What is wrong with a field that this engine's form does not have must be seen too.
     let shown = |name: &str| {
         matches!(name, "image" | "engine" | FILE) || main.iter().chain(&more).any(|field| field.name == name)
@@ -279,7 +281,7 @@ fn more_fields(
     fields: &Fields,
     engine: EngineKind,
     tiers: &[usage::TierUsage],
-    image: Option<&CatalogImage>,
+    (image, in_use): (Option<&CatalogImage>, &str),
     fault: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Field>, AppError> {
     let (user, limits) = (ctx.user()?, &ctx.app().config.limits);
@@ -319,7 +321,7 @@ fn more_fields(
         Field::select("storage", "Storage", storage).help("Where its data lies.").error(fault("storage")),
         Field::text("memory", "Memory")
             .help(format!(
-                "Such as 512m or 2g: at least {least}, at most {}. Empty: {}.",
+                "Such as 512m or 2g: at least {least}, at most {}. Empty: {}. Your databases use {in_use} now.",
                 limits.memory_max,
                 limits.memory_default.max(least)
             ))

@@ -91,6 +91,14 @@ pub struct UserRow {
     pub chip: Chip,
     /// How many databases are theirs.
     pub databases: u64,
+    /// What they use together, of what they may.
+    pub used: String,
+    /// Where the form for their limits posts to (`memory`, `cpus`).
+    pub limits_href: String,
+    /// Their own limit of memory; empty: as configured.
+    pub memory_limit: String,
+    /// Their own limit of CPUs; empty: as configured.
+    pub cpus_limit: String,
     /// When they last signed in.
     pub seen: Option<When>,
     /// When they were added.

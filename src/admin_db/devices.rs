@@ -1,0 +1,70 @@
+//! Table `device`: browsers that somebody signed in with before.
+
+use chrono::{DateTime, Duration, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Most of one account; those that were used least recently are forgotten.
+const MOST: i64 = 50;
+/// Days after which one that is not used is forgotten. Browsers keep cookies no longer than 400.
+const DAYS: i64 = 400;
+
+/// Whether somebody signed in to the account of this name with this device.
+///
+/// # Errors
+/// The database's.
+pub async fn knows(db: &mut PgConnection, print: &[u8; 32], username: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM device d JOIN account a ON a.id = d.account_id
+                         WHERE d.secret_sha256 = $1 AND a.username = $2 AND a.disabled_at IS NULL)",
+    )
+    .bind(print.as_slice())
+    .bind(username)
+    .fetch_one(db)
+    .await
+}
+
+/// Notes that somebody signed in with it.
+///
+/// # Errors
+/// The database's.
+pub async fn note(
+    db: &mut PgConnection,
+    print: &[u8; 32],
+    account: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO device (secret_sha256, account_id, created_at, last_used_at) VALUES ($1, $2, $3, $3)
+         ON CONFLICT (secret_sha256, account_id) DO UPDATE SET last_used_at = excluded.last_used_at",
+    )
+    .bind(print.as_slice())
+    .bind(account)
+    .bind(now)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "DELETE FROM device WHERE account_id = $1
+            AND (last_used_at < $2 OR secret_sha256 NOT IN
+                 (SELECT secret_sha256 FROM device WHERE account_id = $1 ORDER BY last_used_at DESC LIMIT $3))",
+    )
+    .bind(account)
+    .bind(now - Duration::days(DAYS))
+    .bind(MOST)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Forgets all devices of an account but one.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_others(db: &mut PgConnection, account: Uuid, keep: Option<&[u8; 32]>) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM device WHERE account_id = $1 AND secret_sha256 IS DISTINCT FROM $2")
+        .bind(account)
+        .bind(keep.map(<[u8; 32]>::as_slice))
+        .execute(db)
+        .await
+        .map(|_| ())
+}

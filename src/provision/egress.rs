@@ -1,0 +1,210 @@
+//! What databases may reach: nothing. Rules in the firewall of the engine's host keep what is behind the network's bridge
+//! from beginning any connection; answers to those who connect to a database pass. The portal sets them where it is root
+//! beside the engine, else a helper container does, with the host's own `iptables`.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use tokio::process::Command;
+use tokio::sync::Mutex;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::domain::names::InstanceId;
+use crate::runtime::{ContainerSpec, Mount, Runtime, RuntimeError, helper};
+
+/// Sets, looks for or removes the rules.
+const SCRIPT: &str = include_str!("egress/wall.sh");
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between two looks where the portal looks itself, and where a container has to be made for it.
+const LOOK: Duration = Duration::from_secs(60);
+const HELPER_LOOK: Duration = Duration::from_secs(600);
+/// Where the host's files are in the helper.
+const HOST: &str = "/host";
+/// A file that names no name server.
+const NO_NAMES: &str = "# Databases look up no names.\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
+
+/// Whether the rules stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wall {
+    /// They do.
+    Stands,
+    /// They don't; a sentence says why.
+    Missing(String),
+    /// `databases.firewall` is false: somebody else keeps them.
+    Theirs,
+}
+
+/// What is to be done with the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Set those that are missing.
+    Set,
+    /// Only look.
+    Look,
+}
+
+impl Deed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Look => "look",
+        }
+    }
+}
+
+/// What the portal knows of its wall.
+#[derive(Debug, Default)]
+pub struct Egress {
+    /// Held while it is looked at: one helper at a time.
+    last: Mutex<Option<(Instant, Wall)>>,
+}
+
+impl Egress {
+    /// How the wall was when it was looked at last.
+    pub async fn seen(&self) -> Option<Wall> {
+        self.last.lock().await.as_ref().map(|(_, wall)| wall.clone())
+    }
+}
+
+/// The comment of the rules of a portal.
+pub fn mark(instance: &InstanceId) -> String {
+    format!("db4sci:{instance}")
+}
+
+/// Sets the rules unless that was done lately, and answers whether they stand. `image` is one that is here.
+pub async fn ensure(app: &App, image: &str) -> Wall {
+    let mut last = app.egress.last.lock().await;
+    if let Some((at, wall)) = last.as_ref() {
+        let fresh = match wall {
+            Wall::Stands if !beside_the_engine() => HELPER_LOOK,
+            _ => LOOK,
+        };
+        if at.elapsed() < fresh {
+            return wall.clone();
+        }
+    }
+    let wall = wall(app.runtime.as_ref(), &app.config, image, Deed::Set).await;
+    let before = last.as_ref().map(|(_, wall)| wall);
+    if before != Some(&wall) {
+        match &wall {
+            Wall::Stands => tracing::info!("The firewall keeps databases from reaching anything"),
+            Wall::Missing(why) => tracing::warn!("Databases can reach this machine and other networks: {why}"),
+            Wall::Theirs => tracing::info!("The firewall is somebody else's affair (databases.firewall = false)"),
+        }
+    }
+    *last = Some((Instant::now(), wall.clone()));
+    wall
+}
+
+/// The same for periodic work: finds an image for the helper by itself.
+pub async fn keep(app: &App) {
+    let references = std::iter::once(app.config.admin_db.image.as_str())
+        .chain(app.catalog.images().iter().map(|i| i.image.as_str()))
+        .map(|image| app.config.image_reference(image));
+    for reference in references {
+        if matches!(app.runtime.image(&reference).await, Ok(Some(_))) {
+            ensure(app, &reference).await;
+            return;
+        }
+    }
+}
+
+/// Sets the rules or looks for them.
+pub async fn wall(runtime: &dyn Runtime, config: &Config, image: &str, deed: Deed) -> Wall {
+    if !config.databases.firewall {
+        return Wall::Theirs;
+    }
+    let name = super::network_name(&config.instance);
+    let bridge = match runtime.bridge(&name, &config.instance).await {
+        Ok(Some(bridge)) => bridge,
+        Ok(None) => return Wall::Missing("the network of the databases is not there yet".to_owned()),
+        Err(e) => return Wall::Missing(e.to_string()),
+    };
+    let direct = beside_the_engine() && std::path::Path::new("/sys/class/net").join(&bridge).exists();
+    if direct && let Some(said) = direct_run([deed.as_str(), &bridge, &mark(&config.instance)]).await {
+        return judge(&said);
+    }
+    by_helper(runtime, &config.instance, image, (&bridge, deed)).await
+}
+
+/// The same by a helper container, wherever the portal runs.
+pub async fn by_helper(
+    runtime: &dyn Runtime,
+    instance: &InstanceId,
+    image: &str,
+    (bridge, deed): (&str, Deed),
+) -> Wall {
+    match helper_run(runtime, instance, image, [deed.as_str(), bridge, &mark(instance)]).await {
+        Ok((_, said)) => judge(&said),
+        Err(e) => Wall::Missing(e.to_string()),
+    }
+}
+
+/// What the script said.
+fn judge(said: &str) -> Wall {
+    if said.lines().any(|line| line.trim() == "walled") {
+        return Wall::Stands;
+    }
+    match said.trim() {
+        "" => Wall::Missing("the firewall has no rules for it".to_owned()),
+        said => Wall::Missing(said.chars().take(300).collect::<String>().replace('\n', " ")),
+    }
+}
+
+/// Whether the portal itself may change the firewall of the machine it runs on.
+fn beside_the_engine() -> bool {
+    let found = |dir: &str| std::path::Path::new(dir).join("iptables").exists();
+    rustix::process::geteuid().is_root() && ["/usr/sbin", "/sbin", "/usr/bin"].iter().any(|dir| found(dir))
+}
+
+async fn direct_run(arguments: [&str; 3]) -> Option<String> {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", SCRIPT, "wall"]).args(arguments);
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, command.output()).await.ok()?.ok()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Some(text(&output.stdout) + &text(&output.stderr))
+}
+
+async fn helper_run(
+    runtime: &dyn Runtime,
+    instance: &InstanceId,
+    image: &str,
+    arguments: [&str; 3],
+) -> Result<(i64, String), RuntimeError> {
+    let mut argv = vec!["chroot", HOST, "/bin/sh", "-c", SCRIPT, "wall"];
+    argv.extend(arguments);
+    let spec = ContainerSpec {
+        network: "host".to_owned(),
+        user: Some("0:0".to_owned()),
+        mounts: vec![
+            Mount { source: "/".into(), target: format!("{HOST}:ro") },
+            // For the lock that all who change the firewall take.
+            Mount { source: "/run".into(), target: format!("{HOST}/run") },
+        ],
+        capabilities: ["NET_ADMIN", "NET_RAW", "SYS_CHROOT"].map(str::to_owned).to_vec(),
+        ..ContainerSpec::helper(instance, "firewall", image, &argv)
+    };
+    match tokio::time::timeout(PATIENCE, helper::run(runtime, &spec)).await {
+        Ok(ran) => ran,
+        Err(_) => Err(RuntimeError::Failed {
+            operation: "look at the firewall".to_owned(),
+            cause: format!("that took more than {} s", PATIENCE.as_secs()),
+        }),
+    }
+}
+
+/// The mount that lets a database look up no names: those of its neighbours would tell who they are, and questions to
+/// name servers carry data out.
+///
+/// # Errors
+/// If the file can't be written.
+pub(super) async fn no_names(config: &Config) -> std::io::Result<Mount> {
+    let file = config.data_dir.join("no-names.conf");
+    if tokio::fs::read_to_string(&file).await.ok().as_deref() != Some(NO_NAMES) {
+        tokio::fs::write(&file, NO_NAMES).await?;
+    }
+    Ok(Mount { source: file, target: "/etc/resolv.conf:ro".to_owned() })
+}

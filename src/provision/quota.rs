@@ -1,0 +1,36 @@
+//! Whether a person's databases together stay within what they may take. Asked in the transaction that asks for more,
+//! under the account's lock, so that two requests at once count each other.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::request::RequestError;
+use crate::admin_db::accounts;
+use crate::admin_db::quotas::{self, Quota};
+use crate::app::App;
+
+/// What an account's databases took before something asks for more.
+pub(super) struct Before {
+    account: Uuid,
+    username: String,
+    quota: Quota,
+}
+
+/// Locks the account and reads its sums.
+pub(super) async fn before(tx: &mut PgConnection, account: Uuid) -> Result<Before, RequestError> {
+    let locked = accounts::lock(&mut *tx, &[account]).await?;
+    let username = locked.into_iter().next().ok_or(RequestError::Gone)?.username;
+    let quota = quotas::of(tx, account).await?.ok_or(RequestError::Gone)?;
+    Ok(Before { account, username, quota })
+}
+
+impl Before {
+    /// Refuses what was written since, where that is too much.
+    pub(super) async fn check(self, app: &App, tx: &mut PgConnection) -> Result<(), RequestError> {
+        let now = quotas::of(tx, self.account).await?.ok_or(RequestError::Gone)?;
+        match now.exceeded(&self.quota, &self.username, &app.config.limits) {
+            Some(why) => Err(RequestError::OverQuota(why)),
+            None => Ok(()),
+        }
+    }
+}

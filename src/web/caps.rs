@@ -1,0 +1,107 @@
+//! Caps on what goes on for long: so many at once of a person, and four times that of an address.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::context::Context;
+use super::error::AppError;
+use crate::auth::limits::place;
+
+/// How many persons' share an address has.
+const PERSONS: usize = 4;
+/// Seconds after which it may be tried again.
+const AGAIN: u64 = 10;
+
+/// Counts what goes on of one kind.
+#[derive(Debug)]
+pub struct Caps {
+    most: usize,
+    held: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// One that goes on, until it is dropped.
+#[derive(Debug)]
+pub struct Held {
+    keys: [String; 2],
+    held: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+fn lock(held: &Mutex<HashMap<String, usize>>) -> MutexGuard<'_, HashMap<String, usize>> {
+    // What a panic left is as good as what was before it.
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Caps {
+    /// So many of a person.
+    pub fn new(most: usize) -> Self {
+        Self { most, held: Arc::default() }
+    }
+
+    /// Counts one more of whoever asks; `None`: they have as many as they may.
+    ///
+    /// # Errors
+    /// If nobody is signed in.
+    pub fn take(&self, ctx: &Context) -> Result<Option<Held>, AppError> {
+        let address = &ctx.meta.address;
+        let place = address.parse().map_or_else(|_| address.clone(), |ip| place(ip).to_string());
+        Ok(self.enter([format!("person {}", ctx.user()?.id), format!("address {place}")]))
+    }
+
+    /// The same, or a sentence for whoever asks.
+    ///
+    /// # Errors
+    /// If they have as many as they may, or nobody is signed in.
+    pub fn hold(&self, ctx: &Context, what: &str) -> Result<Held, AppError> {
+        let held = self.take(ctx)?;
+        held.ok_or_else(|| {
+            AppError::Crowded(format!("You have too many {what} open. Close some and try again."), AGAIN)
+        })
+    }
+
+    fn enter(&self, keys: [String; 2]) -> Option<Held> {
+        let mut held = lock(&self.held);
+        let count = |key: &String| held.get(key).copied().unwrap_or_default();
+        let [person, address] = &keys;
+        if count(person) >= self.most || count(address) >= self.most.saturating_mul(PERSONS) {
+            return None;
+        }
+        for key in &keys {
+            *held.entry(key.clone()).or_default() += 1;
+        }
+        Some(Held { keys, held: self.held.clone() })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = lock(&self.held);
+        for key in &self.keys {
+            if let Some(n) = held.get_mut(key) {
+                *n = n.saturating_sub(1);
+                if *n == 0 {
+                    held.remove(key);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_and_an_address_have_their_share_and_give_it_back() {
+        let caps = Caps::new(2);
+        let enter = |person: &str, address: &str| caps.enter([format!("p {person}"), format!("a {address}")]);
+        let mut ada = vec![enter("ada", "1"), enter("ada", "1")];
+        assert!(ada.iter().all(Option::is_some) && enter("ada", "2").is_none());
+        assert!(enter("bert", "1").is_some());
+        ada.pop();
+        assert!(enter("ada", "1").is_some());
+        let many: Vec<_> = (0..20).filter_map(|n| enter(&format!("x{n}"), "9")).collect();
+        assert_eq!(many.len(), 2 * PERSONS);
+        drop((ada, many));
+        assert!(lock(&caps.held).is_empty());
+    }
+}

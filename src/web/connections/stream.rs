@@ -1,0 +1,98 @@
+//! A connection's bytes, with an end to waiting for them.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep_until};
+
+use super::Connection;
+
+/// How long a client may take nothing of what is sent to it.
+const STALL: Duration = Duration::from_secs(120);
+
+/// A connection that ends by itself: where no request is under way and none has come whole in time, however its bytes
+/// trickle, and where the client takes nothing of an answer.
+#[derive(Debug)]
+pub struct Timed {
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    reading: Pin<Box<Sleep>>,
+    writing: Pin<Box<Sleep>>,
+    stalled: Option<Instant>,
+}
+
+impl Timed {
+    pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
+        let now = Instant::now();
+        let sleep = || Box::pin(sleep_until(now.into()));
+        Self { stream, connection, reading: sleep(), writing: sleep(), stalled: None }
+    }
+
+    /// Passes on what a write did, and fails where it has waited for too long.
+    fn waited<T>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if done.is_ready() {
+            self.stalled = None;
+            return done;
+        }
+        let since = *self.stalled.get_or_insert_with(Instant::now);
+        self.writing.as_mut().reset((since + STALL).into());
+        ready!(self.writing.as_mut().poll(cx));
+        Poll::Ready(Err(too_long()))
+    }
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "nothing came for too long")
+}
+
+impl AsyncRead for Timed {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            let (until, ends) = this.connection.deadline();
+            if ends && until <= Instant::now() {
+                return Poll::Ready(Err(too_long()));
+            }
+            if let Poll::Ready(done) = Pin::new(&mut this.stream).poll_read(cx, buf) {
+                return Poll::Ready(done);
+            }
+            this.reading.as_mut().reset(until.into());
+            ready!(this.reading.as_mut().poll(cx));
+        }
+    }
+}
+
+impl AsyncWrite for Timed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.waited(cx, done)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.waited(cx, done)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let done = Pin::new(&mut self.stream).poll_flush(cx);
+        self.waited(cx, done)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let done = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.waited(cx, done)
+    }
+}

@@ -1,0 +1,92 @@
+//! Every job can be cancelled or says when it ends, and a failure blames only what it says something about.
+
+use std::time::{Duration, Instant};
+
+use mydb::runtime::fault::{Fault, Strike};
+
+use crate::support::TestPortal;
+
+/// Waits until a job of this kind has ended; answers its status and its error.
+async fn ended(portal: &TestPortal, kind: &str) -> (String, String) {
+    let begin = Instant::now();
+    loop {
+        let statement = format!(
+            "select status || '|' || coalesce(error, '') from job where kind = '{kind}' and finished_at is not null order by created_at desc limit 1"
+        );
+        if let Some((status, error)) = portal.sql(&statement).split_once('|') {
+            return (status.to_owned(), error.to_owned());
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "the job {kind} ends");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_can_be_cancelled_and_says_its_deadline() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let bert = portal.user("bert").await;
+    let api = portal.token(&ada).await;
+    // The engine seems away at one step, again and again.
+    portal.faults.inject(Fault { operation: "copy_in", strike: Strike::Before, times: 1000, transient: true });
+    ada.submit_create("lab", &[]).await.expect(303);
+    let job = portal.sql("select id from job where kind = 'create'");
+    let begin = Instant::now();
+    while portal.sql("select started_at is not null from job where kind = 'create'") != "t" {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it begins");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let seen = api.get(&format!("/api/v1/jobs/{job}")).await.expect(200).json();
+    assert_eq!(seen["cancellable"], true, "{seen}");
+    assert!(seen["deadline"].as_str().is_some_and(|at| at.ends_with('Z')), "{seen}");
+    let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
+    assert!(page.contains("Cancel this job") && page.contains("Deadline"), "{page}");
+
+    portal
+        .token(&bert)
+        .await
+        .send(reqwest::Method::POST, &format!("/api/v1/jobs/{job}/cancel"), |r| r)
+        .await
+        .expect(404);
+    api.send(reqwest::Method::POST, &format!("/api/v1/jobs/{job}/cancel"), |r| r).await.expect(202);
+    portal.faults.heal();
+    assert_eq!(ended(&portal, "create").await, ("cancelled".to_owned(), "Cancelled by ada.".to_owned()));
+    assert_eq!(ada.state("lab").await, "failed");
+    assert!(portal.containers().iter().all(|n| !n.ends_with("-lab")), "{:?}", portal.containers());
+    api.send(reqwest::Method::POST, &format!("/api/v1/jobs/{job}/cancel"), |r| r).await.expect(409);
+    // It can be made after all.
+    ada.post("/containers/lab/start", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_beyond_its_deadline_ends_as_failed() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    portal.faults.inject(Fault { operation: "copy_in", strike: Strike::Before, times: 1000, transient: true });
+    ada.submit_create("lab", &[]).await.expect(303);
+    // As if it had begun long ago.
+    portal.sql("update job set started_at = now() - interval '7 hours' where kind = 'create'");
+    let (status, error) = ended(&portal, "create").await;
+    assert_eq!(status, "failed");
+    assert!(error.contains("not done within 6 h"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_change_of_password_leaves_a_healthy_server_running() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    // A job whose password is gone: it fails at the step that sets it.
+    portal.sql(
+        "begin; delete from credential where kind = 'user';
+         insert into job (id, kind, container_id, run_at, created_by, created_at)
+             select gen_random_uuid(), 'rotate-password', id, now(), 'ada', now() from container;
+         insert into job_step (job_id, seq, name) select id, n, 'step ' || n from job, generate_series(1, 3) n where kind = 'rotate-password';
+         commit",
+    );
+    let (status, error) = ended(&portal, "rotate-password").await;
+    assert_eq!(status, "failed", "{error}");
+    assert_eq!(ada.state("lab").await, "running");
+    portal.connect("lab", "correct-horse").await.expect("signs in as before");
+}

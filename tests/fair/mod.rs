@@ -1,0 +1,8 @@
+//! One person can't stop the others: workers, connections, limits, sign-in, networks.
+
+mod connections;
+mod egress;
+mod jobs;
+mod people;
+mod queue;
+mod quotas;

@@ -1,0 +1,225 @@
+//! Workers are shared fairly between the owners of databases. The queue alone, on real tables: no portal takes its jobs.
+
+use std::time::Duration;
+
+use mydb::admin_db::job_queue::{Shares, reserve};
+use mydb::admin_db::{new_id, pool};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
+use uuid::Uuid;
+
+use crate::support::{admin_db, portal};
+
+/// A queue without a portal.
+struct Queue {
+    pool: PgPool,
+    url: String,
+    begun: u32,
+}
+
+impl Queue {
+    fn new() -> Self {
+        let url = admin_db::from_template(&format!("{}-queue-{}", portal::prefix(), new_id().simple()));
+        Self { pool: pool(&url, 4).expect("a pool"), url, begun: 0 }
+    }
+
+    fn sql(&self, statement: &str) -> String {
+        admin_db::psql(&self.url, statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+    }
+
+    /// A person with so many databases, and a queued job of this kind on each, asked for now.
+    fn asks(&self, who: &str, kind: &str, databases: u32) {
+        self.sql(&format!(
+            "insert into account (id, username, created_at) values (gen_random_uuid(), '{who}', now()) on conflict do nothing"
+        ));
+        for _ in 0..databases {
+            let id = new_id();
+            let name = format!("d{}", &id.simple().to_string()[20..]);
+            self.sql(&format!(
+                "insert into container (id, name, engine, image, dbname, dbuser, account_id, storage, memory_bytes, millicpus, docker_name, created_by, created_at)
+                 select '{id}', '{name}', 'postgres', 'i', 'd', 'u', id, 's', 1, 1, '{name}', '{who}', now() from account where username = '{who}'"
+            ));
+            self.job(kind, Some(id), who);
+        }
+    }
+
+    fn job(&self, kind: &str, container: Option<Uuid>, who: &str) {
+        let container = container.map_or("null".to_owned(), |id| format!("'{id}'"));
+        self.sql(&format!(
+            "insert into job (id, kind, container_id, run_at, created_by, created_at) values ('{}', '{kind}', {container}, clock_timestamp(), '{who}', now())",
+            new_id()
+        ));
+    }
+
+    async fn connection(&self) -> PoolConnection<Postgres> {
+        self.pool.acquire().await.expect("a connection")
+    }
+
+    /// Gives the next job to a worker of this portal; answers "who kind".
+    async fn begin_in(&mut self, portal: &str) -> Option<String> {
+        self.begun += 1;
+        let lease = format!("{portal}/{}", self.begun);
+        let mut db = self.connection().await;
+        let got =
+            reserve(&mut db, (portal, &lease), Duration::from_secs(60), &shares()).await.expect("the queue answers");
+        got.map(|r| format!("{} {}", r.job.created_by, r.job.kind))
+    }
+
+    async fn begin(&mut self) -> Option<String> {
+        self.begin_in("p").await
+    }
+
+    /// Gives out jobs until no worker gets one.
+    async fn begin_all(&mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        while let Some(one) = self.begin().await {
+            all.push(one);
+        }
+        all.sort();
+        all
+    }
+
+    /// Ends a job of this person and kind that is under way.
+    fn end(&self, who: &str, kind: &str) {
+        self.sql(&format!(
+            "update job set status = 'succeeded', lease_until = null, finished_at = now()
+              where id = (select id from job where created_by = '{who}' and kind = '{kind}' and status = 'running' limit 1)"
+        ));
+    }
+}
+
+/// Six workers, two of which long jobs leave free.
+fn shares() -> Shares {
+    Shares {
+        workers: 6,
+        long: 4,
+        backups: 2,
+        loads: 2,
+        long_kinds: vec!["load", "backup", "drill", "restore"],
+        backup_kinds: vec!["backup", "drill"],
+        load_kinds: vec!["load"],
+    }
+}
+
+#[tokio::test]
+async fn four_slow_loads_of_one_person_stop_nobody() {
+    let mut queue = Queue::new();
+    queue.asks("mallory", "load", 4);
+    assert_eq!(queue.begin_all().await, ["mallory load", "mallory load"], "loads are counted for each person");
+    queue.asks("ada", "load", 1);
+    queue.asks("bert", "start", 1);
+    queue.asks("cleo", "backup", 1);
+    assert_eq!(queue.begin_all().await, ["ada load", "bert start", "cleo backup"]);
+}
+
+#[tokio::test]
+async fn long_jobs_of_all_kinds_leave_workers_for_short_ones_and_a_last_one_for_somebody_else() {
+    let mut queue = Queue::new();
+    queue.asks("mallory", "restore", 20);
+    assert_eq!(queue.begin_all().await.len(), 3, "the last long worker is for somebody who has none");
+    queue.asks("ada", "restore", 2);
+    assert_eq!(queue.begin_all().await, ["ada restore"]);
+    queue.asks("bert", "create", 3);
+    assert_eq!(queue.begin_all().await, ["bert create"], "nobody who has a worker takes the last one");
+    queue.asks("cleo", "stop", 1);
+    assert_eq!(queue.begin_all().await, ["cleo stop"]);
+}
+
+#[tokio::test]
+async fn short_jobs_of_one_person_leave_a_worker_for_the_next_and_turns_go_round() {
+    let mut queue = Queue::new();
+    queue.asks("mallory", "create", 50);
+    assert_eq!(queue.begin_all().await.len(), 5);
+    queue.asks("ada", "create", 3);
+    queue.asks("bert", "create", 3);
+    assert_eq!(queue.begin().await.as_deref(), Some("ada create"));
+    // Each worker that gets free goes to whoever has the least under way.
+    queue.end("mallory", "create");
+    assert_eq!(queue.begin().await.as_deref(), Some("bert create"));
+    queue.end("ada", "create");
+    assert_eq!(queue.begin().await.as_deref(), Some("ada create"));
+    queue.end("bert", "create");
+    assert_eq!(queue.begin().await.as_deref(), Some("bert create"));
+    queue.end("ada", "create");
+    queue.end("bert", "create");
+    assert_eq!(queue.begin().await.as_deref(), Some("ada create"));
+}
+
+#[tokio::test]
+async fn with_one_worker_turns_go_round_too() {
+    let queue = Queue::new();
+    queue.asks("mallory", "start", 9);
+    queue.asks("ada", "start", 2);
+    let shares = Shares { workers: 1, long: 1, ..shares() };
+    let mut order = Vec::new();
+    for n in 0..5 {
+        let mut db = queue.connection().await;
+        let got = reserve(&mut db, ("p", &format!("p/{n}")), Duration::from_secs(60), &shares).await.expect("answers");
+        let who = got.expect("a job").job.created_by;
+        queue.end(&who, "start");
+        order.push(who);
+    }
+    assert_eq!(order, ["mallory", "ada", "mallory", "ada", "mallory"]);
+}
+
+#[tokio::test]
+async fn a_deletion_that_makes_its_final_backup_is_a_long_job() {
+    let mut queue = Queue::new();
+    queue.asks("mallory", "delete", 6);
+    queue.sql(
+        "insert into backup_log (id, container_id, job_id, kind, reason, status, started_at)
+         select gen_random_uuid(), container_id, id, 'backup', 'final', 'running', now() from job",
+    );
+    assert_eq!(queue.begin_all().await.len(), 3);
+}
+
+#[tokio::test]
+async fn the_portals_own_jobs_have_a_turn_of_their_own() {
+    let mut queue = Queue::new();
+    queue.asks("mallory", "create", 9);
+    assert_eq!(queue.begin_all().await.len(), 5);
+    queue.job("prune", None, "schedule");
+    assert_eq!(queue.begin_all().await, ["schedule prune"]);
+}
+
+#[tokio::test]
+async fn the_workers_of_another_portal_are_its_own() {
+    let mut queue = Queue::new();
+    queue.asks("mallory", "create", 9);
+    assert_eq!(queue.begin_all().await.len(), 5);
+    for _ in 0..4 {
+        assert_eq!(queue.begin_in("q").await.as_deref(), Some("mallory create"));
+    }
+    // What two portals count together.
+    queue.asks("ada", "load", 3);
+    assert!(queue.begin_in("q").await.is_some() && queue.begin_in("p").await.is_some());
+    assert_eq!(queue.begin_in("q").await, None, "two loads are under way");
+}
+
+#[tokio::test]
+async fn two_portals_that_ask_at_once_never_get_the_same_job() {
+    let queue = Queue::new();
+    for who in ["ada", "bert", "cleo"] {
+        queue.asks(who, "start", 8);
+    }
+    let mut asking = tokio::task::JoinSet::new();
+    for portal in ["p", "q", "r", "s"] {
+        let pool = queue.pool.clone();
+        asking.spawn(async move {
+            let mut got = Vec::new();
+            for n in 0..200 {
+                let mut db = pool.acquire().await.expect("a connection");
+                let lease = format!("{portal}/{n}");
+                let many = Shares { workers: 100, long: 100, ..shares() };
+                let one = reserve(&mut db, (portal, &lease), Duration::from_secs(60), &many).await.expect("answers");
+                got.extend(one.map(|r| r.job.id));
+            }
+            got
+        });
+    }
+    let mut all: Vec<Uuid> = asking.join_all().await.into_iter().flatten().collect();
+    all.sort();
+    let count = all.len();
+    all.dedup();
+    assert_eq!((count, all.len()), (24, 24));
+}
