@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use secrecy::SecretString;
 
+use crate::admin_db::containers;
 use crate::app::{App, Parts};
 use crate::auth::first_admin;
 use crate::catalog::Catalog;
@@ -17,8 +18,8 @@ use crate::lifecycle::Lifecycle;
 use crate::objects::Stores;
 use crate::presence::Presence;
 use crate::runtime::Runtime;
-use crate::tls;
 use crate::web::{Portal, Shared, server};
+use crate::{storage, tls};
 
 /// Time between clean-ups of the counters of sign-ins.
 const TIDY: Duration = Duration::from_secs(300);
@@ -116,6 +117,7 @@ pub async fn start_on(
     let (stores, store_servers) = Stores::open(&parts.config).await.context("a target for backups can't be used")?;
     let app = Box::pin(App::assemble(parts, stores)).await?;
     prepare_dev(&app)?;
+    begin_tiers(&app).await?;
     first_admin::ensure(&app, admin_password).await.context("the first administrator can't be made")?;
 
     let address = listeners.portal.local_addr()?;
@@ -162,6 +164,22 @@ fn prepare_dev(app: &App) -> anyhow::Result<()> {
         let server = &config.server;
         tls::ensure_dev_certificate(&app.authority, &server.cert, &server.key, &names, app.clock.now())
             .context("the development certificate can't be made")?;
+    }
+    Ok(())
+}
+
+/// Makes the directories of new tiers, and says which can't be used: a portal without one of several is still of use.
+async fn begin_tiers(app: &App) -> anyhow::Result<()> {
+    let mut db = app.db.acquire().await?;
+    let rows = containers::living(&mut db).await?;
+    drop(db);
+    for tier in &app.config.storage {
+        let in_use = rows.iter().any(|c| c.storage == tier.name && c.started_at.is_some());
+        let (at, instance) = (tier.clone(), app.config.instance.clone());
+        let begun = tokio::task::spawn_blocking(move || storage::begin(&at, &instance, in_use)).await?;
+        if let Err(why) = begun {
+            tracing::error!(tier = tier.name, "The storage tier “{}” can't be used: {why}", tier.name);
+        }
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ const PER_ADDRESS: (u32, u64) = (20, 6000);
 const PER_PAIR: (u32, u64) = (10, 12_000);
 /// Tries of all strangers together for one account; one more every 2 s. Guessers with many addresses meet it.
 const PER_ACCOUNT: (u32, u64) = (60, 2000);
-/// Tries of a known device for its account; one more every 6 s.
-const PER_DEVICE: (u32, u64) = (20, 6000);
+/// Tries of a known device, or of somebody who is signed in, for their account; one more every 12 s.
+const PER_DEVICE: (u32, u64) = (10, 12_000);
 
 /// Counts tries. Kept in memory: a restart forgives, which costs an attacker more than it gives.
 pub struct LoginLimits {

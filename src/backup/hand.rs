@@ -168,6 +168,9 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
             let _ = writeln!(text, "  {line}");
         }
     }
+    for line in engine.map(Backup::by_hand_end).unwrap_or_default() {
+        let _ = writeln!(text, "  {line}");
+    }
     let _ = write!(
         text,
         "}}\n\ncase ${{1:-}} in\n  fetch | unpack | restore{}) \"$1\" ;;\n  *) sed -n '/^set /q; s/^# \\{{0,1\\}}//p' \"$0\"; exit 2 ;;\nesac\n\n\

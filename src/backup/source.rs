@@ -1,6 +1,6 @@
 //! Where a backup lies: in its own target, or in another that has a copy.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -36,6 +36,8 @@ pub struct Source<'a> {
     pub others: Vec<&'a Arc<Store>>,
     /// What this portal has to decrypt with.
     pub keys: Keys,
+    /// What a restore of it could not bring back, as sentences.
+    notes: Mutex<Vec<String>>,
 }
 
 impl<'a> Source<'a> {
@@ -118,8 +120,8 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        let (instead, others) = (OnceLock::new(), Vec::new());
-        Ok(Self { row, store, location, manifest, text: text.into(), instead, others, keys })
+        let (instead, others, notes) = (OnceLock::new(), Vec::new(), Mutex::default());
+        Ok(Self { row, store, location, manifest, text: text.into(), instead, others, keys, notes })
     }
 
     /// SHA-256 of the manifest as it was read, in hexadecimal.
@@ -133,9 +135,22 @@ impl<'a> Source<'a> {
         let _ = self.instead.set(format!("The copy in “{}” is used. {why}", copy.name()));
     }
 
-    /// What a step says of where the backup was read, after what it did.
+    /// Notes what a restore of it could not bring back.
+    pub fn note(&self, sentence: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
+    }
+
+    /// What a restore of it could not bring back.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What a step says of where the backup was read and of what could not be brought back, after what it did.
     pub fn told(&self, done: &str) -> String {
-        self.instead.get().map_or_else(|| done.to_owned(), |instead| format!("{done}. {instead}"))
+        let mut said = vec![done.trim_end_matches('.').to_owned()];
+        said.extend(self.instead.get().cloned());
+        said.extend(self.notes());
+        said.join(". ")
     }
 
     /// The same with nothing but what is wanted of it.

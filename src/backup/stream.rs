@@ -12,12 +12,13 @@ use tokio::task::JoinHandle;
 
 use super::manifest::Object;
 use super::pack::{self, How};
+use super::reports::{Output, Reports};
 use super::seal::{AGE, Keys};
 use super::sum::{Sum, Summing};
 use super::{unpack, upload};
 use crate::domain::stream_error::StreamError;
 use crate::engine::ExecSpec;
-use crate::engine::backup::{Count, Report, Sum as Inside};
+use crate::engine::definition::{Definition, Split, settle};
 use crate::objects::{Download, ObjectError, Store};
 use crate::provision::flow::StepError;
 use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
@@ -26,75 +27,16 @@ use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
 const SILENCE: Duration = Duration::from_secs(3600);
 /// Pieces that wait between two stages.
 const WAITING: usize = 16;
-/// Most bytes kept of what a command says for people.
-const WORDS: usize = 4096;
-
-/// What a command reported, and its words for people.
-#[derive(Debug, Default)]
-pub struct Reports {
-    line: Vec<u8>,
-    words: Vec<u8>,
-    /// Its sums over dumps.
-    pub sums: Vec<Inside>,
-    /// Its counts.
-    pub counts: Vec<Count>,
-    /// Its remarks.
-    pub notes: Vec<String>,
-    /// Whether its counts may be of another moment than its dump.
-    pub inexact: bool,
-    /// What it found wrong.
-    pub faults: Vec<String>,
-}
-
-impl Reports {
-    fn take(&mut self, piece: &[u8]) -> Result<(), String> {
-        for part in piece.split_inclusive(|b| *b == b'\n') {
-            self.line.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                self.end_line()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn end_line(&mut self) -> Result<(), String> {
-        let line = std::mem::take(&mut self.line);
-        let text = String::from_utf8_lossy(&line);
-        match Report::read(text.trim_end()) {
-            Some(Ok(Report::Sum(sum))) => self.sums.push(sum),
-            Some(Ok(Report::Count(count))) => self.counts.push(count),
-            Some(Ok(Report::Note(note))) => self.notes.push(note),
-            Some(Ok(Report::Inexact(why))) => {
-                self.inexact = true;
-                self.notes.push(why);
-            }
-            Some(Ok(Report::Fault(fault))) => self.faults.push(fault),
-            Some(Err(e)) => return Err(e),
-            None => {
-                self.words.extend_from_slice(&line);
-                let over = self.words.len().saturating_sub(WORDS);
-                self.words.drain(..over);
-            }
-        }
-        Ok(())
-    }
-
-    /// What it said for people.
-    pub fn words(&self) -> String {
-        let said = String::from_utf8_lossy(&self.words).trim().to_owned();
-        if said.is_empty() { "nothing".to_owned() } else { said }
-    }
-}
-
 type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
 
 /// Reads all that a command prints; standard output goes to `out`, or is read for reports where there is none.
 async fn follow(
     mut pieces: Pieces,
     out: Option<mpsc::Sender<Bytes>>,
+    split: Option<Box<dyn Split>>,
     passed: &AtomicU64,
 ) -> Result<(i64, Reports), StepError> {
-    let mut reports = Reports::default();
+    let mut reports = Reports::of(split);
     loop {
         let piece = tokio::time::timeout(SILENCE, pieces.next()).await.map_err(|_| {
             StepError::Fail(format!(
@@ -109,12 +51,12 @@ async fn follow(
                     Some(out) => {
                         out.send(bytes).await.map_err(|_| StepError::Retry("The upload ended early.".to_owned()))?;
                     }
-                    None => reports.take(&bytes).map_err(StepError::Fail)?,
+                    None => reports.take(Output::Out, &bytes).map_err(StepError::Fail)?,
                 }
             }
-            Some(Ok(ExecPiece::Stderr(bytes))) => reports.take(&bytes).map_err(StepError::Fail)?,
+            Some(Ok(ExecPiece::Stderr(bytes))) => reports.take(Output::Err, &bytes).map_err(StepError::Fail)?,
             Some(Ok(ExecPiece::Ended(code))) => {
-                reports.end_line().map_err(StepError::Fail)?;
+                reports.end().map_err(StepError::Fail)?;
                 return Ok((code, reports));
             }
             Some(Err(e)) => return Err(e.into()),
@@ -140,7 +82,26 @@ pub async fn run(
     passed: &AtomicU64,
 ) -> Result<Reports, StepError> {
     let pieces = runtime.exec_stream(id, exec, input).await?;
-    let (code, reports) = follow(pieces, None, passed).await?;
+    ended_well(follow(pieces, None, None, passed).await?)
+}
+
+/// Runs a command that reports definitions to its end.
+///
+/// # Errors
+/// If it fails, with its words.
+pub async fn definitions(
+    runtime: &dyn Runtime,
+    id: &str,
+    exec: &ExecSpec,
+    split: Option<Box<dyn Split>>,
+) -> Result<Vec<Definition>, StepError> {
+    let pieces = runtime.exec_stream(id, exec, None).await?;
+    let mut found = ended_well(follow(pieces, None, split, &AtomicU64::new(0)).await?)?.definitions;
+    settle(&mut found);
+    Ok(found)
+}
+
+fn ended_well((code, reports): (i64, Reports)) -> Result<Reports, StepError> {
     if code == 0 {
         return Ok(reports);
     }
@@ -178,18 +139,23 @@ pub struct Into<'a> {
     pub passed: &'a AtomicU64,
 }
 
-/// Runs a command that dumps in the container `id`, and sends what it prints. The upload is not completed: it may be
-/// only if this succeeds.
+/// Runs a command that dumps in the container `id`, and sends what it prints; `split` takes apart what it says is defined.
+/// The upload is not completed: it may be only if this succeeds.
 ///
 /// # Errors
 /// If the command fails or prints another thing than arrived here, or the store does not take it.
-pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, StepError> {
+pub async fn dump(
+    to: &Into<'_>,
+    id: &str,
+    exec: &ExecSpec,
+    split: Option<Box<dyn Split>>,
+) -> Result<Dumped, StepError> {
     let pieces = to.runtime.exec_stream(id, exec, None).await?;
     let (plain_out, plain_in) = mpsc::channel(WAITING);
     let (parts_out, parts_in) = mpsc::channel(1);
     let (how, limit) = (to.how.clone(), to.store.target().part_limit);
     let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, &how, limit));
-    let reading = follow(pieces, Some(plain_out), to.passed);
+    let reading = follow(pieces, Some(plain_out), split, to.passed);
     let sending = async { upload::send(to.store, to.key, to.upload, parts_in).await.map_err(StepError::from) };
     let ((code, reports), parts) = tokio::try_join!(reading, sending)?;
     let pack::Packed { plain, stored, tail } = packing
@@ -198,13 +164,15 @@ pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, St
         .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
     let [inside] = reports.sums.as_slice() else {
         return Err(StepError::Fail(format!(
-            "The dump ended with code {code} and never said that it was whole. Its words: {}",
+            "{}The dump ended with code {code} and never said that it was whole. Its words: {}",
+            found(&reports),
             reports.words()
         )));
     };
     if inside.code != 0 || code != 0 {
         let code = if inside.code == 0 { code } else { inside.code };
-        return Err(StepError::Fail(format!("The dump ended with code {code} and said: {}", reports.words())));
+        let found = found(&reports);
+        return Err(StepError::Fail(format!("{found}The dump ended with code {code} and said: {}", reports.words())));
     }
     if inside.sha256 != plain.sha256 {
         return Err(StepError::Fail(format!(
@@ -218,6 +186,11 @@ pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, St
         return Err(StepError::Fail(format!("The dump does not end with “{mark}”, so it is not whole.")));
     }
     Ok(Dumped { plain, stored, reports, parts })
+}
+
+/// What a dump's command found to be the reason, if it did: before all that its programs said.
+fn found(reports: &Reports) -> String {
+    reports.faults.iter().flat_map(|fault| [fault.as_str(), "\n"]).collect()
 }
 
 /// A task that ends when this is dropped.

@@ -5,6 +5,7 @@ pub mod names;
 pub mod password;
 pub mod policy;
 pub mod quantity;
+pub mod reason;
 pub mod retention;
 pub mod state;
 pub mod stream_error;

@@ -23,6 +23,16 @@ pub struct StreamError {
     pub text: String,
 }
 
+impl From<std::io::Error> for StreamError {
+    /// The same where it went through a reader; any other error of a reader stays.
+    fn from(e: std::io::Error) -> Self {
+        match e.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            Some(same) => same.clone(),
+            None => Self::refused(e.to_string()),
+        }
+    }
+}
+
 impl StreamError {
     /// One that may pass.
     pub fn transient(text: impl Into<String>) -> Self {
@@ -42,5 +52,18 @@ impl StreamError {
     /// Whether it may go well if tried again later.
     pub fn may_pass(&self) -> bool {
         self.fault == StreamFault::Transient
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_does_not_change_what_went_wrong() {
+        let lost = StreamError::transient("The store is away.");
+        assert_eq!(StreamError::from(std::io::Error::other(lost.clone())), lost);
+        let other = StreamError::from(std::io::Error::other("No such statement."));
+        assert_eq!(other, StreamError::refused("No such statement."));
     }
 }

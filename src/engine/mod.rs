@@ -4,7 +4,9 @@
 pub mod alone;
 pub mod backup;
 mod connect;
-mod mariadb;
+pub mod definition;
+mod loose;
+pub(crate) mod mariadb;
 mod mongodb;
 mod neo4j;
 mod plan;
@@ -23,8 +25,8 @@ use crate::domain::names::NameRules;
 pub use backup::Backup;
 pub use connect::{Endpoint, Snippet};
 pub use plan::{
-    EnginePort, ExecOutcome, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, Tools, VersionFile,
-    file_bytes,
+    EnginePort, ExecOutcome, ExecSpec, Extension, FileIn, Inside, LOCKED_OUT, Plan, Recipe, Regain, ServerCert, Tool,
+    Tools, VersionFile, file_bytes,
 };
 pub use survey::{Database, Object, Role, Survey};
 
@@ -137,6 +139,11 @@ pub trait Engine: Sync {
     fn initialised(&self, plan: &Plan<'_>) -> ExecSpec {
         self.probe(plan)
     }
+    /// How the administrator gets in again, for engines whose owner can shut it out: then their probe says
+    /// [`LOCKED_OUT`].
+    fn regain(&self, _plan: &Plan<'_>) -> Option<Regain> {
+        None
+    }
     /// Commands that make the user's database and role, or find them made and set the password. Where the administrator
     /// still has the password of a seed, it gets its own.
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec>;
@@ -165,4 +172,13 @@ pub trait Engine: Sync {
     fn url(&self, endpoint: &Endpoint<'_>, password: Option<&str>) -> String;
     /// A sentence on encryption, for below the ways to connect.
     fn encryption_note(&self) -> &'static str;
+}
+
+/// Reads what belongs to a whole server of PostgreSQL, of the present form or that of older portals, and answers what a
+/// restore takes.
+///
+/// # Errors
+/// A sentence, if something in it is not of a form that a portal writes.
+pub fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
+    postgres::records(older, text)
 }

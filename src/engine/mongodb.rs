@@ -1,10 +1,12 @@
 //! MongoDB, as the official image runs it: a replica set of one, so that transactions and change streams work.
 
 mod backup;
+mod shell;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use self::shell::{administer, administer_with, observe};
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use super::plan::DIR;
 use super::{Backup, Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
@@ -19,38 +21,12 @@ const READY: &str = include_str!("mongodb/ready.js");
 const ACCOUNTS: &str = include_str!("mongodb/accounts.js");
 const SESSIONS: &str = include_str!("mongodb/sessions.js");
 const SURVEY: &str = include_str!("mongodb/survey.js");
-/// Starts the shell, which takes a second, only when somebody listens on the port, and not to a server that the image has
-/// only to initialise itself: the entry point, whose name the kernel cuts, is the first process until then. `$0` is the port.
-const WHEN_LISTENING: &str = r#"read -r first </proc/1/comm; [ "$first" != docker-entrypoi ] || exit 1
-exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; exec 3>&-; exec "$@""#;
+/// Starts the shell, which takes a second, only when somebody listens on the port. `$0` is the port. That this is not the
+/// server that an image starts for itself, to make the administrator, `ready.js` finds out.
+const WHEN_LISTENING: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; exec 3>&-; exec "$@""#;
 
 /// The engine.
 pub(super) struct Mongodb;
-
-impl Mongodb {
-    /// The shell as the administrator; secrets and names come by environment.
-    fn shell(plan: &Plan<'_>, script: &str) -> ExecSpec {
-        let port = plan.port("mongodb");
-        let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=3000");
-        let argv =
-            [plan.tools.name(SHELL).as_str(), "--quiet", "--norc", &address, "--eval", script].map(str::to_owned);
-        let text = |value: &str| SecretString::from(value);
-        ExecSpec {
-            argv: argv.to_vec(),
-            env: vec![
-                ("DB4SCI_ADMIN".to_owned(), text(plan.admin_user)),
-                ("DB4SCI_ADMIN_PASSWORD".to_owned(), plan.admin_secret()),
-                ("DB4SCI_DATABASE".to_owned(), text(plan.dbname.as_str())),
-                ("DB4SCI_USER".to_owned(), text(plan.dbuser.as_str())),
-                // Where the shell keeps its own small files.
-                ("HOME".to_owned(), text("/tmp")),
-                ("MONGOSH_FORCE_DISABLE_TELEMETRY_FOR_TESTING".to_owned(), text("1")),
-            ],
-            stdin: None,
-            user: Some(plan.owner()),
-        }
-    }
-}
 
 /// The cache of the storage engine: half of what the limit leaves beyond 256 MiB for the server itself, and at least
 /// the 0.25 GB that the server accepts.
@@ -115,7 +91,9 @@ impl Engine for Mongodb {
             plan.file("admin_password", 0o400, plan.admin_password.clone()),
         ]);
         let port = plan.port("mongodb").to_string();
-        let cmd = ["mongod", "--config", &format!("{DIR}/mongod.conf"), "--bind_ip_all", "--port", &port];
+        // Told here, the directory need not be looked up by the entry point, which starts the shell for that.
+        let paths = ["mongod", "--config", &format!("{DIR}/mongod.conf"), "--dbpath", &plan.image.data];
+        let net = ["--bind_ip_all", "--port", &port];
         let set = ["--replSet", "rs0", "--keyFile", &format!("{DIR}/keyfile")];
         // The server must reach itself by the name that its clients use.
         let own_name = plan.host != "localhost" && plan.host.parse::<std::net::IpAddr>().is_err();
@@ -123,10 +101,12 @@ impl Engine for Mongodb {
             env: [
                 ("MONGO_INITDB_ROOT_USERNAME", plan.admin_user.to_owned()),
                 ("MONGO_INITDB_ROOT_PASSWORD_FILE", format!("{DIR}/admin_password")),
+                // The entry point's shell keeps files of its own there: they are not to lie among the data.
+                ("HOME", "/tmp".to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value))
             .to_vec(),
-            cmd: cmd.iter().chain(&set).map(|a| (*a).to_owned()).collect(),
+            cmd: paths.iter().chain(&net).chain(&set).map(|a| (*a).to_owned()).collect(),
             files,
             stop_signal: "SIGTERM",
             stop_seconds: 60,
@@ -144,14 +124,14 @@ impl Engine for Mongodb {
     }
 
     fn initialised(&self, plan: &Plan<'_>) -> ExecSpec {
-        let mut exec = Self::shell(plan, READY);
+        let mut exec = administer(plan, READY);
         let wrapped = ["bash", "-c", WHEN_LISTENING, &plan.port("mongodb").to_string()].map(str::to_owned);
         exec.argv.splice(0..0, wrapped);
         exec
     }
 
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
-        let mut exec = Self::shell(plan, ACCOUNTS);
+        let mut exec = administer_with(plan, ACCOUNTS, plan.admin_password);
         exec.env.push(("DB4SCI_USER_PASSWORD".to_owned(), password.clone()));
         if plan.seed_password.is_some() {
             exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));
@@ -160,11 +140,11 @@ impl Engine for Mongodb {
     }
 
     fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
-        Self::shell(plan, SESSIONS)
+        observe(plan, SESSIONS)
     }
 
     fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
-        Self::shell(plan, SURVEY)
+        observe(plan, SURVEY)
     }
 
     fn version_file(&self, _image: &CatalogImage) -> Option<VersionFile> {

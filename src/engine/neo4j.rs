@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::connect::{Endpoint, Snippet, snippet as s};
 use super::plan::DIR;
 use super::{
-    Backup, Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Role, ServerCert, Survey,
-    Tool, VersionFile,
+    Backup, Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Regain, Role, ServerCert,
+    Survey, Tool, VersionFile,
 };
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
@@ -17,6 +17,8 @@ use crate::domain::quantity::{Bytes, MIB};
 
 const ADMIN: &str = "db4sci_admin";
 const OWNER: &str = "neo4j";
+/// The only database of Community.
+pub(super) const DATABASE: &str = "neo4j";
 const BASH: Tool = Tool { names: &["bash"] };
 const BASE64: Tool = Tool { names: &["base64"] };
 const ASK: &str = include_str!("neo4j/ask.sh");
@@ -51,6 +53,23 @@ impl Neo4j {
     }
 }
 
+/// A request about a user and its password.
+fn about(statement: &str, password: &SecretString) -> (&'static str, Value) {
+    let statement = json!({ "statement": statement, "parameters": { "password": password.expose_secret() } });
+    (SYSTEM, json!({ "statements": [statement] }))
+}
+
+/// Makes a user, if there is none of this name.
+fn made(user: &str, password: &SecretString) -> (&'static str, Value) {
+    let set = "SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED";
+    about(&format!("CREATE USER {user} IF NOT EXISTS {set}"), password)
+}
+
+/// Gives a user a password.
+fn altered(user: &str, password: &SecretString) -> (&'static str, Value) {
+    about(&format!("ALTER USER {user} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"), password)
+}
+
 fn statements(list: &[&str]) -> Value {
     json!({ "statements": list.iter().map(|s| json!({ "statement": s })).collect::<Vec<_>>() })
 }
@@ -64,10 +83,15 @@ fn settings(text: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Heap and page cache in MiB: 40 % and 15 % of the limit; the rest is for the Java machine itself and its buffers.
+/// MiB that the Java machine takes besides heap and page cache, at the most: classes, compiled code, buffers of
+/// connections, as `neo4j.conf` bounds them, and 128 for threads and the collector of garbage.
+const JAVA: i64 = 192 + 96 + 96 + 128;
+
+/// Heap and page cache in MiB: 70 % and 20 % of what the Java machine leaves of the limit. The last tenth grows with the
+/// heap, as what the collector of garbage needs does.
 fn memory(limit: Bytes) -> (i64, i64) {
-    let mib = limit.0 / MIB;
-    ((mib * 4 / 10).max(256), (mib * 15 / 100).max(64))
+    let left = limit.0 / MIB - JAVA;
+    ((left * 7 / 10).max(256), (left / 5).max(64))
 }
 
 impl Engine for Neo4j {
@@ -145,17 +169,17 @@ impl Engine for Neo4j {
         Self::ask_value(plan, "CALL dbms.components() YIELD versions RETURN versions[0]")
     }
 
+    fn regain(&self, plan: &Plan<'_>) -> Option<Regain> {
+        let password = plan.admin_password;
+        let commands = vec![Self::ask(plan, &[made(ADMIN, password), altered(ADMIN, password)])];
+        // As the makers say to recover a lost password: nobody is asked for one, which in a sealed container is harmless.
+        Some(Regain { env: vec![("NEO4J_dbms_security_auth__enabled".to_owned(), "false".to_owned())], commands })
+    }
+
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
-        let admin = json!({
-            "statement": format!("CREATE USER {ADMIN} IF NOT EXISTS SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"),
-            "parameters": { "password": plan.admin_password.expose_secret() },
-        });
-        let owner = json!({
-            "statement": format!("ALTER USER {OWNER} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"),
-            "parameters": { "password": password.expose_secret() },
-        });
-        let one = |statement: Value| (SYSTEM, json!({ "statements": [statement] }));
-        let mut exec = Self::ask(plan, &[one(admin), one(owner)]);
+        // The owner may have removed their own user.
+        let steps = [made(ADMIN, plan.admin_password), made(OWNER, password), altered(OWNER, password)];
+        let mut exec = Self::ask(plan, &steps);
         exec.env.push(("DB4SCI_MADE".to_owned(), SecretString::from("1")));
         vec![exec]
     }

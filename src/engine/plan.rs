@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::catalog::CatalogImage;
@@ -162,6 +163,12 @@ impl Plan<'_> {
         self.seed_password.unwrap_or(self.admin_password).clone()
     }
 
+    /// A password that nobody has to keep: made of the administrator's, for the account that `label` names.
+    pub fn derived(&self, label: &str) -> SecretString {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.admin_secret().expose_secret().as_bytes());
+        SecretString::from(hex::encode(hmac::sign(&key, label.as_bytes())))
+    }
+
     /// `uid:gid` of the server's process.
     pub fn owner(&self) -> String {
         format!("{}:{}", self.image.uid, self.image.gid)
@@ -202,6 +209,18 @@ pub struct Recipe {
     pub shm: Bytes,
     /// Host names the container resolves by itself: (name, address).
     pub hosts: Vec<(String, String)>,
+}
+
+/// Begins what a probe says where the server answers but does not let the portal's administrator in.
+pub const LOCKED_OUT: &str = "The portal's user can't sign in to this server";
+
+/// How the administrator gets into a server again in which somebody removed it, or gave it another password.
+#[derive(Debug)]
+pub struct Regain {
+    /// What is in the environment besides, of a server that nobody but the portal reaches.
+    pub env: Vec<(String, String)>,
+    /// Commands in it, once it answers its probe.
+    pub commands: Vec<ExecSpec>,
 }
 
 /// The version that wrote a data directory, in the server's own words.

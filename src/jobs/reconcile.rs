@@ -235,22 +235,30 @@ impl Run<'_> {
 
     /// Directories on the tiers that no container, living or purged, explains.
     async fn orphan_directories(&mut self, rows: &[Container]) -> anyhow::Result<()> {
+        let mut found = Vec::new();
+        for tier in &self.app.config.storage {
+            let base = tier.path.join(self.app.config.instance.as_str());
+            let Ok(mut entries) = tokio::fs::read_dir(&base).await else { continue };
+            while let Ok(Some(entry)) = entries.next_entry().await {
+                found.push(entry.path());
+            }
+        }
+        // Asked after the look: what explains a directory is written before it is made, and goes after it.
         let mut known: HashSet<String> = rows.iter().map(|c| c.id.to_string()).collect();
         let mut db = self.app.db.acquire().await?;
         known.extend(backups::under_way(&mut db).await?.iter().map(ToString::to_string));
         known.extend(snapshots::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         known.extend(seeds::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         drop(db);
-        for tier in &self.app.config.storage {
-            let base = tier.path.join(self.app.config.instance.as_str());
-            let Ok(mut entries) = tokio::fs::read_dir(&base).await else { continue };
-            while let Ok(Some(entry)) = entries.next_entry().await {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if !name.starts_with('.') && !known.contains(&name) && !self.is_living(&name).await? {
-                    let path = entry.path().display().to_string();
-                    self.note(&path, "directory", &format!("{path} belongs to no database the portal knows"), None)
-                        .await?;
-                }
+        for path in found {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with('.') || known.contains(&name) || self.is_living(&name).await? {
+                continue;
+            }
+            // One that was on its way out, and is gone by now, is nobody's business.
+            if tokio::fs::symlink_metadata(&path).await.is_ok() {
+                let path = path.display().to_string();
+                self.note(&path, "directory", &format!("{path} belongs to no database the portal knows"), None).await?;
             }
         }
         Ok(())

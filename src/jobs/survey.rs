@@ -10,8 +10,9 @@ use crate::admin_db::containers::{self, Container};
 use crate::admin_db::samples::{self, Sample};
 use crate::admin_db::surveys;
 use crate::app::App;
+use crate::domain::reason;
 use crate::domain::state::ContainerState;
-use crate::engine::Survey;
+use crate::engine::{ExecOutcome, LOCKED_OUT, Survey};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::server::ask;
 
@@ -19,6 +20,10 @@ use crate::provision::server::ask;
 const ANSWER: Duration = Duration::from_secs(20);
 /// Servers asked at the same time. Few, because some clients take a second of processor time to start.
 const AT_ONCE: usize = 2;
+
+/// Why a server whose owner shut the portal's user out can't be looked into, and what helps.
+const SHUT_OUT: &str = "The portal's user can't sign in to this server: somebody in it removed the user or gave it another \
+                        password. Restart the database: the portal then makes it anew.";
 
 /// Why a look failed: a sentence for the database's page, and what exactly was said for the portal's log.
 struct Fault {
@@ -87,7 +92,11 @@ async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, Fault> {
     if said.code == 0 {
         return engine.read_survey(&said.stdout).map_err(|e| Fault::new("The server's answer could not be read.", &e));
     }
-    let last = said.stderr.trim().lines().last().unwrap_or("nothing").chars().take(300).collect::<String>();
-    let detail = format!("The command ended with code {} and said: {last}", said.code);
-    Err(Fault::new("The server could not answer the portal's questions.", &detail))
+    let detail = match ExecOutcome::of(said.code, &said.stderr) {
+        ExecOutcome::Failed(words) => reason::line(&words),
+        ExecOutcome::Done => String::new(),
+    };
+    let shut_out = said.stderr.contains(LOCKED_OUT);
+    let sentence = if shut_out { SHUT_OUT } else { "The server could not answer the portal's questions." };
+    Err(Fault::new(sentence, &detail))
 }

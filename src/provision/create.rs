@@ -59,7 +59,7 @@ pub(crate) const MAKE_CONTAINER: Step = Step {
     undo: Some(|w| Box::pin(container::remove(w))),
 };
 /// Starts the server.
-pub(crate) const START: Step = Step { name: "Start the server", run: |w| Box::pin(container::start(w)), undo: None };
+pub(crate) const START: Step = Step { name: "Start the server", run: |w| Box::pin(start(w)), undo: None };
 /// Waits until the server answers.
 pub(crate) const WAIT: Step = Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None };
 /// Says that the database is there.
@@ -179,7 +179,13 @@ pub(crate) async fn make_container(w: &Work) -> Result<(), StepError> {
     container::ensure(w).await.map(|_| ())
 }
 
+async fn start(w: &Work) -> Result<(), StepError> {
+    seed::anew(w).await?;
+    container::start(w).await
+}
+
 pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
+    seed::anew(w).await?;
     container::resume(w).await?;
     let version = server::wait_ready(w, w.app.config.databases.create_timeout).await?;
     w.say(&format!("Version {version}")).await;

@@ -2,6 +2,8 @@
 //! from beginning any connection; answers to those who connect to a database pass. The portal sets them where it is root
 //! beside the engine, else a helper container does, with the host's own `iptables`.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -180,20 +182,14 @@ async fn helper_run(
         network: "host".to_owned(),
         user: Some("0:0".to_owned()),
         mounts: vec![
-            Mount { source: "/".into(), target: format!("{HOST}:ro") },
+            Mount { source: "/".into(), target: HOST.to_owned(), read_only: true },
             // For the lock that all who change the firewall take.
-            Mount { source: "/run".into(), target: format!("{HOST}/run") },
+            Mount { source: "/run".into(), target: format!("{HOST}/run"), read_only: false },
         ],
         capabilities: ["NET_ADMIN", "NET_RAW", "SYS_CHROOT"].map(str::to_owned).to_vec(),
         ..ContainerSpec::helper(instance, "firewall", image, &argv)
     };
-    match tokio::time::timeout(PATIENCE, helper::run(runtime, &spec)).await {
-        Ok(ran) => ran,
-        Err(_) => Err(RuntimeError::Failed {
-            operation: "look at the firewall".to_owned(),
-            cause: format!("that took more than {} s", PATIENCE.as_secs()),
-        }),
-    }
+    helper::run(runtime, &spec, PATIENCE).await
 }
 
 /// The mount that lets a database look up no names: those of its neighbours would tell who they are, and questions to
@@ -206,5 +202,7 @@ pub(super) async fn no_names(config: &Config) -> std::io::Result<Mount> {
     if tokio::fs::read_to_string(&file).await.ok().as_deref() != Some(NO_NAMES) {
         tokio::fs::write(&file, NO_NAMES).await?;
     }
-    Ok(Mount { source: file, target: "/etc/resolv.conf:ro".to_owned() })
+    // Whatever the portal's umask is, a server reads it as another user.
+    tokio::fs::set_permissions(&file, Permissions::from_mode(0o644)).await?;
+    Ok(Mount { source: file, target: "/etc/resolv.conf".to_owned(), read_only: true })
 }

@@ -158,7 +158,7 @@ async fn make_one(app: &App, wanted: &Wanted<'_>) -> Result<(), StepError> {
     let done = async {
         sealed.start_seed(app).await?;
         sealed.stop(app).await?;
-        Ok::<_, StepError>(app.files.sync(&sealed.blueprint.dir, &sealed.blueprint.reference).await?)
+        Ok::<_, StepError>(app.files.sync(&sealed.blueprint.dir).await?)
     };
     let result = done.await;
     if result.is_err() {

@@ -72,7 +72,7 @@ async fn find(app: &App, b: &Blueprint<'_>) -> Result<Option<(Seed, SecretString
 pub async fn copy_into(app: &App, b: &Blueprint<'_>) -> Result<Option<SecretString>, StepError> {
     let Some((seed, password)) = find(app, b).await? else { return Ok(None) };
     let from = DataDir::new(b.tier, &app.config.instance, seed.id);
-    if let Err(e) = app.files.copy(&from, &b.dir, &b.reference).await {
+    if let Err(e) = app.files.copy(&from, &b.dir, &b.reference, &b.image.volume).await {
         tracing::warn!(image = seed.image, tier = seed.tier, "Could not copy prepared data: {e}");
         let mut db = app.db.acquire().await?;
         seeds::fail(&mut db, seed.id, &format!("It could not be copied: {e}")).await?;
@@ -128,6 +128,33 @@ pub async fn again(w: &Work) -> Result<(), StepError> {
     prepare(w).await
 }
 
+/// Jobs whose data the image makes where there is no seed.
+const IMAGE_MAKES: [&str; 3] = ["create", "restore", "load"];
+
+/// Begins again where the image was making the data and its container ended with the portal: what it left can look made
+/// and lack the administrator, for which the next start would wait in vain.
+///
+/// # Errors
+/// If it can't be made.
+pub async fn anew(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    if !w.resumed || c.started_at.is_some() || !IMAGE_MAKES.contains(&w.job.kind.as_str()) {
+        return Ok(());
+    }
+    let mut db = w.app.db.acquire().await?;
+    let begun = credentials::get(&mut db, c.id, Kind::Seed).await?.is_some();
+    drop(db);
+    let found = container::find(&w.app, &c).await?;
+    if begun || found.is_some_and(|f| f.running || f.status == "created") {
+        return Ok(());
+    }
+    w.say("The server ended while its data was being made: beginning again").await;
+    container::remove(w).await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    w.app.files.remove(&b.dir, &b.reference).await?;
+    prepare(w).await
+}
+
 /// Notes that the accounts are set, once all of the copy is on the disk: a server trusts that what it was started on is.
 ///
 /// # Errors
@@ -139,7 +166,7 @@ pub async fn settle(w: &Work) -> Result<(), StepError> {
         return Ok(());
     }
     let b = Blueprint::read(&w.app, &c).await?;
-    w.app.files.sync(&b.dir, &b.reference).await?;
+    w.app.files.sync(&b.dir).await?;
     credentials::take(&mut db, c.id, Kind::Seed).await?;
     Ok(())
 }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use super::blueprint::Blueprint;
-use super::container::find;
+use super::container::{self, find};
 use super::flow::{StepError, Work};
-use super::ready::{told, until_answers};
+use super::ready::{Patience, Silent, told, until_answers};
+use super::throwaway::{Admin, ThrowAway};
 use crate::admin_db::containers::Container;
 use crate::admin_db::image_tools;
 use crate::app::App;
-use crate::engine::{EngineKind, ExecOutcome, ExecSpec, Tools};
-use crate::runtime::{ExecOutput, LogRequest, Observed, RuntimeError};
+use crate::backup::manifest::Of;
+use crate::engine::{EngineKind, ExecOutcome, ExecSpec, LOCKED_OUT, Tools};
+use crate::runtime::{ExecOutput, LogRequest, Observed, RuntimeError, read_log};
 
 /// How long one command may take. A server that hangs must not hold a job for good.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
@@ -82,11 +84,44 @@ async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepErr
     )))
 }
 
-/// Waits until the server answers its own protocol, and answers its version.
+/// Waits until the server answers its own protocol, and answers its version. One that does not let the portal's
+/// administrator in is stopped, given the administrator again and started once more.
 ///
 /// # Errors
-/// If it ends, or takes longer than `limit`.
+/// If it ends, or does nothing for longer than `limit`.
 pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepError> {
+    match first_answer(work, limit).await? {
+        Ok(version) => Ok(version),
+        Err(Shut::Out) => {
+            regain(work).await?;
+            container::start(work).await?;
+            let again = first_answer(work, limit).await?;
+            again.map_err(|Shut::Out| StepError::Fail(format!("{LOCKED_OUT}, although it was made anew.")))
+        }
+    }
+}
+
+/// A server does not let the portal's administrator in.
+enum Shut {
+    /// It knows another password, or no such user.
+    Out,
+}
+
+/// Gives the server its administrator again, in a sealed container on the same data.
+async fn regain(work: &Work) -> Result<(), StepError> {
+    let (app, c) = (&work.app, work.container().await?);
+    work.say("Somebody in the server shut the portal's user out. Making it anew").await;
+    let own = Blueprint::read(app, &c).await?;
+    let of = Of::new(&c, "");
+    let sealed = ThrowAway::of(app, &of, c.id, Admin::There(own.admin_password())).await?;
+    if sealed.blueprint.dir != own.dir {
+        return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
+    }
+    container::stop(work).await?;
+    sealed.regain(app).await
+}
+
+async fn first_answer(work: &Work, limit: Duration) -> Result<Result<String, Shut>, StepError> {
     let app = &work.app;
     let c = work.container().await?;
     let gone = || StepError::Fail("The container was removed while its server was starting.".to_owned());
@@ -95,12 +130,14 @@ pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepErro
     look_up_tools(app, &c, id).await?;
     let blueprint = Blueprint::read(app, &c).await?;
     let probe = c.engine.engine().probe(&blueprint.plan());
-    match until_answers(app, id, &probe, limit).await? {
+    let patience = Patience::new(app, limit);
+    match until_answers(app, id, &probe, patience).await? {
         Ok(version) => {
             work.note_answer(&found, &version);
-            Ok(version)
+            Ok(Ok(version))
         }
-        Err(silent) => Err(StepError::Fail(told(app, id, silent, limit).await)),
+        Err(Silent::LockedOut(_)) if c.engine.engine().regain(&blueprint.plan()).is_some() => Ok(Err(Shut::Out)),
+        Err(silent) => Err(StepError::Fail(told(app, id, silent, patience).await)),
     }
 }
 
@@ -122,14 +159,10 @@ pub async fn running(work: &Work, c: &Container, limit: Duration) -> Result<(Obs
 
 /// The last lines of a server's log, for messages; empty where they can't be read.
 pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
-    let Ok(mut stream) = app.runtime.logs(id, LogRequest { tail, follow: false }).await else {
-        return String::new();
-    };
-    let mut text = Vec::new();
-    while let Some(Ok(piece)) = futures::StreamExt::next(&mut stream).await {
-        text.extend_from_slice(&piece);
+    match app.runtime.logs(id, LogRequest { tail, follow: false }).await {
+        Ok(lines) => read_log(lines).await.unwrap_or_default().trim_end().to_owned(),
+        Err(_) => String::new(),
     }
-    String::from_utf8_lossy(&text).trim_end().to_owned()
 }
 
 /// Runs commands of an engine one after the other; the first that fails ends it.

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::blueprint::{Blueprint, prepare};
 use super::flow::StepError;
-use super::ready::{told, until_answers};
+use super::ready::{Patience, Silent, told, until_answers};
 use super::seed;
+use super::server::run_all;
 use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::backup::manifest::Of;
@@ -132,21 +133,62 @@ impl<'a> ThrowAway<'a> {
     }
 
     async fn launch_until(&self, app: &App, probe: &ExecSpec) -> Result<String, StepError> {
+        let engine = self.blueprint.image.engine.engine();
+        match self.run(app, probe, Vec::new()).await? {
+            Ok(id) => Ok(id),
+            Err((_, Silent::LockedOut(_))) if engine.regain(&self.blueprint.plan()).is_some() => {
+                // The data is a copy of a server whose owner shut the portal's user out.
+                self.regain(app).await?;
+                match self.run(app, probe, Vec::new()).await? {
+                    Ok(id) => Ok(id),
+                    Err((id, silent)) => Err(self.mute(app, &id, silent).await),
+                }
+            }
+            Err((id, silent)) => Err(self.mute(app, &id, silent).await),
+        }
+    }
+
+    /// Makes the administrator anew in data in which it can't sign in, and leaves it as a clean stop does.
+    ///
+    /// # Errors
+    /// If the engine has no way to do that, or the server does not answer.
+    pub(super) async fn regain(&self, app: &App) -> Result<(), StepError> {
+        let (engine, plan) = (self.blueprint.image.engine.engine(), self.blueprint.plan());
+        let regain = engine
+            .regain(&plan)
+            .ok_or_else(|| StepError::Fail("This server lets the portal in no more.".to_owned()))?;
+        match self.run(app, &engine.probe(&plan), regain.env).await? {
+            Ok(id) => run_all(app, &id, &regain.commands).await?,
+            Err((id, silent)) => return Err(self.mute(app, &id, silent).await),
+        }
+        self.stop(app).await
+    }
+
+    async fn mute(&self, app: &App, id: &str, silent: Silent) -> StepError {
+        let why = told(app, id, silent, Patience::new(app, app.config.databases.create_timeout)).await;
+        StepError::Fail(format!("In a sealed container: {why}"))
+    }
+
+    /// Starts the server, with more in its environment, and waits until it answers.
+    async fn run(
+        &self,
+        app: &App,
+        probe: &ExecSpec,
+        more: Vec<(String, String)>,
+    ) -> Result<Result<String, (String, Silent)>, StepError> {
         self.remove_container(app).await?;
         let b = &self.blueprint;
-        let recipe = b.recipe(app)?;
+        let mut recipe = b.recipe(app)?;
+        recipe.env.extend(more);
         let spec = b.spec(app, &recipe, &self.name, "none".to_owned());
         let id = app.runtime.create(&spec).await?;
         app.runtime.copy_in(&id, &recipe.files).await?;
         app.runtime.start(&id).await?;
-        let limit = app.config.databases.create_timeout;
-        match until_answers(app, &id, probe, limit).await? {
+        let patience = Patience::new(app, app.config.databases.create_timeout);
+        Ok(match until_answers(app, &id, probe, patience).await? {
             Ok(_) => Ok(id),
-            Err(silent) => {
-                let why = told(app, &id, silent, limit).await;
-                Err(StepError::Fail(format!("In a sealed container: {why}")))
-            }
-        }
+            Err(silent) => Err((id, silent)),
+        })
     }
 
     /// Stops its server cleanly and removes the container; the data stays.

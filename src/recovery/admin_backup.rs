@@ -312,7 +312,7 @@ impl Maker<'_> {
             passed: &passed,
         };
         let stored = async {
-            let dumped = stream::dump(&to, &client.id, &exec).await?;
+            let dumped = stream::dump(&to, &client.id, &exec, None).await?;
             store.complete(&key, &upload, (&dumped.parts, dumped.stored.bytes)).await?;
             Ok::<_, StepError>(dumped)
         };

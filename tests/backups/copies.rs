@@ -9,7 +9,7 @@ use crate::support::{Client, TestPortal, docker};
 /// Where a database of this engine is.
 pub fn place(portal: &TestPortal, engine: EngineKind, name: &str) -> Place {
     let ports = portal.sql(&format!(
-        "select string_agg(purpose || ' ' || port, ',' order by port) from port
+        "select string_agg(purpose || ' ' || port, ',' order by purpose) from port
            join container on container.id = container_id where name = '{name}'"
     ));
     let fixed = engine.engine().fixed_names();

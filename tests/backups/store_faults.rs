@@ -49,7 +49,7 @@ async fn a_store_that_stumbles_is_tried_again() {
 
     // Reading goes on where it broke off.
     proxy.fail_at("manifest.json", &[Op::Get], Wrong::Says(500, "InternalError"), 1);
-    proxy.fail_at("roles.sql", &[Op::Get], Wrong::StallsHalfway, 1);
+    proxy.fail_at("roles.json", &[Op::Get], Wrong::StallsHalfway, 1);
     proxy.fail_at("database-1", &[Op::Get], Wrong::HalfAnswer, 2);
     ada.post(&format!("/containers/lab/backups/{second}/drill"), &[]).await.expect(303);
     assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));

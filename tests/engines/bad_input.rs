@@ -86,7 +86,7 @@ async fn names_are_refused_by_the_rules_of_their_own_engine() {
     }
     // Memory.
     let said = fault(&ada, EngineKind::Neo4j, NEO4J, "memory", "512m").await;
-    assert!(said.contains("at least 768 MiB"), "{said}");
+    assert!(said.contains("at least 1 GiB"), "{said}");
     let said = fault(&ada, mongo, MONGODB, "memory", "256m").await;
     assert!(said.contains("at least 384 MiB"), "{said}");
     assert!(fault(&ada, pg, images(pg), "extensions", "postgis").await.contains("not among the extensions"));

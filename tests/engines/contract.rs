@@ -73,7 +73,7 @@ async fn contract(engine: EngineKind, image: &str, version: &str) {
     let memory = match engine {
         EngineKind::Postgres | EngineKind::Mariadb => 512,
         EngineKind::Mongodb => 1024,
-        EngineKind::Neo4j => 900,
+        EngineKind::Neo4j => 1280,
     };
     let mut form = fields(engine, image);
     form.extend([("dbuserpass", PASSWORD.to_owned()), ("memory", format!("{memory}m"))]);

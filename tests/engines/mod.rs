@@ -7,6 +7,7 @@ mod drivers;
 mod every_engine;
 mod looks;
 mod seeds;
+mod shm;
 mod snippets;
 
 pub use drivers::{Place, Session, sign_in};
@@ -38,7 +39,7 @@ pub fn fields(engine: EngineKind, image: &str) -> Vec<(&'static str, String)> {
 pub fn place(portal: &TestPortal, engine: EngineKind, name: &str) -> Place {
     let fixed = engine.engine().fixed_names();
     let ports = portal.sql(&format!(
-        "select string_agg(purpose || ' ' || port, ',' order by port) from port
+        "select string_agg(purpose || ' ' || port, ',' order by purpose) from port
            join container on container.id = container_id where name = '{name}'"
     ));
     Place {

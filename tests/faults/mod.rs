@@ -12,6 +12,7 @@ mod held;
 mod images;
 mod killed;
 mod killed_backups;
+mod slow;
 mod stopping;
 mod two_portals;
 

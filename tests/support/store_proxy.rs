@@ -341,7 +341,7 @@ async fn pass(
                 let line = line.clone();
                 async move {
                     line.pass(piece.len()).await;
-                    Ok(Frame::data(piece))
+                    Ok::<_, io::Error>(Frame::data(piece))
                 }
             });
             BodyExt::boxed(StreamBody::new(paced))

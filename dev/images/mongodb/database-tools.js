@@ -15,9 +15,10 @@ const { EJSON } = BSON;
 
 const OPTIONS = {
   mongodump: ['uri', 'config', 'archive', 'gzip', 'db', 'collection'],
-  mongorestore: ['uri', 'config', 'archive', 'gzip', 'nsInclude', 'nsExclude', 'nsFrom', 'nsTo', 'stopOnError'],
+  mongorestore: ['uri', 'config', 'archive', 'gzip', 'nsInclude', 'nsExclude', 'nsFrom', 'nsTo', 'stopOnError', 'noIndexRestore'],
 };
-const FLAGS = ['archive', 'gzip', 'stopOnError'];
+const FLAGS = ['archive', 'gzip', 'stopOnError', 'noIndexRestore'];
+const BUCKETS = 'system.buckets.';
 const MAGIC = Buffer.from([0x6d, 0xe2, 0x99, 0x81]);
 const TERMINATOR = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 const RAW = { raw: true, promoteValues: false };
@@ -78,7 +79,8 @@ async function dump(client, read) {
   }
   await write(MAGIC);
   await write(BSON.serialize({ concurrent_collections: 1, version: '0.1', server_version: version, tool_version: 'stand-in' }));
-  for (const [db, info] of found) {
+  // A time series is told of by its own name; its documents are those of its buckets.
+  for (const [db, info] of found.filter(([, { name }]) => !name.startsWith(BUCKETS))) {
     const indexes = info.type === 'view' ? [] : await client.db(db).collection(info.name).indexes();
     const metadata = { indexes, uuid: info.info.uuid?.toString('hex') ?? '', collectionName: info.name, type: info.type, options: info.options };
     await write(BSON.serialize({ db, collection: info.name, metadata: EJSON.stringify(metadata, { relaxed: false }), size: 0, type: info.type }));
@@ -165,11 +167,18 @@ async function restore(client, read, counts) {
     const { indexes, options: made, type } = EJSON.parse(metadata, { relaxed: false });
     const one = { db: client.db(target.slice(0, at)), name: target.slice(at + 1), indexes, count: 0, failed: 0, crc: new Crc() };
     if (type === 'view') { views.push([one, made]); continue; }
+    // An archive may tell of a time series' buckets too: they come into being with it.
+    if (collection.startsWith(BUCKETS)) continue;
     say(`reading metadata for ${target} from archive on stdin`);
     await one.db.createCollection(one.name, made).catch((e) => {
       if (e.code !== 48) throw new Error(`${target}: error creating collection ${target}: error running create command: ${e.message}`);
     });
-    collections.set(name, one);
+    if (type === 'timeseries') {
+      // Its documents come under the name of its buckets; the last word is that of the collection it is asked by.
+      collections.set(`${db}.${BUCKETS}${collection}`, { ...one, name: `${BUCKETS}${one.name}`, asked: one.name });
+    } else {
+      collections.set(name, one);
+    }
   }
   const insert = async (one, batch) => {
     if (!batch.length) return;
@@ -208,9 +217,10 @@ async function restore(client, read, counts) {
   }
   for (const one of collections.values()) {
     if (!ended.has(one)) throw new Error('corruption found in archive; unexpected EOF');
+    if (read.noIndexRestore) continue;
     const wanted = one.indexes.filter((index) => index.name !== '_id_').map(({ ns, v, ...index }) => index);
     if (!wanted.length) { say(`no indexes to restore for collection ${one.db.databaseName}.${one.name}`); continue; }
-    const made = await one.db.command({ createIndexes: one.name, indexes: wanted }).catch((e) => e);
+    const made = await one.db.command({ createIndexes: one.asked ?? one.name, indexes: wanted }).catch((e) => e);
     if (made instanceof Error) throw new Error(`${one.db.databaseName}.${one.name}: error creating indexes: ${made.message}`);
   }
   for (const [one, made] of views) await one.db.createCollection(one.name, made);
@@ -221,6 +231,10 @@ async function main() {
   const counts = { good: 0, bad: 0 };
   let client;
   try {
+    if (process.argv[2] === '--help') {
+      console.log(['Options:', ...OPTIONS[tool].map((name) => `  --${name}`)].join('\n'));
+      return;
+    }
     const read = options(tool, process.argv.slice(2));
     client = await new MongoClient(read.uri ?? 'mongodb://localhost:27017/').connect();
     await (tool === 'mongodump' ? dump(client, read) : restore(client, read, counts));

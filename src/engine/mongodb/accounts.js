@@ -1,14 +1,13 @@
 // Makes the user, or finds it made and sets its password. The database comes into being with its first document.
-const env = process.env;
-const admin = db.getSiblingDB("admin");
-admin.auth(env.DB4SCI_ADMIN, env.DB4SCI_ADMIN_PASSWORD);
-const own = db.getSiblingDB(env.DB4SCI_DATABASE);
+makeOwn();
+const own = open(env.DB4SCI_DATABASE);
 const name = env.DB4SCI_USER;
 const user = {
   pwd: env.DB4SCI_USER_PASSWORD,
   roles: [
     { role: "readWrite", db: env.DB4SCI_DATABASE },
     { role: "dbAdmin", db: env.DB4SCI_DATABASE },
+    { role: TIME_SERIES, db: "admin" },
   ],
 };
 if (own.getUser(name) === null) {

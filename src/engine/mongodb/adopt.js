@@ -1,5 +1,3 @@
-// Gives the administrator another password.
-const env = process.env;
-const admin = db.getSiblingDB("admin");
-admin.auth(env.DB4SCI_ADMIN, env.DB4SCI_ADMIN_PASSWORD);
+// Gives the administrator another password, and with it the user that only reads.
+makeOwn();
 admin.updateUser(env.DB4SCI_ADMIN, { pwd: env.DB4SCI_NEW_PASSWORD });

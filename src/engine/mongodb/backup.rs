@@ -3,6 +3,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::shell::{administer, administer_with, as_user, observe};
 use super::{Mongodb, SHELL};
 use crate::engine::alone::{Alone, Only};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part, When};
@@ -14,9 +15,12 @@ const RESTORER: Tool = Tool { names: &["mongorestore"] };
 
 const INVENTORY: &str = include_str!("inventory.js");
 const COUNTS: &str = include_str!("counts.js");
+const DEFINITIONS: &str = include_str!("definitions.js");
 const CHECK: &str = include_str!("check.js");
 const KEEP_ONLY: &str = include_str!("keep_only.js");
 const ADOPT: &str = include_str!("adopt.js");
+const LOAD: &str = include_str!("load.sh");
+const INDEXES: &str = include_str!("indexes.js");
 /// First in the archive, so that its beginning shows what it is.
 const FIRST: &str = "./WiredTiger.turtle";
 
@@ -26,23 +30,13 @@ fn script(plan: &Plan<'_>, text: String) -> ExecSpec {
     ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: None, user: Some(plan.owner()) }
 }
 
-/// The shell's script about one database.
-fn about(plan: &Plan<'_>, text: &str, database: &str, fingerprints: bool) -> ExecSpec {
-    let mut exec = Mongodb::shell(plan, text);
+/// A script about one database.
+fn about(mut exec: ExecSpec, database: &str, fingerprints: bool) -> ExecSpec {
     let flag = if fingerprints { "1" } else { "0" };
     exec.env.push(("DB4SCI_COUNTED".to_owned(), SecretString::from(database)));
     exec.env.push(("DB4SCI_FINGERPRINTS".to_owned(), SecretString::from(flag)));
     exec
 }
-
-/// Runs a tool with what must not be seen in a list of processes in a file that only it can read.
-const WITH_CONFIG: &str = r#"umask 077
-config=$(mktemp) || exit 1
-trap 'rm -f "$config"' EXIT
-printf '%s\n' "$DB4SCI_TOOL_CONFIG" >"$config"
-unset DB4SCI_TOOL_CONFIG
-"$@" --config="$config"
-"#;
 
 /// A name in the tools' patterns, in which a star stands for anything.
 fn literally(name: &str) -> String {
@@ -57,8 +51,8 @@ impl Backup for Mongodb {
     fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
         let database = plan.dbname.as_str();
         let source = load.source.unwrap_or(database);
-        let mut argv = ["sh", "-c", WITH_CONFIG, "sh"].map(str::to_owned).to_vec();
-        argv.extend([plan.tools.name(RESTORER), "--archive".to_owned()]);
+        let mut argv = ["sh", "-c", LOAD, "sh"].map(str::to_owned).to_vec();
+        argv.extend([plan.tools.name(SHELL), plan.tools.name(RESTORER), "--archive".to_owned()]);
         // What is of the whole server, such as its users, is not taken from anybody's dump.
         argv.push(format!("--nsInclude={}.*", literally(source)));
         if source != database {
@@ -66,12 +60,20 @@ impl Backup for Mongodb {
             argv.push(format!("--nsTo={}.*", literally(database)));
         }
         let (user, password) = (url_encode(plan.dbuser.as_str()), url_encode(load.password.expose_secret()));
-        let config = format!(
-            "uri: \"mongodb://{user}:{password}@127.0.0.1:{}/?directConnection=true&authSource={}\"",
-            plan.port("mongodb"),
-            url_encode(database)
-        );
-        let env = [("DB4SCI_TOOL_CONFIG", config.as_str()), ("HOME", "/tmp")];
+        let at = format!("127.0.0.1:{}/?directConnection=true", plan.port("mongodb"));
+        let config = format!("uri: \"mongodb://{user}:{password}@{at}&authSource={}\"", url_encode(database));
+        let (address, script) = (format!("mongodb://{at}"), as_user(INDEXES));
+        let env = [
+            ("DB4SCI_TOOL_CONFIG", config.as_str()),
+            ("DB4SCI_ADDRESS", &address),
+            ("DB4SCI_SCRIPT", &script),
+            ("DB4SCI_SOURCE", source),
+            ("DB4SCI_DATABASE", database),
+            ("DB4SCI_USER", plan.dbuser.as_str()),
+            ("DB4SCI_USER_PASSWORD", load.password.expose_secret()),
+            ("HOME", "/tmp"),
+            ("MONGOSH_FORCE_DISABLE_TELEMETRY_FOR_TESTING", "1"),
+        ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), SecretString::from(value))).collect();
         ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
     }
@@ -81,7 +83,7 @@ impl Backup for Mongodb {
     }
 
     fn adopt(&self, plan: &Plan<'_>, password: &SecretString) -> Option<ExecSpec> {
-        let mut exec = Self::shell(plan, ADOPT);
+        let mut exec = administer_with(plan, ADOPT, password);
         exec.env.push(("DB4SCI_NEW_PASSWORD".to_owned(), password.clone()));
         Some(exec)
     }
@@ -91,7 +93,7 @@ impl Backup for Mongodb {
     }
 
     fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
-        Self::shell(plan, INVENTORY)
+        observe(plan, INVENTORY)
     }
 
     fn parts(&self, _inventory: &Inventory) -> Vec<Part> {
@@ -103,10 +105,10 @@ impl Backup for Mongodb {
     }
 
     fn dump(&self, plan: &Plan<'_>, _part: &Part, _fingerprints: bool) -> ExecSpec {
-        // Lock files and diagnostics are of the server that ran, not of the data.
+        // Lock files, diagnostics and what shells keep in their user's home are of the server that ran, not of the data.
         let text = format!(
             "{LIB}cd \"$DB4SCI_DATA\"\ndumped tar -c -f - --exclude=./mongod.lock --exclude=./WiredTiger.lock \
-             --exclude=./diagnostic.data {FIRST} .\n"
+             --exclude=./diagnostic.data --exclude='./.[!.]*' {FIRST} .\n"
         );
         script(plan, text)
     }
@@ -130,11 +132,19 @@ impl Backup for Mongodb {
     }
 
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
-        about(plan, COUNTS, database, fingerprints)
+        about(observe(plan, COUNTS), database, fingerprints)
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        Some(about(observe(plan, DEFINITIONS), database.unwrap_or_default(), false))
+    }
+
+    fn own_database<'a>(&self, _plan: &'a Plan<'_>) -> Option<&'a str> {
+        None
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
-        about(plan, CHECK, database, false)
+        about(observe(plan, CHECK), database, false)
     }
 
     fn alone(&self) -> Alone {
@@ -147,7 +157,7 @@ impl Backup for Mongodb {
 
     /// The archive holds all; what is not wanted goes once a server runs on it.
     fn keep_only(&self, plan: &Plan<'_>, only: &Only, _others: &[String]) -> Option<ExecSpec> {
-        let mut exec = about(plan, KEEP_ONLY, &only.database, false);
+        let mut exec = about(administer(plan, KEEP_ONLY), &only.database, false);
         let table = serde_json::Value::from(only.table.as_deref()).to_string();
         exec.env.push(("DB4SCI_WANTED".to_owned(), SecretString::from(table)));
         Some(exec)

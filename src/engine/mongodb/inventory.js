@@ -1,7 +1,4 @@
 // Prints one JSON object: what has to be in a backup of this server.
-const env = process.env;
-const admin = db.getSiblingDB("admin");
-admin.auth(env.DB4SCI_ADMIN, env.DB4SCI_ADMIN_PASSWORD);
 const compatible = admin.adminCommand({ getParameter: 1, featureCompatibilityVersion: 1 }).featureCompatibilityVersion;
 const names = admin.adminCommand({ listDatabases: 1, nameOnly: true }).databases.map((d) => d.name);
 print(JSON.stringify({

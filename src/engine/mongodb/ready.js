@@ -1,9 +1,11 @@
 // Succeeds, and prints the version, once the server takes writes from its users. Drivers connect to the name that the
 // replica set itself gives for its only member, so that name must be the one people use: it is set here when the set
 // is begun, and again when the published port has changed.
-const env = process.env;
-const admin = db.getSiblingDB("admin");
-admin.auth(env.DB4SCI_ADMIN, env.DB4SCI_ADMIN_PASSWORD);
+const replication = admin.adminCommand({ getCmdLineOpts: 1 }).parsed.replication;
+if (replication === undefined || replication.replSet !== "rs0") {
+  // The one that an image starts for itself, to make the administrator.
+  throw new Error("the image is still making its data");
+}
 if (!env.DB4SCI_MEMBER) {
   // Data for copies that will each have another name.
   print(admin.version());

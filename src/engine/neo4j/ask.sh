@@ -21,15 +21,19 @@ send() { # USER PATH BODY: sets status and answer
 }
 while IFS=$'\t' read -r path body; do
   if [ -n "$DB4SCI_FRESH" ]; then send neo4j "$path" "$body"; else send "$DB4SCI_ADMIN" "$path" "$body"; fi
-  # 429: somebody has tried a wrong password three times, such as an owner in a hurry whose own is not set yet. The lock
-  # ends after five seconds.
+  # 429: somebody has tried a wrong password three times, in a server whose configuration is of before. The lock ends
+  # after five seconds.
   for ((tries = 0; tries < 300; tries++)); do
-    [ "$status" = 429 ] && [ -n "$DB4SCI_FRESH" ] || break
+    [ "$status" = 429 ] || break
     sleep 0.05
-    send neo4j "$path" "$body"
+    if [ -n "$DB4SCI_FRESH" ]; then send neo4j "$path" "$body"; else send "$DB4SCI_ADMIN" "$path" "$body"; fi
   done
   # 401: its owner's password is set already, by an attempt that was cut short.
   case $status in 401 | 429) [ -z "$DB4SCI_FRESH" ] || send "$DB4SCI_ADMIN" "$path" "$body" ;; esac
+  [ "$status" != 401 ] || {
+    printf "The portal's user can't sign in to this server: somebody in it removed the user or gave it another password. Restart the database: the portal then makes it anew.\n" >&2
+    exit 1
+  }
   case $status in 200 | 201 | 202) ;; *) printf 'HTTP %s: %s\n' "$status" "$answer" >&2; exit 1 ;; esac
   # A quotation mark inside a value is escaped, so these words can only be the answer's own.
   case $answer in

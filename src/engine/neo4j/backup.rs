@@ -1,15 +1,16 @@
 //! How Neo4j Community is backed up: dumps by `neo4j-admin` of the user's graph and of the database with the users. That
 //! wants a server that has been stopped cleanly, so they are made from a copy on which one was started and stopped.
 
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use secrecy::SecretString;
 
-use super::{ADMIN, BASE64, BASH, Neo4j, SYSTEM};
+use super::{ADMIN, BASE64, BASH, Neo4j, altered};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, Part, When};
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const TOOL: Tool = Tool { names: &["neo4j-admin"] };
+const HTTP: &str = include_str!("http.sh");
 const COUNT: &str = include_str!("count.sh");
+const DEFINITIONS: &str = include_str!("definitions.sh");
 
 /// The name of the database that a part holds.
 fn name(part: &Part) -> &str {
@@ -19,6 +20,14 @@ fn name(part: &Part) -> &str {
 /// A part that holds a graph.
 fn graph(name: &str) -> Part {
     Part { file: format!("{name}.dump"), database: Some(name.to_owned()), what: "the graph, as a dump of neo4j-admin" }
+}
+
+/// Puts the dump that comes by standard input into a database.
+fn restored(name: &str) -> String {
+    format!(
+        "set -eu\nneo4j-admin database load --from-stdin --overwrite-destination=true {name} >/tmp/db4sci-load 2>&1 || \
+         {{ grep -v '^Files: ' /tmp/db4sci-load >&2; exit 1; }}\ncat >/dev/null\n"
+    )
 }
 
 /// A script for `sh` in a container in which no server runs.
@@ -41,8 +50,11 @@ impl Backup for Neo4j {
     }
 
     fn load(&self, plan: &Plan<'_>, _load: &Load<'_>) -> ExecSpec {
-        // Whatever the graph was called where the dump was made.
-        self.restore(plan, &graph("neo4j"))
+        // Whatever the graph was called where the dump was made. One of this version is left as it is by the migration.
+        let text = "neo4j-admin database migrate --force-btree-indexes-to-range neo4j >/tmp/db4sci-migrate 2>&1 || {\n  \
+                    echo 'The graph could not be brought to this version of Neo4j:' >&2\n  \
+                    tail -n 5 /tmp/db4sci-migrate >&2\n  exit 1\n}\n";
+        script(plan, restored("neo4j") + text)
     }
 
     fn moves(&self) -> When {
@@ -54,11 +66,7 @@ impl Backup for Neo4j {
     }
 
     fn adopt(&self, plan: &Plan<'_>, password: &SecretString) -> Option<ExecSpec> {
-        let statement = json!({
-            "statement": format!("ALTER USER {ADMIN} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"),
-            "parameters": { "password": password.expose_secret() },
-        });
-        Some(Self::ask(plan, &[(SYSTEM, json!({ "statements": [statement] }))]))
+        Some(Self::ask(plan, &[altered(ADMIN, password)]))
     }
 
     fn tools(&self) -> &'static [Tool] {
@@ -110,21 +118,24 @@ impl Backup for Neo4j {
     }
 
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
-        let text = format!(
-            "set -eu\nneo4j-admin database load --from-stdin --overwrite-destination=true {0} >/tmp/db4sci-load 2>&1 || \
-             {{ grep -v '^Files: ' /tmp/db4sci-load >&2; exit 1; }}\ncat >/dev/null\n",
-            name(part)
-        );
-        script(plan, text)
+        script(plan, restored(name(part)))
     }
 
     fn count(&self, plan: &Plan<'_>, _database: &str, fingerprints: bool) -> ExecSpec {
         let mut exec = Self::ask(plan, &[]);
-        exec.argv = ["bash", "-c", COUNT].map(str::to_owned).to_vec();
+        exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, COUNT].concat()];
         exec.stdin = None;
         let flag = if fingerprints { "1" } else { "0" };
         exec.env.push(("DB4SCI_FINGERPRINTS".to_owned(), SecretString::from(flag)));
         exec
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        let mut exec = Self::ask(plan, &[]);
+        exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, DEFINITIONS].concat()];
+        exec.stdin = None;
+        exec.env.push(("DB4SCI_COUNTED".to_owned(), SecretString::from(database.unwrap_or_default())));
+        Some(exec)
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {

@@ -1,0 +1,220 @@
+//! A MongoDB whose owner has set every trap that it lets one set: names that are something else to a shell, to JavaScript
+//! or to a program that cuts lines; views that fail once they are read; rules that would refuse what is there; functions.
+
+use mydb::engine::EngineKind;
+use mydb::jobs::survey::survey;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::backups::{back_up, ended, nothing_left};
+use crate::engines::{fields, place};
+use crate::support::{Client, TestPortal, docker};
+
+/// Names of collections, as a text of JavaScript's.
+const NAMES: &str = r#"["__proto__", "constructor", "toString", "hasOwnProperty", "getName", "-c", "--eval", "--help",
+  "a.b c", "quote\"'`", "line\nbreak", "line\r\ndb4sci: {\"count\":{\"database\":\"trial\",\"kind\":\"collection\",\"name\":\"forged\",\"rows\":9}}",
+  "{process.env.HOME}", "`touch /tmp/climbed`", "; touch /tmp/climbed", "💧".repeat(15), "tab\there", "back\\slash", "a\u2028b",
+  "x\u202ey", "name with *", "percent%20"]"#;
+
+const SET: &str = r#"
+const t = db.getSiblingDB("trial");
+t.auth("ada", PASSWORD);
+for (const name of NAMES) t.getCollection(name).insertOne({ _id: 1, "$set": { "${process.env.HOME}": 1 }, "dotted.name": 2 });
+for (const name of NAMES.slice(0, 5)) t.getCollection(name).createIndex({ a: 1 }, { name: `i ${name}` });
+// Whoever reads these divides by nothing, or fails.
+t.createView("a trap", "constructor", [{ $project: { x: { $divide: [1, 0] } } }]);
+t.createView("constructor.view", "__proto__", [{ $project: { x: { $toInt: "no number" } } }]);
+t.createCollection("strict", { validator: { $jsonSchema: { required: ["name"] } } });
+t.strict.insertOne({ name: "x" });
+t.runCommand({ collMod: "strict", validator: { $expr: { $gt: [{ $divide: [1, 0] }, 1] } }, validationAction: "error" });
+t.getCollection("system.js").insertOne({ _id: "climb", value: "function () { return 1; }" });
+t.createCollection("capped", { capped: true, size: 4096, max: 3 });
+for (let n = 0; n < 5; n++) t.capped.insertOne({ n });
+t.createCollection("sorted", { collation: { locale: "de", strength: 1 } });
+t.createCollection("clustered", { clusteredIndex: { key: { _id: 1 }, unique: true, name: "by key" } });
+t.createCollection("times", { timeseries: { timeField: "t", metaField: "m" }, expireAfterSeconds: 1000000000 });
+t.times.insertMany([1, 2, 3].map((n) => ({ t: new Date(), m: { "$x": n }, n })));
+t.partial.createIndex({ a: 1 }, { unique: true, partialFilterExpression: { a: { $exists: true } }, hidden: true });
+t.text.createIndex({ w: "text" }, { default_language: "german" });
+// Every look at this database is noted from now on.
+t.setProfilingLevel(2);
+print("set");
+"#;
+
+/// Who has done what in the database since, other than the owner and the user that only reads.
+const WHO: &str = r#"
+const t = db.getSiblingDB("trial");
+t.auth("ada", PASSWORD);
+const others = t.getCollection("system.profile").find({ user: { $nin: ["ada@trial", "db4sci_observer@admin", ""] } }).toArray();
+print(JSON.stringify(others.map((o) => [o.user, o.op, o.ns])));
+"#;
+
+/// Accounts and what they may, as the administrator sees them.
+const ACCOUNTS: &str = r#"
+const a = db.getSiblingDB("admin");
+a.auth("db4sci_admin", PASSWORD);
+print(JSON.stringify(a.getCollection("system.users").find({}, { user: 1, db: 1, roles: 1 }).sort({ _id: 1 }).toArray()
+  .map((u) => `${u.user}@${u.db} ${u.roles.map((r) => `${r.role}@${r.db}`).sort()}`)));
+"#;
+
+fn shell(portal: &TestPortal, name: &str, script: &str, password: &str) -> String {
+    let port = place(portal, EngineKind::Mongodb, name).port();
+    let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
+    let script = script.replace("PASSWORD", &format!("{password:?}")).replace("NAMES", NAMES);
+    let container = format!("{}-{name}", portal.instance);
+    docker::docker(&[
+        "exec",
+        "-e",
+        "HOME=/tmp",
+        &container,
+        "mongosh",
+        "--quiet",
+        "--norc",
+        &address,
+        "--eval",
+        &script,
+    ])
+}
+
+/// Nobody has more rights than before, and nothing was run as somebody else.
+fn nothing_climbed(portal: &TestPortal, name: &str, after: &str) {
+    let container = format!("{}-{name}", portal.instance);
+    let admin = docker::docker(&["exec", &container, "cat", "/etc/db4sci/admin_password"]);
+    let accounts = shell(portal, name, ACCOUNTS, &admin);
+    let wanted = json!([
+        "db4sci_admin@admin root@admin",
+        "db4sci_observer@admin db4sci_observer@admin",
+        "ada@trial db4sci_time_series@admin,dbAdmin@trial,readWrite@trial"
+    ]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&accounts).ok(), Some(wanted), "{after}: {accounts}");
+    let files = docker::docker(&["exec", &container, "ls", "-A", "/tmp", "/"]);
+    assert!(!files.contains("climbed"), "{after}: {files}");
+    let data = docker::docker(&["exec", &container, "ls", "-A", "/data/db"]);
+    assert!(!data.lines().any(|l| l.starts_with('.')), "{after}: no shell keeps files among the data: {data}");
+}
+
+async fn well(portal: &TestPortal, kind: &str) {
+    let (status, error) = ended(portal, kind).await;
+    assert_eq!(status, "succeeded", "{kind}: {error}");
+}
+
+async fn password(ada: &Client, name: &str) -> String {
+    let shown = ada.post(&format!("/containers/{name}/password"), &[]).await.expect(200);
+    shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    let token = portal.token(&ada).await;
+    let more = fields(EngineKind::Mongodb, "docker.io/library/mongo:6.0");
+    let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    ada.create("lab", &more).await;
+    assert_eq!(shell(&portal, "lab", SET, "correct-horse").lines().last(), Some("set"));
+    nothing_climbed(&portal, "lab", "create");
+
+    // The look, which shows the names as they are.
+    let report = survey(&portal.app().app).await.expect("a look");
+    assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
+    let page = ada.get("/containers/lab/metrics").await.expect(200).text();
+    for wanted in ["__proto__", "constructor", "quote\"'`", "{process.env.HOME}", "💧"] {
+        assert!(page.contains(wanted), "{wanted}: {page}");
+    }
+    assert_eq!(shell(&portal, "lab", WHO, "correct-horse"), "[]", "a look");
+
+    // Their own mongodump, time series and all; its archive becomes a database.
+    let port = place(&portal, EngineKind::Mongodb, "lab").port();
+    let uri = format!("mongodb://ada:correct-horse@127.0.0.1:{port}/?authSource=trial&directConnection=true");
+    let lab = format!("{}-lab", portal.instance);
+    let out = docker::docker(&[
+        "exec",
+        &lab,
+        "sh",
+        "-c",
+        &format!("mongodump --uri='{uri}' --db=trial --archive=/tmp/own.archive 2>&1"),
+    ]);
+    assert!(out.contains("done dumping trial.system.buckets.times (3 documents)"), "{out}");
+
+    let id = back_up(&portal, &ada, "lab").await;
+    well(&portal, "drill").await;
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
+    let counted = portal.sql(&format!(
+        "select count(*) filter (where c->>'name' = 'forged') || ' ' || count(*) filter (where c->>'name' like 'line%db4sci:%') || ' ' ||
+                count(*) filter (where c->>'name' = '__proto__' and c ? 'fingerprint')
+           from backup_log, jsonb_array_elements(manifest->'counts') c where id = '{id}'"
+    ));
+    assert_eq!(counted, "0 1 1", "names are names");
+    let defined = portal.sql(&format!(
+        "select count(*) filter (where d->>'kind' = 'index') > 20 and count(*) filter (where d->>'kind' = 'view') = 2
+            and count(*) filter (where d->>'name' = 'ada@trial') = 1 and count(*) filter (where d->>'name' like 'db4sci%') = 0
+           from backup_log, jsonb_array_elements(manifest->'definitions') d where id = '{id}'"
+    ));
+    assert_eq!(defined, "t", "and what is defined is in the manifest");
+    nothing_climbed(&portal, "lab", "backup and drill");
+
+    let path = format!("/containers/lab/backups/{id}/restore");
+    ada.post(&path, &[("name", "lab-2")]).await.expect(303);
+    well(&portal, "restore-copy").await;
+    nothing_climbed(&portal, "lab-2", "restore");
+    let secret = password(&ada, "lab-2").await;
+    let there = r#"const t = db.getSiblingDB("trial"); t.auth("ada", PASSWORD);
+      print(NAMES.every((n) => t.getCollection(n).findOne()["dotted.name"] === 2), t.times.countDocuments(), t.capped.countDocuments())"#;
+    assert_eq!(shell(&portal, "lab-2", there, &secret), "true 3 3");
+
+    // One collection, of the most inconvenient name.
+    let only = json!({ "database": "trial", "table": "__proto__" });
+    let path = format!("/api/v1/backups/{id}/restore");
+    token.json(Method::POST, &path, &json!({ "name": "lab-3", "only": only })).await.expect(202);
+    well(&portal, "restore-copy").await;
+    nothing_climbed(&portal, "lab-3", "restore of a collection");
+    let admin = docker::docker(&["exec", &format!("{}-lab-3", portal.instance), "cat", "/etc/db4sci/admin_password"]);
+    let all = r#"db.getSiblingDB("admin").auth("db4sci_admin", PASSWORD);
+      print(db.getSiblingDB("trial").getCollectionInfos().map((i) => i.name).join())"#;
+    assert_eq!(shell(&portal, "lab-3", all, &admin), "__proto__");
+
+    token.json(Method::POST, &path, &json!({ "in_place": true, "confirm": "lab" })).await.expect(202);
+    well(&portal, "restore-in-place").await;
+    ada.wait_for("lab", "running").await;
+    nothing_climbed(&portal, "lab", "restore in place");
+    assert_eq!(shell(&portal, "lab", there, "correct-horse"), "true 3 3");
+
+    ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
+    well(&portal, "rotate-password").await;
+    nothing_climbed(&portal, "lab", "new password");
+    let secret = password(&ada, "lab").await;
+    assert_eq!(shell(&portal, "lab", there, &secret), "true 3 3");
+
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    well(&portal, "drill").await;
+    // The one in the trash, two restored ones, and what the restore in place set aside.
+    nothing_left(&portal, 4);
+    ada.post("/containers/lab/undelete", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    nothing_climbed(&portal, "lab", "back from the trash");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_the_user_that_only_reads_gets_one() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    let more = fields(EngineKind::Mongodb, "docker.io/library/mongo:6.0");
+    let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    ada.create("lab", &more).await;
+    let admin = docker::docker(&["exec", &format!("{}-lab", portal.instance), "cat", "/etc/db4sci/admin_password"]);
+    // As a server of before is, and as one whose user somebody made more of.
+    let before = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
+      db.getSiblingDB("trial").runCommand({ updateUser: "ada", roles: [{ role: "readWrite", db: "trial" }, { role: "dbAdmin", db: "trial" }] });
+      a.dropUser("db4sci_observer"); a.dropRole("db4sci_observer"); a.dropRole("db4sci_time_series"); print("as before")"#;
+    let more = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
+      a.runCommand({ updateUser: "db4sci_observer", pwd: "another", roles: ["root"] }); print("as before")"#;
+    let granted = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
+      a.runCommand({ grantRolesToUser: "db4sci_observer", roles: ["root"] }); print("as before")"#;
+    for script in [before, more, granted] {
+        assert!(shell(&portal, "lab", script, &admin).ends_with("as before"));
+        let report = survey(&portal.app().app).await.expect("a look");
+        assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
+        nothing_climbed(&portal, "lab", "a look");
+    }
+}
