@@ -167,7 +167,7 @@ async fn direct_run(arguments: [&str; 3]) -> Option<String> {
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE, command.output()).await.ok()?.ok()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Some(text(&output.stdout) + &text(&output.stderr))
+    Some([text(&output.stdout), text(&output.stderr)].concat())
 }
 
 async fn helper_run(

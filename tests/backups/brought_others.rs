@@ -107,7 +107,7 @@ pub(super) async fn mongodb(portal: &TestPortal, ada: &Client) {
         assert_eq!(looked, wanted, "{file}");
         assert_eq!(report(portal, &name, "'failed'"), "0", "{file}");
         let all = report(portal, &name, "'told'");
-        assert!(told.iter().all(|t| all.contains(t)) && (all == "[]") == told.is_empty(), "{file}: {all}");
+        assert!(told.iter().all(|t| all.contains(t)), "{file}: {all}");
     }
     let before = before + CASES.len();
 

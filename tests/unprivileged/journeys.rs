@@ -1,7 +1,7 @@
 //! One database of each engine the whole way: backed up, proven, restored, put back in place, upgraded, loaded, deleted, and
 //! rebuilt from the bucket, by a portal that is not root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mydb::engine::EngineKind;
@@ -96,7 +96,7 @@ impl Journey {
     }
 
     /// Brings a dump, as a person with curl does.
-    async fn brings(&self, name: &str, engine: EngineKind, file: &PathBuf) {
+    async fn brings(&self, name: &str, engine: EngineKind, file: &Path) {
         let reply = self.admin.post("/account/tokens", &[("name", "curl"), ("days", "1")]).await.expect(200);
         let token =
             reply.all("code, pre").iter().map(|t| t.trim().to_owned()).find(|t| t.len() == 64).expect("a token");

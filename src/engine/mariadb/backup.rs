@@ -1,6 +1,8 @@
 //! How MariaDB is backed up: users as statements, every database as statements of `mariadb-dump`, counted in the same
 //! moment; last what was granted on single tables and routines, which have to be there before.
 
+use secrecy::SecretString;
+
 use super::restore;
 use super::session::{administer, ask, observe};
 use super::{CLIENT, DUMPER, Mariadb};

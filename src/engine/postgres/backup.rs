@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::{ADMIN, PSQL, Postgres, alone, definitions, observed, programs, script};
+use super::{PSQL, Postgres, alone, definitions, observed, programs, script};
 use crate::engine::alone::{Alone, Beside, Only, Read, Stage, Through};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
 use crate::engine::definition::Split;
