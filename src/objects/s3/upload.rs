@@ -148,7 +148,12 @@ impl Store {
         sum: &[u8; 16],
         patience: Duration,
     ) -> Result<(), Sent> {
-        let time = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(patience).build();
+        // All of them: what is not set here is that of requests without a body.
+        let time = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(patience)
+            .operation_timeout(patience + PAUSES)
+            .build();
         let config = aws_sdk_s3::Config::builder().timeout_config(time).retry_config(RetryConfig::disabled());
         let sent = self
             .client
