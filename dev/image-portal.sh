@@ -1,26 +1,32 @@
 #!/usr/bin/env bash
-# image-portal.sh [TAG]: the portal's image from a binary built on this machine, on the base images built here; for
-# where no registry can be reached. With one, `docker build -t db4sci .` does all of it in the image.
+# image-portal.sh [TAG [BINARY]]: the portal's image from a binary built on this machine, on the base images built here; for
+# where no registry can be reached. With one, `docker build -t db4sci .` does all of it in the image. A BINARY that is given
+# is taken as it is; else a release is built.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin
 tag=${1:-db4sci:dev}
 target=${CARGO_TARGET_DIR:-$ROOT/target}
 cd "$ROOT"
+binary=${2:-$target/release/db4sci}
 "$ROOT/dev/packages.sh" build rust images
 "$ROOT/dev/engine.sh"
 # the binary needs a C library at least as new as the one it was built with
 suite=$(. /etc/os-release; echo "${VERSION_CODENAME:-}")
 case $suite in bookworm | trixie) ;; *) suite=trixie ;; esac
 "$ROOT/dev/images/build.sh" "base:$suite"
-step "cargo build (release)" cargo build --locked --release --bin db4sci
+[ -n "${2:-}" ] || step "cargo build (release)" cargo build --locked --release --bin db4sci
 
 build() {
   local old; old=$(image_id "$tag")
   local base=db4sci-dev/base:$suite dirs=(dbconfig prod)
   [ ! -f dev/config.toml ] || dirs+=(dev/config.toml)
   [ ! -d dev/nginx ] || dirs+=(dev/nginx)
-  tar -c --exclude='ssl/*' --exclude='*.pem' --exclude='*.key' Dockerfile "${dirs[@]}" -C "$target/release" db4sci |
+  local part; part=$(mktemp -d)
+  # Without what only a debugger reads.
+  strip --strip-debug -o "$part/db4sci" "$binary"
+  tar -c --exclude='ssl/*' --exclude='*.pem' --exclude='*.key' Dockerfile "${dirs[@]}" -C "$part" db4sci |
     docker build --force-rm -t "$tag" --label "$LABEL_IMAGE=true" --build-arg BASE="$base" --build-arg BUILD_BASE="$base" -
+  rm -rf "$part"
   # what it replaces, and the stage that held the binary
   remove_replaced "$old" "$tag"
   docker image ls -q --filter dangling=true --filter label=db4sci.build-stage=true | xargs -r docker image rm || true

@@ -57,6 +57,13 @@ remove() { # container|network, then options of ls -- options of rm
   die "these ${kind}s can't be removed: ${ids[*]}: $(cat "$VAR/sweep.err")"
 }
 
+# Portals that a test ran by compose, each a project of its instance's name
+composed() {
+  local id project
+  while IFS='|' read -r id project; do
+    ! wanted "$project" || docker rm -f -v "$id" >/dev/null
+  done < <(docker ps -a --no-trunc --filter label=com.docker.compose.project --format '{{.ID}}|{{.Label "com.docker.compose.project"}}')
+}
 # Rules in the firewall that a portal set for these instances; their comment names the instance
 remove_rules() {
   local program chain rule args
@@ -76,6 +83,7 @@ mkdir -p "$VAR"
 stop_portals
 remove_rules
 if engine_answers; then
+  composed
   remove container -a -- -f -v
   remove network --
 fi

@@ -5,7 +5,7 @@
 PATH=$PATH:${HOME:-/root}/.cargo/bin:/usr/sbin:/sbin
 cd "$ROOT"
 
-"$ROOT/dev/setup.sh" test
+"$ROOT/dev/setup.sh" test check
 # one run of a checkout at a time: the sweep takes every test portal of it
 exec 9>"$VAR/test.lock"
 flock -n 9 || die "another 'make test' or 'make bench' of this checkout is running."

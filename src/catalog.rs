@@ -127,6 +127,11 @@ impl Catalog {
         self.images.iter().filter(move |i| i.engine == engine)
     }
 
+    /// The image of an engine that people name, by its reference or by its version.
+    pub fn named(&self, engine: EngineKind, text: &str) -> Option<&CatalogImage> {
+        self.of(engine).find(|i| i.image == text || i.version == text)
+    }
+
     /// The engines on offer, in the file's order.
     pub fn engines(&self) -> Vec<EngineKind> {
         let mut engines = Vec::new();

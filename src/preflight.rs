@@ -6,6 +6,7 @@ use crate::catalog::Catalog;
 use crate::certificate::{Certificate, check_pair, private_file_fault};
 use crate::config::{Config, Problem};
 use crate::secrets::{Random, Sealer};
+use crate::storage::fault;
 
 /// Everything that is wrong. In dev, files that the portal makes itself may be absent. A certificate that has
 /// ended is left to `doctor`: a portal that does not start helps nobody to replace it.
@@ -18,7 +19,25 @@ pub fn check(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     if config.server.tls && !(made(&config.server.cert) || made(&config.server.key)) {
         problems.extend(server_certificate(config));
     }
+    problems.extend(tiers(config));
     problems
+}
+
+/// Tiers that are not there, and that the start does not make.
+fn tiers(config: &Config) -> Vec<Problem> {
+    let file = config.mode_dir.join("config.toml");
+    let made = |n: usize| n == 0 && config.mode.makes_own_secrets();
+    let faults = config.storage.iter().enumerate().filter(|(n, tier)| !(made(*n) && !tier.path.exists()));
+    faults
+        .filter_map(|(n, tier)| {
+            let why = fault(tier)?;
+            Some(problem(
+                &file,
+                &format!("storage[{n}].path"),
+                format!("the tier “{}” can't be used: {why}", tier.name),
+            ))
+        })
+        .collect()
 }
 
 fn problem(source: &Path, key: &str, rule: impl Into<String>) -> Problem {

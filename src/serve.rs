@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use secrecy::SecretString;
 
+use crate::admin_db::containers;
 use crate::app::{App, Parts};
 use crate::auth::first_admin;
 use crate::catalog::Catalog;
@@ -15,9 +16,10 @@ use crate::config::Config;
 use crate::jobs::{keeper, runner, schedule};
 use crate::lifecycle::Lifecycle;
 use crate::objects::Stores;
+use crate::presence::Presence;
 use crate::runtime::Runtime;
-use crate::tls;
 use crate::web::{Portal, Shared, server};
+use crate::{storage, tls};
 
 /// Time between clean-ups of the counters of sign-ins.
 const TIDY: Duration = Duration::from_secs(300);
@@ -53,6 +55,8 @@ pub struct Running {
     /// Where it answers.
     pub address: SocketAddr,
     lifecycle: Lifecycle,
+    /// Shows to other programs that it is at work.
+    _presence: Presence,
 }
 
 impl Running {
@@ -109,9 +113,11 @@ pub async fn start_on(
 ) -> anyhow::Result<Running> {
     // Fails only where an earlier portal in this process did it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let presence = Presence::serving(&parts.config)?;
     let (stores, store_servers) = Stores::open(&parts.config).await.context("a target for backups can't be used")?;
     let app = Box::pin(App::assemble(parts, stores)).await?;
     prepare_dev(&app)?;
+    begin_tiers(&app).await?;
     first_admin::ensure(&app, admin_password).await.context("the first administrator can't be made")?;
 
     let address = listeners.portal.local_addr()?;
@@ -135,7 +141,7 @@ pub async fn start_on(
         }
         Ok(())
     });
-    Ok(Running { portal, address, lifecycle })
+    Ok(Running { portal, address, lifecycle, _presence: presence })
 }
 
 async fn endless(work: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
@@ -158,6 +164,22 @@ fn prepare_dev(app: &App) -> anyhow::Result<()> {
         let server = &config.server;
         tls::ensure_dev_certificate(&app.authority, &server.cert, &server.key, &names, app.clock.now())
             .context("the development certificate can't be made")?;
+    }
+    Ok(())
+}
+
+/// Makes the directories of new tiers, and says which can't be used: a portal without one of several is still of use.
+async fn begin_tiers(app: &App) -> anyhow::Result<()> {
+    let mut db = app.db.acquire().await?;
+    let rows = containers::living(&mut db).await?;
+    drop(db);
+    for tier in &app.config.storage {
+        let in_use = rows.iter().any(|c| c.storage == tier.name && c.started_at.is_some());
+        let (at, instance) = (tier.clone(), app.config.instance.clone());
+        let begun = tokio::task::spawn_blocking(move || storage::begin(&at, &instance, in_use)).await?;
+        if let Err(why) = begun {
+            tracing::error!(tier = tier.name, "The storage tier “{}” can't be used: {why}", tier.name);
+        }
     }
     Ok(())
 }

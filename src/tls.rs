@@ -6,9 +6,12 @@ use anyhow::Context;
 use chrono::{DateTime, Duration, Utc};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType,
 };
 use secrecy::SecretString;
+use uuid::Uuid;
 
+use crate::config::Config;
 use crate::engine::ServerCert;
 use crate::secrets::{write_private, write_whole};
 
@@ -69,8 +72,20 @@ impl Authority {
     /// # Errors
     /// If a name can't be in a certificate.
     pub fn issue(&self, names: &[String], now: DateTime<Utc>) -> anyhow::Result<ServerCert> {
+        self.issue_to(&ServerNames { hosts: names.to_vec(), id: None }, now)
+    }
+
+    /// Issues a certificate, with a key of its own, that names this server alone.
+    ///
+    /// # Errors
+    /// If a name can't be in a certificate.
+    pub fn issue_to(&self, server: &ServerNames, now: DateTime<Utc>) -> anyhow::Result<ServerCert> {
+        let names = &server.hosts;
         let key = KeyPair::generate()?;
         let mut params = params(names, now)?;
+        if let Some(id) = &server.id {
+            params.subject_alt_names.push(SanType::URI(id.as_str().try_into()?));
+        }
         params.distinguished_name.push(DnType::CommonName, names.first().cloned().unwrap_or_default());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -81,6 +96,30 @@ impl Authority {
             key: SecretString::from(key.serialize_pem()),
             authority: self.cert_pem.clone(),
         })
+    }
+}
+
+/// Whom a server's certificate names: nobody but itself, as far as clients can tell it from others.
+#[derive(Debug, Clone)]
+pub struct ServerNames {
+    hosts: Vec<String>,
+    id: Option<String>,
+}
+
+impl ServerNames {
+    /// Those of a database: the host name that its users connect to, and its id. Where all databases share a host, clients
+    /// tell them apart by nothing but the port, so their certificates can't either.
+    pub fn of(config: &Config, name: &str, id: Uuid) -> Self {
+        let mut hosts = vec![config.databases.host_of(name)];
+        if config.databases.host == "localhost" {
+            hosts.push("127.0.0.1".to_owned());
+        }
+        Self { hosts, id: Some(format!("urn:db4sci:{}:{id}", config.instance)) }
+    }
+
+    /// Those of a server that only itself reaches.
+    pub fn local() -> Self {
+        Self { hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()], id: None }
     }
 }
 

@@ -18,6 +18,7 @@ mod faults;
 mod pages;
 mod screenshots;
 mod snippets;
+mod storage;
 mod support;
 mod traps;
 mod unprivileged;

@@ -90,14 +90,24 @@ pub struct Backup {
     pub removing_at: Option<DateTime<Utc>>,
     /// When its objects were removed.
     pub removed_at: Option<DateTime<Utc>>,
+    /// When its target was retired, so that it is removed for this portal.
+    pub retired_at: Option<DateTime<Utc>>,
     /// Not removed before this.
     pub locked_until: Option<DateTime<Utc>>,
     /// Last good drill of it: when it ended, and how long its restore took.
     pub proven_at: Option<DateTime<Utc>>,
     /// Milliseconds of that restore.
     pub proven_ms: Option<i64>,
-    /// Its last drill, if that failed.
+    /// How its last drill went.
+    pub drill_status: Option<BackupStatus>,
+    /// When that ended.
+    pub drill_at: Option<DateTime<Utc>>,
+    /// Why that failed, if it did.
     pub drill_error: Option<String>,
+    /// How what that restored differs from the backup.
+    pub differences: Option<Json<Vec<String>>>,
+    /// How many definitions its manifest has; absent where those were not recorded.
+    pub definitions: Option<i32>,
 }
 
 impl Backup {
@@ -117,13 +127,14 @@ macro_rules! select {
         concat!(
             "SELECT b.id, b.container_id, c.name AS container, c.purged_at IS NOT NULL AS container_gone, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
                     b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.fingerprints, b.restore_ms,
-                    b.error, b.drill_of, b.recipients, b.removing_at, b.removed_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
-                    CASE WHEN l.status = 'failed' THEN l.error END AS drill_error
+                    b.error, b.drill_of, b.recipients, b.removing_at, b.removed_at, b.retired_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
+                    l.status AS drill_status, l.finished_at AS drill_at, CASE WHEN l.status = 'failed' THEN l.error END AS drill_error,
+                    CASE WHEN l.status = 'failed' THEN l.differences END AS differences, b.definitions
                FROM backup_log b
                JOIN container c ON c.id = b.container_id
                LEFT JOIN LATERAL (SELECT d.finished_at, d.restore_ms FROM backup_log d
                                    WHERE d.drill_of = b.id AND d.status = 'succeeded' ORDER BY d.started_at DESC LIMIT 1) g ON true
-               LEFT JOIN LATERAL (SELECT d.status, d.error FROM backup_log d
+               LEFT JOIN LATERAL (SELECT d.status, d.finished_at, d.error, d.differences FROM backup_log d
                                    WHERE d.drill_of = b.id AND d.status <> 'running' ORDER BY d.started_at DESC LIMIT 1) l ON true ",
             $($rest),+
         )
@@ -228,7 +239,7 @@ pub async fn succeed(
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let changed = sqlx::query(
         "UPDATE backup_log SET status = 'succeeded', finished_at = $2, manifest = $3, sha256 = $4, location = $5, level = $6
-              , bytes = $7, raw_bytes = $8, fingerprints = $9
+              , bytes = $7, raw_bytes = $8, fingerprints = $9, definitions = nullif($10, 0)
           WHERE id = $1 AND status = 'running'",
     )
     .bind(id)
@@ -240,6 +251,7 @@ pub async fn succeed(
     .bind(signed(done.manifest.bytes()))
     .bind(signed(raw))
     .bind(done.manifest.fingerprints)
+    .bind(i32::try_from(done.manifest.definitions.len()).unwrap_or(i32::MAX))
     .execute(db)
     .await?;
     Ok(changed.rows_affected() == 1)
@@ -272,6 +284,19 @@ pub async fn drilled(
     .execute(db)
     .await
     .map(|_| ())
+}
+
+/// Notes how what was restored differs from the backup, while a drill is under way.
+///
+/// # Errors
+/// The database's.
+pub async fn set_differences(db: &mut PgConnection, id: Uuid, differences: &[String]) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE backup_log SET differences = $2 WHERE id = $1 AND status = 'running'")
+        .bind(id)
+        .bind(Json(differences))
+        .execute(db)
+        .await
+        .map(|_| ())
 }
 
 /// Ends a row that did not succeed.
@@ -362,5 +387,10 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> 
 /// # Errors
 /// The database's.
 pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM backup_log WHERE status = 'running'").fetch_all(db).await
+    sqlx::query_scalar(
+        "SELECT b.id FROM backup_log b LEFT JOIN job j ON j.id = b.job_id
+          WHERE b.status = 'running' OR j.status IN ('queued', 'running')",
+    )
+    .fetch_all(db)
+    .await
 }

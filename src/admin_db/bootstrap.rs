@@ -190,7 +190,7 @@ impl Bootstrap<'_> {
             entrypoint: None,
             cmd: recipe.cmd,
             user: None,
-            mounts: vec![Mount { source: self.dir().join("data"), target: image.volume.clone() }],
+            mounts: vec![Mount { source: self.dir().join("data"), target: image.volume.clone(), read_only: false }],
             publish: vec![Publish { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port, inside: 5432 }],
             network: crate::provision::network_name(&self.config.instance),
             hosts: Vec::new(),

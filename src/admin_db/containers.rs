@@ -51,6 +51,8 @@ pub struct Container {
     pub policy_at: DateTime<Utc>,
     /// Extensions chosen when it was made.
     pub extensions: Vec<String>,
+    /// Whether it is made from a dump that somebody brought.
+    pub brought: bool,
     /// The backup it was made from, if it was.
     pub restored_from: Option<Uuid>,
     /// What of that, if not all of it is wanted.
@@ -99,13 +101,20 @@ pub struct Container {
     pub active_job_id: Option<Uuid>,
 }
 
+impl Container {
+    /// Whether a job is under way that nothing else can be done beside. A backup gives way.
+    pub fn is_busy(&self) -> bool {
+        self.active_job.as_deref().is_some_and(|kind| kind != "backup")
+    }
+}
+
 /// The columns of [`Container`]: one text, so that every query reads the same.
 macro_rules! select {
     ($($rest:literal),+) => {
         concat!(
             "SELECT c.id, c.name, c.engine, c.image, c.image_digest, c.server_version, c.dbname, c.dbuser, c.account_id,
                     a.username AS owner, c.contact, c.department, c.description, c.storage, c.memory_bytes, c.millicpus,
-                    c.backup_freq, coalesce(c.policy_at, c.created_at) AS policy_at, c.extensions, c.restored_from, c.restored_only, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
+                    c.backup_freq, coalesce(c.policy_at, c.created_at) AS policy_at, c.extensions, c.restored_from, EXISTS (SELECT FROM dump_upload u WHERE u.container_id = c.id) AS brought, c.restored_only, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
                     c.started_at, c.expires_at, c.trashed_at, c.purge_after, c.purged_at,
                     coalesce(s.state, 'purged') AS state, coalesce(s.last_state, 'purged') AS last_state,
                     coalesce(s.changed_by, '') AS changed_by, coalesce(s.changed_at, c.purged_at, c.created_at) AS changed_at,

@@ -5,7 +5,8 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::intake::format::{Dump, Format, Packing};
+use crate::intake::format::{Dump, Format};
+use crate::intake::packing::Packing;
 use crate::intake::report::LoadReport;
 
 /// A dump.
@@ -13,6 +14,8 @@ use crate::intake::report::LoadReport;
 pub struct DumpRow {
     /// Key; it names the file.
     pub id: Uuid,
+    /// Who sent it; unknown of those before that was kept.
+    pub account_id: Option<Uuid>,
     /// Tier that the file lies on.
     pub tier: String,
     /// What its sender calls it.
@@ -20,8 +23,17 @@ pub struct DumpRow {
     format: Json<Format>,
     packing: String,
     says_its_end: bool,
+    version: Option<Json<(u32, u32)>>,
     /// Which database of it is wanted, where it has names.
     pub source: Option<String>,
+    /// Whether all of them are.
+    pub everything: bool,
+    /// The databases in it.
+    pub databases: Json<Vec<String>>,
+    /// What was noticed when it was received.
+    pub told: Json<Vec<String>>,
+    /// Its length.
+    pub bytes: i64,
     /// What became of it.
     pub report: Option<Json<LoadReport>>,
 }
@@ -29,12 +41,14 @@ pub struct DumpRow {
 impl DumpRow {
     /// What it is.
     pub fn dump(&self) -> Dump {
-        let packing = match self.packing.as_str() {
-            "gzip" => Packing::Gzip,
-            "zstd" => Packing::Zstd,
-            _ => Packing::None,
-        };
-        Dump { packing, format: self.format.0, version: None, says_its_end: self.says_its_end, databases: Vec::new() }
+        Dump {
+            packing: Packing::parse(&self.packing),
+            format: self.format.0,
+            version: self.version.as_ref().map(|v| v.0),
+            says_its_end: self.says_its_end,
+            databases: self.databases.0.clone(),
+            told: self.told.0.clone(),
+        }
     }
 }
 
@@ -43,8 +57,10 @@ impl DumpRow {
 pub struct NewDump<'a> {
     /// Key.
     pub id: Uuid,
-    /// The container it is for.
-    pub container: Uuid,
+    /// Who sent it.
+    pub account: Uuid,
+    /// The container it is for; none while its sender is asked something.
+    pub container: Option<Uuid>,
     /// Tier of the file.
     pub tier: &'a str,
     /// What its sender calls it.
@@ -53,50 +69,65 @@ pub struct NewDump<'a> {
     pub dump: &'a Dump,
     /// Which database of it is wanted, where it has names.
     pub source: Option<&'a str>,
+    /// Whether all of them are.
+    pub everything: bool,
     /// Its length.
     pub bytes: i64,
 }
 
-/// Writes it.
+/// Writes it; one that waited for an answer now has it.
 ///
 /// # Errors
-/// The database's.
+/// The database's; no row, if it was given to another container meanwhile.
 pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let packing = match new.dump.packing {
-        Packing::None => "none",
-        Packing::Gzip => "gzip",
-        Packing::Zstd => "zstd",
-    };
-    sqlx::query(
-        "INSERT INTO dump_upload (id, container_id, tier, name, format, packing, says_its_end, bytes, received_at, source)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    let done = sqlx::query(
+        "INSERT INTO dump_upload AS d (id, container_id, tier, name, format, packing, says_its_end, bytes, received_at, source,
+                                  account_id, version, databases, told, everything)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         ON CONFLICT (id) DO UPDATE
+            SET container_id = excluded.container_id, source = excluded.source, everything = excluded.everything
+              , received_at = excluded.received_at
+          WHERE d.container_id IS NULL AND d.account_id = excluded.account_id",
     )
     .bind(new.id)
     .bind(new.container)
     .bind(new.tier)
     .bind(new.name)
     .bind(Json(new.dump.format))
-    .bind(packing)
+    .bind(new.dump.packing.as_str())
     .bind(new.dump.says_its_end)
     .bind(new.bytes)
     .bind(now)
     .bind(new.source)
+    .bind(new.account)
+    .bind(new.dump.version.map(Json))
+    .bind(Json(&new.dump.databases))
+    .bind(Json(&new.dump.told))
+    .bind(new.everything)
     .execute(db)
-    .await
-    .map(|_| ())
+    .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
+
+const COLUMNS: &str = "SELECT id, account_id, tier, name, format, packing, says_its_end, version, source,
+                              everything, databases, told, bytes, report FROM dump_upload";
 
 /// The dump that a container is made of.
 ///
 /// # Errors
 /// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT id, tier, name, format, packing, says_its_end, source, report FROM dump_upload WHERE container_id = $1",
-    )
-    .bind(container)
-    .fetch_optional(db)
-    .await
+    let query = format!("{COLUMNS} WHERE container_id = $1");
+    sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(container).fetch_optional(db).await
+}
+
+/// A dump that its sender was asked something about.
+///
+/// # Errors
+/// The database's.
+pub async fn asked_about(db: &mut PgConnection, id: Uuid, account: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
+    let query = format!("{COLUMNS} WHERE id = $1 AND account_id = $2 AND container_id IS NULL");
+    sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(id).bind(account).fetch_optional(db).await
 }
 
 /// Notes that it is being loaded. `false`: it was before.
@@ -106,6 +137,18 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Opti
 pub async fn begin(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query("UPDATE dump_upload SET begun_at = $2 WHERE id = $1 AND begun_at IS NULL");
     Ok(done.bind(id).bind(now).execute(db).await?.rows_affected() == 1)
+}
+
+/// Lets a container's dump be loaded once more: nothing of it is left in a database.
+///
+/// # Errors
+/// The database's.
+pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE dump_upload SET begun_at = NULL WHERE container_id = $1 AND report IS NULL")
+        .bind(container)
+        .execute(db)
+        .await
+        .map(|_| ())
 }
 
 /// Notes what became of it.
@@ -121,15 +164,39 @@ pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) ->
         .map(|_| ())
 }
 
-/// Keys of those whose job is not over.
+/// Keys of those whose files are still wanted: of jobs under way, of loads that failed after `failed`, and of forms that
+/// their senders were asked about after `asked`.
 ///
 /// # Errors
 /// The database's.
-pub async fn waiting(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+pub async fn waiting(
+    db: &mut PgConnection,
+    failed: DateTime<Utc>,
+    asked: DateTime<Utc>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar(
-        "SELECT d.id FROM dump_upload d JOIN job j ON j.container_id = d.container_id
-          WHERE j.kind IN ('load', 'load-stopped') AND j.status IN ('queued', 'running')",
+        "SELECT d.id FROM dump_upload d LEFT JOIN container c ON c.id = d.container_id
+          WHERE d.report IS NULL
+            AND (c.id IS NULL AND d.received_at > $2
+                 OR c.purged_at IS NULL AND c.id IS NOT NULL
+                    AND (d.received_at > $1
+                         OR EXISTS (SELECT FROM job j WHERE j.container_id = c.id AND j.kind IN ('load', 'load-stopped')
+                                       AND j.status IN ('queued', 'running'))))",
     )
+    .bind(failed)
+    .bind(asked)
     .fetch_all(db)
     .await
+}
+
+/// Forgets those that nobody answered for.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_asked(db: &mut PgConnection, asked: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM dump_upload WHERE container_id IS NULL AND received_at <= $1")
+        .bind(asked)
+        .execute(db)
+        .await
+        .map(|_| ())
 }

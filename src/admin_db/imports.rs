@@ -11,16 +11,18 @@ use crate::backup::manifest::Manifest;
 /// afterwards, so its row does not say that it is none.
 pub const RESTORED: &str = "The portal was restored from a backup.";
 
-/// Those of the keys that are in the list, whatever became of them.
+/// Those of the keys that are in the list, whatever became of them; not those whose target was retired.
 ///
 /// # Errors
 /// The database's.
 pub async fn known(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM backup_log WHERE id = ANY($1) AND error IS DISTINCT FROM $2")
-        .bind(ids)
-        .bind(RESTORED)
-        .fetch_all(db)
-        .await
+    sqlx::query_scalar(
+        "SELECT id FROM backup_log WHERE id = ANY($1) AND error IS DISTINCT FROM $2 AND retired_at IS NULL",
+    )
+    .bind(ids)
+    .bind(RESTORED)
+    .fetch_all(db)
+    .await
 }
 
 /// Writes a database that is gone, as its backup's manifest has it. One that is known stays as it is.
@@ -93,15 +95,17 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, 
     let raw = m.objects.iter().map(|o| o.dumped.bytes).fold(0u64, u64::saturating_add);
     let done = sqlx::query(
         "INSERT INTO backup_log AS b (id, container_id, kind, reason, status, started_at, finished_at, target, location, bytes,
-                                 raw_bytes, sha256, manifest, level, locked_until, fingerprints)
-         VALUES ($1, $2, 'backup', 'import', 'succeeded', $3, $4, $5, $6, $7, $8, $9, $10, 2, $11, $13)
+                                 raw_bytes, sha256, manifest, level, locked_until, fingerprints, definitions)
+         VALUES ($1, $2, 'backup', 'import', 'succeeded', $3, $4, $5, $6, $7, $8, $9, $10, 2, $11, $13, nullif($14, 0))
          ON CONFLICT (id) DO UPDATE
             SET reason = excluded.reason, status = excluded.status, started_at = excluded.started_at
               , finished_at = excluded.finished_at, target = excluded.target, location = excluded.location
               , bytes = excluded.bytes, raw_bytes = excluded.raw_bytes, sha256 = excluded.sha256
               , manifest = excluded.manifest, level = excluded.level, locked_until = excluded.locked_until
-              , fingerprints = excluded.fingerprints, error = NULL
-          WHERE b.status = 'failed' AND b.error = $12 AND b.container_id = excluded.container_id",
+              , fingerprints = excluded.fingerprints, definitions = excluded.definitions, error = NULL
+              , removing_at = NULL, removed_at = NULL, retired_at = NULL
+          WHERE (b.status = 'failed' AND b.error = $12 OR b.retired_at IS NOT NULL)
+            AND b.container_id = excluded.container_id",
     )
     .bind(m.backup)
     .bind(m.container.id)
@@ -116,6 +120,7 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, 
     .bind(new.locked_until)
     .bind(RESTORED)
     .bind(m.fingerprints)
+    .bind(i32::try_from(m.definitions.len()).unwrap_or(i32::MAX))
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)

@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicU64;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::restore::{begin_stage, matching};
+use super::compare::matching;
+use super::restore::begin_stage;
 use super::source::{Source, present};
 use super::storing::tell;
 use super::{describes, stream};

@@ -45,6 +45,13 @@ pub(super) async fn dump(w: &Work, site: &Site<'_>) -> Result<Manifest, StepErro
                 let said = stream::run(app.runtime.as_ref(), &id, &exec, None, &AtomicU64::new(0)).await?;
                 manifest.counts.extend(said.counts);
             }
+            for database in std::iter::once(None).chain(inventory.databases.iter().map(|name| Some(name.as_str()))) {
+                if let Some(exec) = site.describes.definitions(&from.plan, database) {
+                    let split = site.describes.split(&from.plan, database);
+                    let told = stream::definitions(app.runtime.as_ref(), &id, &exec, split).await?;
+                    manifest.definitions.extend(told);
+                }
+            }
             // The copy holds the administrator's account. Its password of today is nobody's business, so the copy has
             // one of its own, with which whoever restores it signs in.
             let once = Password::generate(&app.random);
@@ -70,12 +77,13 @@ pub(super) async fn dump(w: &Work, site: &Site<'_>) -> Result<Manifest, StepErro
 async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<String, StepError> {
     let app = &w.app;
     let (from, to, image) = (&site.blueprint.dir, &sealed.blueprint.dir, &sealed.blueprint.reference);
+    let volume = &site.blueprint.image.volume;
     if from.base != to.base {
         return Err(StepError::Fail(
             "The database's storage tier is not there, so its data can't be copied.".to_owned(),
         ));
     }
-    let shares = app.files.shares_blocks(to, image).await?;
+    let shares = app.files.shares_blocks(from, to, image).await?;
     let bytes = app.files.usage(from, image).await?;
     let has = measured(site.blueprint.tier.path.clone()).await?;
     let needed = if shares { RESERVE } else { bytes.saturating_add(RESERVE) };
@@ -87,13 +95,13 @@ async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<Str
         )));
     }
     let Some(id) = &site.running else {
-        app.files.copy(from, to, image).await?;
+        app.files.copy(from, to, image, volume).await?;
         return Ok("The database was stopped; a copy of it was dumped.".to_owned());
     };
     w.say(&format!("Freezing the database for a copy of {}", Amount(bytes))).await;
     let begin = Instant::now();
     app.runtime.pause(id).await?;
-    let copied = app.files.copy(from, to, image).await;
+    let copied = app.files.copy(from, to, image, volume).await;
     // Whatever became of the copy.
     app.runtime.unpause(id).await?;
     let frozen = begin.elapsed().as_millis();

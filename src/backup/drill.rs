@@ -7,8 +7,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::compare::compare;
 use super::describes;
-use super::restore::{Server, raise, same, sound};
+use super::restore::{Server, raise, sound};
 use super::site::row;
 use super::source::Source;
 use crate::admin_db::backups::{self, BackupStatus};
@@ -49,6 +50,12 @@ struct Receipt<'a> {
     level: i16,
     restore_ms: i64,
     counts: usize,
+    /// What could not be brought back, or not at the first attempt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    /// How many definitions were compared; absent: the backup has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definitions: Option<usize>,
     /// HMAC-SHA-256 of all fields above as JSON, with the portal's sealing key.
     #[serde(skip_serializing_if = "Option::is_none")]
     mac: Option<String>,
@@ -113,13 +120,23 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     if describes.checks() == When::Running {
         sound(app, manifest, &server).await?;
     }
-    let counts = same(app, manifest, &server, true).await?;
+    let found = compare(app, manifest, &server, true).await?;
+    let mut db = app.db.acquire().await?;
+    backups::set_differences(&mut db, id, &found.differences()).await?;
+    drop(db);
+    // What could not be rebuilt may differ; that is told, and the level says so.
+    if source.notes().is_empty() {
+        found.equal()?
+    } else {
+        found.whole().map(|_| ())?
+    }
     if describes.checks() == When::Stopped {
         throw_away.stop(app).await?;
         let id = throw_away.hold(app, true).await?;
         sound(app, manifest, &Server { id: &id, plan: throw_away.blueprint.plan(), describes }).await?;
     }
-    let level = if manifest.fingerprints && manifest.exact_counts { 5 } else { 4 };
+    let notes = source.notes();
+    let level = if manifest.fingerprints && manifest.exact_counts && notes.is_empty() { 5 } else { 4 };
     let mut receipt = Receipt {
         drill: id,
         backup: manifest.backup,
@@ -130,7 +147,9 @@ async fn prove(w: &Work) -> Result<(), StepError> {
         image_digest: manifest.container.digest.clone(),
         level,
         restore_ms,
-        counts,
+        counts: found.counts,
+        notes,
+        definitions: found.definitions.map(|(n, _)| n),
         mac: None,
     };
     let text = |r: &Receipt<'_>| {
@@ -143,6 +162,6 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     backups::drilled(&mut tx, id, level, restore_ms, app.clock.now()).await?;
     notices::proven(&mut tx, id, app.clock.now()).await?;
     tx.commit().await?;
-    w.say(&source.told(&format!("Restored and compared: {counts} counts are those of the backup"))).await;
+    w.say(&source.told(&format!("Restored and compared: {}", found.sentence()))).await;
     Ok(())
 }

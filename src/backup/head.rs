@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::stream::{self, From, Reports};
+use super::reports::Reports;
+use super::stream::{self, From};
 use crate::engine::ExecSpec;
 use crate::provision::flow::StepError;
 use crate::runtime::Runtime;

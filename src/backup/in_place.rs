@@ -101,7 +101,7 @@ pub(super) async fn fill(w: &Work) -> Result<(), StepError> {
     let own = Blueprint::read(app, &c).await?.admin_password();
     let mut sealed = sealed(app, &c, &snapshot, admin_of(&source, &own)?).await?;
     sealed.remove(app).await?;
-    seal_in(w, &source, &mut sealed, &own).await
+    seal_in(w, &source, &mut sealed, &own, true).await
 }
 
 /// Removes the sealed container, and the directory unless it holds what was there before.

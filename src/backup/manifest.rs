@@ -14,6 +14,7 @@ use crate::admin_db::containers::Container;
 use crate::engine::EngineKind;
 use crate::engine::alone::Only;
 use crate::engine::backup::{Count, Part};
+use crate::engine::definition::Definition;
 
 /// Version of the form. A reader refuses later ones: what it does not know it can't restore.
 pub const SCHEMA: u32 = 2;
@@ -27,6 +28,8 @@ pub const BY_HAND: &str = "RESTORE.txt";
 pub const RUNNING: &str = "running server";
 /// Source of a dump that was made from a copy of the data.
 pub const COPY: &str = "frozen copy";
+/// Kind of the counts of what is computed from other data: how much of it there is depends on when that was done.
+pub const COMPUTED: &str = "materialized view";
 /// Longest manifest that is read: 100,000 tables fit.
 pub const LONGEST: u64 = 64 * 1024 * 1024;
 
@@ -64,6 +67,10 @@ pub struct Manifest {
     pub objects: Vec<Object>,
     /// What was in it, counted in the moment of the dump if `exact_counts`.
     pub counts: Vec<Count>,
+    /// What was defined in it, in the moment of the dump. None in a backup of an older portal, or of an engine that does
+    /// not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub definitions: Vec<Definition>,
     /// Whether the counts are of the very moment of the dump.
     pub exact_counts: bool,
     /// Whether the counts have fingerprints of the content.
@@ -281,6 +288,8 @@ impl Manifest {
         }
         self.objects.retain(|o| o.database.as_ref().is_none_or(|database| *database == only.database));
         self.counts.retain(|count| only.holds(count));
+        // Of one table nothing is compared but its rows: what it needs comes with it, and whatever needs it does not.
+        self.definitions.retain(|d| only.table.is_none() && d.database == only.database);
         if let Some(table) = &only.table
             && self.counts.is_empty()
         {
@@ -290,17 +299,26 @@ impl Manifest {
         Ok(self)
     }
 
-    /// Differences between these counts and its own, as sentences; at most ten.
+    /// Differences between these counts and its own, as sentences.
     pub fn differences(&self, counts: &[Count]) -> Vec<String> {
         let key = |c: &Count| (c.database.clone(), c.kind.clone(), c.name.clone());
         let wanted = |c: &&Count| self.wanted.as_ref().is_none_or(|w| w.only.holds(c));
+        // How many of a kind there are says less than which ones, where that is known.
+        let counts_for = |c: &&Count| self.definitions.is_empty() || c.kind != "object";
         let now: BTreeMap<_, _> = counts.iter().filter(wanted).map(|c| (key(c), c)).collect();
-        let then: BTreeMap<_, _> = self.counts.iter().map(|c| (key(c), c)).collect();
+        let then: BTreeMap<_, _> = self.counts.iter().filter(counts_for).map(|c| (key(c), c)).collect();
+        // Portals of before counted the rows that are computed like others.
+        let computed = |c: &Count| now.contains_key(&(c.database.clone(), COMPUTED.to_owned(), c.name.clone()));
         let named = |c: &Count| format!("{} {} in {}", c.kind, c.name, c.database);
         let mut found = Vec::new();
         for (key, was) in &then {
             match now.get(key) {
                 None if was.rows == 0 && was.kind == "object" => {}
+                None if was.kind == "table" && computed(was) => {}
+                // One that could not be computed is there, and empty: that is noted by the restore.
+                None if was.kind == COMPUTED && !self.definitions.is_empty() => {}
+                // A restore computes them anew.
+                Some(_) if was.kind == COMPUTED => {}
                 None => found.push(format!("{} is missing; it had {}.", named(was), was.rows)),
                 Some(is) if is.rows != was.rows => {
                     found.push(format!("{} has {} where the backup had {}.", named(was), is.rows, was.rows));
@@ -316,14 +334,9 @@ impl Manifest {
         }
         found.extend(
             now.iter()
-                .filter(|(key, is)| !then.contains_key(*key) && is.rows != 0)
+                .filter(|(key, is)| !then.contains_key(*key) && is.rows != 0 && is.kind != COMPUTED && counts_for(is))
                 .map(|(_, is)| format!("{} is there, with {}, and was not in the backup.", named(is), is.rows)),
         );
-        let more = found.len().saturating_sub(10);
-        found.truncate(10);
-        if more > 0 {
-            found.push(format!("And {more} more."));
-        }
         found
     }
 }

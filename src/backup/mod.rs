@@ -3,7 +3,9 @@
 
 pub mod audit;
 pub mod beside;
+pub mod compare;
 pub mod copy;
+pub mod definitions;
 pub mod download;
 pub mod drill;
 pub mod dump;
@@ -21,6 +23,7 @@ pub mod prove;
 pub mod prune;
 pub mod recover;
 pub mod replace;
+pub mod reports;
 pub mod request;
 pub mod resign;
 pub mod restore;
@@ -33,6 +36,7 @@ pub mod source;
 pub mod storing;
 pub mod stream;
 pub mod sum;
+mod through;
 pub mod unpack;
 pub mod upgrade;
 pub mod upload;
@@ -46,7 +50,7 @@ use crate::provision::request::RequestError;
 
 impl From<ObjectError> for StepError {
     fn from(e: ObjectError) -> Self {
-        if e.is_transient() { Self::Retry(e.to_string()) } else { Self::Fail(e.to_string()) }
+        Self::Store(e.into())
     }
 }
 

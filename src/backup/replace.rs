@@ -16,6 +16,7 @@ use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
 use crate::engine::Backup as Describes;
 use crate::engine::backup::When;
+use crate::provision::give_way;
 use crate::provision::request::{RequestError, enqueue};
 
 /// Enqueues the restore of a backup in the place of the data of `c`.
@@ -27,6 +28,7 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
         return Err(RequestError::NoSuchBackup);
     }
     openable(app, backup)?;
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     if !keeping::hold(&mut tx, backup.id).await? {
         return Err(RequestError::NoSuchBackup);
@@ -69,6 +71,7 @@ pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor)
     if !possible(from, to) {
         return Err(RequestError::NoUpgrade(format!("{} {}", to.label, to.version)));
     }
+    give_way::cancel_backup(app, c, actor).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     ready(states::lock(&mut tx, c.id).await?)?;

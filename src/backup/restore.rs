@@ -5,19 +5,22 @@ use std::sync::atomic::AtomicU64;
 
 use secrecy::SecretString;
 
+use super::compare;
 use super::describes;
 use super::head;
 use super::manifest::{Manifest, Object};
+use super::reports::Reports;
 use super::source::{Source, present};
 use super::storing::tell;
-use super::stream::{self, DAMAGED, From, Reports};
+use super::stream::{self, From};
+use super::through::through;
 use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::engine::alone::{Read, Stage};
-use crate::engine::backup::{Count, When};
+use crate::engine::backup::When;
 use crate::engine::{Backup as Describes, Plan};
 use crate::objects::Store;
 use crate::provision::blueprint::{self, Blueprint};
@@ -46,9 +49,9 @@ pub static RESTORE: Flow = Flow {
         create::WAIT,
         Step { name: "Set up your database and user", run: |w| Box::pin(rotate::set(w)), undo: None },
         Step { name: "Bring the data back", run: |w| Box::pin(fill(w)), undo: None },
-        Step { name: "Compare it with the backup", run: |w| Box::pin(compare(w)), undo: None },
+        Step { name: "Compare it with the backup", run: |w| Box::pin(match_backup(w)), undo: None },
         // The roles came back with the passwords of then.
-        Step { name: "Set the new password", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Set the new password", run: |w| Box::pin(rotate::set_password(w)), undo: None },
         create::HAND_OVER,
     ],
 };
@@ -64,8 +67,8 @@ pub struct Server<'a> {
     pub describes: &'static dyn Describes,
 }
 
-/// Runs a command with what it reads of an object; once more with each copy of it, while what was read is damaged: these
-/// commands begin anew with what an attempt before them left.
+/// Runs a command with what it reads of an object; once more with each copy of it, while a store gives it not at all, not
+/// whole or damaged: these commands begin anew with what an attempt before them left.
 ///
 /// # Errors
 /// If the object can't be read or is damaged in every store, or the command fails.
@@ -78,14 +81,22 @@ pub(super) async fn begin_stage(
     passed: &Arc<AtomicU64>,
 ) -> Result<Reports, StepError> {
     let mut done = stage_from(app, source, source.store, object, id, stage, passed).await;
+    let mut waits = None;
     for other in &source.others {
-        match &done {
-            Err(why @ StepError::Fail(text)) if text.contains(DAMAGED) => source.takes(other, why),
-            _ => break,
+        match done {
+            Err(why @ StepError::Store(_)) => {
+                source.takes(other, &why);
+                waits = waits.or(Some(why).filter(StepError::may_pass));
+            }
+            done => return done,
         }
         done = stage_from(app, source, other, object, id, stage, passed).await;
     }
-    done
+    match (done, waits) {
+        // None has it now, but one may have it later.
+        (Err(StepError::Store(_)), Some(why)) => Err(why),
+        (done, _) => done,
+    }
 }
 
 async fn stage_from(
@@ -101,10 +112,15 @@ async fn stage_from(
     let from = From { store, key: &key, object, keys: &source.keys };
     let input = match stage.read {
         Read::Beginning => return head::run(runtime, &from, id, &stage.exec).await,
-        Read::Nothing => None,
-        Read::All => Some(stream::fetch(&from, passed.clone()).await?),
+        Read::Nothing => return stream::run(runtime, id, &stage.exec, None, &AtomicU64::new(0)).await,
+        Read::All => stream::fetch(&from, passed.clone()).await?,
     };
-    stream::run(runtime, id, &stage.exec, input, &AtomicU64::new(0)).await
+    // A word that whoever wrote the dump can't know.
+    let token = format!("${}", hex::encode(app.random.bytes::<6>()));
+    let (input, changes) = through(input, &stage.through, &token);
+    let mut reports = stream::run(runtime, id, &stage.exec, Some(input), &AtomicU64::new(0)).await?;
+    reports.notes.extend(changes.await);
+    Ok(reports)
 }
 
 /// Removes from a server what came with the wanted part of a backup but does not belong to it.
@@ -114,7 +130,7 @@ async fn keep_only(app: &App, manifest: &Manifest, server: &Server<'_>) -> Resul
     stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await.map(|_| ())
 }
 
-/// Puts all that is wanted of a backup into a server.
+/// Puts all that is wanted of a backup into a server, and answers what was changed on the way or could not be put back.
 ///
 /// # Errors
 /// If one can't be read, is damaged, or the server does not take it.
@@ -123,18 +139,82 @@ pub async fn into(
     source: &Source<'_>,
     server: &Server<'_>,
     passed: &Arc<AtomicU64>,
-) -> Result<(), StepError> {
+) -> Result<Vec<String>, StepError> {
+    // A second attempt knows databases, not tables.
+    let whole = source.manifest.wanted.as_ref().is_none_or(|w| w.only.table.is_none());
+    // What was left out lowers what a drill proves; what was only changed on the way does not.
+    let (mut notes, mut left_out) = match strictly(app, source, server, passed).await {
+        Err(StepError::Fail(why)) if whole => {
+            let notes = second_attempt(app, source, server, passed, why).await?;
+            (notes.clone(), notes)
+        }
+        done => (done?, Vec::new()),
+    };
+    if server.describes.moves() == When::Running {
+        keep_only(app, &source.manifest, server).await?;
+    }
+    if let Some(exec) = server.describes.settle(&server.plan) {
+        let said = stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
+        left_out.extend(said.notes.iter().cloned());
+        notes.extend(said.notes);
+    }
+    left_out.into_iter().for_each(|note| source.note(note));
+    Ok(notes)
+}
+
+/// The first attempt: every fault ends it.
+async fn strictly(
+    app: &App,
+    source: &Source<'_>,
+    server: &Server<'_>,
+    passed: &Arc<AtomicU64>,
+) -> Result<Vec<String>, StepError> {
+    let mut notes = Vec::new();
     for object in &source.manifest.objects {
         let (plan, part) = (&server.plan, object.part());
         let stages = match &source.manifest.wanted {
-            None => vec![Stage::new(Read::All, server.describes.restore(plan, &part))],
+            None => server.describes.restore_stages(plan, &part),
             Some(wanted) => server.describes.restore_only(plan, &part, &wanted.only),
         };
         for stage in stages {
-            begin_stage(app, source, object, server.id, &stage, passed).await?;
+            notes.extend(begin_stage(app, source, object, server.id, &stage, passed).await?.notes);
         }
     }
-    if server.describes.moves() == When::Running { keep_only(app, &source.manifest, server).await } else { Ok(()) }
+    Ok(notes)
+}
+
+/// The second attempt, where the engine has one: what can be put back is, and all else is told.
+async fn second_attempt(
+    app: &App,
+    source: &Source<'_>,
+    server: &Server<'_>,
+    passed: &Arc<AtomicU64>,
+    why: String,
+) -> Result<Vec<String>, StepError> {
+    let objects = &source.manifest.objects;
+    let parts: Vec<_> = objects.iter().map(Object::part).collect();
+    let stages = server.describes.second_attempt(&server.plan, &parts);
+    if stages.is_empty() {
+        return Err(StepError::Fail(why));
+    }
+    tracing::info!(backup = %source.manifest.backup, "A strict restore failed, so a second one puts back what it can: {why}");
+    let mut notes = vec![format!("Restored in a second attempt, because the first one failed: {why}")];
+    for (place, stage) in stages {
+        let Some(object) = objects.get(place) else { continue };
+        for note in begin_stage(app, source, object, server.id, &stage, passed).await?.notes {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    Ok(notes)
+}
+
+/// Shows what was changed on the way.
+async fn say(w: &Work, notes: &[String]) {
+    if !notes.is_empty() {
+        w.say(&notes.join("\n")).await;
+    }
 }
 
 /// Says so where what a restore writes into is full: a server's own last words about that are many and various.
@@ -171,8 +251,9 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &mut ThrowAway<'_>) ->
     };
     let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
     tokio::select! {
-        done = into(app, source, &server, &passed) => if let Err(e) = done {
-            return Err(or_full(sealed.blueprint.tier, e).await);
+        done = into(app, source, &server, &passed) => match done {
+            Ok(notes) => say(w, &notes).await,
+            Err(e) => return Err(or_full(sealed.blueprint.tier, e).await),
         },
         () = tell(w, &passed, expected) => {}
     }
@@ -204,7 +285,8 @@ pub(super) fn admin_of(source: &Source<'_>, own: &SecretString) -> Result<Admin,
 }
 
 /// Fills a sealed container's directory, compares what is in it, and leaves it as a clean stop does, with `own` as the
-/// administrator's password.
+/// administrator's password. `strict`: definitions that differ are a fault, because it is to take the place of what is
+/// good; else they are told.
 ///
 /// # Errors
 /// If it can't be filled, or is not what was backed up.
@@ -213,15 +295,20 @@ pub(super) async fn seal_in(
     source: &Source<'_>,
     sealed: &mut ThrowAway<'_>,
     own: &SecretString,
+    strict: bool,
 ) -> Result<(), StepError> {
     let (app, describes) = (&w.app, describes(source.manifest.container.engine)?);
     let id = raise(w, source, sealed).await?;
     let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
     w.say("Comparing it with the backup").await;
-    let counted = same(app, &source.manifest, &server, true).await?;
+    let found = compare::compare(app, &source.manifest, &server, true).await?;
+    let told = match strict {
+        true => found.equal().map(|()| found.sentence())?,
+        false => found.whole()?,
+    };
     run_all(app, &id, describes.adopt(&server.plan, own).as_slice()).await?;
     sealed.stop(app).await?;
-    w.say(&source.told(&format!("{counted} counts are those of the backup"))).await;
+    w.say(&source.told(&told)).await;
     Ok(())
 }
 
@@ -238,35 +325,6 @@ pub async fn sound(app: &App, manifest: &Manifest, server: &Server<'_>) -> Resul
         }
     }
     Ok(())
-}
-
-/// Counts what is in a server and compares it with the manifest.
-///
-/// # Errors
-/// With the differences, if there are any.
-pub async fn same(app: &App, manifest: &Manifest, server: &Server<'_>, fingerprints: bool) -> Result<usize, StepError> {
-    let mut counts = Vec::new();
-    for database in manifest.databases() {
-        let exec = server.describes.count(&server.plan, database, fingerprints && manifest.fingerprints);
-        counts.extend(stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
-    }
-    matching(manifest, &counts)
-}
-
-/// Compares counts with those of the manifest, and answers how many there are.
-///
-/// # Errors
-/// With the differences, if there are any.
-pub(super) fn matching(manifest: &Manifest, counts: &[Count]) -> Result<usize, StepError> {
-    if !manifest.exact_counts {
-        // Counted a moment before or after the dump: only what is missing altogether says something.
-        return Ok(counts.len());
-    }
-    let differences = manifest.differences(counts);
-    if differences.is_empty() {
-        return Ok(counts.len());
-    }
-    Err(StepError::Fail(format!("What was restored is not what was backed up:\n{}", differences.join("\n"))))
 }
 
 /// The backup that the job's container is made from.
@@ -308,21 +366,23 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
-        done = into(&w.app, &source, &server, &passed) => if let Err(e) = done {
-            return Err(or_full(blueprint.tier, e).await);
+        done = into(&w.app, &source, &server, &passed) => match done {
+            Ok(notes) => say(w, &notes).await,
+            Err(e) => return Err(or_full(blueprint.tier, e).await),
         },
         () = tell(w, &passed, expected) => {}
     }
-    if source.instead.get().is_some() {
-        w.say(&source.told("All of it is back")).await;
+    let said = source.told("All of it is back");
+    if said != "All of it is back" {
+        w.say(&said).await;
     }
     Ok(())
 }
 
-async fn compare(w: &Work) -> Result<(), StepError> {
+async fn match_backup(w: &Work) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
     let server = Server { id: &id, plan: blueprint.plan(), describes: describes(blueprint.image.engine)? };
-    let counted = same(&w.app, &source.manifest, &server, true).await?;
-    w.say(&format!("{counted} counts are those of the backup")).await;
+    let told = compare::compare(&w.app, &source.manifest, &server, true).await?.whole()?;
+    w.say(&told).await;
     Ok(())
 }

@@ -28,7 +28,7 @@ pub static RESTORE_COPY: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step { name: "Set the new password", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Set the new password", run: |w| Box::pin(rotate::set_password(w)), undo: None },
         create::HAND_OVER,
     ],
 };
@@ -55,5 +55,5 @@ pub(super) async fn fill(w: &Work) -> Result<(), StepError> {
     if sealed.blueprint.dir != own.dir {
         return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
     }
-    seal_in(w, &source, &mut sealed, &password).await
+    seal_in(w, &source, &mut sealed, &password, false).await
 }

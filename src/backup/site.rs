@@ -128,6 +128,7 @@ impl<'a> Site<'a> {
             encryption: self.seal.as_ref().map(|s| Encryption { method: AGE.to_owned(), recipients: s.recipients() }),
             objects: Vec::new(),
             counts: Vec::new(),
+            definitions: Vec::new(),
             exact_counts: self.describes.exact_counts(),
             fingerprints: self.fingerprints,
             facts: inventory.facts.clone(),

@@ -1,6 +1,6 @@
 //! Where a backup lies: in its own target, or in another that has a copy.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use super::stream::DAMAGED;
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::copies;
 use crate::app::App;
+use crate::domain::stream_error::{StreamError, StreamFault};
 use crate::engine::alone::Only;
 use crate::objects::Store;
 use crate::provision::flow::StepError;
@@ -35,6 +36,8 @@ pub struct Source<'a> {
     pub others: Vec<&'a Arc<Store>>,
     /// What this portal has to decrypt with.
     pub keys: Keys,
+    /// What a restore of it could not bring back, as sentences.
+    notes: Mutex<Vec<String>>,
 }
 
 impl<'a> Source<'a> {
@@ -108,7 +111,7 @@ impl<'a> Source<'a> {
         let text = store.read(&key, LONGEST).await?;
         // Before anything in it is believed.
         if let Some(why) = altered(&text, row.sha256.as_deref()) {
-            return Err(StepError::Fail(format!("{} {why} {DAMAGED}", store.url(&key))));
+            return Err(StreamError::damaged(format!("{} {why} {DAMAGED}", store.url(&key))).into());
         }
         let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
         if manifest.container.id != row.container_id {
@@ -117,8 +120,8 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        let (instead, others) = (OnceLock::new(), Vec::new());
-        Ok(Self { row, store, location, manifest, text: text.into(), instead, others, keys })
+        let (instead, others, notes) = (OnceLock::new(), Vec::new(), Mutex::default());
+        Ok(Self { row, store, location, manifest, text: text.into(), instead, others, keys, notes })
     }
 
     /// SHA-256 of the manifest as it was read, in hexadecimal.
@@ -132,9 +135,22 @@ impl<'a> Source<'a> {
         let _ = self.instead.set(format!("The copy in “{}” is used. {why}", copy.name()));
     }
 
-    /// What a step says of where the backup was read, after what it did.
+    /// Notes what a restore of it could not bring back.
+    pub fn note(&self, sentence: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
+    }
+
+    /// What a restore of it could not bring back.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What a step says of where the backup was read and of what could not be brought back, after what it did.
     pub fn told(&self, done: &str) -> String {
-        self.instead.get().map_or_else(|| done.to_owned(), |instead| format!("{done}. {instead}"))
+        let mut said = vec![done.trim_end_matches('.').to_owned()];
+        said.extend(self.instead.get().cloned());
+        said.extend(self.notes());
+        said.join(". ")
     }
 
     /// The same with nothing but what is wanted of it.
@@ -182,10 +198,8 @@ pub(super) async fn present(source: &Source<'_>) -> Result<(), StepError> {
     for object in &source.manifest.objects {
         let key = source.key(&object.file);
         if source.store.head(&key).await?.is_none() {
-            return Err(StepError::Fail(format!(
-                "{} is missing from the store. This backup can't be restored.",
-                source.store.url(&key)
-            )));
+            let text = format!("{} is missing from the store. This backup can't be restored.", source.store.url(&key));
+            return Err(StreamError { fault: StreamFault::Missing, text }.into());
         }
     }
     Ok(())

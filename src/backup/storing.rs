@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use super::manifest::{Manifest, Object};
 use super::pack::How;
 use super::prove;
+use super::reports::Reports;
 use super::seal::{AGE, Sealing};
 use super::site::Site;
-use super::stream::{self, Into, Reports};
+use super::stream::{self, Into};
 use crate::admin_db::{newest_backups, uploads};
 use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::engine::backup::{Inventory, Part};
+use crate::engine::definition::settle;
 use crate::engine::{Backup as Describes, Plan};
 use crate::provision::flow::{StepError, Work};
 use crate::provision::server::ask;
@@ -53,8 +55,15 @@ pub(super) async fn look(app: &App, describes: &dyn Describes, from: &Source<'_>
     if said.code != 0 {
         return Err(StepError::Fail(format!("The server did not say what is in it: {}", said.stderr.trim())));
     }
-    serde_json::from_str(said.stdout.trim())
-        .map_err(|e| StepError::Fail(format!("What the server said is in it is not understood: {e}.")))
+    let inventory: Inventory = serde_json::from_str(said.stdout.trim())
+        .map_err(|e| StepError::Fail(format!("What the server said is in it is not understood: {e}.")))?;
+    match describes.own_database(&from.plan) {
+        Some(own) if !inventory.databases.iter().any(|name| name == own) => Err(StepError::Fail(format!(
+            "The server has no database “{own}” that can be backed up, so this would be no backup of it. Was it dropped, \
+             renamed, made a template, or closed to connections?"
+        ))),
+        _ => Ok(inventory),
+    }
 }
 
 /// Dumps all parts into the store, and adds to the manifest what they are. Shows how far it is meanwhile.
@@ -82,9 +91,11 @@ pub(super) async fn all(
             }
             manifest.objects.push(object);
             manifest.counts.extend(reports.counts);
+            manifest.definitions.extend(reports.definitions);
             manifest.notes.extend(reports.notes);
             manifest.exact_counts &= !reports.inexact;
         }
+        settle(&mut manifest.definitions);
         Ok::<_, StepError>(())
     };
     tokio::select! {
@@ -110,6 +121,9 @@ async fn one(
     uploads::insert(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
     drop(db);
     let mut exec = site.describes.dump(&from.plan, part, fingerprints);
+    // How long it may wait for what others have locked, in seconds.
+    let patience = w.app.config.backups.lock_wait.as_secs().to_string();
+    exec.env.push(("DB4SCI_LOCK_SECONDS".to_owned(), patience.into()));
     exec.env.push(("DB4SCI_RUN".to_owned(), site.row.id.to_string().into()));
     let to = Into {
         runtime: w.app.runtime.as_ref(),
@@ -120,8 +134,9 @@ async fn one(
         end_mark: site.describes.end_mark(part),
         passed,
     };
-    let dumped = stream::dump(&to, from.id, &exec).await?;
-    site.store.complete(&key, &upload, &dumped.parts).await?;
+    let split = site.describes.split(&from.plan, part.database.as_deref());
+    let dumped = stream::dump(&to, from.id, &exec, split).await?;
+    site.store.complete(&key, &upload, (&dumped.parts, dumped.stored.bytes)).await?;
     let there = site.store.head(&key).await?.map(|o| o.bytes);
     if there != Some(dumped.stored.bytes) {
         return Err(StepError::Fail(format!(

@@ -12,11 +12,13 @@ use tokio::task::JoinHandle;
 
 use super::manifest::Object;
 use super::pack::{self, How};
+use super::reports::{Output, Reports};
 use super::seal::{AGE, Keys};
 use super::sum::{Sum, Summing};
 use super::{unpack, upload};
+use crate::domain::stream_error::StreamError;
 use crate::engine::ExecSpec;
-use crate::engine::backup::{Count, Report, Sum as Inside};
+use crate::engine::definition::{Definition, Split, settle};
 use crate::objects::{Download, ObjectError, Store};
 use crate::provision::flow::StepError;
 use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
@@ -25,75 +27,16 @@ use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
 const SILENCE: Duration = Duration::from_secs(3600);
 /// Pieces that wait between two stages.
 const WAITING: usize = 16;
-/// Most bytes kept of what a command says for people.
-const WORDS: usize = 4096;
-
-/// What a command reported, and its words for people.
-#[derive(Debug, Default)]
-pub struct Reports {
-    line: Vec<u8>,
-    words: Vec<u8>,
-    /// Its sums over dumps.
-    pub sums: Vec<Inside>,
-    /// Its counts.
-    pub counts: Vec<Count>,
-    /// Its remarks.
-    pub notes: Vec<String>,
-    /// Whether its counts may be of another moment than its dump.
-    pub inexact: bool,
-    /// What it found wrong.
-    pub faults: Vec<String>,
-}
-
-impl Reports {
-    fn take(&mut self, piece: &[u8]) -> Result<(), String> {
-        for part in piece.split_inclusive(|b| *b == b'\n') {
-            self.line.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                self.end_line()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn end_line(&mut self) -> Result<(), String> {
-        let line = std::mem::take(&mut self.line);
-        let text = String::from_utf8_lossy(&line);
-        match Report::read(text.trim_end()) {
-            Some(Ok(Report::Sum(sum))) => self.sums.push(sum),
-            Some(Ok(Report::Count(count) | Report::Counted(count))) => self.counts.push(count),
-            Some(Ok(Report::Note(note))) => self.notes.push(note),
-            Some(Ok(Report::Inexact(why))) => {
-                self.inexact = true;
-                self.notes.push(why);
-            }
-            Some(Ok(Report::Fault(fault))) => self.faults.push(fault),
-            Some(Err(e)) => return Err(e),
-            None => {
-                self.words.extend_from_slice(&line);
-                let over = self.words.len().saturating_sub(WORDS);
-                self.words.drain(..over);
-            }
-        }
-        Ok(())
-    }
-
-    /// What it said for people.
-    pub fn words(&self) -> String {
-        let said = String::from_utf8_lossy(&self.words).trim().to_owned();
-        if said.is_empty() { "nothing".to_owned() } else { said }
-    }
-}
-
 type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
 
 /// Reads all that a command prints; standard output goes to `out`, or is read for reports where there is none.
 async fn follow(
     mut pieces: Pieces,
     out: Option<mpsc::Sender<Bytes>>,
+    split: Option<Box<dyn Split>>,
     passed: &AtomicU64,
 ) -> Result<(i64, Reports), StepError> {
-    let mut reports = Reports::default();
+    let mut reports = Reports::of(split);
     loop {
         let piece = tokio::time::timeout(SILENCE, pieces.next()).await.map_err(|_| {
             StepError::Fail(format!(
@@ -108,12 +51,12 @@ async fn follow(
                     Some(out) => {
                         out.send(bytes).await.map_err(|_| StepError::Retry("The upload ended early.".to_owned()))?;
                     }
-                    None => reports.take(&bytes).map_err(StepError::Fail)?,
+                    None => reports.take(Output::Out, &bytes).map_err(StepError::Fail)?,
                 }
             }
-            Some(Ok(ExecPiece::Stderr(bytes))) => reports.take(&bytes).map_err(StepError::Fail)?,
+            Some(Ok(ExecPiece::Stderr(bytes))) => reports.take(Output::Err, &bytes).map_err(StepError::Fail)?,
             Some(Ok(ExecPiece::Ended(code))) => {
-                reports.end_line().map_err(StepError::Fail)?;
+                reports.end().map_err(StepError::Fail)?;
                 return Ok((code, reports));
             }
             Some(Err(e)) => return Err(e.into()),
@@ -139,7 +82,26 @@ pub async fn run(
     passed: &AtomicU64,
 ) -> Result<Reports, StepError> {
     let pieces = runtime.exec_stream(id, exec, input).await?;
-    let (code, reports) = follow(pieces, None, passed).await?;
+    ended_well(follow(pieces, None, None, passed).await?)
+}
+
+/// Runs a command that reports definitions to its end.
+///
+/// # Errors
+/// If it fails, with its words.
+pub async fn definitions(
+    runtime: &dyn Runtime,
+    id: &str,
+    exec: &ExecSpec,
+    split: Option<Box<dyn Split>>,
+) -> Result<Vec<Definition>, StepError> {
+    let pieces = runtime.exec_stream(id, exec, None).await?;
+    let mut found = ended_well(follow(pieces, None, split, &AtomicU64::new(0)).await?)?.definitions;
+    settle(&mut found);
+    Ok(found)
+}
+
+fn ended_well((code, reports): (i64, Reports)) -> Result<Reports, StepError> {
     if code == 0 {
         return Ok(reports);
     }
@@ -177,18 +139,23 @@ pub struct Into<'a> {
     pub passed: &'a AtomicU64,
 }
 
-/// Runs a command that dumps in the container `id`, and sends what it prints. The upload is not completed: it may be
-/// only if this succeeds.
+/// Runs a command that dumps in the container `id`, and sends what it prints; `split` takes apart what it says is defined.
+/// The upload is not completed: it may be only if this succeeds.
 ///
 /// # Errors
 /// If the command fails or prints another thing than arrived here, or the store does not take it.
-pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, StepError> {
+pub async fn dump(
+    to: &Into<'_>,
+    id: &str,
+    exec: &ExecSpec,
+    split: Option<Box<dyn Split>>,
+) -> Result<Dumped, StepError> {
     let pieces = to.runtime.exec_stream(id, exec, None).await?;
     let (plain_out, plain_in) = mpsc::channel(WAITING);
     let (parts_out, parts_in) = mpsc::channel(1);
     let (how, limit) = (to.how.clone(), to.store.target().part_limit);
     let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, &how, limit));
-    let reading = follow(pieces, Some(plain_out), to.passed);
+    let reading = follow(pieces, Some(plain_out), split, to.passed);
     let sending = async { upload::send(to.store, to.key, to.upload, parts_in).await.map_err(StepError::from) };
     let ((code, reports), parts) = tokio::try_join!(reading, sending)?;
     let pack::Packed { plain, stored, tail } = packing
@@ -197,13 +164,15 @@ pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, St
         .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
     let [inside] = reports.sums.as_slice() else {
         return Err(StepError::Fail(format!(
-            "The dump ended with code {code} and never said that it was whole. Its words: {}",
+            "{}The dump ended with code {code} and never said that it was whole. Its words: {}",
+            found(&reports),
             reports.words()
         )));
     };
     if inside.code != 0 || code != 0 {
         let code = if inside.code == 0 { code } else { inside.code };
-        return Err(StepError::Fail(format!("The dump ended with code {code} and said: {}", reports.words())));
+        let found = found(&reports);
+        return Err(StepError::Fail(format!("{found}The dump ended with code {code} and said: {}", reports.words())));
     }
     if inside.sha256 != plain.sha256 {
         return Err(StepError::Fail(format!(
@@ -219,6 +188,11 @@ pub async fn dump(to: &Into<'_>, id: &str, exec: &ExecSpec) -> Result<Dumped, St
     Ok(Dumped { plain, stored, reports, parts })
 }
 
+/// What a dump's command found to be the reason, if it did: before all that its programs said.
+fn found(reports: &Reports) -> String {
+    reports.faults.iter().flat_map(|fault| [fault.as_str(), "\n"]).collect()
+}
+
 /// A task that ends when this is dropped.
 struct Feeding(JoinHandle<Result<(), ObjectError>>);
 
@@ -228,7 +202,7 @@ impl Drop for Feeding {
     }
 }
 
-/// What ends a sentence on an object that is not what was stored. Another copy of it may be.
+/// What ends a sentence on an object that is not what was stored, for people.
 pub const DAMAGED: &str = "This backup is damaged.";
 
 /// Where the content of an object comes from.
@@ -244,7 +218,7 @@ pub struct From<'a> {
 }
 
 /// The content of an object of a backup as the input of a command: unpacked, and compared with the manifest before its
-/// end is told. An error in the stream is a sentence.
+/// end is told.
 ///
 /// # Errors
 /// If the store does not give it, or another length than the manifest says.
@@ -278,7 +252,7 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
             Some(piece) => Some((Ok(piece), (plain, end))),
             None => match end?.judge().await {
                 Ok(()) => None,
-                Err(sentence) => Some((Err(sentence), (plain, None))),
+                Err(e) => Some((Err(e), (plain, None))),
             },
         }
     })
@@ -302,8 +276,11 @@ pub async fn fetch_stored(from: &From<'_>) -> Result<Input, StepError> {
                     sum.add(&piece);
                     Some((Ok(piece), (pieces, Some(sum))))
                 }
-                Some(Err(e)) => Some((Err(e.to_string()), (pieces, None))),
-                None => other_than(&url, &sum.done(), &stored).map(|why| (Err(why), (pieces, None))),
+                Some(Err(e)) => Some((Err(e.into()), (pieces, None))),
+                None => {
+                    let sum = sum.done();
+                    (sum != stored).then(|| (Err(other_than(&url, &sum, &stored)), (pieces, None)))
+                }
             }
         }
     })
@@ -314,23 +291,23 @@ pub async fn fetch_stored(from: &From<'_>) -> Result<Input, StepError> {
 async fn get(from: &From<'_>) -> Result<Download, StepError> {
     let From { store, key, object, .. } = from;
     let download = store.get(key).await?;
-    if download.bytes == object.stored.bytes {
-        return Ok(download);
+    match download.bytes {
+        Some(bytes) if bytes != object.stored.bytes => Err(StreamError::damaged(format!(
+            "{} has {bytes} bytes, but the manifest says {}. {DAMAGED}",
+            store.url(key),
+            object.stored.bytes
+        ))
+        .into()),
+        _ => Ok(download),
     }
-    Err(StepError::Fail(format!(
-        "{} has {} bytes, but the manifest says {}. {DAMAGED}",
-        store.url(key),
-        download.bytes,
-        object.stored.bytes
-    )))
 }
 
-/// Says so if an object is not what was stored.
-fn other_than(url: &str, is: &Sum, stored: &Sum) -> Option<String> {
-    (is != stored).then(|| {
-        let (is, was) = (&is.sha256, &stored.sha256);
-        format!("{url} is not what was stored: its SHA-256 is {is}, and the manifest says {was}. {DAMAGED}")
-    })
+/// That an object is not what was stored.
+pub(super) fn other_than(url: &str, is: &Sum, stored: &Sum) -> StreamError {
+    StreamError::damaged(format!(
+        "{url} is not what was stored: it has {} bytes with the SHA-256 {}, and the manifest says {} with {}. {DAMAGED}",
+        is.bytes, is.sha256, stored.bytes, stored.sha256
+    ))
 }
 
 /// The beginning of an input, of at most about `most` bytes. If that is not all of it, nothing is compared.
@@ -354,21 +331,21 @@ struct End {
 }
 
 impl End {
-    async fn judge(self) -> Result<(), String> {
+    async fn judge(self) -> Result<(), StreamError> {
         let Self { url, object, mut feeding, unpacking } = self;
         match (&mut feeding.0).await {
             Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(e.to_string()),
-            Err(e) => return Err(format!("Reading {url} was cut short: {e}.")),
+            Ok(Err(e)) => return Err(e.into()),
+            Err(e) => return Err(StreamError::transient(format!("Reading {url} was cut short: {e}."))),
         }
-        let damaged = |why: &str| format!("{url} is not what was stored: {why}. {DAMAGED}");
+        let damaged = |why: &str| StreamError::damaged(format!("{url} is not what was stored: {why}. {DAMAGED}"));
         let (stored, plain) = match unpacking.await {
             Ok(Ok(sums)) => sums,
             Ok(Err(e)) => return Err(damaged(&e.to_string())),
-            Err(e) => return Err(format!("Unpacking {url} was cut short: {e}.")),
+            Err(e) => return Err(StreamError::transient(format!("Unpacking {url} was cut short: {e}."))),
         };
-        if let Some(why) = other_than(&url, &stored, &object.stored) {
-            return Err(why);
+        if stored != object.stored {
+            return Err(other_than(&url, &stored, &object.stored));
         }
         if plain != object.dumped {
             return Err(damaged(&format!(

@@ -20,7 +20,12 @@ pub fn level(level: Option<i16>) -> &'static str {
 
 /// What of it can be compared with what is restored from it.
 pub fn compared(b: &Backup) -> &'static str {
-    if b.fingerprints { "how much there is of everything, and its content" } else { "how much there is of everything" }
+    match (b.fingerprints, b.definitions.is_some()) {
+        (true, true) => "how much there is of everything, its content, and what is defined",
+        (true, false) => "how much there is of everything, and its content; definitions were not recorded",
+        (false, true) => "how much there is of everything, and what is defined",
+        (false, false) => "how much there is of everything; definitions were not recorded",
+    }
 }
 
 /// Why it was made, for people.

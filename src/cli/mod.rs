@@ -155,7 +155,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::Target(command) => end(target::run(command, at).await),
         Command::RecoveryKey { replace, register } => end(recovery::make_key(at, replace, register.as_deref())),
         Command::AdminDb(command) => end(recovery::admin_db(command, at).await),
-        Command::Rebuild { from, json } => end(recovery::rebuild_all(from, json, at).await),
+        Command::Rebuild { from, json } => end(Box::pin(recovery::rebuild_all(from, json, at)).await),
         Command::SecretKey { file } => end(secret_key::run(&file)),
         Command::Healthcheck => healthcheck::run(at),
         Command::SettingsReference => {

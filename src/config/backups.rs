@@ -26,8 +26,16 @@ pub struct Backups {
     pub identities: Vec<SecretString>,
     /// Largest dump that may be sent.
     pub upload_max: Bytes,
+    /// Most that one person's dumps may take while they are not loaded.
+    pub upload_person_max: Bytes,
+    /// Most that everybody's may.
+    pub upload_total_max: Bytes,
+    /// How long a dump is kept that could not be loaded.
+    pub upload_keep: Duration,
     /// Most backups of this portal at once.
     pub at_once: usize,
+    /// How long a backup waits for what others have locked in the database.
+    pub lock_wait: Duration,
     /// When the daily and weekly ones are made, and the zone of cron lines that name none.
     pub window: Window,
     /// Names of the targets that get a copy of every backup.

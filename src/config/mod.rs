@@ -122,6 +122,8 @@ pub struct Server {
 pub struct Databases {
     /// Host name people connect to.
     pub host: String,
+    /// Whether each database has a host name of its own below that one.
+    pub own_names: bool,
     /// Address on which their ports are published.
     pub bind: IpAddr,
     /// Ports for them.
@@ -136,6 +138,13 @@ pub struct Databases {
     pub prepare: bool,
     /// Whether the portal keeps rules in the host's firewall.
     pub firewall: bool,
+}
+
+impl Databases {
+    /// The host name under which people reach the database of this name.
+    pub fn host_of(&self, name: &str) -> String {
+        if self.own_names { format!("{name}.{}", self.host) } else { self.host.clone() }
+    }
 }
 
 /// Limits of database containers.
@@ -194,6 +203,9 @@ pub struct Tier {
     /// Most bytes all its databases may take together, such as `200g`.
     #[serde(default)]
     pub limit: Option<String>,
+    /// The portal's own note of where this tier was used, in its data directory.
+    #[serde(skip)]
+    pub seen: Option<PathBuf>,
 }
 
 impl Tier {

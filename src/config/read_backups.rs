@@ -49,6 +49,10 @@ pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
     if at_once == 0 {
         r.problem("backups.at_once", "must be at least 1");
     }
+    let lock_wait = r.seconds("backups.lock_seconds");
+    if lock_wait > Duration::from_secs(3600) {
+        r.problem("backups.lock_seconds", "must be at most 3600");
+    }
     let admin_every = r.number("backups.admin_db_seconds");
     if admin_every < 0 {
         r.problem("backups.admin_db_seconds", "must be at least 0");
@@ -63,12 +67,20 @@ pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
         identity_file,
         identities,
         upload_max: Bytes(r.number("backups.upload_max")),
+        upload_person_max: Bytes(r.number("backups.upload_person_max")),
+        upload_total_max: Bytes(r.number("backups.upload_total_max")),
+        upload_keep: hours(r.number("backups.upload_keep_hours")),
         at_once,
+        lock_wait,
         window: Window { hour, spread, zone },
         copies,
         admin_every,
         keep: keep(r),
     }
+}
+
+fn hours(number: i64) -> Duration {
+    Duration::from_secs(u64::try_from(number).unwrap_or(0).saturating_mul(3600))
 }
 
 pub(super) fn notify(r: &mut Reader<'_>) -> Notify {

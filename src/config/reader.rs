@@ -88,7 +88,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     let server = server(&mut r, &mode_dir);
     let databases = databases(&mut r);
     let limits = limits(&mut r);
-    let storage = storage(&mut r, mode);
+    let mut storage = storage(&mut r, mode);
     let targets = read_backups::targets(&mut r);
     let backups = read_backups::backups(&mut r, &targets);
     let notify = read_backups::notify(&mut r);
@@ -109,6 +109,9 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     let data_dir = r.path(&r.text("data_dir"));
     if !data_dir.is_absolute() {
         r.problem("data_dir", "must become an absolute path; start the portal from an absolute home directory");
+    }
+    for tier in &mut storage {
+        tier.seen = Some(data_dir.join("tiers-used").join(&tier.name));
     }
     let catalog = r.path(&r.text("catalog"));
     let trash_days = r.number("trash.days");
@@ -195,8 +198,14 @@ fn databases(r: &mut Reader<'_>) -> Databases {
     if ports.is_empty() {
         r.problem("databases.port_max", "must not be below databases.port_min");
     }
+    let host = r.optional("databases.host").unwrap_or_else(host_name);
+    let own_names = r.flag("databases.own_names");
+    if own_names && host.parse::<std::net::IpAddr>().is_ok() {
+        r.problem("databases.own_names", "needs a host name in databases.host: below an address there are no names");
+    }
     Databases {
-        host: r.optional("databases.host").unwrap_or_else(host_name),
+        host,
+        own_names,
         bind: r.text("databases.bind").parse().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
         ports,
         start_timeout: r.seconds("databases.start_timeout"),

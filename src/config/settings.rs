@@ -149,6 +149,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Host name people connect to, shown on the pages. Empty: the machine's host name.",
     ),
+    s(
+        "databases.own_names",
+        Kind::Bool,
+        "false",
+        "Give each database a host name of its own, NAME.HOST, for which alone its certificate is. Needs a DNS entry for *.HOST.",
+    ),
     s("databases.bind", Kind::Ip, "0.0.0.0", "Address on which database ports are published."),
     s("databases.port_min", Kind::Number, "41000", "First port of the range for databases."),
     s("databases.port_max", Kind::Number, "42999", "Last port of the range for databases."),
@@ -161,8 +167,8 @@ pub const SETTINGS: &[Setting] = &[
     s(
         "databases.start_longest",
         Kind::Number,
-        "86400",
-        "Seconds a server may take until it answers after a start, while it works or says that it recovers.",
+        "18000",
+        "Seconds a server may take until it answers after a start, while it works or says that it recovers. Less than jobs.short_hours.",
     ),
     s(
         "databases.create_timeout",
@@ -260,7 +266,26 @@ pub const SETTINGS: &[Setting] = &[
         "20g",
         "Largest dump that somebody may send to make a database of; unpacked it may be 20 times that.",
     ),
+    s(
+        "backups.upload_person_max",
+        Kind::Memory,
+        "40g",
+        "Most that dumps of one person may take on the storage tiers while they are not loaded.",
+    ),
+    s("backups.upload_total_max", Kind::Memory, "200g", "Most that all such dumps may take together."),
+    s(
+        "backups.upload_keep_hours",
+        Kind::Number,
+        "72",
+        "Hours for which a dump that could not be loaded is kept, so that “Try again” can load it.",
+    ),
     s("backups.at_once", Kind::Number, "2", "Backups and drills this portal runs at once."),
+    s(
+        "backups.lock_seconds",
+        Kind::Number,
+        "60",
+        "Seconds that a backup waits for a table that somebody has locked; then it fails and says who has.",
+    ),
     s(
         "backups.hour",
         Kind::Number,

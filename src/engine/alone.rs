@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::{Count, Part};
 use super::{ExecSpec, Plan};
+use crate::intake::mysql::Rules;
 
 /// What is wanted of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,23 @@ pub enum Read {
     All,
 }
 
+/// What happens to a dump on its way from its store into a command.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Through {
+    /// Nothing.
+    #[default]
+    AsItIs,
+    /// Statements of MariaDB are changed so that an owner can run them.
+    Statements(Rules),
+    /// Accounts of MariaDB are read as data, and become statements again. The name of the administrator.
+    Accounts(String),
+    /// What belongs to a whole server of PostgreSQL is read as data, in the form of older portals too.
+    Records {
+        /// Whether it is of that form.
+        older: bool,
+    },
+}
+
 /// A command, with what it reads of a dump.
 #[derive(Debug)]
 pub struct Stage {
@@ -61,12 +79,19 @@ pub struct Stage {
     pub read: Read,
     /// The command.
     pub exec: ExecSpec,
+    /// What happens to what it reads.
+    pub through: Through,
 }
 
 impl Stage {
     /// A command that reads so much.
     pub fn new(read: Read, exec: ExecSpec) -> Self {
-        Self { read, exec }
+        Self { read, exec, through: Through::AsItIs }
+    }
+
+    /// A command that reads all of it, changed on its way.
+    pub fn changed(exec: ExecSpec, through: Through) -> Self {
+        Self { read: Read::All, exec, through }
     }
 }
 

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::alone::{Alone, Beside, Only, Read, Stage};
+use super::definition::{Reported, Split};
 use super::{ExecSpec, Plan, Tool};
 
 /// Begins the lines that the portal reads in a command's standard error.
@@ -69,16 +70,23 @@ pub struct Sum {
     pub sha256: String,
 }
 
-/// A count as a server answers it that writes JSON itself: a row of kind, name and number, with whatever else.
+/// What a server answers that writes JSON itself: a row of kind, name and what there is to say, with whatever else.
 #[derive(Deserialize)]
-struct Counted {
-    row: (String, String, i64),
+struct Answered<T> {
+    row: (String, String, T),
 }
 
-/// Reads a row of a server with one database.
+/// Reads a count of a server with one database.
 fn counted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
-    let Counted { row: (kind, name, rows) } = Counted::deserialize(from)?;
+    let Answered { row: (kind, name, rows) } = Answered::deserialize(from)?;
     Ok(Count { database: super::neo4j::DATABASE.to_owned(), kind, name, rows, fingerprint: None })
+}
+
+/// Reads what defines an object of such a server; its users belong to no database.
+fn defined<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Reported, D::Error> {
+    let Answered { row: (kind, name, text) } = Answered::<String>::deserialize(from)?;
+    let database = if kind == "user" { "" } else { super::neo4j::DATABASE };
+    Ok(Reported::new(database, kind, name, text))
 }
 
 /// A line that a command reports.
@@ -89,9 +97,14 @@ pub enum Report {
     Sum(Sum),
     /// A count.
     Count(Count),
+    /// What defines an object.
+    Definition(Reported),
     /// A count as a server answered it.
     #[serde(deserialize_with = "counted")]
     Counted(Count),
+    /// What defines an object, as a server answered it.
+    #[serde(deserialize_with = "defined")]
+    Defined(Reported),
     /// Something the manifest should say.
     Note(String),
     /// Why the counts are not those of the very moment of the dump; a remark too.
@@ -109,9 +122,14 @@ impl Report {
         let json = line.strip_prefix(MARK)?;
         Some(
             serde_json::from_str(json)
-                .map_err(|e| format!("The container reported “{json}”, which is not understood: {e}.")),
+                .map_err(|e| format!("The container reported “{}”, which is not understood: {e}.", beginning(json))),
         )
     }
+}
+
+/// As much of a line as a sentence shows.
+fn beginning(line: &str) -> &str {
+    line.get(..line.floor_char_boundary(200)).unwrap_or(line)
 }
 
 /// When something is done with a server's data.
@@ -133,6 +151,8 @@ pub struct Load<'a> {
     pub lock: &'a str,
     /// The database in the dump that is wanted, where a dump may have several.
     pub source: Option<&'a str>,
+    /// The database of the server that it goes into.
+    pub database: &'a str,
 }
 
 /// Who runs tools on what others wrote: nobody. It can read no file of the server's and be no user of it without a
@@ -152,6 +172,10 @@ pub trait Backup: Sync {
     /// A command that reads a dump which somebody brings and puts it into the user's database, going on after what
     /// fails.
     fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec;
+    /// A command that makes the database `load.database`, beside the first, as its user. `None`: a user has only one.
+    fn make_further(&self, _plan: &Plan<'_>, _load: &Load<'_>) -> Option<ExecSpec> {
+        None
+    }
     /// Whether that command came to the dump's end, by its exit code and its words that are about no statement.
     fn loaded(&self, code: i64, _words: &str) -> bool {
         code == 0
@@ -189,8 +213,39 @@ pub trait Backup: Sync {
     fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
     /// A command that reads a part's dump and puts it into a server that has nothing of it yet, or of an attempt cut short.
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec;
+    /// The same as commands that run one after the other, where one is not enough.
+    fn restore_stages(&self, plan: &Plan<'_>, part: &Part) -> Vec<Stage> {
+        vec![Stage::new(Read::All, self.restore(plan, part))]
+    }
+    /// Commands for a second attempt, after the first has failed: they put back what can be put back, whatever it refers to,
+    /// and report by name what can't. Each with the place of its part in `parts`, which are all that are wanted.
+    fn second_attempt(&self, _plan: &Plan<'_>, _parts: &[Part]) -> Vec<(usize, Stage)> {
+        Vec::new()
+    }
+    /// A command that ends a restore into a new server, once all parts are back.
+    fn settle(&self, _plan: &Plan<'_>) -> Option<ExecSpec> {
+        None
+    }
     /// A command that reports the counts of a database.
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec;
+    /// A command that reports the definitions of a database, or with `None` those of the whole server, as
+    /// [`definition`](super::definition) says. No command: the engine does not tell, and nothing is compared.
+    ///
+    /// The dump reports the same by itself, of the same moment: that of a part with a database those of the database, one
+    /// that of a part without any those of the whole server. Only what is dumped while the server is stopped is asked
+    /// with this command instead, while the server runs on the copy.
+    fn definitions(&self, _plan: &Plan<'_>, _database: Option<&str>) -> Option<ExecSpec> {
+        None
+    }
+    /// Reads the lines that begin with [`SQL_MARK`](super::definition::SQL_MARK), where the commands print such.
+    fn split(&self, _plan: &Plan<'_>, _database: Option<&str>) -> Option<Box<dyn Split>> {
+        None
+    }
+    /// A database that is in every backup of this server. A dump without it is no backup. None where the server has a
+    /// database only while something is in it.
+    fn own_database<'a>(&self, plan: &'a Plan<'_>) -> Option<&'a str> {
+        Some(plan.dbname.as_str())
+    }
     /// A command that runs the engine's own checks on a database, and reports what is wrong.
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec;
     /// The smallest thing that can be restored by itself.
@@ -204,7 +259,7 @@ pub trait Backup: Sync {
     /// Commands that restore what is wanted of a part into a server that has nothing of it yet.
     fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
         let wanted = part.database.as_ref().is_none_or(|database| *database == only.database);
-        if wanted { vec![Stage::new(Read::All, self.restore(plan, part))] } else { Vec::new() }
+        if wanted { self.restore_stages(plan, part) } else { Vec::new() }
     }
     /// A command that removes from a server what came with the wanted but does not belong to it. `others` are the other
     /// databases of the backup.
@@ -217,6 +272,10 @@ pub trait Backup: Sync {
     }
     /// How a person restores a part without this portal: lines of a shell script, `$file` being the dump.
     fn by_hand(&self, part: &Part) -> Vec<String>;
+    /// The same for what has to be done once all parts are back.
+    fn by_hand_end(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]
@@ -234,6 +293,10 @@ mod tests {
         assert!(Report::read(r#"db4sci: {"counted":{"row":["label","x","7"]}}"#).is_some_and(|r| r.is_err()));
         let line = r#"db4sci: {"count":{"database":"d","kind":"table","name":"public.\"a\nb\"","rows":3}}"#;
         assert!(matches!(Report::read(line), Some(Ok(Report::Count(c))) if c.rows == 3 && c.name.contains('\n')));
+        let line = r#"db4sci: {"defined":{"row":["index","i","CREATE INDEX i"],"meta":[null]}}"#;
+        assert!(matches!(Report::read(line), Some(Ok(Report::Defined(d))) if d.clone().definition().is_ok()));
+        let line = r#"db4sci: {"definition":{"database":"d","kind":"view","name":"v","text":"SELECT 1"}}"#;
+        assert!(matches!(Report::read(line), Some(Ok(Report::Definition(d))) if d.clone().definition().is_ok()));
         assert!(matches!(Report::read("db4sci: {\"sum\":{\"code\":0"), Some(Err(_))));
     }
 }

@@ -1,9 +1,15 @@
 //! MariaDB, as the official image runs it (environment and paths: its documentation on the registry).
 
+mod accounts;
 mod backup;
+mod grammar;
+mod restore;
+mod session;
+mod statement;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use self::session::{secret, text};
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use super::plan::DIR;
 use super::{Backup, Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
@@ -12,33 +18,17 @@ use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
 
 const CLIENT: Tool = Tool { names: &["mariadb", "mysql"] };
+const DUMPER: Tool = Tool { names: &["mariadb-dump", "mysqldump"] };
 const ACCOUNTS: &str = include_str!("mariadb/accounts.sql");
 const OWN_PASSWORD: &str = include_str!("mariadb/own_password.sql");
 const SURVEY: &str = include_str!("mariadb/survey.sql");
 /// Where both the official image and Debian's packages read further configuration; the last file wins.
 const CONF_DIR: &str = "/etc/mysql/mariadb.conf.d";
 
+pub(crate) use accounts::{Becomes, becomes};
+
 /// The engine.
 pub(super) struct Mariadb;
-
-impl Mariadb {
-    /// The client as the administrator, over TCP: while the image initialises, its temporary server listens on the
-    /// socket only.
-    fn client(plan: &Plan<'_>, extra: &[&str]) -> ExecSpec {
-        let mut argv = vec![plan.tools.name(CLIENT)];
-        let fixed = ["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--skip-ssl", "--connect-timeout=3"];
-        argv.extend(fixed.map(str::to_owned));
-        argv.extend(["--default-character-set=utf8mb4", "--batch", "--skip-column-names", "--raw"].map(str::to_owned));
-        argv.push(format!("--user={}", plan.admin_user));
-        argv.extend(extra.iter().map(|e| (*e).to_owned()));
-        ExecSpec {
-            argv,
-            env: vec![("MYSQL_PWD".to_owned(), plan.admin_secret())],
-            stdin: None,
-            user: Some(plan.owner()),
-        }
-    }
-}
 
 /// Memory settings from the container's limit: 40 % for the buffer pool, the rest for connections and the server
 /// itself, which takes about 80 MiB when idle.
@@ -121,15 +111,14 @@ impl Engine for Mariadb {
     }
 
     fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
-        // Without the packager's own words: "10.11.14", not "10.11.14-MariaDB-0+deb12u1".
-        Self::client(plan, &["--execute=SELECT SUBSTRING_INDEX(VERSION(), '-', 1)"])
+        // Over TCP: while the image initialises, its temporary server listens on the socket only. Without the packager's
+        // own words: "10.11.14", not "10.11.14-MariaDB-0+deb12u1".
+        let mut exec = session::administer(plan, "client --raw\n", &[]);
+        exec.stdin = Some(SecretString::from("SELECT SUBSTRING_INDEX(VERSION(), '-', 1);\n"));
+        exec
     }
 
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
-        let text =
-            |name: &str, value: &str| format!("SET @{name} = CONVERT(X'{}' USING utf8mb4);\n", hex::encode(value));
-        let secret =
-            |name: &str, secret: &SecretString| format!("SET @{name} = X'{}';\n", hex::encode(secret.expose_secret()));
         let mut input = format!(
             "{}{}{}{ACCOUNTS}",
             text("name", plan.dbuser.as_str()),
@@ -140,21 +129,18 @@ impl Engine for Mariadb {
             input.push_str(&secret("own", plan.admin_password));
             input.push_str(OWN_PASSWORD);
         }
-        let mut exec = Self::client(plan, &[]);
+        let mut exec = session::administer(plan, "client --raw\n", &[]);
         exec.stdin = Some(SecretString::from(input));
         vec![exec]
     }
 
     fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
-        // The name keeps the rules of a name, so it needs no quoting.
-        let query = format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '{}'", plan.dbuser);
-        Self::client(plan, &[&format!("--execute={query}")])
+        let query = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = @name COLLATE utf8mb4_bin;\n";
+        session::ask(plan, format!("{}{query}", text("name", plan.dbuser.as_str())))
     }
 
     fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
-        let mut exec = Self::client(plan, &[]);
-        exec.stdin = Some(SecretString::from(SURVEY));
-        exec
+        session::ask(plan, SURVEY.to_owned())
     }
 
     fn version_file(&self, image: &CatalogImage) -> Option<VersionFile> {

@@ -4,7 +4,9 @@
 pub mod alone;
 pub mod backup;
 mod connect;
-mod mariadb;
+pub mod definition;
+mod loose;
+pub(crate) mod mariadb;
 mod mongodb;
 mod neo4j;
 mod plan;
@@ -170,4 +172,13 @@ pub trait Engine: Sync {
     fn url(&self, endpoint: &Endpoint<'_>, password: Option<&str>) -> String;
     /// A sentence on encryption, for below the ways to connect.
     fn encryption_note(&self) -> &'static str;
+}
+
+/// Reads what belongs to a whole server of PostgreSQL, of the present form or that of older portals, and answers what a
+/// restore takes.
+///
+/// # Errors
+/// A sentence, if something in it is not of a form that a portal writes.
+pub fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
+    postgres::records(older, text)
 }

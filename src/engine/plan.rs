@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::catalog::CatalogImage;
@@ -160,6 +161,12 @@ impl Plan<'_> {
     /// The password that the administrator has now, as a value of an environment.
     pub fn admin_secret(&self) -> SecretString {
         self.seed_password.unwrap_or(self.admin_password).clone()
+    }
+
+    /// A password that nobody has to keep: made of the administrator's, for the account that `label` names.
+    pub fn derived(&self, label: &str) -> SecretString {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.admin_secret().expose_secret().as_bytes());
+        SecretString::from(hex::encode(hmac::sign(&key, label.as_bytes())))
     }
 
     /// `uid:gid` of the server's process.

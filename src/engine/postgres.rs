@@ -2,6 +2,11 @@
 
 mod alone;
 mod backup;
+mod definitions;
+mod quotes;
+mod records;
+mod session;
+mod statements;
 
 use secrecy::SecretString;
 
@@ -16,11 +21,14 @@ use crate::domain::quantity::{Bytes, MIB};
 
 const ADMIN: &str = "db4sci_admin";
 const PSQL: Tool = Tool { names: &["psql"] };
-const ACCOUNTS: &str = include_str!("postgres/accounts.sql");
+const ACCOUNTS: &str = include_str!("postgres/accounts.sh");
 const SURVEY: &str = include_str!("postgres/survey.sh");
+const SESSION: &str = include_str!("postgres/session.sh");
+const OBSERVER: &str = include_str!("postgres/observer.sql");
+const SESSIONS: &str = include_str!("postgres/sessions.sql");
 
 /// Extensions that come with every PostgreSQL and that a person may choose on the form.
-const EXTENSIONS: &[Extension] = &[
+const EXTENSIONS: [Extension; 13] = [
     Extension { name: "pg_stat_statements", what: "which queries take the time" },
     Extension { name: "pg_trgm", what: "search for similar texts" },
     Extension { name: "citext", what: "text that ignores upper and lower case" },
@@ -39,18 +47,23 @@ const EXTENSIONS: &[Extension] = &[
 /// The engine.
 pub(super) struct Postgres;
 
-impl Postgres {
-    fn psql(plan: &Plan<'_>, extra: &[&str]) -> ExecSpec {
-        let mut argv = vec!["psql".to_owned(), "-X".to_owned(), "-q".to_owned()];
-        argv.extend(["-U", plan.admin_user, "-d", "postgres"].map(str::to_owned));
-        argv.extend(extra.iter().map(|s| (*s).to_owned()));
-        ExecSpec {
-            argv,
-            env: vec![("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8")), programs(plan)],
-            stdin: None,
-            user: Some(plan.owner()),
-        }
-    }
+/// A script for `sh` in the container, after [`SESSION`]: its sessions are the observer's, and those that say so the
+/// administrator's.
+fn script(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+    let mut all = session::environment(plan);
+    all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))));
+    let argv = vec!["sh".to_owned(), "-c".to_owned(), format!("set -eu\n{SESSION}{text}")];
+    ExecSpec { argv, env: all, stdin: None, user: Some(plan.owner()) }
+}
+
+/// The observer is made, or made what it has to be, before these lines of a script.
+fn observed(text: &str) -> String {
+    format!("administer postgres -f - <<'SQL'\n{OBSERVER}SQL\n{text}")
+}
+
+/// Reads what belongs to a whole server.
+pub(super) fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
+    records::read(older, text, ADMIN)
 }
 
 /// Where programs are looked for: first where Debian has those of this version. What it has in the usual place is a script
@@ -100,7 +113,7 @@ impl Engine for Postgres {
     }
 
     fn extensions(&self) -> &'static [Extension] {
-        EXTENSIONS
+        &EXTENSIONS
     }
 
     fn admin_user(&self) -> &'static str {
@@ -120,13 +133,24 @@ impl Engine for Postgres {
             plan.file("server.crt", 0o644, cert.cert.clone()),
             plan.file("server.key", 0o600, cert.key.clone()),
             plan.file("admin_password", 0o400, plan.admin_password.clone()),
+            // For people who are root on the host: `docker exec … psql -U db4sci_admin` asks for no password.
+            FileIn {
+                path: "/root/.pgpass".to_owned(),
+                mode: 0o600,
+                uid: 0,
+                gid: 0,
+                content: session::passfile(plan).into(),
+            },
         ]);
         Recipe {
             env: [
                 ("POSTGRES_USER", plan.admin_user.to_owned()),
                 ("POSTGRES_DB", "postgres".to_owned()),
                 ("POSTGRES_PASSWORD_FILE", format!("{DIR}/admin_password")),
-                ("POSTGRES_INITDB_ARGS", "--data-checksums --auth-host=scram-sha-256".to_owned()),
+                (
+                    "POSTGRES_INITDB_ARGS",
+                    "--data-checksums --auth-host=scram-sha-256 --auth-local=scram-sha-256".to_owned(),
+                ),
                 ("PGDATA", image.data.clone()),
             ]
             .map(|(name, value)| (name.to_owned(), value))
@@ -137,7 +161,9 @@ impl Engine for Postgres {
             stop_signal: "SIGINT",
             stop_seconds: 60,
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
-            shm: Bytes((plan.memory.0 / 4).max(64 * MIB)),
+            // Parallel queries share their hash tables there. It counts as the server's memory, so this is a bound below
+            // which a query is refused, and above which the kernel would kill the server.
+            shm: Bytes((plan.memory.0 / 4 * 3).max(64 * MIB)),
             hosts: Vec::new(),
         }
     }
@@ -145,17 +171,22 @@ impl Engine for Postgres {
     fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
         // Over TCP: while the image initialises, its temporary server listens on the socket only.
         let query = "select current_setting('server_version')";
-        let mut probe = Self::psql(plan, &["-h", "127.0.0.1", "-At", "-c", query]);
-        probe.env.push(("PGPASSWORD".to_owned(), plan.admin_secret()));
-        probe.env.push(("PGCONNECT_TIMEOUT".to_owned(), SecretString::from("3")));
-        probe
+        let argv = ["psql", "-X", "-q", "-h", "127.0.0.1", "-At", "-c", query].map(str::to_owned).to_vec();
+        let mut env = session::environment(plan);
+        env.retain(|(name, _)| !matches!(name.as_str(), "PGUSER" | "PGPASSWORD"));
+        env.extend([
+            ("PGUSER".to_owned(), SecretString::from(plan.admin_user)),
+            ("PGPASSWORD".to_owned(), plan.admin_secret()),
+            ("PGDATABASE".to_owned(), SecretString::from("postgres")),
+            ("PGCONNECT_TIMEOUT".to_owned(), SecretString::from("3")),
+        ]);
+        ExecSpec { argv, env, stdin: None, user: Some(plan.owner()) }
     }
 
     fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
-        let mut exec = Self::psql(plan, &["-f", "-"]);
-        exec.stdin = Some(SecretString::from(ACCOUNTS));
+        let text = ACCOUNTS.replace("@OBSERVER@", OBSERVER);
+        let mut exec = script(plan, &text, &[]);
         exec.env.extend([
-            ("DB4SCI_USER".to_owned(), SecretString::from(plan.dbuser.as_str())),
             ("DB4SCI_DATABASE".to_owned(), SecretString::from(plan.dbname.as_str())),
             ("DB4SCI_USER_PASSWORD".to_owned(), password.clone()),
             ("DB4SCI_EXTENSIONS".to_owned(), SecretString::from(plan.extensions.join(" "))),
@@ -167,25 +198,12 @@ impl Engine for Postgres {
     }
 
     fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
-        // The name keeps the rules of a name, so it needs no quoting.
-        let query = format!(
-            "select count(*) from pg_stat_activity where backend_type = 'client backend' and usename = '{}'",
-            plan.dbuser
-        );
-        Self::psql(plan, &["-At", "-c", &query])
+        let text = observed(&format!("ask postgres -f - <<'SQL'\n{SESSIONS}SQL\n"));
+        script(plan, &text, &[])
     }
 
     fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
-        ExecSpec {
-            argv: ["sh", "-c", SURVEY].map(str::to_owned).to_vec(),
-            env: vec![
-                ("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8")),
-                programs(plan),
-                ("DB4SCI_ADMIN".to_owned(), SecretString::from(plan.admin_user)),
-            ],
-            stdin: None,
-            user: Some(plan.owner()),
-        }
+        script(plan, &observed(SURVEY), &[])
     }
 
     fn version_file(&self, image: &CatalogImage) -> Option<VersionFile> {

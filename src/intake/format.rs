@@ -1,22 +1,13 @@
 //! What a file is, told by its first bytes.
 
 use std::io::Read;
-use std::path::Path;
 
 use super::archive;
+use super::packing::Packing;
+use super::sql::Dialect;
+use super::unknown::{broken_by_redirection, describe};
 use crate::catalog::CatalogImage;
 use crate::engine::EngineKind;
-
-/// How a dump is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packing {
-    /// Not at all.
-    None,
-    /// gzip.
-    Gzip,
-    /// zstd.
-    Zstd,
-}
 
 /// What a dump is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -45,6 +36,15 @@ impl Format {
         }
     }
 
+    /// Whose SQL it is, if it is SQL.
+    pub fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::PgPlain => Some(Dialect::Postgres),
+            Self::MariaSql => Some(Dialect::Mysql),
+            _ => None,
+        }
+    }
+
     /// What it is, for people.
     pub fn label(self) -> &'static str {
         match self {
@@ -68,31 +68,14 @@ pub struct Dump {
     pub version: Option<(u32, u32)>,
     /// Whether its end has to say that it is the end.
     pub says_its_end: bool,
-    /// The databases in it, where it may have several and says which; not the server's own.
+    /// The databases in it, where it says which; not the server's own. An empty name: what comes before any is named.
     pub databases: Vec<String>,
-}
-
-impl Dump {
-    /// Which of its databases is meant, for one that is called `wanted`: that of this name, or the only one. `None`: it
-    /// has no names.
-    ///
-    /// # Errors
-    /// A sentence, if it has several others.
-    pub fn source(&self, wanted: &str) -> Result<Option<String>, String> {
-        match self.databases.as_slice() {
-            [] => Ok(None),
-            [one] => Ok(Some(one.clone())),
-            several if several.iter().any(|name| name == wanted) => Ok(Some(wanted.to_owned())),
-            several => Err(format!(
-                "This dump holds the databases {}. Name the database here like the one that you want, or make a dump of it alone.",
-                several.join(", ")
-            )),
-        }
-    }
+    /// What its sender should know of how it was read.
+    pub told: Vec<String>,
 }
 
 /// So much of the beginning is looked at: an archive of `mongodump` first tells of all its collections.
-const LOOK: u64 = 4 * 1024 * 1024;
+pub const LOOK: u64 = 4 * 1024 * 1024;
 /// So much of that, where it is text.
 const LOOK_AT_TEXT: usize = 64 * 1024;
 
@@ -100,104 +83,61 @@ const LOOK_AT_TEXT: usize = 64 * 1024;
 pub const ENDS: [&str; 3] =
     ["-- PostgreSQL database dump complete", "-- PostgreSQL database cluster dump complete", "-- Dump completed"];
 
-/// Opens a dump, decompressed.
-///
-/// # Errors
-/// The file's.
-pub fn open(path: &Path, packing: Packing) -> std::io::Result<Box<dyn Read + Send>> {
-    let file = std::fs::File::open(path)?;
-    Ok(match packing {
-        Packing::None => Box::new(file),
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file))),
-        Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
-    })
-}
-
-/// Recognises a file.
+/// Recognises a dump by its beginning, unpacked and decoded. Statements that any engine would take are `wanted`'s.
 ///
 /// # Errors
 /// A sentence that says why it can't be used. For engine and version: [`fit`].
-pub fn recognise(path: &Path) -> Result<Dump, String> {
-    let unread = |e: std::io::Error| format!("The file can't be read: {e}.");
-    let head = beginning(path, Packing::None).map_err(unread)?;
+pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Result<Dump, String> {
     if head.is_empty() {
         return Err("The file is empty.".to_owned());
     }
-    let packing = if head.starts_with(&[0x1f, 0x8b]) {
-        Packing::Gzip
-    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        Packing::Zstd
-    } else {
-        Packing::None
+    if let Some(broken) = broken_by_redirection(head) {
+        return Err(broken);
+    }
+    let dump = |format, version| Dump {
+        packing,
+        format,
+        version,
+        says_its_end: false,
+        databases: Vec::new(),
+        told: Vec::new(),
     };
-    let head = match packing {
-        Packing::None => head,
-        _ => beginning(path, packing).map_err(|e| format!("The file is compressed, and can't be unpacked: {e}."))?,
-    };
-    of_head(&head, packing)
-}
-
-fn beginning(path: &Path, packing: Packing) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    open(path, packing)?.take(LOOK).read_to_end(&mut head)?;
-    Ok(head)
-}
-
-fn of_head(head: &[u8], packing: Packing) -> Result<Dump, String> {
-    let dump = |format, version| Ok(Dump { packing, format, version, says_its_end: false, databases: Vec::new() });
     if head.starts_with(b"PGDMP") {
         return match head.get(10) {
-            Some(1) => dump(Format::PgCustom, archive_version(head)),
+            Some(1) => Ok(dump(Format::PgCustom, archive_version(head))),
             _ => Err("This archive of pg_dump is not in its custom format. Make one with pg_dump -Fc.".to_owned()),
         };
     }
     if head.starts_with(&archive::MAGIC) {
-        return archive::look(head).map(|archive::Beginning { version, databases }| Dump {
-            packing,
-            format: Format::MongoArchive,
-            version,
-            says_its_end: false,
-            databases,
-        });
+        let archive::Beginning { version, databases } = archive::look(head)?;
+        return Ok(Dump { databases, ..dump(Format::MongoArchive, version) });
     }
     if let Some(found) = neo4j(head, packing) {
         return found;
     }
-    if head.get(257..262) == Some(b"ustar".as_slice()) {
-        return Err("This is a tar archive. Send the dump itself: pg_dump -Fc, or statements.".to_owned());
-    }
-    let head = head.get(..LOOK_AT_TEXT).unwrap_or(head);
-    let text = match std::str::from_utf8(head) {
+    let first = head.get(..LOOK_AT_TEXT).unwrap_or(head);
+    let text = match std::str::from_utf8(first) {
         Ok(text) => text,
         // What is cut in the middle of a character, or holds text of another encoding further on.
-        Err(e) => head.get(..e.valid_up_to()).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or_default(),
+        Err(e) => first.get(..e.valid_up_to()).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or_default(),
     };
-    if head.contains(&0) || !is_sql(text) {
-        return Err(
-            "This is no dump that is known here: neither an archive of pg_dump or mongodump, nor a dump of neo4j-admin, nor statements in SQL.".to_owned()
-        );
+    if first.contains(&0) || !is_sql(text) {
+        return Err(describe(head));
     }
     let whose = |line: &str| text.lines().find_map(|l| l.trim().strip_prefix(line).map(str::to_owned));
     let maria = ["-- MariaDB dump", "/*M!999999", "-- MySQL dump"].iter().any(|w| text.contains(w));
-    if maria || looks_like_mysql(text) {
+    let postgres = text.contains("-- PostgreSQL database");
+    let neutral = wanted == Some(EngineKind::Mariadb) && !postgres && !looks_like_postgres(text);
+    if maria || looks_like_mysql(text) || neutral {
         // A server of another maker counts its versions otherwise.
         let version = whose("-- Server version").filter(|v| v.contains("MariaDB")).and_then(|v| numbers(&v));
-        return Ok(Dump {
-            packing,
-            format: Format::MariaSql,
-            version,
-            says_its_end: maria && text.contains("-- Host:"),
-            databases: Vec::new(),
-        });
+        let says_its_end = maria && text.contains("-- Host:");
+        return Ok(Dump { says_its_end, ..dump(Format::MariaSql, version) });
     }
-    Ok(Dump {
-        packing,
-        format: Format::PgPlain,
-        version: whose("-- Dumped from database version").and_then(|v| numbers(&v)),
-        says_its_end: text.contains("-- PostgreSQL database dump")
-            || text.contains("-- PostgreSQL database cluster dump"),
-        databases: Vec::new(),
-    })
+    let version = whose("-- Dumped from database version").and_then(|v| numbers(&v));
+    let says_its_end =
+        ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"].iter().any(|w| text.contains(w));
+    Ok(Dump { says_its_end, ..dump(Format::PgPlain, version) })
 }
 
 /// How a dump of `neo4j-admin` of version 4 begins, unpacked: a word, the version of its own form, numbers of files and bytes.
@@ -210,7 +150,7 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     let dump = |packing, version| {
         let (format, version) = (Format::Neo4jDump, Some(version));
-        Some(Ok(Dump { packing, format, version, says_its_end: false, databases: Vec::new() }))
+        Some(Ok(Dump { packing, format, version, says_its_end: false, databases: Vec::new(), told: Vec::new() }))
     };
     if head.starts_with(b"DZV1") || head.starts_with(b"DGV1") {
         return dump(packing, (5, 0));
@@ -247,7 +187,12 @@ fn is_sql(text: &str) -> bool {
 
 /// Whether statements without a head are of MySQL's kind.
 fn looks_like_mysql(text: &str) -> bool {
-    text.contains("ENGINE=InnoDB") || text.contains("AUTO_INCREMENT") || text.contains("/*!40")
+    ["ENGINE=", "AUTO_INCREMENT", "/*!", "CREATE TABLE `", "INSERT INTO `", "USE `"].iter().any(|w| text.contains(w))
+}
+
+/// Whether statements without a head are of PostgreSQL's kind.
+fn looks_like_postgres(text: &str) -> bool {
+    [" FROM stdin", " from stdin", "pg_catalog.", "\\connect ", "::", "$$"].iter().any(|w| text.contains(w))
 }
 
 /// The first two numbers of a version.
@@ -320,7 +265,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Result<Dump, String> {
-        of_head(text.as_bytes(), Packing::None)
+        of_head(text.as_bytes(), Packing::None, None)
     }
 
     #[test]
@@ -335,21 +280,24 @@ mod tests {
         assert_eq!((mysql.format, mysql.version), (Format::MariaSql, None));
         assert_eq!(of("create table t (i int);\ninsert into t values (1);").unwrap().format, Format::PgPlain);
         assert_eq!(of("CREATE TABLE `t` (i int AUTO_INCREMENT);").unwrap().format, Format::MariaSql);
+        let neutral = |engine| of_head(b"create table t (i int);", Packing::None, Some(engine)).unwrap().format;
+        assert_eq!(neutral(EngineKind::Mariadb), Format::MariaSql);
+        assert_eq!(neutral(EngineKind::Postgres), Format::PgPlain);
         for other in ["name,age\nada,36\n", "hello", "%PDF-1.4", "PGDMP", "{\"a\": 1}", "a\0b", "\u{1f418}"] {
             assert!(of(other).is_err(), "{other}");
         }
-        assert!(of_head(&[0x6d, 0xe2, 0x99, 0x81, 0, 0], Packing::None).is_err(), "it has no head");
-        assert_eq!(of_head(b"DZV1rest", Packing::None).unwrap().format, Format::Neo4jDump);
-        let four = of_head(b"zstd\0\0\0\x01\0\0\0\0", Packing::Zstd).unwrap();
+        assert!(of_head(&[0x6d, 0xe2, 0x99, 0x81, 0, 0], Packing::None, None).is_err(), "it has no head");
+        assert_eq!(of_head(b"DZV1rest", Packing::None, None).unwrap().format, Format::Neo4jDump);
+        let four = of_head(b"zstd\0\0\0\x01\0\0\0\0", Packing::Zstd, None).unwrap();
         assert_eq!((four.packing, four.version), (Packing::None, Some((4, 0))), "the tool undoes its compression");
         let twice = zstd::encode_all(b"zstd\0\0\0\x01rest".as_slice(), 1).unwrap();
-        let four = of_head(&twice, Packing::Gzip).unwrap();
+        let four = of_head(&twice, Packing::Gzip, None).unwrap();
         assert_eq!((four.packing, four.format), (Packing::Gzip, Format::Neo4jDump));
-        assert!(of_head(&zstd::encode_all(b"other".as_slice(), 1).unwrap(), Packing::Gzip).is_err());
+        assert!(of_head(&zstd::encode_all(b"other".as_slice(), 1).unwrap(), Packing::Gzip, None).is_err());
         let mut three = vec![0; 600];
         three[..12].copy_from_slice(b"neostore.idx");
         three[257..262].copy_from_slice(b"ustar");
-        assert!(of_head(&three, Packing::Gzip).unwrap_err().contains("Neo4j 3"));
+        assert!(of_head(&three, Packing::Gzip, None).unwrap_err().contains("Neo4j 3"));
     }
 
     #[test]

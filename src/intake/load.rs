@@ -1,21 +1,13 @@
 //! The flow that makes a database out of a dump: created like any other, then filled by the tool in its own image. For
 //! engines whose servers must not run then: [`super::load_stopped`].
 
-use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
-use bytes::Bytes;
-use futures::{StreamExt, stream};
-use secrecy::SecretString;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-
-use super::format::{Dump, ENDS, Format, Packing, open};
+use super::choice::{Target, shown, targets};
 use super::load_stopped::LOAD_STOPPED;
-use super::report::{Collector, LoadReport};
+use super::pour::pour;
+use super::report::LoadReport;
 use super::staging;
 use crate::admin_db::dumps::{self, DumpRow};
 use crate::app::App;
@@ -28,7 +20,6 @@ use crate::provision::container::find;
 use crate::provision::create;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::rotate;
-use crate::runtime::{ExecPiece, Input};
 
 /// Create from a dump.
 pub static LOAD: Flow = Flow {
@@ -48,19 +39,10 @@ pub static LOAD: Flow = Flow {
     ],
 };
 
-/// Refuses a tier that is full; its undo, the last of all, removes the file.
-pub(super) const CHECK_STORAGE: Step = Step {
-    name: "Check the storage",
-    run: |w| Box::pin(create::check_storage(w)),
-    undo: Some(|w| Box::pin(forget(w))),
-};
-
-/// How much more a dump may be unpacked than the largest that may be sent.
-const MOST_UNPACKED: u64 = 20;
-/// Longest silence of a tool: an index over a large table is made without a word.
-const SILENCE: Duration = Duration::from_secs(6 * 3600);
-/// Pieces between reading and sending, of 64 KiB.
-const WAITING: usize = 16;
+/// Refuses a tier that is full, and a dump whose file is gone; its undo, the last of all, makes the dump ready to be tried
+/// again.
+pub(super) const CHECK_STORAGE: Step =
+    Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: Some(|w| Box::pin(again(w))) };
 
 /// Whether a job loads a dump.
 pub fn is_load(kind: &str) -> bool {
@@ -70,6 +52,29 @@ pub fn is_load(kind: &str) -> bool {
 /// Whether an engine's dumps are loaded before its server starts.
 pub fn is_loaded_stopped(engine: EngineKind) -> bool {
     engine.engine().backup().is_some_and(|b| b.loads() == When::Stopped)
+}
+
+/// The flow that loads dumps of an engine.
+pub fn load_flow(engine: EngineKind) -> &'static Flow {
+    if is_loaded_stopped(engine) { &LOAD_STOPPED } else { &LOAD }
+}
+
+async fn check_storage(w: &Work) -> Result<(), StepError> {
+    create::check_storage(w).await?;
+    let row = row(w).await?;
+    if row.report.is_none() && !tokio::fs::try_exists(path(w, &row)?).await.unwrap_or(true) {
+        return Err(StepError::Fail(
+            "The file of this dump is no longer kept here. Delete this database, and send the dump again under New database, From a dump."
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Lets the dump be loaded once more.
+async fn again(w: &Work) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    Ok(dumps::again(&mut db, w.container_id()?).await?)
 }
 
 /// What is known of the dump.
@@ -89,7 +94,7 @@ pub(super) async fn row(w: &Work) -> Result<DumpRow, StepError> {
 pub(super) fn path(w: &Work, row: &DumpRow) -> Result<PathBuf, StepError> {
     let tier = w.app.config.tier(&row.tier);
     let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is gone.", row.tier)))?;
-    Ok(staging::file(&w.app.config, tier, row.id))
+    Ok(staging::file(&w.app.config, tier, row.id, row.account_id))
 }
 
 /// Removes the file.
@@ -116,7 +121,7 @@ async fn load(w: &Work) -> Result<(), StepError> {
     drop(db);
     if !first {
         return Err(StepError::Fail(
-            "The portal was ended while the dump was being loaded, so only a part of it came in. Nothing was kept: send it again."
+            "The portal was ended while the dump was being loaded, so only a part of it came in. Nothing of that was kept. Press “Try again”."
                 .to_owned(),
         ));
     }
@@ -144,78 +149,51 @@ async fn fill(w: &Work, row: &DumpRow, file: PathBuf) -> Result<LoadReport, Step
     let running = find(app, &c).await?.filter(|f| f.running);
     let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
     let password = rotate::user_password(w, &c).await?;
-    let mut report = pour(w, row, file, (&id, &blueprint.plan()), &password).await?;
-    count(app, (&id, &blueprint.plan()), describes(c.engine)?, &mut report).await?;
+    let (plan, engine) = (blueprint.plan(), describes(c.engine)?);
+    let mut report = LoadReport { told: row.told.0.clone(), ..LoadReport::default() };
+    for target in wanted(row, &c.dbname) {
+        if target.further {
+            let load = Load { archive: false, password: &password, lock: "", source: None, database: &target.database };
+            let make = engine
+                .make_further(&plan, &load)
+                .ok_or_else(|| StepError::Fail(format!("{} can't make further databases here.", c.engine.label())))?;
+            run(app.runtime.as_ref(), &id, &make, None, &AtomicU64::new(0)).await?;
+        }
+        report.join(pour(w, row, file.clone(), (&id, &plan), (&password, &target)).await?);
+        if target.source != target.database && !target.source.is_empty() {
+            report.told.push(format!("“{}” of the dump is now the database “{}”.", target.source, target.database));
+        }
+    }
+    let left: Vec<&str> = row.databases.0.iter().filter(|n| !is_wanted(row, n)).map(|n| shown(n)).collect();
+    if !left.is_empty() {
+        report.told.push(format!("The dump also holds {}, which was not asked for.", left.join(", ")));
+    }
+    let mut places: Vec<String> = wanted(row, &c.dbname).into_iter().map(|target| target.database).collect();
+    places.sort_unstable();
+    places.dedup();
+    count(app, (&id, &plan), engine, &places, &mut report).await?;
     Ok(report)
+}
+
+/// Whether a database of the dump is loaded.
+fn is_wanted(row: &DumpRow, name: &str) -> bool {
+    row.everything || row.databases.0.len() < 2 || row.source.as_deref().unwrap_or_default() == name
+}
+
+/// What of the dump goes where.
+pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<Target> {
+    match row.dump().format.dialect().filter(|_| row.everything) {
+        Some(dialect) => targets(&row.databases.0, dialect, dbname),
+        None => {
+            let source = row.source.clone().unwrap_or_default();
+            vec![Target { source, database: dbname.to_owned(), further: false }]
+        }
+    }
 }
 
 /// How an engine loads dumps.
 pub(super) fn describes(engine: EngineKind) -> Result<&'static dyn Backup, StepError> {
     engine.engine().backup().ok_or_else(|| StepError::Fail(format!("{} can't load dumps here.", engine.label())))
-}
-
-/// Runs the tool that loads a dump in the container `id`, and reads what it says failed.
-///
-/// # Errors
-/// If it did not come to the dump's end.
-pub(super) async fn pour(
-    w: &Work,
-    row: &DumpRow,
-    file: PathBuf,
-    (id, plan): (&str, &Plan<'_>),
-    password: &SecretString,
-) -> Result<LoadReport, StepError> {
-    let app = &w.app;
-    let describes = describes(plan.image.engine)?;
-    let missing = plan.tools.missing(describes.load_tools());
-    if !missing.is_empty() {
-        return Err(StepError::Fail(format!(
-            "The image has no {}, so the dump can't be loaded here. Make an empty database, and load it from your own computer with \
-             the address on the database's page.",
-            missing.join(" and no ")
-        )));
-    }
-    // Whoever wrote the dump can't know it, so nothing in it unlocks what it is locked with.
-    let lock = hex::encode(app.random.bytes::<16>());
-    let dump = row.dump();
-    let archive = dump.format == Format::PgCustom;
-    let exec = describes.load(plan, &Load { archive, password, lock: &lock, source: row.source.as_deref() });
-    let head = (dump.format == Format::PgPlain).then(|| format!("\\restrict {lock}\n"));
-    let most = u64::try_from(app.config.backups.upload_max.0).unwrap_or(u64::MAX).saturating_mul(MOST_UNPACKED);
-    let mut collector = Collector::new(dump.format, u64::from(head.is_some()));
-    let passed = Arc::new(AtomicU64::new(0));
-    let (input, reading) = read(file, &dump, head, most, passed.clone());
-    let loading = async {
-        let mut pieces = app.runtime.exec_stream(id, &exec, Some(input)).await?;
-        loop {
-            let piece = tokio::time::timeout(SILENCE, pieces.next()).await;
-            match piece
-                .map_err(|_| StepError::Fail("The tool that loads the dump said nothing for hours.".to_owned()))?
-            {
-                Some(Ok(ExecPiece::Stderr(piece))) => collector.take(&piece),
-                Some(Ok(ExecPiece::Stdout(_))) => {}
-                Some(Ok(ExecPiece::Ended(code))) => return Ok(code),
-                Some(Err(e)) => return Err(StepError::Fail(e.to_string())),
-                None => return Err(StepError::Fail("The tool that loads the dump was cut short.".to_owned())),
-            }
-        }
-    };
-    let code = tokio::select! {
-        code = loading => code?,
-        () = tell(w, &passed) => return Err(StepError::Retry("Interrupted.".to_owned())),
-    };
-    let (report, words) = collector.done();
-    // What was wrong with the file explains more than what the tool made of it.
-    reading
-        .await
-        .map_err(|e| StepError::Fail(format!("Reading the dump was cut short: {e}.")))?
-        .map_err(StepError::Fail)?;
-    if describes.loaded(code, &words) {
-        return Ok(report);
-    }
-    let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
-    let said = [first.as_str(), words.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
-    Err(StepError::Fail(format!("The dump could not be loaded to its end: {said}")))
 }
 
 /// Counts what came in.
@@ -226,84 +204,21 @@ pub(super) async fn count(
     app: &App,
     (id, plan): (&str, &Plan<'_>),
     describes: &dyn Backup,
+    databases: &[String],
     report: &mut LoadReport,
 ) -> Result<(), StepError> {
-    let count = describes.count(plan, plan.dbname.as_str(), false);
-    let said = run(app.runtime.as_ref(), id, &count, None, &AtomicU64::new(0)).await?;
-    report.add(&said.counts);
+    for database in databases {
+        let count = describes.count(plan, database, false);
+        let said = run(app.runtime.as_ref(), id, &count, None, &AtomicU64::new(0)).await?;
+        report.add(&said.counts);
+    }
     if report.tables == 0 && report.failed > 0 {
-        let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
+        let first = report.failures.first().cloned().unwrap_or_default();
+        let about = if first.statement.is_empty() { String::new() } else { format!("\n{}", first.statement) };
         return Err(StepError::Fail(format!(
-            "Nothing of the dump came in: {} statements failed, the first with: {first}",
-            report.failed
+            "Nothing of the dump came in: {} statements failed, the first with: {}{about}",
+            report.failed, first.text
         )));
-    }
-    Ok(())
-}
-
-async fn tell(w: &Work, passed: &AtomicU64) {
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let bytes = i64::try_from(passed.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
-        w.say(&format!("{} of the dump loaded", crate::domain::quantity::Bytes(bytes))).await;
-    }
-}
-
-/// The dump, unpacked, as the input of a tool; and what was wrong with it.
-fn read(
-    file: PathBuf,
-    dump: &Dump,
-    head: Option<String>,
-    most: u64,
-    passed: Arc<AtomicU64>,
-) -> (Input, JoinHandle<Result<(), String>>) {
-    let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(WAITING);
-    let (packing, says_its_end) = (dump.packing, dump.says_its_end);
-    let reading = tokio::task::spawn_blocking(move || {
-        let done = pump(&file, packing, says_its_end, most, &passed, &out);
-        if let Err(why) = &done {
-            // The tool must not take what it got for all.
-            let _ = out.blocking_send(Err(why.clone()));
-        }
-        done
-    });
-    let head = stream::iter(head.map(|h| Ok(Bytes::from(h))));
-    let rest = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
-    (head.chain(rest).boxed(), reading)
-}
-
-fn pump(
-    file: &std::path::Path,
-    packing: Packing,
-    says_its_end: bool,
-    most: u64,
-    passed: &AtomicU64,
-    out: &mpsc::Sender<Result<Bytes, String>>,
-) -> Result<(), String> {
-    let cut = |e: std::io::Error| {
-        format!("The dump can't be read to its end: {e}. It may have been cut short; send it again.")
-    };
-    let mut from = open(file, packing).map_err(cut)?;
-    let (mut tail, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
-    loop {
-        let n = from.read(&mut piece).map_err(cut)?;
-        let Some(read) = piece.get(..n).filter(|r| !r.is_empty()) else { break };
-        let so_far = passed.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
-        if so_far > most {
-            let most = crate::domain::quantity::Bytes(i64::try_from(most).unwrap_or(i64::MAX));
-            return Err(format!("Unpacked, the dump is larger than {most}, the most that is taken here."));
-        }
-        tail.extend_from_slice(read);
-        let over = tail.len().saturating_sub(4096);
-        tail.drain(..over);
-        if out.blocking_send(Ok(Bytes::copy_from_slice(read))).is_err() {
-            // The tool has ended; it says why.
-            return Ok(());
-        }
-    }
-    let end = String::from_utf8_lossy(&tail);
-    if says_its_end && !ENDS.iter().any(|words| end.contains(words)) {
-        return Err("The dump was cut short: its last lines do not say that it is complete. Make it again.".to_owned());
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicU64;
 
 use secrecy::SecretString;
 
-use super::load::{CHECK_STORAGE, count, describes, forget, keep, path, pour, row};
+use super::load::{CHECK_STORAGE, count, describes, forget, keep, path, row, wanted};
+use super::pour::pour;
 use super::report::LoadReport;
 use crate::backup::manifest::Of;
 use crate::backup::stream::run;
@@ -62,7 +63,9 @@ async fn load(w: &Work) -> Result<(), StepError> {
     tools_in(app, c.engine, c.image_digest.as_deref().unwrap_or_default(), &id).await?;
     let sealed = sealed(w).await?;
     let plan = sealed.blueprint.plan();
-    pour(w, &row, path(w, &row)?, (&id, &plan), &SecretString::default()).await?;
+    for target in wanted(&row, plan.dbname.as_str()) {
+        pour(w, &row, path(w, &row)?, (&id, &plan), (&SecretString::default(), &target)).await?;
+    }
     w.say("Checking what was loaded").await;
     let check = describes(c.engine)?.check(&plan, plan.dbname.as_str());
     run(app.runtime.as_ref(), &id, &check, None, &AtomicU64::new(0)).await.map_err(|e| {
@@ -81,7 +84,8 @@ async fn look(w: &Work) -> Result<(), StepError> {
     let blueprint = Blueprint::read(app, &c).await?;
     let running = find(app, &c).await?.filter(|f| f.running);
     let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
-    let mut report = LoadReport { format: Some(row.dump().format), ..LoadReport::default() };
-    count(app, (&id, &blueprint.plan()), describes(c.engine)?, &mut report).await?;
+    let mut report = LoadReport { format: Some(row.dump().format), told: row.told.0.clone(), ..LoadReport::default() };
+    let places = [c.dbname.clone()];
+    count(app, (&id, &blueprint.plan()), describes(c.engine)?, &places, &mut report).await?;
     keep(w, &row, &report).await
 }

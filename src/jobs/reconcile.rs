@@ -20,7 +20,6 @@ use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::provision::container::find;
 use crate::provision::egress;
-use crate::provision::flow::StepError;
 use crate::provision::power::START;
 use crate::provision::request::{self, RequestError};
 use crate::provision::server::last_lines;
@@ -132,9 +131,9 @@ impl Run<'_> {
         let Some(before) = self.row(id).await? else { return Ok(None) };
         let found = match find(self.app, &before).await {
             Ok(found) => found,
-            Err(StepError::Retry(e)) => anyhow::bail!(e),
+            Err(e) if e.may_pass() => anyhow::bail!(e),
             // Somebody else's container has its name.
-            Err(StepError::Fail(_)) => None,
+            Err(_) => None,
         };
         let still = |c: &Container| {
             c.active_job.is_none()
@@ -236,22 +235,30 @@ impl Run<'_> {
 
     /// Directories on the tiers that no container, living or purged, explains.
     async fn orphan_directories(&mut self, rows: &[Container]) -> anyhow::Result<()> {
+        let mut found = Vec::new();
+        for tier in &self.app.config.storage {
+            let base = tier.path.join(self.app.config.instance.as_str());
+            let Ok(mut entries) = tokio::fs::read_dir(&base).await else { continue };
+            while let Ok(Some(entry)) = entries.next_entry().await {
+                found.push(entry.path());
+            }
+        }
+        // Asked after the look: what explains a directory is written before it is made, and goes after it.
         let mut known: HashSet<String> = rows.iter().map(|c| c.id.to_string()).collect();
         let mut db = self.app.db.acquire().await?;
         known.extend(backups::under_way(&mut db).await?.iter().map(ToString::to_string));
         known.extend(snapshots::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         known.extend(seeds::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         drop(db);
-        for tier in &self.app.config.storage {
-            let base = tier.path.join(self.app.config.instance.as_str());
-            let Ok(mut entries) = tokio::fs::read_dir(&base).await else { continue };
-            while let Ok(Some(entry)) = entries.next_entry().await {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if !name.starts_with('.') && !known.contains(&name) && !self.is_living(&name).await? {
-                    let path = entry.path().display().to_string();
-                    self.note(&path, "directory", &format!("{path} belongs to no database the portal knows"), None)
-                        .await?;
-                }
+        for path in found {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with('.') || known.contains(&name) || self.is_living(&name).await? {
+                continue;
+            }
+            // One that was on its way out, and is gone by now, is nobody's business.
+            if tokio::fs::symlink_metadata(&path).await.is_ok() {
+                let path = path.display().to_string();
+                self.note(&path, "directory", &format!("{path} belongs to no database the portal knows"), None).await?;
             }
         }
         Ok(())

@@ -10,8 +10,9 @@ use crate::admin_db::containers::{self, Container};
 use crate::admin_db::samples::{self, Sample};
 use crate::admin_db::surveys;
 use crate::app::App;
+use crate::domain::reason;
 use crate::domain::state::ContainerState;
-use crate::engine::{LOCKED_OUT, Survey};
+use crate::engine::{ExecOutcome, LOCKED_OUT, Survey};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::server::ask;
 
@@ -91,9 +92,11 @@ async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, Fault> {
     if said.code == 0 {
         return engine.read_survey(&said.stdout).map_err(|e| Fault::new("The server's answer could not be read.", &e));
     }
-    let last = said.stderr.trim().lines().last().unwrap_or("nothing").chars().take(300).collect::<String>();
-    let detail = format!("The command ended with code {} and said: {last}", said.code);
-    let sentence =
-        if last.contains(LOCKED_OUT) { SHUT_OUT } else { "The server could not answer the portal's questions." };
+    let detail = match ExecOutcome::of(said.code, &said.stderr) {
+        ExecOutcome::Failed(words) => reason::line(&words),
+        ExecOutcome::Done => String::new(),
+    };
+    let shut_out = said.stderr.contains(LOCKED_OUT);
+    let sentence = if shut_out { SHUT_OUT } else { "The server could not answer the portal's questions." };
     Err(Fault::new(sentence, &detail))
 }

@@ -14,6 +14,7 @@ use crate::admin_db::newest_backups::Newest;
 use crate::admin_db::notices::{self, Kind};
 use crate::app::App;
 use crate::domain::policy::Policy;
+use crate::domain::reason;
 use crate::domain::state::ContainerState;
 
 fn day(at: DateTime<Utc>) -> String {
@@ -30,7 +31,7 @@ pub async fn failed(tx: &mut PgConnection, job: &Job, why: &str, now: DateTime<U
     }
     let row = backups::of_job(tx, job.id).await?.filter(|row| row.status == BackupStatus::Running);
     let Some(row) = row else { return Ok(()) };
-    let why = why.lines().next().unwrap_or_default();
+    let why = reason::line(why);
     let (kind, text) = match row.drill_of {
         Some(of) => {
             let from =

@@ -56,7 +56,10 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
         usage::set(&mut db, &row).await?;
     }
     let mut db = app.db.acquire().await?;
-    let waiting = dumps::waiting(&mut db).await?;
+    let now = app.clock.now();
+    let (failed, asked) = (now - app.config.backups.upload_keep, now - staging::ABANDONED);
+    dumps::forget_asked(&mut db, asked).await?;
+    let waiting = dumps::waiting(&mut db, failed, asked).await?;
     drop(db);
     staging::sweep(&app.config, &waiting);
     Ok(serde_json::json!({ "databases": rows.len(), "tiers": app.config.storage.len() }))

@@ -17,7 +17,8 @@ use crate::domain::names::{DbName, DbUser, NameError};
 use crate::domain::quantity::{Bytes, GIB, MilliCpus};
 use crate::engine::{Engine, Plan, Recipe, Tools};
 use crate::runtime::{ContainerSpec, Mount};
-use crate::storage::{DataDir, unavailable_reason};
+use crate::storage::{DataDir, Head, unavailable_reason};
+use crate::tls::ServerNames;
 
 /// What a container is made from, read from its row.
 pub struct Blueprint<'a> {
@@ -36,6 +37,8 @@ pub struct Blueprint<'a> {
     dbname: DbName,
     dbuser: DbUser,
     host: String,
+    /// Its certificate's.
+    names: ServerNames,
     ports: Vec<(String, u16)>,
     tools: Tools,
     fresh: bool,
@@ -79,7 +82,8 @@ impl<'a> Blueprint<'a> {
             extensions: c.extensions.clone(),
             dbname,
             dbuser,
-            host: app.config.databases.host.clone(),
+            host: app.config.databases.host_of(&c.name),
+            names: ServerNames::of(&app.config, &c.name, c.id),
             ports: c.ports.0.clone(),
             tools,
             fresh: c.started_at.is_none(),
@@ -104,9 +108,10 @@ impl<'a> Blueprint<'a> {
         let gone = |what: String| StepError::Fail(format!("{what} An administrator can put it back."));
         let image =
             app.catalog.find(&of.image).ok_or_else(|| gone(format!("{} is no longer in the catalog.", of.image)))?;
-        let tier =
-            app.config.tier(&of.storage).filter(|t| unavailable_reason(t).is_none()).or(app.config.storage.first());
-        let tier = tier.ok_or_else(|| gone("No storage tier is configured.".to_owned()))?;
+        // Any tier will do, as long as its disk is there.
+        let usable = |t: &&Tier| unavailable_reason(t).is_none();
+        let tier = app.config.tier(&of.storage).filter(usable).or_else(|| app.config.storage.iter().find(usable));
+        let tier = tier.ok_or_else(|| gone("No storage tier can be used.".to_owned()))?;
         let engine = of.engine.engine();
         let names =
             (DbName::parse(&of.dbname, &engine.database_rules()), DbUser::parse(&of.dbuser, &engine.user_rules()));
@@ -124,6 +129,7 @@ impl<'a> Blueprint<'a> {
             dbname,
             dbuser,
             host: "localhost".to_owned(),
+            names: ServerNames::local(),
             ports: any_ports(engine),
             tools,
             fresh,
@@ -157,6 +163,7 @@ impl<'a> Blueprint<'a> {
             dbname: DbName::parse(dbname, &engine.database_rules()).map_err(any)?,
             dbuser: DbUser::parse(dbuser, &engine.user_rules()).map_err(any)?,
             host: "localhost".to_owned(),
+            names: ServerNames::local(),
             ports: any_ports(engine),
             tools: Tools::default(),
             fresh: true,
@@ -204,7 +211,7 @@ impl<'a> Blueprint<'a> {
             entrypoint: None,
             cmd: recipe.cmd.clone(),
             user: None,
-            mounts: vec![Mount { source: self.dir.data(), target: self.image.volume.clone() }],
+            mounts: vec![Mount { source: self.dir.data(), target: self.image.volume.clone(), read_only: false }],
             publish: Vec::new(),
             network,
             hosts: recipe.hosts.clone(),
@@ -225,11 +232,9 @@ impl<'a> Blueprint<'a> {
     pub(super) fn recipe(&self, app: &App) -> Result<Recipe, StepError> {
         let config = super::config_files(&app.config.catalog, self.image.engine)
             .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
-        let mut names = vec![app.config.databases.host.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()];
-        names.dedup();
         let cert = app
             .authority
-            .issue(&names, app.clock.now())
+            .issue_to(&self.names, app.clock.now())
             .map_err(|e| StepError::Fail(format!("No certificate could be made: {e:#}.")))?;
         Ok(self.image.engine.engine().recipe(&self.plan(), &config, &cert))
     }
@@ -289,21 +294,28 @@ pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint<
         return Err(wrong(found, &expected));
     }
     // … and the server's own in it, where there is one, which also tells of data that was put there by hand.
-    let mut found = None;
     let written = c.engine.engine().version_file(b.image);
-    for file in written.iter().flat_map(|v| &v.files) {
-        found = app.files.first_line(&b.dir, file, &b.reference).await?;
-        if found.is_some() {
-            break;
+    let found = match &written {
+        Some(written) => app.files.first_line(&b.dir, &written.files, &b.reference).await?,
+        None => Head::Missing,
+    };
+    if let Some(expected) = &written {
+        match &found {
+            Head::Line(line) if expected.agrees(line) => {}
+            Head::Line(line) if is_version(line) => {
+                return Err(wrong(&format!("version {}", line.trim()), &format!("version {}", expected.version)));
+            }
+            Head::Missing => {}
+            Head::Line(_) | Head::Odd => {
+                let file = expected.files.join(" or ");
+                return Err(StepError::Fail(format!(
+                    "The file {file} is not what a server writes. Nothing was touched."
+                )));
+            }
         }
     }
-    if let (Some(line), Some(expected)) = (&found, &written)
-        && !expected.agrees(line)
-    {
-        return Err(wrong(&format!("version {}", line.trim()), &format!("version {}", expected.version)));
-    }
     let there = match written {
-        Some(_) => found.is_some(),
+        Some(_) => found != Head::Missing,
         None => c.started_at.is_none() || !app.files.is_empty(&b.dir, &b.reference).await?,
     };
     if c.started_at.is_some() && !there {
@@ -313,6 +325,13 @@ pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint<
         )));
     }
     Ok(())
+}
+
+/// Whether a line may be quoted: what else stands in a server's directory is its owner's business.
+fn is_version(line: &str) -> bool {
+    let line = line.trim();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-+_~:".contains(c);
+    line.len() <= 40 && line.starts_with(|c: char| c.is_ascii_digit()) && line.chars().all(allowed)
 }
 
 /// Engine and version, as they are noted beside a data directory.

@@ -42,14 +42,18 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
     let blueprint = Blueprint::read(app, &c).await?;
     refuse_foreign_data(app, &c, &blueprint).await?;
     let mut found = find(app, &c).await?;
-    if let Some(old) = found.take_if(|f| !f.running && f.limits.is_some_and(|l| l != (c.memory_bytes, c.millicpus))) {
-        // Its limits were changed while it was stopped; servers read theirs when they start.
+    let recipe = blueprint.recipe(app)?;
+    let differs = |f: &Observed| {
+        f.limits.is_some_and(|l| l != (c.memory_bytes, c.millicpus)) || f.shm.is_some_and(|s| s != recipe.shm.0)
+    };
+    if let Some(old) = found.take_if(|f| !f.running && differs(f)) {
+        // Its limits were changed while it was stopped, or it is of an older portal; servers read theirs when they start.
         app.runtime.remove(&old.id).await?;
     }
     if let Some(found) = found {
         if found.status == "created" && c.docker_id.as_deref() != Some(found.id.as_str()) {
             // Its id is noted once the files are in it: a portal that was killed did not come to that.
-            app.runtime.copy_in(&found.id, &blueprint.recipe(app)?.files).await?;
+            app.runtime.copy_in(&found.id, &recipe.files).await?;
         }
         note_id(app, &c, &found.id).await?;
         return Ok(found.id);
@@ -64,7 +68,6 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
     if !open {
         egress::ensure(app, &blueprint.reference).await;
     }
-    let recipe = blueprint.recipe(app)?;
     let engine = c.engine.engine();
     let publish = engine.ports().iter().filter_map(|p| {
         let (_, port) = c.ports.iter().find(|(purpose, _)| purpose == p.purpose)?;

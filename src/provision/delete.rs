@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::blueprint::Blueprint;
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
+use super::give_way;
 use super::go_back;
 use super::power;
 use super::request::{self, RequestError};
@@ -68,6 +69,7 @@ pub static PURGE: Flow = Flow {
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     let job = request::act_in(app, &mut tx, c, &DELETE, actor).await?;
     if !without_backup && last::none_because(app, c).is_none() {

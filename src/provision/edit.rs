@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::give_way;
 use super::power;
 use super::quota;
 use super::request::RequestError;
@@ -76,6 +77,9 @@ impl Changes {
 /// [`RequestError`], with nothing written: [`RequestError::Busy`] for new limits while a job is under way,
 /// [`RequestError::State`] for anything in the trash.
 pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) -> Result<Option<Uuid>, RequestError> {
+    if changes.resizes(c) {
+        give_way::cancel_backup(app, c, actor).await?;
+    }
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     // The state's lock lets one edit after the other through, so that neither undoes the other's
@@ -168,6 +172,7 @@ pub(crate) mod tests {
             backup_freq: "Daily".to_owned(),
             policy_at: at(0),
             extensions: Vec::new(),
+            brought: false,
             restored_from: None,
             restored_only: None,
             docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),

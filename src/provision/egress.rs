@@ -179,7 +179,7 @@ async fn direct_run(arguments: [&str; 3]) -> Option<String> {
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE, command.output()).await.ok()?.ok()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Some(text(&output.stdout) + &text(&output.stderr))
+    Some([text(&output.stdout), text(&output.stderr)].concat())
 }
 
 async fn helper_run(
@@ -194,20 +194,14 @@ async fn helper_run(
         network: "host".to_owned(),
         user: Some("0:0".to_owned()),
         mounts: vec![
-            Mount { source: "/".into(), target: format!("{HOST}:ro") },
+            Mount { source: "/".into(), target: HOST.to_owned(), read_only: true },
             // For the lock that all who change the firewall take.
-            Mount { source: "/run".into(), target: format!("{HOST}/run") },
+            Mount { source: "/run".into(), target: format!("{HOST}/run"), read_only: false },
         ],
         capabilities: ["NET_ADMIN", "NET_RAW", "SYS_CHROOT"].map(str::to_owned).to_vec(),
         ..ContainerSpec::helper(instance, "firewall", image, &argv)
     };
-    match tokio::time::timeout(PATIENCE, helper::run(runtime, &spec)).await {
-        Ok(ran) => ran,
-        Err(_) => Err(RuntimeError::Failed {
-            operation: "look at the firewall".to_owned(),
-            cause: format!("that took more than {} s", PATIENCE.as_secs()),
-        }),
-    }
+    helper::run(runtime, &spec, PATIENCE).await
 }
 
 /// The mount that lets a database look up no names: those of its neighbours would tell who they are, and questions to
@@ -222,5 +216,5 @@ pub(super) async fn no_names(config: &Config) -> std::io::Result<Mount> {
     }
     // Whatever the portal's umask is, a server reads it as another user.
     tokio::fs::set_permissions(&file, Permissions::from_mode(0o644)).await?;
-    Ok(Mount { source: file, target: "/etc/resolv.conf:ro".to_owned() })
+    Ok(Mount { source: file, target: "/etc/resolv.conf".to_owned(), read_only: true })
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::blueprint::Blueprint;
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
+use super::give_way;
 use super::power;
 use super::request::{RequestError, enqueue};
 use super::swap::{self, KEPT_DAYS};
@@ -64,6 +65,7 @@ async fn done(w: &Work) -> Result<(), StepError> {
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn go_back(app: &App, c: &Container, snapshot: &Snapshot, actor: &Actor) -> Result<Uuid, RequestError> {
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
         ContainerState::Running | ContainerState::Stopped | ContainerState::Failed => {}

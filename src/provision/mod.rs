@@ -10,6 +10,7 @@ pub mod delete;
 pub mod edit;
 pub mod egress;
 pub mod flow;
+pub(crate) mod give_way;
 pub mod go_back;
 pub mod images;
 pub mod power;

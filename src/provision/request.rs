@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::actions;
 use super::flow::Flow;
+use super::give_way;
 use super::quota;
 use crate::admin_db::container_input::{self, NewContainer};
 use crate::admin_db::containers::{self, Container};
@@ -257,6 +258,7 @@ pub(crate) async fn make_in(
 /// # Errors
 /// [`RequestError`], with nothing written.
 pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     let job = act_in(app, &mut tx, c, flow, actor).await?;
     tx.commit().await?;
@@ -305,6 +307,7 @@ pub(super) async fn act_in(
 pub fn start_flow(c: &Container) -> &'static Flow {
     match (c.started_at, c.restored_from) {
         (Some(_), _) => &super::power::START,
+        (None, None) if c.brought => crate::intake::load::load_flow(c.engine),
         (None, None) => &super::create::CREATE,
         (None, Some(_)) => crate::backup::restore_flow(c.engine),
     }
@@ -314,7 +317,7 @@ pub fn start_flow(c: &Container) -> &'static Flow {
 fn allowed(kind: &str, state: ContainerState) -> Result<(), RequestError> {
     use ContainerState as S;
     let fine = match kind {
-        "create" | "restore" | "restore-copy" => matches!(state, S::Requested | S::Failed),
+        "create" | "load" | "load-stopped" | "restore" | "restore-copy" => matches!(state, S::Requested | S::Failed),
         "start" => matches!(state, S::Stopped | S::Failed | S::Running),
         "stop" => matches!(state, S::Running | S::Failed),
         "restart" | "resize" => matches!(state, S::Running),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::blueprint::{Blueprint, password};
 use super::container;
 use super::flow::{Flow, Step, StepError, Work};
+use super::give_way;
 use super::power;
 use super::request::{RequestError, enqueue};
 use super::seed;
@@ -44,6 +45,7 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
     let password = Password::generate(&app.random);
     let sealed = app.sealer.seal(password.secret(), &Kind::User.context(c.id))?;
     let credential = Credential { username: c.dbuser.clone(), sealed, generated: true };
+    give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
         ContainerState::Running => {}
@@ -59,13 +61,22 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
 
 /// Sets the sealed password in the server: the same statements that made the role find it made.
 pub(crate) async fn set(w: &Work) -> Result<(), StepError> {
+    // What its owner has removed since must not come back with a new password.
+    set_up(w, w.job.kind != ROTATE.kind).await
+}
+
+/// The same where the owner's data is back already: nothing but the password is set.
+pub(crate) async fn set_password(w: &Work) -> Result<(), StepError> {
+    set_up(w, false).await
+}
+
+async fn set_up(w: &Work, extensions: bool) -> Result<(), StepError> {
     if w.resumed {
         power::wait(w).await?;
     }
     let c = w.container().await?;
     let mut b = Blueprint::read(&w.app, &c).await?;
-    if w.job.kind == ROTATE.kind {
-        // What its owner has removed since must not come back with a new password.
+    if !extensions {
         b.extensions.clear();
     }
     let password = user_password(w, &c).await?;

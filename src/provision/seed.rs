@@ -72,7 +72,7 @@ async fn find(app: &App, b: &Blueprint<'_>) -> Result<Option<(Seed, SecretString
 pub async fn copy_into(app: &App, b: &Blueprint<'_>) -> Result<Option<SecretString>, StepError> {
     let Some((seed, password)) = find(app, b).await? else { return Ok(None) };
     let from = DataDir::new(b.tier, &app.config.instance, seed.id);
-    if let Err(e) = app.files.copy(&from, &b.dir, &b.reference).await {
+    if let Err(e) = app.files.copy(&from, &b.dir, &b.reference, &b.image.volume).await {
         tracing::warn!(image = seed.image, tier = seed.tier, "Could not copy prepared data: {e}");
         let mut db = app.db.acquire().await?;
         seeds::fail(&mut db, seed.id, &format!("It could not be copied: {e}")).await?;
@@ -166,7 +166,7 @@ pub async fn settle(w: &Work) -> Result<(), StepError> {
         return Ok(());
     }
     let b = Blueprint::read(&w.app, &c).await?;
-    w.app.files.sync(&b.dir, &b.reference).await?;
+    w.app.files.sync(&b.dir).await?;
     credentials::take(&mut db, c.id, Kind::Seed).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::backup::manifest::Of;
 use crate::engine::{EngineKind, ExecOutcome, ExecSpec, LOCKED_OUT, Tools};
-use crate::runtime::{ExecOutput, LogRequest, Observed, RuntimeError};
+use crate::runtime::{ExecOutput, LogRequest, Observed, RuntimeError, read_log};
 
 /// How long one command may take. A server that hangs must not hold a job for good.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
@@ -159,14 +159,10 @@ pub async fn running(work: &Work, c: &Container, limit: Duration) -> Result<(Obs
 
 /// The last lines of a server's log, for messages; empty where they can't be read.
 pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
-    let Ok(mut stream) = app.runtime.logs(id, LogRequest { tail, follow: false }).await else {
-        return String::new();
-    };
-    let mut text = Vec::new();
-    while let Some(Ok(piece)) = futures::StreamExt::next(&mut stream).await {
-        text.extend_from_slice(&piece);
+    match app.runtime.logs(id, LogRequest { tail, follow: false }).await {
+        Ok(lines) => read_log(lines).await.unwrap_or_default().trim_end().to_owned(),
+        Err(_) => String::new(),
     }
-    String::from_utf8_lossy(&text).trim_end().to_owned()
 }
 
 /// Runs commands of an engine one after the other; the first that fails ends it.

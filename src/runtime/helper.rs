@@ -1,8 +1,8 @@
 //! Short-lived containers that do one thing and are removed: file work for a portal that is not root, a look into an image.
 
-use futures::StreamExt;
+use std::time::Duration;
 
-use super::{ContainerSpec, LogRequest, Runtime, RuntimeError};
+use super::{ContainerSpec, LogRequest, Runtime, RuntimeError, read_log};
 use crate::domain::names::InstanceId;
 
 /// Arguments of a helper that does nothing until it is told to end, for commands to be run in it.
@@ -35,25 +35,24 @@ impl ContainerSpec {
     }
 }
 
-/// Runs a helper to its end, removes it, and answers its exit code and what it printed.
+/// Runs a helper to its end, removes it, and answers its exit code and what it printed, of that at most 64 KiB.
 ///
 /// # Errors
-/// If the engine can't.
-pub async fn run(runtime: &dyn Runtime, spec: &ContainerSpec) -> Result<(i64, String), RuntimeError> {
+/// If the engine can't, or the helper does not end within `limit`.
+pub async fn run(runtime: &dyn Runtime, spec: &ContainerSpec, limit: Duration) -> Result<(i64, String), RuntimeError> {
     // One that a killed portal left behind did its work or not; this one does it again.
     runtime.remove(&spec.name).await?;
     let id = runtime.create(spec).await?;
     let ran = async {
         runtime.start(&id).await?;
         let code = runtime.wait(&id).await?;
-        let mut pieces = runtime.logs(&id, LogRequest { tail: 100, follow: false }).await?;
-        let mut said = Vec::new();
-        while let Some(piece) = pieces.next().await {
-            said.extend_from_slice(&piece?);
-        }
-        Ok::<_, RuntimeError>((code, String::from_utf8_lossy(&said).into_owned()))
+        let said = read_log(runtime.logs(&id, LogRequest { tail: 100, follow: false }).await?).await?;
+        Ok::<_, RuntimeError>((code, said))
     };
-    let outcome = ran.await;
+    let outcome = tokio::time::timeout(limit, ran).await;
     runtime.remove(&id).await?;
-    outcome
+    outcome.unwrap_or_else(|_| {
+        let operation = format!("end the helper {}", spec.name);
+        Err(RuntimeError::Failed { operation, cause: format!("it went on for {} s", limit.as_secs()) })
+    })
 }

@@ -16,6 +16,7 @@ use futures::stream::BoxStream;
 use serde::Serialize;
 
 use crate::domain::names::InstanceId;
+use crate::domain::stream_error::StreamError;
 use crate::engine::{ExecSpec, FileIn};
 
 /// Label that says which portal a container or network belongs to. Labels can't change while a
@@ -63,6 +64,9 @@ pub enum RuntimeError {
         /// The engine's words.
         cause: String,
     },
+    /// What a command was to read broke off.
+    #[error(transparent)]
+    Input(#[from] StreamError),
     /// Anything else the engine refused.
     #[error("The container engine could not {operation}: {cause}")]
     Failed {
@@ -76,7 +80,11 @@ pub enum RuntimeError {
 impl RuntimeError {
     /// Whether trying again later may help without anybody doing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Input(e) => e.may_pass(),
+            _ => false,
+        }
     }
 }
 
@@ -115,6 +123,8 @@ pub struct Mount {
     pub source: PathBuf,
     /// Path inside; with `:ro` at its end nothing can be written there.
     pub target: String,
+    /// Whether nothing can be changed through it.
+    pub read_only: bool,
 }
 
 /// A published port.
@@ -192,6 +202,8 @@ pub struct Observed {
     pub ports: Vec<(u16, u16)>,
     /// Memory limit in bytes and CPU limit in thousandths; not in a listing.
     pub limits: Option<(i64, i32)>,
+    /// Bytes of `/dev/shm`; not in a listing.
+    pub shm: Option<i64>,
 }
 
 /// What a command inside a container left.
@@ -216,11 +228,35 @@ pub enum ExecPiece {
     Ended(i64),
 }
 
-/// What a command reads. An `Err` is a sentence: the input broke, and the command must not be taken as done.
-pub type Input = BoxStream<'static, Result<Bytes, String>>;
+/// What a command reads. An `Err` says that the input broke: the command must not be taken as done.
+pub type Input = BoxStream<'static, Result<Bytes, StreamError>>;
 
 /// Most bytes kept of a command's output.
 const OUTPUT_LIMIT: usize = 64 * 1024;
+/// Most bytes that are read of it. Whatever prints more prints for ever.
+const OUTPUT_MOST: u64 = 64 * 1024 * 1024;
+/// Most bytes kept of a log whose last lines are asked for.
+const LOG_LIMIT: usize = 1024 * 1024;
+
+/// Reads the last lines of a log, or as much of them as is shown: a line may be of any length.
+///
+/// # Errors
+/// The engine's, unless something was read.
+pub async fn read_log(mut pieces: BoxStream<'static, Result<Bytes, RuntimeError>>) -> Result<String, RuntimeError> {
+    let mut said = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Ok(piece) => said.extend(piece.iter().take(LOG_LIMIT - said.len())),
+            Err(e) if said.is_empty() => return Err(e),
+            Err(_) => break,
+        }
+        if said.len() == LOG_LIMIT {
+            said.extend_from_slice(b"\n(there is more)");
+            break;
+        }
+    }
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}
 
 /// What a running container uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -298,11 +334,25 @@ pub trait Runtime: Send + Sync {
             let room = OUTPUT_LIMIT.saturating_sub(text.len());
             text.extend(piece.iter().take(room));
         };
+        let mut printed = 0u64;
         while let Some(piece) = pieces.next().await {
             match piece? {
-                ExecPiece::Stdout(piece) => append(&mut stdout, &piece),
-                ExecPiece::Stderr(piece) => append(&mut stderr, &piece),
+                ExecPiece::Stdout(piece) => {
+                    printed += piece.len() as u64;
+                    append(&mut stdout, &piece);
+                }
+                ExecPiece::Stderr(piece) => {
+                    printed += piece.len() as u64;
+                    append(&mut stderr, &piece);
+                }
                 ExecPiece::Ended(ended) => code = ended,
+            }
+            if printed > OUTPUT_MOST {
+                let program = spec.argv.first().map_or("", String::as_str);
+                return Err(RuntimeError::Failed {
+                    operation: format!("run {program} in the container"),
+                    cause: "it prints without end".to_owned(),
+                });
             }
         }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

@@ -106,7 +106,10 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
         let binding = PortBinding { host_ip: Some(p.address.to_string()), host_port: Some(p.port.to_string()) };
         (format!("{}/tcp", p.inside), Some(vec![binding]))
     });
-    let binds = spec.mounts.iter().map(|m| format!("{}:{}", m.source.display(), m.target));
+    let binds = spec.mounts.iter().map(|m| {
+        let how = if m.read_only { ":ro" } else { "" };
+        format!("{}:{}{how}", m.source.display(), m.target)
+    });
     // A server without a network must still find itself by its name.
     let alone = spec.network == "none";
     let own = alone.then(|| format!("{ALONE}:127.0.0.1"));
@@ -182,6 +185,7 @@ pub(super) fn observed(c: ContainerInspectResponse) -> Observed {
     let host = c.host_config.unwrap_or_default();
     let millicpus = i32::try_from(host.nano_cpus.unwrap_or_default() / 1_000_000).unwrap_or_default();
     let limits = Some((host.memory.unwrap_or_default(), millicpus));
+    let shm = host.shm_size;
     let bindings = host.port_bindings.unwrap_or_default();
     let ports = bindings.into_iter().filter_map(|(inside, hosts)| {
         let host = hosts?.into_iter().next()?.host_port?;
@@ -198,6 +202,7 @@ pub(super) fn observed(c: ContainerInspectResponse) -> Observed {
         started_at: time(state.started_at.as_deref()),
         ports: ports.collect(),
         limits,
+        shm,
     }
 }
 
@@ -227,6 +232,7 @@ pub(super) fn listed(c: ContainerSummary) -> Observed {
         started_at: None,
         ports: Vec::new(),
         limits: None,
+        shm: None,
     }
 }
 

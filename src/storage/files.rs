@@ -1,43 +1,25 @@
-//! File work in data directories: directly as root, else in a helper container that is root.
+//! File work in data directories: directly as root, else in a helper container that is root. What lies below a data
+//! directory is a server's, and is trusted in nothing.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::process::Stdio;
+use std::ffi::CString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use rustix::fs::{AtFlags, Gid, Mode, Uid, fchmod, fchown, mkdirat, statat};
+use rustix::io::Errno;
+
+use super::beneath::{self, Head};
+use super::copy::Copy;
+use super::direct::{absent, copy, open, own_root, remove_doomed};
+use super::helped::Helper;
+use super::walk::{self, Unmeasured};
 use super::{DataDir, StorageError, io};
 use crate::domain::names::InstanceId;
-use crate::process::Group;
-use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
+use crate::runtime::Runtime;
 
-/// Copies one small file onto another by sharing, as far as the file system can.
-const PROBE: &str = r#"set -eu
-f=".share-$1"
-echo probe >"$f"
-if cp --reflink=always -- "$f" "$f.copy" 2>/dev/null; then echo shared; else echo apart; fi
-rm -f -- "$f" "$f.copy"
-"#;
-
-/// Copies a directory with all that belongs to its files. Each attempt copies beside and puts it in place at the end: the
-/// copy that a killed portal left at work would otherwise go on writing into that of the next one.
-const COPY: &str = r#"set -eu
-mkdir -p -- "$1"
-for old in "$1"/copy.*; do [ ! -e "$old" ] || mv -- "$old" "$1/gone.${old##*.}" || :; done
-n=0; until rm -rf -- "$1/data" "$1"/gone.*; do [ $((n += 1)) -lt 50 ]; sleep 0.1; done
-new=$(mktemp -d -- "$1/copy.XXXXXX")
-cp -a --reflink=auto -- "$2/data" "$new/data"
-mv -T -- "$new/data" "$1/data"
-rmdir -- "$new"
-"#;
-
-/// Gives a data directory to the user of its server.
-const OWN: &str = r#"set -eu
-chown -h -- "$1" "$2"
-chmod -- 700 "$2"
-"#;
-
-/// Has the file system written all that it still holds back.
-const SYNC: &str = r#"exec sync -f -- "$1/data""#;
+/// Longest for measuring one directory.
+const MEASURE: Duration = Duration::from_secs(120);
 
 /// How file work is done.
 #[derive(Clone)]
@@ -59,46 +41,44 @@ impl Files {
         if rustix::process::geteuid().is_root() { Self::Direct } else { Self::Helper { runtime, instance } }
     }
 
-    /// Makes the data directory, or finds it made, and gives it to `uid:gid` with nobody else let in: the server's user
-    /// must be able to work in it also where no entrypoint that starts as root sees to that. `image` is used by a helper
-    /// container.
+    /// The helper for one directory, unless the portal is root.
+    fn helper<'a>(&'a self, dir: &'a DataDir, image: &'a str) -> Option<Helper<'a>> {
+        match self {
+            Self::Direct => None,
+            Self::Helper { runtime, instance } => Some(Helper { runtime: runtime.as_ref(), instance, dir, image }),
+        }
+    }
+
+    /// Makes the data directory, or finds it made, and gives it to `uid:gid` with nobody else let in: a server must be
+    /// able to work in it also where no entrypoint that starts as root sees to that. `image` is used by a helper container.
     ///
     /// # Errors
     /// If it can't be made, or not be given away.
     pub async fn prepare(&self, dir: &DataDir, image: &str, uid: u32, gid: u32) -> Result<(), StorageError> {
-        self.own_root(dir).await?;
-        let data = dir.data();
         let direct = matches!(self, Self::Direct);
+        let at = dir.clone();
         let done = blocking(move || {
-            std::fs::create_dir_all(&data).map_err(io("make a directory", &data))?;
-            let meta = std::fs::symlink_metadata(&data).map_err(io("look", &data))?;
-            if (meta.uid(), meta.gid(), meta.mode() & 0o7777) == (uid, gid, 0o700) {
+            let root = own_root(&at)?;
+            let fault = |e: Errno| io("prepare the data directory", &at.data())(e.into());
+            match mkdirat(&root, c"data", Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(e) => return Err(fault(e)),
+            }
+            let stat = statat(&root, c"data", AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+            if (stat.st_uid, stat.st_gid, stat.st_mode) == (uid, gid, 0o040_700) {
                 return Ok(true);
             }
             if direct {
-                std::os::unix::fs::chown(&data, Some(uid), Some(gid)).map_err(io("set the owner", &data))?;
-                set_mode(&data, 0o700)?;
+                let data = beneath::data(&root).map_err(fault)?;
+                fchown(&data, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(fault)?;
+                fchmod(&data, Mode::RWXU).map_err(fault)?;
             }
             Ok(direct)
         });
-        if !done.await? {
-            let data = format!("/work/{}/data", dir.id);
-            let owner = format!("{uid}:{gid}");
-            self.helper(dir, image, "own", &["sh", "-c", OWN, "sh", &owner, &data]).await?;
+        match (done.await?, self.helper(dir, image)) {
+            (false, Some(helper)) => helper.own(uid, gid).await,
+            _ => Ok(()),
         }
-        Ok(())
-    }
-
-    /// Makes the container's directory, or finds it made. It is the portal's own, whoever works below it: what a helper
-    /// makes would belong to root.
-    async fn own_root(&self, dir: &DataDir) -> Result<(), StorageError> {
-        let root = dir.root();
-        blocking(move || {
-            std::fs::create_dir_all(&root).map_err(io("make a directory", &root))?;
-            let mode = std::fs::metadata(&root).map_err(io("look", &root))?.mode();
-            if mode & 0o7777 == 0o755 { Ok(()) } else { set_mode(&root, 0o755) }
-        })
-        .await
     }
 
     /// Removes a container's directory with everything in it; one that is gone is fine.
@@ -107,137 +87,129 @@ impl Files {
     /// # Errors
     /// If it can't be removed.
     pub async fn remove(&self, dir: &DataDir, image: &str) -> Result<(), StorageError> {
-        let (root, doomed) = (dir.root(), dir.doomed());
-        match self {
-            Self::Direct => {
-                blocking(move || {
-                    let gone = |e: &std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
-                    let clear = || match std::fs::remove_dir_all(&doomed) {
-                        Err(e) if !gone(&e) => Err(io("remove the directory", &doomed)(e)),
-                        _ => Ok(()),
-                    };
-                    // One whose removal was cut short would be in the way.
-                    clear()?;
-                    match std::fs::rename(&root, &doomed) {
-                        Err(e) if !gone(&e) => return Err(io("remove the directory", &root)(e)),
-                        _ => {}
-                    }
-                    clear()
-                })
-                .await
+        // It is moved first, so that a removal cut short is never taken for data. One that is in the way goes before.
+        for _ in 0..2 {
+            let at = dir.clone();
+            if blocking(move || at.doomed().symlink_metadata().map(|_| true).or_else(|e| absent(&e, &at))).await? {
+                if let Some(helper) = self.helper(dir, image) {
+                    helper.clear().await?;
+                }
+                let at = dir.clone();
+                blocking(move || remove_doomed(&at)).await?;
             }
-            Self::Helper { .. } => {
-                let id = dir.id.to_string();
-                self.helper(dir, image, "remove", &["rm", "-rf", "--", &format!("/work/{id}")]).await.map(|_| ())
+            let at = dir.clone();
+            let moved = move || std::fs::rename(at.root(), at.doomed()).map(|()| true).or_else(|e| absent(&e, &at));
+            if !blocking(moved).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether copies from one directory to another share blocks, so that they take no time and no space.
+    ///
+    /// # Errors
+    /// If it can't be tried.
+    pub async fn shares_blocks(&self, from: &DataDir, to: &DataDir, image: &str) -> Result<bool, StorageError> {
+        let at = to.clone();
+        blocking(move || own_root(&at).map(|_| ())).await?;
+        match self.helper(to, image) {
+            Some(helper) => helper.shares_blocks(from).await,
+            None => {
+                let base = to.base.clone();
+                blocking(move || Ok(super::tier::reflink(&base))).await
             }
         }
     }
 
-    /// Whether copies within `dir`'s file system share blocks, so that they take no time and no space.
-    ///
-    /// # Errors
-    /// If it can't be tried.
-    pub async fn shares_blocks(&self, dir: &DataDir, image: &str) -> Result<bool, StorageError> {
-        let said = self.script(dir, image, "probe", PROBE, &[]).await?;
-        Ok(said.trim() == "shared")
-    }
-
     /// Copies the data of one directory into another on the same tier, sharing blocks where that can be. What an
-    /// earlier attempt left there is removed.
+    /// earlier attempt left there is removed. `volume` is the path at which the server knows its data.
     ///
     /// # Errors
-    /// If it can't be copied. A file that changes meanwhile is no error: who copies has stopped its server, or frozen it.
-    pub async fn copy(&self, from: &DataDir, to: &DataDir, image: &str) -> Result<(), StorageError> {
-        self.own_root(to).await?;
-        self.script(to, image, "copy", COPY, &[from.id.to_string()]).await.map(|_| ())
+    /// If it can't be copied, or something lies there that no server makes: it is named. A file that changes meanwhile is
+    /// no error: who copies has stopped its server, or frozen it.
+    pub async fn copy(&self, from: &DataDir, to: &DataDir, image: &str, volume: &str) -> Result<(), StorageError> {
+        let at = to.clone();
+        let disk = blocking(move || {
+            let root = own_root(&at)?;
+            let disk = rustix::fs::fstatvfs(&root).map_err(|e| io("measure the space", &at.root())(e.into()))?;
+            Ok(disk.f_blocks.saturating_mul(disk.f_frsize))
+        });
+        let disk = disk.await?;
+        if let Some(helper) = self.helper(to, image) {
+            return helper.copy(from, volume, disk).await;
+        }
+        let wanted = Arc::new(AtomicBool::new(true));
+        let (from, to, volume, still) = (from.clone(), to.clone(), volume.to_owned(), wanted.clone());
+        let _ends_with_me = GivenUp(wanted);
+        blocking(move || copy(&from, &to, &Copy { volume: &volume, wanted: &still })).await
     }
 
     /// Waits until all of a data directory is on the disk, as a server that is started on it trusts.
     ///
     /// # Errors
     /// If it can't be written.
-    pub async fn sync(&self, dir: &DataDir, image: &str) -> Result<(), StorageError> {
-        self.script(dir, image, "write", SYNC, &[]).await.map(|_| ())
+    pub async fn sync(&self, dir: &DataDir) -> Result<(), StorageError> {
+        let root = dir.root();
+        let work = move || {
+            beneath::own(&root)
+                .and_then(rustix::fs::syncfs)
+                .map_err(|e| io("write all that is held back", &root)(e.into()))
+        };
+        blocking(work).await
     }
 
-    /// Runs a script for sh in the directory that holds all of the instance's on this tier, with `dir`'s id as `$1`.
-    async fn script(
-        &self,
-        dir: &DataDir,
-        image: &str,
-        what: &str,
-        script: &str,
-        arguments: &[String],
-    ) -> Result<String, StorageError> {
-        let id = dir.id.to_string();
-        match self {
-            Self::Direct => {
-                std::fs::create_dir_all(&dir.base).map_err(io("make a directory", &dir.base))?;
-                let mut command = tokio::process::Command::new("sh");
-                command.args(["-c", script, "sh", &id]).args(arguments).current_dir(&dir.base);
-                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-                let child = command.spawn().map_err(io("work", &dir.base))?;
-                let group = Group::of(&child);
-                let done = child.wait_with_output().await.map_err(io("work", &dir.base))?;
-                group.ended();
-                if done.status.success() {
-                    return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
-                }
-                let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-                Err(StorageError::Refused(format!("Could not {what} in {}: {said}", dir.base.display())))
-            }
-            Self::Helper { .. } => {
-                let script = format!("cd /work\n{script}");
-                let mut argv = vec!["sh", "-c", &script, "sh", &id];
-                argv.extend(arguments.iter().map(String::as_str));
-                self.helper(dir, image, what, &argv).await
-            }
-        }
-    }
-
-    /// Bytes that a container's directory takes on the disk.
+    /// Bytes that a container's data takes on the disk.
     ///
     /// # Errors
     /// If it can't be read.
     pub async fn usage(&self, dir: &DataDir, image: &str) -> Result<i64, StorageError> {
-        match self {
-            Self::Direct => {
-                let data = dir.data();
-                blocking(move || Ok(walk(&data))).await
-            }
-            Self::Helper { .. } => {
-                let path = format!("/work/{}", dir.id);
-                let said = self.helper(dir, image, "measure", &["du", "-s", "-B1", &path]).await?;
-                said.split_whitespace()
-                    .next()
-                    .and_then(|n| n.parse().ok())
-                    .ok_or_else(|| StorageError::Refused(format!("The helper could not measure the directory: {said}")))
-            }
+        if !there(dir).await? {
+            return Ok(0);
         }
+        if let Some(helper) = self.helper(dir, image) {
+            return helper.usage().await;
+        }
+        let at = dir.clone();
+        let work = move || {
+            let Some(data) = open(&at)? else { return Ok(0) };
+            walk::usage(&data, Instant::now() + MEASURE).map_err(|why| match why {
+                Unmeasured::Late => {
+                    StorageError::Refused("The data directory takes too long to look through.".to_owned())
+                }
+                Unmeasured::Deep => {
+                    StorageError::Refused("Directories in the data directory are nested too deep.".to_owned())
+                }
+                Unmeasured::Io(e) => io("measure the data", &at.data())(e.into()),
+            })
+        };
+        blocking(work).await
     }
 
-    /// The first line of a small file in the data directory, or `None` if there is none.
+    /// The first line of the first of these small files in the data directory that is there.
     ///
     /// # Errors
     /// If it is there but can't be read.
-    pub async fn first_line(&self, dir: &DataDir, file: &str, image: &str) -> Result<Option<String>, StorageError> {
-        match self {
-            Self::Direct => {
-                let path = dir.data().join(file);
-                blocking(move || match std::fs::read_to_string(&path) {
-                    Ok(text) => Ok(Some(text.lines().next().unwrap_or_default().to_owned())),
-                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                    Err(e) => Err(io("read a file", &path)(e)),
-                })
-                .await
-            }
-            Self::Helper { .. } => {
-                let path = format!("/work/{}/data/{file}", dir.id);
-                let script = "if [ -e \"$1\" ]; then head -n 1 -- \"$1\"; fi";
-                let said = self.helper(dir, image, "read", &["sh", "-c", script, "sh", &path]).await?;
-                Ok(said.lines().next().map(str::to_owned))
-            }
+    pub async fn first_line(&self, dir: &DataDir, files: &[String], image: &str) -> Result<Head, StorageError> {
+        if !there(dir).await? {
+            return Ok(Head::Missing);
         }
+        if let Some(helper) = self.helper(dir, image) {
+            return helper.head(files).await;
+        }
+        let (at, files) = (dir.clone(), files.to_vec());
+        let work = move || {
+            let Some(data) = open(&at)? else { return Ok(Head::Missing) };
+            for file in files {
+                let path = CString::new(file).map_err(|e| io("read a file", &at.data())(e.into()))?;
+                match beneath::head(&data, &path).map_err(|e| io("read a file", &at.data())(e.into()))? {
+                    Head::Missing => {}
+                    found => return Ok(found),
+                }
+            }
+            Ok(Head::Missing)
+        };
+        blocking(work).await
     }
 
     /// Whether nothing lies in the data directory.
@@ -245,71 +217,46 @@ impl Files {
     /// # Errors
     /// If it can't be read.
     pub async fn is_empty(&self, dir: &DataDir, image: &str) -> Result<bool, StorageError> {
-        match self {
-            Self::Direct => {
-                let data = dir.data();
-                blocking(move || match std::fs::read_dir(&data) {
-                    Ok(mut entries) => Ok(entries.next().is_none()),
-                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(true),
-                    Err(e) => Err(io("look", &data)(e)),
-                })
-                .await
-            }
-            Self::Helper { .. } => {
-                let path = format!("/work/{}/data", dir.id);
-                let script = "if [ -d \"$1\" ]; then ls -A -- \"$1\"; fi";
-                Ok(self.helper(dir, image, "look", &["sh", "-c", script, "sh", &path]).await?.trim().is_empty())
-            }
+        if !there(dir).await? {
+            return Ok(true);
         }
-    }
-
-    async fn helper(&self, dir: &DataDir, image: &str, what: &str, argv: &[&str]) -> Result<String, StorageError> {
-        let Self::Helper { runtime, instance } = self else {
-            return Err(StorageError::Refused("A helper container is only for a portal that is not root.".to_owned()));
+        if let Some(helper) = self.helper(dir, image) {
+            return helper.is_empty().await;
+        }
+        let at = dir.clone();
+        let work = move || match open(&at)? {
+            Some(data) => walk::is_empty(&data).map_err(|e| io("look", &at.data())(e.into())),
+            None => Ok(true),
         };
-        let spec = ContainerSpec {
-            user: Some("0:0".to_owned()),
-            mounts: vec![Mount { source: dir.base.clone(), target: "/work".to_owned() }],
-            capabilities: ["DAC_OVERRIDE", "FOWNER", "CHOWN"].map(str::to_owned).to_vec(),
-            ..ContainerSpec::helper(instance, &format!("{what}-{}", dir.id), image, argv)
-        };
-        // The engine would make a missing directory as root, and the portal could make nothing in it.
-        std::fs::create_dir_all(&dir.base).map_err(io("make a directory", &dir.base))?;
-        match helper::run(runtime.as_ref(), &spec).await? {
-            (0, said) => Ok(said),
-            (code, said) => Err(StorageError::Refused(format!("The helper for “{what}” ended with {code}: {said}"))),
-        }
+        blocking(work).await
     }
 }
 
-fn set_mode(path: &Path, mode: u32) -> Result<(), StorageError> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(io("set the permissions", path))
-}
+/// Tells a copy that nobody waits for it any more.
+struct GivenUp(Arc<AtomicBool>);
 
-/// Disk blocks of everything below `path`. Files that vanish meanwhile, as a live server's do, count nothing.
-fn walk(path: &Path) -> i64 {
-    let mut bytes = 0i64;
-    let mut todo = vec![path.to_owned()];
-    while let Some(dir) = todo.pop() {
-        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
-            let Ok(meta) = entry.metadata() else { continue };
-            bytes = bytes.saturating_add(i64::try_from(meta.blocks()).unwrap_or(0).saturating_mul(512));
-            if meta.is_dir() {
-                todo.push(entry.path());
-            }
-        }
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
-    bytes
 }
 
-async fn blocking<T: Send + 'static>(
+/// Whether there is a data directory at all, which needs no rights in it.
+async fn there(dir: &DataDir) -> Result<bool, StorageError> {
+    let data = dir.data();
+    blocking(move || match data.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(io("look", &data)(e)),
+    })
+    .await
+}
+
+/// Does file work where waiting for a disk holds nobody up.
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|e| StorageError::Refused(format!("The file work was cut short: {e}")))?
 }
-
-#[cfg(test)]
-mod tests;

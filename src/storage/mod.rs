@@ -3,19 +3,27 @@
 //! A container's directory is `<tier>/<instance>/<container id>/`, with the server's files in `data/`
 //! below it. It is named by id, never by name, and removed only by that exact path.
 
+mod beneath;
+mod copy;
+mod direct;
 mod files;
+mod helped;
 mod tier;
+mod walk;
 
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use uuid::Uuid;
 
 use crate::config::Tier;
 use crate::domain::names::InstanceId;
 use crate::runtime::RuntimeError;
 
+pub use beneath::Head;
 pub use files::Files;
-pub use tier::{Capacity, capacity, unavailable_reason};
+pub use tier::{Capacity, begin, capacity, fault, unavailable_reason};
 
 /// Why work on a data directory failed, as a sentence.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +79,7 @@ impl DataDir {
 }
 
 /// File beside the data in a container's directory: what engine and version it is for.
-const MAKER: &str = "made-by";
+const MAKER: &CStr = c"made-by";
 
 impl DataDir {
     /// What the note beside the data says; `None` where there is none.
@@ -79,12 +87,16 @@ impl DataDir {
     /// # Errors
     /// If it is there but can't be read.
     pub async fn made_by(&self) -> Result<Option<String>, StorageError> {
-        let file = self.root().join(MAKER);
-        match tokio::fs::read_to_string(&file).await {
-            Ok(text) => Ok(Some(text.trim().to_owned())),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(io("read a file", &file)(e)),
-        }
+        let root = self.root();
+        files::blocking(move || match beneath::own(&root).and_then(|root| beneath::head(&root, MAKER)) {
+            Ok(Head::Line(line)) => Ok(Some(line.trim().to_owned()).filter(|line| !line.is_empty())),
+            Ok(Head::Missing) | Err(Errno::NOENT) => Ok(None),
+            Ok(Head::Odd) => {
+                Err(StorageError::Refused(format!("The note made-by in {} is not the portal's.", root.display())))
+            }
+            Err(e) => Err(io("read a note", &root)(e.into())),
+        })
+        .await
     }
 
     /// Notes it, unless a note is there.
@@ -95,12 +107,20 @@ impl DataDir {
         if self.made_by().await?.is_some() {
             return Ok(());
         }
-        let file = self.root().join(MAKER);
-        tokio::fs::write(&file, format!("{maker}\n")).await.map_err(io("write a file", &file))
+        let (file, text) = (self.root().join("made-by"), format!("{maker}\n"));
+        files::blocking(move || {
+            crate::secrets::write_whole(&file, text.as_bytes()).map_err(|e| StorageError::Refused(format!("{e:#}")))
+        })
+        .await
     }
 }
 
 pub(crate) fn io(operation: &'static str, path: &Path) -> impl Fn(std::io::Error) -> StorageError {
     let path = path.display().to_string();
     move |e| StorageError::Io { operation, path: path.clone(), cause: e.to_string() }
+}
+
+/// Why a data directory is not copied.
+fn uncopied(what: &str) -> String {
+    format!("The data directory can't be copied: {what}. No server of the catalog makes such things.")
 }

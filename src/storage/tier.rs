@@ -1,9 +1,15 @@
-//! What a tier's file system can do and how full it is.
+//! What a tier's file system can do, how full it is, and whether it is there at all: an empty directory where a disk should
+//! be mounted must not pass for the tier.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{StorageError, io};
 use crate::config::Tier;
+use crate::domain::names::InstanceId;
+use crate::secrets::write_whole;
+
+/// File in a tier's directory that tells it from the empty place where its disk should be mounted.
+const MARK: &str = ".db4sci-tier";
 
 /// A tier's file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,15 +27,110 @@ pub struct Capacity {
 /// Why a tier can't be used now, or `None`. A directory that should be a mount may say so itself:
 /// the bootstrap leaves `<path>.unavailable` with the reason where it could not make one.
 pub fn unavailable_reason(tier: &Tier) -> Option<String> {
-    let note = tier.path.with_extension("unavailable");
-    if let Ok(reason) = std::fs::read_to_string(&note) {
-        return Some(reason.trim().to_owned());
+    if let Some(reason) = noted(tier) {
+        return Some(reason);
     }
     match std::fs::metadata(&tier.path) {
-        Ok(meta) if meta.is_dir() => None,
+        Ok(meta) if meta.is_dir() => unmounted(tier),
         Ok(_) => Some(format!("{} is no directory", tier.path.display())),
+        Err(_) if used_before(tier) => Some(format!("{} is missing: mount its disk", tier.path.display())),
         Err(e) => Some(format!("{}: {e}", tier.path.display())),
     }
+}
+
+/// Why a tier can't be used and the next start does not change it, with what to do; or `None`. One that says by itself why
+/// it is not there is not at fault.
+pub fn fault(tier: &Tier) -> Option<String> {
+    if noted(tier).is_some() {
+        return None;
+    }
+    let reason = unavailable_reason(tier)?;
+    if !tier.path.exists() && !used_before(tier) {
+        if place_to_make(tier).is_some() {
+            return None;
+        }
+        return Some(format!(
+            "{} is missing, and so is the directory above it: mount its disk, or make it",
+            tier.path.display()
+        ));
+    }
+    Some(reason)
+}
+
+/// Makes the directory of a tier that was never used, and marks one that is used from now on. `in_use` says that there are
+/// databases on it.
+///
+/// # Errors
+/// Why it can't be used, with what to do.
+pub fn begin(tier: &Tier, instance: &InstanceId, in_use: bool) -> Result<(), String> {
+    let Some(seen) = &tier.seen else { return Ok(()) };
+    if let Some(reason) = noted(tier) {
+        return if in_use { Err(reason) } else { Ok(()) };
+    }
+    let path = tier.path.display();
+    let cant = |e: std::io::Error| format!("{path} can't be made or written: {e}");
+    if !tier.path.exists() {
+        if in_use || used_before(tier) {
+            return Err(format!("{path} is missing: mount its disk"));
+        }
+        let make = place_to_make(tier).ok_or_else(|| fault(tier).unwrap_or_default())?;
+        make(&tier.path).map_err(cant)?;
+    }
+    if tier.path.join(MARK).exists() {
+        // A disk that another portal had, or this one before its own directory was lost.
+    } else if tier.path.join(instance.as_str()).exists() || !(in_use || used_before(tier)) {
+        std::fs::write(tier.path.join(MARK), format!("{instance} {}\n", tier.name)).map_err(cant)?;
+    } else {
+        remember(seen, tier)?;
+        return Err(unmounted(tier).unwrap_or_default());
+    }
+    if used_before(tier) { Ok(()) } else { remember(seen, tier) }
+}
+
+fn remember(seen: &Path, tier: &Tier) -> Result<(), String> {
+    let write = || {
+        std::fs::create_dir_all(seen.parent().unwrap_or(seen))?;
+        write_whole(seen, format!("{}\n", tier.path.display()).as_bytes())
+    };
+    write().map_err(|e: anyhow::Error| format!("{} can't be written: {e:#}", seen.display()))
+}
+
+/// What the directory's own note says.
+fn noted(tier: &Tier) -> Option<String> {
+    let note = tier.path.with_extension("unavailable");
+    std::fs::read_to_string(&note).ok().map(|reason| reason.trim().to_owned())
+}
+
+/// Whether this tier was used in this place.
+fn used_before(tier: &Tier) -> bool {
+    let said = tier.seen.as_deref().and_then(|seen| std::fs::read_to_string(seen).ok());
+    said.is_some_and(|said| Path::new(said.trim_end_matches('\n')) == tier.path)
+}
+
+/// Why a directory that is there is not the tier's.
+fn unmounted(tier: &Tier) -> Option<String> {
+    let seen = tier.seen.as_deref().filter(|_| used_before(tier))?;
+    if tier.path.join(MARK).exists() {
+        return None;
+    }
+    let path = tier.path.display();
+    Some(format!(
+        "{path} is not the directory that the portal used, which has a file {MARK}: mount its disk, or to begin anew with an \
+         empty one, remove {}",
+        seen.display()
+    ))
+}
+
+type Make = fn(&Path) -> std::io::Result<()>;
+
+/// How a tier's directory is made: where the one above it is there, and anywhere below the portal's own.
+fn place_to_make(tier: &Tier) -> Option<Make> {
+    let own: Option<PathBuf> = tier.seen.as_deref().and_then(|s| Some(s.parent()?.parent()?.to_owned()));
+    if own.is_some_and(|own| own.is_dir() && tier.path.starts_with(&own)) {
+        return Some(|path| std::fs::create_dir_all(path));
+    }
+    tier.path.parent().filter(|above| above.is_dir())?;
+    Some(|path| std::fs::create_dir(path))
 }
 
 /// Measures a tier.
@@ -65,7 +166,7 @@ fn name(magic: i64) -> String {
 }
 
 /// Tries it: the only answer that counts is the file system's own.
-fn reflink(path: &Path) -> bool {
+pub(super) fn reflink(path: &Path) -> bool {
     let (a, b) = (path.join(".reflink-probe-a"), path.join(".reflink-probe-b"));
     let tried = (|| -> std::io::Result<()> {
         std::fs::write(&a, vec![1u8; 65536])?;
@@ -78,4 +179,84 @@ fn reflink(path: &Path) -> bool {
         let _ = std::fs::remove_file(probe);
     }
     tried.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ground(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("db4sci-tier-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(dir.join("data")).unwrap();
+        dir
+    }
+
+    fn tier(dir: &Path, path: &str) -> Tier {
+        Tier {
+            name: "fast".to_owned(),
+            path: dir.join(path),
+            label: String::new(),
+            users: Vec::new(),
+            engines: Vec::new(),
+            limit: None,
+            seen: Some(dir.join("data/tiers/fast")),
+        }
+    }
+
+    #[test]
+    fn a_new_tier_is_made_where_that_can_t_be_a_mistake() {
+        let (dir, instance) = (ground("new"), InstanceId::parse("lab").unwrap());
+        for path in ["data/tiers-of-it/fast", "beside"] {
+            let tier = tier(&dir, path);
+            assert!(fault(&tier).is_none() && unavailable_reason(&tier).is_some());
+            begin(&tier, &instance, false).unwrap();
+            assert_eq!(unavailable_reason(&tier), None);
+            begin(&tier, &instance, true).unwrap();
+        }
+        let nowhere = tier(&dir, "disk/not/there");
+        assert!(fault(&nowhere).unwrap().contains("mount its disk, or make it"));
+        assert!(begin(&nowhere, &instance, false).unwrap_err().contains("mount its disk"));
+        std::fs::write(dir.join("cow.unavailable"), "no XFS here\n").unwrap();
+        let noted = tier(&dir, "cow");
+        assert_eq!((fault(&noted), unavailable_reason(&noted)), (None, Some("no XFS here".to_owned())));
+        begin(&noted, &instance, false).unwrap();
+        assert!(!noted.path.exists());
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_disk_that_is_not_mounted_never_passes_for_an_empty_tier() {
+        let (dir, instance) = (ground("gone"), InstanceId::parse("lab").unwrap());
+        let tier = tier(&dir, "disk");
+        begin(&tier, &instance, false).unwrap();
+        std::fs::rename(&tier.path, dir.join("unmounted")).unwrap();
+        for empty in [false, true] {
+            if empty {
+                std::fs::create_dir(&tier.path).unwrap();
+            }
+            assert!(unavailable_reason(&tier).unwrap().contains("mount its disk"));
+            assert!(fault(&tier).unwrap().contains("mount its disk"));
+            assert!(begin(&tier, &instance, false).unwrap_err().contains("mount its disk"));
+            assert!(!tier.path.join(MARK).exists());
+        }
+        std::fs::remove_dir(&tier.path).unwrap();
+        std::fs::rename(dir.join("unmounted"), &tier.path).unwrap();
+        assert_eq!((unavailable_reason(&tier), fault(&tier)), (None, None));
+        begin(&tier, &instance, true).unwrap();
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_tier_of_an_older_portal_is_known_by_its_databases() {
+        let (dir, instance) = (ground("old"), InstanceId::parse("lab").unwrap());
+        let tier = tier(&dir, "disk");
+        std::fs::create_dir(&tier.path).unwrap();
+        assert!(begin(&tier, &instance, true).unwrap_err().contains("mount its disk"), "its databases are not there");
+        assert!(unavailable_reason(&tier).is_some());
+        std::fs::create_dir(tier.path.join("lab")).unwrap();
+        begin(&tier, &instance, true).unwrap();
+        assert_eq!(unavailable_reason(&tier), None);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -5,6 +5,7 @@ use super::error::AppError;
 use super::form::Fields;
 use crate::admin_db::accounts;
 use crate::catalog::CatalogImage;
+use crate::config::Tier;
 use crate::domain::cron_line::CronLine;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
@@ -183,7 +184,7 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
     let found = match wanted {
         // The engine's default; where that can't be had, the next that can.
         "" => catalog.of(engine).find(usable).or_else(|| catalog.of(engine).next()),
-        text => catalog.of(engine).find(|i| i.image == text || i.version == text),
+        text => catalog.named(engine, text),
     };
     let image = found.ok_or_else(|| format!("“{wanted}” is not in the catalog."))?;
     match ctx.app().images.get(&image.image) {
@@ -242,6 +243,7 @@ fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Res
         name => allowed.find(|t| t.name == name),
     };
     let tier = tier.ok_or_else(|| match wanted {
+        "" if ctx.user().is_ok_and(User::is_admin) => no_tier(&config.storage),
         "" => "No storage is available to you. Ask an administrator.".to_owned(),
         name => format!("The storage “{name}” is not available to you."),
     })?;
@@ -249,6 +251,16 @@ fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Res
         Some(reason) => Err(format!("This storage can't be used now: {reason}.")),
         None => Ok(tier.name.clone()),
     }
+}
+
+/// Why no tier can be used, for those who can change it.
+fn no_tier(tiers: &[Tier]) -> String {
+    let reasons = tiers.iter().filter_map(|t| Some(format!("“{}”: {}", t.name, unavailable_reason(t)?)));
+    let reasons: Vec<_> = reasons.collect();
+    if reasons.is_empty() {
+        return "No storage tier of the configuration is for this owner and engine.".to_owned();
+    }
+    format!("No storage tier can be used. {}.", reasons.join("; "))
 }
 
 /// A memory limit: empty is the default, never below what the image needs.

@@ -27,7 +27,7 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
     assert_eq!((code, said.as_str()), (0, "1 databases, 2 backups, 0 findings.\n"));
 
     std::fs::remove_file(object(&portal, &first, "database-1.pgdump.zst")).expect("removed");
-    let short = object(&portal, &second, "roles.sql.zst");
+    let short = object(&portal, &second, "roles.json.zst");
     std::fs::write(&short, b"short").expect("written");
     let stray = object(&portal, &second, "manifest.json").with_file_name("stray.txt");
     std::fs::write(&stray, b"whose?").expect("written");
@@ -46,7 +46,7 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
     let page = audit(&portal, &admin).await;
     for piece in [
         "database-1.pgdump.zst is missing",
-        "roles.sql.zst has 5 bytes instead of",
+        "roles.json.zst has 5 bytes instead of",
         "holds 1 object that no backup here explains (6 B). Nothing was touched.",
         "and one of the 1 before it 953 MiB",
         "(every night). The last try failed: It fell over.",

@@ -88,6 +88,8 @@ pub(super) async fn mongodb(portal: &TestPortal, ada: &Client) {
     let other = [&FIELDS[..], &[("dbname", "third")]].concat();
     let (_, status, said) = send(portal, &token, &named("unclear", &other), &all, &[]);
     assert!(status == "422" && said.contains("holds the databases second, trial"), "{status} {said}");
+    assert_eq!(staged(portal), 1, "it is kept while its sender chooses");
+    portal.sql("delete from dump_upload where container_id is null");
 
     // Archives that failed once: a time series, and indexes with options and keys of servers of before.
     for (file, database, look, wanted, told) in CASES {
@@ -105,7 +107,7 @@ pub(super) async fn mongodb(portal: &TestPortal, ada: &Client) {
         assert_eq!(looked, wanted, "{file}");
         assert_eq!(report(portal, &name, "'failed'"), "0", "{file}");
         let all = report(portal, &name, "'told'");
-        assert!(told.iter().all(|t| all.contains(t)) && (all == "[]") == told.is_empty(), "{file}: {all}");
+        assert!(told.iter().all(|t| all.contains(t)), "{file}: {all}");
     }
     let before = before + CASES.len();
 
@@ -115,7 +117,7 @@ pub(super) async fn mongodb(portal: &TestPortal, ada: &Client) {
     let second = [&FIELDS[..], &[("dbname", "trial")]].concat();
     let (_, status, said) = send(portal, &token, &named("cut", &second), &end, &[]);
     assert!(status == "500" && said.contains("could not be loaded to its end"), "{status} {said}");
-    assert_eq!((staged(portal), portal.containers().len()), (0, before + 1));
+    assert_eq!((staged(portal), portal.containers().len()), (2, before + 1), "kept to be tried again");
 }
 
 /// Continues with the portal on which `lab` is a Neo4j that has been backed up: a part of that is a dump of `neo4j-admin`.
@@ -148,6 +150,6 @@ pub(super) async fn neo4j(portal: &TestPortal, ada: &Client, backup: &str) {
         let (_, status, said) = send(portal, &token, &named("cut", &fields), &cut, &[]);
         assert!(status == wanted && said.contains(words), "{status} {said}");
     }
-    assert_eq!((staged(portal), portal.containers().len()), (0, before + 1));
+    assert_eq!((staged(portal), portal.containers().len()), (1, before + 1), "kept to be tried again");
     nothing_left(portal, before + 1);
 }

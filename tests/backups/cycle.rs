@@ -37,7 +37,7 @@ async fn a_postgres_comes_back_as_it_was_and_is_proven() {
     let names: Vec<_> =
         objects(&portal).iter().map(|p| p.file_name().unwrap().to_string_lossy().into_owned()).collect();
     assert!(
-        ["RESTORE.txt", "database-1.pgdump.zst", "database-2.pgdump.zst", "manifest.json", "roles.sql.zst"]
+        ["RESTORE.txt", "database-1.pgdump.zst", "database-2.pgdump.zst", "manifest.json", "roles.json.zst"]
             .iter()
             .all(|n| names.contains(&(*n).to_owned())),
         "{names:?}"

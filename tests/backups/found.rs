@@ -78,7 +78,7 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     // mydb_admin forgets all about it, as if it came from before.
     portal.sql("begin; alter table log disable trigger all; delete from log where container_id is not null; alter table log enable trigger all;
                 delete from job where container_id is not null; delete from backup_log where kind = 'drill'; delete from backup_log; delete from container; commit");
-    let lost = object(&portal, &damaged, "roles.sql.zst");
+    let lost = object(&portal, &damaged, "roles.json.zst");
     std::fs::remove_file(&lost).expect("removed");
     let location = |id: &str| {
         let path = object(&portal, id, "manifest.json");
@@ -103,7 +103,7 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     admin.get("/admin/backups/find?target=nowhere").await.expect(404);
 
     for (wrong, why) in [
-        (bad.clone(), "roles.sql.zst is missing"),
+        (bad.clone(), "roles.json.zst is missing"),
         ("x".to_owned(), "no place of a backup"),
         (format!("{}/../{good}", portal.instance), "no place of a backup"),
         (good.replace(&id, &damaged).replace(&portal.instance, "other"), "has no"),
@@ -125,7 +125,7 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     let text = admin.get(&reply.location).await.expect(200).text();
     assert!(text.contains("in the list already"), "{text}");
     let (code, said) = cli(&portal, &["backup", "import", "--target", "local", "--owner", "ada", &bad]);
-    assert!(code == 1 && said.contains("roles.sql.zst is missing"), "{code} {said}");
+    assert!(code == 1 && said.contains("roles.json.zst is missing"), "{code} {said}");
 
     // It belongs to ada again, who sees and restores it; the audit finds all of it.
     ada.post(&format!("/backups/{id}/restore"), &[("name", "lab-2")]).await.expect(303);

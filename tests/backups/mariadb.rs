@@ -75,6 +75,10 @@ async fn there_and_back(image: &str, by_hand: bool) {
     for statement in FILL {
         db.query_drop(*statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
     }
+    let case = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/maria-sequence-default/setup.sql");
+    for statement in std::fs::read_to_string(case).expect("the case").split(";\n").filter(|s| !s.trim().is_empty()) {
+        db.query_drop(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    }
     as_admin(&portal, "lab", USERS);
     let id = back_up(&portal, &ada, "lab").await;
     let (status, error) = ended(&portal, "drill").await;
@@ -87,7 +91,7 @@ async fn there_and_back(image: &str, by_hand: bool) {
     let fingerprints = portal.sql(&format!(
         "select count(*) || ' ' || count(c->>'fingerprint') from backup_log, jsonb_array_elements(manifest->'counts') c where id = '{id}' and c->>'kind' = 'table'"
     ));
-    assert_eq!(fingerprints, "6 6");
+    assert_eq!(fingerprints, "7 7");
 
     // What is changed after it must not come back.
     db.query_drop("delete from parent where id <= 50").await.expect("work goes on");
@@ -113,6 +117,7 @@ async fn there_and_back(image: &str, by_hand: bool) {
         .expect("read");
     assert_eq!(kept.as_deref(), Some("latin1_german1_ci11"));
     again.query_drop("insert into child values (1)").await.expect("and it is theirs");
+    again.query_drop("insert into usesq (x) values (2)").await.expect("its default takes the next number");
     assert!(
         connect(&portal, "lab-2", "ada", "correct-horse").await.is_err(),
         "the old password does not open the copy"
@@ -141,6 +146,76 @@ async fn a_mariadb_comes_back_as_it_was_with_and_without_the_portal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_mariadb_comes_back_as_it_was() {
     Box::pin(there_and_back("docker.io/library/mariadb:10.11", false)).await;
+}
+
+/// Databases of one server that need each other, whichever is restored first.
+const ENTANGLED: &[&str] = &[
+    "create database trial_b",
+    "create table trial_b.tb (id int primary key)",
+    "insert into trial_b.tb values (1), (2)",
+    "create function trial_b.fb(i int) returns int return i * 2",
+    "create sequence trial_b.sb",
+    "create view trial_b.vb as select id from trial_b.tb",
+    "create table ta (id int primary key, b int, foreign key (b) references trial_b.tb (id))",
+    "insert into ta values (1, 1)",
+    "create table tseq (id bigint default (nextval(trial_b.sb)), x int)",
+    "insert into tseq (x) values (1)",
+    "create view va as select * from trial_b.vb",
+    "create view vf as select trial_b.fb(id) as f from ta",
+    "create function usesv() returns int return (select max(id) from va)",
+    "create view vv as select usesv() as x",
+    "create trigger tg before insert on ta for each row set new.b = trial_b.fb(new.b)",
+    "create view trial_b.vback as select * from trial.va",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_that_need_each_other_and_other_definers_come_back() {
+    let (portal, ada, mut db) = lab("docker.io/library/mariadb:11.8").await;
+    for statement in ENTANGLED {
+        db.query_drop(*statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    }
+    as_admin(
+        &portal,
+        "lab",
+        "create user 'o''hara'@'%' identified by 'x'; grant super, select on *.* to 'o''hara'@'%';
+         create definer = 'o''hara'@'%' view trial.hers as select id from trial.ta;
+         create definer = root@localhost procedure trial.roots() select current_user();
+         create database elsewhere; create table elsewhere.e (id int); insert into elsewhere.e values (7)",
+    );
+    let id = back_up(&portal, &ada, "lab").await;
+    let _ = ended(&portal, "drill").await;
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "lab-2")]).await.expect(303);
+    let (status, error) = ended(&portal, "restore").await;
+    assert_eq!(status, "succeeded", "{error}");
+    let said = portal.sql(
+        "select string_agg(detail, ' ') from job_step where job_id in (select id from job where kind = 'restore')",
+    );
+    for piece in ["second attempt", "SUPER", "definer of 2 views"] {
+        assert!(said.contains(piece), "{piece}: {said}");
+    }
+    let shown = ada.post("/containers/lab-2/password", &[]).await.expect(200);
+    let password = shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown");
+    let mut again = connect(&portal, "lab-2", "ada", &password).await.expect("signs in");
+    let all: Option<(i64, i64, i64, i64, i64)> = again
+        .query_first("select (select count(*) from va), (select f from vf), (select x from vv), (select count(*) from trial_b.vback), (select count(*) from hers)")
+        .await
+        .expect("all is there");
+    assert_eq!(all, Some((2, 2, 2, 2, 1)), "{said}");
+    again.query_drop("insert into tseq (x) values (2)").await.expect("its default takes the next number");
+    let definers = as_admin(
+        &portal,
+        "lab-2",
+        "select group_concat(distinct definer) from (select definer from information_schema.views where table_schema like 'trial%' union select definer from information_schema.routines where routine_schema like 'trial%') d",
+    );
+    assert_eq!(definers.trim(), "ada@%");
+    let mighty = as_admin(
+        &portal,
+        "lab-2",
+        "select concat((select id from elsewhere.e), group_concat(User order by User)) from mysql.user where Super_priv = 'Y' and User <> 'mariadb.sys'",
+    );
+    assert_eq!(mighty.trim(), "7root,root", "o'hara is no administrator there");
+    let grants = as_admin(&portal, "lab-2", "show grants for ada@'%'");
+    assert!(!grants.contains("db4sci") && !grants.contains("elsewhere"), "{grants}");
 }
 
 fn nothing_is_left(portal: &TestPortal, what: &str) {
@@ -198,7 +273,7 @@ async fn a_mariadb_dump_that_is_disturbed_is_no_backup_or_says_so() {
     long.query_drop("lock tables t write").await.expect("locks");
     ada.wait_for("lab", "running").await;
     ada.post("/containers/lab/backup", &[]).await.expect(303);
-    wait_for(&portal, "select count(*) from information_schema.processlist where state like 'Waiting for table metadata lock' and user = 'root' and db = 'trial'").await;
+    wait_for(&portal, "select count(*) from information_schema.processlist where state like 'Waiting for table metadata lock' and user = 'db4sci_observer' and db = 'trial'").await;
     long.query_drop("unlock tables").await.expect("unlocks");
     let (status, error) = ended(&portal, "backup").await;
     assert_eq!(status, "succeeded", "{error}");

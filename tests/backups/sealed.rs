@@ -147,7 +147,7 @@ async fn downloads(portal: &TestPortal, id: &str, token: &str, plain: &hand::Pla
     let restore = "createdb -U postgres again && pg_restore -U postgres --no-owner --no-privileges -d again /tmp/d && \
                    psql -X -At -U postgres -d again -c 'select count(*) from t'";
     assert_eq!(docker::docker(&["exec", &plain.name, "sh", "-c", restore]), "3000");
-    assert!(dir.join("RESTORE.txt").exists() && dir.join("roles.sql").exists() && dir.join("manifest.json").exists());
+    assert!(dir.join("RESTORE.txt").exists() && dir.join("roles.json").exists() && dir.join("manifest.json").exists());
     let one = portal.dir.join("one");
     assert_eq!(curl(portal, token, &format!("{path}?as=plain&file=database-1.pgdump"), &one), 0);
     assert_eq!(std::fs::read(&one).expect("read"), std::fs::read(&dump).expect("read"));

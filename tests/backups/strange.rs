@@ -17,7 +17,7 @@ async fn proven(portal: &TestPortal, client: &Client, name: &str) -> String {
 }
 
 /// Most memory that this process has used, in MiB: the portal runs in it.
-fn peak() -> u64 {
+pub fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("the kernel tells");
     let line = status.lines().find(|l| l.starts_with("VmHWM:")).expect("a peak");
     line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).expect("a number") / 1024

@@ -2,6 +2,7 @@
 
 mod backups;
 pub mod driver;
+mod dump;
 pub mod fill;
 mod keyboard;
 mod layout;

@@ -7,6 +7,7 @@ mod drivers;
 mod every_engine;
 mod looks;
 mod seeds;
+mod shm;
 mod snippets;
 
 pub use drivers::{Place, Session, sign_in};

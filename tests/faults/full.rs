@@ -51,6 +51,7 @@ fn with_tier(path: PathBuf) -> Options {
         users: Vec::new(),
         engines: Vec::new(),
         limit: None,
+        seen: None,
     };
     Options { configure: Box::new(move |config: &mut Config| config.storage.push(tier)), ..Options::default() }
 }

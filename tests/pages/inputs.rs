@@ -141,7 +141,7 @@ async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once()
         });
         config.storage.push(mydb::config::Tier {
             name: "unplugged".to_owned(),
-            path: config.data_dir.join("tiers/unplugged"),
+            path: "/nowhere/tiers/unplugged".into(),
             ..standard
         });
         // A registry that nobody runs: an image that can't be had.

@@ -2,6 +2,7 @@
 
 pub mod admin_db;
 mod client;
+pub mod compose;
 pub mod docker;
 pub mod portal;
 pub mod program;

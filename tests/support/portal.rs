@@ -143,6 +143,7 @@ pub fn configuration(where_to: Tables) -> (Config, String) {
         users: Vec::new(),
         engines: Vec::new(),
         limit: None,
+        seen: Some(dir.join("tiers-used").join(name)),
     };
     // Without a place for backups none is made by itself, at a time of day when one is due. `with_store` has one.
     config.targets.clear();

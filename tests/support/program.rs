@@ -24,8 +24,11 @@ pub struct Program {
     /// Its directory.
     pub dir: PathBuf,
     env: Vec<(String, String)>,
-    base: String,
+    /// Its address.
+    pub base: String,
     user: Option<u32>,
+    /// Whether the compose file runs it, in the portal's own image.
+    composed: bool,
     child: Option<Child>,
 }
 
@@ -54,6 +57,32 @@ impl Program {
         program.env.push(("DB4SCI__JOBS__PREPARE_SECONDS".to_owned(), "1".to_owned()));
         program.user = rustix::process::geteuid().is_root().then_some(UNPRIVILEGED);
         program
+    }
+
+    /// The same in the portal's own image, run by the compose file that is shipped.
+    pub fn install_composed(images: &[&str]) -> Self {
+        let mut program = Self::install_unprivileged(images);
+        (program.user, program.composed) = (Some(UNPRIVILEGED), true);
+        let home = program.dir.join("home");
+        std::fs::rename(program.dir.join("dbconfig"), home.join("dbconfig")).expect("moved");
+        program.env.retain(|(name, _)| name != "DB4SCI__CATALOG");
+        program.env.push(("DB4SCI__CATALOG".to_owned(), home.join("dbconfig/catalog.toml").display().to_string()));
+        let file = home.join("dev/config.toml");
+        let given = std::fs::read_to_string(&file).expect("its settings").replace("../objects", "/objects");
+        let given = given.replace("\"/objects\"", &format!("{:?}", program.dir.join("data/objects")));
+        let tier = |below: &str| program.dir.join(below).display().to_string();
+        let given = given.replace(&tier("tiers/standard"), &tier("data/tiers/standard"));
+        std::fs::write(&file, super::compose::settings(&program.env) + given.as_str()).expect("settings");
+        std::fs::create_dir_all(program.dir.join("data")).expect("a directory");
+        std::fs::create_dir_all(home.join("dev/ssl")).expect("a directory");
+        give(&program.dir, UNPRIVILEGED);
+        program
+    }
+
+    /// Runs docker-compose for it.
+    fn compose(&self, arguments: &[&str]) {
+        let (home, data) = (self.dir.join("home"), self.dir.join("data"));
+        super::compose::compose(&self.instance, &home, &data, UNPRIVILEGED, arguments);
     }
 
     fn install_in(more: &str) -> Self {
@@ -96,7 +125,7 @@ impl Program {
             ("DB4SCI__BACKUPS__ADMIN_DB_SECONDS", "0".to_owned()),
         ];
         let env = env.map(|(k, v)| (k.to_owned(), v)).to_vec();
-        Self { instance, dir, env, base: format!("https://localhost:{free}"), user: None, child: None }
+        Self { instance, dir, env, base: format!("https://localhost:{free}"), user: None, composed: false, child: None }
     }
 
     /// The program with these arguments and the installation's settings, as the user who owns it.
@@ -123,6 +152,9 @@ impl Program {
 
     /// Starts the portal.
     pub fn spawn(&mut self) {
+        if self.composed {
+            return self.compose(&["up", "-d", "--no-build"]);
+        }
         let log = File::options().create(true).append(true).open(self.dir.join("log")).expect("a log");
         let mut command = self.command(&["serve"]);
         command.stdout(log.try_clone().expect("a log")).stderr(log);
@@ -131,6 +163,9 @@ impl Program {
 
     /// SIGKILL.
     pub fn kill(&mut self) {
+        if self.composed {
+            return self.compose(&["down", "-t", "5"]);
+        }
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it is killed");
             child.wait().expect("it is gone");
@@ -157,8 +192,8 @@ impl Program {
         let ready = async || http.get(format!("{}/readyz", self.base)).send().await.is_ok_and(|r| r.status() == 200);
         while !ready().await {
             let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-            let ended = self.child.as_mut().expect("it runs").try_wait().expect("its status");
-            assert!(ended.is_none() && begin.elapsed() < Duration::from_secs(60), "{ended:?}\n{log}");
+            let ended = self.child.as_mut().map(|child| child.try_wait().expect("its status"));
+            assert!(ended.flatten().is_none() && begin.elapsed() < Duration::from_secs(60), "{ended:?}\n{log}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -166,7 +201,9 @@ impl Program {
     /// The first administrator, signed in.
     pub async fn admin(&self) -> Client {
         let client = Client::nobody(&self.base);
-        client.sign_in("admin", ADMIN_PASSWORD).await;
+        let made = std::fs::read_to_string(self.dir.join("data/admin-password"));
+        let password = if self.composed { made.expect("the portal made one") } else { ADMIN_PASSWORD.to_owned() };
+        client.sign_in("admin", password.trim()).await;
         client
     }
 
@@ -176,6 +213,14 @@ impl Program {
         let config = mydb::config::Config::load_mode(mydb::config::Mode::Dev, &home, &self.env).expect("its settings");
         let url = mydb::admin_db::bootstrap::existing_url(&config, &mydb::secrets::Random::system());
         url.expect("its connection").expect("it was made").expose_secret().to_owned()
+    }
+
+    /// Mounts an empty disk as its tier.
+    pub fn new_disk(&self) {
+        std::fs::create_dir_all(self.tier()).expect("a disk");
+        if let Some(user) = self.user {
+            std::os::unix::fs::chown(self.tier(), Some(user), Some(user)).expect("it is given away");
+        }
     }
 
     /// Its only tier.
@@ -189,7 +234,17 @@ impl Drop for Program {
         if std::thread::panicking() {
             eprintln!("{}", std::fs::read_to_string(self.dir.join("log")).unwrap_or_default());
         }
-        self.kill();
+        if self.composed {
+            let filter = format!("label=com.docker.compose.project={}", self.instance);
+            for id in docker::docker(&["ps", "-aq", "--filter", &filter]).lines() {
+                if std::thread::panicking() {
+                    eprintln!("{}", docker::docker(&["logs", id]));
+                }
+                docker::docker(&["rm", "-fv", id]);
+            }
+        } else {
+            self.kill();
+        }
         docker::sweep(&self.instance);
         let _ = std::fs::remove_dir_all(&self.dir);
     }
@@ -221,7 +276,10 @@ fn runnable(binary: &Path, dir: &Path) -> PathBuf {
 /// Gives what an installation begins with to its user; what comes to lie there later is whoever's made it.
 fn give(dir: &Path, user: u32) {
     let chown = |path: &Path| std::os::unix::fs::chown(path, Some(user), Some(user)).expect("it is given away");
-    for path in [dir, &dir.join("home"), &dir.join("home/dev"), &dir.join("home/dev/config.toml")] {
-        chown(path);
+    for below in ["", "data", "home", "home/dev", "home/dev/config.toml", "home/dev/ssl"] {
+        let path = dir.join(below);
+        if path.exists() {
+            chown(&path);
+        }
     }
 }

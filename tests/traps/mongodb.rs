@@ -145,6 +145,12 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
            from backup_log, jsonb_array_elements(manifest->'counts') c where id = '{id}'"
     ));
     assert_eq!(counted, "0 1 1", "names are names");
+    let defined = portal.sql(&format!(
+        "select count(*) filter (where d->>'kind' = 'index') > 20 and count(*) filter (where d->>'kind' = 'view') = 2
+            and count(*) filter (where d->>'name' = 'ada@trial') = 1 and count(*) filter (where d->>'name' like 'db4sci%') = 0
+           from backup_log, jsonb_array_elements(manifest->'definitions') d where id = '{id}'"
+    ));
+    assert_eq!(defined, "t", "and what is defined is in the manifest");
     nothing_climbed(&portal, "lab", "backup and drill");
 
     let path = format!("/containers/lab/backups/{id}/restore");
@@ -203,7 +209,9 @@ async fn a_server_without_the_user_that_only_reads_gets_one() {
       a.dropUser("db4sci_observer"); a.dropRole("db4sci_observer"); a.dropRole("db4sci_time_series"); print("as before")"#;
     let more = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
       a.runCommand({ updateUser: "db4sci_observer", pwd: "another", roles: ["root"] }); print("as before")"#;
-    for script in [before, more] {
+    let granted = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
+      a.runCommand({ grantRolesToUser: "db4sci_observer", roles: ["root"] }); print("as before")"#;
+    for script in [before, more, granted] {
         assert!(shell(&portal, "lab", script, &admin).ends_with("as before"));
         let report = survey(&portal.app().app).await.expect("a look");
         assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));

@@ -148,6 +148,13 @@ async fn nothing_of_a_neo4j_owners_forges_an_answer_or_reads_the_servers_files()
     ));
     assert_eq!(counted, format!("{} 0 {}", NAMES.len() + 1, NAMES.len()), "names are names");
 
+    let defined = portal.sql(&format!(
+        "select count(*) filter (where d->>'kind' = 'index') >= {} and count(*) filter (where d->>'kind' = 'constraint') = 1
+            and count(*) filter (where d->>'name' = 'neo4j') = 1
+           from backup_log, jsonb_array_elements(manifest->'definitions') d where id = '{id}'",
+        NAMES.len() + 2
+    ));
+    assert_eq!(defined, "t", "and what is defined is in the manifest");
     let path = format!("/api/v1/backups/{id}/restore");
     ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "lab-2")]).await.expect(303);
     well(&portal, "restore-copy").await;

@@ -1,7 +1,8 @@
 //! The main journeys with the real program as a user who is not root: all work on data directories goes through helper
 //! containers then. The same journeys of a portal that is root are all over the suite.
 
-mod create;
+mod compose;
+mod journeys;
 
 use std::time::{Duration, Instant};
 
@@ -21,12 +22,16 @@ pub struct Journey {
 impl Journey {
     /// Starts one that knows these images, and waits until databases begin with prepared data.
     pub async fn begin(images: &[&str]) -> Self {
-        let mut program = Program::install_unprivileged(images);
+        let images_there = images.len() + usize::from(!images.contains(&crate::support::POSTGRES_17));
+        Self::of(Program::install_unprivileged(images), images_there).await
+    }
+
+    /// Starts this one, which will prepare so many images.
+    async fn of(mut program: Program, images: usize) -> Self {
         program.spawn();
         program.ready().await;
         let admin = program.admin().await;
         let journey = Self { program, admin };
-        let images = images.len() + usize::from(!images.contains(&crate::support::POSTGRES_17));
         journey
             .until(&format!("select count(*) >= {images} from seed where made_at is not null or failed is not null"))
             .await;
@@ -43,7 +48,7 @@ impl Journey {
     pub async fn until(&self, statement: &str) {
         let begin = Instant::now();
         while self.sql(statement) != "t" {
-            assert!(begin.elapsed() < Duration::from_secs(120), "after two minutes not yet: {statement}");
+            assert!(begin.elapsed() < Duration::from_secs(300), "after five minutes not yet: {statement}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -61,6 +66,11 @@ impl Journey {
         let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
         self.admin.submit_create(name, &more).await.expect(303);
         self.succeeded("create").await;
+        let from = format!(
+            "select s.detail from job_step s join job j on j.id = s.job_id join container c on c.id = j.container_id
+              where c.name = '{name}' and j.kind = 'create' and s.name = 'Prepare the data directory'"
+        );
+        assert_eq!(self.sql(&from), "From prepared data");
         self.place(engine, name)
     }
 

@@ -6,6 +6,7 @@ use super::{Finding, Kind};
 use crate::admin_db::audit_facts::Database;
 use crate::domain::policy::{Policy, Window};
 use crate::domain::quantity::Bytes;
+use crate::domain::reason;
 use crate::domain::state::ContainerState;
 
 /// Days after which a drill is overdue; they are due every week.
@@ -42,7 +43,7 @@ fn stale(d: &Database, window: Window, now: DateTime<Utc>) -> Option<(Kind, Stri
         None => format!("{} has no backup, and one was due at {} ({promised}).", d.name, day(due)),
     };
     let why = match (&d.failed, d.state) {
-        (Some(error), _) => format!(" The last try failed: {}", first_line(error)),
+        (Some(error), _) => format!(" The last try failed: {}", reason::line(error)),
         (None, ContainerState::Running) => String::new(),
         (None, state) => format!(" The database is {state}."),
     };
@@ -67,7 +68,7 @@ fn shrunk(d: &Database) -> Option<(Kind, String)> {
 
 fn drill_failed(d: &Database) -> Option<(Kind, String)> {
     let (at, error) = (d.drill_failed_at?, d.drill_error.as_deref()?);
-    let text = format!("The last drill of {} failed at {}: {}", d.name, day(at), first_line(error));
+    let text = format!("The last drill of {} failed at {}: {}", d.name, day(at), reason::line(error));
     Some((Kind::DrillFailed, text))
 }
 
@@ -80,10 +81,6 @@ fn drill_overdue(d: &Database, now: DateTime<Utc>) -> Option<(Kind, String)> {
         };
         (Kind::DrillOverdue, text)
     })
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -52,10 +52,11 @@ fn encryption(report: &mut Report, config: &Config) {
 fn examine_tier(report: &mut Report, tier: &Tier, is_default: bool, dev: bool) {
     let what = format!("storage {}", tier.name);
     if let Some(reason) = storage::unavailable_reason(tier) {
-        let (level, advice) = match (is_default, dev) {
-            (true, true) => (Level::Warn, "The portal makes it when it starts."),
+        let makes = storage::fault(tier).is_none() && !tier.path.with_extension("unavailable").exists();
+        let (level, advice) = match (is_default, makes || (dev && is_default)) {
+            (_, true) => (Level::Warn, "The portal makes it when it starts."),
             (true, false) => (Level::Fail, "It is the default tier: make or mount it."),
-            (false, _) => (Level::Warn, "It is not offered until it is made or mounted."),
+            (false, false) => (Level::Warn, "It is not offered until it is made or mounted."),
         };
         return report.add(level, what, reason, advice);
     }

@@ -3,20 +3,17 @@
 
 use secrecy::SecretString;
 
-use super::{CLIENT, Mariadb};
-use crate::engine::alone::{Alone, Only, Read, Stage};
-use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
+use super::restore;
+use super::session::{administer, ask, observe};
+use super::{CLIENT, DUMPER, Mariadb};
+use crate::engine::alone::{Alone, Only, Stage};
+use crate::engine::backup::{Backup, Inventory, Load, NOBODY, Part, dump_script};
 use crate::engine::{ExecSpec, Plan, Tool};
 
-const DUMPER: Tool = Tool { names: &["mariadb-dump", "mysqldump"] };
-
-const SHELL: &str = include_str!("lib.sh");
 const INVENTORY: &str = include_str!("inventory.sql");
 const USERS: &str = include_str!("users.sh");
 const QUESTIONS: &str = include_str!("users.sql");
 const DUMP: &str = include_str!("dump.sh");
-const RESTORE: &str = include_str!("restore.sh");
-const SOME_GRANTS: &str = include_str!("some_grants.sh");
 const LISTED: &str = include_str!("listed.sh");
 const CHECK: &str = include_str!("check.sh");
 const TABLES: &str = include_str!("check.sql");
@@ -26,46 +23,34 @@ const LOOK: &str = include_str!("look.sql");
 const LOCK: &str = include_str!("lock.sql");
 const BEGUN: &str = include_str!("begun.sql");
 const COUNTS: &str = include_str!("counts.sql");
+/// Reports definitions, object by object.
+const DEFINE: &str = include_str!("define.sh");
+/// What asks for those of a database.
+const DEFINE_DATABASE: &str = include_str!("define.sql");
+/// What asks for those of the server.
+const DEFINE_SERVER: &str = include_str!("define_server.sql");
+/// What the session is told that ends a wait for a lock.
+const WATCH: &str = include_str!("watch.sql");
 /// What the session that keeps tables without transactions still is told.
 const KEEP: &str = include_str!("keep.sql");
 
 /// Users and roles, and what they may do in whole databases.
-const WHO: &str = "accounts.sql";
-/// What they may do with single tables and routines.
-const WHAT: &str = "grants.sql";
+pub(super) const WHO: &str = "accounts.sql";
+/// What they may do with single tables and routines. The last part of a backup.
+pub(super) const WHAT: &str = "grants.sql";
 /// Last line of both.
 const USERS_END: &str = "-- end of users and roles";
 /// In the last line of a dump.
 const DUMP_END: &str = "-- Dump completed";
 
-/// A script for `sh` in the container, with what it needs to know in its environment.
-fn script(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
-    let known = [
-        ("MYSQL_PWD", plan.admin_secret()),
-        ("DB4SCI_ADMIN", SecretString::from(plan.admin_user)),
-        ("DB4SCI_CLIENT", SecretString::from(plan.tools.name(CLIENT))),
-        ("DB4SCI_DUMPER", SecretString::from(plan.tools.name(DUMPER))),
-    ];
-    let more = env.iter().map(|(name, value)| (*name, SecretString::from(*value)));
-    let env = known.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)).collect();
-    ExecSpec { argv: ["sh", "-c", text].map(str::to_owned).to_vec(), env, stdin: None, user: Some(plan.owner()) }
-}
-
 /// Statements that tell the others what they are about. As digits, so that nothing of a name needs quoting.
 fn set(plan: &Plan<'_>, database: &str, fingerprints: bool) -> String {
     format!(
-        "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @fingerprints = {};\n",
+        "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @observer = 'db4sci_observer', @fingerprints = {};\n",
         hex::encode(database),
         hex::encode(plan.admin_user),
         i32::from(fingerprints)
     )
-}
-
-/// The client, with statements on its standard input.
-fn client(plan: &Plan<'_>, statements: String) -> ExecSpec {
-    let mut exec = Mariadb::client(plan, &[]);
-    exec.stdin = Some(SecretString::from(statements));
-    exec
 }
 
 impl Backup for Mariadb {
@@ -78,6 +63,7 @@ impl Backup for Mariadb {
             "--host=127.0.0.1",
             "--skip-ssl",
             "--binary-mode",
+            "--local-infile=0",
             "--batch",
             "--force",
         ];
@@ -85,9 +71,20 @@ impl Backup for Mariadb {
         argv.extend(["--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--silent"].map(str::to_owned));
         argv.push("--init-command=SET SESSION foreign_key_checks = 0, check_constraint_checks = 0".to_owned());
         argv.push(format!("--user={}", plan.dbuser));
-        argv.push(format!("--database={}", plan.dbname));
+        argv.push(format!("--database={}", load.database));
         let env = vec![("MYSQL_PWD".to_owned(), load.password.clone())];
         ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
+    }
+
+    fn make_further(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
+        let mut exec = self.load(plan, &Load { database: plan.dbname.as_str(), ..*load });
+        exec.argv.retain(|a| a != "--force");
+        // As digits, so that nothing of a name needs quoting.
+        exec.stdin = Some(SecretString::from(format!(
+            "SET @name = CONVERT(X'{}' USING utf8mb4);\nEXECUTE IMMEDIATE CONCAT('CREATE DATABASE `', REPLACE(@name, '`', '``'), '` CHARACTER SET utf8mb4');\n",
+            hex::encode(load.database)
+        )));
+        Some(exec)
     }
 
     fn loaded(&self, code: i64, _words: &str) -> bool {
@@ -100,7 +97,7 @@ impl Backup for Mariadb {
     }
 
     fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
-        client(plan, INVENTORY.to_owned())
+        ask(plan, INVENTORY.to_owned())
     }
 
     fn parts(&self, inventory: &Inventory) -> Vec<Part> {
@@ -121,12 +118,17 @@ impl Backup for Mariadb {
             None => {
                 let wanted = if part.file == WHO { "who" } else { "what" };
                 let set = set(plan, "", false);
-                let env = [("DB4SCI_SET", set.as_str()), ("DB4SCI_ACCOUNTS", QUESTIONS), ("DB4SCI_WANTED", wanted)];
-                script(plan, &format!("{LIB}{SHELL}{USERS}"), &env)
+                let env = [
+                    ("DB4SCI_SET", set.as_str()),
+                    ("DB4SCI_ACCOUNTS", QUESTIONS),
+                    ("DB4SCI_WANTED", wanted),
+                    ("DB4SCI_DEFINE", DEFINE_SERVER),
+                ];
+                observe(plan, &dump_script(&format!("{DEFINE}{USERS}")), &env)
             }
-            Some(database) => script(
+            Some(database) => observe(
                 plan,
-                &format!("{LIB}{SHELL}{DUMP}"),
+                &dump_script(&format!("{DEFINE}{DUMP}")),
                 &[
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_SET", &set(plan, database, fingerprints)),
@@ -136,6 +138,8 @@ impl Backup for Mariadb {
                     ("DB4SCI_BEGUN", BEGUN),
                     ("DB4SCI_COUNTS", COUNTS),
                     ("DB4SCI_KEEP", KEEP),
+                    ("DB4SCI_WATCH", WATCH),
+                    ("DB4SCI_DEFINE", DEFINE_DATABASE),
                 ],
             ),
         }
@@ -154,26 +158,42 @@ impl Backup for Mariadb {
             None => format!("set -eu\ntail -n 1 | grep -qxF -e '{USERS_END}'\n"),
             Some(_) => LISTED.to_owned(),
         };
-        script(plan, &text, &[])
+        administer(plan, &text, &[])
     }
 
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
         match &part.database {
-            None => script(plan, &format!("set -eu\n{SHELL}client\n"), &[]),
-            Some(database) => {
-                script(plan, &format!("{SHELL}{RESTORE}"), &[("DB4SCI_SET", &set(plan, database, false))])
-            }
+            None => restore::accounts(plan, true),
+            Some(_) => restore::load(plan),
         }
+    }
+
+    fn restore_stages(&self, plan: &Plan<'_>, part: &Part) -> Vec<Stage> {
+        restore::stages(plan, part, true)
+    }
+
+    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part]) -> Vec<(usize, Stage)> {
+        restore::second_attempt(plan, parts)
     }
 
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         let set = set(plan, database, fingerprints);
-        client(plan, format!("{set}{LIST}START TRANSACTION WITH CONSISTENT SNAPSHOT;\nEXECUTE tables;\n{COUNTS}"))
+        ask(plan, format!("{set}{LIST}START TRANSACTION WITH CONSISTENT SNAPSHOT;\nEXECUTE tables;\n{COUNTS}"))
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        let (ask, questions) = match database {
+            Some(_) => ("define_database", DEFINE_DATABASE),
+            None => ("define_server", DEFINE_SERVER),
+        };
+        let set = set(plan, database.unwrap_or_default(), false);
+        let env = [("DB4SCI_SET", set.as_str()), ("DB4SCI_DEFINE", questions)];
+        Some(observe(plan, &format!("{DEFINE}{ask} \"$DB4SCI_DEFINE\"\n"), &env))
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
         let set = set(plan, database, false);
-        script(plan, &format!("{SHELL}{CHECK}"), &[("DB4SCI_SET", &set), ("DB4SCI_CHECK", TABLES)])
+        observe(plan, CHECK, &[("DB4SCI_SET", &set), ("DB4SCI_CHECK", TABLES)])
     }
 
     fn alone(&self) -> Alone {
@@ -181,14 +201,11 @@ impl Backup for Mariadb {
     }
 
     fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
-        let exec = match &part.database {
+        match &part.database {
+            Some(database) if *database != only.database => Vec::new(),
             // Rights on what was not wanted can't be given.
-            None if part.file == WHAT => script(plan, &format!("{SHELL}{SOME_GRANTS}"), &[]),
-            None => self.restore(plan, part),
-            Some(database) if *database == only.database => self.restore(plan, part),
-            Some(_) => return Vec::new(),
-        };
-        vec![Stage::new(Read::All, exec)]
+            _ => restore::stages(plan, part, false),
+        }
     }
 
     fn by_hand(&self, part: &Part) -> Vec<String> {

@@ -5,8 +5,8 @@ DELIMITER //
 BEGIN NOT ATOMIC
   DECLARE begun, polls INT DEFAULT 0;
   WHILE @held AND NOT begun AND polls < 1000 DO
-    SET begun = EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID > @id AND USER = @admin AND DB = @database)
-                OR IS_USED_LOCK(CONCAT('db4sci.', @id)) IS NOT NULL,
+    SET begun = EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID > @id AND USER = @observer AND DB = @database)
+                OR IS_USED_LOCK(CONCAT('db4sci.', @id)) IN (SELECT ID FROM information_schema.PROCESSLIST WHERE USER = @observer),
         polls = polls + 1;
     IF NOT begun THEN DO SLEEP(0.005); END IF;
   END WHILE;

@@ -1,10 +1,13 @@
 # Dumps one database. A session that counts begins its transaction while nobody can write, and so does the dump: both
 # read the same moment. Tables without transactions are kept still by a third session until both are done.
 trap 'exit 141' PIPE
-# The session that holds the lock ends at once, not when it has found that nobody listens.
+DB4SCI_SET="$DB4SCI_SET SET @lock_seconds = ${DB4SCI_LOCK_SECONDS:-60};"
+# The session that holds the lock ends at once, not when it has found that nobody listens, and the others with it.
 id=''
-trap '[ -z "$id" ] || client -e "KILL $id" >/dev/null 2>&1 || :; rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
+trap 'exec 3>&-; [ -z "$id" ] || client -e "KILL $id" >/dev/null 2>&1 || :; wait; rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
 mkfifo "$work/in"
+: >"$work/watched"
+: >"$work/dumper"
 client --raw <"$work/in" >"$work/out" 2>"$work/err" &
 holder=$!
 exec 3>"$work/in"
@@ -17,17 +20,23 @@ await() {
     sleep 0.02
   done
 }
+# What the server names leaves it as hexadecimal digits, and what it counts as decimal ones.
+hexed() { sed -n "s/^$1 \([0-9A-F]*\)\$/\1/p" "$work/out"; }
 printf '%s\n' "$DB4SCI_SET" "$DB4SCI_LIST" >&3
 printf '%s\n' "$DB4SCI_LOOK" >&3
 await "$holder" "$work/out" looked
-# What leads nowhere would end the dump.
-sed -n 's/^broken //p' "$work/out" >"$work/broken"
+read -r id keep history <<END
+$(sed -n 's/^looked \([0-9]* [01] [01]\)$/\1/p' "$work/out")
+END
+[ -n "$history" ] || failed
+coded=$(hexed coded)
+# mariadb-dump would end at a view that it can't look into. Without --raw the client writes a name's line end as \n.
+for name in $coded $(hexed broken); do echo "SELECT CONVERT(X'$name' USING utf8mb4);"; done | client >"$work/names"
 set --
-while IFS= read -r view; do set -- "$@" "--ignore-table=$DB4SCI_DATABASE.$view"; done <"$work/broken"
-
-read -r id keep history <<EOF
-$(sed -n 's/^looked //p' "$work/out")
-EOF
+while IFS= read -r name; do
+  name=$(printf '%b.' "$name")
+  set -- "$@" "--ignore-table=$DB4SCI_DATABASE.${name%.}"
+done <"$work/names"
 [ "$history" = 0 ] || set -- --dump-history "$@"
 if [ "$keep" != 0 ]; then
   printf '%s\n' "$DB4SCI_SET SET @holder = $id;" "$DB4SCI_KEEP" >"$work/keep"
@@ -38,14 +47,35 @@ fi
 printf '%s\n' "$DB4SCI_LOCK" >&3
 await "$holder" "$work/out" ready
 printf '%s\n' "$DB4SCI_BEGUN" >&3
+(exec 3>&-; printf '%s\n' "$DB4SCI_SET SET @holder = $id;" "$DB4SCI_WATCH" | client --raw >"$work/watched" 2>/dev/null) &
+# Views that call functions, after all else that they may need.
+views() {
+  for name in $coded; do
+    echo "EXECUTE IMMEDIATE CONCAT('SHOW CREATE VIEW \`', REPLACE(CONVERT(X'$name' USING utf8mb4), '\`', '\`\`'), '\`');"
+  done | client --database="$DB4SCI_DATABASE" >"$work/views" || return
+  printf '\nSET @db4sci_mode = @@sql_mode, @db4sci_client = @@character_set_client, @db4sci_collation = @@collation_connection, sql_mode = %s;\n' "''"
+  tab=$(printf '\t')
+  while IFS=$tab read -r _ create set collation; do
+    case $set$collation in *[!a-z0-9_]*) return 1 ;; esac
+    printf 'SET character_set_client = %s, collation_connection = %s;\n' "$set" "$collation"
+    printf 'CREATE OR REPLACE %b;\n' "${create#CREATE }"
+  done <"$work/views"
+  printf 'SET sql_mode = @db4sci_mode, character_set_client = @db4sci_client, collation_connection = @db4sci_collation;\n\n-- Dump completed\n'
+}
+everything() {
+  MYSQL_PWD=$DB4SCI_PASSWORD "$DB4SCI_DUMPER" --no-defaults --protocol=tcp --host=127.0.0.1 --skip-ssl --default-character-set=utf8mb4 \
+    --user="$DB4SCI_USER" --max-allowed-packet=1G --single-transaction --quick --routines --events --triggers --hex-blob \
+    --skip-add-locks "$@" --databases -- "$DB4SCI_DATABASE" 2>"$work/dumper" || return
+  [ -z "$coded" ] || views
+}
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
-dumped "$DB4SCI_DUMPER" --no-defaults --protocol=tcp --host=127.0.0.1 --skip-ssl --default-character-set=utf8mb4 --user="$DB4SCI_ADMIN" \
-  --max-allowed-packet=1G --single-transaction --quick --routines --events --triggers --hex-blob "$@" --databases -- "$DB4SCI_DATABASE" 3>&-
+dumped everything "$@" 3>&- || { code=$?; cat "$work/watched" "$work/dumper" >&2; exit "$code"; }
+cat "$work/dumper" >&2
 # One so small may have gone by unseen.
 grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-
 printf '%s\nCOMMIT;\n' "$DB4SCI_COUNTS" >&3
 exec 3>&-
-wait "$holder" || failed
+wait "$holder" || { cat "$work/watched" >&2; failed; }
 if [ "$keep" != 0 ]; then
   wait "$keeper" || failed
   if grep -q 'gave way' "$work/kept"; then
@@ -54,3 +84,5 @@ if [ "$keep" != 0 ]; then
   fi
 fi
 cat "$work/out" "$work/kept" | grep '^db4sci: ' >&2
+DB4SCI_SET="$DB4SCI_SET SET @left_out = '$(hexed broken | tr '\n' ',')';"
+define_database "$DB4SCI_DEFINE" >&2

@@ -1,4 +1,3 @@
-SET SESSION group_concat_max_len = 1073741824;
 -- Prints one JSON object: what has to be in a backup of this server, and what to know to restore it elsewhere.
 SELECT JSON_OBJECT(
     'version', SUBSTRING_INDEX(VERSION(), '-', 1),

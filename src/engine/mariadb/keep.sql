@@ -1,7 +1,7 @@
 -- Keeps tables without transactions as they are, as long as there is the session that counts, @holder. An export lets
 -- others read even while somebody waits to write, which LOCK TABLES does not. It waits for those who read, and others
 -- behind it, so never for long.
-SET SESSION sql_mode = '', group_concat_max_len = 1073741824, lock_wait_timeout = 2, max_statement_time = 0;
+SET SESSION lock_wait_timeout = 2;
 SET @kept = 0, @tries = 0,
     @flush = (SELECT CONCAT('FLUSH TABLES ', GROUP_CONCAT('`', REPLACE(TABLE_SCHEMA, '`', '``'), '`.`', REPLACE(TABLE_NAME, '`', '``'), '`'), ' FOR EXPORT')
                 FROM information_schema.TABLES
@@ -25,7 +25,7 @@ BEGIN NOT ATOMIC
   DECLARE waits INT DEFAULT 0;
   WHILE @kept AND waits < 25 AND EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = @holder) DO
     DO SLEEP(0.2);
-    SET waits = IF(EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = @admin AND DB = @database AND STATE LIKE 'Waiting for table%'),
+    SET waits = IF(EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = @observer AND DB = @database AND STATE LIKE 'Waiting for table%'),
                    waits + 1, 0);
   END WHILE;
   IF waits >= 25 THEN SELECT 'gave way'; END IF;

@@ -1,6 +1,11 @@
-# Common to the scripts of MariaDB. Values for statements come as hexadecimal digits in DB4SCI_SET, names for programs
-# in the environment, the password in MYSQL_PWD.
-client() {
-  "$DB4SCI_CLIENT" --no-defaults --protocol=tcp --host=127.0.0.1 --skip-ssl --connect-timeout=10 --default-character-set=utf8mb4 \
-    --batch --skip-column-names --unbuffered --max-allowed-packet=1G --user="$DB4SCI_ADMIN" "$@"
+# Common to the scripts of MariaDB. Values for statements come as hexadecimal digits, names for programs and passwords
+# in the environment. In binary mode the client has no commands of its own, whatever stands in what it reads.
+set -eu
+as() { # USER PASSWORD ARGUMENT…
+  as_user=$1 as_password=$2
+  shift 2
+  MYSQL_PWD=$as_password "$DB4SCI_CLIENT" --no-defaults --protocol=tcp --host=127.0.0.1 --skip-ssl --connect-timeout=10 \
+    --default-character-set=utf8mb4 --binary-mode --batch --skip-column-names --unbuffered --max-allowed-packet=1G \
+    --local-infile=0 --init-command="$DB4SCI_SETTINGS" --user="$as_user" "$@"
 }
+client() { as "$DB4SCI_USER" "$DB4SCI_PASSWORD" "$@"; }

@@ -1,7 +1,6 @@
--- Before a count: how this session reads, and what there is besides rows. @database, @fingerprints and @admin are set
--- before this. The texts of rows must not depend on who asks.
-SET SESSION sql_mode = '', time_zone = '+00:00', group_concat_max_len = 1073741824, max_statement_time = 0,
-            idle_transaction_timeout = 0, wait_timeout = 86400, lock_wait_timeout = 600, max_heap_table_size = 268435456;
+-- Before a count: what there is besides rows. @database and @fingerprints are set before this. The texts of rows must
+-- not depend on who asks, so the settings of the session are the portal's.
+SET SESSION max_heap_table_size = 268435456;
 SET @broken = 0;
 SET @can = EXISTS (SELECT 1 FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'SYSTEM_VERSIONING_INSERT_HISTORY');
 -- The history of tables is dumped where the server can take it back, which is not so where transactions date it.

@@ -13,8 +13,7 @@ BEGIN NOT ATOMIC
   END WHILE;
 END//
 DELIMITER ;
-SET SESSION lock_wait_timeout = 600;
-SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+SET SESSION lock_wait_timeout = @lock_seconds;
 START TRANSACTION WITH CONSISTENT SNAPSHOT;
 EXECUTE tables;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('inexact', CONCAT('Others held locks in the server, so ', @database, ' was counted a moment before it was dumped.')))

@@ -1,5 +1,5 @@
 -- Prints JSON lines: the server, then the largest tables of each database. Read-only and bounded in time.
-SET SESSION max_statement_time = 5, group_concat_max_len = 16777216, lock_wait_timeout = 1;
+SET SESSION max_statement_time = 5, lock_wait_timeout = 1;
 SELECT JSON_OBJECT(
     'version', SUBSTRING_INDEX(VERSION(), '-', 1),
     'uptime_seconds', (SELECT CAST(VARIABLE_VALUE AS INTEGER) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME'),
@@ -14,7 +14,7 @@ SELECT JSON_OBJECT(
                        'name', CONCAT(User, '@', Host),
                        'admin', IF(CONVERT(Super_priv USING utf8mb4) COLLATE utf8mb4_bin = 'Y', JSON_COMPACT('true'), JSON_COMPACT('false'))) ORDER BY User, Host), JSON_ARRAY())
                 FROM mysql.user
-               WHERE User <> 'mariadb.sys' AND NOT (User = 'healthcheck' AND Host IN ('127.0.0.1', '::1', 'localhost')) AND CONVERT(is_role USING utf8mb4) COLLATE utf8mb4_bin = 'N'),
+               WHERE User <> 'mariadb.sys' AND User NOT LIKE 'db4sci\\_%' AND NOT (User = 'healthcheck' AND Host IN ('127.0.0.1', '::1', 'localhost')) AND CONVERT(is_role USING utf8mb4) COLLATE utf8mb4_bin = 'N'),
     'databases', (SELECT COALESCE(JSON_ARRAYAGG(JSON_OBJECT('name', s.SCHEMA_NAME, 'bytes', CAST(COALESCE(t.bytes, 0) AS INTEGER)) ORDER BY s.SCHEMA_NAME), JSON_ARRAY())
                     FROM information_schema.SCHEMATA s
                     LEFT JOIN (SELECT TABLE_SCHEMA, SUM(DATA_LENGTH + INDEX_LENGTH) AS bytes

@@ -1,14 +1,11 @@
 -- Prints the questions whose answers are the statements; roles before those who have them. The collation is named
 -- because that of the view differs from server to server.
-SET SESSION sql_mode = '', sql_quote_show_create = 1;
-SET NAMES utf8mb4;
 CREATE TEMPORARY TABLE mysql.db4sci_account ENGINE = Aria
   SELECT User AS user, Host AS host, CONVERT(is_role USING utf8mb4) COLLATE utf8mb4_bin = 'Y' AS is_role,
          CAST(IF(CONVERT(is_role USING utf8mb4) COLLATE utf8mb4_bin = 'N', CONCAT(QUOTE(User), '@', QUOTE(Host)),
                  IF(User = 'PUBLIC', 'PUBLIC', CONCAT('`', REPLACE(User, '`', '``'), '`'))) AS CHAR(1000)) AS name
     FROM mysql.user
-   WHERE User <> @admin AND User <> 'mariadb.sys' AND NOT (User = 'healthcheck' AND Host IN ('127.0.0.1', '::1', 'localhost'));
-SELECT 'SET SESSION sql_mode = \'\', sql_quote_show_create = 1;';
+   WHERE User <> @admin AND User NOT LIKE 'db4sci\\_%' AND User <> 'mariadb.sys' AND NOT (User = 'healthcheck' AND Host IN ('127.0.0.1', '::1', 'localhost'));
 SELECT CONCAT('SELECT CONCAT(\'DROP ROLE IF EXISTS \', ', QUOTE(name), '); SELECT CONCAT(\'CREATE ROLE \', ', QUOTE(name), ');')
   FROM mysql.db4sci_account WHERE is_role AND name <> 'PUBLIC' ORDER BY name;
 SELECT CONCAT('SELECT CONCAT(\'DROP USER IF EXISTS \', ', QUOTE(name), '); SHOW CREATE USER ', name, ';')

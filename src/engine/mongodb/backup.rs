@@ -15,6 +15,7 @@ const RESTORER: Tool = Tool { names: &["mongorestore"] };
 
 const INVENTORY: &str = include_str!("inventory.js");
 const COUNTS: &str = include_str!("counts.js");
+const DEFINITIONS: &str = include_str!("definitions.js");
 const CHECK: &str = include_str!("check.js");
 const KEEP_ONLY: &str = include_str!("keep_only.js");
 const ADOPT: &str = include_str!("adopt.js");
@@ -132,6 +133,14 @@ impl Backup for Mongodb {
 
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         about(observe(plan, COUNTS), database, fingerprints)
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        Some(about(observe(plan, DEFINITIONS), database.unwrap_or_default(), false))
+    }
+
+    fn own_database<'a>(&self, _plan: &'a Plan<'_>) -> Option<&'a str> {
+        None
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {

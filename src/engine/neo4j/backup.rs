@@ -10,6 +10,7 @@ use crate::engine::{ExecSpec, Plan, Tool};
 const TOOL: Tool = Tool { names: &["neo4j-admin"] };
 const HTTP: &str = include_str!("http.sh");
 const COUNT: &str = include_str!("count.sh");
+const DEFINITIONS: &str = include_str!("definitions.sh");
 
 /// The name of the database that a part holds.
 fn name(part: &Part) -> &str {
@@ -127,6 +128,14 @@ impl Backup for Neo4j {
         let flag = if fingerprints { "1" } else { "0" };
         exec.env.push(("DB4SCI_FINGERPRINTS".to_owned(), SecretString::from(flag)));
         exec
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        let mut exec = Self::ask(plan, &[]);
+        exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, DEFINITIONS].concat()];
+        exec.stdin = None;
+        exec.env.push(("DB4SCI_COUNTED".to_owned(), SecretString::from(database.unwrap_or_default())));
+        Some(exec)
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {

@@ -3,8 +3,8 @@
 
 use secrecy::SecretString;
 
-use super::Postgres;
-use super::backup::{COUNTS, MAKE, NAME, flag, psql, script};
+use super::backup::{DATABASE as MAKE, NAME, OWNERS, content, counted, flag};
+use super::{Postgres, script};
 use crate::engine::alone::{Beside, Only, Read, Stage, To};
 use crate::engine::backup::{Backup, Count, Part};
 use crate::engine::{ExecSpec, Plan};
@@ -16,6 +16,8 @@ const DATABASE: &str = include_str!("beside_database.sh");
 const SCRATCH: &str = include_str!("beside_scratch.sh");
 const MOVE: &str = include_str!("beside_move.sh");
 const CLEAR: &str = include_str!("beside_clear.sh");
+/// In whose sessions data is put into a running server.
+const LENT: &str = include_str!("lent.sh");
 
 /// Longest name that the server takes.
 const NAME_BYTES: usize = 63;
@@ -58,7 +60,7 @@ fn about(plan: &Plan<'_>, text: &str, only: &Only, into: &str, more: &[(&str, &s
         ("DB4SCI_TABLE", &name),
     ];
     env.extend_from_slice(more);
-    script(plan, format!("set -eu\n{NAME}{text}"), &env)
+    script(plan, &format!("{NAME}{text}"), &env)
 }
 
 /// The stages that restore what is wanted of a part into a new server.
@@ -66,27 +68,38 @@ pub(super) fn restore_only(plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Sta
     match (&part.database, &only.table) {
         (Some(database), _) if *database != only.database => Vec::new(),
         (Some(_), Some(_)) => {
-            let schema = about(plan, &format!("{MAKE}{SCHEMA}"), only, &only.database, &[("DB4SCI_OPTIONS", "")]);
-            let rows = about(plan, ROWS, only, &only.database, &[]);
+            let text = format!("{OWNERS}{MAKE}{}{SCHEMA}", content());
+            let schema = about(plan, &text, only, &only.database, &[("DB4SCI_OPTIONS", "--schema-only")]);
+            let rows = about(plan, &format!("{OWNERS}{ROWS}"), only, &only.database, &[]);
             vec![Stage::new(Read::Beginning, schema), Stage::new(Read::All, rows)]
         }
-        _ => vec![Stage::new(Read::All, Postgres.restore(plan, part))],
+        _ => Postgres.restore_stages(plan, part),
     }
 }
 
 /// Removes the other databases from a new server.
 pub(super) fn keep_only(plan: &Plan<'_>, others: &[String]) -> ExecSpec {
-    let mut exec = psql(plan, "postgres", KEEP_ONLY, &[]);
+    let mut exec = script(plan, &format!("administer postgres -f - <<'SQL'\n{KEEP_ONLY}SQL\n"), &[]);
     let others = serde_json::Value::from(others).to_string();
     exec.env.push(("DB4SCI_OTHERS".to_owned(), SecretString::from(others)));
     exec.env.push(("DB4SCI_OWN".to_owned(), SecretString::from(plan.dbname.as_str())));
     exec
 }
 
+/// A name of the portal's own for a job.
+fn of_job(beginning: &str, to: &To<'_>) -> String {
+    let token = to.token.chars().filter(char::is_ascii_hexdigit);
+    beginning.chars().chain(token).take(NAME_BYTES).collect()
+}
+
 /// The portal's own database of a job.
 fn scratch(to: &To<'_>) -> String {
-    let token = to.token.chars().filter(char::is_ascii_hexdigit);
-    "db4sci_restore_".chars().chain(token).take(NAME_BYTES).collect()
+    of_job("db4sci_restore_", to)
+}
+
+/// The role in whose sessions a job puts data into a running server.
+fn lent(to: &To<'_>) -> String {
+    of_job("db4sci_as_", to)
 }
 
 fn clear(plan: &Plan<'_>, only: &Only, to: &To<'_>, unfinished: bool) -> ExecSpec {
@@ -94,8 +107,15 @@ fn clear(plan: &Plan<'_>, only: &Only, to: &To<'_>, unfinished: bool) -> ExecSpe
         None => (to.name.to_owned(), ""),
         Some(_) => (scratch(to), to.name),
     };
-    let more = [("DB4SCI_TOKEN", to.token), ("DB4SCI_PLACE", place), ("DB4SCI_UNFINISHED", flag(unfinished))];
-    about(plan, CLEAR, only, &into, &more)
+    let lent = lent(to);
+    let unfinished = flag(unfinished);
+    let more = [
+        ("DB4SCI_TOKEN", to.token),
+        ("DB4SCI_PLACE", place),
+        ("DB4SCI_UNFINISHED", unfinished),
+        ("DB4SCI_LENT", &lent),
+    ];
+    about(plan, &format!("{LENT}{CLEAR}"), only, &into, &more)
 }
 
 /// How it is put beside what a server has.
@@ -119,21 +139,25 @@ impl Beside for Aside {
         if part.database.as_ref() != Some(&only.database) {
             return Vec::new();
         }
+        let lent = lent(to);
         if only.table.is_none() {
-            let more = [("DB4SCI_TOKEN", to.token), ("DB4SCI_USER", plan.dbuser.as_str())];
-            return vec![Stage::new(Read::All, about(plan, DATABASE, only, to.name, &more))];
+            let more = [("DB4SCI_TOKEN", to.token), ("DB4SCI_LENT", &lent), ("DB4SCI_OPTIONS", "--no-privileges")];
+            let text = format!("{LENT}{DATABASE}{}", content());
+            return vec![Stage::new(Read::All, about(plan, &text, only, to.name, &more))];
         }
         let into = scratch(to);
         let more = [
             ("DB4SCI_TOKEN", to.token),
             ("DB4SCI_PLACE", to.name),
             // Roles of then may be gone; what is put beside belongs to the database's owner.
-            ("DB4SCI_OPTIONS", "--no-owner --no-privileges"),
+            ("DB4SCI_OPTIONS", "--schema-only --no-privileges"),
+            ("DB4SCI_LENT", &lent),
         ];
+        let schema = format!("{LENT}{SCRATCH}{}{SCHEMA}", content());
         vec![
-            Stage::new(Read::Beginning, about(plan, &format!("{SCRATCH}{SCHEMA}"), only, &into, &more)),
-            Stage::new(Read::All, about(plan, ROWS, only, &into, &more)),
-            Stage::new(Read::Nothing, about(plan, MOVE, only, &into, &more)),
+            Stage::new(Read::Beginning, about(plan, &schema, only, &into, &more)),
+            Stage::new(Read::All, about(plan, &format!("{LENT}{ROWS}"), only, &into, &more)),
+            Stage::new(Read::Nothing, about(plan, &format!("{LENT}{MOVE}"), only, &into, &more)),
             Stage::new(Read::Nothing, clear(plan, only, to, false)),
         ]
     }
@@ -143,11 +167,10 @@ impl Beside for Aside {
     }
 
     fn count(&self, plan: &Plan<'_>, only: &Only, to: &To<'_>, fingerprints: bool) -> ExecSpec {
-        let variable = format!("fingerprints={}", flag(fingerprints));
         let Some((_, _, written)) = only.table.as_deref().and_then(table) else {
-            return psql(plan, to.name, COUNTS, &[&variable]);
+            return counted(plan, to.name, fingerprints);
         };
-        let mut exec = psql(plan, &only.database, COUNTS, &[&variable]);
+        let mut exec = counted(plan, &only.database, fingerprints);
         exec.env.push(("DB4SCI_ONLY".to_owned(), SecretString::from(format!("{}.{written}", to.name))));
         exec
     }

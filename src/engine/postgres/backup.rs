@@ -2,51 +2,67 @@
 
 use secrecy::SecretString;
 
-use super::{PSQL, Postgres, alone, programs};
-use crate::engine::alone::{Alone, Beside, Only, Stage};
+use super::{PSQL, Postgres, alone, definitions, observed, programs, script};
+use crate::engine::alone::{Alone, Beside, Only, Read, Stage, Through};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
+use crate::engine::definition::Split;
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const PG_DUMP: Tool = Tool { names: &["pg_dump"] };
 const PG_RESTORE: Tool = Tool { names: &["pg_restore"] };
 
 const INVENTORY: &str = include_str!("inventory.sql");
-const ROLES: &str = include_str!("roles.sql");
+const ROLES: &str = include_str!("roles.sh");
+const RECORDS: &str = include_str!("records.sh");
+const SETTLE: &str = include_str!("settle.sql");
+const SETTLED: &str = include_str!("settled.sql");
+const BY_HAND: &str = include_str!("by_hand.sql");
+pub(super) const OPEN: &str = include_str!("open.sh");
 pub(super) const COUNTS: &str = include_str!("counts.sql");
-const CHECK: &str = include_str!("check.sql");
+const CHECK: &str = include_str!("check.sh");
 const DUMP: &str = include_str!("dump.sh");
+const BLOCKED: &str = include_str!("blocked.sql");
 /// Makes a database anew.
-pub(super) const MAKE: &str = include_str!("make.sh");
+pub(super) const DATABASE: &str = include_str!("database.sh");
+pub(super) const OWNERS: &str = include_str!("owners.sh");
+const CONTENT: &str = include_str!("content.sh");
+const CONTENTS: &str = include_str!("contents.sql");
+const MADE: &str = include_str!("extensions.sql");
 /// How a name is passed to `pg_restore`.
 pub(super) const NAME: &str = include_str!("name.sh");
-const RESTORE: &str = include_str!("restore.sh");
 
-/// Last line of the roles' statements.
-const ROLES_END: &str = "-- end of roles and databases";
+/// Last line of what belongs to the whole server, and in backups of older portals.
+const ROLES_END: &str = "{\"end\":true}";
+const ROLES_END_BEFORE: &str = "-- end of roles and databases";
 
-/// A script for `sh` in the container, with what it needs to know in its environment.
-pub(super) fn script(plan: &Plan<'_>, text: String, env: &[(&str, &str)]) -> ExecSpec {
-    let mut all = vec![
-        ("PGCLIENTENCODING".to_owned(), SecretString::from("UTF8")),
-        programs(plan),
-        ("DB4SCI_ADMIN".to_owned(), SecretString::from(plan.admin_user)),
-    ];
-    all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))));
-    ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env: all, stdin: None, user: Some(plan.owner()) }
+/// Reports the counts of a database, as the observer.
+pub(super) fn counted(plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
+    let ask = "ask \"$DB4SCI_DATABASE\" -v fingerprints=\"$DB4SCI_FINGERPRINTS\" -f -";
+    let text = observed(&format!("{OPEN}enter_database\n{ask} <<'SQL'\n{COUNTS}SQL\n"));
+    script(plan, &text, &[("DB4SCI_DATABASE", database), ("DB4SCI_FINGERPRINTS", flag(fingerprints))])
 }
 
-/// `psql` on one database, with statements on its standard input.
-pub(super) fn psql(plan: &Plan<'_>, database: &str, statements: &str, variables: &[&str]) -> ExecSpec {
-    let mut exec = Postgres::psql(plan, &["-A", "-t", "-v", "ON_ERROR_STOP=1"]);
-    // The name goes by environment, where no part of it is taken for a connection string.
-    exec.argv.retain(|a| a != "-d" && a != "postgres");
-    exec.env.push(("PGDATABASE".to_owned(), SecretString::from(database)));
-    for variable in variables {
-        exec.argv.extend(["-v".to_owned(), (*variable).to_owned()]);
+/// The script that puts the content of a database back, from its archive on standard input. Scripts before it say in whose
+/// sessions.
+pub(super) fn content() -> String {
+    CONTENT.replace("@CONTENTS@", CONTENTS).replace("@EXTENSIONS@", MADE)
+}
+
+/// Puts a database back; in the second attempt, names what can't be.
+fn restored(plan: &Plan<'_>, database: &str, told: &str) -> ExecSpec {
+    let env = [("DB4SCI_DATABASE", database), ("DB4SCI_TOLD", told)];
+    script(plan, &format!("{NAME}{OWNERS}{DATABASE}{}", content()), &env)
+}
+
+/// How a part is put back.
+fn stage(plan: &Plan<'_>, part: &Part, told: &str) -> Stage {
+    match &part.database {
+        Some(database) => Stage::new(Read::All, restored(plan, database, told)),
+        None => {
+            let older = part.file.strip_suffix(".sql").is_some();
+            Stage::changed(script(plan, &observed(RECORDS), &[]), Through::Records { older })
+        }
     }
-    exec.argv.extend(["-f".to_owned(), "-".to_owned()]);
-    exec.stdin = Some(SecretString::from(statements));
-    exec
 }
 
 pub(super) fn flag(fingerprints: bool) -> &'static str {
@@ -61,12 +77,17 @@ open=$(printf '\\restrict %s\n\\echo open\n\\unrestrict %s\n' "$DB4SCI_LOCK" "$D
 exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 "#;
 
+/// Makes a further database of the user's, as they would.
+const FURTHER: &str = r"\getenv name DB4SCI_FURTHER
+SELECT pg_catalog.format('CREATE DATABASE %I', :'name') \gexec
+";
+
 impl Backup for Postgres {
     fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
         let text = |value: &str| SecretString::from(value);
-        let (user, database) = (plan.dbuser.as_str(), plan.dbname.as_str());
+        let (user, database) = (plan.dbuser.as_str(), load.database);
         let argv = if load.archive {
-            let fixed = ["pg_restore", "-h", "127.0.0.1", "--no-owner", "--no-privileges", "-d", database];
+            let fixed = ["pg_restore", "-h", "127.0.0.1", "--no-owner", "--no-privileges", "-d", plan.dbname.as_str()];
             fixed.map(str::to_owned).to_vec()
         } else {
             ["sh", "-c", STATEMENTS].map(str::to_owned).to_vec()
@@ -82,6 +103,15 @@ impl Backup for Postgres {
         ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
     }
 
+    fn make_further(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
+        let mut exec = self.load(plan, &Load { archive: false, database: plan.dbname.as_str(), ..*load });
+        let fixed = ["psql", "-X", "-q", "-o", "/dev/null", "-h", "127.0.0.1", "-v", "ON_ERROR_STOP=1", "-f", "-"];
+        exec.argv = fixed.map(str::to_owned).to_vec();
+        exec.env.push(("DB4SCI_FURTHER".to_owned(), SecretString::from(load.database)));
+        exec.stdin = Some(SecretString::from(FURTHER));
+        Some(exec)
+    }
+
     fn loaded(&self, code: i64, words: &str) -> bool {
         // pg_restore goes on after what the server refuses, and says at the end that it did.
         code == 0 || (code == 1 && words.contains("errors ignored on restore"))
@@ -92,12 +122,12 @@ impl Backup for Postgres {
     }
 
     fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
-        psql(plan, "postgres", INVENTORY, &[])
+        script(plan, &observed(&format!("ask postgres -f - <<'SQL'\n{INVENTORY}SQL\n")), &[])
     }
 
     fn parts(&self, inventory: &Inventory) -> Vec<Part> {
         let mut parts =
-            vec![Part { file: "roles.sql".to_owned(), database: None, what: "roles, databases and their settings" }];
+            vec![Part { file: "roles.json".to_owned(), database: None, what: "roles, databases and their settings" }];
         parts.extend(inventory.databases.iter().enumerate().map(|(i, name)| Part {
             // Numbered: a database's name may have characters that a file's name can't.
             file: format!("database-{}.pgdump", i + 1),
@@ -109,19 +139,16 @@ impl Backup for Postgres {
 
     fn dump(&self, plan: &Plan<'_>, part: &Part, fingerprints: bool) -> ExecSpec {
         match &part.database {
-            None => {
-                let text = format!(
-                    "{LIB}PGDATABASE=postgres dumped psql -X -q -A -t -v ON_ERROR_STOP=1 -U \"$DB4SCI_ADMIN\" -c '' -f /dev/fd/3 3<<'SQL'\n{ROLES}SQL\n"
-                );
-                script(plan, text, &[])
-            }
+            None => script(plan, &format!("{LIB}{OPEN}{}", ROLES.replace("@GLOBALS@", definitions::GLOBALS)), &[]),
             Some(database) => script(
                 plan,
-                format!("{LIB}{DUMP}"),
+                &format!("{LIB}{OPEN}{DUMP}"),
                 &[
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_COUNTS", COUNTS),
+                    ("DB4SCI_MORE", definitions::MORE),
+                    ("DB4SCI_BLOCKED", BLOCKED),
                 ],
             ),
         }
@@ -137,29 +164,43 @@ impl Backup for Postgres {
 
     fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
         let text = match part.database {
-            None => format!("set -eu\ntail -n 1 | grep -qxF -e '{ROLES_END}'\n"),
+            None => format!("tail -n 1 | grep -qxF -e '{ROLES_END}' -e '{ROLES_END_BEFORE}'\n"),
             // Reads the table of contents at the head of the archive.
-            Some(_) => "set -eu\npg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(),
+            Some(_) => "pg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(),
         };
-        script(plan, text, &[])
+        script(plan, &text, &[])
     }
 
     fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
-        match &part.database {
-            None => {
-                let text = "exec psql -X -q -A -t -v ON_ERROR_STOP=1 -U \"$DB4SCI_ADMIN\" -d postgres -f -\n";
-                script(plan, text.to_owned(), &[])
-            }
-            Some(database) => script(plan, format!("{MAKE}{NAME}{RESTORE}"), &[("DB4SCI_DATABASE", database)]),
-        }
+        stage(plan, part, "").exec
+    }
+
+    fn restore_stages(&self, plan: &Plan<'_>, part: &Part) -> Vec<Stage> {
+        vec![stage(plan, part, "")]
+    }
+
+    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part]) -> Vec<(usize, Stage)> {
+        parts.iter().map(|part| stage(plan, part, "1")).enumerate().collect()
+    }
+
+    fn settle(&self, plan: &Plan<'_>) -> Option<ExecSpec> {
+        Some(script(plan, &format!("administer postgres -f - <<'SQL'\n{SETTLE}{SETTLED}SQL\n"), &[]))
     }
 
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
-        psql(plan, database, COUNTS, &[&format!("fingerprints={}", flag(fingerprints))])
+        counted(plan, database, fingerprints)
+    }
+
+    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+        Some(definitions::command(plan, database))
+    }
+
+    fn split(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<Box<dyn Split>> {
+        Some(Box::new(definitions::Schema::new(database?, plan.admin_user, plan.dbuser.as_str())))
     }
 
     fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
-        psql(plan, database, CHECK, &[])
+        script(plan, &observed(&format!("{OPEN}enter_database\n{CHECK}")), &[("DB4SCI_DATABASE", database)])
     }
 
     fn alone(&self) -> Alone {
@@ -181,20 +222,35 @@ impl Backup for Postgres {
     fn by_hand(&self, part: &Part) -> Vec<String> {
         let host = "-h \"$HOST\" -p \"$PORT\" -U \"$ADMIN\"";
         match &part.database {
-            None => vec![
-                "# Roles and databases. The server must have none of them yet.".to_owned(),
-                format!("psql -X -q -v ON_ERROR_STOP=1 {host} -d postgres -f \"$file\""),
-            ],
+            None => {
+                let psql = format!("psql -X -q -v ON_ERROR_STOP=1 {host} -d postgres -f - <<'SQL'\n{BY_HAND}SQL");
+                vec!["# Roles and databases. The server must have none of them yet.".to_owned(), psql]
+            }
             Some(database) => {
                 let quoted = database.replace('\'', "'\\''");
                 vec![
-                    format!("# The database {}", database.replace(['\n', '\r'], " ")),
+                    format!(
+                        "# The database {}. Functions of its owner may run as $ADMIN: the server should hold",
+                        database.replace(['\n', '\r'], " ")
+                    ),
+                    "# nothing else, and be reached by nobody.".to_owned(),
                     format!(
                         "PGDATABASE='{quoted}' pg_restore {host} --exit-on-error -f - \"$file\" | PGDATABASE='{quoted}' psql -X -q -v ON_ERROR_STOP=1 {host}"
                     ),
                 ]
             }
         }
+    }
+
+    fn by_hand_end(&self) -> Vec<String> {
+        let host = "-h \"$HOST\" -p \"$PORT\" -U \"$ADMIN\"";
+        let psql = format!("psql -X -q -A -t -v ON_ERROR_STOP=1 {host} -d postgres -f - <<'SQL'\n{SETTLE}");
+        vec![
+            "# Rights, passwords and settings.".to_owned(),
+            format!(
+                "DB4SCI_ADMIN=\"$ADMIN\" DB4SCI_USER= {psql}SELECT text FROM note;\nDROP SCHEMA db4sci CASCADE;\nSQL"
+            ),
+        ]
     }
 }
 
@@ -210,7 +266,7 @@ mod tests {
             let parts = Backup::parts(&Postgres, &inventory);
             assert_eq!(
                 parts.iter().map(|p| p.file.as_str()).collect::<Vec<_>>(),
-                ["roles.sql", "database-1.pgdump", "database-2.pgdump"]
+                ["roles.json", "database-1.pgdump", "database-2.pgdump"]
             );
             for part in &parts {
                 let dump = Postgres.dump(plan, part, true);

@@ -1,12 +1,5 @@
--- Reports what a database holds, one JSON line a relation. The texts of rows must not depend on who asks.
-SET search_path = pg_catalog;
-SET datestyle = 'ISO, YMD';
-SET intervalstyle = 'postgres';
-SET timezone = 'UTC';
-SET extra_float_digits = 3;
-SET bytea_output = 'hex';
-SET statement_timeout = 0;
-SET row_security = off;
+-- Reports what a database holds, one JSON line a relation. The session's settings
+-- make the texts of rows the same for whoever asks. A row becomes text by its types' output functions: a cast could be its owner's.
 -- One table, if only that is wanted.
 \set only ''
 \getenv only DB4SCI_ONLY
@@ -19,10 +12,11 @@ SAVEPOINT db4sci;
 \endif
 -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
 SELECT format(
-         'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', ''table'', ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
-         format('%I.%I', n.nspname, c.relname),
-         CASE WHEN :'fingerprints' = '1'
-              THEN ', ''fingerprint'', coalesce(sum(hashtextextended(db4sci_row::text COLLATE "C", 0)::numeric), 0)::text' ELSE '' END,
+         'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', %L, ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
+         -- Those are computed anew by a restore, from the data of now.
+         CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, format('%I.%I', n.nspname, c.relname),
+         CASE WHEN :'fingerprints' = '1' AND c.relkind <> 'm'
+              THEN ', ''fingerprint'', coalesce(sum(hashtextextended(pg_catalog.textin(pg_catalog.record_out(db4sci_row.*)) COLLATE "C", 0)::numeric), 0)::text' ELSE '' END,
          n.nspname, c.relname),
        CASE WHEN :'within' = '1' THEN 'ROLLBACK TO SAVEPOINT db4sci' END
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -1,23 +1,43 @@
-# Dumps one database, and counts it in the same snapshot: a second session holds that open until both are done.
+# Dumps one database, counts it, and writes down what is defined in it, all in the same snapshot: a session holds that open
+# until all are done.
+enter_database 'rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"'
 mkfifo "$work/in"
 PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints="$DB4SCI_FINGERPRINTS" -v within=1 \
-  -U "$DB4SCI_ADMIN" <"$work/in" >"$work/out" 2>"$work/err" &
+  <"$work/in" >"$work/out" 2>"$work/err" &
 holder=$!
 exec 3>"$work/in"
-failed() { cat "$work/err" >&2; exit 1; }
-printf 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n' >&3
+# Waits for locks no longer than the portal's setting says, and then tells who has them.
+failed() {
+  [ -z "${schema-}" ] || wait "$schema" || :
+  cat "$work/words" "$work/err" >&2
+  grep -q timeout "$work/words" "$work/err" || exit 1
+  ask "$DB4SCI_DATABASE" -f - <<SQL >&2 || :
+$DB4SCI_BLOCKED
+SQL
+  exit 1
+}
+: >"$work/words"
+printf "SET lock_timeout = '%ss';\n" "$DB4SCI_LOCK_SECONDS" >&3
+printf 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_catalog.pg_export_snapshot();\n' >&3
 until [ -s "$work/out" ]; do
   kill -0 "$holder" 2>/dev/null || failed
   sleep 0.02
 done
 read -r snapshot <"$work/out"
 # Counted while it is dumped: what one of the two has read the other need not. The snapshot lasts until both are done.
-printf '%s\n' "$DB4SCI_COUNTS" >&3
+printf '%s\n' "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
+# Begun while the dump keeps all tables from being dropped.
+PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
+  >"$work/schema" 2>"$work/words" 3>&- &
+schema=$!
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
-PGDATABASE=$DB4SCI_DATABASE dumped pg_dump -U "$DB4SCI_ADMIN" --format=custom --compress=0 --snapshot="$snapshot"
+PGDATABASE=$DB4SCI_DATABASE dumped pg_dump --format=custom --compress=0 \
+  --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
+wait "$schema" || failed
 # It may have ended by a fault, which it has told of.
 trap '' PIPE
 printf 'COMMIT;\n' 2>/dev/null >&3 || :
 exec 3>&-
 wait "$holder" || failed
 sed 1d "$work/out" >&2
+LC_ALL=C sed 's/^/db4sci-sql /' "$work/schema" >&2

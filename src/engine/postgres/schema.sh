@@ -1,15 +1,10 @@
-# The first pass for one table: all of the database's schema, which the head of the archive holds, into the database
-# $DB4SCI_INTO, and then out of it what is not the table's. What is left has the types, functions and extensions that the
-# table may need, its indexes, constraints, triggers and sequences, and no rows.
-# shellcheck disable=SC2086 # several options
-pg_restore -U "$DB4SCI_ADMIN" --exit-on-error --schema-only $DB4SCI_OPTIONS --dbname="$(connection "$DB4SCI_INTO")"
-PGDATABASE=$DB4SCI_INTO psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB4SCI_ADMIN" -f - <<'SQL'
+# After all of the database's schema is in the database $DB4SCI_INTO: removes out of it what is not the table's. What is left
+# has the types, functions and extensions that the table may need, its indexes, constraints, triggers and sequences, and no
+# rows.
+edit "$DB4SCI_INTO" -f - <<'SQL'
 \getenv schema DB4SCI_SCHEMA
 \getenv table DB4SCI_TABLE
-SET search_path = pg_catalog;
 SET client_min_messages = error;
--- Triggers on changes of the schema are for the database that they come from.
-SET session_replication_role = replica;
 SELECT coalesce(max(c.oid), 0) AS wanted, count(*) = 1 AS there
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = :'schema' AND c.relname = :'table' AND c.relkind = 'r' \gset
@@ -44,4 +39,3 @@ SELECT coalesce((SELECT n FROM db4sci_parts WHERE oid = :wanted), 0) = :parts AS
   DO $$BEGIN RAISE EXCEPTION 'Columns, defaults or rules of this table depend on others. Restore its database instead.'; END$$;
 \endif
 SQL
-cat >/dev/null

@@ -1,12 +1,7 @@
-# Prints JSON lines: the server, then the largest relations of each database. Read-only, bounded in time, and with
-# a search path that nothing a user has made can stand in. Names of databases go by environment, where no part of
-# them is taken for an option.
-set -eu
-ask() {
-  PGDATABASE=$1 PGOPTIONS='-c search_path=pg_catalog -c default_transaction_read_only=on -c statement_timeout=5s -c lock_timeout=1s' \
-    psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB4SCI_ADMIN" -c "$2"
-}
-ask postgres "
+# Prints JSON lines: the server, then the largest relations of each database. Read-only and bounded in time.
+PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=on -c statement_timeout=5s -c lock_timeout=1s"
+export PGOPTIONS
+ask postgres -c "
   select json_build_object(
     'version', current_setting('server_version'),
     'uptime_seconds', extract(epoch from now() - pg_postmaster_start_time())::bigint,
@@ -16,17 +11,18 @@ ask postgres "
     'cache_hit', (select case when sum(blks_hit + blks_read) >= 1000 then sum(blks_hit)::float8 / sum(blks_hit + blks_read) end
                     from pg_stat_database),
     'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'admin', rolsuper) order by rolname), '[]')
-                from pg_roles where rolcanlogin),
+                from pg_roles where rolcanlogin and rolname <> 'db4sci_observer' and rolname !~ '^db4sci_as_[0-9a-f]+$'),
     'databases', (select coalesce(json_agg(json_build_object('name', datname, 'bytes', pg_database_size(oid)) order by datname), '[]')
-                    from pg_database where datallowconn and not datistemplate and datname <> 'postgres'))"
-ask postgres "
-  select datname from pg_database
-   where datallowconn and not datistemplate and datname <> 'postgres' and datname !~ '[\r\n]'
+                    from pg_database where datconnlimit <> -2 and datname not in ('postgres', 'template0', 'template1')))"
+ask postgres -c "
+  select oid from pg_database
+   where datallowconn and datconnlimit <> -2 and datname not in ('postgres', 'template0', 'template1')
    order by datname limit 50" |
-  while IFS= read -r name; do
-    # One that was dropped in between, or whose owner refuses connections, is left out. jsonb, because json_agg puts a
-    # line break between rows.
-    ask "$name" "
+  while IFS= read -r oid; do
+    # The sentinel keeps line breaks at the end of a name. One that was dropped in between, or whose owner refuses
+    # connections, is left out. jsonb, because json_agg puts a line break between rows.
+    name=$(ask postgres -c "select datname || '.' from pg_database where oid = $oid" </dev/null) || continue
+    ask "${name%.}" -c "
       select json_build_object('database', current_database(), 'objects', coalesce(jsonb_agg(o), '[]'))
         from (select n.nspname || '.' || c.relname as name,
                      case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
@@ -37,5 +33,5 @@ ask postgres "
                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
                where c.relkind in ('r', 'p', 'v', 'm', 'f')
                  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_t'
-               order by pg_total_relation_size(c.oid) desc, 1 limit 200) o" 2>/dev/null || true
+               order by pg_total_relation_size(c.oid) desc, 1 limit 200) o" </dev/null 2>/dev/null || true
   done

@@ -47,6 +47,11 @@ pub struct BackupJson<'a> {
     target: Option<&'a str>,
     proven_at: Option<DateTime<Utc>>,
     restore_ms: Option<i64>,
+    drill_status: Option<BackupStatus>,
+    drill_at: Option<DateTime<Utc>>,
+    drill_error: Option<&'a str>,
+    differences: &'a [String],
+    definitions: Option<i32>,
     job: Option<Uuid>,
 }
 
@@ -69,6 +74,11 @@ impl<'a> BackupJson<'a> {
             target: b.target.as_deref(),
             proven_at: b.proven_at,
             restore_ms: b.proven_ms,
+            drill_status: b.drill_status,
+            drill_at: b.drill_at,
+            drill_error: b.drill_error.as_deref(),
+            differences: b.differences.as_ref().map(|d| d.0.as_slice()).unwrap_or_default(),
+            definitions: b.definitions,
             job: b.job_id,
         }
     }

@@ -20,7 +20,7 @@ use crate::provision::request;
 use crate::provision::{delete as deletion, power};
 use crate::web::context::Context;
 use crate::web::create::{CreateFault, parse};
-use crate::web::dump_form::{self, Sent};
+use crate::web::dump_form::{self, DumpFault, Sent};
 use crate::web::edit::{self, read};
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, parse_cursor};
@@ -131,10 +131,10 @@ pub async fn from_dump(
     let patience = params.wait()?;
     let form = form.map_err(|_| AppError::UnsupportedMedia)?;
     let Sent { fields, file } = dump_form::read(&ctx, form).await?;
-    let (request, received) = match dump_form::check(&ctx, &fields, file).await {
+    let (request, received) = match dump_form::check(&ctx, &fields, file, false).await {
         Ok(checked) => checked,
-        Err(CreateFault::Fields(found)) => return Err(AppError::Invalid(found)),
-        Err(CreateFault::App(e)) => return Err(e),
+        Err(DumpFault::Refused(refused)) => return Err(AppError::Invalid(dump_form::for_programs(refused))),
+        Err(DumpFault::App(e)) => return Err(e),
     };
     match intake::from_dump(ctx.app(), &request, received, &ctx.actor()).await {
         Ok(made) => {

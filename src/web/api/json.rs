@@ -29,7 +29,7 @@ pub struct ContainerJson<'a> {
     image: &'a str,
     version: &'a str,
     state: ContainerState,
-    host: &'a str,
+    host: String,
     ports: Vec<PortJson<'a>>,
     dbname: &'a str,
     dbuser: &'a str,
@@ -60,7 +60,7 @@ impl<'a> ContainerJson<'a> {
     /// A container as the API shows it.
     pub fn new(app: &'a App, c: &'a Container) -> Self {
         let version = app.catalog.find(&c.image).map(|i| i.version.as_str());
-        Self::at(&app.config.databases.host, version, c)
+        Self::at(app.config.databases.host_of(&c.name), version, c)
     }
 
     /// With the password that was made up for it, for the one answer that carries it.
@@ -71,8 +71,9 @@ impl<'a> ContainerJson<'a> {
     }
 
     /// `version` is the catalog's; an image that left the catalog has the server's own word.
-    fn at(host: &'a str, version: Option<&'a str>, c: &'a Container) -> Self {
-        let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
+    fn at(host: String, version: Option<&'a str>, c: &'a Container) -> Self {
+        let endpoint = Endpoint { host: &host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
+        let url = (!c.ports.is_empty()).then(|| c.engine.engine().url(&endpoint, None));
         Self {
             name: &c.name,
             engine: c.engine,
@@ -84,7 +85,7 @@ impl<'a> ContainerJson<'a> {
             dbname: &c.dbname,
             dbuser: &c.dbuser,
             // A purged container has given its ports back: there is nothing to connect to.
-            url: (!c.ports.is_empty()).then(|| c.engine.engine().url(&endpoint, None)),
+            url,
             owner: &c.owner,
             contact: &c.contact,
             department: &c.department,
@@ -207,19 +208,19 @@ mod tests {
     #[test]
     fn a_container_has_the_fields_of_the_contract() {
         let c = container();
-        let json = ContainerJson::at("db.example.org", Some("17"), &c);
+        let json = ContainerJson::at("db.example.org".to_owned(), Some("17"), &c);
         insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
     }
 
     #[test]
     fn a_password_is_there_only_when_given_and_an_unknown_image_has_the_servers_version() {
         let c = container();
-        let json = ContainerJson::at("h", None, &c).with_password(Some("x"));
+        let json = ContainerJson::at("h".to_owned(), None, &c).with_password(Some("x"));
         let value = serde_json::to_value(&json).unwrap();
         assert_eq!((value["password"].as_str(), value["version"].as_str()), (Some("x"), Some("17.6")));
         assert!(!value["url"].as_str().unwrap().contains(":x@"));
         let c = Container { ports: Column(Vec::new()), ..c };
-        assert!(serde_json::to_value(ContainerJson::at("h", None, &c)).unwrap()["url"].is_null());
+        assert!(serde_json::to_value(ContainerJson::at("h".to_owned(), None, &c)).unwrap()["url"].is_null());
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(super) async fn in_place(
     enqueued(ctx, c, params, "container.restore-in-place", done).await
 }
 
-/// `POST /api/v1/containers/{name}/upgrade` with `{"image": IMAGE, "confirm": NAME}`
+/// `POST /api/v1/containers/{name}/upgrade` with `{"image": IMAGE, "confirm": NAME}`; the image by reference or version
 ///
 /// # Errors
 /// If it is not theirs, not confirmed, or no upgrade.
@@ -76,9 +76,9 @@ pub async fn upgrade(ctx: Context, Path(name): Path<String>, params: Params, bod
     let c = ctx.container(&name, Action::Restore).await?;
     params.only(&["wait"])?;
     let (fields, mut faults) = body.fields(&["image", "confirm"]);
-    let image = ctx.app().catalog.find(fields.text("image"));
+    let image = ctx.app().catalog.named(c.engine, fields.text("image"));
     if image.is_none() {
-        faults.push(("image".to_owned(), "Send an image of the catalog.".to_owned()));
+        faults.push(("image".to_owned(), "Send an image of the catalog, or its version.".to_owned()));
     }
     confirmed(&c, fields.text("confirm"), faults)?;
     let Some(image) = image else { return Err(AppError::NotFound) };

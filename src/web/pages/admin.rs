@@ -20,6 +20,7 @@ use crate::admin_db::{accounts, audits, findings, job_list, schedule};
 use crate::app::App;
 use crate::backup::audit::Kind;
 use crate::domain::quantity::Bytes;
+use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
@@ -138,7 +139,7 @@ fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
 
 fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<Attention> {
     let one = |c: &Container| {
-        let reason = c.failed_reason.as_deref().and_then(|r| r.lines().next()).unwrap_or_default();
+        let reason = c.failed_reason.as_deref().map(reason::line).unwrap_or_default();
         let link = Link::new("Open", format!("/containers/{}", c.name));
         Attention {
             since: Some(When::new(c.changed_at, now)),

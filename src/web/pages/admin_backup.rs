@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
-use super::backups::{chip, copy_text, size};
+use super::backups::{chip, copy_text, size, trouble};
 use crate::admin_db::backups::Backup;
 use crate::admin_db::copies::{self, Copy};
 use crate::admin_db::keeping;
@@ -109,7 +109,8 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
             title: format!("Backup of {}", b.container),
             chip: chip(b),
             facts: facts(ctx, b, &second, locked),
-            trouble: b.error.clone().or_else(|| b.drill_error.as_ref().map(|e| format!("The last drill failed: {e}"))),
+            trouble: trouble(b),
+            differences: b.differences.as_ref().map(|d| d.0.clone()).unwrap_or_default(),
             kept: kept.or_else(|| {
                 elsewhere.then(|| "It lies in the place of another portal, which keeps or removes it.".to_owned())
             }),

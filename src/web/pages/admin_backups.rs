@@ -18,6 +18,7 @@ use crate::admin_db::{audits, containers};
 use crate::app::App;
 use crate::backup::audit::{AUDIT, Finding as Found, Place, Report};
 use crate::backup::{portal_jobs, worth};
+use crate::domain::reason;
 use crate::provision::request::RequestError;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
@@ -75,23 +76,23 @@ pub(super) async fn rows(
     names.sort();
     names.dedup();
     let living: HashSet<String> = containers::living_names(db, &names).await?.into_iter().collect();
-    let row =
-        |b: &Backup| AdminBackupRow {
-            href: format!("/admin/backups/{}", b.id),
-            made: When::new(b.started_at, now),
-            reason: worth::reason(&b.reason).to_owned(),
-            database: b.container.clone(),
-            database_href: (!b.container_gone && living.contains(&b.container))
-                .then(|| format!("/containers/{}/backups", b.container)),
-            chip: chip(b),
-            size: size(b.bytes),
-            level: b.is_good().then(|| worth::level(b.level).to_owned()),
-            locked: b.locked_until.filter(|until| *until > now && b.is_good()).map(|until| When::new(until, now)),
-            target: b.target.clone().unwrap_or_default(),
-            trouble: b.error.as_ref().and_then(|e| e.lines().next().map(str::to_owned)).or_else(|| {
-                b.drill_error.as_ref().filter(|_| b.is_good()).map(|_| "The last drill failed.".to_owned())
-            }),
-        };
+    let row = |b: &Backup| AdminBackupRow {
+        href: format!("/admin/backups/{}", b.id),
+        made: When::new(b.started_at, now),
+        reason: worth::reason(&b.reason).to_owned(),
+        database: b.container.clone(),
+        database_href: (!b.container_gone && living.contains(&b.container))
+            .then(|| format!("/containers/{}/backups", b.container)),
+        chip: chip(b),
+        size: size(b.bytes),
+        level: b.is_good().then(|| worth::level(b.level).to_owned()),
+        locked: b.locked_until.filter(|until| *until > now && b.is_good()).map(|until| When::new(until, now)),
+        target: b.target.clone().unwrap_or_default(),
+        trouble: b.error.as_deref().map(reason::line).or_else(|| {
+            let failed = b.drill_error.as_deref().filter(|_| b.is_good());
+            failed.map(|e| format!("The last test restore failed: {}", reason::line(e)))
+        }),
+    };
     Ok(backups.iter().map(row).collect())
 }
 

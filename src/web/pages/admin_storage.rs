@@ -131,6 +131,7 @@ mod tests {
             users: own(users),
             engines: own(engines),
             limit: limit.map(str::to_owned),
+            seen: None,
         }
     }
 

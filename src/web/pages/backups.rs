@@ -16,6 +16,7 @@ use crate::backup::request;
 use crate::backup::seal::Keys;
 use crate::backup::worth;
 use crate::domain::policy::{OWN, Policy};
+use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
 use crate::engine::backup::When as Moment;
@@ -139,6 +140,12 @@ pub(super) fn size(bytes: Option<i64>) -> Option<Size> {
     bytes.and_then(|b| u64::try_from(b).ok()).map(Size::new)
 }
 
+/// What went wrong with a backup, or with its last test restore.
+pub(super) fn trouble(b: &Backup) -> Option<String> {
+    let failed = || b.drill_error.as_deref().map(|e| format!("The last drill failed: {}", reason::line(e)));
+    b.error.as_deref().map(reason::line).or_else(failed)
+}
+
 /// A backup's state.
 pub(super) fn chip(b: &Backup) -> Chip {
     match (b.status, b.removing_at, b.removed_at) {
@@ -149,7 +156,7 @@ pub(super) fn chip(b: &Backup) -> Chip {
     }
 }
 
-fn reason(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
+fn why(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
     let why = worth::reason(&b.reason);
     match b.locked_until.filter(|until| *until > now && b.is_good()) {
         // The lock ends with the day before.
@@ -182,7 +189,7 @@ fn row(b: &Backup, c: &Container, (second, keys): (&[Copy], &Keys), now: chrono:
     BackupRow {
         started: When::new(b.started_at, now),
         job_href: b.job_id.map(|id| format!("/jobs/{id}")),
-        reason: reason(b, now),
+        reason: why(b, now),
         encrypted: good && b.recipients.is_some(),
         chip: chip(b),
         size: size(b.bytes),
@@ -193,7 +200,9 @@ fn row(b: &Backup, c: &Container, (second, keys): (&[Copy], &Keys), now: chrono:
             (When::new(at, now), duration_text(took))
         }),
         copies: second.iter().filter(|k| k.backup_id == b.id).map(copy_text).collect(),
-        trouble: b.error.clone().or_else(|| b.drill_error.as_ref().map(|e| format!("The last drill failed: {e}"))),
+        trouble: trouble(b),
+        differences: b.differences.as_ref().map(|d| d.0.clone()).unwrap_or_default(),
+        lacks: (good && b.definitions.is_none()).then_some("definitions were not recorded"),
         actions: if good {
             vec![
                 restore_action(b, keys, format!("{base}/restore")),

@@ -33,7 +33,7 @@ const LOG_WAIT: Duration = Duration::from_millis(500);
 /// What stands above every page of one container. `tab` is the current one.
 pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let base = format!("/containers/{}", c.name);
-    let busy = c.active_job.is_some().then(|| "Something else is being done with it.".to_owned());
+    let busy = c.is_busy().then(|| "Something else is being done with it.".to_owned());
     // What is paused is paused for all of these together.
     let not_now = busy.or_else(|| match permission(ctx, c, Deed::Restart) {
         Some(Permission::Refused(why)) => Some(why),
@@ -171,7 +171,7 @@ fn trash(ctx: &Context, c: &Container) -> Option<Trash> {
 
 /// How to connect; `None` before its ports are known.
 fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
-    let host = &ctx.app().config.databases.host;
+    let host = &ctx.app().config.databases.host_of(&c.name);
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
     if c.ports.is_empty() {
         return None;
@@ -232,7 +232,7 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
 pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Deed::RevealPassword).await?;
     let base = format!("/containers/{}", c.name);
-    if c.started_at.is_none() || c.active_job.is_some() {
+    if c.started_at.is_none() || c.is_busy() {
         return Ok(to(&base, Some(Flash::warn("The password is being set. Wait until that is done."))));
     }
     let app = ctx.app();
@@ -249,7 +249,7 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
         detail: "",
     };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
-    let host = &app.config.databases.host;
+    let host = &app.config.databases.host_of(&c.name);
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
     let url = c.engine.engine().url(&endpoint, Some(password.expose_secret()));
     let url_has_password = url != c.engine.engine().url(&endpoint, None);

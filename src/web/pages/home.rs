@@ -81,10 +81,10 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
         .last()
         .filter(|_| more)
         .map(|c| link(&query.sort, &if by_name { c.name.clone() } else { cursor(c.created_at, c.id) }));
-    let host = &ctx.app().config.databases.host;
+    let databases = &ctx.app().config.databases;
     let rows = found.iter().map(|c| {
         let mut row = database_row(c, now);
-        row.address = row.address.map(|port| format!("{host}{port}"));
+        row.address = row.address.map(|port| format!("{}{port}", databases.host_of(&c.name)));
         row
     });
     let sort = |this: bool, direction: &'static str| if this { direction } else { "none" };

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::container::head;
 use crate::domain::user::Action;
-use crate::runtime::LogRequest;
+use crate::runtime::{LogRequest, read_log};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::going_on::{About, until_refused};
@@ -60,12 +60,8 @@ pub async fn show(ctx: Context, Path(name): Path<String>, Query(query): Query<Lo
 }
 
 async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::runtime::RuntimeError> {
-    let mut stream = ctx.app().runtime.logs(id, LogRequest { tail, follow: false }).await?;
-    let mut text = Vec::new();
-    while let Some(piece) = stream.next().await {
-        text.extend_from_slice(&piece?);
-    }
-    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+    let lines = ctx.app().runtime.logs(id, LogRequest { tail, follow: false }).await?;
+    Ok(read_log(lines).await?.lines().map(str::to_owned).collect())
 }
 
 /// `GET /containers/{name}/logs/events`: each event is a new line; `end` when the server stopped.

@@ -27,6 +27,7 @@ pub mod login;
 pub mod logs;
 pub mod metrics;
 pub mod new;
+mod new_dump;
 pub mod notices;
 pub mod replace;
 pub mod restore;

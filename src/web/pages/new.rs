@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::backups;
+use super::new_dump::{source_field, what};
 use super::shared::{NOT_AVAILABLE, engine_cards};
 use crate::admin_db::{job_list, quotas, usage};
 use crate::catalog::CatalogImage;
@@ -17,7 +18,7 @@ use crate::provision::request::{self, RequestError};
 use crate::storage::unavailable_reason;
 use crate::web::context::{Context, page_with, to};
 use crate::web::create::{CreateFault, Faults, parse};
-use crate::web::dump_form::{FILE, Sent, check, read};
+use crate::web::dump_form::{DumpFault, FILE, Kept, Refused, SOURCE, Sent, check, read};
 use crate::web::error::AppError;
 use crate::web::form::Fields;
 use crate::web::views::format::seconds_text;
@@ -38,7 +39,7 @@ pub struct NewQuery {
 /// If mydb_admin can't be asked.
 pub async fn form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
     let fields = suggested(&ctx, query)?;
-    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), false).await
+    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), Form::Empty).await
 }
 
 /// `GET /containers/new/from-dump`: the same form, with a file.
@@ -47,7 +48,7 @@ pub async fn form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Respons
 /// If mydb_admin can't be asked.
 pub async fn dump_form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
     let fields = suggested(&ctx, query)?;
-    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), true).await
+    render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), Form::Dump(None)).await
 }
 
 /// What a new form proposes.
@@ -65,29 +66,30 @@ fn suggested(ctx: &Context, query: NewQuery) -> Result<Fields, AppError> {
 pub async fn submit_dump(ctx: Context, form: Multipart) -> Result<Response, AppError> {
     ctx.writable()?;
     let Sent { fields, file } = read(&ctx, form).await?;
-    let (request, received) = match check(&ctx, &fields, file).await {
+    let (request, received) = match check(&ctx, &fields, file, true).await {
         Ok(checked) => checked,
-        Err(CreateFault::Fields(mut faults)) => {
+        Err(DumpFault::Refused(Refused { mut faults, kept })) => {
             again(&mut faults, &fields);
-            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), true).await;
+            let form = Form::Dump(kept.as_deref());
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), form).await;
         }
-        Err(CreateFault::App(e)) => return Err(e),
+        Err(DumpFault::App(e)) => return Err(e),
     };
     match from_dump(ctx.app(), &request, received, &ctx.actor()).await {
         Ok(made) => Ok(to(&format!("/jobs/{}", made.job), None)),
-        Err(e) => turned_down(&ctx, &fields, e, true).await,
+        Err(e) => turned_down(&ctx, &fields, e, Form::Dump(None)).await,
     }
 }
 
 /// The form again, with what a request was turned down for.
-async fn turned_down(ctx: &Context, fields: &Fields, e: RequestError, dump: bool) -> Result<Response, AppError> {
+async fn turned_down(ctx: &Context, fields: &Fields, e: RequestError, form: Form<'_>) -> Result<Response, AppError> {
     let (mut faults, problem) = match &e {
         RequestError::NameTaken => (vec![("name".to_owned(), format!("{e} Choose another name."))], None),
         e => (Faults::new(), Some(e.to_string())),
     };
     again(&mut faults, fields);
     match ctx.refused("container.create", None, e).await {
-        AppError::Conflict(_) => render(ctx, StatusCode::CONFLICT, fields, (&faults, problem), dump).await,
+        AppError::Conflict(_) => render(ctx, StatusCode::CONFLICT, fields, (&faults, problem), form).await,
         e => Err(e),
     }
 }
@@ -102,13 +104,13 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
         Ok(request) => request,
         Err(CreateFault::Fields(mut faults)) => {
             again(&mut faults, &fields);
-            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), false).await;
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), Form::Empty).await;
         }
         Err(CreateFault::App(e)) => return Err(e),
     };
     match request::create(ctx.app(), &request, &ctx.actor()).await {
         Ok(_) => Ok(to(&format!("/containers/{}", request.name), None)),
-        Err(e) => turned_down(&ctx, &fields, e, false).await,
+        Err(e) => turned_down(&ctx, &fields, e, Form::Empty).await,
     }
 }
 
@@ -137,9 +139,13 @@ async fn render(
     status: StatusCode,
     fields: &Fields,
     (faults, problem): (&Faults, Option<String>),
-    dump: bool,
+    form: Form<'_>,
 ) -> Result<Response, AppError> {
     let app = ctx.app();
+    let (dump, kept) = match form {
+        Form::Empty => (false, None),
+        Form::Dump(kept) => (true, kept),
+    };
     let on_offer = app.catalog.engines();
     let engine = EngineKind::parse(fields.text("engine")).filter(|e| on_offer.contains(e));
     let engine = engine.or(on_offer.first().copied()).unwrap_or(EngineKind::Postgres);
@@ -169,7 +175,7 @@ async fn render(
     let more = more_fields(ctx, fields, engine, &tiers, (chosen, &in_use), &fault)?;
     // What is wrong with a field that this engine's form does not have must be seen too.
     let shown = |name: &str| {
-        matches!(name, "image" | "engine" | FILE) || main.iter().chain(&more).any(|field| field.name == name)
+        matches!(name, "image" | "engine" | FILE | SOURCE) || main.iter().chain(&more).any(|field| field.name == name)
     };
     let unseen = faults.iter().filter(|(name, _)| !shown(name)).map(|(name, text)| format!("{name}: {text}"));
     let problem = problem.or_else(|| Some(unseen.collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty()));
@@ -183,12 +189,14 @@ async fn render(
         frame: ctx.frame("new"),
         engines,
         engine: engine.to_string(),
-        upload: dump.then(|| {
+        upload: (dump && kept.is_none()).then(|| {
             Field::file(FILE, "Dump")
                 .help(format!("{} At most {}.", what(engine), app.config.backups.upload_max))
                 .error(fault(FILE))
                 .required()
         }),
+        kept: kept.map(|kept| (kept.upload.clone(), kept.name.clone())),
+        source: kept.and_then(|kept| source_field(kept, fields.text(SOURCE), fault(SOURCE))),
         other_href: format!("/containers/new{}?engine={engine}", if dump { "" } else { "/from-dump" }),
         from_dump: dump,
         image: Field::select("image", "Version", image_choices.collect())
@@ -202,18 +210,13 @@ async fn render(
     page_with(status, &view)
 }
 
-/// What dumps of an engine can be brought.
-fn what(engine: EngineKind) -> &'static str {
-    match engine {
-        EngineKind::Postgres => {
-            "Made with pg_dump -Fc, or statements as pg_dump writes them, also compressed with gzip or zstd."
-        }
-        EngineKind::Mariadb => "Statements as mariadb-dump or mysqldump write them, also compressed with gzip or zstd.",
-        EngineKind::Mongodb => {
-            "Made with mongodump --archive, of one database (--db), also compressed with gzip or zstd."
-        }
-        EngineKind::Neo4j => "Made with neo4j-admin database dump, of a version that is not newer.",
-    }
+/// Which form it is.
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    /// For an empty database.
+    Empty,
+    /// For one that is made of a dump, which may have been received already.
+    Dump(Option<&'a Kept>),
 }
 
 /// The fields everybody fills in. The cursor starts in the first of them, but on a page that comes back with faults.

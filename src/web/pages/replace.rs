@@ -202,7 +202,7 @@ pub async fn upgrade_form(ctx: Context, Path(name): Path<String>) -> Result<Resp
 pub async fn upgrade(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Deed::Restore).await?;
     let wrong = mistyped(&c, &fields);
-    let image = ctx.app().catalog.find(fields.text("image"));
+    let image = ctx.app().catalog.named(c.engine, fields.text("image"));
     match (wrong, image) {
         (None, Some(image)) => {
             answered(&ctx, &c, "container.upgrade", replace::upgrade(ctx.app(), &c, image, &ctx.actor()).await).await

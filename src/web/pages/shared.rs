@@ -6,6 +6,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
 use crate::app::App;
 use crate::catalog::CatalogImage;
+use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::engine::EngineKind;
 use crate::provision::actions;
@@ -92,7 +93,7 @@ pub fn took(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Option<St
 /// A job in a list.
 pub fn job_row(job: &Job, container: Option<&str>, now: DateTime<Utc>) -> JobRow {
     let note = match (&job.error, job.attempt) {
-        (Some(error), _) => Some(error.lines().next().unwrap_or_default().to_owned()),
+        (Some(error), _) => Some(reason::line(error)),
         (None, n) if n > 1 => Some(format!("attempt {n}")),
         _ => None,
     };
@@ -125,7 +126,7 @@ pub fn steps(job: &Job, rows: &[Step], name: &str, usual: Option<f64>, now: Date
             StepStatus::Undone => "undone",
         }
         .to_owned(),
-        detail: Some(s.detail.lines().next().unwrap_or_default().to_owned()).filter(|d| !d.is_empty()),
+        detail: Some(reason::line(&s.detail)).filter(|d| !d.is_empty()),
         took: took(s.started_at, s.finished_at),
     };
     Steps {

@@ -144,6 +144,8 @@ pub struct AdminBackupPage {
     pub facts: Vec<Fact>,
     /// What is wrong with it.
     pub trouble: Option<String>,
+    /// How what its last test restore gave differs from it.
+    pub differences: Vec<String>,
     /// Why the policy keeps it, or that it goes.
     pub kept: Option<String>,
     /// Drills it, ends its lock.

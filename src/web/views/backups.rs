@@ -78,6 +78,10 @@ pub struct BackupRow {
     pub copies: Vec<String>,
     /// What went wrong with it.
     pub trouble: Option<String>,
+    /// How what its last test restore gave differs from it.
+    pub differences: Vec<String>,
+    /// That its definitions can't be compared.
+    pub lacks: Option<&'static str>,
     /// What can be done with it.
     pub actions: Vec<Action>,
 }

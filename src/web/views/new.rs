@@ -30,6 +30,10 @@ pub struct NewPage {
     pub from_dump: bool,
     /// The file.
     pub upload: Option<Field>,
+    /// What stands for a file that was received before, and what its sender calls it.
+    pub kept: Option<(String, String)>,
+    /// Which database of the dump is wanted.
+    pub source: Option<Field>,
     /// The form without, or with, a file.
     pub other_href: String,
     /// What is wrong with the form as a whole.
@@ -40,7 +44,9 @@ impl NewPage {
     /// The fields with an error, in the order of the form.
     #[must_use]
     pub fn errors(&self) -> Vec<&Field> {
-        with_errors(std::iter::once(&self.image).chain(&self.main).chain(&self.more).chain(&self.upload))
+        with_errors(
+            std::iter::once(&self.image).chain(&self.main).chain(&self.more).chain(&self.upload).chain(&self.source),
+        )
     }
 
     /// Whether "More settings" starts open.

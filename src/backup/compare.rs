@@ -1,0 +1,139 @@
+//! What was restored, compared with the backup: how much there is of everything and its content, and what is defined.
+
+use std::sync::atomic::AtomicU64;
+
+use super::definitions::{Closeness, differences};
+use super::manifest::Manifest;
+use super::restore::Server;
+use super::stream;
+use crate::app::App;
+use crate::engine::backup::Count;
+use crate::provision::flow::StepError;
+
+/// Most differences that are told.
+const MOST: usize = 50;
+
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// How many counts were compared.
+    pub counts: usize,
+    /// How many definitions were compared, and how closely; none where the backup has none.
+    pub definitions: Option<(usize, Closeness)>,
+    /// Differences in counts and content.
+    pub content: Vec<String>,
+    /// Differences in definitions.
+    pub defined: Vec<String>,
+}
+
+impl Comparison {
+    /// All differences, limited.
+    pub fn differences(&self) -> Vec<String> {
+        limited(self.content.iter().chain(&self.defined).cloned().collect())
+    }
+
+    /// What was compared, for people.
+    pub fn sentence(&self) -> String {
+        let counts = self.counts;
+        match self.definitions {
+            None => format!("{counts} counts are those of the backup; it has no definitions to compare"),
+            Some((n, Closeness::Text)) => format!("{counts} counts and {n} definitions are those of the backup"),
+            Some((n, Closeness::Name)) => format!(
+                "{counts} counts are those of the backup, and so are the names of {n} definitions, which another version of the \
+                 server writes in other words"
+            ),
+        }
+    }
+
+    /// Refuses any difference.
+    ///
+    /// # Errors
+    /// With the differences.
+    pub fn equal(&self) -> Result<(), StepError> {
+        refused(&self.differences())
+    }
+
+    /// Refuses data that differs. Definitions that differ are told instead: to have all but those is better than to
+    /// have nothing.
+    ///
+    /// # Errors
+    /// With the differences in the data.
+    pub fn whole(&self) -> Result<String, StepError> {
+        refused(&limited(self.content.clone()))?;
+        if self.defined.is_empty() {
+            return Ok(self.sentence());
+        }
+        let told = limited(self.defined.clone()).join(" ");
+        Ok(format!("{} counts are those of the backup, but of what is defined something is not: {told}", self.counts))
+    }
+}
+
+fn limited(mut found: Vec<String>) -> Vec<String> {
+    let more = found.len().saturating_sub(MOST);
+    found.truncate(MOST);
+    if more > 0 {
+        found.push(format!("And {more} more."));
+    }
+    found
+}
+
+fn refused(differences: &[String]) -> Result<(), StepError> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::Fail(format!("What was restored is not what was backed up: {}", differences.join("\n"))))
+}
+
+/// Compares what is in a server with the manifest.
+///
+/// # Errors
+/// If the server does not tell what is in it.
+pub async fn compare(
+    app: &App,
+    manifest: &Manifest,
+    server: &Server<'_>,
+    fingerprints: bool,
+) -> Result<Comparison, StepError> {
+    let mut counts = Vec::new();
+    for database in manifest.databases() {
+        let exec = server.describes.count(&server.plan, database, fingerprints && manifest.fingerprints);
+        counts.extend(stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
+    }
+    let content = content(manifest, &counts);
+    let mut comparison = Comparison { counts: counts.len(), content, ..Comparison::default() };
+    drop(counts);
+    if manifest.definitions.is_empty() {
+        return Ok(comparison);
+    }
+    // The same image may have become a newer build of the same version, which tells the same.
+    let closeness = if manifest.container.image == server.plan.image.image { Closeness::Text } else { Closeness::Name };
+    let server_wide = manifest.wanted.is_none().then_some(None);
+    let mut compared = 0;
+    // One database after the other, so that not all are held at once.
+    for database in server_wide.into_iter().chain(manifest.databases().into_iter().map(Some)) {
+        let Some(exec) = server.describes.definitions(&server.plan, database) else { continue };
+        let split = server.describes.split(&server.plan, database);
+        let now = stream::definitions(app.runtime.as_ref(), server.id, &exec, split).await?;
+        let then: Vec<_> =
+            manifest.definitions.iter().filter(|d| d.database == database.unwrap_or_default()).cloned().collect();
+        comparison.defined.extend(differences(&then, &now, closeness));
+        compared += then.len();
+    }
+    comparison.definitions = (compared > 0).then_some((compared, closeness));
+    Ok(comparison)
+}
+
+/// Differences between counts and those of the manifest.
+fn content(manifest: &Manifest, counts: &[Count]) -> Vec<String> {
+    // Counted a moment before or after the dump: only what is missing altogether says something.
+    if manifest.exact_counts { manifest.differences(counts) } else { Vec::new() }
+}
+
+/// Compares counts with those of the manifest, and answers how many there are.
+///
+/// # Errors
+/// With the differences, if there are any.
+pub(super) fn matching(manifest: &Manifest, counts: &[Count]) -> Result<usize, StepError> {
+    refused(&limited(content(manifest, counts)))?;
+    Ok(counts.len())
+}

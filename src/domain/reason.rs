@@ -1,0 +1,145 @@
+//! Why something failed, in one line. What failed keeps all that was said, which may be many lines; lists, notices and
+//! mails have room for one, and that has to say why.
+
+/// Longest line that is shown; a person reads no more.
+const LONGEST: usize = 2000;
+
+/// Ends of what the portal says before it quotes others.
+const QUOTES: [&str; 4] = [" said: ", "Its words: ", "Output: ", "began with: "];
+
+/// Words of lines that say what is wrong, in lower case.
+const WRONG: [&str; 17] = [
+    "error",
+    "fatal",
+    "panic",
+    "fail",
+    "denied",
+    "cannot",
+    "can't",
+    "could not",
+    "couldn't",
+    "not permitted",
+    "refused",
+    "exception",
+    "no space",
+    "invalid",
+    "not found",
+    "no such",
+    "does not exist",
+];
+
+/// The line of a reason that says why: the first one, with what it announces. Where that quotes a program, the program's
+/// first line that says what is wrong, or else its first line that says anything.
+pub fn line(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim).filter(|line| says_something(line));
+    let Some(first) = lines.next() else { return String::new() };
+    let rest: Vec<_> = lines.collect();
+    let (head, quoted) = announced(first);
+    let mut found = match head {
+        None => first.to_owned(),
+        Some(head) => {
+            let candidates =
+                || Some(quoted).into_iter().chain(rest.iter().copied()).filter(|line| says_something(line));
+            // A line that quotes nothing but a person's own words is not searched: they are in order.
+            let best = candidates().find(|line| is_wrong(line)).or_else(|| candidates().next());
+            best.map_or_else(|| head.to_owned(), |best| joined(head, best, candidates()))
+        }
+    };
+    if found.len() > LONGEST {
+        found.truncate(found.floor_char_boundary(LONGEST));
+        found.push('…');
+    }
+    found
+}
+
+/// The heading with the line it announces, and with what that announces itself.
+fn joined<'a>(head: &str, best: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    let mut found = format!("{head} {best}");
+    let mut after = candidates.skip_while(|line| *line != best).skip(1);
+    while found.ends_with(':') {
+        let Some(next) = after.next() else { break };
+        found.push(' ');
+        found.push_str(next);
+    }
+    found
+}
+
+/// What comes before a colon that announces something, and what follows it on the same line.
+fn announced(line: &str) -> (Option<&str>, &str) {
+    if line.ends_with(':') {
+        return (Some(line), "");
+    }
+    for quote in QUOTES {
+        if let Some((head, quoted)) = line.split_once(quote) {
+            let end = head.len() + quote.trim_end().len();
+            return (line.get(..end), quoted);
+        }
+    }
+    // A rule or a number after the last colon announces more.
+    match line.rsplit_once(": ") {
+        Some((head, last)) if !says_something(last) => (line.get(..=head.len()), ""),
+        _ => (None, ""),
+    }
+}
+
+fn says_something(line: &str) -> bool {
+    line.chars().any(char::is_alphabetic)
+}
+
+fn is_wrong(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    // "0 errors" is none.
+    WRONG.iter().any(|word| lower.contains(word)) && !lower.contains("0 errors") && !lower.contains("no error")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str = "A command in the container ended with code 1 and said: ";
+
+    #[test]
+    fn what_announces_something_is_shown_with_it() {
+        assert_eq!(
+            line("What was restored is not what was backed up:\nTable public.t in trial differs.\nAnd 3 more."),
+            "What was restored is not what was backed up: Table public.t in trial differs."
+        );
+        assert_eq!(line("\n\n  One sentence.\nMore of it.\n"), "One sentence.");
+        assert_eq!(line("The server's own checks found faults:\n---\n"), "The server's own checks found faults:");
+        assert_eq!(line(""), "");
+    }
+
+    #[test]
+    fn a_programs_reason_is_found_in_its_words() {
+        let maria = format!(
+            "{SAID}--------------\nINSERT INTO t VALUES (1)\n--------------\n\nERROR 1100 (HY000) at line 5: Table 's' was not locked\n"
+        );
+        assert_eq!(line(&maria), format!("{SAID}ERROR 1100 (HY000) at line 5: Table 's' was not locked"));
+        let neo4j =
+            format!("{SAID}Done: 36 files, 1.2MiB processed.\nFailed to load database 'neo4j': Not a valid archive\n");
+        assert_eq!(line(&neo4j), format!("{SAID}Failed to load database 'neo4j': Not a valid archive"));
+        let postgres = format!(
+            "{SAID}pg_restore: error: could not execute query: ERROR:  permission denied\nCommand was: CREATE …"
+        );
+        assert_eq!(
+            line(&postgres),
+            format!("{SAID}pg_restore: error: could not execute query: ERROR:  permission denied")
+        );
+        assert_eq!(line(&format!("{SAID}hm\nwell")), format!("{SAID}hm"));
+        assert_eq!(
+            line(&format!("{SAID}Errors were found:\n----\ntable t is damaged")),
+            format!("{SAID}Errors were found: table t is damaged")
+        );
+        assert_eq!(line("The server ended with code 1.\nIts last words:\nFATAL: x"), "The server ended with code 1.");
+        assert_eq!(line(&format!("{SAID}nothing")), format!("{SAID}nothing"));
+    }
+
+    #[test]
+    fn a_sentence_without_a_quote_stays_whole() {
+        let time = "The backup begun at 2026-11-28 10:00 failed: it was cancelled: 12";
+        assert_eq!(line(time), time.strip_suffix(" 12").unwrap_or(time));
+        let words = "The storage tier “fast” became full while the data came back.\nERROR: x";
+        assert_eq!(line(words), "The storage tier “fast” became full while the data came back.");
+        assert!(line(&"é".repeat(5000)).len() <= LONGEST + '…'.len_utf8());
+    }
+}

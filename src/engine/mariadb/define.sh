@@ -1,0 +1,35 @@
+# Reports what defines a database, object by object, as the server itself writes it. Without --raw the client writes line
+# ends, tabs and backslashes as JSON does.
+tab=$(printf '\t')
+answers() { # QUESTIONS
+  asked=$(printf '%s\n' "$DB4SCI_SET" "$1" | client --raw) || return
+  { printf '%s\n' "$asked" | client && echo end; } | tr -d '\001-\010\013-\037' | sed -e 's/"/\\"/g' -e 's/ AUTO_INCREMENT=[0-9]*//'
+}
+ended() { # LAST LINE
+  [ "$1" = end ] || { echo 'The server did not say all that is defined in it.' >&2; return 1; }
+}
+definition() { # DATABASE KIND NAME TEXT
+  printf 'db4sci: {"definition":{"database":"%s","kind":"%s","name":"%s","text":"%s"}}\n' "$@"
+}
+define_database() { # QUESTIONS
+  answers "$1" | { about=''; while IFS= read -r about && IFS= read -r row; do
+    kind=${about%%"$tab"*} database=${about#*"$tab"} name=${row%%"$tab"*} row=${row#*"$tab"}
+    case $kind in
+      # What a routine, a trigger and an event do depends on their sql_mode, and the time zone on events.
+      package* | procedure | function | trigger) mode=${row%%"$tab"*} row=${row#*"$tab"}; text="$mode ${row%%"$tab"*}" ;;
+      event) mode=${row%%"$tab"*} row=${row#*"$tab"}; zone=${row%%"$tab"*} row=${row#*"$tab"}; text="$mode $zone ${row%%"$tab"*}" ;;
+      *) text=${row%%"$tab"*} ;;
+    esac
+    definition "$database" "$kind" "$name" "$text"
+  done; ended "$about"; }
+}
+# Rights come in any number, so each account has a line before its own.
+define_server() { # QUESTIONS
+  answers "$1" | { while IFS= read -r row && [ "$row" != end ]; do
+    case $row in
+      "account$tab"*) name=${row#*"$tab"} ;;
+      'CREATE '*) definition '' user "$name" "$row" ;;
+      *) definition '' 'rights of' "$name" "$row" ;;
+    esac
+  done; ended "$row"; }
+}

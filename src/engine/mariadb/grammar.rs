@@ -1,0 +1,136 @@
+//! Reads statements about accounts word by word, and nothing that does not fit.
+
+use crate::intake::mysql::{Token, What, tokens};
+
+/// Why a statement is none of those.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) &'static str);
+
+/// Longest right, in words.
+const WORDS: usize = 4;
+
+/// Reads a statement.
+pub(super) struct Reader<'a> {
+    statement: &'a [u8],
+    found: Vec<Token>,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(statement: &'a [u8]) -> Self {
+        let found = tokens(statement).filter(|t| t.what != What::Comment).collect();
+        Self { statement, found, at: 0 }
+    }
+
+    fn peek(&self, ahead: usize) -> Option<&Token> {
+        self.found.get(self.at + ahead)
+    }
+
+    /// Takes these words if all of them come next.
+    pub(super) fn takes(&mut self, words: &[&str]) -> bool {
+        let all = words.iter().enumerate().all(|(i, w)| self.peek(i).is_some_and(|t| t.is(self.statement, w)));
+        if all {
+            self.at += words.len();
+        }
+        all
+    }
+
+    pub(super) fn words(&mut self, words: &[&str]) -> Result<(), Refused> {
+        if self.takes(words) { Ok(()) } else { Err(Refused("a word is missing")) }
+    }
+
+    /// Takes one of these words.
+    pub(super) fn one_of(&mut self, words: &[&'static str]) -> Option<&'static str> {
+        let found = words.iter().find(|w| self.peek(0).is_some_and(|t| t.is(self.statement, w))).copied();
+        self.at += usize::from(found.is_some());
+        found
+    }
+
+    pub(super) fn is_limit(&self, words: &[&str]) -> bool {
+        self.peek(0).is_some_and(|t| t.is_any(self.statement, words))
+    }
+
+    pub(super) fn takes_mark(&mut self, mark: u8) -> bool {
+        // An @ counts as a word.
+        let is = self.peek(0).is_some_and(|t| t.bytes(self.statement) == [mark] && t.what != What::Text);
+        self.at += usize::from(is);
+        is
+    }
+
+    pub(super) fn mark(&mut self, mark: u8) -> Result<(), Refused> {
+        if self.takes_mark(mark) { Ok(()) } else { Err(Refused("a character is missing")) }
+    }
+
+    pub(super) fn is_name(&self) -> bool {
+        self.peek(0).is_some_and(|t| t.what == What::Name)
+    }
+
+    fn value(&mut self, fine: impl Fn(What) -> bool) -> Option<Vec<u8>> {
+        let token = self.peek(0).filter(|t| fine(t.what))?;
+        let value = token.value(self.statement)?;
+        self.at += 1;
+        (value.len() <= 4096 && std::str::from_utf8(&value).is_ok()).then_some(value)
+    }
+
+    /// A name in backticks.
+    pub(super) fn name(&mut self) -> Result<Vec<u8>, Refused> {
+        self.value(|what| what == What::Name).ok_or(Refused("no name where one has to be"))
+    }
+
+    /// A name in backticks or quotes.
+    pub(super) fn name_or_text(&mut self) -> Result<Vec<u8>, Refused> {
+        self.value(|what| matches!(what, What::Name | What::Text)).ok_or(Refused("no name where one has to be"))
+    }
+
+    /// A string.
+    pub(super) fn text(&mut self) -> Result<Vec<u8>, Refused> {
+        self.value(|what| what == What::Text).ok_or(Refused("no text where one has to be"))
+    }
+
+    fn word(&mut self, fine: impl Fn(u8) -> bool) -> Option<String> {
+        let token = self.peek(0).filter(|t| t.what == What::Word)?;
+        let bytes = token.bytes(self.statement);
+        let word =
+            (bytes.len() <= 64 && bytes.iter().all(|b| fine(*b))).then(|| String::from_utf8_lossy(bytes).into_owned());
+        self.at += usize::from(word.is_some());
+        word
+    }
+
+    pub(super) fn plugin(&mut self) -> Result<String, Refused> {
+        self.word(|b| b.is_ascii_alphanumeric() || b == b'_').ok_or(Refused("no way to sign in"))
+    }
+
+    pub(super) fn digits(&mut self) -> Result<String, Refused> {
+        self.word(|b| b.is_ascii_digit()).ok_or(Refused("no number where one has to be"))
+    }
+
+    /// A number, perhaps with decimals or a sign.
+    pub(super) fn number(&mut self) -> Result<String, Refused> {
+        let sign = if self.takes_mark(b'-') { "-" } else { "" };
+        let whole = self.digits()?;
+        let decimals = if self.takes_mark(b'.') { format!(".{}", self.digits()?) } else { String::new() };
+        Ok(format!("{sign}{whole}{decimals}"))
+    }
+
+    /// A right: a few words.
+    pub(super) fn right(&mut self) -> Result<String, Refused> {
+        let mut words = Vec::new();
+        while !self.peek(0).is_some_and(|t| t.is(self.statement, "ON")) {
+            match self.word(|b| b.is_ascii_alphabetic() || b == b'_') {
+                Some(word) if words.len() < WORDS => words.push(word.to_ascii_uppercase()),
+                Some(_) => return Err(Refused("a right of many words")),
+                None => break,
+            }
+        }
+        if words.is_empty() { Err(Refused("no right where one has to be")) } else { Ok(words.join(" ")) }
+    }
+
+    /// Takes all that is left.
+    pub(super) fn rest(&mut self) {
+        self.at = self.found.len();
+    }
+
+    pub(super) fn end(&self) -> Result<(), Refused> {
+        if self.at == self.found.len() { Ok(()) } else { Err(Refused("something follows")) }
+    }
+}

@@ -1,0 +1,90 @@
+//! Who runs which command in a MariaDB server, and how its session is set. Three kinds (docs/SECURITY.md):
+//! what observes runs as an account that can only read; what rebuilds runs as the owner, in a client without commands
+//! of its own; what administers runs as root, in no database, and names nothing of the owner's but as digits.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{CLIENT, DUMPER};
+use crate::engine::backup::NOBODY;
+use crate::engine::{ExecSpec, Plan};
+
+/// The account that observes.
+const OBSERVER: &str = "db4sci_observer";
+/// What every script begins with.
+const SHELL: &str = include_str!("lib.sh");
+/// Sees to it that the account which observes is there with exactly the rights it needs.
+const OBSERVED: &str = include_str!("observed.sh");
+const READY: &str = include_str!("observer_ready.sql");
+const OBSERVER_SQL: &str = include_str!("observer.sql");
+/// First statement of every session: whatever the server's configuration says, these hold.
+pub(super) const SETTINGS: &str = include_str!("session.sql");
+
+/// A value for a statement, as digits: nothing in it needs quoting.
+pub(super) fn text(name: &str, value: &str) -> String {
+    format!("SET @{name} = CONVERT(X'{}' USING utf8mb4);\n", hex::encode(value))
+}
+
+/// The bytes of a secret for a statement, as digits.
+pub(super) fn secret(name: &str, value: &SecretString) -> String {
+    format!("SET @{name} = X'{}';\n", hex::encode(value.expose_secret()))
+}
+
+/// The owner's password while a restore fills a server that nobody uses yet.
+pub(super) fn rebuilding(plan: &Plan<'_>) -> SecretString {
+    plan.derived("db4sci rebuild")
+}
+
+fn script(argv: &str, env: Vec<(&str, SecretString)>, user: String) -> ExecSpec {
+    ExecSpec {
+        argv: ["sh", "-c", argv].map(str::to_owned).to_vec(),
+        env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        stdin: None,
+        user: Some(user),
+    }
+}
+
+fn known(plan: &Plan<'_>) -> Vec<(&'static str, SecretString)> {
+    let settings = SETTINGS.lines().collect::<Vec<_>>().join(" ");
+    vec![("DB4SCI_CLIENT", plan.tools.name(CLIENT).into()), ("DB4SCI_SETTINGS", settings.into())]
+}
+
+/// A script that observes. Its `client` is the account that can only read, which is made or mended first.
+pub(super) fn observe(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+    let password = plan.derived("db4sci observer");
+    let make = format!("{}{OBSERVER_SQL}", secret("password", &password));
+    let mut all = known(plan);
+    all.extend([
+        ("DB4SCI_DUMPER", plan.tools.name(DUMPER).into()),
+        ("DB4SCI_USER", OBSERVER.into()),
+        ("DB4SCI_PASSWORD", password),
+        ("DB4SCI_ADMIN", plan.admin_user.into()),
+        ("DB4SCI_ADMIN_PASSWORD", plan.admin_secret()),
+        ("DB4SCI_READY", READY.into()),
+        ("DB4SCI_OBSERVER", make.into()),
+    ]);
+    all.extend(env.iter().map(|(name, value)| (*name, SecretString::from(*value))));
+    script(&format!("{SHELL}{OBSERVED}{text}"), all, plan.owner())
+}
+
+/// Statements that observe.
+pub(super) fn ask(plan: &Plan<'_>, statements: String) -> ExecSpec {
+    let mut exec = observe(plan, "client --raw\n", &[]);
+    exec.stdin = Some(SecretString::from(statements));
+    exec
+}
+
+/// A script whose `client` is the administrator, in no database.
+pub(super) fn administer(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+    let mut all = known(plan);
+    all.extend([("DB4SCI_USER", plan.admin_user.into()), ("DB4SCI_PASSWORD", plan.admin_secret())]);
+    all.extend(env.iter().map(|(name, value)| (*name, SecretString::from(*value))));
+    script(&format!("{SHELL}{text}"), all, plan.owner())
+}
+
+/// A script whose `client` is the owner, run by nobody: it can read no file of the server's.
+pub(super) fn rebuild(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+    let mut all = known(plan);
+    all.extend([("DB4SCI_USER", plan.dbuser.as_str().into()), ("DB4SCI_PASSWORD", rebuilding(plan))]);
+    all.extend(env.iter().map(|(name, value)| (*name, SecretString::from(*value))));
+    script(&format!("{SHELL}{text}"), all, NOBODY.to_owned())
+}

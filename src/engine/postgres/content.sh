@@ -1,0 +1,83 @@
+# Puts one database back from an archive on standard input, each object in the session of its owner. At first any error ends
+# it. In a second attempt, which the portal tells of, names are looked for as the owner's sessions do, and what the server
+# refuses is named and left out.
+work=$(mktemp -d)
+trap 'rm -rf "$work"; ends' EXIT
+# Definitions are all in the table of contents at the beginning; rows pass by once, unless they have several owners.
+head -c 8388608 >"$work/archive"
+rest=1
+if ! pg_restore --list "$work/archive" >"$work/list" 2>/dev/null; then
+  cat >>"$work/archive"
+  rest=
+  pg_restore --list "$work/archive" >"$work/list"
+fi
+lines() { sed -e 's/\\/\\\\/g' -e 's/	/\\t/g' "$work/list"; }
+sql() { lines | administer postgres -f /dev/fd/3; }
+sql 3<<'SQL' >"$work/contents"
+@CONTENTS@SQL
+awk -F'|' -v dir="$work" '{
+  run = $1 $2
+  if (run != last) { if (last) close(dir "/" last); print $3, run >(dir "/runs-" $1); last = run }
+  print $4 >(dir "/" run)
+}' "$work/contents"
+touch "$work/runs-s" "$work/runs-m" "$work/words"
+strict=--exit-on-error
+if [ -n "${DB4SCI_TOLD:-}" ]; then
+  strict=
+  command='SELECT pg_catalog.set_config('\''search_path'\'', '\'''\'', false);'
+  at=$(LC_ALL=C grep -a -b -o -m 1 -F "$command" "$work/archive" | head -n 1 | cut -d: -f1) || at=
+  [ -z "$at" ] || printf '%-54s' 'SET search_path = DEFAULT;' | dd of="$work/archive" bs=1 seek="$at" conv=notrunc 2>/dev/null
+fi
+refused() { # the words of pg_restore, as notes
+  awk '/^pg_restore: error: / { if (why != "") print why; sub(/^pg_restore: error: (could not execute query: )?(ERROR: *)?/, ""); why = $0; next }
+       /^Command was: / && why != "" { sub(/^Command was: /, ""); print substr($0, 1, 120) ": " why; why = "" }
+       END { if (why != "") print why }' "$work/words" | head -n 50 |
+    while IFS= read -r line; do printf 'db4sci: {"note":"Not rebuilt: %s"}\n' "$(printf '%s' "$line" | cut -c1-500 | tr -d '\000-\037' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')"; done
+}
+put() { # OID RUN ARCHIVE
+  if [ -n "$strict" ]; then
+    owner "$1" pg_restore --no-owner ${DB4SCI_OPTIONS:-} $strict --use-list="$work/$2" --dbname="$(connection "$DB4SCI_DATABASE")" $3
+    return
+  fi
+  path=$(administer postgres -v role="$1" -f - <<'SQL'
+\getenv db DB4SCI_DATABASE
+SELECT coalesce((SELECT regexp_replace(line #>> '{setting,value}', '([\s\\])', '\\\1', 'g') FROM db4sci.record
+  WHERE line #>> '{setting,name}' = 'search_path' AND coalesce(line #>> '{setting,database}', :'db') = :'db'
+    AND coalesce(line #>> '{setting,role}', r.rolname) = r.rolname
+  ORDER BY line #>> '{setting,role}' IS NULL, line #>> '{setting,database}' IS NULL LIMIT 1), '"$user",public')
+  FROM pg_roles r WHERE oid = :role
+SQL
+)
+  code=0
+  (
+    PGOPTIONS="$PGOPTIONS -c search_path=$path"
+    export PGOPTIONS
+    owner "$1" pg_restore --no-owner ${DB4SCI_OPTIONS:-} --use-list="$work/$2" --dbname="$(connection "$DB4SCI_DATABASE")" $3
+  ) 2>"$work/words" || code=$?
+  [ "$code" = 0 ] || { [ "$code" = 1 ] && grep -q 'errors ignored on restore' "$work/words"; } || { cat "$work/words" >&2; exit 1; }
+  refused
+}
+# Schemas first: they are empty, and extensions may belong into them.
+while read -r role run; do put "$role" "$run" "$work/archive" </dev/null; done <"$work/runs-s"
+sql 3<<'SQL' >"$work/extensions"
+@EXTENSIONS@SQL
+while IFS='|' read -r role statement; do
+  if [ "$role" = 0 ]; then
+    administer "$DB4SCI_DATABASE" -c "$statement" </dev/null 2>"$work/words"
+  else
+    PGDATABASE=$DB4SCI_DATABASE owner "$role" psql -X -q -v ON_ERROR_STOP=1 -c "$statement" </dev/null 2>"$work/words"
+  fi || {
+    [ -z "$strict" ] || { cat "$work/words" >&2; exit 1; }
+    printf 'db4sci: {"note":"Not rebuilt: %s"}\n' "$(head -n 1 "$work/words" | tr -d '\000-\037' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')"
+  }
+done <"$work/extensions"
+if [ "$(wc -l <"$work/runs-m")" -le 1 ]; then
+  if read -r role run <"$work/runs-m"; then
+    { cat "$work/archive"; [ -z "$rest" ] || cat; } | put "$role" "$run" ''
+  else
+    cat >/dev/null
+  fi
+else
+  [ -z "$rest" ] || cat >>"$work/archive"
+  while read -r role run; do put "$role" "$run" "$work/archive" </dev/null; done <"$work/runs-m"
+fi

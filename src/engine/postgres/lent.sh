@@ -1,0 +1,49 @@
+# In a running server data is put back in the session of a role that is made for this and is nothing but a member of the
+# database's owner: what resets the role gains nothing by it.
+lend() { # DATABASE: for its owner
+  administer postgres -v of="$1" -f - <<'SQL'
+SET client_min_messages = 'error';
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
+\getenv lent DB4SCI_LENT
+\getenv password DB4SCI_OWNER_PASSWORD
+\getenv own DB4SCI_USER
+SELECT coalesce((SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = :'of' AND NOT r.rolsuper), :'own') AS owner \gset
+SELECT format('CREATE ROLE %I', :'lent') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'lent') \gexec
+SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER INHERIT NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L VALID UNTIL %L', :'lent', :'password', now() + interval '2 days') \gexec
+SELECT format('GRANT %I TO %I', :'owner', :'lent') \gexec
+-- No runs are told apart here.
+DROP TABLE IF EXISTS db4sci.record;
+CREATE TABLE db4sci.record (n int, line jsonb NOT NULL);
+SQL
+  lender=$(ask postgres -f - <<'SQL'
+\getenv lent DB4SCI_LENT
+SELECT regexp_replace(o.rolname, '([\s\\])', '\\\1', 'g') || '.' FROM pg_auth_members a JOIN pg_roles o ON o.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
+ WHERE m.rolname = :'lent' LIMIT 1;
+SQL
+)
+}
+owner() { # OID COMMAND…: the command, in such a session
+  shift
+  PGUSER=$DB4SCI_LENT PGPASSWORD=$DB4SCI_OWNER_PASSWORD PGOPTIONS="$PGOPTIONS -c role=${lender%.}" "$@"
+}
+edit() { # DATABASE …: psql as the owner
+  edited=$1; shift
+  PGDATABASE=$edited owner 0 psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+}
+unlend() { # DATABASE…: the role goes. What was made in its name there, by what reset the role, is the owner's.
+  for database; do
+    administer "$database" -f - 2>/dev/null <<'SQL' || :
+\getenv lent DB4SCI_LENT
+SELECT format('REASSIGN OWNED BY %I TO %I', :'lent', pg_get_userbyid(datdba)), format('DROP OWNED BY %I', :'lent')
+  FROM pg_database WHERE datname = current_database() AND EXISTS (SELECT FROM pg_roles WHERE rolname = :'lent') \gexec
+SQL
+  done
+  administer postgres -f - <<'SQL'
+SET client_min_messages = 'error';
+\getenv lent DB4SCI_LENT
+SELECT format('DROP ROLE IF EXISTS %I', :'lent') \gexec
+DROP TABLE IF EXISTS db4sci.record;
+SQL
+}
+lend "$DB4SCI_DATABASE"

@@ -1,0 +1,150 @@
+//! Whether a place in the text of `pg_dump` is inside quotes: only outside of them does a line that looks like a heading
+//! head anything. What is quoted somebody else has written.
+
+/// Longest name, with the marks around it; what is longer is none.
+const LONGEST: usize = 256;
+
+/// Follows quotes through a text that comes in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Quotes {
+    open: Open,
+    /// The end of the last piece, where it may be the beginning of a mark.
+    carried: Vec<u8>,
+}
+
+/// What is open.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Open {
+    #[default]
+    Nothing,
+    /// `'` or `"`. A doubled one closes it and opens it again, which comes to the same.
+    Quote(u8),
+    /// `$tag$`.
+    Dollars(Vec<u8>),
+    /// From `--` to the end of the line.
+    Comment,
+}
+
+impl Quotes {
+    /// Whether something that may have several lines is open.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.open, Open::Quote(_) | Open::Dollars(_))
+    }
+
+    /// Ends a line.
+    pub(super) fn end_line(&mut self) {
+        // No mark has a line break in it.
+        self.carried.clear();
+        if self.open == Open::Comment {
+            self.open = Open::Nothing;
+        }
+    }
+
+    /// Reads a piece of a line.
+    pub(super) fn read(&mut self, piece: &[u8]) {
+        let mut text = std::mem::take(&mut self.carried);
+        text.extend_from_slice(piece);
+        let mut rest = text.as_slice();
+        while !rest.is_empty() {
+            rest = match &self.open {
+                Open::Comment => return,
+                Open::Quote(quote) => match rest.iter().position(|b| b == quote) {
+                    Some(at) => {
+                        self.open = Open::Nothing;
+                        rest.get(at + 1..).unwrap_or_default()
+                    }
+                    None => return,
+                },
+                Open::Dollars(tag) => match rest.windows(tag.len()).position(|w| w == tag) {
+                    Some(at) => {
+                        let after = at + tag.len();
+                        self.open = Open::Nothing;
+                        rest.get(after..).unwrap_or_default()
+                    }
+                    None => {
+                        let kept = rest.len().min(tag.len() - 1);
+                        self.carried = rest.get(rest.len() - kept..).unwrap_or_default().to_vec();
+                        return;
+                    }
+                },
+                Open::Nothing => match self.outside(rest) {
+                    Some(used) => rest.get(used..).unwrap_or_default(),
+                    None => {
+                        self.carried = rest.to_vec();
+                        return;
+                    }
+                },
+            };
+        }
+    }
+
+    /// Reads one thing outside of quotes, and answers its length; `None`: it may go on in the next piece.
+    fn outside(&mut self, rest: &[u8]) -> Option<usize> {
+        match rest {
+            [quote @ (b'\'' | b'"'), ..] => {
+                self.open = Open::Quote(*quote);
+                Some(1)
+            }
+            [b'-', b'-', ..] => {
+                self.open = Open::Comment;
+                Some(2)
+            }
+            [b'-'] => None,
+            [b'$', name @ ..] => {
+                let letters = name.iter().position(|b| !is_word(*b));
+                match letters.map(|n| (n, name.get(n))) {
+                    // A tag has no more than a name's length.
+                    None => (rest.len() > LONGEST).then_some(1),
+                    Some((n, Some(b'$'))) if !name.first().is_some_and(u8::is_ascii_digit) => {
+                        self.open = Open::Dollars(rest.get(..n + 2).unwrap_or_default().to_vec());
+                        Some(n + 2)
+                    }
+                    Some(_) => Some(1),
+                }
+            }
+            // A name may have a dollar in it, which begins nothing.
+            [first, ..] if is_word(*first) => {
+                let end = rest.iter().position(|b| !(is_word(*b) || *b == b'$'));
+                end.or_else(|| (rest.len() > LONGEST).then_some(rest.len()))
+            }
+            _ => Some(1),
+        }
+    }
+}
+
+fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_' || !b.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether something is open after each line, however it is cut into pieces.
+    fn open(text: &str) -> Vec<bool> {
+        let read = |size: usize| {
+            let mut quotes = Quotes::default();
+            let line = |line: &str| {
+                line.as_bytes().chunks(size).for_each(|piece| quotes.read(piece));
+                quotes.end_line();
+                quotes.is_open()
+            };
+            text.lines().map(line).collect::<Vec<_>>()
+        };
+        let whole = read(1000);
+        for size in 1..9 {
+            assert_eq!(read(size), whole, "in pieces of {size}: {text}");
+        }
+        whole
+    }
+
+    #[test]
+    fn quotes_are_followed_over_lines() {
+        assert_eq!(open("a 'b\nc''d\n' e"), [true, true, false]);
+        assert_eq!(open("\"a'\n\" '"), [true, true]);
+        assert_eq!(open("$x$ ' $y$\n$$ $x\n$x$ 1"), [true, true, false]);
+        assert_eq!(open("-- it's\na - 'b'\n-- $$"), [false, false, false]);
+        assert_eq!(open("x$y$z = $1 + '$$'\n$$a\n$$"), [false, true, false]);
+        assert_eq!(open("$body$\n-- '\n$body$;"), [true, true, false]);
+    }
+}

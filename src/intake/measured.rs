@@ -1,0 +1,73 @@
+//! What is read of a dump: how much, no more than there is room for, and its last bytes.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::domain::quantity::Bytes;
+
+/// How much of the end is kept.
+const TAIL: usize = 4096;
+
+/// What was read so far.
+#[derive(Debug, Clone, Default)]
+pub struct Passed(Arc<AtomicU64>);
+
+impl Passed {
+    /// In bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A reader that counts, and refuses to read more than `most`.
+pub struct Measured<R> {
+    from: R,
+    most: u64,
+    passed: Passed,
+    tail: Arc<std::sync::Mutex<Vec<u8>>>,
+}
+
+/// The last bytes of what was read.
+#[derive(Debug, Clone)]
+pub struct Tail(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Tail {
+    /// As text.
+    pub fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl<R> Measured<R> {
+    /// Reads from `from`, at most `most` bytes.
+    pub fn new(from: R, most: u64, passed: Passed) -> Self {
+        Self { from, most, passed, tail: Arc::default() }
+    }
+
+    /// Its end, once it was read.
+    pub fn tail(&self) -> Tail {
+        Tail(self.tail.clone())
+    }
+}
+
+impl<R: Read> Read for Measured<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(out)?;
+        let read = out.get(..n).unwrap_or_default();
+        let so_far = self.passed.0.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
+        if so_far > self.most {
+            let most = Bytes(i64::try_from(self.most).unwrap_or(i64::MAX));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("Unpacked, the dump is larger than {most}, the most that there is room for"),
+            ));
+        }
+        let mut tail = self.tail.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tail.extend_from_slice(read.get(read.len().saturating_sub(TAIL)..).unwrap_or(read));
+        let over = tail.len().saturating_sub(TAIL);
+        tail.drain(..over);
+        Ok(n)
+    }
+}

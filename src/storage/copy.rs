@@ -1,0 +1,239 @@
+//! A data directory copied file by file, sharing blocks where the file system can. The source is a server's: it is read by
+//! handles, and what no server writes is refused by name instead of being copied or followed.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, Uid, chownat, fchmod, fchown,
+    fstat, fstatvfs, ftruncate, futimens, ioctl_ficlone, mkdirat, openat, readlinkat, seek, statat, symlinkat,
+};
+use rustix::io::Errno;
+
+use super::StorageError;
+use super::beneath::{self, DEEPEST, shown};
+use super::walk::is_dots;
+
+/// Copied with one call, after which is asked whether it is still wanted and whether there is room.
+const CHUNK: u64 = 64 << 20;
+/// What a copy leaves free, whatever its source pretends to take.
+const LEFT: u64 = 64 << 20;
+
+/// A copy under way.
+pub(super) struct Copy<'a> {
+    /// The path at which the server finds its data: links below it are its own.
+    pub volume: &'a str,
+    /// Becomes false when nobody waits for the copy any more.
+    pub wanted: &'a AtomicBool,
+}
+
+/// One directory of the copy that is being filled.
+struct Level {
+    from: Dir,
+    to: OwnedFd,
+    stat: Stat,
+    name: String,
+}
+
+impl Copy<'_> {
+    /// Copies everything in `from` into `to`, and gives `to` its owner, mode and times.
+    ///
+    /// # Errors
+    /// If something there is no server's, or the system refuses.
+    pub fn tree(&self, from: &OwnedFd, to: OwnedFd) -> Result<(), StorageError> {
+        let top = |e: Errno| io("data", e);
+        let mut levels = vec![Level {
+            from: Dir::read_from(from).map_err(top)?,
+            to,
+            stat: fstat(from).map_err(top)?,
+            name: "data".to_owned(),
+        }];
+        while let Some(level) = levels.last_mut() {
+            let Some(entry) = level.from.read() else {
+                attributes(&level.to, &level.stat).map_err(|e| io(&level.name, e))?;
+                levels.pop();
+                continue;
+            };
+            let entry = entry.map_err(|e| io(&level.name, e))?;
+            if is_dots(entry.file_name()) {
+                continue;
+            }
+            self.still_wanted()?;
+            let below = self.entry(level, entry.file_name())?;
+            if let Some(below) = below {
+                if levels.len() >= DEEPEST {
+                    return Err(refused(&format!("“{}” is nested too deep", below.name)));
+                }
+                levels.push(below);
+            }
+        }
+        self.still_wanted()
+    }
+
+    fn still_wanted(&self) -> Result<(), StorageError> {
+        if self.wanted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(StorageError::Refused("The copy was given up.".to_owned()))
+    }
+
+    /// Copies one entry. A directory is made, and answered to be filled.
+    fn entry(&self, level: &Level, name: &CStr) -> Result<Option<Level>, StorageError> {
+        let path = format!("{}/{}", level.name, shown(name.to_bytes()));
+        let fault = |e: Errno| io(&path, e);
+        let from = level.from.fd().map_err(fault)?;
+        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                let source = beneath::directory(from, name).map_err(fault)?;
+                mkdirat(&level.to, name, Mode::RWXU).map_err(fault)?;
+                let to = beneath::directory(&level.to, name).map_err(fault)?;
+                return Ok(Some(Level { from: Dir::new(source).map_err(fault)?, to, stat, name: path }));
+            }
+            FileType::RegularFile => {
+                let (source, stat) = beneath::file(from, name).map_err(fault)?;
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let to = openat(&level.to, name, flags, Mode::RUSR | Mode::WUSR).map_err(fault)?;
+                self.file(&source, &to, &stat, &path)?;
+                attributes(&to, &stat).map_err(fault)?;
+            }
+            FileType::Symlink => {
+                let leads = readlinkat(from, name, Vec::new()).map_err(fault)?;
+                if leads_out(leads.to_bytes(), self.volume) {
+                    let leads = shown(leads.to_bytes());
+                    return Err(refused(&format!("“{path}” is a link that leads out of it, to “{leads}”")));
+                }
+                symlinkat(&leads, &level.to, name).map_err(fault)?;
+                let (uid, gid) = owner(&stat);
+                chownat(&level.to, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+            }
+            // A server makes these anew.
+            FileType::Fifo | FileType::Socket => {}
+            _ => return Err(refused(&format!("“{path}” is a device"))),
+        }
+        Ok(None)
+    }
+
+    fn file(&self, from: &OwnedFd, to: &OwnedFd, stat: &Stat, path: &str) -> Result<(), StorageError> {
+        let fault = |e: Errno| io(path, e);
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let disk = fstatvfs(to).map_err(fault)?;
+        if size > disk.f_blocks.saturating_mul(disk.f_frsize) {
+            return Err(refused(&format!("“{path}” says that it is larger than the whole disk")));
+        }
+        if ioctl_ficlone(to, from).is_ok() {
+            return Ok(());
+        }
+        ftruncate(to, size).map_err(fault)?;
+        let mut at = 0;
+        while at < size {
+            let begin = match seek(from, SeekFrom::Data(at)) {
+                Ok(begin) => begin,
+                // Only a hole is left.
+                Err(Errno::NXIO) => break,
+                // The file system knows no holes.
+                Err(_) => at,
+            };
+            let end = seek(from, SeekFrom::Hole(begin)).ok().filter(|end| *end > begin).unwrap_or(size);
+            at = self.range(from, to, begin, end.min(size), path)?;
+        }
+        Ok(())
+    }
+
+    /// Copies what lies between two places of a file; answers how far it came, which is less where the file was cut.
+    fn range(&self, from: &OwnedFd, to: &OwnedFd, begin: u64, end: u64, path: &str) -> Result<u64, StorageError> {
+        let fault = |e: Errno| io(path, e);
+        let (mut read, mut written) = (begin, begin);
+        while read < end {
+            self.still_wanted()?;
+            let length = (end - read).min(CHUNK);
+            let disk = fstatvfs(to).map_err(fault)?;
+            if disk.f_bavail.saturating_mul(disk.f_frsize) < length.saturating_add(LEFT) {
+                return Err(StorageError::Refused("There is no room left for the copy.".to_owned()));
+            }
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            match rustix::fs::copy_file_range(from, Some(&mut read), to, Some(&mut written), length) {
+                Ok(0) => return Ok(u64::MAX),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
+                    read = through_memory(from, to, read, length).map_err(fault)?;
+                    written = read;
+                }
+                Err(e) => return Err(fault(e)),
+            }
+        }
+        Ok(end)
+    }
+}
+
+/// Reads and writes, where the kernel can't copy by itself.
+fn through_memory(from: &OwnedFd, to: &OwnedFd, begin: u64, length: usize) -> Result<u64, Errno> {
+    let mut buffer = vec![0; length.min(1 << 20)];
+    let read = rustix::io::retry_on_intr(|| rustix::io::pread(from, &mut *buffer, begin))?;
+    let mut at = begin;
+    let mut rest = buffer.get(..read).unwrap_or_default();
+    while !rest.is_empty() {
+        let n = rustix::io::retry_on_intr(|| rustix::io::pwrite(to, rest, at))?;
+        rest = rest.get(n..).unwrap_or_default();
+        at += n as u64;
+    }
+    // A file that was cut short ends here.
+    Ok(if read == 0 { u64::MAX } else { at })
+}
+
+/// Owner, permissions and times. What lets a program run as another user is left out.
+fn attributes(to: &OwnedFd, stat: &Stat) -> Result<(), Errno> {
+    let (uid, gid) = owner(stat);
+    fchown(to, uid, gid)?;
+    fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o1777))?;
+    #[expect(clippy::cast_possible_wrap, reason = "less than a thousand million")]
+    let time = |seconds: i64, nanoseconds: u64| Timespec { tv_sec: seconds, tv_nsec: nanoseconds as i64 };
+    let last_access = time(stat.st_atime, stat.st_atime_nsec);
+    futimens(to, &Timestamps { last_access, last_modification: time(stat.st_mtime, stat.st_mtime_nsec) })
+}
+
+fn owner(stat: &Stat) -> (Option<Uid>, Option<Gid>) {
+    (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))
+}
+
+/// Whether a link's text can lead out of the directory that the server knows as `volume`.
+fn leads_out(link: &[u8], volume: &str) -> bool {
+    let climbs = link.split(|b| *b == b'/').any(|name| name == b"..");
+    let absolute = link.first() == Some(&b'/');
+    let inside = link.strip_prefix(volume.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'/'));
+    climbs || (absolute && !inside)
+}
+
+fn refused(what: &str) -> StorageError {
+    StorageError::Refused(super::uncopied(what))
+}
+
+fn io(path: &str, e: Errno) -> StorageError {
+    StorageError::Io { operation: "copy", path: path.to_owned(), cause: std::io::Error::from(e).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leads_out;
+
+    #[test]
+    fn a_link_is_followed_in_thought_only() {
+        let out = |link: &str| leads_out(link.as_bytes(), "/var/lib/mysql");
+        for inside in ["ibdata1", "sub/file", "/var/lib/mysql/sub", "..data"] {
+            assert!(!out(inside), "{inside}");
+        }
+        for leads in [
+            "/",
+            "/etc/shadow",
+            "../x",
+            "sub/../../x",
+            "/var/lib/mysql",
+            "/var/lib/mysql2/x",
+            "/var/lib/mysql/../x",
+            "..",
+        ] {
+            assert!(out(leads), "{leads}");
+        }
+    }
+}

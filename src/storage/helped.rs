@@ -1,0 +1,197 @@
+//! File work of a portal that is not root: the servers own their files, so a short-lived container of the same image does
+//! it, as its own root. It has that one directory, to read only where it reads, no network, and no right that it does not
+//! need; whatever lies there can lead it nowhere but into its own image. What it prints is data: counted, and taken apart
+//! as what it must be.
+
+use std::time::Duration;
+
+use super::beneath::{Head, shown};
+use super::{DataDir, StorageError};
+use crate::domain::names::InstanceId;
+use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
+
+/// Longest for a look or a change of one directory.
+const SHORT: Duration = Duration::from_secs(60);
+/// Longest for measuring one; the script gives up before.
+const MEASURE: Duration = Duration::from_secs(150);
+/// Longest for copying or removing one.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+
+const READS: &[&str] = &["DAC_READ_SEARCH"];
+const WRITES: &[&str] = &["DAC_OVERRIDE", "FOWNER", "CHOWN"];
+
+/// Gives the data directory to the user of its server.
+const OWN: &str = r#"set -eu
+[ -d /work/data ] && [ ! -L /work/data ]
+chown -h -- "$1" /work/data
+chmod -- 700 /work/data
+"#;
+
+/// Disk blocks. What a live server removes meanwhile makes du complain, but not wrong.
+const USAGE: &str = r#"code=0
+[ -d /work/data ] && [ ! -L /work/data ] || { echo 0; exit 0; }
+said=$(timeout 120 du -s -x -B1 /work/data 2>/dev/null) || code=$?
+[ "$code" != 124 ] || exit 124
+printf '%s\n' "${said%%[!0-9]*}"
+"#;
+
+/// The beginning of the first file that is there; a plus before it tells an empty one from none.
+const HEAD: &str = r#"for f; do
+  f=/work/data/$f
+  if [ -L "$f" ]; then printf '!'; exit 0; fi
+  if [ -f "$f" ]; then printf '+'; exec timeout 20 head -c 257 -- "$f"; fi
+  if [ -e "$f" ]; then printf '!'; exit 0; fi
+done
+"#;
+
+/// One line if something is there.
+const FULL: &str = r#"[ -d /work/data ] || exit 3
+exec find /work/data -mindepth 1 -maxdepth 1 -exec echo full ';' -quit
+"#;
+
+/// Everything in the directory.
+const CLEAR: &str = "exec find /work -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +";
+
+/// One file shared between two directories, as a copy does.
+const PROBE: &str = r#"set -eu
+if cp --reflink=always -- /from/made-by /work/.share-probe 2>/dev/null; then echo shared; else echo apart; fi
+rm -f -- /work/.share-probe
+"#;
+
+/// Refuses what no server makes, then copies beside, and puts the copy in place at the end. `$1` is where the server knows
+/// its data, `$2` the bytes of the whole disk.
+const COPY: &str = r#"set -eu
+odd() { printf '%s\n' "$1"; exit 9; }
+cd /from/data
+found=$(find . ! -type d ! -type f ! -type l ! -type s ! -type p -exec printf 'D%s' {} ';' -quit | head -c 600)
+[ -z "$found" ] || odd "$found"
+found=$(find . -type f -size "+$2c" -exec printf 'S%s' {} ';' -quit | head -c 600)
+[ -z "$found" ] || odd "$found"
+found=$(find . -type l -exec sh -c '
+  volume=$1; shift
+  for l; do
+    to=$(readlink -- "$l"; printf .); to=${to%?.}
+    case /$to/ in */../*) printf "L%s -> %s" "$l" "$to"; exit ;; esac
+    case $to in "$volume"/?*) ;; /*) printf "L%s -> %s" "$l" "$to"; exit ;; esac
+  done' sh "$1" {} + | head -c 600)
+[ -z "$found" ] || odd "$found"
+find /work -mindepth 1 -maxdepth 1 \( -name data -o -name 'copy*' -o -name 'gone*' \) -exec rm -rf -- {} +
+mkdir /work/copy
+cp -a --reflink=auto --sparse=auto -- /from/data /work/copy/data
+mv -T -- /work/copy/data /work/data
+rmdir /work/copy
+"#;
+
+/// A portal's hands on directories that are not its own.
+pub(super) struct Helper<'a> {
+    /// The container engine.
+    pub runtime: &'a dyn Runtime,
+    /// Whose helper it is.
+    pub instance: &'a InstanceId,
+    /// What it works on.
+    pub dir: &'a DataDir,
+    /// The image it is made of.
+    pub image: &'a str,
+}
+
+impl Helper<'_> {
+    pub async fn own(&self, uid: u32, gid: u32) -> Result<(), StorageError> {
+        let owner = format!("{uid}:{gid}");
+        self.run("own", &["sh", "-c", OWN, "sh", &owner], self.whole(false), WRITES, SHORT).await.map(|_| ())
+    }
+
+    pub async fn usage(&self) -> Result<i64, StorageError> {
+        let said = self.run("measure", &["sh", "-c", USAGE], self.whole(true), READS, MEASURE).await?;
+        said.trim().parse().map_err(|_| StorageError::Refused("The data directory could not be measured.".to_owned()))
+    }
+
+    pub async fn head(&self, files: &[String]) -> Result<Head, StorageError> {
+        let mut argv = vec!["sh", "-c", HEAD, "sh"];
+        argv.extend(files.iter().map(String::as_str));
+        let said = self.run("read", &argv, self.whole(true), READS, SHORT).await?;
+        Ok(match said.as_bytes().split_first() {
+            None => Head::Missing,
+            Some((b'+', text)) => Head::of(text),
+            Some(_) => Head::Odd,
+        })
+    }
+
+    pub async fn is_empty(&self) -> Result<bool, StorageError> {
+        let said = self.run("look", &["sh", "-c", FULL], self.whole(true), READS, SHORT).await?;
+        Ok(said.trim().is_empty())
+    }
+
+    /// Removes everything in the directory that waits for its removal.
+    pub async fn clear(&self) -> Result<(), StorageError> {
+        let doomed = vec![Mount { source: self.dir.doomed(), target: "/work".to_owned(), read_only: false }];
+        self.run("remove", &["sh", "-c", CLEAR], doomed, WRITES, LONG).await.map(|_| ())
+    }
+
+    pub async fn shares_blocks(&self, from: &DataDir) -> Result<bool, StorageError> {
+        let said = self.run("probe", &["sh", "-c", PROBE], self.both(from), WRITES, SHORT).await?;
+        Ok(said.trim() == "shared")
+    }
+
+    /// Copies the data of `from` here.
+    pub async fn copy(&self, from: &DataDir, volume: &str, disk: u64) -> Result<(), StorageError> {
+        let disk = disk.to_string();
+        let mounts = self.both(from);
+        self.run("copy", &["sh", "-c", COPY, "sh", volume, &disk], mounts, WRITES, LONG).await.map(|_| ())
+    }
+
+    fn whole(&self, read_only: bool) -> Vec<Mount> {
+        vec![Mount { source: self.dir.root(), target: "/work".to_owned(), read_only }]
+    }
+
+    fn both(&self, from: &DataDir) -> Vec<Mount> {
+        let from = Mount { source: from.root(), target: "/from".to_owned(), read_only: true };
+        [vec![from], self.whole(false)].concat()
+    }
+
+    async fn run(
+        &self,
+        what: &str,
+        argv: &[&str],
+        mounts: Vec<Mount>,
+        capabilities: &[&str],
+        limit: Duration,
+    ) -> Result<String, StorageError> {
+        let name = |what: &str| format!("{what}-{}", self.dir.id);
+        if capabilities == WRITES {
+            // One that a killed portal left would go on writing where this one does.
+            for other in ["own", "copy", "remove"] {
+                let other = ContainerSpec::helper(self.instance, &name(other), self.image, &[]).name;
+                self.runtime.remove(&other).await?;
+            }
+        }
+        let spec = ContainerSpec {
+            user: Some("0:0".to_owned()),
+            mounts,
+            capabilities: capabilities.iter().map(|c| (*c).to_owned()).collect(),
+            memory: 256 * 1024 * 1024,
+            ..ContainerSpec::helper(self.instance, &name(what), self.image, argv)
+        };
+        match helper::run(self.runtime, &spec, limit).await? {
+            (0, said) => Ok(said),
+            (9, said) => Err(StorageError::Refused(odd(&said))),
+            (124, _) => Err(StorageError::Refused("The data directory takes too long to look through.".to_owned())),
+            (137, _) => Err(StorageError::Refused(format!("The helper for “{what}” was killed: too much lies there."))),
+            (code, said) => {
+                let said = shown(said.trim().as_bytes());
+                Err(StorageError::Refused(format!("The helper for “{what}” ended with {code}: {said}")))
+            }
+        }
+    }
+}
+
+/// What no server makes, as the copy's script names it.
+fn odd(said: &str) -> String {
+    let (kind, path) = said.split_at_checked(1).unwrap_or_default();
+    let shown = |path: &str| shown(path.strip_prefix("./").unwrap_or(path).trim_end_matches('\n').as_bytes());
+    let what = match (kind, path.rsplit_once(" -> ")) {
+        ("L", Some((link, to))) => format!("“data/{}” is a link that leads out of it, to “{}”", shown(link), shown(to)),
+        ("S", _) => format!("“data/{}” says that it is larger than the whole disk", shown(path)),
+        _ => format!("“data/{}” is a device", shown(path)),
+    };
+    super::uncopied(&what)
+}

@@ -1,0 +1,177 @@
+//! Everything below a directory, entry by entry: its size, and its end. What is held in memory does not grow with what
+//! lies there.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, Dir, FileType, fstat, renameat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::beneath::{DEEPEST, directory};
+
+/// How often a directory that does not stay empty is emptied.
+const ROUNDS: u32 = 100;
+
+/// Why a size can't be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unmeasured {
+    /// It takes too long.
+    Late,
+    /// Directories in directories without end.
+    Deep,
+    /// The system's word.
+    Io(Errno),
+}
+
+/// Bytes that everything below `top` takes on the disk. A file of several names counts once, if all are here. What
+/// vanishes meanwhile, as a live server's files do, counts nothing.
+pub(super) fn usage(top: &OwnedFd, until: Instant) -> Result<i64, Unmeasured> {
+    let mut bytes = on_disk(fstat(top).map_err(Unmeasured::Io)?.st_blocks, 1);
+    let mut open = vec![Dir::read_from(top).map_err(Unmeasured::Io)?];
+    let mut seen = 0u64;
+    while let Some(here) = open.last_mut() {
+        let Some(Ok(entry)) = here.read() else {
+            open.pop();
+            continue;
+        };
+        let name = entry.file_name();
+        if is_dots(name) {
+            continue;
+        }
+        seen += 1;
+        if seen.is_multiple_of(1024) && Instant::now() > until {
+            return Err(Unmeasured::Late);
+        }
+        let Ok(at) = here.fd() else { continue };
+        let Ok(stat) = statat(at, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            bytes = bytes.saturating_add(on_disk(stat.st_blocks, i64::try_from(stat.st_nlink).unwrap_or(i64::MAX)));
+            continue;
+        }
+        bytes = bytes.saturating_add(on_disk(stat.st_blocks, 1));
+        let below = directory(at, name).and_then(Dir::new);
+        if open.len() >= DEEPEST {
+            return Err(Unmeasured::Deep);
+        }
+        open.extend(below);
+    }
+    Ok(bytes)
+}
+
+fn on_disk(blocks: i64, names: i64) -> i64 {
+    blocks.saturating_mul(512) / names.max(1)
+}
+
+pub(super) fn is_dots(name: &CStr) -> bool {
+    matches!(name.to_bytes(), b"." | b"..")
+}
+
+/// Whether nothing is in a directory.
+pub(super) fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
+    for entry in Dir::read_from(dir)? {
+        if !is_dots(entry?.file_name()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Removes the entry `name` of `top` with all below it; one that is gone is fine.
+///
+/// # Errors
+/// The system's; [`Errno::XDEV`] if something is mounted there.
+pub(super) fn remove(top: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+    match unlinkat(top, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        // A directory, or a file that may not be removed.
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(e) => return Err(e),
+    }
+    let dir = match directory(top, name) {
+        Ok(dir) => dir,
+        Err(Errno::NOTDIR) => return Err(Errno::PERM),
+        Err(e) => return Err(e),
+    };
+    for _ in 0..ROUNDS {
+        clear(&dir)?;
+        match unlinkat(top, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            // Somebody who was told to stop wrote one more file.
+            Err(Errno::NOTEMPTY | Errno::EXIST) => std::thread::sleep(Duration::from_millis(20)),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(Errno::NOTEMPTY)
+}
+
+/// Removes everything in a directory. What is in a directory there is removed, or moved up if it is a directory itself: so
+/// two are open at a time however deep they are nested, and entries are taken as they come however many they are.
+fn clear(top: &OwnedFd) -> Result<(), Errno> {
+    let mut moved = 0u64;
+    // A pass may miss what moved up behind it.
+    loop {
+        let mut found = false;
+        for entry in Dir::read_from(top)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if is_dots(name) {
+                continue;
+            }
+            found = true;
+            if gone(top, name)? {
+                continue;
+            }
+            let dir = directory(top, name)?;
+            raise(&dir, top, &mut moved)?;
+            match unlinkat(top, name, AtFlags::REMOVEDIR) {
+                Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if !found {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes an entry unless it is a directory, and says whether it is gone.
+fn gone(at: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
+    match unlinkat(at, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(Errno::ISDIR) => Ok(false),
+        Err(e @ Errno::PERM) => {
+            let stat = statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory { Ok(false) } else { Err(e) }
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Empties `dir`, which lies in `top`: its directories move there.
+fn raise(dir: &OwnedFd, top: &OwnedFd, moved: &mut u64) -> Result<(), Errno> {
+    loop {
+        let mut found = false;
+        for entry in Dir::read_from(dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if is_dots(name) || gone(dir, name)? {
+                continue;
+            }
+            found = true;
+            loop {
+                *moved += 1;
+                let place = CString::new(format!(".removing-{moved}")).map_err(|_| Errno::INVAL)?;
+                match renameat(dir, name, top, &place) {
+                    // Taken by what an earlier removal left, or by what the server called so.
+                    Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+                    Err(Errno::NOENT) | Ok(()) => break,
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        if !found {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Dumps in SQL that people bring: of several databases, in any encoding and packing, and loads that are tried again.
+
+use serde_json::Value;
+
+use super::brought::{named, report, send, shell, staged, token, untouched, written};
+use crate::support::{TestPortal, docker};
+
+const POSTGRES: [(&str, &str); 4] =
+    [("engine", "postgres"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
+const MARIADB: [(&str, &str); 4] =
+    [("engine", "mariadb"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
+
+/// A `COPY` whose table is refused, with rows that would be something else if they were read as statements.
+const REFUSED: &str = "create table kept (a text);
+create table lost (a geometry);
+copy lost (a) from stdin;
+O'Brien
+\\! touch /tmp/owned
+\\connect rats
+\\.
+copy kept from stdin;
+it's
+\\\\connect rats
+\\.
+insert into kept values ('after')  ; insert into nowhere values (1);
+load 'x'; copy kept to program 'touch /tmp/owned';
+";
+
+fn case(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/cases/{name}", env!("CARGO_MANIFEST_DIR"))).expect("the case is there")
+}
+
+/// The part of a refusal that stands for the file.
+fn upload(said: &str) -> String {
+    let (_, rest) = said.split_once("upload=").expect("the file is kept");
+    rest.chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect()
+}
+
+fn psql(portal: &TestPortal, name: &str, database: &str, statement: &str) -> String {
+    let container = format!("{}-{name}", portal.instance);
+    let ask = "PGPASSWORD=correct-horse exec psql -X -A -t -h 127.0.0.1 -U ada -d \"$1\" -c \"$2\"";
+    docker::docker(&["exec", &container, "sh", "-c", ask, "sh", database, statement])
+}
+
+fn mariadb(portal: &TestPortal, name: &str, statement: &str) -> String {
+    let container = format!("{}-{name}", portal.instance);
+    let ask = "exec mariadb --protocol=tcp --host=127.0.0.1 --skip-ssl -N -B -uada -pcorrect-horse -e \"$1\"";
+    docker::docker(&["exec", &container, "sh", "-c", ask, "sh", statement])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_databases_in_one_dump_are_asked_about() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let token = token(&ada).await;
+    let before = portal.containers().len();
+
+    // PostgreSQL: the whole server's dump.
+    let cluster = written(&portal, "cluster.sql", &case("pg-dumpall/cluster.sql"));
+    let (_, status, said) = send(&portal, &token, &named("one", &POSTGRES), &cluster, &[]);
+    assert!(status == "422" && said.contains("the databases mice, rats"), "{status} {said}");
+    assert_eq!((portal.containers().len(), staged(&portal)), (before, 1), "only the file is kept");
+    let stands = upload(&said);
+    let mine = [&POSTGRES[..], &[("upload", stands.as_str()), ("source", "mice")]].concat();
+    // To somebody else it is not there.
+    let eve = portal.user("eve").await;
+    let theirs = super::brought::token(&eve).await;
+    let (_, status, said) = super::brought::send_fields(&portal, &theirs, &named("theirs", &mine));
+    assert!(status == "422" && said.contains("no longer kept"), "{status} {said}");
+    let (_, status, said) = super::brought::send_fields(&portal, &token, &named("one", &mine));
+    assert_eq!(status, "201", "{said}");
+    assert_eq!(psql(&portal, "one", "trial", "select sum(weight) from samples"), "63");
+    let told = report(&portal, "one", "'told'");
+    for words in ["also holds rats", "now the database “trial”", "statements about the server", "CREATE ROLE postgres"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert_eq!((report(&portal, "one", "'failed'"), staged(&portal)), ("0".to_owned(), 0));
+
+    // All of them.
+    let all = [&POSTGRES[..], &[("source", "*")]].concat();
+    let (_, status, said) = send(&portal, &token, &named("all", &all), &cluster, &[]);
+    assert_eq!(status, "201", "{said}");
+    assert_eq!(psql(&portal, "all", "mice", "select sum(weight) from samples"), "63");
+    assert_eq!(psql(&portal, "all", "rats", "select sum(weight) from samples"), "610");
+    let owner = "select pg_get_userbyid(datdba) from pg_database where datname = 'rats'";
+    assert_eq!(
+        (psql(&portal, "all", "rats", owner), report(&portal, "all", "'rows'")),
+        ("ada".to_owned(), "5".to_owned())
+    );
+
+    // MariaDB.
+    let two = written(&portal, "two.sql", &case("two-databases/dump.sql"));
+    let (_, status, said) = send(&portal, &token, &named("maria", &MARIADB), &two, &[]);
+    assert!(status == "422" && said.contains("the databases mice, rats"), "{status} {said}");
+    let fields = [&MARIADB[..], &[("source", "*")]].concat();
+    let (_, status, said) = send(&portal, &token, &named("maria", &fields), &two, &[]);
+    assert_eq!(status, "201", "{said}");
+    assert_eq!(mariadb(&portal, "maria", "select sum(weight) from trial_mice.samples"), "63");
+    assert_eq!(mariadb(&portal, "maria", "select sum(weight) from trial_rats.samples"), "610");
+    let fields = [&MARIADB[..], &[("source", "rats")]].concat();
+    let (_, status, said) = send(&portal, &token, &named("rats", &fields), &two, &[]);
+    assert_eq!(status, "201", "{said}");
+    assert_eq!(mariadb(&portal, "rats", "select sum(weight) from trial.samples"), "610");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encodings_packings_and_refused_rows_come_through() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let token = token(&ada).await;
+
+    // What is refused takes nothing else with it, and stands beside its statement.
+    let file = written(&portal, "refused.sql", REFUSED.as_bytes());
+    let (_, status, said) = send(&portal, &token, &named("refused", &POSTGRES), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    untouched(&portal, "refused");
+    assert_eq!(
+        psql(&portal, "refused", "trial", "select count(*), count(*) filter (where a = '\\connect rats') from kept"),
+        "3|1"
+    );
+    let failures: Vec<Value> = serde_json::from_str(&report(&portal, "refused", "'failures'")).expect("a list");
+    let found: Vec<_> =
+        failures.iter().map(|f| (f["line"].as_u64(), f["statement"].as_str().unwrap_or_default())).collect();
+    assert_eq!(
+        found,
+        [
+            (Some(2), "create table lost (a geometry)"),
+            (Some(3), "copy lost (a) from stdin"),
+            (Some(12), "insert into nowhere values (1)"),
+            (Some(13), "load 'x'"),
+            (Some(13), "copy kept to program 'touch /tmp/owned'"),
+        ],
+        "{failures:?}"
+    );
+    let detail = failures[1]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("Its 3 rows were left out."), "{failures:?}");
+    let job = portal.sql("select id from job where kind = 'load' order by created_at desc limit 1");
+    let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
+    assert!(page.contains("copy lost (a) from stdin") && page.contains("Its 3 rows were left out"), "{page}");
+
+    // UTF-16 in a zip archive, as a desktop makes it; a mark in xz; carriage returns in bzip2.
+    std::fs::write(portal.dir.join("utf16.sql"), case("bom-utf16/utf16.sql")).expect("written");
+    shell("zip -q utf16.zip utf16.sql", &portal.dir);
+    let mut n = 0;
+    for (case_name, pack) in [("utf16.sql", "zip -q - $f"), ("bom.sql", "xz -c $f"), ("crlf.sql", "bzip2 -c $f")] {
+        std::fs::write(portal.dir.join("x.sql"), case(&format!("bom-utf16/{case_name}"))).expect("written");
+        shell(&format!("f=x.sql; {pack} > packed"), &portal.dir);
+        n += 1;
+        let name = format!("packed{n}");
+        let (_, status, said) = send(&portal, &token, &named(&name, &POSTGRES), &portal.dir.join("packed"), &[]);
+        assert_eq!(status, "201", "{case_name}: {said}");
+        let rows = if case_name == "crlf.sql" { "2" } else { "1" };
+        assert_eq!(psql(&portal, &name, "trial", "select count(*) from t"), rows, "{case_name}");
+    }
+    assert!(report(&portal, "packed1", "'told'").contains("converted from UTF-16"));
+    shell("zip -q two.zip x.sql utf16.sql", &portal.dir);
+    let (_, status, said) = send(&portal, &token, &named("two", &POSTGRES), &portal.dir.join("two.zip"), &[]);
+    assert!(status == "422" && said.contains("several files (“x.sql”, “utf16.sql”)"), "{status} {said}");
+
+    // The client's own file commands.
+    let mark = written(&portal, "bom-mysql.sql", &case("bom-utf16/bom-mysql.sql"));
+    let (_, status, said) = send(&portal, &token, &named("marked", &MARIADB), &mark, &[]);
+    assert_eq!(status, "201", "{said}");
+    let local =
+        "create table t (a text);\ninsert into t values ('x');\nload data local infile '/etc/passwd' into table t;\n";
+    let file = written(&portal, "local.sql", local.as_bytes());
+    let (_, status, said) = send(&portal, &token, &named("local", &MARIADB), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    assert_eq!(mariadb(&portal, "local", "select count(*) from trial.t"), "1");
+    let failures = report(&portal, "local", "'failures'");
+    assert!(failures.contains("load data local infile") && failures.contains("\"line\": 3"), "{failures}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_failed_is_loaded_when_it_is_tried_again() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let token = token(&ada).await;
+    let text = "select no_such_function();\n";
+    let file = written(&portal, "bad.sql", text.as_bytes());
+    let (_, status, said) = send(&portal, &token, &named("again", &POSTGRES), &file, &[]);
+    assert!(status == "500" && said.contains("Nothing of the dump came in"), "{status} {said}");
+    assert_eq!(staged(&portal), 1, "its file is kept");
+    // What was missing is there now: the file, as far as the portal is concerned, is the same.
+    let kept = portal
+        .config
+        .storage
+        .iter()
+        .map(|t| t.path.join(&portal.instance))
+        .flat_map(|d| std::fs::read_dir(d).into_iter().flatten().flatten());
+    let kept = kept.map(|e| e.path()).find(|p| p.to_string_lossy().contains(".upload-")).expect("kept");
+    std::fs::write(&kept, "create table t (a int);\ninsert into t values (7);\n").expect("written");
+    ada.post("/containers/again/start", &[]).await.expect(303);
+    ada.wait_for("again", "running").await;
+    assert_eq!((psql(&portal, "again", "trial", "select a from t"), staged(&portal)), ("7".to_owned(), 0));
+
+    // One whose file is gone says so, and never becomes an empty database.
+    let (_, status, _) = send(&portal, &token, &named("gone", &POSTGRES), &file, &[]);
+    assert_eq!((status.as_str(), staged(&portal)), ("500", 1));
+    std::fs::remove_file(
+        kept.parent()
+            .expect("a directory")
+            .read_dir()
+            .expect("read")
+            .flatten()
+            .map(|e| e.path())
+            .find(|p| p.to_string_lossy().contains(".upload-"))
+            .expect("kept"),
+    )
+    .expect("removed");
+    ada.post("/containers/gone/start", &[]).await.expect(303);
+    let (status, error) = super::ended(&portal, "load").await;
+    assert!(status == "failed" && error.contains("no longer kept"), "{status} {error}");
+    assert_eq!(ada.state("gone").await, "failed");
+}

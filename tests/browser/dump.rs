@@ -1,0 +1,42 @@
+//! A dump of several databases in the browser: sent once, asked about, chosen.
+
+use super::driver::{Browser, JOB, Wish};
+use crate::support::TestPortal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_of_two_databases_is_asked_about_and_sent_once() {
+    let portal = TestPortal::start().await;
+    portal.user("ada").await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+    browser.sign_in("ada", "researcher-1").await;
+    browser.open("/containers/new/from-dump?engine=postgres").await;
+    for (id, text) in [("name", "mice"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")] {
+        browser.fill_in(id, text).await;
+    }
+    let file = format!("{}/tests/cases/pg-dumpall/cluster.sql", env!("CARGO_MANIFEST_DIR"));
+    browser.find("#dump").await.send_keys(file.as_str()).await.expect("the file is chosen");
+    browser.press("Create PostgreSQL 17 database").await;
+    browser.until("it asks", JOB, async |b| b.has("#source input[value='rats']").await).await;
+    let asked = browser.text("main").await;
+    assert!(asked.contains("holds the databases mice, rats") && asked.contains("cluster.sql"), "{asked}");
+    assert!(!browser.has("#dump").await, "the file need not be sent again");
+    let picture = browser.command("Page.captureScreenshot", serde_json::json!({})).await;
+    let picture = picture.pointer("/data").and_then(|d| d.as_str()).map(str::to_owned);
+    if let Some(picture) = picture {
+        std::fs::write(portal.dir.join("asked.png.base64"), &picture).expect("written");
+        // For whoever wants to look at it.
+        std::fs::write(std::env::temp_dir().join("db4sci-asked.png.base64"), picture).expect("written");
+    }
+    browser.click("#source input[value='rats']").await;
+    browser.fill_in("dbuserpass", "correct-horse").await;
+    browser.press("Create PostgreSQL 17 database").await;
+    browser.until("it is loaded", JOB, async |b| b.text("main").await.contains("came in")).await;
+    let db = portal.connect("mice", "correct-horse").await.expect("it opens");
+    let row = db.query_one("select sum(weight) from samples", &[]).await.expect("it is there");
+    assert_eq!(row.get::<_, i64>(0), 610);
+    let job = portal.sql("select id from job where kind = 'load' order by created_at desc limit 1");
+    browser.open(&format!("/jobs/{job}")).await;
+    let page = browser.text("main").await;
+    assert!(page.contains("1 table with 2 rows came in") && page.contains("also holds mice"), "{page}");
+    browser.quit().await;
+}

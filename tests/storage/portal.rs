@@ -1,0 +1,45 @@
+//! A database whose data directory was tampered with, at the portal: its start is refused with a sentence, and nothing that
+//! lies elsewhere is told.
+
+use std::time::Duration;
+
+use super::{SECRET, fifo, link};
+use crate::support::TestPortal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_file_that_is_none_stops_the_start_and_nobody_else() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    ada.post("/containers/lab/stop", &[]).await.expect(303);
+    ada.wait_for("lab", "stopped").await;
+    let id = portal.sql("select id from container where name = 'lab'");
+    let file = portal.config.storage[0].path.join(&portal.instance).join(id).join("data/PG_VERSION");
+    let (kept, secret) = (file.with_extension("kept"), portal.dir.join("secret"));
+    std::fs::rename(&file, &kept).expect("moved");
+    std::fs::write(&secret, SECRET).expect("a secret");
+    let kinds: [&dyn Fn(); 3] = [&|| link(&secret.display().to_string(), &file), &|| fifo(&file), &|| {
+        std::fs::write(&file, format!("{SECRET} of the owner\n")).expect("a file")
+    }];
+    for lay in kinds {
+        lay();
+        ada.post("/containers/lab/start", &[]).await.expect(303);
+        let last = "from job where kind = 'start' order by created_at desc limit 1";
+        for tries in 0.. {
+            if portal.sql(&format!("select status {last}")) == "failed" {
+                break;
+            }
+            assert!(tries < 300, "the start is refused: {}", portal.sql(&format!("select status || error {last}")));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let said = portal.sql(&format!("select error {last}"));
+        assert!(said.contains("PG_VERSION") && said.contains("not what a server writes"), "{said}");
+        let page = ada.get("/containers/lab").await.expect(200).text();
+        assert!(!page.contains(SECRET) && !said.contains(SECRET), "{page}");
+        std::fs::remove_file(&file).expect("removed");
+    }
+    std::fs::rename(&kept, &file).expect("moved back");
+    ada.post("/containers/lab/start", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    portal.connect("lab", "correct-horse").await.expect("its user signs in");
+}

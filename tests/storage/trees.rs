@@ -1,0 +1,253 @@
+//! Whole directories: measured, copied and removed, whatever a server laid into them.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mydb::storage::{DataDir, Files};
+
+use super::{Ground, IMAGE, SECRET, VOLUME, both, fifo, link, run, socket, soon};
+
+/// Names that a shell, a log or a page might stumble over.
+const NAMES: &[&[u8]] = &[
+    b"two\nlines",
+    b"-rf",
+    b"--",
+    b"$(touch owned)",
+    b"`id`",
+    b"a b\t'\"\\",
+    b"\xff\xfe not text",
+    b"*",
+    "🐘".as_bytes(),
+];
+
+/// A directory with what does no harm where it is handled with care.
+fn strange(data: &Path) {
+    for (n, name) in NAMES.iter().enumerate() {
+        std::fs::write(data.join(OsStr::from_bytes(name)), format!("file {n}")).expect("a file");
+        let below = data.join("below").join(OsStr::from_bytes(name));
+        std::fs::create_dir_all(&below).expect("a directory");
+        std::fs::write(below.join("x"), "below").expect("a file");
+    }
+    fifo(&data.join("pipe"));
+    socket(&data.join("socket"));
+    link("below", &data.join("inner"));
+    link(&format!("{VOLUME}/below"), &data.join("inner-whole"));
+    link("nowhere", &data.join("dangling"));
+    link("loop", &data.join("loop"));
+    let sparse = std::fs::File::create(data.join("sparse")).expect("a file");
+    sparse.set_len(8 << 30).expect("holes");
+    std::os::unix::fs::FileExt::write_all_at(&sparse, b"in the middle", 5 << 30).expect("written");
+    std::fs::set_permissions(data.join("below"), std::fs::Permissions::from_mode(0o751)).expect("a mode");
+}
+
+/// Puts directories into one another; the system takes no path of that length.
+fn nest(top: &Path, levels: usize) {
+    let mut here =
+        rustix::fs::open(top, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty())
+            .expect("opened");
+    for _ in 0..levels {
+        rustix::fs::mkdirat(&here, c"deeper", rustix::fs::Mode::RWXU).expect("made");
+        here = rustix::fs::openat(
+            &here,
+            c"deeper",
+            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY,
+            rustix::fs::Mode::empty(),
+        )
+        .expect("opened");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strange_things_are_measured_copied_and_removed_and_nothing_outside() {
+    let ground = Ground::new();
+    for (way, hands) in both().await {
+        let (from, to) = (ground.place(), ground.place());
+        strange(&from.data());
+        // Left by an attempt that was cut short.
+        std::fs::write(to.data().join("old"), "old").expect("a file");
+        std::fs::create_dir_all(to.root().join("copy/data")).expect("a directory");
+        let size = soon("measuring", hands.usage(&from, IMAGE)).await.expect("measured");
+        assert!((1..4 << 20).contains(&size), "{way}: {size}: holes take nothing, links are not followed");
+        soon("copying", hands.copy(&from, &to, IMAGE, VOLUME)).await.unwrap_or_else(|e| panic!("{way}: {e}"));
+        let left: Vec<_> = std::fs::read_dir(to.root()).unwrap().flatten().map(|e| e.file_name()).collect();
+        assert_eq!(left, ["data"], "{way}");
+        for (n, name) in NAMES.iter().enumerate() {
+            let said = std::fs::read_to_string(to.data().join(OsStr::from_bytes(name))).expect("copied");
+            assert_eq!(said, format!("file {n}"), "{way}");
+        }
+        assert!(!to.data().join("old").exists() && !to.data().join("owned").exists(), "{way}");
+        assert_eq!(std::fs::read_link(to.data().join("inner")).unwrap(), Path::new("below"), "{way}");
+        let sparse = to.data().join("sparse").metadata().unwrap();
+        assert!(sparse.len() == 8 << 30 && sparse.blocks() < 2048, "{way}: {}", sparse.blocks());
+        let mut middle = [0; 13];
+        let file = std::fs::File::open(to.data().join("sparse")).unwrap();
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut middle, 5 << 30).unwrap();
+        assert_eq!(&middle, b"in the middle", "{way}");
+        let (a, b) = (from.data().join("below").metadata().unwrap(), to.data().join("below").metadata().unwrap());
+        assert_eq!((a.mode(), a.uid(), a.gid(), a.mtime()), (b.mode(), b.uid(), b.gid(), b.mtime()), "{way}");
+        for dir in [&from, &to] {
+            soon("removing", hands.remove(dir, IMAGE)).await.unwrap_or_else(|e| panic!("{way}: {e}"));
+            hands.remove(dir, IMAGE).await.expect("once more is fine");
+        }
+        assert_eq!(std::fs::read_dir(ground.base.join("instance")).unwrap().count(), 0, "{way}");
+    }
+    ground.untouched();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_server_makes_is_refused_by_name_and_nothing_is_left() {
+    type Lay = fn(&Path, &Ground);
+    let kinds: &[(&str, Lay)] = &[
+        ("out", |data, ground| link(&ground.base.join("host").display().to_string(), &data.join("out"))),
+        ("out", |data, _| link("/proc/self/root", &data.join("out"))),
+        ("below/out", |data, _| {
+            std::fs::create_dir(data.join("below")).unwrap();
+            link("../../../../host", &data.join("below/out"));
+        }),
+        ("out", |data, _| link("/var/lib/postgresql/data/../../secret", &data.join("out"))),
+        ("out\\{a}line", |data, _| link("/etc", &data.join("out\nline"))),
+        ("huge", |data, _| {
+            let file = std::fs::File::create(data.join("huge")).unwrap();
+            // As much as this file system takes, up to 8 EiB.
+            let most = (40..=63).rev().find(|n| file.set_len((1u64 << n) - 4096).is_ok());
+            assert!(most.is_some_and(|n| n > 40));
+        }),
+        ("deeper", |data, _| nest(data, 300)),
+    ];
+    let ground = Ground::new();
+    for (way, hands) in both().await {
+        for (name, lay) in kinds {
+            if *name == "deeper" && way == "helper" {
+                continue; // cp copies what is nested deep as well as anything else
+            }
+            let (from, to) = (ground.place(), ground.place());
+            lay(&from.data(), &ground);
+            let refused = soon(name, hands.copy(&from, &to, IMAGE, VOLUME)).await.expect_err(name).to_string();
+            assert!(refused.contains(name) && refused.contains("can't be copied"), "{way}: {name}: {refused}");
+            assert!(!refused.contains('\n') && refused.len() < 600, "{way}: {refused}");
+            for dir in [&from, &to] {
+                soon("removing", hands.remove(dir, IMAGE)).await.unwrap_or_else(|e| panic!("{way}: {name}: {e}"));
+            }
+        }
+        assert_eq!(std::fs::read_dir(ground.base.join("instance")).unwrap().count(), 0, "{way}");
+    }
+    ground.untouched();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_entries_deep_nesting_and_many_names_end_soon() {
+    let ground = Ground::new();
+    for (way, hands) in both().await {
+        let dir = ground.place();
+        nest(&dir.data(), 3000);
+        let deep = soon("measuring", hands.usage(&dir, IMAGE)).await;
+        assert!(way == "helper" || deep.is_err(), "{way}: {deep:?}");
+        soon("removing", hands.remove(&dir, IMAGE)).await.unwrap_or_else(|e| panic!("{way}: {e}"));
+
+        let dir = ground.place();
+        for n in 0..30_000 {
+            std::fs::write(dir.data().join(format!("a file of a name that is not short {n}")), "").expect("a file");
+        }
+        assert!(!soon("looking", hands.is_empty(&dir, IMAGE)).await.unwrap(), "{way}");
+        soon("measuring", hands.usage(&dir, IMAGE)).await.unwrap();
+        soon("removing", hands.remove(&dir, IMAGE)).await.unwrap_or_else(|e| panic!("{way}: {e}"));
+
+        let dir = ground.place();
+        let first = dir.data().join("first");
+        std::fs::write(&first, vec![1; 4 << 20]).expect("a file");
+        for n in 0..100 {
+            std::fs::hard_link(&first, dir.data().join(n.to_string())).expect("a name");
+        }
+        let size = hands.usage(&dir, IMAGE).await.unwrap();
+        assert!((4 << 20..5 << 20).contains(&size), "{way}: {size}: a file of many names counts once");
+        assert_eq!(std::fs::read_dir(ground.base.join("instance")).unwrap().count(), 1, "{way}");
+        hands.remove(&dir, IMAGE).await.unwrap();
+    }
+}
+
+/// Lets a directory and a link that leads out take each other's place, and files grow and shrink, until told to stop.
+fn restless(dir: &DataDir, host: &Path, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    let (data, host, stop) = (dir.data(), host.to_owned(), stop.clone());
+    std::thread::spawn(move || {
+        link(&host.display().to_string(), &data.join("other"));
+        for n in 0u64.. {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            assert!(exchange(&data), "the two change places");
+            std::thread::sleep(std::time::Duration::from_micros(200));
+            let _ = std::fs::File::options().write(true).open(data.join("file")).map(|f| f.set_len(n % 7 * 100_000));
+        }
+    })
+}
+
+fn exchange(data: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, data.join("dir"), CWD, data.join("other"), RenameFlags::EXCHANGE).is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_while_it_is_copied_leads_nowhere() {
+    let ground = Ground::new();
+    for (way, hands) in both().await {
+        let (from, to) = (ground.place(), ground.place());
+        std::fs::create_dir(from.data().join("dir")).unwrap();
+        for n in 0..200 {
+            std::fs::write(from.data().join(format!("dir/{n}")), "inside").unwrap();
+        }
+        std::fs::write(from.data().join("file"), vec![7; 1 << 20]).unwrap();
+        std::fs::write(from.data().join("dir/secret"), "a decoy").unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let moving = restless(&from, &ground.base.join("host"), &stop);
+        let rounds = if way == "helper" { 3 } else { 40 };
+        for _ in 0..rounds {
+            let _ = soon("copying", hands.copy(&from, &to, IMAGE, VOLUME)).await;
+            let _ = soon("measuring", hands.usage(&from, IMAGE)).await;
+            holds_no_secret(&to.root());
+        }
+        stop.store(true, Ordering::Relaxed);
+        moving.join().expect("it went on");
+        hands.remove(&to, IMAGE).await.unwrap();
+        hands.remove(&from, IMAGE).await.unwrap();
+    }
+    ground.untouched();
+}
+
+/// Fails if a file below has the host's secret as its content.
+fn holds_no_secret(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let kind = entry.file_type().expect("a kind");
+        if kind.is_dir() {
+            holds_no_secret(&entry.path());
+        } else if kind.is_file() {
+            let said = std::fs::read(entry.path()).expect("read");
+            assert_ne!(said, SECRET.as_bytes(), "{}", entry.path().display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_was_given_up_ends_and_the_next_one_is_whole() {
+    let ground = Ground::new();
+    let (from, to) = (ground.place(), ground.place());
+    for n in 0..3000 {
+        std::fs::write(from.data().join(n.to_string()), vec![1; 50_000]).expect("a file");
+    }
+    let (a, b) = (from.clone(), to.clone());
+    let copying = tokio::spawn(async move { Files::Direct.copy(&a, &b, IMAGE, VOLUME).await });
+    while !to.root().join("copy").exists() && !copying.is_finished() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    copying.abort();
+    let _ = copying.await;
+    Files::Direct.copy(&from, &to, IMAGE, VOLUME).await.expect("copied");
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let left: Vec<_> = std::fs::read_dir(to.root()).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left, ["data"]);
+    assert_eq!(std::fs::read_dir(to.data()).unwrap().count(), 3000);
+    run("diff", &["-r", &from.data().display().to_string(), &to.data().display().to_string()]);
+}

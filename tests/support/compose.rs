@@ -1,0 +1,56 @@
+//! A portal in its own image, run by the compose file as it is shipped. The image is made of the program that the tests built.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::portal::prefix;
+
+/// The checkout.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The portal's image, made when it is first asked for.
+pub fn image() -> &'static str {
+    static IMAGE: OnceLock<String> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let tag = format!("db4sci:{}", prefix());
+        let made =
+            Command::new(format!("{ROOT}/dev/image-portal.sh")).args([&tag, env!("CARGO_BIN_EXE_db4sci")]).output();
+        let made = made.expect("the script runs");
+        let said = String::from_utf8_lossy(&[made.stdout, made.stderr].concat()).into_owned();
+        assert!(made.status.success(), "the portal's image is made: {said}");
+        tag
+    })
+}
+
+/// The settings that a program has by its environment, as a file has them: compose hands the environment on to nobody.
+pub fn settings(env: &[(String, String)]) -> String {
+    let (mut top, mut tables) = (String::new(), String::new());
+    for (name, value) in env {
+        let Some(key) = name.strip_prefix("DB4SCI__") else { continue };
+        let key = key.to_lowercase();
+        let bare = value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok();
+        let value = if bare { value.clone() } else { format!("{value:?}") };
+        match key.split_once("__") {
+            Some((table, key)) => tables += &format!("{table}.{key} = {value}\n"),
+            // Where these are inside is the compose file's to say.
+            None if matches!(key.as_str(), "data_dir" | "catalog") => {}
+            None => top += &format!("{key} = {value}\n"),
+        }
+    }
+    top + tables.as_str()
+}
+
+/// Runs `docker-compose` for the portal of `instance`, whose compose file lies in `home`.
+pub fn compose(instance: &str, home: &Path, data: &Path, user: u32, arguments: &[&str]) {
+    std::fs::copy(format!("{ROOT}/docker-compose.yml"), home.join("docker-compose.yml")).expect("the compose file");
+    let group = std::fs::metadata("/var/run/docker.sock").map_or(0, |m| m.gid());
+    let mut command = Command::new("docker-compose");
+    command.args(["-p", instance]).args(arguments).current_dir(home);
+    command.env("DB4SCI_IMAGE", image()).env("DB4SCI_MODE", "dev").env("DB4SCI_DATA", data);
+    command.env("DB4SCI_USER", user.to_string()).env("DOCKER_GID", group.to_string());
+    let done = command.output().expect("docker-compose is installed");
+    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    assert!(done.status.success(), "{arguments:?}: {said}");
+}

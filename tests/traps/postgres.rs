@@ -1,0 +1,132 @@
+//! The traps of a PostgreSQL: `postgres.sql`.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::backups::{back_up, ended};
+use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal, docker};
+
+const TRAPS: &str = include_str!("postgres.sql");
+/// What the traps have set would end or bend the test's own sessions.
+const OWN: &str = "-c search_path=pg_catalog -c role=none -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 \
+                   -c idle_in_transaction_session_timeout=0 -c local_preload_libraries= -c client_encoding=UTF8 -c exit_on_error=off \
+                   -c default_transaction_read_only=off -c client_min_messages=error -c standard_conforming_strings=on";
+
+/// Asks the server of a container as its administrator.
+fn ask(portal: &TestPortal, name: &str, database: &str, statement: &str) -> String {
+    let container = format!("{}-{name}", portal.instance);
+    let (on, options) = (format!("PGDATABASE={database}"), format!("PGOPTIONS={OWN}"));
+    let psql =
+        ["exec", "-e", &on, "-e", &options, &container, "psql", "-X", "-At", "-U", "db4sci_admin", "-c", statement];
+    docker::docker(&psql)
+}
+
+/// Nobody ran a trap with other rights than ada's, and nobody climbed.
+fn nobody_climbed(portal: &TestPortal, name: &str, database: &str, after: &str) {
+    let seen =
+        "select string_agg(distinct concat_ws(' ', trap, session_was, current_was, super), ', ') from public.seen
+                 where super <> 'off' or current_was <> 'ada' and current_was !~ '^db4sci_as_[0-9a-f]+$'
+                    or session_was <> 'ada' and session_was !~ '^db4sci_as_[0-9a-f]+$'";
+    assert_eq!(ask(portal, name, database, seen), "", "{after}: {name}");
+    assert_ne!(ask(portal, name, database, "select count(*) from public.seen"), "0", "{after}: the traps run");
+    let roles = "select string_agg(rolname, ' ' order by rolname) from pg_roles where rolname !~ '^pg_' and (rolsuper or rolcreaterole or rolreplication or rolname !~ '^(ada|db4sci_admin|db4sci_observer)$')";
+    assert_eq!(ask(portal, name, "postgres", roles), "db4sci_admin", "{after}: {name}");
+    let members = "select string_agg(roleid::regrole || ' ' || member::regrole, ', ') from pg_auth_members where member::regrole::text !~ '^(pg_|db4sci_observer)'";
+    assert_eq!(ask(portal, name, "postgres", members), "", "{after}: {name}");
+    let files = docker::docker(&["exec", &format!("{}-{name}", portal.instance), "ls", "/tmp"]);
+    assert!(!files.contains("climbed"), "{after}: {name}: {files}");
+}
+
+async fn well(portal: &TestPortal, kind: &str) {
+    let (status, error) = ended(portal, kind).await;
+    assert_eq!(status, "succeeded", "{kind}: {error}");
+}
+
+/// A database with all traps set.
+async fn trapped(portal: &TestPortal, ada: &Client, image: &str) {
+    ada.create("lab", &[("image", image), ("extensions", "hstore")]).await;
+    let container = format!("{}-lab", portal.instance);
+    let mut psql = std::process::Command::new("docker")
+        .args(["exec", "-i", "-e", "PGPASSWORD=correct-horse", &container, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"])
+        .args(["-U", "ada", "-d", "trial", "-f", "-"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("docker is installed");
+    let input = psql.stdin.take().expect("it reads");
+    std::io::Write::write_all(&mut &input, TRAPS.as_bytes()).expect("it reads");
+    drop(input);
+    assert!(psql.wait().expect("it ends").success(), "the traps are set");
+    nobody_climbed(portal, "lab", "trial", "setting the traps");
+}
+
+/// Has the server looked into now.
+async fn look(portal: &TestPortal) {
+    portal.sql("update schedule set next_run = now() where name = 'survey'");
+    for _ in 0..300 {
+        if portal.sql("select count(*) from survey where at is not null") != "0" {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("nobody looked into the server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_an_owners_runs_with_more_rights_on_17() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    let token = portal.token(&ada).await;
+    trapped(&portal, &ada, POSTGRES_17).await;
+
+    let id = back_up(&portal, &ada, "lab").await;
+    nobody_climbed(&portal, "lab", "trial", "backup");
+    well(&portal, "drill").await;
+    let form = format!("/containers/lab/backups/{id}/restore");
+    ada.post(&form, &[("name", "copy")]).await.expect(303);
+    well(&portal, "restore").await;
+    nobody_climbed(&portal, "copy", "trial", "restore into a new database");
+    let setting = "select string_agg(c, ' ' order by c) from pg_db_role_setting s, unnest(setconfig) c where c ~ 'search_path|temp_tablespaces|DateStyle'";
+    assert_eq!(ask(&portal, "copy", "postgres", setting), ask(&portal, "lab", "postgres", setting));
+
+    let path = format!("/api/v1/backups/{id}/restore");
+    for only in [json!({ "database": "trial" }), json!({ "database": "trial", "table": "public.computed" })] {
+        token.json(Method::POST, &path, &json!({ "beside": true, "only": only })).await.expect(202);
+        well(&portal, "restore-beside").await;
+        nobody_climbed(&portal, "lab", "trial", "a part beside");
+    }
+    let beside = ask(&portal, "lab", "postgres", "select datname from pg_database where datname ~ '^trial_restored'");
+    nobody_climbed(&portal, "lab", &beside, "a database beside");
+    let only = json!({ "name": "part", "only": { "database": "trial", "table": "public.computed" } });
+    token.json(Method::POST, &path, &only).await.expect(202);
+    well(&portal, "restore").await;
+
+    ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
+    well(&portal, "rotate-password").await;
+    nobody_climbed(&portal, "lab", "trial", "new password");
+    look(&portal).await;
+    nobody_climbed(&portal, "lab", "trial", "a look");
+
+    ada.post(&form, &[("in_place", "true"), ("confirm", "lab")]).await.expect(303);
+    well(&portal, "restore-in-place").await;
+    ada.wait_for("lab", "running").await;
+    nobody_climbed(&portal, "lab", "trial", "restore in place");
+
+    ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    well(&portal, "drill").await;
+    ada.post("/containers/lab/undelete", &[]).await.expect(303);
+    ada.wait_for("lab", "running").await;
+    nobody_climbed(&portal, "lab", "trial", "a final backup");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_an_owners_runs_with_more_rights_in_an_upgrade_from_15() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    trapped(&portal, &ada, POSTGRES_15).await;
+    ada.post("/containers/lab/upgrade", &[("image", POSTGRES_17), ("confirm", "lab")]).await.expect(303);
+    well(&portal, "upgrade").await;
+    ada.wait_for("lab", "running").await;
+    nobody_climbed(&portal, "lab", "trial", "upgrade");
+    assert_eq!(ask(&portal, "lab", "trial", "select count(*) from public.loot"), "50");
+}
