@@ -19,6 +19,7 @@ pub mod jobs;
 pub mod lifecycle;
 pub mod objects;
 pub mod preflight;
+pub mod presence;
 pub mod process;
 pub mod provision;
 pub mod recovery;

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::jobs::{keeper, runner, schedule};
 use crate::lifecycle::Lifecycle;
 use crate::objects::Stores;
+use crate::presence::Presence;
 use crate::runtime::Runtime;
 use crate::web::{Portal, Shared, server};
 use crate::{storage, tls};
@@ -54,6 +55,8 @@ pub struct Running {
     /// Where it answers.
     pub address: SocketAddr,
     lifecycle: Lifecycle,
+    /// Shows to other programs that it is at work.
+    _presence: Presence,
 }
 
 impl Running {
@@ -110,6 +113,7 @@ pub async fn start_on(
 ) -> anyhow::Result<Running> {
     // Fails only where an earlier portal in this process did it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let presence = Presence::serving(&parts.config)?;
     let (stores, store_servers) = Stores::open(&parts.config).await.context("a target for backups can't be used")?;
     let app = Box::pin(App::assemble(parts, stores)).await?;
     prepare_dev(&app)?;
@@ -137,7 +141,7 @@ pub async fn start_on(
         }
         Ok(())
     });
-    Ok(Running { portal, address, lifecycle })
+    Ok(Running { portal, address, lifecycle, _presence: presence })
 }
 
 async fn endless(work: impl Future<Output = ()> + Send) -> anyhow::Result<()> {

@@ -90,6 +90,8 @@ pub struct Backup {
     pub removing_at: Option<DateTime<Utc>>,
     /// When its objects were removed.
     pub removed_at: Option<DateTime<Utc>>,
+    /// When its target was retired, so that it is removed for this portal.
+    pub retired_at: Option<DateTime<Utc>>,
     /// Not removed before this.
     pub locked_until: Option<DateTime<Utc>>,
     /// Last good drill of it: when it ended, and how long its restore took.
@@ -125,7 +127,7 @@ macro_rules! select {
         concat!(
             "SELECT b.id, b.container_id, c.name AS container, c.purged_at IS NOT NULL AS container_gone, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
                     b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.fingerprints, b.restore_ms,
-                    b.error, b.drill_of, b.recipients, b.removing_at, b.removed_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
+                    b.error, b.drill_of, b.recipients, b.removing_at, b.removed_at, b.retired_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
                     l.status AS drill_status, l.finished_at AS drill_at, CASE WHEN l.status = 'failed' THEN l.error END AS drill_error,
                     CASE WHEN l.status = 'failed' THEN l.differences END AS differences, b.definitions
                FROM backup_log b

@@ -11,16 +11,18 @@ use crate::backup::manifest::Manifest;
 /// afterwards, so its row does not say that it is none.
 pub const RESTORED: &str = "The portal was restored from a backup.";
 
-/// Those of the keys that are in the list, whatever became of them.
+/// Those of the keys that are in the list, whatever became of them; not those whose target was retired.
 ///
 /// # Errors
 /// The database's.
 pub async fn known(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM backup_log WHERE id = ANY($1) AND error IS DISTINCT FROM $2")
-        .bind(ids)
-        .bind(RESTORED)
-        .fetch_all(db)
-        .await
+    sqlx::query_scalar(
+        "SELECT id FROM backup_log WHERE id = ANY($1) AND error IS DISTINCT FROM $2 AND retired_at IS NULL",
+    )
+    .bind(ids)
+    .bind(RESTORED)
+    .fetch_all(db)
+    .await
 }
 
 /// Writes a database that is gone, as its backup's manifest has it. One that is known stays as it is.
@@ -101,7 +103,9 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, 
               , bytes = excluded.bytes, raw_bytes = excluded.raw_bytes, sha256 = excluded.sha256
               , manifest = excluded.manifest, level = excluded.level, locked_until = excluded.locked_until
               , fingerprints = excluded.fingerprints, definitions = excluded.definitions, error = NULL
-          WHERE b.status = 'failed' AND b.error = $12 AND b.container_id = excluded.container_id",
+              , removing_at = NULL, removed_at = NULL, retired_at = NULL
+          WHERE (b.status = 'failed' AND b.error = $12 OR b.retired_at IS NOT NULL)
+            AND b.container_id = excluded.container_id",
     )
     .bind(m.backup)
     .bind(m.container.id)

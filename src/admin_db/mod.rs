@@ -29,6 +29,7 @@ pub mod newest_backups;
 pub mod notices;
 pub mod ports;
 pub mod quotas;
+pub mod retire;
 pub mod samples;
 pub mod schedule;
 pub mod seeds;

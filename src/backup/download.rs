@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::hand;
@@ -14,7 +14,9 @@ use super::seal::Keys;
 use super::source::Source;
 use super::stream::{From, fetch, fetch_stored};
 use super::sum::Sum;
+use crate::domain::stream_error::StreamError;
 use crate::objects::Store;
+use crate::provision::flow::StepError;
 use crate::runtime::Input;
 
 /// Length of a tar archive's blocks.
@@ -73,8 +75,8 @@ pub struct Package {
     pub bytes: u64,
     /// Whether it is a tar archive.
     pub is_tar: bool,
-    /// Its content. An error is a sentence, and the last piece.
-    pub content: BoxStream<'static, Result<Bytes, String>>,
+    /// Its content. An error is the last piece.
+    pub content: Input,
 }
 
 /// What is needed to read objects while the answer goes out.
@@ -95,7 +97,8 @@ impl Reader {
         };
         match opened {
             Ok(content) => exactly(content, self.form.sum(object).bytes),
-            Err(e) => stream::once(async move { Err(e.to_string()) }).boxed(),
+            Err(StepError::Store(e)) => stream::once(async move { Err(e) }).boxed(),
+            Err(e) => stream::once(async move { Err(StreamError::refused(e.to_string())) }).boxed(),
         }
     }
 }
@@ -113,7 +116,10 @@ fn exactly(content: Input, bytes: u64) -> Input {
                         let out = held.clone().unwrap_or_default();
                         return Some((Ok(out), (content, left, Some(piece))));
                     }
-                    None => return Some((Err("There is more than the manifest says.".to_owned()), (content, 0, None))),
+                    None => {
+                        let more = StreamError::damaged("There is more than the manifest says.");
+                        return Some((Err(more), (content, 0, None)));
+                    }
                 },
                 (Some(Err(why)), _) => return Some((Err(why), (content, 0, None))),
                 (None, Some(last)) => {
@@ -128,7 +134,7 @@ fn exactly(content: Input, bytes: u64) -> Input {
 }
 
 /// Ends after the first error.
-fn until_error(content: impl futures::Stream<Item = Result<Bytes, String>> + Send + 'static) -> Input {
+fn until_error(content: impl futures::Stream<Item = Result<Bytes, StreamError>> + Send + 'static) -> Input {
     content
         .scan(false, |failed, piece| {
             let go_on = !*failed;
@@ -209,9 +215,9 @@ fn zeros(bytes: u64) -> Bytes {
 }
 
 /// What stands before a file in a tar archive.
-fn head(path: &str, bytes: u64, made: u64) -> Result<Bytes, String> {
+fn head(path: &str, bytes: u64, made: u64) -> Result<Bytes, StreamError> {
     let mut head = tar::Header::new_gnu();
-    head.set_path(path).map_err(|e| format!("{path} can't be put into an archive: {e}."))?;
+    head.set_path(path).map_err(|e| StreamError::refused(format!("{path} can't be put into an archive: {e}.")))?;
     head.set_size(bytes);
     head.set_mode(0o600);
     head.set_mtime(made);
@@ -225,7 +231,7 @@ fn head(path: &str, bytes: u64, made: u64) -> Result<Bytes, String> {
 /// If the place does not take it, or the content is not what was stored.
 pub async fn write(package: Package, out: &mut (impl tokio::io::AsyncWrite + Unpin)) -> anyhow::Result<u64> {
     use tokio::io::AsyncWriteExt;
-    let mut content = package.content.map_err(anyhow::Error::msg);
+    let mut content = package.content.map_err(anyhow::Error::from);
     let mut written = 0;
     while let Some(piece) = content.try_next().await? {
         out.write_all(&piece).await?;
@@ -241,8 +247,10 @@ mod tests {
     use super::*;
 
     fn pieces(parts: Vec<Result<&'static str, &'static str>>) -> Input {
-        stream::iter(parts.into_iter().map(|p| p.map(|t| Bytes::from_static(t.as_bytes())).map_err(str::to_owned)))
-            .boxed()
+        stream::iter(
+            parts.into_iter().map(|p| p.map(|t| Bytes::from_static(t.as_bytes())).map_err(StreamError::damaged)),
+        )
+        .boxed()
     }
 
     async fn out(content: Input) -> (String, Option<String>) {
@@ -251,7 +259,7 @@ mod tests {
         while let Some(piece) = content.next().await {
             match piece {
                 Ok(piece) => text.push_str(std::str::from_utf8(&piece).unwrap()),
-                Err(why) => error = Some(why),
+                Err(why) => error = Some(why.to_string()),
             }
         }
         (text, error)

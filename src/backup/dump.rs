@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::domain::quantity::Bytes as Amount;
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::engine::ExecSpec;
+use crate::objects::Store;
 use crate::provision::container::find;
 use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
@@ -26,13 +27,16 @@ use crate::provision::server::ask;
 use crate::provision::throwaway::{Admin, ThrowAway};
 use crate::recovery::key;
 
+/// How long a store may take to let go of what a failed or cancelled backup left.
+const SOON: Duration = Duration::from_secs(5);
+
 /// Back up.
 pub static BACKUP: Flow = Flow {
     kind: "backup",
     title: "Back up",
     rules: Rules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
-        Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep(w))) },
+        Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
         Step { name: "Read the beginning back", run: |w| Box::pin(prove::list(w)), undo: None },
         Step { name: "Write the manifest", run: |w| Box::pin(finish(w)), undo: None },
     ],
@@ -40,12 +44,28 @@ pub static BACKUP: Flow = Flow {
 
 /// Removes all that is left of an attempt: uploads, objects, and the program that may still dump.
 pub(super) async fn sweep(w: &Work) -> Result<(), StepError> {
+    let Some(container) = end_on_host(w).await? else { return Ok(()) };
+    let row = row(w).await?;
+    clear(w, store(&w.app, &row)?, &container, row.id).await
+}
+
+/// Removes what an attempt left in its target, and forgets what was noted of it.
+async fn clear(w: &Work, store: &Store, container: &Container, id: Uuid) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let begun = uploads::of_backup(&mut db, id).await?;
+    drop(db);
+    leftover::clear(store, &location(&w.app, container.id, id), &begun).await?;
+    let mut db = w.app.db.acquire().await?;
+    Ok(uploads::forget(&mut db, id).await?)
+}
+
+/// Ends what an attempt has on this host. `None`: its row has ended, so nothing of it is to be touched.
+async fn end_on_host(w: &Work) -> Result<Option<Container>, StepError> {
     let row = row(w).await?;
     if row.status != BackupStatus::Running {
         // Good, or swept before: never to be touched here.
-        return Ok(());
+        return Ok(None);
     }
-    let store = store(&w.app, &row)?;
     let container = w.container().await?;
     if let Some(found) = find(&w.app, &container).await?.filter(|f| f.running) {
         // Before anything else: nobody should wait for a server that a copy has been made of.
@@ -53,12 +73,28 @@ pub(super) async fn sweep(w: &Work) -> Result<(), StepError> {
         end_dump(&w.app, &found.id, &container, row.id).await;
     }
     ThrowAway::of(&w.app, &Of::new(&container, ""), row.id, Admin::New).await?.remove(&w.app).await?;
-    let mut db = w.app.db.acquire().await?;
-    let begun = uploads::of_backup(&mut db, row.id).await?;
-    drop(db);
-    leftover::clear(store, &location(&w.app, row.container_id, row.id), &begun).await?;
-    let mut db = w.app.db.acquire().await?;
-    Ok(uploads::forget(&mut db, row.id).await?)
+    Ok(Some(container))
+}
+
+/// The same at the end of a backup that failed or was cancelled: a store that does not answer holds nobody up. What is left
+/// stays noted, and goes when old backups do.
+pub(super) async fn sweep_soon(w: &Work) -> Result<(), StepError> {
+    let Some(container) = end_on_host(w).await? else { return Ok(()) };
+    let row = row(w).await?;
+    let store = store(&w.app, &row)?;
+    match tokio::time::timeout(SOON, clear(w, store, &container, row.id)).await {
+        Ok(Err(e)) if matches!(e, StepError::Store(_)) => {
+            tracing::warn!(backup = %row.id, "What a backup left will be removed later: {e}");
+        }
+        Ok(done) => return done,
+        Err(_) => tracing::warn!(
+            backup = %row.id,
+            "What a backup left will be removed later: the store {} has not answered for {} s",
+            store.name(),
+            SOON.as_secs()
+        ),
+    }
+    Ok(())
 }
 
 /// Ends a dump that nobody reads any more: it is found by the file that it leaves while it runs.

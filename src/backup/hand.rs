@@ -38,8 +38,21 @@ fn decrypt(m: &Manifest) -> String {
     lines.concat()
 }
 
+/// Demands what the objects can't be had or opened without, before anything is fetched.
+fn demands(m: &Manifest, store: &Store) -> (String, String) {
+    let key = match m.encryption {
+        Some(_) => "  : \"${KEY:?set it to the file with the secret key}\"\n  head -c 1 \"$KEY\" >/dev/null\n",
+        None => "",
+    };
+    let authority = match store.target().ca {
+        Some(_) => "  export AWS_CA_BUNDLE=\"${AWS_CA_BUNDLE:?set it to the file with the authority of the store}\"\n",
+        None => "",
+    };
+    (key.to_owned(), authority.to_owned())
+}
+
 /// Said before the script.
-fn head(m: &Manifest, store: &Store) -> String {
+fn head(m: &Manifest, store: &Store, location: &str) -> String {
     let c = &m.container;
     let place = match &store.target().embedded {
         Some(dir) => format!(
@@ -47,6 +60,14 @@ fn head(m: &Manifest, store: &Store) -> String {
              #    {}\n\
              #    and run: bash {BY_HAND} unpack\n",
             shown(&dir.display().to_string())
+        ),
+        None => String::new(),
+    };
+    let authority = match &store.target().ca {
+        Some(file) => format!(
+            "#    The store has a certificate of its own authority: set AWS_CA_BUNDLE to a copy of the file that the portal had\n\
+             #    as {}.\n",
+            shown(&file.display().to_string())
         ),
         None => String::new(),
     };
@@ -82,7 +103,8 @@ fn head(m: &Manifest, store: &Store) -> String {
         ),
     };
     format!(
-        "# Backup {} of the database “{}” ({} {}), made {}.\n\
+        "# Backup {} of the database “{}” ({} {}) of {}, made {}.\n\
+         # It lies at {}: the portal's id, that of this database, and that of this backup.\n\
          #\n\
          # A script for bash that restores it without the portal that made it. Put it into an empty directory, and\n\
          # there, with the AWS command line (or any S3 client), sha256sum and zstd:\n\
@@ -90,7 +112,7 @@ fn head(m: &Manifest, store: &Store) -> String {
          {first}\
          # 1. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; ENDPOINT only if the store has moved.\n\
          #      bash {BY_HAND} fetch\n\
-         {place}\
+         {authority}{place}\
          #    It fetches the objects, compares them with what was stored, and unpacks them.\n\
          {second}\
          set -euo pipefail\n\n",
@@ -98,7 +120,9 @@ fn head(m: &Manifest, store: &Store) -> String {
         shown(&c.name),
         c.engine.label(),
         c.version,
+        shown(&c.owner),
         m.started_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        shown(&store.url(location)),
     )
 }
 
@@ -108,18 +132,19 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
     // The portal's own store has another address with every start.
     let endpoint = target.endpoint.as_deref().filter(|_| target.embedded.is_none()).unwrap_or_default();
     let files = |name: fn(&Object) -> &str| m.objects.iter().map(|o| quoted(name(o))).collect::<Vec<_>>().join(" ");
-    let mut text = head(m, store);
+    let mut text = head(m, store, location);
+    let (key, authority) = demands(m, store);
     // Writing to a String does not fail.
     let _ = write!(
         text,
-        "fetch() {{\n  ENDPOINT=${{ENDPOINT:-{endpoint}}}\n  export AWS_DEFAULT_REGION=${{AWS_DEFAULT_REGION:-{}}}\n  \
+        "fetch() {{\n{key}{authority}  ENDPOINT=${{ENDPOINT:-{endpoint}}}\n  export AWS_DEFAULT_REGION=${{AWS_DEFAULT_REGION:-{}}}\n  \
          aws ${{ENDPOINT:+--endpoint-url \"$ENDPOINT\"}} s3 cp --only-show-errors --recursive --exclude {BY_HAND} {} .\n  unpack\n}}\n\n",
         target.region,
         quoted(&store.url(&format!("{location}/")))
     );
     let _ = write!(
         text,
-        "unpack() {{\n  # They must be what was stored, and then what was dumped.\n{}{}  zstd --decompress --quiet --force {}\n{}}}\n\n",
+        "unpack() {{\n{key}  # They must be what was stored, and then what was dumped.\n{}{}  zstd --decompress --quiet --force {}\n{}}}\n\n",
         sums(m.objects.iter().map(|o| (o.stored.sha256.as_str(), o.file.as_str()))),
         decrypt(m),
         files(Object::compressed),

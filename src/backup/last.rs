@@ -91,11 +91,15 @@ pub async fn finish(w: &Work) -> Result<(), StepError> {
 }
 
 fn told(done: Result<(), StepError>) -> Result<(), StepError> {
-    done.map_err(|e| match e {
-        StepError::Fail(why) => StepError::Fail(format!(
-            "The final backup failed, so the database was not deleted and is as before. You can delete it without a backup.\n{why}"
-        )),
-        retry @ StepError::Retry(_) => retry,
+    done.map_err(|e| {
+        if e.may_pass() {
+            return e;
+        }
+        e.said(|why| {
+            format!(
+                "The final backup failed, so the database was not deleted and is as before. You can delete it without a backup.\n{why}"
+            )
+        })
     })
 }
 
@@ -126,5 +130,5 @@ pub async fn keep(w: &Work) -> Result<(), StepError> {
             Err(e) => return Err(StepError::Fail(format!("The deletion can't be taken back while {e}."))),
         }
     }
-    dump::sweep(w).await
+    dump::sweep_soon(w).await
 }

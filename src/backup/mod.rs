@@ -50,7 +50,7 @@ use crate::provision::request::RequestError;
 
 impl From<ObjectError> for StepError {
     fn from(e: ObjectError) -> Self {
-        if e.is_transient() { Self::Retry(e.to_string()) } else { Self::Fail(e.to_string()) }
+        Self::Store(e.into())
     }
 }
 

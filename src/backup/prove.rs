@@ -25,9 +25,8 @@ pub(super) async fn read_back(
     let stored = From { store: site.store, key: &key, object, keys };
     let exec = site.describes.list(&from.plan, &object.part());
     let done = head::run(w.app.runtime.as_ref(), &stored, from.id, &exec).await;
-    done.map(|_| ()).map_err(|e| match e {
-        StepError::Fail(why) => StepError::Fail(format!("{} does not read back as a dump: {why}", object.file)),
-        other @ StepError::Retry(_) => other,
+    done.map(|_| ()).map_err(|e| {
+        if e.may_pass() { e } else { e.said(|why| format!("{} does not read back as a dump: {why}", object.file)) }
     })
 }
 

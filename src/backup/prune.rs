@@ -42,7 +42,7 @@ pub enum Kept {
     #[error("it lies at “{0}”, which is no place of its own")]
     Elsewhere(String),
     /// Its target is no longer configured.
-    #[error("its target “{0}” is no longer configured")]
+    #[error("its target “{0}” is no longer configured; if it is gone for good, `db4sci target forget {0}` says so")]
     NoTarget(String),
     /// The store.
     #[error(transparent)]

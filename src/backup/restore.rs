@@ -12,7 +12,7 @@ use super::manifest::{Manifest, Object};
 use super::reports::Reports;
 use super::source::{Source, present};
 use super::storing::tell;
-use super::stream::{self, DAMAGED, From};
+use super::stream::{self, From};
 use super::through::through;
 use crate::admin_db::containers::Container;
 use crate::app::App;
@@ -67,8 +67,8 @@ pub struct Server<'a> {
     pub describes: &'static dyn Describes,
 }
 
-/// Runs a command with what it reads of an object; once more with each copy of it, while what was read is damaged: these
-/// commands begin anew with what an attempt before them left.
+/// Runs a command with what it reads of an object; once more with each copy of it, while a store gives it not at all, not
+/// whole or damaged: these commands begin anew with what an attempt before them left.
 ///
 /// # Errors
 /// If the object can't be read or is damaged in every store, or the command fails.
@@ -81,14 +81,22 @@ pub(super) async fn begin_stage(
     passed: &Arc<AtomicU64>,
 ) -> Result<Reports, StepError> {
     let mut done = stage_from(app, source, source.store, object, id, stage, passed).await;
+    let mut waits = None;
     for other in &source.others {
-        match &done {
-            Err(why @ StepError::Fail(text)) if text.contains(DAMAGED) => source.takes(other, why),
-            _ => break,
+        match done {
+            Err(why @ StepError::Store(_)) => {
+                source.takes(other, &why);
+                waits = waits.or(Some(why).filter(StepError::may_pass));
+            }
+            done => return done,
         }
         done = stage_from(app, source, other, object, id, stage, passed).await;
     }
-    done
+    match (done, waits) {
+        // None has it now, but one may have it later.
+        (Err(StepError::Store(_)), Some(why)) => Err(why),
+        (done, _) => done,
+    }
 }
 
 async fn stage_from(
@@ -136,7 +144,7 @@ pub async fn into(
     let whole = source.manifest.wanted.as_ref().is_none_or(|w| w.only.table.is_none());
     // What was left out lowers what a drill proves; what was only changed on the way does not.
     let (mut notes, mut left_out) = match strictly(app, source, server, passed).await {
-        Err(StepError::Fail(why)) if whole && !why.contains(DAMAGED) => {
+        Err(StepError::Fail(why)) if whole => {
             let notes = second_attempt(app, source, server, passed, why).await?;
             (notes.clone(), notes)
         }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
 use super::source::Source;
+use super::stream::other_than;
 use super::sum::Sum;
 use super::{hand, pack, portal_jobs, sign, upload};
 use crate::admin_db::copies::{self, Copy};
@@ -89,7 +90,7 @@ async fn copy(w: &Work) -> Result<(), StepError> {
                 made += 1;
             }
             Err(e) => {
-                if matches!(e, StepError::Retry(_)) {
+                if e.may_pass() {
                     away.push(copy.target.clone());
                 }
                 let wait = (WAIT << copy.tries.clamp(0, 10)).min(LONGEST_WAIT);
@@ -180,7 +181,7 @@ async fn send(app: &App, source: &Source<'_>, object: &Object, to: &Store) -> Re
     drop(db);
     let sent = async {
         let parts = pass(source.store, to, (&key, &upload), &object.stored).await?;
-        Ok::<_, StepError>(to.complete(&key, &upload, &parts).await?)
+        Ok::<_, StepError>(to.complete(&key, &upload, (&parts, object.stored.bytes)).await?)
     };
     let sent = sent.await;
     if sent.is_err() && to.abort(&key, &upload).await.is_err() {
@@ -223,14 +224,7 @@ pub async fn pass(
         .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?
         .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?;
     if sum != *stored {
-        return Err(StepError::Fail(format!(
-            "{} is not what was stored: it has {} bytes with the SHA-256 {}, and the manifest says {} with {}. This backup is damaged.",
-            from.url(key),
-            sum.bytes,
-            sum.sha256,
-            stored.bytes,
-            stored.sha256
-        )));
+        return Err(other_than(&from.url(key), &sum, stored).into());
     }
     Ok(parts)
 }

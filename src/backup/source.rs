@@ -13,6 +13,7 @@ use super::stream::DAMAGED;
 use crate::admin_db::backups::{self, Backup};
 use crate::admin_db::copies;
 use crate::app::App;
+use crate::domain::stream_error::{StreamError, StreamFault};
 use crate::engine::alone::Only;
 use crate::objects::Store;
 use crate::provision::flow::StepError;
@@ -110,7 +111,7 @@ impl<'a> Source<'a> {
         let text = store.read(&key, LONGEST).await?;
         // Before anything in it is believed.
         if let Some(why) = altered(&text, row.sha256.as_deref()) {
-            return Err(StepError::Fail(format!("{} {why} {DAMAGED}", store.url(&key))));
+            return Err(StreamError::damaged(format!("{} {why} {DAMAGED}", store.url(&key))).into());
         }
         let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
         if manifest.container.id != row.container_id {
@@ -197,10 +198,8 @@ pub(super) async fn present(source: &Source<'_>) -> Result<(), StepError> {
     for object in &source.manifest.objects {
         let key = source.key(&object.file);
         if source.store.head(&key).await?.is_none() {
-            return Err(StepError::Fail(format!(
-                "{} is missing from the store. This backup can't be restored.",
-                source.store.url(&key)
-            )));
+            let text = format!("{} is missing from the store. This backup can't be restored.", source.store.url(&key));
+            return Err(StreamError { fault: StreamFault::Missing, text }.into());
         }
     }
     Ok(())

@@ -136,7 +136,7 @@ async fn one(
     };
     let split = site.describes.split(&from.plan, part.database.as_deref());
     let dumped = stream::dump(&to, from.id, &exec, split).await?;
-    site.store.complete(&key, &upload, &dumped.parts).await?;
+    site.store.complete(&key, &upload, (&dumped.parts, dumped.stored.bytes)).await?;
     let there = site.store.head(&key).await?.map(|o| o.bytes);
     if there != Some(dumped.stored.bytes) {
         return Err(StepError::Fail(format!(

@@ -16,6 +16,7 @@ use super::reports::{Output, Reports};
 use super::seal::{AGE, Keys};
 use super::sum::{Sum, Summing};
 use super::{unpack, upload};
+use crate::domain::stream_error::StreamError;
 use crate::engine::ExecSpec;
 use crate::engine::definition::{Definition, Split, settle};
 use crate::objects::{Download, ObjectError, Store};
@@ -201,7 +202,7 @@ impl Drop for Feeding {
     }
 }
 
-/// What ends a sentence on an object that is not what was stored. Another copy of it may be.
+/// What ends a sentence on an object that is not what was stored, for people.
 pub const DAMAGED: &str = "This backup is damaged.";
 
 /// Where the content of an object comes from.
@@ -217,7 +218,7 @@ pub struct From<'a> {
 }
 
 /// The content of an object of a backup as the input of a command: unpacked, and compared with the manifest before its
-/// end is told. An error in the stream is a sentence.
+/// end is told.
 ///
 /// # Errors
 /// If the store does not give it, or another length than the manifest says.
@@ -251,7 +252,7 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
             Some(piece) => Some((Ok(piece), (plain, end))),
             None => match end?.judge().await {
                 Ok(()) => None,
-                Err(sentence) => Some((Err(sentence), (plain, None))),
+                Err(e) => Some((Err(e), (plain, None))),
             },
         }
     })
@@ -275,8 +276,11 @@ pub async fn fetch_stored(from: &From<'_>) -> Result<Input, StepError> {
                     sum.add(&piece);
                     Some((Ok(piece), (pieces, Some(sum))))
                 }
-                Some(Err(e)) => Some((Err(e.to_string()), (pieces, None))),
-                None => other_than(&url, &sum.done(), &stored).map(|why| (Err(why), (pieces, None))),
+                Some(Err(e)) => Some((Err(e.into()), (pieces, None))),
+                None => {
+                    let sum = sum.done();
+                    (sum != stored).then(|| (Err(other_than(&url, &sum, &stored)), (pieces, None)))
+                }
             }
         }
     })
@@ -287,23 +291,23 @@ pub async fn fetch_stored(from: &From<'_>) -> Result<Input, StepError> {
 async fn get(from: &From<'_>) -> Result<Download, StepError> {
     let From { store, key, object, .. } = from;
     let download = store.get(key).await?;
-    if download.bytes == object.stored.bytes {
-        return Ok(download);
+    match download.bytes {
+        Some(bytes) if bytes != object.stored.bytes => Err(StreamError::damaged(format!(
+            "{} has {bytes} bytes, but the manifest says {}. {DAMAGED}",
+            store.url(key),
+            object.stored.bytes
+        ))
+        .into()),
+        _ => Ok(download),
     }
-    Err(StepError::Fail(format!(
-        "{} has {} bytes, but the manifest says {}. {DAMAGED}",
-        store.url(key),
-        download.bytes,
-        object.stored.bytes
-    )))
 }
 
-/// Says so if an object is not what was stored.
-fn other_than(url: &str, is: &Sum, stored: &Sum) -> Option<String> {
-    (is != stored).then(|| {
-        let (is, was) = (&is.sha256, &stored.sha256);
-        format!("{url} is not what was stored: its SHA-256 is {is}, and the manifest says {was}. {DAMAGED}")
-    })
+/// That an object is not what was stored.
+pub(super) fn other_than(url: &str, is: &Sum, stored: &Sum) -> StreamError {
+    StreamError::damaged(format!(
+        "{url} is not what was stored: it has {} bytes with the SHA-256 {}, and the manifest says {} with {}. {DAMAGED}",
+        is.bytes, is.sha256, stored.bytes, stored.sha256
+    ))
 }
 
 /// The beginning of an input, of at most about `most` bytes. If that is not all of it, nothing is compared.
@@ -327,21 +331,21 @@ struct End {
 }
 
 impl End {
-    async fn judge(self) -> Result<(), String> {
+    async fn judge(self) -> Result<(), StreamError> {
         let Self { url, object, mut feeding, unpacking } = self;
         match (&mut feeding.0).await {
             Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(e.to_string()),
-            Err(e) => return Err(format!("Reading {url} was cut short: {e}.")),
+            Ok(Err(e)) => return Err(e.into()),
+            Err(e) => return Err(StreamError::transient(format!("Reading {url} was cut short: {e}."))),
         }
-        let damaged = |why: &str| format!("{url} is not what was stored: {why}. {DAMAGED}");
+        let damaged = |why: &str| StreamError::damaged(format!("{url} is not what was stored: {why}. {DAMAGED}"));
         let (stored, plain) = match unpacking.await {
             Ok(Ok(sums)) => sums,
             Ok(Err(e)) => return Err(damaged(&e.to_string())),
-            Err(e) => return Err(format!("Unpacking {url} was cut short: {e}.")),
+            Err(e) => return Err(StreamError::transient(format!("Unpacking {url} was cut short: {e}."))),
         };
-        if let Some(why) = other_than(&url, &stored, &object.stored) {
-            return Err(why);
+        if stored != object.stored {
+            return Err(other_than(&url, &stored, &object.stored));
         }
         if plain != object.dumped {
             return Err(damaged(&format!(

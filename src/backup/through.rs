@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::domain::stream_error::StreamError;
 use crate::engine::alone::Through;
 use crate::engine::mariadb::{Becomes, becomes};
 use crate::intake::mysql::{read_from, rewritten};
@@ -36,7 +37,7 @@ pub(super) fn through(input: Input, how: &Through, token: &str) -> (Input, Chang
             let older = *older;
             let checked = async move {
                 let whole = short(input).await?;
-                crate::engine::records(older, &whole).map(Bytes::from)
+                crate::engine::records(older, &whole).map(Bytes::from).map_err(StreamError::refused)
             };
             (stream::once(checked).boxed(), std::future::ready(Vec::new()).boxed())
         }
@@ -48,12 +49,13 @@ pub(super) fn through(input: Input, how: &Through, token: &str) -> (Input, Chang
 }
 
 /// Reads a short input to its end.
-async fn short(mut input: Input) -> Result<Vec<u8>, String> {
+async fn short(mut input: Input) -> Result<Vec<u8>, StreamError> {
     let mut whole = Vec::new();
     while let Some(piece) = input.next().await {
         whole.extend_from_slice(&piece?);
         if whole.len() > SHORT {
-            return Err(format!("A part of this backup is longer than {SHORT} bytes, so it is refused."));
+            let text = format!("A part of this backup is longer than {SHORT} bytes, so it is refused.");
+            return Err(StreamError::refused(text));
         }
     }
     Ok(whole)
@@ -72,7 +74,7 @@ fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String
                     drop(tell.send(notes));
                 }
             }
-            Err(e) => drop(out.blocking_send(Err(e.to_string()))),
+            Err(e) => drop(out.blocking_send(Err(StreamError::from(e)))),
         }
     });
     let stream = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });

@@ -1,7 +1,7 @@
 //! A newer version of the server: stopped, backed up, restored into a new directory by the new version, compared, and only
 //! then put in the place of the old, which is kept for some days.
 
-use super::dump::{dump, finish, sweep};
+use super::dump::{dump, finish, sweep_soon};
 use super::{in_place, prove};
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::provision::container;
@@ -25,7 +25,7 @@ pub static UPGRADE: Flow = Flow {
             run: |w| Box::pin(container::stop(w)),
             undo: Some(|w| Box::pin(swap::start_again(w))),
         },
-        Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep(w))) },
+        Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
         Step { name: "Read the beginning back", run: |w| Box::pin(prove::list(w)), undo: None },
         Step { name: "Write the manifest", run: |w| Box::pin(finish(w)), undo: None },
         Step {

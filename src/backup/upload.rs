@@ -5,7 +5,7 @@ use futures::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 
 use super::pack::Piece;
-use crate::objects::{ObjectError, Store};
+use crate::objects::{Line, ObjectError, Store};
 
 /// Sends the parts as they come, and answers their MD5s once there are no more. The upload is not completed.
 ///
@@ -17,17 +17,20 @@ pub async fn send(
     upload: &str,
     mut parts: mpsc::Receiver<Piece>,
 ) -> Result<Vec<[u8; 16]>, ObjectError> {
+    // Before what is on it.
+    let line = Line::default();
+    let line = &line;
     let mut under_way = FuturesOrdered::new();
     let (mut sums, mut number) = (Vec::new(), 0);
     let mut more = true;
     while more || !under_way.is_empty() {
         tokio::select! {
-            // How many there may be at once is decided where they are made: each has its room until it is there.
-            part = parts.recv(), if more => match part {
+            // Each has its room until it is there. How many go at once depends on the line.
+            part = parts.recv(), if more && under_way.len() < line.at_once() => match part {
                 Some(part) => {
                     number += 1;
                     under_way.push_back(async move {
-                        let sent = store.part(key, upload, number, part.bytes.clone()).await;
+                        let sent = store.part(key, upload, number, part.bytes.clone(), line).await;
                         drop(part);
                         sent
                     });

@@ -141,7 +141,9 @@ async fn list(at: &Surroundings, name: Option<&str>, status: Option<String>, lim
 }
 
 fn row(b: &Backup) -> Vec<String> {
-    let status = if b.removed_at.is_some() {
+    let status = if b.retired_at.is_some() {
+        "target retired"
+    } else if b.removed_at.is_some() {
         "removed"
     } else if b.removing_at.is_some() {
         "being removed"

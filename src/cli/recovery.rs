@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::domain::quantity::Bytes;
 use crate::lifecycle::Lifecycle;
 use crate::objects::{Store, Stores};
+use crate::presence::Presence;
 use crate::recovery::admin_backup::Maker;
 use crate::recovery::admin_restore::{self, Wanted};
 use crate::recovery::manifest::{self, There};
@@ -193,6 +194,7 @@ async fn back_up(parts: &Parts, stores: &Stores, store: &Arc<Store>) -> anyhow::
 }
 
 async fn restore(parts: &mut Parts, store: &Arc<Store>, from: &From) -> anyhow::Result<()> {
+    let _alone = Presence::alone(&parts.config)?;
     let found = admin_restore::choose(parts, store, from.at).await?;
     let found = found.context("there is no backup of mydb_admin in the bucket, or none that old")?;
     let key = from.key()?;

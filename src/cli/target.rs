@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use anyhow::ensure;
 use clap::Subcommand;
+use sqlx::Connection;
 
 use super::places::Places;
+use super::session::{Session, note};
 use super::table::table;
 use super::{Surroundings, say};
+use crate::admin_db::retire;
 use crate::objects::{Store, check};
 use crate::secrets::Random;
 
@@ -19,11 +23,41 @@ pub(super) enum TargetCommand {
         /// Name of the target; all of them unless given
         name: Option<String>,
     },
+    /// Say that a target is gone for good: backups go on with their copies, those that lay only there are marked as gone
+    Forget {
+        /// Its name, which is no longer in the configuration
+        name: String,
+    },
+}
+
+/// Forgets a target that was taken out of the configuration.
+async fn forget(at: &Surroundings, places: &Places, name: &str) -> anyhow::Result<()> {
+    ensure!(
+        places.stores.get(name).is_none(),
+        "“{name}” is in the configuration: take its [[target]] out, and its name out of backups.copies, and start the portal \
+         anew; then forget it"
+    );
+    let mut s = Session::open(at).await?;
+    let configured: Vec<String> = places.stores.all().iter().map(|store| store.name().to_owned()).collect();
+    let mut tx = s.db.begin().await?;
+    let done = retire::retire(&mut tx, name, &configured, s.now).await?;
+    ensure!(!done.is_nothing(), "mydb_admin knows no target “{name}”");
+    let detail = format!("{name}: {} backups go on with a copy, {} lay only there", done.moved, done.gone);
+    note(&mut tx, &s.actor, s.now, "target.forget", &detail).await?;
+    tx.commit().await?;
+    say(&format!(
+        "{name} is forgotten. Backups that go on with their copy: {}. Backups that lay only there and are marked as gone: {}. \
+         Copies forgotten: {}. Nothing in the bucket was touched: put the target back and use `db4sci backup find` and \
+         `import` if you want them after all.\n",
+        done.moved, done.gone, done.copies
+    ));
+    Ok(())
 }
 
 pub(super) async fn run(command: TargetCommand, at: &Surroundings) -> anyhow::Result<()> {
     let places = Places::open(at).await?;
     let done = match command {
+        TargetCommand::Forget { name } => forget(at, &places, &name).await,
         TargetCommand::List => {
             let row = |t: &crate::config::Target| {
                 let place = t.embedded.as_ref().map_or_else(

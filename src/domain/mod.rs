@@ -8,6 +8,7 @@ pub mod quantity;
 pub mod reason;
 pub mod retention;
 pub mod state;
+pub mod stream_error;
 pub mod user;
 pub mod wall_clock;
 pub mod work;

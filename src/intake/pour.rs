@@ -22,6 +22,7 @@ use super::scan::{CUT, is_whole, open};
 use super::sending::{LeftOut, Out, What, send};
 use crate::admin_db::dumps::DumpRow;
 use crate::domain::quantity::Bytes as Size;
+use crate::domain::stream_error::StreamError;
 use crate::engine::Plan;
 use crate::engine::backup::Load;
 use crate::provision::flow::{StepError, Work};
@@ -157,7 +158,7 @@ impl Reading {
             done
         });
         let pieces = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
-        (pieces.boxed(), reading)
+        (pieces.map(|piece| piece.map_err(StreamError::refused)).boxed(), reading)
     }
 
     fn pump(self, dump: &Dump, what: Option<&What>, course: &Course, out: &Out) -> Result<LeftOut, String> {

@@ -20,7 +20,6 @@ use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::provision::container::find;
 use crate::provision::egress;
-use crate::provision::flow::StepError;
 use crate::provision::power::START;
 use crate::provision::request::{self, RequestError};
 use crate::provision::server::last_lines;
@@ -132,9 +131,9 @@ impl Run<'_> {
         let Some(before) = self.row(id).await? else { return Ok(None) };
         let found = match find(self.app, &before).await {
             Ok(found) => found,
-            Err(StepError::Retry(e)) => anyhow::bail!(e),
+            Err(e) if e.may_pass() => anyhow::bail!(e),
             // Somebody else's container has its name.
-            Err(StepError::Fail(_)) => None,
+            Err(_) => None,
         };
         let still = |c: &Container| {
             c.active_job.is_none()

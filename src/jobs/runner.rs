@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::domain::work::{Cancel, Pool};
 use crate::provision::actions;
-use crate::provision::flow::{Flow, StepError, Work};
+use crate::provision::flow::{Flow, Work};
 
 /// Longest wait between two attempts.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -232,14 +232,15 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         }
         match (step.run)(&work).await {
             Ok(()) => set_step(&work, seq, StepStatus::Done, None).await,
-            Err(StepError::Retry(why)) => {
+            Err(e) if e.may_pass() => {
+                let why = e.to_string();
                 set_step(&work, seq, StepStatus::Pending, Some(&format!("{why} Trying again."))).await;
                 if !wait_for_it(&work, &why).await {
                     give_up(&work, flow, (i, &why)).await;
                 }
                 return;
             }
-            Err(StepError::Fail(why)) => return give_up(&work, flow, (i, &why)).await,
+            Err(e) => return give_up(&work, flow, (i, &e.to_string())).await,
         }
     }
     end(app, &work.job, lease, Ending::Well).await;
@@ -323,7 +324,7 @@ async fn undo(work: &Work, flow: &Flow, (failed, why): (usize, &str)) -> bool {
         match undo(work).await {
             Ok(()) if i == failed => {}
             Ok(()) => set_step(work, number(i), StepStatus::Undone, None).await,
-            Err(StepError::Retry(e)) if wait_for_it(work, why).await => {
+            Err(e) if e.may_pass() && wait_for_it(work, why).await => {
                 tracing::warn!(job = %work.job.id, step = step.name, "A step will be taken back later: {e}");
                 return false;
             }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{ObjectError, Store};
+use super::{Line, ObjectError, Store};
 
 /// How one of the things that were tried went.
 #[derive(Debug)]
@@ -38,23 +38,22 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<Tried> {
     };
     tried.push(Tried { what: "list it", outcome: listed });
     tried.push(Tried { what: "upload in parts", outcome: said(upload(store, &parts).await) });
-    let given_up = async {
-        let upload = store.begin(&parts).await?;
-        store.part(&parts, &upload, 1, content.clone()).await?;
-        store.abort(&parts, &upload).await
-    };
-    tried.push(Tried { what: "give up an upload", outcome: said(given_up.await) });
+    tried.push(Tried { what: "give up an upload", outcome: said(give_up(store, &parts, &content).await) });
     let open = match store.uploads(beginning).await {
         Ok(open) if open.is_empty() => Ok(()),
-        Ok(open) => Err(format!("{} that were completed or given up are still there", open.len())),
+        Ok(open) => {
+            // Whatever became of them: nothing of this stays open.
+            for (key, upload) in &open {
+                let _ = store.abort(key, upload).await;
+            }
+            Err(format!("{} that were completed or given up are still there", open.len()))
+        }
         Err(e) => Err(e.to_string()),
     };
     tried.push(Tried { what: "list open uploads", outcome: open });
-    let deleted = async {
-        store.delete(&key).await?;
-        store.delete(&parts).await
-    };
-    let mut outcome = said(deleted.await);
+    // Each by itself: one that can't be deleted keeps no other.
+    let (first, second) = (store.delete(&key).await, store.delete(&parts).await);
+    let mut outcome = said(first.and(second));
     if outcome.is_ok() && matches!(store.head(&key).await, Ok(Some(_))) {
         outcome = Err("it is still there".to_owned());
     }
@@ -62,12 +61,21 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<Tried> {
     tried
 }
 
-async fn upload(store: &Store, key: &str) -> Result<(), ObjectError> {
+async fn give_up(store: &Store, key: &str, content: &Bytes) -> Result<(), ObjectError> {
     let upload = store.begin(key).await?;
+    let sent = store.part(key, &upload, 1, content.clone(), &Line::default()).await;
+    let given_up = store.abort(key, &upload).await;
+    sent.map(|_| ()).and(given_up)
+}
+
+async fn upload(store: &Store, key: &str) -> Result<(), ObjectError> {
+    let (upload, line) = (store.begin(key).await?, Line::default());
+    let end = Bytes::from_static(b"end");
+    let bytes = (PART + end.len()) as u64;
     let sent = async {
-        let first = store.part(key, &upload, 1, Bytes::from(vec![b'x'; PART])).await?;
-        let second = store.part(key, &upload, 2, Bytes::from_static(b"end")).await?;
-        store.complete(key, &upload, &[first, second]).await
+        let first = store.part(key, &upload, 1, Bytes::from(vec![b'x'; PART]), &line).await?;
+        let second = store.part(key, &upload, 2, end, &line).await?;
+        store.complete(key, &upload, (&[first, second], bytes)).await
     };
     let outcome = sent.await;
     if outcome.is_err() {

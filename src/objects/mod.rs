@@ -12,8 +12,9 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::config::Config;
+use crate::domain::stream_error::{StreamError, StreamFault};
 
-pub use s3::Store;
+pub use s3::{Line, Store};
 pub(crate) use same::same_place;
 
 /// What went wrong in an object store. Every message is a sentence.
@@ -28,9 +29,7 @@ pub enum ObjectError {
         key: String,
     },
     /// The store does not answer, or says that it can't just now.
-    #[error(
-        "The store {target} does not {operation} just now: {cause}. `db4sci target check {target}` tells whether it can be reached."
-    )]
+    #[error("The store {target} does not {operation} just now: {cause}.")]
     Away {
         /// Target.
         target: String,
@@ -40,7 +39,7 @@ pub enum ObjectError {
         cause: String,
     },
     /// It refused for good.
-    #[error("The store {target} could not {operation}: {cause}")]
+    #[error("The store {target} could not {operation}: {cause}.")]
     Refused {
         /// Target.
         target: String,
@@ -58,6 +57,18 @@ impl ObjectError {
     }
 }
 
+impl From<ObjectError> for StreamError {
+    fn from(e: ObjectError) -> Self {
+        match &e {
+            ObjectError::NotFound { .. } => Self { fault: StreamFault::Missing, text: e.to_string() },
+            ObjectError::Refused { .. } => Self::refused(e.to_string()),
+            ObjectError::Away { target, .. } => {
+                Self::transient(format!("{e} `db4sci target check {target}` tells whether it can be reached."))
+            }
+        }
+    }
+}
+
 /// An object as a listing or a look tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
@@ -71,8 +82,8 @@ pub struct ObjectInfo {
 
 /// An object being read.
 pub struct Download {
-    /// Length in bytes, as the store says.
-    pub bytes: u64,
+    /// Length in bytes, where the store says it.
+    pub bytes: Option<u64>,
     /// Its content.
     pub stream: BoxStream<'static, Result<Bytes, ObjectError>>,
 }

@@ -1,8 +1,10 @@
 //! One bucket of a store that speaks S3.
 
 mod error;
+mod line;
 mod list;
 mod read;
+mod upload;
 
 use std::time::Duration;
 
@@ -16,20 +18,20 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use secrecy::ExposeSecret;
 
+pub use line::Line;
+
 use super::{ObjectError, ObjectInfo};
 use crate::config::Target;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Bytes that go to a store in a second at the least: slower lines are not for backups.
-const SLOWEST: u64 = 256 * 1024;
 /// What the waits between the tries of a request may take.
 const PAUSES: Duration = Duration::from_secs(5);
 /// How often a request is tried.
@@ -38,7 +40,7 @@ const TRIES: u32 = 4;
 /// How long one request of so many bytes is waited for. All tries of it together have twice as long, so that a store
 /// which takes requests and never answers is found out soon.
 fn patience(target: &Target, bytes: usize) -> TimeoutConfig {
-    let answer = Duration::from_secs(target.answer_seconds.into()) + Duration::from_secs(bytes as u64 / SLOWEST);
+    let answer = Duration::from_secs(target.answer_seconds.into()) + Duration::from_secs(bytes as u64 / line::SLOWEST);
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(answer)
@@ -66,8 +68,9 @@ impl Store {
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
             .timeout_config(patience(target, 0))
             .stalled_stream_protection(
-                // A body in which nothing moves for so long, whichever way it goes.
+                // A body that is read and in which nothing moves for so long. What is sent has its own time.
                 StalledStreamProtectionConfig::enabled()
+                    .upload_enabled(false)
                     .grace_period(Duration::from_secs(target.answer_seconds.into()))
                     .build(),
             );
@@ -139,6 +142,7 @@ impl Store {
     /// The store's.
     pub async fn put(&self, key: &str, content: Bytes, kind: &str) -> Result<(), ObjectError> {
         let sum = BASE64_STANDARD.encode(Md5::digest(&content));
+        let time = aws_sdk_s3::Config::builder().timeout_config(patience(&self.target, content.len()));
         self.client
             .put_object()
             .bucket(&self.target.bucket)
@@ -149,6 +153,8 @@ impl Store {
             .set_ssekms_key_id(self.target.kms_key.clone())
             .set_storage_class(self.class())
             .body(ByteStream::from(content))
+            .customize()
+            .config_override(time)
             .send()
             .await
             .map(|_| ())
@@ -183,124 +189,6 @@ impl Store {
             Err(e) => Err(e),
         }
     }
-
-    /// Begins an upload in parts, and answers its id.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn begin(&self, key: &str) -> Result<String, ObjectError> {
-        let begun = self
-            .client
-            .create_multipart_upload()
-            .bucket(&self.target.bucket)
-            .key(self.full(key))
-            .content_type("application/octet-stream")
-            .set_server_side_encryption(self.encryption())
-            .set_ssekms_key_id(self.target.kms_key.clone())
-            .set_storage_class(self.class())
-            .send()
-            .await
-            .map_err(self.failed("begin an upload", key))?;
-        begun.upload_id.ok_or_else(|| ObjectError::Refused {
-            target: self.target.name.clone(),
-            operation: "begin an upload".to_owned(),
-            cause: "it gave it no id".to_owned(),
-        })
-    }
-
-    /// Sends one part, whose MD5 the store checks, and answers the MD5 as the store computed it.
-    ///
-    /// # Errors
-    /// The store's, or that it took something else than what was sent.
-    pub async fn part(&self, key: &str, upload: &str, number: i32, content: Bytes) -> Result<[u8; 16], ObjectError> {
-        let sum: [u8; 16] = Md5::digest(&content).into();
-        let time = aws_sdk_s3::Config::builder().timeout_config(patience(&self.target, content.len()));
-        let sent = self
-            .client
-            .upload_part()
-            .bucket(&self.target.bucket)
-            .key(self.full(key))
-            .upload_id(upload)
-            .part_number(number)
-            .content_md5(BASE64_STANDARD.encode(sum))
-            .body(ByteStream::from(content))
-            .customize()
-            .config_override(time)
-            .send()
-            .await
-            .map_err(self.failed("take a part", key))?;
-        let etag = sent.e_tag().unwrap_or_default().trim_matches('"').to_owned();
-        // With a key of a key service the tag is no MD5; then the store's own check has to do.
-        let comparable = self.target.encryption.as_deref() != Some("aws:kms");
-        if comparable && etag != hex::encode(sum) {
-            return Err(ObjectError::Refused {
-                target: self.target.name.clone(),
-                operation: format!("take part {number} of {}", self.url(key)),
-                cause: format!("it says the part's MD5 is {etag}, but {} was sent", hex::encode(sum)),
-            });
-        }
-        Ok(sum)
-    }
-
-    /// Makes an object of the parts.
-    ///
-    /// # Errors
-    /// The store's, or that the object is another than that of these parts.
-    pub async fn complete(&self, key: &str, upload: &str, sums: &[[u8; 16]]) -> Result<(), ObjectError> {
-        let parts = sums.iter().zip(1..).map(|(sum, number)| {
-            CompletedPart::builder().part_number(number).e_tag(format!("\"{}\"", hex::encode(sum))).build()
-        });
-        let done = self
-            .client
-            .complete_multipart_upload()
-            .bucket(&self.target.bucket)
-            .key(self.full(key))
-            .upload_id(upload)
-            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build())
-            .send()
-            .await
-            .map_err(self.failed("complete an upload", key))?;
-        let etag = done.e_tag().unwrap_or_default().trim_matches('"').to_owned();
-        let expected = etag_of(sums);
-        if self.target.encryption.as_deref() != Some("aws:kms") && !etag.is_empty() && etag != expected {
-            return Err(ObjectError::Refused {
-                target: self.target.name.clone(),
-                operation: format!("complete {}", self.url(key)),
-                cause: format!("it made an object with the tag {etag}, where the parts sent make {expected}"),
-            });
-        }
-        Ok(())
-    }
-
-    /// Gives up an upload; one that is gone is fine.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn abort(&self, key: &str, upload: &str) -> Result<(), ObjectError> {
-        let done = self
-            .client
-            .abort_multipart_upload()
-            .bucket(&self.target.bucket)
-            .key(self.full(key))
-            .upload_id(upload)
-            .send()
-            .await;
-        match done.map_err(self.failed("give up an upload", key)) {
-            Ok(_) | Err(ObjectError::NotFound { .. }) => Ok(()),
-            // The embedded store's word for an upload that is gone.
-            Err(ObjectError::Refused { cause, .. })
-                if cause.contains("AccessDenied") && self.target.embedded.is_some() =>
-            {
-                Ok(())
-            }
-            Err(e) => Err(e),
-        }
-    }
-}
-
-/// The tag of an object made of parts with these MD5s, as S3 computes it.
-pub fn etag_of(sums: &[[u8; 16]]) -> String {
-    format!("{}-{}", hex::encode(Md5::digest(sums.concat())), sums.len())
 }
 
 fn client_trusting(pem: &[u8]) -> anyhow::Result<aws_sdk_s3::config::SharedHttpClient> {
@@ -313,18 +201,4 @@ fn client_trusting(pem: &[u8]) -> anyhow::Result<aws_sdk_s3::config::SharedHttpC
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(context)
         .build_https())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tag_of_parts_is_that_of_s3() {
-        // md5("") twice: computed with md5sum over the 32 bytes.
-        let empty: [u8; 16] = Md5::digest(b"").into();
-        assert_eq!(hex::encode(empty), "d41d8cd98f00b204e9800998ecf8427e");
-        assert!(etag_of(&[empty, empty]).ends_with("-2"));
-        assert_eq!(etag_of(&[empty]), format!("{}-1", hex::encode(Md5::digest(empty))));
-    }
 }

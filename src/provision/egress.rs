@@ -78,14 +78,8 @@ pub fn mark(instance: &InstanceId) -> String {
 /// Sets the rules unless that was done lately, and answers whether they stand. `image` is one that is here.
 pub async fn ensure(app: &App, image: &str) -> Wall {
     let mut last = app.egress.last.lock().await;
-    if let Some((at, wall)) = last.as_ref() {
-        let fresh = match wall {
-            Wall::Stands if !beside_the_engine() => HELPER_LOOK,
-            _ => LOOK,
-        };
-        if at.elapsed() < fresh {
-            return wall.clone();
-        }
+    if let Some(wall) = fresh(last.as_ref()) {
+        return wall;
     }
     let wall = wall(app.runtime.as_ref(), &app.config, image, Deed::Set).await;
     let before = last.as_ref().map(|(_, wall)| wall);
@@ -100,8 +94,26 @@ pub async fn ensure(app: &App, image: &str) -> Wall {
     wall
 }
 
-/// The same for periodic work: finds an image for the helper by itself.
+/// What was seen, unless that is long ago.
+fn fresh(last: Option<&(Instant, Wall)>) -> Option<Wall> {
+    let (at, wall) = last?;
+    let most = match wall {
+        Wall::Stands if !beside_the_engine() => HELPER_LOOK,
+        _ => LOOK,
+    };
+    (at.elapsed() < most).then(|| wall.clone())
+}
+
+/// The same for periodic work: finds an image for the helper by itself. Asks the engine for nothing unless a look is due.
 pub async fn keep(app: &App) {
+    let mut last = app.egress.last.lock().await;
+    if !app.config.databases.firewall {
+        *last = Some((Instant::now(), Wall::Theirs));
+    }
+    if fresh(last.as_ref()).is_some() {
+        return;
+    }
+    drop(last);
     let references = std::iter::once(app.config.admin_db.image.as_str())
         .chain(app.catalog.images().iter().map(|i| i.image.as_str()))
         .map(|image| app.config.image_reference(image));

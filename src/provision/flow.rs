@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::jobs;
 use crate::app::App;
+use crate::domain::stream_error::StreamError;
 use crate::domain::work::Rules;
 use crate::runtime::{Observed, RuntimeError};
 use crate::storage::StorageError;
@@ -23,6 +24,30 @@ pub enum StepError {
     /// It won't; the sentence is shown to the owner.
     #[error("{0}")]
     Fail(String),
+    /// What a store has could not be read or written. Another store may do.
+    #[error(transparent)]
+    Store(#[from] StreamError),
+}
+
+impl StepError {
+    /// Whether it may work if tried again later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Retry(_) => true,
+            Self::Fail(_) => false,
+            Self::Store(e) => e.may_pass(),
+        }
+    }
+
+    /// The same with another sentence, made of the one it has.
+    #[must_use]
+    pub fn said(self, tell: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Retry(why) => Self::Retry(tell(why)),
+            Self::Fail(why) => Self::Fail(tell(why)),
+            Self::Store(e) => Self::Store(StreamError { fault: e.fault, text: tell(e.text) }),
+        }
+    }
 }
 
 impl From<sqlx::Error> for StepError {
@@ -33,7 +58,11 @@ impl From<sqlx::Error> for StepError {
 
 impl From<RuntimeError> for StepError {
     fn from(e: RuntimeError) -> Self {
-        if e.is_transient() { Self::Retry(e.to_string()) } else { Self::Fail(e.to_string()) }
+        match e {
+            RuntimeError::Input(e) => Self::Store(e),
+            e if e.is_transient() => Self::Retry(e.to_string()),
+            e => Self::Fail(e.to_string()),
+        }
     }
 }
 

@@ -135,8 +135,8 @@ async fn work(w: &Work) -> Result<(), StepError> {
         w.say(&format!("{label}: {made} made")).await;
         match make_one(app, &wanted).await {
             Ok(()) => made += 1,
-            Err(StepError::Retry(e)) => return Err(StepError::Retry(e)),
-            Err(StepError::Fail(e)) => {
+            Err(e) if e.may_pass() => return Err(e),
+            Err(e) => {
                 tracing::warn!(image = wanted.image.image, tier = wanted.tier.name, "Could not prepare an image: {e}");
                 failed += 1;
             }
@@ -158,7 +158,7 @@ async fn make_one(app: &App, wanted: &Wanted<'_>) -> Result<(), StepError> {
     let done = async {
         sealed.start_seed(app).await?;
         sealed.stop(app).await?;
-        Ok(app.files.sync(&sealed.blueprint.dir).await?)
+        Ok::<_, StepError>(app.files.sync(&sealed.blueprint.dir).await?)
     };
     let result = done.await;
     if result.is_err() {
@@ -167,9 +167,9 @@ async fn make_one(app: &App, wanted: &Wanted<'_>) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     match &result {
         Ok(()) => seeds::made(&mut db, id, app.clock.now()).await?,
-        Err(StepError::Fail(why)) => seeds::fail(&mut db, id, why).await?,
         // The next attempt clears it away and begins again.
-        Err(StepError::Retry(_)) => {}
+        Err(e) if e.may_pass() => {}
+        Err(e) => seeds::fail(&mut db, id, &e.to_string()).await?,
     }
     result
 }

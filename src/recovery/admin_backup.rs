@@ -138,7 +138,10 @@ async fn asked_for(w: &Work) -> Result<(), StepError> {
     let made = of(&w.app, store).back_up().await.map_err(|e| match e.downcast::<StepError>() {
         Ok(e) => e,
         Err(e) if e.is::<Busy>() => StepError::Retry(e.to_string()),
-        Err(e) => StepError::Fail(format!("{e:#}")),
+        Err(e) => match e.downcast::<ObjectError>() {
+            Ok(e) => e.into(),
+            Err(e) => StepError::Fail(format!("{e:#}")),
+        },
     })?;
     let bytes = Amount(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
     w.say(&format!("{bytes} in {}", store.url(&made.location))).await;
@@ -310,7 +313,7 @@ impl Maker<'_> {
         };
         let stored = async {
             let dumped = stream::dump(&to, &client.id, &exec, None).await?;
-            store.complete(&key, &upload, &dumped.parts).await?;
+            store.complete(&key, &upload, (&dumped.parts, dumped.stored.bytes)).await?;
             Ok::<_, StepError>(dumped)
         };
         let dumped = match stored.await {

@@ -26,7 +26,7 @@ pub(super) async fn copy(
     let upload = to.begin(&key).await?;
     let sent = async {
         let parts = second::pass(from, to, (&key, &upload), &made.object.stored).await?;
-        Ok::<_, StepError>(to.complete(&key, &upload, &parts).await?)
+        Ok::<_, StepError>(to.complete(&key, &upload, (&parts, made.object.stored.bytes)).await?)
     };
     if let Err(e) = sent.await {
         let _ = to.abort(&key, &upload).await;

@@ -26,6 +26,7 @@ use crate::domain::state::{ContainerState, Event};
 use crate::jobs::runner;
 use crate::lifecycle::Lifecycle;
 use crate::objects::{Store, Stores};
+use crate::presence::Presence;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::{delete, power, request};
 use crate::secrets::Random;
@@ -87,6 +88,7 @@ pub struct Report {
 /// # Errors
 /// If mydb_admin can't be had. What fails for one database is in the report.
 pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) -> anyhow::Result<Report> {
+    let _alone = Presence::alone(&parts.config)?;
     // It may be one of those to whom backups are encrypted.
     parts.config.backups.identities.extend(wanted.key.cloned());
     let (stores, servers) = Stores::open(&parts.config).await.context("a target can't be used")?;

@@ -87,10 +87,10 @@ async fn feed(
         match piece {
             Ok(piece) if send(&mut writer, &piece, docker, exec).await => {}
             Ok(_) => break,
-            Err(cause) => {
+            Err(e) => {
                 let _ = writer.shutdown().await;
                 over(docker, exec).await;
-                return Some(RuntimeError::Failed { operation: "read the input of a command".to_owned(), cause });
+                return Some(e.into());
             }
         }
     }

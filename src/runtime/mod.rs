@@ -16,6 +16,7 @@ use futures::stream::BoxStream;
 use serde::Serialize;
 
 use crate::domain::names::InstanceId;
+use crate::domain::stream_error::StreamError;
 use crate::engine::{ExecSpec, FileIn};
 
 /// Label that says which portal a container or network belongs to. Labels can't change while a
@@ -63,6 +64,9 @@ pub enum RuntimeError {
         /// The engine's words.
         cause: String,
     },
+    /// What a command was to read broke off.
+    #[error(transparent)]
+    Input(#[from] StreamError),
     /// Anything else the engine refused.
     #[error("The container engine could not {operation}: {cause}")]
     Failed {
@@ -76,7 +80,11 @@ pub enum RuntimeError {
 impl RuntimeError {
     /// Whether trying again later may help without anybody doing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Input(e) => e.may_pass(),
+            _ => false,
+        }
     }
 }
 
@@ -220,8 +228,8 @@ pub enum ExecPiece {
     Ended(i64),
 }
 
-/// What a command reads. An `Err` is a sentence: the input broke, and the command must not be taken as done.
-pub type Input = BoxStream<'static, Result<Bytes, String>>;
+/// What a command reads. An `Err` says that the input broke: the command must not be taken as done.
+pub type Input = BoxStream<'static, Result<Bytes, StreamError>>;
 
 /// Most bytes kept of a command's output.
 const OUTPUT_LIMIT: usize = 64 * 1024;

@@ -98,10 +98,7 @@ async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> R
 const ACTION: &str = "container.download";
 
 fn not_to_be_had(e: StepError) -> AppError {
-    match e {
-        StepError::Retry(why) => AppError::Engine(why),
-        StepError::Fail(why) => AppError::Conflict(why),
-    }
+    if e.may_pass() { AppError::Engine(e.to_string()) } else { AppError::Conflict(e.to_string()) }
 }
 
 async fn note(ctx: &Context, c: &Container, outcome: Outcome, detail: &str) -> Result<(), sqlx::Error> {

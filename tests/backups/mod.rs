@@ -21,9 +21,11 @@ mod policy;
 mod postgres_cases;
 mod rebuild;
 mod replace;
+mod runbook;
 mod sealed;
 mod second;
 mod store_faults;
+mod store_returns;
 mod strange;
 
 use std::path::PathBuf;

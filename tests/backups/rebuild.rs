@@ -18,7 +18,7 @@ use crate::engines::{fields, sign_in};
 use crate::support::{Client, Options, Tables, TestPortal, docker, store};
 
 /// Loses the host: every container of the instance, every directory, every key. The bucket lies elsewhere.
-fn lose(portal: &TestPortal) {
+pub fn lose(portal: &TestPortal) {
     for name in portal.containers() {
         docker::docker(&["rm", "-fv", &name]);
     }
@@ -53,7 +53,7 @@ async fn rebuilt_with(portal: &TestPortal, wanted: &Wanted<'_>) -> Report {
 }
 
 /// Has the hourly backup of mydb_admin made now, later than all backups of databases.
-async fn back_admin_db_up(portal: &TestPortal) {
+pub async fn back_admin_db_up(portal: &TestPortal) {
     // Its moment is written in whole seconds.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     portal.sql("update schedule set next_run = now() where name = 'admin backup'");

@@ -7,7 +7,7 @@ use super::{back_up, ended, nothing_left, objects_in};
 use crate::support::store_proxy::{ALL, Op, StoreProxy, WRITES, Wrong, portal};
 use crate::support::{Client, TestPortal};
 
-async fn lab() -> (TestPortal, StoreProxy, Client) {
+pub async fn lab() -> (TestPortal, StoreProxy, Client) {
     let (portal, proxy) = portal(1).await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
@@ -18,7 +18,7 @@ async fn lab() -> (TestPortal, StoreProxy, Client) {
 }
 
 /// Files below the store that belong to none of these backups.
-fn others(proxy: &StoreProxy, good: &[&str]) -> Vec<std::path::PathBuf> {
+pub fn others(proxy: &StoreProxy, good: &[&str]) -> Vec<std::path::PathBuf> {
     let mut found = objects_in(proxy.dir.clone());
     found
         .retain(|p| p.to_string_lossy().contains(".upload") || !good.iter().any(|id| p.to_string_lossy().contains(id)));
@@ -62,7 +62,8 @@ async fn fails(portal: &TestPortal, ada: &Client, what: &str, kind: &str, piece:
     let begin = Instant::now();
     let (status, error) = ended(portal, kind).await;
     assert!(status == "failed" && error.contains(piece), "{what}: {status} {error}");
-    assert!(begin.elapsed() < Duration::from_secs(40), "{what}: {:?}", begin.elapsed());
+    // A part that is not answered is waited for as long as it takes over the slowest line, twice.
+    assert!(begin.elapsed() < Duration::from_secs(120), "{what}: {:?}", begin.elapsed());
     println!("{what}: {:.1} s: {error}", begin.elapsed().as_secs_f64());
     if kind != "restore" {
         let row = portal.sql("select status || '|' || error from backup_log order by started_at desc limit 1");

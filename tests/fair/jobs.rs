@@ -90,3 +90,53 @@ async fn a_failed_change_of_password_leaves_a_healthy_server_running() {
     assert_eq!(ada.state("lab").await, "running");
     portal.connect("lab", "correct-horse").await.expect("signs in as before");
 }
+
+/// Sends a dump that takes minutes to load, as somebody with curl does.
+fn send_slow(portal: &TestPortal, token: &str, name: &str) {
+    let file = portal.dir.join("slow.sql");
+    std::fs::write(&file, "-- PostgreSQL database dump\ncreate table t (i int);\nselect pg_sleep(300);\n")
+        .expect("a file");
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["-sS", "-k", "-H", &format!("Authorization: Bearer {token}")]);
+    for (field, value) in [("engine", "postgres"), ("name", name), ("dbname", "trial"), ("dbuser", "ada")] {
+        curl.arg("-F").arg(format!("{field}={value}"));
+    }
+    curl.arg("-F").arg(format!("dump=@{}", file.display()));
+    let said = curl.arg(format!("{}/api/v1/containers/from-dump", portal.base)).output().expect("curl");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("\"status\""), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_loads_of_one_person_leave_the_others_at_work_and_can_be_cancelled() {
+    let portal = TestPortal::start().await;
+    let (ada, bert) = (portal.user("ada").await, portal.user("bert").await);
+    let page = ada.post("/account/tokens", &[("name", "curl"), ("days", "1")]).await.expect(200);
+    let shown = page.all("code, pre");
+    let token = shown.iter().map(|t| t.trim()).find(|t| t.len() == 64).expect("the token is shown");
+    for n in 0..5 {
+        send_slow(&portal, token, &format!("slow-{n}"));
+    }
+    let loading = "select count(*) from job j join job_step s on s.job_id = j.id where s.name = 'Load the dump' and s.status = 'running'";
+    let begin = Instant::now();
+    while portal.sql(loading) != "2" {
+        assert!(begin.elapsed() < Duration::from_secs(60), "two are loaded at once: {}", portal.sql(loading));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    bert.create("lab", &[]).await;
+    assert_eq!(portal.sql("select count(*) from job where kind = 'load' and status = 'running'"), "2");
+    assert_eq!(portal.sql("select count(*) from job where kind = 'load' and status = 'queued'"), "3");
+
+    let jobs = portal.sql("select id from job where kind = 'load' order by status");
+    for id in jobs.lines() {
+        ada.post(&format!("/jobs/{id}/cancel"), &[]).await.expect(303);
+    }
+    let begin = Instant::now();
+    while portal.sql("select count(*) from job where kind = 'load' and status = 'cancelled'") != "5" {
+        let jobs = portal.sql("select status, error from job where kind = 'load'");
+        assert!(begin.elapsed() < Duration::from_secs(60), "all are cancelled: {jobs}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(portal.containers().iter().all(|n| !n.contains("-slow-")), "{:?}", portal.containers());
+    assert_eq!(ada.state("slow-0").await, "failed");
+}

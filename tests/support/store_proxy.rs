@@ -4,7 +4,9 @@
 use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -81,6 +83,10 @@ pub enum Wrong {
     ClosesAfter,
     /// Half of the answer comes, then the connection ends.
     HalfAnswer,
+    /// The head of the answer comes, and nothing of its body.
+    HeadOnly,
+    /// The store knows no ranges: it gives the whole object.
+    IgnoresRange,
     /// Half of the answer comes, then no more.
     StallsHalfway,
     /// A bit is flipped on the way to the store.
@@ -120,8 +126,30 @@ pub struct StoreProxy {
     /// Where the store keeps what it has.
     pub dir: PathBuf,
     rules: Arc<Mutex<Vec<Rule>>>,
+    line: Arc<Line>,
     stop: CancellationToken,
     _tasks: JoinSet<()>,
+}
+
+/// The line to the store: all that passes shares it.
+struct Line {
+    /// Bytes that pass in a second; 0: as many as want to.
+    rate: AtomicU64,
+    /// Who waits for it.
+    turn: tokio::sync::Mutex<()>,
+    /// Whether the store is there.
+    up: tokio::sync::watch::Sender<bool>,
+}
+
+impl Line {
+    #[expect(clippy::cast_precision_loss, reason = "a time to wait")]
+    async fn pass(&self, bytes: usize) {
+        let rate = self.rate.load(Ordering::Relaxed);
+        if rate > 0 {
+            let _turn = self.turn.lock().await;
+            tokio::time::sleep(Duration::from_secs_f64(bytes as f64 / rate as f64)).await;
+        }
+    }
 }
 
 type Answer = Response<BoxBody<Bytes, io::Error>>;
@@ -140,8 +168,20 @@ impl StoreProxy {
         let mut tasks = JoinSet::new();
         let until = stop.clone();
         tasks.spawn(async move { store.serve(until).await.expect("the store serves") });
-        tasks.spawn(accept(listener, inner, rules.clone()));
-        Self { dir: dir.to_owned(), rules, stop, _tasks: tasks }
+        let (up, _) = tokio::sync::watch::channel(true);
+        let line = Arc::new(Line { rate: AtomicU64::new(0), turn: tokio::sync::Mutex::new(()), up });
+        tasks.spawn(accept(listener, inner, rules.clone(), line.clone()));
+        Self { dir: dir.to_owned(), rules, line, stop, _tasks: tasks }
+    }
+
+    /// From now on so many bytes pass in a second, over all connections together, either way.
+    pub fn throttle(&self, bytes: u64) {
+        self.line.rate.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Kills the store, whose connections end, or brings it back.
+    pub fn up(&self, up: bool) {
+        self.line.up.send_replace(up);
     }
 
     /// The next so many of these requests go wrong.
@@ -166,17 +206,30 @@ impl Drop for StoreProxy {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, inner: String, rules: Arc<Mutex<Vec<Rule>>>) {
+async fn accept(listener: std::net::TcpListener, inner: String, rules: Arc<Mutex<Vec<Rule>>>, line: Arc<Line>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
     let http = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().expect("a client");
     let mut connections = JoinSet::new();
+    let mut up = line.up.subscribe();
     loop {
-        let Ok((socket, _)) = listener.accept().await else { continue };
-        let (inner, rules, http) = (inner.clone(), rules.clone(), http.clone());
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = up.changed() => {
+                if !*up.borrow_and_update() {
+                    connections.shutdown().await;
+                }
+                continue;
+            }
+        };
+        let Ok((socket, _)) = accepted else { continue };
+        if !*line.up.borrow() {
+            continue;
+        }
+        let (inner, rules, http, line) = (inner.clone(), rules.clone(), http.clone(), line.clone());
         connections.spawn(async move {
             let service = hyper::service::service_fn(move |request| {
                 let wrong = strike(&rules, Op::of(request.method(), request.uri()), request.uri().path());
-                pass(request, wrong, inner.clone(), http.clone())
+                pass(request, wrong, (inner.clone(), http.clone()), line.clone())
             });
             // An error ends the connection, which is what is wanted then.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
@@ -221,8 +274,8 @@ fn flipped(bytes: &Bytes) -> Bytes {
 async fn pass(
     request: Request<Incoming>,
     wrong: Option<Wrong>,
-    inner: String,
-    http: reqwest::Client,
+    (inner, http): (String, reqwest::Client),
+    line: Arc<Line>,
 ) -> Result<Answer, io::Error> {
     let (head, mut body) = request.into_parts();
     match wrong {
@@ -240,7 +293,14 @@ async fn pass(
         }
         _ => {}
     }
-    let mut sent = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let mut taken = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame.map_err(io::Error::other)?.into_data() {
+            line.pass(piece.len()).await;
+            taken.extend_from_slice(&piece);
+        }
+    }
+    let mut sent = Bytes::from(taken);
     if wrong == Some(Wrong::FlipsSent) {
         sent = flipped(&sent);
     }
@@ -249,7 +309,9 @@ async fn pass(
     for (name, value) in
         head.headers.iter().filter(|(name, _)| **name != header::CONNECTION && **name != header::EXPECT)
     {
-        request = request.header(name, value);
+        if wrong != Some(Wrong::IgnoresRange) || *name != header::RANGE {
+            request = request.header(name, value);
+        }
     }
     let got = request.send().await.map_err(io::Error::other)?;
     let (status, headers) = (got.status(), got.headers().clone());
@@ -265,11 +327,25 @@ async fn pass(
             let rest = futures::stream::once(async { Err(broken()) });
             BodyExt::boxed(StreamBody::new(futures::stream::iter([Ok(Frame::data(half))]).chain(rest)))
         }
+        Some(Wrong::HeadOnly) => {
+            BodyExt::boxed(StreamBody::new(futures::stream::once(async { Err::<Frame<Bytes>, _>(broken()) })))
+        }
         Some(Wrong::StallsHalfway) => BodyExt::boxed(StreamBody::new(
             futures::stream::iter([Ok(Frame::data(half))]).chain(futures::stream::pending()),
         )),
         Some(Wrong::FlipsAnswer) => whole(flipped(&content)),
-        _ => whole(content),
+        _ if line.rate.load(Ordering::Relaxed) == 0 => whole(content),
+        _ => {
+            let pieces: Vec<Bytes> = content.chunks(16 * 1024).map(Bytes::copy_from_slice).collect();
+            let paced = futures::stream::iter(pieces).then(move |piece| {
+                let line = line.clone();
+                async move {
+                    line.pass(piece.len()).await;
+                    Ok::<_, io::Error>(Frame::data(piece))
+                }
+            });
+            BodyExt::boxed(StreamBody::new(paced))
+        }
     };
     let mut answer = Response::new(answer);
     *answer.status_mut() = status;

@@ -233,7 +233,10 @@ pub async fn look(
     let configured: Vec<String> = stores.all().iter().map(|s| s.name().to_owned()).collect();
     for (target, count) in audit_facts::elsewhere(db, &configured).await? {
         backups += usize::try_from(count).unwrap_or(0);
-        let text = format!("{count} backups lie in the target “{target}”, which is no longer configured.");
+        let text = format!(
+            "{count} backups lie in the target “{target}”, which is no longer configured. Put it back, or if it is gone for \
+             good, say so with `db4sci target forget {target}`."
+        );
         findings.push(Finding { kind: Kind::TargetAway, container: None, backup: None, text });
     }
     findings.sort_by_key(|f| f.kind);

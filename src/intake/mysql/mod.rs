@@ -18,6 +18,7 @@ pub use told::Told;
 
 use super::sql::splitter::Splitter;
 use super::sql::{Dialect, Kind};
+use crate::domain::stream_error::StreamError;
 use crate::runtime::Input;
 
 /// Pieces that wait between two stages.
@@ -38,7 +39,7 @@ pub fn rewritten(input: Input, rules: Rules, delimiter: String) -> (Input, onesh
         match pour(reader, &rules, &delimiter, send) {
             // Nobody may be waiting for it.
             Ok(done) => drop(tell.send(done)),
-            Err(e) => drop(out.blocking_send(Err(e.to_string()))),
+            Err(e) => drop(out.blocking_send(Err(StreamError::from(e)))),
         }
     });
     let stream = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
@@ -64,7 +65,7 @@ pub fn read_from(mut input: Input) -> impl Read + Send + 'static {
 }
 
 struct Pieces {
-    pieces: mpsc::Receiver<Result<Bytes, String>>,
+    pieces: mpsc::Receiver<Result<Bytes, StreamError>>,
     now: Bytes,
 }
 
@@ -73,7 +74,7 @@ impl Read for Pieces {
         while self.now.is_empty() {
             match self.pieces.blocking_recv() {
                 Some(Ok(piece)) => self.now = piece,
-                Some(Err(sentence)) => return Err(io::Error::other(sentence)),
+                Some(Err(e)) => return Err(io::Error::other(e)),
                 None => return Ok(0),
             }
         }

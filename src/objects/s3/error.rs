@@ -1,12 +1,14 @@
 //! What a store's errors mean, and what to do about them.
 
+use std::error::Error;
+
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::objects::ObjectError;
 
 /// An error with all that caused it, in its own words and without the client's inner life.
-pub(super) fn causes(e: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(e), |e| e.source());
+pub(super) fn causes(e: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(e), |e| (**e).source());
     let mut said: Vec<String> = chain.map(ToString::to_string).collect();
     said.dedup();
     said.join(": ")
@@ -29,45 +31,96 @@ const PASSING: [&str; 9] = [
 fn remedy(code: &str, status: Option<u16>) -> Option<&'static str> {
     let full = ["StorageFull", "QuotaExceeded", "InsufficientStorage"];
     if status == Some(507) || full.iter().any(|word| code.contains(word)) {
-        return Some("It is full: make room in it or raise its quota, or name another target in the configuration.");
+        return Some("It is full: make room in it or raise its quota, or name another target in the configuration");
     }
     match code {
-        "NoSuchBucket" => Some("The bucket is gone or its name is wrong: bring it back, or correct the target."),
-        "RequestTimeTooSkewed" => Some("Set the clock of this machine right."),
+        "NoSuchBucket" => Some("The bucket is gone or its name is wrong: bring it back, or correct the target"),
+        "RequestTimeTooSkewed" => Some("Set the clock of this machine right"),
+        "NotImplemented" => Some(UNKNOWN_REQUEST),
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => Some("Set region and endpoint of the target to those of the bucket"),
         "AccessDenied"
         | "AllAccessDisabled"
         | "InvalidAccessKeyId"
         | "SignatureDoesNotMatch"
         | "ExpiredToken"
         | "InvalidToken" => Some(CREDENTIALS),
-        _ if matches!(status, Some(401 | 403)) => Some(CREDENTIALS),
-        _ => None,
+        _ => match status {
+            Some(401 | 403) => Some(CREDENTIALS),
+            Some(501) => Some(UNKNOWN_REQUEST),
+            _ => None,
+        },
     }
 }
 
 const CREDENTIALS: &str =
-    "The target's credentials must be valid and allowed to read, write, list and delete in its bucket.";
+    "The target's credentials must be valid and allowed to read, write, list and delete in its bucket";
+const UNKNOWN_REQUEST: &str = "It does not know this request as it is sent: leave checksums, encryption, kms_key and \
+                               storage_class of the target unset, as far as it does not need them";
+const CERTIFICATE: &str = "Its certificate is not accepted: set ca of the target to the file with its authority, or have the \
+                           certificate renewed or made for the name in endpoint";
+const NO_TLS: &str = "It does not speak TLS there: begin endpoint of the target with http:// if that is meant, or correct its \
+                      port";
+
+/// What to do where no connection can be made until somebody does something.
+fn of_connection(e: &(dyn Error + 'static)) -> Option<&'static str> {
+    let tls = |e: &rustls::Error| match e {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Some(CERTIFICATE),
+        rustls::Error::InvalidMessage(_) => Some(NO_TLS),
+        _ => None,
+    };
+    let mut next = Some(e);
+    while let Some(e) = next {
+        if let Some(found) = e.downcast_ref::<rustls::Error>().and_then(tls) {
+            return Some(found);
+        }
+        // The source of such an error is its content's source, not its content.
+        let inner = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match inner {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => e.source(),
+        };
+    }
+    None
+}
+
+/// Its words, with the status and the code.
+fn words(status: Option<u16>, code: &str, said: &str) -> String {
+    let status = status.map(|s| format!("HTTP {s}"));
+    let marks: Vec<&str> = status.as_deref().into_iter().chain(Some(code).filter(|c| !c.is_empty())).collect();
+    let marks = marks.join(" ");
+    match said.trim().trim_end_matches('.') {
+        "" => marks,
+        said if marks.is_empty() => said.to_owned(),
+        said => format!("{said} ({marks})"),
+    }
+}
 
 /// What went wrong, as a sentence.
 pub(super) fn of<E>(e: &SdkError<E>, target: String, operation: &str, key: String) -> ObjectError
 where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let status = e.raw_response().map(|r| r.status().as_u16());
     let code = e.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
     if matches!(code, "NoSuchKey" | "NoSuchUpload" | "NotFound") || (status == Some(404) && code.is_empty()) {
         return ObjectError::NotFound { target, key };
     }
-    let said = e.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
-    let cause = match (code, said) {
-        ("", "") => causes(e),
-        (code, "") => code.to_owned(),
-        (code, said) => format!("{said} ({code})"),
+    let cause = match e {
+        SdkError::ServiceError(_) => {
+            words(status, code, e.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default())
+        }
+        _ => words(status, code, &causes(e)),
     };
     let operation = operation.to_owned();
-    if let Some(remedy) = remedy(code, status) {
-        let cause = format!("{}. {remedy}", cause.trim_end_matches('.'));
-        return ObjectError::Refused { target, operation, cause };
+    let connection = match e {
+        SdkError::DispatchFailure(_) => of_connection(e),
+        _ => None,
+    };
+    if let Some(remedy) = connection.or_else(|| remedy(code, status)) {
+        return ObjectError::Refused { target, operation, cause: format!("{cause}. {remedy}") };
     }
     let away = match e {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
@@ -77,5 +130,34 @@ where
         ObjectError::Away { target, operation, cause }
     } else {
         ObjectError::Refused { target, operation, cause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_have_the_status_and_the_code() {
+        assert_eq!(words(Some(503), "SlowDown", "Reduce your rate."), "Reduce your rate (HTTP 503 SlowDown)");
+        assert_eq!(words(Some(403), "", ""), "HTTP 403");
+        assert_eq!(words(None, "", "request has timed out"), "request has timed out");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_accepted_is_found_however_deep() {
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let once = std::io::Error::new(std::io::ErrorKind::InvalidData, unknown);
+        let twice = std::io::Error::other(once);
+        assert_eq!(of_connection(&twice), Some(CERTIFICATE));
+        let plain = std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+        );
+        assert_eq!(of_connection(&plain), Some(NO_TLS));
+        assert_eq!(of_connection(&std::io::Error::from(std::io::ErrorKind::ConnectionRefused)), None);
+        assert_eq!(remedy("NotImplemented", Some(501)), Some(UNKNOWN_REQUEST));
+        assert_eq!(remedy("", Some(501)), Some(UNKNOWN_REQUEST));
+        assert_eq!(remedy("SlowDown", Some(503)), None);
     }
 }

@@ -1,21 +1,23 @@
 //! Reading objects, on from where a connection broke.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures::StreamExt;
 
 use super::error::{self, causes};
-use super::{Store, TRIES};
+use super::{PAUSES, Store};
 use crate::objects::{Download, ObjectError};
 
 /// Bytes that have to come between two breaks, or else they are counted together.
-const PROGRESS: u64 = 1024 * 1024;
-/// Wait before a broken reading goes on; grows with every break.
+const PROGRESS: u64 = 64 * 1024;
+/// Wait before a broken reading goes on; grows with every break, up to [`LONGEST_WAIT`].
 const WAIT: Duration = Duration::from_millis(500);
+/// Longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// An object that is being read.
 struct Reading {
@@ -24,51 +26,105 @@ struct Reading {
     bucket: String,
     key: String,
     url: String,
+    /// How long the store may give nothing.
+    patience: Duration,
     etag: Option<String>,
     body: ByteStream,
-    bytes: u64,
+    /// Its length, where the store says it.
+    bytes: Option<u64>,
+    /// Bytes handed on.
     at: u64,
+    /// Bytes to be left out, of a store that begins anew.
+    skip: u64,
     breaks: u32,
     broke_at: u64,
+    broken_since: Instant,
 }
 
 impl Reading {
-    async fn ask(&self, from: u64) -> Result<GetObjectOutput, ObjectError> {
+    async fn ask(&self) -> Result<GetObjectOutput, ObjectError> {
         let mut request = self.client.get_object().bucket(&self.bucket).key(&self.key);
-        if from > 0 {
+        if self.at > 0 {
             // Of the same object, should another have taken its place.
-            request = request.range(format!("bytes={from}-")).set_if_match(self.etag.clone());
+            request = request.range(format!("bytes={}-", self.at)).set_if_match(self.etag.clone());
         }
         let got = request.send().await;
         got.map_err(|e| error::of(&e, self.target.clone(), "give an object", self.url.clone()))
+    }
+
+    fn away(&self, cause: String) -> ObjectError {
+        let (target, operation) = (self.target.clone(), format!("give all of {}", self.url));
+        ObjectError::Away { target, operation, cause }
+    }
+
+    /// Goes on with an answer: the rest of the object, or all of it where the store knows no ranges.
+    fn take(&mut self, got: GetObjectOutput) -> Result<(), ObjectError> {
+        if self.at == 0 {
+            self.bytes = got.content_length().and_then(|n| u64::try_from(n).ok());
+            self.etag = got.e_tag;
+        } else {
+            if got.e_tag.is_some() && self.etag.is_some() && got.e_tag != self.etag {
+                return Err(self.away("another object has taken its place meanwhile".to_owned()));
+            }
+            match got.content_range.as_deref() {
+                None => self.skip = self.at,
+                Some(range) if range.starts_with(&format!("bytes {}-", self.at)) => self.skip = 0,
+                Some(range) => return Err(self.away(format!("it gave {range}, asked for all from {}", self.at))),
+            }
+        }
+        self.body = got.body;
+        Ok(())
+    }
+
+    /// Asks for what is left, again and again while the store is away.
+    async fn go_on(&mut self) -> Result<(), ObjectError> {
+        loop {
+            let e = match self.ask().await {
+                Ok(got) => return self.take(got),
+                Err(e) if e.is_transient() && self.broken_since.elapsed() < self.patience => e,
+                Err(e) => return Err(e),
+            };
+            self.pause(&e.to_string()).await;
+        }
+    }
+
+    async fn pause(&mut self, why: &str) {
+        self.breaks += 1;
+        tracing::debug!(object = self.url, "Reading broke off and goes on at {}: {why}", self.at);
+        tokio::time::sleep((WAIT * self.breaks).min(LONGEST_WAIT)).await;
     }
 
     /// The next piece; asks for the rest where the store broke off, unless it does so again and again.
     async fn next(&mut self) -> Option<Result<Bytes, ObjectError>> {
         loop {
             let cause = match self.body.next().await {
-                Some(Ok(piece)) => {
+                Some(Ok(mut piece)) => {
+                    let left_out = self.skip.min(piece.len() as u64);
+                    self.skip -= left_out;
+                    piece.advance(usize::try_from(left_out).unwrap_or(piece.len()));
+                    if piece.is_empty() {
+                        continue;
+                    }
                     self.at += piece.len() as u64;
                     return Some(Ok(piece));
                 }
-                None if self.at >= self.bytes => return None,
-                None => format!("it ended after {} of {} bytes", self.at, self.bytes),
+                None if self.skip == 0 && self.bytes.is_none_or(|bytes| self.at >= bytes) => return None,
+                None => {
+                    let of = self.bytes.map(|bytes| format!(" of {bytes}")).unwrap_or_default();
+                    format!("it ended after {}{of} bytes", self.at)
+                }
                 Some(Err(e)) => causes(&e),
             };
-            if self.at - self.broke_at >= PROGRESS {
-                self.breaks = 0;
+            if self.breaks == 0 || self.at - self.broke_at >= PROGRESS {
+                (self.breaks, self.broken_since) = (0, Instant::now());
             }
-            self.breaks += 1;
             self.broke_at = self.at;
-            if self.breaks >= TRIES {
-                let (target, operation) = (self.target.clone(), format!("give all of {}", self.url));
-                return Some(Err(ObjectError::Away { target, operation, cause }));
+            if self.broken_since.elapsed() >= self.patience {
+                return Some(Err(self.away(cause)));
             }
-            tracing::debug!(object = self.url, "Reading broke off and goes on at {}: {cause}", self.at);
-            tokio::time::sleep(WAIT * self.breaks).await;
-            match self.ask(self.at).await {
-                Ok(got) => self.body = got.body,
-                Err(e) => return Some(Err(e)),
+            self.pause(&cause).await;
+            if let Err(e) = self.go_on().await {
+                return Some(Err(e));
             }
         }
     }
@@ -86,16 +142,20 @@ impl Store {
             bucket: self.target.bucket.clone(),
             key: self.full(key),
             url: self.url(key),
+            patience: Duration::from_secs(self.target.answer_seconds.into()) * 2 + PAUSES,
             etag: None,
             body: ByteStream::default(),
-            bytes: 0,
+            bytes: None,
             at: 0,
+            skip: 0,
             breaks: 0,
             broke_at: 0,
+            broken_since: Instant::now(),
         };
-        let got = reading.ask(0).await?;
-        let bytes = got.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        (reading.etag, reading.body, reading.bytes) = (got.e_tag, got.body, bytes);
+        reading.go_on().await?;
+        // Only what breaks from here on counts.
+        reading.breaks = 0;
+        let bytes = reading.bytes;
         let stream = futures::stream::unfold(Some(reading), |reading| async move {
             let mut reading = reading?;
             let piece = reading.next().await?;

@@ -1,0 +1,293 @@
+//! Uploads in parts. An answer that was lost is found out by asking; a part that did not arrive as it was sent is sent again.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use md5::{Digest, Md5};
+
+use super::line::Line;
+use super::{CONNECT, PAUSES, Store, TRIES};
+use crate::objects::{ObjectError, ObjectInfo};
+
+/// Wait before the second try; doubled before each further one.
+const WAIT: Duration = Duration::from_millis(500);
+/// Longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// How long is waited before the try after this one.
+fn pause(tries: u32) -> Duration {
+    (WAIT * 2u32.saturating_pow(tries - 1)).min(LONGEST_WAIT)
+}
+
+/// A part on its line, until this is dropped.
+struct UnderWay<'a>(&'a Line, u64);
+
+impl<'a> UnderWay<'a> {
+    fn on(line: &'a Line, bytes: u64) -> Self {
+        line.begun(bytes);
+        Self(line, bytes)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.ended(self.1);
+    }
+}
+
+impl Store {
+    /// Whether tags of this store are MD5s: with a key of a key service they are not, and its own checks have to do.
+    fn tags_are_sums(&self) -> bool {
+        self.target.encryption.as_deref() != Some("aws:kms")
+    }
+
+    /// Begins an upload in parts, and answers its id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn begin(&self, key: &str) -> Result<String, ObjectError> {
+        let (mut tries, begin) = (0, Instant::now());
+        let longest = Duration::from_secs(self.target.answer_seconds.into()) * 2 + PAUSES;
+        loop {
+            tries += 1;
+            let e = match self.begin_once(key).await {
+                Ok(id) => return Ok(id),
+                Err(e) if e.is_transient() && tries < TRIES && begin.elapsed() < longest => e,
+                Err(e) => return Err(e),
+            };
+            tracing::debug!(object = self.url(key), "An upload could not be begun and is begun again: {e}");
+            tokio::time::sleep(pause(tries)).await;
+            // It may have been begun, and only the answer was lost. Nobody else uploads under this key.
+            if let Ok(begun) = self.uploads(key).await {
+                for (_, upload) in begun.iter().filter(|(under, _)| under == key) {
+                    // What stays is found by whoever tidies up below the backup's beginning.
+                    let _ = self.abort(key, upload).await;
+                }
+            }
+        }
+    }
+
+    async fn begin_once(&self, key: &str) -> Result<String, ObjectError> {
+        let begun = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .content_type("application/octet-stream")
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(self.target.kms_key.clone())
+            .set_storage_class(self.class())
+            .customize()
+            .config_override(aws_sdk_s3::Config::builder().retry_config(RetryConfig::disabled()))
+            .send()
+            .await
+            .map_err(self.failed("begin an upload", key))?;
+        begun.upload_id.ok_or_else(|| self.refused("begin an upload", "it gave it no id"))
+    }
+
+    fn refused(&self, operation: &str, cause: &str) -> ObjectError {
+        let (target, operation, cause) = (self.target.name.clone(), operation.to_owned(), cause.to_owned());
+        ObjectError::Refused { target, operation, cause }
+    }
+
+    /// Sends one part, whose MD5 the store checks, and answers the MD5. It is sent again where it did not arrive, or not as
+    /// it was sent, for as long as the line carries others.
+    ///
+    /// # Errors
+    /// The store's, or that it took something else than what was sent, again and again.
+    pub async fn part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: i32,
+        content: Bytes,
+        line: &Line,
+    ) -> Result<[u8; 16], ObjectError> {
+        let (sum, bytes): ([u8; 16], _) = (Md5::digest(&content).into(), content.len() as u64);
+        let answer = Duration::from_secs(self.target.answer_seconds.into());
+        let under_way = UnderWay::on(line, bytes);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (begin, patience) = (Instant::now(), line.patience(answer, bytes));
+            let sent = self.part_once((key, upload, number), content.clone(), &sum, patience).await;
+            let e = match sent {
+                Ok(()) => {
+                    line.carried(bytes, begin.elapsed());
+                    drop(under_way);
+                    return Ok(sum);
+                }
+                Err(Sent::Otherwise(e)) if tries < TRIES => e,
+                Err(Sent::Failed(e)) if e.is_transient() => {
+                    line.stumbled();
+                    // Not as long as others go through. Else as long as a store may be away, or as the slowest line
+                    // would take for this part, twice.
+                    let away = tries >= TRIES && line.idle() >= answer * 2 + PAUSES;
+                    if away || line.idle() >= line.patience(answer, bytes) * 2 {
+                        return Err(e);
+                    }
+                    e
+                }
+                Err(Sent::Otherwise(e) | Sent::Failed(e)) => return Err(e),
+            };
+            tracing::debug!(object = self.url(key), number, "A part is sent again: {e}");
+            tokio::time::sleep(pause(tries)).await;
+        }
+    }
+
+    async fn part_once(
+        &self,
+        (key, upload, number): (&str, &str, i32),
+        content: Bytes,
+        sum: &[u8; 16],
+        patience: Duration,
+    ) -> Result<(), Sent> {
+        // All of them: what is not set here is that of requests without a body.
+        let time = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(patience)
+            .operation_timeout(patience + PAUSES)
+            .build();
+        let config = aws_sdk_s3::Config::builder().timeout_config(time).retry_config(RetryConfig::disabled());
+        let sent = self
+            .client
+            .upload_part()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .upload_id(upload)
+            .part_number(number)
+            .content_md5(BASE64_STANDARD.encode(sum))
+            .body(ByteStream::from(content))
+            .customize()
+            .config_override(config)
+            .send()
+            .await
+            .map_err(|e| Sent::Failed(self.upload_gone("take a part", self.failed("take a part", key)(e))))?;
+        let etag = sent.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+        if self.tags_are_sums() && etag != hex::encode(sum) {
+            let cause = format!(
+                "it says the part's MD5 is {etag}, but {} was sent. If it encrypts by itself with keys of a key service, set \
+                 encryption = \"aws:kms\" in the target",
+                hex::encode(sum)
+            );
+            return Err(Sent::Otherwise(self.refused(&format!("take part {number} of {}", self.url(key)), &cause)));
+        }
+        Ok(())
+    }
+
+    /// An upload that the store no longer knows is one to be begun anew, not an object that is missing.
+    fn upload_gone(&self, operation: &str, e: ObjectError) -> ObjectError {
+        match e {
+            ObjectError::NotFound { .. } => ObjectError::Away {
+                target: self.target.name.clone(),
+                operation: operation.to_owned(),
+                cause: "it no longer knows the upload (HTTP 404 NoSuchUpload)".to_owned(),
+            },
+            e => e,
+        }
+    }
+
+    /// Makes an object of the parts, which have so many bytes together.
+    ///
+    /// # Errors
+    /// The store's, or that the object is another than that of these parts.
+    pub async fn complete(
+        &self,
+        key: &str,
+        upload: &str,
+        (sums, bytes): (&[[u8; 16]], u64),
+    ) -> Result<(), ObjectError> {
+        let expected = etag_of(sums);
+        match self.complete_once(key, upload, sums).await {
+            Ok(etag) if self.tags_are_sums() && !etag.is_empty() && etag != expected => {
+                let cause = format!("it made an object with the tag {etag}, where the parts sent make {expected}");
+                Err(self.refused(&format!("complete {}", self.url(key)), &cause))
+            }
+            Ok(_) => Ok(()),
+            // It may have been completed, and only the answer was lost: a further try finds no upload then.
+            Err(e) => match self.head(key).await {
+                Ok(Some(there)) if self.is_of(&there, &expected, bytes) => Ok(()),
+                _ => Err(self.upload_gone("complete an upload", e)),
+            },
+        }
+    }
+
+    fn is_of(&self, there: &ObjectInfo, expected: &str, bytes: u64) -> bool {
+        there.bytes == bytes && (!self.tags_are_sums() || there.etag == expected)
+    }
+
+    async fn complete_once(&self, key: &str, upload: &str, sums: &[[u8; 16]]) -> Result<String, ObjectError> {
+        let parts = sums.iter().zip(1..).map(|(sum, number)| {
+            CompletedPart::builder().part_number(number).e_tag(format!("\"{}\"", hex::encode(sum))).build()
+        });
+        let done = self
+            .client
+            .complete_multipart_upload()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .upload_id(upload)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build())
+            .send()
+            .await
+            .map_err(self.failed("complete an upload", key))?;
+        Ok(done.e_tag().unwrap_or_default().trim_matches('"').to_owned())
+    }
+
+    /// Gives up an upload; one that is gone is fine.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn abort(&self, key: &str, upload: &str) -> Result<(), ObjectError> {
+        let done = self
+            .client
+            .abort_multipart_upload()
+            .bucket(&self.target.bucket)
+            .key(self.full(key))
+            .upload_id(upload)
+            .send()
+            .await;
+        match done.map_err(self.failed("give up an upload", key)) {
+            Ok(_) | Err(ObjectError::NotFound { .. }) => Ok(()),
+            // The embedded store's word for an upload that is gone.
+            Err(ObjectError::Refused { cause, .. })
+                if cause.contains("AccessDenied") && self.target.embedded.is_some() =>
+            {
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// How sending a part failed.
+enum Sent {
+    /// It went, but the store took something else.
+    Otherwise(ObjectError),
+    /// It did not go.
+    Failed(ObjectError),
+}
+
+/// The tag of an object made of parts with these MD5s, as S3 computes it.
+pub fn etag_of(sums: &[[u8; 16]]) -> String {
+    format!("{}-{}", hex::encode(Md5::digest(sums.concat())), sums.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_of_parts_is_that_of_s3() {
+        // md5("") twice: computed with md5sum over the 32 bytes.
+        let empty: [u8; 16] = Md5::digest(b"").into();
+        assert_eq!(hex::encode(empty), "d41d8cd98f00b204e9800998ecf8427e");
+        assert!(etag_of(&[empty, empty]).ends_with("-2"));
+        assert_eq!(etag_of(&[empty]), format!("{}-1", hex::encode(Md5::digest(empty))));
+    }
+}
