@@ -110,11 +110,9 @@ pub(super) async fn pour(
     let (mut report, words) = collector.done();
     report.told.extend(left_out.told);
     if left_out.count > 0 {
-        report.told.push(format!(
-            "{} statements about the server (roles, users, whole databases) were left out: {}",
-            left_out.count,
-            left_out.first.join("; ")
-        ));
+        let (count, first) = (left_out.count, left_out.first.join("; "));
+        let what = if count == 1 { "1 statement".to_owned() } else { format!("{count} statements") };
+        report.told.push(format!("Left out, since about the server (roles, users, whole databases): {what}. {first}"));
     }
     if describes.loaded(code, &words) {
         return Ok(report);

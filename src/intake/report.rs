@@ -107,7 +107,8 @@ pub struct Collector<'a> {
     report: LoadReport,
     /// Whether what comes next belongs to the last failure.
     open: bool,
-    /// Whether what comes next repeats a statement, as MariaDB's client does before it says how that failed.
+    /// Whether what comes next repeats a statement, as MariaDB's client does before it says how that failed, and pg_restore
+    /// afterwards.
     repeats: bool,
     /// What it said that is about no statement.
     words: String,
@@ -167,22 +168,28 @@ impl<'a> Collector<'a> {
 
     /// A line of `pg_restore`.
     fn archive(&mut self, text: &str) {
+        self.repeats &= !text.starts_with("pg_restore: ");
         let said = text.strip_prefix("pg_restore: error: ").filter(|_| self.format == Format::PgCustom);
         if let Some(said) = said {
             let said = said.strip_prefix("could not execute query: ").unwrap_or(said).trim_start_matches("ERROR:");
             self.open = true;
             return self.fail(Failure { text: cut(said.trim(), LONGEST), ..Failure::default() });
         }
-        // What it says in the end is about all of it.
-        self.open &= !text.starts_with("pg_restore: warning: errors ignored");
+        // What it says in the end is about all of it, and by that its end is known.
+        if text.starts_with("pg_restore: warning: errors ignored") {
+            self.open = false;
+            self.words.push_str(text);
+            self.words.push('\n');
+            return;
+        }
         if let Some(statement) = text.strip_prefix("Command was: ").filter(|_| self.open)
             && let Some(last) = self.report.failures.last_mut().filter(|_| self.report.failed <= MOST as u64)
         {
             last.statement = beginning(statement.as_bytes());
-            self.open = false;
+            (self.open, self.repeats) = (false, true);
             return;
         }
-        if text.starts_with("pg_restore: from TOC entry") || text.starts_with("pg_restore: while ") {
+        if self.repeats || text.starts_with("pg_restore: from TOC entry") || text.starts_with("pg_restore: while ") {
             self.open = false;
             return;
         }
@@ -348,10 +355,10 @@ mod tests {
 
     #[test]
     fn what_pg_restore_says_is_understood() {
-        let said = "pg_restore: from TOC entry 5; 1259 TABLE t\npg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\nCommand was: ALTER TABLE t;\n\npg_restore: warning: errors ignored on restore: 1\n";
+        let said = "pg_restore: from TOC entry 5; 1259 TABLE t\npg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\nCommand was: ALTER TABLE t;\nmore of it\n\npg_restore: warning: errors ignored on restore: 1\n";
         let (report, words) = read(Format::PgCustom, &Course::default(), said);
         assert_eq!((report.failed, report.failures[0].statement.as_str()), (1, "ALTER TABLE t;"), "{report:?}");
-        assert!(words.contains("errors ignored on restore"), "by which its end is known");
+        assert_eq!(words, "pg_restore: warning: errors ignored on restore: 1\n", "by which its end is known");
     }
 
     #[test]
