@@ -112,7 +112,7 @@ pub(super) async fn pour(
     if left_out.count > 0 {
         let (count, first) = (left_out.count, left_out.first.join("; "));
         let what = if count == 1 { "1 statement".to_owned() } else { format!("{count} statements") };
-        report.told.push(format!("Left out, since about the server (roles, users, whole databases): {what}. {first}"));
+        report.told.push(format!("Left out, since about the server (roles, owners, whole databases): {what}. {first}"));
     }
     if describes.loaded(code, &words) {
         return Ok(report);

@@ -157,9 +157,7 @@ fn head<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<Head>> {
     if packed == u64::from(u32::MAX) {
         // In a large archive: behind the other length, in the field with the number 1.
         let long = (extra.first_chunk::<4>() == Some(&[1, 0, 16, 0])).then(|| extra.get(12..20)).flatten();
-        let long =
-            long.and_then(|b| b.first_chunk::<8>()).ok_or_else(|| refused("this zip archive is not understood"))?;
-        packed = u64::from_le_bytes(*long);
+        packed = long.and_then(|b| b.first_chunk::<8>()).map_or(u64::MAX, |long| u64::from_le_bytes(*long));
     }
     let name: String = String::from_utf8_lossy(&name).chars().filter(|c| !c.is_control()).take(200).collect();
     Ok(Some(Head {

@@ -70,6 +70,14 @@ fn postgres(found: &[Token]) -> Means {
     if begins(found, &[CHANGES, &["ROLE", "USER", "GROUP", "TABLESPACE"]]) && !mapping {
         return Means::Server;
     }
+    // Everything belongs to whoever loads it: the roles of another server are not there.
+    let owner = found
+        .iter()
+        .position(|t| t.is("OWNER"))
+        .filter(|_| begins(found, &[&["ALTER"]]) && !found.iter().any(|t| t.is("RENAME")));
+    if owner.is_some_and(|at| found.len() == at + 3 && found.get(at + 1).is_some_and(|t| t.is("TO"))) {
+        return Means::Server;
+    }
     let on = found.iter().position(|t| t.is("ON"));
     let about = on.and_then(|at| found.get(at + 1));
     let of_server = |t: &Token| ["DATABASE", "ROLE", "TABLESPACE", "PARAMETER"].into_iter().any(|w| t.is(w));
@@ -108,6 +116,8 @@ mod tests {
             ("CREATE ROLE lab", M::Server),
             ("ALTER ROLE lab IN DATABASE mice SET x = 1", M::Server),
             ("CREATE USER MAPPING FOR ada SERVER s", M::Content),
+            ("ALTER TABLE public.samples OWNER TO lab", M::Server),
+            ("ALTER TABLE t RENAME COLUMN owner TO lab", M::Content),
             ("GRANT lab TO ada", M::Server),
             ("GRANT CONNECT ON DATABASE mice TO ada", M::Server),
             ("GRANT ALL ON SCHEMA public TO ada", M::Slight),
