@@ -27,7 +27,7 @@ pub fn check(config: &Config, catalog: &Catalog) -> Vec<Problem> {
 fn tiers(config: &Config) -> Vec<Problem> {
     let file = config.mode_dir.join("config.toml");
     let made = |n: usize| n == 0 && config.mode.makes_own_secrets();
-    let faults = config.storage.iter().enumerate().filter(|(n, tier)| !(made(*n) && !tier.path.exists()));
+    let faults = config.storage.iter().enumerate().filter(|(n, tier)| !made(*n) || tier.path.exists());
     faults
         .filter_map(|(n, tier)| {
             let why = fault(tier)?;

@@ -126,9 +126,9 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     drop(db);
     // What could not be rebuilt may differ; that is told, and the level says so.
     if source.notes().is_empty() {
-        found.equal()?
+        found.equal()?;
     } else {
-        found.whole().map(|_| ())?
+        found.whole()?;
     }
     if describes.checks() == When::Stopped {
         throw_away.stop(app).await?;

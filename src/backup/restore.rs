@@ -158,7 +158,9 @@ pub async fn into(
         left_out.extend(said.notes.iter().cloned());
         notes.extend(said.notes);
     }
-    left_out.into_iter().for_each(|note| source.note(note));
+    for note in left_out {
+        source.note(note);
+    }
     Ok(notes)
 }
 

@@ -248,7 +248,8 @@ impl<'a> Collector<'a> {
         let report = &mut self.report;
         for (line, rows) in left {
             if let Some(failure) = report.failures.iter_mut().find(|f| f.line == Some(line)) {
-                failure.detail = format!("{}\nIts {rows} rows were left out.", failure.detail).trim().to_owned();
+                let told = format!("{}\nIts {rows} rows were left out.", failure.detail);
+                told.trim().clone_into(&mut failure.detail);
             }
         }
         report.failed += count;

@@ -204,9 +204,9 @@ mod tests {
     use std::io::Write;
 
     fn member(name: &str, text: &[u8], later: bool, stored: bool) -> Vec<u8> {
-        let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-        packer.write_all(text).unwrap();
-        let packed = if stored { text.to_vec() } else { packer.finish().unwrap() };
+        let mut deflater = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        deflater.write_all(text).unwrap();
+        let packed = if stored { text.to_vec() } else { deflater.finish().unwrap() };
         let mut crc = Crc::new();
         crc.update(text);
         let (size, long) = (u32::try_from(packed.len()).unwrap(), u32::try_from(text.len()).unwrap());

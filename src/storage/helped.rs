@@ -45,18 +45,18 @@ done
 "#;
 
 /// One line if something is there.
-const FULL: &str = r#"[ -d /work/data ] || exit 3
+const FULL: &str = "[ -d /work/data ] || exit 3
 exec find /work/data -mindepth 1 -maxdepth 1 -exec echo full ';' -quit
-"#;
+";
 
 /// Everything in the directory.
 const CLEAR: &str = "exec find /work -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +";
 
 /// One file shared between two directories, as a copy does.
-const PROBE: &str = r#"set -eu
+const PROBE: &str = "set -eu
 if cp --reflink=always -- /from/made-by /work/.share-probe 2>/dev/null; then echo shared; else echo apart; fi
 rm -f -- /work/.share-probe
-"#;
+";
 
 /// Refuses what no server makes, then copies beside, and puts the copy in place at the end. `$1` is where the server knows
 /// its data, `$2` the bytes of the whole disk.

@@ -71,7 +71,7 @@ async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> R
     if !backup.is_good() {
         return Err(ctx.refused(ACTION, Some(c), RequestError::NoSuchBackup).await);
     }
-    let source = Source::open(ctx.app(), backup.clone()).await.map_err(not_to_be_had)?;
+    let source = Source::open(ctx.app(), backup.clone()).await.map_err(|e| not_to_be_had(&e))?;
     let opens = source.manifest.opens(&source.keys);
     let form = match wanted.form.as_str() {
         "" if opens => Form::Plain,
@@ -97,7 +97,7 @@ async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> R
 /// What it is called in the log.
 const ACTION: &str = "container.download";
 
-fn not_to_be_had(e: StepError) -> AppError {
+fn not_to_be_had(e: &StepError) -> AppError {
     if e.may_pass() { AppError::Engine(e.to_string()) } else { AppError::Conflict(e.to_string()) }
 }
 

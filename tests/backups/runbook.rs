@@ -29,7 +29,8 @@ fn settle(portal: &TestPortal, mode: &str, key: &str) -> std::path::PathBuf {
     std::fs::write(home.join("recovery.key"), format!("# kept elsewhere\n{key}\n")).expect("a key");
     let target = &portal.config.targets[0];
     let secret = |s: &Option<secrecy::SecretString>| s.as_ref().expect("a secret").expose_secret().to_owned();
-    let replaced: String = portal.config.images.replace.iter().map(|(k, v)| format!("\"{k}\" = \"{v}\"\n")).collect();
+    let replaced = portal.config.images.replace.iter().map(|(k, v)| format!("\"{k}\" = \"{v}\"\n"));
+    let replaced = replaced.collect::<Vec<_>>().concat();
     let (tier, cert) = (portal.config.storage[0].path.display(), portal.dir.join("ssl"));
     let settings = format!(
         "instance = \"{}\"\ndata_dir = \"{}\"\ncatalog = \"{}\"\n[server]\nlisten = \"127.0.0.1:0\"\nredirect_listen = \"\"\n\

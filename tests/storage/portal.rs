@@ -19,7 +19,7 @@ async fn a_version_file_that_is_none_stops_the_start_and_nobody_else() {
     std::fs::rename(&file, &kept).expect("moved");
     std::fs::write(&secret, SECRET).expect("a secret");
     let kinds: [&dyn Fn(); 3] = [&|| link(&secret.display().to_string(), &file), &|| fifo(&file), &|| {
-        std::fs::write(&file, format!("{SECRET} of the owner\n")).expect("a file")
+        std::fs::write(&file, format!("{SECRET} of the owner\n")).expect("a file");
     }];
     for lay in kinds {
         lay();

@@ -26,20 +26,20 @@ pub fn image() -> &'static str {
 
 /// The settings that a program has by its environment, as a file has them: compose hands the environment on to nobody.
 pub fn settings(env: &[(String, String)]) -> String {
-    let (mut top, mut tables) = (String::new(), String::new());
+    let (mut top, mut tables) = (Vec::new(), Vec::new());
     for (name, value) in env {
         let Some(key) = name.strip_prefix("DB4SCI__") else { continue };
         let key = key.to_lowercase();
         let bare = value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok();
         let value = if bare { value.clone() } else { format!("{value:?}") };
         match key.split_once("__") {
-            Some((table, key)) => tables += &format!("{table}.{key} = {value}\n"),
+            Some((table, key)) => tables.push(format!("{table}.{key} = {value}\n")),
             // Where these are inside is the compose file's to say.
             None if matches!(key.as_str(), "data_dir" | "catalog") => {}
-            None => top += &format!("{key} = {value}\n"),
+            None => top.push(format!("{key} = {value}\n")),
         }
     }
-    top + tables.as_str()
+    [top, tables].concat().concat()
 }
 
 /// Runs `docker-compose` for the portal of `instance`, whose compose file lies in `home`.

@@ -69,7 +69,7 @@ impl Program {
         program.env.push(("DB4SCI__CATALOG".to_owned(), home.join("dbconfig/catalog.toml").display().to_string()));
         let file = home.join("dev/config.toml");
         let given = std::fs::read_to_string(&file).expect("its settings").replace("../objects", "/objects");
-        let given = given.replace("\"/objects\"", &format!("{:?}", program.dir.join("data/objects")));
+        let given = given.replace("\"/objects\"", &format!("\"{}\"", program.dir.join("data/objects").display()));
         let tier = |below: &str| program.dir.join(below).display().to_string();
         let given = given.replace(&tier("tiers/standard"), &tier("data/tiers/standard"));
         std::fs::write(&file, super::compose::settings(&program.env) + given.as_str()).expect("settings");

@@ -83,7 +83,7 @@ impl Schema {
         if std::mem::take(&mut self.rule) {
             if let Some(rest) = line.strip_prefix(HEAD) {
                 self.close(found);
-                self.object = self.heading(&String::from_utf8_lossy(rest));
+                self.object = Self::heading(&String::from_utf8_lossy(rest));
                 return;
             }
             if line.starts_with(END) {
@@ -145,7 +145,7 @@ impl Schema {
 
     /// Reads `t; Type: TABLE; Schema: public; Owner: ada`. Nothing that a name may have in it keeps two equal headings
     /// from being read alike, and more is not needed.
-    fn heading(&self, text: &str) -> Option<Open> {
+    fn heading(text: &str) -> Option<Open> {
         let text = text.split("; Tablespace: ").next().unwrap_or_default();
         let (text, owner) = text.rsplit_once("; Owner: ")?;
         let (text, schema) = text.rsplit_once("; Schema: ")?;

@@ -58,6 +58,7 @@ pub(super) struct Role {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the word of the record, which is stored")]
 pub(super) struct Member {
     pub(super) of: String,
     pub(super) member: String,
