@@ -75,6 +75,7 @@ pub fn send(from: impl Read, what: &What, course: &Course, out: &Out) -> Result<
         begun: None,
         passes: false,
         rows: Rows::Sent,
+        row_end: b"\n",
         left_out: LeftOut::default(),
         told: Told::default(),
     };
@@ -107,6 +108,8 @@ struct Sending<'a> {
     /// Whether the statement now is sent.
     passes: bool,
     rows: Rows,
+    /// What ends the lines of the rows: the server takes no other end of line after the last one.
+    row_end: &'static [u8],
     left_out: LeftOut,
     /// What was changed.
     told: Told,
@@ -269,15 +272,20 @@ impl Sending<'_> {
             }
             Rows::Sent => {
                 self.put(piece.text)?;
+                if piece.text.ends_with(b"\n") {
+                    self.row_end = if piece.text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
+                }
                 if piece.last {
                     if !piece.text.is_empty() && !piece.text.ends_with(b"\n") {
-                        self.put(b"\n")?;
+                        self.put(self.row_end)?;
                     }
                     if let Some(mut sent) = self.begun.take() {
                         sent.lines.1 = self.line;
                         self.course.note(sent);
                     }
-                    self.put(b"\\.\n")?;
+                    self.put(b"\\.")?;
+                    let end = std::mem::replace(&mut self.row_end, b"\n");
+                    self.put(end)?;
                 }
             }
         }

@@ -30,7 +30,11 @@ async fn mydb_admin_comes_back_as_it_was_at_the_time_that_is_asked_for() {
     let mut portal =
         TestPortal::with(Options { tables: Tables::Own, configure: Box::new(configure), ..Options::default() }).await;
     let (code, said) = cli_on(&portal, "", &["admin-db", "restore"]);
+    assert!(code == 1 && said.contains("a portal is at work") && said.contains("nothing was touched"), "{said}");
+    portal.stop().await;
+    let (code, said) = cli_on(&portal, "", &["admin-db", "restore"]);
     assert!(code == 1 && said.contains("there is no backup of mydb_admin"), "{said}");
+    portal.run().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("description", "first")]).await;
     // Their moments are written in whole seconds.

@@ -12,7 +12,7 @@ async fn a_dump_of_mysql_8_loads_whole() {
     let ada = portal.user("ada").await;
     let token = token(&ada).await;
     let file = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/mysql8-dump/dump.sql"));
-    for (name, image) in [("new", "docker.io/library/mariadb:11.8"), ("old", "docker.io/library/mariadb:10.11")] {
+    for (name, image) in [("late", "docker.io/library/mariadb:11.8"), ("early", "docker.io/library/mariadb:10.11")] {
         let fields = [
             ("engine", "mariadb"),
             ("image", image),

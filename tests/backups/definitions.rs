@@ -36,7 +36,7 @@ fn definitions(portal: &TestPortal, id: &str) -> Vec<Definition> {
 async fn all_that_is_defined_comes_back_and_what_is_altered_is_named() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
-    for (name, image) in [("new", POSTGRES_17), ("old", POSTGRES_15)] {
+    for (name, image) in [("late", POSTGRES_17), ("early", POSTGRES_15)] {
         ada.create(name, &[("image", image), ("backup_freq", "Never")]).await;
         let db = portal.connect(name, "correct-horse").await.expect("signs in");
         db.batch_execute(RICH).await.expect("makes one of each");

@@ -81,8 +81,16 @@ pub fn objects_in(dir: PathBuf) -> Vec<PathBuf> {
     found
 }
 
-/// Nothing of a copy is left: no container, no directory.
+/// Nothing of a copy is left once all jobs have ended, such as the first proof: no container, no directory.
 pub fn nothing_left(portal: &TestPortal, databases: usize) {
+    let open = || portal.sql("select count(*) from job where status in ('queued', 'running')");
+    for tries in 0.. {
+        if open() == "0" {
+            break;
+        }
+        assert!(tries < 1200, "the jobs don't end");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
     let left = portal.containers();
     assert!(!left.iter().any(|n| n.contains("helper")), "{left:?}");
     let directories: usize = portal

@@ -3,12 +3,14 @@
 use super::{back_up, ended};
 use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal, docker};
 
+/// Since version 17 a server makes no such view: what computes it finds only what has its schema named.
+const VIEW: &str = include_str!("../cases/matview-function/setup.sql");
 const CASES: &[&str] = &[
     include_str!("../cases/cast-as-admin/setup.sql"),
     include_str!("../cases/cast-that-fails/setup.sql"),
     include_str!("../cases/extension-owner/setup.sql"),
     include_str!("../cases/generated-column/setup.sql"),
-    include_str!("../cases/matview-function/setup.sql"),
+    VIEW,
     include_str!("../cases/search-path/setup.sql"),
     include_str!("../cases/upgrade-extensions/setup.sql"),
     include_str!("../cases/template-main/setup.sql"),
@@ -23,7 +25,7 @@ fn ask(portal: &TestPortal, name: &str, database: &str, statement: &str) -> Stri
 /// A database with all of them, one that is closed to connections, and settings of the role.
 async fn filled(portal: &TestPortal, ada: &Client, image: &str) {
     ada.create("lab", &[("image", image)]).await;
-    for case in CASES {
+    for case in CASES.iter().filter(|case| image == POSTGRES_15 || **case != VIEW) {
         let db = portal.connect("lab", "correct-horse").await.expect("signs in");
         db.batch_execute("set search_path = public").await.expect("sets");
         db.batch_execute(case).await.unwrap_or_else(|e| panic!("{case}: {e:?}"));
@@ -45,7 +47,6 @@ fn whole(portal: &TestPortal, name: &str) {
     let said = |database: &str, statement: &str| ask(portal, name, database, statement);
     assert_eq!(said("trial", "select count(*) from public.fixture"), "1000", "{name}");
     assert_eq!(said("trial", "select string_agg(slug, ' ' order by id) from public.sites"), "zurich lodz", "{name}");
-    assert_eq!(said("trial", "select count(*) from pg_matviews where matviewname = 'totals'"), "1", "{name}");
     let settings = "select string_agg(concat_ws(' ', d.datname, r.rolname, c), '; ' order by d.datname, r.rolname, c) from pg_db_role_setting s
        left join pg_database d on d.oid = setdatabase left join pg_roles r on r.oid = setrole, unnest(setconfig) c
       where coalesce(r.rolname, '') <> 'db4sci_observer'";
@@ -69,7 +70,7 @@ async fn well(portal: &TestPortal, kind: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_broke_backups_of_17_comes_back_and_the_level_says_what_did_not() {
+async fn what_broke_backups_of_17_comes_back_and_the_level_says_how() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     filled(&portal, &ada, POSTGRES_17).await;
@@ -79,7 +80,7 @@ async fn what_broke_backups_of_17_comes_back_and_the_level_says_what_did_not() {
     assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "4");
     let said = portal
         .sql("select string_agg(detail, ' ') from job_step s join job j on j.id = s.job_id where j.kind = 'drill'");
-    assert!(said.contains("Not rebuilt: ") && said.contains("totals"), "{said}");
+    assert!(said.contains("Restored in a second attempt") && said.contains("unaccent"), "{said}");
     let form = format!("/containers/lab/backups/{id}/restore");
     ada.post(&form, &[("name", "copy")]).await.expect(303);
     well(&portal, "restore").await;
@@ -101,4 +102,10 @@ async fn what_broke_upgrades_of_15_comes_over() {
     well(&portal, "upgrade").await;
     ada.wait_for("lab", "running").await;
     whole(&portal, "lab");
+    // It is there; its rows are what the newer server can't compute.
+    let view = "select count(*) from pg_matviews where matviewname = 'totals'";
+    assert_eq!(ask(&portal, "lab", "trial", view), "1");
+    let said = portal
+        .sql("select string_agg(detail, ' ') from job_step s join job j on j.id = s.job_id where j.kind = 'upgrade'");
+    assert!(said.contains("Not rebuilt: ") && said.contains("totals"), "{said}");
 }
