@@ -8,7 +8,6 @@ holder=$!
 exec 3>"$work/in"
 # Waits for locks no longer than the portal's setting says, and then tells who has them.
 failed() {
-  [ -z "${schema-}" ] || wait "$schema" || :
   cat "$work/words" "$work/err" >&2
   grep -q timeout "$work/words" "$work/err" || exit 1
   ask "$DB4SCI_DATABASE" -f - <<SQL >&2 || :
@@ -24,16 +23,14 @@ until [ -s "$work/out" ]; do
   sleep 0.02
 done
 read -r snapshot <"$work/out"
+# Before the dump, not beside it: each of the two locks every table, and a server has room for so many locks only.
+PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
+  >"$work/schema" 2>"$work/words" 3>&- || failed
 # Counted while it is dumped: what one of the two has read the other need not. The snapshot lasts until both are done.
 printf '%s\n' "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
-# Begun while the dump keeps all tables from being dropped.
-PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
-  >"$work/schema" 2>"$work/words" 3>&- &
-schema=$!
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
 PGDATABASE=$DB4SCI_DATABASE dumped pg_dump --format=custom --compress=0 \
   --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
-wait "$schema" || failed
 # It may have ended by a fault, which it has told of.
 trap '' PIPE
 printf 'COMMIT;\n' 2>/dev/null >&3 || :
