@@ -21,7 +21,8 @@ pub struct Finding {
     pub last_seen: DateTime<Utc>,
 }
 
-/// Notes a difference; answers whether it is new.
+/// Notes a difference; answers whether it is new. One that a later run has seen already stays as late as it was, so that the
+/// later run does not forget it.
 ///
 /// # Errors
 /// The database's.
@@ -37,7 +38,7 @@ pub async fn note(
     sqlx::query_scalar(
         "INSERT INTO finding (subject, kind, detail, container_id, first_seen, last_seen)
          VALUES ($1, $2, $3, $4, $5, $5)
-         ON CONFLICT (subject, kind) DO UPDATE SET detail = excluded.detail, last_seen = excluded.last_seen
+         ON CONFLICT (subject, kind) DO UPDATE SET detail = excluded.detail, last_seen = greatest(finding.last_seen, excluded.last_seen)
          RETURNING xmax = 0",
     )
     .bind(subject)

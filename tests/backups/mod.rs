@@ -35,7 +35,7 @@ use crate::support::{Client, TestPortal};
 
 /// Waits until no job of this kind is under way, and answers the last one's status and error.
 pub async fn ended(portal: &TestPortal, kind: &str) -> (String, String) {
-    for _ in 0..1200 {
+    for _ in 0..3000 {
         let said = portal.sql(&format!(
             "select status || '|' || coalesce(error, '') from job where kind = '{kind}' order by created_at desc limit 1"
         ));

@@ -94,7 +94,7 @@ async fn a_failed_change_of_password_leaves_a_healthy_server_running() {
 /// Sends a dump that takes minutes to load, as somebody with curl does.
 fn send_slow(portal: &TestPortal, token: &str, name: &str) {
     let file = portal.dir.join("slow.sql");
-    std::fs::write(&file, "-- PostgreSQL database dump\ncreate table t (i int);\nselect pg_sleep(300);\n")
+    std::fs::write(&file, "-- PostgreSQL database dump\ncreate table t (i int);\nselect pg_sleep(300);\n-- PostgreSQL database dump complete\n")
         .expect("a file");
     let mut curl = std::process::Command::new("curl");
     curl.args(["-sS", "-k", "-H", &format!("Authorization: Bearer {token}")]);
@@ -104,7 +104,7 @@ fn send_slow(portal: &TestPortal, token: &str, name: &str) {
     curl.arg("-F").arg(format!("dump=@{}", file.display()));
     let said = curl.arg(format!("{}/api/v1/containers/from-dump", portal.base)).output().expect("curl");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert!(said.contains("\"status\""), "{said}");
+    assert!(said.contains("\"steps\""), "a job is answered: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
 //! Dumps of MySQL and MariaDB on their way into a server: read statement by statement, changed where the owner of a
-//! database could not run them, and sent on. See [`rewrite`](mod@rewrite) for what changes.
+//! database could not run them, and sent on. What changes is in `rewrite.rs`.
 
 mod collations;
 mod lexer;
