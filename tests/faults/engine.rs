@@ -1,11 +1,13 @@
 //! The container engine fails at every operation: once, or for good; before it did what was asked, or after.
 
+use std::time::Duration;
+
 use mydb::provision::images::ImageState;
 use mydb::runtime::fault::{Fault, Strike};
 use tokio::task::JoinSet;
 
 use super::{Place, keep, kept, until};
-use crate::support::{Client, POSTGRES_15, TestPortal};
+use crate::support::{Client, TestPortal};
 
 /// What a create asks of the engine.
 const CREATE: [&str; 8] = ["image", "ensure_network", "create", "copy_in", "start", "exec", "inspect", "inspect_json"];
@@ -21,11 +23,15 @@ fn for_good(operation: &'static str, strike: Strike) -> Fault {
     Fault { operation, strike, times: u32::MAX, transient: false }
 }
 
-/// A portal that has looked its images up, so that it asks the engine for nothing but what the test is about.
+/// A portal that has looked all its images up, so that it asks the engine for nothing but what the test is about.
 async fn quiet_portal() -> TestPortal {
     let portal = TestPortal::start().await;
-    let known = || matches!(portal.app().app.images.get(POSTGRES_15), ImageState::Present { .. });
+    let app = &portal.app().app;
+    let here = |image: &String| matches!(app.images.get(image), ImageState::Present { .. });
+    let known = || app.config.images.replace.keys().all(here);
     until("the images are known", known).await;
+    // The last of the catalog is none of those that are here: its look ends a moment later.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     portal
 }
 
