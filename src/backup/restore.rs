@@ -34,6 +34,9 @@ use crate::provision::{power, rotate};
 /// Below this a tier counts as full: a server that wants to write its next piece finds no room for it.
 const FULL: i64 = 32 * MIB;
 
+/// The operating system's words for a full disk, which every engine repeats.
+const NO_ROOM: &str = "No space left on device";
+
 /// Restore into a new database.
 pub static RESTORE: Flow = Flow {
     kind: "restore",
@@ -193,6 +196,9 @@ async fn second_attempt(
     passed: &Arc<AtomicU64>,
     why: String,
 ) -> Result<Vec<String>, StepError> {
+    if of_the_machine(&why) {
+        return Err(StepError::Fail(why));
+    }
     let objects = &source.manifest.objects;
     let parts: Vec<_> = objects.iter().map(Object::part).collect();
     let stages = server.describes.second_attempt(&server.plan, &parts);
@@ -204,12 +210,31 @@ async fn second_attempt(
     for (place, stage) in stages {
         let Some(object) = objects.get(place) else { continue };
         for note in begin_stage(app, source, object, server.id, &stage, passed).await?.notes {
+            if of_the_machine(&note) {
+                return Err(StepError::Fail(note));
+            }
             if !notes.contains(&note) {
                 notes.push(note);
             }
         }
     }
     Ok(notes)
+}
+
+/// Whether a server failed for want of what the machine gives it: room, memory, its own life. Such a failure says nothing
+/// about the object that it hit, so no second attempt may leave that object out.
+fn of_the_machine(why: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        NO_ROOM,
+        "could not extend file",
+        "out of memory",
+        "server closed the connection",
+        "terminating connection",
+        "Lost connection to server",
+        "server has gone away",
+        "' is full",
+    ];
+    WORDS.iter().any(|words| why.contains(words))
 }
 
 /// Shows what was changed on the way.
@@ -222,8 +247,7 @@ async fn say(w: &Work, notes: &[String]) {
 /// Says so where what a restore writes into is full: a server's own last words about that are many and various.
 async fn or_full(tier: &Tier, e: StepError) -> StepError {
     let StepError::Fail(why) = e else { return e };
-    let full =
-        why.contains("No space left on device") || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
+    let full = why.contains(NO_ROOM) || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
     if !full {
         return StepError::Fail(why);
     }

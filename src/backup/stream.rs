@@ -105,7 +105,17 @@ fn ended_well((code, reports): (i64, Reports)) -> Result<Reports, StepError> {
     if code == 0 {
         return Ok(reports);
     }
-    Err(StepError::Fail(format!("A command in the container ended with code {code} and said: {}", reports.words())))
+    Err(StepError::Fail(format!("A command in the container {} and said: {}", ending(code), reports.words())))
+}
+
+/// How a command ended: a shell adds 128 to the number of the signal that ended one.
+fn ending(code: i64) -> String {
+    match code - 128 {
+        9 => "was killed (signal 9)".to_owned(),
+        13 => "was ended because what it wrote to had ended (signal 13)".to_owned(),
+        signal @ 1..=64 => format!("was ended by signal {signal}"),
+        _ => format!("ended with code {code}"),
+    }
 }
 
 /// What became of a dump.
@@ -164,15 +174,16 @@ pub async fn dump(
         .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
     let [inside] = reports.sums.as_slice() else {
         return Err(StepError::Fail(format!(
-            "{}The dump ended with code {code} and never said that it was whole. Its words: {}",
+            "{}The dump {} and never said that it was whole. Its words: {}",
             found(&reports),
+            ending(code),
             reports.words()
         )));
     };
     if inside.code != 0 || code != 0 {
         let code = if inside.code == 0 { code } else { inside.code };
         let found = found(&reports);
-        return Err(StepError::Fail(format!("{found}The dump ended with code {code} and said: {}", reports.words())));
+        return Err(StepError::Fail(format!("{found}The dump {} and said: {}", ending(code), reports.words())));
     }
     if inside.sha256 != plain.sha256 {
         return Err(StepError::Fail(format!(

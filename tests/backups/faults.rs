@@ -37,6 +37,41 @@ async fn fails(portal: &TestPortal, ada: &Client, what: &str, piece: &str) {
     assert!(page.contains("everything in it would be lost"), "{what}: {page}");
 }
 
+const LOCK: &str = "begin; lock table t in access exclusive mode";
+
+async fn connected(portal: &TestPortal) -> tokio_postgres::Client {
+    portal.connect("lab", "correct-horse").await.expect("signs in")
+}
+
+async fn locked(portal: &TestPortal) -> tokio_postgres::Client {
+    let db = connected(portal).await;
+    db.batch_execute(LOCK).await.expect("locks");
+    db
+}
+
+/// Waits until so many sessions wait for a lock on the table.
+async fn until_waiting(portal: &TestPortal, many: i64) {
+    let db = connected(portal).await;
+    let sql = "select count(*) from pg_locks where not granted and relation = 't'::regclass";
+    for _ in 0..600 {
+        let waiting: i64 = db.query_one(sql, &[]).await.expect("answers").get(0);
+        if waiting >= many {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{many} sessions never wait");
+}
+
+/// Kills all processes of this name in the database's container; at least one is there.
+fn kill(portal: &TestPortal, program: &str) {
+    let kill = format!(
+        "hit=; for p in /proc/[0-9]*; do [ \"$(cat $p/comm 2>/dev/null)\" = {program} ] && kill -KILL ${{p#/proc/}} && hit=1; done; echo hit=$hit"
+    );
+    let said = docker::docker(&["exec", "--user", "postgres", &format!("{}-lab", portal.instance), "sh", "-c", &kill]);
+    assert_eq!(said, "hit=1", "{program} was at work");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_that_is_cut_or_killed_is_no_backup() {
     let (portal, ada) = lab(40_000).await;
@@ -46,19 +81,37 @@ async fn a_dump_that_is_cut_or_killed_is_no_backup() {
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     fails(&portal, &ada, "a cut stream", "that are not what the container sent").await;
 
-    // The program is killed somewhere in the middle, held there by a lock that it waits for.
-    for (what, program) in
-        [("pg_dump killed", "pg_dump"), ("the sum killed", "sha256sum"), ("the holder killed", "psql")]
-    {
-        let db = portal.connect("lab", "correct-horse").await.expect("signs in");
-        db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
+    // Each program is killed while it is at work, held there by a lock.
+    for (what, program, at_work, piece) in [
+        ("the definitions' dump killed", "pg_dump", 1, "Killed"),
+        ("the dump killed", "pg_dump", 2, "was killed (signal 9)"),
+        ("the sum killed", "sha256sum", 2, "signal 13"),
+        ("the holder killed", "psql", 2, "The session that held the snapshot ended early."),
+    ] {
+        let first = locked(&portal).await;
         ada.post("/containers/lab/backup", &[]).await.expect(303);
-        let kill = format!(
-            "for n in $(seq 100); do for p in /proc/[0-9]*; do if [ \"$(cat $p/comm 2>/dev/null)\" = {program} ]; then sleep 0.5; kill -KILL ${{p#/proc/}} && exit 0; fi; done; sleep 0.1; done; exit 1"
-        );
-        docker::docker(&["exec", "--user", "postgres", &format!("{}-lab", portal.instance), "sh", "-c", &kill]);
-        drop(db);
-        fails(&portal, &ada, what, "").await;
+        until_waiting(&portal, 1).await;
+        // A second lock that is asked for now is given when the definitions are written, before the rows are.
+        let second = connected(&portal).await;
+        let second = match at_work {
+            1 => None,
+            _ => {
+                let asked = tokio::spawn(async move {
+                    second.batch_execute(LOCK).await.expect("locks");
+                    second
+                });
+                until_waiting(&portal, 2).await;
+                first.batch_execute("commit").await.expect("gives the first lock back");
+                let second = asked.await.expect("has the second lock");
+                // the dump and the counts
+                until_waiting(&portal, 2).await;
+                Some(second)
+            }
+        };
+        kill(&portal, program);
+        first.batch_execute("rollback").await.expect("lets go");
+        drop(second);
+        fails(&portal, &ada, what, piece).await;
     }
 
     // After all that a real one.

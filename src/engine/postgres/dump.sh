@@ -9,6 +9,7 @@ exec 3>"$work/in"
 # Waits for locks no longer than the portal's setting says, and then tells who has them.
 failed() {
   cat "$work/words" "$work/err" >&2
+  kill -0 "$holder" 2>/dev/null || echo 'The session that held the snapshot ended early.' >&2
   grep -q timeout "$work/words" "$work/err" || exit 1
   ask "$DB4SCI_DATABASE" -f - <<SQL >&2 || :
 $DB4SCI_BLOCKED
