@@ -104,7 +104,6 @@ async fn password(ada: &Client, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "never run to its end yet: run it with --ignored, mend what it shows, then let it run with the others"]
 async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;

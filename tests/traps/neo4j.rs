@@ -176,7 +176,6 @@ async fn nothing_of_a_neo4j_owners_forges_an_answer_or_reads_the_servers_files()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "never run to its end yet: run it with --ignored, mend what it shows, then let it run with the others"]
 async fn whatever_becomes_of_the_portals_user_in_neo4j_the_portal_gets_it_back() {
     let (portal, ada) = lab().await;
     run(&portal, "lab", "correct-horse", "CREATE (:Kept {key: 'kept'})").await;

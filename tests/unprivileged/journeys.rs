@@ -187,7 +187,6 @@ async fn mariadb_goes_the_whole_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "never run to its end yet: run it with --ignored, mend what it shows, then let it run with the others"]
 async fn mongodb_goes_the_whole_way() {
     let image = "docker.io/library/mongo:6.0";
     let journey = Journey::begin(&[image]).await;
