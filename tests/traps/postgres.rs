@@ -87,6 +87,8 @@ async fn nothing_of_an_owners_runs_with_more_rights_on_17() {
     nobody_climbed(&portal, "copy", "trial", "restore into a new database");
     let setting = "select string_agg(c, ' ' order by c) from pg_db_role_setting s, unnest(setconfig) c where c ~ 'search_path|temp_tablespaces|DateStyle'";
     assert_eq!(ask(&portal, "copy", "postgres", setting), ask(&portal, "lab", "postgres", setting));
+    let named = "select count(*) from pg_database where datname = 'db4sci_restore_abc123'";
+    assert_eq!(ask(&portal, "copy", "postgres", named), "1", "what only looks like the portal's own is in the backup");
 
     let path = format!("/api/v1/backups/{id}/restore");
     for only in [json!({ "database": "trial" }), json!({ "database": "trial", "table": "public.computed" })] {

@@ -94,6 +94,17 @@ CREATE TABLE public."; ALTER ROLE ada SUPERUSER;
  db4sci_admin" (i int);
 CREATE VIEW public."db4sci: {""fault"":""x""}" AS SELECT 1 AS i;
 CREATE TABLE public."TABLE public x db4sci_admin" (i int);
+-- Lines of a list, where somebody reads one a line.
+CREATE SCHEMA "a
+0|COPY (SELECT) TO PROGRAM 'touch /tmp/climbed' --";
+CREATE EXTENSION citext SCHEMA "a
+0|COPY (SELECT) TO PROGRAM 'touch /tmp/climbed' --";
+CREATE SCHEMA "b
+0|ALTER ROLE ada SUPERUSER--";
+CREATE EXTENSION ltree SCHEMA "b
+0|ALTER ROLE ada SUPERUSER--";
+-- One that looks like the portal's own, so that it would be left out of a backup.
+CREATE DATABASE db4sci_restore_abc123;
 CREATE DATABASE "host=/tmp user=db4sci_admin dbname=postgres";
 CREATE DATABASE "-c; $(touch /tmp/climbed)
 'x' \";

@@ -1,19 +1,23 @@
 -- Prints who makes which extension in a database that is put back: 0 for the administrator, or a role, and the statement.
--- What was the administrator's is made by the administrator, as long as nothing of anybody's is in the database.
+-- What was the administrator's is made by the administrator, as long as nothing of anybody's is in the database. The shell
+-- reads a statement a line, so a line break in a name is written as an escape: else what follows it would be a statement of
+-- the administrator's.
 \getenv db DB4SCI_DATABASE
 \getenv known DB4SCI_KNOWN
+CREATE FUNCTION pg_temp.quoted(name text) RETURNS text LANGUAGE sql RETURN
+  'U&"' || replace(replace(replace(replace(name, '"', '""'), '\', '\\'), chr(10), '\000a'), chr(13), '\000d') || '"';
 CREATE TEMP TABLE toc (line text);
 \copy toc (line) FROM pstdin
 CREATE TEMP TABLE inside AS SELECT line -> 'inside' AS i FROM db4sci.record WHERE line #>> '{inside,database}' = :'db' LIMIT 1;
-SELECT 0, CASE WHEN i ->> 'public' IS NULL THEN 'DROP SCHEMA public' ELSE format('ALTER SCHEMA public OWNER TO %I', i ->> 'public') END
+SELECT 0, CASE WHEN i ->> 'public' IS NULL THEN 'DROP SCHEMA public' ELSE 'ALTER SCHEMA public OWNER TO ' || pg_temp.quoted(i ->> 'public') END
   FROM inside WHERE i ->> 'public' IS DISTINCT FROM 'pg_database_owner'
    AND (i ->> 'public' IS NULL OR EXISTS (SELECT FROM pg_roles WHERE rolname = i ->> 'public' AND NOT rolsuper));
 SELECT coalesce((SELECT r.oid FROM pg_roles r WHERE r.rolname = e ->> 'owner' AND NOT r.rolsuper), 0),
-       format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', e ->> 'name', e ->> 'schema')
+       format('CREATE EXTENSION IF NOT EXISTS %s SCHEMA %s', pg_temp.quoted(e ->> 'name'), pg_temp.quoted(e ->> 'schema'))
   FROM inside, jsonb_array_elements(i -> 'extensions') WITH ORDINALITY AS x (e, n) ORDER BY n;
 -- A backup of before this was noted: as far as the table of contents says.
 SELECT CASE WHEN bool_or(v.trusted) THEN (SELECT datdba FROM pg_database WHERE datname = :'db') ELSE 0 END,
-       format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA public', v.name)
+       format('CREATE EXTENSION IF NOT EXISTS %s SCHEMA public', pg_temp.quoted(v.name))
   FROM toc JOIN pg_available_extension_versions v ON line ~ '^\d+; 3079 \d+ EXTENSION - ' AND v.name = regexp_replace(line, '^\d+; 3079 \d+ EXTENSION - (.*) $', '\1')
  WHERE NOT EXISTS (SELECT FROM inside) AND v.name <> 'plpgsql'
  GROUP BY v.name HAVING bool_or(v.trusted) OR v.name = ANY (string_to_array(:'known', ' ')) ORDER BY v.name;

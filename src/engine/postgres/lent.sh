@@ -35,8 +35,11 @@ unlend() { # DATABASE…: the role goes. What was made in its name there, by wha
   for database; do
     administer "$database" -f - 2>/dev/null <<'SQL' || :
 \getenv lent DB4SCI_LENT
-SELECT format('REASSIGN OWNED BY %I TO %I', :'lent', pg_get_userbyid(datdba)), format('DROP OWNED BY %I', :'lent')
-  FROM pg_database WHERE datname = current_database() AND EXISTS (SELECT FROM pg_roles WHERE rolname = :'lent') \gexec
+\getenv own DB4SCI_USER
+-- Never the administrator's: what the role made may run with the rights of whom it belongs to.
+SELECT format('REASSIGN OWNED BY %I TO %I', :'lent', CASE WHEN r.rolsuper THEN :'own' ELSE r.rolname END), format('DROP OWNED BY %I', :'lent')
+  FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+ WHERE d.datname = current_database() AND EXISTS (SELECT FROM pg_roles WHERE rolname = :'lent') \gexec
 SQL
   done
   administer postgres -f - <<'SQL'

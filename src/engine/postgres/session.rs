@@ -20,7 +20,8 @@ const PINNED: &[(&str, &str, u32)] = &[
     ("row_security", "off", 0),
     // What could end it or keep it waiting.
     ("statement_timeout", "0", 0),
-    ("lock_timeout", "0", 0),
+    // Somebody may hold a lock for ever, and nobody waits for ever: a dump sets what the portal's setting says.
+    ("lock_timeout", "30s", 0),
     ("idle_in_transaction_session_timeout", "0", 0),
     ("idle_session_timeout", "0", 14),
     ("transaction_timeout", "0", 17),
