@@ -120,6 +120,9 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/api/v1/containers/{name}/upgrade", 422, 422),
     ("GET", "/api/v1/containers/{name}/snapshots", 200, 200),
     ("POST", "/api/v1/containers/{name}/snapshots/{id}/restore", 404, 404),
+    ("GET", "/api/v1/containers/{name}/notices", 200, 200),
+    // Nothing went wrong with it.
+    ("POST", "/api/v1/containers/{name}/notices/{id}/seen", 404, 404),
     ("GET", "/api/v1/backups", 200, 200),
     ("GET", "/api/v1/backups/{id}/download", 200, 200),
     ("POST", "/api/v1/backups/{id}/restore", 422, 422),
@@ -176,6 +179,7 @@ impl World {
             ("/containers/lab/notices/", backup.clone()),
             ("/containers/lab/snapshots/", backup.clone()),
             ("/api/v1/containers/lab/snapshots/", backup.clone()),
+            ("/api/v1/containers/lab/notices/", backup.clone()),
             ("/backups/", backup.clone()),
             ("/admin/backups/", backup.clone()),
             ("/api/v1/backups/", backup),

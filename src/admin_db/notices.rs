@@ -16,11 +16,13 @@ pub enum Kind {
     BackupFailed,
     /// A backup was due and was not made in time.
     BackupMissed,
+    /// A database was restored, but something in it is not as in its backup.
+    RestoreDiffers,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::DrillFailed, Self::BackupFailed, Self::BackupMissed];
+    pub const ALL: [Self; 4] = [Self::DrillFailed, Self::BackupFailed, Self::BackupMissed, Self::RestoreDiffers];
 
     /// Its word.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Kind {
             Self::DrillFailed => "drill_failed",
             Self::BackupFailed => "backup_failed",
             Self::BackupMissed => "backup_missed",
+            Self::RestoreDiffers => "restore_differs",
         }
     }
 }
@@ -77,7 +80,8 @@ macro_rules! select {
     };
 }
 
-/// Tells of something, and answers whether it is new. A drill that fails again is told again; of backups that go on
+/// Tells of something, and answers whether it is new. A drill that fails again, or a restore that
+/// differs again, is told again; of backups that go on
 /// failing, or missing, one notice is enough.
 ///
 /// # Errors
@@ -89,7 +93,7 @@ pub async fn raise(
     (backup, text): (Option<Uuid>, &str),
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let again = kind == Kind::DrillFailed;
+    let again = matches!(kind, Kind::DrillFailed | Kind::RestoreDiffers);
     // xmax is 0 only for a row this statement inserted.
     sqlx::query_scalar(
         "INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after) VALUES ($1, $2, $3, $4, $5, $6, $6)
@@ -143,6 +147,21 @@ pub async fn proven(db: &mut PgConnection, drill: Uuid, now: DateTime<Utc>) -> R
             AND b.started_at >= coalesce((SELECT f.started_at FROM backup_log f WHERE f.id = n.backup_id), '-infinity')",
     )
     .bind(drill)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// What was restored is now what was backed up.
+///
+/// # Errors
+/// The database's.
+pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE notice SET ended_at = $2 WHERE container_id = $1 AND kind = 'restore_differs' AND ended_at IS NULL",
+    )
+    .bind(container)
     .bind(now)
     .execute(db)
     .await

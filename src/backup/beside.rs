@@ -161,7 +161,8 @@ async fn put(w: &Work) -> Result<(), StepError> {
         let mut notes = Vec::new();
         for object in &source.manifest.objects {
             for stage in site.how.put(&plan, &object.part(), &order.only, &site.to(&order)) {
-                notes.extend(begin_stage(&w.app, &source, object, &site.id, &stage, &passed).await?.notes);
+                let said = begin_stage(&w.app, &source, object, &site.id, &stage, &passed).await?;
+                notes.extend(said.notes.into_iter().chain(said.changed));
             }
         }
         Ok::<_, StepError>(notes)

@@ -53,22 +53,17 @@ impl Comparison {
         refused(&self.differences())
     }
 
-    /// Refuses data that differs. Definitions that differ are told instead: to have all but those is better than to
-    /// have nothing.
+    /// Refuses data that differs.
     ///
     /// # Errors
     /// With the differences in the data.
-    pub fn whole(&self) -> Result<String, StepError> {
-        refused(&limited(self.content.clone()))?;
-        if self.defined.is_empty() {
-            return Ok(self.sentence());
-        }
-        let told = limited(self.defined.clone()).join(" ");
-        Ok(format!("{} counts are those of the backup, but of what is defined something is not: {told}", self.counts))
+    pub fn same_content(&self) -> Result<(), StepError> {
+        refused(&limited(self.content.clone()))
     }
 }
 
-fn limited(mut found: Vec<String>) -> Vec<String> {
+/// The first of them, and how many more there are.
+pub(super) fn limited(mut found: Vec<String>) -> Vec<String> {
     let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);
     if more > 0 {

@@ -13,6 +13,7 @@ pub mod find;
 pub mod hand;
 pub mod head;
 pub mod in_place;
+mod kept;
 pub mod last;
 pub mod leftover;
 pub mod manifest;

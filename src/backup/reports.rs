@@ -102,6 +102,8 @@ pub struct Reports {
     pub definitions: Vec<Definition>,
     /// Its remarks.
     pub notes: Vec<String>,
+    /// What was changed of what it read.
+    pub changed: Vec<String>,
     /// Whether its counts may be of another moment than its dump.
     pub inexact: bool,
     /// What it found wrong.

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::compare;
 use super::describes;
 use super::head;
+use super::kept;
 use super::manifest::{Manifest, Object};
 use super::reports::Reports;
 use super::source::{Source, present};
@@ -122,7 +123,7 @@ async fn stage_from(
     let token = format!("${}", hex::encode(app.random.bytes::<6>()));
     let (input, changes) = through(input, &stage.through, &token);
     let mut reports = stream::run(runtime, id, &stage.exec, Some(input), &AtomicU64::new(0)).await?;
-    reports.notes.extend(changes.await);
+    reports.changed = changes.await;
     Ok(reports)
 }
 
@@ -133,7 +134,8 @@ async fn keep_only(app: &App, manifest: &Manifest, server: &Server<'_>) -> Resul
     stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await.map(|_| ())
 }
 
-/// Puts all that is wanted of a backup into a server, and answers what was changed on the way or could not be put back.
+/// Puts all that is wanted of a backup into a server. The source notes what was changed on the way, and what could not be
+/// put back.
 ///
 /// # Errors
 /// If one can't be read, is damaged, or the server does not take it.
@@ -142,29 +144,21 @@ pub async fn into(
     source: &Source<'_>,
     server: &Server<'_>,
     passed: &Arc<AtomicU64>,
-) -> Result<Vec<String>, StepError> {
+) -> Result<(), StepError> {
     // A second attempt knows databases, not tables.
     let whole = source.manifest.wanted.as_ref().is_none_or(|w| w.only.table.is_none());
-    // What was left out lowers what a drill proves; what was only changed on the way does not.
-    let (mut notes, mut left_out) = match strictly(app, source, server, passed).await {
-        Err(StepError::Fail(why)) if whole => {
-            let notes = second_attempt(app, source, server, passed, why).await?;
-            (notes.clone(), notes)
-        }
-        done => (done?, Vec::new()),
-    };
+    match strictly(app, source, server, passed).await {
+        Err(StepError::Fail(why)) if whole => second_attempt(app, source, server, passed, why).await?,
+        done => done?,
+    }
     if server.describes.moves() == When::Running {
         keep_only(app, &source.manifest, server).await?;
     }
     if let Some(exec) = server.describes.settle(&server.plan) {
         let said = stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
-        left_out.extend(said.notes.iter().cloned());
-        notes.extend(said.notes);
+        said.notes.into_iter().for_each(|note| source.leave_out(note));
     }
-    for note in left_out {
-        source.note(note);
-    }
-    Ok(notes)
+    Ok(())
 }
 
 /// The first attempt: every fault ends it.
@@ -173,8 +167,7 @@ async fn strictly(
     source: &Source<'_>,
     server: &Server<'_>,
     passed: &Arc<AtomicU64>,
-) -> Result<Vec<String>, StepError> {
-    let mut notes = Vec::new();
+) -> Result<(), StepError> {
     for object in &source.manifest.objects {
         let (plan, part) = (&server.plan, object.part());
         let stages = match &source.manifest.wanted {
@@ -182,10 +175,11 @@ async fn strictly(
             Some(wanted) => server.describes.restore_only(plan, &part, &wanted.only),
         };
         for stage in stages {
-            notes.extend(begin_stage(app, source, object, server.id, &stage, passed).await?.notes);
+            let said = begin_stage(app, source, object, server.id, &stage, passed).await?;
+            said.notes.into_iter().chain(said.changed).for_each(|note| source.change(note));
         }
     }
-    Ok(notes)
+    Ok(())
 }
 
 /// The second attempt, where the engine has one: what can be put back is, and all else is told.
@@ -195,7 +189,7 @@ async fn second_attempt(
     server: &Server<'_>,
     passed: &Arc<AtomicU64>,
     why: String,
-) -> Result<Vec<String>, StepError> {
+) -> Result<(), StepError> {
     if of_the_machine(&why) {
         return Err(StepError::Fail(why));
     }
@@ -206,19 +200,19 @@ async fn second_attempt(
         return Err(StepError::Fail(why));
     }
     tracing::info!(backup = %source.manifest.backup, "A strict restore failed, so a second one puts back what it can: {why}");
-    let mut notes = vec![format!("Restored in a second attempt, because the first one failed: {why}")];
+    source.begin_again(format!("Restored in a second attempt, because the first one failed: {why}"));
     for (place, stage) in stages {
         let Some(object) = objects.get(place) else { continue };
-        for note in begin_stage(app, source, object, server.id, &stage, passed).await?.notes {
+        let said = begin_stage(app, source, object, server.id, &stage, passed).await?;
+        for note in said.notes {
             if of_the_machine(&note) {
                 return Err(StepError::Fail(note));
             }
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
+            source.leave_out(note);
         }
+        said.changed.into_iter().for_each(|note| source.change(note));
     }
-    Ok(notes)
+    Ok(())
 }
 
 /// Whether a server failed for want of what the machine gives it: room, memory, its own life. Such a failure says nothing
@@ -235,13 +229,6 @@ fn of_the_machine(why: &str) -> bool {
         "' is full",
     ];
     WORDS.iter().any(|words| why.contains(words))
-}
-
-/// Shows what was changed on the way.
-async fn say(w: &Work, notes: &[String]) {
-    if !notes.is_empty() {
-        w.say(&notes.join("\n")).await;
-    }
 }
 
 /// Says so where what a restore writes into is full: a server's own last words about that are many and various.
@@ -277,9 +264,8 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &mut ThrowAway<'_>) ->
     };
     let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
     tokio::select! {
-        done = into(app, source, &server, &passed) => match done {
-            Ok(notes) => say(w, &notes).await,
-            Err(e) => return Err(or_full(sealed.blueprint.tier, e).await),
+        done = into(app, source, &server, &passed) => if let Err(e) = done {
+            return Err(or_full(sealed.blueprint.tier, e).await);
         },
         () = tell(w, &passed, expected) => {}
     }
@@ -330,7 +316,7 @@ pub(super) async fn seal_in(
     let found = compare::compare(app, &source.manifest, &server, true).await?;
     let told = match strict {
         true => found.equal().map(|()| found.sentence())?,
-        false => found.whole()?,
+        false => kept::keep(w, source, &found).await?,
     };
     run_all(app, &id, describes.adopt(&server.plan, own).as_slice()).await?;
     sealed.stop(app).await?;
@@ -392,13 +378,14 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
-        done = into(&w.app, &source, &server, &passed) => match done {
-            Ok(notes) => say(w, &notes).await,
-            Err(e) => return Err(or_full(blueprint.tier, e).await),
+        done = into(&w.app, &source, &server, &passed) => if let Err(e) = done {
+            return Err(or_full(blueprint.tier, e).await);
         },
         () = tell(w, &passed, expected) => {}
     }
-    let said = source.told("All of it is back");
+    kept::remember(w, &source).await?;
+    let done = if source.left_out().is_empty() { "All of it is back" } else { "What could be rebuilt is back" };
+    let said = source.told(done);
     if said != "All of it is back" {
         w.say(&said).await;
     }
@@ -407,8 +394,10 @@ async fn fill(w: &Work) -> Result<(), StepError> {
 
 async fn match_backup(w: &Work) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
+    kept::recall(w, &source).await?;
     let server = Server { id: &id, plan: blueprint.plan(), describes: describes(blueprint.image.engine)? };
-    let told = compare::compare(&w.app, &source.manifest, &server, true).await?.whole()?;
+    let found = compare::compare(&w.app, &source.manifest, &server, true).await?;
+    let told = kept::keep(w, &source, &found).await?;
     w.say(&told).await;
     Ok(())
 }

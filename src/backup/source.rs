@@ -36,8 +36,12 @@ pub struct Source<'a> {
     pub others: Vec<&'a Arc<Store>>,
     /// What this portal has to decrypt with.
     pub keys: Keys,
+    /// Why a second attempt restored it, as a sentence, if one did.
+    second: OnceLock<String>,
     /// What a restore of it could not bring back, as sentences.
-    notes: Mutex<Vec<String>>,
+    left_out: Mutex<Vec<String>>,
+    /// What a restore of it changed on the way, as sentences.
+    changed: Mutex<Vec<String>>,
 }
 
 impl<'a> Source<'a> {
@@ -120,8 +124,19 @@ impl<'a> Source<'a> {
                 manifest.container.name
             )));
         }
-        let (instead, others, notes) = (OnceLock::new(), Vec::new(), Mutex::default());
-        Ok(Self { row, store, location, manifest, text: text.into(), instead, others, keys, notes })
+        Ok(Self {
+            row,
+            store,
+            location,
+            manifest,
+            text: text.into(),
+            instead: OnceLock::new(),
+            others: Vec::new(),
+            keys,
+            second: OnceLock::new(),
+            left_out: Mutex::default(),
+            changed: Mutex::default(),
+        })
     }
 
     /// SHA-256 of the manifest as it was read, in hexadecimal.
@@ -135,22 +150,44 @@ impl<'a> Source<'a> {
         let _ = self.instead.set(format!("The copy in “{}” is used. {why}", copy.name()));
     }
 
+    /// Notes that a second attempt restores it, and why.
+    pub fn begin_again(&self, why: String) {
+        let _ = self.second.set(why);
+    }
+
+    /// Why a second attempt restored it, if one did.
+    pub fn second(&self) -> Option<&str> {
+        self.second.get().map(String::as_str)
+    }
+
     /// Notes what a restore of it could not bring back.
-    pub fn note(&self, sentence: String) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
+    pub fn leave_out(&self, sentence: String) {
+        add(&self.left_out, sentence);
     }
 
     /// What a restore of it could not bring back.
-    pub fn notes(&self) -> Vec<String> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn left_out(&self) -> Vec<String> {
+        all(&self.left_out)
     }
 
-    /// What a step says of where the backup was read and of what could not be brought back, after what it did.
+    /// Notes what a restore of it changed on the way.
+    pub fn change(&self, sentence: String) {
+        add(&self.changed, sentence);
+    }
+
+    /// Why it is not exactly what was backed up: the second attempt, and what could not be brought back.
+    pub fn notes(&self) -> Vec<String> {
+        self.second.get().cloned().into_iter().chain(self.left_out()).collect()
+    }
+
+    /// What a step says of where the backup was read, of what could not be brought back and of what was changed, after
+    /// what it did.
     pub fn told(&self, done: &str) -> String {
         let mut said = vec![done.trim_end_matches('.').to_owned()];
         said.extend(self.instead.get().cloned());
         said.extend(self.notes());
-        said.join(". ")
+        said.extend(all(&self.changed));
+        said.iter().map(|s| s.trim_end_matches('.')).collect::<Vec<_>>().join(". ")
     }
 
     /// The same with nothing but what is wanted of it.
@@ -168,6 +205,17 @@ impl<'a> Source<'a> {
     pub fn key(&self, file: &str) -> String {
         format!("{}/{file}", self.location)
     }
+}
+
+fn add(list: &Mutex<Vec<String>>, sentence: String) {
+    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+    if !list.contains(&sentence) {
+        list.push(sentence);
+    }
+}
+
+fn all(list: &Mutex<Vec<String>>) -> Vec<String> {
+    list.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Says so if a manifest is not the one that mydb_admin has the sum of.

@@ -178,6 +178,8 @@ routes! {
     POST   "/api/v1/containers/{name}/upgrade"   Owner    api::replace::upgrade;
     GET    "/api/v1/containers/{name}/snapshots" Owner    api::replace::list;
     POST   "/api/v1/containers/{name}/snapshots/{id}/restore" Owner api::replace::go_back_now;
+    GET    "/api/v1/containers/{name}/notices"   Owner    api::notices::list;
+    POST   "/api/v1/containers/{name}/notices/{id}/seen" Owner api::notices::seen;
     GET    "/api/v1/backups"                     SignedIn api::backups::list;
     GET    "/api/v1/backups/{id}/download"       Owner    download::by_id;
     POST   "/api/v1/backups/{id}/restore"        Owner    api::backups::restore;

@@ -107,9 +107,9 @@ async fn a_difference_is_told_on_the_page_and_by_the_api() {
         "View public.w in trial is there, and was not in the backup.",
     ];
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
-    let api = portal.token(&ada).await.get("/api/v1/backups?container=lab").await.expect(200).text();
-    let api: serde_json::Value = serde_json::from_str(&api).expect("JSON");
-    let item = &api["items"][0];
+    let api = portal.token(&ada).await;
+    let listed = api.get("/api/v1/backups?container=lab").await.expect(200).json();
+    let item = &listed["items"][0];
     assert_eq!((item["status"].as_str(), item["drill_status"].as_str()), (Some("succeeded"), Some("failed")));
     assert!(item["definitions"].as_i64().is_some_and(|n| n > 5), "{item}");
     let listed: Vec<_> = item["differences"].as_array().expect("a list").iter().filter_map(|d| d.as_str()).collect();
@@ -133,6 +133,26 @@ async fn a_difference_is_told_on_the_page_and_by_the_api() {
     let job = portal.sql("select id from job where kind = 'restore'");
     let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
     assert!(page.contains(told[1]), "{page}");
+    // Its owner and the administrators are told what it lacks, until they have seen it.
+    let title = "copy is not exactly what was backed up";
+    let admin = portal.admin().await;
+    for (who, path) in [(&ada, "/"), (&ada, "/containers/copy"), (&ada, "/containers/copy/backups"), (&admin, "/admin")]
+    {
+        let page = who.get(path).await.expect(200).text();
+        assert!(page.contains(title) && page.contains(told[1]), "{path}: {page}");
+    }
+    let notices = "/api/v1/containers/copy/notices";
+    let listed = api.get(notices).await.expect(200).json();
+    let notice = &listed["items"][0];
+    assert_eq!((notice["kind"].as_str(), notice["seen"].as_bool()), (Some("restore_differs"), Some(false)), "{listed}");
+    for sentence in told {
+        assert!(notice["text"].as_str().is_some_and(|text| text.contains(sentence)), "{sentence}: {listed}");
+    }
+    let seen = format!("{notices}/{}/seen", notice["id"].as_str().expect("an id"));
+    let left = api.send(reqwest::Method::POST, &seen, |r| r).await.expect(200).json();
+    assert_eq!(left["items"][0]["seen"], true, "{left}");
+    assert!(!ada.get("/").await.expect(200).text().contains(title), "she has seen it");
+    assert!(admin.get("/admin").await.expect(200).text().contains(title), "no administrator has");
     // What would take the place of good data is refused.
     ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("in_place", "true"), ("confirm", "lab")])
         .await

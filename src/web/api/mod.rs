@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod containers;
 pub mod jobs;
 pub mod json;
+pub mod notices;
 pub mod params;
 pub mod replace;
 pub mod wait;

@@ -21,6 +21,7 @@ pub(super) fn title(n: &Notice) -> String {
     match n.kind.as_str() {
         "drill_failed" => format!("A backup of {} could not be proven", n.container),
         "backup_failed" => format!("A backup of {} failed", n.container),
+        "restore_differs" => format!("{} is not exactly what was backed up", n.container),
         _ => format!("A backup of {} was missed", n.container),
     }
 }

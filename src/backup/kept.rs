@@ -1,0 +1,80 @@
+//! What a restore keeps although it is not exactly what was backed up: to have all but some things is better than to have
+//! nothing. Nobody may take it for the whole, so a notice names what differs.
+
+use super::compare::{Comparison, limited};
+use super::source::Source;
+use crate::admin_db::jobs;
+use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::notices::{self, Kind};
+use crate::jobs::notify;
+use crate::provision::flow::{StepError, Work};
+
+/// Where a job notes why it needed a second attempt, and what that left out.
+const SECOND: &str = "second_attempt";
+const LEFT_OUT: &str = "left_out";
+
+/// Notes with the job what its restore could not bring back, for the step that compares.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn remember(w: &Work, source: &Source<'_>) -> Result<(), StepError> {
+    let found = serde_json::json!({ SECOND: source.second(), LEFT_OUT: source.left_out() });
+    let mut db = w.app.db.acquire().await?;
+    Ok(jobs::add_to_payload(&mut db, w.job.id, &found).await?)
+}
+
+/// Gives a source what an earlier step noted.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn recall(w: &Work, source: &Source<'_>) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let Some(job) = jobs::by_id(&mut db, w.job.id).await? else { return Ok(()) };
+    if let Some(why) = job.payload.get(SECOND).and_then(|v| v.as_str()) {
+        source.begin_again(why.to_owned());
+    }
+    let left_out = job.payload.get(LEFT_OUT).and_then(|v| v.as_array());
+    let sentences = left_out.into_iter().flatten().filter_map(|v| v.as_str());
+    sentences.for_each(|sentence| source.leave_out(sentence.to_owned()));
+    Ok(())
+}
+
+/// What of a restored database is not as in its backup.
+///
+/// # Errors
+/// With the differences in the data, unless a second attempt was made, which says what it could not bring back.
+fn differences(source: &Source<'_>, found: &Comparison) -> Result<Vec<String>, StepError> {
+    if source.second().is_none() {
+        found.same_content()?;
+    }
+    Ok(limited(source.left_out().into_iter().chain(found.differences()).collect()))
+}
+
+/// Decides whether a restored database is kept, tells its owner and the administrators what is not as in the backup, and
+/// answers what the step says.
+///
+/// # Errors
+/// With the differences that make it useless, and the database's.
+pub(super) async fn keep(w: &Work, source: &Source<'_>, found: &Comparison) -> Result<String, StepError> {
+    let differences = differences(source, found)?;
+    let (id, now) = (w.container_id()?, w.app.clock.now());
+    let mut tx = w.app.db.begin().await?;
+    if differences.is_empty() {
+        notices::restored(&mut tx, id, now).await?;
+        tx.commit().await?;
+        return Ok(found.sentence());
+    }
+    let told = differences.join(" ");
+    let of = &source.manifest;
+    let at = of.started_at.format("%Y-%m-%d %H:%M UTC");
+    let text =
+        format!("It was restored from the backup of {} from {at}, but is not exactly that: {told}", of.container.name);
+    notices::raise(&mut tx, id, Kind::RestoreDiffers, (Some(source.row.id), &text), now).await?;
+    let name = w.container().await?.name;
+    let entry =
+        Entry { action: "restore.differs", container: Some((id, &name)), outcome: Outcome::Failed, detail: &text };
+    log::append(&mut tx, &Actor::portal("backups"), &entry, now).await?;
+    tx.commit().await?;
+    notify::tell(&w.app);
+    Ok(format!("It is kept, but is not exactly what was backed up: {told}"))
+}

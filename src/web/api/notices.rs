@@ -1,0 +1,68 @@
+//! `/api/v1/containers/{name}/notices`: what went wrong with a database's backups and restores.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::json::{ListJson, answer};
+use super::params::Params;
+use crate::admin_db::notices::{self, Notice};
+use crate::domain::user::Action;
+use crate::web::context::Context;
+use crate::web::error::AppError;
+
+/// A notice.
+#[derive(Debug, Serialize)]
+struct NoticeJson<'a> {
+    id: Uuid,
+    kind: &'a str,
+    text: &'a str,
+    at: DateTime<Utc>,
+    backup: Option<Uuid>,
+    seen: bool,
+}
+
+impl<'a> NoticeJson<'a> {
+    fn new(n: &'a Notice, is_owner: bool) -> Self {
+        let seen = if is_owner { n.owner_seen_at } else { n.admin_seen_at };
+        Self { id: n.id, kind: &n.kind, text: &n.text, at: n.at, backup: n.backup_id, seen: seen.is_some() }
+    }
+}
+
+/// `GET /api/v1/containers/{name}/notices`: what is not over, the newest first.
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn list(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
+    params.only(&[])?;
+    let c = ctx.container(&name, Action::View).await?;
+    let is_owner = c.account_id == ctx.user()?.id;
+    let mut db = ctx.app().db.acquire().await?;
+    let open = notices::of_container(&mut db, c.id).await?;
+    let items = open.iter().map(|n| NoticeJson::new(n, is_owner)).collect();
+    Ok(answer(StatusCode::OK, &ListJson { items, next: None }))
+}
+
+/// `POST /api/v1/containers/{name}/notices/{id}/seen`: puts it away, and answers what is left.
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn seen(
+    ctx: Context,
+    Path((name, id)): Path<(String, String)>,
+    params: Params,
+) -> Result<Response, AppError> {
+    params.only(&[])?;
+    let c = ctx.container(&name, Action::View).await?;
+    let user = ctx.user()?;
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut db = ctx.app().db.acquire().await?;
+    if !notices::see(&mut db, (id, c.id), (c.account_id == user.id, user.is_admin()), ctx.now()).await? {
+        return Err(AppError::NotFound);
+    }
+    drop(db);
+    list(ctx, Path(name), params).await
+}
