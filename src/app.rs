@@ -51,6 +51,8 @@ pub struct App {
     pub images: ImageStates,
     /// Wakes the workers when a job was enqueued here.
     pub wake: Notify,
+    /// Wakes whoever takes back jobs that were cancelled before they began.
+    pub cancels: Notify,
     /// This portal among those on the same mydb_admin.
     pub worker: String,
     /// When it started.
@@ -110,6 +112,7 @@ impl App {
             clock,
             authority,
             wake: Notify::new(),
+            cancels: Notify::new(),
             worker,
             started,
             started_instant: Instant::now(),

@@ -1,10 +1,12 @@
 //! The end of a job before it is done: asked for by somebody, seen by its worker. Until when that can be asked is a rule
 //! of its kind ([`Cancel`]), and what is asked and what begins are told apart by a lock on the job's row.
 
-use sqlx::PgConnection;
+use std::time::Duration;
+
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::jobs::{self, StepStatus};
+use super::jobs::{self, COLUMNS, Job, StepStatus};
 use crate::domain::work::Cancel;
 
 /// Reads who asked for a job's end, and lets nobody ask until the transaction ends.
@@ -30,12 +32,48 @@ pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str, rule: Cancel) -> Res
     if !open(&mut *db, id, rule).await? {
         return Ok(false);
     }
-    let done = sqlx::query("UPDATE job SET cancelled_by = coalesce(cancelled_by, $2) WHERE id = $1")
-        .bind(id)
-        .bind(by)
-        .execute(db)
-        .await?;
+    // One that waits for its next attempt is due at once.
+    let done = sqlx::query(
+        "UPDATE job SET cancelled_by = coalesce(cancelled_by, $2)
+              , run_at = CASE WHEN status = 'queued' THEN least(run_at, now()) ELSE run_at END
+          WHERE id = $1",
+    )
+    .bind(id)
+    .bind(by)
+    .execute(db)
+    .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Takes a queued job whose end was asked for away from the workers, under a lease of its own, and answers who asked. One
+/// statement: a worker that comes first has the job, and ends it itself.
+///
+/// # Errors
+/// The database's.
+pub async fn take_queued(
+    db: &mut PgConnection,
+    worker: &str,
+    lease: Duration,
+) -> Result<Option<(Job, String)>, sqlx::Error> {
+    let taken: Option<Taken> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "UPDATE job SET status = 'running', worker = $1, lease_until = now() + make_interval(secs => $2)
+          WHERE id = (SELECT id FROM job WHERE status = 'queued' AND cancelled_by IS NOT NULL AND run_at <= now()
+                       ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING {COLUMNS}, cancelled_by"
+    )))
+    .bind(worker)
+    .bind(lease.as_secs_f64())
+    .fetch_optional(db)
+    .await?;
+    Ok(taken.map(|t| (t.job, t.cancelled_by)))
+}
+
+/// A job that was taken away from the workers.
+#[derive(FromRow)]
+struct Taken {
+    #[sqlx(flatten)]
+    job: Job,
+    cancelled_by: String,
 }
 
 /// Whether a job can be cancelled now.

@@ -124,7 +124,7 @@ pub struct NewJob<'a> {
     pub steps: &'a [&'a str],
 }
 
-const COLUMNS: &str = "id, kind, container_id, payload, status, attempt, max_attempts, run_at, created_by, created_at, \
+pub(super) const COLUMNS: &str = "id, kind, container_id, payload, status, attempt, max_attempts, run_at, created_by, created_at, \
                        started_at, finished_at, error";
 
 /// Enqueues a job in the caller's transaction. A container with a job under way refuses

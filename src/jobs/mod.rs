@@ -10,3 +10,4 @@ pub mod schedule;
 pub mod survey;
 pub mod trouble;
 pub mod usage;
+mod withdraw;

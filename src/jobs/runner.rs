@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::ending::{Ending, end};
+use super::withdraw;
 use crate::admin_db::job_cancel;
 use crate::admin_db::job_queue::{self, Reserved, Shares};
 use crate::admin_db::jobs::{self, Job, StepStatus};
@@ -29,10 +30,14 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How often a job may be begun without ever coming to an end, in multiples of its attempts: it may be what ends the portal.
 const MOST_CRASHES: i32 = 3;
 /// Wait between looks at the queue when nothing wakes the workers, as jobs of other portals don't.
-const POLL: Duration = Duration::from_secs(1);
+pub(super) const POLL: Duration = Duration::from_secs(1);
 
 /// Runs jobs until `stop`, then lets those under way reach the end of their step.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    tokio::join!(work(&app, &stop), withdraw::run(&app, &stop));
+}
+
+async fn work(app: &Arc<App>, stop: &CancellationToken) {
     let room = Arc::new(Semaphore::new(app.config.jobs.workers));
     let shares = shares(&app.config);
     // Dropped with this future, so that a portal that is cut short leaves no worker behind.
@@ -155,7 +160,7 @@ async fn cancelled(app: &App, id: uuid::Uuid) -> String {
 }
 
 /// Takes back all that a cancelled job did. Its own work was dropped where it was.
-async fn cancel(app: &Arc<App>, job: Job, lease: &str, by: &str) {
+pub(super) async fn cancel(app: &Arc<App>, job: Job, lease: &str, by: &str) {
     let Some(flow) = actions::flow(&job.kind) else { return };
     let why = format!("Cancelled by {by}.");
     let mut work = Work::new(app, job, lease);
@@ -167,7 +172,7 @@ async fn cancel(app: &Arc<App>, job: Job, lease: &str, by: &str) {
 
 /// Extends the lease again and again; ends when the job is somebody else's, or may be: a lease that could not be
 /// extended in time has run out, whatever mydb_admin says when it answers again.
-async fn lose_lease(app: &App, id: uuid::Uuid, lease: &str) {
+pub(super) async fn lose_lease(app: &App, id: uuid::Uuid, lease: &str) {
     let length = app.config.jobs.lease;
     let mut extended = Instant::now();
     loop {

@@ -25,7 +25,7 @@ pub(crate) async fn cancel_backup(app: &App, c: &Container, actor: &Actor) -> Re
     // Where it has ended meanwhile, there is nothing to wait for but its last lines.
     job_cancel::ask(&mut tx, job, &actor.name, Cancel::WhileBackingUp).await?;
     tx.commit().await?;
-    app.wake.notify_one();
+    app.cancels.notify_one();
     let begin = Instant::now();
     while begin.elapsed() < LONGEST {
         let mut db = app.db.acquire().await?;

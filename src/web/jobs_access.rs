@@ -1,19 +1,27 @@
 //! Who may see a job: whoever may see its container.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::api::wait::until_final;
 use super::context::Context;
 use super::error::AppError;
 use crate::admin_db::containers::{self, Container};
-use crate::admin_db::jobs::{self, Job};
+use crate::admin_db::jobs::{self, Job, JobStatus};
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{job_cancel, job_queue};
+use crate::admin_db::{dumps, job_cancel, job_queue};
 use crate::app::App;
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::domain::work::{Cancel, Pool, Rules};
+use crate::intake::load;
+use crate::intake::report::LoadReport;
 use crate::provision::actions;
+
+/// How long whoever cancels a queued job waits for its end.
+const QUEUED: Duration = Duration::from_secs(5);
 
 /// The job of this id with its container, if the signed-in user may see it. Jobs of a purged
 /// container stay visible to its last owner; jobs about no container are the admins'.
@@ -99,5 +107,19 @@ pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> 
         log::append(&mut tx, &actor, &entry, ctx.now()).await?;
     }
     tx.commit().await?;
+    if asked && job.status == JobStatus::Queued {
+        ctx.app().cancels.notify_one();
+        // No worker has it, so it ends in a moment, and the answer says so.
+        until_final(ctx, job.id, QUEUED).await?;
+    }
     Ok(asked)
+}
+
+/// What became of the dump that a job loaded.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn load_report(db: &mut PgConnection, job: &Job) -> Result<Option<LoadReport>, sqlx::Error> {
+    let Some(container) = job.container_id.filter(|_| load::is_load(&job.kind)) else { return Ok(None) };
+    Ok(dumps::of_container(db, container).await?.and_then(|d| d.report).map(|r| r.0))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mydb::admin_db::job_cancel::take_queued;
 use mydb::admin_db::job_queue::{Shares, reserve};
 use mydb::admin_db::{new_id, pool};
 use sqlx::pool::PoolConnection;
@@ -194,6 +195,46 @@ async fn the_workers_of_another_portal_are_its_own() {
     queue.asks("ada", "load", 3);
     assert!(queue.begin_in("q").await.is_some() && queue.begin_in("p").await.is_some());
     assert_eq!(queue.begin_in("q").await, None, "two loads are under way");
+}
+
+#[tokio::test]
+async fn a_queued_job_that_is_cancelled_is_taken_once_by_a_worker_or_by_who_takes_it_back() {
+    let queue = Queue::new();
+    for who in ["ada", "bert", "cleo"] {
+        queue.asks(who, "start", 8);
+    }
+    queue.sql("update job set cancelled_by = 'ada'");
+    let mut asking = tokio::task::JoinSet::new();
+    for portal in ["p", "q"] {
+        for back in [false, true] {
+            let pool = queue.pool.clone();
+            asking.spawn(async move {
+                let (mut got, wait) = (Vec::new(), Duration::from_secs(60));
+                for n in 0..60 {
+                    let mut db = pool.acquire().await.expect("a connection");
+                    let lease = format!("{portal}/{back}{n}");
+                    let many = Shares { workers: 100, long: 100, ..shares() };
+                    let one = if back {
+                        take_queued(&mut db, &lease, wait).await.expect("answers").map(|(job, by)| (job.id, by))
+                    } else {
+                        let one = reserve(&mut db, (portal, &lease), wait, &many).await.expect("answers");
+                        one.map(|r| (r.job.id, "ada".to_owned()))
+                    };
+                    got.extend(one);
+                }
+                got
+            });
+        }
+    }
+    let mut all: Vec<(Uuid, String)> = asking.join_all().await.into_iter().flatten().collect();
+    all.sort();
+    let count = all.len();
+    all.dedup();
+    assert_eq!((count, all.len()), (24, 24));
+    assert!(all.iter().all(|(_, by)| by == "ada"));
+    let mut db = queue.connection().await;
+    let none = take_queued(&mut db, "p/0", Duration::from_secs(60)).await.expect("answers");
+    assert!(none.is_none(), "what runs is its worker's");
 }
 
 #[tokio::test]

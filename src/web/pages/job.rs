@@ -13,13 +13,11 @@ use uuid::Uuid;
 
 use super::shared::{job_title, steps};
 use crate::admin_db::containers::{self, Container};
-use crate::admin_db::dumps;
 use crate::admin_db::job_list;
 use crate::admin_db::jobs::{self, Job, JobStatus};
 use crate::app::App;
 use crate::domain::work::Cancel;
 use crate::intake::load;
-use crate::intake::report::LoadReport;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::going_on::{About, until_refused};
@@ -60,7 +58,14 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     if let Some(at) = job.finished_at {
         facts.push(Fact::when("Ended", &When::new(at, now)));
     }
-    let outlook = Outlook::read(&mut *ctx.app().db.acquire().await?, ctx.app(), &job).await?;
+    // Why it failed stands at its step.
+    if let Some(why) = job.error.as_ref().filter(|_| job.status == JobStatus::Cancelled) {
+        facts.push(Fact::text("Why it ended", why));
+    }
+    let mut db = ctx.app().db.acquire().await?;
+    let outlook = Outlook::read(&mut db, ctx.app(), &job).await?;
+    let report = jobs_access::load_report(&mut db, &job).await?;
+    drop(db);
     if let Some(at) = outlook.deadline {
         facts.push(Fact::when("Deadline", &When::new(at, now)));
     }
@@ -72,16 +77,9 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
         container: living.map(|c| Link::new(&c.name, format!("/containers/{}", c.name))),
         cancel: outlook.cancellable.then(|| cancel_button(&job)),
         job: view(ctx.app(), &job, container.as_ref()).await?,
-        report: report(&ctx, &job).await?,
+        report,
         facts,
     })
-}
-
-/// What failed while a dump was loaded.
-async fn report(ctx: &Context, job: &Job) -> Result<Option<LoadReport>, sqlx::Error> {
-    let Some(container) = job.container_id.filter(|_| load::is_load(&job.kind)) else { return Ok(None) };
-    let mut db = ctx.app().db.acquire().await?;
-    Ok(dumps::of_container(&mut db, container).await?.and_then(|d| d.report).map(|r| r.0))
 }
 
 /// `GET /jobs/{id}/events`: each event is the steps as they are, until the job is over.

@@ -1,0 +1,44 @@
+//! Jobs that were cancelled before a worker took them: they are taken back at once, beside the workers, which may all be
+//! busy for hours.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::runner::{POLL, cancel, lose_lease};
+use crate::admin_db::job_cancel;
+use crate::app::App;
+
+/// Takes such jobs back until `stop`. What it leaves in the middle is taken up by a worker once its lease has run out.
+pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {
+    let mut tasks = JoinSet::new();
+    while !stop.is_cancelled() {
+        while tasks.try_join_next().is_some() {}
+        let lease = format!("{}/{}", app.worker, hex::encode(app.random.bytes::<4>()));
+        let taken = async {
+            let mut db = app.db.acquire().await?;
+            job_cancel::take_queued(&mut db, &lease, app.config.jobs.lease).await
+        };
+        match taken.await {
+            Ok(Some((job, by))) => {
+                let app = app.clone();
+                tasks.spawn(async move {
+                    let id = job.id;
+                    tokio::select! {
+                        () = cancel(&app, job, &lease, &by) => {}
+                        () = lose_lease(&app, id, &lease) => {}
+                    }
+                });
+                continue;
+            }
+            Ok(None) => {}
+            Err(e) => tracing::debug!("The job queue could not be read: {e}"),
+        }
+        tokio::select! {
+            () = app.cancels.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
