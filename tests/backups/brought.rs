@@ -162,6 +162,23 @@ async fn a_dump_becomes_a_database_and_what_failed_in_it_is_told() {
     let job = portal.sql("select id from job where kind = 'load' order by created_at desc limit 1");
     let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
     assert!(page.contains("2 tables with 200 rows came in") && page.contains("The server said"), "{page}");
+    // The API says the same, in the answer to the call that waited and with the job.
+    let api = portal.token(&ada).await;
+    let seen = api.get(&format!("/api/v1/jobs/{job}")).await.expect(200).json();
+    let answered: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(seen["report"], answered["report"], "{said}");
+    let told = &seen["report"];
+    assert_eq!((told["tables"].as_u64(), told["rows"].as_u64()), (Some(2), Some(200)), "{told}");
+    let failures = told["failures"].as_array().expect("a list");
+    assert!(!failures.is_empty() && told["failed"].as_u64() >= Some(failures.len() as u64), "{told}");
+    assert!(failures.iter().any(|f| f["line"].as_u64() == Some(first as u64)), "{told}");
+    assert!(
+        failures.iter().any(|f| {
+            f["statement"].as_str().is_some_and(|s| s.contains("nobody_there"))
+                && f["text"].as_str().is_some_and(|t| t.contains("does not exist"))
+        }),
+        "a failure stands beside its statement: {told}"
+    );
 
     maria(&portal, &token);
     refused(&portal, &ada, &token, &custom, &text).await;

@@ -28,7 +28,8 @@ pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Resul
     respond(&ctx, StatusCode::OK, &job, container.as_ref()).await
 }
 
-/// `POST /api/v1/jobs/{id}/cancel`: asks for the job's end, which its worker sees within a second; 409 where it is too
+/// `POST /api/v1/jobs/{id}/cancel`: ends a job that is queued, and asks for the end of one that runs, which its worker sees
+/// within a second; 409 where it is too
 /// late or its kind can't be cancelled.
 ///
 /// # Errors
@@ -54,5 +55,7 @@ async fn respond(
     let mut db = ctx.app().db.acquire().await?;
     let steps = jobs::steps(&mut db, job.id).await?;
     let outlook = Outlook::read(&mut db, ctx.app(), job).await?;
-    Ok(answer(status, &JobJson::new(job, container.map(|c| c.name.as_str()), &steps, outlook)))
+    let report = jobs_access::load_report(&mut db, job).await?;
+    let body = JobJson::new(job, container.map(|c| c.name.as_str()), &steps, outlook).with_report(report);
+    Ok(answer(status, &body))
 }

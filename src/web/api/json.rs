@@ -12,6 +12,7 @@ use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
 use crate::app::App;
 use crate::domain::state::ContainerState;
 use crate::engine::{Endpoint, EngineKind};
+use crate::intake::report::LoadReport;
 use crate::web::jobs_access::Outlook;
 
 /// A published port.
@@ -53,6 +54,8 @@ pub struct ContainerJson<'a> {
     maintenance: Option<&'a str>,
     job: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<LoadReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
 }
 
@@ -67,6 +70,13 @@ impl<'a> ContainerJson<'a> {
     #[must_use]
     pub fn with_password(mut self, password: Option<&'a str>) -> Self {
         self.password = password;
+        self
+    }
+
+    /// With what became of the dump that it was made from, for the answer to the call that made it.
+    #[must_use]
+    pub fn with_report(mut self, report: Option<LoadReport>) -> Self {
+        self.report = report;
         self
     }
 
@@ -104,6 +114,7 @@ impl<'a> ContainerJson<'a> {
             failed_reason: c.failed_reason.as_deref(),
             maintenance: c.maintenance_note.as_deref(),
             job: c.active_job_id,
+            report: None,
             password: None,
         }
     }
@@ -135,6 +146,8 @@ pub struct JobJson<'a> {
     deadline: Option<DateTime<Utc>>,
     steps: Vec<StepJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<LoadReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
 }
 
@@ -161,8 +174,16 @@ impl<'a> JobJson<'a> {
             cancellable: outlook.cancellable,
             deadline: outlook.deadline,
             steps: steps.iter().map(step).collect(),
+            report: None,
             password: None,
         }
+    }
+
+    /// With what became of the dump that it loaded.
+    #[must_use]
+    pub fn with_report(mut self, report: Option<LoadReport>) -> Self {
+        self.report = report;
+        self
     }
 
     /// With the password that was made up, for the one answer that carries it.

@@ -15,7 +15,7 @@ use crate::admin_db::log::{self, Entry, Outcome};
 use crate::admin_db::{containers, credentials, is_unreachable, jobs};
 use crate::web::context::Context;
 use crate::web::error::AppError;
-use crate::web::jobs_access::Outlook;
+use crate::web::jobs_access::{Outlook, load_report};
 
 /// Time between two looks at a job.
 const LOOK: Duration = Duration::from_millis(100);
@@ -54,10 +54,11 @@ impl Enqueued {
         let c = containers::by_id(&mut db, self.container).await?.ok_or(AppError::NotFound)?;
         let steps = jobs::steps(&mut db, self.job).await?;
         let outlook = Outlook::read(&mut db, ctx.app(), &job).await?;
+        let report = load_report(&mut db, &job).await?;
         drop(db);
         let waited = patience.is_some();
         if waited && matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
-            return Ok(failed(ctx, &job, &JobJson::new(&job, Some(&c.name), &steps, outlook)));
+            return Ok(failed(ctx, &job, &JobJson::new(&job, Some(&c.name), &steps, outlook).with_report(report)));
         }
         let password = match self.password {
             Some(password) => hand_over(ctx, &c, password).await,
@@ -65,13 +66,13 @@ impl Enqueued {
         };
         let password = password.as_ref().map(ExposeSecret::expose_secret);
         if waited && job.status == JobStatus::Succeeded {
-            let body = ContainerJson::new(ctx.app(), &c).with_password(password);
+            let body = ContainerJson::new(ctx.app(), &c).with_password(password).with_report(report);
             return Ok(match self.done {
                 StatusCode::CREATED => answer_at(self.done, &format!("/api/v1/containers/{}", c.name), &body),
                 done => answer(done, &body),
             });
         }
-        let body = JobJson::new(&job, Some(&c.name), &steps, outlook).with_password(password);
+        let body = JobJson::new(&job, Some(&c.name), &steps, outlook).with_report(report).with_password(password);
         Ok(answer_at(StatusCode::ACCEPTED, &format!("/api/v1/jobs/{}", job.id), &body))
     }
 }
