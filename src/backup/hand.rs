@@ -12,9 +12,9 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// A name within a comment.
+/// A name within a comment, which must not end before it does.
 fn shown(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
+    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// Lines that check sums.
@@ -178,7 +178,14 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
         if m.sealed_admin_password.is_some() { " | password" } else { "" }
     );
     for count in m.counts.iter().filter(|k| k.kind != "object").take(200) {
-        let _ = writeln!(text, "#    {} {} {}: {}", shown(&count.database), count.kind, shown(&count.name), count.rows);
+        let _ = writeln!(
+            text,
+            "#    {} {} {}: {}",
+            shown(&count.database),
+            shown(&count.kind),
+            shown(&count.name),
+            count.rows
+        );
     }
     text
 }

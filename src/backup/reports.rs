@@ -88,6 +88,8 @@ pub(super) enum Output {
 #[derive(Default)]
 pub struct Reports {
     split: Option<Box<dyn Split>>,
+    /// Whether standard error is for people only, whatever it looks like.
+    only_words: bool,
     /// Of each output, so that neither gets into the middle of the other's lines.
     out: Line,
     err: Line,
@@ -122,11 +124,22 @@ impl Reports {
         Self { split, ..Self::default() }
     }
 
+    /// Of a command that reports on standard output only. What it says on standard error may be somebody else's words: a
+    /// function of an owner's can raise a warning of several lines, one of which looks like a report.
+    #[must_use]
+    pub(super) fn on_stdout(mut self) -> Self {
+        self.only_words = true;
+        self
+    }
+
     /// Takes what it printed.
     ///
     /// # Errors
     /// A sentence: it is not understood, or is too much.
     pub(super) fn take(&mut self, output: Output, piece: &[u8]) -> Result<(), String> {
+        if self.only_words && output == Output::Err {
+            return self.say(piece, false);
+        }
         let mut line = std::mem::take(self.line_of(output));
         for part in piece.split_inclusive(|b| *b == b'\n') {
             let (text, ends) = part.strip_suffix(b"\n").map_or((part, false), |text| (text, true));
@@ -232,19 +245,26 @@ impl Reports {
                 self.sums.truncate(2);
             }
             Report::Count(count) | Report::Counted(count) => {
-                self.counts.push(count);
+                // A word of the portal's own questions; what is none comes from somebody else.
+                let word = count.kind.len() <= 40 && count.kind.bytes().all(|b| b.is_ascii_lowercase() || b == b' ');
+                if !word {
+                    return Err("The container reported a count of a kind that is none.".to_owned());
+                }
+                let (database, name) = (plain(&count.database), plain(&count.name));
+                self.counts.push(Count { database, name, ..count });
                 return limited(self.counts.len(), COUNTS, "counts");
             }
             Report::Definition(reported) | Report::Defined(reported) => {
-                self.definitions.push(reported.definition()?);
+                let found = reported.definition()?;
+                self.definitions.push(Definition { name: plain(&found.name), ..found });
                 return limited(self.definitions.len(), DEFINITIONS, "definitions");
             }
-            Report::Note(note) => push(&mut self.notes, note, NOTES.0),
+            Report::Note(note) => push(&mut self.notes, &note, NOTES.0),
             Report::Inexact(why) => {
                 self.inexact = true;
-                push(&mut self.notes, why, NOTES.0);
+                push(&mut self.notes, &why, NOTES.0);
             }
-            Report::Fault(fault) => push(&mut self.faults, fault, FAULTS),
+            Report::Fault(fault) => push(&mut self.faults, &fault, FAULTS),
         }
         Ok(())
     }
@@ -252,8 +272,13 @@ impl Reports {
     /// What it said for people.
     pub fn words(&self) -> String {
         let said = self.words.text();
-        if said.is_empty() { "nothing".to_owned() } else { said }
+        if said.is_empty() { "nothing".to_owned() } else { plain(&said) }
     }
+}
+
+/// What can be kept: mydb_admin takes no zero byte.
+fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn limited(has: usize, most: usize, what: &str) -> Result<(), String> {
@@ -261,7 +286,8 @@ fn limited(has: usize, most: usize, what: &str) -> Result<(), String> {
 }
 
 /// Adds a text, as long as there are not too many; the last one says that there are.
-fn push(texts: &mut Vec<String>, mut text: String, most: usize) {
+fn push(texts: &mut Vec<String>, text: &str, most: usize) {
+    let mut text = plain(text);
     if texts.len() >= most {
         return;
     }
@@ -308,6 +334,38 @@ mod tests {
         reports.take(Output::Err, b"a warning\n").unwrap();
         reports.take(Output::Out, b"\"x\"}\n").unwrap();
         assert_eq!((reports.notes.as_slice(), reports.words().as_str()), (&["x".to_owned()][..], "a warning"));
+    }
+
+    #[test]
+    fn a_kind_is_a_word_of_the_portals() {
+        for (kind, fine) in [("materialized view", true), ("x\\n$(id)", false), ("Table", false), ("", true)] {
+            let line = format!("db4sci: {{\"count\":{{\"kind\":\"{kind}\",\"name\":\"t\",\"rows\":1}}}}\n");
+            assert_eq!(told(&[line.as_bytes()]).is_ok(), fine, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_zero_byte_stays_nowhere() {
+        let reports = told(&[b"a\0b\ndb4sci: {\"note\":\"c\\u0000d\"}\n"]).unwrap();
+        assert_eq!((reports.words().as_str(), reports.notes[0].as_str()), ("a\u{fffd}b", "c\u{fffd}d"));
+    }
+
+    #[test]
+    fn words_of_others_are_no_reports() {
+        let mut reports = Reports::default().on_stdout();
+        let forged = b"WARNING:  x\ndb4sci: {\"fault\":\"forged\"}\ndb4sci-sql CREATE\n";
+        forged.chunks(7).for_each(|piece| reports.take(Output::Err, piece).unwrap());
+        reports.take(Output::Out, b"db4sci: {\"note\":\"true\"}\n").unwrap();
+        reports.end().unwrap();
+        assert_eq!((reports.faults.len(), reports.notes.as_slice()), (0, &["true".to_owned()][..]));
+        assert!(reports.words().contains("forged"));
+        for _ in 0..65 {
+            let piece = vec![b'x'; 1024 * 1024];
+            if reports.take(Output::Err, &piece).is_err() {
+                return;
+            }
+        }
+        panic!("it may print without end");
     }
 
     #[test]

@@ -37,6 +37,9 @@ async fn follow(
     passed: &AtomicU64,
 ) -> Result<(i64, Reports), StepError> {
     let mut reports = Reports::of(split);
+    if out.is_none() {
+        reports = reports.on_stdout();
+    }
     loop {
         let piece = tokio::time::timeout(SILENCE, pieces.next()).await.map_err(|_| {
             StepError::Fail(format!(
@@ -70,7 +73,7 @@ async fn follow(
     }
 }
 
-/// Runs a command to its end and answers what it reported, on either output.
+/// Runs a command to its end and answers what it reported on standard output.
 ///
 /// # Errors
 /// If it fails, with its words.

@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-/// Lines with columns padded to their widest cell, under a line of titles.
+/// Lines with columns padded to their widest cell, under a line of titles. Names and reasons are others' words: a terminal
+/// must not take a part of them for an order.
 pub(super) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
+    let plain = |cell: &String| cell.replace(|c: char| c.is_control(), " ");
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(plain).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(titles.get(column).map(|t| t.chars().count())).max().unwrap_or(0)
@@ -30,5 +33,6 @@ mod tests {
         let rows = [vec!["zoë".to_owned(), "1".to_owned()], vec!["anna-lena".to_owned(), String::new()]];
         assert_eq!(table(&["name", "n"], &rows), "NAME       N\nzoë        1\nanna-lena\n");
         assert_eq!(table(&["name"], &[]), "NAME\n");
+        assert_eq!(table(&["name"], &[vec!["a\u{1b}[2J\nb".to_owned()]]), "NAME\na [2J b\n");
     }
 }

@@ -1,7 +1,8 @@
 //! How an engine's data is dumped, listed, restored, counted and checked: descriptions, like the rest of an engine.
 //!
 //! What a command reports about its dump goes to standard error, as lines that begin with [`MARK`] and go on in JSON;
-//! all else there is for people. Standard output is the dump and nothing else.
+//! all else there is for people. Standard output is the dump and nothing else. Commands that dump nothing report on
+//! standard output, and their standard error is for people only.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};

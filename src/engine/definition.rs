@@ -1,7 +1,7 @@
 //! What is defined in a server, object by object: a name and a hash of the text that defines it. A backup's manifest keeps
 //! them, and whatever is restored from it is compared with them.
 //!
-//! An engine reports them in one of two ways, on standard error of its dump and on any output of
+//! An engine reports them in one of two ways, on standard error of its dump and on standard output of
 //! [`Backup::definitions`](super::backup::Backup::definitions):
 //!
 //! * A line `db4sci: {"definition":{"database":…,"kind":…,"name":…,"text":…}}` for one object. The portal hashes the text and

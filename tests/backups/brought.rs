@@ -40,7 +40,7 @@ INSERT INTO `t` (`body`) VALUES ('after');
 ";
 
 /// Sends a dump as a person with curl does: curl's exit code, the status, the answer.
-pub(super) fn send(
+pub fn send(
     portal: &TestPortal,
     token: &str,
     fields: &[(&str, &str)],
@@ -72,7 +72,7 @@ type Form<'a> = &'a [(&'a str, &'a str)];
 const POSTGRES: [(&str, &str); 4] =
     [("engine", "postgres"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
 
-pub(super) fn named<'a>(name: &'a str, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub fn named<'a>(name: &'a str, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     [&[("name", name)], fields].concat()
 }
 
@@ -83,7 +83,7 @@ pub(super) fn staged(portal: &TestPortal) -> usize {
     names.filter(|n| n.to_string_lossy().starts_with(".upload")).count()
 }
 
-pub(super) fn written(portal: &TestPortal, name: &str, content: &[u8]) -> PathBuf {
+pub fn written(portal: &TestPortal, name: &str, content: &[u8]) -> PathBuf {
     let file = portal.dir.join(name);
     std::fs::write(&file, content).expect("written");
     file
@@ -106,7 +106,7 @@ pub(super) fn untouched(portal: &TestPortal, name: &str) {
     assert!(said.ends_with("end") && !said.contains("owned"), "{said}");
 }
 
-pub(super) async fn token(client: &Client) -> String {
+pub async fn token(client: &Client) -> String {
     let reply = client.post("/account/tokens", &[("name", "curl"), ("days", "1")]).await.expect(200);
     reply.all("code, pre").iter().map(|t| t.trim().to_owned()).find(|t| t.len() == 64).expect("the token is shown")
 }

@@ -222,7 +222,8 @@ async fn what_prints_without_end_is_given_up() {
     for (script, said) in [
         ("yes no reason at all >&2", "prints without end"),
         ("tr '\\0' x </dev/zero >&2", "prints without end"),
-        ("printf 'db4sci: {\"note\":\"' >&2; tr '\\0' x </dev/zero >&2", "longer than 1 MiB"),
+        ("printf 'db4sci: {\"note\":\"' >&2; tr '\\0' x </dev/zero >&2", "prints without end"),
+        ("printf 'db4sci: {\"note\":\"'; tr '\\0' x </dev/zero", "longer than 1 MiB"),
         ("yes 'db4sci: {\"count\":{\"kind\":\"table\",\"name\":\"t\",\"rows\":1}}'", "more than 200000 counts"),
     ] {
         let begin = Instant::now();

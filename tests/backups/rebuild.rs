@@ -38,7 +38,7 @@ pub fn lose(portal: &TestPortal) {
     }
 }
 
-async fn rebuilt(portal: &TestPortal, key: Option<&SecretString>) -> Report {
+pub async fn rebuilt(portal: &TestPortal, key: Option<&SecretString>) -> Report {
     rebuilt_with(portal, &Wanted { at: None, key, unsigned: false }).await
 }
 
@@ -219,12 +219,9 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     }
 }
 
-/// The host is lost, brought back, lost again and brought back again, with the one key that its administrator has. And a
-/// bucket that somebody else wrote into gives nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
-    let mut made = None;
-    let kept = std::sync::Arc::new(std::sync::Mutex::new(None));
+/// A portal with a recovery key, and that key.
+pub async fn with_recovery_key() -> (TestPortal, SecretString) {
+    let kept = Arc::new(std::sync::Mutex::new(None));
     let key = kept.clone();
     let configure = move |config: &mut mydb::config::Config| {
         store(config);
@@ -232,9 +229,28 @@ async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
         config.storage.retain(|t| t.name == "standard");
         *key.lock().expect("no panic") = Some(mydb::recovery::key::create(config).expect("a recovery key"));
     };
-    let mut portal =
+    let portal =
         TestPortal::with(Options { tables: Tables::Own, configure: Box::new(configure), ..Options::default() }).await;
     let key = kept.lock().expect("no panic").take().expect("it was made");
+    (portal, key)
+}
+
+/// Loses the host and has everything brought back from the bucket, this database among it.
+pub async fn lost_and_rebuilt(portal: &mut TestPortal, key: &SecretString, name: &str) {
+    back_admin_db_up(portal).await;
+    portal.stop().await;
+    lose(portal);
+    let report = rebuilt(portal, Some(key)).await;
+    assert!(report.databases.iter().any(|l| l.database == name && l.is == Is::There), "{report:?}");
+    portal.run().await;
+}
+
+/// The host is lost, brought back, lost again and brought back again, with the one key that its administrator has. And a
+/// bucket that somebody else wrote into gives nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
+    let mut made = None;
+    let (mut portal, key) = with_recovery_key().await;
     let ada = portal.user("ada").await;
     ada.create("post", &[]).await;
     let db = portal.connect("post", "correct-horse").await.expect("signs in");

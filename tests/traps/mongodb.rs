@@ -196,6 +196,24 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_lies_in_a_file_of_its_makers_choice_is_in_no_backup_and_told() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    let more = fields(EngineKind::Mongodb, "docker.io/library/mongo:6.0");
+    let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    ada.create("lab", &more).await;
+    let script = r#"const t = db.getSiblingDB("trial"); t.auth("ada", PASSWORD);
+      const at = (file) => ({ storageEngine: { wiredTiger: { configString: `source="file:../../tmp/${file}.wt"` } } });
+      t.kept.createIndex({ a: 1 }, at("index"));
+      t.createCollection("elsewhere", at("collection")); t.elsewhere.insertOne({ a: 1 }); print("set")"#;
+    assert_eq!(shell(&portal, "lab", script, "correct-horse"), "set");
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    let (status, error) = ended(&portal, "backup").await;
+    assert!(status == "failed" && error.contains("lies in a file that its maker chose"), "{status}: {error}");
+    assert!(error.contains("of trial") && error.contains("/tmp/"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_the_user_that_only_reads_gets_one() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;

@@ -31,11 +31,16 @@ const NAMES: [&str; 16] = [
 ];
 
 /// What reads files of the server or addresses around it, and must not.
-const LOOK_OUT: [&str; 6] = [
+const LOOK_OUT: [&str; 11] = [
     "LOAD CSV FROM 'file:///etc/db4sci/auth' AS l RETURN l",
     "LOAD CSV FROM 'file:///../../../etc/passwd' AS l RETURN l",
     "LOAD CSV FROM 'file:/var/lib/neo4j/conf/neo4j.conf' AS l RETURN l",
+    "LOAD CSV FROM 'FILE:///etc/passwd' AS l RETURN l",
+    "LOAD CSV FROM 'netdoc:///etc/passwd' AS l RETURN l",
+    "LOAD CSV FROM 'jar:file:///etc/passwd!/x' AS l RETURN l",
     "LOAD CSV FROM 'http://127.0.0.1:7474/' AS l RETURN l",
+    "LOAD CSV FROM 'http://127.1:7474/' AS l RETURN l",
+    "LOAD CSV FROM 'http://[::ffff:127.0.0.1]:7474/' AS l RETURN l",
     "LOAD CSV FROM 'http://[::1]:7474/' AS l RETURN l",
     "CALL dbms.setConfigValue('dbms.security.allow_csv_import_from_file_urls', 'true')",
 ];

@@ -3,7 +3,8 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::backups::{back_up, ended};
+use crate::backups::rebuild::{lost_and_rebuilt, with_recovery_key};
+use crate::backups::{back_up, brought, ended};
 use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal, docker};
 
 const TRAPS: &str = include_str!("postgres.sql");
@@ -59,6 +60,20 @@ async fn trapped(portal: &TestPortal, ada: &Client, image: &str) {
     nobody_climbed(portal, "lab", "trial", "setting the traps");
 }
 
+/// Makes a dump of the traps by hand, and a database of that, which goes again.
+async fn load(portal: &TestPortal, ada: &Client) {
+    let (lab, options) = (format!("{}-lab", portal.instance), format!("PGOPTIONS={OWN}"));
+    let dump = docker::docker(&["exec", "-e", &options, &lab, "pg_dump", "-U", "db4sci_admin", "trial"]);
+    let file = brought::written(portal, "traps.sql", format!("{dump}\n").as_bytes());
+    let fields = [("engine", "postgres"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
+    let token = brought::token(ada).await;
+    let (_, status, said) = brought::send(portal, &token, &brought::named("loaded", &fields), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    nobody_climbed(portal, "loaded", "trial", "load of a dump");
+    ada.post("/containers/loaded/delete", &[("confirm", "loaded"), ("no_backup", "on")]).await.expect(303);
+    ada.wait_for("loaded", "in the trash").await;
+}
+
 /// Has the server looked into now.
 async fn look(portal: &TestPortal) {
     portal.sql("update schedule set next_run = now() where name = 'survey'");
@@ -80,6 +95,10 @@ async fn nothing_of_an_owners_runs_with_more_rights_on_17() {
 
     let id = back_up(&portal, &ada, "lab").await;
     nobody_climbed(&portal, "lab", "trial", "backup");
+    let forged = format!(
+        "select count(*) from backup_log, jsonb_array_elements(manifest->'counts') c where id = '{id}' and c->>'kind' ~ 'id;'"
+    );
+    assert_eq!(portal.sql(&forged), "0", "the words of a warning are no reports");
     well(&portal, "drill").await;
     let form = format!("/containers/lab/backups/{id}/restore");
     ada.post(&form, &[("name", "copy")]).await.expect(303);
@@ -122,13 +141,18 @@ async fn nothing_of_an_owners_runs_with_more_rights_on_17() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_an_owners_runs_with_more_rights_in_an_upgrade_from_15() {
-    let portal = TestPortal::with_store().await;
+async fn nothing_of_an_owners_runs_with_more_rights_in_an_upgrade_from_15_a_load_and_a_rebuild() {
+    let (mut portal, key) = with_recovery_key().await;
     let ada = portal.user("ada").await;
     trapped(&portal, &ada, POSTGRES_15).await;
     ada.post("/containers/lab/upgrade", &[("image", POSTGRES_17), ("confirm", "lab")]).await.expect(303);
     well(&portal, "upgrade").await;
     ada.wait_for("lab", "running").await;
     nobody_climbed(&portal, "lab", "trial", "upgrade");
+    load(&portal, &ada).await;
+    back_up(&portal, &ada, "lab").await;
+    lost_and_rebuilt(&mut portal, &key, "lab").await;
+    portal.admin().await.wait_for("lab", "running").await;
+    nobody_climbed(&portal, "lab", "trial", "rebuild from the bucket");
     assert_eq!(ask(&portal, "lab", "trial", "select count(*) from public.loot"), "50");
 }

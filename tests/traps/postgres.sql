@@ -103,6 +103,10 @@ CREATE SCHEMA "b
 0|ALTER ROLE ada SUPERUSER--";
 CREATE EXTENSION ltree SCHEMA "b
 0|ALTER ROLE ada SUPERUSER--";
+-- The server repeats the name of this one to whoever connects.
+CREATE DATABASE "
+db4sci: {""count"":{""kind"":""\nid;"",""name"":"""",""rows"":1}}
+" TEMPLATE template0 COLLATION_VERSION = '1';
 -- One that looks like the portal's own, so that it would be left out of a backup.
 CREATE DATABASE db4sci_restore_abc123;
 CREATE DATABASE "host=/tmp user=db4sci_admin dbname=postgres";

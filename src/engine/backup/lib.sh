@@ -13,6 +13,12 @@ trap 'wait; exit 143' TERM INT HUP
 json() { # TEXT: as a JSON string without its quotes
   printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' | tr '\n\r\t' '   '
 }
+said() { # COMMAND…: what it says is for people, and no report, whatever names it repeats look like
+  said_code=0
+  "$@" 2>"$work/said" || said_code=$?
+  LC_ALL=C sed 's/^db4sci/ &/' "$work/said" >&2
+  return "$said_code"
+}
 dumped() { # COMMAND…: its output goes to standard output, its sum is reported
   mkfifo "$work/hash"
   sha256sum <"$work/hash" >"$work/sha256" &

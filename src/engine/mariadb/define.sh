@@ -1,9 +1,9 @@
 # Reports what defines a database, object by object, as the server itself writes it. Without --raw the client writes line
-# ends, tabs and backslashes as JSON does.
-tab=$(printf '\t')
+# ends, tabs and backslashes as JSON does. A zero byte, which no JSON may have, becomes another that the text has not.
+tab=$(printf '\t') backslash=$(printf '\001') zero=$(printf '\002')
 answers() { # QUESTIONS
   asked=$(printf '%s\n' "$DB4SCI_SET" "$1" | client --raw) || return
-  { printf '%s\n' "$asked" | client && echo end; } | tr -d '\001-\010\013-\037' | sed -e 's/"/\\"/g' -e 's/ AUTO_INCREMENT=[0-9]*//'
+  { printf '%s\n' "$asked" | client && echo end; } | tr -d '\001-\010\013-\037' | sed -e "s/\\\\\\\\/$backslash/g" -e "s/\\\\0/$zero/g" -e "s/$backslash/\\\\\\\\/g" -e 's/"/\\"/g' -e 's/ AUTO_INCREMENT=[0-9]*//'
 }
 ended() { # LAST LINE
   [ "$1" = end ] || { echo 'The server did not say all that is defined in it.' >&2; return 1; }
@@ -19,6 +19,11 @@ define_database() { # QUESTIONS
       package* | procedure | function | trigger) mode=${row%%"$tab"*} row=${row#*"$tab"}; text="$mode ${row%%"$tab"*}" ;;
       event) mode=${row%%"$tab"*} row=${row#*"$tab"}; zone=${row%%"$tab"*} row=${row#*"$tab"}; text="$mode $zone ${row%%"$tab"*}" ;;
       *) text=${row%%"$tab"*} ;;
+    esac
+    # mariadb-dump ends there what it writes, mostly within quotes: whoever reads the dump takes all that follows for text.
+    case $text in *"$zero"*)
+      printf 'The %s %s.%s has a zero byte in its text, which no dump can hold. Make it anew without.\n' "$kind" "$database" "$name" >&2
+      return 1 ;;
     esac
     definition "$database" "$kind" "$name" "$text"
   done; ended "$about"; }

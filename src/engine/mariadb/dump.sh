@@ -12,7 +12,9 @@ client --raw <"$work/in" >"$work/out" 2>"$work/err" &
 holder=$!
 exec 3>"$work/in"
 : >"$work/kept"
-failed() { cat "$work/err" >&2; exit 1; }
+# What programs say is for people, and no report, whatever names it repeats look like.
+words() { LC_ALL=C sed 's/^db4sci/ &/' "$@" >&2; }
+failed() { words "$work/err"; exit 1; }
 # PROCESS FILE WORD: waits for a line that begins so, from a session that has to live
 await() {
   until grep -q -e "^$3" "$2"; do
@@ -69,13 +71,13 @@ everything() {
   [ -z "$coded" ] || views
 }
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
-dumped everything "$@" 3>&- || { code=$?; cat "$work/watched" "$work/dumper" >&2; exit "$code"; }
-cat "$work/dumper" >&2
+dumped everything "$@" 3>&- || { code=$?; words "$work/watched" "$work/dumper"; exit "$code"; }
+words "$work/dumper"
 # One so small may have gone by unseen.
 grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-
 printf '%s\nCOMMIT;\n' "$DB4SCI_COUNTS" >&3
 exec 3>&-
-wait "$holder" || { cat "$work/watched" >&2; failed; }
+wait "$holder" || { words "$work/watched"; failed; }
 if [ "$keep" != 0 ]; then
   wait "$keeper" || failed
   if grep -q 'gave way' "$work/kept"; then

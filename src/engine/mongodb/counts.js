@@ -2,6 +2,18 @@
 // documents in the order of their keys. Views are not read: that would run what their owner wrote into them.
 const name = env.DB4SCI_COUNTED;
 const one = open(name);
+// Whoever makes a collection or an index may tell the storage engine in which file it lies: outside the data directory, where
+// no copy reaches, or in another's. A server that looks for such a file in a copy ends, so this comes before all reading.
+const inPlace = (what, options) => {
+  const told = [options, options?.indexOptionDefaults].map((o) => o?.storageEngine?.wiredTiger?.configString ?? "").join();
+  if (!/source|import/.test(told)) return;
+  throw new Error(`${what} of ${name} lies in a file that its maker chose (${told.slice(0, 200)}), which no backup can hold. ` +
+    "Copy what is in it to one that was made without the option storageEngine, and drop it.");
+};
+for (const info of name === "admin" ? [] : one.getCollectionInfos()) {
+  inPlace(`The collection ${info.name}`, info.options);
+  if (info.type === "collection") one.getCollection(info.name).getIndexes().forEach((i) => inPlace(`An index of ${info.name}`, i));
+}
 const counted = (count) => report("count", { database: name, ...count });
 const answer = env.DB4SCI_FINGERPRINTS === "1" ? one.runCommand({ dbHash: 1 }) : { ok: 1, collections: {} };
 if (answer.ok !== 1) throw new Error(`the server did not hash ${name}: ${answer.errmsg}`);

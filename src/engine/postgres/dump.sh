@@ -8,7 +8,7 @@ holder=$!
 exec 3>"$work/in"
 # Waits for locks no longer than the portal's setting says, and then tells who has them.
 failed() {
-  cat "$work/words" "$work/err" >&2
+  LC_ALL=C sed 's/^db4sci/ &/' "$work/words" "$work/err" >&2
   kill -0 "$holder" 2>/dev/null || echo 'The session that held the snapshot ended early.' >&2
   grep -q timeout "$work/words" "$work/err" || exit 1
   ask "$DB4SCI_DATABASE" -f - <<SQL >&2 || :
@@ -30,7 +30,7 @@ PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_
 # Counted while it is dumped: what one of the two has read the other need not. The snapshot lasts until both are done.
 printf '%s\n' "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
-PGDATABASE=$DB4SCI_DATABASE dumped pg_dump --format=custom --compress=0 \
+PGDATABASE=$DB4SCI_DATABASE dumped said pg_dump --format=custom --compress=0 \
   --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
 # It may have ended by a fault, which it has told of.
 trap '' PIPE

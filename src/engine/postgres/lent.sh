@@ -45,6 +45,8 @@ SQL
   administer postgres -f - <<'SQL'
 SET client_min_messages = 'error';
 \getenv lent DB4SCI_LENT
+-- What its owner tied to it elsewhere may keep it; then nobody signs in as it.
+SELECT format('ALTER ROLE %I NOLOGIN PASSWORD NULL', rolname) FROM pg_roles WHERE rolname = :'lent' \gexec
 SELECT format('DROP ROLE IF EXISTS %I', :'lent') \gexec
 DROP TABLE IF EXISTS db4sci.record;
 SQL

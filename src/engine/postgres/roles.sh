@@ -51,7 +51,8 @@ SQL
   while IFS='|' read -r oid open; do
     [ "$open" = t ] || open_database "$oid" || return 1
     name=$(ask postgres -c "SELECT datname || '.' FROM pg_database WHERE oid = $oid") || return 1
-    PGDATABASE=${name%.} psql -X -q -A -t -v ON_ERROR_STOP=1 -f - <<'SQL' || return 1
+    # The server warns of a database's sort order by its name.
+    PGDATABASE=${name%.} said psql -X -q -A -t -v ON_ERROR_STOP=1 -f - <<'SQL' || return 1
 \getenv admin DB4SCI_ADMIN
 SELECT jsonb_build_object('inside', jsonb_build_object('database', current_database(),
          'public', (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'),

@@ -88,6 +88,17 @@ fn line_end(text: &[u8], at: usize) -> usize {
     rest.iter().position(|b| *b == b'\n').map_or(text.len(), |n| at + n + 1)
 }
 
+/// Whether a statement sets something, perhaps within a comment that is executed. One that only speaks of a setting, in the
+/// comment of a table or in a function, sets nothing.
+fn sets(statement: &[u8]) -> bool {
+    let mut text = statement.trim_ascii_start();
+    if let Some(rest) = text.strip_prefix(b"/*!").or_else(|| text.strip_prefix(b"/*M!")) {
+        let version = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        text = rest.get(version..).unwrap_or_default().trim_ascii_start();
+    }
+    text.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"set")) && byte(text, 3).is_ascii_whitespace()
+}
+
 /// Whether a byte can begin a word: a letter, an underscore, or a part of a character beyond ASCII.
 fn begins_word(b: u8) -> bool {
     b.is_ascii_alphabetic() || b == b'_' || b >= 0x80

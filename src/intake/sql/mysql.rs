@@ -1,7 +1,7 @@
 //! MySQL's and MariaDB's rules, those of their client: strings with backslash escapes, names in backticks, three kinds of
 //! comments, comments that are executed, and a delimiter that a dump may change.
 
-use super::{Cut, Kind, byte, line_end};
+use super::{Cut, Kind, byte, line_end, sets};
 
 /// Longest delimiter of the client.
 const LONGEST: usize = 15;
@@ -131,10 +131,10 @@ impl Mysql {
     /// Notes what a statement changes about how others are read.
     fn learn(&mut self, statement: &[u8]) {
         if statement.len() < 1024
+            && sets(statement)
             && let Ok(text) = std::str::from_utf8(statement)
             && let text = text.to_ascii_uppercase()
             && text.contains("SQL_MODE")
-            && text.contains("SET")
         {
             self.plain_backslash = text.contains("NO_BACKSLASH_ESCAPES");
         }

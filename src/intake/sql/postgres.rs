@@ -1,7 +1,7 @@
 //! PostgreSQL's rules, those of psql's own lexer: strings with and without backslash escapes, dollar quotes, nested
 //! comments, parentheses and bodies in `BEGIN ATOMIC … END`, within which a semicolon ends nothing, and the rows of a `COPY`.
 
-use super::{Cut, Kind, begins_word, byte, line_end};
+use super::{Cut, Kind, begins_word, byte, line_end, sets};
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 enum State {
@@ -157,6 +157,7 @@ impl Postgres {
     /// Notes what a statement changes about how others are read.
     fn learn(&mut self, statement: &[u8]) {
         if statement.len() < 256
+            && sets(statement)
             && let Ok(text) = std::str::from_utf8(statement)
             && text.contains("standard_conforming_strings")
         {

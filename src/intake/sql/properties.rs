@@ -166,3 +166,13 @@ fn a_statement_knows_its_line() {
     let found = split(text, Dialect::Postgres, 7);
     assert_eq!(found.iter().map(|f| f.2).collect::<Vec<_>>(), [2, 4, 5, 8]);
 }
+
+#[test]
+fn what_only_speaks_of_a_setting_sets_nothing() {
+    let counted = |text: &str, dialect| split(text, dialect, 7).len();
+    let maria = "CREATE TABLE t (a text) COMMENT='set sql_mode NO_BACKSLASH_ESCAPES';\nINSERT INTO t VALUES ('it\\'s; x');\n\
+                 SET sql_mode = 'NO_BACKSLASH_ESCAPES';\nSELECT 'a\\';\n/*!50003 SET sql_mode = '' */;\nSELECT '\\';'";
+    assert_eq!(counted(maria, Dialect::Mysql), 6);
+    let postgres = "COMMENT ON TABLE t IS 'SET standard_conforming_strings = off';\nSELECT '\\';\nSET standard_conforming_strings = off;\nSELECT '\\';'";
+    assert_eq!(counted(postgres, Dialect::Postgres), 4);
+}
