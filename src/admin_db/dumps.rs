@@ -5,6 +5,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::plain;
 use crate::intake::format::{Dump, Format};
 use crate::intake::packing::Packing;
 use crate::intake::report::LoadReport;
@@ -101,8 +102,8 @@ pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>
     .bind(new.source)
     .bind(new.account)
     .bind(new.dump.version.map(Json))
-    .bind(Json(&new.dump.databases))
-    .bind(Json(&new.dump.told))
+    .bind(plain::json(&new.dump.databases)?)
+    .bind(plain::json(&new.dump.told)?)
     .bind(new.everything)
     .execute(db)
     .await?;
@@ -158,7 +159,7 @@ pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::E
 pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE dump_upload SET report = $2 WHERE id = $1")
         .bind(id)
-        .bind(Json(report))
+        .bind(plain::json(report)?)
         .execute(db)
         .await
         .map(|_| ())

@@ -27,6 +27,7 @@ pub mod log;
 pub mod marks;
 pub mod newest_backups;
 pub mod notices;
+pub mod plain;
 pub mod ports;
 pub mod quotas;
 pub mod retire;

@@ -5,6 +5,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::plain;
 use crate::engine::{EngineKind, Survey};
 
 /// What the last looks into one server found.
@@ -77,7 +78,7 @@ pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: Dat
     )
     .bind(container)
     .bind(now)
-    .bind(Json(seen))
+    .bind(plain::json(seen)?)
     .execute(db)
     .await
     .map(|_| ())

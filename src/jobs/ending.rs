@@ -1,5 +1,6 @@
 //! How a job ends, and what that says about its database.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sqlx::PgConnection;
@@ -10,6 +11,7 @@ use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers;
 use crate::admin_db::jobs::{self, Job, JobStatus};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::plain;
 use crate::admin_db::states::{self, TransitionError};
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
@@ -66,6 +68,16 @@ pub(super) enum Ending<'a> {
 
 /// Ends the job, marks its container failed where it failed at a step, and writes the outcome to the log: all or nothing.
 pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'_>) {
+    // The reason may be in a server's words. An end that could not be written would be none.
+    let why = match ending {
+        Ending::Well => Cow::Borrowed(""),
+        Ending::Failed(_, why) | Ending::Cancelled(why) => plain::text(why),
+    };
+    let ending = match ending {
+        Ending::Well => Ending::Well,
+        Ending::Failed(step, _) => Ending::Failed(step, &why),
+        Ending::Cancelled(_) => Ending::Cancelled(&why),
+    };
     let (status, error) = match ending {
         Ending::Well => (JobStatus::Succeeded, None),
         Ending::Failed(_, why) => (JobStatus::Failed, Some(why)),
