@@ -190,3 +190,38 @@ pub async fn signed_in(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> R
         sqlx::query("UPDATE account SET last_login_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await?;
     one_row(&done)
 }
+
+/// By what somebody is known: each is a row whose key is a fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// A session of a browser.
+    Session,
+    /// A token of the API.
+    Token,
+}
+
+/// The account of a session or token as it is now, without noting a use of it. One that is disabled has none.
+///
+/// # Errors
+/// The database's.
+pub async fn holder(
+    db: &mut PgConnection,
+    by: Known,
+    fingerprint: &[u8; 32],
+    now: DateTime<Utc>,
+) -> Result<Option<Account>, sqlx::Error> {
+    macro_rules! of {
+        ($valid:literal) => {
+            concat!("SELECT a.* FROM account a JOIN ", $valid, " WHERE k.token_sha256 = $1 AND a.disabled_at IS NULL")
+        };
+    }
+    let query = match by {
+        Known::Session => of!("session k ON k.account_id = a.id AND k.expires_at > $2"),
+        Known::Token => {
+            of!(
+                "token k ON k.account_id = a.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)"
+            )
+        }
+    };
+    sqlx::query_as(query).bind(fingerprint.as_slice()).bind(now).fetch_optional(db).await
+}

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::accounts::Account;
+use super::accounts::{Account, Known, holder};
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, FromRow)]
@@ -59,7 +59,7 @@ pub async fn account(
     now: DateTime<Utc>,
     idle: Duration,
 ) -> Result<Option<Account>, sqlx::Error> {
-    let found = holder(&mut *db, fingerprint, now).await?;
+    let found = holder(&mut *db, Known::Session, fingerprint, now).await?;
     if found.is_some() {
         sqlx::query(
             "UPDATE session SET last_seen_at = $2, expires_at = $3
@@ -72,25 +72,6 @@ pub async fn account(
         .await?;
     }
     Ok(found)
-}
-
-/// The account of a session as it is now, without moving the session's end.
-///
-/// # Errors
-/// The database's.
-pub async fn holder(
-    db: &mut PgConnection,
-    fingerprint: &[u8; 32],
-    now: DateTime<Utc>,
-) -> Result<Option<Account>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT a.* FROM session s JOIN account a ON a.id = s.account_id
-          WHERE s.token_sha256 = $1 AND s.expires_at > $2 AND a.disabled_at IS NULL",
-    )
-    .bind(fingerprint.as_slice())
-    .bind(now)
-    .fetch_optional(db)
-    .await
 }
 
 /// The sessions of an account; `current` is the one that asks.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::accounts::Account;
+use super::accounts::{Account, Known, holder};
 
 /// A row, without its secret's hash.
 #[derive(Debug, Clone, FromRow)]
@@ -57,7 +57,7 @@ pub async fn account(
     fingerprint: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, sqlx::Error> {
-    let found = holder(&mut *db, fingerprint, now).await?;
+    let found = holder(&mut *db, Known::Token, fingerprint, now).await?;
     if found.is_some() {
         sqlx::query(
             "UPDATE token SET last_used_at = $2 WHERE token_sha256 = $1
@@ -119,24 +119,4 @@ pub async fn revoke_all(db: &mut PgConnection, account: Uuid, now: DateTime<Utc>
         .execute(db)
         .await?;
     Ok(done.rows_affected())
-}
-
-/// The account of a token as it is now, without noting a use of it.
-///
-/// # Errors
-/// The database's.
-pub async fn holder(
-    db: &mut PgConnection,
-    fingerprint: &[u8; 32],
-    now: DateTime<Utc>,
-) -> Result<Option<Account>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT a.* FROM token t JOIN account a ON a.id = t.account_id
-          WHERE t.token_sha256 = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)
-            AND a.disabled_at IS NULL",
-    )
-    .bind(fingerprint.as_slice())
-    .bind(now)
-    .fetch_optional(db)
-    .await
 }

@@ -7,6 +7,7 @@ use axum_extra::extract::CookieJar;
 
 use super::Portal;
 use super::error::AppError;
+use crate::admin_db::accounts::{Known, holder};
 use crate::admin_db::{sessions, tokens};
 use crate::app::App;
 use crate::auth::login::idle;
@@ -60,8 +61,8 @@ pub async fn still(app: &App, identity: &Identity) -> Result<Option<User>, sqlx:
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;
     let account = match (&identity.session, &identity.token) {
-        (Some(print), _) => sessions::holder(&mut db, print, now).await?,
-        (None, Some(print)) => tokens::holder(&mut db, print, now).await?,
+        (Some(print), _) => holder(&mut db, Known::Session, print, now).await?,
+        (None, Some(print)) => holder(&mut db, Known::Token, print, now).await?,
         (None, None) => None,
     };
     Ok(account.and_then(|a| a.user()))

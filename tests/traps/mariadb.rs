@@ -3,6 +3,7 @@
 use mydb::jobs::survey::survey;
 use mysql_async::prelude::Queryable;
 
+use super::password;
 use crate::backups::mariadb::{as_admin, connect};
 use crate::backups::rebuild::{lost_and_rebuilt, with_recovery_key};
 use crate::backups::{back_up, brought, ended};
@@ -133,11 +134,6 @@ fn nothing_climbed(portal: &TestPortal, container: &str, after: &str) {
 async fn done(portal: &TestPortal, kind: &str) {
     let (status, error) = ended(portal, kind).await;
     assert_eq!(status, "succeeded", "{kind}: {error}");
-}
-
-async fn password(ada: &Client, container: &str) -> String {
-    let shown = ada.post(&format!("/containers/{container}/password"), &[]).await.expect(200);
-    shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown")
 }
 
 /// All that was there is there.

@@ -5,3 +5,18 @@ mod mariadb;
 mod mongodb;
 mod neo4j;
 mod postgres;
+
+use crate::backups::ended;
+use crate::support::{Client, TestPortal};
+
+/// The last job of this kind goes well.
+async fn well(portal: &TestPortal, kind: &str) {
+    let (status, error) = ended(portal, kind).await;
+    assert_eq!(status, "succeeded", "{kind}: {error}");
+}
+
+/// The password of a database, which its page shows once.
+async fn password(ada: &Client, name: &str) -> String {
+    let shown = ada.post(&format!("/containers/{name}/password"), &[]).await.expect(200);
+    shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown")
+}

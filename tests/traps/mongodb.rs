@@ -6,9 +6,10 @@ use mydb::jobs::survey::survey;
 use reqwest::Method;
 use serde_json::json;
 
+use super::{password, well};
 use crate::backups::{back_up, ended, nothing_left};
 use crate::engines::{fields, place};
-use crate::support::{Client, TestPortal, docker};
+use crate::support::{TestPortal, docker};
 
 /// Names of collections, as a text of JavaScript's.
 const NAMES: &str = r#"["__proto__", "constructor", "toString", "hasOwnProperty", "getName", "-c", "--eval", "--help",
@@ -91,16 +92,6 @@ fn nothing_climbed(portal: &TestPortal, name: &str, after: &str) {
     assert!(!files.contains("climbed"), "{after}: {files}");
     let data = docker::docker(&["exec", &container, "ls", "-A", "/data/db"]);
     assert!(!data.lines().any(|l| l.starts_with('.')), "{after}: no shell keeps files among the data: {data}");
-}
-
-async fn well(portal: &TestPortal, kind: &str) {
-    let (status, error) = ended(portal, kind).await;
-    assert_eq!(status, "succeeded", "{kind}: {error}");
-}
-
-async fn password(ada: &Client, name: &str) -> String {
-    let shown = ada.post(&format!("/containers/{name}/password"), &[]).await.expect(200);
-    shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,8 @@ use mydb::jobs::survey::survey;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::backups::{back_up, ended, nothing_left};
+use super::{password, well};
+use crate::backups::{back_up, nothing_left};
 use crate::engines::{fields, place};
 use crate::support::{Client, TestPortal, docker};
 
@@ -95,16 +96,6 @@ async fn set(portal: &TestPortal) {
 async fn survey_failures(portal: &TestPortal) -> (u64, String) {
     let report = survey(&portal.app().app).await.expect("a look");
     (report["failed"].as_u64().unwrap_or(99), portal.sql("select coalesce(string_agg(error, ' '), '') from survey"))
-}
-
-async fn well(portal: &TestPortal, kind: &str) {
-    let (status, error) = ended(portal, kind).await;
-    assert_eq!(status, "succeeded", "{kind}: {error}");
-}
-
-async fn password(ada: &Client, name: &str) -> String {
-    let shown = ada.post(&format!("/containers/{name}/password"), &[]).await.expect(200);
-    shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown")
 }
 
 /// All that was set is there, once.

@@ -3,8 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 
+use super::well;
 use crate::backups::rebuild::{lost_and_rebuilt, with_recovery_key};
-use crate::backups::{back_up, brought, ended};
+use crate::backups::{back_up, brought};
 use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal, docker};
 
 const TRAPS: &str = include_str!("postgres.sql");
@@ -36,11 +37,6 @@ fn nobody_climbed(portal: &TestPortal, name: &str, database: &str, after: &str) 
     assert_eq!(ask(portal, name, "postgres", members), "", "{after}: {name}");
     let files = docker::docker(&["exec", &format!("{}-{name}", portal.instance), "ls", "/tmp"]);
     assert!(!files.contains("climbed"), "{after}: {name}: {files}");
-}
-
-async fn well(portal: &TestPortal, kind: &str) {
-    let (status, error) = ended(portal, kind).await;
-    assert_eq!(status, "succeeded", "{kind}: {error}");
 }
 
 /// A database with all traps set.
