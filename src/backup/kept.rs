@@ -39,12 +39,18 @@ pub(super) async fn recall(w: &Work, source: &Source<'_>) -> Result<(), StepErro
     Ok(())
 }
 
+/// A failure, with what could not be brought back: why something differs must not be lost.
+pub(super) fn with_reasons(source: &Source<'_>, e: StepError) -> StepError {
+    let left_out = source.left_out();
+    if left_out.is_empty() { e } else { e.said(|why| format!("{why}\n{}", limited(left_out).join("\n"))) }
+}
+
 /// What of a restored database is not as in its backup.
 ///
 /// # Errors
 /// With the differences in the data, unless a second attempt was made, which says what it could not bring back.
 fn differences(source: &Source<'_>, found: &Comparison) -> Result<Vec<String>, StepError> {
-    if source.second().is_none() {
+    if source.second().is_none() || source.left_out().is_empty() {
         found.same_content()?;
     }
     Ok(limited(source.left_out().into_iter().chain(found.differences()).collect()))

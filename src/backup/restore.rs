@@ -195,7 +195,8 @@ async fn second_attempt(
     }
     let objects = &source.manifest.objects;
     let parts: Vec<_> = objects.iter().map(Object::part).collect();
-    let stages = server.describes.second_attempt(&server.plan, &parts);
+    let stages =
+        server.describes.second_attempt(&server.plan, &parts, source.manifest.wanted.as_ref().map(|w| &w.only));
     if stages.is_empty() {
         return Err(StepError::Fail(why));
     }
@@ -315,7 +316,10 @@ pub(super) async fn seal_in(
     w.say("Comparing it with the backup").await;
     let found = compare::compare(app, &source.manifest, &server, true).await?;
     let told = match strict {
-        true => found.equal().map(|()| found.sentence())?,
+        true => match found.equal() {
+            Ok(()) => found.sentence(),
+            Err(e) => return Err(kept::with_reasons(source, e)),
+        },
         false => kept::keep(w, source, &found).await?,
     };
     run_all(app, &id, describes.adopt(&server.plan, own).as_slice()).await?;

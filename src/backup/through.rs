@@ -84,7 +84,8 @@ fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String
 /// Statements for the accounts of a backup, and remarks.
 fn statements(from: impl io::Read, admin: &str) -> io::Result<(String, Vec<String>)> {
     let (mut pieces, mut text, mut notes) = (Splitter::new(from, Dialect::Mysql), String::new(), Vec::new());
-    text.push_str("SET SESSION sql_mode = '';\n");
+    // A right must not make an account that could not be made: it would have no password.
+    text.push_str("SET SESSION sql_mode = 'NO_AUTO_CREATE_USER';\n");
     while let Some(piece) = pieces.next_piece()? {
         if piece.kind != Kind::Statement {
             continue;

@@ -219,8 +219,9 @@ pub trait Backup: Sync {
         vec![Stage::new(Read::All, self.restore(plan, part))]
     }
     /// Commands for a second attempt, after the first has failed: they put back what can be put back, whatever it refers to,
-    /// and report by name what can't. Each with the place of its part in `parts`, which are all that are wanted.
-    fn second_attempt(&self, _plan: &Plan<'_>, _parts: &[Part]) -> Vec<(usize, Stage)> {
+    /// and report by name what can't. Each with the place of its part in `parts`, which are all that are wanted: of a whole
+    /// backup, or of one database of it.
+    fn second_attempt(&self, _plan: &Plan<'_>, _parts: &[Part], _only: Option<&Only>) -> Vec<(usize, Stage)> {
         Vec::new()
     }
     /// A command that ends a restore into a new server, once all parts are back.

@@ -180,17 +180,26 @@ async fn databases_that_need_each_other_and_other_definers_come_back() {
         "create user 'o''hara'@'%' identified by 'x'; grant super, select on *.* to 'o''hara'@'%';
          create definer = 'o''hara'@'%' view trial.hers as select id from trial.ta;
          create definer = root@localhost procedure trial.roots() select current_user();
+         create view trial.spy as select User from mysql.user; grant select on trial.spy to 'o''hara'@'%';
          create database elsewhere; create table elsewhere.e (id int); insert into elsewhere.e values (7)",
     );
     let id = back_up(&portal, &ada, "lab").await;
-    let _ = ended(&portal, "drill").await;
+    assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "4");
     ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "lab-2")]).await.expect(303);
     let (status, error) = ended(&portal, "restore").await;
     assert_eq!(status, "succeeded", "{error}");
     let said = portal.sql(
         "select string_agg(detail, ' ') from job_step where job_id in (select id from job where kind = 'restore')",
     );
-    for piece in ["second attempt", "SUPER", "definer of 2 views"] {
+    for piece in [
+        "second attempt",
+        "SUPER",
+        "definer of 3 views",
+        "Not rebuilt: CREATE ",
+        "VIEW `spy` AS select",
+        "(error 1142)",
+    ] {
         assert!(said.contains(piece), "{piece}: {said}");
     }
     let shown = ada.post("/containers/lab-2/password", &[]).await.expect(200);
@@ -216,6 +225,44 @@ async fn databases_that_need_each_other_and_other_definers_come_back() {
     assert_eq!(mighty.trim(), "7root,root", "o'hara is no administrator there");
     let grants = as_admin(&portal, "lab-2", "show grants for ada@'%'");
     assert!(!grants.contains("db4sci") && !grants.contains("elsewhere"), "{grants}");
+    assert!(told(&portal, "lab-2").contains("View spy in trial is missing."), "{}", told(&portal, "lab-2"));
+
+    // A part of it has a second attempt too, and nothing of the other databases in it.
+    let part = [("name", "part"), ("only_database", "trial")];
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &part).await.expect(303);
+    assert_eq!(ended(&portal, "restore").await, ("succeeded".to_owned(), String::new()));
+    let said = told(&portal, "part");
+    for piece in ["`spy`", "View va in trial is missing.", "tseq"] {
+        assert!(said.contains(piece), "{piece}: {said}");
+    }
+    let kept = as_admin(
+        &portal,
+        "part",
+        "select concat((select count(*) from trial.ta), ' ', group_concat(schema_name)) from information_schema.schemata where schema_name like 'trial%' or schema_name = 'elsewhere'",
+    );
+    assert_eq!(kept.trim(), "1 trial");
+    // Rows that can't come back are no proof, and are kept for nobody to overlook.
+    as_admin(
+        &portal,
+        "lab",
+        "create sequence mysql.sq; create table trial.numbered (id bigint default nextval(mysql.sq), x int); insert into trial.numbered (x) values (1), (2)",
+    );
+    let id = back_up(&portal, &ada, "lab").await;
+    ada.post(&format!("/containers/lab/backups/{id}/drill"), &[]).await.expect(303);
+    let (status, error) = ended(&portal, "drill").await;
+    assert!(status == "failed" && error.contains("numbered in trial is missing; it had 2"), "{status} {error}");
+    assert!(error.contains("Not rebuilt: ") && error.contains("mysql.sq"), "why: {error}");
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "lab-3")]).await.expect(303);
+    assert_eq!(ended(&portal, "restore").await, ("succeeded".to_owned(), String::new()));
+    assert!(told(&portal, "lab-3").contains("numbered in trial is missing; it had 2"), "{}", told(&portal, "lab-3"));
+    assert_eq!(as_admin(&portal, "lab-3", "select count(*) from trial_b.vback").trim(), "2");
+}
+
+/// What its owner is told of a restored database.
+fn told(portal: &TestPortal, name: &str) -> String {
+    portal.sql(&format!(
+        "select text from notice join container c on c.id = container_id where c.name = '{name}' and kind = 'restore_differs'"
+    ))
 }
 
 fn nothing_is_left(portal: &TestPortal, what: &str) {

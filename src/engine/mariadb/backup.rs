@@ -172,8 +172,8 @@ impl Backup for Mariadb {
         restore::stages(plan, part, true)
     }
 
-    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part]) -> Vec<(usize, Stage)> {
-        restore::second_attempt(plan, parts)
+    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part], only: Option<&Only>) -> Vec<(usize, Stage)> {
+        restore::second_attempt(plan, parts, only.is_none())
     }
 
     fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {

@@ -10,7 +10,12 @@ use crate::intake::mysql::{Pass, Rules};
 
 const PREPARE: &str = include_str!("prepare.sql");
 const LOAD: &str = include_str!("load.sh");
+/// Runs statements and tells which of them the server refused.
+const REFUSED: &str = include_str!("refused.sh");
 const AGAIN: &str = include_str!("again.sh");
+const AGAIN_ACCOUNTS: &str = include_str!("again_accounts.sh");
+/// Errors of rights on what is not there.
+const NOT_THERE: &str = "1049|1141|1146|1147|1305";
 const FINISH: &str = include_str!("finish.sql");
 const SOME_GRANTS: &str = include_str!("some_grants.sh");
 /// Runs statements that stand in the environment.
@@ -58,30 +63,40 @@ pub(super) fn stages(plan: &Plan<'_>, part: &Part, whole: bool) -> Vec<Stage> {
     }
 }
 
+/// A command of the second attempt for the accounts. `whole`: all of a backup is restored.
+fn accounts_again(plan: &Plan<'_>, whole: bool) -> Stage {
+    let expected = if whole { "-" } else { NOT_THERE };
+    let exec = administer(plan, &format!("{REFUSED}{AGAIN_ACCOUNTS}"), &[("DB4SCI_EXPECTED", expected)]);
+    Stage::changed(exec, Through::Accounts(plan.admin_user.to_owned()))
+}
+
+/// A command of the second attempt for some of a database's statements. `tell`: what is refused now stays away.
+fn database_again(plan: &Plan<'_>, pass: Pass, tell: bool) -> Stage {
+    let flag = |yes| if yes { "1" } else { "0" };
+    let env = [("DB4SCI_TELL", flag(tell)), ("DB4SCI_KEPT", flag(pass == Pass::Code))];
+    Stage::changed(rebuild(plan, &format!("{REFUSED}{AGAIN}"), &env), as_owner(plan, pass))
+}
+
 /// All sequences first, then tables with their data, then what refers to them, twice: whatever is named there is there by
-/// then.
-pub(super) fn second_attempt(plan: &Plan<'_>, parts: &[Part]) -> Vec<(usize, Stage)> {
-    let with = |pass, tell: &str| Stage::changed(rebuild(plan, AGAIN, &[("DB4SCI_TELL", tell)]), as_owner(plan, pass));
+/// then. What the server refuses is told and left out. `whole`: all of a backup is restored.
+pub(super) fn second_attempt(plan: &Plan<'_>, parts: &[Part], whole: bool) -> Vec<(usize, Stage)> {
     let databases = || parts.iter().enumerate().filter_map(|(i, p)| p.database.as_deref().map(|d| (i, d)));
     let server =
         |what: bool| parts.iter().enumerate().filter(move |(_, p)| p.database.is_none() && (p.file == WHAT) == what);
-    let mut found = Vec::new();
-    for (i, part) in server(false) {
-        found.extend(stages(plan, part, false).into_iter().map(|stage| (i, stage)));
+    let mut found: Vec<_> = server(false).map(|(i, _)| (i, accounts_again(plan, whole))).collect();
+    for (i, database) in databases() {
+        found.extend([(i, prepare(plan, database, true)), (i, database_again(plan, Pass::Sequences, false))]);
     }
     for (i, database) in databases() {
-        found.extend([(i, prepare(plan, database, true)), (i, with(Pass::Sequences, "0"))]);
+        found.extend([(i, prepare(plan, database, false)), (i, database_again(plan, Pass::Data, true))]);
     }
-    for (i, database) in databases() {
-        found.extend([(i, prepare(plan, database, false)), (i, with(Pass::Data, "1"))]);
-    }
-    for tell in ["0", "1"] {
+    for tell in [false, true] {
         for (i, database) in databases() {
-            found.extend([(i, prepare(plan, database, false)), (i, with(Pass::Code, tell))]);
+            found.extend([(i, prepare(plan, database, false)), (i, database_again(plan, Pass::Code, tell))]);
         }
     }
-    for (i, part) in server(true) {
-        found.extend(stages(plan, part, false).into_iter().map(|stage| (i, stage)));
+    for (i, _) in server(true) {
+        found.extend([(i, accounts_again(plan, whole)), (i, finish(plan))]);
     }
     found
 }

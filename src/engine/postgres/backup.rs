@@ -179,7 +179,7 @@ impl Backup for Postgres {
         vec![stage(plan, part, "")]
     }
 
-    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part]) -> Vec<(usize, Stage)> {
+    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part], _only: Option<&Only>) -> Vec<(usize, Stage)> {
         parts.iter().map(|part| stage(plan, part, "1")).enumerate().collect()
     }
 
