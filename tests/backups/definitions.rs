@@ -78,7 +78,13 @@ async fn a_difference_is_told_on_the_page_and_by_the_api() {
     )
     .await
     .expect("makes");
+    // A tablespace lies outside: that is told, and a restore has no need of it.
+    let inside = format!("{}-lab", portal.instance);
+    let script = "mkdir -p /tmp/far && chown postgres /tmp/far && psql -X -q -U db4sci_admin -d trial -c \"create tablespace far location '/tmp/far'\" -c 'create table public.away (i int) tablespace far' -c 'alter table public.away owner to ada' -c 'insert into public.away values (1)'";
+    docker::docker(&["exec", &inside, "sh", "-c", script]);
     let id = proven(&portal, &ada, "lab").await;
+    let notes = portal.sql(&format!("select manifest->>'notes' from backup_log where id = '{id}'"));
+    assert!(notes.contains("outside the data directory") && notes.contains("public.away (far)"), "{notes}");
 
     // As if one thing had been otherwise, one had not been there, and one had been lost.
     let file = object(&portal, &id, "manifest.json");

@@ -20,6 +20,8 @@ const BY_HAND: &str = include_str!("by_hand.sql");
 pub(super) const OPEN: &str = include_str!("open.sh");
 pub(super) const COUNTS: &str = include_str!("counts.sql");
 const CHECK: &str = include_str!("check.sh");
+/// Remarks about what lies outside of the data directory.
+const OUTSIDE: &str = include_str!("outside.sql");
 const DUMP: &str = include_str!("dump.sh");
 const BLOCKED: &str = include_str!("blocked.sql");
 /// Makes a database anew.
@@ -147,6 +149,7 @@ impl Backup for Postgres {
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_COUNTS", COUNTS),
+                    ("DB4SCI_OUTSIDE", OUTSIDE),
                     ("DB4SCI_MORE", definitions::MORE),
                     ("DB4SCI_BLOCKED", BLOCKED),
                 ],

@@ -28,7 +28,7 @@ read -r snapshot <"$work/out"
 PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
   >"$work/schema" 2>"$work/words" 3>&- || failed
 # Counted while it is dumped: what one of the two has read the other need not. The snapshot lasts until both are done.
-printf '%s\n' "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
+printf '%s\n' "$DB4SCI_OUTSIDE" "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
 # Compressed outside, where it is not at the cost of the server's own processor time and with a better method.
 PGDATABASE=$DB4SCI_DATABASE dumped said pg_dump --format=custom --compress=0 \
   --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
