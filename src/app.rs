@@ -9,15 +9,16 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::admin_db::bootstrap::{self, Bootstrap, Ground};
 use crate::admin_db::{self};
+use crate::bootstrap;
+use crate::bootstrap::{Bootstrap, Ground};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::objects::Stores;
 use crate::provision::egress::Egress;
 use crate::provision::images::ImageStates;
-use crate::recovery::key;
+use crate::recovery_key;
 use crate::runtime::Runtime;
 use crate::secrets::{Random, Sealer, write_private};
 use crate::storage::Files;
@@ -88,13 +89,13 @@ impl App {
         let (Parts { config, catalog, runtime, clock }, Ground { sealer, authority, files }) = (parts, ground);
         let db = bootstrap::open(&url, &config).await?;
         let mut connection = db.acquire().await?;
-        let bound = admin_db::settings::bind_instance(&mut connection, config.instance.as_str(), clock.now()).await?;
+        let bound = admin_db::switches::bind_instance(&mut connection, config.instance.as_str(), clock.now()).await?;
         anyhow::ensure!(
             bound == config.instance.as_str(),
             "this mydb_admin belongs to the instance {bound}, not to {}; two portals share one only with the same instance id",
             config.instance
         );
-        let read_only = admin_db::settings::read_only(&mut connection).await?;
+        let read_only = admin_db::switches::read_only(&mut connection).await?;
         drop(connection);
         let started = clock.now();
         let worker = format!("{}-{}", rustix::process::getpid().as_raw_nonzero(), hex::encode(random.bytes::<4>()));
@@ -165,13 +166,14 @@ fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
     if file.exists() {
         let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
         let made = text.lines().map(str::trim).find(|l| l.starts_with("AGE-SECRET-KEY-")).unwrap_or_default();
-        return key::adopt(config, &SecretString::from(made)).with_context(|| format!("in {}", file.display()));
+        return recovery_key::adopt(config, &SecretString::from(made))
+            .with_context(|| format!("in {}", file.display()));
     }
-    if key::recipient(config)?.is_none() {
+    if recovery_key::recipient(config)?.is_none() {
         // The secret first: a recipient whose key is nowhere would be worse than none.
-        let made = key::generate();
+        let made = recovery_key::generate();
         write_private(&file, format!("{}\n", made.expose_secret()).as_bytes())?;
-        key::register(config, &made)?;
+        recovery_key::register(config, &made)?;
         tracing::info!(file = %file.display(), "Made a recovery key");
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::auth::first_admin;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::jobs::{keeper, runner, schedule};
+use crate::jobs::{schedule, watchdog, workers};
 use crate::lifecycle::Lifecycle;
 use crate::objects::Stores;
 use crate::presence::Presence;
@@ -131,9 +131,9 @@ pub async fn start_on(
     if let Some(listener) = listeners.redirect {
         lifecycle.spawn("redirect to HTTPS", server::redirect(portal.clone(), listener, address.port(), stop.clone()));
     }
-    lifecycle.spawn("jobs", endless(runner::run(app.clone(), stop.clone())));
+    lifecycle.spawn("jobs", endless(workers::run(app.clone(), stop.clone())));
     lifecycle.spawn("schedule", endless(schedule::run(app.clone(), stop.clone())));
-    lifecycle.spawn("keeper", endless(keeper::run(app, stop.clone())));
+    lifecycle.spawn("keeper", endless(watchdog::run(app, stop.clone())));
     let limits = portal.clone();
     lifecycle.spawn("sign-in limits", async move {
         while stop.run_until_cancelled(tokio::time::sleep(TIDY)).await.is_some() {

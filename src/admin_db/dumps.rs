@@ -6,9 +6,9 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::plain;
-use crate::intake::format::{Dump, Format};
-use crate::intake::packing::Packing;
-use crate::intake::report::LoadReport;
+use crate::import::format::{Dump, Format};
+use crate::import::packing::Packing;
+use crate::import::report::LoadReport;
 
 /// A dump.
 #[derive(Debug, FromRow)]

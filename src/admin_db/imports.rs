@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::backup::manifest::Manifest;
+use crate::manifest::Manifest;
 
 /// Why what was under way failed where mydb_admin was restored. A backup that was under way then may have become whole
 /// afterwards, so its row does not say that it is none.

@@ -1,47 +1,18 @@
 //! mydb_admin: everything the portal knows. One file a table; every function takes the connection
 //! or transaction it works in.
 
-pub mod accounts;
-pub mod admin_backups;
-pub mod audit_facts;
-pub mod audits;
-pub mod backup_list;
 pub mod backups;
-pub mod bootstrap;
-pub mod container_input;
-pub mod container_list;
 pub mod containers;
-pub mod copies;
-pub mod credentials;
-pub mod devices;
 pub mod dumps;
-pub mod findings;
 pub mod image_tools;
 pub mod imports;
-pub mod job_cancel;
-pub mod job_list;
-pub mod job_queue;
 pub mod jobs;
-pub mod keeping;
 pub mod log;
-pub mod marks;
-pub mod newest_backups;
 pub mod notices;
+pub mod people;
 pub mod plain;
-pub mod ports;
-pub mod quotas;
-pub mod retire;
-pub mod samples;
-pub mod schedule;
 pub mod seeds;
-pub mod sessions;
-pub mod settings;
-pub mod snapshots;
-pub mod states;
-pub mod surveys;
-pub mod tokens;
-pub mod uploads;
-pub mod usage;
+pub mod switches;
 
 use std::time::Duration;
 

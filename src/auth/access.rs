@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::{accounts, devices, sessions, tokens};
+use crate::admin_db::people::{accounts, devices, sessions, tokens};
 
 /// What becomes of an account's API tokens when its password changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

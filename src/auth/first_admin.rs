@@ -6,8 +6,9 @@ use anyhow::{Context, bail};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::passwords;
-use crate::admin_db::accounts::{self, NewAccount};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::people::accounts;
+use crate::admin_db::people::accounts::NewAccount;
 use crate::app::App;
 use crate::domain::names::Username;
 use crate::domain::password::Password;

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::limits::LoginLimits;
 use super::passwords::{self, Lane};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{accounts, devices, sessions};
+use crate::admin_db::people::{accounts, devices, sessions};
 use crate::app::App;
 use crate::secrets::fingerprint;
 

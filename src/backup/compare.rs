@@ -3,12 +3,12 @@
 use std::sync::atomic::AtomicU64;
 
 use super::definitions::{Closeness, differences};
-use super::manifest::Manifest;
 use super::restore::Server;
-use super::stream;
 use crate::app::App;
+use crate::backup::pipeline::transfer;
 use crate::engine::backup::Count;
-use crate::provision::flow::StepError;
+use crate::manifest::Manifest;
+use crate::queue::flow::StepError;
 
 /// Most differences that are told.
 const MOST: usize = 50;
@@ -92,7 +92,7 @@ pub async fn compare(
     let mut counts = Vec::new();
     for database in manifest.databases() {
         let exec = server.describes.count(&server.plan, database, fingerprints && manifest.fingerprints);
-        counts.extend(stream::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
+        counts.extend(transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
     }
     let content = content(manifest, &counts);
     let mut comparison = Comparison { counts: counts.len(), content, ..Comparison::default() };
@@ -108,7 +108,7 @@ pub async fn compare(
     for database in server_wide.into_iter().chain(manifest.databases().into_iter().map(Some)) {
         let Some(exec) = server.describes.definitions(&server.plan, database) else { continue };
         let split = server.describes.split(&server.plan, database);
-        let now = stream::definitions(app.runtime.as_ref(), server.id, &exec, split).await?;
+        let now = transfer::definitions(app.runtime.as_ref(), server.id, &exec, split).await?;
         let then: Vec<_> =
             manifest.definitions.iter().filter(|d| d.database == database.unwrap_or_default()).cloned().collect();
         comparison.defined.extend(differences(&then, &now, closeness));

@@ -8,15 +8,15 @@ use bytes::Bytes;
 use futures::stream;
 use futures::{StreamExt, TryStreamExt};
 
-use super::hand;
-use super::manifest::{BY_HAND, FILE, Manifest, Object};
-use super::seal::Keys;
-use super::source::Source;
-use super::stream::{From, fetch, fetch_stored};
-use super::sum::Sum;
+use crate::backup::pipeline::transfer::{From, fetch, fetch_stored};
+use crate::backup::restore::source::Source;
+use crate::backup::restore_script;
 use crate::domain::stream_error::StreamError;
+use crate::encryption::Keys;
+use crate::manifest::sum::Sum;
+use crate::manifest::{BY_HAND, FILE, Manifest, Object};
 use crate::objects::Store;
-use crate::provision::flow::StepError;
+use crate::queue::flow::StepError;
 use crate::runtime::Input;
 
 /// Length of a tar archive's blocks.
@@ -180,7 +180,7 @@ pub fn whole(source: &Source<'_>, form: Form) -> Package {
     let made = u64::try_from(m.started_at.timestamp()).unwrap_or(0);
     let mut entries = Vec::new();
     // Made anew from the manifest, which was checked: a script that somebody could change in the bucket is not handed out.
-    let script = hand::lines(m, source.store, &source.location, m.container.engine.engine().backup());
+    let script = restore_script::lines(m, source.store, &source.location, m.container.engine.engine().backup());
     entries.push(Entry::Text(BY_HAND, Bytes::from(script)));
     entries.push(Entry::Text(FILE, source.text.clone()));
     entries.extend(m.objects.iter().cloned().map(Entry::Object));

@@ -11,16 +11,16 @@ use super::compare::compare;
 use super::describes;
 use super::kept;
 use super::restore::{Server, raise, sound};
-use super::site::row;
-use super::source::Source;
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::notices;
+use crate::backup::dump::context::row;
+use crate::backup::restore::source::Source;
 use crate::domain::quantity::{Bytes as Amount, MIB};
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::engine::backup::When;
 use crate::provision::create;
-use crate::provision::flow::{Flow, Step, StepError, Work};
-use crate::provision::throwaway::{Admin, ThrowAway};
+use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::queue::flow::{Flow, Step, StepError, Work};
 
 /// Drill.
 pub static DRILL: Flow = Flow {

@@ -2,12 +2,12 @@
 //! nothing. Nobody may take it for the whole, so a notice names what differs.
 
 use super::compare::{Comparison, limited};
-use super::source::Source;
 use crate::admin_db::jobs;
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::notices::{self, Kind};
+use crate::backup::restore::source::Source;
 use crate::jobs::notify;
-use crate::provision::flow::{StepError, Work};
+use crate::queue::flow::{StepError, Work};
 
 /// Where a job notes why it needed a second attempt, and what that left out.
 const SECOND: &str = "second_attempt";

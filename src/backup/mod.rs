@@ -1,53 +1,29 @@
 //! Backups: dumped by a command in the database's own container, streamed through compression into an object store,
 //! proven there, and restored into new containers.
 
-pub mod audit;
-pub mod beside;
+pub mod assurance;
 pub mod compare;
-pub mod copy;
 pub mod definitions;
 pub mod download;
 pub mod drill;
 pub mod dump;
-pub mod find;
-pub mod hand;
-pub mod head;
-pub mod in_place;
 mod kept;
-pub mod last;
-pub mod leftover;
-pub mod manifest;
-pub mod mark;
-pub mod pack;
+pub mod pipeline;
 pub mod portal_jobs;
-pub mod prove;
-pub mod prune;
-pub mod recover;
-pub mod replace;
-pub mod reports;
+pub mod replicate;
 pub mod request;
 pub mod resign;
 pub mod restore;
-pub mod restore_copy;
-pub mod seal;
-pub mod second;
+pub mod restore_script;
+pub mod retention;
 pub mod sign;
-pub mod site;
-pub mod source;
-pub mod storing;
-pub mod stream;
-pub mod sum;
-mod through;
-pub mod unpack;
-pub mod upgrade;
-pub mod upload;
-pub mod worth;
+pub mod unregistered;
 
 use crate::engine::backup::When;
 use crate::engine::{Backup, EngineKind};
 use crate::objects::ObjectError;
-use crate::provision::flow::{Flow, StepError};
 use crate::provision::request::RequestError;
+use crate::queue::flow::{Flow, StepError};
 
 impl From<ObjectError> for StepError {
     fn from(e: ObjectError) -> Self {
@@ -58,7 +34,7 @@ impl From<ObjectError> for StepError {
 /// The flow that makes a new database of this engine from a backup.
 pub fn restore_flow(engine: EngineKind) -> &'static Flow {
     match engine.engine().backup().map(Backup::moves) {
-        Some(When::Stopped) => &restore_copy::RESTORE_COPY,
+        Some(When::Stopped) => &restore::offline::RESTORE_COPY,
         _ => &restore::RESTORE,
     }
 }

@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
-use super::prune;
+use crate::admin_db::backups::open_uploads;
 use crate::admin_db::constraint;
 use crate::admin_db::jobs::{self, NewJob};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::uploads;
 use crate::app::App;
-use crate::provision::flow::Flow;
+use crate::backup::retention::prune;
 use crate::provision::request::RequestError;
+use crate::queue::flow::Flow;
 
 /// Enqueues one.
 ///
@@ -42,7 +42,7 @@ pub async fn prune_if_due(app: &App, actor: &Actor) -> Result<usize, RequestErro
     let mut db = app.db.acquire().await?;
     let due = prune::due(&mut db, &app.config, now).await?.len()
         + prune::unfinished(&mut db, now).await?.len()
-        + uploads::left(&mut db).await?.len();
+        + open_uploads::left(&mut db).await?.len();
     drop(db);
     if due > 0 {
         match enqueue(app, &prune::PRUNE, actor).await {

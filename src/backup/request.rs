@@ -2,20 +2,23 @@
 
 use uuid::Uuid;
 
-use super::beside;
 use super::drill::DRILL;
 use super::dump::BACKUP;
-use super::seal::Keys;
+use crate::admin_db::backups::retention;
 use crate::admin_db::backups::{self, Backup, NewBackup};
 use crate::admin_db::containers::Container;
+use crate::admin_db::containers::states;
 use crate::admin_db::log::Actor;
-use crate::admin_db::{accounts, constraint, keeping, new_id, states};
+use crate::admin_db::people::accounts;
+use crate::admin_db::{constraint, new_id};
 use crate::app::App;
+use crate::backup::restore::partial;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
-use crate::engine::alone::Only;
+use crate::encryption::Keys;
+use crate::engine::partial::Only;
 use crate::provision::request::{self, CreateRequest, Created, RequestError, enqueue};
 
 /// Enqueues a backup of `c`, and answers the backup's and the job's keys.
@@ -62,7 +65,7 @@ pub async fn drill(app: &App, backup: &Backup, reason: &str, actor: &Actor) -> R
     openable(app, backup)?;
     let id = new_id();
     let mut tx = app.db.begin().await?;
-    if !keeping::hold(&mut tx, backup.id).await? {
+    if !retention::hold(&mut tx, backup.id).await? {
         return Err(RequestError::NoSuchBackup);
     }
     let target = backup.target.as_deref().unwrap_or_default();
@@ -108,7 +111,7 @@ pub async fn restore(
     let owner = accounts::by_id(&mut db, wanted.owner).await?.and_then(|a| a.user()).ok_or(RequestError::Gone)?;
     drop(db);
     if let Some(only) = &wanted.only {
-        beside::allowed(manifest.container.engine, only)?;
+        partial::allowed(manifest.container.engine, only)?;
         manifest.clone().reduced(only).map_err(RequestError::NotAlone)?;
     }
     let of = manifest.container;

@@ -3,10 +3,10 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::manifest::{FILE, LONGEST};
 use super::sign::{self, By, Signed};
-use super::source::altered;
-use crate::admin_db::audit_facts;
+use crate::admin_db::backups::audit_facts;
+use crate::backup::restore::source::altered;
+use crate::manifest::{FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
 

@@ -9,16 +9,18 @@ use clap::Subcommand;
 use uuid::Uuid;
 
 use super::backup_download as download;
-use super::backup_found as found;
-use super::places::Places;
 use super::session::{Session, note};
 use super::table::{moment, table};
 use super::{Surroundings, end, say};
-use crate::admin_db::backup_list::{self, Filter, Which};
 use crate::admin_db::backups::Backup;
-use crate::admin_db::{audits, keeping};
-use crate::backup::audit;
-use crate::backup::prune::{self, Remover};
+use crate::admin_db::backups::listing;
+use crate::admin_db::backups::listing::{Filter, Which};
+use crate::admin_db::backups::{audits, retention};
+use crate::audit;
+use crate::backup::retention::prune;
+use crate::backup::retention::prune::Remover;
+use crate::cli::backup_import as found;
+use crate::cli::stores::Places;
 use crate::domain::quantity::Bytes;
 use crate::secrets::Sealer;
 
@@ -132,7 +134,7 @@ async fn list(at: &Surroundings, name: Option<&str>, status: Option<String>, lim
     let mut s = Session::open(at).await?;
     let which = status.map(|word| Which::parse(&word).with_context(|| format!("there is no status “{word}”")));
     let filter = Filter { container: name, which: which.transpose()?, before: None, limit };
-    let rows = backup_list::page(&mut s.db, &filter).await?;
+    let rows = listing::page(&mut s.db, &filter).await?;
     say(&table(
         &["id", "database", "made", "status", "size", "level", "proven", "locked until", "target"],
         &rows.iter().map(row).collect::<Vec<_>>(),
@@ -173,7 +175,7 @@ async fn remove(at: &Surroundings, dry_run: bool) -> anyhow::Result<()> {
 
 async fn would_go(s: &mut Session, places: &Places) -> anyhow::Result<()> {
     let due = prune::due(&mut s.db, &places.config, s.now).await?;
-    let rows = backup_list::by_ids(&mut s.db, &due).await?;
+    let rows = listing::by_ids(&mut s.db, &due).await?;
     show(&rows, "would go");
     Ok(())
 }
@@ -228,7 +230,7 @@ async fn lock(at: &Surroundings, id: Uuid, until: Option<DateTime<Utc>>) -> anyh
     let mut s = Session::open(at).await?;
     ensure!(until.is_none_or(|at| at > s.now), "this day is over");
     let mut tx = sqlx::Connection::begin(&mut s.db).await?;
-    ensure!(keeping::set_lock(&mut tx, id, until).await?, "there is no good backup {id}");
+    ensure!(retention::set_lock(&mut tx, id, until).await?, "there is no good backup {id}");
     let (action, detail) = match until {
         Some(at) => ("backup.lock", format!("{id} until {}", moment(Some(at)))),
         None => ("backup.unlock", id.to_string()),

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use uuid::Uuid;
 
-use super::places::Places;
 use super::session::{Session, note};
 use super::{Surroundings, say};
 use crate::admin_db::backups;
 use crate::backup::download::{self, Form, Package};
-use crate::backup::seal::Keys;
-use crate::backup::source::Source;
+use crate::backup::restore::source::Source;
+use crate::cli::stores::Places;
 use crate::domain::quantity::Bytes;
+use crate::encryption::Keys;
 
 pub(super) async fn run(
     at: &Surroundings,

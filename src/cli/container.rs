@@ -6,7 +6,8 @@ use clap::Subcommand;
 use super::session::Session;
 use super::table::{moment, table};
 use super::{Surroundings, say};
-use crate::admin_db::container_list::{self, Filter};
+use crate::admin_db::containers::listing;
+use crate::admin_db::containers::listing::Filter;
 use crate::admin_db::containers::{self, Container};
 use crate::domain::policy::{Policy, Window};
 use crate::domain::quantity::{Bytes, MilliCpus};
@@ -37,7 +38,7 @@ async fn list(s: &mut Session) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     let mut filter = Filter { by_name: true, limit: PAGE, ..Filter::default() };
     loop {
-        let page = container_list::list(&mut s.db, &filter).await?;
+        let page = listing::list(&mut s.db, &filter).await?;
         let full = i64::try_from(page.len()).is_ok_and(|n| n == PAGE);
         filter.after_name = page.last().map(|c| c.name.clone());
         rows.extend(page.iter().map(row));

@@ -2,18 +2,18 @@
 
 mod backup;
 mod backup_download;
-mod backup_found;
+pub(crate) mod backup_import;
 mod check_config;
 mod container;
 mod doctor;
 mod healthcheck;
 mod open_files;
 mod password;
-mod places;
 mod recovery;
 mod secret_key;
 mod serve;
 mod session;
+pub(crate) mod stores;
 mod table;
 mod target;
 mod token;

@@ -12,19 +12,20 @@ use super::table::table;
 use super::{Surroundings, say, session};
 use crate::admin_db::log::Actor;
 use crate::app::Parts;
-use crate::backup::seal;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::domain::quantity::Bytes;
+use crate::encryption;
 use crate::lifecycle::Lifecycle;
+use crate::manifest::admin;
+use crate::manifest::admin::There;
 use crate::objects::{Store, Stores};
 use crate::presence::Presence;
 use crate::recovery::admin_backup::Maker;
 use crate::recovery::admin_restore::{self, Wanted};
-use crate::recovery::manifest::{self, There};
-use crate::recovery::{key, rebuild};
 use crate::runtime::docker::DockerRuntime;
 use crate::secrets::Random;
+use crate::{rebuild, recovery_key};
 
 /// Which bucket, and with which key.
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ impl From {
         let keys = &mut parts.config.backups.identities;
         if let Some(file) = &self.identity {
             let text = std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
-            keys.extend(seal::identities(&text).map_err(|rule| anyhow::anyhow!("{} {rule}", file.display()))?);
+            keys.extend(encryption::identities(&text).map_err(|rule| anyhow::anyhow!("{} {rule}", file.display()))?);
         }
         Ok(())
     }
@@ -98,22 +99,22 @@ pub(super) enum AdminDbCommand {
 /// `db4sci recovery-key`
 pub(super) fn make_key(at: &Surroundings, replace: bool, register: Option<&Path>) -> anyhow::Result<()> {
     let config = at.checked_config()?;
-    let file = key::recipient_file(&config);
+    let file = recovery_key::recipient_file(&config);
     if let Some(given) = register {
         let given = read_key(given)?;
-        let recipient = seal::recipient_of(&given).context("this is no recovery key")?;
-        let there = key::recipient(&config)?.map(|r| r.to_string());
+        let recipient = encryption::recipient_of(&given).context("this is no recovery key")?;
+        let there = recovery_key::recipient(&config)?.map(|r| r.to_string());
         if there.is_some_and(|there| there != recipient) && !replace {
             bail!("{} names another recovery key. With --replace this one takes its place.", file.display());
         }
-        key::register(&config, &given)?;
+        recovery_key::register(&config, &given)?;
         say(&format!("Backups of mydb_admin are made for the recovery key {recipient} from now on.\n"));
         return Ok(());
     }
     if file.exists() && !replace {
         bail!("{} says that a recovery key was made. With --replace a new one takes its place.", file.display());
     }
-    let made = key::create(&config)?;
+    let made = recovery_key::create(&config)?;
     println!("{}", made.expose_secret());
     eprintln!(
         "This is the recovery key. It is shown this once and kept nowhere: put it where this host's loss does not reach."
@@ -159,7 +160,7 @@ pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyh
 }
 
 async fn list(parts: &Parts, store: &Store) -> anyhow::Result<()> {
-    let there = manifest::list(store, &parts.config.instance).await?;
+    let there = admin::list(store, &parts.config.instance).await?;
     let row = |t: &There| {
         let keys = if t.keys { "yes" } else { "no" };
         let bytes = Bytes(i64::try_from(t.bytes).unwrap_or(i64::MAX));

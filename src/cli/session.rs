@@ -8,8 +8,9 @@ use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection};
 
 use super::Surroundings;
+use crate::admin_db::MIGRATOR;
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{MIGRATOR, bootstrap};
+use crate::bootstrap;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::Random;

@@ -6,11 +6,11 @@ use anyhow::ensure;
 use clap::Subcommand;
 use sqlx::Connection;
 
-use super::places::Places;
 use super::session::{Session, note};
 use super::table::table;
 use super::{Surroundings, say};
-use crate::admin_db::retire;
+use crate::admin_db::backups::retire;
+use crate::cli::stores::Places;
 use crate::objects::{Store, check};
 use crate::secrets::Random;
 

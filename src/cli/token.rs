@@ -11,7 +11,8 @@ use super::session::{Session, note};
 use super::table::{moment, table};
 use super::user::account;
 use super::{Surroundings, say};
-use crate::admin_db::{constraint, tokens};
+use crate::admin_db::constraint;
+use crate::admin_db::people::tokens;
 use crate::secrets::fingerprint;
 
 #[derive(Debug, Subcommand)]

@@ -8,12 +8,12 @@ use secrecy::SecretString;
 
 use super::reader::Reader;
 use super::{Backups, Notify, Target};
-use crate::backup::seal;
 use crate::domain::cron_line::read_zone;
 use crate::domain::names::InstanceId;
 use crate::domain::policy::Window;
 use crate::domain::quantity::Bytes;
 use crate::domain::retention::Keep;
+use crate::encryption;
 
 pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
     let level = i32::try_from(r.number("backups.level")).unwrap_or(0);
@@ -96,21 +96,21 @@ fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretSt
     const FILE: &str = "backups.identity_file";
     let recipients = r.list("backups.recipients");
     for recipient in &recipients {
-        if let Err(rule) = seal::check_recipient(recipient) {
+        if let Err(rule) = encryption::check_recipient(recipient) {
             r.problem("backups.recipients", rule);
         }
     }
     let file = r.optional(FILE).map(|p| r.path(&p));
     let Some(path) = &file else { return (recipients, None, Vec::new()) };
-    let read = std::fs::read_to_string(path).map_err(|e| e.to_string()).and_then(|text| seal::identities(&text));
+    let read = std::fs::read_to_string(path).map_err(|e| e.to_string()).and_then(|text| encryption::identities(&text));
     let identities = read.unwrap_or_else(|rule| {
         r.problem(FILE, format!("{}: {rule}", path.display()));
         Vec::new()
     });
-    let theirs = |i: &SecretString| seal::recipient_of(i).is_some_and(|own| recipients.contains(&own));
+    let theirs = |i: &SecretString| encryption::recipient_of(i).is_some_and(|own| recipients.contains(&own));
     // Without recipients it is for the backups of before.
     if !identities.is_empty() && !recipients.is_empty() && !identities.iter().any(theirs) {
-        let own: Vec<_> = identities.iter().filter_map(seal::recipient_of).collect();
+        let own: Vec<_> = identities.iter().filter_map(encryption::recipient_of).collect();
         r.problem(
             FILE,
             format!(

@@ -7,9 +7,9 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::alone::{Alone, Beside, Only, Read, Stage};
 use super::definition::{Reported, Split};
 use super::{ExecSpec, Plan, Tool};
+use crate::engine::partial::{Alone, Beside, Only, Read, Stage};
 
 /// Begins the lines that the portal reads in a command's standard error.
 pub const MARK: &str = "db4sci: ";

@@ -16,7 +16,7 @@ pub struct Endpoint<'a> {
 impl Endpoint<'_> {
     /// The published port of this purpose, or 0 where none is taken yet.
     pub fn port(&self, purpose: &str) -> u16 {
-        super::plan::port_of(self.ports, purpose)
+        crate::engine::spec::port_of(self.ports, purpose)
     }
 }
 

@@ -11,11 +11,11 @@ use secrecy::SecretString;
 
 use self::session::{secret, text};
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
-use super::plan::DIR;
 use super::{Backup, Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
+use crate::engine::spec::DIR;
 
 const CLIENT: Tool = Tool { names: &["mariadb", "mysql"] };
 const DUMPER: Tool = Tool { names: &["mariadb-dump", "mysqldump"] };

@@ -1,7 +1,6 @@
 //! What an engine is. An engine describes and never acts: it returns data that
 //! [`crate::provision`] hands to the [`crate::runtime`]. It names no container engine and opens no connection.
 
-pub mod alone;
 pub mod backup;
 mod connect;
 pub mod definition;
@@ -9,8 +8,9 @@ mod loose;
 pub(crate) mod mariadb;
 mod mongodb;
 mod neo4j;
-mod plan;
+pub mod partial;
 mod postgres;
+pub(crate) mod spec;
 mod survey;
 #[cfg(test)]
 mod testing;
@@ -22,12 +22,12 @@ use secrecy::SecretString;
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 
-pub use backup::Backup;
-pub use connect::{Endpoint, Snippet};
-pub use plan::{
+pub use crate::engine::spec::{
     EnginePort, ExecOutcome, ExecSpec, Extension, FileIn, Inside, LOCKED_OUT, Plan, Recipe, Regain, ServerCert, Tool,
     Tools, VersionFile, file_bytes,
 };
+pub use backup::Backup;
+pub use connect::{Endpoint, Snippet};
 pub use survey::{Database, Object, Role, Survey};
 
 /// The engines. How to add a fifth: docs/ARCHITECTURE.md.

@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 
 use self::shell::{administer, administer_with, observe};
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
-use super::plan::DIR;
 use super::{Backup, Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
+use crate::engine::spec::DIR;
 
 const ADMIN: &str = "db4sci_admin";
 const SHELL: Tool = Tool { names: &["mongosh"] };

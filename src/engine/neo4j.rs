@@ -6,7 +6,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::connect::{Endpoint, Snippet, snippet as s};
-use super::plan::DIR;
 use super::{
     Backup, Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Regain, Role, ServerCert,
     Survey, Tool, VersionFile,
@@ -14,6 +13,7 @@ use super::{
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
+use crate::engine::spec::DIR;
 
 const ADMIN: &str = "db4sci_admin";
 const OWNER: &str = "neo4j";

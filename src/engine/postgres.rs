@@ -1,8 +1,8 @@
 //! PostgreSQL, as the official image runs it (environment and paths: its documentation on the registry).
 
-mod alone;
 mod backup;
 mod definitions;
+pub(crate) mod partial;
 mod quotes;
 mod records;
 mod session;
@@ -11,13 +11,13 @@ mod statements;
 use secrecy::SecretString;
 
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
-use super::plan::DIR;
 use super::{
     Backup, Engine, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile,
 };
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
+use crate::engine::spec::DIR;
 
 const ADMIN: &str = "db4sci_admin";
 const PSQL: Tool = Tool { names: &["psql"] };

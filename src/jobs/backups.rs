@@ -5,15 +5,16 @@ use std::sync::Arc;
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use super::{notify, trouble};
+use super::notify;
 use crate::admin_db::backups;
+use crate::admin_db::backups::newest;
 use crate::admin_db::containers;
 use crate::admin_db::log::Actor;
-use crate::admin_db::newest_backups;
 use crate::app::App;
-use crate::backup::{request, second};
+use crate::backup::{replicate, request};
 use crate::domain::policy::{DRILL_DAYS, Policy};
 use crate::domain::state::ContainerState;
+use crate::jobs::backup_alerts;
 use crate::provision::request::RequestError;
 
 /// Who is in the log for what is due.
@@ -36,12 +37,12 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
     let window = app.config.backups.window;
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
-    let newest = newest_backups::list(&mut db).await?;
+    let newest = newest::list(&mut db).await?;
     drop(db);
     // Before what is due is enqueued: that makes up for it, and the alarm stays until it is done.
-    let missed = trouble::look(app, &rows, &newest).await?;
+    let missed = backup_alerts::look(app, &rows, &newest).await?;
     notify::tell(app);
-    let copies = second::enqueue_if_due(app, &Actor::portal(ACTOR)).await?;
+    let copies = replicate::enqueue_if_due(app, &Actor::portal(ACTOR)).await?;
     let (mut made, mut drills) = (Vec::new(), Vec::new());
     for c in rows.iter().filter(|c| can(c.state) && c.maintenance_note.is_none()) {
         let seen = newest.iter().find(|n| n.container_id == c.id);
@@ -55,7 +56,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
                 Err(e) => tracing::warn!(container.name = c.name, "A backup that is due could not be enqueued: {e}"),
             }
         }
-        let stale = |s: &&newest_backups::Newest| s.drilled_at.is_none_or(|at| now - at > Duration::days(DRILL_DAYS));
+        let stale = |s: &&newest::Newest| s.drilled_at.is_none_or(|at| now - at > Duration::days(DRILL_DAYS));
         if let Some(id) = seen.filter(stale).and_then(|s| s.good_id)
             && drills.len() < DRILLS
             && seen.is_some_and(|s| !s.drilling)

@@ -6,29 +6,31 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{notify, trouble};
+use super::notify;
 use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers;
+use crate::admin_db::containers::states;
+use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::jobs::{self, Job, JobStatus};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
 use crate::admin_db::plain;
-use crate::admin_db::states::{self, TransitionError};
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::work::Blame;
-use crate::provision::actions;
+use crate::jobs::backup_alerts;
+use crate::jobs::registry;
 
 /// Marks the container failed, where its job's failure says so.
 async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str, &str)) -> Result<(), sqlx::Error> {
     let Some(id) = job.container_id else { return Ok(()) };
-    trouble::failed(tx, job, failure.1, app.clock.now()).await?;
+    backup_alerts::failed(tx, job, failure.1, app.clock.now()).await?;
     // The reconciler counts the failures of its own restarts, and decides itself.
-    if job.created_by == super::reconcile::ACTOR && job.kind == "start" {
+    if job.created_by == crate::jobs::reconcile_servers::ACTOR && job.kind == "start" {
         return Ok(());
     }
     // A backup or drill, where that is what failed.
     backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await?;
-    let blamed = match actions::flow(&job.kind).map_or(Blame::Database, |f| f.rules.blame) {
+    let blamed = match registry::flow(&job.kind).map_or(Blame::Database, |f| f.rules.blame) {
         Blame::Database => true,
         Blame::Nobody => false,
         Blame::IfDeleting => containers::by_id(tx, id).await?.is_none_or(|c| c.state == ContainerState::Deleting),
@@ -50,7 +52,7 @@ async fn fail(tx: &mut PgConnection, app: &App, job: &Job, id: Uuid, failure: (&
 
 /// Marks a container failed whose making was cancelled: it never ran.
 async fn unmade(tx: &mut PgConnection, app: &App, job: &Job, why: &str) -> Result<(), sqlx::Error> {
-    let Some(flow) = actions::flow(&job.kind).filter(|f| f.rules.blame == Blame::Database) else { return Ok(()) };
+    let Some(flow) = registry::flow(&job.kind).filter(|f| f.rules.blame == Blame::Database) else { return Ok(()) };
     let Some(id) = job.container_id else { return Ok(()) };
     fail(tx, app, job, id, (flow.title, why)).await
 }

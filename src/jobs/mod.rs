@@ -1,13 +1,14 @@
 //! Work in the background: the queue's workers, and what is due again and again.
 
+pub mod backup_alerts;
 pub mod backups;
 mod ending;
-pub mod keeper;
 pub mod notify;
-pub mod reconcile;
-pub mod runner;
+pub mod reconcile_servers;
+pub mod registry;
 pub mod schedule;
 pub mod survey;
-pub mod trouble;
 pub mod usage;
+pub mod watchdog;
 mod withdraw;
+pub mod workers;

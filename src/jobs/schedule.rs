@@ -8,17 +8,22 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{backups, reconcile, survey, usage};
+use super::{backups, survey, usage};
+use crate::admin_db::backups::schedule;
+use crate::admin_db::containers;
+use crate::admin_db::containers::ports;
 use crate::admin_db::log::Actor;
-use crate::admin_db::{containers, ports, schedule, sessions};
+use crate::admin_db::people::sessions;
 use crate::app::App;
-use crate::backup::audit::AUDIT;
-use crate::backup::{mark, portal_jobs};
-use crate::provision::delete::PURGE;
-use crate::provision::go_back;
-use crate::provision::prepare_images;
+use crate::audit::AUDIT;
+use crate::backup::portal_jobs;
+use crate::jobs::reconcile_servers;
 use crate::provision::request::{self, RequestError};
+use crate::provision::rollback;
+use crate::provision::seed_builder;
 use crate::recovery::admin_backup;
+use crate::trash::delete::PURGE;
+use crate::trash::tombstone;
 
 /// One piece of periodic work.
 struct Due {
@@ -32,7 +37,7 @@ const WORK: &[Due] = &[
     Due {
         name: "reconcile",
         every: |app| app.config.jobs.reconcile,
-        run: |app| Box::pin(async move { Ok(serde_json::to_value(reconcile::reconcile(app).await?)?) }),
+        run: |app| Box::pin(async move { Ok(serde_json::to_value(reconcile_servers::reconcile(app).await?)?) }),
     },
     Due { name: "usage", every: |app| app.config.jobs.usage, run: |app| Box::pin(usage::measure(app)) },
     Due { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
@@ -48,17 +53,17 @@ const WORK: &[Due] = &[
     Due {
         name: "set aside",
         every: |_| Duration::from_secs(3600),
-        run: |app| Box::pin(async move { go_back::remove_expired(app).await }),
+        run: |app| Box::pin(async move { rollback::remove_expired(app).await }),
     },
     Due {
         name: "marks",
         every: |_| Duration::from_secs(300),
-        run: |app| Box::pin(async move { mark::settle(app).await }),
+        run: |app| Box::pin(async move { tombstone::settle(app).await }),
     },
     Due {
         name: "seeds",
         every: |app| app.config.jobs.prepare,
-        run: |app| Box::pin(async move { prepare_images::enqueue_if_due(app).await }),
+        run: |app| Box::pin(async move { seed_builder::enqueue_if_due(app).await }),
     },
     Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];

@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 
+use crate::admin_db::containers::samples;
+use crate::admin_db::containers::samples::Sample;
+use crate::admin_db::containers::surveys;
 use crate::admin_db::containers::{self, Container};
-use crate::admin_db::samples::{self, Sample};
-use crate::admin_db::surveys;
 use crate::app::App;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::admin_db::containers;
+use crate::admin_db::containers::usage;
+use crate::admin_db::containers::usage::TierUsage;
 use crate::admin_db::dumps;
-use crate::admin_db::usage::{self, TierUsage};
 use crate::app::App;
-use crate::intake::staging;
+use crate::import::staging;
 use crate::storage::{DataDir, capacity, unavailable_reason};
 
 /// Measures everything once.

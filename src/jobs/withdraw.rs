@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::runner::{POLL, cancel, lose_lease};
-use crate::admin_db::job_cancel;
+use crate::admin_db::jobs::cancel as job_cancel;
 use crate::app::App;
+use crate::jobs::workers::{POLL, cancel, lose_lease};
 
 /// Takes such jobs back until `stop`. What it leaves in the middle is taken up by a worker once its lease has run out.
 pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {

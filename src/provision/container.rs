@@ -2,11 +2,11 @@
 
 use super::blueprint::{Blueprint, prepare, refuse_foreign_data};
 use super::egress;
-use super::flow::{StepError, Work};
 use super::seed;
+use crate::admin_db::containers::ports;
 use crate::admin_db::containers::{self, Container};
-use crate::admin_db::ports;
 use crate::app::App;
+use crate::queue::flow::{StepError, Work};
 use crate::runtime::{ContainerSpec, Observed, Publish, RuntimeError};
 
 /// The engine's container of `c`, if there is one. One of the same name that carries another

@@ -7,15 +7,16 @@ use tokio::sync::watch;
 
 use super::blueprint::{self, Blueprint};
 use super::container;
-use super::flow::{Flow, Step, StepError, Work};
 use super::power;
 use super::rotate;
 use super::seed;
 use super::server;
-use crate::admin_db::{containers, credentials, usage};
+use crate::admin_db::containers;
+use crate::admin_db::containers::{credentials, usage};
 use crate::domain::quantity::{Bytes, MIB};
 use crate::domain::state::Event;
 use crate::domain::work::{Cancel, Pool, Rules};
+use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::storage::{Capacity, capacity};
 
 /// Least free space on a tier for a new database: an empty server with its write-ahead log, and room to begin.

@@ -2,19 +2,21 @@
 
 use uuid::Uuid;
 
-use super::give_way;
 use super::power;
 use super::quota;
 use super::request::RequestError;
-use crate::admin_db::container_input::{self, Edit};
+use crate::admin_db::containers::input;
+use crate::admin_db::containers::input::Edit;
+use crate::admin_db::containers::states;
 use crate::admin_db::containers::{self, Container};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{constraint, jobs, states};
+use crate::admin_db::{constraint, jobs};
 use crate::app::App;
 use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
+use crate::queue::give_way;
 
 /// Checked changes; what is `None` stays as it is.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +111,7 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
         now,
     };
     let before = quota::before(&mut tx, edit.account_id).await?;
-    container_input::edit(&mut tx, c.id, &edit).await?;
+    input::edit(&mut tx, c.id, &edit).await?;
     before.check(app, &mut tx).await?;
     let detail = format!("changed {}", differences.join(", "));
     let entry =

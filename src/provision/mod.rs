@@ -2,27 +2,23 @@
 //!
 //! A request only writes rows ([`request`]); the steps run as jobs.
 
-pub mod actions;
 pub mod blueprint;
 pub mod container;
 pub mod create;
-pub mod delete;
 pub mod edit;
 pub mod egress;
-pub mod flow;
-pub(crate) mod give_way;
-pub mod go_back;
 pub mod images;
 pub mod power;
-pub mod prepare_images;
 mod quota;
-mod ready;
+pub(crate) mod readiness;
 pub mod request;
+pub mod rollback;
 pub mod rotate;
+pub mod sealed_server;
 pub mod seed;
+pub mod seed_builder;
 pub mod server;
 pub mod swap;
-pub mod throwaway;
 
 use std::path::Path;
 

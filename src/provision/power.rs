@@ -4,12 +4,13 @@ use sqlx::PgConnection;
 
 use super::blueprint::Blueprint;
 use super::container;
-use super::flow::{Flow, Step, StepError, Work};
 use super::server;
 use crate::admin_db::containers;
-use crate::admin_db::states::{self, TransitionError};
+use crate::admin_db::containers::states;
+use crate::admin_db::containers::states::TransitionError;
 use crate::domain::state::Event;
 use crate::domain::work::{Blame, Pool, Rules};
+use crate::queue::flow::{Flow, Step, StepError, Work};
 
 /// Start database. Makes the container anew from the row if it was removed.
 pub static START: Flow = Flow {
@@ -75,7 +76,7 @@ pub static RESIZE: Flow = Flow {
     ],
 };
 
-pub(super) async fn make(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn make(w: &Work) -> Result<(), StepError> {
     container::ensure(w).await.map(|_| ())
 }
 

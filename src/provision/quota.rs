@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::request::RequestError;
-use crate::admin_db::accounts;
-use crate::admin_db::quotas::{self, Quota};
+use crate::admin_db::people::accounts;
+use crate::admin_db::people::quotas;
+use crate::admin_db::people::quotas::Quota;
 use crate::app::App;
 
 /// What an account's databases took before something asks for more.

@@ -4,15 +4,16 @@ use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::actions;
-use super::flow::Flow;
-use super::give_way;
 use super::quota;
-use crate::admin_db::container_input::{self, NewContainer};
+use crate::admin_db::backups::retention;
+use crate::admin_db::containers::input;
+use crate::admin_db::containers::input::NewContainer;
+use crate::admin_db::containers::states;
+use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::containers::{self, Container};
+use crate::admin_db::containers::{credentials, ports};
 use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::states::{self, TransitionError};
-use crate::admin_db::{constraint, credentials, jobs, keeping, new_id, ports};
+use crate::admin_db::{constraint, jobs, new_id};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
@@ -21,7 +22,10 @@ use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::user::User;
-use crate::engine::alone::Only;
+use crate::engine::partial::Only;
+use crate::jobs::registry;
+use crate::queue::flow::Flow;
+use crate::queue::give_way;
 
 /// A checked form.
 #[derive(Debug)]
@@ -193,7 +197,7 @@ pub(crate) async fn make_in(
     let engine = request.image.engine;
     let docker_name = format!("{}-{}", app.config.instance, request.name);
     if let Some(backup) = restored_from
-        && !keeping::hold(&mut *tx, backup).await?
+        && !retention::hold(&mut *tx, backup).await?
     {
         return Err(RequestError::NoSuchBackup);
     }
@@ -220,7 +224,7 @@ pub(crate) async fn make_in(
     };
     // Creates of one owner queue here, so that each counts those before it.
     let before = quota::before(&mut *tx, request.owner.id).await?;
-    container_input::insert(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
+    input::insert(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("container_name_key") => RequestError::NameTaken,
         _ => e.into(),
     })?;
@@ -270,7 +274,7 @@ pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -
 ///
 /// # Errors
 /// [`RequestError`]
-pub(super) async fn act_in(
+pub(crate) async fn act_in(
     app: &App,
     tx: &mut PgConnection,
     c: &Container,
@@ -284,7 +288,7 @@ pub(super) async fn act_in(
             let never_ran = c.started_at.is_none();
             transition(states::apply(tx, c.id, Event::Delete, &actor.name, now, None).await)?;
             // What never ran has no data: there is nothing to keep in the trash.
-            if never_ran { &super::delete::PURGE } else { flow }
+            if never_ran { &crate::trash::delete::PURGE } else { flow }
         }
         _ => flow,
     };
@@ -307,7 +311,7 @@ pub(super) async fn act_in(
 pub fn start_flow(c: &Container) -> &'static Flow {
     match (c.started_at, c.restored_from) {
         (Some(_), _) => &super::power::START,
-        (None, None) if c.brought => crate::intake::load::load_flow(c.engine),
+        (None, None) if c.brought => crate::import::load::load_flow(c.engine),
         (None, None) => &super::create::CREATE,
         (None, Some(_)) => crate::backup::restore_flow(c.engine),
     }
@@ -377,5 +381,5 @@ fn transition(result: Result<ContainerState, TransitionError>) -> Result<(), Req
 
 /// The flow of this kind, for handlers that have its name from a URL.
 pub fn flow(kind: &str) -> Option<&'static Flow> {
-    actions::flow(kind)
+    registry::flow(kind)
 }

@@ -11,13 +11,14 @@ use uuid::Uuid;
 
 use super::blueprint::{self, Blueprint};
 use super::container;
-use super::flow::{StepError, Work};
-use crate::admin_db::credentials::{self, Credential, Kind};
+use crate::admin_db::containers::credentials;
+use crate::admin_db::containers::credentials::{Credential, Kind};
 use crate::admin_db::seeds::{self, Seed};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::Config;
 use crate::engine::ServerCert;
+use crate::queue::flow::{StepError, Work};
 use crate::storage::DataDir;
 
 /// Changes when what is made, or how, does: no copy is taken of what an older portal made.

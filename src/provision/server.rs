@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::blueprint::Blueprint;
 use super::container::{self, find};
-use super::flow::{StepError, Work};
-use super::ready::{Patience, Silent, told, until_answers};
-use super::throwaway::{Admin, ThrowAway};
 use crate::admin_db::containers::Container;
 use crate::admin_db::image_tools;
 use crate::app::App;
-use crate::backup::manifest::Of;
 use crate::engine::{EngineKind, ExecOutcome, ExecSpec, LOCKED_OUT, Tools};
+use crate::manifest::Of;
+use crate::provision::readiness::{Patience, Silent, told, until_answers};
+use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::queue::flow::{StepError, Work};
 use crate::runtime::{ExecOutput, LogRequest, Observed, RuntimeError, read_log};
 
 /// How long one command may take. A server that hangs must not hold a job for good.

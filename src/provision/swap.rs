@@ -8,13 +8,14 @@ use uuid::Uuid;
 
 use super::blueprint::Blueprint;
 use super::container;
-use super::flow::{StepError, Work};
 use super::power;
 use crate::admin_db::containers;
 use crate::admin_db::containers::Container;
-use crate::admin_db::snapshots::{self, Snapshot};
+use crate::admin_db::containers::snapshots;
+use crate::admin_db::containers::snapshots::Snapshot;
 use crate::app::App;
 use crate::domain::state::ContainerState;
+use crate::queue::flow::{StepError, Work};
 use crate::storage::DataDir;
 
 /// How long what was set aside is kept.

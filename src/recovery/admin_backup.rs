@@ -13,24 +13,28 @@ use sqlx::{Connection, PgConnection};
 
 use super::admin_copy;
 use super::client::Client;
-use super::keep;
-use super::key;
-use super::manifest::{self, AdminManifest, DUMP, FILE, KEYS, PLAIN_SCHEMA, SCHEMA};
-use crate::admin_db::admin_backups::{self, Seen};
-use crate::admin_db::bootstrap;
+use crate::admin_db::backups::own;
+use crate::admin_db::backups::own::Seen;
 use crate::app::App;
-use crate::backup::manifest::Object;
-use crate::backup::pack::How;
-use crate::backup::seal::{AGE, Keys, Sealing};
-use crate::backup::stream::{self, From, Into};
-use crate::backup::{leftover, sign};
+use crate::backup::pipeline::pack::How;
+use crate::backup::pipeline::transfer;
+use crate::backup::pipeline::transfer::{From, Into};
+use crate::backup::retention::cleanup;
+use crate::backup::sign;
+use crate::bootstrap;
 use crate::config::Config;
 use crate::domain::quantity::Bytes as Amount;
 use crate::domain::work::{Cancel, Pool, Rules};
+use crate::encryption::{AGE, Keys, Sealing};
 use crate::engine::backup::dump_script;
+use crate::manifest::Object;
+use crate::manifest::admin;
+use crate::manifest::admin::{AdminManifest, DUMP, FILE, KEYS, PLAIN_SCHEMA, SCHEMA};
 use crate::objects::{ObjectError, Store};
-use crate::provision::flow::{Flow, Step, StepError, Work};
 use crate::provision::request::RequestError;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::recovery::retention;
+use crate::recovery_key;
 use crate::runtime::Runtime;
 use crate::secrets::{Random, Sealer, Signer};
 
@@ -155,7 +159,7 @@ fn seal(config: &Config) -> anyhow::Result<Option<Sealing>> {
         return Ok(None);
     }
     let mut recipients = config.backups.recipients.clone();
-    recipients.extend(key::recipient(config)?.map(|r| r.to_string()));
+    recipients.extend(recovery_key::recipient(config)?.map(|r| r.to_string()));
     Ok(Sealing::to(&recipients, &Keys::of(&config.backups)))
 }
 
@@ -176,14 +180,14 @@ impl Maker<'_> {
         let url = bootstrap::existing_url(self.config, self.random)?.context("there is no mydb_admin yet")?;
         let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
         // The lock ends with this connection, however this ends.
-        if !admin_backups::alone(&mut db).await? {
+        if !own::alone(&mut db).await? {
             return Err(Busy.into());
         }
         // What an earlier one had begun when its portal was killed.
-        leftover::give_up(self.store, &manifest::beginning(&self.config.instance), &[]).await?;
+        cleanup::give_up(self.store, &admin::beginning(&self.config.instance), &[]).await?;
         let client = Client::start(self.runtime, self.config, &url).await?;
         let made_at = self.now.trunc_subsecs(0);
-        let location = manifest::location(&self.config.instance, made_at);
+        let location = admin::location(&self.config.instance, made_at);
         let made = self.make(&mut db, &client, &location, made_at).await;
         client.remove().await?;
         let (manifest, small) = match made {
@@ -203,7 +207,7 @@ impl Maker<'_> {
 
     fn signers(&self) -> anyhow::Result<Signers> {
         let sealing = Sealer::from_file(&self.config.seal_key, self.random.clone())?;
-        Ok(Signers { sealing, recovery: key::signer(self.config) })
+        Ok(Signers { sealing, recovery: recovery_key::signer(self.config) })
     }
 
     /// Copies one into every target that gets copies, so that a portal can be rebuilt from any of them. Fails for the
@@ -225,12 +229,12 @@ impl Maker<'_> {
 
     /// Removes what is not kept and what is left of unfinished ones, and writes down what is there.
     async fn tidy(&self, db: &mut PgConnection, store: &Store) -> anyhow::Result<usize> {
-        let (there, left) = manifest::look(store, &self.config.instance, self.now).await?;
+        let (there, left) = admin::look(store, &self.config.instance, self.now).await?;
         for key in &left {
             store.delete(key).await?;
         }
         let moments: Vec<_> = there.iter().map(|t| (t.made_at, t.location.clone())).collect();
-        let gone = keep::goes(&moments, self.now);
+        let gone = retention::goes(&moments, self.now);
         for location in &gone {
             remove(store, location).await?;
         }
@@ -242,7 +246,7 @@ impl Maker<'_> {
             bytes: i64::try_from(t.bytes).unwrap_or(i64::MAX),
             keys: t.keys,
         });
-        admin_backups::replace(db, target, &kept.collect::<Vec<_>>()).await?;
+        own::replace(db, target, &kept.collect::<Vec<_>>()).await?;
         Ok(gone.len())
     }
 
@@ -261,9 +265,9 @@ impl Maker<'_> {
         .fetch_one(&mut *db)
         .await?;
         let object = self.dump(client, location).await?;
-        let keys = match key::recipient(config)? {
+        let keys = match recovery_key::recipient(config)? {
             Some(recipient) => {
-                let sealed = Bytes::from(key::seal_keys(config, &recipient)?);
+                let sealed = Bytes::from(recovery_key::seal_keys(config, &recipient)?);
                 store.put(&format!("{location}/{KEYS}"), sealed.clone(), "application/octet-stream").await?;
                 Some(sealed)
             }
@@ -312,7 +316,7 @@ impl Maker<'_> {
             passed: &passed,
         };
         let stored = async {
-            let dumped = stream::dump(&to, &client.id, &exec, None).await?;
+            let dumped = transfer::dump(&to, &client.id, &exec, None).await?;
             store.complete(&key, &upload, (&dumped.parts, dumped.stored.bytes)).await?;
             Ok::<_, StepError>(dumped)
         };
@@ -335,9 +339,10 @@ impl Maker<'_> {
         };
         // What can't be read back is none.
         let read = async {
-            let input = stream::fetch(&From { store, key: &key, object: &object, keys: &keys }, Arc::default()).await?;
+            let input =
+                transfer::fetch(&From { store, key: &key, object: &object, keys: &keys }, Arc::default()).await?;
             let list = client.script("set -eu\npg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(), &[]);
-            stream::run(self.runtime, &client.id, &list, Some(input), &passed).await
+            transfer::run(self.runtime, &client.id, &list, Some(input), &passed).await
         };
         if let Err(e) = read.await {
             store.delete(&key).await?;

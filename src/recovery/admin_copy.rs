@@ -1,11 +1,13 @@
 //! Copies of the backups of mydb_admin in the other targets, so that a portal can be rebuilt from any of them.
 
 use super::admin_backup::{Signers, Small};
-use super::manifest::{self, AdminManifest, KEYS};
-use crate::backup::{leftover, second};
+use crate::backup::replicate;
+use crate::backup::retention::cleanup;
 use crate::domain::names::InstanceId;
+use crate::manifest::admin;
+use crate::manifest::admin::{AdminManifest, KEYS};
 use crate::objects::Store;
-use crate::provision::flow::StepError;
+use crate::queue::flow::StepError;
 
 /// Copies one from one target into another: the dump as it lies in the first, compared with the manifest on its way, and
 /// the small objects as they were written there.
@@ -18,14 +20,14 @@ pub(super) async fn copy(
     to: &Store,
     (made, small, signers): (&AdminManifest, &Small, &Signers),
 ) -> Result<(), StepError> {
-    second::elsewhere(instance, from, to).await?;
+    replicate::elsewhere(instance, from, to).await?;
     // What an earlier one had begun when its portal was killed.
-    leftover::give_up(to, &manifest::beginning(instance), &[]).await?;
-    let location = manifest::location(instance, made.made_at);
+    cleanup::give_up(to, &admin::beginning(instance), &[]).await?;
+    let location = admin::location(instance, made.made_at);
     let key = format!("{location}/{}", made.object.file);
     let upload = to.begin(&key).await?;
     let sent = async {
-        let parts = second::pass(from, to, (&key, &upload), &made.object.stored).await?;
+        let parts = replicate::pass(from, to, (&key, &upload), &made.object.stored).await?;
         Ok::<_, StepError>(to.complete(&key, &upload, (&parts, made.object.stored.bytes)).await?)
     };
     if let Err(e) = sent.await {

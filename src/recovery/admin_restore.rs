@@ -10,16 +10,19 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 
 use super::client::Client;
-use super::key;
-use super::manifest::{self, AdminManifest, FILE, KEYS, LONGEST, SCHEMA};
+use crate::admin_db::MIGRATOR;
 use crate::admin_db::imports::RESTORED;
-use crate::admin_db::{MIGRATOR, bootstrap};
 use crate::app::Parts;
-use crate::backup::seal::Keys;
+use crate::backup::pipeline::transfer;
+use crate::backup::pipeline::transfer::From;
 use crate::backup::sign::{self, By};
-use crate::backup::stream::{self, From};
+use crate::bootstrap;
 use crate::config::Config;
+use crate::encryption::Keys;
+use crate::manifest::admin;
+use crate::manifest::admin::{AdminManifest, FILE, KEYS, LONGEST, SCHEMA};
 use crate::objects::Store;
+use crate::recovery_key;
 use crate::secrets::{Random, Sealer};
 
 /// What is to be brought back.
@@ -47,7 +50,7 @@ pub struct Chosen {
 /// # Errors
 /// If there is none, or a newer program made it.
 pub async fn choose(parts: &Parts, store: &Store, at: Option<DateTime<Utc>>) -> anyhow::Result<Option<Chosen>> {
-    let there = manifest::list(store, &parts.config.instance).await?;
+    let there = admin::list(store, &parts.config.instance).await?;
     let Some(chosen) = there.into_iter().find(|t| at.is_none_or(|at| t.made_at <= at)) else { return Ok(None) };
     let location = chosen.location;
     let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
@@ -66,7 +69,7 @@ pub async fn choose(parts: &Parts, store: &Store, at: Option<DateTime<Utc>>) -> 
         env!("CARGO_PKG_VERSION")
     );
     ensure!(
-        manifest::location(&parts.config.instance, found.made_at) == location,
+        admin::location(&parts.config.instance, found.made_at) == location,
         "{} holds a backup of another moment or portal, {}; `db4sci admin-db list` shows others, --at takes one",
         store.url(&location),
         found.made_at
@@ -76,7 +79,7 @@ pub async fn choose(parts: &Parts, store: &Store, at: Option<DateTime<Utc>>) -> 
 
 /// Looks whether this portal wrote a backup, with the recovery key where it was given, else with this host's sealing key.
 async fn believe(config: &Config, store: &Store, chosen: &Chosen, wanted: &Wanted<'_>) -> anyhow::Result<()> {
-    let recovery = wanted.key.map(key::signer_of);
+    let recovery = wanted.key.map(recovery_key::signer_of);
     let sealing = match &recovery {
         Some(_) => None,
         None => Some(Sealer::from_file(&config.seal_key, Random::system()).context("it can't be verified")?),
@@ -124,10 +127,10 @@ async fn install_keys(config: &Config, store: &Store, chosen: &Chosen, wanted: &
             store.url(&format!("{location}/{KEYS}"))
         );
     }
-    let keys = key::open_keys(identity, &sealed)?;
+    let keys = recovery_key::open_keys(identity, &sealed)?;
     keys.install(config)?;
     // From now on this host backs up for the same key.
-    key::register(config, identity)?;
+    recovery_key::register(config, identity)?;
     ensure!(
         keys.is_installed(config),
         "{} is another sealing key than the one in the bucket. Move it away first.",
@@ -163,10 +166,10 @@ pub async fn restore(parts: &Parts, store: &Arc<Store>, chosen: &Chosen, wanted:
         let key = format!("{location}/{}", manifest.object.file);
         let keys = Keys::of(&config.backups).and(wanted.key);
         let input =
-            stream::fetch(&From { store, key: &key, object: &manifest.object, keys: &keys }, Arc::default()).await?;
+            transfer::fetch(&From { store, key: &key, object: &manifest.object, keys: &keys }, Arc::default()).await?;
         let text = "exec pg_restore --exit-on-error --single-transaction --no-owner --dbname=\"$PGDATABASE\"\n";
         let exec = client.script(text.to_owned(), &[]);
-        stream::run(parts.runtime.as_ref(), &client.id, &exec, Some(input), &AtomicU64::new(0)).await
+        transfer::run(parts.runtime.as_ref(), &client.id, &exec, Some(input), &AtomicU64::new(0)).await
     };
     let filled = filled.await;
     client.remove().await?;

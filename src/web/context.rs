@@ -11,7 +11,6 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use chrono::{DateTime, Utc};
 
 use super::error::AppError;
-use super::identity::Identity;
 use super::views::{Flash, Frame, Link};
 use super::{Shared, assets};
 use crate::admin_db::containers::{self, Container};
@@ -20,6 +19,7 @@ use crate::app::App;
 use crate::config::Mode;
 use crate::domain::user::{Action, Permission, Subject, User, can};
 use crate::provision::request::RequestError;
+use crate::web::access::identity::Identity;
 
 /// Name of the cookie that carries one message to the next page.
 pub const FLASH_COOKIE: &str = "__Host-db4sci-flash";

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde::Deserialize;
 
-use super::backups_access::visible_backup;
 use super::context::Context;
 use super::error::AppError;
 use super::going_on::{About, until_refused};
@@ -18,10 +17,11 @@ use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::{self, Entry, Outcome};
 use crate::backup::download::{self, Form, Package};
-use crate::backup::source::Source;
+use crate::backup::restore::source::Source;
 use crate::domain::user::Action;
-use crate::provision::flow::StepError;
 use crate::provision::request::RequestError;
+use crate::queue::flow::StepError;
+use crate::web::access::backup_access::visible_backup;
 
 /// Content type of an archive.
 pub const TAR: &str = "application/x-tar";

@@ -6,9 +6,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::context::Context;
-use super::identity;
 use crate::admin_db::{containers, jobs};
 use crate::domain::user::{Action, Permission, Subject, can};
+use crate::web::access::identity;
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_secs(2);

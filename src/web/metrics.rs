@@ -9,8 +9,10 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::Shared;
-use crate::admin_db::{admin_backups, audits, containers, job_list, jobs, notices, ping};
-use crate::backup::audit::Kind;
+use crate::admin_db::backups::{audits, own};
+use crate::admin_db::jobs::listing;
+use crate::admin_db::{containers, jobs, notices, ping};
+use crate::audit::Kind;
 
 const META: Metadata<'static> = Metadata::new("db4sci", Level::INFO, None);
 
@@ -83,9 +85,9 @@ pub async fn metrics(State(portal): State<Shared>) -> Response {
     let counted = async {
         let mut db = portal.app.db.acquire().await?;
         let audit = audits::counts(&mut db).await?;
-        let own = admin_backups::newest(&mut db, 1).await?.into_iter().next();
+        let own = own::newest(&mut db, 1).await?.into_iter().next();
         let told = notices::counts(&mut db).await?;
-        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, job_list::counts(&mut db).await?, audit, own, told))
+        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, listing::counts(&mut db).await?, audit, own, told))
     };
     let counted = counted.await;
     m.gauge("db4sci_admin_db_up", Vec::new(), f64::from(u8::from(counted.is_ok())));

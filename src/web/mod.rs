@@ -1,23 +1,17 @@
 //! What answers on HTTP: routes with their access levels, layers, pages and the JSON API.
 
+pub mod access;
 pub mod api;
 pub mod assets;
-pub mod backups_access;
 pub mod caps;
 pub mod connections;
 pub mod context;
-pub mod create;
 pub mod download;
-pub mod dump_form;
-pub mod edit;
 pub mod error;
-pub mod form;
+pub mod forms;
 pub mod going_on;
-pub mod identity;
-pub mod jobs_access;
 pub mod layers;
 pub mod metrics;
-pub mod only;
 pub mod pages;
 pub mod routes;
 pub mod server;

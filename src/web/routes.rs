@@ -13,15 +13,11 @@ use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
 use super::pages::metrics as metrics_page;
-use super::pages::{
-    account, account_tokens, admin, admin_lists, admin_own_backups, admin_people, admin_people_changes, admin_states,
-};
-use super::pages::{
-    actions, admin_contents, admin_storage, admin_system, backups, container, docs, home, job, login, logs, new,
-    notices, replace, settings, theme,
-};
-use super::pages::{admin_backup, admin_backups, admin_find, admin_prune, left_backups, restore};
+use super::pages::restore;
+use super::pages::{account, account_tokens, admin};
+use super::pages::{actions, backups, container, docs, home, job, login, logs, new, notices, replace, settings, theme};
 use super::{Shared, api, assets, connections, download, layers, metrics};
+use crate::web::pages::orphan_backups;
 
 /// Most bytes of a request's body.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -90,7 +86,7 @@ routes! {
     GET  "/containers/new/from-dump"             SignedIn new::dump_form;
     POST "/containers/new/from-dump"             SignedIn new::submit_dump;
     POST "/containers"                           SignedIn new::submit;
-    GET  "/backups"                              SignedIn left_backups::list;
+    GET  "/backups"                              SignedIn orphan_backups::list;
     GET  "/account"                              SignedIn account::show;
     POST "/account/password"                     SignedIn account::change_password;
     POST "/account/tokens"                       SignedIn account_tokens::create_token;
@@ -128,40 +124,40 @@ routes! {
     GET  "/containers/{name}/upgrade"            Owner    replace::upgrade_form;
     POST "/containers/{name}/upgrade"            Owner    replace::upgrade;
     GET  "/backups/{id}/download"                Owner    download::by_id;
-    GET  "/backups/{id}/restore"                 Owner    left_backups::restore_form;
-    POST "/backups/{id}/restore"                 Owner    left_backups::restore;
+    GET  "/backups/{id}/restore"                 Owner    orphan_backups::restore_form;
+    POST "/backups/{id}/restore"                 Owner    orphan_backups::restore;
     GET  "/jobs/{id}"                            Owner    job::show;
     POST "/jobs/{id}/cancel"                     Owner    job::cancel;
     GET  "/jobs/{id}/events"                     Owner    job::events;
 
     GET  "/admin"                                Admin    admin::overview;
     GET  "/admin/containers"                     Admin    home::admin_list;
-    GET  "/admin/states"                         Admin    admin_states::states;
-    POST "/admin/states/check"                   Admin    admin_states::check_now;
-    GET  "/admin/contents"                       Admin    admin_contents::contents;
-    GET  "/admin/backups"                        Admin    admin_backups::list;
-    POST "/admin/backups/audit"                  Admin    admin_backups::audit;
-    POST "/admin/backups/admin-db"               Admin    admin_own_backups::now;
-    GET  "/admin/backups/prune"                  Admin    admin_prune::show;
-    POST "/admin/backups/prune"                  Admin    admin_prune::remove;
-    GET  "/admin/backups/find"                   Admin    admin_find::show;
-    POST "/admin/backups/import"                 Admin    admin_find::import;
-    GET  "/admin/backups/{id}"                   Admin    admin_backup::show;
-    POST "/admin/backups/{id}/drill"             Admin    admin_backup::drill;
-    POST "/admin/backups/{id}/lock"              Admin    admin_backup::lock;
-    POST "/admin/backups/{id}/restore"           Admin    admin_backup::restore;
-    GET  "/admin/log"                            Admin    admin_lists::log;
-    GET  "/admin/jobs"                           Admin    admin_lists::jobs;
-    GET  "/admin/storage"                        Admin    admin_storage::storage;
-    GET  "/admin/system"                         Admin    admin_system::system;
-    POST "/admin/read-only"                      Admin    admin_system::read_only;
-    GET  "/admin/users"                          Admin    admin_people::list;
-    POST "/admin/users"                          Admin    admin_people::add;
-    POST "/admin/users/{id}/disable"             Admin    admin_people_changes::disable;
-    POST "/admin/users/{id}/enable"              Admin    admin_people_changes::enable;
-    POST "/admin/users/{id}/role"                Admin    admin_people_changes::set_role;
-    POST "/admin/users/{id}/password"            Admin    admin_people_changes::set_password;
-    POST "/admin/users/{id}/limits"              Admin    admin_people_changes::set_limits;
+    GET  "/admin/states"                         Admin    admin::states::states;
+    POST "/admin/states/check"                   Admin    admin::states::check_now;
+    GET  "/admin/contents"                       Admin    admin::contents::contents;
+    GET  "/admin/backups"                        Admin    admin::backups::list;
+    POST "/admin/backups/audit"                  Admin    admin::backups::audit;
+    POST "/admin/backups/admin-db"               Admin    admin::own_backups::now;
+    GET  "/admin/backups/prune"                  Admin    admin::prune::show;
+    POST "/admin/backups/prune"                  Admin    admin::prune::remove;
+    GET  "/admin/backups/find"                   Admin    admin::import::show;
+    POST "/admin/backups/import"                 Admin    admin::import::import;
+    GET  "/admin/backups/{id}"                   Admin    admin::backup::show;
+    POST "/admin/backups/{id}/drill"             Admin    admin::backup::drill;
+    POST "/admin/backups/{id}/lock"              Admin    admin::backup::lock;
+    POST "/admin/backups/{id}/restore"           Admin    admin::backup::restore;
+    GET  "/admin/log"                            Admin    admin::lists::log;
+    GET  "/admin/jobs"                           Admin    admin::lists::jobs;
+    GET  "/admin/storage"                        Admin    admin::storage::storage;
+    GET  "/admin/system"                         Admin    admin::system::system;
+    POST "/admin/read-only"                      Admin    admin::system::read_only;
+    GET  "/admin/users"                          Admin    admin::people::list;
+    POST "/admin/users"                          Admin    admin::people::add;
+    POST "/admin/users/{id}/disable"             Admin    admin::people_changes::disable;
+    POST "/admin/users/{id}/enable"              Admin    admin::people_changes::enable;
+    POST "/admin/users/{id}/role"                Admin    admin::people_changes::set_role;
+    POST "/admin/users/{id}/password"            Admin    admin::people_changes::set_password;
+    POST "/admin/users/{id}/limits"              Admin    admin::people_changes::set_limits;
 
     GET    "/api/v1/catalog"                     SignedIn api::catalog::show;
     GET    "/api/v1/containers"                  SignedIn api::containers::list;

@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use mydb::backup::definitions::{Closeness, differences};
-use mydb::backup::manifest::Manifest;
-use mydb::backup::stream;
+use mydb::backup::pipeline::transfer;
 use mydb::engine::ExecSpec;
 use mydb::engine::definition::Definition;
+use mydb::manifest::Manifest;
 use sha2::{Digest, Sha256};
 
 use super::{back_up, ended, object};
@@ -233,7 +233,7 @@ async fn what_prints_without_end_is_given_up() {
         ("yes 'db4sci: {\"count\":{\"kind\":\"table\",\"name\":\"t\",\"rows\":1}}'", "more than 200000 counts"),
     ] {
         let begin = Instant::now();
-        let ended = stream::run(runtime.as_ref(), &inside, &command(script), None, &AtomicU64::new(0)).await;
+        let ended = transfer::run(runtime.as_ref(), &inside, &command(script), None, &AtomicU64::new(0)).await;
         let error = ended.expect_err(script).to_string();
         assert!(error.contains(said), "{script}: {error}");
         assert!(begin.elapsed() < Duration::from_secs(120), "{script}: {:?}", begin.elapsed());
@@ -244,7 +244,7 @@ async fn what_prints_without_end_is_given_up() {
     assert!(more < 150, "{more} MiB more");
     // What was said first is kept, however much follows.
     let script = "echo FATAL: this is why >&2; seq 100000 >&2; exit 1";
-    let ended = stream::run(runtime.as_ref(), &inside, &command(script), None, &AtomicU64::new(0)).await;
+    let ended = transfer::run(runtime.as_ref(), &inside, &command(script), None, &AtomicU64::new(0)).await;
     let error = ended.expect_err("fails").to_string();
     assert!(error.contains("this is why") && error.contains("100000") && error.len() < 20_000, "{error}");
 }

@@ -7,8 +7,8 @@ use mydb::app::Parts;
 use mydb::catalog::Catalog;
 use mydb::clock::Clock;
 use mydb::engine::EngineKind;
+use mydb::rebuild::{Is, Report, rebuild};
 use mydb::recovery::admin_restore::Wanted;
-use mydb::recovery::rebuild::{Is, Report, rebuild};
 use mydb::runtime::docker::DockerRuntime;
 use secrecy::SecretString;
 
@@ -118,8 +118,8 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         config.backups.admin_every = Duration::from_secs(3600);
         config.storage.retain(|t| t.name == "standard");
         // Backups are encrypted to the recovery key, which this portal has, so that it drills them.
-        let key = mydb::recovery::key::create(config).expect("a recovery key");
-        config.backups.recipients = vec![mydb::backup::seal::recipient_of(&key).expect("it has a recipient")];
+        let key = mydb::recovery_key::create(config).expect("a recovery key");
+        config.backups.recipients = vec![mydb::encryption::recipient_of(&key).expect("it has a recipient")];
         config.backups.identities = vec![key];
     };
     let mut portal =
@@ -227,7 +227,7 @@ pub async fn with_recovery_key() -> (TestPortal, SecretString) {
         store(config);
         config.backups.admin_every = Duration::from_secs(3600);
         config.storage.retain(|t| t.name == "standard");
-        *key.lock().expect("no panic") = Some(mydb::recovery::key::create(config).expect("a recovery key"));
+        *key.lock().expect("no panic") = Some(mydb::recovery_key::create(config).expect("a recovery key"));
     };
     let portal =
         TestPortal::with(Options { tables: Tables::Own, configure: Box::new(configure), ..Options::default() }).await;

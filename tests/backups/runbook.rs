@@ -90,7 +90,7 @@ async fn the_runbook_leads_back_in_both_modes() {
         "kept-".clone_into(&mut target.prefix);
         let dir = target.embedded.clone().expect("its directory");
         *kept.lock().expect("no panic") = Some(StoreProxy::start(&dir, target));
-        *made.lock().expect("no panic") = Some(mydb::recovery::key::create(config).expect("a recovery key"));
+        *made.lock().expect("no panic") = Some(mydb::recovery_key::create(config).expect("a recovery key"));
     };
     let mut portal =
         TestPortal::with(Options { tables: Tables::Own, configure: Box::new(configure), ..Options::default() }).await;

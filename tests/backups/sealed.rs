@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mydb::backup::seal;
+use mydb::encryption;
 
 use super::{back_up, cli, ended, hand, object, objects};
 use crate::support::{Client, Options, TestPortal, docker, store};
@@ -122,7 +122,7 @@ async fn a_backup_is_encrypted_read_back_downloaded_and_restored_by_who_has_the_
     // From here on the portal has the key.
     portal.stop().await;
     let text = std::fs::read_to_string(&ours).expect("the key");
-    portal.config.backups.identities = seal::identities(&text).expect("a key");
+    portal.config.backups.identities = encryption::identities(&text).expect("a key");
     portal.run().await;
     let ada = portal.nobody();
     ada.sign_in("ada", "researcher-1").await;

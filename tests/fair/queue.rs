@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mydb::admin_db::job_cancel::take_queued;
-use mydb::admin_db::job_queue::{Shares, reserve};
+use mydb::admin_db::jobs::cancel::take_queued;
+use mydb::admin_db::jobs::queue::{Shares, reserve};
 use mydb::admin_db::{new_id, pool};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres};

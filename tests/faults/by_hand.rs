@@ -1,6 +1,6 @@
 //! Somebody works on the engine or the disk by hand: what should run runs again, what is unknown is shown and left alone.
 
-use mydb::jobs::reconcile::reconcile;
+use mydb::jobs::reconcile_servers::reconcile;
 
 use super::{keep, kept, until};
 use crate::support::{TestPortal, docker::docker};

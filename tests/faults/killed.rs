@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use mydb::provision::create::CREATE;
-use mydb::provision::delete::{DELETE, PURGE, UNDELETE};
-use mydb::provision::flow::Flow;
+use mydb::queue::flow::Flow;
 use mydb::runtime::fault::{Fault, Strike};
+use mydb::trash::delete::{DELETE, PURGE, UNDELETE};
 
 use super::{Dice, Place, held, keep, kept, rounds, until};
 use crate::support::{Client, Options, TestPortal};

@@ -132,7 +132,7 @@ async fn fill(url: &str, rows: &[Seed]) {
         mydb::admin_db::seeds::insert(&mut db, row).await.expect("a row");
     }
     // As if it had just been done.
-    let done = mydb::admin_db::schedule::claim(&mut db, "seeds", f64::from(NEVER), "tests").await;
+    let done = mydb::admin_db::backups::schedule::claim(&mut db, "seeds", f64::from(NEVER), "tests").await;
     assert_eq!(done.ok(), Some(true));
     drop(db);
     pool.close().await;

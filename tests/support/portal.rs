@@ -274,7 +274,7 @@ impl TestPortal {
         if !self.tables.is_empty() {
             return self.tables.clone();
         }
-        let url = mydb::admin_db::bootstrap::existing_url(&self.config, &Random::system());
+        let url = mydb::bootstrap::existing_url(&self.config, &Random::system());
         url.expect("its connection can be read").expect("it has been made").expose_secret().to_owned()
     }
 

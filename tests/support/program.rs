@@ -211,7 +211,7 @@ impl Program {
     pub fn tables(&self) -> String {
         let home = self.dir.join("home");
         let config = mydb::config::Config::load_mode(mydb::config::Mode::Dev, &home, &self.env).expect("its settings");
-        let url = mydb::admin_db::bootstrap::existing_url(&config, &mydb::secrets::Random::system());
+        let url = mydb::bootstrap::existing_url(&config, &mydb::secrets::Random::system());
         url.expect("its connection").expect("it was made").expose_secret().to_owned()
     }
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{Level, Report};
-use crate::backup::seal::Keys;
 use crate::certificate::{Certificate, private_file_fault};
 use crate::config::{Config, Tier};
 use crate::domain::quantity::Bytes;
+use crate::encryption::Keys;
 use crate::storage;
 
 /// Days before its end when a certificate should be renewed.

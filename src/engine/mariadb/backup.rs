@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use super::restore;
 use super::session::{administer, ask, observe};
 use super::{CLIENT, DUMPER, Mariadb};
-use crate::engine::alone::{Alone, Only, Stage};
 use crate::engine::backup::{Backup, Inventory, Load, NOBODY, Part, dump_script};
+use crate::engine::partial::{Alone, Only, Stage};
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const INVENTORY: &str = include_str!("inventory.sql");

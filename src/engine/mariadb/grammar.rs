@@ -1,6 +1,6 @@
 //! Reads statements about accounts word by word, and nothing that does not fit.
 
-use crate::intake::mysql::{Token, What, tokens};
+use crate::sql::to_mariadb::{Token, What, tokens};
 
 /// Why a statement is none of those.
 #[derive(Debug, PartialEq, Eq)]

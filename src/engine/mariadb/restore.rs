@@ -3,10 +3,10 @@
 
 use super::backup::WHAT;
 use super::session::{administer, rebuild, rebuilding, secret, text};
-use crate::engine::alone::{Read, Stage, Through};
 use crate::engine::backup::Part;
+use crate::engine::partial::{Read, Stage, Through};
 use crate::engine::{ExecSpec, Plan};
-use crate::intake::mysql::{Pass, Rules};
+use crate::sql::to_mariadb::{Pass, Rules};
 
 const PREPARE: &str = include_str!("prepare.sql");
 const LOAD: &str = include_str!("load.sh");

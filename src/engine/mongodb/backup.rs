@@ -5,9 +5,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::shell::{administer, administer_with, as_user, observe};
 use super::{Mongodb, SHELL};
-use crate::engine::alone::{Alone, Only};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part, When};
 use crate::engine::connect::url_encode;
+use crate::engine::partial::{Alone, Only};
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const TAR: Tool = Tool { names: &["tar"] };

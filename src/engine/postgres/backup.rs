@@ -2,10 +2,11 @@
 
 use secrecy::SecretString;
 
-use super::{PSQL, Postgres, alone, definitions, observed, programs, script};
-use crate::engine::alone::{Alone, Beside, Only, Read, Stage, Through};
+use super::{PSQL, Postgres, definitions, observed, programs, script};
 use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
 use crate::engine::definition::Split;
+use crate::engine::partial::{Alone, Beside, Only, Read, Stage, Through};
+use crate::engine::postgres::partial;
 use crate::engine::{ExecSpec, Plan, Tool};
 
 const PG_DUMP: Tool = Tool { names: &["pg_dump"] };
@@ -211,15 +212,15 @@ impl Backup for Postgres {
     }
 
     fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
-        alone::restore_only(plan, part, only)
+        partial::restore_only(plan, part, only)
     }
 
     fn keep_only(&self, plan: &Plan<'_>, _only: &Only, others: &[String]) -> Option<ExecSpec> {
-        Some(alone::keep_only(plan, others))
+        Some(partial::keep_only(plan, others))
     }
 
     fn beside(&self) -> Option<&'static dyn Beside> {
-        Some(&alone::Aside)
+        Some(&partial::Aside)
     }
 
     fn by_hand(&self, part: &Part) -> Vec<String> {

@@ -16,14 +16,14 @@ use super::replace;
 use super::wait::Enqueued;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
 use crate::admin_db::containers::Container;
-use crate::backup::beside;
 use crate::backup::request::{self, RestoreRequest};
+use crate::backup::restore::partial;
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action;
 use crate::engine::EngineKind;
-use crate::engine::alone::Only;
+use crate::engine::partial::Only;
 use crate::provision::request::RequestError;
-use crate::web::backups_access::visible_backup;
+use crate::web::access::backup_access::visible_backup;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, parse_cursor};
@@ -175,7 +175,7 @@ async fn beside_now(
         faults.push(("only".to_owned(), "Send what is to be put beside the data of now.".to_owned()));
         return Err(AppError::Invalid(faults));
     };
-    match beside::beside(ctx.app(), c, backup, &only, &ctx.actor()).await {
+    match partial::beside(ctx.app(), c, backup, &only, &ctx.actor()).await {
         Ok((job, _)) => Enqueued::on(c, job, patience).answer(ctx).await,
         Err(RequestError::NotAlone(why)) => Err(AppError::Invalid(vec![("only".to_owned(), why)])),
         Err(e) => Err(ctx.refused("container.restore-beside", Some(c), e).await),

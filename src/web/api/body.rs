@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::web::Shared;
-use crate::web::create::Faults;
 use crate::web::error::AppError;
-use crate::web::form::Fields;
+use crate::web::forms::Fields;
+use crate::web::forms::create::Faults;
 
 /// Fields that may be `true` or `false`.
 const FLAGS: &[&str] = &["in_place", "no_backup", "beside"];

@@ -9,20 +9,24 @@ use super::body::{Body, MaybeBody};
 use super::json::{ContainerJson, ListJson, answer};
 use super::params::{Params, invalid};
 use super::wait::Enqueued;
-use crate::admin_db::accounts;
-use crate::admin_db::container_list::{self, Filter};
+use crate::admin_db::containers::listing;
+use crate::admin_db::containers::listing::Filter;
 use crate::admin_db::containers::{self, Container};
+use crate::admin_db::people::accounts;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
-use crate::intake::request as intake;
-use crate::provision::flow::Flow;
+use crate::import::request as intake;
+use crate::provision::power;
 use crate::provision::request;
-use crate::provision::{delete as deletion, power};
+use crate::queue::flow::Flow;
+use crate::trash::delete as deletion;
 use crate::web::context::Context;
-use crate::web::create::{CreateFault, parse};
-use crate::web::dump_form::{self, DumpFault, Sent};
-use crate::web::edit::{self, read};
 use crate::web::error::AppError;
+use crate::web::forms::create::{CreateFault, parse};
+use crate::web::forms::dump;
+use crate::web::forms::dump::{DumpFault, Sent};
+use crate::web::forms::edit;
+use crate::web::forms::edit::read;
 use crate::web::pages::shared::{cursor, parse_cursor};
 
 /// Fields of a create: those of the form.
@@ -81,7 +85,7 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
         limit: limit + 1,
         ..Filter::default()
     };
-    let mut rows = container_list::list(&mut db, &filter).await?;
+    let mut rows = listing::list(&mut db, &filter).await?;
     drop(db);
     let more = i64::try_from(rows.len()).is_ok_and(|n| n > limit);
     if more {
@@ -130,10 +134,10 @@ pub async fn from_dump(
     params.only(&["wait"])?;
     let patience = params.wait()?;
     let form = form.map_err(|_| AppError::UnsupportedMedia)?;
-    let Sent { fields, file } = dump_form::read(&ctx, form).await?;
-    let (request, received) = match dump_form::check(&ctx, &fields, file, false).await {
+    let Sent { fields, file } = dump::read(&ctx, form).await?;
+    let (request, received) = match dump::check(&ctx, &fields, file, false).await {
         Ok(checked) => checked,
-        Err(DumpFault::Refused(refused)) => return Err(AppError::Invalid(dump_form::for_programs(refused))),
+        Err(DumpFault::Refused(refused)) => return Err(AppError::Invalid(dump::for_programs(refused))),
         Err(DumpFault::App(e)) => return Err(e),
     };
     match intake::from_dump(ctx.app(), &request, received, &ctx.actor()).await {

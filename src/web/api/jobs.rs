@@ -9,9 +9,10 @@ use super::params::Params;
 use super::wait;
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{self, Job};
+use crate::web::access::job_access;
+use crate::web::access::job_access::{Outlook, visible_job};
 use crate::web::context::Context;
 use crate::web::error::AppError;
-use crate::web::jobs_access::{self, Outlook, visible_job};
 
 /// `GET /api/v1/jobs/{id}`; with `?wait=SECONDS` it answers when the job ended, or after that time.
 ///
@@ -37,7 +38,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Resul
 pub async fn cancel(ctx: Context, Path(id): Path<String>, params: Params) -> Result<Response, AppError> {
     params.only(&[])?;
     let (job, container) = visible_job(&ctx, &id).await?;
-    if !jobs_access::cancel(&ctx, &job, container.as_ref()).await? {
+    if !job_access::cancel(&ctx, &job, container.as_ref()).await? {
         return Err(AppError::Conflict("This job can't be cancelled, or not any more.".to_owned()));
     }
     let mut db = ctx.app().db.acquire().await?;
@@ -55,7 +56,7 @@ async fn respond(
     let mut db = ctx.app().db.acquire().await?;
     let steps = jobs::steps(&mut db, job.id).await?;
     let outlook = Outlook::read(&mut db, ctx.app(), job).await?;
-    let report = jobs_access::load_report(&mut db, job).await?;
+    let report = job_access::load_report(&mut db, job).await?;
     let body = JobJson::new(job, container.map(|c| c.name.as_str()), &steps, outlook).with_report(report);
     Ok(answer(status, &body))
 }

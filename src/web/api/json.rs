@@ -12,8 +12,8 @@ use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
 use crate::app::App;
 use crate::domain::state::ContainerState;
 use crate::engine::{Endpoint, EngineKind};
-use crate::intake::report::LoadReport;
-use crate::web::jobs_access::Outlook;
+use crate::import::report::LoadReport;
+use crate::web::access::job_access::Outlook;
 
 /// A published port.
 #[derive(Debug, Serialize)]

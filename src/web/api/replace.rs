@@ -13,11 +13,11 @@ use super::params::Params;
 use super::wait::Enqueued;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
-use crate::admin_db::snapshots;
-use crate::backup::replace;
+use crate::admin_db::containers::snapshots;
+use crate::backup::restore::request_in_place;
 use crate::domain::user::Action;
-use crate::provision::go_back;
 use crate::provision::request::RequestError;
+use crate::provision::rollback;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
@@ -64,7 +64,7 @@ pub(super) async fn in_place(
 ) -> Result<Response, AppError> {
     let (fields, faults) = body.fields(&["in_place", "confirm"]);
     confirmed(c, fields.text("confirm"), faults)?;
-    let done = replace::in_place(ctx.app(), c, backup, &ctx.actor()).await;
+    let done = request_in_place::in_place(ctx.app(), c, backup, &ctx.actor()).await;
     enqueued(ctx, c, params, "container.restore-in-place", done).await
 }
 
@@ -82,7 +82,7 @@ pub async fn upgrade(ctx: Context, Path(name): Path<String>, params: Params, bod
     }
     confirmed(&c, fields.text("confirm"), faults)?;
     let Some(image) = image else { return Err(AppError::NotFound) };
-    let done = replace::upgrade(ctx.app(), &c, image, &ctx.actor()).await;
+    let done = request_in_place::upgrade(ctx.app(), &c, image, &ctx.actor()).await;
     enqueued(&ctx, &c, &params, "container.upgrade", done).await
 }
 
@@ -123,6 +123,6 @@ pub async fn go_back_now(
     let found = snapshots::by_id(&mut db, id).await?;
     drop(db);
     let snapshot = found.filter(|s| s.container_id == c.id && s.made_at.is_some()).ok_or(AppError::NotFound)?;
-    let done = go_back::go_back(ctx.app(), &c, &snapshot, &ctx.actor()).await;
+    let done = rollback::go_back(ctx.app(), &c, &snapshot, &ctx.actor()).await;
     enqueued(&ctx, &c, &params, "container.go-back", done).await
 }

@@ -10,12 +10,13 @@ use uuid::Uuid;
 
 use super::json::{ContainerJson, JobJson, answer, answer_at};
 use crate::admin_db::containers::Container;
+use crate::admin_db::containers::credentials;
 use crate::admin_db::jobs::{Job, JobStatus};
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{containers, credentials, is_unreachable, jobs};
+use crate::admin_db::{containers, is_unreachable, jobs};
+use crate::web::access::job_access::{Outlook, load_report};
 use crate::web::context::Context;
 use crate::web::error::AppError;
-use crate::web::jobs_access::{Outlook, load_report};
 
 /// Time between two looks at a job.
 const LOOK: Duration = Duration::from_millis(100);

@@ -4,15 +4,16 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::account_tokens::token_form;
+use crate::admin_db::containers;
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{accounts, containers, quotas, sessions, tokens};
+use crate::admin_db::people::{accounts, quotas, sessions, tokens};
 use crate::auth::access::{self, Keep, Tokens};
 use crate::auth::passwords::{self, Lane};
 use crate::domain::password::Password;
 use crate::web::context::{Context, page_with, to};
-use crate::web::create::Faults;
 use crate::web::error::AppError;
-use crate::web::form::Fields;
+use crate::web::forms::Fields;
+use crate::web::forms::create::Faults;
 use crate::web::views::account::{AccountPage, NewToken, SessionRow, TokenRow};
 use crate::web::views::{Choice, Fact, Field, Flash, When};
 

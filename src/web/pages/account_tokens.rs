@@ -8,13 +8,14 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use super::account::{HERE, Posted, render};
+use crate::admin_db::constraint;
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{constraint, tokens};
+use crate::admin_db::people::tokens;
 use crate::secrets::fingerprint;
 use crate::web::context::{Context, to};
-use crate::web::create::{Faults, line};
 use crate::web::error::AppError;
-use crate::web::form::Fields;
+use crate::web::forms::Fields;
+use crate::web::forms::create::{Faults, line};
 use crate::web::views::account::NewToken;
 use crate::web::views::{Field, Flash};
 

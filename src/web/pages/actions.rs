@@ -7,16 +7,17 @@ use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{self, Job, JobStatus};
-use crate::backup::last;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
-use crate::provision::flow::Flow;
+use crate::provision::power;
 use crate::provision::request::{self, RequestError};
 use crate::provision::rotate::rotate;
-use crate::provision::{delete as deletion, power};
+use crate::queue::flow::Flow;
+use crate::trash::delete as deletion;
+use crate::trash::final_backup;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
-use crate::web::form::Fields;
+use crate::web::forms::Fields;
 use crate::web::views::confirm::ConfirmPage;
 use crate::web::views::{Field, Flash};
 
@@ -124,7 +125,7 @@ fn final_backup(ctx: &Context, c: &Container, stopped: Option<String>) -> (Vec<S
     if let Some(why) = stopped {
         will.push(format!("The last try stopped: {why}"));
     }
-    let none = last::none_because(ctx.app(), c);
+    let none = final_backup::none_because(ctx.app(), c);
     let possible = none.is_none();
     will.push(none.unwrap_or_else(|| {
         match c.state {

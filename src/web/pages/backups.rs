@@ -7,18 +7,21 @@ use uuid::Uuid;
 use super::container::head;
 use super::notices;
 use super::shared::steps;
+use crate::admin_db::backups::replicas;
+use crate::admin_db::backups::replicas::Copy;
 use crate::admin_db::backups::{self, Backup, BackupStatus};
 use crate::admin_db::containers::Container;
-use crate::admin_db::copies::{self, Copy};
-use crate::admin_db::snapshots::{self, Snapshot};
-use crate::admin_db::{job_list, jobs};
+use crate::admin_db::containers::snapshots;
+use crate::admin_db::containers::snapshots::Snapshot;
+use crate::admin_db::jobs;
+use crate::admin_db::jobs::listing;
+use crate::backup::assurance;
 use crate::backup::request;
-use crate::backup::seal::Keys;
-use crate::backup::worth;
 use crate::domain::policy::{OWN, Policy};
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
+use crate::encryption::Keys;
 use crate::engine::backup::When as Moment;
 use crate::provision::request::RequestError;
 use crate::web::context::{Context, page, to};
@@ -49,7 +52,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let active = match &job {
         Some(job) => {
             let rows = jobs::steps(&mut db, job.id).await?;
-            let usual = job_list::usual_seconds(&mut db, &job.kind, &c.image).await?;
+            let usual = listing::usual_seconds(&mut db, &job.kind, &c.image).await?;
             Some(steps(job, &rows, &c.name, usual, now))
         }
         None => None,
@@ -57,7 +60,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let aside = snapshots::of_container(&mut db, c.id).await?;
     let told = notices::of(&ctx, &mut db, &c, "backups").await?;
     let ids: Vec<Uuid> = rows.iter().filter(|b| b.is_good()).map(|b| b.id).collect();
-    let second = copies::of(&mut db, &ids).await?;
+    let second = replicas::of(&mut db, &ids).await?;
     drop(db);
     let keys = Keys::of(&ctx.app().config.backups);
     let base = format!("/containers/{}", c.name);
@@ -66,7 +69,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         frame: ctx.frame("home"),
         head: head(&ctx, &c, "Backups"),
         notices: told,
-        worth: worth::sentence(&rows, now),
+        worth: assurance::sentence(&rows, now),
         sealed: (rows.iter().any(|b| b.is_good() && !b.opens(&keys))).then(|| SEALED.to_owned()),
         policy: Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, now),
         pause: pause(&c),
@@ -157,7 +160,7 @@ pub(super) fn chip(b: &Backup) -> Chip {
 }
 
 fn why(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
-    let why = worth::reason(&b.reason);
+    let why = assurance::reason(&b.reason);
     match b.locked_until.filter(|until| *until > now && b.is_good()) {
         // The lock ends with the day before.
         Some(until) => {
@@ -194,7 +197,7 @@ fn row(b: &Backup, c: &Container, (second, keys): (&[Copy], &Keys), now: chrono:
         chip: chip(b),
         size: size(b.bytes),
         raw: size(b.raw_bytes),
-        level: good.then(|| worth::level(b.level).to_owned()),
+        level: good.then(|| assurance::level(b.level).to_owned()),
         proven: b.proven_at.map(|at| {
             let took = u64::try_from(b.proven_ms.unwrap_or(0)).unwrap_or(0);
             (When::new(at, now), duration_text(took))

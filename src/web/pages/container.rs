@@ -12,9 +12,11 @@ use super::metrics::{self, charts};
 use super::notices;
 use super::shared::{chip, failed_advice, failure, job_row, size_of, steps, version};
 use crate::admin_db::containers::Container;
+use crate::admin_db::containers::{credentials, surveys};
+use crate::admin_db::jobs;
 use crate::admin_db::jobs::Job;
+use crate::admin_db::jobs::listing;
 use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{credentials, job_list, jobs, surveys};
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action as Deed, Permission, Subject, can};
@@ -88,7 +90,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let active = match under_way {
         Some(job) => {
             let rows = jobs::steps(&mut db, job.id).await?;
-            let usual = job_list::usual_seconds(&mut db, &job.kind, &c.image).await?;
+            let usual = listing::usual_seconds(&mut db, &job.kind, &c.image).await?;
             Some(steps(job, &rows, &c.name, usual, now))
         }
         None => None,

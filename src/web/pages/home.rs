@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::notices;
 use super::shared::{cursor, database_row, engine_cards, parse_cursor, summary};
-use crate::admin_db::backup_list;
-use crate::admin_db::container_list::{self, Filter as Wanted};
+use crate::admin_db::backups::listing;
+use crate::admin_db::containers::listing as container_list;
+use crate::admin_db::containers::listing::Filter as Wanted;
 use crate::admin_db::notices::of_owner;
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
@@ -69,7 +70,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     };
     let mut db = ctx.app().db.acquire().await?;
     let mut found = container_list::list(&mut db, &wanted).await?;
-    let left_behind = if everyone { 0 } else { backup_list::databases_left_behind(&mut db, user.id).await? };
+    let left_behind = if everyone { 0 } else { listing::databases_left_behind(&mut db, user.id).await? };
     let told = if everyone { Vec::new() } else { of_owner(&mut db, user.id).await? };
     drop(db);
     let more = i64::try_from(found.len()).is_ok_and(|n| n > PAGE);

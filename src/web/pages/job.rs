@@ -13,15 +13,16 @@ use uuid::Uuid;
 
 use super::shared::{job_title, steps};
 use crate::admin_db::containers::{self, Container};
-use crate::admin_db::job_list;
+use crate::admin_db::jobs::listing;
 use crate::admin_db::jobs::{self, Job, JobStatus};
 use crate::app::App;
 use crate::domain::work::Cancel;
-use crate::intake::load;
+use crate::import::load;
+use crate::web::access::job_access;
+use crate::web::access::job_access::{Outlook, rules, visible_job};
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::going_on::{About, until_refused};
-use crate::web::jobs_access::{self, Outlook, rules, visible_job};
 use crate::web::views::job::JobPage;
 use crate::web::views::steps::{Steps, StepsFragment};
 use crate::web::views::{Action, Chip, Fact, Flash, Link, When};
@@ -35,7 +36,7 @@ async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Ste
     let mut db = app.db.acquire().await?;
     let rows = jobs::steps(&mut db, job.id).await?;
     let usual = match container {
-        Some(c) if !job.status.is_final() => job_list::usual_seconds(&mut db, &job.kind, &c.image).await?,
+        Some(c) if !job.status.is_final() => listing::usual_seconds(&mut db, &job.kind, &c.image).await?,
         _ => None,
     };
     let name = container.map_or("the portal", |c| c.name.as_str());
@@ -64,7 +65,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     }
     let mut db = ctx.app().db.acquire().await?;
     let outlook = Outlook::read(&mut db, ctx.app(), &job).await?;
-    let report = jobs_access::load_report(&mut db, &job).await?;
+    let report = job_access::load_report(&mut db, &job).await?;
     drop(db);
     if let Some(at) = outlook.deadline {
         facts.push(Fact::when("Deadline", &When::new(at, now)));
@@ -125,7 +126,7 @@ pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
         (Some(c), "backup" | "drill") => format!("/containers/{}/backups", c.name),
         _ => format!("/jobs/{}", job.id),
     };
-    let asked = jobs_access::cancel(&ctx, &job, container.as_ref()).await?;
+    let asked = job_access::cancel(&ctx, &job, container.as_ref()).await?;
     let late = match rules(&job).cancel {
         _ if job.status.is_final() => "It is over already.",
         Cancel::Never => "A job of this kind can’t be cancelled. It ends by itself, at the latest at its deadline.",

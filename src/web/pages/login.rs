@@ -10,10 +10,10 @@ use crate::auth::first_admin;
 use crate::auth::login::{self, Attempt, LoginError};
 use crate::config::Mode;
 use crate::web::Shared;
+use crate::web::access::identity::{DEVICE_COOKIE, SESSION_COOKIE};
 use crate::web::context::{Context, add_cookie, cookie, page, page_with, removal, to};
 use crate::web::error::AppError;
-use crate::web::form::Fields;
-use crate::web::identity::{DEVICE_COOKIE, SESSION_COOKIE};
+use crate::web::forms::Fields;
 use crate::web::views::Flash;
 use crate::web::views::login::LoginPage;
 

@@ -9,8 +9,10 @@ use sqlx::PgConnection;
 
 use super::container::head;
 use crate::admin_db::containers::Container;
-use crate::admin_db::samples::{self, Sample};
-use crate::admin_db::surveys::{self, Look};
+use crate::admin_db::containers::samples;
+use crate::admin_db::containers::samples::Sample;
+use crate::admin_db::containers::surveys;
+use crate::admin_db::containers::surveys::Look;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
 use crate::engine::{Database, Object, Survey};

@@ -9,18 +9,20 @@ use serde::Deserialize;
 use super::backups;
 use super::new_dump::{source_field, what};
 use super::shared::{NOT_AVAILABLE, engine_cards};
-use crate::admin_db::{job_list, quotas, usage};
+use crate::admin_db::containers::usage;
+use crate::admin_db::jobs::listing;
+use crate::admin_db::people::quotas;
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
 use crate::engine::{EngineKind, Extension};
-use crate::intake::request::from_dump;
+use crate::import::request::from_dump;
 use crate::provision::request::{self, RequestError};
 use crate::storage::unavailable_reason;
 use crate::web::context::{Context, page_with, to};
-use crate::web::create::{CreateFault, Faults, parse};
-use crate::web::dump_form::{DumpFault, FILE, Kept, Refused, SOURCE, Sent, check, read};
 use crate::web::error::AppError;
-use crate::web::form::Fields;
+use crate::web::forms::Fields;
+use crate::web::forms::create::{CreateFault, Faults, parse};
+use crate::web::forms::dump::{DumpFault, FILE, Kept, Refused, SOURCE, Sent, check, read};
 use crate::web::views::format::seconds_text;
 use crate::web::views::new::NewPage;
 use crate::web::views::{Choice, Field};
@@ -163,7 +165,7 @@ async fn render(
     let label = chosen.map_or_else(|| engine.label().to_owned(), |i| i.label.clone());
     let mut db = app.db.acquire().await?;
     let usual = match chosen {
-        Some(image) => job_list::usual_seconds(&mut db, "create", &image.image).await?,
+        Some(image) => listing::usual_seconds(&mut db, "create", &image.image).await?,
         None => None,
     };
     let tiers = usage::list(&mut db).await?;

@@ -1,9 +1,9 @@
 //! What the form for a new database has more where that is made from a dump.
 
 use crate::engine::EngineKind;
-use crate::intake::choice::{ALL, can_have_all, shown};
-use crate::intake::format::Format;
-use crate::web::dump_form::{Kept, SOURCE};
+use crate::import::choice::{ALL, can_have_all, shown};
+use crate::import::format::Format;
+use crate::web::forms::dump::{Kept, SOURCE};
 use crate::web::views::{Choice, Field};
 
 /// The question which database of a dump is wanted.

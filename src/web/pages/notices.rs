@@ -12,7 +12,7 @@ use crate::admin_db::notices::{self, Kind, Notice};
 use crate::domain::user::{Action as Deed, User};
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;
-use crate::web::form::Fields;
+use crate::web::forms::Fields;
 use crate::web::views::notices::NoticeCard;
 use crate::web::views::{Action, Flash, Link, When};
 

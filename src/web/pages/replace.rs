@@ -8,17 +8,18 @@ use uuid::Uuid;
 use super::backups::theirs;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
-use crate::admin_db::snapshots::{self, Snapshot};
-use crate::backup::replace;
+use crate::admin_db::containers::snapshots;
+use crate::admin_db::containers::snapshots::Snapshot;
+use crate::backup::restore::request_in_place;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
-use crate::provision::go_back::go_back;
 use crate::provision::request::RequestError;
+use crate::provision::rollback::go_back;
 use crate::provision::swap::KEPT_DAYS;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
-use crate::web::form::Fields;
+use crate::web::forms::Fields;
 use crate::web::views::confirm::ConfirmPage;
 use crate::web::views::{Choice, Field, Flash};
 
@@ -92,7 +93,8 @@ pub(super) async fn in_place(ctx: &Context, c: &Container, b: &Backup, fields: &
         let asked = in_place_page(ctx, c, b, fields.text("confirm"), Some(error));
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &asked);
     }
-    answered(ctx, c, "container.restore-in-place", replace::in_place(ctx.app(), c, b, &ctx.actor()).await).await
+    answered(ctx, c, "container.restore-in-place", request_in_place::in_place(ctx.app(), c, b, &ctx.actor()).await)
+        .await
 }
 
 /// What is set aside of this container.
@@ -145,7 +147,8 @@ pub async fn go_back_now(ctx: Context, Path((name, id)): Path<(String, String)>)
 pub(super) fn later<'a>(ctx: &'a Context, c: &Container) -> Vec<&'a CatalogImage> {
     let app = ctx.app();
     let Some(from) = app.catalog.find(&c.image) else { return Vec::new() };
-    let can = |to: &&CatalogImage| replace::possible(from, to) && app.images.get(&to.image).unavailable().is_none();
+    let can =
+        |to: &&CatalogImage| request_in_place::possible(from, to) && app.images.get(&to.image).unavailable().is_none();
     app.catalog.of(c.engine).filter(can).collect()
 }
 
@@ -205,7 +208,8 @@ pub async fn upgrade(ctx: Context, Path(name): Path<String>, fields: Fields) -> 
     let image = ctx.app().catalog.named(c.engine, fields.text("image"));
     match (wrong, image) {
         (None, Some(image)) => {
-            answered(&ctx, &c, "container.upgrade", replace::upgrade(ctx.app(), &c, image, &ctx.actor()).await).await
+            answered(&ctx, &c, "container.upgrade", request_in_place::upgrade(ctx.app(), &c, image, &ctx.actor()).await)
+                .await
         }
         (wrong, _) => {
             let error = wrong.unwrap_or_else(|| "Choose a version.".to_owned());

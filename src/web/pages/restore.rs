@@ -9,18 +9,19 @@ use super::backups::{size, theirs};
 use super::replace;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
+use crate::backup::assurance;
 use crate::backup::request::{self, RestoreRequest};
-use crate::backup::{beside, worth};
+use crate::backup::restore::partial;
 use crate::domain::names::ContainerName;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
 use crate::engine::EngineKind;
-use crate::engine::alone::Alone;
+use crate::engine::partial::Alone;
 use crate::provision::request::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
-use crate::web::form::Fields;
-use crate::web::only;
+use crate::web::forms::Fields;
+use crate::web::forms::partial_fields;
 use crate::web::views::backups::RestorePage;
 use crate::web::views::format::duration_text;
 use crate::web::views::{Fact, Field, Flash, When};
@@ -30,9 +31,9 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
     let mut facts = vec![
         Fact::text("Database", &b.container),
         Fact::when("Made", &When::new(b.started_at, ctx.now())),
-        Fact::text("Proven", worth::level(b.level)),
+        Fact::text("Proven", assurance::level(b.level)),
     ];
-    facts.push(Fact::text("Compared after a restore", worth::compared(b)));
+    facts.push(Fact::text("Compared after a restore", assurance::compared(b)));
     if let Some(size) = size(b.raw_bytes) {
         facts.push(Fact::size("Size of the data", &size));
     }
@@ -47,14 +48,14 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
 pub(super) struct Typed {
     pub(super) name: String,
     pub(super) error: Option<String>,
-    pub(super) only: only::Typed,
+    pub(super) only: partial_fields::Typed,
 }
 
 async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result<RestorePage, AppError> {
     let base = format!("/containers/{}/backups", c.name);
-    let (alone, beside) = beside::possible(c.engine);
+    let (alone, beside) = partial::possible(c.engine);
     Ok(RestorePage {
-        part: only::fields(ctx, b, &typed.only).await?,
+        part: partial_fields::fields(ctx, b, &typed.only).await?,
         part_open: !typed.only.database.is_empty() || !typed.only.table.is_empty() || typed.only.is_wrong(),
         whole: whole(c.engine, alone),
         beside: beside && c.state == ContainerState::Running,
@@ -128,11 +129,11 @@ pub(super) async fn restore_into(
     fields: &Fields,
 ) -> Result<Result<Response, Typed>, AppError> {
     let name = fields.text("name").to_owned();
-    let only = match only::read(ctx, backup, fields).await? {
+    let only = match partial_fields::read(ctx, backup, fields).await? {
         Ok(only) => only,
         Err(only) => return Ok(Err(Typed { name, only, error: None })),
     };
-    let mut typed = Typed { name, only: only::Typed::of(fields), error: None };
+    let mut typed = Typed { name, only: partial_fields::Typed::of(fields), error: None };
     let new = match ContainerName::parse(&typed.name) {
         Ok(new) => new,
         Err(e) => {
@@ -161,16 +162,16 @@ async fn wrong(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result
 /// Puts a part of a backup beside what the database has.
 async fn beside_now(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -> Result<Response, AppError> {
     let name = fields.text("name").to_owned();
-    let only = match only::read(ctx, b, fields).await? {
+    let only = match partial_fields::read(ctx, b, fields).await? {
         Ok(only) => only,
         Err(only) => return wrong(ctx, c, b, Typed { name, only, error: None }).await,
     };
-    let mut typed = Typed { name, only: only::Typed::of(fields), error: None };
+    let mut typed = Typed { name, only: partial_fields::Typed::of(fields), error: None };
     let Some(only) = only else {
         typed.only.database_error = Some("Say what is to be put beside the data of now.".to_owned());
         return wrong(ctx, c, b, typed).await;
     };
-    match beside::beside(ctx.app(), c, b, &only, &ctx.actor()).await {
+    match partial::beside(ctx.app(), c, b, &only, &ctx.actor()).await {
         Ok((_, name)) => {
             let flash = Flash::ok(format!("It is being brought back as {name}. Nothing else is touched."));
             Ok(to(&format!("/containers/{}", c.name), Some(flash)))

@@ -9,7 +9,7 @@ use crate::catalog::CatalogImage;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::engine::EngineKind;
-use crate::provision::actions;
+use crate::jobs::registry;
 use crate::web::views::format::{count_text, duration_text, seconds_text};
 use crate::web::views::home::DatabaseRow;
 use crate::web::views::parts::{EngineCard, JobRow};
@@ -81,7 +81,7 @@ pub fn size_of(bytes: Option<i64>) -> Option<Size> {
 
 /// What a job does, for people.
 pub fn job_title(kind: &str) -> &str {
-    actions::flow(kind).map_or(kind, |f| f.title)
+    registry::flow(kind).map_or(kind, |f| f.title)
 }
 
 /// How long something took.

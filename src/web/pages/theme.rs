@@ -4,7 +4,7 @@ use axum::response::Response;
 
 use super::login::safe_next;
 use crate::web::context::{THEME_COOKIE, add_cookie, cookie, to};
-use crate::web::form::Fields;
+use crate::web::forms::Fields;
 
 /// `POST /theme`
 pub async fn choose(fields: Fields) -> Response {

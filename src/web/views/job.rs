@@ -5,7 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::parts::{Action, Chip, Fact, Link};
 use super::steps::Steps;
-use crate::intake::report::LoadReport;
+use crate::import::report::LoadReport;
 
 /// One job.
 #[derive(Clone, Debug, Default, Template)]

@@ -7,9 +7,6 @@
 
 pub mod account;
 pub mod admin;
-pub mod admin_backups;
-pub mod admin_lists;
-pub mod admin_system;
 pub mod backups;
 pub mod branding;
 pub mod chart;

@@ -1,0 +1,164 @@
+//! What an audit of the backups judges by, from `container` and `backup_log`.
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::admin_db::backups::BackupStatus;
+use crate::domain::state::ContainerState;
+use crate::engine::EngineKind;
+
+/// A living database that has run, with what is known of its backups.
+#[derive(Debug, Clone, FromRow)]
+pub struct Database {
+    /// Key.
+    pub id: Uuid,
+    /// Name.
+    pub name: String,
+    /// Engine.
+    pub engine: EngineKind,
+    /// Backup policy.
+    pub backup_freq: String,
+    /// State.
+    pub state: ContainerState,
+    /// Since when that policy is in force.
+    pub policy_at: DateTime<Utc>,
+    /// When its newest good backup began.
+    pub good_at: Option<DateTime<Utc>>,
+    /// When its oldest good backup began.
+    pub first_good_at: Option<DateTime<Utc>>,
+    /// Why the last try failed, if it did.
+    pub failed: Option<String>,
+    /// What its newest backups hold, before compression, the newest first.
+    pub sizes: Vec<Option<i64>>,
+    /// When one of its backups was last restored for proof.
+    pub drilled_at: Option<DateTime<Utc>>,
+    /// When its last drill failed, if that failed.
+    pub drill_failed_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub drill_error: Option<String>,
+}
+
+/// How many backups back sizes are compared.
+pub const SIZES: i64 = 8;
+
+/// All living databases that have run and are not on their way to the trash.
+///
+/// # Errors
+/// The database's.
+pub async fn databases(db: &mut PgConnection) -> Result<Vec<Database>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.id, c.name, c.engine, c.backup_freq, s.state, coalesce(c.policy_at, c.created_at) AS policy_at
+              , g.newest AS good_at, g.oldest AS first_good_at
+              , CASE WHEN t.status = 'failed' THEN t.error END AS failed
+              , ARRAY(SELECT raw_bytes FROM backup_log WHERE container_id = c.id AND kind = 'backup' AND status = 'succeeded'
+                       ORDER BY started_at DESC LIMIT $1) AS sizes
+              , (SELECT max(finished_at) FROM backup_log WHERE container_id = c.id AND kind = 'drill' AND status = 'succeeded') AS drilled_at
+              , CASE WHEN d.status = 'failed' THEN d.finished_at END AS drill_failed_at
+              , CASE WHEN d.status = 'failed' THEN d.error END AS drill_error
+           FROM container c
+           JOIN state s ON s.container_id = c.id
+           LEFT JOIN LATERAL (SELECT max(started_at) AS newest, min(started_at) AS oldest FROM backup_log
+                               WHERE container_id = c.id AND kind = 'backup' AND status = 'succeeded'
+                                 AND removed_at IS NULL AND removing_at IS NULL) g ON true
+           LEFT JOIN LATERAL (SELECT status, error FROM backup_log WHERE container_id = c.id AND kind = 'backup'
+                                 AND status IN ('succeeded', 'failed') ORDER BY started_at DESC LIMIT 1) t ON true
+           LEFT JOIN LATERAL (SELECT status, error, finished_at FROM backup_log WHERE container_id = c.id AND kind = 'drill'
+                                 AND status IN ('succeeded', 'failed') ORDER BY started_at DESC LIMIT 1) d ON true
+          WHERE c.purged_at IS NULL AND c.started_at IS NOT NULL AND s.state IN ('running', 'stopped', 'failed')
+          ORDER BY c.name",
+    )
+    .bind(SIZES)
+    .fetch_all(db)
+    .await
+}
+
+/// A backup's row, as its objects in the bucket are compared with it.
+#[derive(Debug, Clone, FromRow)]
+pub struct Stored {
+    /// Key.
+    pub id: Uuid,
+    /// Name of its database.
+    pub container: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Status.
+    pub status: BackupStatus,
+    /// When its removal began.
+    pub removing_at: Option<DateTime<Utc>>,
+    /// When it was removed.
+    pub removed_at: Option<DateTime<Utc>>,
+    /// Target it is in.
+    pub target: Option<String>,
+    /// Beginning of its keys.
+    pub location: Option<String>,
+    /// Where its copy in the target that is looked at is, if one was asked for: a word of `backup_copy`.
+    pub copy: Option<String>,
+    /// SHA-256 of its manifest.
+    pub sha256: Option<Vec<u8>>,
+    /// Its objects and their lengths, as its manifest has them.
+    pub objects: Json<Vec<(String, u64)>>,
+}
+
+macro_rules! stored {
+    ($rest:literal) => {
+        concat!(
+            "SELECT b.id, c.name AS container, b.started_at, b.finished_at, b.status, b.removing_at, b.removed_at, b.target, b.location, b.sha256, k.status AS copy
+                  , coalesce((SELECT jsonb_agg(jsonb_build_array(o -> 'file', o -> 'stored' -> 'bytes'))
+                                FROM jsonb_array_elements(b.manifest -> 'objects') o), '[]') AS objects
+               FROM backup_log b JOIN container c ON c.id = b.container_id
+               LEFT JOIN backup_copy k ON k.backup_id = b.id AND k.target = $1 ",
+            $rest
+        )
+    };
+}
+
+/// The rows of these backups, whatever became of them, with their copies in a target.
+///
+/// # Errors
+/// The database's.
+pub async fn stored(db: &mut PgConnection, target: &str, ids: &[Uuid]) -> Result<Vec<Stored>, sqlx::Error> {
+    sqlx::query_as(stored!("WHERE b.id = ANY($2) AND b.kind = 'backup'")).bind(target).bind(ids).fetch_all(db).await
+}
+
+/// Good backups of a target, and copies there, that were whole before `since`, in the order of their keys, after the key `after`.
+///
+/// # Errors
+/// The database's.
+pub async fn good_in(
+    db: &mut PgConnection,
+    target: &str,
+    since: DateTime<Utc>,
+    after: Uuid,
+    most: i64,
+) -> Result<Vec<Stored>, sqlx::Error> {
+    sqlx::query_as(stored!(
+        "WHERE b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL
+           AND (b.target = $1 AND b.finished_at < $2 OR k.status = 'stored' AND k.stored_at < $2) AND b.id > $3 ORDER BY b.id LIMIT $4"
+    ))
+    .bind(target)
+    .bind(since)
+    .bind(after)
+    .bind(most)
+    .fetch_all(db)
+    .await
+}
+
+/// Good backups in targets that are no longer configured: (target, how many).
+///
+/// # Errors
+/// The database's.
+pub async fn elsewhere(db: &mut PgConnection, targets: &[String]) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT coalesce(target, ''), count(*) FROM backup_log
+          WHERE kind = 'backup' AND status = 'succeeded' AND removed_at IS NULL AND removing_at IS NULL
+            AND coalesce(target, '') <> ALL($1)
+          GROUP BY 1 ORDER BY 1",
+    )
+    .bind(targets)
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,55 @@
+//! Table `backup_audit`: what audits of the backups found.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use crate::admin_db::new_id;
+use crate::audit::{Kind, Report};
+
+/// Days for which reports are kept.
+const DAYS: i64 = 90;
+
+/// Keeps a report, and forgets old ones.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(db: &mut PgConnection, report: &Report) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO backup_audit (id, at, counts, report) VALUES ($1, $2, $3, $4)")
+        .bind(new_id())
+        .bind(report.at)
+        .bind(Json(&report.counts))
+        .bind(Json(report))
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM backup_audit WHERE at < $1")
+        .bind(report.at - chrono::Duration::days(DAYS))
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// The newest report.
+///
+/// # Errors
+/// The database's.
+pub async fn newest(db: &mut PgConnection) -> Result<Option<Report>, sqlx::Error> {
+    let found: Option<Json<Report>> =
+        sqlx::query_scalar("SELECT report FROM backup_audit ORDER BY at DESC LIMIT 1").fetch_optional(db).await?;
+    Ok(found.map(|r| r.0))
+}
+
+/// How many findings there are of each kind.
+pub type Counts = BTreeMap<Kind, u64>;
+
+/// When the newest report was made, and how many findings of each kind it has.
+///
+/// # Errors
+/// The database's.
+pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, Counts)>, sqlx::Error> {
+    let found: Option<(DateTime<Utc>, Json<Counts>)> =
+        sqlx::query_as("SELECT at, counts FROM backup_audit ORDER BY at DESC LIMIT 1").fetch_optional(db).await?;
+    Ok(found.map(|(at, counts)| (at, counts.0)))
+}

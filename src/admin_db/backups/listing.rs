@@ -1,0 +1,148 @@
+//! Pages of table `backup_log`, as fast with many rows as with few: the keys of a page are found by an index that was
+//! made for it, and only those rows are read whole.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::backups::{Backup, BackupStatus, select};
+
+/// What of all backups is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// In this status, and not removed.
+    Status(BackupStatus),
+    /// Removed, or being removed.
+    Removed,
+}
+
+impl Which {
+    /// All of them, in the order of the filter.
+    pub const ALL: [Self; 5] = [
+        Self::Status(BackupStatus::Succeeded),
+        Self::Status(BackupStatus::Running),
+        Self::Status(BackupStatus::Failed),
+        Self::Status(BackupStatus::Cancelled),
+        Self::Removed,
+    ];
+
+    /// Its word, in addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Status(BackupStatus::Succeeded) => "stored",
+            Self::Status(status) => status.as_str(),
+            Self::Removed => "removed",
+        }
+    }
+
+    /// The one with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|w| w.as_str() == word)
+    }
+}
+
+/// A page of backups, the newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Filter<'a> {
+    /// Only of databases of this name, living or gone.
+    pub container: Option<&'a str>,
+    /// Only these.
+    pub which: Option<Which>,
+    /// Only older than this.
+    pub before: Option<(DateTime<Utc>, Uuid)>,
+    /// Most rows.
+    pub limit: i64,
+}
+
+/// A page of backups.
+///
+/// # Errors
+/// The database's.
+pub async fn page(db: &mut PgConnection, f: &Filter<'_>) -> Result<Vec<Backup>, sqlx::Error> {
+    // One text for each, so that each walks its own index.
+    let text = match (f.container.is_some(), f.which) {
+        (true, _) => {
+            "SELECT id FROM backup_log
+              WHERE container_id IN (SELECT id FROM container WHERE name = $1) AND kind = 'backup'
+                AND ($2::backup_status IS NULL OR (status = $2 AND removing_at IS NULL))
+                AND (NOT $6 OR removing_at IS NOT NULL)
+                AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
+              ORDER BY started_at DESC, id DESC LIMIT $5"
+        }
+        (false, None) => {
+            "SELECT id FROM backup_log
+              WHERE kind = 'backup' AND ($1::text IS NULL AND $2::backup_status IS NULL AND NOT $6)
+                AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
+              ORDER BY started_at DESC, id DESC LIMIT $5"
+        }
+        (false, Some(Which::Status(_))) => {
+            "SELECT id FROM backup_log
+              WHERE kind = 'backup' AND removing_at IS NULL AND status = $2 AND ($1::text IS NULL AND NOT $6)
+                AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
+              ORDER BY started_at DESC, id DESC LIMIT $5"
+        }
+        (false, Some(Which::Removed)) => {
+            "SELECT id FROM backup_log
+              WHERE kind = 'backup' AND removing_at IS NOT NULL AND ($1::text IS NULL AND $2::backup_status IS NULL AND $6)
+                AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
+              ORDER BY started_at DESC, id DESC LIMIT $5"
+        }
+    };
+    let (at, id) = f.before.unzip();
+    let status = match f.which {
+        Some(Which::Status(status)) => Some(status),
+        _ => None,
+    };
+    let keys: Vec<Uuid> = sqlx::query_scalar(text)
+        .bind(f.container)
+        .bind(status)
+        .bind(at)
+        .bind(id)
+        .bind(f.limit)
+        .bind(f.which == Some(Which::Removed))
+        .fetch_all(&mut *db)
+        .await?;
+    by_ids(db, &keys).await
+}
+
+/// These backups, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn by_ids(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Backup>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE b.id = ANY($1) ORDER BY b.started_at DESC, b.id DESC")).bind(ids).fetch_all(db).await
+}
+
+/// Good backups of purged databases of an account, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn left_behind(db: &mut PgConnection, account: Uuid, most: i64) -> Result<Vec<Backup>, sqlx::Error> {
+    let keys: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT b.id FROM container c JOIN backup_log b ON b.container_id = c.id
+          WHERE c.account_id = $1 AND c.purged_at IS NOT NULL
+            AND b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL
+          ORDER BY b.started_at DESC, b.id DESC LIMIT $2",
+    )
+    .bind(account)
+    .bind(most)
+    .fetch_all(&mut *db)
+    .await?;
+    by_ids(db, &keys).await
+}
+
+/// Of how many purged databases of an account there are good backups.
+///
+/// # Errors
+/// The database's.
+pub async fn databases_left_behind(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM container c
+          WHERE c.account_id = $1 AND c.purged_at IS NOT NULL
+            AND EXISTS (SELECT FROM backup_log b WHERE b.container_id = c.id AND b.kind = 'backup'
+                           AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL)",
+    )
+    .bind(account)
+    .fetch_one(db)
+    .await
+}

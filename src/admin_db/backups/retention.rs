@@ -1,0 +1,160 @@
+//! Table `backup_log`, for what is kept and what goes: what the policy judges by, locks, and removals under way.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::admin_db::one_row;
+use crate::domain::retention::Known;
+
+/// A good backup, for the judgement.
+#[derive(Debug, Clone, Copy, FromRow)]
+struct Row {
+    id: Uuid,
+    container_id: Uuid,
+    at: DateTime<Utc>,
+    proven: bool,
+    doubtful: bool,
+    locked_until: Option<DateTime<Utc>>,
+    in_use: bool,
+}
+
+/// The good backups that this portal made, with their containers and in their order: of one container, or of all.
+/// Those imported from another portal's place are for that portal to keep or remove, and are not among them.
+///
+/// # Errors
+/// The database's.
+pub async fn known(
+    db: &mut PgConnection,
+    instance: &str,
+    container: Option<Uuid>,
+) -> Result<Vec<(Uuid, Known)>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT b.id, b.container_id, b.started_at AS at, b.locked_until
+              , EXISTS (SELECT FROM backup_log d WHERE d.drill_of = b.id AND d.status = 'succeeded') AS proven
+              , coalesce((SELECT d.status = 'failed' FROM backup_log d
+                           WHERE d.drill_of = b.id AND d.status IN ('succeeded', 'failed')
+                           ORDER BY d.started_at DESC LIMIT 1), false) AS doubtful
+              , EXISTS (SELECT FROM backup_log d WHERE d.drill_of = b.id AND d.status = 'running')
+                OR EXISTS (SELECT FROM container r JOIN job j ON j.container_id = r.id
+                            WHERE r.restored_from = b.id AND j.status IN ('queued', 'running'))
+                OR EXISTS (SELECT FROM snapshot s JOIN job j ON j.id = s.job_id
+                            WHERE s.backup_id = b.id AND j.status IN ('queued', 'running'))
+                OR EXISTS (SELECT FROM backup_copy k JOIN job j ON j.id = k.job_id
+                            WHERE k.backup_id = b.id AND k.status = 'running' AND j.status IN ('queued', 'running'))
+                -- Whatever else works with it names it so.
+                OR EXISTS (SELECT FROM job j WHERE j.status IN ('queued', 'running') AND j.payload ->> 'backup' = b.id::text) AS in_use
+           FROM backup_log b
+          WHERE b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL
+            AND starts_with(b.location, $1 || '/') AND ($2::uuid IS NULL OR b.container_id = $2)
+          ORDER BY b.container_id, b.started_at DESC, b.id DESC",
+    )
+    .bind(instance)
+    .bind(container)
+    .fetch_all(db)
+    .await?;
+    let known = |r: Row| Known {
+        id: r.id,
+        at: r.at,
+        proven: r.proven,
+        doubtful: r.doubtful,
+        locked_until: r.locked_until,
+        in_use: r.in_use,
+    };
+    Ok(rows.into_iter().map(|r| (r.container_id, known(r))).collect())
+}
+
+/// Holds a good backup until the end of the transaction, so that its removal can't begin before what is about to read
+/// it is written down. `false`: it is none any more.
+///
+/// # Errors
+/// The database's.
+pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
+    let held: Option<i32> = sqlx::query_scalar(
+        "SELECT 1 FROM backup_log WHERE id = $1 AND kind = 'backup' AND status = 'succeeded' AND removing_at IS NULL FOR SHARE",
+    )
+    .bind(id)
+    .fetch_optional(db)
+    .await?;
+    Ok(held.is_some())
+}
+
+/// Takes a backup for a decision about its removal, after whoever holds it; one decision at a time on each database.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_for_removal(db: &mut PgConnection, container: Uuid, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT FROM container WHERE id = $1 FOR NO KEY UPDATE").bind(container).execute(&mut *db).await?;
+    sqlx::query("SELECT FROM backup_log WHERE id = $1 FOR UPDATE").bind(id).execute(db).await.map(|_| ())
+}
+
+/// Notes that a backup's removal begins.
+///
+/// # Errors
+/// The database's.
+pub async fn begin_removal(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE backup_log SET removing_at = $2 WHERE id = $1 AND status = 'succeeded' AND removing_at IS NULL",
+    )
+    .bind(id)
+    .bind(now)
+    .execute(db)
+    .await?;
+    one_row(&done)
+}
+
+/// Takes that back: its manifest is still there, so it is whole.
+///
+/// # Errors
+/// The database's.
+pub async fn end_removal(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE backup_log SET removing_at = NULL WHERE id = $1 AND removed_at IS NULL")
+        .bind(id)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Notes that nothing of a backup is left. `false`: that was known.
+///
+/// # Errors
+/// The database's.
+pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE backup_log SET removed_at = $2 WHERE id = $1 AND removing_at IS NOT NULL AND removed_at IS NULL",
+    )
+    .bind(id)
+    .bind(now)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Backups whose removal began before `since` and did not come to an end.
+///
+/// # Errors
+/// The database's.
+pub async fn half_removed(db: &mut PgConnection, since: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT id FROM backup_log WHERE removing_at < $1 AND removed_at IS NULL ORDER BY removing_at LIMIT 1000",
+    )
+    .bind(since)
+    .fetch_all(db)
+    .await
+}
+
+/// Locks a good backup until then, or unlocks it. `false`: it is none.
+///
+/// # Errors
+/// The database's.
+pub async fn set_lock(db: &mut PgConnection, id: Uuid, until: Option<DateTime<Utc>>) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE backup_log SET locked_until = $2
+          WHERE id = $1 AND kind = 'backup' AND status = 'succeeded' AND removing_at IS NULL",
+    )
+    .bind(id)
+    .bind(until)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,133 @@
+//! Table `container`, as people fill it in: a new one, and what its owner may change.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::admin_db::one_row;
+use crate::engine::EngineKind;
+use crate::engine::partial::Only;
+
+/// A container to be made.
+#[derive(Debug)]
+pub struct NewContainer<'a> {
+    /// Key.
+    pub id: Uuid,
+    /// Name.
+    pub name: &'a str,
+    /// Engine.
+    pub engine: EngineKind,
+    /// Image, as in the catalog.
+    pub image: &'a str,
+    /// The user's database.
+    pub dbname: &'a str,
+    /// The user's role.
+    pub dbuser: &'a str,
+    /// Whose it is.
+    pub account_id: Uuid,
+    /// Whom to ask about it.
+    pub contact: &'a str,
+    /// Department.
+    pub department: &'a str,
+    /// What it is for.
+    pub description: &'a str,
+    /// Storage tier.
+    pub storage: &'a str,
+    /// Memory limit.
+    pub memory_bytes: i64,
+    /// CPU limit in thousandths.
+    pub millicpus: i32,
+    /// Extensions to add to its database.
+    pub extensions: &'a [String],
+    /// The engine's name of its container.
+    pub docker_name: &'a str,
+    /// When it is backed up by itself.
+    pub backup_freq: &'a str,
+    /// The backup it is made from, if it is.
+    pub restored_from: Option<Uuid>,
+    /// What of that, if not all.
+    pub restored_only: Option<&'a Only>,
+    /// Who makes it.
+    pub created_by: &'a str,
+}
+
+/// Inserts a container. Its name may be taken (index `container_name_key`).
+///
+/// # Errors
+/// The database's.
+pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO container (id, name, engine, image, dbname, dbuser, account_id, contact, department, description,
+                                storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at, restored_from, backup_freq, restored_only)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+    )
+    .bind(new.id)
+    .bind(new.name)
+    .bind(new.engine)
+    .bind(new.image)
+    .bind(new.dbname)
+    .bind(new.dbuser)
+    .bind(new.account_id)
+    .bind(new.contact)
+    .bind(new.department)
+    .bind(new.description)
+    .bind(new.storage)
+    .bind(new.memory_bytes)
+    .bind(new.millicpus)
+    .bind(new.extensions)
+    .bind(new.docker_name)
+    .bind(new.created_by)
+    .bind(now)
+    .bind(new.restored_from)
+    .bind(new.backup_freq)
+    .bind(new.restored_only.map(Json))
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// What its owner may change.
+#[derive(Debug)]
+pub struct Edit<'a> {
+    /// Whom to ask about it.
+    pub contact: &'a str,
+    /// Department.
+    pub department: &'a str,
+    /// What it is for.
+    pub description: &'a str,
+    /// Whose it is.
+    pub account_id: Uuid,
+    /// When it is backed up by itself.
+    pub backup_freq: &'a str,
+    /// Memory limit.
+    pub memory_bytes: i64,
+    /// CPU limit in thousandths.
+    pub millicpus: i32,
+    /// When it is.
+    pub now: DateTime<Utc>,
+}
+
+/// Changes what may be changed.
+///
+/// # Errors
+/// The database's.
+pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &Edit<'_>) -> Result<(), sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE container SET contact = $2, department = $3, description = $4, account_id = $5, memory_bytes = $6,
+                millicpus = $7, policy_at = CASE WHEN backup_freq = $8 THEN policy_at ELSE $9 END, backup_freq = $8
+          WHERE id = $1 AND purged_at IS NULL",
+    )
+    .bind(id)
+    .bind(edit.contact)
+    .bind(edit.department)
+    .bind(edit.description)
+    .bind(edit.account_id)
+    .bind(edit.memory_bytes)
+    .bind(edit.millicpus)
+    .bind(edit.backup_freq)
+    .bind(edit.now)
+    .execute(db)
+    .await?;
+    one_row(&done)
+}

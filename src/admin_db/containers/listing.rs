@@ -1,0 +1,79 @@
+//! Pages of table `container`: filtered, sorted, continued by key.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::containers::{Container, select};
+use crate::domain::state::ContainerState;
+
+/// What a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this account's.
+    pub account: Option<Uuid>,
+    /// Only where name, description or database contain this.
+    pub text: Option<String>,
+    /// Only in this state.
+    pub state: Option<ContainerState>,
+    /// Purged ones too.
+    pub purged: bool,
+    /// Continue after this row: its time and key.
+    pub after: Option<(DateTime<Utc>, Uuid)>,
+    /// Continue after this name, when sorted by name.
+    pub after_name: Option<String>,
+    /// By name, instead of newest first.
+    pub by_name: bool,
+    /// Most rows.
+    pub limit: i64,
+}
+
+/// A page of containers.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &mut PgConnection, f: &Filter) -> Result<Vec<Container>, sqlx::Error> {
+    let pattern =
+        f.text.as_ref().map(|t| format!("%{}%", t.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+    // Separate texts, not one with OR, so that each walks the index made for it.
+    let text = match (f.by_name, f.account.is_some(), f.purged) {
+        (true, _, _) => select!(
+            "WHERE c.purged_at IS NULL AND ($1::uuid IS NULL OR c.account_id = $1)
+               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
+               AND ($3::container_state IS NULL OR s.state = $3)
+               AND ($4::timestamptz IS NULL OR true) AND ($5::uuid IS NULL OR true) AND ($6::text IS NULL OR c.name > $6)
+             ORDER BY c.name LIMIT $7"
+        ),
+        (false, true, _) => select!(
+            "WHERE c.purged_at IS NULL AND c.account_id = $1
+               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
+               AND ($3::container_state IS NULL OR s.state = $3)
+               AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
+             ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
+        ),
+        (false, false, false) => select!(
+            "WHERE c.purged_at IS NULL AND ($1::uuid IS NULL OR true)
+               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
+               AND ($3::container_state IS NULL OR s.state = $3)
+               AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
+             ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
+        ),
+        (false, false, true) => select!(
+            "WHERE ($1::uuid IS NULL OR true)
+               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
+               AND ($3::container_state IS NULL OR coalesce(s.state, 'purged') = $3)
+               AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
+             ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
+        ),
+    };
+    sqlx::query_as(text)
+        .bind(f.account)
+        .bind(pattern)
+        .bind(f.state)
+        .bind(f.after.map(|(at, _)| at))
+        .bind(f.after.map(|(_, id)| id))
+        .bind(f.after_name.as_deref())
+        .bind(f.limit)
+        .fetch_all(db)
+        .await
+}

@@ -1,0 +1,339 @@
+//! Table `container`, read together with its `state`, owner and ports.
+
+pub mod credentials;
+pub mod input;
+pub mod listing;
+pub mod ports;
+pub mod samples;
+pub mod snapshots;
+pub mod states;
+pub mod surveys;
+pub mod usage;
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::admin_db::one_row;
+use crate::domain::state::ContainerState;
+use crate::engine::EngineKind;
+use crate::engine::partial::Only;
+
+/// A container with everything the pages and jobs need of it.
+#[derive(Debug, Clone, FromRow)]
+pub struct Container {
+    /// Key.
+    pub id: Uuid,
+    /// Name.
+    pub name: String,
+    /// Engine.
+    pub engine: EngineKind,
+    /// Image, as in the catalog.
+    pub image: String,
+    /// Digest of the image it was made from.
+    pub image_digest: Option<String>,
+    /// What the server said its version is.
+    pub server_version: Option<String>,
+    /// The user's database.
+    pub dbname: String,
+    /// The user's role.
+    pub dbuser: String,
+    /// Whose it is.
+    pub account_id: Uuid,
+    /// Name of that account.
+    pub owner: String,
+    /// Whom to ask about it.
+    pub contact: String,
+    /// Department.
+    pub department: String,
+    /// What it is for.
+    pub description: String,
+    /// Storage tier.
+    pub storage: String,
+    /// Memory limit.
+    pub memory_bytes: i64,
+    /// CPU limit in thousandths.
+    pub millicpus: i32,
+    /// Backup policy.
+    pub backup_freq: String,
+    /// Since when that is in force.
+    pub policy_at: DateTime<Utc>,
+    /// Extensions chosen when it was made.
+    pub extensions: Vec<String>,
+    /// Whether it is made from a dump that somebody brought.
+    pub brought: bool,
+    /// The backup it was made from, if it was.
+    pub restored_from: Option<Uuid>,
+    /// What of that, if not all of it is wanted.
+    pub restored_only: Option<Json<Only>>,
+    /// The engine's id of its container.
+    pub docker_id: Option<String>,
+    /// The engine's name of its container.
+    pub docker_name: String,
+    /// Size on disk at `size_at`.
+    pub size_bytes: Option<i64>,
+    /// When it was measured.
+    pub size_at: Option<DateTime<Utc>>,
+    /// Who made it.
+    pub created_by: String,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// Start of its server's present run.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was moved to the trash.
+    pub trashed_at: Option<DateTime<Utc>>,
+    /// When the trash is emptied of it.
+    pub purge_after: Option<DateTime<Utc>>,
+    /// When it was purged.
+    pub purged_at: Option<DateTime<Utc>>,
+    /// Its state; `purged` where it has no state row any more.
+    pub state: ContainerState,
+    /// The state before.
+    pub last_state: ContainerState,
+    /// Who changed it.
+    pub changed_by: String,
+    /// When.
+    pub changed_at: DateTime<Utc>,
+    /// The step that failed.
+    pub failed_step: Option<String>,
+    /// Why, as a sentence.
+    pub failed_reason: Option<String>,
+    /// An admin's note while in maintenance.
+    pub maintenance_note: Option<String>,
+    /// Its ports: (purpose, port).
+    pub ports: Json<Vec<(String, u16)>>,
+    /// Kind of the job that is under way.
+    pub active_job: Option<String>,
+    /// That job.
+    pub active_job_id: Option<Uuid>,
+}
+
+impl Container {
+    /// Whether a job is under way that nothing else can be done beside. A backup gives way.
+    pub fn is_busy(&self) -> bool {
+        self.active_job.as_deref().is_some_and(|kind| kind != "backup")
+    }
+}
+
+/// The columns of [`Container`]: one text, so that every query reads the same.
+macro_rules! select {
+    ($($rest:literal),+) => {
+        concat!(
+            "SELECT c.id, c.name, c.engine, c.image, c.image_digest, c.server_version, c.dbname, c.dbuser, c.account_id,
+                    a.username AS owner, c.contact, c.department, c.description, c.storage, c.memory_bytes, c.millicpus,
+                    c.backup_freq, coalesce(c.policy_at, c.created_at) AS policy_at, c.extensions, c.restored_from, EXISTS (SELECT FROM dump_upload u WHERE u.container_id = c.id) AS brought, c.restored_only, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
+                    c.started_at, c.expires_at, c.trashed_at, c.purge_after, c.purged_at,
+                    coalesce(s.state, 'purged') AS state, coalesce(s.last_state, 'purged') AS last_state,
+                    coalesce(s.changed_by, '') AS changed_by, coalesce(s.changed_at, c.purged_at, c.created_at) AS changed_at,
+                    s.failed_step, s.failed_reason, s.maintenance_note,
+                    coalesce((SELECT json_agg(json_build_array(p.purpose, p.port) ORDER BY p.port)
+                                FROM port p WHERE p.container_id = c.id), '[]') AS ports,
+                    j.kind AS active_job, j.id AS active_job_id
+               FROM container c
+               JOIN account a ON a.id = c.account_id
+               LEFT JOIN state s ON s.container_id = c.id
+               LEFT JOIN job j ON j.container_id = c.id AND j.kind <> 'drill' AND j.status IN ('queued', 'running') ",
+            $($rest),+
+        )
+    };
+}
+
+pub(super) use select;
+
+/// The living container of this name.
+///
+/// # Errors
+/// The database's.
+pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Container>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE c.name = $1 AND c.purged_at IS NULL")).bind(name).fetch_optional(db).await
+}
+
+/// The container with this key, living or not.
+///
+/// # Errors
+/// The database's.
+pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Container>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE c.id = $1")).bind(id).fetch_optional(db).await
+}
+
+/// All living containers, for the reconciler and the measuring job.
+///
+/// # Errors
+/// The database's.
+pub async fn living(db: &mut PgConnection) -> Result<Vec<Container>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE c.purged_at IS NULL ORDER BY c.created_at")).fetch_all(db).await
+}
+
+/// The containers that failed, the latest first.
+///
+/// # Errors
+/// The database's.
+pub async fn failed(db: &mut PgConnection, limit: i64) -> Result<Vec<Container>, sqlx::Error> {
+    sqlx::query_as(select!("WHERE s.state = 'failed' ORDER BY s.changed_at DESC, c.id LIMIT $1"))
+        .bind(limit)
+        .fetch_all(db)
+        .await
+}
+
+/// Those of the names that belong to a living container.
+///
+/// # Errors
+/// The database's.
+pub async fn living_names(db: &mut PgConnection, names: &[String]) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT name FROM container WHERE name = ANY($1) AND purged_at IS NULL")
+        .bind(names)
+        .fetch_all(db)
+        .await
+}
+
+/// How many living containers an account owns.
+///
+/// # Errors
+/// The database's.
+pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM container WHERE account_id = $1 AND purged_at IS NULL")
+        .bind(account)
+        .fetch_one(db)
+        .await
+}
+
+/// Notes which container of the engine it is, or that there is none now.
+///
+/// # Errors
+/// The database's.
+pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&str>) -> Result<(), sqlx::Error> {
+    let done =
+        sqlx::query("UPDATE container SET docker_id = $2 WHERE id = $1").bind(id).bind(docker_id).execute(db).await?;
+    one_row(&done)
+}
+
+/// Notes the digest of its image.
+///
+/// # Errors
+/// The database's.
+pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result<(), sqlx::Error> {
+    let done =
+        sqlx::query("UPDATE container SET image_digest = $2 WHERE id = $1").bind(id).bind(digest).execute(db).await?;
+    one_row(&done)
+}
+
+/// Makes a container one that has never run, to be made from this backup.
+///
+/// # Errors
+/// The database's; `RowNotFound` if it is gone.
+pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Result<(), sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE container SET restored_from = $2, restored_only = NULL, started_at = NULL, docker_id = NULL WHERE id = $1 AND purged_at IS NULL",
+    )
+    .bind(id)
+    .bind(backup)
+    .execute(db)
+    .await?;
+    one_row(&done)
+}
+
+/// Gives a container another image, of this digest.
+///
+/// # Errors
+/// The database's; `RowNotFound` if it is gone.
+pub async fn set_image(db: &mut PgConnection, id: Uuid, image: &str, digest: &str) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE container SET image = $2, image_digest = $3 WHERE id = $1")
+        .bind(id)
+        .bind(image)
+        .bind(digest)
+        .execute(db)
+        .await?;
+    one_row(&done)
+}
+
+/// Notes what the running server says of itself.
+///
+/// # Errors
+/// The database's.
+pub async fn set_running(
+    db: &mut PgConnection,
+    id: Uuid,
+    version: &str,
+    started: DateTime<Utc>,
+    inspect: &serde_json::Value,
+) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE container SET server_version = $2, started_at = $3, inspect = $4 WHERE id = $1")
+        .bind(id)
+        .bind(version)
+        .bind(started)
+        .bind(inspect)
+        .execute(db)
+        .await?;
+    one_row(&done)
+}
+
+/// Notes that it lies in the trash until `purge_after`, or that it is back.
+///
+/// # Errors
+/// The database's.
+pub async fn set_trashed(
+    db: &mut PgConnection,
+    id: Uuid,
+    trashed: Option<(DateTime<Utc>, DateTime<Utc>)>,
+) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE container SET trashed_at = $2, purge_after = $3 WHERE id = $1")
+        .bind(id)
+        .bind(trashed.map(|(at, _)| at))
+        .bind(trashed.map(|(_, until)| until))
+        .execute(db)
+        .await?;
+    one_row(&done)
+}
+
+/// Notes that its data is gone; its name is free from now on.
+///
+/// # Errors
+/// The database's.
+pub async fn set_purged(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE container SET purged_at = coalesce(purged_at, $2), docker_id = NULL WHERE id = $1")
+        .bind(id)
+        .bind(now)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Notes its size.
+///
+/// # Errors
+/// The database's.
+pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE container SET size_bytes = $2, size_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(bytes)
+        .bind(now)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Containers whose time in the trash is over and that no job is busy with.
+///
+/// # Errors
+/// The database's.
+pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.id, c.name FROM container c JOIN state s ON s.container_id = c.id
+          WHERE c.purge_after <= $1 AND c.purged_at IS NULL AND s.state = 'trashed'
+            AND NOT EXISTS (SELECT FROM job j WHERE j.container_id = c.id AND j.status IN ('queued', 'running'))",
+    )
+    .bind(now)
+    .fetch_all(db)
+    .await
+}
+
+/// Living containers in each state.
+///
+/// # Errors
+/// The database's.
+pub async fn counts(db: &mut PgConnection) -> Result<Vec<(ContainerState, i64)>, sqlx::Error> {
+    sqlx::query_as("SELECT state, count(*) FROM state GROUP BY state ORDER BY state").fetch_all(db).await
+}

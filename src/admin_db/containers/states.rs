@@ -1,0 +1,139 @@
+//! Table `state`: what should run now.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::one_row;
+use crate::domain::state::{ContainerState, Event, transition};
+
+/// Inserts the state of a new container.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(db: &mut PgConnection, id: Uuid, by: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO state (container_id, state, last_state, changed_by, changed_at)
+         VALUES ($1, 'requested', 'requested', $2, $3)",
+    )
+    .bind(id)
+    .bind(by)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Why a change of state did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum TransitionError {
+    /// The event makes no sense in the present state.
+    #[error("it is {0}")]
+    Refused(ContainerState),
+    /// The container has no state row: it was purged.
+    #[error("it is purged")]
+    Gone,
+    /// The database's.
+    #[error(transparent)]
+    Db(#[from] sqlx::Error),
+}
+
+/// Reads a state and keeps it as it is until the transaction ends. `None`: the container is purged.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<ContainerState>, sqlx::Error> {
+    sqlx::query_scalar("SELECT state FROM state WHERE container_id = $1 FOR UPDATE").bind(id).fetch_optional(db).await
+}
+
+/// Applies an event: the only way a state changes. Locks the row, so two events never interleave.
+/// `failure` is the step and reason of [`Event::Fail`].
+///
+/// # Errors
+/// [`TransitionError::Refused`] where the event makes no sense.
+pub async fn apply(
+    db: &mut PgConnection,
+    id: Uuid,
+    event: Event,
+    by: &str,
+    now: DateTime<Utc>,
+    failure: Option<(&str, &str)>,
+) -> Result<ContainerState, TransitionError> {
+    let from = lock(&mut *db, id).await?.ok_or(TransitionError::Gone)?;
+    let to = transition(from, event).ok_or(TransitionError::Refused(from))?;
+    if to == ContainerState::Purged {
+        sqlx::query("DELETE FROM state WHERE container_id = $1").bind(id).execute(db).await?;
+        return Ok(to);
+    }
+    let done = sqlx::query(
+        "UPDATE state
+            SET state = $3
+              , last_state = CASE WHEN state = $3 THEN last_state ELSE state END
+              , changed_by = CASE WHEN state = $3 THEN changed_by ELSE $4 END
+              , changed_at = CASE WHEN state = $3 THEN changed_at ELSE $5 END
+              , failed_step = $6
+              , failed_reason = $7
+          WHERE container_id = $1 AND state = $2",
+    )
+    .bind(id)
+    .bind(from)
+    .bind(to)
+    .bind(by)
+    .bind(now)
+    .bind(failure.map(|(step, _)| step))
+    .bind(failure.map(|(_, reason)| reason))
+    .execute(db)
+    .await?;
+    one_row(&done)?;
+    Ok(to)
+}
+
+/// Sets or ends maintenance of one container.
+///
+/// # Errors
+/// The database's.
+pub async fn set_maintenance(db: &mut PgConnection, id: Uuid, note: Option<&str>) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE state SET maintenance_note = $2 WHERE container_id = $1")
+        .bind(id)
+        .bind(note)
+        .execute(db)
+        .await?;
+    one_row(&done)
+}
+
+/// The bookkeeping of automatic restarts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Restarts {
+    /// Failures since `failures_since`.
+    pub failures: i32,
+    /// Start of the window they are counted in.
+    pub failures_since: Option<DateTime<Utc>>,
+    /// Not before this.
+    pub next_start_at: Option<DateTime<Utc>>,
+}
+
+/// Reads the bookkeeping.
+///
+/// # Errors
+/// The database's.
+pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<Restarts>, sqlx::Error> {
+    sqlx::query_as("SELECT failures, failures_since, next_start_at FROM state WHERE container_id = $1")
+        .bind(id)
+        .fetch_optional(db)
+        .await
+}
+
+/// Writes the bookkeeping.
+///
+/// # Errors
+/// The database's.
+pub async fn set_restarts(db: &mut PgConnection, id: Uuid, r: Restarts) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE state SET failures = $2, failures_since = $3, next_start_at = $4 WHERE container_id = $1")
+        .bind(id)
+        .bind(r.failures)
+        .bind(r.failures_since)
+        .bind(r.next_start_at)
+        .execute(db)
+        .await
+        .map(|_| ())
+}

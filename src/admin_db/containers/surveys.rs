@@ -1,0 +1,110 @@
+//! Table `survey`: the last look into each server. A look that fails keeps what the one before found.
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::admin_db::plain;
+use crate::engine::{EngineKind, Survey};
+
+/// What the last looks into one server found.
+#[derive(Debug, Clone, FromRow)]
+pub struct Look {
+    /// When it was seen last.
+    pub at: Option<DateTime<Utc>>,
+    /// What was seen then.
+    pub data: Option<Json<Survey>>,
+    /// Why a later look failed.
+    pub error: Option<String>,
+    /// When that was.
+    pub error_at: Option<DateTime<Utc>>,
+}
+
+/// A container with what was seen in it, for the audit of all contents.
+#[derive(Debug, Clone, FromRow)]
+pub struct Surveyed {
+    /// Its name.
+    pub name: String,
+    /// Its engine.
+    pub engine: EngineKind,
+    /// Its image, as in the catalog.
+    pub image: String,
+    /// Name of its owner's account.
+    pub owner: String,
+    /// What was seen.
+    #[sqlx(flatten)]
+    pub look: Look,
+}
+
+/// What is known of one server.
+///
+/// # Errors
+/// The database's.
+pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<Look>, sqlx::Error> {
+    sqlx::query_as("SELECT at, data, error, error_at FROM survey WHERE container_id = $1")
+        .bind(container)
+        .fetch_optional(db)
+        .await
+}
+
+/// Living containers after this name, with what was seen in them.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &mut PgConnection, text: &str, after: &str, limit: i64) -> Result<Vec<Surveyed>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.name, c.engine, c.image, a.username AS owner, s.at, s.data, s.error, s.error_at
+           FROM container c JOIN account a ON a.id = c.account_id LEFT JOIN survey s ON s.container_id = c.id
+          WHERE c.purged_at IS NULL AND c.name > $2
+            AND ($1 = '' OR strpos(c.name, $1) > 0 OR strpos(a.username, $1) > 0)
+          ORDER BY c.name LIMIT $3",
+    )
+    .bind(text)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+/// Notes what was seen.
+///
+/// # Errors
+/// The database's.
+pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO survey (container_id, at, data) VALUES ($1, $2, $3)
+         ON CONFLICT (container_id) DO UPDATE SET at = excluded.at, data = excluded.data, error = NULL, error_at = NULL",
+    )
+    .bind(container)
+    .bind(now)
+    .bind(plain::json(seen)?)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Notes that a look failed.
+///
+/// # Errors
+/// The database's.
+pub async fn fail(db: &mut PgConnection, container: Uuid, error: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO survey (container_id, error, error_at) VALUES ($1, $2, $3)
+         ON CONFLICT (container_id) DO UPDATE SET error = excluded.error, error_at = excluded.error_at",
+    )
+    .bind(container)
+    .bind(error)
+    .bind(now)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Forgets what was seen in a container that is purged.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM survey WHERE container_id = $1").bind(container).execute(db).await.map(|_| ())
+}

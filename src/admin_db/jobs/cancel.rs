@@ -1,0 +1,140 @@
+//! The end of a job before it is done: asked for by somebody, seen by its worker. Until when that can be asked is a rule
+//! of its kind ([`Cancel`]), and what is asked and what begins are told apart by a lock on the job's row.
+
+use std::time::Duration;
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::admin_db::jobs;
+use crate::admin_db::jobs::{COLUMNS, Job, StepStatus};
+use crate::domain::work::Cancel;
+
+/// Reads who asked for a job's end, and lets nobody ask until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1 FOR UPDATE")
+        .bind(id)
+        .fetch_optional(db)
+        .await
+        .map(Option::flatten)
+}
+
+/// Asks whoever works on a job to end it. `false`: it is too late. In a transaction, so that the answer is still so when
+/// it is written.
+///
+/// # Errors
+/// The database's.
+pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str, rule: Cancel) -> Result<bool, sqlx::Error> {
+    // Locked by a statement of its own: what the next one sees is then no older than the lock.
+    lock(&mut *db, id).await?;
+    if !open(&mut *db, id, rule).await? {
+        return Ok(false);
+    }
+    // One that waits for its next attempt is due at once.
+    let done = sqlx::query(
+        "UPDATE job SET cancelled_by = coalesce(cancelled_by, $2)
+              , run_at = CASE WHEN status = 'queued' THEN least(run_at, now()) ELSE run_at END
+          WHERE id = $1",
+    )
+    .bind(id)
+    .bind(by)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes a queued job whose end was asked for away from the workers, under a lease of its own, and answers who asked. One
+/// statement: a worker that comes first has the job, and ends it itself.
+///
+/// # Errors
+/// The database's.
+pub async fn take_queued(
+    db: &mut PgConnection,
+    worker: &str,
+    lease: Duration,
+) -> Result<Option<(Job, String)>, sqlx::Error> {
+    let taken: Option<Taken> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "UPDATE job SET status = 'running', worker = $1, lease_until = now() + make_interval(secs => $2)
+          WHERE id = (SELECT id FROM job WHERE status = 'queued' AND cancelled_by IS NOT NULL AND run_at <= now()
+                       ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING {COLUMNS}, cancelled_by"
+    )))
+    .bind(worker)
+    .bind(lease.as_secs_f64())
+    .fetch_optional(db)
+    .await?;
+    Ok(taken.map(|t| (t.job, t.cancelled_by)))
+}
+
+/// A job that was taken away from the workers.
+#[derive(FromRow)]
+struct Taken {
+    #[sqlx(flatten)]
+    job: Job,
+    cancelled_by: String,
+}
+
+/// Whether a job can be cancelled now.
+///
+/// # Errors
+/// The database's.
+pub async fn possible(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sqlx::Error> {
+    Ok(open(&mut *db, id, rule).await? && asked_by(db, id).await?.is_none())
+}
+
+/// Whether a job has not come so far that it can't be cancelled. One that failed and is being taken back ends by itself.
+async fn open(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sqlx::Error> {
+    let (backing_up, before) = match rule {
+        Cancel::Never => return Ok(false),
+        Cancel::WhileBackingUp => (true, None),
+        Cancel::Before(step) => (false, Some(step)),
+        Cancel::Always => (false, None),
+    };
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM job j WHERE j.id = $1 AND j.status IN ('queued', 'running')
+            AND (NOT $2 OR EXISTS (SELECT FROM backup_log b WHERE b.job_id = j.id AND b.status = 'running'))
+            AND NOT EXISTS (SELECT FROM job_step s WHERE s.job_id = j.id
+                               AND (s.status = 'failed' OR (s.name = $3 AND s.status <> 'pending'))))",
+    )
+    .bind(id)
+    .bind(backing_up)
+    .bind(before)
+    .fetch_one(db)
+    .await
+}
+
+/// Notes that a step begins, unless somebody asked for the job's end: then who it was. In a transaction, whose lock keeps
+/// only those waiting who ask, not those who extend the lease or put the job back.
+///
+/// # Errors
+/// The database's.
+pub async fn begin_step(
+    db: &mut PgConnection,
+    (id, worker): (Uuid, &str),
+    seq: i16,
+) -> Result<Option<String>, sqlx::Error> {
+    let asked: Option<Option<String>> = sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1 FOR KEY SHARE")
+        .bind(id)
+        .fetch_optional(&mut *db)
+        .await?;
+    if let Some(by) = asked.flatten() {
+        return Ok(Some(by));
+    }
+    jobs::set_step(db, id, worker, seq, StepStatus::Running, None).await?;
+    Ok(None)
+}
+
+/// Who asked for a job's end, if anybody did.
+///
+/// # Errors
+/// The database's.
+pub async fn asked_by(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1")
+        .bind(id)
+        .fetch_optional(db)
+        .await
+        .map(Option::flatten)
+}

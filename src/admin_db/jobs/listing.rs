@@ -1,0 +1,75 @@
+//! Tables `job` and `job_step`, as pages show them: lists, counts, how long things usually take.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::admin_db::jobs::{Job, JobStatus};
+
+/// A job in a list, with its container's name.
+#[derive(Debug, Clone, FromRow)]
+pub struct Listed {
+    /// The job.
+    #[sqlx(flatten)]
+    pub job: Job,
+    /// Name of its container.
+    pub container_name: Option<String>,
+}
+
+/// A page of jobs, newest first, before the key `before`.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    db: &mut PgConnection,
+    status: Option<JobStatus>,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Listed>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT j.id, j.kind, j.container_id, j.payload, j.status, j.attempt, j.max_attempts, j.run_at, j.created_by,
+                j.created_at, j.started_at, j.finished_at, j.error, c.name AS container_name
+           FROM job j LEFT JOIN container c ON c.id = j.container_id
+          WHERE ($1::job_status IS NULL OR j.status = $1)
+            AND ($2::timestamptz IS NULL OR (j.created_at, j.id) < ($2, $3::uuid))
+          ORDER BY j.created_at DESC, j.id DESC LIMIT $4",
+    )
+    .bind(status)
+    .bind(before.map(|(at, _)| at))
+    .bind(before.map(|(_, id)| id))
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+/// Jobs in each status, of those that are not final, and of those that failed in the last day.
+///
+/// # Errors
+/// The database's.
+pub async fn counts(db: &mut PgConnection) -> Result<Vec<(JobStatus, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT status, count(*) FROM job
+          WHERE status IN ('queued', 'running') OR (status = 'failed' AND created_at > now() - interval '1 day')
+          GROUP BY status",
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How long the newest successful jobs of a kind took for an image, in seconds: their median.
+///
+/// # Errors
+/// The database's.
+pub async fn usual_seconds(db: &mut PgConnection, kind: &str, image: &str) -> Result<Option<f64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM (
+                SELECT extract(epoch FROM j.finished_at - j.started_at)::float8 AS seconds
+                  FROM job j JOIN container c ON c.id = j.container_id
+                 WHERE j.kind = $1 AND c.image = $2 AND j.status = 'succeeded'
+                 ORDER BY j.created_at DESC LIMIT 20) recent",
+    )
+    .bind(kind)
+    .bind(image)
+    .fetch_one(db)
+    .await
+}

@@ -1,0 +1,338 @@
+//! Tables `job` and `job_step`: slow work, leased by workers.
+
+pub mod cancel;
+pub mod listing;
+pub mod queue;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
+#[sqlx(type_name = "job_status", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum JobStatus {
+    /// Waits for a worker, or for its time.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Done.
+    Succeeded,
+    /// Failed for good and undone.
+    Failed,
+    /// Taken back before it began.
+    Cancelled,
+}
+
+impl JobStatus {
+    /// Every status.
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
+
+    /// The status' word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing more will happen to it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// Where a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
+#[sqlx(type_name = "step_status", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum StepStatus {
+    /// Not begun.
+    Pending,
+    /// Under way.
+    Running,
+    /// Done.
+    Done,
+    /// Failed.
+    Failed,
+    /// Done and taken back.
+    Undone,
+}
+
+/// A job.
+#[derive(Debug, Clone, FromRow)]
+pub struct Job {
+    /// Key.
+    pub id: Uuid,
+    /// Kind.
+    pub kind: String,
+    /// Container it works on.
+    pub container_id: Option<Uuid>,
+    /// Arguments.
+    pub payload: serde_json::Value,
+    /// Status.
+    pub status: JobStatus,
+    /// How often it was begun.
+    pub attempt: i32,
+    /// How often it may be begun.
+    pub max_attempts: i32,
+    /// Not before this.
+    pub run_at: DateTime<Utc>,
+    /// Who asked for it.
+    pub created_by: String,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// When it first began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// What went wrong last.
+    pub error: Option<String>,
+}
+
+/// A step of a job.
+#[derive(Debug, Clone, FromRow)]
+pub struct Step {
+    /// Place in the list.
+    pub seq: i16,
+    /// What it does, in words.
+    pub name: String,
+    /// Status.
+    pub status: StepStatus,
+    /// Progress or reason.
+    pub detail: String,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// A job to be enqueued.
+#[derive(Debug)]
+pub struct NewJob<'a> {
+    /// Kind.
+    pub kind: &'a str,
+    /// Container it works on.
+    pub container: Option<Uuid>,
+    /// Arguments.
+    pub payload: serde_json::Value,
+    /// Who asks for it.
+    pub by: &'a str,
+    /// Its steps, in words.
+    pub steps: &'a [&'a str],
+}
+
+pub(super) const COLUMNS: &str = "id, kind, container_id, payload, status, attempt, max_attempts, run_at, created_by, created_at, \
+                       started_at, finished_at, error";
+
+/// Enqueues a job in the caller's transaction. A container with a job under way refuses
+/// (index `job_one_per_container`).
+///
+/// # Errors
+/// The database's.
+pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
+    let id = crate::admin_db::new_id();
+    sqlx::query(
+        "INSERT INTO job (id, kind, container_id, payload, run_at, created_by, created_at)
+         VALUES ($1, $2, $3, $4, now(), $5, $6)",
+    )
+    .bind(id)
+    .bind(new.kind)
+    .bind(new.container)
+    .bind(&new.payload)
+    .bind(new.by)
+    .bind(now)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("INSERT INTO job_step (job_id, seq, name) SELECT $1, ordinality, name FROM unnest($2::text[]) WITH ORDINALITY AS s(name, ordinality)")
+        .bind(id)
+        .bind(new.steps)
+        .execute(db)
+        .await?;
+    Ok(id)
+}
+
+/// Adds to a job's arguments.
+///
+/// # Errors
+/// The database's.
+pub async fn add_to_payload(db: &mut PgConnection, id: Uuid, more: &serde_json::Value) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE job SET payload = payload || $2 WHERE id = $1")
+        .bind(id)
+        .bind(more)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Extends a lease. `false`: the job is somebody else's now.
+///
+/// # Errors
+/// The database's.
+pub async fn heartbeat(db: &mut PgConnection, id: Uuid, worker: &str, lease: Duration) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE job SET lease_until = now() + make_interval(secs => $3) WHERE id = $1 AND worker = $2 AND status = 'running'",
+    )
+    .bind(id)
+    .bind(worker)
+    .bind(lease.as_secs_f64())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends a job. `false`: it was somebody else's.
+///
+/// # Errors
+/// The database's.
+pub async fn finish(
+    db: &mut PgConnection,
+    id: Uuid,
+    worker: &str,
+    status: JobStatus,
+    error: Option<&str>,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE job SET status = $3, error = $4, lease_until = NULL, finished_at = now()
+          WHERE id = $1 AND worker = $2 AND status = 'running'",
+    )
+    .bind(id)
+    .bind(worker)
+    .bind(status)
+    .bind(error)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Puts a job back to be tried again after `wait`. An `uncounted` attempt does not use up the job's attempts:
+/// the worker was asked to stop.
+///
+/// # Errors
+/// The database's.
+pub async fn retry(
+    db: &mut PgConnection,
+    id: Uuid,
+    worker: &str,
+    wait: Duration,
+    error: Option<&str>,
+    uncounted: bool,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE job SET status = 'queued', lease_until = NULL, run_at = now() + make_interval(secs => $3), error = $4
+              , attempt = attempt - $5
+          WHERE id = $1 AND worker = $2 AND status = 'running'",
+    )
+    .bind(id)
+    .bind(worker)
+    .bind(wait.as_secs_f64())
+    .bind(error)
+    .bind(i32::from(uncounted))
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Sets a step's status, unless the job is somebody else's by now: whoever lost its lease must not mark as running
+/// what the one who took it over has done.
+///
+/// # Errors
+/// The database's.
+pub async fn set_step(
+    db: &mut PgConnection,
+    job: Uuid,
+    worker: &str,
+    seq: i16,
+    status: StepStatus,
+    detail: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE job_step
+            SET status = $3
+              , detail = coalesce($4, detail)
+              , started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END
+              , finished_at = CASE WHEN $3 IN ('done', 'failed', 'undone') THEN clock_timestamp() END
+          WHERE job_id = $1 AND seq = $2
+            AND EXISTS (SELECT 1 FROM job WHERE id = $1 AND worker = $5 AND status = 'running')",
+    )
+    .bind(job)
+    .bind(seq)
+    .bind(status)
+    .bind(detail)
+    .bind(worker)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Marks the steps of a job that went well as done: the end of one may not have been written when mydb_admin was away.
+///
+/// # Errors
+/// The database's.
+pub async fn all_steps_done(db: &mut PgConnection, job: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE job_step SET status = 'done', finished_at = clock_timestamp() WHERE job_id = $1 AND status <> 'done'",
+    )
+    .bind(job)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// Writes a step's progress.
+///
+/// # Errors
+/// The database's.
+pub async fn set_detail(db: &mut PgConnection, job: Uuid, seq: i16, detail: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE job_step SET detail = $3 WHERE job_id = $1 AND seq = $2")
+        .bind(job)
+        .bind(seq)
+        .bind(detail)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// The job with this key.
+///
+/// # Errors
+/// The database's.
+pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Job>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM job WHERE id = $1")))
+        .bind(id)
+        .fetch_optional(db)
+        .await
+}
+
+/// The steps of a job.
+///
+/// # Errors
+/// The database's.
+pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<Step>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT seq, name, status, detail, started_at, finished_at FROM job_step WHERE job_id = $1 ORDER BY seq",
+    )
+    .bind(job)
+    .fetch_all(db)
+    .await
+}
+
+/// The last jobs of a container.
+///
+/// # Errors
+/// The database's.
+pub async fn of_container(db: &mut PgConnection, container: Uuid, limit: i64) -> Result<Vec<Job>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM job WHERE container_id = $1 ORDER BY created_at DESC LIMIT $2"
+    )))
+    .bind(container)
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}

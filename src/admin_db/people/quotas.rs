@@ -1,0 +1,138 @@
+//! What all databases of a person together take and may take: sums of memory and processors. Those in the trash take
+//! nothing until they are on their way back.
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::config::Limits;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::user::Role;
+
+/// Sums of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Quota {
+    /// Role of the account.
+    pub role: Role,
+    /// Memory that their databases may use now.
+    pub memory: i64,
+    /// Processors, in thousandths.
+    pub millicpus: i64,
+    /// Memory that an administrator set for them together.
+    pub memory_limit: Option<i64>,
+    /// The same for processors.
+    pub millicpu_limit: Option<i32>,
+}
+
+/// The sums of the account `a`.
+macro_rules! sums {
+    () => {
+        "coalesce(sum(c.memory_bytes), 0)::int8 AS memory, coalesce(sum(c.millicpus), 0)::int8 AS millicpus
+           FROM container c JOIN state s ON s.container_id = c.id
+          WHERE c.account_id = a.id AND c.purged_at IS NULL
+            AND (s.state <> 'trashed' OR EXISTS (SELECT FROM job j WHERE j.container_id = c.id AND j.kind = 'undelete'
+                                                    AND j.status IN ('queued', 'running')))"
+    };
+}
+
+impl Quota {
+    /// Most memory; `None`: as much as there is.
+    pub fn most_memory(&self, limits: &Limits) -> Option<Bytes> {
+        (self.role != Role::Admin).then(|| self.memory_limit.map_or(limits.memory_per_person, Bytes))
+    }
+
+    /// Most processors; `None`: as many as there are.
+    pub fn most_cpus(&self, limits: &Limits) -> Option<MilliCpus> {
+        (self.role != Role::Admin).then(|| self.millicpu_limit.map_or(limits.cpus_per_person, MilliCpus))
+    }
+
+    /// What is used now of what is allowed, for people.
+    pub fn sentence(&self, limits: &Limits) -> String {
+        let cpus = MilliCpus(i32::try_from(self.millicpus).unwrap_or(i32::MAX));
+        match (self.most_memory(limits), self.most_cpus(limits)) {
+            (Some(memory), Some(most)) => {
+                format!("{} of {memory} memory, {cpus} of {most} CPUs", Bytes(self.memory))
+            }
+            _ => format!("{} memory, {cpus} CPUs", Bytes(self.memory)),
+        }
+    }
+
+    /// Why so much is too much, where it is: `before` is what was used before something asked for more.
+    pub fn exceeded(&self, before: &Self, who: &str, limits: &Limits) -> Option<String> {
+        if let Some(most) = self.most_memory(limits).filter(|most| self.memory > most.0 && self.memory > before.memory)
+        {
+            return Some(format!(
+                "All databases of {who} together may use {most} of memory; {} are in use, and {} more were asked for.",
+                Bytes(before.memory),
+                Bytes(self.memory - before.memory)
+            ));
+        }
+        let cpus = |n: i64| MilliCpus(i32::try_from(n).unwrap_or(i32::MAX));
+        self.most_cpus(limits).filter(|most| self.millicpus > most.0.into() && self.millicpus > before.millicpus).map(
+            |most| {
+                format!(
+                    "All databases of {who} together may use {most} CPUs; {} are in use, and {} more were asked for.",
+                    cpus(before.millicpus),
+                    cpus(self.millicpus - before.millicpus)
+                )
+            },
+        )
+    }
+}
+
+/// The sums of an account.
+///
+/// # Errors
+/// The database's.
+pub async fn of(db: &mut PgConnection, account: Uuid) -> Result<Option<Quota>, sqlx::Error> {
+    sqlx::query_as(concat!(
+        "SELECT a.role, a.memory_limit, a.millicpu_limit, u.memory, u.millicpus FROM account a
+          CROSS JOIN LATERAL (SELECT ",
+        sums!(),
+        ") u WHERE a.id = $1"
+    ))
+    .bind(account)
+    .fetch_optional(db)
+    .await
+}
+
+/// The sums of accounts, in no order.
+///
+/// # Errors
+/// The database's.
+pub async fn of_all(db: &mut PgConnection, accounts: &[Uuid]) -> Result<Vec<(Uuid, Quota)>, sqlx::Error> {
+    #[derive(FromRow)]
+    struct Row {
+        id: Uuid,
+        #[sqlx(flatten)]
+        quota: Quota,
+    }
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "SELECT a.id, a.role, a.memory_limit, a.millicpu_limit, u.memory, u.millicpus FROM account a
+          CROSS JOIN LATERAL (SELECT ",
+        sums!(),
+        ") u WHERE a.id = ANY($1)"
+    ))
+    .bind(accounts)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.quota)).collect())
+}
+
+/// Sets what all databases of a person together may take; `None`: as configured.
+///
+/// # Errors
+/// The database's.
+pub async fn set(
+    db: &mut PgConnection,
+    account: Uuid,
+    memory: Option<Bytes>,
+    cpus: Option<MilliCpus>,
+) -> Result<(), sqlx::Error> {
+    let done = sqlx::query("UPDATE account SET memory_limit = $2, millicpu_limit = $3 WHERE id = $1")
+        .bind(account)
+        .bind(memory.map(|m| m.0))
+        .bind(cpus.map(|c| c.0))
+        .execute(db)
+        .await?;
+    crate::admin_db::one_row(&done)
+}

@@ -1,0 +1,129 @@
+//! Table `session`: who is signed in from where.
+
+use chrono::{DateTime, Duration, Utc};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::admin_db::people::accounts::{Account, Known, holder};
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, FromRow)]
+pub struct Session {
+    /// Start.
+    pub created_at: DateTime<Utc>,
+    /// Last request, to the minute.
+    pub last_seen_at: DateTime<Utc>,
+    /// Address of the sign-in.
+    pub address: String,
+    /// Browser.
+    pub user_agent: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// Inserts a session.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(
+    db: &mut PgConnection,
+    fingerprint: &[u8; 32],
+    account: Uuid,
+    address: &str,
+    user_agent: &str,
+    (now, expires): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO session (token_sha256, account_id, created_at, last_seen_at, expires_at, address, user_agent)
+         VALUES ($1, $2, $3, $3, $4, $5, left($6, 300))",
+    )
+    .bind(fingerprint.as_slice())
+    .bind(account)
+    .bind(now)
+    .bind(expires)
+    .bind(address)
+    .bind(user_agent)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// The account of a session that is still good and whose account is enabled. Moves the session's end,
+/// at most once a minute, so that reading pages does not write to the database each time.
+///
+/// # Errors
+/// The database's.
+pub async fn account(
+    db: &mut PgConnection,
+    fingerprint: &[u8; 32],
+    now: DateTime<Utc>,
+    idle: Duration,
+) -> Result<Option<Account>, sqlx::Error> {
+    let found = holder(&mut *db, Known::Session, fingerprint, now).await?;
+    if found.is_some() {
+        sqlx::query(
+            "UPDATE session SET last_seen_at = $2, expires_at = $3
+              WHERE token_sha256 = $1 AND last_seen_at < $2::timestamptz - interval '1 minute'",
+        )
+        .bind(fingerprint.as_slice())
+        .bind(now)
+        .bind(now + idle)
+        .execute(db)
+        .await?;
+    }
+    Ok(found)
+}
+
+/// The sessions of an account; `current` is the one that asks.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    db: &mut PgConnection,
+    account: Uuid,
+    current: Option<&[u8; 32]>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Session>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT created_at, last_seen_at, address, user_agent, token_sha256 IS NOT DISTINCT FROM $3 AS current
+           FROM session WHERE account_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC LIMIT 50",
+    )
+    .bind(account)
+    .bind(now)
+    .bind(current.map(<[u8; 32]>::as_slice))
+    .fetch_all(db)
+    .await
+}
+
+/// Ends one session.
+///
+/// # Errors
+/// The database's.
+pub async fn delete(db: &mut PgConnection, fingerprint: &[u8; 32]) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM session WHERE token_sha256 = $1")
+        .bind(fingerprint.as_slice())
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Ends all sessions of an account but one.
+///
+/// # Errors
+/// The database's.
+pub async fn delete_others(db: &mut PgConnection, account: Uuid, keep: Option<&[u8; 32]>) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM session WHERE account_id = $1 AND token_sha256 IS DISTINCT FROM $2")
+        .bind(account)
+        .bind(keep.map(<[u8; 32]>::as_slice))
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// Removes sessions that have ended.
+///
+/// # Errors
+/// The database's.
+pub async fn delete_expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    Ok(sqlx::query("DELETE FROM session WHERE expires_at <= $1").bind(now).execute(db).await?.rows_affected())
+}

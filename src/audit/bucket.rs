@@ -1,0 +1,313 @@
+//! Whether a target holds what the rows say: objects that are missing or have other lengths, and objects that no row
+//! explains. Those are told and never touched.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::backups::BackupStatus;
+use crate::admin_db::backups::audit_facts;
+use crate::admin_db::backups::audit_facts::Stored;
+use crate::audit::{Finding, Kind, Place, content, own};
+use crate::backup::restore::source;
+use crate::backup::sign;
+use crate::bootstrap;
+use crate::domain::quantity::Bytes;
+use crate::manifest::{BY_HAND, FILE, LONGEST};
+use crate::objects::{ObjectError, Store};
+use crate::secrets::Signer;
+use crate::trash::tombstone;
+
+/// Backups compared at once.
+const BATCH: usize = 200;
+
+/// What was found so far.
+pub(super) struct Seen<'a> {
+    /// The findings.
+    pub(super) findings: Vec<Finding>,
+    /// Good backups that were looked for.
+    pub(super) backups: usize,
+    /// Verifies signatures.
+    pub(super) signer: &'a Signer,
+}
+
+/// The objects that lie together, by their names, with their lengths.
+type Group = BTreeMap<String, u64>;
+
+/// Compares one target with the rows. What was made or removed since `begun` is left to the next audit.
+///
+/// # Errors
+/// The database's. If the store can't be listed to the end, that is the finding, and nothing is called missing.
+pub(super) async fn compare(
+    db: &mut PgConnection,
+    store: &Store,
+    instance: &str,
+    begun: DateTime<Utc>,
+    seen: &mut Seen<'_>,
+) -> Result<Place, sqlx::Error> {
+    let mut place = Place { target: store.name().to_owned(), objects: 0, bytes: 0, error: None };
+    let beginning = format!("{instance}/");
+    let mut pages = store.pages(&beginning);
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let (mut there, mut unsigned) = (HashSet::new(), 0);
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            Err(e) => {
+                seen.findings.push(Finding {
+                    kind: Kind::TargetAway,
+                    container: None,
+                    backup: None,
+                    text: e.to_string(),
+                });
+                place.error = Some(e.to_string());
+                return Ok(place);
+            }
+        };
+        for object in page {
+            place.objects += 1;
+            place.bytes = place.bytes.saturating_add(object.bytes);
+            let (location, file) = split(&object.key);
+            groups.entry(location.to_owned()).or_default().insert(file.to_owned(), object.bytes);
+        }
+        // The last one may go on with the next page.
+        while groups.len() > BATCH {
+            let last = groups.pop_last();
+            unsigned += check(db, store, std::mem::take(&mut groups), begun, seen, &mut there).await?;
+            groups.extend(last);
+        }
+    }
+    unsigned += check(db, store, groups, begun, seen, &mut there).await?;
+    seen.findings.extend(content::unsigned(store, unsigned));
+    missing_altogether(db, store, &beginning, begun, seen, &there).await?;
+    Ok(place)
+}
+
+/// Where an object lies, to the backup's own beginning, and its name there.
+fn split(key: &str) -> (&str, &str) {
+    match key.match_indices('/').nth(2) {
+        Some((at, _)) => (&key[..at], &key[at + 1..]),
+        None => key.rsplit_once('/').unwrap_or(("", key)),
+    }
+}
+
+async fn check(
+    db: &mut PgConnection,
+    store: &Store,
+    groups: BTreeMap<String, Group>,
+    begun: DateTime<Utc>,
+    seen: &mut Seen<'_>,
+    there: &mut HashSet<Uuid>,
+) -> Result<usize, sqlx::Error> {
+    let id_of = |location: &str| location.rsplit('/').next().and_then(|id| id.parse::<Uuid>().ok());
+    let ids: Vec<Uuid> = groups.keys().filter_map(|l| id_of(l)).collect();
+    let rows = audit_facts::stored(db, store.name(), &ids).await?;
+    // mydb_admin's own backups have no rows: they would be in what they are backups of.
+    let (own, of_databases): (Vec<_>, Vec<_>) = groups
+        .iter()
+        .filter(|(location, group)| !is_mark(location, group))
+        .partition(|(location, _)| location.split('/').nth(1) == Some(bootstrap::NAME));
+    for (location, group) in own {
+        let mut more = group.iter().filter(|(file, _)| !own::is_ours(location, file)).peekable();
+        if more.peek().is_some() {
+            seen.findings.push(unknown(store, location, more));
+        }
+    }
+    let mut whole = Vec::new();
+    for (location, group) in of_databases {
+        let row = id_of(location).and_then(|id| rows.iter().find(|r| r.id == id));
+        let fits = |r: &&Stored| {
+            (is_own(r, store.name()) || r.copy.is_some()) && r.location.as_ref().is_none_or(|l| l == location)
+        };
+        match row.filter(fits).map(|r| (r, state(r, store.name(), begun))) {
+            Some((_, State::Passing)) => {}
+            Some((row, State::Good)) => {
+                there.insert(row.id);
+                seen.backups += usize::from(is_own(row, store.name()));
+                seen.findings.extend(differences(row, store, location, group));
+                if group.contains_key(FILE) {
+                    whole.push((row, location.as_str()));
+                }
+            }
+            _ => seen.findings.push(unknown(store, location, group.iter())),
+        }
+    }
+    let (found, unsigned) = content::compare(store, seen.signer, whole).await;
+    seen.findings.extend(found);
+    Ok(unsigned)
+}
+
+/// Whether it is the note that a database was deleted, which lies beside its backups.
+fn is_mark(location: &str, group: &Group) -> bool {
+    let of_database = location.split_once('/').is_some_and(|(_, id)| id.parse::<Uuid>().is_ok());
+    of_database && group.keys().all(|file| file == tombstone::FILE)
+}
+
+enum State {
+    Good,
+    /// Being made or removed, or it was a moment ago.
+    Passing,
+    /// Nothing of it should be there.
+    Gone,
+}
+
+/// Whether this is the target that the backup went to first; else a copy of it is there.
+fn is_own(row: &Stored, target: &str) -> bool {
+    row.target.as_deref() == Some(target)
+}
+
+fn state(row: &Stored, target: &str, begun: DateTime<Utc>) -> State {
+    if !is_own(row, target) && row.copy.as_deref() != Some("stored") && row.removed_at.is_none() {
+        return State::Passing;
+    }
+    match (row.status, row.removing_at, row.removed_at) {
+        (BackupStatus::Running, ..) | (_, Some(_), None) => State::Passing,
+        (_, _, Some(at)) if at < begun => State::Gone,
+        (_, _, Some(_)) => State::Passing,
+        (BackupStatus::Succeeded, None, None) => State::Good,
+        _ if row.finished_at.is_none_or(|at| at >= begun) => State::Passing,
+        _ => State::Gone,
+    }
+}
+
+pub(super) fn named(row: &Stored, target: &str) -> String {
+    let copy = if is_own(row, target) { "" } else { "copy of the " };
+    format!("The {copy}backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
+}
+
+fn differences(row: &Stored, store: &Store, location: &str, group: &Group) -> Vec<Finding> {
+    let mut wrong = Vec::new();
+    if !group.contains_key(FILE) {
+        wrong.push(format!("{FILE} is missing"));
+    }
+    for (file, bytes) in &row.objects.0 {
+        match group.get(file) {
+            None => wrong.push(format!("{file} is missing")),
+            Some(is) if is != bytes => wrong.push(format!("{file} has {is} bytes instead of {bytes}")),
+            Some(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    if !wrong.is_empty() {
+        let text = format!(
+            "{} is damaged: {}. It lies at {}.",
+            named(row, store.name()),
+            wrong.join(", "),
+            store.url(location)
+        );
+        let container = Some(row.container.clone());
+        found.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
+    }
+    let known = |file: &str| {
+        file == FILE
+            || file == BY_HAND
+            || file == sign::FILE
+            || file.starts_with("drill-")
+            || row.objects.0.iter().any(|(f, _)| f == file)
+    };
+    let mut more = group.iter().filter(|(file, _)| !known(file)).peekable();
+    if more.peek().is_some() {
+        found.push(unknown(store, location, more));
+    }
+    found
+}
+
+fn unknown<'a>(store: &Store, location: &str, objects: impl Iterator<Item = (&'a String, &'a u64)>) -> Finding {
+    let (mut count, mut bytes) = (0u64, 0u64);
+    for (_, length) in objects {
+        count += 1;
+        bytes = bytes.saturating_add(*length);
+    }
+    let noun = if count == 1 { "object that no backup here explains" } else { "objects that no backup here explains" };
+    let text = format!(
+        "{} holds {count} {noun} ({}). Nothing was touched.",
+        store.url(location),
+        Bytes(i64::try_from(bytes).unwrap_or(i64::MAX))
+    );
+    Finding { kind: Kind::Unknown, container: None, backup: None, text }
+}
+
+/// Good backups of which nothing was seen. What was imported from another portal's place was not listed, and is asked
+/// for one by one.
+async fn missing_altogether(
+    db: &mut PgConnection,
+    store: &Store,
+    beginning: &str,
+    begun: DateTime<Utc>,
+    seen: &mut Seen<'_>,
+    there: &HashSet<Uuid>,
+) -> Result<(), sqlx::Error> {
+    let mut after = Uuid::nil();
+    loop {
+        let rows = audit_facts::good_in(db, store.name(), begun, after, 500).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id;
+        for row in rows.iter().filter(|r| !there.contains(&r.id)) {
+            seen.backups += usize::from(is_own(row, store.name()));
+            let location = row.location.clone().unwrap_or_default();
+            let away = if location.starts_with(beginning) {
+                Some("nothing of it is there".to_owned())
+            } else {
+                match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+                    Ok(text) => source::altered(&text, row.sha256.as_deref()).map(|why| format!("{FILE} {why}")),
+                    Err(ObjectError::NotFound { .. }) => Some(format!("{FILE} is missing")),
+                    Err(e) => Some(e.to_string()),
+                }
+            };
+            if let Some(why) = away {
+                let text =
+                    format!("{} is damaged: {why}. It lay at {}.", named(row, store.name()), store.url(&location));
+                let container = Some(row.container.clone());
+                seen.findings.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::admin_db::backups::BackupStatus as S;
+    use crate::audit::bucket::*;
+
+    #[test]
+    fn keys_are_split_at_the_backup() {
+        assert_eq!(split("i/c/b/manifest.json"), ("i/c/b", "manifest.json"));
+        assert_eq!(split("i/c/b/more/deep"), ("i/c/b", "more/deep"));
+        assert_eq!(split("i/check-1/probe"), ("i/check-1", "probe"));
+        assert_eq!(split("i/stray"), ("i", "stray"));
+    }
+
+    #[test]
+    fn what_moves_while_it_is_looked_at_is_left_for_the_next_time() {
+        let begun: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
+        let (before, after) = (begun - chrono::Duration::hours(1), begun + chrono::Duration::minutes(1));
+        let row = |status, finished, removed: Option<DateTime<Utc>>| Stored {
+            id: Uuid::nil(),
+            container: "lab".to_owned(),
+            started_at: before,
+            finished_at: finished,
+            status,
+            removing_at: removed,
+            removed_at: removed,
+            target: Some("one".to_owned()),
+            location: None,
+            copy: None,
+            sha256: None,
+            objects: sqlx::types::Json(Vec::new()),
+        };
+        assert!(matches!(state(&row(S::Running, None, None), "one", begun), State::Passing));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), None), "one", begun), State::Good));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), Some(before)), "one", begun), State::Gone));
+        assert!(matches!(state(&row(S::Succeeded, Some(before), Some(after)), "one", begun), State::Passing));
+        assert!(matches!(state(&row(S::Failed, Some(before), None), "one", begun), State::Gone));
+        assert!(matches!(state(&row(S::Failed, Some(after), None), "one", begun), State::Passing));
+        let copy = |status: &str| Stored { copy: Some(status.to_owned()), ..row(S::Succeeded, Some(before), None) };
+        assert!(matches!(state(&copy("stored"), "other", begun), State::Good));
+        assert!(matches!(state(&copy("failed"), "other", begun), State::Passing));
+        let half = Stored { removed_at: None, ..row(S::Succeeded, Some(before), Some(before)) };
+        assert!(matches!(state(&half, "one", begun), State::Passing));
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether the manifests in a target are those that were stored, and signed.
+
+use futures::StreamExt;
+
+use crate::admin_db::backups::audit_facts::Stored;
+use crate::audit::bucket::named;
+use crate::audit::{Finding, Kind};
+use crate::backup::restore::source::altered;
+use crate::backup::sign::{self, By, Signed};
+use crate::manifest::{FILE, LONGEST};
+use crate::objects::{ObjectError, Store};
+use crate::secrets::Signer;
+
+/// Manifests that are read at once.
+const AT_ONCE: usize = 8;
+
+/// What became of one.
+enum Looked {
+    /// It is as it was stored.
+    Good(Signed),
+    /// It is not, or can't be read; why.
+    Bad(Kind, String),
+    /// It went away meanwhile: the next audit sees why.
+    Gone,
+}
+
+/// Reads the manifests of these backups, each with where it lies; answers what is wrong, and how many have no signature.
+pub(super) async fn compare(store: &Store, signer: &Signer, whole: Vec<(&Stored, &str)>) -> (Vec<Finding>, usize) {
+    let looks: Vec<_> = whole
+        .into_iter()
+        .map(|(row, location)| async move { (row, location, look(store, signer, row, location).await) })
+        .collect();
+    let mut looked = futures::stream::iter(looks).buffered(AT_ONCE);
+    let (mut found, mut unsigned) = (Vec::new(), 0);
+    while let Some((row, location, looked)) = looked.next().await {
+        let (kind, why) = match looked {
+            Looked::Good(Signed::Ours) | Looked::Gone => continue,
+            Looked::Good(Signed::Not) => {
+                unsigned += 1;
+                continue;
+            }
+            Looked::Good(Signed::Otherwise) => {
+                (Kind::Altered, format!("{} does not fit its manifest, which is as it was stored.", sign::FILE))
+            }
+            Looked::Bad(kind, why) => (kind, why),
+        };
+        let text = format!("{}: {why} It lies at {}.", named(row, store.name()), store.url(location));
+        found.push(Finding { kind, container: Some(row.container.clone()), backup: Some(row.id), text });
+    }
+    (found, unsigned)
+}
+
+async fn look(store: &Store, signer: &Signer, row: &Stored, location: &str) -> Looked {
+    let text = match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+        Ok(text) => text,
+        Err(ObjectError::NotFound { .. }) => return Looked::Gone,
+        Err(e) => return Looked::Bad(Kind::TargetAway, e.to_string()),
+    };
+    if let Some(why) = altered(&text, row.sha256.as_deref()) {
+        return Looked::Bad(Kind::Altered, format!("{FILE} {why}"));
+    }
+    match sign::look(store, location, &text, &[By::Sealing(signer)]).await {
+        Ok(who) => Looked::Good(who),
+        Err(e) => Looked::Bad(Kind::TargetAway, e.to_string()),
+    }
+}
+
+/// That there are backups without a signature in a target.
+pub(super) fn unsigned(store: &Store, count: usize) -> Option<Finding> {
+    let which = match count {
+        0 => return None,
+        1 => "1 backup has".to_owned(),
+        n => format!("{n} backups have"),
+    };
+    let text = format!(
+        "{which} no signature in the target “{0}”: made by an earlier version, or the signature was removed. `db4sci backup \
+         sign --target {0}` signs those whose manifests are as they were stored. Without a signature a rebuild takes them \
+         in only with --unsigned.",
+        store.name()
+    );
+    Some(Finding { kind: Kind::Unsigned, container: None, backup: None, text })
+}

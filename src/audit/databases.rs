@@ -1,0 +1,201 @@
+//! Whether a database has the backups that its policy promises, and whether they are worth what they seem.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::admin_db::backups::audit_facts::Database;
+use crate::audit::{Finding, Kind};
+use crate::domain::policy::{Policy, Window};
+use crate::domain::quantity::Bytes;
+use crate::domain::reason;
+use crate::domain::state::ContainerState;
+
+/// Days after which a drill is overdue; they are due every week.
+const DRILL_DAYS: i64 = 10;
+/// A backup that holds so many times less than one of those before it is an alarm.
+const SHRUNK: i64 = 10;
+
+/// All that is wrong with the backups of one database.
+pub(super) fn judge(d: &Database, window: Window, now: DateTime<Utc>) -> Vec<Finding> {
+    let found = [stale(d, window, now), shrunk(d), drill_failed(d), drill_overdue(d, now)];
+    let finding = |(kind, text)| Finding { kind, container: Some(d.name.clone()), backup: None, text };
+    found.into_iter().flatten().map(finding).collect()
+}
+
+fn day(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn stale(d: &Database, window: Window, now: DateTime<Utc>) -> Option<(Kind, String)> {
+    let policy = Policy::stored(&d.backup_freq);
+    let due = policy.missed(d.id, window, (d.policy_at, d.good_at), now)?;
+    if d.engine.engine().backup().is_none() {
+        let text = format!("{} has no backups: those of {} are not possible yet.", d.name, d.engine.label());
+        return Some((Kind::Impossible, text));
+    }
+    let promised = policy.promise();
+    let what = match d.good_at {
+        Some(at) => format!(
+            "The newest backup of {} is from {}, and one was due at {} ({promised}).",
+            d.name,
+            day(at),
+            day(due)
+        ),
+        None => format!("{} has no backup, and one was due at {} ({promised}).", d.name, day(due)),
+    };
+    let why = match (&d.failed, d.state) {
+        (Some(error), _) => format!(" The last try failed: {}", reason::line(error)),
+        (None, ContainerState::Running) => String::new(),
+        (None, state) => format!(" The database is {state}."),
+    };
+    Some((Kind::Stale, format!("{what}{why}")))
+}
+
+fn shrunk(d: &Database) -> Option<(Kind, String)> {
+    let (newest, before) = d.sizes.split_first()?;
+    let largest = before.iter().flatten().max()?;
+    let newest = (*newest)?;
+    (newest.saturating_mul(SHRUNK) <= *largest && newest < *largest).then(|| {
+        let text = format!(
+            "The newest backup of {} holds {}, and one of the {} before it {}. Was so much deleted on purpose?",
+            d.name,
+            Bytes(newest),
+            before.len(),
+            Bytes(*largest)
+        );
+        (Kind::Shrunk, text)
+    })
+}
+
+fn drill_failed(d: &Database) -> Option<(Kind, String)> {
+    let (at, error) = (d.drill_failed_at?, d.drill_error.as_deref()?);
+    let text = format!("The last drill of {} failed at {}: {}", d.name, day(at), reason::line(error));
+    Some((Kind::DrillFailed, text))
+}
+
+fn drill_overdue(d: &Database, now: DateTime<Utc>) -> Option<(Kind, String)> {
+    let since = d.drilled_at.or(d.first_good_at).filter(|_| d.good_at.is_some())?;
+    (now - since > Duration::days(DRILL_DAYS)).then(|| {
+        let text = match d.drilled_at {
+            Some(at) => format!("No backup of {} was restored for proof since {}.", d.name, day(at)),
+            None => format!("No backup of {} was ever restored for proof.", d.name),
+        };
+        (Kind::DrillOverdue, text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::audit::databases::*;
+    use crate::engine::EngineKind;
+
+    const WINDOW: Window = Window { hour: 1, spread: 0, zone: chrono_tz::Tz::UTC };
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-25T12:00:00Z".parse().unwrap()
+    }
+
+    fn fine() -> Database {
+        Database {
+            id: Uuid::nil(),
+            name: "lab".to_owned(),
+            engine: EngineKind::Postgres,
+            backup_freq: "Daily".to_owned(),
+            state: ContainerState::Running,
+            policy_at: now() - Duration::days(100),
+            good_at: Some(now() - Duration::hours(10)),
+            first_good_at: Some(now() - Duration::days(90)),
+            failed: None,
+            sizes: vec![Some(1000), Some(1100), None],
+            drilled_at: Some(now() - Duration::days(3)),
+            drill_failed_at: None,
+            drill_error: None,
+        }
+    }
+
+    fn texts(d: &Database) -> Vec<String> {
+        judge(d, WINDOW, now()).into_iter().map(|f| format!("{}: {}", f.kind.as_str(), f.text)).collect()
+    }
+
+    #[test]
+    fn what_is_as_promised_is_not_told() {
+        assert!(texts(&fine()).is_empty(), "{:?}", texts(&fine()));
+        let young = Database {
+            policy_at: now() - Duration::hours(5),
+            good_at: None,
+            first_good_at: None,
+            sizes: vec![],
+            drilled_at: None,
+            ..fine()
+        };
+        assert!(texts(&young).is_empty(), "made after one was due: {:?}", texts(&young));
+        let never = Database {
+            backup_freq: "Never".to_owned(),
+            good_at: None,
+            first_good_at: None,
+            sizes: vec![],
+            drilled_at: None,
+            ..fine()
+        };
+        assert!(texts(&never).is_empty());
+        // Due at one o'clock, and until seven it may still be on its way.
+        let early = Database { good_at: Some(now() - Duration::minutes(34 * 60 + 30)), ..fine() };
+        assert!(judge(&early, WINDOW, "2026-11-25T06:59:00Z".parse().unwrap()).is_empty());
+        assert_eq!(judge(&early, WINDOW, "2026-11-25T07:01:00Z".parse().unwrap()).len(), 1);
+    }
+
+    #[test]
+    fn each_fault_is_a_sentence() {
+        let old = Database {
+            good_at: Some(now() - Duration::days(2)),
+            failed: Some("It fell over.\nIndeed.".to_owned()),
+            ..fine()
+        };
+        assert_eq!(
+            texts(&old),
+            [
+                "stale: The newest backup of lab is from 2026-11-23 12:00 UTC, and one was due at 2026-11-25 01:00 UTC (every night). The last try failed: It fell over."
+            ]
+        );
+        let stopped = Database {
+            good_at: None,
+            first_good_at: None,
+            sizes: vec![],
+            drilled_at: None,
+            state: ContainerState::Stopped,
+            ..fine()
+        };
+        assert_eq!(
+            texts(&stopped),
+            [
+                "stale: lab has no backup, and one was due at 2026-11-25 01:00 UTC (every night). The database is stopped."
+            ]
+        );
+        let drilled = Database {
+            drilled_at: Some(now() - Duration::days(11)),
+            drill_failed_at: Some(now() - Duration::days(1)),
+            drill_error: Some("Damaged.".to_owned()),
+            ..fine()
+        };
+        assert_eq!(
+            texts(&drilled),
+            [
+                "drill_failed: The last drill of lab failed at 2026-11-24 12:00 UTC: Damaged.",
+                "drill_overdue: No backup of lab was restored for proof since 2026-11-14 12:00 UTC.",
+            ]
+        );
+        let never = Database { drilled_at: None, ..fine() };
+        assert_eq!(texts(&never), ["drill_overdue: No backup of lab was ever restored for proof."]);
+    }
+
+    #[test]
+    fn ten_times_smaller_than_one_before_is_an_alarm() {
+        let with = |sizes: &[i64]| texts(&Database { sizes: sizes.iter().map(|n| Some(*n)).collect(), ..fine() });
+        assert!(with(&[]).is_empty() && with(&[5]).is_empty() && with(&[0, 0]).is_empty());
+        assert!(with(&[101, 1000]).is_empty() && with(&[1000, 5]).is_empty());
+        assert_eq!(with(&[100, 1000]).len(), 1);
+        assert_eq!(with(&[100, 90, 80, 1000]).len(), 1, "it does not pass with the next one");
+        assert!(with(&[0, 1])[0].starts_with("shrunk: The newest backup of lab holds 0 B"));
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether the portal itself would survive the loss of this host.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::audit::{Finding, Kind};
+use crate::backup::sign::{self, By};
+use crate::config::Config;
+use crate::manifest::admin;
+use crate::manifest::admin::There;
+use crate::objects::Store;
+use crate::recovery_key;
+use crate::secrets::Sealer;
+
+/// So many times the time between two backups of mydb_admin the newest may be old.
+const LATE: u32 = 3;
+
+/// All that is wrong with the backups of mydb_admin; nothing where they are switched off.
+pub(super) async fn judge(config: &Config, store: &Store, sealer: &Sealer, now: DateTime<Utc>) -> Vec<Finding> {
+    let every = config.backups.admin_every;
+    if every.is_zero() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    // A store that can't be listed is told of once, by what looks through all of it.
+    if let Ok(there) = admin::list(store, &config.instance).await {
+        found.extend(stale(there.first().map(|t| t.made_at), every, now).map(|text| (Kind::AdminDbStale, text)));
+        if let Some(newest) = there.first() {
+            found.extend(unsigned(store, newest, sealer).await.map(|text| (Kind::Altered, text)));
+        }
+    }
+    let key = match recovery_key::recipient(config) {
+        Ok(Some(_)) if recovery_key::signer(config).is_none() => Some(
+            "The recovery key was made by an earlier version, so a rebuild that has nothing but it can't tell whether a \
+             backup of mydb_admin is this portal's. Register it once more with `db4sci recovery-key --register FILE`."
+                .to_owned(),
+        ),
+        Ok(Some(_)) => None,
+        Ok(None) => Some(
+            "There is no recovery key, so backups of mydb_admin lack the keys that open its secrets. Make one with \
+             `db4sci recovery-key` and keep it elsewhere."
+                .to_owned(),
+        ),
+        Err(e) => Some(format!("The recovery key's public part can't be used: {e:#}.")),
+    };
+    found.extend(key.map(|text| (Kind::NoRecoveryKey, text)));
+    found.into_iter().map(|(kind, text)| Finding { kind, container: None, backup: None, text }).collect()
+}
+
+/// Whether an object that lies at a beginning of keys below those of mydb_admin's backups is one of theirs.
+pub(super) fn is_ours(location: &str, file: &str) -> bool {
+    let (sealed, plain) = (format!("{}.zst.age", admin::DUMP), format!("{}.zst", admin::DUMP));
+    let known = [admin::FILE, admin::KEYS, sign::FILE, &sealed, &plain];
+    admin::is_location(location) && known.contains(&file)
+}
+
+/// What is wrong with the newest backup's signature. Those of an earlier version go with the hours.
+async fn unsigned(store: &Store, newest: &There, sealer: &Sealer) -> Option<String> {
+    let at = store.url(&newest.location);
+    let text = store.read(&format!("{}/{}", newest.location, admin::FILE), admin::LONGEST).await;
+    let signed = match text {
+        Ok(text) => sign::look(store, &newest.location, &text, &[By::Sealing(sealer.manifests())]).await,
+        Err(e) => Err(e),
+    };
+    match signed {
+        Ok(signed) => signed.doubt().map(|doubt| format!("The newest backup of mydb_admin lies at {at}. {doubt}")),
+        Err(e) => Some(format!("The newest backup of mydb_admin can't be read: {e}")),
+    }
+}
+
+fn stale(newest: Option<DateTime<Utc>>, every: Duration, now: DateTime<Utc>) -> Option<String> {
+    let Some(at) = newest else {
+        return Some("mydb_admin has no backup. Administration → System says why under Periodic work.".to_owned());
+    };
+    let late = (now - at).to_std().is_ok_and(|age| age > every * LATE);
+    late.then(|| {
+        format!(
+            "The newest backup of mydb_admin is from {}, and one is due every {} min. Administration → System says why \
+             under Periodic work.",
+            at.format("%Y-%m-%d %H:%M UTC"),
+            every.as_secs().div_ceil(60)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::own::*;
+
+    #[test]
+    fn three_times_the_interval_is_too_old() {
+        let now: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
+        let hour = Duration::from_secs(3600);
+        let of = |minutes| stale(Some(now - chrono::Duration::minutes(minutes)), hour, now);
+        assert_eq!(of(180), None);
+        assert!(of(181).unwrap().starts_with("The newest backup of mydb_admin is from 2026-11-25 08:59 UTC"));
+        assert_eq!(of(-5), None, "made by a portal whose clock is ahead");
+        assert!(stale(None, hour, now).unwrap().contains("has no backup"));
+    }
+}

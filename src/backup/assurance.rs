@@ -1,0 +1,91 @@
+//! What backups are worth, in sentences.
+
+use chrono::{DateTime, Utc};
+
+use crate::admin_db::backups::Backup;
+
+/// What a level means.
+pub fn level(level: Option<i16>) -> &'static str {
+    match level {
+        None => "nothing",
+        Some(0) => "its programs ended well",
+        Some(1) => "stored as it was sent",
+        Some(2) => "readable as a dump",
+        Some(3) => "restored",
+        Some(4) => "restored, checked and counted",
+        Some(5) => "restored, content compared",
+        Some(_) => "restored, your own queries answered",
+    }
+}
+
+/// What of it can be compared with what is restored from it.
+pub fn compared(b: &Backup) -> &'static str {
+    match (b.fingerprints, b.definitions.is_some()) {
+        (true, true) => "how much there is of everything, its content, and what is defined",
+        (true, false) => "how much there is of everything, and its content; definitions were not recorded",
+        (false, true) => "how much there is of everything, and what is defined",
+        (false, false) => "how much there is of everything; definitions were not recorded",
+    }
+}
+
+/// Why it was made, for people.
+pub fn reason(word: &str) -> &str {
+    match word {
+        "manual" => "by hand",
+        "schedule" => "by schedule",
+        "final" => "before its deletion",
+        "import" => "found in the bucket",
+        "first" => "the first one",
+        other => other,
+    }
+}
+
+/// What is lost if the server died now, and what is known of the newest backup.
+pub fn sentence(rows: &[Backup], now: DateTime<Utc>) -> String {
+    let good = |b: &&Backup| b.is_good();
+    let Some(newest) = rows.iter().find(good) else {
+        return "There is no backup of it. If this server died now, everything in it would be lost.".to_owned();
+    };
+    let lost = span((now - newest.started_at).num_seconds());
+    let at = newest.started_at.format("%Y-%m-%d %H:%M UTC");
+    let proof = match (newest.proven_at, newest.proven_ms) {
+        (Some(when), Some(ms)) => format!("it was restored in {} on {}", seconds(ms), when.format("%A, %Y-%m-%d")),
+        _ => match rows.iter().filter(good).find_map(|b| b.proven_at.map(|_| b)) {
+            Some(older) => format!(
+                "it has not been restored yet; the one from {} was",
+                older.started_at.format("%Y-%m-%d %H:%M UTC")
+            ),
+            None => "none has been restored yet".to_owned(),
+        },
+    };
+    format!("If this server died now, you would lose {lost}. The newest backup is from {at}; {proof}.")
+}
+
+fn span(seconds: i64) -> String {
+    let minutes = (seconds.max(0) + 59) / 60;
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, m) => format!("{m} min"),
+        (0, h, m) => format!("{h} h {m} min"),
+        (d, 0, _) => format!("{d} d"),
+        (d, h, _) => format!("{d} d {h} h"),
+    }
+}
+
+fn seconds(ms: i64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
+    let s = ms as f64 / 1000.0;
+    if s < 10.0 { format!("{s:.1} s") } else { format!("{s:.0} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::backup::assurance::*;
+
+    #[test]
+    fn spans_are_rounded_up() {
+        assert_eq!(
+            (span(-5), span(1), span(11_520), span(90_000), span(172_800)),
+            ("0 min".into(), "1 min".into(), "3 h 12 min".into(), "1 d 1 h".into(), "2 d".into())
+        );
+    }
+}

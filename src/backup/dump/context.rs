@@ -1,0 +1,141 @@
+//! What all steps of a backup need, and the draft of its manifest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::admin_db::backups::newest;
+use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::containers::Container;
+use crate::app::App;
+use crate::backup::describes;
+use crate::domain::policy::Policy;
+use crate::encryption::{AGE, Sealing};
+use crate::engine::backup::{Inventory, When};
+use crate::engine::{Backup as Describes, Plan};
+use crate::manifest;
+use crate::manifest::{Encryption, Manifest, Of};
+use crate::objects::Store;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container::find;
+use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::server::tools_in;
+use crate::queue::flow::{StepError, Work};
+
+/// Beginning of the keys of a backup: by ids, because names come and go.
+pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
+    format!("{}/{container}/{backup}", app.config.instance)
+}
+
+/// The row of this job's backup.
+pub(crate) async fn row(w: &Work) -> Result<Backup, StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let row = backups::of_job(&mut db, w.job.id).await?;
+    row.ok_or_else(|| StepError::Fail("The row of this backup is gone.".to_owned()))
+}
+
+/// The store that a backup goes to or lies in.
+pub(crate) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a Arc<Store>, StepError> {
+    let name = row.target.as_deref().unwrap_or_default();
+    app.stores.get(name).ok_or_else(|| StepError::Fail(format!("The target “{name}” is no longer configured.")))
+}
+
+/// Whether the next drill of this database may be of the backup that is made now.
+async fn may_be_drilled(app: &App, c: &Container) -> Result<bool, StepError> {
+    let mut db = app.db.acquire().await?;
+    let drilled = newest::last_drill(&mut db, c.id).await?;
+    let policy = Policy::stored(&c.backup_freq);
+    Ok(policy.may_be_drilled(c.id, app.config.backups.window, app.clock.now(), drilled))
+}
+
+/// What all steps of a backup need.
+pub(crate) struct Site<'a> {
+    pub(crate) row: Backup,
+    pub(crate) container: Container,
+    pub(crate) blueprint: Blueprint<'a>,
+    /// The engine's id of the container whose server runs.
+    pub(crate) running: Option<String>,
+    pub(crate) describes: &'static dyn Describes,
+    pub(crate) store: &'a Arc<Store>,
+    pub(crate) location: String,
+    /// Whether it gets sums over the content, which take as long as the dump: it may be the one that is drilled next, or
+    /// nothing comes after it.
+    pub(crate) fingerprints: bool,
+    /// To whom it is encrypted.
+    pub(crate) seal: Option<Sealing>,
+}
+
+impl<'a> Site<'a> {
+    pub(crate) async fn of(w: &'a Work) -> Result<Self, StepError> {
+        let row = row(w).await?;
+        let store = store(&w.app, &row)?;
+        let container = w.container().await?;
+        let describes = describes(container.engine)?;
+        let running = find(&w.app, &container).await?.filter(|f| f.running).map(|f| f.id);
+        if let (Some(id), Some(digest)) = (&running, &container.image_digest) {
+            let tools = tools_in(&w.app, container.engine, digest, id).await?.unwrap_or_default();
+            let missing = tools.missing(describes.tools());
+            if !missing.is_empty() {
+                return Err(StepError::Fail(format!(
+                    "The image {} has no {}, which a backup needs.",
+                    container.image,
+                    missing.join(" and no ")
+                )));
+            }
+        }
+        let blueprint = Blueprint::read(&w.app, &container).await?;
+        let location = location(&w.app, container.id, row.id);
+        let fingerprints =
+            matches!(row.reason.as_str(), "final" | "upgrade") || may_be_drilled(&w.app, &container).await?;
+        let seal = Sealing::of(&w.app.config.backups);
+        Ok(Self { row, container, blueprint, running, describes, store, location, fingerprints, seal })
+    }
+
+    /// The container whose running server is dumped; `None` where a copy is.
+    pub(crate) fn live(&self) -> Option<&str> {
+        self.running.as_deref().filter(|_| self.describes.moves() == When::Running)
+    }
+
+    /// The sealed container on a copy of the data.
+    pub(crate) async fn sealed(&self, app: &'a App) -> Result<ThrowAway<'a>, StepError> {
+        let of = Of::new(&self.container, "");
+        ThrowAway::of(app, &of, self.row.id, Admin::There(self.blueprint.admin_password())).await
+    }
+
+    pub(crate) fn key(&self, file: &str) -> String {
+        format!("{}/{file}", self.location)
+    }
+
+    pub(crate) fn plan(&self) -> Plan<'_> {
+        self.blueprint.plan()
+    }
+
+    /// The manifest as far as it is known before anything is dumped.
+    pub(crate) fn draft(&self, app: &App, inventory: &Inventory) -> Result<Manifest, StepError> {
+        let config = crate::provision::config_files(&app.config.catalog, self.container.engine)
+            .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
+        Ok(Manifest {
+            schema: if self.seal.is_some() { manifest::SCHEMA } else { manifest::PLAIN_SCHEMA },
+            backup: self.row.id,
+            instance: app.config.instance.to_string(),
+            started_at: self.row.started_at,
+            finished_at: self.row.started_at,
+            source: manifest::RUNNING.to_owned(),
+            container: Of::new(&self.container, &inventory.version),
+            databases: inventory.databases.clone(),
+            admin_password: None,
+            sealed_admin_password: None,
+            encryption: self.seal.as_ref().map(|s| Encryption { method: AGE.to_owned(), recipients: s.recipients() }),
+            objects: Vec::new(),
+            counts: Vec::new(),
+            definitions: Vec::new(),
+            exact_counts: self.describes.exact_counts(),
+            fingerprints: self.fingerprints,
+            facts: inventory.facts.clone(),
+            config: config.into_iter().collect::<BTreeMap<_, _>>(),
+            notes: Vec::new(),
+            wanted: None,
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! The dump from a copy: the database is frozen while its directory is copied, which takes no time where the file system
+//! shares blocks; a sealed server on the copy recovers it, is counted, and is dumped, stopped or running.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use secrecy::ExposeSecret;
+
+use crate::backup::dump::context::Site;
+use crate::backup::dump::store_parts;
+use crate::backup::dump::store_parts::Source;
+use crate::backup::pipeline::transfer;
+use crate::domain::password::Password;
+use crate::domain::quantity::{Bytes as Amount, MIB};
+use crate::engine::backup::When;
+use crate::manifest::{COPY, Manifest};
+use crate::provision::create::measured;
+use crate::provision::sealed_server::ThrowAway;
+use crate::provision::server::run_all;
+use crate::queue::flow::{StepError, Work};
+
+/// Kept free on a tier beside what a copy takes.
+const RESERVE: i64 = 512 * MIB;
+
+/// Makes the copy and dumps it. What is left of the copy when this fails, the sweep of the backup removes.
+///
+/// # Errors
+/// If there is no room for the copy, its server does not recover it, or it can't be dumped.
+pub(crate) async fn dump(w: &Work, site: &Site<'_>) -> Result<Manifest, StepError> {
+    let app = &w.app;
+    let sealed = site.sealed(app).await?;
+    let how = freeze(w, site, &sealed).await?;
+    w.say(&format!("{how} Starting a sealed server on the copy.")).await;
+    let id = sealed.launch(app).await?;
+    let from = Source { id: &id, plan: sealed.blueprint.plan() };
+    let inventory = store_parts::look(app, site.describes, &from).await?;
+    let mut manifest = site.draft(app, &inventory)?;
+    COPY.clone_into(&mut manifest.source);
+    manifest.notes.push(how);
+    match site.describes.moves() {
+        When::Running => store_parts::all(w, site, &from, &inventory, &mut manifest).await?,
+        When::Stopped => {
+            w.say("Counting what is in the copy").await;
+            for database in &inventory.databases {
+                let exec = site.describes.count(&from.plan, database, manifest.fingerprints);
+                let said = transfer::run(app.runtime.as_ref(), &id, &exec, None, &AtomicU64::new(0)).await?;
+                manifest.counts.extend(said.counts);
+            }
+            for database in std::iter::once(None).chain(inventory.databases.iter().map(|name| Some(name.as_str()))) {
+                if let Some(exec) = site.describes.definitions(&from.plan, database) {
+                    let split = site.describes.split(&from.plan, database);
+                    let told = transfer::definitions(app.runtime.as_ref(), &id, &exec, split).await?;
+                    manifest.definitions.extend(told);
+                }
+            }
+            // The copy holds the administrator's account. Its password of today is nobody's business, so the copy has
+            // one of its own, with which whoever restores it signs in.
+            let once = Password::generate(&app.random);
+            let adopt = site.describes.adopt(&from.plan, once.secret());
+            run_all(app, &id, adopt.as_slice()).await?;
+            sealed.stop(app).await?;
+            let id = sealed.hold(app, true).await?;
+            let from = Source { id: &id, plan: sealed.blueprint.plan() };
+            store_parts::all(w, site, &from, &inventory, &mut manifest).await?;
+            match &site.seal {
+                None => manifest.admin_password = Some(once.secret().expose_secret().to_owned()),
+                Some(seal) => {
+                    manifest.sealed_admin_password = Some(seal.text(once.secret()).map_err(StepError::Fail)?);
+                }
+            }
+        }
+    }
+    sealed.remove(app).await?;
+    Ok(manifest)
+}
+
+/// Copies the data, with its server frozen meanwhile if it runs, and says in a sentence what that cost.
+async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<String, StepError> {
+    let app = &w.app;
+    let (from, to, image) = (&site.blueprint.dir, &sealed.blueprint.dir, &sealed.blueprint.reference);
+    let volume = &site.blueprint.image.volume;
+    if from.base != to.base {
+        return Err(StepError::Fail(
+            "The database's storage tier is not there, so its data can't be copied.".to_owned(),
+        ));
+    }
+    let shares = app.files.shares_blocks(from, to, image).await?;
+    let bytes = app.files.usage(from, image).await?;
+    let has = measured(site.blueprint.tier.path.clone()).await?;
+    let needed = if shares { RESERVE } else { bytes.saturating_add(RESERVE) };
+    if has.free < needed {
+        return Err(StepError::Fail(format!(
+            "There is no room for the copy that is dumped: {} are free, and {} are needed.",
+            Amount(has.free),
+            Amount(needed)
+        )));
+    }
+    let Some(id) = &site.running else {
+        app.files.copy(from, to, image, volume).await?;
+        return Ok("The database was stopped; a copy of it was dumped.".to_owned());
+    };
+    w.say(&format!("Freezing the database for a copy of {}", Amount(bytes))).await;
+    let begin = Instant::now();
+    app.runtime.pause(id).await?;
+    let copied = app.files.copy(from, to, image, volume).await;
+    // Whatever became of the copy.
+    app.runtime.unpause(id).await?;
+    let frozen = begin.elapsed().as_millis();
+    copied?;
+    Ok(format!("The database stood still for {frozen} ms while its {} were copied.", Amount(bytes)))
+}

@@ -1,0 +1,208 @@
+//! The flow of a backup: look, dump and store, read back, write the manifest.
+
+pub mod context;
+pub mod frozen_copy;
+pub mod read_back;
+pub mod store_parts;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::backups::{self, BackupStatus};
+use crate::admin_db::backups::{newest, open_uploads};
+use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::cancel;
+use crate::admin_db::log::Actor;
+use crate::admin_db::notices;
+use crate::app::App;
+use crate::backup::dump::context::{Site, location, row, store};
+use crate::backup::dump::store_parts::Source;
+use crate::backup::retention::cleanup;
+use crate::backup::{replicate, request, restore_script, sign};
+use crate::domain::quantity::Bytes as Amount;
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
+use crate::engine::ExecSpec;
+use crate::manifest;
+use crate::manifest::Of;
+use crate::objects::Store;
+use crate::provision::container::find;
+use crate::provision::request::RequestError;
+use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::server::ask;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::recovery_key;
+
+/// How long a store may take to let go of what a failed or cancelled backup left.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Back up.
+pub static BACKUP: Flow = Flow {
+    kind: "backup",
+    title: "Back up",
+    rules: Rules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
+    steps: &[
+        Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
+        Step { name: "Read the beginning back", run: |w| Box::pin(read_back::list(w)), undo: None },
+        Step { name: "Write the manifest", run: |w| Box::pin(finish(w)), undo: None },
+    ],
+};
+
+/// Removes all that is left of an attempt: uploads, objects, and the program that may still dump.
+pub(super) async fn sweep(w: &Work) -> Result<(), StepError> {
+    let Some(container) = end_on_host(w).await? else { return Ok(()) };
+    let row = row(w).await?;
+    clear(w, store(&w.app, &row)?, &container, row.id).await
+}
+
+/// Removes what an attempt left in its target, and forgets what was noted of it.
+async fn clear(w: &Work, store: &Store, container: &Container, id: Uuid) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let begun = open_uploads::of_backup(&mut db, id).await?;
+    drop(db);
+    cleanup::clear(store, &location(&w.app, container.id, id), &begun).await?;
+    let mut db = w.app.db.acquire().await?;
+    Ok(open_uploads::forget(&mut db, id).await?)
+}
+
+/// Ends what an attempt has on this host. `None`: its row has ended, so nothing of it is to be touched.
+async fn end_on_host(w: &Work) -> Result<Option<Container>, StepError> {
+    let row = row(w).await?;
+    if row.status != BackupStatus::Running {
+        // Good, or swept before: never to be touched here.
+        return Ok(None);
+    }
+    let container = w.container().await?;
+    if let Some(found) = find(&w.app, &container).await?.filter(|f| f.running) {
+        // Before anything else: nobody should wait for a server that a copy has been made of.
+        w.app.runtime.unpause(&found.id).await?;
+        end_dump(&w.app, &found.id, &container, row.id).await;
+    }
+    ThrowAway::of(&w.app, &Of::new(&container, ""), row.id, Admin::New).await?.remove(&w.app).await?;
+    Ok(Some(container))
+}
+
+/// The same at the end of a backup that failed or was cancelled: a store that does not answer holds nobody up. What is left
+/// stays noted, and goes when old backups do.
+pub(crate) async fn sweep_soon(w: &Work) -> Result<(), StepError> {
+    let Some(container) = end_on_host(w).await? else { return Ok(()) };
+    let row = row(w).await?;
+    let store = store(&w.app, &row)?;
+    match tokio::time::timeout(SOON, clear(w, store, &container, row.id)).await {
+        Ok(Err(e)) if matches!(e, StepError::Store(_)) => {
+            tracing::warn!(backup = %row.id, "What a backup left will be removed later: {e}");
+        }
+        Ok(done) => return done,
+        Err(_) => tracing::warn!(
+            backup = %row.id,
+            "What a backup left will be removed later: the store {} has not answered for {} s",
+            store.name(),
+            SOON.as_secs()
+        ),
+    }
+    Ok(())
+}
+
+/// Ends a dump that nobody reads any more: it is found by the file that it leaves while it runs.
+async fn end_dump(app: &App, id: &str, c: &Container, run: Uuid) {
+    let script = r#"f="/tmp/db4sci-dump-$1.pid"; if [ -e "$f" ]; then kill -s TERM -- "-$(cat "$f")"; rm -f "$f"; fi"#;
+    let argv = ["sh", "-c", script, "sh", &run.to_string()].map(str::to_owned).to_vec();
+    // As the user it runs as: root may end nobody else's programs in there.
+    let user = app.catalog.find(&c.image).map(|i| format!("{}:{}", i.uid, i.gid));
+    // What can't be ended now ends with the server at the latest.
+    let _ = ask(app, id, &ExecSpec { argv, env: Vec::new(), stdin: None, user }, Duration::from_secs(10)).await;
+}
+
+pub(crate) async fn dump(w: &Work) -> Result<(), StepError> {
+    let id = row(w).await?.id;
+    let mut db = w.app.db.acquire().await?;
+    let begun = open_uploads::of_backup(&mut db, id).await?;
+    drop(db);
+    if !begun.is_empty() {
+        // An attempt before this was cut short.
+        sweep(w).await?;
+    }
+    let site = Site::of(w).await?;
+    // Noted before anything is begun, so that it is found also if the store is away when it has to go.
+    let mut db = w.app.db.acquire().await?;
+    open_uploads::insert(&mut db, site.row.id, site.store.name(), &site.location, "", w.app.clock.now()).await?;
+    drop(db);
+    let mut manifest = match site.live() {
+        Some(id) => {
+            let from = Source { id, plan: site.plan() };
+            let inventory = store_parts::look(&w.app, site.describes, &from).await?;
+            let mut manifest = site.draft(&w.app, &inventory)?;
+            store_parts::all(w, &site, &from, &inventory, &mut manifest).await?;
+            manifest
+        }
+        None => frozen_copy::dump(w, &site).await?,
+    };
+    manifest.finished_at = w.app.clock.now();
+    w.say(&format!("{} stored", Amount(i64::try_from(manifest.bytes()).unwrap_or(i64::MAX)))).await;
+    let mut db = w.app.db.acquire().await?;
+    Ok(backups::set_draft(&mut db, site.row.id, &manifest, 1).await?)
+}
+
+/// The manifest goes last: a set of objects without one is no backup.
+pub(crate) async fn finish(w: &Work) -> Result<(), StepError> {
+    let row = row(w).await?;
+    if row.status == BackupStatus::Succeeded {
+        // An earlier run got this far.
+        let mut db = w.app.db.acquire().await?;
+        return first_drill(w, &mut db, row.id).await;
+    }
+    let store = store(&w.app, &row)?;
+    let mut db = w.app.db.acquire().await?;
+    let manifest = backups::manifest(&mut db, row.id).await?;
+    drop(db);
+    let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest is gone.".to_owned()))?;
+    let location = location(&w.app, row.container_id, row.id);
+    let text = serde_json::to_vec_pretty(&manifest)
+        .map_err(|e| StepError::Fail(format!("The manifest can't be written: {e}.")))?;
+    let sha256: [u8; 32] = Sha256::digest(&text).into();
+    let lines = restore_script::lines(&manifest, store, &location, row.engine.engine().backup());
+    store.put(&format!("{location}/{}", manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8").await?;
+    let recovery = recovery_key::signer(&w.app.config);
+    sign::put(store, &location, &text, w.app.sealer.manifests(), recovery.as_ref()).await?;
+    store.put(&format!("{location}/{}", manifest::FILE), Bytes::from(text), "application/json").await?;
+    // An upload whose beginning was not answered was begun once more: the first one is in nobody's list.
+    cleanup::give_up(store, &format!("{location}/"), &[]).await?;
+    let done = backups::Done { manifest: &manifest, sha256, location: &location, level: 2 };
+    let mut tx = w.app.db.begin().await?;
+    if cancel::lock(&mut tx, w.job.id).await?.is_some() {
+        drop(tx);
+        // Cancelled just before it was good. Its worker sees that in a moment, and drops this.
+        return std::future::pending().await;
+    }
+    if !backups::succeed(&mut tx, row.id, &done, w.app.clock.now()).await? {
+        return Err(StepError::Fail("The row of this backup has ended.".to_owned()));
+    }
+    open_uploads::forget(&mut tx, row.id).await?;
+    notices::backed_up(&mut tx, row.container_id, w.app.clock.now()).await?;
+    tx.commit().await?;
+    if let Err(e) = replicate::enqueue_if_due(&w.app, &Actor::portal("backups")).await {
+        // The schedule sees it too.
+        tracing::warn!(backup = %row.id, "The copies of a backup could not be enqueued: {e}");
+    }
+    let mut db = w.app.db.acquire().await?;
+    first_drill(w, &mut db, row.id).await
+}
+
+/// The first backup of a database is proven at once.
+async fn first_drill(w: &Work, db: &mut PgConnection, id: Uuid) -> Result<(), StepError> {
+    let Some(backup) = backups::by_id(db, id).await? else { return Ok(()) };
+    if newest::ever_drilled(db, backup.container_id).await? {
+        return Ok(());
+    }
+    match request::drill(&w.app, &backup, "first", &Actor::portal("backups")).await {
+        Ok(_) | Err(RequestError::Busy | RequestError::NeedsKey) => Ok(()),
+        // The backup is good all the same; the audit says that it was not proven.
+        Err(e) => {
+            tracing::warn!(backup = %id, "The drill of a backup could not be enqueued: {e}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Level 2: what was stored is read back as far as the engine's own tool wants it, and that tool must know it. That all of
+//! it arrived, and how it ends, was seen when it was stored.
+
+use crate::admin_db::backups;
+use crate::backup::dump::context::Site;
+use crate::backup::dump::store_parts::Source;
+use crate::backup::pipeline::peek;
+use crate::backup::pipeline::transfer::From;
+use crate::encryption::Keys;
+use crate::manifest::Object;
+use crate::queue::flow::{StepError, Work};
+
+/// Has the engine's own tool, in the container `from`, look at an object as it lies in the store.
+///
+/// # Errors
+/// If it is not what its dump was.
+pub(crate) async fn read_back(
+    w: &Work,
+    site: &Site<'_>,
+    from: &Source<'_>,
+    object: &Object,
+    keys: &Keys,
+) -> Result<(), StepError> {
+    let key = site.key(&object.file);
+    let stored = From { store: site.store, key: &key, object, keys };
+    let exec = site.describes.list(&from.plan, &object.part());
+    let done = peek::run(w.app.runtime.as_ref(), &stored, from.id, &exec).await;
+    done.map(|_| ()).map_err(|e| {
+        if e.may_pass() { e } else { e.said(|why| format!("{} does not read back as a dump: {why}", object.file)) }
+    })
+}
+
+/// Lists every object of the backup with the engine's own tool, in the database's container or another of its image.
+///
+/// # Errors
+/// If one is not what its dump was.
+pub(crate) async fn list(w: &Work) -> Result<(), StepError> {
+    let site = Site::of(w).await?;
+    let mut db = w.app.db.acquire().await?;
+    let manifest = backups::manifest(&mut db, site.row.id).await?;
+    drop(db);
+    let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest is gone.".to_owned()))?;
+    let keys = Keys::of(&w.app.config.backups);
+    if !manifest.opens(&keys) {
+        // Each was read back as it was stored, with a key that has been forgotten since.
+        w.say(&format!("{} objects were what they should be as each was stored", manifest.objects.len())).await;
+        return Ok(());
+    }
+    let sealed = site.sealed(&w.app).await?;
+    let (id, plan) = match site.live() {
+        Some(id) => (id.to_owned(), site.plan()),
+        // Its tools may need more memory than a server that is in use leaves.
+        None => (sealed.hold(&w.app, false).await?, sealed.blueprint.plan()),
+    };
+    let from = Source { id: &id, plan };
+    for object in &manifest.objects {
+        read_back(w, &site, &from, object, &keys).await?;
+    }
+    sealed.remove_container(&w.app).await?;
+    w.say(&format!("{} objects are what they should be", manifest.objects.len())).await;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! From a container into the store: every part of a dump, with its sums.
+
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use crate::admin_db::backups::{newest, open_uploads};
+use crate::app::App;
+use crate::backup::dump::context::Site;
+use crate::backup::dump::read_back;
+use crate::backup::pipeline::pack::How;
+use crate::backup::pipeline::reports::Reports;
+use crate::backup::pipeline::transfer;
+use crate::backup::pipeline::transfer::Into;
+use crate::domain::quantity::Bytes as Amount;
+use crate::encryption::{AGE, Sealing};
+use crate::engine::backup::{Inventory, Part};
+use crate::engine::definition::settle;
+use crate::engine::{Backup as Describes, Plan};
+use crate::manifest::{Manifest, Object};
+use crate::provision::server::ask;
+use crate::queue::flow::{StepError, Work};
+
+/// How long a server may take to say what is in it.
+const LOOK: Duration = Duration::from_secs(120);
+
+/// Shows every second how far it is. Never ends.
+pub(crate) async fn tell(w: &Work, passed: &AtomicU64, expected: Option<i64>) {
+    let begin = Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let bytes = i64::try_from(passed.load(std::sync::atomic::Ordering::Relaxed)).unwrap_or(i64::MAX);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = (bytes as f64 / begin.elapsed().as_secs_f64()) as i64;
+        let whole = match expected {
+            Some(all) if all > bytes => format!(" of about {}", Amount(all)),
+            _ => String::new(),
+        };
+        w.say(&format!("{}{whole}, {} a second", Amount(bytes), Amount(rate))).await;
+    }
+}
+
+/// A container that dumps: the database's own, or one on a copy.
+pub(crate) struct Source<'a> {
+    /// The engine's id.
+    pub(crate) id: &'a str,
+    /// What its engine's description needs.
+    pub(crate) plan: Plan<'a>,
+}
+
+/// Asks a server what has to be in its backup.
+///
+/// # Errors
+/// If it does not say, or is not understood.
+pub(crate) async fn look(app: &App, describes: &dyn Describes, from: &Source<'_>) -> Result<Inventory, StepError> {
+    let said = ask(app, from.id, &describes.inventory(&from.plan), LOOK).await?;
+    if said.code != 0 {
+        return Err(StepError::Fail(format!("The server did not say what is in it: {}", said.stderr.trim())));
+    }
+    let inventory: Inventory = serde_json::from_str(said.stdout.trim())
+        .map_err(|e| StepError::Fail(format!("What the server said is in it is not understood: {e}.")))?;
+    match describes.own_database(&from.plan) {
+        Some(own) if !inventory.databases.iter().any(|name| name == own) => Err(StepError::Fail(format!(
+            "The server has no database “{own}” that can be backed up, so this would be no backup of it. Was it dropped, \
+             renamed, made a template, or closed to connections?"
+        ))),
+        _ => Ok(inventory),
+    }
+}
+
+/// Dumps all parts into the store, and adds to the manifest what they are. Shows how far it is meanwhile.
+///
+/// # Errors
+/// If a dump fails or the store does not take it.
+pub(crate) async fn all(
+    w: &Work,
+    site: &Site<'_>,
+    from: &Source<'_>,
+    inventory: &Inventory,
+    manifest: &mut Manifest,
+) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let before = newest::last_raw_bytes(&mut db, site.container.id).await?;
+    drop(db);
+    let passed = AtomicU64::new(0);
+    let seal = site.seal.as_ref();
+    let storing = async {
+        for part in site.describes.parts(inventory) {
+            let (object, reports) = one(w, site, from, &part, manifest.fingerprints, &passed).await?;
+            if let Some(once) = seal.and_then(Sealing::once) {
+                // Nobody here can open it later, so it is read back at once.
+                read_back::read_back(w, site, from, &object, &once).await?;
+            }
+            manifest.objects.push(object);
+            manifest.counts.extend(reports.counts);
+            manifest.definitions.extend(reports.definitions);
+            manifest.notes.extend(reports.notes);
+            manifest.exact_counts &= !reports.inexact;
+        }
+        settle(&mut manifest.definitions);
+        Ok::<_, StepError>(())
+    };
+    tokio::select! {
+        stored = storing => stored,
+        () = tell(w, &passed, before) => Ok(()),
+    }
+}
+
+async fn one(
+    w: &Work,
+    site: &Site<'_>,
+    from: &Source<'_>,
+    part: &Part,
+    fingerprints: bool,
+    passed: &AtomicU64,
+) -> Result<(Object, Reports), StepError> {
+    let seal = site.seal.clone();
+    let file = if seal.is_some() { format!("{}.zst.age", part.file) } else { format!("{}.zst", part.file) };
+    let encryption = seal.is_some().then(|| AGE.to_owned());
+    let key = site.key(&file);
+    let upload = site.store.begin(&key).await?;
+    let mut db = w.app.db.acquire().await?;
+    open_uploads::insert(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
+    drop(db);
+    let mut exec = site.describes.dump(&from.plan, part, fingerprints);
+    // How long it may wait for what others have locked, in seconds.
+    let patience = w.app.config.backups.lock_wait.as_secs().to_string();
+    exec.env.push(("DB4SCI_LOCK_SECONDS".to_owned(), patience.into()));
+    exec.env.push(("DB4SCI_RUN".to_owned(), site.row.id.to_string().into()));
+    let to = Into {
+        runtime: w.app.runtime.as_ref(),
+        store: site.store,
+        key: &key,
+        upload: &upload,
+        how: How::of(&w.app.config.backups, seal),
+        end_mark: site.describes.end_mark(part),
+        passed,
+    };
+    let split = site.describes.split(&from.plan, part.database.as_deref());
+    let dumped = transfer::dump(&to, from.id, &exec, split).await?;
+    site.store.complete(&key, &upload, (&dumped.parts, dumped.stored.bytes)).await?;
+    let there = site.store.head(&key).await?.map(|o| o.bytes);
+    if there != Some(dumped.stored.bytes) {
+        return Err(StepError::Fail(format!(
+            "{} bytes were sent to {}, but the store has {}.",
+            dumped.stored.bytes,
+            site.store.url(&key),
+            there.map_or("nothing".to_owned(), |n| n.to_string())
+        )));
+    }
+    let object = Object {
+        file,
+        plain: part.file.clone(),
+        database: part.database.clone(),
+        what: part.what.to_owned(),
+        dumped: dumped.plain,
+        stored: dumped.stored,
+        compression: "zstd".to_owned(),
+        encryption,
+    };
+    Ok((object, dumped.reports))
+}

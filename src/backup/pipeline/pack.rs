@@ -1,0 +1,374 @@
+//! From what a command prints to parts for a store: summed, compressed, encrypted where that is wanted, summed again,
+//! cut.
+//!
+//! Compression computes, so it has threads of its own; bounded channels on both sides, and room for only so many bytes of
+//! parts, keep what is in memory small whatever the size of the dump.
+
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use age::stream::StreamWriter;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use zstd::zstd_safe::CParameter;
+
+use crate::config::Backups;
+use crate::encryption::Sealing;
+use crate::manifest::sum::{Sum, Summing};
+
+const MIB: usize = 1024 * 1024;
+/// Most bytes of parts in memory: of the one that is being filled and those on their way to the store. One that is longer
+/// is there by itself.
+const ROOM: usize = 20 * MIB;
+/// Lengths of parts in MiB, for each tenth of the parts that a store takes of one object. S3 wants at least 5 MiB. They
+/// grow late, so that the parts of a database of 250 GiB still fit into little memory, and 10,000 hold more than 5 TiB.
+const LENGTHS: [usize; 10] = [5, 5, 10, 10, 20, 20, 20, 80, 640, 5120];
+/// Bytes that one thread compresses at a time. More would compress a little better, and each thread has several.
+const PIECE: u32 = 1024 * 1024;
+/// Bytes kept of the end of a dump, to look for its end mark.
+const TAIL: usize = 1024;
+
+/// Length of part `number` (from 1) where a store takes at most `limit` parts.
+pub fn part_size(number: u32, limit: u32) -> usize {
+    let tenth = number.saturating_sub(1) / (limit / 10).max(1);
+    LENGTHS.get(tenth as usize).or(LENGTHS.last()).map_or(MIB, |mib| mib * MIB)
+}
+
+/// The room that parts share.
+#[derive(Default)]
+struct Room {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// Room that a part has, given back when this is dropped.
+struct Held {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Room {
+    /// Waits until there is room for so many bytes, or for nothing else.
+    fn take(self: &Arc<Self>, bytes: usize) -> Held {
+        let bytes = bytes.min(ROOM);
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = |taken: &mut usize| *taken + bytes > ROOM;
+        let mut taken = self.freed.wait_while(taken, full).unwrap_or_else(PoisonError::into_inner);
+        *taken += bytes;
+        Held { room: self.clone(), bytes }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        *self.room.taken.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
+        self.room.freed.notify_one();
+    }
+}
+
+/// A part of an object on its way to a store.
+pub struct Piece {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// The room it takes until it is dropped.
+    _held: Held,
+}
+
+/// Cuts what is written into parts and sums it.
+struct Cutter {
+    parts: mpsc::Sender<Piece>,
+    limit: u32,
+    number: u32,
+    room: Arc<Room>,
+    part: Option<(Vec<u8>, Held)>,
+    sum: Summing,
+}
+
+impl Cutter {
+    fn send(&mut self) -> std::io::Result<()> {
+        self.number += 1;
+        let (bytes, held) = self.part.take().unwrap_or_else(|| (Vec::new(), self.room.take(0)));
+        self.parts
+            .blocking_send(Piece { bytes: Bytes::from(bytes), _held: held })
+            .map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "nobody takes the parts any more"))
+    }
+}
+
+impl Write for Cutter {
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        let size = part_size(self.number + 1, self.limit);
+        let (part, _) = self.part.get_or_insert_with(|| {
+            let held = self.room.take(size);
+            (Vec::with_capacity(size), held)
+        });
+        let taken = piece.get(..piece.len().min(size - part.len())).unwrap_or_default();
+        part.extend_from_slice(taken);
+        self.sum.add(taken);
+        if part.len() >= size {
+            self.send()?;
+        }
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is written on its way to the cutter.
+enum Out {
+    Plain(Cutter),
+    Sealed(StreamWriter<Cutter>),
+}
+
+impl Out {
+    fn finish(self) -> std::io::Result<Cutter> {
+        match self {
+            Self::Plain(cutter) => Ok(cutter),
+            Self::Sealed(writer) => writer.finish(),
+        }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(cutter) => cutter.write(piece),
+            Self::Sealed(writer) => writer.write(piece),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How a stream is packed.
+#[derive(Clone)]
+pub struct How {
+    /// Level of compression, 1 to 19.
+    pub level: i32,
+    /// Threads that compress.
+    pub threads: u32,
+    /// Whether what repeats is found over long distances.
+    pub long: bool,
+    /// To whom it is encrypted, if it is.
+    pub seal: Option<Sealing>,
+}
+
+impl How {
+    /// As the configuration says.
+    pub fn of(config: &Backups, seal: Option<Sealing>) -> Self {
+        Self { level: config.level, threads: config.threads, long: config.long_distance, seal }
+    }
+}
+
+/// The farthest that a plain `zstd -d` looks back: 128 MiB.
+const LONG_WINDOW: u32 = 27;
+
+/// What was packed.
+#[derive(Debug)]
+pub struct Packed {
+    /// Before.
+    pub plain: Sum,
+    /// After.
+    pub stored: Sum,
+    /// The last bytes of what came in.
+    pub tail: Vec<u8>,
+}
+
+/// Compresses all of `input`, encrypts it where that is wanted, and cuts it into `parts`, of which a store takes `limit` at
+/// most. Blocks; for a thread of its own.
+///
+/// # Errors
+/// If the parts are no longer taken.
+pub fn pack(
+    mut input: mpsc::Receiver<Bytes>,
+    parts: mpsc::Sender<Piece>,
+    how: &How,
+    limit: u32,
+) -> std::io::Result<Packed> {
+    let cutter = Cutter { parts, limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
+    let out = match &how.seal {
+        None => Out::Plain(cutter),
+        Some(seal) => Out::Sealed(seal.encryptor()?.wrap_output(cutter)?),
+    };
+    let (mut raw, mut tail) = (Summing::default(), Vec::with_capacity(2 * TAIL));
+    let mut encoder = zstd::stream::write::Encoder::new(out, how.level)?;
+    encoder.include_checksum(true)?;
+    if how.long {
+        // By this thread alone: several would each want four times what is looked back over.
+        encoder.long_distance_matching(true)?;
+        encoder.window_log(LONG_WINDOW)?;
+    } else {
+        // The sums have this thread.
+        encoder.multithread(how.threads)?;
+        encoder.set_parameter(CParameter::JobSize(PIECE))?;
+    }
+    while let Some(piece) = input.blocking_recv() {
+        raw.add(&piece);
+        tail.extend_from_slice(piece.get(piece.len().saturating_sub(TAIL)..).unwrap_or_default());
+        tail.drain(..tail.len().saturating_sub(TAIL));
+        encoder.write_all(&piece)?;
+    }
+    let mut cutter = encoder.finish()?.finish()?;
+    if cutter.part.is_some() || cutter.number == 0 {
+        cutter.send()?;
+    }
+    Ok(Packed { plain: raw.done(), stored: cutter.sum.done(), tail })
+}
+
+/// Cuts all of `input` into `parts` as it is, and answers its sum. Blocks; for a thread of its own.
+///
+/// # Errors
+/// If the parts are no longer taken.
+pub fn cut(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<Piece>, limit: u32) -> std::io::Result<Sum> {
+    let mut cutter = Cutter { parts, limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
+    while let Some(piece) = input.blocking_recv() {
+        cutter.write_all(&piece)?;
+    }
+    if cutter.part.is_some() || cutter.number == 0 {
+        cutter.send()?;
+    }
+    Ok(cutter.sum.done())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sha2::{Digest, Sha256};
+
+    use crate::backup::pipeline::pack::*;
+    use crate::backup::pipeline::unpack::unpack;
+    use crate::encryption::Keys;
+
+    fn feed(pieces: Vec<Vec<u8>>) -> mpsc::Receiver<Bytes> {
+        let (sender, receiver) = mpsc::channel(pieces.len().max(1));
+        for piece in pieces {
+            sender.try_send(Bytes::from(piece)).unwrap();
+        }
+        receiver
+    }
+
+    fn drain(mut receiver: mpsc::Receiver<Bytes>) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| receiver.blocking_recv().map(|b| b.to_vec())).collect()
+    }
+
+    /// What these pieces are packed to, in parts, while somebody takes those.
+    fn packed(pieces: Vec<Vec<u8>>, how: &How) -> (Packed, Vec<Vec<u8>>) {
+        let (sender, mut parts) = mpsc::channel(1);
+        let taking = std::thread::spawn(move || {
+            std::iter::from_fn(|| parts.blocking_recv().map(|p: Piece| p.bytes.to_vec())).collect()
+        });
+        let done = pack(feed(pieces), sender, how, 10_000).unwrap();
+        (done, taking.join().unwrap())
+    }
+
+    fn how(seal: Option<Sealing>) -> How {
+        How { level: 1, threads: 2, long: false, seal }
+    }
+
+    /// To nobody but a key for this once.
+    fn sealed() -> (Sealing, Keys) {
+        let recipient = age::x25519::Identity::generate().to_public().to_string();
+        let sealing = Sealing::to(&[recipient], &Keys::default()).unwrap();
+        let keys = sealing.once().unwrap();
+        (sealing, keys)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_packed_unpacks_to_the_same(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..2000), 0..20),
+            long: bool,
+            encrypted: bool,
+        ) {
+            let plain = pieces.concat();
+            let (sealing, keys) = sealed();
+            let keys = encrypted.then_some(&keys);
+            let how = How { long, ..how(encrypted.then_some(sealing)) };
+            let (Packed { plain: raw, stored, tail }, parts) = packed(pieces, &how);
+            prop_assert_eq!(raw.bytes, plain.len() as u64);
+            prop_assert!(plain.ends_with(&tail) && tail.len() == plain.len().min(TAIL));
+            prop_assert_eq!(stored.bytes, parts.concat().len() as u64);
+            let (sender, out) = mpsc::channel(64);
+            let (stored_again, raw_again) = unpack(feed(parts), sender, keys).unwrap();
+            prop_assert_eq!(drain(out).concat(), plain);
+            prop_assert_eq!((stored_again, raw_again), (stored, raw));
+        }
+    }
+
+    #[test]
+    fn parts_have_their_lengths_and_any_size_fits() {
+        for limit in [100, 1000, 10_000u32] {
+            let all: u128 = (1..=limit).map(|n| part_size(n, limit) as u128).sum();
+            assert!(all > u128::from(limit) * 525 * MIB as u128, "{limit}: {all}");
+        }
+        assert_eq!((part_size(1, 10_000), part_size(2001, 10_000), part_size(7000, 10_000)), (5 * MIB, 10 * MIB, ROOM));
+        assert!((1..=10_000).all(|n| part_size(n, 10_000) <= 5 * 1024 * MIB), "S3 takes 5 GiB a part");
+        // Hashes of numbers don't compress.
+        let noise = (0..20u32)
+            .map(|n| {
+                (0..32_768u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest((n * 32_768 + i).to_le_bytes()))).collect()
+            })
+            .collect();
+        let lengths: Vec<usize> = packed(noise, &how(None)).1.iter().map(Vec::len).collect();
+        assert!(lengths.len() > 3 && lengths.iter().rev().skip(1).all(|l| *l == 5 * MIB), "{lengths:?}");
+    }
+
+    #[test]
+    fn parts_wait_for_room_and_never_for_each_other() {
+        let room = Arc::<Room>::default();
+        let held: Vec<Held> = (0..4).map(|_| room.take(5 * MIB)).collect();
+        let (other, began) = (room.clone(), std::time::Instant::now());
+        // Longer than all the room: it waits until it is alone, and gets it.
+        let waiting = std::thread::spawn(move || other.take(640 * MIB).bytes);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        drop(held);
+        assert_eq!(waiting.join().unwrap(), ROOM);
+        assert!(began.elapsed() >= std::time::Duration::from_millis(50));
+        assert_eq!(*room.taken.lock().unwrap(), 0);
+    }
+
+    #[test]
+    fn what_repeats_far_away_is_found_and_a_plain_tool_unpacks_it() {
+        // 24 MiB that don't compress, twice.
+        let noise: Vec<u8> = (0..786_432u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest(i.to_le_bytes()))).collect();
+        let packed = |long| {
+            let pieces = vec![noise.clone(), noise.clone()];
+            packed(pieces, &How { long, ..how(None) }).1.concat()
+        };
+        let (near, far) = (packed(false), packed(true));
+        assert!(near.len() > 2 * noise.len() && far.len() < noise.len() * 11 / 10, "{} {}", near.len(), far.len());
+        let dir = std::env::temp_dir().join(format!("db4sci-long-{}", std::process::id()));
+        std::fs::write(&dir, far).unwrap();
+        let said = std::process::Command::new("zstd").args(["-d", "-q", "-c"]).arg(&dir).output().unwrap();
+        std::fs::remove_file(&dir).unwrap();
+        assert!(said.status.success() && said.stdout == [noise.clone(), noise].concat());
+    }
+
+    #[test]
+    fn a_damaged_stream_is_never_taken_for_whole() {
+        let (sealing, keys) = sealed();
+        for seal in [None, Some(sealing)] {
+            let keys = seal.is_some().then_some(&keys);
+            let whole = packed(vec![vec![7; 100_000]], &how(seal)).1.concat();
+            let tried = |bytes: Vec<u8>| {
+                let (sender, out) = mpsc::channel(64);
+                let done = unpack(feed(vec![bytes]), sender, keys);
+                drain(out);
+                done
+            };
+            let (sum, _) = tried(whole.clone()).unwrap();
+            for cut in [1, whole.len() / 2, whole.len() - 1] {
+                let done = tried(whole[..cut].to_vec());
+                assert!(done.is_err() || done.unwrap().0 != sum, "cut at {cut}");
+            }
+            let mut flipped = whole.clone();
+            flipped[whole.len() / 2] ^= 1;
+            assert!(tried(flipped).map_or(true, |(s, _)| s != sum));
+            assert!(tried([whole, b"more".to_vec()].concat()).map_or(true, |(s, _)| s != sum));
+        }
+    }
+}

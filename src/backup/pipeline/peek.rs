@@ -1,0 +1,34 @@
+//! Reads of an object as much as a command needs of its beginning.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::backup::pipeline::reports::Reports;
+use crate::backup::pipeline::transfer;
+use crate::backup::pipeline::transfer::From;
+use crate::engine::ExecSpec;
+use crate::queue::flow::StepError;
+use crate::runtime::Runtime;
+
+/// Bytes of a dump that are read, and if those are too few, as where a table of contents has a million entries.
+const LOOKS: [usize; 2] = [8 * 1024 * 1024, 256 * 1024 * 1024];
+
+/// Runs a command on the beginning of an object, or all of a short one. `DB4SCI_WHOLE` in its environment is 1 for that.
+/// It is run again with more if it fails on part of a long one.
+///
+/// # Errors
+/// If it fails, or the object can't be read.
+pub async fn run(runtime: &dyn Runtime, from: &From<'_>, id: &str, exec: &ExecSpec) -> Result<Reports, StepError> {
+    let look = async |most: usize| {
+        let whole = from.object.dumped.bytes < most as u64;
+        let input = transfer::fetch(from, Arc::default()).await?;
+        let mut exec = exec.clone();
+        exec.env.push(("DB4SCI_WHOLE".to_owned(), if whole { "1" } else { "0" }.into()));
+        transfer::run(runtime, id, &exec, Some(transfer::beginning(input, most)), &AtomicU64::new(0)).await
+    };
+    let [little, much] = LOOKS;
+    match look(little).await {
+        Err(StepError::Fail(_)) if from.object.dumped.bytes >= little as u64 => look(much).await,
+        seen => seen,
+    }
+}

@@ -1,0 +1,426 @@
+//! What a command in a container reports, and what it says for people. Both come from where others have a say, so
+//! nothing of it is kept without a limit.
+
+use crate::engine::backup::{Count, MARK, Report, Sum};
+use crate::engine::definition::{Definition, SQL_MARK, Split};
+
+/// Longest line that is read as a report.
+const LINE: usize = 1024 * 1024;
+/// Bytes of a line after which it is looked at: a longer one is a report, or is passed on in pieces.
+const PIECE: usize = 64 * 1024;
+/// What is said of a longer one.
+const TOO_LONG: &str = "A line that the container reported is longer than 1 MiB.";
+/// Most counts.
+const COUNTS: usize = 200_000;
+/// Most definitions: 10,000 tables have some 50,000.
+const DEFINITIONS: usize = 500_000;
+/// Most remarks, and the longest.
+const NOTES: (usize, usize) = (200, 4096);
+/// Most faults that are kept; as long as a remark.
+const FAULTS: usize = 100;
+/// Kept of what is said for people: so much of its beginning, and as much of its end.
+const WORDS: usize = 4096;
+/// Most that is said for people, in bytes. Whatever says more goes on for ever.
+const MOST_WORDS: u64 = 64 * 1024 * 1024;
+/// Most that is reported, in bytes.
+const MOST_REPORTS: u64 = 2 * 1024 * 1024 * 1024;
+
+/// What a command said for people: the beginning and the end, where the reason stands.
+#[derive(Debug, Default)]
+struct Words {
+    first: Vec<u8>,
+    last: Vec<u8>,
+    /// Bytes between the two.
+    left_out: u64,
+}
+
+impl Words {
+    fn add(&mut self, piece: &[u8]) {
+        let room = WORDS.saturating_sub(self.first.len()).min(piece.len());
+        let (first, rest) = piece.split_at(room);
+        self.first.extend_from_slice(first);
+        // Of a long piece only the end can stay.
+        let skipped = rest.len().saturating_sub(WORDS);
+        self.last.extend_from_slice(rest.get(skipped..).unwrap_or_default());
+        let over = self.last.len().saturating_sub(WORDS);
+        self.last.drain(..over);
+        self.left_out += (skipped + over) as u64;
+    }
+
+    fn text(&self) -> String {
+        let (first, last) = (String::from_utf8_lossy(&self.first), String::from_utf8_lossy(&self.last));
+        match self.left_out {
+            0 => format!("{first}{last}").trim().to_owned(),
+            n => format!("{}\n… ({n} bytes left out) …\n{}", first.trim_start(), last.trim_end()),
+        }
+    }
+}
+
+/// How the line that is being read is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Use {
+    /// Not known yet, or a report.
+    #[default]
+    Held,
+    /// Its beginning was given to the split; so is the rest.
+    Sql,
+    /// Its beginning was for people; so is the rest.
+    Words,
+}
+
+/// The line that is being read of one output.
+#[derive(Debug, Default)]
+struct Line {
+    text: Vec<u8>,
+    used: Use,
+}
+
+/// Which output of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// What a command reported, and its words for people.
+#[derive(Default)]
+pub struct Reports {
+    split: Option<Box<dyn Split>>,
+    /// Whether standard error is for people only, whatever it looks like.
+    only_words: bool,
+    /// Of each output, so that neither gets into the middle of the other's lines.
+    out: Line,
+    err: Line,
+    words: Words,
+    said: u64,
+    reported: u64,
+    /// Its sums over dumps.
+    pub sums: Vec<Sum>,
+    /// Its counts.
+    pub counts: Vec<Count>,
+    /// What it said is defined.
+    pub definitions: Vec<Definition>,
+    /// Its remarks.
+    pub notes: Vec<String>,
+    /// What was changed of what it read.
+    pub changed: Vec<String>,
+    /// Whether its counts may be of another moment than its dump.
+    pub inexact: bool,
+    /// What it found wrong.
+    pub faults: Vec<String>,
+}
+
+impl std::fmt::Debug for Reports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reports").field("sums", &self.sums).field("counts", &self.counts.len()).finish_non_exhaustive()
+    }
+}
+
+impl Reports {
+    /// Of a command that may print the text of definitions.
+    pub(crate) fn of(split: Option<Box<dyn Split>>) -> Self {
+        Self { split, ..Self::default() }
+    }
+
+    /// Of a command that reports on standard output only. What it says on standard error may be somebody else's words: a
+    /// function of an owner's can raise a warning of several lines, one of which looks like a report.
+    #[must_use]
+    pub(crate) fn on_stdout(mut self) -> Self {
+        self.only_words = true;
+        self
+    }
+
+    /// Takes what it printed.
+    ///
+    /// # Errors
+    /// A sentence: it is not understood, or is too much.
+    pub(crate) fn take(&mut self, output: Output, piece: &[u8]) -> Result<(), String> {
+        if self.only_words && output == Output::Err {
+            return self.say(piece, false);
+        }
+        let mut line = std::mem::take(self.line_of(output));
+        for part in piece.split_inclusive(|b| *b == b'\n') {
+            let (text, ends) = part.strip_suffix(b"\n").map_or((part, false), |text| (text, true));
+            line.text.extend_from_slice(text);
+            if ends {
+                self.use_line(&mut line, true)?;
+                line.used = Use::Held;
+            } else if line.text.len() >= PIECE {
+                self.pass_on(&mut line)?;
+            }
+        }
+        *self.line_of(output) = line;
+        Ok(())
+    }
+
+    fn line_of(&mut self, output: Output) -> &mut Line {
+        match output {
+            Output::Out => &mut self.out,
+            Output::Err => &mut self.err,
+        }
+    }
+
+    /// Ends the last lines, and the object that they belong to.
+    ///
+    /// # Errors
+    /// As of [`Self::take`].
+    pub(crate) fn end(&mut self) -> Result<(), String> {
+        for mut line in [std::mem::take(&mut self.out), std::mem::take(&mut self.err)] {
+            if !line.text.is_empty() {
+                self.use_line(&mut line, true)?;
+            }
+        }
+        if let Some(split) = &mut self.split {
+            split.end(&mut self.definitions);
+        }
+        Ok(())
+    }
+
+    /// Uses as much of a long line as is there, where it need not be read as a whole.
+    fn pass_on(&mut self, line: &mut Line) -> Result<(), String> {
+        if line.used == Use::Held && line.text.starts_with(MARK.as_bytes()) {
+            return if line.text.len() > LINE { Err(TOO_LONG.to_owned()) } else { Ok(()) };
+        }
+        self.use_line(line, false)
+    }
+
+    fn use_line(&mut self, line: &mut Line, ends: bool) -> Result<(), String> {
+        let text = std::mem::take(&mut line.text);
+        match line.used {
+            Use::Sql => return self.sql(&text, false),
+            Use::Words => return self.say(&text, ends),
+            Use::Held => {}
+        }
+        if let Some(sql) = text.strip_prefix(SQL_MARK.as_bytes()) {
+            line.used = Use::Sql;
+            return self.sql(sql, true);
+        }
+        if !text.starts_with(MARK.as_bytes()) {
+            line.used = Use::Words;
+            return self.say(&text, ends);
+        }
+        if text.len() > LINE {
+            return Err(TOO_LONG.to_owned());
+        }
+        self.count_bytes(text.len())?;
+        match Report::read(String::from_utf8_lossy(&text).trim_end()) {
+            Some(report) => self.keep(report?),
+            None => Ok(()),
+        }
+    }
+
+    fn say(&mut self, text: &[u8], ends: bool) -> Result<(), String> {
+        self.words.add(text);
+        if ends {
+            self.words.add(b"\n");
+        }
+        self.said = self.said.saturating_add(text.len() as u64 + u64::from(ends));
+        if self.said > MOST_WORDS {
+            return Err(format!("The command in the container prints without end. It began with: {}", self.words()));
+        }
+        Ok(())
+    }
+
+    fn sql(&mut self, text: &[u8], begins: bool) -> Result<(), String> {
+        self.count_bytes(text.len())?;
+        let Some(split) = &mut self.split else {
+            return Err("The container reported definitions that nobody asked for.".to_owned());
+        };
+        split.read(text, begins, &mut self.definitions);
+        limited(self.definitions.len(), DEFINITIONS, "definitions")
+    }
+
+    fn count_bytes(&mut self, more: usize) -> Result<(), String> {
+        self.reported = self.reported.saturating_add(more as u64 + 1);
+        if self.reported > MOST_REPORTS { Err("The container reports without end.".to_owned()) } else { Ok(()) }
+    }
+
+    fn keep(&mut self, report: Report) -> Result<(), String> {
+        match report {
+            Report::Sum(sum) => {
+                self.sums.push(sum);
+                // One is right; more are refused by whoever asked.
+                self.sums.truncate(2);
+            }
+            Report::Count(count) | Report::Counted(count) => {
+                // A word of the portal's own questions; what is none comes from somebody else.
+                let word = count.kind.len() <= 40 && count.kind.bytes().all(|b| b.is_ascii_lowercase() || b == b' ');
+                if !word {
+                    return Err("The container reported a count of a kind that is none.".to_owned());
+                }
+                let (database, name) = (plain(&count.database), plain(&count.name));
+                self.counts.push(Count { database, name, ..count });
+                return limited(self.counts.len(), COUNTS, "counts");
+            }
+            Report::Definition(reported) | Report::Defined(reported) => {
+                let found = reported.definition()?;
+                self.definitions.push(Definition { name: plain(&found.name), ..found });
+                return limited(self.definitions.len(), DEFINITIONS, "definitions");
+            }
+            Report::Note(note) => push(&mut self.notes, &note, NOTES.0),
+            Report::Inexact(why) => {
+                self.inexact = true;
+                push(&mut self.notes, &why, NOTES.0);
+            }
+            Report::Fault(fault) => push(&mut self.faults, &fault, FAULTS),
+        }
+        Ok(())
+    }
+
+    /// What it said for people.
+    pub fn words(&self) -> String {
+        let said = self.words.text();
+        if said.is_empty() { "nothing".to_owned() } else { plain(&said) }
+    }
+}
+
+/// What can be kept: mydb_admin takes no zero byte.
+fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn limited(has: usize, most: usize, what: &str) -> Result<(), String> {
+    if has > most { Err(format!("The container reported more than {most} {what}.")) } else { Ok(()) }
+}
+
+/// Adds a text, as long as there are not too many; the last one says that there are.
+fn push(texts: &mut Vec<String>, text: &str, most: usize) {
+    let mut text = plain(text);
+    if texts.len() >= most {
+        return;
+    }
+    if texts.len() + 1 == most {
+        "There are more than are kept.".clone_into(&mut text);
+    }
+    if text.len() > NOTES.1 {
+        text.truncate(text.floor_char_boundary(NOTES.1));
+        text.push('…');
+    }
+    texts.push(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::backup::pipeline::reports::*;
+
+    fn told(pieces: &[&[u8]]) -> Result<Reports, String> {
+        let mut reports = Reports::default();
+        for piece in pieces {
+            reports.take(Output::Err, piece)?;
+        }
+        reports.end()?;
+        Ok(reports)
+    }
+
+    #[test]
+    fn lines_may_come_in_any_pieces() {
+        let text = b"words\ndb4sci: {\"note\":\"a\"}\nmore\ndb4sci: {\"note\":\"b\"}";
+        for at in 0..text.len() {
+            let (a, b) = text.split_at(at);
+            let reports = told(&[a, b]).unwrap();
+            assert_eq!(
+                (reports.notes.as_slice(), reports.words().as_str()),
+                (&["a".to_owned(), "b".to_owned()][..], "words\nmore")
+            );
+        }
+    }
+
+    #[test]
+    fn the_outputs_do_not_mix() {
+        let mut reports = Reports::default();
+        reports.take(Output::Out, b"db4sci: {\"note\":").unwrap();
+        reports.take(Output::Err, b"a warning\n").unwrap();
+        reports.take(Output::Out, b"\"x\"}\n").unwrap();
+        assert_eq!((reports.notes.as_slice(), reports.words().as_str()), (&["x".to_owned()][..], "a warning"));
+    }
+
+    #[test]
+    fn a_kind_is_a_word_of_the_portals() {
+        for (kind, fine) in [("materialized view", true), ("x\\n$(id)", false), ("Table", false), ("", true)] {
+            let line = format!("db4sci: {{\"count\":{{\"kind\":\"{kind}\",\"name\":\"t\",\"rows\":1}}}}\n");
+            assert_eq!(told(&[line.as_bytes()]).is_ok(), fine, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_zero_byte_stays_nowhere() {
+        let reports = told(&[b"a\0b\ndb4sci: {\"note\":\"c\\u0000d\"}\n"]).unwrap();
+        assert_eq!((reports.words().as_str(), reports.notes[0].as_str()), ("a\u{fffd}b", "c\u{fffd}d"));
+    }
+
+    #[test]
+    fn words_of_others_are_no_reports() {
+        let mut reports = Reports::default().on_stdout();
+        let forged = b"WARNING:  x\ndb4sci: {\"fault\":\"forged\"}\ndb4sci-sql CREATE\n";
+        forged.chunks(7).for_each(|piece| reports.take(Output::Err, piece).unwrap());
+        reports.take(Output::Out, b"db4sci: {\"note\":\"true\"}\n").unwrap();
+        reports.end().unwrap();
+        assert_eq!((reports.faults.len(), reports.notes.as_slice()), (0, &["true".to_owned()][..]));
+        assert!(reports.words().contains("forged"));
+        for _ in 0..65 {
+            let piece = vec![b'x'; 1024 * 1024];
+            if reports.take(Output::Err, &piece).is_err() {
+                return;
+            }
+        }
+        panic!("it may print without end");
+    }
+
+    #[test]
+    fn of_many_words_the_first_and_the_last_are_kept() {
+        let middle = vec![b'-'; 100_000];
+        let reports = told(&[b"the reason\n", &middle, b"\nthe end\n"]).unwrap();
+        let words = reports.words();
+        assert!(
+            words.starts_with("the reason\n") && words.ends_with("the end") && words.contains("left out"),
+            "{words}"
+        );
+        assert!(words.len() < 3 * WORDS);
+        assert_eq!(told(&[]).unwrap().words(), "nothing");
+    }
+
+    #[test]
+    fn nothing_without_an_end_is_kept() {
+        let piece = vec![b'x'; 1024 * 1024];
+        let endless: Vec<&[u8]> = vec![&piece; 65];
+        assert!(told(&endless).unwrap_err().contains("without end"));
+        let mut report = b"db4sci: {\"note\":\"".to_vec();
+        report.extend_from_slice(&piece);
+        assert_eq!(told(&[&report]).unwrap_err(), TOO_LONG);
+        report.extend_from_slice(b"\"}\n");
+        assert_eq!(told(&[&report]).unwrap_err(), TOO_LONG);
+        let note = b"db4sci: {\"note\":\"n\"}\n".repeat(1000);
+        assert_eq!(told(&[&note]).unwrap().notes.len(), NOTES.0);
+        let count = b"db4sci: {\"count\":{\"kind\":\"table\",\"name\":\"t\",\"rows\":1}}\n".repeat(COUNTS + 1);
+        assert!(told(&[&count]).unwrap_err().contains("more than 200000 counts"));
+        assert!(told(&[b"db4sci-sql CREATE\n"]).unwrap_err().contains("nobody asked for"));
+    }
+
+    /// Counts what it gets.
+    #[derive(Default)]
+    struct Counting(usize, usize);
+
+    impl Split for Counting {
+        fn read(&mut self, piece: &[u8], begins: bool, _found: &mut Vec<Definition>) {
+            self.0 += piece.len();
+            self.1 += usize::from(begins);
+        }
+        fn end(&mut self, found: &mut Vec<Definition>) {
+            found.push(Definition::of("", "bytes", &format!("{} in {}", self.0, self.1), ""));
+        }
+    }
+
+    #[test]
+    fn a_long_line_of_a_schema_comes_in_pieces() {
+        let mut reports = Reports::of(Some(Box::new(Counting::default())));
+        reports.take(Output::Err, b"db4sci-sql ").unwrap();
+        for _ in 0..50 {
+            reports.take(Output::Err, &vec![b'x'; 100_000]).unwrap();
+        }
+        reports.take(Output::Err, b"\ndb4sci-sql y\n").unwrap();
+        reports.end().unwrap();
+        assert_eq!(reports.definitions[0].name, "5000001 in 2");
+    }
+}

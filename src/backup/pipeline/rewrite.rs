@@ -1,0 +1,127 @@
+//! Dumps that are changed on their way from the store into a server, as the engine's description says. What was changed is
+//! told once all of it has passed.
+
+use std::io;
+
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::stream_error::StreamError;
+use crate::engine::mariadb::{Becomes, becomes};
+use crate::engine::partial::Through;
+use crate::runtime::Input;
+use crate::sql::splitter::Splitter;
+use crate::sql::to_mariadb::{read_from, rewritten};
+use crate::sql::{Dialect, Kind};
+
+/// Longest statement of accounts.
+const LONGEST: usize = 64 * 1024;
+/// Longest part that the portal reads itself before it goes on.
+const SHORT: usize = 64 * 1024 * 1024;
+/// Most remarks about accounts.
+const REMARKS: usize = 50;
+
+/// What was changed.
+pub(crate) type Changes = futures::future::BoxFuture<'static, Vec<String>>;
+
+/// The dump as the command gets it. `token` is a word that is in no dump.
+pub(crate) fn through(input: Input, how: &Through, token: &str) -> (Input, Changes) {
+    match how {
+        Through::AsItIs => (input, std::future::ready(Vec::new()).boxed()),
+        Through::Statements(rules) => {
+            let (input, told) = rewritten(input, rules.clone(), token.to_owned());
+            (input, async move { told.await.map(|t| t.sentences()).unwrap_or_default() }.boxed())
+        }
+        Through::Records { older } => {
+            let older = *older;
+            let checked = async move {
+                let whole = short(input).await?;
+                crate::engine::records(older, &whole).map(Bytes::from).map_err(StreamError::refused)
+            };
+            (stream::once(checked).boxed(), std::future::ready(Vec::new()).boxed())
+        }
+        Through::Accounts(admin) => {
+            let (input, told) = accounts(input, admin.clone());
+            (input, async move { told.await.unwrap_or_default() }.boxed())
+        }
+    }
+}
+
+/// Reads a short input to its end.
+async fn short(mut input: Input) -> Result<Vec<u8>, StreamError> {
+    let mut whole = Vec::new();
+    while let Some(piece) = input.next().await {
+        whole.extend_from_slice(&piece?);
+        if whole.len() > SHORT {
+            let text = format!("A part of this backup is longer than {SHORT} bytes, so it is refused.");
+            return Err(StreamError::refused(text));
+        }
+    }
+    Ok(whole)
+}
+
+fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String>>) {
+    let (out, pieces) = mpsc::channel(8);
+    let (tell, told) = oneshot::channel();
+    let reader = read_from(input);
+    tokio::task::spawn_blocking(move || {
+        // Nothing of it is run unless all of it is understood.
+        match statements(reader, &admin) {
+            Ok((text, notes)) => {
+                if out.blocking_send(Ok(Bytes::from(text))).is_ok() {
+                    // Nobody may be waiting for it.
+                    drop(tell.send(notes));
+                }
+            }
+            Err(e) => drop(out.blocking_send(Err(StreamError::from(e)))),
+        }
+    });
+    let stream = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
+    (stream.boxed(), told)
+}
+
+/// Statements for the accounts of a backup, and remarks.
+fn statements(from: impl io::Read, admin: &str) -> io::Result<(String, Vec<String>)> {
+    let (mut pieces, mut text, mut notes) = (Splitter::new(from, Dialect::Mysql), String::new(), Vec::new());
+    // A right must not make an account that could not be made: it would have no password.
+    text.push_str("SET SESSION sql_mode = 'NO_AUTO_CREATE_USER';\n");
+    while let Some(piece) = pieces.next_piece()? {
+        if piece.kind != Kind::Statement {
+            continue;
+        }
+        if !piece.first || !piece.last || piece.text.len() > LONGEST {
+            return Err(io::Error::other("The accounts in this backup have a statement that is too long."));
+        }
+        match becomes(piece.text, admin).map_err(io::Error::other)? {
+            Becomes::Nothing => {}
+            Becomes::Statement(statement) => text.push_str(&statement),
+            Becomes::Withheld(statement, why) => {
+                text.push_str(&statement.unwrap_or_default());
+                if notes.len() < REMARKS {
+                    notes.push(why);
+                }
+            }
+        }
+    }
+    Ok((text, notes))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::backup::pipeline::rewrite::*;
+
+    #[test]
+    fn what_an_older_portal_wrote_is_read_and_nothing_else() {
+        let old = "SET SESSION sql_mode = '';\nDROP ROLE IF EXISTS `readers`;\nCREATE ROLE `readers`;\nDROP USER IF EXISTS 'ada'@'%';\n\
+                   CREATE USER `ada`@`%` IDENTIFIED BY PASSWORD '*D9';\nGRANT USAGE ON *.* TO `ada`@`%` IDENTIFIED BY PASSWORD '*D9';\n\
+                   GRANT ALL PRIVILEGES ON `trial`.* TO `ada`@`%`;\nGRANT SUPER ON *.* TO `ada`@`%`;\n-- end of users and roles\n";
+        let (text, notes) = statements(old.as_bytes(), "root").unwrap();
+        assert_eq!(text.lines().count(), 7, "{text}");
+        assert!(text.lines().skip(1).all(|l| l.starts_with("EXECUTE IMMEDIATE CONCAT('")), "{text}");
+        assert!(notes.len() == 1 && notes[0].contains("SUPER"), "{notes:?}");
+        let attacked = old.replace("-- end", "UPDATE mysql.global_priv SET Priv = '{}';\n-- end");
+        let why = statements(attacked.as_bytes(), "root").unwrap_err().to_string();
+        assert!(why.contains("attacked") && why.contains("UPDATE mysql.global_priv"), "{why}");
+    }
+}

@@ -1,0 +1,373 @@
+//! The two ways of a dump: from a command in a container into a store, and back. All sums are compared here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::backup::pipeline::pack;
+use crate::backup::pipeline::pack::How;
+use crate::backup::pipeline::reports::{Output, Reports};
+use crate::backup::pipeline::{multipart, unpack};
+use crate::domain::stream_error::StreamError;
+use crate::encryption::{AGE, Keys};
+use crate::engine::ExecSpec;
+use crate::engine::definition::{Definition, Split, settle};
+use crate::manifest::Object;
+use crate::manifest::sum::{Sum, Summing};
+use crate::objects::{Download, ObjectError, Store};
+use crate::queue::flow::StepError;
+use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
+
+/// Longest silence of a command. Counting a large table prints nothing for long.
+const SILENCE: Duration = Duration::from_secs(3600);
+/// Pieces that wait between two stages.
+const WAITING: usize = 16;
+type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
+
+/// Reads all that a command prints; standard output goes to `out`, or is read for reports where there is none.
+async fn follow(
+    mut pieces: Pieces,
+    out: Option<mpsc::Sender<Bytes>>,
+    split: Option<Box<dyn Split>>,
+    passed: &AtomicU64,
+) -> Result<(i64, Reports), StepError> {
+    let mut reports = Reports::of(split);
+    if out.is_none() {
+        reports = reports.on_stdout();
+    }
+    loop {
+        let piece = tokio::time::timeout(SILENCE, pieces.next()).await.map_err(|_| {
+            StepError::Fail(format!(
+                "The command in the container said nothing for {} minutes.",
+                SILENCE.as_secs() / 60
+            ))
+        })?;
+        match piece {
+            Some(Ok(ExecPiece::Stdout(bytes))) => {
+                passed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                match &out {
+                    Some(out) => {
+                        out.send(bytes).await.map_err(|_| StepError::Retry("The upload ended early.".to_owned()))?;
+                    }
+                    None => reports.take(Output::Out, &bytes).map_err(StepError::Fail)?,
+                }
+            }
+            Some(Ok(ExecPiece::Stderr(bytes))) => reports.take(Output::Err, &bytes).map_err(StepError::Fail)?,
+            Some(Ok(ExecPiece::Ended(code))) => {
+                reports.end().map_err(StepError::Fail)?;
+                return Ok((code, reports));
+            }
+            Some(Err(e)) => return Err(e.into()),
+            // A stream that ends without an exit code was cut.
+            None => {
+                return Err(StepError::Fail(
+                    "The engine ended the command's output before the command ended.".to_owned(),
+                ));
+            }
+        }
+    }
+}
+
+/// Runs a command to its end and answers what it reported on standard output.
+///
+/// # Errors
+/// If it fails, with its words.
+pub async fn run(
+    runtime: &dyn Runtime,
+    id: &str,
+    exec: &ExecSpec,
+    input: Option<Input>,
+    passed: &AtomicU64,
+) -> Result<Reports, StepError> {
+    let pieces = runtime.exec_stream(id, exec, input).await?;
+    ended_well(follow(pieces, None, None, passed).await?)
+}
+
+/// Runs a command that reports definitions to its end.
+///
+/// # Errors
+/// If it fails, with its words.
+pub async fn definitions(
+    runtime: &dyn Runtime,
+    id: &str,
+    exec: &ExecSpec,
+    split: Option<Box<dyn Split>>,
+) -> Result<Vec<Definition>, StepError> {
+    let pieces = runtime.exec_stream(id, exec, None).await?;
+    let mut found = ended_well(follow(pieces, None, split, &AtomicU64::new(0)).await?)?.definitions;
+    settle(&mut found);
+    Ok(found)
+}
+
+fn ended_well((code, reports): (i64, Reports)) -> Result<Reports, StepError> {
+    if code == 0 {
+        return Ok(reports);
+    }
+    Err(StepError::Fail(format!("A command in the container {} and said: {}", ending(code), reports.words())))
+}
+
+/// How a command ended: a shell adds 128 to the number of the signal that ended one.
+fn ending(code: i64) -> String {
+    match code - 128 {
+        9 => "was killed (signal 9)".to_owned(),
+        13 => "was ended because what it wrote to had ended (signal 13)".to_owned(),
+        signal @ 1..=64 => format!("was ended by signal {signal}"),
+        _ => format!("ended with code {code}"),
+    }
+}
+
+/// What became of a dump.
+#[derive(Debug)]
+pub struct Dumped {
+    /// As it left the container.
+    pub plain: Sum,
+    /// As it lies in the store.
+    pub stored: Sum,
+    /// What its command reported.
+    pub reports: Reports,
+    /// MD5s of the uploaded parts.
+    pub parts: Vec<[u8; 16]>,
+}
+
+/// Where a dump goes.
+pub struct Into<'a> {
+    /// The container engine.
+    pub runtime: &'a dyn Runtime,
+    /// The store.
+    pub store: &'a Store,
+    /// Key of the object.
+    pub key: &'a str,
+    /// The upload that was begun for it.
+    pub upload: &'a str,
+    /// How it is compressed and encrypted.
+    pub how: How,
+    /// What the dump's last lines have in them, if they are known to have something.
+    pub end_mark: Option<&'static str>,
+    /// Counts the bytes that left the container.
+    pub passed: &'a AtomicU64,
+}
+
+/// Runs a command that dumps in the container `id`, and sends what it prints; `split` takes apart what it says is defined.
+/// The upload is not completed: it may be only if this succeeds.
+///
+/// # Errors
+/// If the command fails or prints another thing than arrived here, or the store does not take it.
+pub async fn dump(
+    to: &Into<'_>,
+    id: &str,
+    exec: &ExecSpec,
+    split: Option<Box<dyn Split>>,
+) -> Result<Dumped, StepError> {
+    let pieces = to.runtime.exec_stream(id, exec, None).await?;
+    let (plain_out, plain_in) = mpsc::channel(WAITING);
+    let (parts_out, parts_in) = mpsc::channel(1);
+    let (how, limit) = (to.how.clone(), to.store.target().part_limit);
+    let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, &how, limit));
+    let reading = follow(pieces, Some(plain_out), split, to.passed);
+    let sending = async { multipart::send(to.store, to.key, to.upload, parts_in).await.map_err(StepError::from) };
+    let ((code, reports), parts) = tokio::try_join!(reading, sending)?;
+    let pack::Packed { plain, stored, tail } = packing
+        .await
+        .map_err(|e| StepError::Retry(format!("The compression was cut short: {e}")))?
+        .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
+    let [inside] = reports.sums.as_slice() else {
+        return Err(StepError::Fail(format!(
+            "{}The dump {} and never said that it was whole. Its words: {}",
+            found(&reports),
+            ending(code),
+            reports.words()
+        )));
+    };
+    if inside.code != 0 || code != 0 {
+        let code = if inside.code == 0 { code } else { inside.code };
+        let found = found(&reports);
+        return Err(StepError::Fail(format!("{found}The dump {} and said: {}", ending(code), reports.words())));
+    }
+    if inside.sha256 != plain.sha256 {
+        return Err(StepError::Fail(format!(
+            "Of the dump, {} bytes arrived that are not what the container sent (SHA-256 {} instead of {}).",
+            plain.bytes, plain.sha256, inside.sha256
+        )));
+    }
+    if let Some(mark) = to.end_mark
+        && !String::from_utf8_lossy(&tail).contains(mark)
+    {
+        return Err(StepError::Fail(format!("The dump does not end with “{mark}”, so it is not whole.")));
+    }
+    Ok(Dumped { plain, stored, reports, parts })
+}
+
+/// What a dump's command found to be the reason, if it did: before all that its programs said.
+fn found(reports: &Reports) -> String {
+    reports.faults.iter().flat_map(|fault| [fault.as_str(), "\n"]).collect()
+}
+
+/// A task that ends when this is dropped.
+struct Feeding(JoinHandle<Result<(), ObjectError>>);
+
+impl Drop for Feeding {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What ends a sentence on an object that is not what was stored, for people.
+pub const DAMAGED: &str = "This backup is damaged.";
+
+/// Where the content of an object comes from.
+pub struct From<'a> {
+    /// The store.
+    pub store: &'a Arc<Store>,
+    /// Key of the object.
+    pub key: &'a str,
+    /// What the manifest says of it.
+    pub object: &'a Object,
+    /// What opens it, if it is encrypted.
+    pub keys: &'a Keys,
+}
+
+/// The content of an object of a backup as the input of a command: unpacked, and compared with the manifest before its
+/// end is told.
+///
+/// # Errors
+/// If the store does not give it, or another length than the manifest says.
+pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
+    let From { store, key, object, keys } = from;
+    if object.compression != "zstd" {
+        return Err(StepError::Fail(format!("This portal can't unpack “{}”.", object.compression)));
+    }
+    let keys = match object.encryption.as_deref() {
+        None => None,
+        Some(AGE) => Some((*keys).clone()),
+        Some(other) => return Err(StepError::Fail(format!("This portal can't decrypt “{other}”."))),
+    };
+    let mut download = get(from).await?;
+    let (stored_out, stored_in) = mpsc::channel(WAITING);
+    let (plain_out, plain_in) = mpsc::channel(WAITING);
+    let feeding = Feeding(tokio::spawn(async move {
+        while let Some(piece) = download.stream.next().await {
+            let piece = piece?;
+            passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            if stored_out.send(piece).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }));
+    let unpacking = tokio::task::spawn_blocking(move || unpack::unpack(stored_in, plain_out, keys.as_ref()));
+    let end = End { url: store.url(key), object: (*object).clone(), feeding, unpacking };
+    Ok(stream::unfold((plain_in, Some(end)), |(mut plain, end)| async move {
+        match plain.recv().await {
+            Some(piece) => Some((Ok(piece), (plain, end))),
+            None => match end?.judge().await {
+                Ok(()) => None,
+                Err(e) => Some((Err(e), (plain, None))),
+            },
+        }
+    })
+    .boxed())
+}
+
+/// The same as it lies in the store: neither decrypted nor unpacked, but compared with the manifest.
+///
+/// # Errors
+/// If the store does not give it, or another length than the manifest says.
+pub async fn fetch_stored(from: &From<'_>) -> Result<Input, StepError> {
+    let download = get(from).await?;
+    let (url, stored) = (from.store.url(from.key), from.object.stored.clone());
+    let state = (download.stream, Some(Summing::default()));
+    Ok(stream::unfold(state, move |(mut pieces, sum)| {
+        let (url, stored) = (url.clone(), stored.clone());
+        async move {
+            let mut sum = sum?;
+            match pieces.next().await {
+                Some(Ok(piece)) => {
+                    sum.add(&piece);
+                    Some((Ok(piece), (pieces, Some(sum))))
+                }
+                Some(Err(e)) => Some((Err(e.into()), (pieces, None))),
+                None => {
+                    let sum = sum.done();
+                    (sum != stored).then(|| (Err(other_than(&url, &sum, &stored)), (pieces, None)))
+                }
+            }
+        }
+    })
+    .boxed())
+}
+
+/// Begins to read an object, if it has the length that the manifest says.
+async fn get(from: &From<'_>) -> Result<Download, StepError> {
+    let From { store, key, object, .. } = from;
+    let download = store.get(key).await?;
+    match download.bytes {
+        Some(bytes) if bytes != object.stored.bytes => Err(StreamError::damaged(format!(
+            "{} has {bytes} bytes, but the manifest says {}. {DAMAGED}",
+            store.url(key),
+            object.stored.bytes
+        ))
+        .into()),
+        _ => Ok(download),
+    }
+}
+
+/// That an object is not what was stored.
+pub(crate) fn other_than(url: &str, is: &Sum, stored: &Sum) -> StreamError {
+    StreamError::damaged(format!(
+        "{url} is not what was stored: it has {} bytes with the SHA-256 {}, and the manifest says {} with {}. {DAMAGED}",
+        is.bytes, is.sha256, stored.bytes, stored.sha256
+    ))
+}
+
+/// The beginning of an input, of at most about `most` bytes. If that is not all of it, nothing is compared.
+pub fn beginning(input: Input, most: usize) -> Input {
+    let mut left = most;
+    input
+        .take_while(move |piece| {
+            let go_on = left > 0;
+            left = left.saturating_sub(piece.as_ref().map_or(0, Bytes::len));
+            std::future::ready(go_on)
+        })
+        .boxed()
+}
+
+/// What is looked at when an object was read to its end.
+struct End {
+    url: String,
+    object: Object,
+    feeding: Feeding,
+    unpacking: JoinHandle<std::io::Result<(Sum, Sum)>>,
+}
+
+impl End {
+    async fn judge(self) -> Result<(), StreamError> {
+        let Self { url, object, mut feeding, unpacking } = self;
+        match (&mut feeding.0).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(e.into()),
+            Err(e) => return Err(StreamError::transient(format!("Reading {url} was cut short: {e}."))),
+        }
+        let damaged = |why: &str| StreamError::damaged(format!("{url} is not what was stored: {why}. {DAMAGED}"));
+        let (stored, plain) = match unpacking.await {
+            Ok(Ok(sums)) => sums,
+            Ok(Err(e)) => return Err(damaged(&e.to_string())),
+            Err(e) => return Err(StreamError::transient(format!("Unpacking {url} was cut short: {e}."))),
+        };
+        if stored != object.stored {
+            return Err(other_than(&url, &stored, &object.stored));
+        }
+        if plain != object.dumped {
+            return Err(damaged(&format!(
+                "its content has the SHA-256 {}, and the manifest says {}",
+                plain.sha256, object.dumped.sha256
+            )));
+        }
+        Ok(())
+    }
+}

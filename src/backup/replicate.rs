@@ -1,0 +1,232 @@
+//! Copies of backups in other targets: object by object from one store into another, compared with the manifest on the
+//! way, the manifest last, so that a half-made copy is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use chrono::Duration;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::admin_db::backups::open_uploads;
+use crate::admin_db::backups::replicas;
+use crate::admin_db::backups::replicas::Copy;
+use crate::admin_db::log::Actor;
+use crate::app::App;
+use crate::backup::pipeline::transfer::other_than;
+use crate::backup::pipeline::{multipart, pack};
+use crate::backup::restore::source::Source;
+use crate::backup::{portal_jobs, restore_script, sign};
+use crate::domain::names::InstanceId;
+use crate::domain::work::{Cancel, Pool, Rules};
+use crate::manifest::sum::Sum;
+use crate::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
+use crate::objects::{ObjectError, Store, same_place};
+use crate::provision::request::RequestError;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::recovery_key;
+
+/// Copy backups to other targets.
+pub static COPY: Flow = Flow {
+    kind: "copy",
+    title: "Copy backups to other targets",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
+    steps: &[Step { name: "Copy what is missing there", run: |w| Box::pin(copy(w)), undo: None }],
+};
+
+/// Minutes before a copy that failed is tried again; doubled each time, up to [`LONGEST_WAIT`].
+const WAIT: i64 = 2;
+/// Most minutes before it is.
+const LONGEST_WAIT: i64 = 120;
+/// Pieces of an object that wait between two stages.
+const WAITING: usize = 16;
+/// Most bytes of a receipt.
+const RECEIPT: u64 = 1024 * 1024;
+
+/// Enqueues the making of copies, if any are to be made now.
+///
+/// # Errors
+/// The database's.
+pub async fn enqueue_if_due(app: &App, actor: &Actor) -> Result<bool, RequestError> {
+    let targets = &app.config.backups.copies;
+    if targets.is_empty() {
+        return Ok(false);
+    }
+    let now = app.clock.now();
+    let mut db = app.db.acquire().await?;
+    replicas::ask(&mut db, app.config.instance.as_str(), targets, now).await?;
+    let due = replicas::due(&mut db, targets, &[], now).await?.is_some();
+    drop(db);
+    if due {
+        match portal_jobs::enqueue(app, &COPY, actor).await {
+            // The one that is under way looks again before it ends.
+            Ok(_) | Err(RequestError::Busy) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(due)
+}
+
+/// Makes all copies that are due. One that fails waits for a later run, and a target that is away is left alone.
+async fn copy(w: &Work) -> Result<(), StepError> {
+    let app = &w.app;
+    let (mut made, mut away) = (0usize, Vec::new());
+    let mut failed: BTreeMap<String, String> = BTreeMap::new();
+    let mut apart = BTreeSet::new();
+    loop {
+        let mut db = app.db.acquire().await?;
+        replicas::ask(&mut db, app.config.instance.as_str(), &app.config.backups.copies, app.clock.now()).await?;
+        let due = replicas::due(&mut db, &app.config.backups.copies, &away, app.clock.now()).await?;
+        drop(db);
+        let Some(copy) = due else { break };
+        let mut tx = app.db.begin().await?;
+        if !replicas::begin(&mut tx, &copy, w.job.id, app.clock.now()).await? {
+            continue;
+        }
+        tx.commit().await?;
+        match one(w, &copy, made, &mut apart).await {
+            Ok(()) => {
+                let mut db = app.db.acquire().await?;
+                replicas::stored(&mut db, &copy, app.clock.now()).await?;
+                made += 1;
+            }
+            Err(e) => {
+                if e.may_pass() {
+                    away.push(copy.target.clone());
+                }
+                let wait = (WAIT << copy.tries.clamp(0, 10)).min(LONGEST_WAIT);
+                let mut db = app.db.acquire().await?;
+                replicas::failed(&mut db, &copy, &e.to_string(), app.clock.now() + Duration::minutes(wait)).await?;
+                failed.entry(copy.target).or_insert_with(|| e.to_string());
+            }
+        }
+    }
+    if failed.is_empty() {
+        w.say(&format!("{made} copied")).await;
+        return Ok(());
+    }
+    let said: Vec<_> =
+        failed.iter().map(|(target, why)| format!("Not all copies in “{target}” could be made: {why}")).collect();
+    // They wait in the list, each for its own time, so the job itself need not be tried again.
+    Err(StepError::Fail(said.join("\n")))
+}
+
+/// Refuses to copy into the very place that is copied from: it would be no second copy.
+pub(crate) async fn elsewhere(instance: &InstanceId, from: &Store, to: &Store) -> Result<(), StepError> {
+    if !same_place(instance.as_str(), from, to).await? {
+        return Ok(());
+    }
+    Err(StepError::Fail(format!(
+        "The target “{}” is the same place as “{}”, {}: what lies there is no second copy. Give it a bucket or prefix of its \
+         own, or take it out of backups.copies.",
+        to.name(),
+        from.name(),
+        from.url("")
+    )))
+}
+
+async fn one(w: &Work, copy: &Copy, made: usize, apart: &mut BTreeSet<(String, String)>) -> Result<(), StepError> {
+    let app = &w.app;
+    let to = app.stores.get(&copy.target).ok_or_else(|| StepError::Fail("It is no longer configured.".to_owned()))?;
+    let source = Source::first(app, copy.backup_id).await?;
+    let pair = (source.store.name().to_owned(), to.name().to_owned());
+    if !apart.contains(&pair) {
+        elsewhere(&app.config.instance, source.store, to).await?;
+        apart.insert(pair);
+    }
+    let manifest = &source.manifest;
+    let (name, at) = (&manifest.container.name, manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
+    w.say(&format!("{made} copied; now {name} of {at} into “{}”", copy.target)).await;
+    // An earlier run may have come to the end, and not said so.
+    match to.read(&source.key(FILE), LONGEST).await {
+        Ok(there) if there == source.text => return Ok(()),
+        Ok(_) | Err(ObjectError::NotFound { .. }) => {}
+        Err(e) => return Err(e.into()),
+    }
+    give_up_uploads(app, copy.backup_id, to).await?;
+    for object in &manifest.objects {
+        send(app, &source, object, to).await?;
+    }
+    for receipt in source.store.list(&source.key("drill-")).await? {
+        let content = source.store.read(&receipt.key, RECEIPT).await?;
+        to.put(&receipt.key, Bytes::from(content), "application/json").await?;
+    }
+    to.put(&source.key(BY_HAND), by_hand(manifest, to, &source), "text/plain; charset=utf-8").await?;
+    let recovery = recovery_key::signer(&app.config);
+    sign::put(to, &source.location, &source.text, app.sealer.manifests(), recovery.as_ref()).await?;
+    to.put(&source.key(FILE), source.text.clone(), "application/json").await?;
+    Ok(())
+}
+
+/// The script beside the copy names the copy's own place.
+fn by_hand(manifest: &Manifest, to: &Store, source: &Source<'_>) -> Bytes {
+    Bytes::from(restore_script::lines(manifest, to, &source.location, manifest.container.engine.engine().backup()))
+}
+
+/// Gives up what an earlier run has begun and not completed.
+async fn give_up_uploads(app: &App, backup: Uuid, to: &Store) -> Result<(), StepError> {
+    let mut db = app.db.acquire().await?;
+    for (key, upload) in open_uploads::in_target(&mut db, backup, to.name()).await? {
+        to.abort(&key, &upload).await?;
+        open_uploads::delete(&mut db, backup, &upload).await?;
+    }
+    Ok(())
+}
+
+/// Sends one object. It is made there only if what passed is what the manifest says.
+async fn send(app: &App, source: &Source<'_>, object: &Object, to: &Store) -> Result<(), StepError> {
+    let key = source.key(&object.file);
+    let upload = to.begin(&key).await?;
+    let mut db = app.db.acquire().await?;
+    open_uploads::insert(&mut db, source.row.id, to.name(), &key, &upload, app.clock.now()).await?;
+    drop(db);
+    let sent = async {
+        let parts = pass(source.store, to, (&key, &upload), &object.stored).await?;
+        Ok::<_, StepError>(to.complete(&key, &upload, (&parts, object.stored.bytes)).await?)
+    };
+    let sent = sent.await;
+    if sent.is_err() && to.abort(&key, &upload).await.is_err() {
+        // What went wrong first is what is told. The upload stays noted, and the next run gives it up.
+        return sent;
+    }
+    let mut db = app.db.acquire().await?;
+    open_uploads::delete(&mut db, source.row.id, &upload).await?;
+    sent
+}
+
+/// Passes one object from one store into the parts of an upload to another. The upload may be completed only if this
+/// succeeds: what passed is then what was stored.
+///
+/// # Errors
+/// Either store's, or that the object is damaged.
+pub async fn pass(
+    from: &Store,
+    to: &Store,
+    (key, upload): (&str, &str),
+    stored: &Sum,
+) -> Result<Vec<[u8; 16]>, StepError> {
+    let mut download = from.get(key).await?;
+    let (pieces_out, pieces_in) = mpsc::channel(WAITING);
+    let (parts_out, parts_in) = mpsc::channel(1);
+    let limit = to.target().part_limit;
+    let cutting = tokio::task::spawn_blocking(move || pack::cut(pieces_in, parts_out, limit));
+    let reading = async move {
+        while let Some(piece) = download.stream.next().await {
+            if pieces_out.send(piece?).await.is_err() {
+                break;
+            }
+        }
+        Ok::<_, StepError>(())
+    };
+    let sending = async { multipart::send(to, key, upload, parts_in).await.map_err(StepError::from) };
+    let ((), parts) = tokio::try_join!(reading, sending)?;
+    let sum = cutting
+        .await
+        .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?
+        .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?;
+    if sum != *stored {
+        return Err(other_than(&from.url(key), &sum, stored).into());
+    }
+    Ok(parts)
+}

@@ -1,0 +1,115 @@
+//! Restore in place: the backup is filled into a directory beside the database's own and proven there while the database
+//! goes on; then the two change places. What was there before is kept for some days.
+
+use crate::admin_db::containers::Container;
+use crate::admin_db::containers::snapshots::Snapshot;
+use crate::app::App;
+use crate::backup::restore::source::{Source, present};
+use crate::backup::restore::{admin_of, seal_in};
+use crate::domain::quantity::{Bytes as Amount, MIB};
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
+use crate::manifest::Of;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container;
+use crate::provision::create::measured;
+use crate::provision::power;
+use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::swap;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+
+/// Restore in place.
+pub static RESTORE_IN_PLACE: Flow = Flow {
+    kind: "restore-in-place",
+    title: "Restore in place",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Before("Let the two change places")).blame(Blame::Nobody),
+    steps: &[
+        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
+        Step {
+            name: "Bring the data back beside the present data, and compare it",
+            run: |w| Box::pin(fill(w)),
+            undo: Some(|w| Box::pin(clear(w))),
+        },
+        Step {
+            name: "Stop the server",
+            run: |w| Box::pin(container::stop(w)),
+            undo: Some(|w| Box::pin(swap::start_again(w))),
+        },
+        Step {
+            name: "Let the two change places",
+            run: |w| Box::pin(swap::exchange(w)),
+            undo: Some(|w| Box::pin(swap::exchange_back(w))),
+        },
+        Step {
+            name: "Start the server",
+            run: |w| Box::pin(container::start(w)),
+            undo: Some(|w| Box::pin(container::stop(w))),
+        },
+        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
+        Step { name: "Set aside what was there before", run: |w| Box::pin(swap::done(w)), undo: None },
+    ],
+};
+
+/// The backup that the new data comes from.
+async fn source<'a>(w: &'a Work, snapshot: &Snapshot) -> Result<Source<'a>, StepError> {
+    let id = snapshot.backup_id.ok_or_else(|| StepError::Fail("This job names no backup.".to_owned()))?;
+    Source::read(&w.app, id).await
+}
+
+async fn look(w: &Work) -> Result<(), StepError> {
+    let source = source(w, &swap::row(w).await?).await?;
+    present(&source).await?;
+    let c = w.container().await?;
+    let b = Blueprint::read(&w.app, &c).await?;
+    let has = measured(b.tier.path.clone()).await?;
+    let needed = source.row.raw_bytes.unwrap_or(0).saturating_mul(2).saturating_add(512 * MIB);
+    if has.free < needed {
+        return Err(StepError::Fail(format!(
+            "There is no room for the restored data beside the present: {} are free, and {} are needed.",
+            Amount(has.free),
+            Amount(needed)
+        )));
+    }
+    Ok(())
+}
+
+/// The sealed container that fills the directory beside that of `c`.
+async fn sealed<'a>(
+    app: &'a App,
+    c: &Container,
+    snapshot: &Snapshot,
+    admin: Admin,
+) -> Result<ThrowAway<'a>, StepError> {
+    let reference = app.config.image_reference(&snapshot.image_after);
+    let digest = app.runtime.image(&reference).await?.map(|i| i.digest).unwrap_or_default();
+    let of = Of { image: snapshot.image_after.clone(), digest, ..Of::new(c, "") };
+    let sealed = ThrowAway::of(app, &of, snapshot.id, admin).await?;
+    let wanted = swap::dir(app, c, snapshot.id)?;
+    if sealed.blueprint.dir == wanted {
+        return Ok(sealed);
+    }
+    Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)))
+}
+
+/// Fills the directory beside, compares what is in it, and leaves it as a clean stop does, with the administrator's
+/// password that the container's own data has.
+///
+/// # Errors
+/// If it can't be filled, or is not what was backed up.
+pub(crate) async fn fill(w: &Work) -> Result<(), StepError> {
+    let (app, c, snapshot) = (&w.app, w.container().await?, swap::row(w).await?);
+    let source = source(w, &snapshot).await?;
+    let own = Blueprint::read(app, &c).await?.admin_password();
+    let mut sealed = sealed(app, &c, &snapshot, admin_of(&source, &own)?).await?;
+    sealed.remove(app).await?;
+    seal_in(w, &source, &mut sealed, &own, true).await
+}
+
+/// Removes the sealed container, and the directory unless it holds what was there before.
+///
+/// # Errors
+/// If they can't be removed.
+pub(crate) async fn clear(w: &Work) -> Result<(), StepError> {
+    let (c, snapshot) = (w.container().await?, swap::row(w).await?);
+    sealed(&w.app, &c, &snapshot, Admin::New).await?.remove_container(&w.app).await?;
+    swap::remove_aside(w).await
+}

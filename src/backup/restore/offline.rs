@@ -1,0 +1,59 @@
+//! Restore into a new container of an engine whose data moves while its server is stopped: the data is put into the new
+//! directory and proven by a sealed server first; then the container is made on it like on any data that is there.
+
+use crate::backup::restore::{admin_of, look, seal_in, source};
+use crate::domain::work::{Cancel, Pool, Rules};
+use crate::manifest::Of;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::create;
+use crate::provision::rotate;
+use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::queue::flow::{Flow, Step, StepError, Work};
+
+/// Restore into a new database, its data first.
+pub static RESTORE_COPY: Flow = Flow {
+    kind: "restore-copy",
+    title: "Restore into a new database",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
+    steps: &[
+        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
+        create::CHECK_STORAGE,
+        create::GET_IMAGE,
+        create::EMPTY_DATA,
+        Step {
+            name: "Bring the data back and compare it with the backup",
+            run: |w| Box::pin(fill(w)),
+            undo: Some(|w| Box::pin(unseal(w))),
+        },
+        create::MAKE_CONTAINER,
+        create::START,
+        create::WAIT,
+        Step { name: "Set the new password", run: |w| Box::pin(rotate::set_password(w)), undo: None },
+        create::HAND_OVER,
+    ],
+};
+
+/// Removes the sealed container.
+///
+/// # Errors
+/// If it can't be removed.
+pub(crate) async fn unseal(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    // Only the container: the directory has an undo of its own.
+    ThrowAway::of(&w.app, &Of::new(&c, ""), c.id, Admin::New).await?.remove_container(&w.app).await
+}
+
+/// Fills the container's own directory and compares what is in it, before anybody can reach it.
+///
+/// # Errors
+/// If it can't be filled, or is not what was backed up.
+pub(crate) async fn fill(w: &Work) -> Result<(), StepError> {
+    let (app, (c, source)) = (&w.app, source(w).await?);
+    let own = Blueprint::read(app, &c).await?;
+    let password = own.admin_password();
+    let mut sealed = ThrowAway::of(app, &Of::new(&c, ""), c.id, admin_of(&source, &password)?).await?;
+    if sealed.blueprint.dir != own.dir {
+        return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
+    }
+    seal_in(w, &source, &mut sealed, &password, false).await
+}

@@ -1,0 +1,123 @@
+//! What a request for a restore in place or an upgrade writes: one transaction, with the job.
+
+use uuid::Uuid;
+
+use crate::admin_db::backups::retention;
+use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
+use crate::admin_db::containers::Container;
+use crate::admin_db::containers::snapshots;
+use crate::admin_db::containers::snapshots::NewSnapshot;
+use crate::admin_db::containers::states;
+use crate::admin_db::log::Actor;
+use crate::admin_db::{constraint, new_id};
+use crate::app::App;
+use crate::backup::request::openable;
+use crate::backup::restore::in_place::RESTORE_IN_PLACE;
+use crate::backup::restore::upgrade::UPGRADE;
+use crate::catalog::CatalogImage;
+use crate::domain::state::ContainerState;
+use crate::encryption::Keys;
+use crate::engine::Backup as Describes;
+use crate::engine::backup::When;
+use crate::provision::request::{RequestError, enqueue};
+use crate::queue::give_way;
+
+/// Enqueues the restore of a backup in the place of the data of `c`.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) -> Result<Uuid, RequestError> {
+    if backup.status != BackupStatus::Succeeded || backup.removed_at.is_some() || backup.kind != "backup" {
+        return Err(RequestError::NoSuchBackup);
+    }
+    openable(app, backup)?;
+    give_way::cancel_backup(app, c, actor).await?;
+    let mut tx = app.db.begin().await?;
+    if !retention::hold(&mut tx, backup.id).await? {
+        return Err(RequestError::NoSuchBackup);
+    }
+    let manifest = backups::manifest(&mut tx, backup.id).await?.ok_or(RequestError::NoSuchBackup)?;
+    let then = app.catalog.find(&manifest.container.image);
+    let now = app.catalog.find(&c.image).ok_or_else(|| RequestError::NoImage(c.image.clone()))?;
+    if manifest.container.engine != c.engine || then.is_some_and(|then| newer(then, now)) {
+        return Err(RequestError::OtherVersion(format!("{} {}", now.label, now.version)));
+    }
+    ready(states::lock(&mut tx, c.id).await?)?;
+    let detail = format!("backup {}", backup.id);
+    let job = enqueue(app, &mut tx, &RESTORE_IN_PLACE, (c.id, &c.name), actor, &detail).await?;
+    let new = NewSnapshot {
+        id: new_id(),
+        container: c.id,
+        job,
+        reason: "restore",
+        backup: Some(backup.id),
+        image: &c.image,
+        image_after: &c.image,
+    };
+    snapshots::insert(&mut tx, &new, app.clock.now()).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
+
+/// Enqueues the upgrade of `c` to another image of the catalog.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor) -> Result<Uuid, RequestError> {
+    let store = app.stores.first().ok_or(RequestError::NoTarget)?;
+    let backups = &app.config.backups;
+    if !backups.recipients.is_empty() && !Keys::of(backups).open(&backups.recipients) {
+        return Err(RequestError::UpgradeNeedsKey);
+    }
+    let from = app.catalog.find(&c.image).ok_or_else(|| RequestError::NoImage(c.image.clone()))?;
+    if !possible(from, to) {
+        return Err(RequestError::NoUpgrade(format!("{} {}", to.label, to.version)));
+    }
+    give_way::cancel_backup(app, c, actor).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    ready(states::lock(&mut tx, c.id).await?)?;
+    let backup = new_id();
+    let new = NewBackup { id: backup, container: c.id, reason: "upgrade", target: store.name(), drill_of: None };
+    backups::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
+        Some("backup_log_running_key") => RequestError::Busy,
+        _ => e.into(),
+    })?;
+    let job = enqueue(app, &mut tx, &UPGRADE, (c.id, &c.name), actor, &format!("{} → {}", c.image, to.image)).await?;
+    backups::set_job(&mut tx, backup, job).await?;
+    let new = NewSnapshot {
+        id: new_id(),
+        container: c.id,
+        job,
+        reason: "upgrade",
+        backup: Some(backup),
+        image: &c.image,
+        image_after: &to.image,
+    };
+    snapshots::insert(&mut tx, &new, now).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
+
+fn ready(state: Option<ContainerState>) -> Result<(), RequestError> {
+    match state.ok_or(RequestError::Gone)? {
+        ContainerState::Running | ContainerState::Stopped => Ok(()),
+        state => Err(RequestError::State(state)),
+    }
+}
+
+/// Whether a database of the image `from` can be upgraded to `to`: the same engine, a later version, and data that moves
+/// as statements, since a server's own files are only its version's.
+pub fn possible(from: &CatalogImage, to: &CatalogImage) -> bool {
+    let moves = from.engine.engine().backup().map(Describes::moves);
+    from.engine == to.engine && newer(to, from) && moves == Some(When::Running)
+}
+
+/// Whether the version of `one` is later than that of `other`.
+fn newer(one: &CatalogImage, other: &CatalogImage) -> bool {
+    let numbers =
+        |i: &CatalogImage| i.version.split('.').map(|n| n.parse::<u32>().unwrap_or_default()).collect::<Vec<_>>();
+    numbers(one) > numbers(other)
+}

@@ -1,0 +1,254 @@
+//! Where a backup lies: in its own target, or in another that has a copy.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::admin_db::backups::replicas;
+use crate::admin_db::backups::{self, Backup};
+use crate::app::App;
+use crate::backup::dump::context::store;
+use crate::backup::pipeline::transfer::DAMAGED;
+use crate::domain::stream_error::{StreamError, StreamFault};
+use crate::encryption::Keys;
+use crate::engine::partial::Only;
+use crate::manifest::{FILE, LONGEST, Manifest};
+use crate::objects::Store;
+use crate::queue::flow::StepError;
+
+/// Where a backup lies, with its manifest as it lies there.
+pub struct Source<'a> {
+    /// Its row.
+    pub row: Backup,
+    /// Its store.
+    pub store: &'a Arc<Store>,
+    /// Beginning of its keys.
+    pub location: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// The manifest as it lies there.
+    pub text: Bytes,
+    /// Why a copy is read instead of what is in its own target, as a sentence; also if only one object is.
+    pub instead: OnceLock<String>,
+    /// The other stores that have it, for what turns out to be damaged while it is read.
+    pub others: Vec<&'a Arc<Store>>,
+    /// What this portal has to decrypt with.
+    pub keys: Keys,
+    /// Why a second attempt restored it, as a sentence, if one did.
+    second: OnceLock<String>,
+    /// What a restore of it could not bring back, as sentences.
+    left_out: Mutex<Vec<String>>,
+    /// What a restore of it changed on the way, as sentences.
+    changed: Mutex<Vec<String>>,
+}
+
+impl<'a> Source<'a> {
+    /// Reads the manifest from the store, and compares it with the sum that mydb_admin has of it. Where the backup's own
+    /// target does not give it, gives another, or lacks one of its objects, a copy in another target takes its place.
+    ///
+    /// # Errors
+    /// If it is not there, or is not what was stored.
+    pub async fn read(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        // The way through the stores takes much room on the stack, which callers have other uses for.
+        Box::pin(Self::anywhere(app, id)).await
+    }
+
+    async fn anywhere(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        let row = row(app, id).await?;
+        let mut db = app.db.acquire().await?;
+        let copies = replicas::of(&mut db, &[id]).await?;
+        drop(db);
+        let stored = copies.iter().filter(|k| k.status == "stored").filter_map(|k| app.stores.get(&k.target));
+        let stored: Vec<&Arc<Store>> = stored.collect();
+        let own = Self::open(app, row.clone());
+        if stored.is_empty() {
+            return own.await;
+        }
+        let whole = async {
+            let source = own.await?;
+            present(&source).await.map(|()| source)
+        };
+        let why = match Box::pin(whole).await {
+            Ok(source) => return Ok(Self { others: stored, ..source }),
+            Err(why) => why,
+        };
+        for (i, copy) in stored.iter().enumerate() {
+            if let Ok(source) = Self::at(copy, row.clone(), Keys::of(&app.config.backups)).await
+                && present(&source).await.is_ok()
+            {
+                source.takes(copy, &why);
+                let others = stored.iter().skip(i + 1).copied().collect();
+                return Ok(Self { others, ..source });
+            }
+        }
+        Err(why)
+    }
+
+    /// The same for a row that is there, from the backup's own target only.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn open(app: &'a App, row: Backup) -> Result<Self, StepError> {
+        let store = store(app, &row)?;
+        Self::at(store, row, Keys::of(&app.config.backups)).await
+    }
+
+    /// The same by its id, with the manifest as it lies there.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn first(app: &'a App, id: Uuid) -> Result<Self, StepError> {
+        Self::open(app, row(app, id).await?).await
+    }
+
+    /// The same in a store.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<Self, StepError> {
+        let location = row.location.clone().filter(|_| row.removed_at.is_none());
+        let location =
+            location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
+        let key = format!("{location}/{FILE}");
+        let text = store.read(&key, LONGEST).await?;
+        // Before anything in it is believed.
+        if let Some(why) = altered(&text, row.sha256.as_deref()) {
+            return Err(StreamError::damaged(format!("{} {why} {DAMAGED}", store.url(&key))).into());
+        }
+        let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
+        if manifest.container.id != row.container_id {
+            return Err(StepError::Fail(format!(
+                "What lies there is a backup of another database, {}.",
+                manifest.container.name
+            )));
+        }
+        Ok(Self {
+            row,
+            store,
+            location,
+            manifest,
+            text: text.into(),
+            instead: OnceLock::new(),
+            others: Vec::new(),
+            keys,
+            second: OnceLock::new(),
+            left_out: Mutex::default(),
+            changed: Mutex::default(),
+        })
+    }
+
+    /// SHA-256 of the manifest as it was read, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        hex::encode(Sha256::digest(&self.text))
+    }
+
+    /// Notes that a copy takes the place of what its own target does not give.
+    pub fn takes(&self, copy: &Store, why: &StepError) {
+        // What was noted first is where it began.
+        let _ = self.instead.set(format!("The copy in “{}” is used. {why}", copy.name()));
+    }
+
+    /// Notes that a second attempt restores it, and why.
+    pub fn begin_again(&self, why: String) {
+        let _ = self.second.set(why);
+    }
+
+    /// Why a second attempt restored it, if one did.
+    pub fn second(&self) -> Option<&str> {
+        self.second.get().map(String::as_str)
+    }
+
+    /// Notes what a restore of it could not bring back.
+    pub fn leave_out(&self, sentence: String) {
+        add(&self.left_out, sentence);
+    }
+
+    /// What a restore of it could not bring back.
+    pub fn left_out(&self) -> Vec<String> {
+        all(&self.left_out)
+    }
+
+    /// Notes what a restore of it changed on the way.
+    pub fn change(&self, sentence: String) {
+        add(&self.changed, sentence);
+    }
+
+    /// Why it is not exactly what was backed up: the second attempt, and what could not be brought back.
+    pub fn notes(&self) -> Vec<String> {
+        self.second.get().cloned().into_iter().chain(self.left_out()).collect()
+    }
+
+    /// What a step says of where the backup was read, of what could not be brought back and of what was changed, after
+    /// what it did.
+    pub fn told(&self, done: &str) -> String {
+        let mut said = vec![done.trim_end_matches('.').to_owned()];
+        said.extend(self.instead.get().cloned());
+        said.extend(self.notes());
+        said.extend(all(&self.changed));
+        said.iter().map(|s| s.trim_end_matches('.')).collect::<Vec<_>>().join(". ")
+    }
+
+    /// The same with nothing but what is wanted of it.
+    ///
+    /// # Errors
+    /// If it has no such thing.
+    pub fn reduced(mut self, only: Option<&Only>) -> Result<Self, StepError> {
+        if let Some(only) = only {
+            self.manifest = self.manifest.reduced(only).map_err(StepError::Fail)?;
+        }
+        Ok(self)
+    }
+
+    /// Key of one of its objects.
+    pub fn key(&self, file: &str) -> String {
+        format!("{}/{file}", self.location)
+    }
+}
+
+fn add(list: &Mutex<Vec<String>>, sentence: String) {
+    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+    if !list.contains(&sentence) {
+        list.push(sentence);
+    }
+}
+
+fn all(list: &Mutex<Vec<String>>) -> Vec<String> {
+    list.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Says so if a manifest is not the one that mydb_admin has the sum of.
+pub(crate) fn altered(text: &[u8], known: Option<&[u8]>) -> Option<String> {
+    let is = Sha256::digest(text);
+    match known {
+        Some(known) if known == is.as_slice() => None,
+        Some(known) => Some(format!(
+            "is not what was stored: its SHA-256 is {}, and mydb_admin says {}.",
+            hex::encode(is),
+            hex::encode(known)
+        )),
+        None => Some("can't be checked: mydb_admin has no sum of it.".to_owned()),
+    }
+}
+
+async fn row(app: &App, id: Uuid) -> Result<Backup, StepError> {
+    let mut db = app.db.acquire().await?;
+    let row = backups::by_id(&mut db, id).await?;
+    row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))
+}
+
+/// Looks whether all objects are there.
+///
+/// # Errors
+/// With the name of the first that is missing.
+pub(crate) async fn present(source: &Source<'_>) -> Result<(), StepError> {
+    for object in &source.manifest.objects {
+        let key = source.key(&object.file);
+        if source.store.head(&key).await?.is_none() {
+            let text = format!("{} is missing from the store. This backup can't be restored.", source.store.url(&key));
+            return Err(StreamError { fault: StreamFault::Missing, text }.into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! A newer version of the server: stopped, backed up, restored into a new directory by the new version, compared, and only
+//! then put in the place of the old, which is kept for some days.
+
+use crate::backup::dump::read_back;
+use crate::backup::dump::{dump, finish, sweep_soon};
+use crate::backup::restore::in_place;
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
+use crate::provision::container;
+use crate::provision::create;
+use crate::provision::power;
+use crate::provision::swap;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+
+/// Upgrade.
+pub static UPGRADE: Flow = Flow {
+    kind: "upgrade",
+    title: "Upgrade to another version",
+    rules: Rules::of(Pool::Long)
+        .cancel(Cancel::Before("Let the new data take the place of the old"))
+        .blame(Blame::Nobody),
+    steps: &[
+        Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None },
+        // Nothing may be written that the backup does not have.
+        Step {
+            name: "Stop the server",
+            run: |w| Box::pin(container::stop(w)),
+            undo: Some(|w| Box::pin(swap::start_again(w))),
+        },
+        Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
+        Step { name: "Read the beginning back", run: |w| Box::pin(read_back::list(w)), undo: None },
+        Step { name: "Write the manifest", run: |w| Box::pin(finish(w)), undo: None },
+        Step {
+            name: "Restore it with the new version, and compare",
+            run: |w| Box::pin(in_place::fill(w)),
+            undo: Some(|w| Box::pin(in_place::clear(w))),
+        },
+        Step {
+            name: "Let the new data take the place of the old",
+            run: |w| Box::pin(swap::exchange(w)),
+            undo: Some(|w| Box::pin(swap::exchange_back(w))),
+        },
+        Step {
+            name: "Make the container of the new version",
+            run: |w| Box::pin(swap::change_image(w)),
+            undo: Some(|w| Box::pin(swap::change_image_back(w))),
+        },
+        Step {
+            name: "Start the server",
+            run: |w| Box::pin(container::start(w)),
+            undo: Some(|w| Box::pin(container::stop(w))),
+        },
+        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
+        Step { name: "Set aside what was there before", run: |w| Box::pin(swap::done(w)), undo: None },
+    ],
+};
+
+async fn get_image(w: &Work) -> Result<(), StepError> {
+    let snapshot = swap::row(w).await?;
+    let reference = w.app.config.image_reference(&snapshot.image_after);
+    if w.app.runtime.image(&reference).await?.is_none() {
+        create::pull(w, &reference).await?;
+    }
+    Ok(())
+}

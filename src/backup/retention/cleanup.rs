@@ -1,0 +1,58 @@
+//! What a backup that is none has left in its target.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::backups::open_uploads;
+use crate::admin_db::backups::{self, BackupStatus};
+use crate::backup::retention::prune::{Kept, Remover};
+use crate::objects::{ObjectError, Store};
+
+/// Gives up all uploads below a beginning of keys, and those that were noted.
+///
+/// # Errors
+/// The store's.
+pub async fn give_up(store: &Store, place: &str, begun: &[(String, String)]) -> Result<(), ObjectError> {
+    let open = match store.uploads(place).await {
+        Err(e) if !e.is_transient() => {
+            // Some credentials may do all but that.
+            tracing::warn!("Open uploads below {place} could not be looked for: {e}");
+            Vec::new()
+        }
+        open => open?,
+    };
+    for (key, upload) in begun.iter().chain(&open).filter(|(_, upload)| !upload.is_empty()) {
+        store.abort(key, upload).await?;
+    }
+    Ok(())
+}
+
+/// Gives up all uploads and deletes all objects below the beginning of keys of one backup. `begun` are the uploads that
+/// were noted; the store knows of more if a portal died between beginning one and noting it.
+///
+/// # Errors
+/// The store's.
+pub async fn clear(store: &Store, location: &str, begun: &[(String, String)]) -> Result<(), ObjectError> {
+    let place = format!("{location}/");
+    give_up(store, &place, begun).await?;
+    for object in store.list(&place).await? {
+        store.delete(&object.key).await?;
+    }
+    Ok(())
+}
+
+impl Remover<'_> {
+    /// Removes what a failed or cancelled backup left while its target was away.
+    ///
+    /// # Errors
+    /// [`Kept`]; it is tried again in the next run.
+    pub async fn clear_failed(&self, db: &mut PgConnection, id: Uuid) -> Result<(), Kept> {
+        let ended = |b: &backups::Backup| matches!(b.status, BackupStatus::Failed | BackupStatus::Cancelled);
+        let Some(b) = backups::by_id(db, id).await?.filter(ended) else { return Ok(()) };
+        let target = b.target.clone().unwrap_or_default();
+        let store = self.stores.get(&target).ok_or(Kept::NoTarget(target))?;
+        let begun = open_uploads::of_backup(db, id).await?;
+        clear(store, &format!("{}/{}/{id}", self.config.instance, b.container_id), &begun).await?;
+        Ok(open_uploads::forget(db, id).await?)
+    }
+}

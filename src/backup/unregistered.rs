@@ -1,0 +1,245 @@
+//! Backups in a bucket that mydb_admin does not know: found by their manifests, checked, and taken into its list.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Duration, Utc};
+use futures::{StreamExt, TryStreamExt};
+use sha2::{Digest, Sha256};
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::admin_db::imports;
+use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::people::accounts;
+use crate::backup::sign;
+use crate::backup::sign::{By, Signed};
+use crate::domain::names::{ContainerName, InstanceId};
+use crate::manifest::{FILE, LONGEST, Manifest};
+use crate::objects::{ObjectError, Store};
+
+/// Requests to a store at once.
+const AT_ONCE: usize = 8;
+/// Days for which the policy leaves alone what was taken in: somebody wants it for something.
+pub const LOCK_DAYS: i64 = 30;
+
+/// A backup in a bucket that is in nobody's list.
+#[derive(Debug)]
+pub struct Found {
+    /// Beginning of its keys.
+    pub location: String,
+    /// Its manifest, or why that can't be used.
+    pub manifest: Result<Manifest, String>,
+    /// Who wrote the manifest.
+    pub signed: Signed,
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// The backups, by their database, the newest first.
+    pub found: Vec<Found>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// The portals that have put something into a bucket.
+///
+/// # Errors
+/// The store's.
+pub async fn instances(store: &Store) -> Result<Vec<String>, ObjectError> {
+    Ok(store.folders("", 100).await?.0)
+}
+
+/// Looks for backups of one portal that are not in mydb_admin's list; at most `most`.
+///
+/// # Errors
+/// The store's, or the database's.
+pub async fn unknown(
+    db: &mut PgConnection,
+    store: &Store,
+    by: &[By<'_>],
+    instance: &str,
+    most: usize,
+) -> Result<Look, Refused> {
+    let (containers, mut more) = store.folders(&format!("{instance}/"), most.saturating_mul(10)).await?;
+    let ids = containers.into_iter().filter(|c| c.parse::<Uuid>().is_ok());
+    let backups: Vec<Vec<(String, Uuid)>> = futures::stream::iter(ids)
+        .map(|container| async move {
+            let (names, _) = store.folders(&format!("{instance}/{container}/"), 10_000).await?;
+            let backup = |name: String| Some((format!("{instance}/{container}/{name}"), name.parse().ok()?));
+            Ok::<_, ObjectError>(names.into_iter().filter_map(backup).collect())
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let backups: Vec<(String, Uuid)> = backups.into_iter().flatten().collect();
+    let ids: Vec<Uuid> = backups.iter().map(|(_, id)| *id).collect();
+    let known: HashSet<Uuid> = imports::known(db, &ids).await?.into_iter().collect();
+    let mut unknown: Vec<_> = backups.into_iter().filter(|(_, id)| !known.contains(id)).collect();
+    more |= unknown.len() > most;
+    unknown.truncate(most);
+    let read = |(location, id): (String, Uuid)| async move {
+        let (manifest, signed) = match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+            Ok(text) => match sign::look(store, &location, &text, by).await {
+                Ok(signed) => (Manifest::read(&text, id), signed),
+                Err(e) => (Err(e.to_string()), Signed::Not),
+            },
+            Err(ObjectError::NotFound { .. }) => {
+                (Err("It has no manifest, so it is no backup.".to_owned()), Signed::Not)
+            }
+            Err(e) => (Err(e.to_string()), Signed::Not),
+        };
+        Found { location, manifest, signed }
+    };
+    let mut found: Vec<Found> = futures::stream::iter(unknown).map(read).buffered(AT_ONCE).collect().await;
+    found.sort_by_key(|f| match &f.manifest {
+        Ok(m) => (m.container.name.clone(), std::cmp::Reverse(m.started_at)),
+        // What can't be used comes last: no name begins so.
+        Err(_) => ("~".to_owned(), std::cmp::Reverse(DateTime::<Utc>::MIN_UTC)),
+    });
+    Ok(Look { found, more })
+}
+
+/// Why a backup is not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// It is none, or a damaged one; the sentence says why.
+    #[error("{0}")]
+    Unfit(String),
+    /// Its manifest is not signed by this portal, and nobody said that it is to be taken in all the same.
+    #[error("{0}")]
+    Unsigned(String),
+    /// It is in the list.
+    #[error("This backup is in the list already.")]
+    Known,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] ObjectError),
+    /// mydb_admin.
+    #[error("mydb_admin could not be asked: {0}")]
+    Db(#[from] sqlx::Error),
+}
+
+/// The database and the backup that a beginning of keys is of.
+fn parse(location: &str) -> Option<(InstanceId, Uuid, Uuid)> {
+    let mut parts = location.split('/');
+    let (instance, container, backup) = (parts.next()?, parts.next()?, parts.next()?);
+    let id = |text: &str| text.parse::<Uuid>().ok().filter(|id| id.to_string() == text);
+    parts.next().is_none().then_some(())?;
+    Some((InstanceId::parse(instance).ok()?, id(container)?, id(backup)?))
+}
+
+/// How backups are taken in.
+pub struct Taking<'a> {
+    /// Account that a backup belongs to whose owner's name is no account here.
+    pub otherwise: Uuid,
+    /// Whose signatures are this portal's.
+    pub by: &'a [By<'a>],
+    /// Whether those that are not signed by this portal are taken in too.
+    pub unsigned: bool,
+    /// Who does it, for the log.
+    pub actor: &'a Actor,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// Checks that a backup is whole and signed by this portal, and takes it into the list. A database that mydb_admin does
+/// not know gets a row as one that is gone; it belongs to the account of its owner's name, where there is one.
+///
+/// # Errors
+/// [`Refused`], with nothing written.
+pub async fn import(
+    db: &mut PgConnection,
+    store: &Store,
+    location: &str,
+    taking: &Taking<'_>,
+) -> Result<Uuid, Refused> {
+    let &Taking { otherwise, by, unsigned, actor, now } = taking;
+    let unfit = |why: String| Refused::Unfit(why);
+    let location = location.trim_matches('/');
+    let (instance, container, backup) = parse(location)
+        .ok_or_else(|| unfit(format!("“{location}” is no place of a backup: those are PORTAL/DATABASE/BACKUP.")))?;
+    let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
+    let manifest = Manifest::read(&text, backup).map_err(Refused::Unfit)?;
+    if manifest.container.id != container || manifest.instance != instance.as_str() {
+        return Err(unfit(format!(
+            "The manifest there is of another place, {}/{}.",
+            manifest.instance, manifest.container.id
+        )));
+    }
+    fit(&manifest).map_err(Refused::Unfit)?;
+    let signed = sign::look(store, location, &text, by).await?;
+    if let Some(doubt) = signed.doubt().filter(|_| !unsigned) {
+        return Err(Refused::Unsigned(doubt.to_owned()));
+    }
+    for object in &manifest.objects {
+        let key = format!("{location}/{}", object.file);
+        match store.head(&key).await?.map(|o| o.bytes) {
+            Some(bytes) if bytes == object.stored.bytes => {}
+            Some(bytes) => {
+                return Err(unfit(format!(
+                    "{} has {bytes} bytes, but the manifest says {}. This backup is damaged.",
+                    store.url(&key),
+                    object.stored.bytes
+                )));
+            }
+            None => return Err(unfit(format!("{} is missing. This backup is damaged.", store.url(&key)))),
+        }
+    }
+    let mut tx = db.begin().await?;
+    let owner = accounts::by_name(&mut tx, &manifest.container.owner).await?.map_or(otherwise, |a| a.id);
+    imports::container(&mut tx, &manifest, owner, &actor.name, now).await?;
+    let new = imports::NewImport {
+        manifest: &manifest,
+        sha256: Sha256::digest(&text).into(),
+        target: store.name(),
+        location,
+        locked_until: now + Duration::days(LOCK_DAYS),
+    };
+    if !imports::backup(&mut tx, &new).await? {
+        return Err(Refused::Known);
+    }
+    let note = if signed == Signed::Ours { "" } else { ", not signed by this portal" };
+    let detail = format!("{} of {}{note}", store.url(location), manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
+    let about = Some((container, manifest.container.name.as_str()));
+    let entry = Entry { action: "backup.import", container: about, outcome: Outcome::Ok, detail: &detail };
+    log::append(&mut tx, actor, &entry, now).await?;
+    tx.commit().await?;
+    Ok(backup)
+}
+
+/// Whether what a manifest says can be a row here.
+fn fit(m: &Manifest) -> Result<(), String> {
+    let c = &m.container;
+    ContainerName::parse(&c.name).map_err(|e| format!("The manifest names a database that can't be: {e}"))?;
+    if c.memory_bytes <= 0 || c.millicpus <= 0 {
+        return Err("The manifest has limits that can't be.".to_owned());
+    }
+    if m.finished_at < m.started_at || m.objects.iter().any(|o| i64::try_from(o.stored.bytes).is_err()) {
+        return Err("The manifest has times or lengths that can't be.".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::backup::unregistered::*;
+
+    #[test]
+    fn only_a_backups_own_place_is_one() {
+        let (c, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (instance, container, backup) = parse(&format!("lab/{c}/{b}")).unwrap();
+        assert_eq!((instance.as_str(), container, backup), ("lab", c, b));
+        for wrong in [
+            String::new(),
+            format!("lab/{c}"),
+            format!("lab/{c}/{b}/manifest.json"),
+            format!("../{c}/{b}"),
+            format!("lab/{}/{b}", c.simple()),
+            format!("lab/x/{b}"),
+            format!("/{c}/{b}"),
+        ] {
+            assert!(parse(&wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! mydb_admin's own container: made when it is absent, started when it is down.
+//!
+//! Its connection (port, sealed password) lies in the data directory, beside its data, so that a
+//! portal that starts anew, or a container removed by hand, finds the same database again.
+
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::admin_db::MIGRATOR;
+use crate::app::Parts;
+use crate::catalog::{Catalog, CatalogImage};
+use crate::config::Config;
+use crate::domain::names::{DbName, DbUser};
+use crate::domain::password::Password;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::engine::{FileIn, Plan, Tools};
+use crate::runtime::{ContainerSpec, Mount, Publish, Runtime};
+use crate::secrets::{Random, Sealer, write_private};
+use crate::storage::Files;
+use crate::tls::Authority;
+
+/// Name of the container, after the instance and a dash; also of the database.
+pub const NAME: &str = "mydb_admin";
+const SEAL_CONTEXT: &str = "mydb_admin/password";
+/// How long a new mydb_admin may take, pulling its image not counted.
+const START: Duration = Duration::from_secs(120);
+/// How long one connection may take.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What is kept of the connection.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    port: u16,
+    sealed: String,
+}
+
+/// Everything the bootstrap works with.
+pub struct Bootstrap<'a> {
+    /// Configuration.
+    pub config: &'a Config,
+    /// Catalog, for the image's facts.
+    pub catalog: &'a Catalog,
+    /// The container engine.
+    pub runtime: &'a dyn Runtime,
+    /// Seals the password.
+    pub sealer: &'a Sealer,
+    /// Makes it.
+    pub random: &'a Random,
+    /// File work.
+    pub files: &'a Files,
+    /// Signs its certificate.
+    pub authority: &'a Authority,
+    /// Time of day, for the certificate.
+    pub now: chrono::DateTime<chrono::Utc>,
+}
+
+impl Bootstrap<'_> {
+    fn dir(&self) -> PathBuf {
+        self.config.data_dir.join(NAME)
+    }
+
+    fn container_name(&self) -> String {
+        format!("{}-{NAME}", self.config.instance)
+    }
+
+    /// The URL of mydb_admin. Makes its container where none is configured and none is there, and
+    /// starts one that is down; waits until it answers.
+    ///
+    /// # Errors
+    /// If it can't be made or does not answer in time.
+    pub async fn ensure(&self) -> anyhow::Result<SecretString> {
+        if let Some(url) = &self.config.admin_db.url {
+            return Ok(url.clone());
+        }
+        let saved = self.saved()?;
+        let password = self.sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
+        let url = url(saved.port, &password);
+        // Once it answered, an empty data directory means a disk that is not mounted.
+        let (data, answered) = (self.dir().join("data"), self.dir().join("answered"));
+        if answered.exists() && !holds_data(&data) {
+            bail!("mydb_admin's data is not in {}. Is its disk mounted? Nothing was touched.", data.display());
+        }
+        match self.runtime.inspect(&self.container_name()).await? {
+            Some(found) if found.running => {}
+            Some(found) => {
+                // A portal that was killed while it made it may not have come to copying the files in.
+                let (_, files) = self.describe(saved.port, &password)?;
+                self.runtime.copy_in(&found.id, &files).await?;
+                self.runtime.start(&found.id).await?;
+            }
+            None => self.create(saved.port, &password).await?,
+        }
+        self.wait(&url).await?;
+        if !answered.exists() {
+            std::fs::write(&answered, "").with_context(|| format!("can't write {}", answered.display()))?;
+        }
+        Ok(url)
+    }
+
+    /// The connection, made up at the first start.
+    fn saved(&self) -> anyhow::Result<Saved> {
+        let file = self.dir().join("connection.json");
+        match std::fs::read_to_string(&file) {
+            Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                if holds_data(&self.dir().join("data")) {
+                    bail!(
+                        "{} holds a database but {} is missing, so its password is unknown. Restore that file.",
+                        self.dir().join("data").display(),
+                        file.display()
+                    );
+                }
+                let password = Password::generate(self.random);
+                let sealed = hex::encode(self.sealer.seal(password.secret(), SEAL_CONTEXT)?);
+                let saved = Saved { port: free_port()?, sealed };
+                write_private(&file, serde_json::to_string(&saved)?.as_bytes())?;
+                Ok(saved)
+            }
+            Err(e) => Err(e).with_context(|| format!("can't read {}", file.display())),
+        }
+    }
+
+    fn image(&self) -> anyhow::Result<&CatalogImage> {
+        let name = &self.config.admin_db.image;
+        self.catalog.find(name).with_context(|| format!("admin_db.image {name} is not in the catalog"))
+    }
+
+    async fn create(&self, port: u16, password: &SecretString) -> anyhow::Result<()> {
+        let image = self.image()?;
+        let reference = self.config.image_reference(&image.image);
+        if self.runtime.image(&reference).await?.is_none() {
+            tracing::info!(image = reference, "Pulling the image of mydb_admin");
+            self.runtime.pull(&reference, &|said| tracing::info!("{said}")).await?;
+        }
+        let data = self.dir().join("data");
+        std::fs::create_dir_all(&data)?;
+        if matches!(self.files, Files::Direct) {
+            std::os::unix::fs::chown(&data, Some(image.uid), Some(image.gid))?;
+        }
+        let (spec, files) = self.describe(port, password)?;
+        self.runtime.ensure_network(&spec.network, &self.config.instance).await?;
+        let id = self.runtime.create(&spec).await?;
+        self.runtime.copy_in(&id, &files).await?;
+        self.runtime.start(&id).await?;
+        tracing::info!(container = spec.name, port, "Made the container of mydb_admin");
+        Ok(())
+    }
+
+    /// The container, and the files that are copied into it.
+    fn describe(&self, port: u16, password: &SecretString) -> anyhow::Result<(ContainerSpec, Vec<FileIn>)> {
+        let image = self.image()?;
+        let engine = image.engine.engine();
+        // Names the engine's rules reserve for this very database, so they are not parsed by them.
+        let rules = crate::domain::names::NameRules { max_bytes: 63, reserved: &[], reserved_prefixes: &[] };
+        let plan = Plan {
+            image,
+            memory: self.config.admin_db.memory,
+            cpus: MilliCpus(1000),
+            admin_user: NAME,
+            admin_password: password,
+            seed_password: None,
+            dbname: &DbName::parse(NAME, &rules)?,
+            dbuser: &DbUser::parse(NAME, &rules)?,
+            host: "localhost",
+            ports: &[],
+            extensions: &[],
+            tools: &Tools::default(),
+            fresh: true,
+        };
+        let config_files = crate::provision::config_files(&self.config.catalog, image.engine)?;
+        let cert = self.authority.issue(&["localhost".to_owned(), "127.0.0.1".to_owned()], self.now)?;
+        let recipe = engine.recipe(&plan, &config_files, &cert);
+        let mut env = recipe.env;
+        for (name, value) in &mut env {
+            if name == "POSTGRES_DB" {
+                NAME.clone_into(value);
+            }
+        }
+        let spec = ContainerSpec {
+            name: self.container_name(),
+            instance: self.config.instance.clone(),
+            image: self.config.image_reference(&image.image),
+            env,
+            entrypoint: None,
+            cmd: recipe.cmd,
+            user: None,
+            mounts: vec![Mount { source: self.dir().join("data"), target: image.volume.clone(), read_only: false }],
+            publish: vec![Publish { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port, inside: 5432 }],
+            network: crate::provision::network_name(&self.config.instance),
+            hosts: Vec::new(),
+            memory: self.config.admin_db.memory.0,
+            millicpus: 2000,
+            pids: self.config.limits.pids,
+            shm: Bytes(64 * 1024 * 1024).0,
+            capabilities: recipe.capabilities.iter().map(|c| (*c).to_owned()).collect(),
+            stop_signal: Some(recipe.stop_signal.to_owned()),
+            stop_seconds: Some(recipe.stop_seconds),
+        };
+        Ok((spec, recipe.files))
+    }
+
+    async fn wait(&self, url: &SecretString) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        loop {
+            // A paused server takes the connection and says nothing.
+            let connecting = tokio::time::timeout(ANSWER, PgConnection::connect(url.expose_secret()));
+            let error = match connecting.await {
+                Ok(Ok(connection)) => {
+                    let _ = connection.close().await;
+                    return Ok(());
+                }
+                Ok(Err(e)) => anyhow::Error::from(e),
+                Err(_) => anyhow::anyhow!("it takes connections but says nothing within {} s", ANSWER.as_secs()),
+            };
+            if begin.elapsed() > START {
+                return Err(error.context(format!("mydb_admin does not answer within {} s", START.as_secs())));
+            }
+            match self.runtime.inspect(&self.container_name()).await? {
+                Some(found) if found.running => {}
+                Some(found) => bail!(
+                    "mydb_admin's container ended with code {}; its log says why: docker logs {}",
+                    found.exit_code.unwrap_or(-1),
+                    found.name
+                ),
+                None => bail!("mydb_admin's container vanished while it was starting"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// The keys and the hands of a host, which mydb_admin's own container is made with.
+pub struct Ground {
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// Signs certificates.
+    pub authority: Authority,
+    /// File work.
+    pub files: Files,
+}
+
+impl Ground {
+    /// Reads the keys, in the data directory.
+    ///
+    /// # Errors
+    /// If a key is missing or can't be read.
+    pub fn of(parts: &Parts, random: &Random) -> anyhow::Result<Self> {
+        let config = &parts.config;
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
+        let ca = config.data_dir.join("ca");
+        Ok(Self {
+            sealer: Sealer::from_file(&config.seal_key, random.clone())?,
+            authority: Authority::load_or_create(&ca, &config.branding.name, parts.clock.now())?,
+            files: Files::choose(parts.runtime.clone(), config.instance.clone()),
+        })
+    }
+
+    /// The URL of mydb_admin, with its server running: made where none is configured and none is there.
+    ///
+    /// # Errors
+    /// If it can't be made or does not answer in time.
+    pub async fn admin_db(&self, parts: &Parts, random: &Random) -> anyhow::Result<SecretString> {
+        Bootstrap {
+            config: &parts.config,
+            catalog: &parts.catalog,
+            runtime: parts.runtime.as_ref(),
+            sealer: &self.sealer,
+            random,
+            files: &self.files,
+            authority: &self.authority,
+            now: parts.clock.now(),
+        }
+        .ensure()
+        .await
+        .context("mydb_admin can't be started")
+    }
+}
+
+/// The URL of mydb_admin, with its server running, for commands that are no portal.
+///
+/// # Errors
+/// If a key is missing, or it can't be made or does not answer in time.
+pub async fn start(parts: &Parts, random: &Random) -> anyhow::Result<SecretString> {
+    Ground::of(parts, random)?.admin_db(parts, random).await
+}
+
+/// Whether there is a mydb_admin with tables.
+///
+/// # Errors
+/// If there is one that can't be asked.
+pub async fn holds_tables(parts: &Parts, random: &Random) -> anyhow::Result<bool> {
+    if parts.config.admin_db.url.is_none() && existing_url(&parts.config, random)?.is_none() {
+        return Ok(false);
+    }
+    let url = start(parts, random).await?;
+    let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
+    let found = tables(&mut db).await?;
+    db.close().await?;
+    Ok(found > 0)
+}
+
+/// How many tables there are.
+///
+/// # Errors
+/// The database's.
+pub async fn tables(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(db).await
+}
+
+/// The URL of a mydb_admin that is there already, for commands that start nothing. `None`: no portal
+/// of this instance has made one yet.
+///
+/// # Errors
+/// If its saved connection can't be read or opened.
+pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<SecretString>> {
+    if let Some(url) = &config.admin_db.url {
+        return Ok(Some(url.clone()));
+    }
+    let file = config.data_dir.join(NAME).join("connection.json");
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("can't read {}", file.display())),
+    };
+    let saved: Saved = serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
+    let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
+    let password = sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
+    Ok(Some(url(saved.port, &password)))
+}
+
+/// Opens the pool, waits until mydb_admin answers, and brings its tables up to date.
+///
+/// # Errors
+/// If the URL is wrong or a migration fails.
+pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool> {
+    let pool = crate::admin_db::pool(url.expose_secret(), config.admin_db.connections)
+        .context("admin_db.url can't be read")?;
+    let mut said = false;
+    loop {
+        match MIGRATOR.run(&pool).await {
+            Ok(()) => return Ok(pool),
+            Err(sqlx::migrate::MigrateError::Execute(e)) if crate::admin_db::is_unreachable(&e) => {
+                if !said {
+                    tracing::warn!("mydb_admin does not answer; waiting for it: {e}");
+                    said = true;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(e) => return Err(e).context("mydb_admin's tables could not be brought up to date"),
+        }
+    }
+}
+
+fn url(port: u16, password: &SecretString) -> SecretString {
+    // A generated password has only letters and digits, so it needs no encoding.
+    SecretString::from(format!("postgres://{NAME}:{}@127.0.0.1:{port}/{NAME}?sslmode=prefer", password.expose_secret()))
+}
+
+/// A port nobody listens on at this moment. It is kept for good once the container has it.
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?.port())
+}
+
+/// Whether something lies in a directory. One that can't be read belongs to the server, which made it so.
+fn holds_data(dir: &Path) -> bool {
+    match std::fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(e) => e.kind() == std::io::ErrorKind::PermissionDenied,
+    }
+}

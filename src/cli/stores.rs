@@ -1,0 +1,39 @@
+//! The stores for backups, for commands that look into them.
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Surroundings;
+use crate::config::Config;
+use crate::objects::Stores;
+
+/// The configuration with its stores.
+pub(super) struct Places {
+    /// The configuration.
+    pub(super) config: Config,
+    /// Its stores.
+    pub(super) stores: Stores,
+    stop: CancellationToken,
+    serving: Vec<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Places {
+    /// Sets up the clients. An embedded store is served by whoever uses it: this process has one of its own on the
+    /// same directory.
+    pub(super) async fn open(at: &Surroundings) -> anyhow::Result<Self> {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let config = at.checked_config()?;
+        let (stores, servers) = Stores::open(&config).await?;
+        let stop = CancellationToken::new();
+        let serving = servers.into_iter().map(|s| tokio::spawn(s.serve(stop.clone()))).collect();
+        Ok(Self { config, stores, stop, serving })
+    }
+
+    /// Ends what was served.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        for task in self.serving {
+            let _ = task.await;
+        }
+    }
+}

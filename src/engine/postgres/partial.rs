@@ -1,0 +1,222 @@
+//! How one database or one table of PostgreSQL is taken out of a backup: a table in two passes over its database's archive,
+//! first the schema, out of which all else is removed, then its rows.
+
+use secrecy::SecretString;
+
+use crate::engine::backup::{Backup, Count, Part};
+use crate::engine::partial::{Beside, Only, Read, Stage, To};
+use crate::engine::postgres::backup::{DATABASE as MAKE, NAME, OWNERS, content, counted, flag};
+use crate::engine::postgres::{Postgres, script};
+use crate::engine::{ExecSpec, Plan};
+
+const SCHEMA: &str = include_str!("schema.sh");
+const ROWS: &str = include_str!("rows.sh");
+const KEEP_ONLY: &str = include_str!("keep_only.sql");
+const DATABASE: &str = include_str!("beside_database.sh");
+const SCRATCH: &str = include_str!("beside_scratch.sh");
+const MOVE: &str = include_str!("beside_move.sh");
+const CLEAR: &str = include_str!("beside_clear.sh");
+/// In whose sessions data is put into a running server.
+const LENT: &str = include_str!("lent.sh");
+
+/// Longest name that the server takes.
+const NAME_BYTES: usize = 63;
+
+/// An identifier at the beginning of a text, as written and as meant, and what follows it.
+fn identifier(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (name, rest) = text.split_at_checked(text.find('.').unwrap_or(text.len()))?;
+        return (!name.is_empty()).then(|| (name.to_owned(), rest));
+    };
+    let mut meant = String::new();
+    let mut letters = quoted.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        if letter != '"' {
+            meant.push(letter);
+        } else if letters.next_if(|(_, next)| *next == '"').is_some() {
+            meant.push('"');
+        } else {
+            return Some((meant, quoted.get(at + 1..)?));
+        }
+    }
+    None
+}
+
+/// A table as the counts name it: its schema, its name, and that name as it is written.
+fn table(text: &str) -> Option<(String, String, &str)> {
+    let (schema, rest) = identifier(text)?;
+    let written = rest.strip_prefix('.')?;
+    let (name, rest) = identifier(written)?;
+    rest.is_empty().then_some((schema, name, written))
+}
+
+/// A script about one table of a database, that works in the database `into`.
+fn about(plan: &Plan<'_>, text: &str, only: &Only, into: &str, more: &[(&str, &str)]) -> ExecSpec {
+    let (schema, name, _) = only.table.as_deref().and_then(table).unwrap_or_default();
+    let mut env = vec![
+        ("DB4SCI_DATABASE", only.database.as_str()),
+        ("DB4SCI_INTO", into),
+        ("DB4SCI_SCHEMA", &schema),
+        ("DB4SCI_TABLE", &name),
+    ];
+    env.extend_from_slice(more);
+    script(plan, &format!("{NAME}{text}"), &env)
+}
+
+/// The stages that restore what is wanted of a part into a new server.
+pub(super) fn restore_only(plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
+    match (&part.database, &only.table) {
+        (Some(database), _) if *database != only.database => Vec::new(),
+        (Some(_), Some(_)) => {
+            let text = format!("{OWNERS}{MAKE}{}{SCHEMA}", content());
+            let schema = about(plan, &text, only, &only.database, &[("DB4SCI_OPTIONS", "--schema-only")]);
+            let rows = about(plan, &format!("{OWNERS}{ROWS}"), only, &only.database, &[]);
+            vec![Stage::new(Read::Beginning, schema), Stage::new(Read::All, rows)]
+        }
+        _ => Postgres.restore_stages(plan, part),
+    }
+}
+
+/// Removes the other databases from a new server.
+pub(super) fn keep_only(plan: &Plan<'_>, others: &[String]) -> ExecSpec {
+    let mut exec = script(plan, &format!("administer postgres -f - <<'SQL'\n{KEEP_ONLY}SQL\n"), &[]);
+    let others = serde_json::Value::from(others).to_string();
+    exec.env.push(("DB4SCI_OTHERS".to_owned(), SecretString::from(others)));
+    exec.env.push(("DB4SCI_OWN".to_owned(), SecretString::from(plan.dbname.as_str())));
+    exec
+}
+
+/// A name of the portal's own for a job.
+fn of_job(beginning: &str, to: &To<'_>) -> String {
+    let token = to.token.chars().filter(char::is_ascii_hexdigit);
+    beginning.chars().chain(token).take(NAME_BYTES).collect()
+}
+
+/// The portal's own database of a job.
+fn scratch(to: &To<'_>) -> String {
+    of_job("db4sci_restore_", to)
+}
+
+/// The role in whose sessions a job puts data into a running server.
+fn lent(to: &To<'_>) -> String {
+    of_job("db4sci_as_", to)
+}
+
+fn clear(plan: &Plan<'_>, only: &Only, to: &To<'_>, unfinished: bool) -> ExecSpec {
+    let (into, place) = match &only.table {
+        None => (to.name.to_owned(), ""),
+        Some(_) => (scratch(to), to.name),
+    };
+    let lent = lent(to);
+    let unfinished = flag(unfinished);
+    let more = [
+        ("DB4SCI_TOKEN", to.token),
+        ("DB4SCI_PLACE", place),
+        ("DB4SCI_UNFINISHED", unfinished),
+        ("DB4SCI_LENT", &lent),
+    ];
+    about(plan, &format!("{LENT}{CLEAR}"), only, &into, &more)
+}
+
+/// How it is put beside what a server has.
+pub(super) struct Aside;
+
+impl Beside for Aside {
+    fn name(&self, only: &Only, moment: &str) -> String {
+        if only.table.is_some() {
+            return format!("restored_{moment}");
+        }
+        let end = format!("_restored_{moment}");
+        let mut name = only.database.clone();
+        while name.len() + end.len() > NAME_BYTES {
+            name.pop();
+        }
+        name.push_str(&end);
+        name
+    }
+
+    fn put(&self, plan: &Plan<'_>, part: &Part, only: &Only, to: &To<'_>) -> Vec<Stage> {
+        if part.database.as_ref() != Some(&only.database) {
+            return Vec::new();
+        }
+        let lent = lent(to);
+        if only.table.is_none() {
+            let more = [("DB4SCI_TOKEN", to.token), ("DB4SCI_LENT", &lent), ("DB4SCI_OPTIONS", "--no-privileges")];
+            let text = format!("{LENT}{DATABASE}{}", content());
+            return vec![Stage::new(Read::All, about(plan, &text, only, to.name, &more))];
+        }
+        let into = scratch(to);
+        let more = [
+            ("DB4SCI_TOKEN", to.token),
+            ("DB4SCI_PLACE", to.name),
+            // Roles of then may be gone; what is put beside belongs to the database's owner.
+            ("DB4SCI_OPTIONS", "--schema-only --no-privileges"),
+            ("DB4SCI_LENT", &lent),
+        ];
+        let schema = format!("{LENT}{SCRATCH}{}{SCHEMA}", content());
+        vec![
+            Stage::new(Read::Beginning, about(plan, &schema, only, &into, &more)),
+            Stage::new(Read::All, about(plan, &format!("{LENT}{ROWS}"), only, &into, &more)),
+            Stage::new(Read::Nothing, about(plan, &format!("{LENT}{MOVE}"), only, &into, &more)),
+            Stage::new(Read::Nothing, clear(plan, only, to, false)),
+        ]
+    }
+
+    fn clear(&self, plan: &Plan<'_>, only: &Only, to: &To<'_>) -> ExecSpec {
+        clear(plan, only, to, true)
+    }
+
+    fn count(&self, plan: &Plan<'_>, only: &Only, to: &To<'_>, fingerprints: bool) -> ExecSpec {
+        let Some((_, _, written)) = only.table.as_deref().and_then(table) else {
+            return counted(plan, to.name, fingerprints);
+        };
+        let mut exec = counted(plan, &only.database, fingerprints);
+        exec.env.push(("DB4SCI_ONLY".to_owned(), SecretString::from(format!("{}.{written}", to.name))));
+        exec
+    }
+
+    fn original(&self, only: &Only, to: &To<'_>, mut count: Count) -> Option<Count> {
+        match &only.table {
+            None => only.database.clone_into(&mut count.database),
+            Some(name) => {
+                let (_, _, written) = table(name)?;
+                if count.name != format!("{}.{written}", to.name) {
+                    return None;
+                }
+                count.name.clone_from(name);
+            }
+        }
+        Some(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::postgres::partial::*;
+
+    #[test]
+    fn names_are_read_as_the_server_writes_them() {
+        for (text, schema, name) in [
+            ("public.child", "public", "child"),
+            (r#""odd schema"."it's ""quoted""""#, "odd schema", "it's \"quoted\""),
+            (r#"public."a.b""#, "public", "a.b"),
+            (r#""a.""b"."größe""#, "a.\"b", "größe"),
+        ] {
+            let found = table(text).unwrap();
+            assert_eq!((found.0.as_str(), found.1.as_str()), (schema, name), "{text}");
+            assert!(text.ends_with(found.2), "{text}");
+        }
+        for wrong in ["", "child", "public.", r#""open.x"#, "a.b.c", r#"a."b"c"#] {
+            assert_eq!(table(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_new_name_is_never_too_long() {
+        let only = Only { database: "ü".repeat(31), table: None };
+        let name = Aside.name(&only, "20261125_021000");
+        assert!(name.len() <= NAME_BYTES && name.ends_with("ü_restored_20261125_021000"), "{name}");
+        let to = To { name: &name, token: "01a2-b3c4" };
+        assert_eq!(scratch(&to), "db4sci_restore_01a2b3c4");
+    }
+}

@@ -1,0 +1,81 @@
+//! The beginning of an archive of `mongodump`, by MongoDB's published description of the format: a magic number, a header
+//! with the server's version, a document for each collection, a terminator. Documents are BSON.
+
+use bson::RawDocument;
+
+/// What the archive begins with.
+pub const MAGIC: [u8; 4] = [0x6d, 0xe2, 0x99, 0x81];
+/// After the last collection's document.
+const TERMINATOR: [u8; 4] = [0xff; 4];
+/// The server's own databases.
+const OWN: [&str; 3] = ["admin", "config", "local"];
+
+/// What the beginning of an archive tells.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// The version of the server it was made of.
+    pub version: Option<(u32, u32)>,
+    /// The databases in it, but for the server's own.
+    pub databases: Vec<String>,
+}
+
+/// The server's version and the databases in an archive, of which `head` is the beginning. Where that ends before the
+/// list of collections does, the databases are those seen until then.
+///
+/// # Errors
+/// A sentence, if it is none.
+pub fn look(head: &[u8]) -> Result<Beginning, String> {
+    let broken = || "This begins like an archive of mongodump, but what follows is damaged. Make it again.".to_owned();
+    let mut rest = head.strip_prefix(&MAGIC).ok_or_else(broken)?;
+    let (header, after) = document(rest).ok_or_else(broken)?;
+    rest = after;
+    let version = header.get_str("server_version").ok().and_then(crate::import::format::numbers);
+    let mut databases = Vec::new();
+    while !rest.starts_with(&TERMINATOR) {
+        let Some((collection, after)) = document(rest) else { break };
+        rest = after;
+        let name = collection.get_str("db").map_err(|_| broken())?;
+        if !OWN.contains(&name) && !databases.iter().any(|known| known == name) {
+            databases.push(name.to_owned());
+        }
+    }
+    if databases.is_empty() && rest.starts_with(&TERMINATOR) {
+        return Err("There is no collection in this archive.".to_owned());
+    }
+    Ok(Beginning { version, databases })
+}
+
+/// The document at the beginning, and what follows it.
+fn document(bytes: &[u8]) -> Option<(&RawDocument, &[u8])> {
+    let length = usize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok()?;
+    let one = bytes.get(..length)?;
+    Some((RawDocument::from_bytes(one).ok()?, bytes.get(length..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::import::archive::*;
+    use bson::{Document, doc};
+
+    fn bytes(document: &Document) -> Vec<u8> {
+        document.to_vec().unwrap()
+    }
+
+    #[test]
+    fn version_and_databases_are_read_and_no_end_is_too_early() {
+        let header = doc! { "concurrent_collections": 4, "version": "0.1", "server_version": "6.0.5", "tool_version": "100.9.4" };
+        let mut archive = [MAGIC.to_vec(), bytes(&header)].concat();
+        for db in ["admin", "lab", "lab", "other"] {
+            archive.extend(bytes(&doc! { "db": db, "collection": "c", "metadata": "{}", "size": 1 }));
+        }
+        archive.extend(TERMINATOR);
+        let databases = vec!["lab".to_owned(), "other".to_owned()];
+        assert_eq!(look(&archive), Ok(Beginning { version: Some((6, 0)), databases }));
+        for cut in 0..archive.len() {
+            let _ = look(archive.get(..cut).unwrap());
+        }
+        let empty = [MAGIC.to_vec(), bytes(&header), TERMINATOR.to_vec()].concat();
+        assert!(look(&empty).unwrap_err().contains("no collection"));
+        assert!(look(&[MAGIC.as_slice(), &[0xff, 0xff, 0xff, 0x7f]].concat()).is_err(), "an impossible length");
+    }
+}

@@ -1,0 +1,317 @@
+//! What a file is, told by its first bytes.
+
+use std::io::Read;
+
+use crate::catalog::CatalogImage;
+use crate::engine::EngineKind;
+use crate::import::archive;
+use crate::import::packing::Packing;
+use crate::import::unknown::{broken_by_redirection, describe};
+use crate::sql::Dialect;
+
+/// What a dump is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// An archive of `pg_dump`, custom format.
+    PgCustom,
+    /// Statements for PostgreSQL, by `pg_dump` or by hand.
+    PgPlain,
+    /// Statements for MariaDB or MySQL.
+    MariaSql,
+    /// An archive of `mongodump`.
+    MongoArchive,
+    /// A dump of `neo4j-admin`.
+    Neo4jDump,
+}
+
+impl Format {
+    /// The engine it is for.
+    pub fn engine(self) -> EngineKind {
+        match self {
+            Self::PgCustom | Self::PgPlain => EngineKind::Postgres,
+            Self::MariaSql => EngineKind::Mariadb,
+            Self::MongoArchive => EngineKind::Mongodb,
+            Self::Neo4jDump => EngineKind::Neo4j,
+        }
+    }
+
+    /// Whose SQL it is, if it is SQL.
+    pub fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::PgPlain => Some(Dialect::Postgres),
+            Self::MariaSql => Some(Dialect::Mysql),
+            _ => None,
+        }
+    }
+
+    /// What it is, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::PgCustom => "an archive of pg_dump",
+            Self::PgPlain => "statements for PostgreSQL",
+            Self::MariaSql => "statements for MariaDB",
+            Self::MongoArchive => "an archive of mongodump",
+            Self::Neo4jDump => "a dump of neo4j-admin",
+        }
+    }
+}
+
+/// A recognised dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dump {
+    /// How it is compressed.
+    pub packing: Packing,
+    /// What it is.
+    pub format: Format,
+    /// The version of the server it was made of, as numbers, where it says so.
+    pub version: Option<(u32, u32)>,
+    /// Whether its end has to say that it is the end.
+    pub says_its_end: bool,
+    /// The databases in it, where it says which; not the server's own. An empty name: what comes before any is named.
+    pub databases: Vec<String>,
+    /// What its sender should know of how it was read.
+    pub told: Vec<String>,
+}
+
+/// So much of the beginning is looked at: an archive of `mongodump` first tells of all its collections.
+pub const LOOK: u64 = 4 * 1024 * 1024;
+/// So much of that, where it is text.
+const LOOK_AT_TEXT: usize = 64 * 1024;
+
+/// What a dump's last lines say when it is whole.
+pub const ENDS: [&str; 3] =
+    ["-- PostgreSQL database dump complete", "-- PostgreSQL database cluster dump complete", "-- Dump completed"];
+
+/// Recognises a dump by its beginning, unpacked and decoded. Statements that any engine would take are `wanted`'s.
+///
+/// # Errors
+/// A sentence that says why it can't be used. For engine and version: [`fit`].
+pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Result<Dump, String> {
+    if head.is_empty() {
+        return Err("The file is empty.".to_owned());
+    }
+    if let Some(broken) = broken_by_redirection(head) {
+        return Err(broken);
+    }
+    let dump = |format, version| Dump {
+        packing,
+        format,
+        version,
+        says_its_end: false,
+        databases: Vec::new(),
+        told: Vec::new(),
+    };
+    if head.starts_with(b"PGDMP") {
+        return match head.get(10) {
+            Some(1) => Ok(dump(Format::PgCustom, archive_version(head))),
+            _ => Err("This archive of pg_dump is not in its custom format. Make one with pg_dump -Fc.".to_owned()),
+        };
+    }
+    if head.starts_with(&archive::MAGIC) {
+        let archive::Beginning { version, databases } = archive::look(head)?;
+        return Ok(Dump { databases, ..dump(Format::MongoArchive, version) });
+    }
+    if let Some(found) = neo4j(head, packing) {
+        return found;
+    }
+    let first = head.get(..LOOK_AT_TEXT).unwrap_or(head);
+    let text = match std::str::from_utf8(first) {
+        Ok(text) => text,
+        // What is cut in the middle of a character, or holds text of another encoding further on.
+        Err(e) => first.get(..e.valid_up_to()).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or_default(),
+    };
+    if first.contains(&0) || !is_sql(text) {
+        return Err(describe(head));
+    }
+    let whose = |line: &str| text.lines().find_map(|l| l.trim().strip_prefix(line).map(str::to_owned));
+    let maria = ["-- MariaDB dump", "/*M!999999", "-- MySQL dump"].iter().any(|w| text.contains(w));
+    let postgres = text.contains("-- PostgreSQL database");
+    let neutral = wanted == Some(EngineKind::Mariadb) && !postgres && !looks_like_postgres(text);
+    if maria || looks_like_mysql(text) || neutral {
+        // A server of another maker counts its versions otherwise.
+        let version = whose("-- Server version").filter(|v| v.contains("MariaDB")).and_then(|v| numbers(&v));
+        let says_its_end = maria && text.contains("-- Host:");
+        return Ok(Dump { says_its_end, ..dump(Format::MariaSql, version) });
+    }
+    let version = whose("-- Dumped from database version").and_then(|v| numbers(&v));
+    let says_its_end =
+        ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"].iter().any(|w| text.contains(w));
+    Ok(Dump { says_its_end, ..dump(Format::PgPlain, version) })
+}
+
+/// How a dump of `neo4j-admin` of version 4 begins, unpacked: a word, the version of its own form, numbers of files and bytes.
+const NEO4J_4: &[u8] = b"zstd\0\0\0\x01";
+/// How zstd begins.
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// A dump of `neo4j-admin`; `None`: it is none. Those of version 5 have a head of their own. Those of version 4 are
+/// compressed as a whole, which is undone by the tool and not here.
+fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
+    let dump = |packing, version| {
+        let (format, version) = (Format::Neo4jDump, Some(version));
+        Some(Ok(Dump { packing, format, version, says_its_end: false, databases: Vec::new(), told: Vec::new() }))
+    };
+    if head.starts_with(b"DZV1") || head.starts_with(b"DGV1") {
+        return dump(packing, (5, 0));
+    }
+    if packing == Packing::Zstd && head.starts_with(NEO4J_4) {
+        return dump(Packing::None, (4, 0));
+    }
+    if head.starts_with(ZSTD) {
+        let mut inside = Vec::new();
+        // Cut off where what was looked at ends.
+        let _ = zstd::stream::read::Decoder::new(head).ok()?.take(64).read_to_end(&mut inside);
+        return inside.starts_with(NEO4J_4).then(|| dump(packing, (4, 0))).flatten();
+    }
+    let tar = head.get(257..262) == Some(b"ustar".as_slice());
+    (tar && head.windows(9).any(|w| w == b"neostore.")).then(|| {
+        Err("This is a graph of Neo4j 3, or a copy of its files. Load it into Neo4j 4.4, make a dump there, and send that.".to_owned())
+    })
+}
+
+/// Statements begin with a word that begins statements.
+fn is_sql(text: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "SET", "SELECT", "CREATE", "BEGIN", "START", "INSERT", "DROP", "ALTER", "COPY", "USE", "LOCK", "GRANT", "WITH",
+        "COMMENT", "TRUNCATE", "UPDATE",
+    ];
+    let mut lines =
+        text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("--") && !l.starts_with('#'));
+    let first = lines.find(|l| (l.starts_with("/*!") || !l.starts_with("/*")) && !l.starts_with('\\'));
+    first.is_none_or(|l| {
+        let word: String = l.chars().take_while(char::is_ascii_alphabetic).collect();
+        l.starts_with("/*!") || WORDS.iter().any(|w| word.eq_ignore_ascii_case(w))
+    }) && (first.is_some() || text.contains("database dump"))
+}
+
+/// Whether statements without a head are of MySQL's kind.
+fn looks_like_mysql(text: &str) -> bool {
+    ["ENGINE=", "AUTO_INCREMENT", "/*!", "CREATE TABLE `", "INSERT INTO `", "USE `"].iter().any(|w| text.contains(w))
+}
+
+/// Whether statements without a head are of PostgreSQL's kind.
+fn looks_like_postgres(text: &str) -> bool {
+    [" FROM stdin", " from stdin", "pg_catalog.", "\\connect ", "::", "$$"].iter().any(|w| text.contains(w))
+}
+
+/// The first two numbers of a version.
+pub(super) fn numbers(text: &str) -> Option<(u32, u32)> {
+    let start = text.find(|c: char| c.is_ascii_digit())?;
+    let mut parts = text.get(start..)?.split(|c: char| !c.is_ascii_digit());
+    let major = parts.next()?.parse().ok()?;
+    Some((major, parts.next().and_then(|p| p.parse().ok()).unwrap_or(0)))
+}
+
+/// The server's version in the head of an archive of pg_dump.
+fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
+    let minor = *head.get(6)?;
+    let width = usize::from(*head.get(8)?);
+    let mut at = 11;
+    let number = |at: &mut usize| -> Option<usize> {
+        let digits = head.get(*at + 1..*at + 1 + width)?;
+        *at += 1 + width;
+        digits.iter().rev().try_fold(0usize, |n, d| n.checked_mul(256)?.checked_add(usize::from(*d)))
+    };
+    // Compression: a byte since 1.15, a number before.
+    if minor >= 15 {
+        at += 1;
+    } else {
+        number(&mut at)?;
+    }
+    for _ in 0..7 {
+        number(&mut at)?;
+    }
+    // The database's name, then the server's version.
+    let name = number(&mut at)?;
+    at = at.checked_add(name)?;
+    let length = number(&mut at)?;
+    numbers(std::str::from_utf8(head.get(at..at.checked_add(length)?)?).ok()?)
+}
+
+/// Whether a dump can be loaded into a server of `image`.
+///
+/// # Errors
+/// A sentence.
+pub fn fit(dump: &Dump, image: &CatalogImage) -> Result<(), String> {
+    let (is, wanted) = (dump.format.engine(), image.engine);
+    if is != wanted {
+        return Err(format!(
+            "This is {}, which {} can't load. Choose {} above.",
+            dump.format.label(),
+            wanted.label(),
+            is.label()
+        ));
+    }
+    let ours = numbers(&image.version);
+    let newer = |(major, minor): (u32, u32), (m, n): (u32, u32)| match wanted {
+        EngineKind::Postgres => major > m,
+        _ => (major, minor) > (m, n),
+    };
+    match (dump.version, ours) {
+        (Some(theirs), Some(ours)) if newer(theirs, ours) => Err(format!(
+            "This dump is of {} {}.{}, and the version chosen is {}. Choose that version or a later one.",
+            wanted.label(),
+            theirs.0,
+            theirs.1,
+            image.version
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::import::format::*;
+
+    fn of(text: &str) -> Result<Dump, String> {
+        of_head(text.as_bytes(), Packing::None, None)
+    }
+
+    #[test]
+    fn dumps_are_known_by_their_beginning() {
+        let pg = of("--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from database version 17.2 (Debian)\n\nSET statement_timeout = 0;\n").unwrap();
+        assert_eq!((pg.format, pg.version, pg.says_its_end), (Format::PgPlain, Some((17, 2)), true));
+        let maria = of("/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19-11.8.2-MariaDB, for x\n--\n-- Host: localhost    Database: d\n-- Server version\t11.8.2-MariaDB\n\n/*!40101 SET NAMES utf8mb4 */;\n").unwrap();
+        assert_eq!((maria.format, maria.version, maria.says_its_end), (Format::MariaSql, Some((11, 8)), true));
+        let mysql =
+            of("-- MySQL dump 10.13  Distrib 8.0.36\n--\n-- Server version\t8.0.36\n/*!40101 SET NAMES utf8mb4 */;\n")
+                .unwrap();
+        assert_eq!((mysql.format, mysql.version), (Format::MariaSql, None));
+        assert_eq!(of("create table t (i int);\ninsert into t values (1);").unwrap().format, Format::PgPlain);
+        assert_eq!(of("CREATE TABLE `t` (i int AUTO_INCREMENT);").unwrap().format, Format::MariaSql);
+        let neutral = |engine| of_head(b"create table t (i int);", Packing::None, Some(engine)).unwrap().format;
+        assert_eq!(neutral(EngineKind::Mariadb), Format::MariaSql);
+        assert_eq!(neutral(EngineKind::Postgres), Format::PgPlain);
+        for other in ["name,age\nada,36\n", "hello", "%PDF-1.4", "PGDMP", "{\"a\": 1}", "a\0b", "\u{1f418}"] {
+            assert!(of(other).is_err(), "{other}");
+        }
+        assert!(of_head(&[0x6d, 0xe2, 0x99, 0x81, 0, 0], Packing::None, None).is_err(), "it has no head");
+        assert_eq!(of_head(b"DZV1rest", Packing::None, None).unwrap().format, Format::Neo4jDump);
+        let four = of_head(b"zstd\0\0\0\x01\0\0\0\0", Packing::Zstd, None).unwrap();
+        assert_eq!((four.packing, four.version), (Packing::None, Some((4, 0))), "the tool undoes its compression");
+        let twice = zstd::encode_all(b"zstd\0\0\0\x01rest".as_slice(), 1).unwrap();
+        let four = of_head(&twice, Packing::Gzip, None).unwrap();
+        assert_eq!((four.packing, four.format), (Packing::Gzip, Format::Neo4jDump));
+        assert!(of_head(&zstd::encode_all(b"other".as_slice(), 1).unwrap(), Packing::Gzip, None).is_err());
+        let mut three = vec![0; 600];
+        three[..12].copy_from_slice(b"neostore.idx");
+        three[257..262].copy_from_slice(b"ustar");
+        assert!(of_head(&three, Packing::Gzip, None).unwrap_err().contains("Neo4j 3"));
+    }
+
+    #[test]
+    fn an_archive_says_its_servers_version() {
+        let mut head = b"PGDMP\x01\x10\x00\x04\x08\x01\x00".to_vec();
+        let number = |n: u8| vec![0, n, 0, 0, 0];
+        head.extend((0..7).flat_map(|_| number(1)));
+        for text in ["trial", "17.2 (Debian 17.2-1)", "17.2"] {
+            head.extend(number(u8::try_from(text.len()).unwrap()));
+            head.extend(text.as_bytes());
+        }
+        assert_eq!(archive_version(&head), Some((17, 2)));
+        for cut in 0..head.len() - 6 {
+            let _ = archive_version(&head[..cut]);
+        }
+    }
+}

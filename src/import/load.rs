@@ -1,0 +1,224 @@
+//! The flow that makes a database out of a dump: created like any other, then filled by the tool in its own image. For
+//! engines whose servers must not run then: [`crate::import::load_stopped`].
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+
+use crate::admin_db::dumps::{self, DumpRow};
+use crate::app::App;
+use crate::backup::pipeline::transfer::run;
+use crate::domain::work::{Cancel, Pool, Rules};
+use crate::engine::backup::{Backup, Load, When};
+use crate::engine::{EngineKind, Plan};
+use crate::import::choice::{Target, shown, targets};
+use crate::import::load_stopped::LOAD_STOPPED;
+use crate::import::pour::pour;
+use crate::import::report::LoadReport;
+use crate::import::staging;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container::find;
+use crate::provision::create;
+use crate::provision::rotate;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+
+/// Create from a dump.
+pub static LOAD: Flow = Flow {
+    kind: "load",
+    title: "Create database from a dump",
+    rules: Rules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
+    steps: &[
+        CHECK_STORAGE,
+        create::GET_IMAGE,
+        create::PREPARE_DATA,
+        create::MAKE_CONTAINER,
+        create::START,
+        create::WAIT,
+        Step { name: "Set up your access", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Load the dump", run: |w| Box::pin(load(w)), undo: None },
+        create::HAND_OVER,
+    ],
+};
+
+/// Refuses a tier that is full, and a dump whose file is gone; its undo, the last of all, makes the dump ready to be tried
+/// again.
+pub(super) const CHECK_STORAGE: Step =
+    Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: Some(|w| Box::pin(again(w))) };
+
+/// Whether a job loads a dump.
+pub fn is_load(kind: &str) -> bool {
+    kind == LOAD.kind || kind == LOAD_STOPPED.kind
+}
+
+/// Whether an engine's dumps are loaded before its server starts.
+pub fn is_loaded_stopped(engine: EngineKind) -> bool {
+    engine.engine().backup().is_some_and(|b| b.loads() == When::Stopped)
+}
+
+/// The flow that loads dumps of an engine.
+pub fn load_flow(engine: EngineKind) -> &'static Flow {
+    if is_loaded_stopped(engine) { &LOAD_STOPPED } else { &LOAD }
+}
+
+async fn check_storage(w: &Work) -> Result<(), StepError> {
+    create::check_storage(w).await?;
+    let row = row(w).await?;
+    if row.report.is_none() && !tokio::fs::try_exists(path(w, &row)?).await.unwrap_or(true) {
+        return Err(StepError::Fail(
+            "The file of this dump is no longer kept here. Delete this database, and send the dump again under New database, From a dump."
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Lets the dump be loaded once more.
+async fn again(w: &Work) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    Ok(dumps::again(&mut db, w.container_id()?).await?)
+}
+
+/// What is known of the dump.
+///
+/// # Errors
+/// If that is gone.
+pub(super) async fn row(w: &Work) -> Result<DumpRow, StepError> {
+    let mut db = w.app.db.acquire().await?;
+    let row = dumps::of_container(&mut db, w.container_id()?).await?;
+    row.ok_or_else(|| StepError::Fail("What is known of the dump is gone.".to_owned()))
+}
+
+/// Where the file lies.
+///
+/// # Errors
+/// If its tier is gone.
+pub(super) fn path(w: &Work, row: &DumpRow) -> Result<PathBuf, StepError> {
+    let tier = w.app.config.tier(&row.tier);
+    let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is gone.", row.tier)))?;
+    Ok(staging::file(&w.app.config, tier, row.id, row.account_id))
+}
+
+/// Removes the file.
+///
+/// # Errors
+/// If it can't be removed.
+pub(super) async fn forget(w: &Work) -> Result<(), StepError> {
+    let Ok(path) = path(w, &row(w).await?) else { return Ok(()) };
+    match tokio::fs::remove_file(&path).await {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(StepError::Retry(format!("{} can't be removed: {e}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn load(w: &Work) -> Result<(), StepError> {
+    let row = row(w).await?;
+    if row.report.is_some() {
+        return forget(w).await;
+    }
+    let mut db = w.app.db.acquire().await?;
+    let first = dumps::begin(&mut db, row.id, w.app.clock.now()).await?;
+    drop(db);
+    if !first {
+        return Err(StepError::Fail(
+            "The portal was ended while the dump was being loaded, so only a part of it came in. Nothing of that was kept. Press “Try again”."
+                .to_owned(),
+        ));
+    }
+    let report = fill(w, &row, path(w, &row)?).await?;
+    keep(w, &row, &report).await
+}
+
+/// Writes what became of the dump, and removes its file.
+///
+/// # Errors
+/// If that can't be done.
+pub(super) async fn keep(w: &Work, row: &DumpRow, report: &LoadReport) -> Result<(), StepError> {
+    let mut db = w.app.db.acquire().await?;
+    dumps::set_report(&mut db, row.id, report).await?;
+    drop(db);
+    w.say(&report.sentence()).await;
+    forget(w).await
+}
+
+/// Loads the dump into the running server and counts what came in.
+async fn fill(w: &Work, row: &DumpRow, file: PathBuf) -> Result<LoadReport, StepError> {
+    let app = &w.app;
+    let c = w.container().await?;
+    let blueprint = Blueprint::read(app, &c).await?;
+    let running = find(app, &c).await?.filter(|f| f.running);
+    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
+    let password = rotate::user_password(w, &c).await?;
+    let (plan, engine) = (blueprint.plan(), describes(c.engine)?);
+    let mut report = LoadReport { told: row.told.0.clone(), ..LoadReport::default() };
+    for target in wanted(row, &c.dbname) {
+        if target.further {
+            let load = Load { archive: false, password: &password, lock: "", source: None, database: &target.database };
+            let make = engine
+                .make_further(&plan, &load)
+                .ok_or_else(|| StepError::Fail(format!("{} can't make further databases here.", c.engine.label())))?;
+            run(app.runtime.as_ref(), &id, &make, None, &AtomicU64::new(0)).await?;
+        }
+        report.join(pour(w, row, file.clone(), (&id, &plan), (&password, &target)).await?);
+        if target.source != target.database && !target.source.is_empty() {
+            report.told.push(format!("“{}” of the dump is now the database “{}”.", target.source, target.database));
+        }
+    }
+    let left: Vec<&str> = row.databases.0.iter().filter(|n| !is_wanted(row, n)).map(|n| shown(n)).collect();
+    if !left.is_empty() {
+        report.told.push(format!("The dump also holds {}, which was not asked for.", left.join(", ")));
+    }
+    let mut places: Vec<String> = wanted(row, &c.dbname).into_iter().map(|target| target.database).collect();
+    places.sort_unstable();
+    places.dedup();
+    count(app, (&id, &plan), engine, &places, &mut report).await?;
+    Ok(report)
+}
+
+/// Whether a database of the dump is loaded.
+fn is_wanted(row: &DumpRow, name: &str) -> bool {
+    row.everything || row.databases.0.len() < 2 || row.source.as_deref().unwrap_or_default() == name
+}
+
+/// What of the dump goes where.
+pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<Target> {
+    match row.dump().format.dialect().filter(|_| row.everything) {
+        Some(dialect) => targets(&row.databases.0, dialect, dbname),
+        None => {
+            let source = row.source.clone().unwrap_or_default();
+            vec![Target { source, database: dbname.to_owned(), further: false }]
+        }
+    }
+}
+
+/// How an engine loads dumps.
+pub(super) fn describes(engine: EngineKind) -> Result<&'static dyn Backup, StepError> {
+    engine.engine().backup().ok_or_else(|| StepError::Fail(format!("{} can't load dumps here.", engine.label())))
+}
+
+/// Counts what came in.
+///
+/// # Errors
+/// If nothing did, because all of it failed.
+pub(super) async fn count(
+    app: &App,
+    (id, plan): (&str, &Plan<'_>),
+    describes: &dyn Backup,
+    databases: &[String],
+    report: &mut LoadReport,
+) -> Result<(), StepError> {
+    for database in databases {
+        let count = describes.count(plan, database, false);
+        let said = run(app.runtime.as_ref(), id, &count, None, &AtomicU64::new(0)).await?;
+        report.add(&said.counts);
+    }
+    if report.tables == 0 && report.failed > 0 {
+        let first = report.failures.first().cloned().unwrap_or_default();
+        let about = if first.statement.is_empty() { String::new() } else { format!("\n{}", first.statement) };
+        return Err(StepError::Fail(format!(
+            "Nothing of the dump came in: {} statements failed, the first with: {}{about}",
+            report.failed, first.text
+        )));
+    }
+    Ok(())
+}

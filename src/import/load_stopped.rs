@@ -1,0 +1,91 @@
+//! The flow that makes a database out of a dump for engines that load one while their server is stopped: the dump goes into
+//! the new data directory, is looked through by the engine's own check, and only then a server starts on it, with accounts
+//! of its own as in any new database.
+
+use std::sync::atomic::AtomicU64;
+
+use secrecy::SecretString;
+
+use crate::backup::pipeline::transfer::run;
+use crate::domain::work::{Cancel, Pool, Rules};
+use crate::import::load::{CHECK_STORAGE, count, describes, forget, keep, path, row, wanted};
+use crate::import::pour::pour;
+use crate::import::report::LoadReport;
+use crate::manifest::Of;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container::find;
+use crate::provision::create;
+use crate::provision::rotate;
+use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::server::tools_in;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+
+/// Create from a dump that is loaded before the server starts.
+pub static LOAD_STOPPED: Flow = Flow {
+    kind: "load-stopped",
+    title: "Create database from a dump",
+    rules: Rules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
+    steps: &[
+        CHECK_STORAGE,
+        create::GET_IMAGE,
+        create::EMPTY_DATA,
+        Step { name: "Load the dump", run: |w| Box::pin(load(w)), undo: Some(|w| Box::pin(unseal(w))) },
+        create::MAKE_CONTAINER,
+        create::START,
+        create::WAIT,
+        Step { name: "Set up your access", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step { name: "Count what came in", run: |w| Box::pin(look(w)), undo: None },
+        create::HAND_OVER,
+    ],
+};
+
+async fn sealed(w: &Work) -> Result<ThrowAway<'_>, StepError> {
+    let c = w.container().await?;
+    let of = Of::new(&c, c.image_digest.as_deref().unwrap_or_default());
+    ThrowAway::of(&w.app, &of, c.id, Admin::New).await
+}
+
+/// Removes the container in which it was loaded; the directory has an undo of its own.
+async fn unseal(w: &Work) -> Result<(), StepError> {
+    sealed(w).await?.remove_container(&w.app).await
+}
+
+/// Puts the dump into the directory. What an attempt that was cut short left there is overwritten.
+async fn load(w: &Work) -> Result<(), StepError> {
+    let (app, row, c) = (&w.app, row(w).await?, w.container().await?);
+    let own = Blueprint::read(app, &c).await?;
+    let first = sealed(w).await?;
+    if first.blueprint.dir != own.dir {
+        return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
+    }
+    let id = first.hold(app, true).await?;
+    // Of an image that nobody used before nothing is known yet; what it has, it has from here on.
+    tools_in(app, c.engine, c.image_digest.as_deref().unwrap_or_default(), &id).await?;
+    let sealed = sealed(w).await?;
+    let plan = sealed.blueprint.plan();
+    for target in wanted(&row, plan.dbname.as_str()) {
+        pour(w, &row, path(w, &row)?, (&id, &plan), (&SecretString::default(), &target)).await?;
+    }
+    w.say("Checking what was loaded").await;
+    let check = describes(c.engine)?.check(&plan, plan.dbname.as_str());
+    run(app.runtime.as_ref(), &id, &check, None, &AtomicU64::new(0)).await.map_err(|e| {
+        StepError::Fail(format!(
+            "{e}\nThe dump may be damaged, or of a version or edition whose data this server can't read."
+        ))
+    })?;
+    sealed.remove_container(app).await
+}
+
+async fn look(w: &Work) -> Result<(), StepError> {
+    let (app, row, c) = (&w.app, row(w).await?, w.container().await?);
+    if row.report.is_some() {
+        return forget(w).await;
+    }
+    let blueprint = Blueprint::read(app, &c).await?;
+    let running = find(app, &c).await?.filter(|f| f.running);
+    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
+    let mut report = LoadReport { format: Some(row.dump().format), told: row.told.0.clone(), ..LoadReport::default() };
+    let places = [c.dbname.clone()];
+    count(app, (&id, &blueprint.plan()), describes(c.engine)?, &places, &mut report).await?;
+    keep(w, &row, &report).await
+}

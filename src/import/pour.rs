@@ -1,0 +1,192 @@
+//! A dump poured into a server by the tool of its own image, and what that says about it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::admin_db::dumps::DumpRow;
+use crate::domain::quantity::Bytes as Size;
+use crate::domain::stream_error::StreamError;
+use crate::engine::Plan;
+use crate::engine::backup::Load;
+use crate::import::choice::Target;
+use crate::import::course::Course;
+use crate::import::format::{Dump, Format};
+use crate::import::load::describes;
+use crate::import::measured::Passed;
+use crate::import::report::{Collector, LoadReport};
+use crate::import::scan::{CUT, is_whole, open};
+use crate::import::sending::{LeftOut, Out, What, send};
+use crate::queue::flow::{StepError, Work};
+use crate::runtime::{ExecPiece, Input};
+use crate::sql::to_mariadb::{Pass, Rules};
+
+/// How much more a dump may be unpacked than the largest that may be sent.
+const MOST_UNPACKED: u64 = 20;
+/// Longest silence of a tool: an index over a large table is made without a word.
+const SILENCE: Duration = Duration::from_secs(6 * 3600);
+/// Pieces between reading and sending, of 64 KiB.
+const WAITING: usize = 16;
+
+/// Most bytes of a dump, unpacked: a multiple of what may be sent, and no more than is free on the tier at `path`.
+pub fn most_unpacked(upload_max: Size, path: &Path) -> u64 {
+    let most = u64::try_from(upload_max.0).unwrap_or(u64::MAX).saturating_mul(MOST_UNPACKED);
+    let free = crate::storage::capacity(path).ok().and_then(|has| u64::try_from(has.free).ok());
+    free.map_or(most, |free| most.min(free))
+}
+
+/// Runs the tool that loads a dump in the container `id`, and reads what it says failed.
+///
+/// # Errors
+/// If it did not come to the dump's end.
+pub(super) async fn pour(
+    w: &Work,
+    row: &DumpRow,
+    file: PathBuf,
+    (id, plan): (&str, &Plan<'_>),
+    (password, target): (&SecretString, &Target),
+) -> Result<LoadReport, StepError> {
+    let app = &w.app;
+    let describes = describes(plan.image.engine)?;
+    let missing = plan.tools.missing(describes.load_tools());
+    if !missing.is_empty() {
+        return Err(StepError::Fail(format!(
+            "The image has no {}, so the dump can't be loaded here. Make an empty database, and load it from your own computer with \
+             the address on the database's page.",
+            missing.join(" and no ")
+        )));
+    }
+    // Whoever wrote the dump can't know it, so nothing in it unlocks what it is locked with.
+    let lock = hex::encode(app.random.bytes::<16>());
+    let dump = row.dump();
+    let archive = dump.format == Format::PgCustom;
+    let source = Some(target.source.as_str()).filter(|s| !s.is_empty());
+    let load = Load { archive, password, lock: &lock, source, database: &target.database };
+    let exec = describes.load(plan, &load);
+    let (course, passed) = (Arc::new(Course::default()), Passed::default());
+    let reading = Reading { most: most_unpacked(app.config.backups.upload_max, &file), file, passed: passed.clone() };
+    let rules = (dump.format == Format::MariaSql).then(|| Rules {
+        account: (plan.dbuser.to_string(), "%".to_owned()),
+        collations: true,
+        pass: Pass::All,
+    });
+    let what =
+        dump.format.dialect().map(|dialect| What { dialect, source: target.source.clone(), lock: lock.clone(), rules });
+    let (input, reading) = reading.begin(dump.clone(), what, course.clone());
+    let mut collector = Collector::new(dump.format, &course);
+    let loading = async {
+        let mut pieces = app.runtime.exec_stream(id, &exec, Some(input)).await?;
+        loop {
+            let piece = tokio::time::timeout(SILENCE, pieces.next()).await;
+            match piece
+                .map_err(|_| StepError::Fail("The tool that loads the dump said nothing for hours.".to_owned()))?
+            {
+                Some(Ok(ExecPiece::Stderr(piece))) => collector.take(&piece),
+                Some(Ok(ExecPiece::Stdout(_))) => {}
+                Some(Ok(ExecPiece::Ended(code))) => return Ok(code),
+                Some(Err(e)) => return Err(StepError::Fail(e.to_string())),
+                None => return Err(StepError::Fail("The tool that loads the dump was cut short.".to_owned())),
+            }
+        }
+    };
+    let code = tokio::select! {
+        code = loading => code,
+        never = tell(w, &passed) => match never {},
+    };
+    course.end();
+    let code = code?;
+    // What was wrong with the file explains more than what the tool made of it.
+    let left_out = reading
+        .await
+        .map_err(|e| StepError::Fail(format!("Reading the dump was cut short: {e}.")))?
+        .map_err(StepError::Fail)?;
+    let (mut report, words) = collector.done();
+    report.told.extend(left_out.told);
+    if left_out.count > 0 {
+        let (count, first) = (left_out.count, left_out.first.join("; "));
+        let what = if count == 1 { "1 statement".to_owned() } else { format!("{count} statements") };
+        report.told.push(format!("Left out, since about the server (roles, owners, whole databases): {what}. {first}"));
+    }
+    if describes.loaded(code, &words) {
+        return Ok(report);
+    }
+    let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
+    let said = [first.as_str(), words.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
+    Err(StepError::Fail(format!("The dump could not be loaded to its end: {said}")))
+}
+
+/// Shows how far it is, for ever.
+async fn tell(w: &Work, passed: &Passed) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let bytes = i64::try_from(passed.bytes()).unwrap_or(i64::MAX);
+        w.say(&format!("{} of the dump loaded", Size(bytes))).await;
+    }
+}
+
+/// A file on its way.
+struct Reading {
+    file: PathBuf,
+    most: u64,
+    passed: Passed,
+}
+
+impl Reading {
+    /// The dump, unpacked, as the input of a tool; and what was wrong with it.
+    fn begin(
+        self,
+        dump: Dump,
+        what: Option<What>,
+        course: Arc<Course>,
+    ) -> (Input, JoinHandle<Result<LeftOut, String>>) {
+        let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(WAITING);
+        let reading = tokio::task::spawn_blocking(move || {
+            let done = self.pump(&dump, what.as_ref(), &course, &out);
+            if let Err(why) = &done {
+                // The tool must not take what it got for all.
+                let _ = out.blocking_send(Err(why.clone()));
+            }
+            done
+        });
+        let pieces = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
+        (pieces.map(|piece| piece.map_err(StreamError::refused)).boxed(), reading)
+    }
+
+    fn pump(self, dump: &Dump, what: Option<&What>, course: &Course, out: &Out) -> Result<LeftOut, String> {
+        let cut = |e: std::io::Error| {
+            format!("The dump can't be read to its end: {e}. It may have been cut short; send it again.")
+        };
+        let content = open(&self.file, dump.packing, what.is_some(), self.most, self.passed).map_err(cut)?;
+        let left_out = match what {
+            Some(what) => send(content.from, what, course, out)?,
+            None => {
+                copy(content.from, out).map_err(cut)?;
+                LeftOut::default()
+            }
+        };
+        if dump.says_its_end && !out.is_closed() && !is_whole(&content.tail, content.encoding) {
+            return Err(CUT.to_owned());
+        }
+        Ok(left_out)
+    }
+}
+
+/// Sends what `from` reads as it is.
+fn copy(mut from: Box<dyn Read + Send>, out: &Out) -> std::io::Result<()> {
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let n = from.read(&mut piece)?;
+        let Some(read) = piece.get(..n).filter(|r| !r.is_empty()) else { return Ok(()) };
+        if out.blocking_send(Ok(Bytes::copy_from_slice(read))).is_err() {
+            // The tool has ended; it says why.
+            return Ok(());
+        }
+    }
+}

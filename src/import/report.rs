@@ -1,0 +1,388 @@
+//! What failed while a dump was loaded, out of what the tool said about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::backup::Count;
+use crate::import::course::{Course, Said, beginning};
+use crate::import::format::Format;
+
+/// Most failures that are kept; all are counted.
+pub const MOST: usize = 100;
+/// Longest text of one, in characters.
+const LONGEST: usize = 4000;
+/// Stands around a statement that MariaDB's client repeats.
+const RULE: &str = "--------------";
+/// Longest line that is read of a tool, in bytes.
+const LONGEST_LINE: usize = 16 * 1024;
+
+/// What became of a dump.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoadReport {
+    /// What was loaded.
+    pub format: Option<Format>,
+    /// Tables that are there; collections, or labels of nodes.
+    pub tables: u64,
+    /// Rows in them; documents, or nodes and relationships.
+    pub rows: u64,
+    /// How many statements, entries or documents failed.
+    pub failed: u64,
+    /// The first of them.
+    pub failures: Vec<Failure>,
+    /// How many databases it went into.
+    pub databases: u64,
+    /// What else its owner should know.
+    pub told: Vec<String>,
+}
+
+/// One thing that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Failure {
+    /// Line of the dump on which its statement begins, where that is known.
+    pub line: Option<u64>,
+    /// The server's words.
+    pub text: String,
+    /// The beginning of the statement.
+    pub statement: String,
+    /// What else was said about it.
+    pub detail: String,
+}
+
+impl LoadReport {
+    /// Whether more failed than is kept.
+    pub fn is_cut(&self) -> bool {
+        self.failed > self.failures.len() as u64
+    }
+
+    /// Adds what was counted in a server.
+    pub fn add(&mut self, counts: &[Count]) {
+        for count in counts {
+            let rows = u64::try_from(count.rows).unwrap_or(0);
+            match count.kind.as_str() {
+                "table" | "collection" | "time series" => {
+                    self.tables += 1;
+                    self.rows += rows;
+                }
+                "label" => self.tables += 1,
+                // All nodes, and all relationships.
+                "content" => self.rows += rows,
+                _ => {}
+            }
+        }
+    }
+
+    /// One sentence.
+    pub fn sentence(&self) -> String {
+        let (table, row, one) = match self.format {
+            Some(Format::MongoArchive) => ("collection", "document", "document"),
+            Some(Format::Neo4jDump) => ("label", "node or relationship", "entry"),
+            _ => ("table", "row", "statement"),
+        };
+        let failed = match self.failed {
+            0 => "Nothing in it failed.".to_owned(),
+            n => format!("{} failed.", amount(n, one)),
+        };
+        let places = if self.databases > 1 { format!(", in {} databases", self.databases) } else { String::new() };
+        format!("{} with {} came in{places}. {failed}", amount(self.tables, table), amount(self.rows, row))
+    }
+
+    /// Adds what became of another database of the same dump.
+    pub fn join(&mut self, other: Self) {
+        self.format = other.format;
+        self.failed += other.failed;
+        self.failures.extend(other.failures);
+        self.failures.truncate(MOST);
+        self.told.extend(other.told);
+        self.databases += 1;
+    }
+}
+
+/// Reads what a tool says, line by line.
+pub struct Collector<'a> {
+    format: Format,
+    /// What the tool was sent, where its lines are known.
+    course: &'a Course,
+    line: Vec<u8>,
+    report: LoadReport,
+    /// Whether what comes next belongs to the last failure.
+    open: bool,
+    /// Whether what comes next repeats a statement, as MariaDB's client does before it says how that failed, and pg_restore
+    /// afterwards.
+    repeats: bool,
+    /// What it said that is about no statement.
+    words: String,
+}
+
+impl<'a> Collector<'a> {
+    /// For a tool that gets what `course` follows.
+    pub fn new(format: Format, course: &'a Course) -> Self {
+        let report = LoadReport { format: Some(format), ..LoadReport::default() };
+        Self { format, course, line: Vec::new(), report, open: false, repeats: false, words: String::new() }
+    }
+
+    /// Takes a piece of what the tool said.
+    pub fn take(&mut self, piece: &[u8]) {
+        for part in piece.split_inclusive(|b| *b == b'\n') {
+            // A tool that never ends its line must not fill the memory.
+            let room = LONGEST_LINE.saturating_sub(self.line.len());
+            self.line.extend(part.iter().take(room));
+            if part.ends_with(b"\n") {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        match self.format {
+            Format::MongoArchive => self.mongo(&text),
+            Format::PgPlain | Format::MariaSql => self.sql(&text),
+            Format::PgCustom | Format::Neo4jDump => self.archive(&text),
+        }
+    }
+
+    fn sql(&mut self, text: &str) {
+        let said = if self.format == Format::PgPlain { of_psql(text) } else { of_mariadb(text) };
+        let Some((number, is_error, words)) = said else {
+            if self.format == Format::MariaSql && text == RULE {
+                (self.repeats, self.open) = (!self.repeats, false);
+            } else if !self.repeats {
+                self.more(text);
+            }
+            return;
+        };
+        self.repeats = false;
+        let Said::About(sent) = self.course.said(number, is_error) else {
+            self.open = false;
+            return;
+        };
+        self.open = is_error;
+        if is_error {
+            let (line, statement) = sent.map(|s| (s.line, s.text)).unzip();
+            let text = cut(words, LONGEST);
+            self.fail(Failure { line, text, statement: statement.unwrap_or_default(), detail: String::new() });
+        }
+    }
+
+    /// A line of `pg_restore`.
+    fn archive(&mut self, text: &str) {
+        self.repeats &= !text.starts_with("pg_restore: ");
+        let said = text.strip_prefix("pg_restore: error: ").filter(|_| self.format == Format::PgCustom);
+        if let Some(said) = said {
+            let said = said.strip_prefix("could not execute query: ").unwrap_or(said).trim_start_matches("ERROR:");
+            self.open = true;
+            return self.fail(Failure { text: cut(said.trim(), LONGEST), ..Failure::default() });
+        }
+        // What it says in the end is about all of it, and by that its end is known.
+        if text.starts_with("pg_restore: warning: errors ignored") {
+            self.open = false;
+            self.words.push_str(text);
+            self.words.push('\n');
+            return;
+        }
+        if let Some(statement) = text.strip_prefix("Command was: ").filter(|_| self.open)
+            && let Some(last) = self.report.failures.last_mut().filter(|_| self.report.failed <= MOST as u64)
+        {
+            last.statement = beginning(statement.as_bytes());
+            (self.open, self.repeats) = (false, true);
+            return;
+        }
+        if self.repeats || text.starts_with("pg_restore: from TOC entry") || text.starts_with("pg_restore: while ") {
+            self.open = false;
+            return;
+        }
+        self.more(text);
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.report.failed += 1;
+        if self.report.failures.len() < MOST {
+            self.report.failures.push(failure);
+        }
+    }
+
+    /// More about the last failure, or about no statement.
+    fn more(&mut self, text: &str) {
+        let last = self.report.failures.last_mut().filter(|_| self.report.failed <= MOST as u64);
+        if self.open {
+            if let Some(last) = last.filter(|last| last.detail.len() < LONGEST) {
+                if !last.detail.is_empty() {
+                    last.detail.push('\n');
+                }
+                last.detail.push_str(&cut(text, LONGEST));
+            }
+        } else if self.words.len() < LONGEST {
+            self.words.push_str(&cut(text, LONGEST));
+            self.words.push('\n');
+        }
+    }
+
+    /// A line of `mongorestore`: a time, a tab, its words. Single documents that the server refuses are told of, as far as
+    /// it likes, and counted at the end.
+    fn mongo(&mut self, line: &str) {
+        let text = line.split_once('\t').map_or(line, |(_, text)| text);
+        if let Some(why) = text.strip_prefix("continuing through error: ") {
+            self.fail(Failure { text: cut(why, LONGEST), ..Failure::default() });
+        } else if let Some(what) = text.strip_prefix("told: ") {
+            if self.report.told.len() < MOST {
+                self.report.told.push(cut(what, LONGEST));
+            }
+        } else if let Some((_, failed)) = text.split_once(" restored successfully. ") {
+            let failed = failed.split(' ').next().and_then(|n| n.parse().ok());
+            let report = &mut self.report;
+            report.failed = failed.unwrap_or(report.failed).max(report.failed);
+        } else if text.starts_with("Failed: ") && self.words.len() < LONGEST {
+            self.words.push_str(text);
+            self.words.push('\n');
+        }
+    }
+
+    /// All of it, with what was not sent to the tool at all.
+    pub fn done(mut self) -> (LoadReport, String) {
+        if !self.line.is_empty() {
+            self.end_line();
+        }
+        let (kept_back, count, left) = self.course.kept_back();
+        let report = &mut self.report;
+        for (line, rows) in left {
+            if let Some(failure) = report.failures.iter_mut().find(|f| f.line == Some(line)) {
+                let told = format!("{}\nIts {rows} rows were left out.", failure.detail);
+                told.trim().clone_into(&mut failure.detail);
+            }
+        }
+        report.failed += count;
+        report.failures.extend(kept_back);
+        report.failures.sort_by_key(|failure| failure.line);
+        report.failures.truncate(MOST);
+        (self.report, self.words)
+    }
+}
+
+/// So many of something.
+fn amount(n: u64, one: &str) -> String {
+    match (n, one) {
+        (1, _) => format!("1 {one}"),
+        (_, "entry") => format!("{n} entries"),
+        (_, "node or relationship") => format!("{n} nodes and relationships"),
+        _ => format!("{n} {one}s"),
+    }
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
+/// What psql says about a line: its number, whether that is an error, the words.
+fn of_psql(line: &str) -> Option<(u64, bool, &str)> {
+    let (number, said) = line.strip_prefix("psql:<stdin>:")?.split_once(':')?;
+    let said = said.trim();
+    let error = ["ERROR:", "error:", "FATAL:", "PANIC:"].iter().find_map(|kind| said.strip_prefix(kind));
+    Some((number.parse().ok()?, error.is_some(), error.unwrap_or(said).trim()))
+}
+
+/// What the client of MariaDB says about a statement that failed.
+fn of_mariadb(line: &str) -> Option<(u64, bool, &str)> {
+    let (head, text) = line.strip_prefix("ERROR ")?.split_once(": ")?;
+    let (_, number) = head.rsplit_once("at line ")?;
+    Some((number.parse().ok()?, true, text.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::import::course::Sent;
+    use crate::import::report::*;
+
+    fn read(format: Format, course: &Course, text: &str) -> (LoadReport, String) {
+        let mut collector = Collector::new(format, course);
+        for piece in text.as_bytes().chunks(7) {
+            collector.take(piece);
+        }
+        collector.done()
+    }
+
+    fn sent(lines: (u64, u64), line: u64, text: &str) -> Sent {
+        Sent { lines, line, text: text.to_owned() }
+    }
+
+    #[test]
+    fn each_failure_stands_beside_its_statement() {
+        let course = Course::default();
+        course.note(sent((2, 4), 10, "create table t"));
+        course.note(sent((5, 5), 13, "select 1"));
+        course.note(sent((6, 9), 14, "copy t"));
+        course.keep_back(Failure { line: Some(11), text: "not run".to_owned(), ..Failure::default() });
+        course.leave(14, 3);
+        let said = "psql:<stdin>:4: ERROR:  relation \"t\" already exists\nLINE 1: create table t\npsql:<stdin>:5: NOTICE:  well\n\
+                    psql:<stdin>:9: ERROR:  no\nCONTEXT:  COPY t\npsql:<stdin>:40: ERROR:  late\n";
+        let (report, _) = read(Format::PgPlain, &course, said);
+        let found: Vec<_> = report.failures.iter().map(|f| (f.line, f.statement.as_str(), f.detail.as_str())).collect();
+        assert_eq!(
+            found,
+            [
+                (None, "", ""),
+                (Some(10), "create table t", "LINE 1: create table t"),
+                (Some(11), "", ""),
+                (Some(14), "copy t", "CONTEXT:  COPY t\nIts 3 rows were left out."),
+            ]
+        );
+        assert_eq!(report.failed, 4);
+        let (report, _) = read(
+            Format::MariaSql,
+            &course,
+            "--------------\nselect\n--------------\n\nERROR 1050 (42S01) at line 3: Table 't' already exists\n--------------\nmore\n",
+        );
+        let first = &report.failures[0];
+        assert_eq!(
+            (first.line, first.text.as_str(), first.detail.as_str()),
+            (Some(10), "Table 't' already exists", "")
+        );
+    }
+
+    #[test]
+    fn an_answer_that_was_asked_for_is_no_failure() {
+        let course = Course::default();
+        course.note(sent((2, 2), 1, "copy t from stdin"));
+        course.ask((2, 2), 4);
+        let (report, _) = read(Format::PgPlain, &course, "psql:<stdin>:2: ERROR:  no\npsql:<stdin>:4: INFO:  db4sci\n");
+        assert_eq!((report.failed, course.answer(std::time::Duration::ZERO)), (1, Some(false)));
+        // What failed before was still under way.
+        course.ask((12, 13), 15);
+        let (report, _) =
+            read(Format::PgPlain, &course, "psql:<stdin>:11: ERROR:  no\npsql:<stdin>:15: INFO:  db4sci\n");
+        assert_eq!((report.failed, course.answer(std::time::Duration::ZERO)), (1, Some(true)));
+    }
+
+    #[test]
+    fn what_pg_restore_says_is_understood() {
+        let said = "pg_restore: from TOC entry 5; 1259 TABLE t\npg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\nCommand was: ALTER TABLE t;\nmore of it\n\npg_restore: warning: errors ignored on restore: 1\n";
+        let (report, words) = read(Format::PgCustom, &Course::default(), said);
+        assert_eq!((report.failed, report.failures[0].statement.as_str()), (1, "ALTER TABLE t;"), "{report:?}");
+        assert_eq!(words, "pg_restore: warning: errors ignored on restore: 1\n", "by which its end is known");
+    }
+
+    #[test]
+    fn what_mongorestore_says_is_understood() {
+        let said = "2026-11-27T05:00:00.000+0000\tpreparing collections to restore from\n\
+                    2026-11-27T05:00:00.000+0000\tcontinuing through error: E11000 duplicate key error collection: d.c\n\
+                    2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 3 document(s) failed to restore.\n";
+        let (report, _) = read(Format::MongoArchive, &Course::default(), said);
+        assert_eq!((report.failed, report.failures.len()), (3, 1), "{report:?}");
+        let said = "2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 1 document(s) failed to restore.\n\
+                    db4sci\ttold: The index i of c: the option safe: null was left out.\n\
+                    db4sci\tcontinuing through error: The index j of c was not made: E11000\n";
+        let (later, _) = read(Format::MongoArchive, &Course::default(), said);
+        assert_eq!((later.failed, later.told.len()), (2, 1), "{later:?}");
+        assert!(report.failures[0].text.starts_with("E11000") && report.sentence().contains("3 documents failed"));
+        let said = "2026-11-27T05:00:00.000+0000\tFailed: corruption found in archive\n";
+        assert_eq!(read(Format::MongoArchive, &Course::default(), said).1, "Failed: corruption found in archive\n");
+    }
+
+    #[test]
+    fn a_thousand_failures_are_counted_and_a_hundred_kept() {
+        let said = "ERROR 1064 (42000) at line 3: no\n".repeat(1000);
+        let (report, _) = read(Format::MariaSql, &Course::default(), &said);
+        assert_eq!((report.failed, report.failures.len()), (1000, MOST));
+    }
+}

@@ -1,0 +1,115 @@
+//! What a request for a database out of a dump writes.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::admin_db::dumps::{self, DumpRow, NewDump};
+use crate::admin_db::log::Actor;
+use crate::app::App;
+use crate::import::choice::{Wanted, choose};
+use crate::import::format::Dump;
+use crate::import::load::load_flow;
+use crate::import::staging::Staging;
+use crate::provision::request::{self, CreateRequest, Created, RequestError};
+
+/// A dump that was received and recognised.
+pub struct Received {
+    /// Its file, where it has just been received; it goes unless it is kept.
+    staging: Option<Staging>,
+    id: Uuid,
+    account: Uuid,
+    tier: String,
+    bytes: i64,
+    /// What it is.
+    pub dump: Arc<Dump>,
+    /// What is wanted of it.
+    pub wanted: Wanted,
+    /// What its sender calls it.
+    pub name: String,
+}
+
+impl Received {
+    /// What has just been received.
+    pub fn new(staging: Staging, dump: Dump, name: String) -> Self {
+        let (id, account, tier) = (staging.id, staging.account(), staging.tier.clone());
+        let bytes = i64::try_from(staging.bytes).unwrap_or(i64::MAX);
+        Self { staging: Some(staging), id, account, tier, bytes, dump: Arc::new(dump), wanted: Wanted::Whole, name }
+    }
+
+    /// What was received before and lies there since.
+    pub fn kept(row: &DumpRow, account: Uuid) -> Self {
+        Self {
+            staging: None,
+            id: row.id,
+            account,
+            tier: row.tier.clone(),
+            bytes: row.bytes,
+            dump: Arc::new(row.dump()),
+            wanted: Wanted::Whole,
+            name: row.name.clone(),
+        }
+    }
+
+    /// Notes what is wanted of it.
+    ///
+    /// # Errors
+    /// A sentence, if somebody has to choose.
+    pub fn choose(&mut self, asked: &str, dbname: &str) -> Result<(), String> {
+        self.wanted = choose(&self.dump, asked, dbname).map_err(|question| question.0)?;
+        Ok(())
+    }
+
+    fn row(&self, container: Option<Uuid>) -> NewDump<'_> {
+        NewDump {
+            id: self.id,
+            account: self.account,
+            container,
+            tier: &self.tier,
+            name: &self.name,
+            dump: &self.dump,
+            source: match &self.wanted {
+                Wanted::One(name) => Some(name),
+                Wanted::Whole | Wanted::Every => None,
+            },
+            everything: self.wanted == Wanted::Every,
+            bytes: self.bytes,
+        }
+    }
+
+    /// Keeps the file while its sender is asked something; answers what stands for it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ask(self, app: &App) -> Result<Uuid, sqlx::Error> {
+        let mut db = app.db.acquire().await?;
+        dumps::insert(&mut db, &self.row(None), app.clock.now()).await?;
+        if let Some(staging) = self.staging {
+            staging.keep();
+        }
+        Ok(self.id)
+    }
+}
+
+/// Writes everything for a new container and its dump in one transaction. A file that has just been received is removed
+/// if that fails.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn from_dump(
+    app: &App,
+    request: &CreateRequest<'_>,
+    received: Received,
+    actor: &Actor,
+) -> Result<Created, RequestError> {
+    let flow = load_flow(request.image.engine);
+    let mut tx = app.db.begin().await?;
+    let made = request::make_in(app, &mut tx, request, actor, flow, None).await?;
+    dumps::insert(&mut tx, &received.row(Some(made.id)), app.clock.now()).await?;
+    tx.commit().await?;
+    if let Some(staging) = received.staging {
+        staging.keep();
+    }
+    app.wake.notify_one();
+    Ok(made)
+}

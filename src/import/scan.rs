@@ -1,0 +1,235 @@
+//! Looks at a dump while it arrives: how it is packed, what it is, whether it is whole, which databases it holds.
+
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::engine::EngineKind;
+use crate::import::encoding::{Encoding, decoded};
+use crate::import::format::{Dump, ENDS, LOOK, of_head};
+use crate::import::measured::{Measured, Passed, Tail};
+use crate::import::packing::Packing;
+use crate::import::unknown::broken_by_redirection;
+use crate::sql::contents::contents;
+
+/// Pieces between receiving and looking.
+const WAITING: usize = 16;
+
+/// What may be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most bytes, unpacked.
+    pub most: u64,
+    /// The engine that was asked for, by which statements are read that say nothing else.
+    pub wanted: Option<EngineKind>,
+}
+
+/// A dump's content: unpacked, as UTF-8 if it is text.
+pub struct Content {
+    /// How the text was encoded.
+    pub encoding: Encoding,
+    /// Reads it.
+    pub from: Box<dyn Read + Send>,
+    /// Its end.
+    pub tail: Tail,
+}
+
+/// Opens a dump that lies in a file.
+///
+/// # Errors
+/// The file's.
+pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: Passed) -> io::Result<Content> {
+    let from = packing.unpacked(Box::new(std::fs::File::open(path)?))?;
+    let measured = Measured::new(from, most, passed);
+    let tail = measured.tail();
+    let (encoding, from) =
+        if text { decoded(Box::new(measured))? } else { (Encoding::Plain, Box::new(measured) as Box<dyn Read + Send>) };
+    Ok(Content { encoding, from, tail })
+}
+
+/// Recognises what `from` reads, to its end where that tells more.
+///
+/// # Errors
+/// A sentence that says why it can't be used.
+pub fn recognise(mut from: Box<dyn Read + Send>, limits: Limits) -> Result<Dump, String> {
+    let unread = |e: io::Error| format!("The file can't be read: {e}.");
+    let mut head = Vec::new();
+    from.by_ref().take(512).read_to_end(&mut head).map_err(unread)?;
+    if let Some(broken) = broken_by_redirection(&head) {
+        return Err(broken);
+    }
+    let packing = Packing::of(&head);
+    let unpacked = move |e: io::Error| match (packing, e.kind()) {
+        (Packing::None, _) | (_, io::ErrorKind::FileTooLarge) => format!("{e}."),
+        _ => format!("The file is compressed, and can't be unpacked: {e}."),
+    };
+    let whole = packing.unpacked(Box::new(Cursor::new(head).chain(from))).map_err(unpacked)?;
+    let measured = Measured::new(whole, limits.most, Passed::default());
+    let tail = measured.tail();
+    let mut whole: Box<dyn Read + Send> = Box::new(measured);
+    let mut first = Vec::new();
+    whole.by_ref().take(LOOK).read_to_end(&mut first).map_err(unpacked)?;
+    let whole: Box<dyn Read + Send> = Box::new(Cursor::new(first.clone()).chain(whole));
+    let encoding = Encoding::of(&first);
+    let mut text = Vec::new();
+    if encoding != Encoding::Plain {
+        let (_, mut head) = decoded(Box::new(Cursor::new(first.clone()))).map_err(unread)?;
+        head.read_to_end(&mut text).map_err(unread)?;
+    }
+    let head = if encoding == Encoding::Plain { &first } else { &text };
+    let is_cluster = String::from_utf8_lossy(head.get(..4096).unwrap_or(head)).contains(CLUSTER);
+    let mut dump = broken_by_redirection(&first).map_or_else(|| of_head(head, packing, limits.wanted), Err)?;
+    let Some(dialect) = dump.format.dialect() else {
+        if packing != Packing::None {
+            let mut rest = whole;
+            io::copy(&mut rest, &mut io::sink()).map_err(unpacked)?;
+        }
+        return Ok(dump);
+    };
+    if encoding.is_utf16() {
+        dump.told.push(
+            "The dump was converted from UTF-16, as PowerShell's “>” writes it. Letters beyond ASCII may have been changed before: check some."
+                .to_owned(),
+        );
+    }
+    let (_, from) = decoded(whole).map_err(unread)?;
+    let found = contents(from, dialect).map_err(unpacked)?;
+    dump.databases = found.into_iter().map(|section| section.name).collect();
+    if dump.databases.iter().all(String::is_empty) {
+        dump.databases.clear();
+    }
+    // The dump of a whole server has the ends of its databases in it.
+    if dump.says_its_end
+        && !(is_whole(&tail, encoding) && (!is_cluster || tail_text(&tail, encoding).contains(CLUSTER_END)))
+    {
+        return Err(CUT.to_owned());
+    }
+    Ok(dump)
+}
+
+/// What to say of a dump that does not say its end.
+pub const CUT: &str = "The dump was cut short: its last lines do not say that it is complete. Make it again.";
+
+/// What the dump of a whole server begins with, and what its last lines say.
+const CLUSTER: &str = "-- PostgreSQL database cluster dump";
+const CLUSTER_END: &str = "-- PostgreSQL database cluster dump complete";
+
+/// Whether the last lines say that the dump is complete.
+pub fn is_whole(tail: &Tail, encoding: Encoding) -> bool {
+    let end = tail_text(tail, encoding);
+    ENDS.iter().any(|words| end.contains(words))
+}
+
+/// The last lines. In UTF-16 every other byte is none of the text's.
+fn tail_text(tail: &Tail, encoding: Encoding) -> String {
+    let end = tail.text();
+    if encoding.is_utf16() { end.replace('\0', "") } else { end }
+}
+
+/// Looks at what is sent to it.
+pub struct Scanner {
+    out: Option<mpsc::Sender<Bytes>>,
+    task: JoinHandle<Result<Dump, String>>,
+}
+
+impl Scanner {
+    /// Begins.
+    pub fn new(limits: Limits) -> Self {
+        let (out, pieces) = mpsc::channel(WAITING);
+        let from = Arriving { pieces, now: Bytes::new() };
+        let task = tokio::task::spawn_blocking(move || recognise(Box::new(from), limits));
+        Self { out: Some(out), task }
+    }
+
+    /// Takes the next piece. What is known already needs no more of them.
+    pub async fn take(&mut self, piece: &[u8]) {
+        if let Some(out) = &self.out
+            && out.send(Bytes::copy_from_slice(piece)).await.is_err()
+        {
+            self.out = None;
+        }
+    }
+
+    /// Whether it has come to an answer before the end.
+    pub fn has_answered(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// What it is.
+    ///
+    /// # Errors
+    /// A sentence that says why it can't be used.
+    pub async fn done(mut self) -> Result<Dump, String> {
+        self.out = None;
+        self.task.await.map_err(|e| format!("The file could not be looked at: {e}."))?
+    }
+}
+
+/// Pieces as they arrive.
+struct Arriving {
+    pieces: mpsc::Receiver<Bytes>,
+    now: Bytes,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.now.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.now = piece,
+                None => return Ok(0),
+            }
+        }
+        let n = self.now.len().min(out.len());
+        if let Some(out) = out.get_mut(..n) {
+            out.copy_from_slice(&self.now.split_to(n));
+        }
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::import::format::Format;
+    use crate::import::scan::*;
+
+    fn known(bytes: &[u8]) -> Result<Dump, String> {
+        recognise(Box::new(Cursor::new(bytes.to_vec())), Limits { most: 64 * 1024 * 1024, wanted: None })
+    }
+
+    fn case(name: &str) -> Vec<u8> {
+        std::fs::read(format!("{}/tests/cases/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn marks_and_utf16_hide_nothing() {
+        for (name, format, told) in [
+            ("bom.sql", Format::PgPlain, 0),
+            ("bom-mysql.sql", Format::MariaSql, 0),
+            ("crlf.sql", Format::PgPlain, 0),
+            ("utf16.sql", Format::PgPlain, 1),
+        ] {
+            let dump = known(&case(&format!("bom-utf16/{name}"))).unwrap();
+            assert_eq!((dump.format, dump.told.len(), dump.databases.len()), (format, told, 0), "{name}");
+        }
+        let cluster = String::from_utf8(case("pg-dumpall/cluster.sql")).unwrap();
+        let wide: Vec<u8> = format!("\u{feff}{cluster}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(known(&wide).unwrap().databases, ["mice", "rats"]);
+        let cut = wide.len() - 200;
+        assert_eq!(known(wide.get(..cut).unwrap()).unwrap_err(), CUT);
+    }
+
+    #[test]
+    fn bombs_are_stopped() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut packer, b"select 1;\n").unwrap();
+        let blanks = vec![b' '; 1024 * 1024];
+        for _ in 0..65 {
+            std::io::Write::write_all(&mut packer, &blanks).unwrap();
+        }
+        let said = known(&packer.finish().unwrap()).unwrap_err();
+        assert!(said.contains("larger than 64 MiB"), "{said}");
+    }
+}

@@ -1,0 +1,368 @@
+//! A dump in SQL on its way to the tool that runs it: the statements of one database in it, each ended so that the tool
+//! can't take its end for anything else; nothing that is the server's, and no command of the tool's own.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::import::course::{Course, Sent, beginning};
+use crate::import::report::Failure;
+use crate::sql::connect::{Command, command};
+use crate::sql::contents::Follower;
+use crate::sql::means::Means;
+use crate::sql::splitter::Splitter;
+use crate::sql::to_mariadb::{Rules, Told, rewrite};
+use crate::sql::{Dialect, Kind, Piece, lines};
+
+/// How much is sent at a time.
+const PIECE: usize = 64 * 1024;
+/// How often it is looked whether anybody still waits for an answer.
+const LOOK: Duration = Duration::from_millis(500);
+/// Most statements about the server that are quoted.
+const QUOTED: usize = 5;
+/// Ends in an answer whatever the server is like: a remark, or that it is in no state to make one.
+const PROBE: &str = "DO $db4sci$ BEGIN RAISE INFO 'db4sci'; END $db4sci$;\n";
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub struct What {
+    /// By whose rules.
+    pub dialect: Dialect,
+    /// Which database of the dump; empty: what names none.
+    pub source: String,
+    /// A word that nobody knows who wrote the dump.
+    pub lock: String,
+    /// How statements of MySQL are changed so that their owner can run them.
+    pub rules: Option<Rules>,
+}
+
+/// What was left out because it is about the server, not the database.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// How many statements.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<String>,
+    /// What was changed in others, in sentences.
+    pub told: Vec<String>,
+}
+
+/// Where the pieces go.
+pub type Out = mpsc::Sender<Result<Bytes, String>>;
+
+/// Why sending ends early.
+enum Halt {
+    /// The tool has ended; it says why.
+    Gone,
+    Bad(String),
+}
+
+/// Sends the dump that `from` reads.
+///
+/// # Errors
+/// A sentence, if it can't be read to its end.
+pub fn send(from: impl Read, what: &What, course: &Course, out: &Out) -> Result<LeftOut, String> {
+    let mut sending = Sending {
+        what,
+        course,
+        out,
+        buffer: Vec::with_capacity(2 * PIECE),
+        line: 1,
+        follower: Follower::new(what.dialect),
+        begun: None,
+        passes: false,
+        rows: Rows::Sent,
+        row_end: b"\n",
+        left_out: LeftOut::default(),
+        told: Told::default(),
+    };
+    match sending.all(from) {
+        Ok(()) | Err(Halt::Gone) => Ok(LeftOut { told: sending.told.sentences(), ..sending.left_out }),
+        Err(Halt::Bad(why)) => Err(why),
+    }
+}
+
+/// What becomes of the rows that follow.
+#[derive(Debug, Clone, Copy)]
+enum Rows {
+    Sent,
+    /// They are of no database that is wanted.
+    Skipped,
+    /// Their statement, in this line, was refused.
+    Refused(u64, u64),
+}
+
+struct Sending<'a> {
+    what: &'a What,
+    course: &'a Course,
+    out: &'a Out,
+    buffer: Vec<u8>,
+    /// The line that the tool reads next.
+    line: u64,
+    follower: Follower,
+    /// The statement that is being sent.
+    begun: Option<Sent>,
+    /// Whether the statement now is sent.
+    passes: bool,
+    rows: Rows,
+    /// What ends the lines of the rows: the server takes no other end of line after the last one.
+    row_end: &'static [u8],
+    left_out: LeftOut,
+    /// What was changed.
+    told: Told,
+}
+
+impl Sending<'_> {
+    fn all(&mut self, from: impl Read) -> Result<(), Halt> {
+        let first = match self.what.dialect {
+            Dialect::Postgres => format!("\\restrict {}\n", self.what.lock),
+            Dialect::Mysql => format!("DELIMITER {}\n", self.delimiter()),
+        };
+        self.put(first.as_bytes())?;
+        let mut pieces = Splitter::new(from, self.what.dialect);
+        let cut = |e: std::io::Error| {
+            Halt::Bad(format!("The dump can't be read to its end: {e}. It may have been cut short; send it again."))
+        };
+        while let Some(piece) = pieces.next_piece().map_err(cut)? {
+            if self.follower.look(&piece) {
+                self.passes = false;
+                continue;
+            }
+            match piece.kind {
+                Kind::Space => {}
+                Kind::Statement => self.statement(&piece)?,
+                Kind::Command => self.command(&piece),
+                Kind::Rows => self.copied(&piece)?,
+            }
+        }
+        self.flush()
+    }
+
+    /// What ends statements: the client takes no more than 15 characters.
+    fn delimiter(&self) -> String {
+        format!("$${}", self.what.lock.get(..12).unwrap_or(&self.what.lock))
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.follower.now == self.what.source
+    }
+
+    /// Whether the statement that begins is sent.
+    fn passes(&mut self, piece: &Piece<'_>) -> bool {
+        match (&self.follower.means, self.what.dialect) {
+            (Means::Goes(_), _) => false,
+            (Means::Database(_) | Means::Server, _) => {
+                self.left_out.count += 1;
+                if self.left_out.first.len() < QUOTED {
+                    let text = beginning(piece.text);
+                    self.left_out.first.push(format!(
+                        "line {}: {}",
+                        piece.line,
+                        text.lines().next().unwrap_or_default()
+                    ));
+                }
+                false
+            }
+            // A session goes on from one database to the next, with what was set in it.
+            (Means::Setting, Dialect::Mysql) => true,
+            _ => self.is_wanted(),
+        }
+    }
+
+    fn statement(&mut self, piece: &Piece<'_>) -> Result<(), Halt> {
+        if piece.first {
+            self.passes = self.passes(piece);
+            self.begun = None;
+        }
+        if !self.passes {
+            if piece.rows {
+                self.rows = Rows::Skipped;
+            }
+            return Ok(());
+        }
+        if piece.first {
+            self.begun = Some(Sent { lines: (self.line, self.line), line: piece.line, text: beginning(piece.text) });
+        }
+        if piece.rows && piece.first && !self.tried(piece)? {
+            return Ok(());
+        }
+        self.rows = Rows::Sent;
+        let what = self.what;
+        let text = match what.rules.as_ref().filter(|_| piece.first && piece.last) {
+            None => Cow::Borrowed(piece.text),
+            Some(rules) => match rewrite(piece.text, rules, &mut self.told) {
+                Some(text) => text,
+                None => {
+                    self.passes = false;
+                    return Ok(());
+                }
+            },
+        };
+        self.put(&text)?;
+        if !piece.last {
+            return Ok(());
+        }
+        // Noted before its end is sent, since the answer may come at once. Rows that follow belong to it.
+        if !piece.rows
+            && let Some(mut sent) = self.begun.take()
+        {
+            sent.lines.1 = self.line + u64::from(!piece.ended);
+            self.course.note(sent);
+        }
+        self.end(piece.ended)
+    }
+
+    /// Ends a statement. Where the dump did not, a comment may be open to the end of the line.
+    fn end(&mut self, ended: bool) -> Result<(), Halt> {
+        if !ended {
+            self.put(b"\n")?;
+        }
+        match self.what.dialect {
+            Dialect::Postgres => self.put(b";\n"),
+            Dialect::Mysql => self.put(format!("{}\n", self.delimiter()).as_bytes()),
+        }
+    }
+
+    /// Tries a statement that rows follow with none: if it is refused, psql would take its rows for statements.
+    fn tried(&mut self, piece: &Piece<'_>) -> Result<bool, Halt> {
+        self.put(piece.text)?;
+        let last = self.line;
+        let lines = (self.begun.as_ref().map_or(last, |sent| sent.lines.0), last);
+        if let Some(sent) = &self.begun {
+            self.course.note(Sent { lines, ..sent.clone() });
+        }
+        self.course.ask(lines, last + 2);
+        self.put(b";\n\\.\n")?;
+        self.put(PROBE.as_bytes())?;
+        self.flush()?;
+        let taken = loop {
+            if let Some(taken) = self.course.answer(LOOK) {
+                break taken;
+            }
+            if self.out.is_closed() {
+                return Err(Halt::Gone);
+            }
+        };
+        self.rows = if taken { Rows::Sent } else { Rows::Refused(piece.line, 0) };
+        if let Some(sent) = &mut self.begun {
+            sent.lines = (self.line, self.line);
+        }
+        Ok(taken)
+    }
+
+    fn command(&mut self, piece: &Piece<'_>) {
+        if self.is_wanted() && command(piece.text) == Command::Other {
+            let text = "Commands of psql in a dump are not run.".to_owned();
+            let statement = beginning(piece.text).trim_end().to_owned();
+            self.course.keep_back(Failure { line: Some(piece.line), text, statement, ..Failure::default() });
+        }
+    }
+
+    fn copied(&mut self, piece: &Piece<'_>) -> Result<(), Halt> {
+        match &mut self.rows {
+            Rows::Skipped => {}
+            Rows::Refused(line, rows) => {
+                *rows += lines(piece.text);
+                if piece.last {
+                    self.course.leave(*line, *rows);
+                }
+            }
+            Rows::Sent => {
+                self.put(piece.text)?;
+                if piece.text.ends_with(b"\n") {
+                    self.row_end = if piece.text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
+                }
+                if piece.last {
+                    if !piece.text.is_empty() && !piece.text.ends_with(b"\n") {
+                        self.put(self.row_end)?;
+                    }
+                    if let Some(mut sent) = self.begun.take() {
+                        sent.lines.1 = self.line;
+                        self.course.note(sent);
+                    }
+                    self.put(b"\\.")?;
+                    let end = std::mem::replace(&mut self.row_end, b"\n");
+                    self.put(end)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, text: &[u8]) -> Result<(), Halt> {
+        if self.what.dialect == Dialect::Postgres && text.contains(&0) {
+            return Err(Halt::Bad(format!("The dump is no text: after line {} there is a zero byte.", self.line)));
+        }
+        self.line += lines(text);
+        self.buffer.extend_from_slice(text);
+        if self.buffer.len() >= PIECE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Halt> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let piece = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(2 * PIECE)));
+        self.out.blocking_send(Ok(piece)).map_err(|_| Halt::Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::import::sending::*;
+
+    /// What arrives of `source` in `text`, as one text, and what was left out.
+    fn sent(text: &str, dialect: Dialect, source: &str) -> (String, LeftOut) {
+        let (out, mut pieces) = mpsc::channel(1000);
+        let (course, what) = (
+            Course::default(),
+            What { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned(), rules: None },
+        );
+        // A tool that takes everything.
+        let left = std::thread::scope(|scope| {
+            let sending = scope.spawn(|| send(text.as_bytes(), &what, &course, &out));
+            while !sending.is_finished() {
+                let probe = course.inner_question();
+                if let Some(probe) = probe {
+                    course.said(probe, false);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            sending.join().unwrap().unwrap()
+        });
+        drop(out);
+        let mut all = Vec::new();
+        while let Ok(piece) = pieces.try_recv() {
+            all.extend(piece.unwrap());
+        }
+        (String::from_utf8(all).unwrap(), left)
+    }
+
+    fn case(name: &str) -> String {
+        std::fs::read_to_string(format!("{}/tests/cases/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn only_the_wanted_database_is_sent() {
+        let (text, left) = sent(&case("pg-dumpall/cluster.sql"), Dialect::Postgres, "mice");
+        assert!(text.starts_with("\\restrict 0123456789abcdef\n") && text.contains("2\t21\n3\t22\n\\.\n"), "{text}");
+        let other = ["300", "ROLE", "DATABASE", "connect", "aaaa"];
+        assert!(other.iter().all(|w| !text.contains(w)), "{text}");
+        assert!(left.count >= 6 && left.first[0].contains("CREATE ROLE postgres"), "{left:?}");
+        let (text, _) = sent(&case("two-databases/dump.sql"), Dialect::Mysql, "rats");
+        assert!(text.starts_with("DELIMITER $$0123456789ab\nDROP TABLE IF EXISTS `samples`$$0123456789ab\n"), "{text}");
+        assert!(
+            text.contains("(1,300)") && !text.contains("(1,20)") && !text.contains("USE") && !text.contains("DATABASE")
+        );
+    }
+
+    #[test]
+    fn commands_of_the_tool_never_arrive() {
+        let text = "select 1 \\g |touch /tmp/x\n\\! touch /tmp/x\n\\copy t from '/etc/passwd'\nselect '\n\\! kept\n';\n\\i /x\nselect 2 -- a";
+        let (text, _) = sent(text, Dialect::Postgres, "");
+        assert_eq!(text, "\\restrict 0123456789abcdef\nselect 1 \n;\nselect '\n\\! kept\n';\nselect 2 -- a\n;\n");
+    }
+}

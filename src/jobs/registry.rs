@@ -1,0 +1,67 @@
+//! The kinds of jobs.
+
+use crate::audit;
+use crate::backup::restore::{in_place, offline, partial, recover, upgrade};
+use crate::backup::retention::prune;
+use crate::backup::{drill, dump, replicate, restore};
+use crate::import::{load, load_stopped};
+use crate::provision::{create, power, rollback, rotate, seed_builder};
+use crate::queue::flow::Flow;
+use crate::recovery::admin_backup;
+use crate::trash::delete;
+
+/// Every flow.
+pub static FLOWS: &[&Flow] = &[
+    &create::CREATE,
+    &load::LOAD,
+    &load_stopped::LOAD_STOPPED,
+    &power::START,
+    &power::STOP,
+    &power::RESTART,
+    &power::RESIZE,
+    &rotate::ROTATE,
+    &delete::DELETE,
+    &delete::UNDELETE,
+    &delete::PURGE,
+    &dump::BACKUP,
+    &drill::DRILL,
+    &restore::RESTORE,
+    &offline::RESTORE_COPY,
+    &in_place::RESTORE_IN_PLACE,
+    &partial::RESTORE_BESIDE,
+    &upgrade::UPGRADE,
+    &recover::RECOVER,
+    &rollback::GO_BACK,
+    &prune::PRUNE,
+    &audit::AUDIT,
+    &admin_backup::BACK_UP,
+    &replicate::COPY,
+    &seed_builder::PREPARE,
+];
+
+/// The flow of this kind.
+pub fn flow(kind: &str) -> Option<&'static Flow> {
+    FLOWS.iter().copied().find(|f| f.kind == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::work::Cancel;
+    use crate::jobs::registry::*;
+
+    #[test]
+    fn what_ends_the_time_to_cancel_is_a_step_of_the_job() {
+        for flow in FLOWS {
+            if let Cancel::Before(step) = flow.rules.cancel {
+                assert!(flow.names().contains(&step), "{}: {step}", flow.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn what_takes_as_long_as_the_data_is_large_can_be_cancelled() {
+        for flow in FLOWS.iter().filter(|f| f.rules.pool.is_long()) {
+            assert_ne!(flow.rules.cancel, Cancel::Never, "{}", flow.kind);
+        }
+    }
+}

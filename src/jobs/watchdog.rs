@@ -1,0 +1,59 @@
+//! Keeps what this portal itself needs: mydb_admin answering, and the images' states fresh.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::admin_db::switches;
+use crate::app::App;
+use crate::provision::images;
+
+/// Time between looks at mydb_admin.
+const LOOK: Duration = Duration::from_secs(2);
+/// Time between looks at the images.
+const IMAGES: Duration = Duration::from_secs(300);
+
+/// Looks until `stop`. The two don't wait for each other: a registry that does not answer must not keep
+/// mydb_admin down.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let both = async { tokio::join!(keep_images(&app), keep_admin_db(&app)) };
+    stop.run_until_cancelled(both).await;
+}
+
+async fn keep_images(app: &App) {
+    loop {
+        images::refresh(app).await;
+        tokio::time::sleep(IMAGES).await;
+    }
+}
+
+async fn keep_admin_db(app: &App) {
+    let mut lost = false;
+    loop {
+        match look(app).await {
+            Ok(banner) => {
+                app.set_read_only(banner);
+                if lost {
+                    tracing::info!("mydb_admin answers again");
+                }
+                lost = false;
+            }
+            Err(e) => {
+                if !lost {
+                    tracing::error!("mydb_admin does not answer: {e}");
+                }
+                lost = true;
+                if let Err(e) = app.revive_admin_db().await {
+                    tracing::warn!("mydb_admin could not be started again: {e:#}");
+                }
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn look(app: &App) -> Result<Option<String>, sqlx::Error> {
+    let mut db = app.db.acquire().await?;
+    switches::read_only(&mut db).await
+}

@@ -1,0 +1,180 @@
+//! What lies in a bucket for a backup of mydb_admin: `<instance>/mydb_admin/<time>/`, found by its time, since the list of
+//! backups is in what it is a backup of.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::names::InstanceId;
+use crate::manifest::Object;
+use crate::objects::{ObjectError, ObjectInfo, Store};
+
+/// Version of the form.
+pub const SCHEMA: u32 = 2;
+/// Version of the form of one that is not encrypted, which older portals read too.
+pub const PLAIN_SCHEMA: u32 = 1;
+/// Name of the manifest's object, which is written last.
+pub const FILE: &str = "manifest.json";
+/// Name of the dump before compression.
+pub const DUMP: &str = "mydb_admin.pgdump";
+/// Name of the object with the keys, encrypted to the recovery key.
+pub const KEYS: &str = "keys.age";
+/// Longest manifest and longest keys that are read.
+pub const LONGEST: u64 = 1024 * 1024;
+/// How a time is written in keys: it sorts as the times do.
+const TIME: &str = "%Y%m%dT%H%M%SZ";
+
+/// A backup of mydb_admin.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AdminManifest {
+    /// Version of the form.
+    pub schema: u32,
+    /// Portal it is of.
+    pub instance: String,
+    /// The moment it shows.
+    pub made_at: DateTime<Utc>,
+    /// Version of the program that made it.
+    pub program: String,
+    /// Number of the last migration that its tables have had.
+    pub migration: i64,
+    /// Databases that lived.
+    pub containers: i64,
+    /// The dump.
+    pub object: Object,
+    /// Whether the keys lie beside it.
+    pub keys: bool,
+    /// SHA-256 of the object with them, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_sha256: Option<String>,
+}
+
+/// Beginning of the keys of all of an instance.
+pub fn beginning(instance: &InstanceId) -> String {
+    format!("{instance}/mydb_admin/")
+}
+
+/// Beginning of the keys of the one of this moment.
+pub fn location(instance: &InstanceId, at: DateTime<Utc>) -> String {
+    format!("{}{}", beginning(instance), at.format(TIME))
+}
+
+/// A whole backup of mydb_admin in a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct There {
+    /// The moment it shows.
+    pub made_at: DateTime<Utc>,
+    /// Beginning of its keys.
+    pub location: String,
+    /// Length of the dump, as stored.
+    pub bytes: u64,
+    /// Whether the keys lie beside it.
+    pub keys: bool,
+}
+
+/// After so long without a manifest, what lies there is left of a portal that was killed.
+const ABANDONED: TimeDelta = TimeDelta::hours(1);
+
+/// The whole ones there are, the newest first.
+///
+/// # Errors
+/// The store's.
+pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<There>, ObjectError> {
+    let beginning = beginning(instance);
+    Ok(whole(&store.list(&beginning).await?, &beginning))
+}
+
+/// The same, and the keys of what is left of unfinished ones.
+///
+/// # Errors
+/// The store's.
+pub async fn look(
+    store: &Store,
+    instance: &InstanceId,
+    now: DateTime<Utc>,
+) -> Result<(Vec<There>, Vec<String>), ObjectError> {
+    let beginning = beginning(instance);
+    let objects = store.list(&beginning).await?;
+    let there = whole(&objects, &beginning);
+    let left = left(&objects, &there, &beginning, now);
+    Ok((there, left))
+}
+
+fn left(objects: &[ObjectInfo], there: &[There], beginning: &str, now: DateTime<Utc>) -> Vec<String> {
+    let is_left = |key: &str| {
+        let Some((location, _)) = key.rsplit_once('/') else { return false };
+        let begun = moment(&format!("{location}/{FILE}"), beginning);
+        begun.is_some_and(|(at, _)| now - at > ABANDONED) && !there.iter().any(|t| t.location == location)
+    };
+    objects.iter().map(|o| o.key.clone()).filter(|key| is_left(key)).collect()
+}
+
+fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<There> {
+    let length = |key: String| objects.iter().find(|o| o.key == key).map(|o| o.bytes);
+    let there = |(made_at, location): (DateTime<Utc>, String)| There {
+        made_at,
+        bytes: ["zst", "zst.age"].into_iter().find_map(|end| length(format!("{location}/{DUMP}.{end}"))).unwrap_or(0),
+        keys: length(format!("{location}/{KEYS}")).is_some(),
+        location,
+    };
+    let mut found: Vec<There> = objects.iter().filter_map(|o| moment(&o.key, beginning)).map(there).collect();
+    found.sort_by_key(|t| std::cmp::Reverse(t.made_at));
+    found
+}
+
+/// Whether a backup of mydb_admin may lie at this beginning of keys: `<instance>/mydb_admin/<time>`.
+pub fn is_location(location: &str) -> bool {
+    let mut parts = location.split('/').skip(2);
+    let time = parts.next().unwrap_or_default();
+    parts.next().is_none() && chrono::NaiveDateTime::parse_from_str(time, TIME).is_ok()
+}
+
+fn moment(key: &str, beginning: &str) -> Option<(DateTime<Utc>, String)> {
+    let name = key.strip_prefix(beginning)?.strip_suffix(FILE)?.strip_suffix('/')?;
+    let at = chrono::NaiveDateTime::parse_from_str(name, TIME).ok()?.and_utc();
+    Some((at, format!("{beginning}{name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::manifest::admin::*;
+
+    #[test]
+    fn only_whole_ones_with_a_time_are_found() {
+        let at = |key: &str| moment(key, "lab/mydb_admin/").map(|(at, _)| at.timestamp());
+        assert_eq!(at("lab/mydb_admin/20270115T080000Z/manifest.json"), Some(1_800_000_000));
+        for other in
+            ["lab/mydb_admin/20270115T080000Z/keys.age", "lab/mydb_admin/x/manifest.json", "lab/x/manifest.json"]
+        {
+            assert_eq!(at(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_backup_is_known_by_what_lies_beside_its_manifest() {
+        let object = |key: &str, bytes| ObjectInfo { key: format!("lab/mydb_admin/{key}"), bytes, etag: String::new() };
+        let found = whole(
+            &[
+                object("20270115T080000Z/keys.age", 7),
+                object("20270115T080000Z/manifest.json", 9),
+                object("20270115T080000Z/mydb_admin.pgdump.zst", 100),
+                object("20270115T090000Z/manifest.json", 9),
+                object("20270115T100000Z/mydb_admin.pgdump.zst", 100),
+            ],
+            "lab/mydb_admin/",
+        );
+        let said: Vec<_> = found.iter().map(|t| (t.made_at.timestamp(), t.bytes, t.keys)).collect();
+        assert_eq!(said, [(1_800_003_600, 0, false), (1_800_000_000, 100, true)]);
+    }
+
+    #[test]
+    fn what_a_killed_portal_left_is_known_after_an_hour() {
+        let object = |key: &str| ObjectInfo { key: format!("lab/mydb_admin/{key}"), bytes: 1, etag: String::new() };
+        let objects =
+            ["20270115T080000Z/mydb_admin.pgdump.zst", "20270115T080000Z/keys.age", "20270115T090000Z/manifest.json"];
+        let objects =
+            [&objects.map(object)[..], &[object("notes/manifest.txt"), object("20270115T090000Z/keys.age")]].concat();
+        let there = whole(&objects, "lab/mydb_admin/");
+        let at = |seconds| left(&objects, &there, "lab/mydb_admin/", DateTime::from_timestamp(seconds, 0).unwrap());
+        assert_eq!(at(1_800_003_600), Vec::<String>::new(), "it may be under way");
+        assert_eq!(at(1_800_003_601), [objects[0].key.as_str(), objects[1].key.as_str()]);
+    }
+}

@@ -1,0 +1,114 @@
+//! Back to the data of before: what was set aside and what runs change places once more. And the end of what was set
+//! aside long enough ago.
+
+use chrono::Duration;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::admin_db::containers::snapshots;
+use crate::admin_db::containers::snapshots::Snapshot;
+use crate::admin_db::containers::states;
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::log::Actor;
+use crate::app::App;
+use crate::domain::state::ContainerState;
+use crate::domain::work::{Blame, Pool, Rules};
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container;
+use crate::provision::power;
+use crate::provision::request::{RequestError, enqueue};
+use crate::provision::swap;
+use crate::provision::swap::KEPT_DAYS;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::give_way;
+
+/// Go back to the data of before.
+pub static GO_BACK: Flow = Flow {
+    kind: "go-back",
+    title: "Go back to the data of before",
+    rules: Rules::of(Pool::Short).blame(Blame::Nobody),
+    steps: &[
+        Step {
+            name: "Stop the server",
+            run: |w| Box::pin(container::stop(w)),
+            undo: Some(|w| Box::pin(swap::start_again(w))),
+        },
+        Step {
+            name: "Let the two change places",
+            run: |w| Box::pin(swap::exchange(w)),
+            undo: Some(|w| Box::pin(swap::exchange_back(w))),
+        },
+        // The names are those of the change that is taken back.
+        Step {
+            name: "Find or make the container",
+            run: |w| Box::pin(swap::change_image_back(w)),
+            undo: Some(|w| Box::pin(swap::change_image(w))),
+        },
+        Step {
+            name: "Start the server",
+            run: |w| Box::pin(container::start(w)),
+            undo: Some(|w| Box::pin(container::stop(w))),
+        },
+        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
+        Step { name: "Set aside what was there until now", run: |w| Box::pin(done(w)), undo: None },
+    ],
+};
+
+async fn done(w: &Work) -> Result<(), StepError> {
+    power::up(w).await?;
+    let (c, snapshot) = (w.container().await?, swap::row(w).await?);
+    let now = w.app.clock.now();
+    let mut db = w.app.db.acquire().await?;
+    Ok(snapshots::set_undone(&mut db, snapshot.id, &c.image, now, now + Duration::days(KEPT_DAYS)).await?)
+}
+
+/// Enqueues the way back to what `snapshot` holds.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn go_back(app: &App, c: &Container, snapshot: &Snapshot, actor: &Actor) -> Result<Uuid, RequestError> {
+    give_way::cancel_backup(app, c, actor).await?;
+    let mut tx = app.db.begin().await?;
+    match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
+        ContainerState::Running | ContainerState::Stopped | ContainerState::Failed => {}
+        state => return Err(RequestError::State(state)),
+    }
+    let job = enqueue(app, &mut tx, &GO_BACK, (c.id, &c.name), actor, &format!("to {}", snapshot.id)).await?;
+    snapshots::set_job(&mut tx, snapshot.id, job).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
+
+/// Removes what was set aside long enough ago.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn remove_expired(app: &App) -> anyhow::Result<Value> {
+    let mut db = app.db.acquire().await?;
+    let due = snapshots::expired(&mut db, app.clock.now()).await?;
+    let mut removed = 0;
+    for snapshot in due {
+        let Some(c) = containers::by_id(&mut db, snapshot.container_id).await? else { continue };
+        match remove(app, &c, &snapshot).await {
+            Ok(()) => removed += 1,
+            Err(e) => tracing::warn!(container.name = c.name, "What was set aside of it could not be removed: {e:?}"),
+        }
+    }
+    Ok(json!({ "removed": removed }))
+}
+
+/// Removes one directory that was set aside.
+///
+/// # Errors
+/// If it can't be removed.
+pub(crate) async fn remove(app: &App, c: &Container, snapshot: &Snapshot) -> Result<(), StepError> {
+    let reference = match Blueprint::read(app, c).await {
+        Ok(b) => b.reference,
+        // Its tier or its image is no longer configured; the name is only for a helper.
+        Err(_) => app.config.image_reference(&snapshot.image),
+    };
+    app.files.remove(&swap::dir(app, c, snapshot.id)?, &reference).await?;
+    let mut db = app.db.acquire().await?;
+    Ok(snapshots::set_removed(&mut db, snapshot.id, app.clock.now()).await?)
+}

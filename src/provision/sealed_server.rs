@@ -1,0 +1,231 @@
+//! A container that belongs to nobody and reaches nothing: a backup is restored into it and looked at, or a copy of a
+//! database's data is dumped in it; then it is removed.
+
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use crate::admin_db::image_tools;
+use crate::app::App;
+use crate::catalog::CatalogImage;
+use crate::config::Tier;
+use crate::domain::password::Password;
+use crate::engine::ExecSpec;
+use crate::manifest::Of;
+use crate::provision::blueprint::{Blueprint, prepare};
+use crate::provision::readiness::{Patience, Silent, told, until_answers};
+use crate::provision::seed;
+use crate::provision::server::run_all;
+use crate::queue::flow::StepError;
+use crate::runtime::helper::HOLD;
+
+/// A sealed container under way.
+pub struct ThrowAway<'a> {
+    /// What it is made from.
+    pub blueprint: Blueprint<'a>,
+    /// Its name in the engine.
+    pub name: String,
+    /// Whether its data may begin with a copy of a seed, and its administrator's password be that.
+    seeded: bool,
+}
+
+/// Name in the engine of the throw-away container for this work.
+pub fn name(app: &App, id: Uuid) -> String {
+    format!("{}-helper-drill-{}", app.config.instance, id.simple())
+}
+
+/// The password of a sealed server's administrator.
+#[derive(Debug)]
+pub enum Admin {
+    /// One of its own.
+    New,
+    /// This one, set when the server makes its data.
+    Made(SecretString),
+    /// This one, which is in the data that it gets.
+    There(SecretString),
+}
+
+impl<'a> ThrowAway<'a> {
+    /// Describes one for what a backup is of. `id` names its directory, on the tier of `of`.
+    ///
+    /// # Errors
+    /// If the catalog or the configuration no longer has what it needs.
+    pub async fn of(app: &'a App, of: &Of, id: Uuid, admin: Admin) -> Result<Self, StepError> {
+        let mut db = app.db.acquire().await?;
+        let tools = image_tools::get(&mut db, &of.digest).await?.unwrap_or_default();
+        drop(db);
+        let (fresh, seeded) = (!matches!(admin, Admin::There(_)), matches!(admin, Admin::New));
+        let password = match admin {
+            Admin::New => Password::generate(&app.random).secret().clone(),
+            Admin::Made(password) | Admin::There(password) => password,
+        };
+        Ok(Self { blueprint: Blueprint::sealed(app, of, id, password, tools, fresh)?, name: name(app, id), seeded })
+    }
+
+    /// Describes the one in which seed `id` is made.
+    ///
+    /// # Errors
+    /// If the engine can't be described so.
+    pub(super) fn of_seed(
+        app: &'a App,
+        image: &'a CatalogImage,
+        tier: &'a Tier,
+        id: Uuid,
+        password: SecretString,
+    ) -> Result<Self, StepError> {
+        Ok(Self {
+            blueprint: Blueprint::of_seed(&app.config, image, tier, id, password)?,
+            name: name(app, id),
+            seeded: false,
+        })
+    }
+
+    /// Removes the container and its data; what is gone is fine.
+    ///
+    /// # Errors
+    /// If it can't be removed.
+    pub async fn remove(&self, app: &App) -> Result<(), StepError> {
+        self.remove_container(app).await?;
+        Ok(app.files.remove(&self.blueprint.dir, &self.blueprint.reference).await?)
+    }
+
+    /// Removes the container only.
+    ///
+    /// # Errors
+    /// If it can't be removed.
+    pub async fn remove_container(&self, app: &App) -> Result<(), StepError> {
+        Ok(app.runtime.remove(&self.name).await?)
+    }
+
+    /// Starts its server anew on a directory with nothing of anybody's, and waits until it answers. Answers the engine's id.
+    ///
+    /// # Errors
+    /// If it does not answer in time.
+    pub async fn start(&mut self, app: &App) -> Result<String, StepError> {
+        self.remove(app).await?;
+        if self.seeded
+            && let Some(password) = seed::copy_into(app, &self.blueprint).await?
+        {
+            self.blueprint.begins_with(password);
+        }
+        prepare(app, &self.blueprint).await?;
+        self.launch(app).await
+    }
+
+    /// The same for data that copies will begin with: the server is told nothing that differs from copy to copy.
+    ///
+    /// # Errors
+    /// If it does not answer in time.
+    pub(super) async fn start_seed(&self, app: &App) -> Result<(), StepError> {
+        self.remove(app).await?;
+        prepare(app, &self.blueprint).await?;
+        let probe = self.blueprint.image.engine.engine().initialised(&self.blueprint.plan());
+        self.launch_until(app, &probe).await.map(|_| ())
+    }
+
+    /// Starts its server on the data that is there, without any network, and waits until it answers. Answers the
+    /// engine's id.
+    ///
+    /// # Errors
+    /// If it does not answer in time.
+    pub async fn launch(&self, app: &App) -> Result<String, StepError> {
+        let probe = self.blueprint.image.engine.engine().probe(&self.blueprint.plan());
+        self.launch_until(app, &probe).await
+    }
+
+    async fn launch_until(&self, app: &App, probe: &ExecSpec) -> Result<String, StepError> {
+        let engine = self.blueprint.image.engine.engine();
+        match self.run(app, probe, Vec::new()).await? {
+            Ok(id) => Ok(id),
+            Err((_, Silent::LockedOut(_))) if engine.regain(&self.blueprint.plan()).is_some() => {
+                // The data is a copy of a server whose owner shut the portal's user out.
+                self.regain(app).await?;
+                match self.run(app, probe, Vec::new()).await? {
+                    Ok(id) => Ok(id),
+                    Err((id, silent)) => Err(self.mute(app, &id, silent).await),
+                }
+            }
+            Err((id, silent)) => Err(self.mute(app, &id, silent).await),
+        }
+    }
+
+    /// Makes the administrator anew in data in which it can't sign in, and leaves it as a clean stop does.
+    ///
+    /// # Errors
+    /// If the engine has no way to do that, or the server does not answer.
+    pub(super) async fn regain(&self, app: &App) -> Result<(), StepError> {
+        let (engine, plan) = (self.blueprint.image.engine.engine(), self.blueprint.plan());
+        let regain = engine
+            .regain(&plan)
+            .ok_or_else(|| StepError::Fail("This server lets the portal in no more.".to_owned()))?;
+        match self.run(app, &engine.probe(&plan), regain.env).await? {
+            Ok(id) => run_all(app, &id, &regain.commands).await?,
+            Err((id, silent)) => return Err(self.mute(app, &id, silent).await),
+        }
+        self.stop(app).await
+    }
+
+    async fn mute(&self, app: &App, id: &str, silent: Silent) -> StepError {
+        let why = told(app, id, silent, Patience::new(app, app.config.databases.create_timeout)).await;
+        StepError::Fail(format!("In a sealed container: {why}"))
+    }
+
+    /// Starts the server, with more in its environment, and waits until it answers.
+    async fn run(
+        &self,
+        app: &App,
+        probe: &ExecSpec,
+        more: Vec<(String, String)>,
+    ) -> Result<Result<String, (String, Silent)>, StepError> {
+        self.remove_container(app).await?;
+        let b = &self.blueprint;
+        let mut recipe = b.recipe(app)?;
+        recipe.env.extend(more);
+        let spec = b.spec(app, &recipe, &self.name, "none".to_owned());
+        let id = app.runtime.create(&spec).await?;
+        app.runtime.copy_in(&id, &recipe.files).await?;
+        app.runtime.start(&id).await?;
+        let patience = Patience::new(app, app.config.databases.create_timeout);
+        Ok(match until_answers(app, &id, probe, patience).await? {
+            Ok(_) => Ok(id),
+            Err(silent) => Err((id, silent)),
+        })
+    }
+
+    /// Stops its server cleanly and removes the container; the data stays.
+    ///
+    /// # Errors
+    /// If it had to be killed: its data is not as a clean stop leaves it.
+    pub async fn stop(&self, app: &App) -> Result<(), StepError> {
+        let recipe = self.blueprint.recipe(app)?;
+        app.runtime.stop(&self.name, recipe.stop_seconds).await?;
+        let code = app.runtime.inspect(&self.name).await?.and_then(|f| f.exit_code);
+        if code == Some(KILLED) {
+            return Err(StepError::Fail(format!("The sealed server did not stop within {} s.", recipe.stop_seconds)));
+        }
+        self.remove_container(app).await
+    }
+
+    /// Starts a container of the same image in which no server runs, for commands; on the data, if `with_data`.
+    /// Answers the engine's id.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn hold(&self, app: &App, with_data: bool) -> Result<String, StepError> {
+        self.remove_container(app).await?;
+        let recipe = self.blueprint.recipe(app)?;
+        let mut spec = self.blueprint.spec(app, &recipe, &self.name, "none".to_owned());
+        spec.entrypoint = Some(HOLD.map(str::to_owned).to_vec());
+        (spec.cmd, spec.user, spec.stop_signal) = (Vec::new(), Some(self.blueprint.plan().owner()), None);
+        spec.stop_seconds = Some(1);
+        spec.capabilities.clear();
+        if !with_data {
+            spec.mounts.clear();
+        }
+        let id = app.runtime.create(&spec).await?;
+        app.runtime.start(&id).await?;
+        Ok(id)
+    }
+}
+
+/// Exit code of what the engine killed.
+const KILLED: i64 = 137;

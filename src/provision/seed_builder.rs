@@ -1,0 +1,192 @@
+//! Makes the seeds that are missing, one after the other, and removes those that nothing begins with any more.
+
+use chrono::Duration;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::admin_db::log::Actor;
+use crate::admin_db::new_id;
+use crate::admin_db::seeds::{self, Seed};
+use crate::app::App;
+use crate::backup::portal_jobs;
+use crate::catalog::CatalogImage;
+use crate::config::Tier;
+use crate::domain::password::Password;
+use crate::domain::quantity::GIB;
+use crate::domain::work::{Cancel, Pool, Rules};
+use crate::provision::create::measured;
+use crate::provision::request::RequestError;
+use crate::provision::sealed_server::ThrowAway;
+use crate::provision::seed::{fingerprint, seal};
+use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::storage::{DataDir, unavailable_reason};
+
+/// Prepare images.
+pub static PREPARE: Flow = Flow {
+    kind: "prepare-images",
+    title: "Prepare images",
+    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
+    // One step: what an attempt before has begun is removed before anything is made.
+    steps: &[Step {
+        name: "Remove what is no longer needed, make what is missing",
+        run: |w| Box::pin(work(w)),
+        undo: None,
+    }],
+};
+
+/// Least free space on a tier on which seeds are made: they are for comfort, and must not take a database's last room.
+const ROOM: i64 = 2 * GIB;
+/// After this, one that could not be made, or not be copied, is tried again.
+const AGAIN: Duration = Duration::hours(6);
+
+/// A seed that there should be.
+struct Wanted<'a> {
+    tier: &'a Tier,
+    image: &'a CatalogImage,
+    fingerprint: String,
+}
+
+/// What there should be: a seed of every image that is here, on every tier where its engine may be.
+fn wanted(app: &App) -> Result<Vec<Wanted<'_>>, StepError> {
+    if !app.config.databases.prepare {
+        return Ok(Vec::new());
+    }
+    let mut wanted = Vec::new();
+    for image in app.catalog.images() {
+        let Some(digest) = app.images.digest(&image.image) else { continue };
+        let fingerprint = fingerprint(&app.config, image, &digest)?;
+        let tiers = app.config.storage.iter().filter(|t| t.allows("", true, image.engine.as_str()));
+        let there = tiers.filter(|t| unavailable_reason(t).is_none());
+        wanted.extend(there.map(|tier| Wanted { tier, image, fingerprint: fingerprint.clone() }));
+    }
+    Ok(wanted)
+}
+
+/// What is to be done: seeds to make, and rows whose directory is to go.
+struct Due<'a> {
+    make: Vec<Wanted<'a>>,
+    clear: Vec<Seed>,
+}
+
+async fn due(app: &App) -> Result<Due<'_>, StepError> {
+    let mut db = app.db.acquire().await?;
+    let rows = seeds::all(&mut db).await?;
+    drop(db);
+    let mut make = wanted(app)?;
+    let retry = app.clock.now() - AGAIN;
+    let mut clear = Vec::new();
+    for seed in rows {
+        let settled = seed.made_at.is_some() || (seed.failed.is_some() && seed.begun_at > retry);
+        let place = make.iter().position(|w| w.tier.name == seed.tier && w.fingerprint == seed.fingerprint);
+        match place {
+            Some(n) if settled => drop(make.swap_remove(n)),
+            // While the container engine is away nothing is known of an image: that is no reason to throw anything away.
+            None if settled && app.config.databases.prepare && unknown(app, &seed.image) => {}
+            _ => clear.push(seed),
+        }
+    }
+    Ok(Due { make, clear })
+}
+
+/// Whether an image of the catalog has not been found on this machine.
+fn unknown(app: &App, image: &str) -> bool {
+    app.images.digest(image).is_none() && app.catalog.find(image).is_some()
+}
+
+/// Enqueues the work, if there is any.
+///
+/// # Errors
+/// mydb_admin's.
+pub async fn enqueue_if_due(app: &App) -> anyhow::Result<Value> {
+    let due = due(app).await?;
+    if due.make.is_empty() && due.clear.is_empty() {
+        return Ok(json!({ "to_make": 0 }));
+    }
+    match portal_jobs::enqueue(app, &PREPARE, &Actor::portal("keeper")).await {
+        Ok(_) | Err(RequestError::Busy) => Ok(json!({ "to_make": due.make.len(), "to_remove": due.clear.len() })),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Removes a seed's directory and then its row. Of one on a tier that is not there, both stay until it is.
+async fn remove(app: &App, seed: &Seed) -> Result<(), StepError> {
+    let tier = app.config.tier(&seed.tier).filter(|t| unavailable_reason(t).is_none());
+    let Some(tier) = tier else { return Ok(()) };
+    app.runtime.remove(&crate::provision::sealed_server::name(app, seed.id)).await?;
+    let dir = DataDir::new(tier, &app.config.instance, seed.id);
+    app.files.remove(&dir, &app.config.image_reference(&seed.image)).await?;
+    let mut db = app.db.acquire().await?;
+    Ok(seeds::delete(&mut db, seed.id).await?)
+}
+
+async fn work(w: &Work) -> Result<(), StepError> {
+    let app = &w.app;
+    let due = due(app).await?;
+    for seed in &due.clear {
+        remove(app, seed).await?;
+    }
+    let (mut made, mut failed) = (0, 0);
+    for wanted in due.make {
+        let label = format!("{} on “{}”", wanted.image.label, wanted.tier.label);
+        if measured(wanted.tier.path.clone()).await?.free < ROOM {
+            continue;
+        }
+        w.say(&format!("{label}: {made} made")).await;
+        match make_one(app, &wanted).await {
+            Ok(()) => made += 1,
+            Err(e) if e.may_pass() => return Err(e),
+            Err(e) => {
+                tracing::warn!(image = wanted.image.image, tier = wanted.tier.name, "Could not prepare an image: {e}");
+                failed += 1;
+            }
+        }
+    }
+    let failed = if failed == 0 { String::new() } else { format!(", {failed} failed; the portal's log says why") };
+    w.say(&format!("{made} made{failed}")).await;
+    Ok(())
+}
+
+/// Has an image initialise a directory in a sealed container, and its server stop cleanly.
+async fn make_one(app: &App, wanted: &Wanted<'_>) -> Result<(), StepError> {
+    let (id, password) = (new_id(), Password::generate(&app.random));
+    let row = row(app, wanted, id, password.secret())?;
+    let mut db = app.db.acquire().await?;
+    seeds::insert(&mut db, &row).await?;
+    drop(db);
+    let sealed = ThrowAway::of_seed(app, wanted.image, wanted.tier, id, password.secret().clone())?;
+    let done = async {
+        sealed.start_seed(app).await?;
+        sealed.stop(app).await?;
+        Ok::<_, StepError>(app.files.sync(&sealed.blueprint.dir).await?)
+    };
+    let result = done.await;
+    if result.is_err() {
+        sealed.remove(app).await?;
+    }
+    let mut db = app.db.acquire().await?;
+    match &result {
+        Ok(()) => seeds::made(&mut db, id, app.clock.now()).await?,
+        // The next attempt clears it away and begins again.
+        Err(e) if e.may_pass() => {}
+        Err(e) => seeds::fail(&mut db, id, &e.to_string()).await?,
+    }
+    result
+}
+
+/// The row of a seed that is about to be made.
+///
+/// # Errors
+/// If its password can't be sealed.
+fn row(app: &App, wanted: &Wanted<'_>, id: Uuid, password: &SecretString) -> Result<Seed, StepError> {
+    Ok(Seed {
+        id,
+        tier: wanted.tier.name.clone(),
+        image: wanted.image.image.clone(),
+        fingerprint: wanted.fingerprint.clone(),
+        sealed: seal(app, password, &Seed::context(id))?,
+        begun_at: app.clock.now(),
+        made_at: None,
+        failed: None,
+    })
+}

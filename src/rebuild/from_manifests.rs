@@ -1,0 +1,139 @@
+//! Databases that mydb_admin does not know and the bucket does: all of them where it and its backups are gone, those of the
+//! last hour where it came from its newest backup.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::imports::{self, Candidate};
+use crate::admin_db::log::Actor;
+use crate::admin_db::people::accounts;
+use crate::app::App;
+use crate::backup::request::{RestoreRequest, restore};
+use crate::backup::unregistered;
+use crate::backup::unregistered::{Refused, Taking};
+use crate::domain::names::ContainerName;
+use crate::domain::user::Role;
+use crate::objects::Store;
+use crate::rebuild::{Is, Line, Trust};
+use crate::trash::tombstone;
+
+/// Who is in the log.
+const ACTOR: &str = "rebuild";
+/// Most backups looked at.
+const MOST: usize = 100_000;
+
+/// Takes every backup of this instance that is not in the list into it, and answers how many, and how many were left out
+/// because this portal did not sign them. They belong to the account
+/// of their owner's name where there is one, else to the first administrator. A database of which none can be used is a
+/// line.
+///
+/// # Errors
+/// If the bucket or mydb_admin can't be asked.
+pub(crate) async fn take_in(
+    app: &Arc<App>,
+    store: &Store,
+    trust: Trust<'_>,
+    lines: &mut Vec<Line>,
+) -> anyhow::Result<(usize, usize)> {
+    let actor = Actor::portal(ACTOR);
+    let mut db = app.db.acquire().await?;
+    let instance = app.config.instance.as_str();
+    let looked = unregistered::unknown(&mut db, store, trust.by, instance, MOST).await.map_err(|e| anyhow!("{e}"))?;
+    let all = accounts::list(&mut db).await?;
+    let first = all.iter().find(|a| a.role == Role::Admin).map(|a| a.id);
+    let first = first.ok_or_else(|| anyhow!("there is no administrator's account"))?;
+    let (by, unsigned, now) = (trust.by, trust.unsigned, app.clock.now());
+    let taking = Taking { otherwise: first, by, unsigned, actor: &actor, now };
+    let (mut taken, mut left_out) = (0, 0);
+    let mut unusable: HashMap<Uuid, Line> = HashMap::new();
+    for found in looked.found {
+        let Ok(manifest) = found.manifest else { continue };
+        let of = manifest.container;
+        match unregistered::import(&mut db, store, &found.location, &taking).await {
+            Ok(_) => taken += 1,
+            Err(e @ (Refused::Unfit(_) | Refused::Store(_) | Refused::Unsigned(_))) => {
+                tracing::warn!("{}: {e}", store.url(&found.location));
+                let is_unsigned = matches!(e, Refused::Unsigned(_));
+                left_out += usize::from(is_unsigned);
+                let advice = if is_unsigned { " With --unsigned it is taken all the same." } else { "" };
+                unusable.entry(of.id).or_insert(Line {
+                    database: of.name,
+                    engine: of.engine.label(),
+                    is: Is::Missing,
+                    outcome: format!("Its backup was left out. {e}{advice}"),
+                });
+            }
+            Err(Refused::Known) => {}
+            Err(e @ Refused::Db(_)) => return Err(e.into()),
+        }
+    }
+    for (id, line) in unusable {
+        if containers::by_id(&mut db, id).await?.is_none() {
+            lines.push(line);
+        }
+    }
+    Ok((taken, left_out))
+}
+
+/// Enqueues the making of each database that only its backups tell of, from the newest one, unless the bucket says that it
+/// was deleted.
+///
+/// # Errors
+/// If the bucket or mydb_admin can't be asked. What fails for one database is in its line.
+pub(crate) async fn enqueue(
+    app: &Arc<App>,
+    store: &Store,
+    trust: Trust<'_>,
+    lines: &mut Vec<Line>,
+) -> anyhow::Result<Vec<(Line, Uuid)>> {
+    let mut db = app.db.acquire().await?;
+    let found = imports::candidates(&mut db, ACTOR).await?;
+    let (mut made, mut names) = (Vec::new(), HashSet::new());
+    for candidate in found {
+        let Some(c) = containers::by_id(&mut db, candidate.id).await? else { continue };
+        let line = |is: Is, outcome: String| Line { database: c.name.clone(), engine: c.engine.label(), is, outcome };
+        // No two that live have one name: before the later one of a name was made, the other was purged.
+        if !names.insert(c.name.clone()) || outlived(&mut db, &c.name, candidate.made_at).await? {
+            let why = "A later database has its name, so it was deleted before that. Its backups are in the list.";
+            lines.push(line(Is::Deleted, why.to_owned()));
+            continue;
+        }
+        match tombstone::read(store, app.config.instance.as_str(), c.id, trust.by, trust.unsigned).await? {
+            Some(mark) if mark.deleted_at > candidate.made_at => lines.push(line(Is::Deleted, deleted(&mark))),
+            _ => match again(app, &c, &candidate).await {
+                Ok(job) => made.push((line(Is::Missing, String::new()), job)),
+                Err(why) => lines.push(line(Is::Missing, why)),
+            },
+        }
+    }
+    Ok(made)
+}
+
+/// Whether a living database of this name is later than a backup of another that had it.
+async fn outlived(db: &mut PgConnection, name: &str, made_at: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let Some(living) = containers::by_name(db, name).await? else { return Ok(false) };
+    let newest = backups::of_container(db, living.id, 100).await?.into_iter().find(Backup::is_good);
+    Ok(living.created_at > made_at || newest.is_some_and(|b| b.started_at > made_at))
+}
+
+/// What a line says of a database that its owner deleted.
+pub(crate) fn deleted(mark: &tombstone::Mark) -> String {
+    format!("It was deleted at {}. Its backups are in the list.", mark.deleted_at.format("%Y-%m-%d %H:%M UTC"))
+}
+
+async fn again(app: &App, c: &Container, candidate: &Candidate) -> Result<Uuid, String> {
+    let mut db = app.db.acquire().await.map_err(|e| e.to_string())?;
+    let backup = backups::by_id(&mut db, candidate.backup).await.map_err(|e| e.to_string())?;
+    let backup = backup.ok_or("The backup vanished.")?;
+    drop(db);
+    let name = ContainerName::parse(&c.name).map_err(|e| e.to_string())?;
+    let wanted = RestoreRequest { name, owner: c.account_id, only: None };
+    restore(app, &backup, &wanted, &Actor::portal(ACTOR)).await.map(|made| made.job).map_err(|e| e.to_string())
+}

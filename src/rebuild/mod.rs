@@ -1,0 +1,283 @@
+//! From nothing but the bucket and the recovery key: mydb_admin, then every database that should be there.
+
+pub mod from_manifests;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::recovery::admin_restore;
+use crate::recovery::admin_restore::Wanted;
+
+use crate::admin_db::backups::newest;
+use crate::admin_db::containers::states;
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::jobs::JobStatus;
+use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::{backups, jobs};
+use crate::app::{App, Parts};
+use crate::auth::first_admin;
+use crate::backup::restore::recover::recover;
+use crate::backup::sign::By;
+use crate::bootstrap;
+use crate::domain::state::{ContainerState, Event};
+use crate::jobs::workers;
+use crate::lifecycle::Lifecycle;
+use crate::objects::{Store, Stores};
+use crate::presence::Presence;
+use crate::provision::blueprint::Blueprint;
+use crate::provision::{power, request};
+use crate::recovery_key;
+use crate::secrets::Random;
+use crate::trash::delete;
+use crate::trash::tombstone;
+
+/// Who is in the log.
+const ACTOR: &str = "rebuild";
+/// Wait between looks at a job.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How a database is after a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Is {
+    /// It is there.
+    There,
+    /// It should be there, and is not.
+    Missing,
+    /// It was deleted before, so it stays away.
+    Deleted,
+}
+
+/// Whom a rebuild believes.
+#[derive(Clone, Copy)]
+pub(crate) struct Trust<'a> {
+    /// Whose signatures are this portal's.
+    pub(crate) by: &'a [By<'a>],
+    /// Whether what is not signed is believed too.
+    pub(crate) unsigned: bool,
+}
+
+/// What became of one database.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// Its name.
+    pub database: String,
+    /// Its engine.
+    pub engine: &'static str,
+    /// How it is.
+    pub is: Is,
+    /// A sentence.
+    pub outcome: String,
+}
+
+/// What became of all of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Where mydb_admin came from, as a sentence.
+    pub admin_db: String,
+    /// Backups that mydb_admin did not know, and that were taken into its list.
+    pub taken_in: usize,
+    /// Backups that were left out because this portal did not sign them.
+    pub unsigned: usize,
+    /// The databases.
+    pub databases: Vec<Line>,
+}
+
+/// Rebuilds this instance. What is there already stays as it is, so a run that was cut short is begun again.
+///
+/// # Errors
+/// If mydb_admin can't be had. What fails for one database is in the report.
+pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) -> anyhow::Result<Report> {
+    let _alone = Presence::alone(&parts.config)?;
+    // It may be one of those to whom backups are encrypted.
+    parts.config.backups.identities.extend(wanted.key.cloned());
+    let (stores, servers) = Stores::open(&parts.config).await.context("a target can't be used")?;
+    let mut lifecycle = Lifecycle::default();
+    let stop = lifecycle.token();
+    for server in servers {
+        lifecycle.spawn("embedded store", server.serve(stop.clone()));
+    }
+    let store = match target {
+        Some(name) => stores.get(name).cloned(),
+        None => stores.first().cloned(),
+    };
+    let store = store.ok_or_else(|| anyhow!("there is no such target in the configuration"))?;
+    let found = admin_restore::choose(&parts, &store, wanted.at).await?;
+    if found.is_none()
+        && let Some(key) = wanted.key
+    {
+        // Else the backup's keys show whether it is the right one.
+        recovery_key::adopt(&parts.config, key)?;
+    }
+    let known = bootstrap::holds_tables(&parts, &Random::system()).await?;
+    let admin_db = match (&found, known) {
+        (_, true) => {
+            wanted.key.map_or(Ok(()), |key| recovery_key::adopt(&parts.config, key))?;
+            "It was there already; what is missing of the databases is brought back.".to_owned()
+        }
+        (Some(found), false) => {
+            admin_restore::restore(&parts, &store, found, wanted).await.context("mydb_admin could not be restored")?;
+            format!("From its backup of {}.", found.manifest.made_at.format("%Y-%m-%d %H:%M:%S UTC"))
+        }
+        (None, false) => "There is no backup of it: it is made anew from the manifests.".to_owned(),
+    };
+    let app = Box::pin(App::assemble(parts, stores)).await?;
+    first_admin::ensure(&app, None).await.context("the first administrator can't be made")?;
+    let mut lines = Vec::new();
+    // In this order: a database of the last hour may have the name of one that was deleted in it.
+    let recovery = wanted.key.map(recovery_key::signer_of);
+    let by: Vec<By<'_>> =
+        std::iter::once(By::Sealing(app.sealer.manifests())).chain(recovery.as_ref().map(By::Recovery)).collect();
+    let trust = Trust { by: &by, unsigned: wanted.unsigned };
+    let (taken_in, unsigned) = from_manifests::take_in(&app, &store, trust, &mut lines).await?;
+    forget_deleted(&app, &store, trust, &mut lines).await?;
+    let made = from_manifests::enqueue(&app, &store, trust, &mut lines).await?;
+    lifecycle.spawn("jobs", {
+        let (app, stop) = (app.clone(), stop.clone());
+        async move {
+            workers::run(app, stop).await;
+            Ok(())
+        }
+    });
+    let databases = async {
+        let named: HashSet<String> = made.iter().map(|(line, _)| line.database.clone()).collect();
+        for (line, job) in made {
+            lines.push(ended(&app, line, job).await?);
+        }
+        lines.extend(bring_back(&app).await?.into_iter().filter(|l| !named.contains(&l.database)));
+        lines.sort_by(|a, b| a.database.cmp(&b.database));
+        Ok::<_, anyhow::Error>(lines)
+    };
+    let databases = databases.await;
+    let _ = lifecycle.stop(std::future::pending()).await;
+    app.db.close().await;
+    Ok(Report { admin_db, taken_in, unsigned, databases: databases? })
+}
+
+/// Lets go of the databases that were deleted after mydb_admin was backed up: their data is not here, and the note beside
+/// their backups is later than all that is known of them.
+async fn forget_deleted(app: &Arc<App>, store: &Store, trust: Trust<'_>, lines: &mut Vec<Line>) -> anyhow::Result<()> {
+    let mut db = app.db.acquire().await?;
+    let rows = containers::living(&mut db).await?;
+    let newest = newest_good(&mut db).await?;
+    drop(db);
+    for c in rows.iter().filter(|c| c.active_job.is_none() && c.state != ContainerState::Trashed) {
+        if is_here(app, c).await? {
+            continue;
+        }
+        let mark = tombstone::read(store, app.config.instance.as_str(), c.id, trust.by, trust.unsigned).await?;
+        let Some(mark) = mark else { continue };
+        let lived_on = newest.get(&c.id).is_some_and(|(_, made_at)| *made_at >= mark.deleted_at);
+        if lived_on || c.changed_at >= mark.deleted_at {
+            continue;
+        }
+        let why = from_manifests::deleted(&mark);
+        let mut tx = app.db.begin().await?;
+        let now = app.clock.now();
+        for event in [Event::Delete, Event::Purge] {
+            states::apply(&mut tx, c.id, event, ACTOR, now, None).await?;
+        }
+        delete::forget(&mut tx, c.id, mark.deleted_at).await?;
+        let about = Some((c.id, c.name.as_str()));
+        let entry = Entry { action: "container.purge", container: about, outcome: Outcome::Ok, detail: &why };
+        log::append(&mut tx, &Actor::portal(ACTOR), &entry, now).await?;
+        tx.commit().await?;
+        lines.push(Line { database: c.name.clone(), engine: c.engine.label(), is: Is::Deleted, outcome: why });
+    }
+    Ok(())
+}
+
+/// The newest good backup of each database, and when that began.
+async fn newest_good(db: &mut PgConnection) -> Result<HashMap<Uuid, (Uuid, DateTime<Utc>)>, sqlx::Error> {
+    let found = newest::list(db).await?;
+    Ok(found.into_iter().filter_map(|n| Some((n.container_id, (n.good_id?, n.good_at?)))).collect())
+}
+
+/// Enqueues the way back of all that have no data here, at once, and waits for each.
+async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<Line>> {
+    let mut db = app.db.acquire().await?;
+    let rows = containers::living(&mut db).await?;
+    let newest = newest_good(&mut db).await?;
+    drop(db);
+    let (mut lines, mut under_way) = (Vec::new(), Vec::new());
+    for c in rows {
+        let line = |is: Is, outcome: String| Line { database: c.name.clone(), engine: c.engine.label(), is, outcome };
+        if matches!(c.state, ContainerState::Trashed | ContainerState::Deleting) {
+            lines.push(line(Is::Deleted, "It was in the trash. Its backups are in the list.".to_owned()));
+            continue;
+        }
+        if c.active_job.is_none() && is_here(app, &c).await? {
+            lines.push(line(Is::There, "Its data is here.".to_owned()));
+            continue;
+        }
+        let job = match (c.active_job_id, newest.get(&c.id)) {
+            (Some(job), _) => Ok(job),
+            // It was being made from the backup of another, in a run of this that was cut short.
+            (None, None) if c.started_at.is_none() && c.restored_from.is_some() => {
+                request::act(app, &c, request::start_flow(&c), &Actor::portal(ACTOR)).await.map_err(|e| e.to_string())
+            }
+            (None, None) => Err("There is no backup of it.".to_owned()),
+            (None, Some((backup, _))) => {
+                let mut db = app.db.acquire().await?;
+                let backup = backups::by_id(&mut db, *backup).await?.context("a backup vanished")?;
+                drop(db);
+                recover(app, &c, &backup, &Actor::portal(ACTOR)).await.map_err(|e| e.to_string())
+            }
+        };
+        match job {
+            Ok(job) => under_way.push((line(Is::Missing, String::new()), job, c.state == ContainerState::Stopped)),
+            Err(why) => lines.push(line(Is::Missing, why)),
+        }
+    }
+    for (line, job, stopped) in under_way {
+        let line = ended(app, line, job).await?;
+        if line.is == Is::There && stopped {
+            stop_again(app, &line.database).await?;
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// Whether the database's data lies on this host.
+async fn is_here(app: &App, c: &Container) -> anyhow::Result<bool> {
+    let Ok(b) = Blueprint::read(app, c).await else { return Ok(false) };
+    Ok(c.started_at.is_some() && !app.files.is_empty(&b.dir, &b.reference).await?)
+}
+
+/// Waits for a job, and says what became of it.
+async fn ended(app: &App, mut line: Line, job: Uuid) -> anyhow::Result<Line> {
+    loop {
+        let mut db = app.db.acquire().await?;
+        let found = jobs::by_id(&mut db, job).await?.context("a job vanished")?;
+        drop(db);
+        match found.status {
+            JobStatus::Queued | JobStatus::Running => tokio::time::sleep(LOOK).await,
+            JobStatus::Succeeded => {
+                line.is = Is::There;
+                "Brought back from its newest backup and compared with it.".clone_into(&mut line.outcome);
+                return Ok(line);
+            }
+            JobStatus::Failed | JobStatus::Cancelled => {
+                line.outcome = found.error.unwrap_or_else(|| "It failed.".to_owned());
+                return Ok(line);
+            }
+        }
+    }
+}
+
+/// One that was stopped is stopped again.
+async fn stop_again(app: &Arc<App>, name: &str) -> anyhow::Result<()> {
+    let mut db = app.db.acquire().await?;
+    let c = containers::by_name(&mut db, name).await?.context("a database vanished")?;
+    drop(db);
+    request::act(app, &c, &power::STOP, &Actor::portal(ACTOR)).await?;
+    Ok(())
+}

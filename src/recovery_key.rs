@@ -1,0 +1,201 @@
+//! The recovery key: an age identity that its administrator keeps elsewhere. The portal knows only the recipient that
+//! belongs to it, so what it encrypts to that it can't read itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use age::x25519::{Identity, Recipient};
+use anyhow::{Context, anyhow};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::secrets::{Signer, hmac_sha256, write_private, write_whole};
+
+/// The keys without which mydb_admin's sealed secrets and the databases' certificates are lost.
+#[derive(Serialize, Deserialize)]
+pub struct Keys {
+    /// Text of the sealing key's file.
+    seal_key: String,
+    /// Files of the authority that signs the databases' certificates, by name.
+    authority: BTreeMap<String, String>,
+}
+
+/// Where the recipient is written down.
+pub fn recipient_file(config: &Config) -> PathBuf {
+    config.data_dir.join("recovery-recipient")
+}
+
+/// Where the key lies that is derived from the recovery key, and signs backups of mydb_admin: whoever has the recovery key
+/// has it too.
+fn signer_file(config: &Config) -> PathBuf {
+    config.data_dir.join("recovery-signer")
+}
+
+fn authority_dir(config: &Config) -> PathBuf {
+    config.data_dir.join("ca")
+}
+
+/// The recipient, if a recovery key was made.
+///
+/// # Errors
+/// If its file can't be read or used.
+pub fn recipient(config: &Config) -> anyhow::Result<Option<Recipient>> {
+    let file = recipient_file(config);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => {
+            let read: Result<Recipient, _> = text.trim().parse();
+            read.map(Some).map_err(|e| anyhow!("{} is no age recipient: {e}", file.display()))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e).with_context(|| format!("can't read {}", file.display())),
+    }
+}
+
+/// A new recovery key, of which nothing is written down yet.
+pub fn generate() -> SecretString {
+    SecretString::from(Identity::generate().to_string().expose_secret().to_owned())
+}
+
+/// Makes a recovery key and registers it. The key itself is only answered, and must be kept elsewhere.
+///
+/// # Errors
+/// As [`register`].
+pub fn create(config: &Config) -> anyhow::Result<SecretString> {
+    let key = generate();
+    register(config, &key)?;
+    Ok(key)
+}
+
+fn parse(key: &SecretString) -> anyhow::Result<Identity> {
+    key.expose_secret().trim().parse().map_err(|e| anyhow!("this is no recovery key: {e}"))
+}
+
+/// Writes down what the portal needs of a recovery key that somebody has: its recipient, and what signs with it. The
+/// key itself is not kept.
+///
+/// # Errors
+/// If it is no key, or that can't be written.
+pub fn register(config: &Config, key: &SecretString) -> anyhow::Result<()> {
+    let recipient = parse(key)?.to_public();
+    std::fs::create_dir_all(&config.data_dir)?;
+    let signer = format!("{recipient} {}\n", hex::encode(signing_key(key)));
+    let file = signer_file(config);
+    if std::fs::read_to_string(&file).is_ok_and(|there| there != signer) {
+        std::fs::remove_file(&file).with_context(|| format!("can't replace {}", file.display()))?;
+    }
+    if !file.exists() {
+        write_private(&file, signer.as_bytes())?;
+    }
+    // Last: whoever sees a recipient finds the rest.
+    write_whole(&recipient_file(config), format!("{recipient}\n").as_bytes())
+}
+
+/// The same unless another key is registered.
+///
+/// # Errors
+/// As [`register`].
+pub fn adopt(config: &Config, key: &SecretString) -> anyhow::Result<()> {
+    let given = parse(key)?.to_public().to_string();
+    match recipient(config)? {
+        Some(there) if there.to_string() != given => Ok(()),
+        _ => register(config, key),
+    }
+}
+
+/// The key that is derived from a recovery key to sign with.
+fn signing_key(key: &SecretString) -> [u8; 32] {
+    hmac_sha256(key.expose_secret().trim().as_bytes(), b"db4sci mydb_admin")
+}
+
+/// Verifies what was signed with a recovery key.
+pub fn signer_of(key: &SecretString) -> Signer {
+    Signer::with_key(&signing_key(key))
+}
+
+/// Signs with the recovery key that is registered; `None` where there is none, or only its recipient, by an earlier version.
+pub fn signer(config: &Config) -> Option<Signer> {
+    let text = std::fs::read_to_string(signer_file(config)).ok()?;
+    let (of, key) = text.trim().split_once(' ')?;
+    let registered = recipient(config).ok()??.to_string();
+    (of == registered).then_some(Signer::with_key(&hex::decode(key).ok()?))
+}
+
+/// The keys of this host, encrypted to the recipient.
+///
+/// # Errors
+/// If one can't be read.
+pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u8>> {
+    let text = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()));
+    let mut authority = BTreeMap::new();
+    for entry in std::fs::read_dir(authority_dir(config))? {
+        let path = entry?.path();
+        if path.is_file() {
+            authority.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text(&path)?);
+        }
+    }
+    let keys = Keys { seal_key: text(&config.seal_key)?, authority };
+    age::encrypt(recipient, &serde_json::to_vec(&keys)?).context("the keys can't be encrypted")
+}
+
+/// Opens what [`seal_keys`] made.
+///
+/// # Errors
+/// If the key is another one, or the content is damaged.
+pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<Keys> {
+    let plain =
+        age::decrypt(&parse(identity)?, sealed).context("this recovery key does not open the keys in the bucket")?;
+    serde_json::from_slice(&plain).context("the keys in the bucket are damaged")
+}
+
+impl Keys {
+    /// Writes the keys where this host has none. What is there already is left alone.
+    ///
+    /// # Errors
+    /// If one can't be written.
+    pub fn install(&self, config: &Config) -> anyhow::Result<()> {
+        if !config.seal_key.exists() {
+            write_private(&config.seal_key, self.seal_key.as_bytes())?;
+        }
+        for (name, text) in &self.authority {
+            let file = authority_dir(config).join(name);
+            anyhow::ensure!(!name.contains('/'), "the keys in the bucket name a file elsewhere: {name}");
+            if !file.exists() {
+                write_private(&file, text.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this host's sealing key is this one.
+    pub fn is_installed(&self, config: &Config) -> bool {
+        std::fs::read_to_string(&config.seal_key).is_ok_and(|text| text.trim() == self.seal_key.trim())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Mode;
+    use crate::recovery_key::*;
+
+    #[test]
+    fn a_registered_key_signs_what_only_its_owner_verifies() {
+        let dir = std::env::temp_dir().join(format!("db4sci-recovery-{}", std::process::id()));
+        let mut config = Config::load_mode(Mode::Dev, Path::new(env!("CARGO_MANIFEST_DIR")), &[]).unwrap();
+        config.data_dir.clone_from(&dir);
+        assert!(signer(&config).is_none());
+        let first = create(&config).unwrap();
+        let signed = signer(&config).unwrap().sign(b"content");
+        assert!(signer_of(&first).verifies(b"content", &signed));
+        let second = generate();
+        assert!(!signer_of(&second).verifies(b"content", &signed));
+        register(&config, &second).unwrap();
+        register(&config, &second).unwrap();
+        assert!(signer_of(&second).verifies(b"content", &signer(&config).unwrap().sign(b"content")));
+        // Only the recipient is there, as an earlier version left it; or that of another key.
+        write_whole(&recipient_file(&config), format!("{}\n", Identity::generate().to_public()).as_bytes()).unwrap();
+        assert!(signer(&config).is_none());
+        assert!(register(&config, &SecretString::from("AGE-SECRET-KEY-1X")).is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

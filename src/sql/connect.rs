@@ -1,0 +1,137 @@
+//! psql's own commands in a dump: which database `\connect` goes to, and what else is none of a dump's business.
+
+/// A command of psql.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// It goes on in this database.
+    Connect(String),
+    /// A lock that pg_dump puts around what it writes.
+    Lock,
+    /// It sends what is before it, like a semicolon.
+    Send,
+    /// Anything else.
+    Other,
+}
+
+/// Reads the line of a command, from its backslash on.
+pub fn command(line: &[u8]) -> Command {
+    let text = String::from_utf8_lossy(line);
+    let Some(text) = text.trim_end().strip_prefix('\\') else { return Command::Other };
+    let (name, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
+    match name {
+        "connect" | "c" => target(&arguments(rest)).map_or(Command::Other, Command::Connect),
+        "restrict" | "unrestrict" => Command::Lock,
+        "g" if rest.trim().is_empty() => Command::Send,
+        _ => Command::Other,
+    }
+}
+
+/// The database that `\connect` names: as a word, or in a connection string.
+fn target(arguments: &[String]) -> Option<String> {
+    let name = arguments.iter().find(|a| !a.starts_with("-reuse-previous"))?;
+    if let Some((_, rest)) = name.split_once("://") {
+        let (_, path) = rest.split_once('/')?;
+        let path = path.split('?').next().unwrap_or_default();
+        let name = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
+        return Some(name).filter(|n| !n.is_empty());
+    }
+    if name.contains('=') {
+        return of_string(name);
+    }
+    (name != "-" && !name.is_empty()).then(|| name.clone())
+}
+
+/// `dbname` of a string such as `dbname='my mice' host=x`.
+fn of_string(text: &str) -> Option<String> {
+    let mut rest = text.trim_start();
+    while let Some((key, after)) = rest.split_once('=') {
+        let (mut value, mut chars) = (String::new(), after.trim_start().char_indices());
+        let quoted = after.trim_start().starts_with('\'');
+        if quoted {
+            chars.next();
+        }
+        let mut end = after.trim_start().len();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '\\' => value.extend(chars.next().map(|(_, c)| c)),
+                '\'' if quoted => {
+                    end = at + 1;
+                    break;
+                }
+                c if c.is_whitespace() && !quoted => {
+                    end = at;
+                    break;
+                }
+                c => value.push(c),
+            }
+        }
+        if key.trim() == "dbname" {
+            return Some(value).filter(|v| !v.is_empty());
+        }
+        rest = after.trim_start().get(end..).unwrap_or_default().trim_start();
+    }
+    None
+}
+
+/// A command's arguments: words, in which quotes of both kinds keep white space together.
+fn arguments(text: &str) -> Vec<String> {
+    let (mut found, mut now, mut quote, mut any) = (Vec::new(), String::new(), None, false);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match quote {
+            Some(q) if c == q && chars.peek() == Some(&q) => {
+                now.push(q);
+                chars.next();
+            }
+            Some(q) if c == q => quote = None,
+            Some('\'') if c == '\\' => now.extend(chars.next()),
+            Some(_) => now.push(c),
+            None if c == '\'' || c == '"' => (quote, any) = (Some(c), true),
+            None if c.is_whitespace() => {
+                if any {
+                    found.push(std::mem::take(&mut now));
+                }
+                any = false;
+            }
+            None => {
+                now.push(c);
+                any = true;
+            }
+        }
+    }
+    if any {
+        found.push(now);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::connect::*;
+
+    #[test]
+    fn every_way_to_name_a_database_is_understood() {
+        let to = |name: &str| Command::Connect(name.to_owned());
+        for (line, wanted) in [
+            ("\\connect mice", to("mice")),
+            ("\\c mice lab localhost 5432\r\n", to("mice")),
+            ("\\connect \"Big \"\"Mice\"", to("Big \"Mice")),
+            (r#"\connect -reuse-previous=on "dbname='big mice'""#, to("big mice")),
+            (r#"\connect -reuse-previous=on "dbname='it\\'s' host=x""#, to("it\\")),
+            (r#"\connect -reuse-previous=on "dbname='it\'s a \\'""#, to("it's a \\")),
+            ("\\c host=evil dbname=mice", Command::Other),
+            ("\\c 'host=evil dbname = mice'", to("mice")),
+            ("\\c postgresql://u:p@host:1/my%20mice?x=y", to("my mice")),
+            ("\\connect - lab", Command::Other),
+            ("\\connect", Command::Other),
+            ("\\restrict abc", Command::Lock),
+            ("\\unrestrict abc", Command::Lock),
+            ("\\g", Command::Send),
+            ("\\g |touch x", Command::Other),
+            ("\\! touch x", Command::Other),
+            ("\\copy t from '/etc/passwd'", Command::Other),
+        ] {
+            assert_eq!(command(line.as_bytes()), wanted, "{line}");
+        }
+    }
+}

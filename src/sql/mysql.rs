@@ -1,0 +1,175 @@
+//! MySQL's and MariaDB's rules, those of their client: strings with backslash escapes, names in backticks, three kinds of
+//! comments, comments that are executed, and a delimiter that a dump may change.
+
+use crate::sql::{Cut, Kind, byte, line_end, sets};
+
+/// Longest delimiter of the client.
+const LONGEST: usize = 15;
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Plain,
+    Quotes(u8),
+    LineComment,
+    Comment,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Mysql {
+    within: bool,
+    state: State,
+    delimiter: Vec<u8>,
+    /// `sql_mode = NO_BACKSLASH_ESCAPES`.
+    plain_backslash: bool,
+}
+
+impl Default for Mysql {
+    fn default() -> Self {
+        Self { within: false, state: State::Plain, delimiter: b";".to_vec(), plain_backslash: false }
+    }
+}
+
+impl Mysql {
+    pub(super) fn cut(&mut self, ready: &[u8], limit: usize, end: bool) -> Cut {
+        let first = !self.within;
+        if first {
+            let space = self.space(ready, limit);
+            if space > 0 {
+                return Cut::space(space);
+            }
+            self.within = true;
+        }
+        let (at, ended) = self.scan(ready, limit);
+        let text = at.min(ready.len());
+        let last = ended || (end && text == ready.len());
+        self.within = !last;
+        if ended
+            && first
+            && let Some(statement) = ready.get(..text)
+        {
+            self.learn(statement);
+        }
+        let skip = if ended { self.delimiter.len() } else { 0 };
+        Cut { kind: Kind::Statement, skip, first, last, ended, ..Cut::space(text) }
+    }
+
+    fn at_delimiter(&self, ready: &[u8], at: usize) -> bool {
+        ready.get(at..).is_some_and(|rest| rest.starts_with(&self.delimiter))
+    }
+
+    /// How much of the beginning is white space, comments, empty statements and changes of the delimiter.
+    fn space(&mut self, ready: &[u8], limit: usize) -> usize {
+        let mut at = 0;
+        while at < limit {
+            if self.state != State::Plain {
+                at = self.comment(ready, at);
+            } else if byte(ready, at).is_ascii_whitespace() || byte(ready, at) == 0x0b {
+                at += 1;
+            } else if self.at_delimiter(ready, at) {
+                at += self.delimiter.len();
+            } else if let Some(to) = self.opens_comment(ready, at, true) {
+                at = to;
+            } else if let Some(to) = self.new_delimiter(ready, at) {
+                at = to;
+            } else {
+                break;
+            }
+        }
+        at
+    }
+
+    /// Reads a line that changes the delimiter.
+    fn new_delimiter(&mut self, ready: &[u8], at: usize) -> Option<usize> {
+        let word = ready.get(at..at + 9).filter(|w| w.eq_ignore_ascii_case(b"delimiter"))?;
+        let to = line_end(ready, at);
+        let rest = ready.get(at + word.len()..to)?;
+        let fine = rest.first().is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_' && *b != b'.');
+        let delimiter = rest.split(u8::is_ascii_whitespace).find(|part| !part.is_empty())?;
+        let quoted = |q: u8| delimiter.strip_prefix(&[q]).and_then(|d| d.strip_suffix(&[q])).filter(|d| !d.is_empty());
+        let delimiter = quoted(b'\'').or_else(|| quoted(b'"')).or_else(|| quoted(b'`')).unwrap_or(delimiter);
+        if fine && !delimiter.contains(&b'\\') {
+            self.delimiter = delimiter.get(..LONGEST).unwrap_or(delimiter).to_vec();
+            return Some(to);
+        }
+        None
+    }
+
+    fn opens_comment(&mut self, ready: &[u8], at: usize, first: bool) -> Option<usize> {
+        let next = byte(ready, at + 1);
+        let (state, length) = match byte(ready, at) {
+            b'#' => (State::LineComment, 1),
+            b'-' if next == b'-' => {
+                let third = byte(ready, at + 2);
+                let fine = first || third.is_ascii_whitespace() || third.is_ascii_control();
+                (fine.then_some(State::LineComment)?, 2)
+            }
+            // What is executed is no comment.
+            b'/' if next == b'*' && !executed(ready, at) => (State::Comment, 2),
+            _ => return None,
+        };
+        self.state = state;
+        Some(at + length)
+    }
+
+    fn comment(&mut self, ready: &[u8], at: usize) -> usize {
+        if self.state == State::LineComment {
+            let to = line_end(ready, at);
+            if byte(ready, to.saturating_sub(1)) == b'\n' {
+                self.state = State::Plain;
+            }
+            return to;
+        }
+        if byte(ready, at) == b'*' && byte(ready, at + 1) == b'/' {
+            self.state = State::Plain;
+            return at + 2;
+        }
+        at + 1
+    }
+
+    /// Notes what a statement changes about how others are read.
+    fn learn(&mut self, statement: &[u8]) {
+        if statement.len() < 1024
+            && sets(statement)
+            && let Ok(text) = std::str::from_utf8(statement)
+            && let text = text.to_ascii_uppercase()
+            && text.contains("SQL_MODE")
+        {
+            self.plain_backslash = text.contains("NO_BACKSLASH_ESCAPES");
+        }
+    }
+
+    /// To the delimiter, or the limit.
+    fn scan(&mut self, ready: &[u8], limit: usize) -> (usize, bool) {
+        let mut at = 0;
+        while at < limit {
+            let b = byte(ready, at);
+            match self.state {
+                State::Plain if b == byte(&self.delimiter, 0) && self.at_delimiter(ready, at) => return (at, true),
+                State::Plain => match b {
+                    b'\'' | b'"' | b'`' => {
+                        self.state = State::Quotes(b);
+                        at += 1;
+                    }
+                    b'\\' if !self.plain_backslash => at += 2,
+                    _ => at = self.opens_comment(ready, at, false).unwrap_or(at + 1),
+                },
+                State::Quotes(quote) => {
+                    if b == quote {
+                        self.state = State::Plain;
+                    }
+                    at += if b == b'\\' && quote != b'`' && !self.plain_backslash { 2 } else { 1 };
+                }
+                State::LineComment | State::Comment => at = self.comment(ready, at),
+            }
+        }
+        (at, false)
+    }
+}
+
+/// Whether what looks like a comment is executed. The first line of mariadb-dump, which is for its client, is not.
+fn executed(ready: &[u8], at: usize) -> bool {
+    let rest = ready.get(at + 2..).unwrap_or_default();
+    rest.starts_with(b"!") || (rest.starts_with(b"M!") && !rest.starts_with(b"M!999999"))
+}

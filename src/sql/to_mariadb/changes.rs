@@ -1,0 +1,86 @@
+//! What was changed in a dump, for people.
+
+use std::collections::BTreeMap;
+
+/// Most names that a sentence lists.
+const LISTED: usize = 5;
+
+/// Counts what was changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Statements about the whole server that were left out.
+    pub of_the_server: u64,
+    definers: BTreeMap<String, u64>,
+    collations: BTreeMap<String, String>,
+}
+
+impl Told {
+    /// A definer was left out.
+    pub fn definer(&mut self, who: &str) {
+        if self.definers.len() < 1000 || self.definers.contains_key(who) {
+            *self.definers.entry(who.chars().take(200).collect()).or_default() += 1;
+        }
+    }
+
+    /// A collation was mapped.
+    pub fn collation(&mut self, from: &[u8], to: &str) {
+        self.collations.insert(String::from_utf8_lossy(from).to_ascii_lowercase(), to.to_owned());
+    }
+
+    /// Sentences.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if !self.definers.is_empty() {
+            let objects: u64 = self.definers.values().sum();
+            let objects = if objects == 1 {
+                "1 view, routine, trigger or event".to_owned()
+            } else {
+                format!("{objects} views, routines, triggers or events")
+            };
+            said.push(format!(
+                "The owner of this database is now the definer of {objects} defined by {}.",
+                list(self.definers.keys())
+            ));
+        }
+        if !self.collations.is_empty() {
+            let pairs: Vec<_> = self.collations.iter().map(|(from, to)| format!("{from} became {to}")).collect();
+            said.push(format!("MariaDB has other names for MySQL's collations: {}.", list(pairs.iter())));
+        }
+        match self.of_the_server {
+            0 => {}
+            1 => said.push(
+                "1 statement about the whole server (replication, binary log, global settings) was left out."
+                    .to_owned(),
+            ),
+            n => said.push(format!(
+                "{n} statements about the whole server (replication, binary log, global settings) were left out."
+            )),
+        }
+        said
+    }
+}
+
+fn list<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
+    let more = names.len().saturating_sub(LISTED);
+    let said = names.take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{said} and {more} more") } else { said }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::to_mariadb::changes::*;
+
+    #[test]
+    fn sentences_are_short_however_much_was_changed() {
+        let mut told = Told::default();
+        assert!(told.sentences().is_empty());
+        for i in 0..2000 {
+            told.definer(&format!("user{i}@%"));
+        }
+        told.of_the_server = 2;
+        let said = told.sentences();
+        assert_eq!(said.len(), 2);
+        assert!(said.iter().all(|s| s.len() < 400), "{said:?}");
+        assert!(said[0].contains("1000 views") && said[0].contains("and 995 more"), "{said:?}");
+    }
+}

@@ -1,0 +1,67 @@
+//! Collations of MySQL 8 that MariaDB does not know, or knows since 11.4 only, by the names that every version here has.
+
+/// MySQL's languages, with MariaDB's words for them. A language that is not here gets the root's order.
+const LANGUAGES: &[(&str, &str)] = &[
+    ("cs", "czech"),
+    ("da", "danish"),
+    ("de_pb", "german2"),
+    ("eo", "esperanto"),
+    ("es", "spanish"),
+    ("es_trad", "spanish2"),
+    ("et", "estonian"),
+    ("hr", "croatian"),
+    ("hu", "hungarian"),
+    ("is", "icelandic"),
+    ("la", "roman"),
+    ("lt", "lithuanian"),
+    ("lv", "latvian"),
+    ("pl", "polish"),
+    ("ro", "romanian"),
+    ("sk", "slovak"),
+    ("sl", "slovenian"),
+    ("sv", "swedish"),
+    ("tr", "turkish"),
+    ("vi", "vietnamese"),
+];
+
+/// What stands for a collation here; `None`: it is none of MySQL 8's own.
+pub fn mapped(name: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(name).ok()?.to_ascii_lowercase();
+    let (language, kind) = name.strip_prefix("utf8mb4_")?.split_once("0900_")?;
+    let language = match language {
+        "" => None,
+        some => Some(some.strip_suffix('_')?),
+    };
+    let word = language.and_then(|l| LANGUAGES.iter().find(|(mysql, _)| *mysql == l)).map(|(_, word)| *word);
+    let sensitive = match kind {
+        "bin" => return Some("utf8mb4_nopad_bin".to_owned()),
+        "ai_ci" | "as_ci" | "as_cs" => kind,
+        // Japanese, which tells hiragana from katakana.
+        "as_cs_ks" => "as_cs",
+        _ => return None,
+    };
+    let word = word.map(|w| format!("{w}_")).unwrap_or_default();
+    Some(format!("utf8mb4_uca1400_{word}nopad_{sensitive}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::to_mariadb::collations::*;
+
+    #[test]
+    fn every_collation_of_mysql_8_has_one_here() {
+        for (name, wanted) in [
+            ("utf8mb4_0900_ai_ci", Some("utf8mb4_uca1400_nopad_ai_ci")),
+            ("UTF8MB4_0900_AS_CS", Some("utf8mb4_uca1400_nopad_as_cs")),
+            ("utf8mb4_es_trad_0900_ai_ci", Some("utf8mb4_uca1400_spanish2_nopad_ai_ci")),
+            ("utf8mb4_zh_0900_as_cs", Some("utf8mb4_uca1400_nopad_as_cs")),
+            ("utf8mb4_ja_0900_as_cs_ks", Some("utf8mb4_uca1400_nopad_as_cs")),
+            ("utf8mb4_0900_bin", Some("utf8mb4_nopad_bin")),
+            ("utf8mb4_general_ci", None),
+            ("utf8mb4_0900", None),
+            ("utf8_0900_ai_ci", None),
+        ] {
+            assert_eq!(mapped(name.as_bytes()).as_deref(), wanted, "{name}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Dumps of MySQL and MariaDB on their way into a server: read statement by statement, changed where the owner of a
+//! database could not run them, and sent on. What changes is in `rewrite.rs`.
+
+pub(crate) mod changes;
+pub(crate) mod collations;
+pub(crate) mod lexer;
+pub(crate) mod rewrite;
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
+
+pub use crate::sql::to_mariadb::changes::Told;
+pub use crate::sql::to_mariadb::lexer::{Token, What, tokens};
+pub use crate::sql::to_mariadb::rewrite::{Pass, Rules, rewrite};
+
+use crate::domain::stream_error::StreamError;
+use crate::runtime::Input;
+use crate::sql::splitter::Splitter;
+use crate::sql::{Dialect, Kind};
+
+/// Pieces that wait between two stages.
+const WAITING: usize = 8;
+/// Size of a piece.
+const PIECE: usize = 256 * 1024;
+/// Longest statement that is looked into as a whole: those with data are not.
+const LONGEST: usize = 64 * 1024 * 1024;
+
+/// A dump with its statements changed as `rules` say, and what was changed once all of it has passed. `delimiter` is a word
+/// of at most 15 characters that is in none of its statements. All lines stay where they are but for one before the first.
+pub fn rewritten(input: Input, rules: Rules, delimiter: String) -> (Input, oneshot::Receiver<Told>) {
+    let (out, pieces) = mpsc::channel(WAITING);
+    let (tell, told) = oneshot::channel();
+    let reader = read_from(input);
+    tokio::task::spawn_blocking(move || {
+        let send = |piece: Vec<u8>| out.blocking_send(Ok(Bytes::from(piece))).map_err(|_| gone());
+        match pour(reader, &rules, &delimiter, send) {
+            // Nobody may be waiting for it.
+            Ok(done) => drop(tell.send(done)),
+            Err(e) => drop(out.blocking_send(Err(StreamError::from(e)))),
+        }
+    });
+    let stream = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
+    (stream.boxed(), told)
+}
+
+/// The reader has ended.
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "The command in the container ended before it had read everything.")
+}
+
+/// An input as something that can be read where waiting holds nobody up. The task that feeds it ends with it.
+pub fn read_from(mut input: Input) -> impl Read + Send + 'static {
+    let (out, pieces) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        while let Some(piece) = input.next().await {
+            if out.send(piece).await.is_err() {
+                break;
+            }
+        }
+    });
+    Pieces { pieces, now: Bytes::new() }
+}
+
+struct Pieces {
+    pieces: mpsc::Receiver<Result<Bytes, StreamError>>,
+    now: Bytes,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.now.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(Ok(piece)) => self.now = piece,
+                Some(Err(e)) => return Err(io::Error::other(e)),
+                None => return Ok(0),
+            }
+        }
+        let n = self.now.len().min(into.len());
+        let piece = self.now.split_to(n);
+        if let Some(room) = into.get_mut(..n) {
+            room.copy_from_slice(&piece);
+        }
+        Ok(n)
+    }
+}
+
+/// Reads all of a dump, and sends it on in pieces.
+///
+/// # Errors
+/// The reader's and the sender's, and for a statement that is too long.
+pub fn pour(
+    from: impl Read,
+    rules: &Rules,
+    delimiter: &str,
+    mut send: impl FnMut(Vec<u8>) -> io::Result<()>,
+) -> io::Result<Told> {
+    let (mut told, mut out) = (Told::default(), format!("DELIMITER {delimiter}\n").into_bytes());
+    let mut pieces = Splitter::new(from, Dialect::Mysql);
+    // A statement that is looked into as a whole; whether the one that goes by is sent on.
+    let (mut whole, mut passes) = (None::<Vec<u8>>, true);
+    while let Some(piece) = pieces.next_piece()? {
+        if piece.kind != Kind::Statement {
+            keep_lines(&mut out, piece.text);
+            continue;
+        }
+        if piece.first {
+            whole = None;
+            passes = true;
+            if is_data(piece.text) {
+                passes = matches!(rules.pass, Pass::All | Pass::Data);
+            } else {
+                whole = Some(Vec::new());
+            }
+        }
+        match &mut whole {
+            Some(statement) if statement.len() + piece.text.len() > LONGEST => {
+                let (line, most) = (piece.line, LONGEST >> 20);
+                return Err(io::Error::other(format!("A statement before line {line} is longer than {most} MiB.")));
+            }
+            Some(statement) => statement.extend_from_slice(piece.text),
+            None if passes => out.extend_from_slice(piece.text),
+            None => keep_lines(&mut out, piece.text),
+        }
+        if piece.last {
+            if let Some(statement) = whole.take() {
+                match rewrite(&statement, rules, &mut told) {
+                    Some(text) => out.extend_from_slice(&text),
+                    None => {
+                        passes = false;
+                        keep_lines(&mut out, &statement);
+                    }
+                }
+            }
+            if passes && piece.ended {
+                out.extend_from_slice(delimiter.as_bytes());
+            }
+        }
+        if out.len() >= PIECE {
+            send(std::mem::take(&mut out))?;
+        }
+    }
+    send(out)?;
+    Ok(told)
+}
+
+/// What is left out leaves its line ends, so that lines stay where they are.
+fn keep_lines(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend(text.iter().filter(|b| **b == b'\n'));
+}
+
+/// Whether a statement brings rows: it passes as it is, in pieces.
+fn is_data(text: &[u8]) -> bool {
+    let first = tokens(text).find(|t| !matches!(t.what, What::Comment | What::Executed));
+    first.is_some_and(|t| t.is_any(text, &["INSERT", "REPLACE"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::to_mariadb::*;
+
+    fn poured(text: &str, pass: Pass) -> (String, Vec<String>) {
+        let rules = Rules { account: ("ada".to_owned(), "%".to_owned()), collations: true, pass };
+        let mut out = Vec::new();
+        let told = pour(text.as_bytes(), &rules, "$end$", |piece| {
+            out.extend(piece);
+            Ok(())
+        });
+        (String::from_utf8(out).unwrap(), told.unwrap().sentences())
+    }
+
+    #[test]
+    fn a_dump_of_mysql_8_becomes_one_that_its_owner_can_load() {
+        let path = format!("{}/tests/cases/mysql8-dump/dump.sql", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let (out, told) = poured(&text, Pass::All);
+        assert_eq!(told.len(), 3, "{told:?}");
+        for gone in ["0900", "root", "GTID", "LOG_BIN", "LOCK TABLES", "DELIMITER ;"] {
+            assert!(!out.contains(gone), "{gone}: {out}");
+        }
+        for kept in ["(1,'Ä one','{\\\"a\\\": 1}'),(2,'two 🐘',NULL)$end$", "COUNT(*) FROM customer;\nEND $end$"] {
+            assert!(out.contains(kept), "{kept}: {out}");
+        }
+        assert_eq!(out.lines().count(), text.lines().count() + 1, "lines stay where they are");
+    }
+
+    #[test]
+    fn what_is_left_out_keeps_its_lines() {
+        let text = "CREATE TABLE t\n(a int);\nINSERT INTO t\nVALUES (';');\nCREATE VIEW v AS\nSELECT 1;\n";
+        let (data, _) = poured(text, Pass::Data);
+        assert_eq!(data, "DELIMITER $end$\nCREATE TABLE t\n(a int)$end$\nINSERT INTO t\nVALUES (';')$end$\n\n\n");
+        let (code, _) = poured(text, Pass::Code);
+        assert_eq!(code, "DELIMITER $end$\n\n\n\n\nCREATE VIEW v AS\nSELECT 1$end$\n");
+    }
+}

@@ -1,0 +1,131 @@
+//! The first words of a statement, to tell what it is.
+
+use crate::sql::{Dialect, begins_word, byte, line_end};
+
+/// Most tokens that are read.
+const MOST: usize = 24;
+
+/// A token of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// A word without quotes.
+    Word(String),
+    /// A name in quotes, without them.
+    Name(String),
+    /// A string; what is in it is not kept.
+    Text,
+    /// Any other character.
+    Mark(u8),
+}
+
+impl Token {
+    /// Whether it is this keyword.
+    pub fn is(&self, keyword: &str) -> bool {
+        matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// What it names in this dialect: PostgreSQL folds what is in no quotes.
+    pub fn name(&self, dialect: Dialect) -> Option<String> {
+        match (self, dialect) {
+            (Self::Word(word), Dialect::Postgres) => Some(word.to_ascii_lowercase()),
+            (Self::Word(word), Dialect::Mysql) => Some(word.clone()),
+            (Self::Name(name), _) => Some(name.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The first tokens, without comments. What MySQL executes in comments counts.
+pub fn tokens(text: &[u8], dialect: Dialect) -> Vec<Token> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < text.len() && found.len() < MOST {
+        let (b, next) = (byte(text, at), byte(text, at + 1));
+        if b.is_ascii_whitespace() {
+            at += 1;
+        } else if (b, next) == (b'-', b'-') || (b == b'#' && dialect == Dialect::Mysql) {
+            at = line_end(text, at);
+        } else if (b, next) == (b'/', b'*') {
+            at = comment(text, at, dialect);
+        } else if (b, next) == (b'*', b'/') && dialect == Dialect::Mysql {
+            at += 2;
+        } else if matches!(b, b'\'' | b'"' | b'`') {
+            let (inside, to) = quoted(text, at, b, dialect);
+            let is_name = b == b'`' || (b == b'"' && dialect == Dialect::Postgres);
+            found.push(if is_name { Token::Name(inside) } else { Token::Text });
+            at = to;
+        } else if begins_word(b) || b.is_ascii_digit() || b == b'$' || b == b'@' {
+            let rest = text.get(at..).unwrap_or_default();
+            let is_part = |b: &&u8| begins_word(**b) || b.is_ascii_digit() || matches!(**b, b'$' | b'@');
+            let length = rest.iter().take_while(is_part).count();
+            let word = rest.get(..length.min(256)).unwrap_or_default();
+            found.push(Token::Word(String::from_utf8_lossy(word).into_owned()));
+            at += length;
+        } else {
+            found.push(Token::Mark(b));
+            at += 1;
+        }
+    }
+    found
+}
+
+/// Behind a comment; behind its opening, if what is in it is executed.
+fn comment(text: &[u8], at: usize, dialect: Dialect) -> usize {
+    let rest = text.get(at + 2..).unwrap_or_default();
+    let opening = match rest {
+        [b'!', ..] if dialect == Dialect::Mysql => Some(1),
+        [b'M', b'!', ..] if dialect == Dialect::Mysql => Some(2),
+        _ => None,
+    };
+    if let Some(length) = opening {
+        let digits = rest.iter().skip(length).take_while(|b| b.is_ascii_digit()).count();
+        return at + 2 + length + digits;
+    }
+    let (mut depth, mut to) = (1, at + 2);
+    while to < text.len() && depth > 0 {
+        match (byte(text, to), byte(text, to + 1)) {
+            (b'*', b'/') => depth -= 1,
+            (b'/', b'*') if dialect == Dialect::Postgres => depth += 1,
+            _ => {
+                to += 1;
+                continue;
+            }
+        }
+        to += 2;
+    }
+    to
+}
+
+/// What is in quotes, and where that ends.
+fn quoted(text: &[u8], at: usize, quote: u8, dialect: Dialect) -> (String, usize) {
+    let (mut inside, mut to) = (Vec::new(), at + 1);
+    while to < text.len() {
+        let b = byte(text, to);
+        if b == quote && byte(text, to + 1) != quote {
+            return (String::from_utf8_lossy(&inside).into_owned(), to + 1);
+        }
+        let escaped = b == quote || (b == b'\\' && quote != b'`' && dialect == Dialect::Mysql);
+        to += usize::from(escaped);
+        if inside.len() < 256 {
+            inside.push(byte(text, to));
+        }
+        to += 1;
+    }
+    (String::from_utf8_lossy(&inside).into_owned(), to)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::tokens::*;
+
+    #[test]
+    fn comments_are_left_out_but_not_what_is_executed() {
+        let said = tokens(b"CREATE DATABASE /*!32312 IF NOT EXISTS*/ `mi``ce` /*!40100 DEFAULT */", Dialect::Mysql);
+        let words = ["CREATE", "DATABASE", "IF", "NOT", "EXISTS"].map(|w| Token::Word(w.to_owned()));
+        assert_eq!(said.get(..5), Some(&words[..]));
+        assert_eq!(said.get(5), Some(&Token::Name("mi`ce".to_owned())));
+        let said = tokens(b"-- a\n/* b /* c */ d */ Create \"X\"\"y\" 'it''s' ; $1", Dialect::Postgres);
+        assert_eq!(said.first().map(|t| t.is("CREATE")), Some(true));
+        assert_eq!(said.get(1..4), Some(&[Token::Name("X\"y".to_owned()), Token::Text, Token::Mark(b';')][..]));
+        assert_eq!(Token::Word("Mice".to_owned()).name(Dialect::Postgres).as_deref(), Some("mice"));
+    }
+}

@@ -1,0 +1,154 @@
+//! Delete to the trash, undelete, purge.
+
+use chrono::{DateTime, Duration, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::containers;
+use crate::admin_db::containers::Container;
+use crate::admin_db::containers::states;
+use crate::admin_db::containers::states::TransitionError;
+use crate::admin_db::containers::{credentials, ports, samples, snapshots, surveys};
+use crate::admin_db::log::Actor;
+use crate::app::App;
+use crate::domain::state::{ContainerState, Event};
+use crate::domain::work::{Blame, Cancel, Pool, Rules};
+use crate::provision::blueprint::Blueprint;
+use crate::provision::container;
+use crate::provision::power;
+use crate::provision::request;
+use crate::provision::request::RequestError;
+use crate::provision::rollback;
+use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::give_way;
+use crate::trash::{final_backup, tombstone};
+
+/// Delete database: to the trash. Its data, name and ports are kept.
+pub static DELETE: Flow = Flow {
+    kind: "delete",
+    title: "Delete database",
+    rules: Rules::of(Pool::Short).cancel(Cancel::WhileBackingUp).blame(Blame::IfDeleting),
+    steps: &[
+        Step {
+            name: "Make a final backup",
+            run: |w| Box::pin(final_backup::dump(w)),
+            undo: Some(|w| Box::pin(final_backup::keep(w))),
+        },
+        Step { name: "Read it back and write its manifest", run: |w| Box::pin(final_backup::finish(w)), undo: None },
+        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
+        Step { name: "Remove the container, keep its data", run: |w| Box::pin(container::remove(w)), undo: None },
+        Step { name: "Move it to the trash", run: |w| Box::pin(trash(w)), undo: None },
+    ],
+};
+
+/// Bring back from the trash.
+pub static UNDELETE: Flow = Flow {
+    kind: "undelete",
+    title: "Bring back from the trash",
+    rules: Rules::of(Pool::Short),
+    steps: &[
+        Step { name: "Take it out of the trash", run: |w| Box::pin(untrash(w)), undo: None },
+        Step { name: "Make the container", run: |w| Box::pin(power::make(w)), undo: None },
+        Step {
+            name: "Start the server",
+            run: |w| Box::pin(container::start(w)),
+            undo: Some(|w| Box::pin(container::stop(w))),
+        },
+        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
+        Step { name: "Note its state", run: |w| Box::pin(power::up(w)), undo: None },
+    ],
+};
+
+/// Purge: its data is removed for good.
+pub static PURGE: Flow = Flow {
+    kind: "purge",
+    title: "Remove for good",
+    rules: Rules::of(Pool::Short).blame(Blame::IfDeleting),
+    steps: &[
+        Step { name: "Remove the container", run: |w| Box::pin(container::remove(w)), undo: None },
+        Step { name: "Remove the data", run: |w| Box::pin(remove_data(w)), undo: None },
+        Step { name: "Free its name and ports", run: |w| Box::pin(free(w)), undo: None },
+    ],
+};
+
+/// Enqueues a deletion, which makes a final backup first unless there is none to be made or it is to be done without.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
+    give_way::cancel_backup(app, c, actor).await?;
+    let mut tx = app.db.begin().await?;
+    let job = request::act_in(app, &mut tx, c, &DELETE, actor).await?;
+    if !without_backup && final_backup::none_because(app, c).is_none() {
+        final_backup::insert(app, &mut tx, c, job).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
+
+async fn trash(w: &Work) -> Result<(), StepError> {
+    let id = w.container_id()?;
+    let now = w.app.clock.now();
+    let until = now + Duration::days(w.app.config.trash_days);
+    let mut tx = w.app.db.begin().await?;
+    change(states::apply(&mut tx, id, Event::Trash, &w.job.created_by, now, None).await)?;
+    containers::set_trashed(&mut tx, id, Some((now, until))).await?;
+    tx.commit().await?;
+    tombstone::note(&w.app, id).await
+}
+
+async fn untrash(w: &Work) -> Result<(), StepError> {
+    let id = w.container_id()?;
+    let mut tx = w.app.db.begin().await?;
+    change(states::apply(&mut tx, id, Event::Undelete, &w.job.created_by, w.app.clock.now(), None).await)?;
+    containers::set_trashed(&mut tx, id, None).await?;
+    tx.commit().await?;
+    tombstone::note(&w.app, id).await
+}
+
+async fn remove_data(w: &Work) -> Result<(), StepError> {
+    let c = w.container().await?;
+    let mut db = w.app.db.acquire().await?;
+    let aside = snapshots::of_container(&mut db, c.id).await?;
+    drop(db);
+    for snapshot in aside {
+        rollback::remove(&w.app, &c, &snapshot).await?;
+    }
+    let b = Blueprint::read(&w.app, &c).await?;
+    Ok(w.app.files.remove(&b.dir, &b.reference).await?)
+}
+
+async fn free(w: &Work) -> Result<(), StepError> {
+    let id = w.container_id()?;
+    let now = w.app.clock.now();
+    let mut tx = w.app.db.begin().await?;
+    match states::apply(&mut tx, id, Event::Purge, &w.job.created_by, now, None).await {
+        // Gone: an earlier run of this step got this far.
+        Err(TransitionError::Gone) => {}
+        other => change(other)?,
+    }
+    forget(&mut tx, id, now).await?;
+    tx.commit().await?;
+    tombstone::note(&w.app, id).await
+}
+
+/// Removes all that a living database has in mydb_admin; its row stays as history.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(db: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    ports::release(db, id).await?;
+    credentials::delete(db, id).await?;
+    surveys::forget(db, id).await?;
+    samples::forget(db, id).await?;
+    containers::set_purged(db, id, at).await
+}
+
+fn change(result: Result<ContainerState, TransitionError>) -> Result<(), StepError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(TransitionError::Db(e)) => Err(e.into()),
+        Err(e) => Err(StepError::Fail(format!("This can't be done while {e}."))),
+    }
+}

@@ -1,0 +1,136 @@
+//! The final backup of a database that is deleted: the first steps of its deletion. Where it fails or is cancelled the
+//! deletion is called off, and the database is as before. One that does not run is backed up from a copy.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
+use crate::admin_db::containers::Container;
+use crate::admin_db::containers::states;
+use crate::admin_db::containers::states::TransitionError;
+use crate::admin_db::{constraint, jobs, new_id};
+use crate::app::App;
+use crate::backup::dump;
+use crate::backup::dump::read_back;
+use crate::domain::policy::Policy;
+use crate::domain::state::{ContainerState, Event};
+use crate::provision::request::RequestError;
+use crate::queue::flow::{StepError, Work};
+
+/// Why a database that is deleted gets no final backup, as a sentence; `None`: it gets one.
+pub fn none_because(app: &App, c: &Container) -> Option<String> {
+    if c.started_at.is_none() {
+        return Some("It never ran, so there is nothing to back up.".to_owned());
+    }
+    if Policy::parse(&c.backup_freq) == Some(Policy::Never) {
+        return Some("No final backup is made, because its backup policy is “Never”.".to_owned());
+    }
+    if app.stores.first().is_none() {
+        return Some("No final backup can be made, because no place for backups is configured.".to_owned());
+    }
+    if c.engine.engine().backup().is_none() {
+        return Some(format!("No final backup can be made: backups of {} are not possible yet.", c.engine.label()));
+    }
+    None
+}
+
+/// Where the job of a deletion keeps why the database had failed before.
+const FAILED_STEP: &str = "failed_step";
+const FAILED_REASON: &str = "failed_reason";
+
+/// Writes the row of the final backup that the job of a deletion makes first.
+///
+/// # Errors
+/// [`RequestError`]
+pub async fn insert(app: &App, tx: &mut PgConnection, c: &Container, job: Uuid) -> Result<(), RequestError> {
+    let store = app.stores.first().ok_or(RequestError::NoTarget)?;
+    let id = new_id();
+    let new = NewBackup { id, container: c.id, reason: "final", target: store.name(), drill_of: None };
+    backups::insert(tx, &new, app.clock.now()).await.map_err(|e| match constraint(&e) {
+        Some("backup_log_running_key") => RequestError::Busy,
+        _ => RequestError::from(e),
+    })?;
+    backups::set_job(tx, id, job).await?;
+    if let Some(reason) = &c.failed_reason {
+        let before = serde_json::json!({ FAILED_STEP: c.failed_step, FAILED_REASON: reason });
+        jobs::add_to_payload(tx, job, &before).await?;
+    }
+    Ok(())
+}
+
+async fn row(w: &Work) -> Result<Option<Backup>, StepError> {
+    let mut db = w.app.db.acquire().await?;
+    Ok(backups::of_job(&mut db, w.job.id).await?)
+}
+
+/// Whether this deletion makes a backup that is not whole yet.
+async fn wanted(w: &Work) -> Result<bool, StepError> {
+    let wanted = row(w).await?.is_some_and(|b| b.status == BackupStatus::Running);
+    if !wanted {
+        w.say("None is made").await;
+    }
+    Ok(wanted)
+}
+
+/// Dumps and stores it.
+///
+/// # Errors
+/// If that fails: the deletion stops.
+pub async fn dump(w: &Work) -> Result<(), StepError> {
+    if wanted(w).await? { told(Box::pin(dump::dump(w)).await) } else { Ok(()) }
+}
+
+/// Reads its beginning back, and writes its manifest.
+///
+/// # Errors
+/// If that fails: the deletion stops.
+pub async fn finish(w: &Work) -> Result<(), StepError> {
+    if wanted(w).await? {
+        told(read_back::list(w).await)?;
+        told(dump::finish(w).await)?;
+    }
+    Ok(())
+}
+
+fn told(done: Result<(), StepError>) -> Result<(), StepError> {
+    done.map_err(|e| {
+        if e.may_pass() {
+            return e;
+        }
+        e.said(|why| {
+            format!(
+                "The final backup failed, so the database was not deleted and is as before. You can delete it without a backup.\n{why}"
+            )
+        })
+    })
+}
+
+/// Takes the deletion back if its backup is what failed or was cancelled: nothing was stopped yet.
+///
+/// # Errors
+/// If what is left of the backup can't be removed.
+pub async fn keep(w: &Work) -> Result<(), StepError> {
+    if row(w).await?.is_none_or(|b| b.status != BackupStatus::Running) {
+        return Ok(());
+    }
+    // Whatever is left of the dump in the target, the database is not on its way out any more.
+    let c = w.container().await?;
+    let reason = |key: &str| w.job.payload.get(key).and_then(|v| v.as_str()).unwrap_or_default();
+    let failure = (reason(FAILED_STEP), reason(FAILED_REASON));
+    let event = match (c.state, c.last_state) {
+        (ContainerState::Deleting, ContainerState::Stopped) => Some((Event::KeepStopped, None)),
+        (ContainerState::Deleting, ContainerState::Failed) => Some((Event::Fail, Some(failure))),
+        (ContainerState::Deleting, _) => Some((Event::Keep, None)),
+        // An earlier run of this got this far.
+        _ => None,
+    };
+    if let Some((event, failure)) = event {
+        let mut tx = w.app.db.begin().await?;
+        match states::apply(&mut tx, c.id, event, &w.job.created_by, w.app.clock.now(), failure).await {
+            Ok(_) => tx.commit().await?,
+            Err(TransitionError::Db(e)) => return Err(e.into()),
+            Err(e) => return Err(StepError::Fail(format!("The deletion can't be taken back while {e}."))),
+        }
+    }
+    dump::sweep_soon(w).await
+}

@@ -1,0 +1,133 @@
+//! That a database was deleted, noted beside its backups: `<instance>/<container id>/deleted.json`. A rebuild that has
+//! nothing but the bucket does not bring back what its owner threw away.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::admin_db::backups::tombstones;
+use crate::admin_db::backups::tombstones::Due;
+use crate::app::App;
+use crate::backup::sign::{By, Signature, Signed};
+use crate::objects::{ObjectError, Store};
+use crate::queue::flow::StepError;
+use crate::recovery_key;
+
+/// Version of the form.
+const SCHEMA: u32 = 1;
+/// Name of the object, beside the backups' own beginnings.
+pub const FILE: &str = "deleted.json";
+/// Longest note that is read.
+const LONGEST: u64 = 64 * 1024;
+
+/// The note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Version of the form.
+    pub schema: u32,
+    /// Portal whose database it was.
+    pub instance: String,
+    /// Key of the database.
+    pub container: Uuid,
+    /// Its name.
+    pub name: String,
+    /// When it was moved to the trash, or purged without.
+    pub deleted_at: DateTime<Utc>,
+    /// The portal's signature of all fields above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+}
+
+impl Mark {
+    /// What is signed.
+    fn content(&self) -> String {
+        let Self { schema, instance, container, name, deleted_at, .. } = self;
+        json!(["db4sci deletion", schema, instance, container, name, deleted_at]).to_string()
+    }
+
+    fn is_signed(&self, by: &[By<'_>]) -> bool {
+        self.signature.as_ref().is_some_and(|s| s.judge(self.content().as_bytes(), by) == Signed::Ours)
+    }
+}
+
+fn key(instance: &str, container: Uuid) -> String {
+    format!("{instance}/{container}/{FILE}")
+}
+
+/// The note about a database, if there is one. One that can't be read or that this portal did not sign does not count (the
+/// second unless `unsigned`): a database too many does no harm.
+pub(crate) async fn read(
+    store: &Store,
+    instance: &str,
+    container: Uuid,
+    by: &[By<'_>],
+    unsigned: bool,
+) -> Result<Option<Mark>, ObjectError> {
+    let counts = |m: &Mark| m.container == container && m.instance == instance && (unsigned || m.is_signed(by));
+    match store.read(&key(instance, container), LONGEST).await {
+        Ok(text) => Ok(serde_json::from_slice(&text).ok().filter(counts)),
+        Err(ObjectError::NotFound { .. }) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Writes or removes what is due, in every target. A target that is away is asked again at the next run.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn settle(app: &App) -> anyhow::Result<Value> {
+    let mut db = app.db.acquire().await?;
+    let due = tombstones::due(&mut db, None).await?;
+    drop(db);
+    let (mut done, mut error) = (0, None);
+    for one in &due {
+        match tell(app, one).await {
+            Ok(()) => done += 1,
+            Err(e) => error = Some(e.to_string()),
+        }
+    }
+    Ok(match error {
+        None => json!({ "noted": done }),
+        Some(e) => json!({ "noted": done, "error": format!("Deletions could not be noted in a target: {e}") }),
+    })
+}
+
+/// The same for one database, at the end of its deletion or of its way back. A target that is away does not hold that up.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn note(app: &App, container: Uuid) -> Result<(), StepError> {
+    let mut db = app.db.acquire().await?;
+    let due = tombstones::due(&mut db, Some(container)).await?;
+    drop(db);
+    for one in &due {
+        if let Err(e) = tell(app, one).await {
+            tracing::warn!(container.name = one.name, "Its targets will be told later: {e}");
+        }
+    }
+    Ok(())
+}
+
+async fn tell(app: &App, due: &Due) -> Result<(), StepError> {
+    let instance = app.config.instance.as_str();
+    let key = key(instance, due.id);
+    for store in app.stores.all() {
+        match due.deleted_at {
+            Some(deleted_at) => {
+                let (instance, name) = (instance.to_owned(), due.name.clone());
+                let mut mark = Mark { schema: SCHEMA, instance, container: due.id, name, deleted_at, signature: None };
+                let recovery = recovery_key::signer(&app.config);
+                let (content, sealing) = (mark.content(), app.sealer.manifests());
+                mark.signature = Some(Signature::of(content.as_bytes(), sealing, recovery.as_ref()));
+                let text = serde_json::to_vec_pretty(&mark)
+                    .map_err(|e| StepError::Fail(format!("The note of a deletion can't be written: {e}.")))?;
+                store.put(&key, Bytes::from(text), "application/json").await?;
+            }
+            None => store.delete(&key).await?,
+        }
+    }
+    let mut db = app.db.acquire().await?;
+    Ok(tombstones::set(&mut db, due.id, due.deleted_at).await?)
+}

@@ -1,0 +1,102 @@
+//! Who sends a request: a session's cookie on pages, a bearer token on the API.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, header};
+use axum_extra::extract::CookieJar;
+
+use crate::admin_db::people::accounts::{Known, holder};
+use crate::admin_db::people::{sessions, tokens};
+use crate::app::App;
+use crate::auth::login::idle;
+use crate::domain::user::User;
+use crate::secrets::fingerprint;
+use crate::web::Portal;
+use crate::web::error::AppError;
+
+/// Name of the session's cookie. `__Host-` binds it to this host, to HTTPS and to the path `/`.
+pub const SESSION_COOKIE: &str = "__Host-db4sci-session";
+/// Name of the cookie that tells a browser somebody signed in with before from a stranger's.
+pub const DEVICE_COOKIE: &str = "__Host-db4sci-device";
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Who.
+    pub user: User,
+    /// Hash of the session's secret; `None` for a token.
+    pub session: Option<[u8; 32]>,
+    /// Hash of the token's secret; `None` for a session.
+    pub token: Option<[u8; 32]>,
+}
+
+/// Finds out who sends a request. The API takes tokens only: a cookie there would let other sites use it.
+///
+/// # Errors
+/// If mydb_admin can't be asked, or a token is sent that is not good.
+pub async fn identify(portal: &Portal, is_api: bool, headers: &HeaderMap) -> Result<Option<Identity>, AppError> {
+    let app = &portal.app;
+    let now = app.clock.now();
+    if is_api {
+        let Some(token) = bearer(headers) else { return Ok(None) };
+        let print = fingerprint(token);
+        let mut db = app.db.acquire().await?;
+        let account = tokens::account(&mut db, &print, now).await?;
+        let user = account.and_then(|a| a.user()).ok_or(AppError::LoginRequired)?;
+        return Ok(Some(Identity { user, session: None, token: Some(print) }));
+    }
+    let jar = CookieJar::from_headers(headers);
+    let Some(cookie) = jar.get(SESSION_COOKIE) else { return Ok(None) };
+    let print = fingerprint(cookie.value());
+    let mut db = app.db.acquire().await?;
+    let account = sessions::account(&mut db, &print, now, idle(app)).await?;
+    Ok(account.and_then(|a| a.user()).map(|user| Identity { user, session: Some(print), token: None }))
+}
+
+/// The person behind a session or token as they are now, if it still is one: for answers that go on for long.
+///
+/// # Errors
+/// The database's.
+pub async fn still(app: &App, identity: &Identity) -> Result<Option<User>, sqlx::Error> {
+    let now = app.clock.now();
+    let mut db = app.db.acquire().await?;
+    let account = match (&identity.session, &identity.token) {
+        (Some(print), _) => holder(&mut db, Known::Session, print, now).await?,
+        (None, Some(print)) => holder(&mut db, Known::Token, print, now).await?,
+        (None, None) => None,
+    };
+    Ok(account.and_then(|a| a.user()))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The address a request came from. `X-Forwarded-For` counts only when a trusted proxy sent it:
+/// then its last entry that is no trusted proxy.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    if !trusted.contains(&peer) {
+        return peer;
+    }
+    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
+    let hops: Vec<IpAddr> = forwarded.flat_map(|v| v.split(',')).filter_map(|a| a.trim().parse().ok()).collect();
+    hops.into_iter().rev().find(|a| !trusted.contains(a)).unwrap_or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::web::access::identity::*;
+
+    #[test]
+    fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "6.6.6.6, 10.1.1.1, 10.0.0.2".parse().unwrap());
+        let trusted = [ip("10.0.0.1"), ip("10.0.0.2")];
+        assert_eq!(client_address(ip("10.0.0.1"), &headers, &trusted), ip("10.1.1.1"));
+        assert_eq!(client_address(ip("9.9.9.9"), &headers, &trusted), ip("9.9.9.9"));
+        assert_eq!(client_address(ip("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
+    }
+}

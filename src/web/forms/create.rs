@@ -1,0 +1,325 @@
+//! The create form and the create call of the API: raw fields into a checked request.
+
+use crate::admin_db::people::accounts;
+use crate::catalog::CatalogImage;
+use crate::config::Tier;
+use crate::domain::cron_line::CronLine;
+use crate::domain::names::{ContainerName, DbName, DbUser};
+use crate::domain::password::Password;
+use crate::domain::policy::{OWN, Policy};
+use crate::domain::quantity::{Bytes, MIB, MilliCpus};
+use crate::domain::user::User;
+use crate::engine::EngineKind;
+use crate::provision::images::ImageState;
+use crate::provision::request::CreateRequest;
+use crate::storage::unavailable_reason;
+use crate::web::context::Context;
+use crate::web::error::AppError;
+use crate::web::forms::Fields;
+
+/// Faults by field, in the order of the form.
+pub type Faults = Vec<(String, String)>;
+
+/// How a form could not become a request.
+pub enum CreateFault {
+    /// Values that can't be used.
+    Fields(Faults),
+    /// Something else.
+    App(AppError),
+}
+
+impl From<AppError> for CreateFault {
+    fn from(e: AppError) -> Self {
+        Self::App(e)
+    }
+}
+
+impl From<sqlx::Error> for CreateFault {
+    fn from(e: sqlx::Error) -> Self {
+        Self::App(e.into())
+    }
+}
+
+/// Collects faults while values are read.
+#[derive(Default)]
+struct Reader(Faults);
+
+impl Reader {
+    fn take<T, E: ToString>(&mut self, field: &str, read: Result<T, E>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(e) => {
+                self.0.push((field.to_owned(), e.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// Reads the fields of DESIGN.md §7: every fault at once, each beside its field.
+///
+/// # Errors
+/// [`CreateFault::Fields`] with all faults.
+pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateRequest<'a>, CreateFault> {
+    let app = ctx.app();
+    let user = ctx.user()?;
+    let mut r = Reader::default();
+    let image = r.take("image", image(ctx, fields));
+    let engine = image.map_or(EngineKind::Postgres, |i| i.engine);
+    let described = engine.engine();
+    let name = r.take("name", ContainerName::parse(fields.text("name")));
+    let fixed = described.fixed_names();
+    let own = |field: &str, fixed: Option<&'static str>| own_name(fields.text(field), fixed, described.label());
+    let dbname = own("dbname", fixed.map(|f| f.dbname));
+    let dbname =
+        r.take("dbname", dbname.and_then(|n| DbName::parse(n, &described.database_rules()).map_err(|e| e.to_string())));
+    let dbuser = own("dbuser", fixed.map(|f| f.dbuser));
+    let dbuser =
+        r.take("dbuser", dbuser.and_then(|n| DbUser::parse(n, &described.user_rules()).map_err(|e| e.to_string())));
+    let extensions = r.take("extensions", extensions(engine, fields));
+    let password = match fields.raw("dbuserpass") {
+        "" => None,
+        typed => r.take(
+            "dbuserpass",
+            Password::parse(typed).and_then(|p| match described.password_fault(typed) {
+                Some(rule) => Err(rule.to_owned()),
+                None => Ok(p),
+            }),
+        ),
+    };
+    let owner = owner(ctx, user, fields.text("owner")).await?;
+    let owner = r.take("owner", owner);
+    let contact = r.take("contact", line(fields.text("contact"), 200));
+    let department = r.take("department", line(fields.text("department"), 200));
+    let description = r.take("description", line(fields.text("description"), 500));
+    // Of a wrong owner nothing is known; what oneself may not use is named at least.
+    let storage = r.take("storage", storage(ctx, owner.as_ref().unwrap_or(user), engine, fields.text("storage")));
+    let (field, line) = policy_text(fields);
+    let backup_freq = r.take(field, policy(field, line));
+    let least = image.map_or(Bytes(1), |i| i.min_memory);
+    let memory = r.take(
+        "memory",
+        memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max),
+    );
+    let cpus = r.take("cpus", cpus(fields.text("cpus"), app.config.limits.cpus_default, app.config.limits.cpus_max));
+    match (
+        image,
+        name,
+        dbname,
+        dbuser,
+        owner,
+        contact,
+        department,
+        description,
+        storage,
+        memory,
+        cpus,
+        extensions,
+        backup_freq,
+    ) {
+        (
+            Some(image),
+            Some(name),
+            Some(dbname),
+            Some(dbuser),
+            Some(owner),
+            Some(contact),
+            Some(department),
+            Some(description),
+            Some(storage),
+            Some(memory),
+            Some(cpus),
+            Some(extensions),
+            Some(backup_freq),
+        ) if r.0.is_empty() => Ok(CreateRequest {
+            image,
+            name,
+            dbname,
+            dbuser,
+            password,
+            owner,
+            contact,
+            department,
+            description,
+            storage,
+            memory,
+            cpus,
+            extensions,
+            backup_freq,
+        }),
+        _ => Err(CreateFault::Fields(r.0)),
+    }
+}
+
+/// The field that says when a database is backed up by itself, and its text: the choice, or where that is “own times”,
+/// the line beside it.
+pub fn policy_text(fields: &Fields) -> (&'static str, &str) {
+    match fields.text("backup_freq") {
+        OWN if fields.has("backup_cron") => ("backup_cron", fields.text("backup_cron")),
+        choice => ("backup_freq", choice),
+    }
+}
+
+/// Reads it.
+///
+/// # Errors
+/// A sentence.
+pub fn policy(field: &str, text: &str) -> Result<Policy, String> {
+    if field == "backup_cron" {
+        return CronLine::parse(text).map(|line| Policy::Own(Box::new(line)));
+    }
+    Policy::read(text, Policy::Daily)
+}
+
+/// The image: one of the catalog, by its full reference or by its version within the engine; none named, the engine's default.
+fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, String> {
+    let catalog = &ctx.app().catalog;
+    let engine = match fields.text("engine") {
+        "" => catalog.engines().first().copied(),
+        word => EngineKind::parse(word).filter(|e| catalog.engines().contains(e)),
+    };
+    let engine = engine.ok_or_else(|| format!("“{}” is not on offer.", fields.text("engine")))?;
+    let wanted = fields.text("image");
+    let usable = |i: &&CatalogImage| ctx.app().images.get(&i.image).unavailable().is_none();
+    let found = match wanted {
+        // The engine's default; where that can't be had, the next that can.
+        "" => catalog.of(engine).find(usable).or_else(|| catalog.of(engine).next()),
+        text => catalog.named(engine, text),
+    };
+    let image = found.ok_or_else(|| format!("“{wanted}” is not in the catalog."))?;
+    match ctx.app().images.get(&image.image) {
+        ImageState::Unavailable(_) => {
+            Err("This version can't be had now. Choose another, or ask an administrator.".to_owned())
+        }
+        _ => Ok(image),
+    }
+}
+
+/// A name as typed, or the one that the engine gives by itself: then the field may be empty or say the same.
+fn own_name<'a>(typed: &'a str, fixed: Option<&'static str>, label: &str) -> Result<&'a str, String> {
+    match fixed {
+        Some(name) if typed.is_empty() || typed == name => Ok(name),
+        Some(name) => Err(format!("In {label} this is always “{name}”. Leave it empty.")),
+        None => Ok(typed),
+    }
+}
+
+/// The extensions chosen, in the order in which the engine lists them. One field each, or several in one with blanks
+/// or commas between them.
+fn extensions(engine: EngineKind, fields: &Fields) -> Result<Vec<String>, String> {
+    let offered = engine.engine().extensions();
+    let wanted: Vec<&str> =
+        fields.all("extensions").flat_map(|v| v.split([',', ' '])).map(str::trim).filter(|v| !v.is_empty()).collect();
+    if let Some(unknown) = wanted.iter().find(|w| offered.iter().all(|e| e.name != **w)) {
+        return Err(format!("“{unknown}” is not among the extensions on offer for {}.", engine.label()));
+    }
+    Ok(offered.iter().filter(|e| wanted.contains(&e.name)).map(|e| e.name.to_owned()).collect())
+}
+
+/// The owner: oneself, or for admins any enabled account.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<User, String>, AppError> {
+    if wanted.is_empty() || wanted == user.username.as_str() {
+        return Ok(Ok(user.clone()));
+    }
+    if !user.is_admin() {
+        return Ok(Err("Only an administrator can create a database for somebody else.".to_owned()));
+    }
+    let mut db = ctx.app().db.acquire().await?;
+    let account = accounts::by_name(&mut db, wanted).await?;
+    let found = account.filter(|a| a.disabled_at.is_none()).and_then(|a| a.user());
+    Ok(found.ok_or_else(|| format!("There is no account “{wanted}”.")))
+}
+
+/// A tier this owner may use, that is there.
+fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Result<String, String> {
+    let config = &ctx.app().config;
+    let mut allowed =
+        config.storage.iter().filter(|t| t.allows(owner.username.as_str(), owner.is_admin(), engine.as_str()));
+    let tier = match wanted {
+        "" => allowed.find(|t| unavailable_reason(t).is_none()),
+        name => allowed.find(|t| t.name == name),
+    };
+    let tier = tier.ok_or_else(|| match wanted {
+        "" if ctx.user().is_ok_and(User::is_admin) => no_tier(&config.storage),
+        "" => "No storage is available to you. Ask an administrator.".to_owned(),
+        name => format!("The storage “{name}” is not available to you."),
+    })?;
+    match unavailable_reason(tier) {
+        Some(reason) => Err(format!("This storage can't be used now: {reason}.")),
+        None => Ok(tier.name.clone()),
+    }
+}
+
+/// Why no tier can be used, for those who can change it.
+fn no_tier(tiers: &[Tier]) -> String {
+    let reasons = tiers.iter().filter_map(|t| Some(format!("“{}”: {}", t.name, unavailable_reason(t)?)));
+    let reasons: Vec<_> = reasons.collect();
+    if reasons.is_empty() {
+        return "No storage tier of the configuration is for this owner and engine.".to_owned();
+    }
+    format!("No storage tier can be used. {}.", reasons.join("; "))
+}
+
+/// A memory limit: empty is the default, never below what the image needs.
+///
+/// # Errors
+/// A sentence.
+pub fn memory(text: &str, default: Bytes, least: Bytes, most: Bytes) -> Result<Bytes, String> {
+    let memory = if text.is_empty() { default.max(least) } else { Bytes::parse(text)? };
+    // A plain number is bytes, as the API sends them; whoever types a small one means another unit.
+    if memory.0 < MIB && text.chars().all(|c| c.is_ascii_digit() || c == '.') && !text.is_empty() {
+        return Err(format!("“{text}” needs a unit, such as 768m or 2g."));
+    }
+    if memory < least {
+        return Err(format!("This server needs at least {least}."));
+    }
+    if memory > most {
+        return Err(format!("At most {most} can be chosen here."));
+    }
+    Ok(memory)
+}
+
+/// A CPU limit: empty is the default.
+///
+/// # Errors
+/// A sentence.
+pub fn cpus(text: &str, default: MilliCpus, most: MilliCpus) -> Result<MilliCpus, String> {
+    let cpus = if text.is_empty() { default } else { MilliCpus::parse(text)? };
+    if cpus > most {
+        return Err(format!("At most {most} CPUs can be chosen here."));
+    }
+    Ok(cpus)
+}
+
+/// Free text of one line or a few, without control characters but line ends.
+///
+/// # Errors
+/// A sentence.
+pub fn line(text: &str, most: usize) -> Result<String, String> {
+    if text.chars().count() > most {
+        return Err(format!("Use at most {most} characters."));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\r') {
+        return Err("Use no control characters.".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::web::forms::create::*;
+
+    #[test]
+    fn memory_without_a_unit_is_asked_for_one() {
+        let read = |text: &str| memory(text, Bytes(512 * MIB), Bytes(128 * MIB), Bytes(4096 * MIB));
+        assert!(read("768").unwrap_err().contains("needs a unit"));
+        assert!(read("2").unwrap_err().contains("needs a unit"));
+        assert_eq!(read("536870912"), Ok(Bytes(512 * MIB)));
+        assert_eq!(read("768m"), Ok(Bytes(768 * MIB)));
+        assert!(read("64m").unwrap_err().contains("at least 128 MiB"));
+        assert_eq!(read(""), Ok(Bytes(512 * MIB)));
+    }
+}

@@ -1,0 +1,65 @@
+//! The settings form and the PATCH of the API: raw fields into checked changes.
+
+use crate::admin_db::containers::Container;
+use crate::admin_db::people::accounts;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::user::Action;
+use crate::provision::edit::Changes;
+use crate::web::context::Context;
+use crate::web::error::AppError;
+use crate::web::forms::Fields;
+use crate::web::forms::create::{Faults, cpus, line, memory, policy, policy_text};
+
+/// Fields that can be changed.
+pub const FIELDS: &[&str] = &["contact", "department", "description", "owner", "backup_freq", "memory", "cpus"];
+
+/// The least memory that it can be given: what its image needs, or what it has now, should that be less.
+pub fn least_memory(ctx: &Context, c: &Container) -> Bytes {
+    ctx.app().catalog.find(&c.image).map_or(Bytes(1), |i| i.min_memory).min(Bytes(c.memory_bytes))
+}
+
+/// Reads changes: every fault at once, `faults` among them. A field that was not sent stays as it is.
+///
+/// # Errors
+/// [`AppError::Invalid`] with all faults; [`AppError::Forbidden`] where somebody may not give it away.
+pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults) -> Result<Changes, AppError> {
+    let mut found = Faults::new();
+    let mut changes = Changes::default();
+    for (name, most, slot) in [
+        ("contact", 200, &mut changes.contact),
+        ("department", 200, &mut changes.department),
+        ("description", 500, &mut changes.description),
+    ] {
+        if fields.has(name) {
+            *slot = take(&mut found, name, line(fields.text(name), most));
+        }
+    }
+    let limits = &ctx.app().config.limits;
+    // What it has now stays allowed, should an administrator have lowered the limits since.
+    let (has, share) = (Bytes(c.memory_bytes), MilliCpus(c.millicpus));
+    if fields.has("memory") {
+        let wanted = memory(fields.text("memory"), has, least_memory(ctx, c), limits.memory_max.max(has));
+        changes.memory = take(&mut found, "memory", wanted);
+    }
+    if fields.has("backup_freq") {
+        let (field, text) = policy_text(fields);
+        changes.backup_freq = take(&mut found, field, policy(field, text));
+    }
+    if fields.has("cpus") {
+        changes.cpus = take(&mut found, "cpus", cpus(fields.text("cpus"), share, limits.cpus_max.max(share)));
+    }
+    let wanted = fields.text("owner");
+    if !wanted.is_empty() && wanted != c.owner {
+        ctx.container(&c.name, Action::ChangeOwner).await?;
+        let mut db = ctx.app().db.acquire().await?;
+        let account = accounts::by_name(&mut db, wanted).await?;
+        let owner = account.filter(|a| a.disabled_at.is_none()).and_then(|a| a.user());
+        changes.owner = take(&mut found, "owner", owner.ok_or_else(|| format!("There is no account “{wanted}”.")));
+    }
+    found.extend(faults);
+    if found.is_empty() { Ok(changes) } else { Err(AppError::Invalid(found)) }
+}
+
+fn take<T>(faults: &mut Faults, name: &str, read: Result<T, String>) -> Option<T> {
+    read.map_err(|rule| faults.push((name.to_owned(), rule))).ok()
+}

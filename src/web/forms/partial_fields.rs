@@ -1,0 +1,136 @@
+//! What is wanted of a backup, as forms ask for it: a database, and a table of it.
+
+use crate::admin_db::backups::{self, Backup};
+use crate::backup::restore::partial;
+use crate::engine::backup::Count;
+use crate::engine::partial::{Alone, Only};
+use crate::manifest::Manifest;
+use crate::web::context::Context;
+use crate::web::error::AppError;
+use crate::web::forms::Fields;
+use crate::web::views::{Choice, Field};
+
+/// Most tables that are proposed; others can be typed.
+const MOST: usize = 2000;
+
+/// What was typed, and what is wrong with it.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    /// The database.
+    pub database: String,
+    /// What is wrong with that.
+    pub database_error: Option<String>,
+    /// The table.
+    pub table: String,
+    /// What is wrong with that.
+    pub table_error: Option<String>,
+}
+
+impl Typed {
+    /// What a form sent.
+    pub fn of(fields: &Fields) -> Self {
+        let text = |name| fields.text(name).to_owned();
+        Self { database: text("only_database"), table: text("only_table"), ..Self::default() }
+    }
+
+    /// A sentence about what was asked for, beside the field that it is about.
+    pub fn wrong(&mut self, why: String) {
+        let field = if self.table.is_empty() { &mut self.database_error } else { &mut self.table_error };
+        *field = Some(why);
+    }
+
+    /// Whether anything is wrong.
+    pub fn is_wrong(&self) -> bool {
+        self.database_error.is_some() || self.table_error.is_some()
+    }
+}
+
+/// A backup's manifest; `None` where nothing of the backup can be restored by itself.
+async fn manifest(ctx: &Context, b: &Backup) -> Result<Option<Manifest>, AppError> {
+    if partial::possible(b.engine).0 == Alone::Nothing || !b.is_good() {
+        return Ok(None);
+    }
+    let mut db = ctx.app().db.acquire().await?;
+    Ok(backups::manifest(&mut db, b.id).await?)
+}
+
+/// Databases that are of use by themselves.
+fn databases(b: &Backup, manifest: &Manifest) -> Vec<String> {
+    let own = |name: &str| b.engine.engine().backup().is_some_and(|e| e.is_servers_own(name));
+    manifest.databases().into_iter().filter(|name| !own(name)).map(str::to_owned).collect()
+}
+
+/// The fields; none where only all of it can be restored.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn fields(ctx: &Context, b: &Backup, typed: &Typed) -> Result<Vec<Field>, AppError> {
+    let Some(manifest) = manifest(ctx, b).await? else { return Ok(Vec::new()) };
+    let names = databases(b, &manifest);
+    let several = names.len() > 1;
+    let choices = names.iter().map(|name| Choice::new(name, "", "")).collect();
+    let mut fields = vec![
+        Field::code("only_database", "Only this database")
+            .help("Leave it empty for all of them.")
+            .value(&typed.database)
+            .error(typed.database_error.clone())
+            .suggestions(choices),
+    ];
+    if partial::possible(b.engine).0 == Alone::Table {
+        let single = |k: &&Count| k.kind != "object" && names.contains(&k.database);
+        let choice = |k: &Count| Choice::new(&k.name, if several { k.database.as_str() } else { "" }, "");
+        let tables: Vec<_> = manifest.counts.iter().filter(single).collect();
+        let help = match tables.len() {
+            0 => "This backup counts none.".to_owned(),
+            n if n > MOST => {
+                format!("As the server writes it. The first {MOST} of {n} are proposed; any can be typed.")
+            }
+            _ => format!(
+                "As the server writes it, such as {}.",
+                tables.first().map(|k| k.name.as_str()).unwrap_or_default()
+            ),
+        };
+        let label =
+            if b.engine == crate::engine::EngineKind::Mongodb { "Only this collection" } else { "Only this table" };
+        fields.push(
+            Field::code("only_table", label)
+                .help(help)
+                .value(&typed.table)
+                .error(typed.table_error.clone())
+                .suggestions(tables.into_iter().take(MOST).map(choice).collect()),
+        );
+    }
+    Ok(fields)
+}
+
+/// What is wanted, if not all; or the same with what is wrong.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn read(ctx: &Context, b: &Backup, sent: &Fields) -> Result<Result<Option<Only>, Typed>, AppError> {
+    let mut typed = Typed::of(sent);
+    if typed.database.is_empty() && typed.table.is_empty() {
+        return Ok(Ok(None));
+    }
+    let Some(manifest) = manifest(ctx, b).await? else {
+        let only = Only { database: typed.database, table: None };
+        // Refused with the reason, where that is decided.
+        return Ok(Ok(Some(only)));
+    };
+    // Blanks around a name may be of it.
+    let known = |text: &str, sent: &str, names: &[String]| {
+        if names.iter().any(|n| n == sent) { sent.to_owned() } else { text.to_owned() }
+    };
+    let names = databases(b, &manifest);
+    let database = match (typed.database.as_str(), names.as_slice()) {
+        ("", [one]) => one.clone(),
+        ("", _) => {
+            typed.database_error = Some("Say of which database: there are several.".to_owned());
+            return Ok(Err(typed));
+        }
+        (text, names) => known(text, sent.raw("only_database"), names),
+    };
+    let tables: Vec<_> = manifest.counts.iter().filter(|k| k.database == database).map(|k| k.name.clone()).collect();
+    let table = (!typed.table.is_empty()).then(|| known(&typed.table, sent.raw("only_table"), &tables));
+    Ok(Ok(Some(Only { database, table })))
+}

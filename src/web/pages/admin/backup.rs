@@ -1,0 +1,306 @@
+//! `/admin/backups/{id}`: one backup of any database, living or gone: what is known of it, a drill, a lock, a restore.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+
+use crate::admin_db::backups::Backup;
+use crate::admin_db::backups::replicas;
+use crate::admin_db::backups::replicas::Copy;
+use crate::admin_db::backups::retention;
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::backup::assurance;
+use crate::backup::request::{self, RestoreRequest};
+use crate::backup::retention::prune;
+use crate::domain::names::ContainerName;
+use crate::domain::user::Action as Deed;
+use crate::encryption::Keys;
+use crate::provision::request::RequestError;
+use crate::web::access::backup_access::visible_backup;
+use crate::web::context::{Context, page_with, to};
+use crate::web::error::AppError;
+use crate::web::forms::Fields;
+use crate::web::forms::create::owner;
+use crate::web::forms::partial_fields;
+use crate::web::pages::backups::{chip, copy_text, size, trouble};
+use crate::web::views::admin::backups::AdminBackupPage;
+use crate::web::views::format::duration_text;
+use crate::web::views::{Action, Fact, Field, Flash, When};
+
+/// What was typed into the forms, and what is wrong with it.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    name_error: Option<String>,
+    owner: String,
+    owner_error: Option<String>,
+    only: partial_fields::Typed,
+    until: String,
+    until_error: Option<String>,
+}
+
+impl Typed {
+    fn is_wrong(&self) -> bool {
+        self.name_error.is_some() || self.only.is_wrong() || self.owner_error.is_some() || self.until_error.is_some()
+    }
+}
+
+/// `GET /admin/backups/{id}`
+///
+/// # Errors
+/// If there is none.
+pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let (b, c) = visible_backup(&ctx, &id, Deed::View).await?;
+    let proposed = if b.container_gone { c.name.clone() } else { format!("{}-restored", c.name) };
+    let typed = Typed { name: proposed.chars().take(40).collect(), owner: c.owner, ..Typed::default() };
+    render(&ctx, &b, typed).await
+}
+
+async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, AppError> {
+    let (app, now) = (ctx.app(), ctx.now());
+    let mut db = app.db.acquire().await?;
+    let verdicts = prune::judged_of(&mut db, &app.config, b.container_id, now).await?;
+    let second = replicas::of(&mut db, &[b.id]).await?;
+    drop(db);
+    let good = b.is_good();
+    let opens = b.opens(&Keys::of(&app.config.backups));
+    let sealed = (!opens).then(|| RequestError::NeedsKey.to_string());
+    let kept = verdicts.iter().find(|v| v.id == b.id).map(|v| {
+        if v.goes() {
+            return "The policy no longer keeps it: it is removed within the hour.".to_owned();
+        }
+        let why: Vec<_> = v.stays.iter().map(|w| w.as_str()).collect();
+        format!("It is kept: {}.", why.join(", "))
+    });
+    let elsewhere = good && kept.is_none();
+    let base = format!("/admin/backups/{}", b.id);
+    let status = if typed.is_wrong() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let mut restore = vec![
+        Field::code("name", "Name of the new database")
+            .value(&typed.name)
+            .error(typed.name_error)
+            .required()
+            .max_length(40),
+        Field::code("owner", "Owner")
+            .help("The account it will belong to.")
+            .value(&typed.owner)
+            .error(typed.owner_error)
+            .required(),
+    ];
+    restore.extend(partial_fields::fields(ctx, b, &typed.only).await?);
+    let mut until = Field::text("until", "Keep it until")
+        .help("A day, as 2030-12-31. The lock ends when that day does.")
+        .value(&typed.until)
+        .error(typed.until_error)
+        .required();
+    "date".clone_into(&mut until.kind);
+    let locked = b.locked_until.filter(|at| *at > now && good);
+    let mut actions = Vec::new();
+    if good {
+        actions.push(Action::post("Drill", format!("{base}/drill")).unavailable(sealed.clone()));
+        actions.push(Action::link("Download", format!("/backups/{}/download", b.id)));
+    }
+    if locked.is_some() {
+        actions.push(Action::post("Unlock", format!("{base}/lock")));
+    }
+    page_with(
+        status,
+        &AdminBackupPage {
+            frame: ctx.frame("admin-backups"),
+            title: format!("Backup of {}", b.container),
+            chip: chip(b),
+            facts: facts(ctx, b, &second, locked),
+            trouble: trouble(b),
+            differences: b.differences.as_ref().map(|d| d.0.clone()).unwrap_or_default(),
+            kept: kept.or_else(|| {
+                elsewhere.then(|| "It lies in the place of another portal, which keeps or removes it.".to_owned())
+            }),
+            actions,
+            restore: if good && opens { restore } else { Vec::new() },
+            restore_action: format!("{base}/restore"),
+            lock: if good { vec![until] } else { Vec::new() },
+            lock_action: format!("{base}/lock"),
+        },
+    )
+}
+
+fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc>>) -> Vec<Fact> {
+    let now = ctx.now();
+    let database = if b.container_gone {
+        Fact::text("Database", format!("{} (purged)", b.container))
+    } else {
+        Fact::link("Database", &b.container, format!("/containers/{}/backups", b.container))
+    };
+    let mut facts = vec![
+        database,
+        Fact::text("Engine", b.engine.label()),
+        Fact::when("Made", &When::new(b.started_at, now)),
+        Fact::text("Why", assurance::reason(&b.reason)),
+    ];
+    if b.is_good() {
+        facts.push(Fact::text("Proven", assurance::level(b.level)));
+        facts.push(Fact::text("Compared after a restore", assurance::compared(b)));
+    }
+    if let (Some(at), Some(ms)) = (b.proven_at, b.proven_ms) {
+        facts.push(Fact::when("Restored for proof", &When::new(at, now)));
+        facts.push(Fact::text("That took", duration_text(u64::try_from(ms).unwrap_or(0))));
+    }
+    for (term, bytes) in [("Size", b.bytes), ("Size of the data", b.raw_bytes)] {
+        if let Some(size) = size(bytes) {
+            facts.push(Fact::size(term, &size));
+        }
+    }
+    if let Some(at) = locked {
+        facts.push(Fact::when("Lock ends", &When::new(at, now)));
+    }
+    if let Some(at) = b.removed_at {
+        facts.push(Fact::when("Removed", &When::new(at, now)));
+    }
+    if let Some(recipients) = &b.recipients {
+        facts.push(Fact::code("Encrypted to", recipients.join(", ")));
+    }
+    facts.push(Fact::text("Target", b.target.as_deref().unwrap_or_default()));
+    if let Some(location) = &b.location {
+        let store = b.target.as_deref().and_then(|t| ctx.app().stores.get(t));
+        facts.push(Fact::code("Lies at", store.map_or_else(|| location.clone(), |s| s.url(location))));
+    }
+    facts.extend(second.iter().map(|copy| Fact::text("Second copy", copy_text(copy))));
+    facts.push(Fact::code("Id", b.id.to_string()));
+    if let Some(job) = b.job_id {
+        facts.push(Fact::link("Job", "its steps", format!("/jobs/{job}")));
+    }
+    facts
+}
+
+/// `POST /admin/backups/{id}/drill`
+///
+/// # Errors
+/// If there is none.
+pub async fn drill(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let (b, c) = visible_backup(&ctx, &id, Deed::Backup).await?;
+    let base = format!("/admin/backups/{}", b.id);
+    match request::drill(ctx.app(), &b, "manual", &ctx.actor()).await {
+        Ok((_, job)) => Ok(to(&format!("/jobs/{job}"), None)),
+        Err(e) => match ctx.refused("container.drill", Some(&c), e).await {
+            AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),
+            e => Err(e),
+        },
+    }
+}
+
+/// The end of the day that was typed, if that is still to come; nothing typed ends the lock.
+fn until(text: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let day: NaiveDate = text.parse().map_err(|_| format!("“{text}” is no day. Write it as 2030-12-31."))?;
+    let end = day.checked_add_days(Days::new(1)).map(|next| next.and_time(NaiveTime::MIN).and_utc());
+    // Later ones the database can't keep.
+    let end = end.filter(|end| end.signed_duration_since(now).num_days() < 365 * 1000);
+    let end = end.ok_or_else(|| "This day is too far ahead.".to_owned())?;
+    if end > now { Ok(Some(end)) } else { Err("This day is over.".to_owned()) }
+}
+
+/// `POST /admin/backups/{id}/lock` with `until`, a day; empty ends the lock.
+///
+/// # Errors
+/// If there is none.
+pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let (b, c) = visible_backup(&ctx, &id, Deed::Backup).await?;
+    let typed = fields.text("until");
+    let until = match until(typed, ctx.now()) {
+        Ok(until) => until,
+        Err(why) => {
+            let typed = Typed {
+                until: typed.to_owned(),
+                until_error: Some(why),
+                name: c.name,
+                owner: c.owner,
+                ..Typed::default()
+            };
+            return render(&ctx, &b, typed).await;
+        }
+    };
+    let base = format!("/admin/backups/{}", b.id);
+    let mut tx = ctx.app().db.begin().await?;
+    if !retention::set_lock(&mut tx, b.id, until).await? {
+        return Ok(to(&base, Some(Flash::warn(RequestError::NoSuchBackup.to_string()))));
+    }
+    let (action, detail) = match until {
+        Some(at) => ("backup.lock", format!("{} until {}", b.id, at.format("%Y-%m-%d %H:%M UTC"))),
+        None => ("backup.unlock", b.id.to_string()),
+    };
+    let entry = Entry { action, container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
+    log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
+    tx.commit().await?;
+    Ok(to(
+        &base,
+        Some(Flash::ok(if until.is_some() { "The backup is locked." } else { "The backup is no longer locked." })),
+    ))
+}
+
+/// `POST /admin/backups/{id}/restore` with `name` and `owner` of the new database, and what of the backup it gets.
+///
+/// # Errors
+/// If there is none.
+pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
+    let (name, wanted) = (fields.text("name"), fields.text("owner"));
+    let mut typed = Typed {
+        name: name.to_owned(),
+        owner: wanted.to_owned(),
+        only: partial_fields::Typed::of(&fields),
+        ..Typed::default()
+    };
+    let only = match partial_fields::read(&ctx, &b, &fields).await? {
+        Ok(only) => only,
+        Err(only) => return render(&ctx, &b, Typed { only, ..typed }).await,
+    };
+    let parsed = ContainerName::parse(name).map_err(|e| e.to_string());
+    let whose = match wanted {
+        "" => Err("Say whose it will be.".to_owned()),
+        wanted => owner(&ctx, ctx.user()?, wanted).await?,
+    };
+    let (new, whose) = match (parsed, whose) {
+        (Ok(new), Ok(whose)) => (new, whose),
+        (new, whose) => {
+            typed.name_error = new.err();
+            typed.owner_error = whose.err();
+            return render(&ctx, &b, typed).await;
+        }
+    };
+    let href = format!("/containers/{new}");
+    let wanted = RestoreRequest { name: new, owner: whose.id, only };
+    match request::restore(ctx.app(), &b, &wanted, &ctx.actor()).await {
+        Ok(_) => Ok(to(&href, None)),
+        Err(RequestError::NotAlone(why)) => {
+            typed.only.wrong(why);
+            render(&ctx, &b, typed).await
+        }
+        Err(e) => match ctx.refused("container.restore", Some(&c), e).await {
+            AppError::Conflict(why) => {
+                typed.name_error = Some(why);
+                render(&ctx, &b, typed).await
+            }
+            e => Err(e),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::web::pages::admin::backup::*;
+
+    #[test]
+    fn a_lock_ends_with_its_day() {
+        let now: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
+        assert_eq!(until("", now), Ok(None));
+        assert_eq!(until("2026-11-25", now).unwrap(), Some("2026-11-26T00:00:00Z".parse().unwrap()));
+        assert_eq!(until("2026-11-24", now), Err("This day is over.".to_owned()));
+        for rubbish in ["tomorrow", "2026-02-30", "25.11.2026"] {
+            assert!(until(rubbish, now).unwrap_err().contains("is no day"), "{rubbish}");
+        }
+        assert!(until("+99999-01-01", now).is_err());
+    }
+}

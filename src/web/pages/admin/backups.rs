@@ -1,0 +1,204 @@
+//! `/admin/backups`: what the audit found, the targets, and all backups, paged by key.
+
+use std::collections::HashSet;
+
+use axum::extract::Query;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use sqlx::PgConnection;
+
+use crate::admin_db::backups::Backup;
+use crate::admin_db::backups::audits;
+use crate::admin_db::backups::listing;
+use crate::admin_db::backups::listing::{Filter as Wanted, Which};
+use crate::admin_db::containers;
+use crate::app::App;
+use crate::audit::{AUDIT, Finding as Found, Place, Report};
+use crate::backup::{assurance, portal_jobs};
+use crate::domain::reason;
+use crate::provision::request::RequestError;
+use crate::web::context::{Context, page, to};
+use crate::web::error::AppError;
+use crate::web::pages::admin;
+use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
+use crate::web::pages::backups::{chip, size};
+use crate::web::pages::shared::{cursor, parse_cursor};
+use crate::web::views::admin::Finding;
+use crate::web::views::admin::backups::{AdminBackupRow, AdminBackupsPage, TargetRow};
+use crate::web::views::format::{count_text, thousands};
+use crate::web::views::{Chip, Choice, Field, Filter, Flash, Size, When};
+
+/// Most findings on the page.
+const FINDINGS: usize = 50;
+
+/// What the list is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BackupsQuery {
+    /// Only of databases of this name.
+    pub container: String,
+    /// Only these.
+    pub status: String,
+    /// Where to go on.
+    pub after: String,
+}
+
+impl BackupsQuery {
+    fn address(&self, after: &str) -> String {
+        let pairs = [("container", self.container.as_str()), ("status", &self.status), ("after", after)];
+        address("/admin/backups", &pairs)
+    }
+
+    fn form(&self) -> Filter {
+        let mut choices = vec![Choice::new("", "Any state", &self.status)];
+        choices.extend(Which::ALL.map(|w| Choice::new(w.as_str(), w.as_str(), &self.status)));
+        Filter {
+            action: "/admin/backups".to_owned(),
+            fields: vec![
+                Field::text("container", "Database").value(&self.container),
+                Field::select("status", "State", choices),
+            ],
+            keep: Vec::new(),
+            active: !self.container.is_empty() || !self.status.is_empty(),
+        }
+    }
+}
+
+/// Rows for a list of backups of all databases.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn rows(
+    db: &mut PgConnection,
+    backups: &[Backup],
+    now: DateTime<Utc>,
+) -> Result<Vec<AdminBackupRow>, sqlx::Error> {
+    let mut names: Vec<_> = backups.iter().filter(|b| !b.container_gone).map(|b| b.container.clone()).collect();
+    names.sort();
+    names.dedup();
+    let living: HashSet<String> = containers::living_names(db, &names).await?.into_iter().collect();
+    let row = |b: &Backup| AdminBackupRow {
+        href: format!("/admin/backups/{}", b.id),
+        made: When::new(b.started_at, now),
+        reason: assurance::reason(&b.reason).to_owned(),
+        database: b.container.clone(),
+        database_href: (!b.container_gone && living.contains(&b.container))
+            .then(|| format!("/containers/{}/backups", b.container)),
+        chip: chip(b),
+        size: size(b.bytes),
+        level: b.is_good().then(|| assurance::level(b.level).to_owned()),
+        locked: b.locked_until.filter(|until| *until > now && b.is_good()).map(|until| When::new(until, now)),
+        target: b.target.clone().unwrap_or_default(),
+        trouble: b.error.as_deref().map(reason::line).or_else(|| {
+            let failed = b.drill_error.as_deref().filter(|_| b.is_good());
+            failed.map(|e| format!("The last test restore failed: {}", reason::line(e)))
+        }),
+    };
+    Ok(backups.iter().map(row).collect())
+}
+
+fn finding(f: &Found, at: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
+    let name = f.container.clone().unwrap_or_else(|| "Store".to_owned());
+    let href = match (&f.backup, &f.container) {
+        (Some(id), _) => Some(format!("/admin/backups/{id}")),
+        (None, Some(name)) => Some(format!("/containers/{name}/backups")),
+        (None, None) => None,
+    };
+    Finding {
+        kind: if f.kind.is_bad() { "bad" } else { "warn" }.to_owned(),
+        what: f.kind.label().to_owned(),
+        name,
+        href,
+        text: f.text.clone(),
+        since: When::new(at, now),
+    }
+}
+
+fn targets(app: &App, report: Option<&Report>) -> Vec<TargetRow> {
+    let row = |(n, target): (usize, &crate::config::Target)| {
+        let seen: Option<&Place> = report.and_then(|r| r.places.iter().find(|p| p.target == target.name));
+        let known = seen.filter(|p| p.error.is_none());
+        TargetRow {
+            name: target.name.clone(),
+            first: n == 0,
+            place: match (&target.embedded, &target.endpoint) {
+                (Some(dir), _) => format!("{}/{}, served from {}", target.bucket, target.prefix, dir.display()),
+                (None, Some(endpoint)) => format!("{}/{} at {endpoint}", target.bucket, target.prefix),
+                (None, None) => format!("{}/{} at Amazon, {}", target.bucket, target.prefix, target.region),
+            },
+            chip: match seen {
+                None => Chip::new("wait", "not audited"),
+                Some(p) if p.error.is_some() => Chip::new("fail", "away"),
+                Some(_) => Chip::new("run", "answers"),
+            },
+            trouble: seen.and_then(|p| p.error.clone()),
+            objects: known.map(|p| thousands(p.objects)),
+            size: known.map(|p| Size::new(p.bytes)),
+            find_href: address("/admin/backups/find", &[("target", &target.name)]),
+        }
+    };
+    app.config.targets.iter().enumerate().map(row).collect()
+}
+
+/// `GET /admin/backups`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Response, AppError> {
+    let now = ctx.now();
+    let name = query.container.trim();
+    let wanted = Wanted {
+        container: (!name.is_empty()).then_some(name),
+        which: Which::parse(&query.status),
+        before: parse_cursor(&query.after),
+        limit: FETCH,
+    };
+    let mut db = ctx.app().db.acquire().await?;
+    let mut found = listing::page(&mut db, &wanted).await?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let shown = rows(&mut db, &found, now).await?;
+    let report = audits::newest(&mut db).await?;
+    let own = admin::own_backups::section(ctx.app(), &mut db, now).await?;
+    drop(db);
+    let next = found.last().filter(|_| more).map(|b| query.address(&cursor(b.started_at, b.id)));
+    let first = (!query.after.is_empty()).then(|| query.address(""));
+    let findings = report.iter().flat_map(|r| r.findings.iter().map(|f| finding(f, r.at, now)));
+    let findings: Vec<_> = findings.take(FINDINGS).collect();
+    page(&AdminBackupsPage {
+        frame: ctx.frame("admin-backups"),
+        audited: report.as_ref().map(|r| When::new(r.at, now)),
+        extent: report.as_ref().map(extent).unwrap_or_default(),
+        more: report.as_ref().map_or(0, |r| r.all().saturating_sub(findings.len() as u64)),
+        findings,
+        targets: targets(ctx.app(), report.as_ref()),
+        own,
+        policy: ctx.app().config.backups.keep.sentence(),
+        filter: query.form(),
+        pager: pager(shown.len(), ("backup", "backups"), first, next),
+        rows: shown,
+    })
+}
+
+fn extent(r: &Report) -> String {
+    format!(
+        "{} and {}",
+        count_text(r.databases as u64, "database", "databases"),
+        count_text(r.backups as u64, "backup", "backups")
+    )
+}
+
+/// `POST /admin/backups/audit`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn audit(ctx: Context) -> Result<Response, AppError> {
+    match portal_jobs::enqueue(ctx.app(), &AUDIT, &ctx.actor()).await {
+        Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
+        Err(RequestError::Busy) => {
+            Ok(to("/admin/backups", Some(Flash::warn("An audit is under way. Load this page again in a while."))))
+        }
+        Err(e) => Err(e.into()),
+    }
+}

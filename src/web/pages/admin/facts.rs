@@ -1,0 +1,189 @@
+//! What `/admin/system` says about each part of the machinery.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::admin_db::backups::schedule::Scheduled;
+use crate::admin_db::jobs::JobStatus;
+use crate::app::App;
+use crate::catalog::CatalogImage;
+use crate::domain::quantity::Bytes;
+use crate::provision::egress::Wall;
+use crate::provision::images::ImageState;
+use crate::runtime::RuntimeInfo;
+use crate::tls;
+use crate::web::pages::admin::system::{CERTIFICATE_WARNING, error_of};
+use crate::web::views::admin::system::{FactGroup, ImageRow};
+use crate::web::views::{Chip, Fact, When};
+
+fn group(title: &str, chip: Option<Chip>, facts: Vec<Fact>) -> FactGroup {
+    FactGroup { title: title.to_owned(), chip, facts }
+}
+
+pub(crate) fn portal(app: &App, now: DateTime<Utc>) -> FactGroup {
+    let config = &app.config;
+    let listen = config.server.listen.to_string();
+    let ports = format!("{} to {}", config.databases.ports.start(), config.databases.ports.end());
+    let mut facts = vec![
+        Fact::text("Version", env!("CARGO_PKG_VERSION")),
+        Fact::when("Started", &When::new(app.started, now)),
+        Fact::code("Instance", config.instance.as_str()),
+        Fact::text("Mode", config.mode.as_str()),
+        Fact::code("Answers on", listen),
+    ];
+    facts.extend(config.server.public_url.as_ref().map(|url| Fact::code("Public address", url)));
+    facts.extend(config.server.redirect_listen.map(|a| Fact::code("Redirects from", a.to_string())));
+    facts.extend([
+        Fact::code("Databases are reached at", &config.databases.host),
+        Fact::code("Their ports", ports),
+        Fact::code("Configuration", config.mode_dir.display().to_string()),
+        Fact::code("Data", config.data_dir.display().to_string()),
+        Fact::code("Worker", &app.worker),
+    ]);
+    group("Portal", None, facts)
+}
+
+pub(crate) fn engine(info: &Result<RuntimeInfo, String>) -> FactGroup {
+    let title = "Container engine";
+    match info {
+        Ok(info) => group(
+            title,
+            Some(Chip::new("run", "answers")),
+            vec![
+                Fact::text("Version", &info.version),
+                Fact::text("API", &info.api),
+                Fact::text("Storage driver", &info.driver),
+                Fact::text("Control groups", format!("version {}", info.cgroup)),
+                Fact::code("Directory", &info.root),
+                Fact::text("Cores", info.cpus.to_string()),
+                Fact::text("Memory", Bytes(info.memory).to_string()),
+            ],
+        ),
+        Err(reason) => group(title, Some(Chip::new("fail", "does not answer")), vec![Fact::text("Reason", reason)]),
+    }
+}
+
+pub(crate) fn admin_db(app: &App, (version, size): &(String, i64)) -> FactGroup {
+    let config = &app.config;
+    let own = format!("{}-{}", config.instance, crate::bootstrap::NAME);
+    let place = match config.admin_db.url {
+        Some(_) => Fact::text("Server", "an existing one (admin_db.url)"),
+        None => Fact::code("Own container", own),
+    };
+    let open = format!("{} of at most {}", app.db.size(), config.admin_db.connections);
+    group(
+        "mydb_admin",
+        Some(Chip::new("run", "answers")),
+        vec![
+            place,
+            Fact::text("Version", format!("PostgreSQL {version}")),
+            Fact::text("Size", Bytes(*size).to_string()),
+            Fact::text("Connections of this portal", open),
+        ],
+    )
+}
+
+pub(crate) fn certificates(
+    app: &App,
+    own: Option<Result<(DateTime<Utc>, String), String>>,
+    now: DateTime<Utc>,
+) -> FactGroup {
+    let file = || Fact::code("File", app.config.server.cert.display().to_string());
+    let (chip, mut facts) = match own {
+        None => (None, vec![Fact::text("HTTPS", "is served by the proxy before the portal")]),
+        Some(Err(reason)) => (Some(Chip::new("fail", "can't be read")), vec![file(), Fact::text("Reason", reason)]),
+        Some(Ok((end, issuer))) => {
+            let chip = match end - now {
+                left if left <= Duration::zero() => Chip::new("fail", "has ended"),
+                left if left <= CERTIFICATE_WARNING => Chip::new("care", "ends soon"),
+                _ => Chip::new("run", "valid"),
+            };
+            let ends = Fact::when(if end > now { "Ends" } else { "Ended" }, &When::new(end, now));
+            (Some(chip), vec![ends, Fact::text("Issued by", issuer), file()])
+        }
+    };
+    if let Ok((end, _)) = tls::describe(app.authority.certificate()) {
+        facts.push(Fact::when("Authority of the databases ends", &When::new(end, now)));
+    }
+    facts.push(Fact::link("Its certificate", "ca.pem", "/ca.pem"));
+    group("Certificate", chip, facts)
+}
+
+pub(crate) fn queue(app: &App, counts: &[(JobStatus, i64)]) -> FactGroup {
+    let of = |status| counts.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n);
+    let link = |term: &str, status: JobStatus| {
+        Fact::link(term, of(status).to_string(), format!("/admin/jobs?status={}", status.as_str()))
+    };
+    group(
+        "Jobs",
+        None,
+        vec![
+            link("Under way", JobStatus::Running),
+            link("Waiting", JobStatus::Queued),
+            link("Failed in the last day", JobStatus::Failed),
+            Fact::text("At once, in this portal", app.config.jobs.workers.to_string()),
+        ],
+    )
+}
+
+pub(crate) fn work(periodic: &[Scheduled], now: DateTime<Utc>) -> FactGroup {
+    let mut facts = Vec::new();
+    for work in periodic {
+        let next = When::new(work.next_run, now);
+        facts.push(match work.last_run {
+            Some(at) => {
+                let last = When::new(at, now);
+                let text = format!("{}, next {}", last.ago, next.ago);
+                Fact { text, ..Fact::when(&work.name, &last) }
+            }
+            None => Fact::when(&work.name, &next),
+        });
+        facts.extend(error_of(work).map(|error| Fact::text(format!("{} failed", work.name), error)));
+    }
+    let broken = periodic.iter().any(|w| error_of(w).is_some());
+    let chip = if broken { Chip::new("fail", "fails") } else { Chip::new("run", "works") };
+    group("Periodic work", (!periodic.is_empty()).then_some(chip), facts)
+}
+
+pub(crate) fn image(app: &App, image: &CatalogImage, now: DateTime<Utc>) -> ImageRow {
+    let reference = app.config.image_reference(&image.image);
+    let state = app.images.get(&image.image);
+    ImageRow {
+        name: image.image.clone(),
+        replaced_by: (reference != image.image).then_some(reference),
+        engine: image.engine.to_string(),
+        version: image.version.clone(),
+        end_of_life: image.end_of_life.map(|day| match day < now.date_naive() {
+            true => format!("{day} (over)"),
+            false => day.to_string(),
+        }),
+        chip: match state {
+            ImageState::Present { .. } => Chip::of("present"),
+            ImageState::Pullable => Chip::new("wait", "pulled when needed"),
+            ImageState::Unavailable(_) => Chip::of("unavailable"),
+        },
+        reason: state.unavailable().map(str::to_owned),
+    }
+}
+
+/// Whether databases can reach anything.
+pub(crate) fn egress(wall: Option<&Wall>) -> FactGroup {
+    let (kind, word, text) = match wall {
+        Some(Wall::Stands) => (
+            "run",
+            "closed",
+            "The firewall keeps databases from reaching this machine, each other and other networks.".to_owned(),
+        ),
+        Some(Wall::Missing(why)) => {
+            ("fail", "open", format!("Databases can reach this machine and other networks: {why}"))
+        }
+        Some(Wall::Theirs) => {
+            ("care", "not kept", "The portal sets no rules, because databases.firewall is false.".to_owned())
+        }
+        None => (
+            "wait",
+            "not known",
+            "Not looked at yet: no database was made or started since the portal started.".to_owned(),
+        ),
+    };
+    group("Firewall", Some(Chip::new(kind, word)), vec![Fact::text("Databases", text)])
+}

@@ -1,0 +1,148 @@
+//! `/admin/backups/find`: backups in a bucket that are in nobody's list, and taking them in.
+
+use std::time::Duration;
+
+use axum::extract::Query;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use crate::admin_db::log::Outcome;
+use crate::backup::sign::{By, Signed};
+use crate::backup::unregistered;
+use crate::backup::unregistered::{Found, LOCK_DAYS, Look, Refused, Taking};
+use crate::objects::Store;
+use crate::web::context::{Context, page, to};
+use crate::web::error::AppError;
+use crate::web::forms::Fields;
+use crate::web::pages::admin::lists::address;
+use crate::web::views::admin::backups::{FindPage, FoundRow};
+use crate::web::views::{Action, Flash, Link, Size, When};
+
+/// Most backups on the page.
+const MOST: usize = 100;
+/// How long a page looks.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where to look.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct FindQuery {
+    /// Target; empty: the default one.
+    pub target: String,
+    /// Portal whose backups are looked for; empty: this one.
+    pub instance: String,
+}
+
+fn store<'a>(ctx: &'a Context, name: &str) -> Result<&'a Store, AppError> {
+    let stores = &ctx.app().stores;
+    let found = if name.is_empty() { stores.first() } else { stores.get(name) };
+    found.map(AsRef::as_ref).ok_or(AppError::NotFound)
+}
+
+/// `GET /admin/backups/find?target=NAME`
+///
+/// # Errors
+/// If there is no such target.
+pub async fn show(ctx: Context, Query(query): Query<FindQuery>) -> Result<Response, AppError> {
+    let store = store(&ctx, &query.target)?;
+    let own = ctx.app().config.instance.to_string();
+    let instance = if query.instance.is_empty() { own.clone() } else { query.instance.clone() };
+    let looked = tokio::time::timeout(PATIENCE, look(&ctx, store, &instance)).await;
+    let (instances, look, trouble) = match looked {
+        Ok(Ok((instances, look))) => (instances, look, None),
+        Ok(Err(Refused::Db(e))) => return Err(e.into()),
+        Ok(Err(e)) => (Vec::new(), Look::default(), Some(e.to_string())),
+        Err(_) => {
+            let why =
+                "There is too much in this target to look through while a page waits. `db4sci backup find` does it.";
+            (Vec::new(), Look::default(), Some(why.to_owned()))
+        }
+    };
+    let link = |name: &String| {
+        let label = if *name == own { format!("{name} (this portal)") } else { name.clone() };
+        let href = address("/admin/backups/find", &[("target", store.name()), ("instance", name)]);
+        Link::new(label, href).current(*name == instance)
+    };
+    page(&FindPage {
+        frame: ctx.frame("admin-backups"),
+        target: store.name().to_owned(),
+        instances: instances.iter().map(link).collect(),
+        rows: look.found.iter().map(|f| row(f, store.name(), ctx.now())).collect(),
+        more: look.more,
+        instance,
+        trouble,
+    })
+}
+
+async fn look(ctx: &Context, store: &Store, instance: &str) -> Result<(Vec<String>, Look), Refused> {
+    let instances = unregistered::instances(store).await?;
+    let mut db = ctx.app().db.acquire().await?;
+    let look =
+        unregistered::unknown(&mut db, store, &[By::Sealing(ctx.app().sealer.manifests())], instance, MOST).await?;
+    Ok((instances, look))
+}
+
+fn row(f: &Found, target: &str, now: DateTime<Utc>) -> FoundRow {
+    let location = f.location.clone();
+    match &f.manifest {
+        Err(why) => FoundRow { location, trouble: Some(why.clone()), ..FoundRow::default() },
+        Ok(m) => FoundRow {
+            database: m.container.name.clone(),
+            owner: m.container.owner.clone(),
+            engine: format!("{} {}", m.container.engine.label(), m.container.version),
+            made: Some(When::new(m.started_at, now)),
+            size: Some(Size::new(m.bytes())),
+            import: Some(import_action(f.signed, target, &location)),
+            location,
+            trouble: f.signed.doubt().map(str::to_owned),
+        },
+    }
+}
+
+/// Takes one in; one that is not signed by this portal only where the administrator says so.
+fn import_action(signed: Signed, target: &str, location: &str) -> Action {
+    let import = |label: &'static str| {
+        Action::post(label, "/admin/backups/import").with("target", target).with("location", location)
+    };
+    match signed {
+        Signed::Ours => import("Take it into the list"),
+        Signed::Not | Signed::Otherwise => import("Take it in unsigned").with("unsigned", "on"),
+    }
+}
+
+/// `POST /admin/backups/import` with `target`, `location`, and `unsigned` for one that this portal did not sign
+///
+/// # Errors
+/// If there is no such target.
+pub async fn import(ctx: Context, fields: Fields) -> Result<Response, AppError> {
+    let store = store(&ctx, fields.text("target"))?;
+    let location = fields.text("location");
+    let back = address(
+        "/admin/backups/find",
+        &[("target", store.name()), ("instance", location.split('/').next().unwrap_or_default())],
+    );
+    let me = ctx.user()?.id;
+    let mut db = ctx.app().db.acquire().await?;
+    let actor = ctx.actor();
+    let taking = Taking {
+        otherwise: me,
+        by: &[By::Sealing(ctx.app().sealer.manifests())],
+        unsigned: !fields.text("unsigned").is_empty(),
+        actor: &actor,
+        now: ctx.now(),
+    };
+    let done = unregistered::import(&mut db, store, location, &taking).await;
+    drop(db);
+    match done {
+        Ok(id) => Ok(to(
+            &format!("/admin/backups/{id}"),
+            Some(Flash::ok(format!("The backup is whole and in the list. It is locked for {LOCK_DAYS} days."))),
+        )),
+        Err(Refused::Db(e)) => Err(e.into()),
+        Err(e) => {
+            ctx.note("backup.import", Outcome::Refused, &e.to_string()).await?;
+            Ok(to(&back, Some(Flash::bad(e.to_string()))))
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `/admin/log`, `/admin/jobs`: long lists, paged by key.
+
+use axum::extract::Query;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::admin_db::containers;
+use crate::admin_db::jobs::JobStatus;
+use crate::admin_db::jobs::listing;
+use crate::admin_db::log::{self, Outcome};
+use crate::web::context::{Context, page};
+use crate::web::error::AppError;
+use crate::web::pages::shared::{cursor, job_row, parse_cursor};
+use crate::web::views::admin::lists::{JobsPage, LogPage, LogRow};
+use crate::web::views::format::count_text;
+use crate::web::views::{Chip, Choice, Field, Filter, Link, Pager, When};
+
+/// Rows of a page.
+pub(crate) const PAGE: usize = 100;
+/// One more than a page, to know whether there is another.
+pub(crate) const FETCH: i64 = 101;
+
+/// An address with these parameters; those that are empty are left out.
+pub(crate) fn address(path: &str, pairs: &[(&str, &str)]) -> String {
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let set: Vec<_> = pairs.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k}={}", encode(v))).collect();
+    if set.is_empty() { path.to_owned() } else { format!("{path}?{}", set.join("&")) }
+}
+
+/// Where in a list of `shown` rows one is. `next` is the address of the following page.
+pub(crate) fn pager(shown: usize, (one, many): (&str, &str), first: Option<String>, next: Option<String>) -> Pager {
+    let text = count_text(shown as u64, one, many);
+    let part = first.is_some() || next.is_some();
+    Pager { summary: if part { format!("{text} on this page") } else { text }, first, next }
+}
+
+/// What the log is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct LogQuery {
+    /// Only this actor's.
+    pub actor: String,
+    /// Only this action.
+    pub action: String,
+    /// Only on databases of this name.
+    pub container: String,
+    /// Only with this outcome.
+    pub outcome: String,
+    /// Only rows older than this key.
+    pub before: String,
+}
+
+impl LogQuery {
+    fn address(&self, before: &str) -> String {
+        let pairs = [
+            ("actor", self.actor.as_str()),
+            ("action", &self.action),
+            ("container", &self.container),
+            ("outcome", &self.outcome),
+            ("before", before),
+        ];
+        address("/admin/log", &pairs)
+    }
+
+    fn form(&self) -> Filter {
+        let mut outcomes = vec![Choice::new("", "Any outcome", &self.outcome)];
+        outcomes.extend(["ok", "refused", "failed"].map(|o| Choice::new(o, o, &self.outcome)));
+        Filter {
+            action: "/admin/log".to_owned(),
+            fields: vec![
+                Field::text("actor", "Who").value(&self.actor),
+                Field::text("action", "What").value(&self.action),
+                Field::text("container", "Database").value(&self.container),
+                Field::select("outcome", "Outcome", outcomes),
+            ],
+            keep: Vec::new(),
+            active: [&self.actor, &self.action, &self.container, &self.outcome].iter().any(|t| !t.is_empty()),
+        }
+    }
+}
+
+/// `GET /admin/log`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn log(ctx: Context, Query(query): Query<LogQuery>) -> Result<Response, AppError> {
+    let now = ctx.now();
+    let set = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
+    let wanted = log::Filter {
+        actor: set(&query.actor),
+        action: set(&query.action),
+        container: set(&query.container),
+        container_id: None,
+        outcome: Outcome::parse(&query.outcome),
+        before: query.before.parse().ok(),
+        limit: FETCH,
+    };
+    let mut db = ctx.app().db.acquire().await?;
+    let mut rows = log::list(&mut db, &wanted).await?;
+    let mut names: Vec<_> = rows.iter().map(|r| r.container_name.clone()).filter(|n| !n.is_empty()).collect();
+    names.sort();
+    names.dedup();
+    let living = containers::living_names(&mut db, &names).await?;
+    drop(db);
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    // A name that no database has any more leads to what else the log says about it, not to nothing.
+    let link = |name: &String| {
+        let page = format!("/containers/{name}");
+        let history = || address("/admin/log", &[("container", name)]);
+        Link::new(name, if living.contains(name) { page } else { history() })
+    };
+    let next = rows.last().filter(|_| more).map(|r| query.address(&r.id.to_string()));
+    let first = wanted.before.map(|_| query.address(""));
+    let row = |r: &log::Row| LogRow {
+        when: When::new(r.at, now),
+        actor: r.actor.clone(),
+        address: r.address.clone(),
+        action: r.action.clone(),
+        container: Some(&r.container_name).filter(|n| !n.is_empty()).map(link),
+        outcome: Chip::of(r.outcome.as_str()),
+        detail: r.detail.clone(),
+    };
+    page(&LogPage {
+        frame: ctx.frame("admin-log"),
+        filter: query.form(),
+        rows: rows.iter().map(row).collect(),
+        pager: pager(rows.len(), ("row", "rows"), first, next),
+    })
+}
+
+/// What the list of jobs is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct JobsQuery {
+    /// Only in this status.
+    pub status: String,
+    /// Where to go on.
+    pub after: String,
+}
+
+/// `GET /admin/jobs`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn jobs(ctx: Context, Query(query): Query<JobsQuery>) -> Result<Response, AppError> {
+    let now = ctx.now();
+    let status = JobStatus::ALL.into_iter().find(|s| s.as_str() == query.status);
+    let after = parse_cursor(&query.after);
+    let mut db = ctx.app().db.acquire().await?;
+    let counts = listing::counts(&mut db).await?;
+    let mut rows = listing::list(&mut db, status, after, FETCH).await?;
+    drop(db);
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let link =
+        |after: &str| address("/admin/jobs", &[("status", status.map_or("", JobStatus::as_str)), ("after", after)]);
+    let next = rows.last().filter(|_| more).map(|l| link(&cursor(l.job.created_at, l.job.id)));
+    let mut statuses = vec![Link::new("all", "/admin/jobs").current(status.is_none())];
+    statuses.extend(JobStatus::ALL.map(|s| {
+        let count = counts.iter().find(|(counted, _)| *counted == s).map_or(0, |(_, n)| *n);
+        let word = Chip::of_job(s.as_str()).word;
+        let label = match (s, count) {
+            (_, 0) => word,
+            (JobStatus::Failed, n) => format!("{word} · {n} in the last day"),
+            (_, n) => format!("{word} · {n}"),
+        };
+        Link::new(label, address("/admin/jobs", &[("status", s.as_str())])).current(status == Some(s))
+    }));
+    page(&JobsPage {
+        frame: ctx.frame("admin-jobs"),
+        statuses,
+        rows: rows.iter().map(|l| job_row(&l.job, l.container_name.as_deref(), now)).collect(),
+        pager: pager(rows.len(), ("job", "jobs"), after.map(|_| link("")), next),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::web::pages::admin::lists::*;
+
+    #[test]
+    fn an_address_keeps_what_is_set_and_encodes_it() {
+        assert_eq!(address("/admin/log", &[("actor", ""), ("outcome", "")]), "/admin/log");
+        assert_eq!(
+            address("/admin/log", &[("actor", "a&b=c"), ("before", "7")]),
+            "/admin/log?actor=a%26b%3Dc&before=7"
+        );
+    }
+
+    #[test]
+    fn a_pager_says_when_there_is_more() {
+        assert_eq!(pager(1, ("row", "rows"), None, None).summary, "1 row");
+        assert_eq!(pager(100, ("row", "rows"), None, Some("/x".to_owned())).summary, "100 rows on this page");
+    }
+}

@@ -1,0 +1,325 @@
+//! `/admin`: what needs attention first, numbers second, lists third.
+
+pub mod backup;
+pub mod backups;
+pub mod contents;
+pub(crate) mod facts;
+pub mod import;
+pub mod lists;
+pub mod own_backups;
+pub mod people;
+pub mod people_changes;
+pub mod prune;
+pub mod states;
+pub mod storage;
+pub mod system;
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use chrono::{DateTime, Duration, Utc};
+
+use crate::admin_db::backups::findings::Listed as Finding;
+use crate::admin_db::backups::schedule::Scheduled;
+use crate::admin_db::backups::{audits, findings, schedule};
+use crate::admin_db::containers::listing;
+use crate::admin_db::containers::listing::Filter;
+use crate::admin_db::containers::{self, Container};
+use crate::admin_db::jobs::JobStatus;
+use crate::admin_db::jobs::listing as job_list;
+use crate::admin_db::notices::{Notice, of_admins};
+use crate::admin_db::people::accounts;
+use crate::app::App;
+use crate::audit::Kind;
+use crate::domain::quantity::Bytes;
+use crate::domain::reason;
+use crate::domain::state::ContainerState;
+use crate::web::context::{Context, page};
+use crate::web::error::AppError;
+use crate::web::pages::admin::states::{Words, words};
+use crate::web::pages::admin::storage::{TierState, tiers};
+use crate::web::pages::admin::system::{CERTIFICATE_WARNING, certificate, error_of};
+use crate::web::pages::notices;
+use crate::web::pages::shared::{database_row, job_row};
+use crate::web::views::admin::{AdminPage, Attention, Number};
+use crate::web::views::format::{count_text, size_text, thousands};
+use crate::web::views::{Link, When};
+
+/// Most items of one sort under "Needs attention"; the rest is summed up.
+const SHOWN: usize = 5;
+/// Rows of the two lists.
+const NEWEST: i64 = 8;
+
+/// `GET /admin`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn overview(ctx: Context) -> Result<Response, AppError> {
+    let (app, now) = (ctx.app(), ctx.now());
+    let mut db = app.db.acquire().await?;
+    let failed = containers::failed(&mut db, i64::try_from(SHOWN).unwrap_or(5)).await?;
+    let differences = findings::listed(&mut db).await?;
+    let periodic = schedule::list(&mut db).await?;
+    let states = containers::counts(&mut db).await?;
+    let job_counts = job_list::counts(&mut db).await?;
+    let people = accounts::enabled(&mut db).await?;
+    let newest = listing::list(&mut db, &Filter { limit: NEWEST, ..Filter::default() }).await?;
+    let latest = job_list::list(&mut db, None, None, NEWEST).await?;
+    let tiers = tiers(&ctx, &mut db).await?;
+    let audited = audits::counts(&mut db).await?;
+    let told = of_admins(&mut db).await?;
+    drop(db);
+
+    let mut attention = broken_work(&periodic, now);
+    attention.extend(told_backups(&told, now));
+    attention.extend(failed_databases(&failed, state_count(&states, ContainerState::Failed), now));
+    attention.extend(tiers.iter().flat_map(full_tier));
+    attention.extend(certificate_item(app, now).await);
+    attention.extend(unknown_differences(&differences, now));
+    attention.extend(missing_images(app));
+    attention.extend(audited.iter().filter_map(|(at, counts)| backups_item(*at, counts, now)));
+    attention.extend(failed_jobs(job_count(&job_counts, JobStatus::Failed)));
+    // The sort is stable: within one kind the order above stays.
+    attention.sort_by_key(|a| a.kind != "bad");
+    page(&AdminPage {
+        frame: ctx.frame("admin"),
+        attention,
+        numbers: numbers(&states, &job_counts, people, &tiers),
+        newest: newest.iter().map(|c| database_row(c, now)).collect(),
+        jobs: latest.iter().map(|j| job_row(&j.job, j.container_name.as_deref(), now)).collect(),
+    })
+}
+
+fn state_count(counts: &[(ContainerState, i64)], state: ContainerState) -> i64 {
+    counts.iter().find(|(s, _)| *s == state).map_or(0, |(_, n)| *n)
+}
+
+fn job_count(counts: &[(JobStatus, i64)], status: JobStatus) -> i64 {
+    counts.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n)
+}
+
+/// A count as it is shown; one from the database is never negative.
+fn positive(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+/// The word for this many.
+fn noun(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
+
+fn item(kind: &str, text: impl Into<String>, advice: impl Into<String>, link: Link) -> Attention {
+    let (text, advice) = (text.into(), advice.into());
+    Attention { kind: kind.to_owned(), text, advice, since: None, link: Some(link), action: None }
+}
+
+fn broken_work(periodic: &[Scheduled], now: DateTime<Utc>) -> Vec<Attention> {
+    let broken = periodic.iter().filter_map(|work| Some((work, error_of(work)?)));
+    broken
+        .map(|(work, error)| Attention {
+            since: work.last_run.map(|at| When::new(at, now)),
+            ..item(
+                "bad",
+                format!("The periodic work “{}” fails", work.name),
+                error,
+                Link::new("System", "/admin/system"),
+            )
+        })
+        .collect()
+}
+
+/// What went wrong with backups and no administrator has seen.
+fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
+    let one = |n: &Notice| Attention {
+        since: Some(When::new(n.at, now)),
+        action: Some(notices::seen_action(n, "admin")),
+        ..item(
+            "bad",
+            notices::title(n),
+            format!("{} Its owner is {}.", n.text, n.owner),
+            Link::new("Its backups", format!("/containers/{}/backups", n.container)),
+        )
+    };
+    let mut items: Vec<_> = told.iter().take(SHOWN).map(one).collect();
+    let more = told.len().saturating_sub(SHOWN) as u64;
+    if more > 0 {
+        let text = format!("{} of backups", count_text(more, "more trouble", "more troubles"));
+        items.push(item(
+            "bad",
+            text,
+            "They come up here when those above are put away.",
+            Link::new("Backups", "/admin/backups"),
+        ));
+    }
+    items
+}
+
+fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<Attention> {
+    let one = |c: &Container| {
+        let reason = c.failed_reason.as_deref().map(reason::line).unwrap_or_default();
+        let link = Link::new("Open", format!("/containers/{}", c.name));
+        Attention {
+            since: Some(When::new(c.changed_at, now)),
+            ..item("bad", format!("{} failed", c.name), reason, link)
+        }
+    };
+    let mut items: Vec<_> = failed.iter().map(one).collect();
+    let more = positive(all).saturating_sub(failed.len() as u64);
+    if more > 0 {
+        let text = format!("{} failed", count_text(more, "more database", "more databases"));
+        items.push(item("bad", text, "", Link::new("All that failed", "/admin/containers?state=failed")));
+    }
+    items
+}
+
+fn unknown_differences(found: &[Finding], now: DateTime<Utc>) -> Vec<Attention> {
+    let link = || Link::new("States", "/admin/states");
+    let one = |f: &Finding| {
+        let Words { severity, advice, .. } = words(&f.finding.kind);
+        Attention {
+            since: Some(When::new(f.finding.first_seen, now)),
+            ..item(severity, &f.finding.detail, advice, link())
+        }
+    };
+    let mut items: Vec<_> = found.iter().take(SHOWN).map(one).collect();
+    let more = found.len().saturating_sub(SHOWN) as u64;
+    if more > 0 {
+        let text = count_text(more, "more difference", "more differences");
+        items.push(item("warn", format!("{text} between the engine and the records"), "", link()));
+    }
+    items
+}
+
+fn missing_images(app: &App) -> Vec<Attention> {
+    let link = || Link::new("System", "/admin/system");
+    let missing = app.catalog.images().iter().filter_map(|image| {
+        let reason = app.images.get(&image.image).unavailable()?.to_owned();
+        Some(item("warn", format!("{} can't be offered", image.label), format!("{reason}."), link()))
+    });
+    missing.collect()
+}
+
+fn full_tier(tier: &TierState) -> Vec<Attention> {
+    let link = || Link::new("Storage", "/admin/storage");
+    let (label, used) = (&tier.label, tier.used_percent());
+    let mut items = Vec::new();
+    if let Some(reason) = &tier.unavailable {
+        let in_use = tier.usage.as_ref().is_some_and(|u| u.databases > 0);
+        let advice = if in_use { "Databases on it can't start until it is back." } else { "No database lies on it." };
+        let kind = if in_use { "bad" } else { "warn" };
+        items.push(item(kind, format!("The storage “{label}” can't be used: {reason}"), advice, link()));
+    } else if used >= TierState::NEARLY_FULL {
+        let kind = if used >= TierState::FULL { "bad" } else { "warn" };
+        let advice = "Make room or add a tier: a database on a full disk stops.";
+        items.push(item(kind, format!("The storage “{label}” is {used} % full"), advice, link()));
+    }
+    if let (Some(limit), Some(usage)) = (tier.limit, &tier.usage)
+        && usage.used_bytes.saturating_mul(100) / limit.max(1) >= i64::from(TierState::NEARLY_FULL)
+    {
+        let text = format!("Databases on “{label}” take {} of their {}", Bytes(usage.used_bytes), Bytes(limit));
+        items.push(item("warn", text, "The tier's limit in the configuration is nearly reached.", link()));
+    }
+    items
+}
+
+async fn certificate_item(app: &App, now: DateTime<Utc>) -> Option<Attention> {
+    let link = Link::new("System", "/admin/system");
+    match certificate(app).await? {
+        Err(reason) => Some(item("bad", "The portal's certificate can't be read", reason, link)),
+        Ok((end, _)) if end - now > CERTIFICATE_WARNING => None,
+        Ok((end, _)) => {
+            let kind = if end - now > Duration::days(7) { "warn" } else { "bad" };
+            let verb = if end > now { "ends" } else { "ended" };
+            let text = format!("The portal's certificate {verb} {}", When::new(end, now).ago);
+            Some(item(kind, text, "Put a new one in its place; the portal loads it by itself.", link))
+        }
+    }
+}
+
+/// What the last audit of the backups found, and whether that is long ago.
+fn backups_item(at: DateTime<Utc>, counts: &BTreeMap<Kind, u64>, now: DateTime<Utc>) -> Option<Attention> {
+    let link = Link::new("Backups", "/admin/backups");
+    let since = Some(When::new(at, now));
+    if now - at > Duration::days(2) {
+        return Some(Attention { since, ..item("bad", "The backups were not audited for days", "", link) });
+    }
+    let all = counts.values().sum();
+    let kind = if counts.keys().any(|k| k.is_bad()) { "bad" } else { "warn" };
+    let advice: Vec<_> = counts.iter().map(|(kind, n)| format!("{n} × {}", kind.label())).collect();
+    let text = format!("The audit of the backups found {}", count_text(all, "thing", "things"));
+    (all > 0).then(|| Attention { since, ..item(kind, text, format!("{}.", advice.join(", ")), link) })
+}
+
+fn failed_jobs(count: i64) -> Option<Attention> {
+    let text = count_text(positive(count), "job", "jobs");
+    let link = Link::new("Failed jobs", "/admin/jobs?status=failed");
+    (count > 0).then(|| item("warn", format!("{text} failed in the last day"), "", link))
+}
+
+fn numbers(
+    states: &[(ContainerState, i64)],
+    job_counts: &[(JobStatus, i64)],
+    people: i64,
+    tiers: &[TierState],
+) -> Vec<Number> {
+    let number = |label: &str, value: String, note: String, href: &str| Number {
+        label: label.to_owned(),
+        value,
+        note,
+        href: Some(href.to_owned()),
+    };
+    let of = |state| positive(state_count(states, state));
+    let trashed = of(ContainerState::Trashed);
+    let living = states.iter().map(|(_, n)| positive(*n)).sum::<u64>() - trashed;
+    let waiting = positive(job_count(job_counts, JobStatus::Queued));
+    let working = positive(job_count(job_counts, JobStatus::Running));
+    let disk = tiers.iter().filter_map(|t| t.usage.as_ref()).map(|u| positive(u.used_bytes)).sum();
+    let plain = |label: &str, count: u64, href: &str| number(label, thousands(count), String::new(), href);
+    vec![
+        number(
+            "running",
+            thousands(of(ContainerState::Running)),
+            format!("of {}", thousands(living)),
+            "/admin/containers?state=running",
+        ),
+        plain("stopped", of(ContainerState::Stopped), "/admin/containers?state=stopped"),
+        plain("failed", of(ContainerState::Failed), "/admin/containers?state=failed"),
+        plain("in the trash", trashed, "/admin/containers?state=trashed"),
+        number(
+            noun(working, "job under way", "jobs under way"),
+            thousands(working),
+            format!("{} waiting", thousands(waiting)),
+            "/admin/jobs?status=running",
+        ),
+        plain(noun(positive(people), "person", "people"), positive(people), "/admin/users"),
+        number("on disk", size_text(disk), String::new(), "/admin/storage"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_count_the_trash_apart() {
+        let states = [(ContainerState::Running, 3), (ContainerState::Stopped, 1), (ContainerState::Trashed, 2)];
+        let shown = numbers(&states, &[(JobStatus::Queued, 4)], 5, &[]);
+        let texts: Vec<_> =
+            shown.iter().map(|n| format!("{} {} {}", n.value, n.label, n.note).trim().to_owned()).collect();
+        assert_eq!(
+            texts,
+            [
+                "3 running of 4",
+                "1 stopped",
+                "0 failed",
+                "2 in the trash",
+                "0 jobs under way 4 waiting",
+                "5 people",
+                "0 B on disk"
+            ]
+        );
+        let alone = numbers(&[], &[(JobStatus::Running, 1)], 1, &[]);
+        let labels: Vec<_> = alone.iter().map(|n| n.label.as_str()).collect();
+        assert!(labels.contains(&"person") && labels.contains(&"job under way"), "{labels:?}");
+    }
+}

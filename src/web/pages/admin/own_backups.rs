@@ -1,0 +1,80 @@
+//! The backups of mydb_admin itself, on `/admin/backups`.
+
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::admin_db::backups::own;
+use crate::admin_db::backups::own::Seen;
+use crate::admin_db::backups::schedule;
+use crate::app::App;
+use crate::backup::portal_jobs;
+use crate::provision::request::RequestError;
+use crate::recovery::admin_backup::BACK_UP;
+use crate::recovery_key;
+use crate::web::context::{Context, to};
+use crate::web::error::AppError;
+use crate::web::pages::admin::system::error_of;
+use crate::web::views::admin::backups::{OwnBackups, OwnRow};
+use crate::web::views::format::duration_text;
+use crate::web::views::{Flash, Size, When};
+
+/// Most of them on the page.
+const MOST: i64 = 5;
+/// The periodic work that makes them.
+const WORK: &str = "admin backup";
+
+/// What the page shows of them.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn section(app: &App, db: &mut PgConnection, now: DateTime<Utc>) -> Result<OwnBackups, sqlx::Error> {
+    let every = app.config.backups.admin_every;
+    let found = own::newest(db, MOST).await?;
+    let work = schedule::list(db).await?.into_iter().find(|w| w.name == WORK);
+    let mut trouble = Vec::new();
+    if let Some(error) = work.as_ref().and_then(error_of) {
+        trouble.push(format!("The last try failed: {error}"));
+    }
+    match recovery_key::recipient(&app.config) {
+        Ok(Some(_)) => {}
+        Ok(None) => trouble.push(
+            "There is no recovery key, so the keys that open its secrets are in no backup. Make one with \
+             “db4sci recovery-key”, and keep it where this host’s loss does not reach."
+                .to_owned(),
+        ),
+        Err(e) => trouble.push(format!("The recovery key’s public part can’t be used: {e:#}.")),
+    }
+    let row = |s: &Seen| OwnRow {
+        made: When::new(s.made_at, now),
+        location: s.location.clone(),
+        target: s.target.clone(),
+        size: Size::new(u64::try_from(s.bytes).unwrap_or(0)),
+        keys: s.keys,
+    };
+    let milliseconds = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+    Ok(OwnBackups {
+        every: (!every.is_zero()).then(|| duration_text(milliseconds)),
+        next: work.filter(|_| !every.is_zero()).map(|w| When::new(w.next_run, now)),
+        possible: app.stores.first().is_some(),
+        trouble,
+        rows: found.iter().map(row).collect(),
+    })
+}
+
+/// `POST /admin/backups/admin-db`: backs mydb_admin up now.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn now(ctx: Context) -> Result<Response, AppError> {
+    if ctx.app().stores.first().is_none() {
+        return Ok(to("/admin/backups", Some(Flash::warn(RequestError::NoTarget.to_string()))));
+    }
+    match portal_jobs::enqueue(ctx.app(), &BACK_UP, &ctx.actor()).await {
+        Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
+        Err(RequestError::Busy) => {
+            Ok(to("/admin/backups", Some(Flash::warn("That is under way already. Load this page again in a while."))))
+        }
+        Err(e) => Err(e.into()),
+    }
+}

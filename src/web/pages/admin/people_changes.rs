@@ -1,0 +1,163 @@
+//! `/admin/users`: what an admin changes about somebody else.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use uuid::Uuid;
+
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::people::accounts;
+use crate::admin_db::people::accounts::Account;
+use crate::admin_db::people::{quotas, sessions};
+use crate::auth::access::{self, Keep, Tokens};
+use crate::auth::passwords;
+use crate::domain::password::Password;
+use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::user::Role;
+use crate::web::context::{Context, page_with, to};
+use crate::web::error::AppError;
+use crate::web::forms::Fields;
+use crate::web::forms::create::Faults;
+use crate::web::pages::admin::people::{HERE, view};
+use crate::web::views::Flash;
+
+/// What an admin changes about somebody else.
+enum Change {
+    Disable,
+    Enable,
+    Role(Role),
+    Password(String, Tokens),
+}
+
+impl Change {
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Disable => "user.disable",
+            Self::Enable => "user.enable",
+            Self::Role(_) => "user.role",
+            Self::Password(..) => "user.password",
+        }
+    }
+}
+
+/// Makes a change with its log row in one transaction.
+async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppError> {
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let (me, now) = (ctx.user()?.id, ctx.now());
+    if id == me {
+        ctx.note(change.action(), Outcome::Refused, "their own account").await?;
+        let why = "This can't be done to your own account, so that an administrator always remains. Your password is changed on your account page.";
+        return Err(AppError::Conflict(why.to_owned()));
+    }
+    let mut tx = ctx.app().db.begin().await?;
+    let locked = accounts::lock(&mut tx, &[me, id]).await?;
+    // Two admins may disable each other at the same instant: only the first is one still.
+    if !locked.iter().any(|a| a.id == me && a.role == Role::Admin && a.disabled_at.is_none()) {
+        return Err(AppError::Forbidden("You are no administrator any more.".to_owned()));
+    }
+    let account = locked.into_iter().find(|a| a.id == id).ok_or(AppError::NotFound)?;
+    let mut detail = account.username.clone();
+    match &change {
+        Change::Disable => {
+            accounts::set_disabled(&mut tx, id, Some(account.disabled_at.unwrap_or(now))).await?;
+            sessions::delete_others(&mut tx, id, None).await?;
+        }
+        Change::Enable => accounts::set_disabled(&mut tx, id, None).await?,
+        Change::Role(role) => {
+            accounts::set_role(&mut tx, id, *role).await?;
+            detail = format!("{detail}: {} → {}", account.role.as_str(), role.as_str());
+        }
+        Change::Password(hash, tokens) => {
+            // Whoever knew the old password is out.
+            let ended = access::set_password(&mut tx, id, hash, (Keep::default(), *tokens), now).await?;
+            detail = format!("{detail}. {}", access::sentence(*tokens, ended));
+        }
+    }
+    let entry = Entry { action: change.action(), container: None, outcome: Outcome::Ok, detail: &detail };
+    log::append(&mut tx, &ctx.actor(), &entry, now).await?;
+    tx.commit().await?;
+    Ok(account)
+}
+
+/// `POST /admin/users/{id}/disable`
+///
+/// # Errors
+/// If there is no such account, or it is one's own.
+pub async fn disable(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let name = change(&ctx, &id, Change::Disable).await?.username;
+    let said = format!("“{name}” can't sign in any more and is signed out everywhere. Their databases go on.");
+    Ok(to(HERE, Some(Flash::ok(said))))
+}
+
+/// `POST /admin/users/{id}/enable`
+///
+/// # Errors
+/// If there is no such account, or it is one's own.
+pub async fn enable(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let name = change(&ctx, &id, Change::Enable).await?.username;
+    Ok(to(HERE, Some(Flash::ok(format!("“{name}” can sign in again.")))))
+}
+
+/// `POST /admin/users/{id}/role` with `role`
+///
+/// # Errors
+/// If there is no such account or role, or the account is one's own.
+pub async fn set_role(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let role = Role::parse(fields.text("role"));
+    let role = role.ok_or_else(|| AppError::BadRequest("The role must be user or admin.".to_owned()))?;
+    let name = change(&ctx, &id, Change::Role(role)).await?.username;
+    Ok(to(HERE, Some(Flash::ok(format!("“{name}” has the role {} now.", role.as_str())))))
+}
+
+/// `POST /admin/users/{id}/password` with `password` and `tokens` (`end`, the default, or `keep`)
+///
+/// # Errors
+/// If there is no such account, or it is one's own.
+pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let password = match Password::parse(fields.raw("password")) {
+        Ok(password) => password,
+        Err(rule) => {
+            // The field is one of many in the table, so the page says it on top.
+            let mut page = view(&ctx, "", &Fields::default(), &Faults::new()).await?;
+            page.frame.flash = Some(Flash::bad(format!("The password was not set. {rule}")));
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        }
+    };
+    let hash = passwords::hash(&password).await?;
+    let tokens = Tokens::parse(fields.text("tokens"));
+    let name = change(&ctx, &id, Change::Password(hash, tokens)).await?.username;
+    let said = match tokens {
+        Tokens::End => "Their API tokens are revoked.",
+        Tokens::Keep => "Their API tokens stay valid.",
+    };
+    Ok(to(HERE, Some(Flash::ok(format!("“{name}” has a new password and is signed out everywhere. {said}")))))
+}
+
+/// `POST /admin/users/{id}/limits` with `memory` and `cpus`, of all databases of a person together; empty: as configured.
+/// What is there already goes on.
+///
+/// # Errors
+/// If there is no such account.
+pub async fn set_limits(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let memory = Some(fields.text("memory")).filter(|t| !t.is_empty()).map(Bytes::parse).transpose();
+    let cpus = Some(fields.text("cpus")).filter(|t| !t.is_empty()).map(MilliCpus::parse).transpose();
+    let (memory, cpus) = match (memory, cpus) {
+        (Ok(memory), Ok(cpus)) => (memory, cpus),
+        (Err(rule), _) | (_, Err(rule)) => {
+            let mut page = view(&ctx, "", &Fields::default(), &Faults::new()).await?;
+            page.frame.flash = Some(Flash::bad(format!("The limits were not set. {rule}")));
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        }
+    };
+    let mut tx = ctx.app().db.begin().await?;
+    let account = accounts::lock(&mut tx, &[id]).await?.into_iter().next().ok_or(AppError::NotFound)?;
+    quotas::set(&mut tx, id, memory, cpus).await?;
+    let shown = |text: Option<String>| text.unwrap_or_else(|| "as configured".to_owned());
+    let (memory, cpus) = (shown(memory.map(|m| m.to_string())), shown(cpus.map(|c| c.to_string())));
+    let detail = format!("{}: memory {memory}, CPUs {cpus}", account.username);
+    let entry = Entry { action: "user.limits", container: None, outcome: Outcome::Ok, detail: &detail };
+    log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
+    tx.commit().await?;
+    Ok(to(HERE, Some(Flash::ok(format!("The limits of “{}” are set.", account.username)))))
+}

@@ -1,0 +1,64 @@
+//! `/admin/backups/prune`: what the policy would remove now, and its removal.
+
+use std::collections::HashSet;
+
+use axum::response::Response;
+use uuid::Uuid;
+
+use crate::admin_db::backups::listing;
+use crate::backup::portal_jobs;
+use crate::backup::retention::prune;
+use crate::backup::retention::prune::PRUNE;
+use crate::provision::request::RequestError;
+use crate::web::context::{Context, page, to};
+use crate::web::error::AppError;
+use crate::web::pages::admin::backups::rows;
+use crate::web::views::Flash;
+use crate::web::views::admin::backups::PrunePage;
+use crate::web::views::format::{count_text, size_text};
+
+/// Most rows on the page.
+const MOST: usize = 200;
+
+/// `GET /admin/backups/prune`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn show(ctx: Context) -> Result<Response, AppError> {
+    let (app, now) = (ctx.app(), ctx.now());
+    let mut db = app.db.acquire().await?;
+    let judged = prune::judged(&mut db, &app.config, now).await?;
+    let going: HashSet<Uuid> = judged.iter().filter(|v| v.goes()).map(|v| v.id).collect();
+    let all: Vec<Uuid> = going.iter().copied().collect();
+    let mut found = listing::by_ids(&mut db, &all).await?;
+    let bytes: i64 = found.iter().filter_map(|b| b.bytes).sum();
+    found.truncate(MOST);
+    let shown = rows(&mut db, &found, now).await?;
+    drop(db);
+    page(&PrunePage {
+        frame: ctx.frame("admin-backups"),
+        policy: app.config.backups.keep.sentence(),
+        summary: format!(
+            "Of {} {} would go, {}.",
+            count_text(judged.len() as u64, "backup", "backups"),
+            going.len(),
+            size_text(u64::try_from(bytes).unwrap_or(0))
+        ),
+        more: going.len().saturating_sub(shown.len()) as u64,
+        rows: shown,
+    })
+}
+
+/// `POST /admin/backups/prune`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn remove(ctx: Context) -> Result<Response, AppError> {
+    match portal_jobs::enqueue(ctx.app(), &PRUNE, &ctx.actor()).await {
+        Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
+        Err(RequestError::Busy) => {
+            Ok(to("/admin/backups/prune", Some(Flash::warn("Old backups are being removed now."))))
+        }
+        Err(e) => Err(e.into()),
+    }
+}

@@ -1,0 +1,159 @@
+//! `/admin/states`: what should run, against what does.
+
+use axum::extract::Query;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use crate::admin_db::backups::findings;
+use crate::admin_db::backups::findings::Listed;
+use crate::admin_db::backups::schedule;
+use crate::admin_db::containers::Container;
+use crate::admin_db::containers::listing;
+use crate::admin_db::containers::listing::Filter as Wanted;
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::domain::state::ContainerState;
+use crate::web::context::{Context, page, to};
+use crate::web::error::AppError;
+use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
+use crate::web::pages::admin::system::error_of;
+use crate::web::pages::shared::{chip, cursor, parse_cursor};
+use crate::web::views::admin::{Finding, StateRow, StatesPage};
+use crate::web::views::{Chip, Flash, Link, When};
+
+/// The reconciler's row in `schedule`.
+const RECONCILE: &str = "reconcile";
+
+/// What the list of states is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub struct StatesQuery {
+    /// Where to go on.
+    #[serde(default)]
+    pub after: String,
+}
+
+/// How a difference is told.
+pub(crate) struct Words {
+    /// `bad` or `warn`.
+    pub severity: &'static str,
+    /// In a word or two.
+    pub what: String,
+    /// What is done about it, or what to do.
+    pub advice: &'static str,
+}
+
+/// How a difference of this kind is told.
+pub(crate) fn words(kind: &str) -> Words {
+    let (severity, what, advice) = match kind {
+        "missing" => ("bad", "missing", "The portal makes it anew and starts it."),
+        "stopped" => ("bad", "dead", "The portal starts it again."),
+        "stuck" => ("bad", "stuck", "Look at its jobs; deleting it, or trying again, may free it."),
+        "running" => ("warn", "started by hand", "Stop it in the engine, or start it here."),
+        "unknown" => ("warn", "unknown", "It was not touched. Remove it in the engine if nobody needs it."),
+        "directory" => ("warn", "unknown directory", "It was not touched. Remove it if nobody needs it."),
+        other => ("warn", other, ""),
+    };
+    Words { severity, what: what.to_owned(), advice }
+}
+
+fn finding(f: &Listed, now: DateTime<Utc>) -> Finding {
+    let words = words(&f.finding.kind);
+    let name = f.container_name.as_ref();
+    Finding {
+        kind: words.severity.to_owned(),
+        what: words.what,
+        name: name.unwrap_or(&f.finding.subject).clone(),
+        href: name.map(|n| format!("/containers/{n}")),
+        text: format!("{}. {}", f.finding.detail, words.advice).trim_end().to_owned(),
+        since: When::new(f.finding.first_seen, now),
+    }
+}
+
+/// What the engine had when the reconciler last looked; `None` where it has not looked since the last change.
+fn actual(c: &Container, found: &[Listed], compared: Option<DateTime<Utc>>) -> Option<Chip> {
+    let differs = found.iter().find(|f| f.finding.container_id == Some(c.id));
+    match differs.map(|f| f.finding.kind.as_str()) {
+        Some("missing") => Some(Chip::new("fail", "missing")),
+        Some("stopped") => Some(Chip::new("fail", "not running")),
+        Some("running") => Some(Chip::of("running")),
+        Some(_) => None,
+        // Beyond the most differences that are listed there may be one about this container.
+        None if found.len() >= findings::MOST || c.active_job.is_some() => None,
+        None if compared.is_none_or(|at| at < c.changed_at) => None,
+        None => match c.state {
+            ContainerState::Running => Some(Chip::of("running")),
+            ContainerState::Stopped | ContainerState::Failed | ContainerState::Trashed => {
+                Some(Chip::new("stop", "not running"))
+            }
+            _ => None,
+        },
+    }
+}
+
+/// `GET /admin/states`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Response, AppError> {
+    let now = ctx.now();
+    let wanted = Wanted { after: parse_cursor(&query.after), limit: FETCH, ..Wanted::default() };
+    let mut db = ctx.app().db.acquire().await?;
+    let mut rows = listing::list(&mut db, &wanted).await?;
+    let found = findings::listed(&mut db).await?;
+    let reconciler = schedule::list(&mut db).await?.into_iter().find(|s| s.name == RECONCILE);
+    drop(db);
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let error = reconciler.as_ref().and_then(error_of);
+    let last_run = reconciler.as_ref().and_then(|s| s.last_run);
+    // A run that failed saw nothing: what it would have seen is not known.
+    let compared = last_run.filter(|_| error.is_none());
+    let mut shown: Vec<_> = found.iter().map(|f| finding(f, now)).collect();
+    if let (Some(error), Some(at)) = (error, last_run) {
+        shown.insert(
+            0,
+            Finding {
+                kind: "bad".to_owned(),
+                what: "it could not compare".to_owned(),
+                name: "Reconciler".to_owned(),
+                href: None,
+                text: error,
+                since: When::new(at, now),
+            },
+        );
+    }
+    let next =
+        rows.last().filter(|_| more).map(|c| address("/admin/states", &[("after", &cursor(c.created_at, c.id))]));
+    let first = wanted.after.map(|_| "/admin/states".to_owned());
+    let row = |c: &Container| StateRow {
+        container: Link::new(&c.name, format!("/containers/{}", c.name)),
+        wanted: chip(c),
+        actual: actual(c, &found, compared),
+        previous: Chip::of(c.last_state.as_str()).word,
+        changed_by: c.changed_by.clone(),
+        changed: When::new(c.changed_at, now),
+    };
+    page(&StatesPage {
+        frame: ctx.frame("admin-states"),
+        checked: last_run.map(|at| When::new(at, now)),
+        findings: shown,
+        rows: rows.iter().map(row).collect(),
+        pager: pager(rows.len(), ("database", "databases"), first, next),
+    })
+}
+
+/// `POST /admin/states/check`: the comparison becomes due at once.
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn check_now(ctx: Context) -> Result<Response, AppError> {
+    let mut tx = ctx.app().db.begin().await?;
+    schedule::make_due(&mut tx, RECONCILE).await?;
+    let entry = Entry { action: "reconcile.check", container: None, outcome: Outcome::Ok, detail: "asked for" };
+    log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
+    tx.commit().await?;
+    Ok(to(
+        "/admin/states",
+        Some(Flash::ok("The comparison begins within a second. Load this page again to see what it found.")),
+    ))
+}

@@ -1,0 +1,122 @@
+//! `/admin/system`: the machinery, and the switch that makes the portal read-only.
+
+use std::time::Duration as Wait;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, Duration, Utc};
+
+use crate::admin_db::backups::schedule;
+use crate::admin_db::backups::schedule::Scheduled;
+use crate::admin_db::jobs::listing;
+use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::switches;
+use crate::app::App;
+use crate::tls;
+use crate::web::context::{Context, page_with, to};
+use crate::web::error::AppError;
+use crate::web::forms::Fields;
+use crate::web::forms::create::line;
+use crate::web::pages::admin;
+use crate::web::views::admin::system::SystemPage;
+use crate::web::views::{Field, Flash};
+
+/// How long the page waits for the container engine; it says so after that.
+const ENGINE_WAIT: Wait = Wait::from_secs(3);
+/// Time before a certificate's end at which it needs attention.
+pub(crate) const CERTIFICATE_WARNING: Duration = Duration::days(30);
+/// Longest banner, in characters.
+const BANNER: usize = 300;
+
+/// Why the last run of a piece of periodic work failed, if it did.
+pub(crate) fn error_of(work: &Scheduled) -> Option<String> {
+    Some(work.result.as_ref()?.get("error")?.as_str()?.to_owned())
+}
+
+/// The end and the issuer of the portal's own certificate, or why it can't be read. `None` where a proxy serves HTTPS.
+pub(crate) async fn certificate(app: &App) -> Option<Result<(DateTime<Utc>, String), String>> {
+    let server = &app.config.server;
+    if !server.tls {
+        return None;
+    }
+    let file = server.cert.display();
+    let read = match tokio::fs::read_to_string(&server.cert).await {
+        Ok(text) => tls::describe(&text).map_err(|e| format!("{file}: {e:#}.")),
+        Err(e) => Err(format!("{file}: {e}.")),
+    };
+    Some(read)
+}
+
+/// `GET /admin/system`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn system(ctx: Context) -> Result<Response, AppError> {
+    render(&ctx, StatusCode::OK, "", None).await
+}
+
+/// `POST /admin/read-only` with `read_only` = `on` or `off`, and `message`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn read_only(ctx: Context, fields: Fields) -> Result<Response, AppError> {
+    let (app, typed) = (ctx.app(), fields.text("message"));
+    let banner = match fields.text("read_only") {
+        "off" => None,
+        "on" => {
+            let checked =
+                if typed.is_empty() { Err("Say why, and for how long.".to_owned()) } else { line(typed, BANNER) };
+            match checked {
+                Ok(text) => Some(text),
+                Err(e) => return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, Some(e)).await,
+            }
+        }
+        _ => return Err(AppError::BadRequest("The field read_only must be on or off.".to_owned())),
+    };
+    let detail = banner.as_ref().map_or_else(|| "off".to_owned(), |text| format!("on: {text}"));
+    let (actor, now) = (ctx.actor(), ctx.now());
+    let mut tx = app.db.begin().await?;
+    switches::set_read_only(&mut tx, banner.as_deref(), &actor.name, now).await?;
+    let entry = Entry { action: "portal.read_only", container: None, outcome: Outcome::Ok, detail: &detail };
+    log::append(&mut tx, &actor, &entry, now).await?;
+    tx.commit().await?;
+    let said = if banner.is_some() { "The portal is read-only now." } else { "Changes are possible again." };
+    app.set_read_only(banner);
+    Ok(to("/admin/system", Some(Flash::ok(said))))
+}
+
+async fn render(ctx: &Context, status: StatusCode, message: &str, error: Option<String>) -> Result<Response, AppError> {
+    let (app, now) = (ctx.app(), ctx.now());
+    let mut db = app.db.acquire().await?;
+    let about = crate::admin_db::about(&mut db).await?;
+    let counts = listing::counts(&mut db).await?;
+    let periodic = schedule::list(&mut db).await?;
+    drop(db);
+    let info = match tokio::time::timeout(ENGINE_WAIT, app.runtime.info()).await {
+        Ok(answer) => answer.map_err(|e| e.to_string()),
+        Err(_) => Err(format!("It did not answer within {} s.", ENGINE_WAIT.as_secs())),
+    };
+    let groups = vec![
+        admin::facts::portal(app, now),
+        admin::facts::engine(&info),
+        admin::facts::egress(app.egress.seen().await.as_ref()),
+        admin::facts::admin_db(app, &about),
+        admin::facts::certificates(app, certificate(app).await, now),
+        admin::facts::queue(app, &counts),
+        admin::facts::work(&periodic, now),
+    ];
+    let message = Field::text("message", "What the banner says")
+        .help("Why nothing can be changed now, and until when.")
+        .value(message)
+        .error(error)
+        .max_length(300)
+        .required();
+    let view = SystemPage {
+        frame: ctx.frame("admin-system"),
+        groups,
+        images: app.catalog.images().iter().map(|i| admin::facts::image(app, i, now)).collect(),
+        is_read_only: app.read_only().is_some(),
+        message,
+    };
+    page_with(status, &view)
+}

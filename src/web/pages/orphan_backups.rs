@@ -1,0 +1,102 @@
+//! `/backups`: what a person's purged databases left, and a restore of any backup by its key.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::admin_db::backups::Backup;
+use crate::admin_db::backups::listing;
+use crate::backup::assurance;
+use crate::backup::restore::partial;
+use crate::domain::user::Action as Deed;
+use crate::encryption::Keys;
+use crate::web::access::backup_access::visible_backup;
+use crate::web::context::{Context, page, page_with};
+use crate::web::error::AppError;
+use crate::web::forms::Fields;
+use crate::web::forms::partial_fields;
+use crate::web::pages::backups::{restore_action, size};
+use crate::web::pages::restore::{Typed, restore_facts, restore_into, whole};
+use crate::web::views::admin::backups::{LeftPage, LeftRow};
+use crate::web::views::backups::RestorePage;
+use crate::web::views::{Action, Field, When};
+
+/// Most backups on the page.
+const MOST: usize = 200;
+
+/// `GET /backups`
+///
+/// # Errors
+/// If mydb_admin can't be asked.
+pub async fn list(ctx: Context) -> Result<Response, AppError> {
+    let now = ctx.now();
+    let account = ctx.user()?.id;
+    let mut db = ctx.app().db.acquire().await?;
+    let mut found = listing::left_behind(&mut db, account, i64::try_from(MOST + 1).unwrap_or(i64::MAX)).await?;
+    drop(db);
+    let keys = Keys::of(&ctx.app().config.backups);
+    let more = found.len() > MOST;
+    found.truncate(MOST);
+    let row = |b: &Backup| LeftRow {
+        database: b.container.clone(),
+        engine: b.engine.to_string(),
+        engine_label: b.engine.label().to_owned(),
+        made: When::new(b.started_at, now),
+        reason: assurance::reason(&b.reason).to_owned(),
+        size: size(b.raw_bytes),
+        level: assurance::level(b.level).to_owned(),
+        actions: vec![
+            restore_action(b, &keys, format!("/backups/{}/restore", b.id)),
+            Action::link("Download", format!("/backups/{}/download", b.id)),
+        ],
+    };
+    page(&LeftPage { frame: ctx.frame("home"), rows: found.iter().map(row).collect(), more })
+}
+
+async fn form(ctx: &Context, b: &Backup, typed: Typed) -> Result<RestorePage, AppError> {
+    Ok(RestorePage {
+        in_place_href: None,
+        part: partial_fields::fields(ctx, b, &typed.only).await?,
+        part_open: !typed.only.database.is_empty() || !typed.only.table.is_empty() || typed.only.is_wrong(),
+        whole: whole(b.engine, partial::possible(b.engine).0),
+        beside: false,
+        database: b.container.clone(),
+        frame: ctx.frame("home"),
+        title: format!("Restore {}", b.container),
+        facts: restore_facts(ctx, b),
+        action: format!("/backups/{}/restore", b.id),
+        field: Field::code("name", "Name of the new database")
+            .help("Lower-case letters, digits, - and _.")
+            .value(typed.name)
+            .error(typed.error)
+            .required()
+            .max_length(40)
+            .focus(true),
+        back_href: if b.container_gone {
+            "/backups".to_owned()
+        } else {
+            format!("/containers/{}/backups", b.container)
+        },
+    })
+}
+
+/// `GET /backups/{id}/restore`
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let (b, _) = visible_backup(&ctx, &id, Deed::View).await?;
+    page(&form(&ctx, &b, Typed { name: b.container.clone(), ..Typed::default() }).await?)
+}
+
+/// `POST /backups/{id}/restore` with `name` = that of the new database
+///
+/// # Errors
+/// If it is not theirs.
+pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
+    match restore_into(&ctx, &c, &b, &fields).await? {
+        Ok(made) => Ok(made),
+        Err(typed) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &b, typed).await?),
+    }
+}
