@@ -9,20 +9,18 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::admin_db::{self};
-use crate::bootstrap;
-use crate::bootstrap::{Bootstrap, Ground};
+use crate::bootstrap::{Bootstrap, Ground, Parts};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::objects::Stores;
-use crate::provision::egress::Egress;
-use crate::provision::images::ImageStates;
-use crate::recovery_key;
 use crate::runtime::Runtime;
+use crate::runtime::firewall::Egress;
+use crate::runtime::image_states::ImageStates;
 use crate::secrets::{Random, Sealer, write_private};
 use crate::storage::Files;
 use crate::tls::Authority;
+use crate::{admin_db, bootstrap, recovery_key};
 
 /// Everything a handler or job may need.
 pub struct App {
@@ -62,18 +60,6 @@ pub struct App {
     pub started_instant: Instant,
     /// The banner while the portal is read-only, as last read from mydb_admin.
     read_only: RwLock<Option<String>>,
-}
-
-/// What the parts are made from.
-pub struct Parts {
-    /// Configuration.
-    pub config: Config,
-    /// What is on offer.
-    pub catalog: Catalog,
-    /// The container engine.
-    pub runtime: Arc<dyn Runtime>,
-    /// Time of day.
-    pub clock: Clock,
 }
 
 impl App {

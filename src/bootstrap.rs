@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::admin_db::MIGRATOR;
-use crate::app::Parts;
 use crate::catalog::{Catalog, CatalogImage};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::names::{DbName, DbUser};
 use crate::domain::password::Password;
@@ -173,7 +174,7 @@ impl Bootstrap<'_> {
             tools: &Tools::default(),
             fresh: true,
         };
-        let config_files = crate::provision::config_files(&self.config.catalog, image.engine)?;
+        let config_files = crate::catalog::config_files(&self.config.catalog, image.engine)?;
         let cert = self.authority.issue(&["localhost".to_owned(), "127.0.0.1".to_owned()], self.now)?;
         let recipe = engine.recipe(&plan, &config_files, &cert);
         let mut env = recipe.env;
@@ -192,7 +193,7 @@ impl Bootstrap<'_> {
             user: None,
             mounts: vec![Mount { source: self.dir().join("data"), target: image.volume.clone(), read_only: false }],
             publish: vec![Publish { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port, inside: 5432 }],
-            network: crate::provision::network_name(&self.config.instance),
+            network: crate::domain::names::network_name(&self.config.instance),
             hosts: Vec::new(),
             memory: self.config.admin_db.memory.0,
             millicpus: 2000,
@@ -374,4 +375,16 @@ fn holds_data(dir: &Path) -> bool {
         Ok(mut entries) => entries.next().is_some(),
         Err(e) => e.kind() == std::io::ErrorKind::PermissionDenied,
     }
+}
+
+/// What the parts are made from.
+pub struct Parts {
+    /// Configuration.
+    pub config: Config,
+    /// What is on offer.
+    pub catalog: Catalog,
+    /// The container engine.
+    pub runtime: Arc<dyn Runtime>,
+    /// Time of day.
+    pub clock: Clock,
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use anyhow::Context;
 use chrono::NaiveDate;
 use serde::Deserialize;
 
 use crate::config::Problem;
+use crate::domain::engine::EngineKind;
 use crate::domain::quantity::Bytes;
-use crate::engine::EngineKind;
 
 /// One image on offer.
 #[derive(Debug, Clone)]
@@ -202,6 +203,26 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
         }),
         _ => Err(faults),
     }
+}
+
+/// The files of `dbconfig/<engine>/`, by name. Read anew for every container, so that an edit takes effect with the next one.
+///
+/// # Errors
+/// If the directory or a file can't be read.
+pub fn config_files(catalog: &Path, engine: EngineKind) -> anyhow::Result<Vec<(String, String)>> {
+    let dir = catalog.parent().unwrap_or(Path::new(".")).join(engine.as_str());
+    let entries = std::fs::read_dir(&dir).with_context(|| format!("can't read {}", dir.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        if path.is_file() && !name.starts_with('.') && name != "README.md" {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+            files.push((name, text));
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 #[cfg(test)]

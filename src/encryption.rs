@@ -8,8 +8,6 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::Backups;
-
 /// How a manifest names it.
 pub const AGE: &str = "age";
 /// What an identity begins with.
@@ -30,11 +28,6 @@ impl Sealing {
         let opens = keys.open(recipients);
         let recipients: Vec<Recipient> = recipients.iter().filter_map(|r| Recipient::from_str(r).ok()).collect();
         (!recipients.is_empty()).then(|| Self { recipients, once: (!opens).then(Identity::generate) })
-    }
-
-    /// To whom this configuration has backups encrypted; `None`: they are not.
-    pub fn of(config: &Backups) -> Option<Self> {
-        Self::to(&config.recipients, &Keys::of(config))
     }
 
     /// What [`age::Encryptor`] needs to begin.
@@ -75,10 +68,9 @@ impl Sealing {
 pub struct Keys(Vec<Identity>);
 
 impl Keys {
-    /// Those that the portal was given.
-    pub fn of(config: &Backups) -> Self {
-        // The configuration was checked when it was read.
-        Self(config.identities.iter().filter_map(|i| Identity::from_str(i.expose_secret()).ok()).collect())
+    /// The identities among these texts.
+    pub fn from_texts(identities: &[SecretString]) -> Self {
+        Self(identities.iter().filter_map(|i| Identity::from_str(i.expose_secret()).ok()).collect())
     }
 
     /// These and another one, if it is one.

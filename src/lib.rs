@@ -21,6 +21,7 @@ pub mod import;
 pub mod jobs;
 pub mod lifecycle;
 pub mod manifest;
+pub mod notify;
 pub mod objects;
 pub mod preflight;
 pub mod presence;

@@ -8,8 +8,9 @@ use anyhow::Context;
 use secrecy::SecretString;
 
 use crate::admin_db::containers;
-use crate::app::{App, Parts};
+use crate::app::App;
 use crate::auth::first_admin;
+use crate::bootstrap::Parts;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -18,7 +19,8 @@ use crate::lifecycle::Lifecycle;
 use crate::objects::Stores;
 use crate::presence::Presence;
 use crate::runtime::Runtime;
-use crate::web::{Portal, Shared, server};
+use crate::web::portal::{Portal, Shared};
+use crate::web::server;
 use crate::{storage, tls};
 
 /// Time between clean-ups of the counters of sign-ins.

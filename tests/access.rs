@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use mydb::web::routes::{Access, ROUTES, Route};
+use mydb::web::access::Access;
+use mydb::web::routes::{ROUTES, Route};
 use reqwest::Method;
 
 use crate::support::{Client, Options, Reply, TestPortal};

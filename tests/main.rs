@@ -19,6 +19,7 @@ mod pages;
 mod screenshots;
 mod snippets;
 mod storage;
+mod structure;
 mod support;
 mod traps;
 mod unprivileged;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::drivers::{Place, sign_in};
 use super::support::{self, TestPortal, docker::docker};

@@ -6,9 +6,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::plain;
-use crate::import::format::{Dump, Format};
-use crate::import::packing::Packing;
-use crate::import::report::LoadReport;
+use crate::manifest::dump::{Dump, Format, LoadReport, Packing};
 
 /// A dump.
 #[derive(Debug, FromRow)]

@@ -8,13 +8,14 @@ use futures::StreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::backups::BackupStatus;
-use crate::admin_db::backups::audit_facts;
 use crate::admin_db::backups::audit_facts::Stored;
-use crate::audit::{Finding, Kind, Place, content, own};
+use crate::admin_db::backups::{BackupStatus, audit_facts};
+use crate::audit::content::{is_own, named};
+use crate::audit::{content, own};
 use crate::backup::restore::source;
 use crate::backup::sign;
 use crate::bootstrap;
+use crate::domain::audit::{Finding, Kind, Place};
 use crate::domain::quantity::Bytes;
 use crate::manifest::{BY_HAND, FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
@@ -154,11 +155,6 @@ enum State {
     Gone,
 }
 
-/// Whether this is the target that the backup went to first; else a copy of it is there.
-fn is_own(row: &Stored, target: &str) -> bool {
-    row.target.as_deref() == Some(target)
-}
-
 fn state(row: &Stored, target: &str, begun: DateTime<Utc>) -> State {
     if !is_own(row, target) && row.copy.as_deref() != Some("stored") && row.removed_at.is_none() {
         return State::Passing;
@@ -171,11 +167,6 @@ fn state(row: &Stored, target: &str, begun: DateTime<Utc>) -> State {
         _ if row.finished_at.is_none_or(|at| at >= begun) => State::Passing,
         _ => State::Gone,
     }
-}
-
-pub(super) fn named(row: &Stored, target: &str) -> String {
-    let copy = if is_own(row, target) { "" } else { "copy of the " };
-    format!("The {copy}backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
 }
 
 fn differences(row: &Stored, store: &Store, location: &str, group: &Group) -> Vec<Finding> {

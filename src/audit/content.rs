@@ -3,10 +3,10 @@
 use futures::StreamExt;
 
 use crate::admin_db::backups::audit_facts::Stored;
-use crate::audit::bucket::named;
-use crate::audit::{Finding, Kind};
 use crate::backup::restore::source::altered;
-use crate::backup::sign::{self, By, Signed};
+use crate::backup::sign;
+use crate::backup::sign::{By, Signed};
+use crate::domain::audit::{Finding, Kind};
 use crate::manifest::{FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
@@ -79,4 +79,14 @@ pub(super) fn unsigned(store: &Store, count: usize) -> Option<Finding> {
         store.name()
     );
     Some(Finding { kind: Kind::Unsigned, container: None, backup: None, text })
+}
+
+pub(crate) fn named(row: &Stored, target: &str) -> String {
+    let copy = if is_own(row, target) { "" } else { "copy of the " };
+    format!("The {copy}backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
+}
+
+/// Whether this is the target that the backup went to first; else a copy of it is there.
+pub(crate) fn is_own(row: &Stored, target: &str) -> bool {
+    row.target.as_deref() == Some(target)
 }

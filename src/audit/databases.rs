@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use crate::admin_db::backups::audit_facts::Database;
-use crate::audit::{Finding, Kind};
+use crate::domain::audit::{Finding, Kind};
 use crate::domain::policy::{Policy, Window};
 use crate::domain::quantity::Bytes;
 use crate::domain::reason;
@@ -88,7 +88,7 @@ mod tests {
     use uuid::Uuid;
 
     use crate::audit::databases::*;
-    use crate::engine::EngineKind;
+    use crate::domain::engine::EngineKind;
 
     const WINDOW: Window = Window { hour: 1, spread: 0, zone: chrono_tz::Tz::UTC };
 

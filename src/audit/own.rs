@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::audit::{Finding, Kind};
-use crate::backup::sign::{self, By};
+use crate::backup::sign;
+use crate::backup::sign::By;
 use crate::config::Config;
+use crate::domain::audit::{Finding, Kind};
 use crate::manifest::admin;
 use crate::manifest::admin::There;
 use crate::objects::Store;

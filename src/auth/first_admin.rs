@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::passwords;
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::log;
+use crate::admin_db::log::{Actor, Entry, Outcome};
 use crate::admin_db::people::accounts;
 use crate::admin_db::people::accounts::NewAccount;
 use crate::app::App;

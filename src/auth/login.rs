@@ -4,8 +4,10 @@ use chrono::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::limits::LoginLimits;
-use super::passwords::{self, Lane};
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use super::passwords;
+use super::passwords::Lane;
+use crate::admin_db::log;
+use crate::admin_db::log::{Actor, Entry, Outcome};
 use crate::admin_db::people::{accounts, devices, sessions};
 use crate::app::App;
 use crate::secrets::fingerprint;

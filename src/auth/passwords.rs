@@ -1,8 +1,7 @@
 //! Hashes of account passwords: argon2id with the library's defaults (19 MiB, 2 passes; RFC 9106's second choice).
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
 use crate::domain::password::Password;

@@ -3,10 +3,10 @@
 use std::sync::atomic::AtomicU64;
 
 use super::definitions::{Closeness, differences};
-use super::restore::Server;
 use crate::app::App;
 use crate::backup::pipeline::transfer;
-use crate::engine::backup::Count;
+use crate::backup::server::Server;
+use crate::engine::part::Count;
 use crate::manifest::Manifest;
 use crate::queue::flow::StepError;
 

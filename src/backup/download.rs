@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
-use futures::stream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::backup::pipeline::transfer::{From, fetch, fetch_stored};
 use crate::backup::restore::source::Source;

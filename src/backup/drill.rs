@@ -8,19 +8,23 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::compare::compare;
-use super::describes;
-use super::kept;
-use super::restore::{Server, raise, sound};
-use crate::admin_db::backups::{self, BackupStatus};
-use crate::admin_db::notices;
+use super::restore::{raise, sound};
+use super::{describes, kept};
+use crate::admin_db::backups::{Backup, BackupStatus, NewBackup, retention};
+use crate::admin_db::log::Actor;
+use crate::admin_db::{backups, constraint, new_id, notices};
+use crate::app::App;
 use crate::backup::dump::context::row;
-use crate::backup::restore::source::Source;
+use crate::backup::restore::source::{Source, openable};
+use crate::backup::server::Server;
 use crate::domain::quantity::{Bytes as Amount, MIB};
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
-use crate::engine::backup::When;
-use crate::provision::create;
+use crate::engine::part::When;
 use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::refusal::RequestError;
+use crate::storage::measured;
 
 /// Drill.
 pub static DRILL: Flow = Flow {
@@ -83,7 +87,7 @@ async fn remove(w: &Work) -> Result<(), StepError> {
 
 /// The copy must not fill the tier on which others live.
 async fn room(path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
-    let has = create::measured(path).await?;
+    let has = measured(path).await?;
     let needed = raw.saturating_mul(3).saturating_add(512 * MIB);
     if has.free < needed {
         return Err(StepError::Fail(format!(
@@ -171,4 +175,28 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     tx.commit().await?;
     w.say(&source.told(&format!("Restored and compared: {}", found.sentence()))).await;
     Ok(())
+}
+
+/// Enqueues a drill of a backup, and answers the drill's and the job's keys.
+///
+/// # Errors
+/// [`RequestError`], with nothing written.
+pub async fn request(app: &App, backup: &Backup, reason: &str, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
+    openable(app, backup)?;
+    let id = new_id();
+    let mut tx = app.db.begin().await?;
+    if !retention::hold(&mut tx, backup.id).await? {
+        return Err(RequestError::NoSuchBackup);
+    }
+    let target = backup.target.as_deref().unwrap_or_default();
+    let new = NewBackup { id, container: backup.container_id, reason, target, drill_of: Some(backup.id) };
+    backups::insert(&mut tx, &new, app.clock.now()).await.map_err(|e| match constraint(&e) {
+        Some("backup_log_drill_key") => RequestError::Busy,
+        _ => e.into(),
+    })?;
+    let job = enqueue(app, &mut tx, &DRILL, (backup.container_id, &backup.container), actor, reason).await?;
+    backups::set_job(&mut tx, id, job).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok((id, job))
 }

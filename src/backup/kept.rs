@@ -2,11 +2,11 @@
 //! nothing. Nobody may take it for the whole, so a notice names what differs.
 
 use super::compare::{Comparison, limited};
-use crate::admin_db::jobs;
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::notices::{self, Kind};
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::notices::Kind;
+use crate::admin_db::{jobs, log, notices};
 use crate::backup::restore::source::Source;
-use crate::jobs::notify;
+use crate::notify;
 use crate::queue::flow::{StepError, Work};
 
 /// Where a job notes why it needed a second attempt, and what that left out.

@@ -9,33 +9,25 @@ pub mod drill;
 pub mod dump;
 mod kept;
 pub mod pipeline;
-pub mod portal_jobs;
 pub mod replicate;
 pub mod request;
 pub mod resign;
 pub mod restore;
 pub mod restore_script;
 pub mod retention;
+pub mod server;
 pub mod sign;
 pub mod unregistered;
 
-use crate::engine::backup::When;
-use crate::engine::{Backup, EngineKind};
+use crate::domain::engine::EngineKind;
+use crate::engine::Backup;
 use crate::objects::ObjectError;
-use crate::provision::request::RequestError;
-use crate::queue::flow::{Flow, StepError};
+use crate::queue::flow::StepError;
+use crate::queue::refusal::RequestError;
 
 impl From<ObjectError> for StepError {
     fn from(e: ObjectError) -> Self {
         Self::Store(e.into())
-    }
-}
-
-/// The flow that makes a new database of this engine from a backup.
-pub fn restore_flow(engine: EngineKind) -> &'static Flow {
-    match engine.engine().backup().map(Backup::moves) {
-        Some(When::Stopped) => &restore::offline::RESTORE_COPY,
-        _ => &restore::RESTORE,
     }
 }
 

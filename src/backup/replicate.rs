@@ -9,22 +9,23 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::admin_db::backups::open_uploads;
-use crate::admin_db::backups::replicas;
 use crate::admin_db::backups::replicas::Copy;
+use crate::admin_db::backups::{open_uploads, replicas};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::backup::pipeline::transfer::other_than;
 use crate::backup::pipeline::{multipart, pack};
 use crate::backup::restore::source::Source;
-use crate::backup::{portal_jobs, restore_script, sign};
+use crate::backup::{restore_script, sign};
 use crate::domain::names::InstanceId;
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::manifest::sum::Sum;
 use crate::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
-use crate::objects::{ObjectError, Store, same_place};
-use crate::provision::request::RequestError;
+use crate::objects::same::same_place;
+use crate::objects::{ObjectError, Store};
+use crate::queue::enqueue::enqueue_portal;
 use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::refusal::RequestError;
 use crate::recovery_key;
 
 /// Copy backups to other targets.
@@ -59,7 +60,7 @@ pub async fn enqueue_if_due(app: &App, actor: &Actor) -> Result<bool, RequestErr
     let due = replicas::due(&mut db, targets, &[], now).await?.is_some();
     drop(db);
     if due {
-        match portal_jobs::enqueue(app, &COPY, actor).await {
+        match enqueue_portal(app, &COPY, actor).await {
             // The one that is under way looks again before it ends.
             Ok(_) | Err(RequestError::Busy) => {}
             Err(e) => return Err(e),

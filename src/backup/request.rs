@@ -2,24 +2,27 @@
 
 use uuid::Uuid;
 
-use super::drill::DRILL;
 use super::dump::BACKUP;
-use crate::admin_db::backups::retention;
-use crate::admin_db::backups::{self, Backup, NewBackup};
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::states;
+use crate::admin_db::backups::{Backup, NewBackup};
+use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log::Actor;
 use crate::admin_db::people::accounts;
-use crate::admin_db::{constraint, new_id};
+use crate::admin_db::{backups, constraint, new_id};
 use crate::app::App;
-use crate::backup::restore::partial;
+use crate::backup::restore::source::openable;
+use crate::backup::restore::{RESTORE, offline, partial};
+use crate::domain::engine::EngineKind;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
-use crate::encryption::Keys;
+use crate::engine::part::When;
 use crate::engine::partial::Only;
-use crate::provision::request::{self, CreateRequest, Created, RequestError, enqueue};
+use crate::provision::request;
+use crate::provision::request::{CreateRequest, Created};
+use crate::queue::enqueue::enqueue;
+use crate::queue::flow::Flow;
+use crate::queue::refusal::RequestError;
 
 /// Enqueues a backup of `c`, and answers the backup's and the job's keys.
 ///
@@ -43,38 +46,6 @@ pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Re
         _ => e.into(),
     })?;
     let job = enqueue(app, &mut tx, &BACKUP, (c.id, &c.name), actor, reason).await?;
-    backups::set_job(&mut tx, id, job).await?;
-    tx.commit().await?;
-    app.wake.notify_one();
-    Ok((id, job))
-}
-
-/// Refuses what this portal can't decrypt.
-///
-/// # Errors
-/// [`RequestError::NeedsKey`]
-pub(super) fn openable(app: &App, backup: &Backup) -> Result<(), RequestError> {
-    if backup.opens(&Keys::of(&app.config.backups)) { Ok(()) } else { Err(RequestError::NeedsKey) }
-}
-
-/// Enqueues a drill of a backup, and answers the drill's and the job's keys.
-///
-/// # Errors
-/// [`RequestError`], with nothing written.
-pub async fn drill(app: &App, backup: &Backup, reason: &str, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
-    openable(app, backup)?;
-    let id = new_id();
-    let mut tx = app.db.begin().await?;
-    if !retention::hold(&mut tx, backup.id).await? {
-        return Err(RequestError::NoSuchBackup);
-    }
-    let target = backup.target.as_deref().unwrap_or_default();
-    let new = NewBackup { id, container: backup.container_id, reason, target, drill_of: Some(backup.id) };
-    backups::insert(&mut tx, &new, app.clock.now()).await.map_err(|e| match constraint(&e) {
-        Some("backup_log_drill_key") => RequestError::Busy,
-        _ => e.into(),
-    })?;
-    let job = enqueue(app, &mut tx, &DRILL, (backup.container_id, &backup.container), actor, reason).await?;
     backups::set_job(&mut tx, id, job).await?;
     tx.commit().await?;
     app.wake.notify_one();
@@ -140,5 +111,14 @@ pub async fn restore(
         extensions: Vec::new(),
         backup_freq: Policy::stored(&of.backup_freq),
     };
-    request::make_of(app, &request, actor, super::restore_flow(of.engine), Some((backup.id, only))).await
+    request::make_of(app, &request, actor, crate::backup::request::restore_flow(of.engine), Some((backup.id, only)))
+        .await
+}
+
+/// The flow that makes a new database of this engine from a backup.
+pub fn restore_flow(engine: EngineKind) -> &'static Flow {
+    match engine.engine().backup().map(super::super::engine::backup::Backup::moves) {
+        Some(When::Stopped) => &offline::RESTORE_COPY,
+        _ => &RESTORE,
+    }
 }

@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::sign::{self, By, Signed};
+use super::sign;
+use super::sign::{By, Signed};
 use crate::admin_db::backups::audit_facts;
 use crate::backup::restore::source::altered;
 use crate::manifest::{FILE, LONGEST};

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::admin_db::imports;
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, Entry, Outcome};
 use crate::admin_db::people::accounts;
+use crate::admin_db::{imports, log};
 use crate::backup::sign;
 use crate::backup::sign::{By, Signed};
 use crate::domain::names::{ContainerName, InstanceId};

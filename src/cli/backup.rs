@@ -11,16 +11,14 @@ use uuid::Uuid;
 use super::backup_download as download;
 use super::session::{Session, note};
 use super::table::{moment, table};
-use super::{Surroundings, end, say};
-use crate::admin_db::backups::Backup;
-use crate::admin_db::backups::listing;
 use crate::admin_db::backups::listing::{Filter, Which};
-use crate::admin_db::backups::{audits, retention};
+use crate::admin_db::backups::{Backup, audits, listing, retention};
 use crate::audit;
 use crate::backup::retention::prune;
 use crate::backup::retention::prune::Remover;
 use crate::cli::backup_import as found;
 use crate::cli::stores::Places;
+use crate::cli::surroundings::{Surroundings, end, say};
 use crate::domain::quantity::Bytes;
 use crate::secrets::Sealer;
 

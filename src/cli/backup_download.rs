@@ -7,11 +7,12 @@ use anyhow::{Context, ensure};
 use uuid::Uuid;
 
 use super::session::{Session, note};
-use super::{Surroundings, say};
 use crate::admin_db::backups;
-use crate::backup::download::{self, Form, Package};
+use crate::backup::download;
+use crate::backup::download::{Form, Package};
 use crate::backup::restore::source::Source;
 use crate::cli::stores::Places;
+use crate::cli::surroundings::{Surroundings, say};
 use crate::domain::quantity::Bytes;
 use crate::encryption::Keys;
 

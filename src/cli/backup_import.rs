@@ -2,15 +2,14 @@
 
 use anyhow::{Context, ensure};
 
-use crate::backup::resign;
 use crate::backup::sign::{By, Signed};
-use crate::backup::unregistered;
 use crate::backup::unregistered::{Found, LOCK_DAYS, Look, Refused, Taking};
+use crate::backup::{resign, unregistered};
 use crate::cli::session::{Session, note};
 use crate::cli::stores::Places;
+use crate::cli::surroundings::{Surroundings, say};
 use crate::cli::table::{moment, table};
 use crate::cli::user::account;
-use crate::cli::{Surroundings, say};
 use crate::domain::quantity::Bytes;
 use crate::recovery_key;
 use crate::secrets::Sealer;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::table::table;
-use super::{Surroundings, print_problems, say};
 use crate::catalog::Catalog;
+use crate::cli::surroundings::{Surroundings, print_problems, say};
 use crate::config::Problem;
 use crate::config::effective::effective;
 use crate::preflight;

@@ -5,10 +5,10 @@ use clap::Subcommand;
 
 use super::session::Session;
 use super::table::{moment, table};
-use super::{Surroundings, say};
-use crate::admin_db::containers::listing;
+use crate::admin_db::containers;
 use crate::admin_db::containers::listing::Filter;
-use crate::admin_db::containers::{self, Container};
+use crate::admin_db::containers::{Container, listing};
+use crate::cli::surroundings::{Surroundings, say};
 use crate::domain::policy::{Policy, Window};
 use crate::domain::quantity::{Bytes, MilliCpus};
 

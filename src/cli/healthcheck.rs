@@ -12,7 +12,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::{Surroundings, failure, refuse};
+use crate::cli::surroundings::{Surroundings, failure, refuse};
 use crate::config::Config;
 
 const TIMEOUT: Duration = Duration::from_secs(4);

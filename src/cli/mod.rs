@@ -14,18 +14,19 @@ mod secret_key;
 mod serve;
 mod session;
 pub(crate) mod stores;
+pub mod surroundings;
 mod table;
 mod target;
 mod token;
 mod user;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Problem, reference};
+use crate::cli::surroundings::{Surroundings, end, failure, say};
+use crate::config::reference;
 
 /// A self-hosted database-as-a-service portal for researchers.
 #[derive(Debug, Parser)]
@@ -101,33 +102,6 @@ enum Command {
     SettingsReference,
 }
 
-/// What the commands get of their surroundings.
-#[derive(Debug, Clone)]
-pub struct Surroundings {
-    home: PathBuf,
-    env: Vec<(String, String)>,
-}
-
-impl Surroundings {
-    /// The configuration of the mode that the environment names.
-    ///
-    /// # Errors
-    /// All problems at once.
-    fn config(&self) -> Result<Config, Vec<Problem>> {
-        Config::load(&self.home, &self.env)
-    }
-
-    /// The same for commands that end with an error.
-    fn checked_config(&self) -> anyhow::Result<Config> {
-        self.config().map_err(|problems| Problems(problems).into())
-    }
-
-    /// An environment variable, where it is set and not empty.
-    fn var(&self, name: &str) -> Option<&str> {
-        self.env.iter().find(|(k, v)| k == name && !v.is_empty()).map(|(_, v)| v.as_str())
-    }
-}
-
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -165,51 +139,9 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
     }
 }
 
-/// Problems of the configuration as an error.
-#[derive(Debug, thiserror::Error)]
-#[error("the configuration has problems")]
-struct Problems(Vec<Problem>);
-
-fn end(result: anyhow::Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => match e.downcast_ref::<Problems>() {
-            Some(Problems(problems)) => refuse(problems),
-            None => failure(&e),
-        },
-    }
-}
-
 /// The environment, read here and nowhere else. What is not Unicode is none of ours.
 fn environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
-}
-
-/// Writes to standard output. That somebody reads only the first lines is no failure of ours.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
-}
-
-/// Says what went wrong; exit code 1.
-fn failure(e: &anyhow::Error) -> ExitCode {
-    eprintln!("db4sci: {e:#}");
-    ExitCode::FAILURE
-}
-
-/// Prints every problem, each with file, key and rule; exit code 2.
-fn refuse(problems: &[Problem]) -> ExitCode {
-    print_problems(problems);
-    ExitCode::from(2)
-}
-
-fn print_problems(problems: &[Problem]) {
-    for problem in problems {
-        eprintln!("{problem}");
-    }
-    let n = problems.len();
-    eprintln!("db4sci: {n} problem{} in the configuration.", if n == 1 { "" } else { "s" });
 }
 
 #[cfg(test)]

@@ -8,24 +8,26 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::session;
 use super::table::table;
-use super::{Surroundings, say, session};
 use crate::admin_db::log::Actor;
-use crate::app::Parts;
+use crate::bootstrap::Parts;
 use crate::catalog::Catalog;
+use crate::cli::surroundings::{Surroundings, say};
 use crate::clock::Clock;
 use crate::domain::quantity::Bytes;
-use crate::encryption;
 use crate::lifecycle::Lifecycle;
 use crate::manifest::admin;
 use crate::manifest::admin::There;
 use crate::objects::{Store, Stores};
 use crate::presence::Presence;
+use crate::rebuild::report::{Is, Line};
 use crate::recovery::admin_backup::Maker;
-use crate::recovery::admin_restore::{self, Wanted};
+use crate::recovery::admin_restore;
+use crate::recovery::admin_restore::Wanted;
 use crate::runtime::docker::DockerRuntime;
 use crate::secrets::Random;
-use crate::{rebuild, recovery_key};
+use crate::{encryption, rebuild, recovery_key};
 
 /// Which bucket, and with which key.
 #[derive(Debug, Args)]
@@ -126,7 +128,8 @@ pub(super) fn make_key(at: &Surroundings, replace: bool, register: Option<&Path>
 /// The parts that a portal is made of, without one.
 async fn parts(at: &Surroundings) -> anyhow::Result<Parts> {
     let config = at.checked_config()?;
-    let catalog = Catalog::load(&config.catalog).map_err(|problems| anyhow::Error::from(super::Problems(problems)))?;
+    let catalog = Catalog::load(&config.catalog)
+        .map_err(|problems| anyhow::Error::from(crate::cli::surroundings::Problems(problems)))?;
     let runtime = Arc::new(DockerRuntime::connect().await?);
     Ok(Parts { config, catalog, runtime, clock: Clock::system() })
 }
@@ -230,17 +233,17 @@ pub(super) async fn rebuild_all(from: From, json: bool, at: &Surroundings) -> an
             say(&format!("Backups left out because this portal did not sign them: {}.\n", report.unsigned));
         }
         say("\n");
-        let row = |l: &rebuild::Line| {
+        let row = |l: &Line| {
             let is = match l.is {
-                rebuild::Is::There => "there",
-                rebuild::Is::Missing => "missing",
-                rebuild::Is::Deleted => "deleted",
+                Is::There => "there",
+                Is::Missing => "missing",
+                Is::Deleted => "deleted",
             };
             vec![l.database.clone(), l.engine.to_owned(), is.to_owned(), l.outcome.clone()]
         };
         say(&table(&["database", "engine", "is", "because"], &report.databases.iter().map(row).collect::<Vec<_>>()));
     }
-    let missing = report.databases.iter().filter(|l| l.is == rebuild::Is::Missing).count();
+    let missing = report.databases.iter().filter(|l| l.is == Is::Missing).count();
     if missing == 0 {
         Ok(())
     } else {

@@ -10,10 +10,11 @@ use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{Surroundings, open_files, refuse, say};
-use crate::app::Parts;
+use super::open_files;
 use crate::auth::first_admin;
+use crate::bootstrap::Parts;
 use crate::catalog::Catalog;
+use crate::cli::surroundings::{Surroundings, refuse, say};
 use crate::clock::Clock;
 use crate::config::{Config, Log, Problem};
 use crate::runtime::docker::DockerRuntime;

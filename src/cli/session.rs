@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection};
 
-use super::Surroundings;
-use crate::admin_db::MIGRATOR;
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::{MIGRATOR, log};
 use crate::bootstrap;
+use crate::cli::surroundings::Surroundings;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::Random;

@@ -3,7 +3,7 @@
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::Surroundings;
+use crate::cli::surroundings::Surroundings;
 use crate::config::Config;
 use crate::objects::Stores;
 

@@ -8,9 +8,9 @@ use sqlx::Connection;
 
 use super::session::{Session, note};
 use super::table::table;
-use super::{Surroundings, say};
 use crate::admin_db::backups::retire;
 use crate::cli::stores::Places;
+use crate::cli::surroundings::{Surroundings, say};
 use crate::objects::{Store, check};
 use crate::secrets::Random;
 

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::session::{Session, note};
 use super::table::{moment, table};
 use super::user::account;
-use super::{Surroundings, say};
 use crate::admin_db::constraint;
 use crate::admin_db::people::tokens;
+use crate::cli::surroundings::{Surroundings, say};
 use crate::secrets::fingerprint;
 
 #[derive(Debug, Subcommand)]

@@ -7,13 +7,12 @@ use sqlx::{Connection, PgConnection};
 use super::password::{Chosen, choose};
 use super::session::{Session, note};
 use super::table::{moment, table};
-use super::{Surroundings, say};
 use crate::admin_db::constraint;
-use crate::admin_db::people::accounts;
 use crate::admin_db::people::accounts::{Account, NewAccount};
-use crate::admin_db::people::sessions;
-use crate::auth::access::{self, Keep, Tokens};
-use crate::auth::passwords;
+use crate::admin_db::people::{accounts, sessions};
+use crate::auth::access::{Keep, Tokens};
+use crate::auth::{access, passwords};
+use crate::cli::surroundings::{Surroundings, say};
 use crate::domain::names::Username;
 use crate::domain::user::Role;
 

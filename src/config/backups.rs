@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use crate::domain::policy::Window;
 use crate::domain::quantity::Bytes;
 use crate::domain::retention::Keep;
+use crate::encryption::{Keys, Sealing};
 
 /// How backups are made.
 #[derive(Debug, Clone)]
@@ -120,4 +121,19 @@ fn default_region() -> String {
 
 fn default_part_limit() -> u32 {
     10_000
+}
+
+impl Keys {
+    /// Those that the portal was given.
+    pub fn of(config: &Backups) -> Self {
+        // The configuration was checked when it was read.
+        Self::from_texts(&config.identities)
+    }
+}
+
+impl Sealing {
+    /// To whom this configuration has backups encrypted; `None`: they are not.
+    pub fn of(config: &Backups) -> Option<Self> {
+        Self::to(&config.recipients, &Keys::of(config))
+    }
 }

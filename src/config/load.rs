@@ -3,25 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Mode;
-use super::settings::{self, Kind, SETTINGS, Setting, TABLES};
-
-/// Something wrong with the configuration: where, which key, which rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// File, or `environment`, or `defaults`.
-    pub source: String,
-    /// Key as written there.
-    pub key: String,
-    /// What is wrong and what to write.
-    pub rule: String,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}: {}", self.source, self.key, self.rule)
-    }
-}
+use super::settings::{Kind, SETTINGS, Setting, TABLES};
+use super::{Mode, settings};
+use crate::config::problem::Problem;
 
 /// One value and where it comes from.
 #[derive(Debug, Clone)]

@@ -1,9 +1,11 @@
 //! What a setting means. [`Config`] is read once at the start and never changes.
 
 mod backups;
+pub mod build;
 pub mod dev;
 pub mod effective;
 mod load;
+pub mod problem;
 pub mod prod;
 mod read_backups;
 mod reader;
@@ -15,7 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -24,8 +26,8 @@ use crate::domain::names::InstanceId;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::work::Pool;
 
+pub use crate::config::problem::Problem;
 pub use backups::{Backups, Notify, Target};
-pub use load::Problem;
 
 /// Which class of configuration is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -347,25 +349,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the configuration of the mode that `env` names.
-    ///
-    /// # Errors
-    /// All problems at once.
-    pub fn load(home: &Path, env: &[(String, String)]) -> Result<Self, Vec<Problem>> {
-        let text = env.iter().find(|(k, _)| k == "DB4SCI_MODE").map(|(_, v)| v.as_str());
-        let mode = Mode::parse(text).map_err(|p| vec![p])?;
-        Self::load_mode(mode, home, env)
-    }
-
-    /// Reads the configuration of `mode`.
-    ///
-    /// # Errors
-    /// All problems at once.
-    pub fn load_mode(mode: Mode, home: &Path, env: &[(String, String)]) -> Result<Self, Vec<Problem>> {
-        let file = home.join(mode.as_str()).join("config.toml");
-        reader::read(mode, home, load::gather(mode, &file, env))
-    }
-
     /// How long a job of this pool may take since it first began.
     pub fn deadline(&self, pool: Pool) -> Duration {
         match pool {

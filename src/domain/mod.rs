@@ -1,6 +1,8 @@
 //! The words of the portal as types. Nothing in here does I/O.
 
+pub mod audit;
 pub mod cron_line;
+pub mod engine;
 pub mod names;
 pub mod password;
 pub mod policy;
@@ -10,5 +12,6 @@ pub mod retention;
 pub mod state;
 pub mod stream_error;
 pub mod user;
+pub mod version;
 pub mod wall_clock;
 pub mod work;

@@ -186,6 +186,16 @@ impl DbUser {
     }
 }
 
+/// The network of an instance's containers.
+pub fn network_name(instance: &InstanceId) -> String {
+    format!("{instance}-databases")
+}
+
+/// The network of those whose image may reach others (`egress = true` in the catalog).
+pub fn open_network_name(instance: &InstanceId) -> String {
+    format!("{instance}-databases-open")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,8 +8,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::definition::{Reported, Split};
-use super::{ExecSpec, Plan, Tool};
+use crate::engine::part::{Count, NEO4J_DATABASE, Part, When};
 use crate::engine::partial::{Alone, Beside, Only, Read, Stage};
+use crate::engine::spec::{ExecSpec, Plan, Tool};
 
 /// Begins the lines that the portal reads in a command's standard error.
 pub const MARK: &str = "db4sci: ";
@@ -34,34 +35,6 @@ pub struct Inventory {
     pub facts: serde_json::Value,
 }
 
-/// One object of a backup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Its name in the target, without the endings for compression and encryption.
-    pub file: String,
-    /// The database it holds; `None` for what belongs to the whole server.
-    pub database: Option<String>,
-    /// What it is, for people.
-    pub what: &'static str,
-}
-
-/// How many rows, documents or nodes there are of something, and a sum over their content.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Count {
-    /// Database.
-    #[serde(default)]
-    pub database: String,
-    /// `table`, `sequence`, `collection`, `label` … or `object`, where `name` is a kind of things in the schema.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// How many; of a sequence its last value.
-    pub rows: i64,
-    /// A sum over the content that does not depend on the order; absent where it was not asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<String>,
-}
-
 /// What the container itself computed over a dump before it left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
@@ -80,13 +53,13 @@ struct Answered<T> {
 /// Reads a count of a server with one database.
 fn counted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
     let Answered { row: (kind, name, rows) } = Answered::deserialize(from)?;
-    Ok(Count { database: super::neo4j::DATABASE.to_owned(), kind, name, rows, fingerprint: None })
+    Ok(Count { database: NEO4J_DATABASE.to_owned(), kind, name, rows, fingerprint: None })
 }
 
 /// Reads what defines an object of such a server; its users belong to no database.
 fn defined<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Reported, D::Error> {
     let Answered { row: (kind, name, text) } = Answered::<String>::deserialize(from)?;
-    let database = if kind == "user" { "" } else { super::neo4j::DATABASE };
+    let database = if kind == "user" { "" } else { NEO4J_DATABASE };
     Ok(Reported::new(database, kind, name, text))
 }
 
@@ -133,15 +106,6 @@ fn beginning(line: &str) -> &str {
     line.get(..line.floor_char_boundary(200)).unwrap_or(line)
 }
 
-/// When something is done with a server's data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// While the server runs.
-    Running,
-    /// While it is stopped, cleanly.
-    Stopped,
-}
-
 /// A dump that somebody brings, to be loaded as the user of the database.
 pub struct Load<'a> {
     /// Whether it is an archive, not statements.
@@ -166,7 +130,7 @@ pub trait Backup: Sync {
     fn loads(&self) -> When {
         When::Running
     }
-    /// Programs that this needs in the image, besides those of [`super::Engine::tools`].
+    /// Programs that this needs in the image, besides those of [`crate::engine::description::Engine::tools`].
     fn load_tools(&self) -> &'static [Tool] {
         &[]
     }
@@ -195,7 +159,7 @@ pub trait Backup: Sync {
     fn adopt(&self, _plan: &Plan<'_>, _password: &SecretString) -> Option<ExecSpec> {
         None
     }
-    /// Programs it needs in the image, besides those of [`super::Engine::tools`].
+    /// Programs it needs in the image, besides those of [`crate::engine::description::Engine::tools`].
     fn tools(&self) -> &'static [Tool];
     /// A command that prints an [`Inventory`] as JSON.
     fn inventory(&self, plan: &Plan<'_>) -> ExecSpec;

@@ -11,14 +11,14 @@ use secrecy::SecretString;
 
 use self::session::{secret, text};
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
-use super::{Backup, Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::spec::DIR;
+use crate::engine::backup::Backup;
+use crate::engine::description::Engine;
+use crate::engine::mariadb::session::CLIENT;
+use crate::engine::spec::{DIR, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 
-const CLIENT: Tool = Tool { names: &["mariadb", "mysql"] };
-const DUMPER: Tool = Tool { names: &["mariadb-dump", "mysqldump"] };
 const ACCOUNTS: &str = include_str!("mariadb/accounts.sql");
 const OWN_PASSWORD: &str = include_str!("mariadb/own_password.sql");
 const SURVEY: &str = include_str!("mariadb/survey.sql");

@@ -8,14 +8,15 @@ use sha2::{Digest, Sha256};
 
 use self::shell::{administer, administer_with, observe};
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
-use super::{Backup, Engine, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::spec::DIR;
+use crate::engine::backup::Backup;
+use crate::engine::description::Engine;
+use crate::engine::mongodb::shell::SHELL;
+use crate::engine::spec::{DIR, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
 
 const ADMIN: &str = "db4sci_admin";
-const SHELL: Tool = Tool { names: &["mongosh"] };
 const BASH: Tool = Tool { names: &["bash"] };
 const READY: &str = include_str!("mongodb/ready.js");
 const ACCOUNTS: &str = include_str!("mongodb/accounts.js");

@@ -6,19 +6,16 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::connect::{Endpoint, Snippet, snippet as s};
-use super::{
-    Backup, Database, Engine, EnginePort, ExecSpec, FixedNames, Inside, Object, Plan, Recipe, Regain, Role, ServerCert,
-    Survey, Tool, VersionFile,
-};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::spec::DIR;
+use crate::engine::backup::Backup;
+use crate::engine::description::{Engine, FixedNames};
+use crate::engine::spec::{DIR, EnginePort, ExecSpec, Inside, Plan, Recipe, Regain, ServerCert, Tool, VersionFile};
+use crate::engine::survey::{Database, Object, Role, Survey};
 
 const ADMIN: &str = "db4sci_admin";
 const OWNER: &str = "neo4j";
-/// The only database of Community.
-pub(super) const DATABASE: &str = "neo4j";
 const BASH: Tool = Tool { names: &["bash"] };
 const BASE64: Tool = Tool { names: &["base64"] };
 const ASK: &str = include_str!("neo4j/ask.sh");

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::backup::{Count, Part};
-use crate::engine::{ExecSpec, Plan};
+use crate::engine::part::{Count, Part};
+use crate::engine::spec::{ExecSpec, Plan};
 use crate::sql::to_mariadb::Rules;
 
 /// What is wanted of a backup.

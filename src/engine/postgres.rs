@@ -3,7 +3,9 @@
 mod backup;
 mod definitions;
 pub(crate) mod partial;
+pub mod psql;
 mod quotes;
+pub mod record;
 mod records;
 mod session;
 mod statements;
@@ -11,13 +13,15 @@ mod statements;
 use secrecy::SecretString;
 
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
-use super::{
-    Backup, Engine, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile,
-};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::spec::DIR;
+use crate::engine::backup::Backup;
+use crate::engine::description::Engine;
+use crate::engine::postgres::session::EXTENSIONS;
+use crate::engine::spec::{
+    DIR, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile,
+};
 
 const ADMIN: &str = "db4sci_admin";
 const PSQL: Tool = Tool { names: &["psql"] };
@@ -26,23 +30,6 @@ const SURVEY: &str = include_str!("postgres/survey.sh");
 const SESSION: &str = include_str!("postgres/session.sh");
 const OBSERVER: &str = include_str!("postgres/observer.sql");
 const SESSIONS: &str = include_str!("postgres/sessions.sql");
-
-/// Extensions that come with every PostgreSQL and that a person may choose on the form.
-const EXTENSIONS: [Extension; 13] = [
-    Extension { name: "pg_stat_statements", what: "which queries take the time" },
-    Extension { name: "pg_trgm", what: "search for similar texts" },
-    Extension { name: "citext", what: "text that ignores upper and lower case" },
-    Extension { name: "hstore", what: "keys and values in a column" },
-    Extension { name: "ltree", what: "paths in trees, such as taxonomies" },
-    Extension { name: "intarray", what: "fast arrays of whole numbers" },
-    Extension { name: "unaccent", what: "search without accents" },
-    Extension { name: "fuzzystrmatch", what: "words that sound alike" },
-    Extension { name: "tablefunc", what: "pivot tables" },
-    Extension { name: "cube", what: "points and boxes in many dimensions" },
-    Extension { name: "btree_gist", what: "ranges that must not overlap" },
-    Extension { name: "pgcrypto", what: "hashes and encryption" },
-    Extension { name: "uuid-ossp", what: "older ways to make UUIDs" },
-];
 
 /// The engine.
 pub(super) struct Postgres;
@@ -64,14 +51,6 @@ fn observed(text: &str) -> String {
 /// Reads what belongs to a whole server.
 pub(super) fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
     records::read(older, text, ADMIN)
-}
-
-/// Where programs are looked for: first where Debian has those of this version. What it has in the usual place is a script
-/// that finds out which of several versions is meant, and takes several times as long as `psql` itself.
-fn programs(plan: &Plan<'_>) -> (String, SecretString) {
-    let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    let path = format!("/usr/lib/postgresql/{}/bin:{usual}", plan.image.version);
-    ("PATH".to_owned(), SecretString::from(path))
 }
 
 /// Memory settings from the container's limit: a quarter for shared buffers, and for each of the

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Engine, Plan, ServerCert, Tools};
 use crate::catalog::Catalog;
 use crate::domain::names::{DbName, DbUser};
 use crate::domain::quantity::{Bytes, MIB, MilliCpus};
+use crate::engine::description::Engine;
+use crate::engine::spec::{Plan, ServerCert, Tools};
 
 /// Calls `test` with a plan for an image of the shipped catalog.
 pub(super) fn described(engine: &dyn Engine, image: &str, test: impl FnOnce(&Plan<'_>)) {

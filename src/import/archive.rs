@@ -29,7 +29,7 @@ pub fn look(head: &[u8]) -> Result<Beginning, String> {
     let mut rest = head.strip_prefix(&MAGIC).ok_or_else(broken)?;
     let (header, after) = document(rest).ok_or_else(broken)?;
     rest = after;
-    let version = header.get_str("server_version").ok().and_then(crate::import::format::numbers);
+    let version = header.get_str("server_version").ok().and_then(crate::domain::version::numbers);
     let mut databases = Vec::new();
     while !rest.starts_with(&TERMINATOR) {
         let Some((collection, after)) = document(rest) else { break };

@@ -1,6 +1,6 @@
 //! Which of a dump's databases is wanted, and where it goes.
 
-use crate::import::format::{Dump, Format};
+use crate::manifest::dump::{Dump, Format};
 use crate::sql::Dialect;
 use crate::sql::contents::is_servers;
 
@@ -101,7 +101,7 @@ pub fn targets(databases: &[String], dialect: Dialect, dbname: &str) -> Vec<Targ
 #[cfg(test)]
 mod tests {
     use crate::import::choice::*;
-    use crate::import::packing::Packing;
+    use crate::manifest::dump::Packing;
 
     fn dump(format: Format, names: &[&str]) -> Dump {
         let databases = names.iter().map(|n| (*n).to_owned()).collect();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::import::report::Failure;
+use crate::manifest::dump::Failure;
 
 /// Most memory for statements that were sent: more than can be on the way to the tool.
 const HELD: usize = 8 * 1024 * 1024;

@@ -3,76 +3,11 @@
 use std::io::Read;
 
 use crate::catalog::CatalogImage;
-use crate::engine::EngineKind;
+use crate::domain::engine::EngineKind;
+use crate::domain::version::numbers;
 use crate::import::archive;
-use crate::import::packing::Packing;
 use crate::import::unknown::{broken_by_redirection, describe};
-use crate::sql::Dialect;
-
-/// What a dump is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// An archive of `pg_dump`, custom format.
-    PgCustom,
-    /// Statements for PostgreSQL, by `pg_dump` or by hand.
-    PgPlain,
-    /// Statements for MariaDB or MySQL.
-    MariaSql,
-    /// An archive of `mongodump`.
-    MongoArchive,
-    /// A dump of `neo4j-admin`.
-    Neo4jDump,
-}
-
-impl Format {
-    /// The engine it is for.
-    pub fn engine(self) -> EngineKind {
-        match self {
-            Self::PgCustom | Self::PgPlain => EngineKind::Postgres,
-            Self::MariaSql => EngineKind::Mariadb,
-            Self::MongoArchive => EngineKind::Mongodb,
-            Self::Neo4jDump => EngineKind::Neo4j,
-        }
-    }
-
-    /// Whose SQL it is, if it is SQL.
-    pub fn dialect(self) -> Option<Dialect> {
-        match self {
-            Self::PgPlain => Some(Dialect::Postgres),
-            Self::MariaSql => Some(Dialect::Mysql),
-            _ => None,
-        }
-    }
-
-    /// What it is, for people.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::PgCustom => "an archive of pg_dump",
-            Self::PgPlain => "statements for PostgreSQL",
-            Self::MariaSql => "statements for MariaDB",
-            Self::MongoArchive => "an archive of mongodump",
-            Self::Neo4jDump => "a dump of neo4j-admin",
-        }
-    }
-}
-
-/// A recognised dump.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dump {
-    /// How it is compressed.
-    pub packing: Packing,
-    /// What it is.
-    pub format: Format,
-    /// The version of the server it was made of, as numbers, where it says so.
-    pub version: Option<(u32, u32)>,
-    /// Whether its end has to say that it is the end.
-    pub says_its_end: bool,
-    /// The databases in it, where it says which; not the server's own. An empty name: what comes before any is named.
-    pub databases: Vec<String>,
-    /// What its sender should know of how it was read.
-    pub told: Vec<String>,
-}
+use crate::manifest::dump::{Dump, Format, Packing};
 
 /// So much of the beginning is looked at: an archive of `mongodump` first tells of all its collections.
 pub const LOOK: u64 = 4 * 1024 * 1024;
@@ -193,14 +128,6 @@ fn looks_like_mysql(text: &str) -> bool {
 /// Whether statements without a head are of PostgreSQL's kind.
 fn looks_like_postgres(text: &str) -> bool {
     [" FROM stdin", " from stdin", "pg_catalog.", "\\connect ", "::", "$$"].iter().any(|w| text.contains(w))
-}
-
-/// The first two numbers of a version.
-pub(super) fn numbers(text: &str) -> Option<(u32, u32)> {
-    let start = text.find(|c: char| c.is_ascii_digit())?;
-    let mut parts = text.get(start..)?.split(|c: char| !c.is_ascii_digit());
-    let major = parts.next()?.parse().ok()?;
-    Some((major, parts.next().and_then(|p| p.parse().ok()).unwrap_or(0)))
 }
 
 /// The server's version in the head of an archive of pg_dump.

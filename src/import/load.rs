@@ -4,21 +4,20 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 
-use crate::admin_db::dumps::{self, DumpRow};
+use crate::admin_db::dumps;
+use crate::admin_db::dumps::DumpRow;
 use crate::app::App;
 use crate::backup::pipeline::transfer::run;
 use crate::domain::work::{Cancel, Pool, Rules};
-use crate::engine::backup::{Backup, Load, When};
-use crate::engine::{EngineKind, Plan};
+use crate::engine::Plan;
+use crate::engine::backup::{Backup, Load};
 use crate::import::choice::{Target, shown, targets};
-use crate::import::load_stopped::LOAD_STOPPED;
-use crate::import::pour::pour;
-use crate::import::report::LoadReport;
+use crate::import::pour::{describes, pour};
 use crate::import::staging;
+use crate::manifest::dump::LoadReport;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
-use crate::provision::create;
-use crate::provision::rotate;
+use crate::provision::{create, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
 /// Create from a dump.
@@ -43,21 +42,6 @@ pub static LOAD: Flow = Flow {
 /// again.
 pub(super) const CHECK_STORAGE: Step =
     Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: Some(|w| Box::pin(again(w))) };
-
-/// Whether a job loads a dump.
-pub fn is_load(kind: &str) -> bool {
-    kind == LOAD.kind || kind == LOAD_STOPPED.kind
-}
-
-/// Whether an engine's dumps are loaded before its server starts.
-pub fn is_loaded_stopped(engine: EngineKind) -> bool {
-    engine.engine().backup().is_some_and(|b| b.loads() == When::Stopped)
-}
-
-/// The flow that loads dumps of an engine.
-pub fn load_flow(engine: EngineKind) -> &'static Flow {
-    if is_loaded_stopped(engine) { &LOAD_STOPPED } else { &LOAD }
-}
 
 async fn check_storage(w: &Work) -> Result<(), StepError> {
     create::check_storage(w).await?;
@@ -189,11 +173,6 @@ pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<Target> {
             vec![Target { source, database: dbname.to_owned(), further: false }]
         }
     }
-}
-
-/// How an engine loads dumps.
-pub(super) fn describes(engine: EngineKind) -> Result<&'static dyn Backup, StepError> {
-    engine.engine().backup().ok_or_else(|| StepError::Fail(format!("{} can't load dumps here.", engine.label())))
 }
 
 /// Counts what came in.

@@ -8,16 +8,15 @@ use secrecy::SecretString;
 
 use crate::backup::pipeline::transfer::run;
 use crate::domain::work::{Cancel, Pool, Rules};
-use crate::import::load::{CHECK_STORAGE, count, describes, forget, keep, path, row, wanted};
-use crate::import::pour::pour;
-use crate::import::report::LoadReport;
+use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, wanted};
+use crate::import::pour::{describes, pour};
 use crate::manifest::Of;
+use crate::manifest::dump::LoadReport;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
-use crate::provision::create;
-use crate::provision::rotate;
 use crate::provision::sealed_server::{Admin, ThrowAway};
 use crate::provision::server::tools_in;
+use crate::provision::{create, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
 /// Create from a dump that is loaded before the server starts.

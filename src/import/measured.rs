@@ -1,10 +1,12 @@
 //! What is read of a dump: how much, no more than there is room for, and its last bytes.
 
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::{Bytes, Bytes as Size};
 
 /// How much of the end is kept.
 const TAIL: usize = 4096;
@@ -71,3 +73,13 @@ impl<R: Read> Read for Measured<R> {
         Ok(n)
     }
 }
+
+/// Most bytes of a dump, unpacked: a multiple of what may be sent, and no more than is free on the tier at `path`.
+pub fn most_unpacked(upload_max: Size, path: &Path) -> u64 {
+    let most = u64::try_from(upload_max.0).unwrap_or(u64::MAX).saturating_mul(MOST_UNPACKED);
+    let free = crate::storage::capacity(path).ok().and_then(|has| u64::try_from(has.free).ok());
+    free.map_or(most, |free| most.min(free))
+}
+
+/// How much more a dump may be unpacked than the largest that may be sent.
+pub(crate) const MOST_UNPACKED: u64 = 20;

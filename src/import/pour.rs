@@ -1,7 +1,7 @@
 //! A dump poured into a server by the tool of its own image, and what that says about it.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,35 +12,26 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::admin_db::dumps::DumpRow;
+use crate::domain::engine::EngineKind;
 use crate::domain::quantity::Bytes as Size;
 use crate::domain::stream_error::StreamError;
 use crate::engine::Plan;
-use crate::engine::backup::Load;
+use crate::engine::backup::{Backup, Load};
 use crate::import::choice::Target;
 use crate::import::course::Course;
-use crate::import::format::{Dump, Format};
-use crate::import::load::describes;
-use crate::import::measured::Passed;
-use crate::import::report::{Collector, LoadReport};
+use crate::import::measured::{Passed, most_unpacked};
+use crate::import::report::Collector;
 use crate::import::scan::{CUT, is_whole, open};
 use crate::import::sending::{LeftOut, Out, What, send};
+use crate::manifest::dump::{Dump, Format, LoadReport};
 use crate::queue::flow::{StepError, Work};
 use crate::runtime::{ExecPiece, Input};
 use crate::sql::to_mariadb::{Pass, Rules};
 
-/// How much more a dump may be unpacked than the largest that may be sent.
-const MOST_UNPACKED: u64 = 20;
 /// Longest silence of a tool: an index over a large table is made without a word.
 const SILENCE: Duration = Duration::from_secs(6 * 3600);
 /// Pieces between reading and sending, of 64 KiB.
 const WAITING: usize = 16;
-
-/// Most bytes of a dump, unpacked: a multiple of what may be sent, and no more than is free on the tier at `path`.
-pub fn most_unpacked(upload_max: Size, path: &Path) -> u64 {
-    let most = u64::try_from(upload_max.0).unwrap_or(u64::MAX).saturating_mul(MOST_UNPACKED);
-    let free = crate::storage::capacity(path).ok().and_then(|has| u64::try_from(has.free).ok());
-    free.map_or(most, |free| most.min(free))
-}
 
 /// Runs the tool that loads a dump in the container `id`, and reads what it says failed.
 ///
@@ -189,4 +180,9 @@ fn copy(mut from: Box<dyn Read + Send>, out: &Out) -> std::io::Result<()> {
             return Ok(());
         }
     }
+}
+
+/// How an engine loads dumps.
+pub(crate) fn describes(engine: EngineKind) -> Result<&'static dyn Backup, StepError> {
+    engine.engine().backup().ok_or_else(|| StepError::Fail(format!("{} can't load dumps here.", engine.label())))
 }

@@ -1,102 +1,14 @@
 //! What failed while a dump was loaded, out of what the tool said about it.
 
-use serde::{Deserialize, Serialize};
-
-use crate::engine::backup::Count;
 use crate::import::course::{Course, Said, beginning};
-use crate::import::format::Format;
+use crate::manifest::dump::{Failure, Format, LoadReport, MOST};
 
-/// Most failures that are kept; all are counted.
-pub const MOST: usize = 100;
 /// Longest text of one, in characters.
 const LONGEST: usize = 4000;
 /// Stands around a statement that MariaDB's client repeats.
 const RULE: &str = "--------------";
 /// Longest line that is read of a tool, in bytes.
 const LONGEST_LINE: usize = 16 * 1024;
-
-/// What became of a dump.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LoadReport {
-    /// What was loaded.
-    pub format: Option<Format>,
-    /// Tables that are there; collections, or labels of nodes.
-    pub tables: u64,
-    /// Rows in them; documents, or nodes and relationships.
-    pub rows: u64,
-    /// How many statements, entries or documents failed.
-    pub failed: u64,
-    /// The first of them.
-    pub failures: Vec<Failure>,
-    /// How many databases it went into.
-    pub databases: u64,
-    /// What else its owner should know.
-    pub told: Vec<String>,
-}
-
-/// One thing that failed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Failure {
-    /// Line of the dump on which its statement begins, where that is known.
-    pub line: Option<u64>,
-    /// The server's words.
-    pub text: String,
-    /// The beginning of the statement.
-    pub statement: String,
-    /// What else was said about it.
-    pub detail: String,
-}
-
-impl LoadReport {
-    /// Whether more failed than is kept.
-    pub fn is_cut(&self) -> bool {
-        self.failed > self.failures.len() as u64
-    }
-
-    /// Adds what was counted in a server.
-    pub fn add(&mut self, counts: &[Count]) {
-        for count in counts {
-            let rows = u64::try_from(count.rows).unwrap_or(0);
-            match count.kind.as_str() {
-                "table" | "collection" | "time series" => {
-                    self.tables += 1;
-                    self.rows += rows;
-                }
-                "label" => self.tables += 1,
-                // All nodes, and all relationships.
-                "content" => self.rows += rows,
-                _ => {}
-            }
-        }
-    }
-
-    /// One sentence.
-    pub fn sentence(&self) -> String {
-        let (table, row, one) = match self.format {
-            Some(Format::MongoArchive) => ("collection", "document", "document"),
-            Some(Format::Neo4jDump) => ("label", "node or relationship", "entry"),
-            _ => ("table", "row", "statement"),
-        };
-        let failed = match self.failed {
-            0 => "Nothing in it failed.".to_owned(),
-            n => format!("{} failed.", amount(n, one)),
-        };
-        let places = if self.databases > 1 { format!(", in {} databases", self.databases) } else { String::new() };
-        format!("{} with {} came in{places}. {failed}", amount(self.tables, table), amount(self.rows, row))
-    }
-
-    /// Adds what became of another database of the same dump.
-    pub fn join(&mut self, other: Self) {
-        self.format = other.format;
-        self.failed += other.failed;
-        self.failures.extend(other.failures);
-        self.failures.truncate(MOST);
-        self.told.extend(other.told);
-        self.databases += 1;
-    }
-}
 
 /// Reads what a tool says, line by line.
 pub struct Collector<'a> {
@@ -257,16 +169,6 @@ impl<'a> Collector<'a> {
         report.failures.sort_by_key(|failure| failure.line);
         report.failures.truncate(MOST);
         (self.report, self.words)
-    }
-}
-
-/// So many of something.
-fn amount(n: u64, one: &str) -> String {
-    match (n, one) {
-        (1, _) => format!("1 {one}"),
-        (_, "entry") => format!("{n} entries"),
-        (_, "node or relationship") => format!("{n} nodes and relationships"),
-        _ => format!("{n} {one}s"),
     }
 }
 

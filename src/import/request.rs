@@ -4,14 +4,21 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::admin_db::dumps::{self, DumpRow, NewDump};
+use crate::admin_db::dumps;
+use crate::admin_db::dumps::{DumpRow, NewDump};
 use crate::admin_db::log::Actor;
 use crate::app::App;
+use crate::domain::engine::EngineKind;
+use crate::engine::part::When;
 use crate::import::choice::{Wanted, choose};
-use crate::import::format::Dump;
-use crate::import::load::load_flow;
+use crate::import::load::LOAD;
+use crate::import::load_stopped::LOAD_STOPPED;
 use crate::import::staging::Staging;
-use crate::provision::request::{self, CreateRequest, Created, RequestError};
+use crate::manifest::dump::Dump;
+use crate::provision::request;
+use crate::provision::request::{CreateRequest, Created};
+use crate::queue::flow::Flow;
+use crate::queue::refusal::RequestError;
 
 /// A dump that was received and recognised.
 pub struct Received {
@@ -112,4 +119,19 @@ pub async fn from_dump(
     }
     app.wake.notify_one();
     Ok(made)
+}
+
+/// Whether a job loads a dump.
+pub fn is_load(kind: &str) -> bool {
+    kind == LOAD.kind || kind == LOAD_STOPPED.kind
+}
+
+/// The flow that loads dumps of an engine.
+pub fn load_flow(engine: EngineKind) -> &'static Flow {
+    if is_loaded_stopped(engine) { &LOAD_STOPPED } else { &LOAD }
+}
+
+/// Whether an engine's dumps are loaded before its server starts.
+pub fn is_loaded_stopped(engine: EngineKind) -> bool {
+    engine.engine().backup().is_some_and(|b| b.loads() == When::Stopped)
 }

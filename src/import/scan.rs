@@ -1,18 +1,19 @@
 //! Looks at a dump while it arrives: how it is packed, what it is, whether it is whole, which databases it holds.
 
-use std::io::{self, Cursor, Read};
+use std::io;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::engine::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::import::encoding::{Encoding, decoded};
-use crate::import::format::{Dump, ENDS, LOOK, of_head};
+use crate::import::format::{ENDS, LOOK, of_head};
 use crate::import::measured::{Measured, Passed, Tail};
-use crate::import::packing::Packing;
 use crate::import::unknown::broken_by_redirection;
+use crate::manifest::dump::{Dump, Packing};
 use crate::sql::contents::contents;
 
 /// Pieces between receiving and looking.
@@ -192,8 +193,8 @@ impl Read for Arriving {
 
 #[cfg(test)]
 mod tests {
-    use crate::import::format::Format;
     use crate::import::scan::*;
+    use crate::manifest::dump::Format;
 
     fn known(bytes: &[u8]) -> Result<Dump, String> {
         recognise(Box::new(Cursor::new(bytes.to_vec())), Limits { most: 64 * 1024 * 1024, wanted: None })

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::import::course::{Course, Sent, beginning};
-use crate::import::report::Failure;
+use crate::manifest::dump::Failure;
 use crate::sql::connect::{Command, command};
 use crate::sql::contents::Follower;
 use crate::sql::means::Means;

@@ -7,11 +7,11 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use crate::config::{Config, Tier};
+use crate::domain::engine::EngineKind;
 use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::EngineKind;
-use crate::import::format::Dump;
-use crate::import::pour::most_unpacked;
+use crate::import::measured::most_unpacked;
 use crate::import::scan::{Limits, Scanner};
+use crate::manifest::dump::Dump;
 use crate::storage::{capacity, unavailable_reason};
 
 /// Kept free on a tier beside what is being sent.

@@ -1,6 +1,7 @@
 //! A zip archive with one file in it, read from its beginning: what people's desktops make of a dump.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
+use std::io::{BufRead, BufReader, Read};
 
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::admin_db::backups::BackupStatus;
 use crate::admin_db::backups::newest::Newest;
-use crate::admin_db::backups::{self, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::Job;
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::notices::{self, Kind};
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::notices::Kind;
+use crate::admin_db::{backups, log, notices};
 use crate::app::App;
 use crate::domain::policy::Policy;
 use crate::domain::reason;

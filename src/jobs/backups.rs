@@ -5,17 +5,16 @@ use std::sync::Arc;
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use super::notify;
-use crate::admin_db::backups;
 use crate::admin_db::backups::newest;
-use crate::admin_db::containers;
 use crate::admin_db::log::Actor;
+use crate::admin_db::{backups, containers};
 use crate::app::App;
-use crate::backup::{replicate, request};
+use crate::backup::{drill, replicate, request};
 use crate::domain::policy::{DRILL_DAYS, Policy};
 use crate::domain::state::ContainerState;
 use crate::jobs::backup_alerts;
-use crate::provision::request::RequestError;
+use crate::notify;
+use crate::queue::refusal::RequestError;
 
 /// Who is in the log for what is due.
 const ACTOR: &str = "backups";
@@ -64,7 +63,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
             let mut db = app.db.acquire().await?;
             let Some(backup) = backups::by_id(&mut db, id).await? else { continue };
             drop(db);
-            match request::drill(app, &backup, "schedule", &Actor::portal(ACTOR)).await {
+            match drill::request(app, &backup, "schedule", &Actor::portal(ACTOR)).await {
                 Ok(_) => drills.push(c.name.clone()),
                 // What can't be decrypted here can't be proven here.
                 Err(RequestError::Busy | RequestError::NeedsKey) => {}

@@ -2,23 +2,23 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::notify;
-use crate::admin_db::backups::{self, BackupStatus};
-use crate::admin_db::containers;
+use crate::admin_db::backups::BackupStatus;
 use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
-use crate::admin_db::jobs::{self, Job, JobStatus};
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::plain;
+use crate::admin_db::jobs::{Job, JobStatus, StepStatus};
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::{backups, containers, jobs, log, plain};
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::work::Blame;
-use crate::jobs::backup_alerts;
-use crate::jobs::registry;
+use crate::jobs::{backup_alerts, registry};
+use crate::notify;
+use crate::queue::flow::{Flow, Work};
 
 /// Marks the container failed, where its job's failure says so.
 async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str, &str)) -> Result<(), sqlx::Error> {
@@ -129,3 +129,118 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'
         Err(e) => tracing::warn!(job = %job.id, "A job's end could not be written; its lease will run out: {e}"),
     }
 }
+
+/// Takes back all that a cancelled job did. Its own work was dropped where it was.
+pub(crate) async fn take_back(app: &Arc<App>, job: Job, lease: &str, by: &str) {
+    let Some(flow) = registry::flow(&job.kind) else { return };
+    let why = format!("Cancelled by {by}.");
+    let mut work = Work::new(app, job, lease);
+    work.resumed = true;
+    if undo(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await {
+        end(app, &work.job, lease, Ending::Cancelled(&why)).await;
+    }
+}
+
+/// Takes back the failed step and those before it, the last one first. An undo that fails is shown and logged, and
+/// the others go on. `false`: what it needs is away, and it will be tried again.
+pub(crate) async fn undo(work: &Work, flow: &Flow, (failed, why): (usize, &str)) -> bool {
+    for (i, step) in flow.steps.iter().enumerate().take(failed + 1).rev() {
+        let Some(undo) = step.undo else { continue };
+        match undo(work).await {
+            Ok(()) if i == failed => {}
+            Ok(()) => set_step(work, number(i), StepStatus::Undone, None).await,
+            Err(e) if e.may_pass() && wait_for_it(work, why).await => {
+                tracing::warn!(job = %work.job.id, step = step.name, "A step will be taken back later: {e}");
+                return false;
+            }
+            Err(e) => {
+                tracing::error!(job = %work.job.id, step = step.name, "A step could not be taken back: {e}");
+                let first = if i == failed { format!("{why}\n") } else { String::new() };
+                set_step(work, number(i), StepStatus::Failed, Some(&format!("{first}Could not be taken back: {e}")))
+                    .await;
+            }
+        }
+    }
+    true
+}
+
+/// Wait between looks at the queue when nothing wakes the workers, as jobs of other portals don't.
+pub(crate) const POLL: Duration = Duration::from_secs(1);
+
+/// Extends the lease again and again; ends when the job is somebody else's, or may be: a lease that could not be
+/// extended in time has run out, whatever mydb_admin says when it answers again.
+pub(crate) async fn lose_lease(app: &App, id: uuid::Uuid, lease: &str) {
+    let length = app.config.jobs.lease;
+    let mut extended = Instant::now();
+    loop {
+        tokio::time::sleep(length / 4).await;
+        let asked = Instant::now();
+        let beat = async {
+            let mut db = app.db.acquire().await?;
+            jobs::heartbeat(&mut db, id, lease, length).await
+        };
+        match tokio::time::timeout(length / 2, beat).await {
+            Ok(Ok(true)) => extended = asked,
+            Ok(Ok(false)) => return,
+            Ok(Err(_)) | Err(_) if extended.elapsed() >= length => return,
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+}
+
+/// Whether all that jobs need answers at this moment.
+pub(crate) async fn answers(app: &App) -> bool {
+    let engine = tokio::time::timeout(Duration::from_secs(3), app.runtime.ping());
+    let admin_db = async { crate::admin_db::ping(&mut *app.db.acquire().await?).await };
+    matches!(tokio::join!(engine, admin_db), (Ok(Ok(())), Ok(())))
+}
+
+/// Puts the job back to be tried again later; `false` when it was tried often enough. While the engine or
+/// mydb_admin is away that is waited for as long as it takes: it says nothing about the job.
+pub(crate) async fn wait_for_it(work: &Work, why: &str) -> bool {
+    let (app, job) = (&work.app, &work.job);
+    let away = !answers(app).await;
+    if !away && job.attempt >= job.max_attempts {
+        return false;
+    }
+    let doubled = app.config.jobs.retry * 2u32.saturating_pow(u32::try_from(job.attempt - 1).unwrap_or(0));
+    let wait = if away { app.config.jobs.retry } else { doubled.min(LONGEST_RETRY) };
+    put_back(app, job.id, &work.lease, wait, Some(why), away).await;
+    true
+}
+
+pub(crate) fn number(i: usize) -> i16 {
+    i16::try_from(i + 1).unwrap_or(i16::MAX)
+}
+
+/// A step's status is for people to read; the job goes on where it can't be written, and does that step again after a
+/// crash. Nothing is written of a job that is somebody else's by now.
+pub(crate) async fn set_step(work: &Work, seq: i16, status: StepStatus, detail: Option<&str>) {
+    let done = async {
+        let mut db = work.app.db.acquire().await?;
+        jobs::set_step(&mut db, work.job.id, &work.lease, seq, status, detail).await
+    };
+    if let Err(e) = done.await {
+        tracing::debug!(job = %work.job.id, "A step's status could not be written: {e}");
+    }
+}
+
+pub(crate) async fn put_back(
+    app: &App,
+    id: uuid::Uuid,
+    lease: &str,
+    wait: Duration,
+    error: Option<&str>,
+    uncounted: bool,
+) {
+    let done = async {
+        let mut db = app.db.acquire().await?;
+        jobs::retry(&mut db, id, lease, wait, error, uncounted).await
+    };
+    if let Err(e) = done.await {
+        tracing::warn!(job = %id, "A job could not be put back; its lease will run out: {e}");
+    }
+}
+
+/// Longest wait between two attempts.
+pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(60);

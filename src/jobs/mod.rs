@@ -3,7 +3,6 @@
 pub mod backup_alerts;
 pub mod backups;
 mod ending;
-pub mod notify;
 pub mod reconcile_servers;
 pub mod registry;
 pub mod schedule;

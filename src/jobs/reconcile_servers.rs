@@ -10,23 +10,19 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::admin_db::backups;
-use crate::admin_db::containers::{self, Container};
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
-
 use crate::admin_db::backups::findings;
-use crate::admin_db::containers::snapshots;
-use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::Restarts;
-use crate::admin_db::{jobs, seeds};
+use crate::admin_db::containers::{Container, snapshots, states};
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::{backups, containers, jobs, log, seeds};
 use crate::app::App;
 use crate::bootstrap;
 use crate::domain::state::{ContainerState, Event};
 use crate::provision::container::find;
-use crate::provision::egress;
+use crate::provision::exec::last_lines;
 use crate::provision::power::START;
-use crate::provision::request::{self, RequestError};
-use crate::provision::server::last_lines;
+use crate::provision::{egress, request};
+use crate::queue::refusal::RequestError;
 use crate::runtime::Observed;
 
 /// Who acts, in the log.

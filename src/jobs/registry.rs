@@ -1,9 +1,11 @@
 //! The kinds of jobs.
 
+use crate::admin_db::containers::Container;
 use crate::audit;
 use crate::backup::restore::{in_place, offline, partial, recover, upgrade};
 use crate::backup::retention::prune;
-use crate::backup::{drill, dump, replicate, restore};
+use crate::backup::{drill, dump, replicate, request, restore};
+use crate::import::request::load_flow;
 use crate::import::{load, load_stopped};
 use crate::provision::{create, power, rollback, rotate, seed_builder};
 use crate::queue::flow::Flow;
@@ -42,6 +44,16 @@ pub static FLOWS: &[&Flow] = &[
 /// The flow of this kind.
 pub fn flow(kind: &str) -> Option<&'static Flow> {
     FLOWS.iter().copied().find(|f| f.kind == kind)
+}
+
+/// The flow that starts a container again: the whole of create if it never ran.
+pub fn start_flow(c: &Container) -> &'static Flow {
+    match (c.started_at, c.restored_from) {
+        (Some(_), _) => &power::START,
+        (None, None) if c.brought => load_flow(c.engine),
+        (None, None) => &create::CREATE,
+        (None, Some(_)) => request::restore_flow(c.engine),
+    }
 }
 
 #[cfg(test)]

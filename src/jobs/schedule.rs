@@ -16,11 +16,11 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::people::sessions;
 use crate::app::App;
 use crate::audit::AUDIT;
-use crate::backup::portal_jobs;
+use crate::backup::retention::prune::prune_if_due;
 use crate::jobs::reconcile_servers;
-use crate::provision::request::{self, RequestError};
-use crate::provision::rollback;
-use crate::provision::seed_builder;
+use crate::provision::{request, rollback, seed_builder};
+use crate::queue::enqueue::enqueue_portal;
+use crate::queue::refusal::RequestError;
 use crate::recovery::admin_backup;
 use crate::trash::delete::PURGE;
 use crate::trash::tombstone;
@@ -123,7 +123,7 @@ async fn run_if_due(app: &Arc<App>, due: &Due) -> anyhow::Result<()> {
 
 /// Enqueues the removal of backups that the policy does not keep.
 async fn prune(app: &Arc<App>) -> anyhow::Result<Value> {
-    let due = portal_jobs::prune_if_due(app, &Actor::portal("prune")).await?;
+    let due = prune_if_due(app, &Actor::portal("prune")).await?;
     Ok(json!({ "to_remove": due }))
 }
 
@@ -132,7 +132,7 @@ async fn audit(app: &Arc<App>) -> anyhow::Result<Value> {
     if app.stores.first().is_none() {
         return Ok(json!({ "skipped": "no target is configured" }));
     }
-    match portal_jobs::enqueue(app, &AUDIT, &Actor::portal("audit")).await {
+    match enqueue_portal(app, &AUDIT, &Actor::portal("audit")).await {
         Ok(job) => Ok(json!({ "job": job })),
         Err(RequestError::Busy) => Ok(json!({ "skipped": "one is under way" })),
         Err(e) => Err(e.into()),

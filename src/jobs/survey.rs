@@ -6,16 +6,15 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 
-use crate::admin_db::containers::samples;
+use crate::admin_db::containers;
 use crate::admin_db::containers::samples::Sample;
-use crate::admin_db::containers::surveys;
-use crate::admin_db::containers::{self, Container};
+use crate::admin_db::containers::{Container, samples, surveys};
 use crate::app::App;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::engine::{ExecOutcome, LOCKED_OUT, Survey};
 use crate::provision::blueprint::Blueprint;
-use crate::provision::server::ask;
+use crate::provision::exec::ask;
 
 /// How long one server may take to answer.
 const ANSWER: Duration = Duration::from_secs(20);

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::admin_db::containers;
 use crate::admin_db::containers::usage;
 use crate::admin_db::containers::usage::TierUsage;
-use crate::admin_db::dumps;
+use crate::admin_db::{containers, dumps};
 use crate::app::App;
 use crate::import::staging;
 use crate::storage::{DataDir, capacity, unavailable_reason};

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin_db::switches;
 use crate::app::App;
-use crate::provision::images;
+use crate::runtime::RuntimeError;
+use crate::runtime::image_states::ImageState;
 
 /// Time between looks at mydb_admin.
 const LOOK: Duration = Duration::from_secs(2);
@@ -23,7 +24,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 
 async fn keep_images(app: &App) {
     loop {
-        images::refresh(app).await;
+        refresh(app).await;
         tokio::time::sleep(IMAGES).await;
     }
 }
@@ -56,4 +57,34 @@ async fn keep_admin_db(app: &App) {
 async fn look(app: &App) -> Result<Option<String>, sqlx::Error> {
     let mut db = app.db.acquire().await?;
     switches::read_only(&mut db).await
+}
+
+/// Looks up every image of the catalog: first which are here, which is quick, then asks registries for the others.
+pub async fn refresh(app: &App) {
+    let mut absent = Vec::new();
+    for image in app.catalog.images() {
+        let reference = app.config.image_reference(&image.image);
+        match app.runtime.image(&reference).await {
+            Ok(Some(found)) => {
+                app.images.set(&image.image, ImageState::Present { digest: found.digest, size: found.size });
+            }
+            Ok(None) => absent.push((image.image.clone(), reference)),
+            // The engine is away: that says nothing about the image, and the pages say it elsewhere.
+            Err(e) => tracing::debug!(image = image.image, "Could not look up an image: {e}"),
+        }
+    }
+    for (image, reference) in absent {
+        let state = match app.runtime.pullable(&reference).await {
+            Ok(()) => ImageState::Pullable,
+            Err(RuntimeError::ImageUnavailable { cause, .. }) => ImageState::Unavailable(format!(
+                "{reference} is not on this machine, and its registry can't deliver it ({})",
+                cause.trim().trim_end_matches('.')
+            )),
+            Err(e) => {
+                tracing::debug!(image, "Could not ask a registry: {e}");
+                continue;
+            }
+        };
+        app.images.set(&image, state);
+    }
 }

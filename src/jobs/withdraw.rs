@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin_db::jobs::cancel as job_cancel;
 use crate::app::App;
-use crate::jobs::workers::{POLL, cancel, lose_lease};
+use crate::jobs::ending::{POLL, lose_lease, take_back};
 
 /// Takes such jobs back until `stop`. What it leaves in the middle is taken up by a worker once its lease has run out.
 pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {
@@ -26,7 +26,7 @@ pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {
                 tasks.spawn(async move {
                     let id = job.id;
                     tokio::select! {
-                        () = cancel(&app, job, &lease, &by) => {}
+                        () = take_back(&app, job, &lease, &by) => {}
                         () = lose_lease(&app, id, &lease) => {}
                     }
                 });

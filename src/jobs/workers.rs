@@ -6,33 +6,26 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin_db::jobs::cancel;
-use crate::admin_db::jobs::queue;
+use crate::admin_db::jobs;
 use crate::admin_db::jobs::queue::{Reserved, Shares};
-use crate::admin_db::jobs::{self, Job, StepStatus};
+use crate::admin_db::jobs::{Job, StepStatus, cancel, queue};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::work::{Cancel, Pool};
-use crate::jobs::ending::{Ending, end};
-use crate::jobs::registry;
-use crate::jobs::withdraw;
+use crate::jobs::ending::{Ending, POLL, end, lose_lease, number, put_back, set_step, take_back, undo, wait_for_it};
+use crate::jobs::{registry, withdraw};
 use crate::queue::flow::{Flow, Work};
 
-/// Longest wait between two attempts.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// How long a step may go on after the portal was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How often a job may be begun without ever coming to an end, in multiples of its attempts: it may be what ends the portal.
 const MOST_CRASHES: i32 = 3;
-/// Wait between looks at the queue when nothing wakes the workers, as jobs of other portals don't.
-pub(super) const POLL: Duration = Duration::from_secs(1);
-
 /// Runs jobs until `stop`, then lets those under way reach the end of their step.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     tokio::join!(work(&app, &stop), withdraw::run(&app, &stop));
@@ -117,7 +110,7 @@ async fn lead(app: &Arc<App>, Reserved { job, age }: Reserved, lease: &str, stop
         tokio::select! {
             () = execute(app, job.clone(), lease, stop) => {}
             by = cancelled(app, id), if flow.is_some_and(|f| f.rules.cancel != Cancel::Never) => {
-                cancel(app, job.clone(), lease, &by).await;
+                take_back(app, job.clone(), lease, &by).await;
             }
             () = tokio::time::sleep(most.saturating_sub(Duration::from_secs_f64(age.max(0.0)))) => {
                 expire(app, job.clone(), lease, most).await;
@@ -160,48 +153,6 @@ async fn cancelled(app: &App, id: uuid::Uuid) -> String {
     }
 }
 
-/// Takes back all that a cancelled job did. Its own work was dropped where it was.
-pub(super) async fn cancel(app: &Arc<App>, job: Job, lease: &str, by: &str) {
-    let Some(flow) = registry::flow(&job.kind) else { return };
-    let why = format!("Cancelled by {by}.");
-    let mut work = Work::new(app, job, lease);
-    work.resumed = true;
-    if undo(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await {
-        end(app, &work.job, lease, Ending::Cancelled(&why)).await;
-    }
-}
-
-/// Extends the lease again and again; ends when the job is somebody else's, or may be: a lease that could not be
-/// extended in time has run out, whatever mydb_admin says when it answers again.
-pub(super) async fn lose_lease(app: &App, id: uuid::Uuid, lease: &str) {
-    let length = app.config.jobs.lease;
-    let mut extended = Instant::now();
-    loop {
-        tokio::time::sleep(length / 4).await;
-        let asked = Instant::now();
-        let beat = async {
-            let mut db = app.db.acquire().await?;
-            jobs::heartbeat(&mut db, id, lease, length).await
-        };
-        match tokio::time::timeout(length / 2, beat).await {
-            Ok(Ok(true)) => extended = asked,
-            Ok(Ok(false)) => return,
-            Ok(Err(_)) | Err(_) if extended.elapsed() >= length => return,
-            Ok(Err(_)) | Err(_) => {}
-        }
-    }
-}
-
-async fn put_back(app: &App, id: uuid::Uuid, lease: &str, wait: Duration, error: Option<&str>, uncounted: bool) {
-    let done = async {
-        let mut db = app.db.acquire().await?;
-        jobs::retry(&mut db, id, lease, wait, error, uncounted).await
-    };
-    if let Err(e) = done.await {
-        tracing::warn!(job = %id, "A job could not be put back; its lease will run out: {e}");
-    }
-}
-
 /// Runs the steps that are not done yet.
 async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let Some(flow) = registry::flow(&job.kind) else {
@@ -234,7 +185,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         }
         work.seq.store(seq.into(), Ordering::Relaxed);
         if let Some(by) = begin_step(&work, seq).await {
-            return cancel(app, work.job, lease, &by).await;
+            return take_back(app, work.job, lease, &by).await;
         }
         match (step.run)(&work).await {
             Ok(()) => set_step(&work, seq, StepStatus::Done, None).await,
@@ -252,31 +203,6 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
     end(app, &work.job, lease, Ending::Well).await;
 }
 
-fn number(i: usize) -> i16 {
-    i16::try_from(i + 1).unwrap_or(i16::MAX)
-}
-
-/// Puts the job back to be tried again later; `false` when it was tried often enough. While the engine or
-/// mydb_admin is away that is waited for as long as it takes: it says nothing about the job.
-async fn wait_for_it(work: &Work, why: &str) -> bool {
-    let (app, job) = (&work.app, &work.job);
-    let away = !answers(app).await;
-    if !away && job.attempt >= job.max_attempts {
-        return false;
-    }
-    let doubled = app.config.jobs.retry * 2u32.saturating_pow(u32::try_from(job.attempt - 1).unwrap_or(0));
-    let wait = if away { app.config.jobs.retry } else { doubled.min(LONGEST_RETRY) };
-    put_back(app, job.id, &work.lease, wait, Some(why), away).await;
-    true
-}
-
-/// Whether all that jobs need answers at this moment.
-async fn answers(app: &App) -> bool {
-    let engine = tokio::time::timeout(Duration::from_secs(3), app.runtime.ping());
-    let admin_db = async { crate::admin_db::ping(&mut *app.db.acquire().await?).await };
-    matches!(tokio::join!(engine, admin_db), (Ok(Ok(())), Ok(())))
-}
-
 /// Takes back what was done and ends the job as failed.
 async fn give_up(work: &Work, flow: &Flow, (failed, why): (usize, &str)) {
     // Noted first: a run that takes over from here goes on taking back, with this reason.
@@ -290,18 +216,6 @@ async fn give_up(work: &Work, flow: &Flow, (failed, why): (usize, &str)) {
 async fn steps_before(work: &Work) -> Result<Vec<jobs::Step>, sqlx::Error> {
     let mut db = work.app.db.acquire().await?;
     jobs::steps(&mut db, work.job.id).await
-}
-
-/// A step's status is for people to read; the job goes on where it can't be written, and does that step again after a
-/// crash. Nothing is written of a job that is somebody else's by now.
-async fn set_step(work: &Work, seq: i16, status: StepStatus, detail: Option<&str>) {
-    let done = async {
-        let mut db = work.app.db.acquire().await?;
-        jobs::set_step(&mut db, work.job.id, &work.lease, seq, status, detail).await
-    };
-    if let Err(e) = done.await {
-        tracing::debug!(job = %work.job.id, "A step's status could not be written: {e}");
-    }
 }
 
 /// Notes that a step begins, unless the job was cancelled: then by whom. As with [`set_step`], the job goes on where that
@@ -320,27 +234,4 @@ async fn begin_step(work: &Work, seq: i16) -> Option<String> {
             None
         }
     }
-}
-
-/// Takes back the failed step and those before it, the last one first. An undo that fails is shown and logged, and
-/// the others go on. `false`: what it needs is away, and it will be tried again.
-async fn undo(work: &Work, flow: &Flow, (failed, why): (usize, &str)) -> bool {
-    for (i, step) in flow.steps.iter().enumerate().take(failed + 1).rev() {
-        let Some(undo) = step.undo else { continue };
-        match undo(work).await {
-            Ok(()) if i == failed => {}
-            Ok(()) => set_step(work, number(i), StepStatus::Undone, None).await,
-            Err(e) if e.may_pass() && wait_for_it(work, why).await => {
-                tracing::warn!(job = %work.job.id, step = step.name, "A step will be taken back later: {e}");
-                return false;
-            }
-            Err(e) => {
-                tracing::error!(job = %work.job.id, step = step.name, "A step could not be taken back: {e}");
-                let first = if i == failed { format!("{why}\n") } else { String::new() };
-                set_step(work, number(i), StepStatus::Failed, Some(&format!("{first}Could not be taken back: {e}")))
-                    .await;
-            }
-        }
-    }
-    true
 }

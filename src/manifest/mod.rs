@@ -2,6 +2,7 @@
 //! Its form is documented in docs/BACKUPS.md.
 
 pub mod admin;
+pub mod dump;
 pub mod sum;
 
 use std::collections::BTreeMap;
@@ -11,11 +12,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::admin_db::containers::Container;
+use crate::domain::engine::EngineKind;
 use crate::encryption::Keys;
-use crate::engine::EngineKind;
-use crate::engine::backup::{Count, Part};
 use crate::engine::definition::Definition;
+use crate::engine::part::{Count, Part};
 use crate::engine::partial::Only;
 use crate::manifest::sum::Sum;
 
@@ -144,31 +144,6 @@ pub struct Of {
     pub backup_freq: String,
     /// Extensions chosen when it was made.
     pub extensions: Vec<String>,
-}
-
-impl Of {
-    /// Describes a container.
-    pub fn new(c: &Container, version: &str) -> Self {
-        Self {
-            id: c.id,
-            name: c.name.clone(),
-            engine: c.engine,
-            image: c.image.clone(),
-            digest: c.image_digest.clone().unwrap_or_default(),
-            version: version.to_owned(),
-            dbname: c.dbname.clone(),
-            dbuser: c.dbuser.clone(),
-            owner: c.owner.clone(),
-            contact: c.contact.clone(),
-            department: c.department.clone(),
-            description: c.description.clone(),
-            storage: c.storage.clone(),
-            memory_bytes: c.memory_bytes,
-            millicpus: c.millicpus,
-            backup_freq: c.backup_freq.clone(),
-            extensions: c.extensions.clone(),
-        }
-    }
 }
 
 /// An object of a backup.

@@ -4,7 +4,7 @@
 pub mod check;
 pub mod embedded;
 pub mod s3;
-mod same;
+pub(crate) mod same;
 
 use std::sync::Arc;
 
@@ -15,7 +15,6 @@ use crate::config::Config;
 use crate::domain::stream_error::{StreamError, StreamFault};
 
 pub use s3::{Line, Store};
-pub(crate) use same::same_place;
 
 /// What went wrong in an object store. Every message is a sentence.
 #[derive(Debug, Clone, thiserror::Error)]

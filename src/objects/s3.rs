@@ -25,10 +25,10 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 use secrecy::ExposeSecret;
 
-pub use line::Line;
-
 use super::{ObjectError, ObjectInfo};
 use crate::config::Target;
+
+pub use line::Line;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);

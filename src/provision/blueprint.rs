@@ -5,16 +5,16 @@ use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::credentials;
 use crate::admin_db::containers::credentials::Kind;
+use crate::admin_db::containers::{Container, credentials};
 use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::{Config, Tier};
 use crate::domain::names::{DbName, DbUser, NameError};
 use crate::domain::quantity::{Bytes, GIB, MilliCpus};
-use crate::engine::{Engine, Plan, Recipe, Tools};
+use crate::engine::description::Engine;
+use crate::engine::{Plan, Recipe, Tools};
 use crate::manifest::Of;
 use crate::queue::flow::StepError;
 use crate::runtime::{ContainerSpec, Mount};
@@ -231,7 +231,7 @@ impl<'a> Blueprint<'a> {
     /// # Errors
     /// If the files can't be read, or no certificate be made.
     pub(super) fn recipe(&self, app: &App) -> Result<Recipe, StepError> {
-        let config = super::config_files(&app.config.catalog, self.image.engine)
+        let config = crate::catalog::config_files(&app.config.catalog, self.image.engine)
             .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
         let cert = app
             .authority

@@ -2,9 +2,8 @@
 
 use super::blueprint::{Blueprint, prepare, refuse_foreign_data};
 use super::egress;
-use super::seed;
-use crate::admin_db::containers::ports;
-use crate::admin_db::containers::{self, Container};
+use crate::admin_db::containers;
+use crate::admin_db::containers::{Container, ports};
 use crate::app::App;
 use crate::queue::flow::{StepError, Work};
 use crate::runtime::{ContainerSpec, Observed, Publish, RuntimeError};
@@ -61,8 +60,8 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
     prepare(app, &blueprint).await?;
     let open = app.catalog.find(&c.image).is_some_and(|i| i.egress);
     let network = match open {
-        true => super::open_network_name(&app.config.instance),
-        false => super::network_name(&app.config.instance),
+        true => crate::domain::names::open_network_name(&app.config.instance),
+        false => crate::domain::names::network_name(&app.config.instance),
     };
     app.runtime.ensure_network(&network, &app.config.instance).await?;
     if !open {
@@ -136,18 +135,6 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
     }
     tx.commit().await?;
     Ok(())
-}
-
-/// Starts the server again if the job was interrupted: the engine may have ended meanwhile, and the server with it.
-///
-/// # Errors
-/// If it does not start.
-pub async fn resume(work: &Work) -> Result<(), StepError> {
-    if !work.resumed {
-        return Ok(());
-    }
-    seed::again(work).await?;
-    start(work).await
 }
 
 /// Stops the engine's container within its grace time.

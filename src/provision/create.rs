@@ -1,23 +1,19 @@
 //! Create: from accepted form to a server its owner can sign in to.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::blueprint::{self, Blueprint};
-use super::container;
-use super::power;
-use super::rotate;
-use super::seed;
-use super::server;
+use super::blueprint::Blueprint;
+use super::{blueprint, container, power, rotate, seed, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::{credentials, usage};
 use crate::domain::quantity::{Bytes, MIB};
 use crate::domain::state::Event;
 use crate::domain::work::{Cancel, Pool, Rules};
+use crate::provision::seed::resume;
 use crate::queue::flow::{Flow, Step, StepError, Work};
-use crate::storage::{Capacity, capacity};
+use crate::storage::measured;
 
 /// Least free space on a tier for a new database: an empty server with its write-ahead log, and room to begin.
 const ROOM: i64 = 256 * MIB;
@@ -92,15 +88,6 @@ pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
         }
     }
     Ok(())
-}
-
-/// What a tier's file system has, measured where waiting for a disk holds nobody up.
-///
-/// # Errors
-/// If it can't be asked.
-pub(crate) async fn measured(path: PathBuf) -> Result<Capacity, StepError> {
-    let asked = tokio::task::spawn_blocking(move || capacity(&path)).await;
-    Ok(asked.map_err(|e| StepError::Retry(format!("Measuring the space was cut short: {e}")))??)
 }
 
 pub(crate) async fn get_image(w: &Work) -> Result<(), StepError> {
@@ -187,7 +174,7 @@ async fn start(w: &Work) -> Result<(), StepError> {
 
 pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
     seed::anew(w).await?;
-    container::resume(w).await?;
+    resume(w).await?;
     let version = server::wait_ready(w, w.app.config.databases.create_timeout).await?;
     w.say(&format!("Version {version}")).await;
     Ok(())

@@ -2,21 +2,18 @@
 
 use uuid::Uuid;
 
-use super::power;
-use super::quota;
-use super::request::RequestError;
-use crate::admin_db::containers::input;
+use super::{power, quota};
 use crate::admin_db::containers::input::Edit;
-use crate::admin_db::containers::states;
-use crate::admin_db::containers::{self, Container};
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{constraint, jobs};
+use crate::admin_db::containers::{Container, input, states};
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::{constraint, containers, jobs, log};
 use crate::app::App;
 use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
 use crate::queue::give_way;
+use crate::queue::refusal::RequestError;
 
 /// Checked changes; what is `None` stays as it is.
 #[derive(Debug, Clone, Default)]
@@ -146,10 +143,10 @@ pub(crate) mod tests {
     use sqlx::types::Json as Column;
 
     use super::*;
+    use crate::domain::engine::EngineKind;
     use crate::domain::names::Username;
     use crate::domain::quantity::GIB;
     use crate::domain::user::Role;
-    use crate::engine::EngineKind;
 
     /// A container for tests.
     pub(crate) fn container() -> Container {

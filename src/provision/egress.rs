@@ -8,11 +8,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tokio::process::Command;
-use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::names::InstanceId;
+use crate::runtime::firewall::Wall;
 use crate::runtime::{ContainerSpec, Mount, Runtime, RuntimeError, helper};
 
 /// Sets, looks for or removes the rules.
@@ -26,17 +26,6 @@ const HELPER_LOOK: Duration = Duration::from_secs(600);
 const HOST: &str = "/host";
 /// A file that names no name server.
 const NO_NAMES: &str = "# Databases look up no names.\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
-
-/// Whether the rules stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wall {
-    /// They do.
-    Stands,
-    /// They don't; a sentence says why.
-    Missing(String),
-    /// `databases.firewall` is false: somebody else keeps them.
-    Theirs,
-}
 
 /// What is to be done with the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,20 +42,6 @@ impl Deed {
             Self::Set => "set",
             Self::Look => "look",
         }
-    }
-}
-
-/// What the portal knows of its wall.
-#[derive(Debug, Default)]
-pub struct Egress {
-    /// Held while it is looked at: one helper at a time.
-    last: Mutex<Option<(Instant, Wall)>>,
-}
-
-impl Egress {
-    /// How the wall was when it was looked at last.
-    pub async fn seen(&self) -> Option<Wall> {
-        self.last.lock().await.as_ref().map(|(_, wall)| wall.clone())
     }
 }
 
@@ -130,7 +105,7 @@ pub async fn wall(runtime: &dyn Runtime, config: &Config, image: &str, deed: Dee
     if !config.databases.firewall {
         return Wall::Theirs;
     }
-    let name = super::network_name(&config.instance);
+    let name = crate::domain::names::network_name(&config.instance);
     let bridge = match runtime.bridge(&name, &config.instance).await {
         Ok(Some(bridge)) => bridge,
         Ok(None) => return Wall::Missing("the network of the databases is not there yet".to_owned()),

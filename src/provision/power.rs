@@ -3,13 +3,13 @@
 use sqlx::PgConnection;
 
 use super::blueprint::Blueprint;
-use super::container;
-use super::server;
+use super::{container, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
 use crate::domain::state::Event;
 use crate::domain::work::{Blame, Pool, Rules};
+use crate::provision::seed::resume;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
 /// Start database. Makes the container anew from the row if it was removed.
@@ -86,7 +86,7 @@ async fn make_anew(w: &Work) -> Result<(), StepError> {
 }
 
 pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
-    container::resume(w).await?;
+    resume(w).await?;
     server::wait_ready(w, w.app.config.databases.start_timeout).await.map(|_| ())
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
 /// run is running.
 pub(crate) async fn up(w: &Work) -> Result<(), StepError> {
     let app = &w.app;
-    container::resume(w).await?;
+    resume(w).await?;
     let c = w.container().await?;
     let (found, version) = server::running(w, &c, app.config.databases.start_timeout).await?;
     let inspect = app.runtime.inspect_json(&found.id).await?;

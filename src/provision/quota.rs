@@ -4,11 +4,10 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::request::RequestError;
-use crate::admin_db::people::accounts;
-use crate::admin_db::people::quotas;
 use crate::admin_db::people::quotas::Quota;
+use crate::admin_db::people::{accounts, quotas};
 use crate::app::App;
+use crate::queue::refusal::RequestError;
 
 /// What an account's databases took before something asks for more.
 pub(super) struct Before {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::engine::{ExecSpec, LOCKED_OUT};
-use crate::provision::server::{ANSWER, ask, last_lines};
+use crate::provision::exec::{ANSWER, ask, last_lines};
 use crate::queue::flow::StepError;
 use crate::runtime::{Observed, RuntimeError};
 

@@ -6,26 +6,24 @@ use uuid::Uuid;
 
 use super::quota;
 use crate::admin_db::backups::retention;
-use crate::admin_db::containers::input;
 use crate::admin_db::containers::input::NewContainer;
-use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
-use crate::admin_db::containers::{self, Container};
-use crate::admin_db::containers::{credentials, ports};
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{constraint, jobs, new_id};
+use crate::admin_db::containers::{Container, credentials, input, ports, states};
+use crate::admin_db::log::Actor;
+use crate::admin_db::{constraint, containers, new_id};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::policy::Policy;
 use crate::domain::quantity::{Bytes, MilliCpus};
-use crate::domain::state::{ContainerState, Event};
+use crate::domain::state::ContainerState;
 use crate::domain::user::User;
 use crate::engine::partial::Only;
-use crate::jobs::registry;
+use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::give_way;
+use crate::queue::refusal::RequestError;
 
 /// A checked form.
 #[derive(Debug)]
@@ -58,73 +56,6 @@ pub struct CreateRequest<'a> {
     pub extensions: Vec<String>,
     /// When it is backed up by itself.
     pub backup_freq: Policy,
-}
-
-/// Why a request was turned down.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestError {
-    /// The name belongs to a living container.
-    #[error("A database of this name exists already.")]
-    NameTaken,
-    /// The owner has as many as they may.
-    #[error("{0} already has as many databases as one person may have ({1}).")]
-    TooMany(String, i64),
-    /// The owner's databases together would take more than they may; a sentence.
-    #[error("{0}")]
-    OverQuota(String),
-    /// All ports of the range are taken.
-    #[error("All ports for databases are taken. An administrator can widen the range (databases.port_max).")]
-    NoPort,
-    /// A job is under way.
-    #[error("Something else is being done with this database. Wait until that is finished.")]
-    Busy,
-    /// The present state does not allow it.
-    #[error("This can't be done while the database is {0}.")]
-    State(ContainerState),
-    /// It was purged meanwhile.
-    #[error("This database is gone.")]
-    Gone,
-    /// No target is configured.
-    #[error("No place for backups is configured. An administrator can add one ([[target]]).")]
-    NoTarget,
-    /// The engine has no backups yet.
-    #[error("Backups of {0} are not possible yet.")]
-    NoBackup(&'static str),
-    /// It is not there to be restored.
-    #[error("This backup can't be restored: it is not whole, or not in its target any more.")]
-    NoSuchBackup,
-    /// Not what can be taken out of a backup by itself.
-    #[error("{0}")]
-    NotAlone(String),
-    /// It is encrypted, and nothing here opens it.
-    #[error(
-        "This backup is encrypted, and the portal does not have the key. An administrator can give it one (backups.identity_file), or restore by hand: the RESTORE.txt beside the backup says how."
-    )]
-    NeedsKey,
-    /// An upgrade brings the data over by a backup, which would be encrypted.
-    #[error(
-        "An upgrade brings the data over by a backup. Those are encrypted here, and the portal does not have the key. An administrator can give it one (backups.identity_file)."
-    )]
-    UpgradeNeedsKey,
-    /// It is of another engine, or of a later version than the server's.
-    #[error("This backup can't take the place of its data: {0} can't read it. Restore it into a new database.")]
-    OtherVersion(String),
-    /// Not an upgrade that the portal can do.
-    #[error(
-        "This database can't be upgraded to {0}. Only later versions of PostgreSQL and MariaDB that are on offer can be chosen."
-    )]
-    NoUpgrade(String),
-    /// The image of then is not on offer any more.
-    #[error(
-        "The image {0} that this backup was made with is no longer in the catalog. An administrator can put it back."
-    )]
-    NoImage(String),
-    /// The database's.
-    #[error(transparent)]
-    Db(#[from] sqlx::Error),
-    /// A secret could not be sealed.
-    #[error(transparent)]
-    Seal(#[from] anyhow::Error),
 }
 
 /// What a create answers.
@@ -281,17 +212,6 @@ pub(crate) async fn act_in(
     flow: &'static Flow,
     actor: &Actor,
 ) -> Result<Uuid, RequestError> {
-    let now = app.clock.now();
-    // A delete shows at once; all other flows change the state when they are done.
-    let flow = match flow.kind {
-        "delete" => {
-            let never_ran = c.started_at.is_none();
-            transition(states::apply(tx, c.id, Event::Delete, &actor.name, now, None).await)?;
-            // What never ran has no data: there is nothing to keep in the trash.
-            if never_ran { &crate::trash::delete::PURGE } else { flow }
-        }
-        _ => flow,
-    };
     allowed(flow.kind, c.state)?;
     if flow.kind == "stop" && c.started_at.is_none() {
         // Nothing was ever started; a stopped state would promise data that can be started again.
@@ -305,16 +225,6 @@ pub(crate) async fn act_in(
     let job = enqueue(app, tx, flow, (c.id, &c.name), actor, "requested").await?;
     before.check(app, tx).await?;
     Ok(job)
-}
-
-/// The flow that starts a container again: the whole of create if it never ran.
-pub fn start_flow(c: &Container) -> &'static Flow {
-    match (c.started_at, c.restored_from) {
-        (Some(_), _) => &super::power::START,
-        (None, None) if c.brought => crate::import::load::load_flow(c.engine),
-        (None, None) => &super::create::CREATE,
-        (None, Some(_)) => crate::backup::restore_flow(c.engine),
-    }
 }
 
 /// Which flows make sense in which state, so that a click too late is answered with a sentence, not a failed job.
@@ -333,53 +243,11 @@ fn allowed(kind: &str, state: ContainerState) -> Result<(), RequestError> {
     if fine { Ok(()) } else { Err(RequestError::State(state)) }
 }
 
-pub(crate) async fn enqueue(
-    app: &App,
-    tx: &mut PgConnection,
-    flow: &'static Flow,
-    container: (Uuid, &str),
-    actor: &Actor,
-    detail: &str,
-) -> Result<Uuid, RequestError> {
-    enqueue_with(app, tx, flow, container, actor, (detail, serde_json::Value::Null)).await
-}
-
-/// The same, with what the job has to know besides: an object.
-pub(crate) async fn enqueue_with(
-    app: &App,
-    tx: &mut PgConnection,
-    flow: &'static Flow,
-    container: (Uuid, &str),
-    actor: &Actor,
-    (detail, more): (&str, serde_json::Value),
-) -> Result<Uuid, RequestError> {
-    let mut payload = serde_json::json!({ "request_id": actor.request_id, "address": actor.address });
-    if let (Some(all), serde_json::Value::Object(more)) = (payload.as_object_mut(), more) {
-        all.extend(more);
-    }
-    let now = app.clock.now();
-    let names = flow.names();
-    let new = jobs::NewJob { kind: flow.kind, container: Some(container.0), payload, by: &actor.name, steps: &names };
-    let job = jobs::enqueue(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
-        Some("job_one_per_container") => RequestError::Busy,
-        _ => e.into(),
-    })?;
-    let action = format!("container.{}", flow.kind);
-    let entry = Entry { action: &action, container: Some(container), outcome: Outcome::Ok, detail };
-    log::append(tx, actor, &entry, now).await?;
-    Ok(job)
-}
-
-fn transition(result: Result<ContainerState, TransitionError>) -> Result<(), RequestError> {
+pub(crate) fn transition(result: Result<ContainerState, TransitionError>) -> Result<(), RequestError> {
     match result {
         Ok(_) => Ok(()),
         Err(TransitionError::Refused(state)) => Err(RequestError::State(state)),
         Err(TransitionError::Gone) => Err(RequestError::Gone),
         Err(TransitionError::Db(e)) => Err(e.into()),
     }
-}
-
-/// The flow of this kind, for handlers that have its name from a URL.
-pub fn flow(kind: &str) -> Option<&'static Flow> {
-    registry::flow(kind)
 }

@@ -5,22 +5,20 @@ use chrono::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::admin_db::containers::snapshots;
+use crate::admin_db::containers;
 use crate::admin_db::containers::snapshots::Snapshot;
-use crate::admin_db::containers::states;
-use crate::admin_db::containers::{self, Container};
+use crate::admin_db::containers::{Container, snapshots, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, Pool, Rules};
 use crate::provision::blueprint::Blueprint;
-use crate::provision::container;
-use crate::provision::power;
-use crate::provision::request::{RequestError, enqueue};
-use crate::provision::swap;
 use crate::provision::swap::KEPT_DAYS;
+use crate::provision::{container, power, swap};
+use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::queue::give_way;
+use crate::queue::refusal::RequestError;
 
 /// Go back to the data of before.
 pub static GO_BACK: Flow = Flow {

@@ -6,22 +6,19 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::blueprint::{Blueprint, password};
-use super::container;
-use super::power;
-use super::request::{RequestError, enqueue};
-use super::seed;
-use super::server::{ask, run_all};
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::credentials;
+use super::{container, power, seed};
 use crate::admin_db::containers::credentials::{Credential, Kind};
-use crate::admin_db::containers::states;
+use crate::admin_db::containers::{Container, credentials, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, Pool, Rules};
+use crate::provision::exec::{ask, run_all};
+use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::queue::give_way;
+use crate::queue::refusal::RequestError;
 
 /// How long the server may take to count its sessions.
 const LOOK: Duration = Duration::from_secs(20);

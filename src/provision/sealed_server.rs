@@ -12,9 +12,9 @@ use crate::domain::password::Password;
 use crate::engine::ExecSpec;
 use crate::manifest::Of;
 use crate::provision::blueprint::{Blueprint, prepare};
+use crate::provision::exec::run_all;
 use crate::provision::readiness::{Patience, Silent, told, until_answers};
 use crate::provision::seed;
-use crate::provision::server::run_all;
 use crate::queue::flow::StepError;
 use crate::runtime::helper::HOLD;
 

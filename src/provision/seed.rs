@@ -9,15 +9,18 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::blueprint::{self, Blueprint};
-use super::container;
+use super::blueprint::Blueprint;
+use super::{blueprint, container};
 use crate::admin_db::containers::credentials;
 use crate::admin_db::containers::credentials::{Credential, Kind};
-use crate::admin_db::seeds::{self, Seed};
+use crate::admin_db::seeds;
+use crate::admin_db::seeds::Seed;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::Config;
 use crate::engine::ServerCert;
+use crate::provision::container::start;
+use crate::provision::seed;
 use crate::queue::flow::{StepError, Work};
 use crate::storage::DataDir;
 
@@ -32,7 +35,7 @@ const FORM: &str = "1";
 pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Result<String, StepError> {
     let tier = config.storage.first().ok_or_else(|| StepError::Fail("No storage tier is configured.".to_owned()))?;
     let any = Blueprint::of_seed(config, image, tier, Uuid::nil(), SecretString::default())?;
-    let files = super::config_files(&config.catalog, image.engine)
+    let files = crate::catalog::config_files(&config.catalog, image.engine)
         .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
     let none = ServerCert { cert: String::new(), key: SecretString::default(), authority: String::new() };
     let recipe = image.engine.engine().recipe(&any.plan(), &files, &none);
@@ -170,4 +173,16 @@ pub async fn settle(w: &Work) -> Result<(), StepError> {
     w.app.files.sync(&b.dir).await?;
     credentials::take(&mut db, c.id, Kind::Seed).await?;
     Ok(())
+}
+
+/// Starts the server again if the job was interrupted: the engine may have ended meanwhile, and the server with it.
+///
+/// # Errors
+/// If it does not start.
+pub async fn resume(work: &Work) -> Result<(), StepError> {
+    if !work.resumed {
+        return Ok(());
+    }
+    seed::again(work).await?;
+    start(work).await
 }

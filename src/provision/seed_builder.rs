@@ -6,21 +6,20 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::admin_db::log::Actor;
-use crate::admin_db::new_id;
-use crate::admin_db::seeds::{self, Seed};
+use crate::admin_db::seeds::Seed;
+use crate::admin_db::{new_id, seeds};
 use crate::app::App;
-use crate::backup::portal_jobs;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::domain::password::Password;
 use crate::domain::quantity::GIB;
 use crate::domain::work::{Cancel, Pool, Rules};
-use crate::provision::create::measured;
-use crate::provision::request::RequestError;
 use crate::provision::sealed_server::ThrowAway;
 use crate::provision::seed::{fingerprint, seal};
+use crate::queue::enqueue::enqueue_portal;
 use crate::queue::flow::{Flow, Step, StepError, Work};
-use crate::storage::{DataDir, unavailable_reason};
+use crate::queue::refusal::RequestError;
+use crate::storage::{DataDir, measured, unavailable_reason};
 
 /// Prepare images.
 pub static PREPARE: Flow = Flow {
@@ -103,7 +102,7 @@ pub async fn enqueue_if_due(app: &App) -> anyhow::Result<Value> {
     if due.make.is_empty() && due.clear.is_empty() {
         return Ok(json!({ "to_make": 0 }));
     }
-    match portal_jobs::enqueue(app, &PREPARE, &Actor::portal("keeper")).await {
+    match enqueue_portal(app, &PREPARE, &Actor::portal("keeper")).await {
         Ok(_) | Err(RequestError::Busy) => Ok(json!({ "to_make": due.make.len(), "to_remove": due.clear.len() })),
         Err(e) => Err(e.into()),
     }

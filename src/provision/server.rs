@@ -3,33 +3,19 @@
 use std::time::Duration;
 
 use super::blueprint::Blueprint;
-use super::container::{self, find};
+use super::container;
+use super::container::find;
 use crate::admin_db::containers::Container;
 use crate::admin_db::image_tools;
 use crate::app::App;
-use crate::engine::{EngineKind, ExecOutcome, ExecSpec, LOCKED_OUT, Tools};
+use crate::domain::engine::EngineKind;
+use crate::engine::{ExecSpec, LOCKED_OUT, Tools};
 use crate::manifest::Of;
+use crate::provision::exec::{ANSWER, ask};
 use crate::provision::readiness::{Patience, Silent, told, until_answers};
 use crate::provision::sealed_server::{Admin, ThrowAway};
 use crate::queue::flow::{StepError, Work};
-use crate::runtime::{ExecOutput, LogRequest, Observed, RuntimeError, read_log};
-
-/// How long one command may take. A server that hangs must not hold a job for good.
-pub(super) const ANSWER: Duration = Duration::from_secs(60);
-
-/// Runs a command in a container, for at most `limit`.
-///
-/// # Errors
-/// If the engine can't, or the command takes longer.
-pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Result<ExecOutput, RuntimeError> {
-    tokio::time::timeout(limit, app.runtime.exec(id, command)).await.unwrap_or_else(|_| {
-        let program = command.argv.first().map_or("", String::as_str);
-        Err(RuntimeError::Failed {
-            operation: format!("finish {program} in the container"),
-            cause: format!("it took longer than {} s", limit.as_secs()),
-        })
-    })
-}
+use crate::runtime::{Observed, RuntimeError};
 
 /// Which of the programs that the portal runs in an engine's containers an image has: looked up once for its digest, in
 /// a running container `id` of it. `None` if that has ended meanwhile.
@@ -155,31 +141,4 @@ pub async fn running(work: &Work, c: &Container, limit: Duration) -> Result<(Obs
     let version = wait_ready(work, limit).await?;
     let found = find(&work.app, c).await?;
     Ok((found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?, version))
-}
-
-/// The last lines of a server's log, for messages; empty where they can't be read.
-pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
-    match app.runtime.logs(id, LogRequest { tail, follow: false }).await {
-        Ok(lines) => read_log(lines).await.unwrap_or_default().trim_end().to_owned(),
-        Err(_) => String::new(),
-    }
-}
-
-/// Runs commands of an engine one after the other; the first that fails ends it.
-///
-/// # Errors
-/// With what the command said.
-pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) -> Result<(), StepError> {
-    for command in commands {
-        let said = match ask(app, id, command, ANSWER).await {
-            Err(e @ (RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. })) => {
-                return Err(StepError::Retry(e.to_string()));
-            }
-            said => said?,
-        };
-        if let ExecOutcome::Failed(sentence) = ExecOutcome::of(said.code, &said.stderr) {
-            return Err(StepError::Fail(sentence));
-        }
-    }
-    Ok(())
 }

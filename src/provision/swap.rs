@@ -7,12 +7,10 @@ use chrono::Duration;
 use uuid::Uuid;
 
 use super::blueprint::Blueprint;
-use super::container;
-use super::power;
+use super::{container, power};
 use crate::admin_db::containers;
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::snapshots;
 use crate::admin_db::containers::snapshots::Snapshot;
+use crate::admin_db::containers::{Container, snapshots};
 use crate::app::App;
 use crate::domain::state::ContainerState;
 use crate::queue::flow::{StepError, Work};

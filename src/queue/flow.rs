@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::admin_db::containers::{self, Container};
-use crate::admin_db::jobs;
+use crate::admin_db::containers::Container;
+use crate::admin_db::{containers, jobs};
 use crate::app::App;
 use crate::domain::stream_error::StreamError;
 use crate::domain::work::Rules;
 use crate::runtime::{Observed, RuntimeError};
-use crate::storage::StorageError;
+use crate::storage::error::StorageError;
 
 /// How a step failed.
 #[derive(Debug, thiserror::Error)]

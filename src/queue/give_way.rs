@@ -9,7 +9,7 @@ use crate::admin_db::jobs::cancel;
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::work::Cancel;
-use crate::provision::request::RequestError;
+use crate::queue::refusal::RequestError;
 
 /// How long whoever asks waits for its end. A worker sees within a second that it is to end.
 const LONGEST: Duration = Duration::from_secs(20);

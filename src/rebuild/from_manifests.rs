@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::backups::{self, Backup};
-use crate::admin_db::containers::{self, Container};
-use crate::admin_db::imports::{self, Candidate};
+use crate::admin_db::backups::Backup;
+use crate::admin_db::containers::Container;
+use crate::admin_db::imports::Candidate;
 use crate::admin_db::log::Actor;
 use crate::admin_db::people::accounts;
+use crate::admin_db::{backups, containers, imports};
 use crate::app::App;
 use crate::backup::request::{RestoreRequest, restore};
 use crate::backup::unregistered;
@@ -21,7 +22,7 @@ use crate::backup::unregistered::{Refused, Taking};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Role;
 use crate::objects::Store;
-use crate::rebuild::{Is, Line, Trust};
+use crate::rebuild::report::{Is, Line, Trust};
 use crate::trash::tombstone;
 
 /// Who is in the log.

@@ -1,6 +1,7 @@
 //! From nothing but the bucket and the recovery key: mydb_admin, then every database that should be there.
 
 pub mod from_manifests;
+pub mod report;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,87 +9,38 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::recovery::admin_restore;
-use crate::recovery::admin_restore::Wanted;
-
 use crate::admin_db::backups::newest;
-use crate::admin_db::containers::states;
-use crate::admin_db::containers::{self, Container};
+use crate::admin_db::containers::{Container, states};
 use crate::admin_db::jobs::JobStatus;
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
-use crate::admin_db::{backups, jobs};
-use crate::app::{App, Parts};
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::{backups, containers, jobs, log};
+use crate::app::App;
 use crate::auth::first_admin;
 use crate::backup::restore::recover::recover;
 use crate::backup::sign::By;
-use crate::bootstrap;
+use crate::bootstrap::Parts;
 use crate::domain::state::{ContainerState, Event};
+use crate::jobs::registry::start_flow;
 use crate::jobs::workers;
 use crate::lifecycle::Lifecycle;
 use crate::objects::{Store, Stores};
 use crate::presence::Presence;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::{power, request};
-use crate::recovery_key;
+use crate::rebuild::report::{Is, Line, Report, Trust};
+use crate::recovery::admin_restore;
+use crate::recovery::admin_restore::Wanted;
 use crate::secrets::Random;
-use crate::trash::delete;
-use crate::trash::tombstone;
+use crate::trash::{delete, tombstone};
+use crate::{bootstrap, recovery_key};
 
 /// Who is in the log.
 const ACTOR: &str = "rebuild";
 /// Wait between looks at a job.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// How a database is after a rebuild.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Is {
-    /// It is there.
-    There,
-    /// It should be there, and is not.
-    Missing,
-    /// It was deleted before, so it stays away.
-    Deleted,
-}
-
-/// Whom a rebuild believes.
-#[derive(Clone, Copy)]
-pub(crate) struct Trust<'a> {
-    /// Whose signatures are this portal's.
-    pub(crate) by: &'a [By<'a>],
-    /// Whether what is not signed is believed too.
-    pub(crate) unsigned: bool,
-}
-
-/// What became of one database.
-#[derive(Debug, Clone, Serialize)]
-pub struct Line {
-    /// Its name.
-    pub database: String,
-    /// Its engine.
-    pub engine: &'static str,
-    /// How it is.
-    pub is: Is,
-    /// A sentence.
-    pub outcome: String,
-}
-
-/// What became of all of it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Where mydb_admin came from, as a sentence.
-    pub admin_db: String,
-    /// Backups that mydb_admin did not know, and that were taken into its list.
-    pub taken_in: usize,
-    /// Backups that were left out because this portal did not sign them.
-    pub unsigned: usize,
-    /// The databases.
-    pub databases: Vec<Line>,
-}
 
 /// Rebuilds this instance. What is there already stays as it is, so a run that was cut short is begun again.
 ///
@@ -221,7 +173,7 @@ async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<Line>> {
             (Some(job), _) => Ok(job),
             // It was being made from the backup of another, in a run of this that was cut short.
             (None, None) if c.started_at.is_none() && c.restored_from.is_some() => {
-                request::act(app, &c, request::start_flow(&c), &Actor::portal(ACTOR)).await.map_err(|e| e.to_string())
+                request::act(app, &c, start_flow(&c), &Actor::portal(ACTOR)).await.map_err(|e| e.to_string())
             }
             (None, None) => Err("There is no backup of it.".to_owned()),
             (None, Some((backup, _))) => {

@@ -21,22 +21,21 @@ use crate::backup::pipeline::transfer;
 use crate::backup::pipeline::transfer::{From, Into};
 use crate::backup::retention::cleanup;
 use crate::backup::sign;
-use crate::bootstrap;
 use crate::config::Config;
 use crate::domain::quantity::Bytes as Amount;
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::encryption::{AGE, Keys, Sealing};
 use crate::engine::backup::dump_script;
-use crate::manifest::Object;
-use crate::manifest::admin;
 use crate::manifest::admin::{AdminManifest, DUMP, FILE, KEYS, PLAIN_SCHEMA, SCHEMA};
+use crate::manifest::{Object, admin};
 use crate::objects::{ObjectError, Store};
-use crate::provision::request::RequestError;
 use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::refusal::RequestError;
+use crate::recovery::admin_copy::{Signers, Small};
 use crate::recovery::retention;
-use crate::recovery_key;
 use crate::runtime::Runtime;
-use crate::secrets::{Random, Sealer, Signer};
+use crate::secrets::{Random, Sealer};
+use crate::{bootstrap, recovery_key};
 
 /// Back up mydb_admin, because somebody asked for it.
 pub static BACK_UP: Flow = Flow {
@@ -60,30 +59,6 @@ pub struct Maker<'a> {
     pub now: DateTime<Utc>,
     /// The targets that get copies.
     pub copies: Vec<&'a Arc<Store>>,
-}
-
-/// The small objects of a backup, as they were written.
-pub(super) struct Small {
-    /// The manifest.
-    pub(super) manifest: Bytes,
-    /// The keys, encrypted to the recovery key.
-    pub(super) keys: Option<Bytes>,
-}
-
-/// Whose signatures a manifest gets.
-pub(super) struct Signers {
-    /// The sealing key's.
-    pub(super) sealing: Sealer,
-    /// The recovery key's, where one is registered.
-    pub(super) recovery: Option<Signer>,
-}
-
-impl Signers {
-    /// Signs a manifest below `location`, and writes it: its existence is what makes a backup of the rest.
-    pub(super) async fn put(&self, store: &Store, location: &str, manifest: &Bytes) -> Result<(), ObjectError> {
-        sign::put(store, location, manifest, self.sealing.manifests(), self.recovery.as_ref()).await?;
-        store.put(&format!("{location}/{FILE}"), manifest.clone(), "application/json").await
-    }
 }
 
 /// A backup that was made.

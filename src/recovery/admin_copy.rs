@@ -1,13 +1,15 @@
 //! Copies of the backups of mydb_admin in the other targets, so that a portal can be rebuilt from any of them.
 
-use super::admin_backup::{Signers, Small};
-use crate::backup::replicate;
+use bytes::Bytes;
+
 use crate::backup::retention::cleanup;
+use crate::backup::{replicate, sign};
 use crate::domain::names::InstanceId;
 use crate::manifest::admin;
-use crate::manifest::admin::{AdminManifest, KEYS};
-use crate::objects::Store;
+use crate::manifest::admin::{AdminManifest, FILE, KEYS};
+use crate::objects::{ObjectError, Store};
 use crate::queue::flow::StepError;
+use crate::secrets::{Sealer, Signer};
 
 /// Copies one from one target into another: the dump as it lies in the first, compared with the manifest on its way, and
 /// the small objects as they were written there.
@@ -39,4 +41,28 @@ pub(super) async fn copy(
     }
     // The manifest last: without it, it is none.
     Ok(signers.put(to, &location, &small.manifest).await?)
+}
+
+/// The small objects of a backup, as they were written.
+pub(crate) struct Small {
+    /// The manifest.
+    pub(crate) manifest: Bytes,
+    /// The keys, encrypted to the recovery key.
+    pub(crate) keys: Option<Bytes>,
+}
+
+/// Whose signatures a manifest gets.
+pub(crate) struct Signers {
+    /// The sealing key's.
+    pub(crate) sealing: Sealer,
+    /// The recovery key's, where one is registered.
+    pub(crate) recovery: Option<Signer>,
+}
+
+impl Signers {
+    /// Signs a manifest below `location`, and writes it: its existence is what makes a backup of the rest.
+    pub(crate) async fn put(&self, store: &Store, location: &str, manifest: &Bytes) -> Result<(), ObjectError> {
+        sign::put(store, location, manifest, self.sealing.manifests(), self.recovery.as_ref()).await?;
+        store.put(&format!("{location}/{FILE}"), manifest.clone(), "application/json").await
+    }
 }

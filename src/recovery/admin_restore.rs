@@ -12,18 +12,18 @@ use sqlx::{Connection, PgConnection};
 use super::client::Client;
 use crate::admin_db::MIGRATOR;
 use crate::admin_db::imports::RESTORED;
-use crate::app::Parts;
 use crate::backup::pipeline::transfer;
 use crate::backup::pipeline::transfer::From;
-use crate::backup::sign::{self, By};
-use crate::bootstrap;
+use crate::backup::sign;
+use crate::backup::sign::By;
+use crate::bootstrap::Parts;
 use crate::config::Config;
 use crate::encryption::Keys;
 use crate::manifest::admin;
 use crate::manifest::admin::{AdminManifest, FILE, KEYS, LONGEST, SCHEMA};
 use crate::objects::Store;
-use crate::recovery_key;
 use crate::secrets::{Random, Sealer};
+use crate::{bootstrap, recovery_key};
 
 /// What is to be brought back.
 pub struct Wanted<'a> {

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, NetworkCreateRequest};
-use bollard::query_parameters as query;
+use bollard::{Docker, query_parameters as query};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;

@@ -8,8 +8,8 @@ use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bytes::Bytes;
-use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt};
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, stream};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 

@@ -3,7 +3,9 @@
 pub mod docker;
 mod exec;
 pub mod fault;
+pub mod firewall;
 pub mod helper;
+pub mod image_states;
 mod translate;
 
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! Which databases a dump in SQL holds.
 
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 
 use crate::sql::connect::{Command, command};
 use crate::sql::means::{Means, means};

@@ -1,6 +1,7 @@
 //! Whatever is in strings, names, comments and rows, statements are told apart right, however the dump arrives.
 
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 
 use proptest::prelude::*;
 

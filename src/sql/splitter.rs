@@ -1,6 +1,7 @@
 //! Reads a dump piece by piece, in bounded memory.
 
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 
 use crate::sql::mysql::Mysql;
 use crate::sql::postgres::Postgres;

@@ -11,9 +11,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::StorageError;
-use super::beneath::{self, DEEPEST, shown};
+use super::beneath;
+use super::beneath::{DEEPEST, shown};
 use super::walk::is_dots;
+use crate::storage::error::StorageError;
 
 /// Copied with one call, after which is asked whether it is still wanted and whether there is room.
 const CHUNK: u64 = 64 << 20;

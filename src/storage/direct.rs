@@ -8,7 +8,8 @@ use rustix::fs::{Dir, Mode, fchmod, fstat, mkdirat, renameat};
 use rustix::io::Errno;
 
 use super::copy::Copy;
-use super::{DataDir, StorageError, beneath, io, walk};
+use super::{DataDir, beneath, walk};
+use crate::storage::error::{StorageError, io};
 
 /// Makes the container's directory, or finds it made. It is the portal's own, whoever works below it: what a helper makes
 /// would belong to root.

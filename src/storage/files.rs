@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Gid, Mode, Uid, fchmod, fchown, mkdirat, statat};
 use rustix::io::Errno;
 
-use super::beneath::{self, Head};
+use super::beneath::Head;
 use super::copy::Copy;
 use super::direct::{absent, copy, open, own_root, remove_doomed};
 use super::helped::Helper;
-use super::walk::{self, Unmeasured};
-use super::{DataDir, StorageError, io};
+use super::walk::Unmeasured;
+use super::{DataDir, beneath, walk};
 use crate::domain::names::InstanceId;
 use crate::runtime::Runtime;
+use crate::storage::error::{StorageError, io};
 
 /// Longest for measuring one directory.
 const MEASURE: Duration = Duration::from_secs(120);

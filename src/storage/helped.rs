@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use super::DataDir;
 use super::beneath::{Head, shown};
-use super::{DataDir, StorageError};
 use crate::domain::names::InstanceId;
 use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
+use crate::storage::error::StorageError;
 
 /// Longest for a look or a change of one directory.
 const SHORT: Duration = Duration::from_secs(60);

@@ -6,45 +6,26 @@
 mod beneath;
 mod copy;
 mod direct;
+pub mod error;
 mod files;
 mod helped;
 mod tier;
 mod walk;
 
 use std::ffi::CStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::io::Errno;
 use uuid::Uuid;
 
 use crate::config::Tier;
 use crate::domain::names::InstanceId;
-use crate::runtime::RuntimeError;
+use crate::storage::error::{StorageError, io};
 
 pub use beneath::Head;
 pub use files::Files;
+pub(crate) use tier::measured;
 pub use tier::{Capacity, begin, capacity, fault, unavailable_reason};
-
-/// Why work on a data directory failed, as a sentence.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// The operating system refused.
-    #[error("Could not {operation} in {path}: {cause}")]
-    Io {
-        /// What was to be done.
-        operation: &'static str,
-        /// Where.
-        path: String,
-        /// The system's words.
-        cause: String,
-    },
-    /// Something is wrong with what lies there.
-    #[error("{0}")]
-    Refused(String),
-    /// The container engine's, where a helper container does the work.
-    #[error(transparent)]
-    Engine(#[from] RuntimeError),
-}
 
 /// Where one container's data lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,11 +94,6 @@ impl DataDir {
         })
         .await
     }
-}
-
-pub(crate) fn io(operation: &'static str, path: &Path) -> impl Fn(std::io::Error) -> StorageError {
-    let path = path.display().to_string();
-    move |e| StorageError::Io { operation, path: path.clone(), cause: e.to_string() }
 }
 
 /// Why a data directory is not copied.

@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{StorageError, io};
 use crate::config::Tier;
 use crate::domain::names::InstanceId;
 use crate::secrets::write_whole;
+use crate::storage::error::{StorageError, io};
 
 /// File in a tier's directory that tells it from the empty place where its disk should be mounted.
 const MARK: &str = ".db4sci-tier";
@@ -179,6 +179,16 @@ pub(super) fn reflink(path: &Path) -> bool {
         let _ = std::fs::remove_file(probe);
     }
     tried.is_ok()
+}
+
+/// What a tier's file system has, measured where waiting for a disk holds nobody up.
+///
+/// # Errors
+/// If it can't be asked.
+pub(crate) async fn measured(path: PathBuf) -> Result<Capacity, StorageError> {
+    let place = path.clone();
+    let asked = tokio::task::spawn_blocking(move || capacity(&path)).await;
+    asked.map_err(|e| io("measure the space", &place)(std::io::Error::other(e)))?
 }
 
 #[cfg(test)]

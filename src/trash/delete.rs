@@ -5,22 +5,17 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::containers;
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
-use crate::admin_db::containers::{credentials, ports, samples, snapshots, surveys};
+use crate::admin_db::containers::{Container, credentials, ports, samples, snapshots, states, surveys};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::provision::blueprint::Blueprint;
-use crate::provision::container;
-use crate::provision::power;
-use crate::provision::request;
-use crate::provision::request::RequestError;
-use crate::provision::rollback;
+use crate::provision::{container, power, request, rollback};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::queue::give_way;
+use crate::queue::refusal::RequestError;
 use crate::trash::{final_backup, tombstone};
 
 /// Delete database: to the trash. Its data, name and ports are kept.
@@ -78,7 +73,11 @@ pub static PURGE: Flow = Flow {
 pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
     give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
-    let job = request::act_in(app, &mut tx, c, &DELETE, actor).await?;
+    // A deletion shows at once; all other jobs change the state when they are done.
+    request::transition(states::apply(&mut tx, c.id, Event::Delete, &actor.name, app.clock.now(), None).await)?;
+    // What never ran has no data: there is nothing to keep in the trash.
+    let flow = if c.started_at.is_none() { &PURGE } else { &DELETE };
+    let job = request::act_in(app, &mut tx, c, flow, actor).await?;
     if !without_backup && final_backup::none_because(app, c).is_none() {
         final_backup::insert(app, &mut tx, c, job).await?;
     }

@@ -4,18 +4,17 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::states;
+use crate::admin_db::backups::{Backup, BackupStatus, NewBackup};
 use crate::admin_db::containers::states::TransitionError;
-use crate::admin_db::{constraint, jobs, new_id};
+use crate::admin_db::containers::{Container, states};
+use crate::admin_db::{backups, constraint, jobs, new_id};
 use crate::app::App;
 use crate::backup::dump;
 use crate::backup::dump::read_back;
 use crate::domain::policy::Policy;
 use crate::domain::state::{ContainerState, Event};
-use crate::provision::request::RequestError;
 use crate::queue::flow::{StepError, Work};
+use crate::queue::refusal::RequestError;
 
 /// Why a database that is deleted gets no final backup, as a sentence; `None`: it gets one.
 pub fn none_because(app: &App, c: &Container) -> Option<String> {

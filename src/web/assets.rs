@@ -8,9 +8,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::Shared;
 use super::error::AppError;
 use super::views::branding::branding_css;
+use crate::web::portal::Shared;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "static/"]

@@ -3,14 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::context::Context;
-use super::error::AppError;
-use crate::auth::limits::place;
-
 /// How many persons' share an address has.
 const PERSONS: usize = 4;
-/// Seconds after which it may be tried again.
-const AGAIN: u64 = 10;
 
 /// Counts what goes on of one kind.
 #[derive(Debug)]
@@ -37,28 +31,7 @@ impl Caps {
         Self { most, held: Arc::default() }
     }
 
-    /// Counts one more of whoever asks; `None`: they have as many as they may.
-    ///
-    /// # Errors
-    /// If nobody is signed in.
-    pub fn take(&self, ctx: &Context) -> Result<Option<Held>, AppError> {
-        let address = &ctx.meta.address;
-        let place = address.parse().map_or_else(|_| address.clone(), |ip| place(ip).to_string());
-        Ok(self.enter([format!("person {}", ctx.user()?.id), format!("address {place}")]))
-    }
-
-    /// The same, or a sentence for whoever asks.
-    ///
-    /// # Errors
-    /// If they have as many as they may, or nobody is signed in.
-    pub fn hold(&self, ctx: &Context, what: &str) -> Result<Held, AppError> {
-        let held = self.take(ctx)?;
-        held.ok_or_else(|| {
-            AppError::Crowded(format!("You have too many {what} open. Close some and try again."), AGAIN)
-        })
-    }
-
-    fn enter(&self, keys: [String; 2]) -> Option<Held> {
+    pub(crate) fn enter(&self, keys: [String; 2]) -> Option<Held> {
         let mut held = lock(&self.held);
         let count = |key: &String| held.get(key).copied().unwrap_or_default();
         let [person, address] = &keys;

@@ -10,16 +10,20 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use chrono::{DateTime, Utc};
 
+use super::assets;
 use super::error::AppError;
 use super::views::{Flash, Frame, Link};
-use super::{Shared, assets};
-use crate::admin_db::containers::{self, Container};
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::containers::Container;
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::{containers, log};
 use crate::app::App;
+use crate::auth::limits::place;
 use crate::config::Mode;
 use crate::domain::user::{Action, Permission, Subject, User, can};
-use crate::provision::request::RequestError;
+use crate::queue::refusal::RequestError;
 use crate::web::access::identity::Identity;
+use crate::web::caps::{Caps, Held};
+use crate::web::portal::Shared;
 
 /// Name of the cookie that carries one message to the next page.
 pub const FLASH_COOKIE: &str = "__Host-db4sci-flash";
@@ -195,7 +199,7 @@ impl Context {
 }
 
 /// The frame of a page.
-pub fn frame(portal: &super::Portal, identity: Option<&Identity>, meta: &Meta, nav: &str) -> Frame {
+pub fn frame(portal: &crate::web::portal::Portal, identity: Option<&Identity>, meta: &Meta, nav: &str) -> Frame {
     let config = &portal.app.config;
     let branding = &config.branding;
     Frame {
@@ -274,5 +278,31 @@ pub fn removal(name: &'static str) -> Cookie<'static> {
 pub fn add_cookie(response: &mut Response, cookie: &Cookie<'_>) {
     if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
         response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+/// Seconds after which it may be tried again.
+const AGAIN: u64 = 10;
+
+impl Caps {
+    /// Counts one more of whoever asks; `None`: they have as many as they may.
+    ///
+    /// # Errors
+    /// If nobody is signed in.
+    pub fn take(&self, ctx: &Context) -> Result<Option<Held>, AppError> {
+        let address = &ctx.meta.address;
+        let place = address.parse().map_or_else(|_| address.clone(), |ip| place(ip).to_string());
+        Ok(self.enter([format!("person {}", ctx.user()?.id), format!("address {place}")]))
+    }
+
+    /// The same, or a sentence for whoever asks.
+    ///
+    /// # Errors
+    /// If they have as many as they may, or nobody is signed in.
+    pub fn hold(&self, ctx: &Context, what: &str) -> Result<Held, AppError> {
+        let held = self.take(ctx)?;
+        held.ok_or_else(|| {
+            AppError::Crowded(format!("You have too many {what} open. Close some and try again."), AGAIN)
+        })
     }
 }

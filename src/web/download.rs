@@ -15,12 +15,14 @@ use super::going_on::{About, until_refused};
 use super::pages::backups::theirs;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
-use crate::admin_db::log::{self, Entry, Outcome};
-use crate::backup::download::{self, Form, Package};
+use crate::admin_db::log;
+use crate::admin_db::log::{Entry, Outcome};
+use crate::backup::download;
+use crate::backup::download::{Form, Package};
 use crate::backup::restore::source::Source;
 use crate::domain::user::Action;
-use crate::provision::request::RequestError;
 use crate::queue::flow::StepError;
+use crate::queue::refusal::RequestError;
 use crate::web::access::backup_access::visible_backup;
 
 /// Content type of an archive.

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::admin_db;
 use crate::auth::login::LoginError;
-use crate::provision::request::RequestError;
+use crate::queue::refusal::RequestError;
 use crate::runtime::RuntimeError;
 
 /// What went wrong, as a visitor may know it.

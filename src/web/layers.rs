@@ -14,13 +14,13 @@ use serde_json::json;
 
 use super::context::{Context, FLASH_COOKIE, Meta, THEME_COOKIE, add_cookie, frame, removal};
 use super::error::{AppError, ErrorInfo};
-use super::routes::Access;
 use super::views::Flash;
 use super::views::error::ErrorPage;
-use super::{Portal, Shared};
 use crate::admin_db::log::Outcome;
 use crate::secrets::fingerprint;
+use crate::web::access::Access;
 use crate::web::access::identity::{DEVICE_COOKIE, Identity, client_address, identify};
+use crate::web::portal::{Portal, Shared};
 
 /// Header that carries a request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

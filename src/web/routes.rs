@@ -1,39 +1,28 @@
 //! Every route with its access level. The router is built from this table, and a test walks it as
 //! nobody, stranger, owner and admin.
 
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use axum::{Router, extract::DefaultBodyLimit};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
-use super::pages::metrics as metrics_page;
-use super::pages::restore;
-use super::pages::{account, account_tokens, admin};
-use super::pages::{actions, backups, container, docs, home, job, login, logs, new, notices, replace, settings, theme};
-use super::{Shared, api, assets, connections, download, layers, metrics};
+use super::pages::{
+    account, actions, admin, backups, container, docs, home, job, login, logs, metrics as metrics_page, new, notices,
+    replace, restore, settings, theme,
+};
+use super::{api, assets, connections, download, layers};
+use crate::web::access::{Access, BODY_LIMIT};
+use crate::web::pages::account::access_tokens;
 use crate::web::pages::orphan_backups;
-
-/// Most bytes of a request's body.
-pub const BODY_LIMIT: usize = 64 * 1024;
-
-/// Who may use a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody.
-    Public,
-    /// Everybody who is signed in; lists show only what is theirs.
-    SignedIn,
-    /// A container's owner and admins, decided by `can`; to others it does not exist.
-    Owner,
-    /// Admins.
-    Admin,
-}
+use crate::web::portal::Shared;
+use crate::web::scrape::{healthz, metrics, readyz};
 
 /// A route.
 pub struct Route {
@@ -67,9 +56,9 @@ where
 }
 
 routes! {
-    GET  "/healthz"                              Public   metrics::healthz;
-    GET  "/readyz"                               Public   metrics::readyz;
-    GET  "/metrics"                              Public   metrics::metrics;
+    GET  "/healthz"                              Public   healthz;
+    GET  "/readyz"                               Public   readyz;
+    GET  "/metrics"                              Public   metrics;
     GET  "/static/{*file}"                       Public   assets::file;
     GET  "/branding.css"                         Public   assets::branding;
     GET  "/branding/logo"                        Public   assets::logo;
@@ -89,8 +78,8 @@ routes! {
     GET  "/backups"                              SignedIn orphan_backups::list;
     GET  "/account"                              SignedIn account::show;
     POST "/account/password"                     SignedIn account::change_password;
-    POST "/account/tokens"                       SignedIn account_tokens::create_token;
-    POST "/account/tokens/{id}/revoke"           SignedIn account_tokens::revoke_token;
+    POST "/account/tokens"                       SignedIn access_tokens::create_token;
+    POST "/account/tokens/{id}/revoke"           SignedIn access_tokens::revoke_token;
     POST "/account/sessions/end-others"          SignedIn account::end_other_sessions;
 
     GET  "/containers/{name}"                    Owner    container::show;

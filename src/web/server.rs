@@ -15,10 +15,11 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
-use super::connections::{self, Guarded};
+use super::connections;
+use super::connections::Guarded;
 use super::routes::router;
 use crate::config::Server;
+use crate::web::portal::Shared;
 
 /// Time for open requests to end when the portal stops.
 const GRACE: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::brought::{named, report, send, shell, staged, token, written};
 use super::copies::place;

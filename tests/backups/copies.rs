@@ -1,6 +1,6 @@
 //! Backups from a copy of the data: engines that can't be dumped while they run, and databases that are stopped.
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::{back_up, brought_others, ended, hand, nothing_left, objects};
 use crate::engines::{Place, fields, sign_in};

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mydb::app::Parts;
+use mydb::bootstrap::Parts;
 use mydb::catalog::Catalog;
 use mydb::clock::Clock;
-use mydb::engine::EngineKind;
-use mydb::rebuild::{Is, Report, rebuild};
+use mydb::domain::engine::EngineKind;
+use mydb::rebuild::rebuild;
+use mydb::rebuild::report::{Is, Report};
 use mydb::recovery::admin_restore::Wanted;
 use mydb::runtime::docker::DockerRuntime;
 use secrecy::SecretString;

@@ -1,6 +1,6 @@
 //! Data changed for other data: a restore in place and its undo, an upgrade and its undo, and what happens when they fail.
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 use mydb::runtime::fault::{Fault, Strike};
 
 use super::copies::place;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::{back_up, cli, ended, nothing_left, object, objects};
 use crate::engines::fields;

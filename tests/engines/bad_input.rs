@@ -1,6 +1,6 @@
 //! What one engine takes and another does not; images and directories that are not what they should be.
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::fields;
 use crate::support::{Client, Options, TestPortal, docker::docker};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::{IMAGES, Place, Session, fields, place, sign_in, snippets};
 use crate::support::seeds::directories;

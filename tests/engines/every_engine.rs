@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use mydb::catalog::Catalog;
-use mydb::engine::{Endpoint, EngineKind};
+use mydb::domain::engine::EngineKind;
+use mydb::engine::Endpoint;
 
 use super::IMAGES;
 use crate::support::TestPortal;

@@ -12,7 +12,7 @@ mod snippets;
 
 pub use drivers::{Place, Session, sign_in};
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use crate::support::TestPortal;
 

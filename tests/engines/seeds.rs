@@ -5,7 +5,7 @@ use std::time::Duration;
 use mydb::admin_db::containers::credentials::Kind;
 use mydb::admin_db::seeds::{self, Seed};
 use mydb::provision::blueprint::Blueprint;
-use mydb::provision::server::ask;
+use mydb::provision::exec::ask;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{IMAGES, fields, place, sign_in};

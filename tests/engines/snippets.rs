@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use crate::support::{Client, TestPortal};
 

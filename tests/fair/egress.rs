@@ -140,7 +140,8 @@ async fn neo4j_loads_nothing_from_the_machine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_helper_sets_the_same_rules() {
-    use mydb::provision::egress::{Deed, Wall, by_helper, mark};
+    use mydb::provision::egress::{Deed, by_helper, mark};
+    use mydb::runtime::firewall::Wall;
     // A portal that keeps no rules itself.
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
@@ -148,7 +149,7 @@ async fn the_helper_sets_the_same_rules() {
     let app = &portal.app().app;
     let rules = Rules(mark(&app.config.instance));
     let image = app.config.image_reference(crate::support::POSTGRES_17);
-    let network = mydb::provision::network_name(&app.config.instance);
+    let network = mydb::domain::names::network_name(&app.config.instance);
     let bridge = app.runtime.bridge(&network, &app.config.instance).await.expect("it answers").expect("a bridge");
     let run = async |deed| by_helper(app.runtime.as_ref(), &app.config.instance, &image, (&bridge, deed)).await;
     assert!(matches!(run(Deed::Look).await, Wall::Missing(_)));

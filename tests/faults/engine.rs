@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mydb::provision::images::ImageState;
 use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::image_states::ImageState;
 use tokio::task::JoinSet;
 
 use super::{Place, keep, kept, until};

@@ -44,7 +44,7 @@ async fn an_image_that_vanishes_after_the_form_fails_the_create_with_a_sentence(
     let portal = TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await;
     let admin = portal.admin().await;
     let present =
-        || matches!(portal.app().app.images.get(POSTGRES_17), mydb::provision::images::ImageState::Present { .. });
+        || matches!(portal.app().app.images.get(POSTGRES_17), mydb::runtime::image_states::ImageState::Present { .. });
     until("it is known as present", present).await;
     docker(&["rmi", &tag.0]);
     admin.submit_create("lab", &[]).await.expect(303);

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::until;
 use crate::backups::ended;

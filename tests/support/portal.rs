@@ -12,7 +12,7 @@ use mydb::runtime::docker::DockerRuntime;
 use mydb::runtime::fault::Faulty;
 use mydb::secrets::Random;
 use mydb::serve::{Running, start};
-use mydb::web::Shared;
+use mydb::web::portal::Shared;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Client, admin_db, docker, seeds};

@@ -1,7 +1,7 @@
 //! A MongoDB whose owner has set every trap that it lets one set: names that are something else to a shell, to JavaScript
 //! or to a program that cuts lines; views that fail once they are read; rules that would refuse what is there; functions.
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 use mydb::jobs::survey::survey;
 use reqwest::Method;
 use serde_json::json;

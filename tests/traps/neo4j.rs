@@ -1,7 +1,7 @@
 //! A Neo4j whose owner has set every trap: names that would forge an answer to a program that cuts it, files and addresses
 //! of the server's, and power over the portal's own user, since Community gives it to everybody.
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 use mydb::jobs::survey::survey;
 use reqwest::Method;
 use serde_json::{Value, json};

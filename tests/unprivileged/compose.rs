@@ -1,6 +1,6 @@
 //! The shortest journey through the portal's own image and the compose file as it is shipped.
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::Journey;
 use crate::engines::sign_in;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use super::Journey;
 use crate::backups::objects_in;

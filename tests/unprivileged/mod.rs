@@ -6,7 +6,7 @@ mod journeys;
 
 use std::time::{Duration, Instant};
 
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 use crate::engines::{Place, fields};
 use crate::support::admin_db::psql;

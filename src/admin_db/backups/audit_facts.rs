@@ -6,8 +6,8 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::backups::BackupStatus;
+use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
-use crate::engine::EngineKind;
 
 /// A living database that has run, with what is known of its backups.
 #[derive(Debug, Clone, FromRow)]

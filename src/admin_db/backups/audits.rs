@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::admin_db::new_id;
-use crate::audit::{Kind, Report};
+use crate::domain::audit::{Kind, Report};
 
 /// Days for which reports are kept.
 const DAYS: i64 = 90;

@@ -19,8 +19,8 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
+use crate::domain::engine::EngineKind;
 use crate::encryption::Keys;
-use crate::engine::EngineKind;
 use crate::manifest::Manifest;
 
 /// Where a backup or drill is.

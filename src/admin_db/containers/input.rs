@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
-use crate::engine::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::engine::partial::Only;
 
 /// A container to be made.

@@ -16,9 +16,10 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
+use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
-use crate::engine::EngineKind;
 use crate::engine::partial::Only;
+use crate::manifest::Of;
 
 /// A container with everything the pages and jobs need of it.
 #[derive(Debug, Clone, FromRow)]
@@ -336,4 +337,29 @@ pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<
 /// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(ContainerState, i64)>, sqlx::Error> {
     sqlx::query_as("SELECT state, count(*) FROM state GROUP BY state ORDER BY state").fetch_all(db).await
+}
+
+impl Of {
+    /// Describes a container.
+    pub fn new(c: &Container, version: &str) -> Self {
+        Self {
+            id: c.id,
+            name: c.name.clone(),
+            engine: c.engine,
+            image: c.image.clone(),
+            digest: c.image_digest.clone().unwrap_or_default(),
+            version: version.to_owned(),
+            dbname: c.dbname.clone(),
+            dbuser: c.dbuser.clone(),
+            owner: c.owner.clone(),
+            contact: c.contact.clone(),
+            department: c.department.clone(),
+            description: c.description.clone(),
+            storage: c.storage.clone(),
+            memory_bytes: c.memory_bytes,
+            millicpus: c.millicpus,
+            backup_freq: c.backup_freq.clone(),
+            extensions: c.extensions.clone(),
+        }
+    }
 }

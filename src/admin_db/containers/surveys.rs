@@ -6,7 +6,8 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::plain;
-use crate::engine::{EngineKind, Survey};
+use crate::domain::engine::EngineKind;
+use crate::engine::Survey;
 
 /// What the last looks into one server found.
 #[derive(Debug, Clone, FromRow)]

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::admin_db::backups::newest;
-use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::backups;
+use crate::admin_db::backups::{Backup, newest};
 use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::backup::describes;
 use crate::domain::policy::Policy;
 use crate::encryption::{AGE, Sealing};
-use crate::engine::backup::{Inventory, When};
+use crate::engine::backup::Inventory;
+use crate::engine::part::When;
 use crate::engine::{Backup as Describes, Plan};
 use crate::manifest;
 use crate::manifest::{Encryption, Manifest, Of};
@@ -113,7 +114,7 @@ impl<'a> Site<'a> {
 
     /// The manifest as far as it is known before anything is dumped.
     pub(crate) fn draft(&self, app: &App, inventory: &Inventory) -> Result<Manifest, StepError> {
-        let config = crate::provision::config_files(&app.config.catalog, self.container.engine)
+        let config = crate::catalog::config_files(&app.config.catalog, self.container.engine)
             .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
         Ok(Manifest {
             schema: if self.seal.is_some() { manifest::SCHEMA } else { manifest::PLAIN_SCHEMA },
@@ -138,4 +139,12 @@ impl<'a> Site<'a> {
             wanted: None,
         })
     }
+}
+
+/// A container that dumps: the database's own, or one on a copy.
+pub(crate) struct Source<'a> {
+    /// The engine's id.
+    pub(crate) id: &'a str,
+    /// What its engine's description needs.
+    pub(crate) plan: Plan<'a>,
 }

@@ -6,18 +6,17 @@ use std::time::Instant;
 
 use secrecy::ExposeSecret;
 
-use crate::backup::dump::context::Site;
+use crate::backup::dump::context::{Site, Source};
 use crate::backup::dump::store_parts;
-use crate::backup::dump::store_parts::Source;
 use crate::backup::pipeline::transfer;
 use crate::domain::password::Password;
 use crate::domain::quantity::{Bytes as Amount, MIB};
-use crate::engine::backup::When;
+use crate::engine::part::When;
 use crate::manifest::{COPY, Manifest};
-use crate::provision::create::measured;
+use crate::provision::exec::run_all;
 use crate::provision::sealed_server::ThrowAway;
-use crate::provision::server::run_all;
 use crate::queue::flow::{StepError, Work};
+use crate::storage::measured;
 
 /// Kept free on a tier beside what a copy takes.
 const RESERVE: i64 = 512 * MIB;

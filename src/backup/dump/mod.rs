@@ -12,29 +12,26 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::backups::{self, BackupStatus};
-use crate::admin_db::backups::{newest, open_uploads};
+use crate::admin_db::backups::{BackupStatus, newest, open_uploads};
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::cancel;
 use crate::admin_db::log::Actor;
-use crate::admin_db::notices;
+use crate::admin_db::{backups, notices};
 use crate::app::App;
-use crate::backup::dump::context::{Site, location, row, store};
-use crate::backup::dump::store_parts::Source;
+use crate::backup::dump::context::{Site, Source, location, row, store};
 use crate::backup::retention::cleanup;
-use crate::backup::{replicate, request, restore_script, sign};
+use crate::backup::{drill, replicate, restore_script, sign};
 use crate::domain::quantity::Bytes as Amount;
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::engine::ExecSpec;
-use crate::manifest;
 use crate::manifest::Of;
 use crate::objects::Store;
 use crate::provision::container::find;
-use crate::provision::request::RequestError;
+use crate::provision::exec::ask;
 use crate::provision::sealed_server::{Admin, ThrowAway};
-use crate::provision::server::ask;
 use crate::queue::flow::{Flow, Step, StepError, Work};
-use crate::recovery_key;
+use crate::queue::refusal::RequestError;
+use crate::{manifest, recovery_key};
 
 /// How long a store may take to let go of what a failed or cancelled backup left.
 const SOON: Duration = Duration::from_secs(5);
@@ -197,7 +194,7 @@ async fn first_drill(w: &Work, db: &mut PgConnection, id: Uuid) -> Result<(), St
     if newest::ever_drilled(db, backup.container_id).await? {
         return Ok(());
     }
-    match request::drill(&w.app, &backup, "first", &Actor::portal("backups")).await {
+    match drill::request(&w.app, &backup, "first", &Actor::portal("backups")).await {
         Ok(_) | Err(RequestError::Busy | RequestError::NeedsKey) => Ok(()),
         // The backup is good all the same; the audit says that it was not proven.
         Err(e) => {

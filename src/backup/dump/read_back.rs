@@ -2,8 +2,7 @@
 //! it arrived, and how it ends, was seen when it was stored.
 
 use crate::admin_db::backups;
-use crate::backup::dump::context::Site;
-use crate::backup::dump::store_parts::Source;
+use crate::backup::dump::context::{Site, Source};
 use crate::backup::pipeline::peek;
 use crate::backup::pipeline::transfer::From;
 use crate::encryption::Keys;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::admin_db::backups::{newest, open_uploads};
 use crate::app::App;
-use crate::backup::dump::context::Site;
+use crate::backup::dump::context::{Site, Source};
 use crate::backup::dump::read_back;
 use crate::backup::pipeline::pack::How;
 use crate::backup::pipeline::reports::Reports;
@@ -13,11 +13,12 @@ use crate::backup::pipeline::transfer;
 use crate::backup::pipeline::transfer::Into;
 use crate::domain::quantity::Bytes as Amount;
 use crate::encryption::{AGE, Sealing};
-use crate::engine::backup::{Inventory, Part};
+use crate::engine::Backup as Describes;
+use crate::engine::backup::Inventory;
 use crate::engine::definition::settle;
-use crate::engine::{Backup as Describes, Plan};
+use crate::engine::part::Part;
 use crate::manifest::{Manifest, Object};
-use crate::provision::server::ask;
+use crate::provision::exec::ask;
 use crate::queue::flow::{StepError, Work};
 
 /// How long a server may take to say what is in it.
@@ -37,14 +38,6 @@ pub(crate) async fn tell(w: &Work, passed: &AtomicU64, expected: Option<i64>) {
         };
         w.say(&format!("{}{whole}, {} a second", Amount(bytes), Amount(rate))).await;
     }
-}
-
-/// A container that dumps: the database's own, or one on a copy.
-pub(crate) struct Source<'a> {
-    /// The engine's id.
-    pub(crate) id: &'a str,
-    /// What its engine's description needs.
-    pub(crate) plan: Plan<'a>,
 }
 
 /// Asks a server what has to be in its backup.
@@ -105,7 +98,7 @@ pub(crate) async fn all(
     }
 }
 
-async fn one(
+pub(crate) async fn one(
     w: &Work,
     site: &Site<'_>,
     from: &Source<'_>,

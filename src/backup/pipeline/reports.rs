@@ -1,8 +1,9 @@
 //! What a command in a container reports, and what it says for people. Both come from where others have a say, so
 //! nothing of it is kept without a limit.
 
-use crate::engine::backup::{Count, MARK, Report, Sum};
+use crate::engine::backup::{MARK, Report, Sum};
 use crate::engine::definition::{Definition, SQL_MARK, Split};
+use crate::engine::part::Count;
 
 /// Longest line that is read as a report.
 const LINE: usize = 1024 * 1024;

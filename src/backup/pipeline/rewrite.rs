@@ -2,6 +2,7 @@
 //! told once all of it has passed.
 
 use std::io;
+use std::io::Read;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
@@ -12,7 +13,9 @@ use crate::engine::mariadb::{Becomes, becomes};
 use crate::engine::partial::Through;
 use crate::runtime::Input;
 use crate::sql::splitter::Splitter;
-use crate::sql::to_mariadb::{read_from, rewritten};
+use crate::sql::to_mariadb::changes::Told;
+use crate::sql::to_mariadb::pour;
+use crate::sql::to_mariadb::rewrite::Rules;
 use crate::sql::{Dialect, Kind};
 
 /// Longest statement of accounts.
@@ -21,6 +24,9 @@ const LONGEST: usize = 64 * 1024;
 const SHORT: usize = 64 * 1024 * 1024;
 /// Most remarks about accounts.
 const REMARKS: usize = 50;
+
+/// Pieces that wait between two stages.
+const WAITING: usize = 8;
 
 /// What was changed.
 pub(crate) type Changes = futures::future::BoxFuture<'static, Vec<String>>;
@@ -105,6 +111,65 @@ fn statements(from: impl io::Read, admin: &str) -> io::Result<(String, Vec<Strin
         }
     }
     Ok((text, notes))
+}
+
+/// A dump with its statements changed as `rules` say, and what was changed once all of it has passed. `delimiter` is a word
+/// of at most 15 characters that is in none of its statements. All lines stay where they are but for one before the first.
+pub fn rewritten(input: Input, rules: Rules, delimiter: String) -> (Input, oneshot::Receiver<Told>) {
+    let (out, pieces) = mpsc::channel(WAITING);
+    let (tell, told) = oneshot::channel();
+    let reader = read_from(input);
+    tokio::task::spawn_blocking(move || {
+        let send = |piece: Vec<u8>| out.blocking_send(Ok(Bytes::from(piece))).map_err(|_| gone());
+        match pour(reader, &rules, &delimiter, send) {
+            // Nobody may be waiting for it.
+            Ok(done) => drop(tell.send(done)),
+            Err(e) => drop(out.blocking_send(Err(StreamError::from(e)))),
+        }
+    });
+    let stream = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
+    (stream.boxed(), told)
+}
+
+/// The reader has ended.
+pub(crate) fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "The command in the container ended before it had read everything.")
+}
+
+/// An input as something that can be read where waiting holds nobody up. The task that feeds it ends with it.
+pub fn read_from(mut input: Input) -> impl Read + Send + 'static {
+    let (out, pieces) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        while let Some(piece) = input.next().await {
+            if out.send(piece).await.is_err() {
+                break;
+            }
+        }
+    });
+    Pieces { pieces, now: Bytes::new() }
+}
+
+pub(crate) struct Pieces {
+    pieces: mpsc::Receiver<Result<Bytes, StreamError>>,
+    now: Bytes,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.now.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(Ok(piece)) => self.now = piece,
+                Some(Err(e)) => return Err(io::Error::other(e)),
+                None => return Ok(0),
+            }
+        }
+        let n = self.now.len().min(into.len());
+        let piece = self.now.split_to(n);
+        if let Some(room) = into.get_mut(..n) {
+            room.copy_from_slice(&piece);
+        }
+        Ok(n)
+    }
 }
 
 #[cfg(test)]

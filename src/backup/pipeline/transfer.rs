@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::stream::BoxStream;
+use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::backup::pipeline::pack;
 use crate::backup::pipeline::pack::How;
 use crate::backup::pipeline::reports::{Output, Reports};
-use crate::backup::pipeline::{multipart, unpack};
+use crate::backup::pipeline::{multipart, pack, unpack};
 use crate::domain::stream_error::StreamError;
 use crate::encryption::{AGE, Keys};
 use crate::engine::ExecSpec;

@@ -10,12 +10,10 @@ use crate::domain::quantity::{Bytes as Amount, MIB};
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::manifest::Of;
 use crate::provision::blueprint::Blueprint;
-use crate::provision::container;
-use crate::provision::create::measured;
-use crate::provision::power;
 use crate::provision::sealed_server::{Admin, ThrowAway};
-use crate::provision::swap;
+use crate::provision::{container, power, swap};
 use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::storage::measured;
 
 /// Restore in place.
 pub static RESTORE_IN_PLACE: Flow = Flow {

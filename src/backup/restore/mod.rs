@@ -15,31 +15,28 @@ use secrecy::SecretString;
 
 use crate::admin_db::containers::Container;
 use crate::app::App;
-use crate::backup::compare;
-use crate::backup::describes;
 use crate::backup::dump::store_parts::tell;
-use crate::backup::kept;
-use crate::backup::pipeline::peek;
 use crate::backup::pipeline::reports::Reports;
 use crate::backup::pipeline::rewrite::through;
-use crate::backup::pipeline::transfer;
 use crate::backup::pipeline::transfer::From;
+use crate::backup::pipeline::{peek, transfer};
 use crate::backup::restore::source::{Source, present};
+use crate::backup::server::Server;
+use crate::backup::{compare, describes, kept};
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
 use crate::domain::work::{Cancel, Pool, Rules};
-use crate::engine::backup::When;
+use crate::engine::part::When;
 use crate::engine::partial::{Read, Stage};
-use crate::engine::{Backup as Describes, Plan};
 use crate::manifest::{Manifest, Object};
 use crate::objects::Store;
-use crate::provision::blueprint::{self, Blueprint};
+use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
-use crate::provision::create::{self, measured};
+use crate::provision::exec::run_all;
 use crate::provision::sealed_server::{Admin, ThrowAway};
-use crate::provision::server::run_all;
-use crate::provision::{power, rotate};
+use crate::provision::{blueprint, create, power, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::storage::measured;
 
 /// Below this a tier counts as full: a server that wants to write its next piece finds no room for it.
 const FULL: i64 = 32 * MIB;
@@ -68,17 +65,6 @@ pub static RESTORE: Flow = Flow {
         create::HAND_OVER,
     ],
 };
-
-/// The row of a backup that lies in its target.
-/// A server that is to be filled.
-pub struct Server<'a> {
-    /// The engine's id of its container.
-    pub id: &'a str,
-    /// What its engine's description needs.
-    pub plan: Plan<'a>,
-    /// How its engine restores.
-    pub describes: &'static dyn Describes,
-}
 
 /// Runs a command with what it reads of an object; once more with each copy of it, while a store gives it not at all, not
 /// whole or damaged: these commands begin anew with what an attempt before them left.

@@ -5,9 +5,8 @@ use crate::backup::restore::{admin_of, look, seal_in, source};
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::manifest::Of;
 use crate::provision::blueprint::Blueprint;
-use crate::provision::create;
-use crate::provision::rotate;
 use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::{create, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
 /// Restore into a new database, its data first.

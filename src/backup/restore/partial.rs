@@ -6,10 +6,9 @@ use std::sync::atomic::AtomicU64;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::admin_db::backups::retention;
-use crate::admin_db::backups::{self, Backup};
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::states;
+use crate::admin_db::backups;
+use crate::admin_db::backups::{Backup, retention};
+use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::backup::compare::matching;
@@ -18,14 +17,16 @@ use crate::backup::dump::store_parts::tell;
 use crate::backup::pipeline::transfer;
 use crate::backup::restore::begin_stage;
 use crate::backup::restore::source::{Source, present};
+use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
+use crate::engine::Backup as Describes;
 use crate::engine::partial::{Alone, Beside, Only, To};
-use crate::engine::{Backup as Describes, EngineKind};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
-use crate::provision::request::{RequestError, enqueue_with};
+use crate::queue::enqueue::enqueue_with;
 use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::refusal::RequestError;
 
 /// Restore beside.
 pub static RESTORE_BESIDE: Flow = Flow {

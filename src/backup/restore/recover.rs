@@ -3,19 +3,20 @@
 use uuid::Uuid;
 
 use crate::admin_db::backups::Backup;
-use crate::admin_db::containers::states;
+use crate::admin_db::containers;
 use crate::admin_db::containers::states::TransitionError;
-use crate::admin_db::containers::{self, Container};
+use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
-use crate::backup::request::openable;
 use crate::backup::restore::look;
 use crate::backup::restore::offline::{fill, unseal};
+use crate::backup::restore::source::openable;
 use crate::domain::state::Event;
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::provision::create;
-use crate::provision::request::{RequestError, enqueue};
+use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Step};
+use crate::queue::refusal::RequestError;
 
 /// Recover.
 pub static RECOVER: Flow = Flow {

@@ -2,25 +2,23 @@
 
 use uuid::Uuid;
 
-use crate::admin_db::backups::retention;
-use crate::admin_db::backups::{self, Backup, BackupStatus, NewBackup};
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::snapshots;
+use crate::admin_db::backups::{Backup, BackupStatus, NewBackup, retention};
 use crate::admin_db::containers::snapshots::NewSnapshot;
-use crate::admin_db::containers::states;
+use crate::admin_db::containers::{Container, snapshots, states};
 use crate::admin_db::log::Actor;
-use crate::admin_db::{constraint, new_id};
+use crate::admin_db::{backups, constraint, new_id};
 use crate::app::App;
-use crate::backup::request::openable;
 use crate::backup::restore::in_place::RESTORE_IN_PLACE;
+use crate::backup::restore::source::openable;
 use crate::backup::restore::upgrade::UPGRADE;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
 use crate::encryption::Keys;
 use crate::engine::Backup as Describes;
-use crate::engine::backup::When;
-use crate::provision::request::{RequestError, enqueue};
+use crate::engine::part::When;
+use crate::queue::enqueue::enqueue;
 use crate::queue::give_way;
+use crate::queue::refusal::RequestError;
 
 /// Enqueues the restore of a backup in the place of the data of `c`.
 ///

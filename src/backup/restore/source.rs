@@ -6,8 +6,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::admin_db::backups::replicas;
-use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::backups;
+use crate::admin_db::backups::{Backup, replicas};
 use crate::app::App;
 use crate::backup::dump::context::store;
 use crate::backup::pipeline::transfer::DAMAGED;
@@ -17,6 +17,7 @@ use crate::engine::partial::Only;
 use crate::manifest::{FILE, LONGEST, Manifest};
 use crate::objects::Store;
 use crate::queue::flow::StepError;
+use crate::queue::refusal::RequestError;
 
 /// Where a backup lies, with its manifest as it lies there.
 pub struct Source<'a> {
@@ -251,4 +252,12 @@ pub(crate) async fn present(source: &Source<'_>) -> Result<(), StepError> {
         }
     }
     Ok(())
+}
+
+/// Refuses what this portal can't decrypt.
+///
+/// # Errors
+/// [`RequestError::NeedsKey`]
+pub(crate) fn openable(app: &App, backup: &Backup) -> Result<(), RequestError> {
+    if backup.opens(&Keys::of(&app.config.backups)) { Ok(()) } else { Err(RequestError::NeedsKey) }
 }

@@ -1,14 +1,10 @@
 //! A newer version of the server: stopped, backed up, restored into a new directory by the new version, compared, and only
 //! then put in the place of the old, which is kept for some days.
 
-use crate::backup::dump::read_back;
-use crate::backup::dump::{dump, finish, sweep_soon};
+use crate::backup::dump::{dump, finish, read_back, sweep_soon};
 use crate::backup::restore::in_place;
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
-use crate::provision::container;
-use crate::provision::create;
-use crate::provision::power;
-use crate::provision::swap;
+use crate::provision::{container, create, power, swap};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
 /// Upgrade.

@@ -3,8 +3,8 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::backups::open_uploads;
-use crate::admin_db::backups::{self, BackupStatus};
+use crate::admin_db::backups;
+use crate::admin_db::backups::{BackupStatus, open_uploads};
 use crate::backup::retention::prune::{Kept, Remover};
 use crate::objects::{ObjectError, Store};
 

@@ -5,19 +5,21 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::admin_db::backups::open_uploads;
-use crate::admin_db::backups::replicas;
 use crate::admin_db::backups::replicas::Copy;
-use crate::admin_db::backups::retention;
-use crate::admin_db::backups::{self, Backup};
-use crate::admin_db::log::{self, Actor, Entry, Outcome};
+use crate::admin_db::backups::{Backup, open_uploads, replicas, retention};
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::{backups, log};
+use crate::app::App;
+use crate::backup::retention::prune;
 use crate::config::Config;
 use crate::domain::quantity::Bytes;
 use crate::domain::retention::{Keep, Known, Verdict, judge};
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::manifest::FILE;
 use crate::objects::{ObjectError, Store, Stores};
+use crate::queue::enqueue::enqueue_portal;
 use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::refusal::RequestError;
 
 /// Remove old backups.
 pub static PRUNE: Flow = Flow {
@@ -292,4 +294,24 @@ async fn prune(w: &Work) -> Result<(), StepError> {
     }
     let said = done.kept.join("\n");
     Err(if done.away { StepError::Retry(said) } else { StepError::Fail(said) })
+}
+
+/// Enqueues the removal of what the policy does not keep, if there is anything; answers how many go.
+///
+/// # Errors
+/// The database's.
+pub async fn prune_if_due(app: &App, actor: &Actor) -> Result<usize, RequestError> {
+    let now = app.clock.now();
+    let mut db = app.db.acquire().await?;
+    let due = prune::due(&mut db, &app.config, now).await?.len()
+        + prune::unfinished(&mut db, now).await?.len()
+        + open_uploads::left(&mut db).await?.len();
+    drop(db);
+    if due > 0 {
+        match enqueue_portal(app, &prune::PRUNE, actor).await {
+            Ok(_) | Err(RequestError::Busy) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(due)
 }

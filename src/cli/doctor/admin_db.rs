@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::Report;
+use crate::cli::doctor::report::Report;
 use crate::cli::session::{connect, missing_migrations};
 use crate::clock::Clock;
 use crate::config::Config;

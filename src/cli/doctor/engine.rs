@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
-use super::{Report, Surroundings};
 use crate::catalog::Catalog;
+use crate::cli::doctor::report::Report;
+use crate::cli::surroundings::Surroundings;
 use crate::config::Config;
-use crate::provision::egress::{self, Deed, Wall};
-use crate::provision::network_name;
+use crate::domain::names::network_name;
+use crate::provision::egress;
+use crate::provision::egress::Deed;
 use crate::runtime::docker::DockerRuntime;
+use crate::runtime::firewall::Wall;
 use crate::runtime::{Runtime, RuntimeInfo};
 
 pub(super) async fn examine(report: &mut Report, at: &Surroundings, config: &Config) {
@@ -126,8 +129,8 @@ async fn images(report: &mut Report, config: &Config, runtime: &DockerRuntime) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
     use super::*;
+    use crate::cli::doctor::report::Level;
 
     #[test]
     fn controllers_that_are_missing_are_named() {

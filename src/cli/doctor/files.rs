@@ -4,8 +4,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Level, Report};
 use crate::certificate::{Certificate, private_file_fault};
+use crate::cli::doctor::report::{Level, Report};
 use crate::config::{Config, Tier};
 use crate::domain::quantity::Bytes;
 use crate::encryption::Keys;

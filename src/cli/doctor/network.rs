@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
-use super::Report;
+use crate::cli::doctor::report::Report;
 use crate::cli::{healthcheck, open_files};
 use crate::config::Config;
 

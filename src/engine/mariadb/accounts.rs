@@ -4,6 +4,7 @@
 
 use super::grammar::{Reader, Refused};
 use super::statement::Built;
+use crate::engine::mariadb::statement::Who;
 
 /// Rights on everything that let nobody change anything.
 const HARMLESS: &[&str] = &[
@@ -79,49 +80,6 @@ fn read(r: &mut Reader<'_>, admin: &str) -> Result<Becomes, Refused> {
     };
     r.end()?;
     Ok(done)
-}
-
-/// A user or a role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Who {
-    /// Its name.
-    pub(super) name: Vec<u8>,
-    /// Its host; a role has none.
-    pub(super) host: Option<Vec<u8>>,
-}
-
-impl Who {
-    fn read(r: &mut Reader<'_>, admin: &str) -> Result<Self, Refused> {
-        if r.takes(&["PUBLIC"]) {
-            return Ok(Self { name: b"PUBLIC".to_vec(), host: None });
-        }
-        let name = r.name_or_text()?;
-        let host = if r.takes_mark(b'@') { Some(r.name_or_text()?) } else { None };
-        Self { name, host }.checked(admin)
-    }
-
-    fn role(r: &mut Reader<'_>, admin: &str) -> Result<Self, Refused> {
-        Self { name: r.name()?, host: None }.checked(admin)
-    }
-
-    /// Refuses the accounts that a restored server has of its own.
-    fn checked(self, admin: &str) -> Result<Self, Refused> {
-        let name = String::from_utf8(self.name.clone()).map_err(|_| Refused("a name that is no text"))?;
-        let own = [admin, "root", "mariadb.sys"].iter().any(|own| name.eq_ignore_ascii_case(own));
-        if own || name.to_ascii_lowercase().starts_with("db4sci_") || name.is_empty() && self.host.is_none() {
-            return Err(Refused("an account that every server has of its own"));
-        }
-        Ok(self)
-    }
-
-    pub(super) fn shown(&self) -> String {
-        let text =
-            |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).collect::<String>();
-        match &self.host {
-            Some(host) => format!("{}@{}", text(&self.name), text(host)),
-            None => text(&self.name),
-        }
-    }
 }
 
 /// How an account signs in, and its limits.

@@ -3,12 +3,14 @@
 
 use secrecy::SecretString;
 
-use super::restore;
 use super::session::{administer, ask, observe};
-use super::{CLIENT, DUMPER, Mariadb};
-use crate::engine::backup::{Backup, Inventory, Load, NOBODY, Part, dump_script};
+use super::{Mariadb, restore};
+use crate::engine::backup::{Backup, Inventory, Load, NOBODY, dump_script};
+use crate::engine::mariadb::restore::WHAT;
+use crate::engine::mariadb::session::{CLIENT, DUMPER};
+use crate::engine::part::Part;
 use crate::engine::partial::{Alone, Only, Stage};
-use crate::engine::{ExecSpec, Plan, Tool};
+use crate::engine::spec::{ExecSpec, Plan, Tool};
 
 const INVENTORY: &str = include_str!("inventory.sql");
 const USERS: &str = include_str!("users.sh");
@@ -36,8 +38,6 @@ const KEEP: &str = include_str!("keep.sql");
 
 /// Users and roles, and what they may do in whole databases.
 pub(super) const WHO: &str = "accounts.sql";
-/// What they may do with single tables and routines. The last part of a backup.
-pub(super) const WHAT: &str = "grants.sql";
 /// Last line of both.
 const USERS_END: &str = "-- end of users and roles";
 /// In the last line of a dump.

@@ -1,11 +1,10 @@
 //! How a backup comes back: accounts by the administrator, as data; every database in its owner's own session, so that
 //! nothing in it runs with more rights than the owner's; then the owner's account as it was, and a look at what all may do.
 
-use super::backup::WHAT;
 use super::session::{administer, rebuild, rebuilding, secret, text};
-use crate::engine::backup::Part;
+use crate::engine::part::Part;
 use crate::engine::partial::{Read, Stage, Through};
-use crate::engine::{ExecSpec, Plan};
+use crate::engine::spec::{ExecSpec, Plan};
 use crate::sql::to_mariadb::{Pass, Rules};
 
 const PREPARE: &str = include_str!("prepare.sql");
@@ -100,3 +99,6 @@ pub(super) fn second_attempt(plan: &Plan<'_>, parts: &[Part], whole: bool) -> Ve
     }
     found
 }
+
+/// What they may do with single tables and routines. The last part of a backup.
+pub(crate) const WHAT: &str = "grants.sql";

@@ -4,9 +4,8 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CLIENT, DUMPER};
 use crate::engine::backup::NOBODY;
-use crate::engine::{ExecSpec, Plan};
+use crate::engine::spec::{ExecSpec, Plan, Tool};
 
 /// The account that observes.
 const OBSERVER: &str = "db4sci_observer";
@@ -88,3 +87,7 @@ pub(super) fn rebuild(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> Exec
     all.extend(env.iter().map(|(name, value)| (*name, SecretString::from(*value))));
     script(&format!("{SHELL}{text}"), all, NOBODY.to_owned())
 }
+
+pub(crate) const CLIENT: Tool = Tool { names: &["mariadb", "mysql"] };
+
+pub(crate) const DUMPER: Tool = Tool { names: &["mariadb-dump", "mysqldump"] };

@@ -1,10 +1,10 @@
 //! Statements that the server itself puts together, from fixed words and values in hexadecimal digits.
 
-use super::accounts::Who;
+use crate::engine::mariadb::grammar::{Reader, Refused};
 
 /// A statement on its way.
 pub(super) struct Built {
-    parts: Vec<String>,
+    pub(crate) parts: Vec<String>,
 }
 
 impl Built {
@@ -47,5 +47,48 @@ impl Built {
     /// The statement that has the server put it together and run it.
     pub(super) fn done(self) -> String {
         format!("EXECUTE IMMEDIATE CONCAT({});\n", self.parts.join(", "))
+    }
+}
+
+/// A user or a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Who {
+    /// Its name.
+    pub(crate) name: Vec<u8>,
+    /// Its host; a role has none.
+    pub(crate) host: Option<Vec<u8>>,
+}
+
+impl Who {
+    pub(crate) fn read(r: &mut Reader<'_>, admin: &str) -> Result<Self, Refused> {
+        if r.takes(&["PUBLIC"]) {
+            return Ok(Self { name: b"PUBLIC".to_vec(), host: None });
+        }
+        let name = r.name_or_text()?;
+        let host = if r.takes_mark(b'@') { Some(r.name_or_text()?) } else { None };
+        Self { name, host }.checked(admin)
+    }
+
+    pub(crate) fn role(r: &mut Reader<'_>, admin: &str) -> Result<Self, Refused> {
+        Self { name: r.name()?, host: None }.checked(admin)
+    }
+
+    /// Refuses the accounts that a restored server has of its own.
+    pub(crate) fn checked(self, admin: &str) -> Result<Self, Refused> {
+        let name = String::from_utf8(self.name.clone()).map_err(|_| Refused("a name that is no text"))?;
+        let own = [admin, "root", "mariadb.sys"].iter().any(|own| name.eq_ignore_ascii_case(own));
+        if own || name.to_ascii_lowercase().starts_with("db4sci_") || name.is_empty() && self.host.is_none() {
+            return Err(Refused("an account that every server has of its own"));
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn shown(&self) -> String {
+        let text =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).collect::<String>();
+        match &self.host {
+            Some(host) => format!("{}@{}", text(&self.name), text(host)),
+            None => text(&self.name),
+        }
     }
 }

@@ -3,12 +3,14 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Mongodb;
 use super::shell::{administer, administer_with, as_user, observe};
-use super::{Mongodb, SHELL};
-use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part, When};
+use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY};
 use crate::engine::connect::url_encode;
+use crate::engine::mongodb::shell::SHELL;
+use crate::engine::part::{Part, When};
 use crate::engine::partial::{Alone, Only};
-use crate::engine::{ExecSpec, Plan, Tool};
+use crate::engine::spec::{ExecSpec, Plan, Tool};
 
 const TAR: Tool = Tool { names: &["tar"] };
 const RESTORER: Tool = Tool { names: &["mongorestore"] };

@@ -4,8 +4,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::SHELL;
-use crate::engine::{ExecSpec, Plan};
+use crate::engine::spec::{ExecSpec, Plan, Tool};
 
 const LIB: &str = include_str!("lib.js");
 const OWN: &str = include_str!("own.js");
@@ -65,12 +64,15 @@ pub(super) fn as_user(script: &str) -> String {
     [LIB, script].concat()
 }
 
+pub(crate) const SHELL: Tool = Tool { names: &["mongosh"] };
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::backup::Backup;
+    use crate::engine::description::Engine;
     use crate::engine::mongodb::Mongodb;
     use crate::engine::testing::described;
-    use crate::engine::{Backup, Engine};
 
     #[test]
     fn what_only_looks_signs_in_as_who_only_reads() {

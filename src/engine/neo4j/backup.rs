@@ -4,8 +4,9 @@
 use secrecy::SecretString;
 
 use super::{ADMIN, BASE64, BASH, Neo4j, altered};
-use crate::engine::backup::{Backup, Inventory, LIB, Load, Part, When};
-use crate::engine::{ExecSpec, Plan, Tool};
+use crate::engine::backup::{Backup, Inventory, LIB, Load};
+use crate::engine::part::{Part, When};
+use crate::engine::spec::{ExecSpec, Plan, Tool};
 
 const TOOL: Tool = Tool { names: &["neo4j-admin"] };
 const HTTP: &str = include_str!("http.sh");

@@ -2,12 +2,15 @@
 
 use secrecy::SecretString;
 
-use super::{PSQL, Postgres, definitions, observed, programs, script};
-use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY, Part};
+use super::{PSQL, Postgres, definitions, observed, script};
+use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY};
 use crate::engine::definition::Split;
+use crate::engine::part::Part;
 use crate::engine::partial::{Alone, Beside, Only, Read, Stage, Through};
 use crate::engine::postgres::partial;
-use crate::engine::{ExecSpec, Plan, Tool};
+use crate::engine::postgres::psql::{COUNTS, DATABASE, NAME, OPEN, OWNERS, content, counted, flag};
+use crate::engine::postgres::session::programs;
+use crate::engine::spec::{ExecSpec, Plan, Tool};
 
 const PG_DUMP: Tool = Tool { names: &["pg_dump"] };
 const PG_RESTORE: Tool = Tool { names: &["pg_restore"] };
@@ -18,38 +21,14 @@ const RECORDS: &str = include_str!("records.sh");
 const SETTLE: &str = include_str!("settle.sql");
 const SETTLED: &str = include_str!("settled.sql");
 const BY_HAND: &str = include_str!("by_hand.sql");
-pub(super) const OPEN: &str = include_str!("open.sh");
-pub(super) const COUNTS: &str = include_str!("counts.sql");
 const CHECK: &str = include_str!("check.sh");
 /// Remarks about what lies outside of the data directory.
 const OUTSIDE: &str = include_str!("outside.sql");
 const DUMP: &str = include_str!("dump.sh");
 const BLOCKED: &str = include_str!("blocked.sql");
-/// Makes a database anew.
-pub(super) const DATABASE: &str = include_str!("database.sh");
-pub(super) const OWNERS: &str = include_str!("owners.sh");
-const CONTENT: &str = include_str!("content.sh");
-const CONTENTS: &str = include_str!("contents.sql");
-const MADE: &str = include_str!("extensions.sql");
-/// How a name is passed to `pg_restore`.
-pub(super) const NAME: &str = include_str!("name.sh");
-
 /// Last line of what belongs to the whole server, and in backups of older portals.
 const ROLES_END: &str = "{\"end\":true}";
 const ROLES_END_BEFORE: &str = "-- end of roles and databases";
-
-/// Reports the counts of a database, as the observer.
-pub(super) fn counted(plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
-    let ask = "ask \"$DB4SCI_DATABASE\" -v fingerprints=\"$DB4SCI_FINGERPRINTS\" -f -";
-    let text = observed(&format!("{OPEN}enter_database\n{ask} <<'SQL'\n{COUNTS}SQL\n"));
-    script(plan, &text, &[("DB4SCI_DATABASE", database), ("DB4SCI_FINGERPRINTS", flag(fingerprints))])
-}
-
-/// The script that puts the content of a database back, from its archive on standard input. Scripts before it say in whose
-/// sessions.
-pub(super) fn content() -> String {
-    CONTENT.replace("@CONTENTS@", CONTENTS).replace("@EXTENSIONS@", MADE)
-}
 
 /// Puts a database back; in the second attempt, names what can't be.
 fn restored(plan: &Plan<'_>, database: &str, told: &str) -> ExecSpec {
@@ -66,10 +45,6 @@ fn stage(plan: &Plan<'_>, part: &Part, told: &str) -> Stage {
             Stage::changed(script(plan, &observed(RECORDS), &[]), Through::Records { older })
         }
     }
-}
-
-pub(super) fn flag(fingerprints: bool) -> &'static str {
-    if fingerprints { "1" } else { "0" }
 }
 
 /// Reads statements of others. Meta-commands could reach the server's files and its administrator, so they are locked,

@@ -1,11 +1,11 @@
 //! What is defined in a PostgreSQL server: of each database the schema that `pg_dump` writes, taken apart at its headings;
 //! of the whole server roles, memberships, settings and databases, as the catalogs have them.
 
-use super::backup::OPEN;
 use super::quotes::Quotes;
 use super::{observed, script};
 use crate::engine::definition::{Definition, Hashing, Split};
-use crate::engine::{ExecSpec, Plan};
+use crate::engine::postgres::psql::OPEN;
+use crate::engine::spec::{ExecSpec, Plan};
 
 /// Reports what belongs to the whole server.
 pub(super) const GLOBALS: &str = include_str!("globals.sql");

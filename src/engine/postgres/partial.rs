@@ -3,11 +3,12 @@
 
 use secrecy::SecretString;
 
-use crate::engine::backup::{Backup, Count, Part};
+use crate::engine::backup::Backup;
+use crate::engine::part::{Count, Part};
 use crate::engine::partial::{Beside, Only, Read, Stage, To};
-use crate::engine::postgres::backup::{DATABASE as MAKE, NAME, OWNERS, content, counted, flag};
+use crate::engine::postgres::psql::{DATABASE as MAKE, NAME, OWNERS, content, counted, flag};
 use crate::engine::postgres::{Postgres, script};
-use crate::engine::{ExecSpec, Plan};
+use crate::engine::spec::{ExecSpec, Plan};
 
 const SCHEMA: &str = include_str!("schema.sh");
 const ROWS: &str = include_str!("rows.sh");

@@ -4,8 +4,7 @@
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{EXTENSIONS, programs};
-use crate::engine::Plan;
+use crate::engine::spec::{Extension, Plan};
 
 /// The role that the portal looks and dumps with: it can read everything and write nothing.
 pub(super) const OBSERVER: &str = "db4sci_observer";
@@ -120,10 +119,35 @@ pub(super) fn passfile(plan: &Plan<'_>) -> String {
     format!("*:*:*:{}:{escaped}\n", plan.admin_user)
 }
 
+/// Extensions that come with every PostgreSQL and that a person may choose on the form.
+pub(crate) const EXTENSIONS: [Extension; 13] = [
+    Extension { name: "pg_stat_statements", what: "which queries take the time" },
+    Extension { name: "pg_trgm", what: "search for similar texts" },
+    Extension { name: "citext", what: "text that ignores upper and lower case" },
+    Extension { name: "hstore", what: "keys and values in a column" },
+    Extension { name: "ltree", what: "paths in trees, such as taxonomies" },
+    Extension { name: "intarray", what: "fast arrays of whole numbers" },
+    Extension { name: "unaccent", what: "search without accents" },
+    Extension { name: "fuzzystrmatch", what: "words that sound alike" },
+    Extension { name: "tablefunc", what: "pivot tables" },
+    Extension { name: "cube", what: "points and boxes in many dimensions" },
+    Extension { name: "btree_gist", what: "ranges that must not overlap" },
+    Extension { name: "pgcrypto", what: "hashes and encryption" },
+    Extension { name: "uuid-ossp", what: "older ways to make UUIDs" },
+];
+
+/// Where programs are looked for: first where Debian has those of this version. What it has in the usual place is a script
+/// that finds out which of several versions is meant, and takes several times as long as `psql` itself.
+pub(crate) fn programs(plan: &Plan<'_>) -> (String, SecretString) {
+    let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let path = format!("/usr/lib/postgresql/{}/bin:{usual}", plan.image.version);
+    ("PATH".to_owned(), SecretString::from(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Engine;
+    use crate::engine::description::Engine;
     use crate::engine::postgres::Postgres;
     use crate::engine::testing::described;
 

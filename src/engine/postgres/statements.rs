@@ -1,7 +1,7 @@
 //! What belongs to a whole server as older portals wrote it: statements of seven kinds, one a line. They are read, never
 //! run: only what their generator can have written is understood.
 
-use super::records::{Database, Grant, Member, Record, Role, Setting};
+use crate::engine::postgres::record::{Database, Grant, Member, Record, Role, Setting};
 
 /// The last line.
 const END: &str = "-- end of roles and databases";

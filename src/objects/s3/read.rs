@@ -8,8 +8,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 
-use super::error::{self, causes};
-use super::{PAUSES, Store};
+use super::error::causes;
+use super::{PAUSES, Store, error};
 use crate::objects::{Download, ObjectError};
 
 /// Bytes that have to come between two breaks, or else they are counted together.

@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::admin_db::backups::{self, Backup};
-use crate::admin_db::containers::{self, Container};
+use crate::admin_db::backups::Backup;
+use crate::admin_db::containers::Container;
+use crate::admin_db::{backups, containers};
 use crate::domain::user::Action;
 use crate::web::context::Context;
 use crate::web::error::AppError;

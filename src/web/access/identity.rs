@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::auth::login::idle;
 use crate::domain::user::User;
 use crate::secrets::fingerprint;
-use crate::web::Portal;
 use crate::web::error::AppError;
+use crate::web::portal::Portal;
 
 /// Name of the session's cookie. `__Host-` binds it to this host, to HTTPS and to the path `/`.
 pub const SESSION_COOKIE: &str = "__Host-db4sci-session";

@@ -1,23 +1,21 @@
 //! Who may see a job: whoever may see its container.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::containers::{self, Container};
-use crate::admin_db::dumps;
-use crate::admin_db::jobs::{self, Job, JobStatus};
-use crate::admin_db::jobs::{cancel, queue};
-use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::{Job, JobStatus, cancel, queue};
+use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::{containers, dumps, is_unreachable, jobs, log};
 use crate::app::App;
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::domain::work::{Cancel, Pool, Rules};
-use crate::import::load;
-use crate::import::report::LoadReport;
+use crate::import::request::is_load;
 use crate::jobs::registry;
-use crate::web::api::wait::until_final;
+use crate::manifest::dump::LoadReport;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
@@ -121,6 +119,32 @@ pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> 
 /// # Errors
 /// If mydb_admin can't be asked.
 pub async fn load_report(db: &mut PgConnection, job: &Job) -> Result<Option<LoadReport>, sqlx::Error> {
-    let Some(container) = job.container_id.filter(|_| load::is_load(&job.kind)) else { return Ok(None) };
+    let Some(container) = job.container_id.filter(|_| is_load(&job.kind)) else { return Ok(None) };
     Ok(dumps::of_container(db, container).await?.and_then(|d| d.report).map(|r| r.0))
 }
+
+/// The job once nothing more will happen to it, or as it is after `patience`. Holds no connection
+/// between looks: many may wait. While mydb_admin is away, it waits on.
+///
+/// # Errors
+/// If mydb_admin can't be asked at the end.
+pub async fn until_final(ctx: &Context, id: Uuid, patience: Duration) -> Result<Job, AppError> {
+    let begin = Instant::now();
+    loop {
+        let looked = async {
+            let mut db = ctx.app().db.acquire().await?;
+            jobs::by_id(&mut db, id).await
+        };
+        let over = begin.elapsed() >= patience;
+        match looked.await {
+            Ok(Some(job)) if over || job.status.is_final() => return Ok(job),
+            Ok(None) => return Err(AppError::NotFound),
+            Err(e) if over || !is_unreachable(&e) => return Err(e.into()),
+            Ok(Some(_)) | Err(_) => {}
+        }
+        tokio::time::sleep(LOOK.min(patience.saturating_sub(begin.elapsed()))).await;
+    }
+}
+
+/// Time between two looks at a job.
+pub(crate) const LOOK: Duration = Duration::from_millis(100);

@@ -8,10 +8,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::web::Shared;
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::Faults;
+use crate::web::portal::Shared;
 
 /// Fields that may be `true` or `false`.
 const FLAGS: &[&str] = &["in_place", "no_backup", "beside"];

@@ -9,7 +9,7 @@ use super::json::answer;
 use super::params::Params;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
-use crate::engine::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::storage::unavailable_reason;
 use crate::web::context::Context;
 use crate::web::error::AppError;

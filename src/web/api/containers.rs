@@ -9,24 +9,23 @@ use super::body::{Body, MaybeBody};
 use super::json::{ContainerJson, ListJson, answer};
 use super::params::{Params, invalid};
 use super::wait::Enqueued;
-use crate::admin_db::containers::listing;
+use crate::admin_db::containers;
 use crate::admin_db::containers::listing::Filter;
-use crate::admin_db::containers::{self, Container};
+use crate::admin_db::containers::{Container, listing};
 use crate::admin_db::people::accounts;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::import::request as intake;
-use crate::provision::power;
-use crate::provision::request;
+use crate::jobs::registry::start_flow;
+use crate::provision::{power, request};
 use crate::queue::flow::Flow;
 use crate::trash::delete as deletion;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::forms::create::{CreateFault, parse};
-use crate::web::forms::dump;
 use crate::web::forms::dump::{DumpFault, Sent};
-use crate::web::forms::edit;
 use crate::web::forms::edit::read;
+use crate::web::forms::{dump, edit};
 use crate::web::pages::shared::{cursor, parse_cursor};
 
 /// Fields of a create: those of the form.
@@ -215,7 +214,7 @@ pub async fn delete(
 /// If it is not theirs, or can't be started now.
 pub async fn start(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Start).await?;
-    act_on(&ctx, &c, request::start_flow(&c), &params).await
+    act_on(&ctx, &c, start_flow(&c), &params).await
 }
 
 /// `POST /api/v1/containers/{name}/stop`

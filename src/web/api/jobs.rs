@@ -6,11 +6,11 @@ use axum::response::Response;
 
 use super::json::{JobJson, answer};
 use super::params::Params;
-use super::wait;
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs::{self, Job};
+use crate::admin_db::jobs;
+use crate::admin_db::jobs::Job;
 use crate::web::access::job_access;
-use crate::web::access::job_access::{Outlook, visible_job};
+use crate::web::access::job_access::{Outlook, until_final, visible_job};
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
@@ -24,7 +24,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Resul
     let (mut job, container) = visible_job(&ctx, &id).await?;
     if let Some(patience) = patience {
         let _held = ctx.portal.waits.hold(&ctx, "calls that wait")?;
-        job = wait::until_final(&ctx, job.id, patience).await?;
+        job = until_final(&ctx, job.id, patience).await?;
     }
     respond(&ctx, StatusCode::OK, &job, container.as_ref()).await
 }

@@ -10,9 +10,10 @@ use uuid::Uuid;
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
 use crate::app::App;
+use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
-use crate::engine::{Endpoint, EngineKind};
-use crate::import::report::LoadReport;
+use crate::engine::Endpoint;
+use crate::manifest::dump::LoadReport;
 use crate::web::access::job_access::Outlook;
 
 /// A published port.

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::json::{ListJson, answer};
 use super::params::Params;
-use crate::admin_db::notices::{self, Notice};
+use crate::admin_db::notices;
+use crate::admin_db::notices::Notice;
 use crate::domain::user::Action;
 use crate::web::context::Context;
 use crate::web::error::AppError;

@@ -7,8 +7,8 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
 use super::body::unknown;
-use crate::web::Shared;
 use crate::web::error::AppError;
+use crate::web::portal::Shared;
 
 /// Longest wait for a job, in seconds.
 const LONGEST_WAIT: u64 = 300;

@@ -12,12 +12,11 @@ use super::json::{ListJson, answer};
 use super::params::Params;
 use super::wait::Enqueued;
 use crate::admin_db::backups::Backup;
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::snapshots;
+use crate::admin_db::containers::{Container, snapshots};
 use crate::backup::restore::request_in_place;
 use crate::domain::user::Action;
-use crate::provision::request::RequestError;
 use crate::provision::rollback;
+use crate::queue::refusal::RequestError;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 

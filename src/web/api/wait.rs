@@ -1,6 +1,6 @@
 //! A slow call's answer: 202 with the job, or with `?wait=SECONDS` the finished thing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -9,17 +9,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::json::{ContainerJson, JobJson, answer, answer_at};
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::credentials;
+use crate::admin_db::containers::{Container, credentials};
 use crate::admin_db::jobs::{Job, JobStatus};
-use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::{containers, is_unreachable, jobs};
-use crate::web::access::job_access::{Outlook, load_report};
+use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::{containers, jobs, log};
+use crate::web::access::job_access::{Outlook, load_report, until_final};
 use crate::web::context::Context;
 use crate::web::error::AppError;
-
-/// Time between two looks at a job.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// A job that a call enqueued.
 pub struct Enqueued {
@@ -75,29 +71,6 @@ impl Enqueued {
         }
         let body = JobJson::new(&job, Some(&c.name), &steps, outlook).with_report(report).with_password(password);
         Ok(answer_at(StatusCode::ACCEPTED, &format!("/api/v1/jobs/{}", job.id), &body))
-    }
-}
-
-/// The job once nothing more will happen to it, or as it is after `patience`. Holds no connection
-/// between looks: many may wait. While mydb_admin is away, it waits on.
-///
-/// # Errors
-/// If mydb_admin can't be asked at the end.
-pub async fn until_final(ctx: &Context, id: Uuid, patience: Duration) -> Result<Job, AppError> {
-    let begin = Instant::now();
-    loop {
-        let looked = async {
-            let mut db = ctx.app().db.acquire().await?;
-            jobs::by_id(&mut db, id).await
-        };
-        let over = begin.elapsed() >= patience;
-        match looked.await {
-            Ok(Some(job)) if over || job.status.is_final() => return Ok(job),
-            Ok(None) => return Err(AppError::NotFound),
-            Err(e) if over || !is_unreachable(&e) => return Err(e.into()),
-            Ok(Some(_)) | Err(_) => {}
-        }
-        tokio::time::sleep(LOOK.min(patience.saturating_sub(begin.elapsed()))).await;
     }
 }
 

@@ -12,9 +12,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
 
-use super::Busy;
-use crate::web::Shared;
+use crate::web::connections::connection::Busy;
 use crate::web::error::AppError;
+use crate::web::portal::Shared;
 
 /// Time over which the rate is measured. Time in which nobody wanted to read does not count.
 const WINDOW: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
-use super::Connection;
+use crate::web::connections::connection::Connection;
 
 /// How long a client may take nothing of what is sent to it.
 const STALL: Duration = Duration::from_secs(120);

@@ -5,16 +5,17 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::http::StatusCode;
 
 use crate::admin_db::{dumps, new_id};
-use crate::engine::EngineKind;
-use crate::import::format::{Dump, fit};
+use crate::domain::engine::EngineKind;
+use crate::import::format::fit;
 use crate::import::request::Received;
 use crate::import::staging::Staging;
+use crate::manifest::dump::Dump;
 use crate::provision::request::CreateRequest;
+use crate::web::access::BODY_LIMIT;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{CreateFault, Faults, parse};
-use crate::web::routes::BODY_LIMIT;
 
 /// Name of the file's field.
 pub const FILE: &str = "dump";

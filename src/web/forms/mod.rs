@@ -11,8 +11,8 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRequest, Request};
 use axum::http::StatusCode;
 
-use crate::web::Shared;
 use crate::web::error::AppError;
+use crate::web::portal::Shared;
 
 /// Fields by name. Of one sent twice the last counts, except where all are asked for.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,9 @@
 //! What is wanted of a backup, as forms ask for it: a database, and a table of it.
 
-use crate::admin_db::backups::{self, Backup};
+use crate::admin_db::backups;
+use crate::admin_db::backups::Backup;
 use crate::backup::restore::partial;
-use crate::engine::backup::Count;
+use crate::engine::part::Count;
 use crate::engine::partial::{Alone, Only};
 use crate::manifest::Manifest;
 use crate::web::context::Context;
@@ -90,8 +91,11 @@ pub async fn fields(ctx: &Context, b: &Backup, typed: &Typed) -> Result<Vec<Fiel
                 tables.first().map(|k| k.name.as_str()).unwrap_or_default()
             ),
         };
-        let label =
-            if b.engine == crate::engine::EngineKind::Mongodb { "Only this collection" } else { "Only this table" };
+        let label = if b.engine == crate::domain::engine::EngineKind::Mongodb {
+            "Only this collection"
+        } else {
+            "Only this table"
+        };
         fields.push(
             Field::code("only_table", label)
                 .help(help)

@@ -6,15 +6,16 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs::{self, Job, JobStatus};
+use crate::admin_db::jobs;
+use crate::admin_db::jobs::{Job, JobStatus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
-use crate::provision::power;
-use crate::provision::request::{self, RequestError};
+use crate::jobs::registry::start_flow;
 use crate::provision::rotate::rotate;
+use crate::provision::{power, request};
 use crate::queue::flow::Flow;
-use crate::trash::delete as deletion;
-use crate::trash::final_backup;
+use crate::queue::refusal::RequestError;
+use crate::trash::{delete as deletion, final_backup};
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
@@ -50,7 +51,7 @@ async fn answered(
 /// If it is not theirs.
 pub async fn start(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Start).await?;
-    enqueue(&ctx, &c, request::start_flow(&c)).await
+    enqueue(&ctx, &c, start_flow(&c)).await
 }
 
 /// `POST /containers/{name}/stop`

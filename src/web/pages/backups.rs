@@ -4,30 +4,27 @@ use axum::extract::Path;
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::container::head;
 use super::notices;
 use super::shared::steps;
-use crate::admin_db::backups::replicas;
 use crate::admin_db::backups::replicas::Copy;
-use crate::admin_db::backups::{self, Backup, BackupStatus};
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::snapshots;
+use crate::admin_db::backups::{Backup, BackupStatus, replicas};
 use crate::admin_db::containers::snapshots::Snapshot;
-use crate::admin_db::jobs;
+use crate::admin_db::containers::{Container, snapshots};
 use crate::admin_db::jobs::listing;
-use crate::backup::assurance;
-use crate::backup::request;
+use crate::admin_db::{backups, jobs};
+use crate::backup::{assurance, drill, request};
 use crate::domain::policy::{OWN, Policy};
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
 use crate::encryption::Keys;
-use crate::engine::backup::When as Moment;
-use crate::provision::request::RequestError;
+use crate::engine::part::When as Moment;
+use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
+use crate::web::pages::container_head::head;
 use crate::web::views::backups::{AsideRow, BackupRow, BackupsPage};
-use crate::web::views::format::duration_text;
+use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Action, Chip, Choice, Field, Flash, Size, When};
 
 /// Most backups on the page.
@@ -268,7 +265,7 @@ pub async fn now(ctx: Context, Path(name): Path<String>) -> Result<Response, App
 pub async fn drill(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Deed::Backup).await?;
     let backup = theirs(&ctx, &c, &id).await?;
-    let done = request::drill(ctx.app(), &backup, "manual", &ctx.actor()).await;
+    let done = drill::request(ctx.app(), &backup, "manual", &ctx.actor()).await;
     let flash = Flash::ok("The drill has begun: the backup is restored into a sealed container and compared.");
     answered(&ctx, &c, "container.drill", done, Some(flash)).await
 }

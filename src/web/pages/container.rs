@@ -8,73 +8,28 @@ use secrecy::ExposeSecret;
 
 use super::actions::stopped_deletion;
 use super::job::cancel_action;
-use super::metrics::{self, charts};
-use super::notices;
-use super::shared::{chip, failed_advice, failure, job_row, size_of, steps, version};
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::{credentials, surveys};
-use crate::admin_db::jobs;
-use crate::admin_db::jobs::Job;
-use crate::admin_db::jobs::listing;
-use crate::admin_db::log::{self, Entry, Outcome};
+use super::metrics::charts;
+use super::shared::{failed_advice, failure, job_row, size_of, steps, version};
+use super::{metrics, notices};
+use crate::admin_db::containers::{Container, credentials, surveys};
+use crate::admin_db::jobs::{Job, listing};
+use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::{jobs, log};
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
-use crate::domain::user::{Action as Deed, Permission, Subject, can};
+use crate::domain::user::Action as Deed;
 use crate::engine::{Endpoint, Survey};
-use crate::provision::server::last_lines;
+use crate::provision::exec::last_lines;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
-use crate::web::views::container::{Connect, ContainerHead, ContainerPage, PasswordPage, Snippet, Trash};
-use crate::web::views::format::{data_url, duration_text};
-use crate::web::views::steps::{Failure, Steps};
-use crate::web::views::{Action, Fact, Flash, Link, When};
+use crate::web::pages::container_head::{allowed, head};
+use crate::web::views::container::{Connect, ContainerPage, PasswordPage, Snippet, Trash};
+use crate::web::views::elements::format::{data_url, duration_text};
+use crate::web::views::elements::steps::{Failure, Steps};
+use crate::web::views::{Action, Fact, Flash, When};
 
 /// How long a page waits for a server's log lines; it comes without them after that.
 const LOG_WAIT: Duration = Duration::from_millis(500);
-
-/// What stands above every page of one container. `tab` is the current one.
-pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
-    let base = format!("/containers/{}", c.name);
-    let busy = c.is_busy().then(|| "Something else is being done with it.".to_owned());
-    // What is paused is paused for all of these together.
-    let not_now = busy.or_else(|| match permission(ctx, c, Deed::Restart) {
-        Some(Permission::Refused(why)) => Some(why),
-        _ => None,
-    });
-    let post = |label: &str, verb: &str| Action::post(label, format!("{base}/{verb}")).unavailable(not_now.clone());
-    let (primary, menu) = match c.state {
-        ContainerState::Running => (
-            Some(post("Restart", "restart")),
-            vec![
-                post("Stop the database", "stop"),
-                Action::link("Set a new password", format!("{base}/rotate-password")).unavailable(not_now.clone()),
-            ],
-        ),
-        ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
-        _ => (None, Vec::new()),
-    };
-    let tabs = [
-        ("Overview", ""),
-        ("Backups", "/backups"),
-        ("Metrics", "/metrics"),
-        ("Logs", "/logs"),
-        ("Settings", "/settings"),
-    ];
-    ContainerHead {
-        name: c.name.clone(),
-        engine: c.engine.to_string(),
-        engine_label: format!("{} {}", c.engine.label(), version(ctx.app(), c)),
-        description: c.description.clone(),
-        chip: chip(c),
-        primary,
-        menu,
-        tabs: tabs
-            .iter()
-            .map(|(label, path)| Link::new(*label, format!("{base}{path}")).current(*label == tab))
-            .collect(),
-        maintenance: c.maintenance_note.clone(),
-    }
-}
 
 /// `GET /containers/{name}`
 ///
@@ -129,17 +84,6 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         },
         job: active,
     })
-}
-
-fn permission(ctx: &Context, c: &Container, deed: Deed) -> Option<Permission> {
-    let read_only = ctx.app().read_only();
-    let subject =
-        Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: read_only.as_deref() };
-    ctx.user().ok().map(|u| can(u, deed, &subject))
-}
-
-fn allowed(ctx: &Context, c: &Container, deed: Deed) -> bool {
-    permission(ctx, c, deed) == Some(Permission::Allowed)
 }
 
 fn failed(c: &Container, active: Option<&Steps>) -> Option<Failure> {

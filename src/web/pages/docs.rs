@@ -9,7 +9,7 @@ use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::views::Link;
 use crate::web::views::docs::DocsPage;
-use crate::web::views::format::every_text;
+use crate::web::views::elements::format::every_text;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "docs/user/"]
@@ -112,7 +112,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::EngineKind;
+    use crate::domain::engine::EngineKind;
     use crate::web::routes::ROUTES;
 
     /// Every link and image address of a text.

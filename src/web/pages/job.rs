@@ -12,19 +12,19 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::shared::{job_title, steps};
-use crate::admin_db::containers::{self, Container};
-use crate::admin_db::jobs::listing;
-use crate::admin_db::jobs::{self, Job, JobStatus};
+use crate::admin_db::containers::Container;
+use crate::admin_db::jobs::{Job, JobStatus, listing};
+use crate::admin_db::{containers, jobs};
 use crate::app::App;
 use crate::domain::work::Cancel;
-use crate::import::load;
+use crate::import::request::is_load;
 use crate::web::access::job_access;
 use crate::web::access::job_access::{Outlook, rules, visible_job};
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::going_on::{About, until_refused};
+use crate::web::views::elements::steps::{Steps, StepsFragment};
 use crate::web::views::job::JobPage;
-use crate::web::views::steps::{Steps, StepsFragment};
 use crate::web::views::{Action, Chip, Fact, Flash, Link, When};
 
 /// How often a job is looked at while somebody watches.
@@ -145,7 +145,7 @@ fn next(job: &Job, container: Option<&Container>) -> String {
             format!("/containers/{}/backups", c.name)
         }
         // What failed in a dump is told on the job's page.
-        Some(_) if load::is_load(&job.kind) => format!("/jobs/{}", job.id),
+        Some(_) if is_load(&job.kind) => format!("/jobs/{}", job.id),
         Some(c) if c.purged_at.is_none() => format!("/containers/{}", c.name),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
         _ => format!("/jobs/{}", job.id),

@@ -6,14 +6,14 @@ use axum::response::Response;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use crate::auth::first_admin;
-use crate::auth::login::{self, Attempt, LoginError};
+use crate::auth::login::{Attempt, LoginError};
+use crate::auth::{first_admin, login};
 use crate::config::Mode;
-use crate::web::Shared;
 use crate::web::access::identity::{DEVICE_COOKIE, SESSION_COOKIE};
 use crate::web::context::{Context, add_cookie, cookie, page, page_with, removal, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
+use crate::web::portal::Shared;
 use crate::web::views::Flash;
 use crate::web::views::login::LoginPage;
 

@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
 use serde::Deserialize;
 
-use super::container::head;
 use crate::domain::user::Action;
 use crate::runtime::{LogRequest, read_log};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::going_on::{About, until_refused};
+use crate::web::pages::container_head::head;
 use crate::web::views::Choice;
 use crate::web::views::logs::LogsPage;
 

@@ -7,19 +7,17 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 use sqlx::PgConnection;
 
-use super::container::head;
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::samples;
 use crate::admin_db::containers::samples::Sample;
-use crate::admin_db::containers::surveys;
 use crate::admin_db::containers::surveys::Look;
+use crate::admin_db::containers::{Container, samples, surveys};
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
 use crate::engine::{Database, Object, Survey};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
-use crate::web::views::chart::{Chart, Unit};
-use crate::web::views::format::{duration_text, thousands};
+use crate::web::pages::container_head::head;
+use crate::web::views::elements::chart::{Chart, Unit};
+use crate::web::views::elements::format::{duration_text, thousands};
 use crate::web::views::metrics::{Contents, MetricsPage, ObjectRow};
 use crate::web::views::{Fact, Link, Size, When};
 

@@ -1,11 +1,11 @@
 //! The pages: for each family a file with its handlers, thin: read, ask, render.
 
 pub mod account;
-pub mod account_tokens;
 pub mod actions;
 pub mod admin;
 pub mod backups;
 pub mod container;
+pub mod container_head;
 pub mod docs;
 pub mod home;
 pub mod job;
@@ -13,7 +13,6 @@ pub mod login;
 pub mod logs;
 pub mod metrics;
 pub mod new;
-mod new_dump;
 pub mod notices;
 pub mod orphan_backups;
 pub mod replace;

@@ -8,7 +8,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
-use crate::admin_db::notices::{self, Kind, Notice};
+use crate::admin_db::notices;
+use crate::admin_db::notices::{Kind, Notice};
 use crate::domain::user::{Action as Deed, User};
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;

@@ -7,16 +7,15 @@ use uuid::Uuid;
 
 use super::backups::theirs;
 use crate::admin_db::backups::Backup;
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::snapshots;
 use crate::admin_db::containers::snapshots::Snapshot;
+use crate::admin_db::containers::{Container, snapshots};
 use crate::backup::restore::request_in_place;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
-use crate::provision::request::RequestError;
 use crate::provision::rollback::go_back;
 use crate::provision::swap::KEPT_DAYS;
+use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;

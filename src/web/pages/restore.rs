@@ -9,21 +9,20 @@ use super::backups::{size, theirs};
 use super::replace;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
-use crate::backup::assurance;
-use crate::backup::request::{self, RestoreRequest};
+use crate::backup::request::RestoreRequest;
 use crate::backup::restore::partial;
+use crate::backup::{assurance, request};
+use crate::domain::engine::EngineKind;
 use crate::domain::names::ContainerName;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action as Deed;
-use crate::engine::EngineKind;
 use crate::engine::partial::Alone;
-use crate::provision::request::RequestError;
+use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
-use crate::web::forms::Fields;
-use crate::web::forms::partial_fields;
+use crate::web::forms::{Fields, partial_fields};
 use crate::web::views::backups::RestorePage;
-use crate::web::views::format::duration_text;
+use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Fact, Field, Flash, When};
 
 /// What is known of a backup that is to be restored.

@@ -5,11 +5,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::backups;
-use super::container::head;
 use super::replace::later;
-use crate::admin_db::containers::Container;
-use crate::admin_db::containers::states;
-use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::containers::{Container, states};
+use crate::admin_db::log;
+use crate::admin_db::log::{Entry, Outcome};
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action, User};
@@ -19,6 +18,7 @@ use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, line};
 use crate::web::forms::edit::{least_memory, read};
+use crate::web::pages::container_head::head;
 use crate::web::views::settings::{MaintenanceForm, SettingsPage};
 use crate::web::views::{Field, Flash};
 

@@ -6,14 +6,14 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
 use crate::app::App;
 use crate::catalog::CatalogImage;
+use crate::domain::engine::EngineKind;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
-use crate::engine::EngineKind;
 use crate::jobs::registry;
-use crate::web::views::format::{count_text, duration_text, seconds_text};
+use crate::web::views::elements::format::{count_text, duration_text, seconds_text};
+use crate::web::views::elements::parts::{EngineCard, JobRow};
+use crate::web::views::elements::steps::{Failure, Step as StepView, Steps};
 use crate::web::views::home::DatabaseRow;
-use crate::web::views::parts::{EngineCard, JobRow};
-use crate::web::views::steps::{Failure, Step as StepView, Steps};
 use crate::web::views::{Action, Chip, Link, Size, When};
 
 /// What people are told of an image that can't be had; the reason, in a registry's words, is for administrators.

@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use super::field::{Field, with_errors};
-use super::format::When;
 use super::frame::Frame;
-use super::parts::Fact;
+use crate::web::views::elements::field::{Field, with_errors};
+use crate::web::views::elements::format::When;
+use crate::web::views::elements::parts::Fact;
 
 /// One's own account.
 #[derive(Clone, Debug, Default, Template)]

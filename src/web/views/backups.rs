@@ -3,12 +3,12 @@
 use askama::Template;
 
 use super::container::ContainerHead;
-use super::field::Field;
-use super::format::{Size, When};
 use super::frame::Frame;
 use super::notices::NoticeCard;
-use super::parts::{Action, Chip, Fact};
-use super::steps::Steps;
+use crate::web::views::elements::field::Field;
+use crate::web::views::elements::format::{Size, When};
+use crate::web::views::elements::parts::{Action, Chip, Fact};
+use crate::web::views::elements::steps::Steps;
 
 /// The backups of one database.
 #[derive(Clone, Debug, Default, Template)]

@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use super::field::Field;
 use super::frame::Frame;
+use crate::web::views::elements::field::Field;
 
 /// Asks before it posts to `action`; where much is lost, for a typed name (field `confirm`).
 #[derive(Clone, Debug, Default, Template)]

@@ -2,12 +2,12 @@
 
 use askama::Template;
 
-use super::chart::Chart;
-use super::format::When;
 use super::frame::Frame;
 use super::notices::NoticeCard;
-use super::parts::{Action, Chip, Fact, JobRow, Link};
-use super::steps::{Failure, Steps};
+use crate::web::views::elements::chart::Chart;
+use crate::web::views::elements::format::When;
+use crate::web::views::elements::parts::{Action, Chip, Fact, JobRow, Link};
+use crate::web::views::elements::steps::{Failure, Steps};
 
 /// What every page of one container shows above its content.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +133,6 @@ pub struct PasswordPage {
     pub url_has_password: bool,
     /// Name of the file: "trial-42.txt".
     pub file_name: String,
-    /// The file as an address: see [`super::format::data_url`].
+    /// The file as an address: see [`crate::web::views::elements::format::data_url`].
     pub file_href: String,
 }

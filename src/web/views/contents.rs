@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use super::format::{Size, When};
 use super::frame::Frame;
-use super::parts::{Filter, Link, Pager};
+use crate::web::views::elements::format::{Size, When};
+use crate::web::views::elements::parts::{Filter, Link, Pager};
 
 /// The list.
 #[derive(Clone, Debug, Default, Template)]

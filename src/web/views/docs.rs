@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::parts::Link;
+use crate::web::views::elements::parts::Link;
 
 /// A help page.
 #[derive(Clone, Debug, Default, Template)]

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::parts::Action;
+use crate::web::views::elements::parts::Action;
 
 /// An error page. The handler sets the status of the answer.
 #[derive(Clone, Debug, Default, Template)]

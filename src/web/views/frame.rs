@@ -1,6 +1,6 @@
 //! What stands around every page: brand, navigation, banners, who is signed in.
 
-use super::parts::Link;
+use crate::web::views::elements::parts::Link;
 
 /// The frame of a page. [`Frame::default`] is that of a page shown to nobody
 /// in particular; an error page can use it when nothing else is known.

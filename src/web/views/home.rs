@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use super::format::{Size, When};
 use super::frame::Frame;
 use super::notices::NoticeCard;
-use super::parts::{Chip, Column, EngineCard, Filter, Pager};
+use crate::web::views::elements::format::{Size, When};
+use crate::web::views::elements::parts::{Chip, Column, EngineCard, Filter, Pager};
 
 /// My databases; also `/admin/containers` with `everyone` set.
 #[derive(Clone, Debug, Default, Template)]

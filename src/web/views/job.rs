@@ -3,9 +3,9 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::parts::{Action, Chip, Fact, Link};
-use super::steps::Steps;
-use crate::import::report::LoadReport;
+use crate::manifest::dump::LoadReport;
+use crate::web::views::elements::parts::{Action, Chip, Fact, Link};
+use crate::web::views::elements::steps::Steps;
 
 /// One job.
 #[derive(Clone, Debug, Default, Template)]

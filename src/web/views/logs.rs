@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::container::ContainerHead;
-use super::field::Choice;
 use super::frame::Frame;
+use crate::web::views::elements::field::Choice;
 
 /// The log of one database.
 #[derive(Clone, Debug, Default, Template)]

@@ -2,11 +2,11 @@
 
 use askama::Template;
 
-use super::chart::Chart;
 use super::container::ContainerHead;
-use super::format::{Size, When};
 use super::frame::Frame;
-use super::parts::{Fact, Link};
+use crate::web::views::elements::chart::Chart;
+use crate::web::views::elements::format::{Size, When};
+use crate::web::views::elements::parts::{Fact, Link};
 
 /// How it has been doing, and what is in it.
 #[derive(Clone, Debug, Default, Template)]

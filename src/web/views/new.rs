@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use super::field::{Field, with_errors};
 use super::frame::Frame;
-use super::parts::EngineCard;
+use crate::web::views::elements::field::{Field, with_errors};
+use crate::web::views::elements::parts::EngineCard;
 
 /// The form for a new database; posts to `/containers`.
 #[derive(Clone, Debug, Default, Template)]

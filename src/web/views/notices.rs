@@ -1,7 +1,7 @@
 //! What went wrong with backups, as cards on several pages.
 
-use super::format::When;
-use super::parts::{Action, Link};
+use crate::web::views::elements::format::When;
+use crate::web::views::elements::parts::{Action, Link};
 
 /// One of them.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::container::ContainerHead;
-use super::field::{Field, with_errors};
 use super::frame::Frame;
+use crate::web::views::elements::field::{Field, with_errors};
 
 /// The settings of one database.
 #[derive(Clone, Debug, Default, Template)]

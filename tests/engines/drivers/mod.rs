@@ -6,7 +6,7 @@ mod neo4j;
 mod postgres;
 
 use async_trait::async_trait;
-use mydb::engine::EngineKind;
+use mydb::domain::engine::EngineKind;
 
 /// Where a database is, as its page says.
 #[derive(Debug, Clone)]

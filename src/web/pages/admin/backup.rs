@@ -5,27 +5,25 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
-use crate::admin_db::backups::Backup;
-use crate::admin_db::backups::replicas;
 use crate::admin_db::backups::replicas::Copy;
-use crate::admin_db::backups::retention;
-use crate::admin_db::log::{self, Entry, Outcome};
-use crate::backup::assurance;
-use crate::backup::request::{self, RestoreRequest};
+use crate::admin_db::backups::{Backup, replicas, retention};
+use crate::admin_db::log;
+use crate::admin_db::log::{Entry, Outcome};
+use crate::backup::request::RestoreRequest;
 use crate::backup::retention::prune;
+use crate::backup::{assurance, drill, request};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action as Deed;
 use crate::encryption::Keys;
-use crate::provision::request::RequestError;
+use crate::queue::refusal::RequestError;
 use crate::web::access::backup_access::visible_backup;
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
-use crate::web::forms::Fields;
 use crate::web::forms::create::owner;
-use crate::web::forms::partial_fields;
+use crate::web::forms::{Fields, partial_fields};
 use crate::web::pages::backups::{chip, copy_text, size, trouble};
 use crate::web::views::admin::backups::AdminBackupPage;
-use crate::web::views::format::duration_text;
+use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Action, Fact, Field, Flash, When};
 
 /// What was typed into the forms, and what is wrong with it.
@@ -180,7 +178,7 @@ fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc
 pub async fn drill(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Deed::Backup).await?;
     let base = format!("/admin/backups/{}", b.id);
-    match request::drill(ctx.app(), &b, "manual", &ctx.actor()).await {
+    match drill::request(ctx.app(), &b, "manual", &ctx.actor()).await {
         Ok((_, job)) => Ok(to(&format!("/jobs/{job}"), None)),
         Err(e) => match ctx.refused("container.drill", Some(&c), e).await {
             AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),

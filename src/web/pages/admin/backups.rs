@@ -8,16 +8,16 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use sqlx::PgConnection;
 
-use crate::admin_db::backups::Backup;
-use crate::admin_db::backups::audits;
-use crate::admin_db::backups::listing;
 use crate::admin_db::backups::listing::{Filter as Wanted, Which};
+use crate::admin_db::backups::{Backup, audits, listing};
 use crate::admin_db::containers;
 use crate::app::App;
-use crate::audit::{AUDIT, Finding as Found, Place, Report};
-use crate::backup::{assurance, portal_jobs};
+use crate::audit::AUDIT;
+use crate::backup::assurance;
+use crate::domain::audit::{Finding as Found, Place, Report};
 use crate::domain::reason;
-use crate::provision::request::RequestError;
+use crate::queue::enqueue::enqueue_portal;
+use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::admin;
@@ -26,7 +26,7 @@ use crate::web::pages::backups::{chip, size};
 use crate::web::pages::shared::{cursor, parse_cursor};
 use crate::web::views::admin::Finding;
 use crate::web::views::admin::backups::{AdminBackupRow, AdminBackupsPage, TargetRow};
-use crate::web::views::format::{count_text, thousands};
+use crate::web::views::elements::format::{count_text, thousands};
 use crate::web::views::{Chip, Choice, Field, Filter, Flash, Size, When};
 
 /// Most findings on the page.
@@ -194,7 +194,7 @@ fn extent(r: &Report) -> String {
 /// # Errors
 /// If mydb_admin can't be asked.
 pub async fn audit(ctx: Context) -> Result<Response, AppError> {
-    match portal_jobs::enqueue(ctx.app(), &AUDIT, &ctx.actor()).await {
+    match enqueue_portal(ctx.app(), &AUDIT, &ctx.actor()).await {
         Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
         Err(RequestError::Busy) => {
             Ok(to("/admin/backups", Some(Flash::warn("An audit is under way. Load this page again in a while."))))

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::admin_db::containers::surveys;
 use crate::admin_db::containers::surveys::Surveyed;
 use crate::engine::{Database, Survey};
-use crate::web::Shared;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::admin::lists::{address, pager};
+use crate::web::portal::Shared;
 use crate::web::views::contents::{ContentsPage, ContentsRow};
-use crate::web::views::format::thousands;
+use crate::web::views::elements::format::thousands;
 use crate::web::views::{Field, Filter, Link, Size, When};
 
 /// Rows of a page, and of one piece of an export.

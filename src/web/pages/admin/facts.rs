@@ -7,11 +7,10 @@ use crate::admin_db::jobs::JobStatus;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::Bytes;
-use crate::provision::egress::Wall;
-use crate::provision::images::ImageState;
 use crate::runtime::RuntimeInfo;
+use crate::runtime::firewall::Wall;
+use crate::runtime::image_states::ImageState;
 use crate::tls;
-use crate::web::pages::admin::system::{CERTIFICATE_WARNING, error_of};
 use crate::web::views::admin::system::{FactGroup, ImageRow};
 use crate::web::views::{Chip, Fact, When};
 
@@ -186,4 +185,26 @@ pub(crate) fn egress(wall: Option<&Wall>) -> FactGroup {
         ),
     };
     group("Firewall", Some(Chip::new(kind, word)), vec![Fact::text("Databases", text)])
+}
+
+/// Why the last run of a piece of periodic work failed, if it did.
+pub(crate) fn error_of(work: &Scheduled) -> Option<String> {
+    Some(work.result.as_ref()?.get("error")?.as_str()?.to_owned())
+}
+
+/// Time before a certificate's end at which it needs attention.
+pub(crate) const CERTIFICATE_WARNING: Duration = Duration::days(30);
+
+/// The end and the issuer of the portal's own certificate, or why it can't be read. `None` where a proxy serves HTTPS.
+pub(crate) async fn certificate(app: &App) -> Option<Result<(DateTime<Utc>, String), String>> {
+    let server = &app.config.server;
+    if !server.tls {
+        return None;
+    }
+    let file = server.cert.display();
+    let read = match tokio::fs::read_to_string(&server.cert).await {
+        Ok(text) => tls::describe(&text).map_err(|e| format!("{file}: {e:#}.")),
+        Err(e) => Err(format!("{file}: {e}.")),
+    };
+    Some(read)
 }

@@ -4,15 +4,14 @@ use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::admin_db::containers;
-use crate::admin_db::jobs::JobStatus;
-use crate::admin_db::jobs::listing;
-use crate::admin_db::log::{self, Outcome};
+use crate::admin_db::jobs::{JobStatus, listing};
+use crate::admin_db::log::Outcome;
+use crate::admin_db::{containers, log};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, job_row, parse_cursor};
 use crate::web::views::admin::lists::{JobsPage, LogPage, LogRow};
-use crate::web::views::format::count_text;
+use crate::web::views::elements::format::count_text;
 use crate::web::views::{Chip, Choice, Field, Filter, Link, Pager, When};
 
 /// Rows of a page.

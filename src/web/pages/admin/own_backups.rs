@@ -4,19 +4,18 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::admin_db::backups::own;
 use crate::admin_db::backups::own::Seen;
-use crate::admin_db::backups::schedule;
+use crate::admin_db::backups::{own, schedule};
 use crate::app::App;
-use crate::backup::portal_jobs;
-use crate::provision::request::RequestError;
+use crate::queue::enqueue::enqueue_portal;
+use crate::queue::refusal::RequestError;
 use crate::recovery::admin_backup::BACK_UP;
 use crate::recovery_key;
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;
-use crate::web::pages::admin::system::error_of;
+use crate::web::pages::admin::facts::error_of;
 use crate::web::views::admin::backups::{OwnBackups, OwnRow};
-use crate::web::views::format::duration_text;
+use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Flash, Size, When};
 
 /// Most of them on the page.
@@ -70,7 +69,7 @@ pub async fn now(ctx: Context) -> Result<Response, AppError> {
     if ctx.app().stores.first().is_none() {
         return Ok(to("/admin/backups", Some(Flash::warn(RequestError::NoTarget.to_string()))));
     }
-    match portal_jobs::enqueue(ctx.app(), &BACK_UP, &ctx.actor()).await {
+    match enqueue_portal(ctx.app(), &BACK_UP, &ctx.actor()).await {
         Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
         Err(RequestError::Busy) => {
             Ok(to("/admin/backups", Some(Flash::warn("That is under way already. Load this page again in a while."))))

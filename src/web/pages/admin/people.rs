@@ -9,12 +9,11 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::admin_db::constraint;
-use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::people::accounts;
+use crate::admin_db::log::{Entry, Outcome};
 use crate::admin_db::people::accounts::{Listed, NewAccount};
-use crate::admin_db::people::quotas;
 use crate::admin_db::people::quotas::Quota;
+use crate::admin_db::people::{accounts, quotas};
+use crate::admin_db::{constraint, log};
 use crate::auth::passwords;
 use crate::config::Limits;
 use crate::domain::names::Username;

@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::people::accounts;
+use crate::admin_db::log;
+use crate::admin_db::log::{Entry, Outcome};
 use crate::admin_db::people::accounts::Account;
-use crate::admin_db::people::{quotas, sessions};
-use crate::auth::access::{self, Keep, Tokens};
-use crate::auth::passwords;
+use crate::admin_db::people::{accounts, quotas, sessions};
+use crate::auth::access::{Keep, Tokens};
+use crate::auth::{access, passwords};
 use crate::domain::password::Password;
 use crate::domain::quantity::{Bytes, MilliCpus};
 use crate::domain::user::Role;

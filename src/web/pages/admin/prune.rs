@@ -6,16 +6,16 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use crate::admin_db::backups::listing;
-use crate::backup::portal_jobs;
 use crate::backup::retention::prune;
 use crate::backup::retention::prune::PRUNE;
-use crate::provision::request::RequestError;
+use crate::queue::enqueue::enqueue_portal;
+use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::admin::backups::rows;
 use crate::web::views::Flash;
 use crate::web::views::admin::backups::PrunePage;
-use crate::web::views::format::{count_text, size_text};
+use crate::web::views::elements::format::{count_text, size_text};
 
 /// Most rows on the page.
 const MOST: usize = 200;
@@ -54,7 +54,7 @@ pub async fn show(ctx: Context) -> Result<Response, AppError> {
 /// # Errors
 /// If mydb_admin can't be asked.
 pub async fn remove(ctx: Context) -> Result<Response, AppError> {
-    match portal_jobs::enqueue(ctx.app(), &PRUNE, &ctx.actor()).await {
+    match enqueue_portal(ctx.app(), &PRUNE, &ctx.actor()).await {
         Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
         Err(RequestError::Busy) => {
             Ok(to("/admin/backups/prune", Some(Flash::warn("Old backups are being removed now."))))

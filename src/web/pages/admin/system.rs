@@ -4,48 +4,24 @@ use std::time::Duration as Wait;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::{DateTime, Duration, Utc};
 
 use crate::admin_db::backups::schedule;
-use crate::admin_db::backups::schedule::Scheduled;
 use crate::admin_db::jobs::listing;
-use crate::admin_db::log::{self, Entry, Outcome};
-use crate::admin_db::switches;
-use crate::app::App;
-use crate::tls;
+use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::{log, switches};
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::line;
 use crate::web::pages::admin;
+use crate::web::pages::admin::facts::certificate;
 use crate::web::views::admin::system::SystemPage;
 use crate::web::views::{Field, Flash};
 
 /// How long the page waits for the container engine; it says so after that.
 const ENGINE_WAIT: Wait = Wait::from_secs(3);
-/// Time before a certificate's end at which it needs attention.
-pub(crate) const CERTIFICATE_WARNING: Duration = Duration::days(30);
 /// Longest banner, in characters.
 const BANNER: usize = 300;
-
-/// Why the last run of a piece of periodic work failed, if it did.
-pub(crate) fn error_of(work: &Scheduled) -> Option<String> {
-    Some(work.result.as_ref()?.get("error")?.as_str()?.to_owned())
-}
-
-/// The end and the issuer of the portal's own certificate, or why it can't be read. `None` where a proxy serves HTTPS.
-pub(crate) async fn certificate(app: &App) -> Option<Result<(DateTime<Utc>, String), String>> {
-    let server = &app.config.server;
-    if !server.tls {
-        return None;
-    }
-    let file = server.cert.display();
-    let read = match tokio::fs::read_to_string(&server.cert).await {
-        Ok(text) => tls::describe(&text).map_err(|e| format!("{file}: {e:#}.")),
-        Err(e) => Err(format!("{file}: {e}.")),
-    };
-    Some(read)
-}
 
 /// `GET /admin/system`
 ///

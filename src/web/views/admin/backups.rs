@@ -3,10 +3,10 @@
 use askama::Template;
 
 use crate::web::views::admin::Finding;
-use crate::web::views::field::Field;
-use crate::web::views::format::{Size, When};
+use crate::web::views::elements::field::Field;
+use crate::web::views::elements::format::{Size, When};
+use crate::web::views::elements::parts::{Action, Chip, Fact, Filter, Link, Pager};
 use crate::web::views::frame::Frame;
-use crate::web::views::parts::{Action, Chip, Fact, Filter, Link, Pager};
 
 /// What the audit found, where backups go, and all of them.
 #[derive(Clone, Debug, Default, Template)]

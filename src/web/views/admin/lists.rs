@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use crate::web::views::field::{Choice, Field, with_errors};
-use crate::web::views::format::When;
+use crate::web::views::elements::field::{Choice, Field, with_errors};
+use crate::web::views::elements::format::When;
+use crate::web::views::elements::parts::{Action, Chip, Filter, JobRow, Link, Pager};
 use crate::web::views::frame::Frame;
-use crate::web::views::parts::{Action, Chip, Filter, JobRow, Link, Pager};
 
 /// Who did what.
 #[derive(Clone, Debug, Default, Template)]

@@ -6,10 +6,10 @@ pub mod system;
 
 use askama::Template;
 
-use crate::web::views::format::{Size, When};
+use crate::web::views::elements::format::{Size, When};
+use crate::web::views::elements::parts::{Action, Chip, JobRow, Link, Pager};
 use crate::web::views::frame::Frame;
 use crate::web::views::home::DatabaseRow;
-use crate::web::views::parts::{Action, Chip, JobRow, Link, Pager};
 
 /// What needs attention first, numbers second, lists third.
 #[derive(Clone, Debug, Default, Template)]

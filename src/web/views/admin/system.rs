@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use crate::web::views::field::Field;
+use crate::web::views::elements::field::Field;
+use crate::web::views::elements::parts::{Chip, Fact};
 use crate::web::views::frame::Frame;
-use crate::web::views::parts::{Chip, Fact};
 
 /// The machinery.
 #[derive(Clone, Debug, Default, Template)]

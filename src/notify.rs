@@ -10,7 +10,8 @@ use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use crate::admin_db::notices::{self, Notice};
+use crate::admin_db::notices;
+use crate::admin_db::notices::Notice;
 use crate::app::App;
 use crate::config::Notify;
 use crate::process::Group;
@@ -150,7 +151,7 @@ async fn talk(child: &mut Child, json: &[u8]) -> std::io::Result<(std::process::
 mod tests {
     use std::time::Instant;
 
-    use super::*;
+    use crate::notify::*;
 
     fn shell(script: &str, seconds: u64) -> Notify {
         // Tests want a program that does what they say; the portal itself uses no shell.

@@ -1,13 +1,13 @@
 //! What the form for a new database has more where that is made from a dump.
 
-use crate::engine::EngineKind;
+use crate::domain::engine::EngineKind;
 use crate::import::choice::{ALL, can_have_all, shown};
-use crate::import::format::Format;
+use crate::manifest::dump::Format;
 use crate::web::forms::dump::{Kept, SOURCE};
 use crate::web::views::{Choice, Field};
 
 /// The question which database of a dump is wanted.
-pub(super) fn source_field(kept: &Kept, asked: &str, fault: Option<String>) -> Option<Field> {
+pub(crate) fn source_field(kept: &Kept, asked: &str, fault: Option<String>) -> Option<Field> {
     let names = &kept.dump.databases;
     let mut choices: Vec<Choice> = names.iter().map(|name| Choice::new(shown(name), shown(name), asked)).collect();
     if can_have_all(kept.dump.format) {
@@ -21,7 +21,7 @@ pub(super) fn source_field(kept: &Kept, asked: &str, fault: Option<String>) -> O
 }
 
 /// What dumps of an engine can be brought.
-pub(super) fn what(engine: EngineKind) -> &'static str {
+pub(crate) fn what(engine: EngineKind) -> &'static str {
     match engine {
         EngineKind::Postgres => {
             "Made with pg_dump -Fc, or statements as pg_dump writes them, also packed with gzip, zstd, bzip2, xz or zip."

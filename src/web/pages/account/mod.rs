@@ -1,14 +1,16 @@
 //! `/account`: the page, one's password and one's sessions.
 
+pub mod access_tokens;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::account_tokens::token_form;
-use crate::admin_db::containers;
-use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::log::{Entry, Outcome};
 use crate::admin_db::people::{accounts, quotas, sessions, tokens};
-use crate::auth::access::{self, Keep, Tokens};
-use crate::auth::passwords::{self, Lane};
+use crate::admin_db::{containers, log};
+use crate::auth::access::{Keep, Tokens};
+use crate::auth::passwords::Lane;
+use crate::auth::{access, passwords};
 use crate::domain::password::Password;
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
@@ -205,6 +207,23 @@ pub async fn end_other_sessions(ctx: Context) -> Result<Response, AppError> {
     tx.commit().await?;
     Ok(to(HERE, Some(Flash::ok("You are signed out everywhere else."))))
 }
+
+/// The form for a token.
+pub(crate) fn token_form(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
+    let days = if fields.has("days") { fields.text("days") } else { TOKEN_DAYS };
+    vec![
+        Field::text("name", "Name")
+            .help("What it is for, such as “notebook” or “nightly import”.")
+            .value(fields.text("name"))
+            .error(fault("name"))
+            .required()
+            .max_length(80),
+        Field::number("days", "Days until it ends").help("Empty: it never ends.").value(days).error(fault("days")),
+    ]
+}
+
+/// Days a token lives unless its form says otherwise.
+pub(crate) const TOKEN_DAYS: &str = "90";
 
 #[cfg(test)]
 mod tests {

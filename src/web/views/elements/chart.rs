@@ -26,7 +26,7 @@ impl Unit {
     pub fn text(self, value: f64) -> String {
         match self {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are far below 2^63")]
-            Self::Bytes => super::format::size_text(value.max(0.0) as u64),
+            Self::Bytes => crate::web::views::elements::format::size_text(value.max(0.0) as u64),
             Self::Count => format!("{value:.0}"),
             Self::Cores if value < 0.095 => format!("{value:.2}"),
             Self::Cores => format!("{value:.1}"),
@@ -152,7 +152,7 @@ impl Chart {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::web::views::elements::chart::*;
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap()

@@ -1,6 +1,6 @@
 //! Small pieces that several pages share; one macro each in `templates/parts/`.
 
-use super::format::{Size, When};
+use crate::web::views::elements::format::{Size, When};
 
 /// A link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -228,7 +228,7 @@ pub struct Filter {
     /// The page itself.
     pub action: String,
     /// The fields, text or select.
-    pub fields: Vec<super::field::Field>,
+    pub fields: Vec<crate::web::views::elements::field::Field>,
     /// Other parameters to keep, such as the sort order.
     pub keep: Vec<(String, String)>,
     /// Whether a filter is set, so that "Clear" is offered.
@@ -286,7 +286,7 @@ pub struct JobRow {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::web::views::elements::parts::*;
 
     #[test]
     fn every_state_has_a_shape_and_a_word() {

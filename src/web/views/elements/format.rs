@@ -171,7 +171,7 @@ pub fn data_url(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::web::views::elements::format::*;
     use chrono::{Duration, TimeZone};
 
     fn seen(seconds_ago: i64) -> String {

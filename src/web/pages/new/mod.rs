@@ -1,29 +1,33 @@
 //! The form for a new database.
 
+pub(crate) mod dump;
+
 use axum::extract::{Multipart, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-use super::backups;
-use super::new_dump::{source_field, what};
-use super::shared::{NOT_AVAILABLE, engine_cards};
 use crate::admin_db::containers::usage;
 use crate::admin_db::jobs::listing;
 use crate::admin_db::people::quotas;
 use crate::catalog::CatalogImage;
+use crate::domain::engine::EngineKind;
 use crate::domain::quantity::Bytes;
-use crate::engine::{EngineKind, Extension};
+use crate::engine::Extension;
 use crate::import::request::from_dump;
-use crate::provision::request::{self, RequestError};
+use crate::provision::request;
+use crate::queue::refusal::RequestError;
 use crate::storage::unavailable_reason;
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{CreateFault, Faults, parse};
 use crate::web::forms::dump::{DumpFault, FILE, Kept, Refused, SOURCE, Sent, check, read};
-use crate::web::views::format::seconds_text;
+use crate::web::pages::backups;
+use crate::web::pages::new::dump::{source_field, what};
+use crate::web::pages::shared::{NOT_AVAILABLE, engine_cards};
+use crate::web::views::elements::format::seconds_text;
 use crate::web::views::new::NewPage;
 use crate::web::views::{Choice, Field};
 

@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-use crate::app::App;
-use crate::runtime::RuntimeError;
-
 /// Whether an image can be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageState {
@@ -51,37 +48,7 @@ impl ImageStates {
         }
     }
 
-    fn set(&self, image: &str, state: ImageState) {
+    pub(crate) fn set(&self, image: &str, state: ImageState) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(image.to_owned(), state);
-    }
-}
-
-/// Looks up every image of the catalog: first which are here, which is quick, then asks registries for the others.
-pub async fn refresh(app: &App) {
-    let mut absent = Vec::new();
-    for image in app.catalog.images() {
-        let reference = app.config.image_reference(&image.image);
-        match app.runtime.image(&reference).await {
-            Ok(Some(found)) => {
-                app.images.set(&image.image, ImageState::Present { digest: found.digest, size: found.size });
-            }
-            Ok(None) => absent.push((image.image.clone(), reference)),
-            // The engine is away: that says nothing about the image, and the pages say it elsewhere.
-            Err(e) => tracing::debug!(image = image.image, "Could not look up an image: {e}"),
-        }
-    }
-    for (image, reference) in absent {
-        let state = match app.runtime.pullable(&reference).await {
-            Ok(()) => ImageState::Pullable,
-            Err(RuntimeError::ImageUnavailable { cause, .. }) => ImageState::Unavailable(format!(
-                "{reference} is not on this machine, and its registry can't deliver it ({})",
-                cause.trim().trim_end_matches('.')
-            )),
-            Err(e) => {
-                tracing::debug!(image, "Could not ask a registry: {e}");
-                continue;
-            }
-        };
-        app.images.set(&image, state);
     }
 }

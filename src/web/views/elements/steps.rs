@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use super::format::When;
-use super::parts::Action;
+use crate::web::views::elements::format::When;
+use crate::web::views::elements::parts::Action;
 
 /// The live part of a job; what a page shows and what its events carry.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +101,7 @@ pub struct StepsFragment {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::web::views::elements::steps::*;
 
     #[test]
     fn the_announcement_follows_the_job() {

@@ -267,7 +267,7 @@ pub fn with_errors<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Vec<&'a F
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::web::views::elements::field::*;
 
     #[test]
     fn a_password_is_never_kept() {

@@ -7,36 +7,20 @@ use chrono::Duration;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use super::account::{HERE, Posted, render};
-use crate::admin_db::constraint;
-use crate::admin_db::log::{self, Entry, Outcome};
+use crate::admin_db::log::{Entry, Outcome};
 use crate::admin_db::people::tokens;
+use crate::admin_db::{constraint, log};
 use crate::secrets::fingerprint;
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, line};
+use crate::web::pages::account::{HERE, Posted, render};
+use crate::web::views::Flash;
 use crate::web::views::account::NewToken;
-use crate::web::views::{Field, Flash};
 
-/// Days a token lives unless its form says otherwise.
-const TOKEN_DAYS: &str = "90";
 /// Most days.
 const MOST_DAYS: i64 = 3650;
-
-/// The form for a token.
-pub(super) fn token_form(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
-    let days = if fields.has("days") { fields.text("days") } else { TOKEN_DAYS };
-    vec![
-        Field::text("name", "Name")
-            .help("What it is for, such as “notebook” or “nightly import”.")
-            .value(fields.text("name"))
-            .error(fault("name"))
-            .required()
-            .max_length(80),
-        Field::number("days", "Days until it ends").help("Empty: it never ends.").value(days).error(fault("days")),
-    ]
-}
 
 /// How many days a token lives; `None`: for good.
 fn days(text: &str) -> Result<Option<i64>, String> {
@@ -126,7 +110,7 @@ pub async fn revoke_token(ctx: Context, Path(id): Path<String>) -> Result<Respon
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::web::pages::account::access_tokens::*;
 
     #[test]
     fn a_tokens_days_have_bounds() {

@@ -1,0 +1,76 @@
+//! What every subcommand gets: the environment it was started in, and how it says what it has to say.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::{Config, Problem};
+
+/// What the commands get of their surroundings.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    pub(crate) home: PathBuf,
+    pub(crate) env: Vec<(String, String)>,
+}
+
+impl Surroundings {
+    /// The configuration of the mode that the environment names.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub(crate) fn config(&self) -> Result<Config, Vec<Problem>> {
+        Config::load(&self.home, &self.env)
+    }
+
+    /// The same for commands that end with an error.
+    pub(crate) fn checked_config(&self) -> anyhow::Result<Config> {
+        self.config().map_err(|problems| Problems(problems).into())
+    }
+
+    /// An environment variable, where it is set and not empty.
+    pub(crate) fn var(&self, name: &str) -> Option<&str> {
+        self.env.iter().find(|(k, v)| k == name && !v.is_empty()).map(|(_, v)| v.as_str())
+    }
+}
+
+/// Writes to standard output. That somebody reads only the first lines is no failure of ours.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+pub(crate) fn end(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => match e.downcast_ref::<Problems>() {
+            Some(Problems(problems)) => refuse(problems),
+            None => failure(&e),
+        },
+    }
+}
+
+/// Says what went wrong; exit code 1.
+pub(crate) fn failure(e: &anyhow::Error) -> ExitCode {
+    eprintln!("db4sci: {e:#}");
+    ExitCode::FAILURE
+}
+
+/// Prints every problem, each with file, key and rule; exit code 2.
+pub(crate) fn refuse(problems: &[Problem]) -> ExitCode {
+    print_problems(problems);
+    ExitCode::from(2)
+}
+
+pub(crate) fn print_problems(problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    let n = problems.len();
+    eprintln!("db4sci: {n} problem{} in the configuration.", if n == 1 { "" } else { "s" });
+}
+
+/// Problems of the configuration as an error.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has problems")]
+pub(crate) struct Problems(pub(crate) Vec<Problem>);

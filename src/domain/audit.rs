@@ -1,0 +1,156 @@
+//! What an audit finds: the kinds of faults, the findings, and the report that mydb_admin keeps.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// There is no place for backups.
+    NoTarget,
+    /// A target can't be listed.
+    TargetAway,
+    /// mydb_admin itself has no fresh backup.
+    AdminDbStale,
+    /// There is no recovery key, so the portal's keys are in no backup.
+    NoRecoveryKey,
+    /// Objects of a good backup are missing or have other lengths.
+    Missing,
+    /// A manifest is not the one that was stored.
+    Altered,
+    /// A backup lacks its copy in another target.
+    CopyMissing,
+    /// A database has no backup as fresh as its policy promises.
+    Stale,
+    /// A backup holds much less than those before it.
+    Shrunk,
+    /// The last drill failed.
+    DrillFailed,
+    /// No drill for too long.
+    DrillOverdue,
+    /// The engine can't be backed up.
+    Impossible,
+    /// Backups without this portal's signature: a rebuild does not take them in by itself.
+    Unsigned,
+    /// Objects that no row explains.
+    Unknown,
+}
+
+impl Kind {
+    /// Every kind, the worst first.
+    pub const ALL: [Self; 14] = [
+        Self::NoTarget,
+        Self::TargetAway,
+        Self::AdminDbStale,
+        Self::NoRecoveryKey,
+        Self::Missing,
+        Self::Altered,
+        Self::CopyMissing,
+        Self::Stale,
+        Self::Shrunk,
+        Self::DrillFailed,
+        Self::DrillOverdue,
+        Self::Impossible,
+        Self::Unsigned,
+        Self::Unknown,
+    ];
+
+    /// Its word, in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoTarget => "no_target",
+            Self::TargetAway => "target_away",
+            Self::AdminDbStale => "admin_db_stale",
+            Self::NoRecoveryKey => "no_recovery_key",
+            Self::Missing => "missing",
+            Self::Altered => "altered",
+            Self::CopyMissing => "copy_missing",
+            Self::Stale => "stale",
+            Self::Shrunk => "shrunk",
+            Self::DrillFailed => "drill_failed",
+            Self::DrillOverdue => "drill_overdue",
+            Self::Impossible => "impossible",
+            Self::Unsigned => "unsigned",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// In a word or two, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NoTarget => "no place for backups",
+            Self::TargetAway => "target away",
+            Self::AdminDbStale => "no fresh backup of mydb_admin",
+            Self::NoRecoveryKey => "no recovery key",
+            Self::Missing => "objects missing",
+            Self::Altered => "manifest changed",
+            Self::CopyMissing => "no second copy",
+            Self::Stale => "backup missed",
+            Self::Shrunk => "much smaller",
+            Self::DrillFailed => "drill failed",
+            Self::DrillOverdue => "drill overdue",
+            Self::Impossible => "can’t be backed up",
+            Self::Unsigned => "not signed",
+            Self::Unknown => "unknown objects",
+        }
+    }
+
+    /// Whether data may be at risk; the others want a look.
+    pub fn is_bad(self) -> bool {
+        !matches!(self, Self::DrillOverdue | Self::Impossible | Self::Unsigned | Self::Unknown)
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What sort of thing.
+    pub kind: Kind,
+    /// Name of the database it is about, if it is about one.
+    pub container: Option<String>,
+    /// The backup it is about, if it is about one.
+    pub backup: Option<Uuid>,
+    /// A sentence or two.
+    pub text: String,
+}
+
+/// A target as the audit found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Its name.
+    pub target: String,
+    /// Objects of this portal in it.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Why it could not be listed.
+    pub error: Option<String>,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// When it began.
+    pub at: DateTime<Utc>,
+    /// Databases that were judged.
+    pub databases: usize,
+    /// Good backups that were looked for.
+    pub backups: usize,
+    /// The targets.
+    pub places: Vec<Place>,
+    /// How many findings of each kind.
+    pub counts: BTreeMap<Kind, u64>,
+    /// The findings, the worst first; not all where there are very many.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Findings in all.
+    pub fn all(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}

@@ -1,0 +1,39 @@
+//! The scripts that put a database of PostgreSQL back, and what they are made of.
+
+use crate::engine::postgres::{observed, script};
+use crate::engine::spec::{ExecSpec, Plan};
+
+pub(crate) const OPEN: &str = include_str!("open.sh");
+
+/// Makes a database anew.
+pub(crate) const DATABASE: &str = include_str!("database.sh");
+
+/// How a name is passed to `pg_restore`.
+pub(crate) const NAME: &str = include_str!("name.sh");
+
+pub(crate) const OWNERS: &str = include_str!("owners.sh");
+
+/// The script that puts the content of a database back, from its archive on standard input. Scripts before it say in whose
+/// sessions.
+pub(crate) fn content() -> String {
+    CONTENT.replace("@CONTENTS@", CONTENTS).replace("@EXTENSIONS@", MADE)
+}
+
+/// Reports the counts of a database, as the observer.
+pub(crate) fn counted(plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
+    let ask = "ask \"$DB4SCI_DATABASE\" -v fingerprints=\"$DB4SCI_FINGERPRINTS\" -f -";
+    let text = observed(&format!("{OPEN}enter_database\n{ask} <<'SQL'\n{COUNTS}SQL\n"));
+    script(plan, &text, &[("DB4SCI_DATABASE", database), ("DB4SCI_FINGERPRINTS", flag(fingerprints))])
+}
+
+pub(crate) fn flag(fingerprints: bool) -> &'static str {
+    if fingerprints { "1" } else { "0" }
+}
+
+pub(crate) const CONTENT: &str = include_str!("content.sh");
+
+pub(crate) const CONTENTS: &str = include_str!("contents.sql");
+
+pub(crate) const MADE: &str = include_str!("extensions.sql");
+
+pub(crate) const COUNTS: &str = include_str!("counts.sql");

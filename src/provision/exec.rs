@@ -1,0 +1,52 @@
+//! Commands in a container, and its last lines.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::engine::{ExecOutcome, ExecSpec};
+use crate::queue::flow::StepError;
+use crate::runtime::{ExecOutput, LogRequest, RuntimeError, read_log};
+
+/// Runs a command in a container, for at most `limit`.
+///
+/// # Errors
+/// If the engine can't, or the command takes longer.
+pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Result<ExecOutput, RuntimeError> {
+    tokio::time::timeout(limit, app.runtime.exec(id, command)).await.unwrap_or_else(|_| {
+        let program = command.argv.first().map_or("", String::as_str);
+        Err(RuntimeError::Failed {
+            operation: format!("finish {program} in the container"),
+            cause: format!("it took longer than {} s", limit.as_secs()),
+        })
+    })
+}
+
+/// The last lines of a server's log, for messages; empty where they can't be read.
+pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
+    match app.runtime.logs(id, LogRequest { tail, follow: false }).await {
+        Ok(lines) => read_log(lines).await.unwrap_or_default().trim_end().to_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+/// Runs commands of an engine one after the other; the first that fails ends it.
+///
+/// # Errors
+/// With what the command said.
+pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) -> Result<(), StepError> {
+    for command in commands {
+        let said = match ask(app, id, command, ANSWER).await {
+            Err(e @ (RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. })) => {
+                return Err(StepError::Retry(e.to_string()));
+            }
+            said => said?,
+        };
+        if let ExecOutcome::Failed(sentence) = ExecOutcome::of(said.code, &said.stderr) {
+            return Err(StepError::Fail(sentence));
+        }
+    }
+    Ok(())
+}
+
+/// How long one command may take. A server that hangs must not hold a job for good.
+pub(crate) const ANSWER: Duration = Duration::from_secs(60);

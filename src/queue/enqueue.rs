@@ -1,0 +1,70 @@
+//! Puts a job into the queue, in the transaction that asks for it, with its row in the log.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::admin_db::jobs::NewJob;
+use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::{constraint, jobs, log};
+use crate::app::App;
+use crate::queue::flow::Flow;
+use crate::queue::refusal::RequestError;
+
+pub(crate) async fn enqueue(
+    app: &App,
+    tx: &mut PgConnection,
+    flow: &'static Flow,
+    container: (Uuid, &str),
+    actor: &Actor,
+    detail: &str,
+) -> Result<Uuid, RequestError> {
+    enqueue_with(app, tx, flow, container, actor, (detail, serde_json::Value::Null)).await
+}
+
+/// The same, with what the job has to know besides: an object.
+pub(crate) async fn enqueue_with(
+    app: &App,
+    tx: &mut PgConnection,
+    flow: &'static Flow,
+    container: (Uuid, &str),
+    actor: &Actor,
+    (detail, more): (&str, serde_json::Value),
+) -> Result<Uuid, RequestError> {
+    let mut payload = serde_json::json!({ "request_id": actor.request_id, "address": actor.address });
+    if let (Some(all), serde_json::Value::Object(more)) = (payload.as_object_mut(), more) {
+        all.extend(more);
+    }
+    let now = app.clock.now();
+    let names = flow.names();
+    let new = jobs::NewJob { kind: flow.kind, container: Some(container.0), payload, by: &actor.name, steps: &names };
+    let job = jobs::enqueue(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
+        Some("job_one_per_container") => RequestError::Busy,
+        _ => e.into(),
+    })?;
+    let action = format!("container.{}", flow.kind);
+    let entry = Entry { action: &action, container: Some(container), outcome: Outcome::Ok, detail };
+    log::append(tx, actor, &entry, now).await?;
+    Ok(job)
+}
+
+/// Enqueues one.
+///
+/// # Errors
+/// [`RequestError::Busy`] if one of this kind is under way, or the database's.
+pub async fn enqueue_portal(app: &App, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
+    let now = app.clock.now();
+    let names = flow.names();
+    let payload = serde_json::json!({ "request_id": actor.request_id, "address": actor.address });
+    let new = NewJob { kind: flow.kind, container: None, payload, by: &actor.name, steps: &names };
+    let mut tx = app.db.begin().await?;
+    let job = jobs::enqueue(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
+        Some("job_one_of_portal") => RequestError::Busy,
+        _ => e.into(),
+    })?;
+    let action = format!("portal.{}", flow.kind);
+    let entry = Entry { action: &action, container: None, outcome: Outcome::Ok, detail: "requested" };
+    log::append(&mut tx, actor, &entry, now).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}

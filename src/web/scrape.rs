@@ -1,0 +1,84 @@
+//! What other programs ask of the portal: its metrics, and whether it lives and is ready.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use metrics::Label;
+
+use crate::admin_db::backups::{audits, own};
+use crate::admin_db::jobs::listing;
+use crate::admin_db::{containers, jobs, notices, ping};
+use crate::domain::audit::Kind;
+use crate::web::portal::Shared;
+
+/// `GET /metrics`: Prometheus text. Says what is true now; `db4sci_admin_db_up` is 0 while mydb_admin is away.
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+pub async fn metrics(State(portal): State<Shared>) -> Response {
+    let m = &portal.metrics;
+    let counted = async {
+        let mut db = portal.app.db.acquire().await?;
+        let audit = audits::counts(&mut db).await?;
+        let own = own::newest(&mut db, 1).await?.into_iter().next();
+        let told = notices::counts(&mut db).await?;
+        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, listing::counts(&mut db).await?, audit, own, told))
+    };
+    let counted = counted.await;
+    m.gauge("db4sci_admin_db_up", Vec::new(), f64::from(u8::from(counted.is_ok())));
+    if let Ok((states, queue, audit, own, told)) = counted {
+        if let Some(own) = own {
+            m.gauge("db4sci_admin_db_backup_timestamp_seconds", Vec::new(), own.made_at.timestamp() as f64);
+            m.gauge("db4sci_admin_db_backup_has_keys", Vec::new(), f64::from(u8::from(own.keys)));
+        }
+        for kind in notices::Kind::ALL {
+            let n = told.iter().find(|(k, _)| k == kind.as_str()).map_or(0, |(_, n)| *n);
+            m.gauge("db4sci_backup_troubles", vec![Label::new("kind", kind.as_str())], n as f64);
+        }
+        if let Some((at, counts)) = audit {
+            m.gauge("db4sci_backup_audit_timestamp_seconds", Vec::new(), at.timestamp() as f64);
+            for kind in Kind::ALL {
+                let n = counts.get(&kind).copied().unwrap_or(0);
+                m.gauge("db4sci_backup_audit_findings", vec![Label::new("kind", kind.as_str())], n as f64);
+            }
+        }
+        for state in crate::domain::state::ContainerState::ALL {
+            let n = states.iter().find(|(s, _)| *s == state).map_or(0, |(_, n)| *n);
+            m.gauge("db4sci_containers", vec![Label::new("state", state.as_str())], n as f64);
+        }
+        for status in [jobs::JobStatus::Queued, jobs::JobStatus::Running] {
+            let n = queue.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n);
+            m.gauge("db4sci_jobs", vec![Label::new("status", status.as_str())], n as f64);
+        }
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], m.handle.render()).into_response()
+}
+
+/// `GET /healthz`: the process answers.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: mydb_admin and the container engine answer too; otherwise 503 and which does not.
+pub async fn readyz(State(portal): State<Shared>) -> Response {
+    let database = async {
+        let mut db = portal.app.db.acquire().await?;
+        ping(&mut db).await
+    };
+    let engine = tokio::time::timeout(Duration::from_secs(3), portal.app.runtime.ping());
+    let (database, engine) = tokio::join!(database, engine);
+    let mut faults = Vec::new();
+    if let Err(e) = database {
+        faults.push(format!("mydb_admin does not answer: {e}"));
+    }
+    match engine {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => faults.push(e.to_string()),
+        Err(_) => faults.push("the container engine does not answer within 3 s".to_owned()),
+    }
+    if faults.is_empty() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", faults.join("\n"))).into_response()
+    }
+}
