@@ -264,3 +264,22 @@ fn imports_are_read_from_trees_and_paths() {
     let found: Vec<_> = paths(&code(text)).into_iter().map(|p| p.join("::")).collect();
     assert_eq!(found, ["crate::a::self", "crate::a::b::C", "crate::a::b::d", "crate::a::f", "super::g", "crate::i::j"]);
 }
+
+#[test]
+fn every_source_that_the_documents_name_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut missing = Vec::new();
+    for document in ["docs/ARCHITECTURE.md", "docs/SECURITY.md", "docs/BACKUPS.md", "docs/API.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(root.join(document)).expect("a document");
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let path = quoted.split("::").next().unwrap_or_default();
+            let is_source = path.contains('/')
+                && !path.contains(['<', ' ', '*'])
+                && Path::new(path).extension().is_some_and(|e| e == "rs");
+            if is_source && !root.join(path).exists() && !root.join("src").join(path).exists() {
+                missing.push(format!("{document}: {path}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}

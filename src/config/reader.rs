@@ -1,4 +1,4 @@
-//! From gathered values to a checked [`Config`], noting every problem on the way.
+//! Reads single settings out of the gathered values, noting every problem on the way.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

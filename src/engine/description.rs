@@ -47,7 +47,7 @@ pub trait Engine: Sync {
         self.probe(plan)
     }
     /// How the administrator gets in again, for engines whose owner can shut it out: then their probe says
-    /// [`LOCKED_OUT`].
+    /// [`LOCKED_OUT`](super::LOCKED_OUT).
     fn regain(&self, _plan: &Plan<'_>) -> Option<Regain> {
         None
     }

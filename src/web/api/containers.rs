@@ -15,7 +15,7 @@ use crate::admin_db::containers::{Container, listing};
 use crate::admin_db::people::accounts;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
-use crate::import::request as intake;
+use crate::import::request as import;
 use crate::jobs::registry::start_flow;
 use crate::provision::{power, request};
 use crate::queue::flow::Flow;
@@ -139,7 +139,7 @@ pub async fn from_dump(
         Err(DumpFault::Refused(refused)) => return Err(AppError::Invalid(dump::for_programs(refused))),
         Err(DumpFault::App(e)) => return Err(e),
     };
-    match intake::from_dump(ctx.app(), &request, received, &ctx.actor()).await {
+    match import::from_dump(ctx.app(), &request, received, &ctx.actor()).await {
         Ok(made) => {
             let (job, container, password) = (made.job, made.id, made.generated);
             Enqueued { job, container, patience, done: StatusCode::CREATED, password }.answer(&ctx).await

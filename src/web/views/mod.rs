@@ -2,8 +2,7 @@
 //!
 //! A view holds text, numbers and lists that are ready to be shown; it knows
 //! no domain type and does no I/O. A handler fills one and renders it.
-//! [`Frame`] is in every page, [`parts`] holds what several pages share and
-//! [`mod@format`] turns times and sizes into words.
+//! [`Frame`] is in every page, [`elements`] holds what several pages share.
 
 pub mod account;
 pub mod admin;
