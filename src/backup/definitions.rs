@@ -19,17 +19,22 @@ pub fn differences(then: &[Definition], now: &[Definition], closeness: Closeness
     let was: BTreeMap<_, _> = then.iter().map(|d| (key(d), d)).collect();
     let is: BTreeMap<_, _> = now.iter().map(|d| (key(d), d)).collect();
     let mut found = Vec::new();
+    let sentence = |d: &Definition, one: &str, many: &str| {
+        let named = capital(&d.named());
+        format!("{named} {}", if named.starts_with("Rights ") { many } else { one })
+    };
     for (key, was) in &was {
         match is.get(key) {
-            None => found.push(format!("{} is missing.", capital(&was.named()))),
+            None => found.push(sentence(was, "is missing.", "are missing.")),
             Some(is) if closeness == Closeness::Text && !equal(was, is) => {
-                found.push(format!("{} differs.", capital(&was.named())));
+                found.push(sentence(was, "differs.", "differ."));
             }
             Some(_) => {}
         }
     }
     let new = is.iter().filter(|(key, _)| !was.contains_key(*key));
-    found.extend(new.map(|(_, d)| format!("{} is there, and was not in the backup.", capital(&d.named()))));
+    let (one, many) = ("is there, and was not in the backup.", "are there, and were not in the backup.");
+    found.extend(new.map(|(_, d)| sentence(d, one, many)));
     found
 }
 

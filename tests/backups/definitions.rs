@@ -32,6 +32,14 @@ fn definitions(portal: &TestPortal, id: &str) -> Vec<Definition> {
     Manifest::read(&text, id.parse().expect("an id")).expect("a manifest").definitions
 }
 
+/// Backs a database up again after `alter`, and expects exactly these differences from the backup `id`.
+pub async fn names_what_is_altered(portal: &TestPortal, client: &Client, name: &str, id: &str, expected: &[&str]) {
+    let second = back_up(portal, client, name).await;
+    let mut found = differences(&definitions(portal, id), &definitions(portal, &second), Closeness::Text);
+    found.sort();
+    assert_eq!(found, expected);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_is_defined_comes_back_and_what_is_altered_is_named() {
     let portal = TestPortal::with_store().await;

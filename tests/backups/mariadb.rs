@@ -4,7 +4,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 
 use super::hand;
-use super::{back_up, ended, objects};
+use super::{back_up, definitions, ended, objects};
 use crate::support::{Client, TestPortal, docker};
 
 const ODD: &str = "`it's \"odd\" ``t`` 50%-x`";
@@ -37,6 +37,34 @@ const FILL: &[&str] = &[
     "create trigger keeps before insert on child for each row set new.p = new.p",
     "create event cleans on schedule every 1 day do delete from parent where id > 100000",
     "create database `trial_an empty-one` character set latin1 collate latin1_german1_ci",
+];
+
+/// Alters one object of each kind.
+const ALTERED: &[&str] = &[
+    "alter table parent comment 'another'",
+    "alter table child drop foreign key child_ibfk_1",
+    "create or replace view a_second as select 1 as n",
+    "create or replace function twice(i int) returns int deterministic return i + i + 0",
+    "drop procedure double_it",
+    "create or replace trigger keeps before insert on child for each row set new.p = 1",
+    "alter event cleans disable",
+    "alter sequence numbers increment 7",
+    "alter database `trial_an empty-one` character set utf8mb4",
+];
+
+/// What is told of that.
+const DIFFERENCES: &[&str] = &[
+    "Database trial_an empty-one in trial_an empty-one differs.",
+    "Event cleans in trial differs.",
+    "Function twice in trial differs.",
+    "Procedure double_it in trial is missing.",
+    "Rights of o'hara@% differ.",
+    "Rights of readers are missing.",
+    "Sequence numbers in trial differs.",
+    "Table child in trial differs.",
+    "Table parent in trial differs.",
+    "Trigger keeps in trial differs.",
+    "View a_second in trial differs.",
 ];
 
 /// By an administrator, in the container: users are not the user's to make.
@@ -136,6 +164,12 @@ async fn there_and_back(image: &str, by_hand: bool) {
         assert_eq!(docker::docker(&client), "5050\t8\t1");
         hand::refuses_damage(&plain, "database-1.sql.zst");
     }
+
+    for statement in ALTERED {
+        db.query_drop(*statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    }
+    as_admin(&portal, "lab", "revoke readers from 'o''hara'@'%'; drop role readers");
+    definitions::names_what_is_altered(&portal, &ada, "lab", &id, DIFFERENCES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
