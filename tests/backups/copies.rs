@@ -2,7 +2,7 @@
 
 use mydb::domain::engine::EngineKind;
 
-use super::{back_up, brought_others, definitions, ended, hand, nothing_left, objects};
+use super::{back_up, brought_others, ended, hand, nothing_left, objects};
 use crate::engines::{Place, fields, sign_in};
 use crate::support::{Client, TestPortal, docker};
 
@@ -86,31 +86,6 @@ async fn there_and_back(engine: EngineKind, image: &str, storage: &str) {
     match engine {
         EngineKind::Mongodb => brought_others::mongodb(&portal, &ada).await,
         _ => brought_others::neo4j(&portal, &ada, &id).await,
-    }
-
-    let (alter, differences) = altered(engine);
-    let said = docker::docker(&["exec", &format!("{}-lab", portal.instance), "sh", "-c", &alter]);
-    assert!(said.ends_with("altered"), "{said}");
-    definitions::names_what_is_altered(&portal, &ada, "lab", &id, differences).await;
-}
-
-/// A command that alters one object of each kind, and what is told of that.
-fn altered(engine: EngineKind) -> (String, &'static [&'static str]) {
-    match engine {
-        EngineKind::Mongodb => {
-            let url = "mongodb://ada:correct-horse@127.0.0.1/trial?authSource=trial&directConnection=true";
-            let alter = r#"db.runCommand({ collMod: "kept", validator: { value: { $exists: true } } });
-              db.kept.createIndex({ value: 1 }, { name: "by_value" }); db.createCollection("later");
-              db.kept_view.drop(); db.createView("kept_view", "kept", [{ $limit: 1 }]); print("altered")"#;
-            (format!("mongosh --quiet '{url}' --eval '{alter}'"), &[])
-        }
-        _ => {
-            let alter = "DROP CONSTRAINT kept; CREATE CONSTRAINT kept FOR (k:Kept_too) REQUIRE k.key IS UNIQUE; \
-                         CREATE INDEX later FOR (k:Kept) ON (k.value); RETURN 'altered';";
-            let password = "$(cat /etc/db4sci/admin_password)";
-            let ask = format!("cypher-shell --format plain -u db4sci_admin -p \"{password}\" -d neo4j \"{alter}\"");
-            (format!("{ask} | tail -n 1 | tr -d '\"'"), &[])
-        }
     }
 }
 

@@ -123,6 +123,10 @@ async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
     let token = portal.token(&ada).await;
     ada.submit_create("one", &[]).await.expect(303);
     ada.submit_create("two", &[]).await.expect(303);
+    // Until they run, their jobs still write.
+    for name in ["one", "two"] {
+        ada.wait_for(name, "running").await;
+    }
     let before = portal
         .sql("select (select count(*) from container), (select count(*) from job), (select count(*) from credential)");
     let reply = ada.submit_create("three", &[("description", "of run 7")]).await.expect(409);
@@ -140,9 +144,6 @@ async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
     );
     ada.get("/containers/three").await.expect(404);
     // A purged database gives its port to the next.
-    for name in ["one", "two"] {
-        ada.wait_for(name, "running").await;
-    }
     ada.post("/containers/one/delete", &[("confirm", "one")]).await.expect(303);
     ada.wait_for("one", "in the trash").await;
     ada.submit_create("three", &[]).await.expect(409);
