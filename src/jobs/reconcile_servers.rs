@@ -246,7 +246,7 @@ impl Run<'_> {
         // Asked after the look: what explains a directory is written before it is made, and goes after it.
         let mut known: HashSet<String> = rows.iter().map(|c| c.id.to_string()).collect();
         let mut db = self.app.db.acquire().await?;
-        known.extend(backups::under_way(&mut db).await?.iter().map(ToString::to_string));
+        known.extend(backups::listing::under_way(&mut db).await?.iter().map(ToString::to_string));
         known.extend(snapshots::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         known.extend(seeds::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         drop(db);

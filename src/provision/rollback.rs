@@ -14,7 +14,7 @@ use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, Pool, Rules};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::swap::KEPT_DAYS;
-use crate::provision::{container, power, swap};
+use crate::provision::{power, swap};
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::queue::give_way;
@@ -26,28 +26,16 @@ pub static GO_BACK: Flow = Flow {
     title: "Go back to the data of before",
     rules: Rules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
-        Step {
-            name: "Stop the server",
-            run: |w| Box::pin(container::stop(w)),
-            undo: Some(|w| Box::pin(swap::start_again(w))),
-        },
-        Step {
-            name: "Let the two change places",
-            run: |w| Box::pin(swap::exchange(w)),
-            undo: Some(|w| Box::pin(swap::exchange_back(w))),
-        },
+        swap::STOP,
+        swap::EXCHANGE,
         // The names are those of the change that is taken back.
         Step {
             name: "Find or make the container",
             run: |w| Box::pin(swap::change_image_back(w)),
             undo: Some(|w| Box::pin(swap::change_image(w))),
         },
-        Step {
-            name: "Start the server",
-            run: |w| Box::pin(container::start(w)),
-            undo: Some(|w| Box::pin(container::stop(w))),
-        },
-        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
+        swap::START,
+        swap::WAIT,
         Step { name: "Set aside what was there until now", run: |w| Box::pin(done(w)), undo: None },
     ],
 };

@@ -13,11 +13,32 @@ use crate::admin_db::containers::snapshots::Snapshot;
 use crate::admin_db::containers::{Container, snapshots};
 use crate::app::App;
 use crate::domain::state::ContainerState;
-use crate::queue::flow::{StepError, Work};
+use crate::queue::flow::{Step, StepError, Work};
 use crate::storage::DataDir;
 
 /// How long what was set aside is kept.
 pub const KEPT_DAYS: i64 = 7;
+
+/// Stops the server.
+pub(crate) const STOP: Step =
+    Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: Some(|w| Box::pin(start_again(w))) };
+/// Exchanges the two data directories.
+pub(crate) const EXCHANGE: Step = Step {
+    name: "Swap the data directories",
+    run: |w| Box::pin(exchange(w)),
+    undo: Some(|w| Box::pin(exchange_back(w))),
+};
+/// Starts the server on the data that is there now.
+pub(crate) const START: Step = Step {
+    name: "Start the server",
+    run: |w| Box::pin(container::start(w)),
+    undo: Some(|w| Box::pin(container::stop(w))),
+};
+/// Waits until the server answers.
+pub(crate) const WAIT: Step = Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None };
+/// Keeps the previous data for some days.
+pub(crate) const KEEP_PREVIOUS: Step =
+    Step { name: "Keep the previous data for undo", run: |w| Box::pin(done(w)), undo: None };
 
 /// The row of this job's snapshot.
 ///

@@ -146,3 +146,16 @@ pub async fn databases_left_behind(db: &mut PgConnection, account: Uuid) -> Resu
     .fetch_one(db)
     .await
 }
+
+/// Keys of the backups and drills under way, which name their directories.
+///
+/// # Errors
+/// The database's.
+pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT b.id FROM backup_log b LEFT JOIN job j ON j.id = b.job_id
+          WHERE b.status = 'running' OR j.status IN ('queued', 'running')",
+    )
+    .fetch_all(db)
+    .await
+}

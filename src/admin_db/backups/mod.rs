@@ -394,16 +394,3 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> 
     .fetch_all(db)
     .await
 }
-
-/// Keys of the backups and drills under way, which name their directories.
-///
-/// # Errors
-/// The database's.
-pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT b.id FROM backup_log b LEFT JOIN job j ON j.id = b.job_id
-          WHERE b.status = 'running' OR j.status IN ('queued', 'running')",
-    )
-    .fetch_all(db)
-    .await
-}

@@ -7,3 +7,4 @@ pub mod reports;
 pub(crate) mod rewrite;
 pub mod transfer;
 pub mod unpack;
+mod words;

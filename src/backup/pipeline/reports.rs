@@ -1,6 +1,7 @@
 //! What a command in a container reports, and what it says for people. Both come from where others have a say, so
 //! nothing of it is kept without a limit.
 
+use crate::backup::pipeline::words::Words;
 use crate::engine::backup::{MARK, Report, Sum};
 use crate::engine::definition::{Definition, SQL_MARK, Split};
 use crate::engine::part::Count;
@@ -19,43 +20,10 @@ const DEFINITIONS: usize = 500_000;
 const NOTES: (usize, usize) = (200, 4096);
 /// Most faults that are kept; as long as a remark.
 const FAULTS: usize = 100;
-/// Kept of what is said for people: so much of its beginning, and as much of its end.
-const WORDS: usize = 4096;
 /// Most that is said for people, in bytes. Whatever says more goes on for ever.
 const MOST_WORDS: u64 = 64 * 1024 * 1024;
 /// Most that is reported, in bytes.
 const MOST_REPORTS: u64 = 2 * 1024 * 1024 * 1024;
-
-/// What a command said for people: the beginning and the end, where the reason stands.
-#[derive(Debug, Default)]
-struct Words {
-    first: Vec<u8>,
-    last: Vec<u8>,
-    /// Bytes between the two.
-    left_out: u64,
-}
-
-impl Words {
-    fn add(&mut self, piece: &[u8]) {
-        let room = WORDS.saturating_sub(self.first.len()).min(piece.len());
-        let (first, rest) = piece.split_at(room);
-        self.first.extend_from_slice(first);
-        // Of a long piece only the end can stay.
-        let skipped = rest.len().saturating_sub(WORDS);
-        self.last.extend_from_slice(rest.get(skipped..).unwrap_or_default());
-        let over = self.last.len().saturating_sub(WORDS);
-        self.last.drain(..over);
-        self.left_out += (skipped + over) as u64;
-    }
-
-    fn text(&self) -> String {
-        let (first, last) = (String::from_utf8_lossy(&self.first), String::from_utf8_lossy(&self.last));
-        match self.left_out {
-            0 => format!("{first}{last}").trim().to_owned(),
-            n => format!("{}\n… ({n} bytes left out) …\n{}", first.trim_start(), last.trim_end()),
-        }
-    }
-}
 
 /// How the line that is being read is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -305,6 +273,7 @@ fn push(texts: &mut Vec<String>, text: &str, most: usize) {
 #[cfg(test)]
 mod tests {
     use crate::backup::pipeline::reports::*;
+    use crate::backup::pipeline::words::WORDS;
 
     fn told(pieces: &[&[u8]]) -> Result<Reports, String> {
         let mut reports = Reports::default();

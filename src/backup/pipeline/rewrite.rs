@@ -68,7 +68,7 @@ async fn short(mut input: Input) -> Result<Vec<u8>, StreamError> {
 }
 
 fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String>>) {
-    let (out, pieces) = mpsc::channel(8);
+    let (out, pieces) = mpsc::channel(WAITING);
     let (tell, told) = oneshot::channel();
     let reader = read_from(input);
     tokio::task::spawn_blocking(move || {
@@ -83,8 +83,7 @@ fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String
             Err(e) => drop(out.blocking_send(Err(StreamError::from(e)))),
         }
     });
-    let stream = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
-    (stream.boxed(), told)
+    (arriving(pieces), told)
 }
 
 /// Statements for the accounts of a backup, and remarks.
@@ -127,8 +126,12 @@ pub fn rewritten(input: Input, rules: Rules, delimiter: String) -> (Input, onesh
             Err(e) => drop(out.blocking_send(Err(StreamError::from(e)))),
         }
     });
-    let stream = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
-    (stream.boxed(), told)
+    (arriving(pieces), told)
+}
+
+/// The pieces that another task sends, as an input.
+fn arriving(pieces: mpsc::Receiver<Result<Bytes, StreamError>>) -> Input {
+    stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) }).boxed()
 }
 
 /// The reader has ended.

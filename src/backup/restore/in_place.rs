@@ -11,7 +11,7 @@ use crate::domain::work::{Blame, Cancel, Pool, Rules};
 use crate::manifest::Of;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::sealed_server::{Admin, ThrowAway};
-use crate::provision::{container, power, swap};
+use crate::provision::swap;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::storage::measured;
 
@@ -19,7 +19,7 @@ use crate::storage::measured;
 pub static RESTORE_IN_PLACE: Flow = Flow {
     kind: "restore-in-place",
     title: "Restore in place",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Before("Let the two change places")).blame(Blame::Nobody),
+    rules: Rules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         Step {
@@ -27,23 +27,11 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
             run: |w| Box::pin(fill(w)),
             undo: Some(|w| Box::pin(clear(w))),
         },
-        Step {
-            name: "Stop the server",
-            run: |w| Box::pin(container::stop(w)),
-            undo: Some(|w| Box::pin(swap::start_again(w))),
-        },
-        Step {
-            name: "Let the two change places",
-            run: |w| Box::pin(swap::exchange(w)),
-            undo: Some(|w| Box::pin(swap::exchange_back(w))),
-        },
-        Step {
-            name: "Start the server",
-            run: |w| Box::pin(container::start(w)),
-            undo: Some(|w| Box::pin(container::stop(w))),
-        },
-        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
-        Step { name: "Set aside what was there before", run: |w| Box::pin(swap::done(w)), undo: None },
+        swap::STOP,
+        swap::EXCHANGE,
+        swap::START,
+        swap::WAIT,
+        swap::KEEP_PREVIOUS,
     ],
 };
 

@@ -5,6 +5,7 @@ pub mod offline;
 pub mod partial;
 pub mod recover;
 pub mod request_in_place;
+mod resources;
 pub mod source;
 pub mod upgrade;
 
@@ -20,11 +21,10 @@ use crate::backup::pipeline::reports::Reports;
 use crate::backup::pipeline::rewrite::through;
 use crate::backup::pipeline::transfer::From;
 use crate::backup::pipeline::{peek, transfer};
+use crate::backup::restore::resources::{explain_full_tier, is_resource_failure};
 use crate::backup::restore::source::{Source, present};
 use crate::backup::server::Server;
 use crate::backup::{compare, describes, kept};
-use crate::config::Tier;
-use crate::domain::quantity::MIB;
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::engine::part::When;
 use crate::engine::partial::{Read, Stage};
@@ -36,13 +36,9 @@ use crate::provision::exec::run_all;
 use crate::provision::sealed_server::{Admin, ThrowAway};
 use crate::provision::{blueprint, create, power, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
-use crate::storage::measured;
 
-/// Below this a tier counts as full: a server that wants to write its next piece finds no room for it.
-const FULL: i64 = 32 * MIB;
-
-/// The operating system's words for a full disk, which every engine repeats.
-const NO_ROOM: &str = "No space left on device";
+/// Finds the backup, and says from when it is.
+const FIND_BACKUP: Step = Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None };
 
 /// Restore into a new database.
 pub static RESTORE: Flow = Flow {
@@ -50,7 +46,7 @@ pub static RESTORE: Flow = Flow {
     title: "Restore into a new database",
     rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
-        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
+        FIND_BACKUP,
         create::CHECK_STORAGE,
         create::GET_IMAGE,
         create::PREPARE_DATA,
@@ -185,7 +181,7 @@ async fn second_attempt(
     passed: &Arc<AtomicU64>,
     why: String,
 ) -> Result<(), StepError> {
-    if of_the_machine(&why) {
+    if is_resource_failure(&why) {
         return Err(StepError::Fail(why));
     }
     let objects = &source.manifest.objects;
@@ -201,7 +197,7 @@ async fn second_attempt(
         let Some(object) = objects.get(place) else { continue };
         let said = begin_stage(app, source, object, server.id, &stage, passed).await?;
         for note in said.notes {
-            if of_the_machine(&note) {
+            if is_resource_failure(&note) {
                 return Err(StepError::Fail(note));
             }
             source.leave_out(note);
@@ -209,36 +205,6 @@ async fn second_attempt(
         said.changed.into_iter().for_each(|note| source.change(note));
     }
     Ok(())
-}
-
-/// Whether a server failed for want of what the machine gives it: room, memory, its own life. Such a failure says nothing
-/// about the object that it hit, so no second attempt may leave that object out.
-fn of_the_machine(why: &str) -> bool {
-    const WORDS: [&str; 8] = [
-        NO_ROOM,
-        "could not extend file",
-        "out of memory",
-        "server closed the connection",
-        "terminating connection",
-        "Lost connection to server",
-        "server has gone away",
-        "' is full",
-    ];
-    WORDS.iter().any(|words| why.contains(words))
-}
-
-/// Says so where what a restore writes into is full: a server's own last words about that are many and various.
-async fn or_full(tier: &Tier, e: StepError) -> StepError {
-    let StepError::Fail(why) = e else { return e };
-    let full = why.contains(NO_ROOM) || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
-    if !full {
-        return StepError::Fail(why);
-    }
-    StepError::Fail(format!(
-        "The storage tier “{}” became full while the data came back, so nothing of it was kept. Make room there, then \
-         restore again.\n{why}",
-        tier.label
-    ))
 }
 
 /// Puts a backup's data into a sealed container and answers the engine's id of it, with its server running.
@@ -261,7 +227,7 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &mut ThrowAway<'_>) ->
     let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
     tokio::select! {
         done = into(app, source, &server, &passed) => if let Err(e) = done {
-            return Err(or_full(sealed.blueprint.tier, e).await);
+            return Err(explain_full_tier(sealed.blueprint.tier, e).await);
         },
         () = tell(w, &passed, expected) => {}
     }
@@ -346,7 +312,7 @@ pub(super) async fn source(w: &Work) -> Result<(Container, Source<'_>), StepErro
     Ok((c, source))
 }
 
-pub(super) async fn look(w: &Work) -> Result<(), StepError> {
+async fn look(w: &Work) -> Result<(), StepError> {
     let (_, source) = source(w).await?;
     present(&source).await?;
     let part = source.manifest.wanted.as_ref().map(|w| format!("{} of ", w.only.text())).unwrap_or_default();
@@ -378,7 +344,7 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
         done = into(&w.app, &source, &server, &passed) => if let Err(e) = done {
-            return Err(or_full(blueprint.tier, e).await);
+            return Err(explain_full_tier(blueprint.tier, e).await);
         },
         () = tell(w, &passed, expected) => {}
     }

@@ -1,7 +1,7 @@
 //! Restore into a new container of an engine whose data moves while its server is stopped: the data is put into the new
 //! directory and proven by a sealed server first; then the container is made on it like on any data that is there.
 
-use crate::backup::restore::{admin_of, look, seal_in, source};
+use crate::backup::restore::{FIND_BACKUP, admin_of, seal_in, source};
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::manifest::Of;
 use crate::provision::blueprint::Blueprint;
@@ -9,21 +9,24 @@ use crate::provision::sealed_server::{Admin, ThrowAway};
 use crate::provision::{create, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
+/// Restores the data into the new directory and compares it with the backup.
+pub(crate) const FILL: Step = Step {
+    name: "Restore the data and compare it with the backup",
+    run: |w| Box::pin(fill(w)),
+    undo: Some(|w| Box::pin(unseal(w))),
+};
+
 /// Restore into a new database, its data first.
 pub static RESTORE_COPY: Flow = Flow {
     kind: "restore-copy",
     title: "Restore into a new database",
     rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
-        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
+        FIND_BACKUP,
         create::CHECK_STORAGE,
         create::GET_IMAGE,
         create::EMPTY_DATA,
-        Step {
-            name: "Bring the data back and compare it with the backup",
-            run: |w| Box::pin(fill(w)),
-            undo: Some(|w| Box::pin(unseal(w))),
-        },
+        FILL,
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
@@ -36,7 +39,7 @@ pub static RESTORE_COPY: Flow = Flow {
 ///
 /// # Errors
 /// If it can't be removed.
-pub(crate) async fn unseal(w: &Work) -> Result<(), StepError> {
+async fn unseal(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     // Only the container: the directory has an undo of its own.
     ThrowAway::of(&w.app, &Of::new(&c, ""), c.id, Admin::New).await?.remove_container(&w.app).await
@@ -46,7 +49,7 @@ pub(crate) async fn unseal(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If it can't be filled, or is not what was backed up.
-pub(crate) async fn fill(w: &Work) -> Result<(), StepError> {
+async fn fill(w: &Work) -> Result<(), StepError> {
     let (app, (c, source)) = (&w.app, source(w).await?);
     let own = Blueprint::read(app, &c).await?;
     let password = own.admin_password();

@@ -8,14 +8,14 @@ use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
-use crate::backup::restore::look;
-use crate::backup::restore::offline::{fill, unseal};
+use crate::backup::restore::FIND_BACKUP;
+use crate::backup::restore::offline::FILL;
 use crate::backup::restore::source::openable;
 use crate::domain::state::Event;
 use crate::domain::work::{Cancel, Pool, Rules};
 use crate::provision::create;
 use crate::queue::enqueue::enqueue;
-use crate::queue::flow::{Flow, Step};
+use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
 
 /// Recover.
@@ -24,15 +24,11 @@ pub static RECOVER: Flow = Flow {
     title: "Bring back from its backup",
     rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
-        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
+        FIND_BACKUP,
         create::CHECK_STORAGE,
         create::GET_IMAGE,
         create::EMPTY_DATA,
-        Step {
-            name: "Bring the data back and compare it with the backup",
-            run: |w| Box::pin(fill(w)),
-            undo: Some(|w| Box::pin(unseal(w))),
-        },
+        FILL,
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,

@@ -4,24 +4,18 @@
 use crate::backup::dump::{dump, finish, read_back, sweep_soon};
 use crate::backup::restore::in_place;
 use crate::domain::work::{Blame, Cancel, Pool, Rules};
-use crate::provision::{container, create, power, swap};
+use crate::provision::{create, swap};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
 /// Upgrade.
 pub static UPGRADE: Flow = Flow {
     kind: "upgrade",
     title: "Upgrade to another version",
-    rules: Rules::of(Pool::Long)
-        .cancel(Cancel::Before("Let the new data take the place of the old"))
-        .blame(Blame::Nobody),
+    rules: Rules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
         Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None },
         // Nothing may be written that the backup does not have.
-        Step {
-            name: "Stop the server",
-            run: |w| Box::pin(container::stop(w)),
-            undo: Some(|w| Box::pin(swap::start_again(w))),
-        },
+        swap::STOP,
         Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
         Step { name: "Read the beginning back", run: |w| Box::pin(read_back::list(w)), undo: None },
         Step { name: "Write the manifest", run: |w| Box::pin(finish(w)), undo: None },
@@ -30,23 +24,15 @@ pub static UPGRADE: Flow = Flow {
             run: |w| Box::pin(in_place::fill(w)),
             undo: Some(|w| Box::pin(in_place::clear(w))),
         },
-        Step {
-            name: "Let the new data take the place of the old",
-            run: |w| Box::pin(swap::exchange(w)),
-            undo: Some(|w| Box::pin(swap::exchange_back(w))),
-        },
+        swap::EXCHANGE,
         Step {
             name: "Make the container of the new version",
             run: |w| Box::pin(swap::change_image(w)),
             undo: Some(|w| Box::pin(swap::change_image_back(w))),
         },
-        Step {
-            name: "Start the server",
-            run: |w| Box::pin(container::start(w)),
-            undo: Some(|w| Box::pin(container::stop(w))),
-        },
-        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
-        Step { name: "Set aside what was there before", run: |w| Box::pin(swap::done(w)), undo: None },
+        swap::START,
+        swap::WAIT,
+        swap::KEEP_PREVIOUS,
     ],
 };
 

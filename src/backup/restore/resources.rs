@@ -1,0 +1,59 @@
+//! Restores that fail because the machine runs out of something, not because of what they restore.
+
+use crate::config::Tier;
+use crate::domain::quantity::MIB;
+use crate::queue::flow::StepError;
+use crate::storage::measured;
+
+/// With less free space than this, in bytes, a tier counts as full: a server that extends a file finds no room for it.
+const FULL: i64 = 32 * MIB;
+
+/// The operating system's message for a full disk, which every engine repeats.
+const NO_ROOM: &str = "No space left on device";
+
+/// Whether a server failed because the machine ran out of disk space or memory, or because the server itself ended. Such a
+/// failure says nothing about the object being restored, so a second attempt must not leave that object out.
+pub(super) fn is_resource_failure(why: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        NO_ROOM,
+        "could not extend file",
+        "out of memory",
+        "server closed the connection",
+        "terminating connection",
+        "Lost connection to server",
+        "server has gone away",
+        "' is full",
+    ];
+    WORDS.iter().any(|words| why.contains(words))
+}
+
+/// Adds that the tier is full, if it is: servers report a full disk in many different ways.
+pub(super) async fn explain_full_tier(tier: &Tier, e: StepError) -> StepError {
+    let StepError::Fail(why) = e else { return e };
+    let full = why.contains(NO_ROOM) || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
+    if !full {
+        return StepError::Fail(why);
+    }
+    StepError::Fail(format!(
+        "The storage tier “{}” became full while the data came back, so nothing of it was kept. Make room there, then \
+         restore again.\n{why}",
+        tier.label
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::backup::restore::resources::*;
+
+    #[test]
+    fn only_the_machines_failures_are_told_apart() {
+        for why in
+            ["psql: error: server closed the connection unexpectedly", "ERROR 1114 (HY000): The table 't' is full"]
+        {
+            assert!(is_resource_failure(why), "{why}");
+        }
+        for why in ["ERROR:  function f() does not exist", "ERROR 1146 (42S02): Table 'full' doesn't exist"] {
+            assert!(!is_resource_failure(why), "{why}");
+        }
+    }
+}
