@@ -36,6 +36,7 @@ pub mod secrets;
 pub mod serve;
 pub mod sql;
 pub mod storage;
+pub(crate) mod tasks;
 pub mod tls;
 pub mod trash;
 pub mod web;

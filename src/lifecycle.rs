@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Longest wait for all tasks to end once they were told to.
 pub const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -26,7 +27,7 @@ impl Lifecycle {
 
     /// Starts a task. It must end soon after [`Lifecycle::token`] is cancelled, and never before.
     pub fn spawn(&mut self, name: &'static str, work: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
-        let id = self.tasks.spawn(work).id();
+        let id = self.tasks.spawn(work.instrument(tracing::error_span!("task", name))).id();
         self.names.insert(id, name);
     }
 

@@ -15,6 +15,7 @@ use crate::admin_db::notices::Notice;
 use crate::app::App;
 use crate::config::Notify;
 use crate::process::Group;
+use crate::tasks;
 
 /// Where the program finds others. It gets nothing else of the portal's environment, in which there are secrets.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -63,7 +64,7 @@ pub fn tell(app: &Arc<App>) {
         return;
     }
     let app = app.clone();
-    tokio::spawn(async move {
+    tasks::spawn(async move {
         for wait in AGAIN.map(Some).into_iter().chain([None]) {
             let Err(e) = all(&app).await else { return };
             tracing::warn!("Notices could not be given to the configured program: {e:#}");

@@ -19,6 +19,7 @@ use crate::lifecycle::Lifecycle;
 use crate::objects::Stores;
 use crate::presence::Presence;
 use crate::runtime::Runtime;
+use crate::tasks;
 use crate::web::portal::{Portal, Shared};
 use crate::web::server;
 use crate::{storage, tls};
@@ -178,7 +179,7 @@ async fn begin_tiers(app: &App) -> anyhow::Result<()> {
     for tier in &app.config.storage {
         let in_use = rows.iter().any(|c| c.storage == tier.name && c.started_at.is_some());
         let (at, instance) = (tier.clone(), app.config.instance.clone());
-        let begun = tokio::task::spawn_blocking(move || storage::begin(&at, &instance, in_use)).await?;
+        let begun = tasks::blocking(move || storage::begin(&at, &instance, in_use)).await?;
         if let Err(why) = begun {
             tracing::error!(tier = tier.name, "The storage tier “{}” can't be used: {why}", tier.name);
         }

@@ -5,6 +5,7 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
 use crate::domain::password::Password;
+use crate::tasks;
 
 /// Hashes a password, off the async threads, since it takes tens of milliseconds of CPU.
 ///
@@ -12,7 +13,7 @@ use crate::domain::password::Password;
 /// If the hasher refuses, which it does only for absurd lengths.
 pub async fn hash(password: &Password) -> anyhow::Result<String> {
     let password = password.clone();
-    tokio::task::spawn_blocking(move || {
+    tasks::blocking(move || {
         Argon2::default()
             .hash_password(password.expose().as_bytes())
             .map(|h| h.to_string())
@@ -63,7 +64,7 @@ pub async fn verify(lane: Lane, typed: String, hash: Option<String>) -> anyhow::
     };
     let Ok(_place) = queue.places.try_acquire() else { return Ok(None) };
     let _turn = queue.work.acquire().await?;
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = tasks::blocking(move || {
         let Some(hash) = hash else {
             let _ = Argon2::default().hash_password(typed.as_bytes());
             return Ok(false);

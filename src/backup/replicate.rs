@@ -27,6 +27,7 @@ use crate::queue::enqueue::enqueue_portal;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::queue::refusal::RequestError;
 use crate::recovery_key;
+use crate::tasks;
 
 /// Copy backups to other targets.
 pub static COPY: Flow = Flow {
@@ -211,7 +212,7 @@ pub async fn pass(
     let (pieces_out, pieces_in) = mpsc::channel(WAITING);
     let (parts_out, parts_in) = mpsc::channel(1);
     let limit = to.target().part_limit;
-    let cutting = tokio::task::spawn_blocking(move || pack::cut(pieces_in, parts_out, limit));
+    let cutting = tasks::blocking(move || pack::cut(pieces_in, parts_out, limit));
     let reading = async move {
         while let Some(piece) = download.stream.next().await {
             if pieces_out.send(piece?).await.is_err() {

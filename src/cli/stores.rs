@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::surroundings::Surroundings;
 use crate::config::Config;
 use crate::objects::Stores;
+use crate::tasks;
 
 /// The configuration with its stores.
 pub(super) struct Places {
@@ -25,7 +26,7 @@ impl Places {
         let config = at.checked_config()?;
         let (stores, servers) = Stores::open(&config).await?;
         let stop = CancellationToken::new();
-        let serving = servers.into_iter().map(|s| tokio::spawn(s.serve(stop.clone()))).collect();
+        let serving = servers.into_iter().map(|s| tasks::spawn(s.serve(stop.clone()))).collect();
         Ok(Self { config, stores, stop, serving })
     }
 

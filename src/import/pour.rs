@@ -27,6 +27,7 @@ use crate::manifest::dump::{Dump, Format, LoadReport};
 use crate::queue::flow::{StepError, Work};
 use crate::runtime::{ExecPiece, Input};
 use crate::sql::to_mariadb::{Pass, Rules};
+use crate::tasks;
 
 /// Longest silence of a tool: an index over a large table is made without a word.
 const SILENCE: Duration = Duration::from_secs(6 * 3600);
@@ -138,7 +139,7 @@ impl Reading {
         course: Arc<Course>,
     ) -> (Input, JoinHandle<Result<LeftOut, String>>) {
         let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(WAITING);
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = tasks::blocking(move || {
             let done = self.pump(&dump, what.as_ref(), &course, &out);
             if let Err(why) = &done {
                 // The tool must not take what it got for all.

@@ -15,6 +15,7 @@ use crate::import::measured::{Measured, Passed, Tail};
 use crate::import::unknown::broken_by_redirection;
 use crate::manifest::dump::{Dump, Packing};
 use crate::sql::contents::contents;
+use crate::tasks;
 
 /// Pieces between receiving and looking.
 const WAITING: usize = 16;
@@ -141,7 +142,7 @@ impl Scanner {
     pub fn new(limits: Limits) -> Self {
         let (out, pieces) = mpsc::channel(WAITING);
         let from = Arriving { pieces, now: Bytes::new() };
-        let task = tokio::task::spawn_blocking(move || recognise(Box::new(from), limits));
+        let task = tasks::blocking(move || recognise(Box::new(from), limits));
         Self { out: Some(out), task }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::admin_db::backups::BackupStatus;
@@ -44,7 +45,7 @@ async fn fail(tx: &mut PgConnection, app: &App, job: &Job, id: Uuid, failure: (&
         Ok(_) => Ok(()),
         Err(TransitionError::Db(e)) => Err(e),
         Err(e) => {
-            tracing::error!(job = %job.id, "A container could not be marked failed: {e}");
+            tracing::error!("A container could not be marked failed: {e}");
             Ok(())
         }
     }
@@ -124,9 +125,9 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'
             if matches!(ending, Ending::Failed(..)) {
                 notify::tell(app);
             }
-            tracing::info!(job = %job.id, kind = job.kind, status = status.as_str(), error, "Ended the job `{}`", job.kind);
+            tracing::info!(status = status.as_str(), error, "Ended the job `{}`", job.kind);
         }
-        Err(e) => tracing::warn!(job = %job.id, "A job's end could not be written; its lease will run out: {e}"),
+        Err(e) => tracing::warn!("A job's end could not be written; its lease will run out: {e}"),
     }
 }
 
@@ -146,15 +147,15 @@ pub(crate) async fn take_back(app: &Arc<App>, job: Job, lease: &str, by: &str) {
 pub(crate) async fn undo(work: &Work, flow: &Flow, (failed, why): (usize, &str)) -> bool {
     for (i, step) in flow.steps.iter().enumerate().take(failed + 1).rev() {
         let Some(undo) = step.undo else { continue };
-        match undo(work).await {
+        match undo(work).instrument(tracing::error_span!("undo", name = step.name)).await {
             Ok(()) if i == failed => {}
             Ok(()) => set_step(work, number(i), StepStatus::Undone, None).await,
             Err(e) if e.may_pass() && wait_for_it(work, why).await => {
-                tracing::warn!(job = %work.job.id, step = step.name, "A step will be taken back later: {e}");
+                tracing::warn!("A step will be taken back later: {e}");
                 return false;
             }
             Err(e) => {
-                tracing::error!(job = %work.job.id, step = step.name, "A step could not be taken back: {e}");
+                tracing::error!("A step could not be taken back: {e}");
                 let first = if i == failed { format!("{why}\n") } else { String::new() };
                 set_step(work, number(i), StepStatus::Failed, Some(&format!("{first}Could not be taken back: {e}")))
                     .await;
@@ -221,7 +222,7 @@ pub(crate) async fn set_step(work: &Work, seq: i16, status: StepStatus, detail: 
         jobs::set_step(&mut db, work.job.id, &work.lease, seq, status, detail).await
     };
     if let Err(e) = done.await {
-        tracing::debug!(job = %work.job.id, "A step's status could not be written: {e}");
+        tracing::debug!("A step's status could not be written: {e}");
     }
 }
 
@@ -238,7 +239,7 @@ pub(crate) async fn put_back(
         jobs::retry(&mut db, id, lease, wait, error, uncounted).await
     };
     if let Err(e) = done.await {
-        tracing::warn!(job = %id, "A job could not be put back; its lease will run out: {e}");
+        tracing::warn!("A job could not be put back; its lease will run out: {e}");
     }
 }
 

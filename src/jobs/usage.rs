@@ -8,6 +8,7 @@ use crate::admin_db::{containers, dumps};
 use crate::app::App;
 use crate::import::staging;
 use crate::storage::{DataDir, capacity, unavailable_reason};
+use crate::tasks;
 
 /// Measures everything once.
 ///
@@ -40,7 +41,7 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
             continue;
         }
         let path = tier.path.clone();
-        let Ok(Ok(has)) = tokio::task::spawn_blocking(move || capacity(&path)).await else { continue };
+        let Ok(Ok(has)) = tasks::blocking(move || capacity(&path)).await else { continue };
         let (used_bytes, databases) = used.get(tier.name.as_str()).copied().unwrap_or_default();
         let row = TierUsage {
             tier: tier.name.clone(),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::admin_db::jobs::cancel as job_cancel;
 use crate::app::App;
 use crate::jobs::ending::{POLL, lose_lease, take_back};
+use crate::queue::flow::job_span;
 
 /// Takes such jobs back until `stop`. What it leaves in the middle is taken up by a worker once its lease has run out.
 pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {
@@ -22,14 +24,15 @@ pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {
         };
         match taken.await {
             Ok(Some((job, by))) => {
-                let app = app.clone();
-                tasks.spawn(async move {
+                let (app, span) = (app.clone(), job_span(&job));
+                let work = async move {
                     let id = job.id;
                     tokio::select! {
                         () = take_back(&app, job, &lease, &by) => {}
                         () = lose_lease(&app, id, &lease) => {}
                     }
-                });
+                };
+                tasks.spawn(work.instrument(span));
                 continue;
             }
             Ok(None) => {}

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::admin_db::jobs;
 use crate::admin_db::jobs::queue::{Reserved, Shares};
@@ -20,7 +21,7 @@ use crate::config::Config;
 use crate::domain::work::{Cancel, Pool};
 use crate::jobs::ending::{Ending, POLL, end, lose_lease, number, put_back, set_step, take_back, undo, wait_for_it};
 use crate::jobs::{registry, withdraw};
-use crate::queue::flow::{Flow, Work};
+use crate::queue::flow::{Flow, Work, job_span};
 
 /// How long a step may go on after the portal was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -54,12 +55,14 @@ async fn work(app: &Arc<App>, stop: &CancellationToken) {
         match reserved.await {
             Ok(Some(reserved)) => {
                 let (app, stop) = (app.clone(), stop.child_token());
-                tasks.spawn(async move {
+                let span = job_span(&reserved.job);
+                let work = async move {
                     lead(&app, reserved, &lease, &stop).await;
                     drop(permit);
                     // There may be more than this worker saw when it looked.
                     app.wake.notify_one();
-                });
+                };
+                tasks.spawn(work.instrument(span));
                 continue;
             }
             Ok(None) => {}
@@ -119,9 +122,9 @@ async fn lead(app: &Arc<App>, Reserved { job, age }: Reserved, lease: &str, stop
     };
     tokio::select! {
         () = work => {}
-        () = lose_lease(app, id, lease) => tracing::warn!(job = %id, kind, "Lost the lease of the job `{kind}`; it goes on where its steps say"),
+        () = lose_lease(app, id, lease) => tracing::warn!("Lost the lease of the job `{kind}`; it goes on where its steps say"),
         () = async { stop.cancelled().await; tokio::time::sleep(STOP_GRACE).await } => {
-            tracing::info!(job = %id, kind, "Left the job `{kind}` in the middle of a step; it goes on at the next start");
+            tracing::info!("Left the job `{kind}` in the middle of a step; it goes on at the next start");
             put_back(app, id, lease, Duration::ZERO, None, true).await;
         }
     }
@@ -187,7 +190,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         if let Some(by) = begin_step(&work, seq).await {
             return take_back(app, work.job, lease, &by).await;
         }
-        match (step.run)(&work).await {
+        match (step.run)(&work).instrument(tracing::error_span!("step", name = step.name)).await {
             Ok(()) => set_step(&work, seq, StepStatus::Done, None).await,
             Err(e) if e.may_pass() => {
                 let why = e.to_string();
@@ -230,7 +233,7 @@ async fn begin_step(work: &Work, seq: i16) -> Option<String> {
     match done.await {
         Ok(by) => by,
         Err(e) => {
-            tracing::debug!(job = %work.job.id, "A step's beginning could not be written: {e}");
+            tracing::debug!("A step's beginning could not be written: {e}");
             None
         }
     }

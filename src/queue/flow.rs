@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
+use tracing::{Span, field};
 use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
@@ -75,6 +76,12 @@ impl From<StorageError> for StepError {
     }
 }
 
+/// The span that every log line of a job is in. At the level of errors, so that a log of errors alone has the ids too.
+pub fn job_span(job: &jobs::Job) -> Span {
+    let (id, kind, container) = (job.id, &job.kind, job.container_id.map(field::display));
+    tracing::error_span!(parent: None, "job", job = %id, kind, container, backup = field::Empty)
+}
+
 /// What a step works with.
 pub struct Work {
     /// The portal.
@@ -87,6 +94,8 @@ pub struct Work {
     pub seq: AtomicI64,
     /// Whether an earlier run did some of the steps: what they left may have changed since.
     pub resumed: bool,
+    /// The job's span.
+    span: Span,
     /// What answered in this run.
     answered: Mutex<Option<Answered>>,
 }
@@ -103,7 +112,20 @@ impl Work {
     /// A run of a job from its beginning.
     pub fn new(app: &Arc<App>, job: jobs::Job, lease: &str) -> Self {
         let (app, lease) = (app.clone(), lease.to_owned());
-        Self { app, job, lease, seq: AtomicI64::new(0), resumed: false, answered: Mutex::default() }
+        Self {
+            app,
+            job,
+            lease,
+            seq: AtomicI64::new(0),
+            resumed: false,
+            span: Span::current(),
+            answered: Mutex::default(),
+        }
+    }
+
+    /// Notes the backup that the job makes, tests or restores, for its log lines.
+    pub fn note_backup(&self, backup: Uuid) {
+        self.span.record("backup", field::display(backup));
     }
 
     /// Notes that the server in this container answered, since the container was started last.

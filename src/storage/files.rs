@@ -18,6 +18,7 @@ use super::{DataDir, beneath, walk};
 use crate::domain::names::InstanceId;
 use crate::runtime::Runtime;
 use crate::storage::error::{StorageError, io};
+use crate::tasks;
 
 /// Longest for measuring one directory.
 const MEASURE: Duration = Duration::from_secs(120);
@@ -257,7 +258,5 @@ async fn there(dir: &DataDir) -> Result<bool, StorageError> {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| StorageError::Refused(format!("The file work was cut short: {e}")))?
+    tasks::blocking(work).await.map_err(|e| StorageError::Refused(format!("The file work was cut short: {e}")))?
 }

@@ -7,6 +7,7 @@ use crate::config::Tier;
 use crate::domain::names::InstanceId;
 use crate::secrets::write_whole;
 use crate::storage::error::{StorageError, io};
+use crate::tasks;
 
 /// File in a tier's directory that tells it from the empty place where its disk should be mounted.
 const MARK: &str = ".db4sci-tier";
@@ -187,7 +188,7 @@ pub(super) fn reflink(path: &Path) -> bool {
 /// If it can't be asked.
 pub(crate) async fn measured(path: PathBuf) -> Result<Capacity, StorageError> {
     let place = path.clone();
-    let asked = tokio::task::spawn_blocking(move || capacity(&path)).await;
+    let asked = tasks::blocking(move || capacity(&path)).await;
     asked.map_err(|e| io("measure the space", &place)(std::io::Error::other(e)))?
 }
 

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use serde_json::json;
+use tracing::Instrument;
 
 use super::context::{Context, FLASH_COOKIE, Meta, THEME_COOKIE, add_cookie, frame, removal};
 use super::error::{AppError, ErrorInfo};
@@ -30,11 +31,18 @@ const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-
                    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The outermost layer: finds out who asks, hands on, renders errors, adds headers, counts.
-pub async fn outer(State(portal): State<Shared>, mut request: Request, next: Next) -> Response {
+pub async fn outer(State(portal): State<Shared>, request: Request, next: Next) -> Response {
+    let meta = meta(&portal, &request);
+    // At the level of errors, so that a log of errors alone says which request it was.
+    let span =
+        tracing::error_span!("request", id = meta.request_id, method = %request.method(), path = request.uri().path());
+    answer(portal, meta, request, next).instrument(span).await
+}
+
+async fn answer(portal: Shared, meta: Meta, mut request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let meta = meta(&portal, &request);
     let mut identity = None;
     let handled = async {
         // Probes and static files need no identity, and must answer while mydb_admin is away.
@@ -66,8 +74,9 @@ pub async fn outer(State(portal): State<Shared>, mut request: Request, next: Nex
     let route = response.extensions().get::<MatchedPath>().map_or("other", |p| p.as_str()).to_owned();
     portal.metrics.request(&method, &route, response.status().as_u16(), took);
     tracing::debug!(
-        http.method = %method, http.path = path, http.status = response.status().as_u16(),
-        request_id = meta.request_id, address = meta.address, duration_ms = u64::try_from(took.as_millis()).unwrap_or(0),
+        status = response.status().as_u16(),
+        address = meta.address,
+        duration_ms = u64::try_from(took.as_millis()).unwrap_or(0),
         "{method} {path}"
     );
     response

@@ -33,7 +33,9 @@ pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
 pub(crate) async fn row(w: &Work) -> Result<Backup, StepError> {
     let mut db = w.app.db.acquire().await?;
     let row = backups::of_job(&mut db, w.job.id).await?;
-    row.ok_or_else(|| StepError::Fail("The row of this backup is gone.".to_owned()))
+    let row = row.ok_or_else(|| StepError::Fail("The row of this backup is gone.".to_owned()))?;
+    w.note_backup(row.id);
+    Ok(row)
 }
 
 /// The store that a backup goes to or lies in.

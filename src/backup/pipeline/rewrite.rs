@@ -17,6 +17,7 @@ use crate::sql::to_mariadb::changes::Told;
 use crate::sql::to_mariadb::pour;
 use crate::sql::to_mariadb::rewrite::Rules;
 use crate::sql::{Dialect, Kind};
+use crate::tasks;
 
 /// Longest statement of accounts.
 const LONGEST: usize = 64 * 1024;
@@ -71,7 +72,7 @@ fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String
     let (out, pieces) = mpsc::channel(WAITING);
     let (tell, told) = oneshot::channel();
     let reader = read_from(input);
-    tokio::task::spawn_blocking(move || {
+    tasks::blocking(move || {
         // Nothing of it is run unless all of it is understood.
         match statements(reader, &admin) {
             Ok((text, notes)) => {
@@ -118,7 +119,7 @@ pub fn rewritten(input: Input, rules: Rules, delimiter: String) -> (Input, onesh
     let (out, pieces) = mpsc::channel(WAITING);
     let (tell, told) = oneshot::channel();
     let reader = read_from(input);
-    tokio::task::spawn_blocking(move || {
+    tasks::blocking(move || {
         let send = |piece: Vec<u8>| out.blocking_send(Ok(Bytes::from(piece))).map_err(|_| gone());
         match pour(reader, &rules, &delimiter, send) {
             // Nobody may be waiting for it.
@@ -142,7 +143,7 @@ pub(crate) fn gone() -> io::Error {
 /// An input as something that can be read where waiting holds nobody up. The task that feeds it ends with it.
 pub fn read_from(mut input: Input) -> impl Read + Send + 'static {
     let (out, pieces) = mpsc::channel(WAITING);
-    tokio::spawn(async move {
+    tasks::spawn(async move {
         while let Some(piece) = input.next().await {
             if out.send(piece).await.is_err() {
                 break;

@@ -22,6 +22,7 @@ use crate::manifest::sum::{Sum, Summing};
 use crate::objects::{Download, ObjectError, Store};
 use crate::queue::flow::StepError;
 use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
+use crate::tasks;
 
 /// Longest silence of a command. Counting a large table prints nothing for long.
 const SILENCE: Duration = Duration::from_secs(3600);
@@ -167,7 +168,7 @@ pub async fn dump(
     let (plain_out, plain_in) = mpsc::channel(WAITING);
     let (parts_out, parts_in) = mpsc::channel(1);
     let (how, limit) = (to.how.clone(), to.store.target().part_limit);
-    let packing = tokio::task::spawn_blocking(move || pack::pack(plain_in, parts_out, &how, limit));
+    let packing = tasks::blocking(move || pack::pack(plain_in, parts_out, &how, limit));
     let reading = follow(pieces, Some(plain_out), split, to.passed);
     let sending = async { multipart::send(to.store, to.key, to.upload, parts_in).await.map_err(StepError::from) };
     let ((code, reports), parts) = tokio::try_join!(reading, sending)?;
@@ -249,7 +250,7 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
     let mut download = get(from).await?;
     let (stored_out, stored_in) = mpsc::channel(WAITING);
     let (plain_out, plain_in) = mpsc::channel(WAITING);
-    let feeding = Feeding(tokio::spawn(async move {
+    let feeding = Feeding(tasks::spawn(async move {
         while let Some(piece) = download.stream.next().await {
             let piece = piece?;
             passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
@@ -259,7 +260,7 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
         }
         Ok(())
     }));
-    let unpacking = tokio::task::spawn_blocking(move || unpack::unpack(stored_in, plain_out, keys.as_ref()));
+    let unpacking = tasks::blocking(move || unpack::unpack(stored_in, plain_out, keys.as_ref()));
     let end = End { url: store.url(key), object: (*object).clone(), feeding, unpacking };
     Ok(stream::unfold((plain_in, Some(end)), |(mut plain, end)| async move {
         match plain.recv().await {

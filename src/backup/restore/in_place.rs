@@ -38,6 +38,7 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
 /// The backup that the new data comes from.
 async fn source<'a>(w: &'a Work, snapshot: &Snapshot) -> Result<Source<'a>, StepError> {
     let id = snapshot.backup_id.ok_or_else(|| StepError::Fail("This job names no backup.".to_owned()))?;
+    w.note_backup(id);
     Source::read(&w.app, id).await
 }
 

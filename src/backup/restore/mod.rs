@@ -308,6 +308,7 @@ pub async fn sound(app: &App, manifest: &Manifest, server: &Server<'_>) -> Resul
 pub(super) async fn source(w: &Work) -> Result<(Container, Source<'_>), StepError> {
     let c = w.container().await?;
     let id = c.restored_from.ok_or_else(|| StepError::Fail("This database names no backup to restore.".to_owned()))?;
+    w.note_backup(id);
     let source = Source::read(&w.app, id).await?.reduced(c.restored_only.as_ref().map(|only| &only.0))?;
     Ok((c, source))
 }

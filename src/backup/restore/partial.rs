@@ -120,6 +120,7 @@ fn order(w: &Work) -> Result<Order, StepError> {
 }
 
 async fn source<'a>(w: &'a Work, order: &Order) -> Result<Source<'a>, StepError> {
+    w.note_backup(order.backup);
     Source::read(&w.app, order.backup).await?.reduced(Some(&order.only))
 }
 

@@ -8,6 +8,7 @@ use crate::admin_db::containers::usage::TierUsage;
 use crate::config::Tier;
 use crate::domain::quantity::Bytes;
 use crate::storage::unavailable_reason;
+use crate::tasks;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::views::Size;
@@ -59,7 +60,7 @@ pub(crate) async fn tiers(ctx: &Context, db: &mut PgConnection) -> Result<Vec<Ti
     let measured = usage::list(db).await?;
     let configured = ctx.app().config.storage.clone();
     // Off the async threads: a directory on a network that hangs would hold one up.
-    let looked = tokio::task::spawn_blocking(move || {
+    let looked = tasks::blocking(move || {
         configured.into_iter().map(|tier| (unavailable_reason(&tier), tier)).collect::<Vec<_>>()
     });
     let looked = looked.await.map_err(anyhow::Error::from)?;
