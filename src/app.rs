@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::bootstrap::{Bootstrap, Ground, Parts};
+use crate::bootstrap::{Bootstrap, BootstrapParts, HostKeys};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -67,12 +67,13 @@ impl App {
     ///
     /// # Errors
     /// If a key is missing, or mydb_admin can't be made or belongs to another instance.
-    pub async fn assemble(parts: Parts, stores: Stores) -> anyhow::Result<Arc<Self>> {
+    pub async fn assemble(parts: BootstrapParts, stores: Stores) -> anyhow::Result<Arc<Self>> {
         let random = Random::system();
         make_own_secrets(&parts.config, &random)?;
-        let ground = Ground::of(&parts, &random)?;
+        let ground = HostKeys::of(&parts, &random)?;
         let url = ground.admin_db(&parts, &random).await?;
-        let (Parts { config, catalog, runtime, clock }, Ground { sealer, authority, files }) = (parts, ground);
+        let (BootstrapParts { config, catalog, runtime, clock }, HostKeys { sealer, authority, files }) =
+            (parts, ground);
         let db = bootstrap::open(&url, &config).await?;
         let mut connection = db.acquire().await?;
         let bound = admin_db::switches::bind_instance(&mut connection, config.instance.as_str(), clock.now()).await?;

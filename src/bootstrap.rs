@@ -19,8 +19,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::names::{DbName, DbUser};
 use crate::domain::password::Password;
-use crate::domain::quantity::{Bytes, MilliCpus};
-use crate::engine::{FileIn, Plan, Tools};
+use crate::domain::quantity::{ByteSize, MilliCpus};
+use crate::engine::{InjectedFile, ServerSpec, Tools};
 use crate::runtime::{ContainerSpec, Mount, Publish, Runtime};
 use crate::secrets::{Random, Sealer, write_private};
 use crate::storage::Files;
@@ -36,7 +36,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// What is kept of the connection.
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct SavedConnection {
     port: u16,
     sealed: String,
 }
@@ -105,7 +105,7 @@ impl Bootstrap<'_> {
     }
 
     /// The connection, made up at the first start.
-    fn saved(&self) -> anyhow::Result<Saved> {
+    fn saved(&self) -> anyhow::Result<SavedConnection> {
         let file = self.dir().join("connection.json");
         match std::fs::read_to_string(&file) {
             Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display())),
@@ -119,7 +119,7 @@ impl Bootstrap<'_> {
                 }
                 let password = Password::generate(self.random);
                 let sealed = hex::encode(self.sealer.seal(password.secret(), SEAL_CONTEXT)?);
-                let saved = Saved { port: free_port()?, sealed };
+                let saved = SavedConnection { port: free_port()?, sealed };
                 write_private(&file, serde_json::to_string(&saved)?.as_bytes())?;
                 Ok(saved)
             }
@@ -154,12 +154,12 @@ impl Bootstrap<'_> {
     }
 
     /// The container, and the files that are copied into it.
-    fn describe(&self, port: u16, password: &SecretString) -> anyhow::Result<(ContainerSpec, Vec<FileIn>)> {
+    fn describe(&self, port: u16, password: &SecretString) -> anyhow::Result<(ContainerSpec, Vec<InjectedFile>)> {
         let image = self.image()?;
         let engine = image.engine.engine();
         // Names the engine's rules reserve for this very database, so they are not parsed by them.
         let rules = crate::domain::names::NameRules { max_bytes: 63, reserved: &[], reserved_prefixes: &[] };
-        let plan = Plan {
+        let plan = ServerSpec {
             image,
             memory: self.config.admin_db.memory,
             cpus: MilliCpus(1000),
@@ -198,7 +198,7 @@ impl Bootstrap<'_> {
             memory: self.config.admin_db.memory.0,
             millicpus: 2000,
             pids: self.config.limits.pids,
-            shm: Bytes(64 * 1024 * 1024).0,
+            shm: ByteSize(64 * 1024 * 1024).0,
             capabilities: recipe.capabilities.iter().map(|c| (*c).to_owned()).collect(),
             stop_signal: Some(recipe.stop_signal.to_owned()),
             stop_seconds: Some(recipe.stop_seconds),
@@ -237,7 +237,7 @@ impl Bootstrap<'_> {
 }
 
 /// The keys and the hands of a host, which mydb_admin's own container is made with.
-pub struct Ground {
+pub struct HostKeys {
     /// Seals secrets.
     pub sealer: Sealer,
     /// Signs certificates.
@@ -246,12 +246,12 @@ pub struct Ground {
     pub files: Files,
 }
 
-impl Ground {
+impl HostKeys {
     /// Reads the keys, in the data directory.
     ///
     /// # Errors
     /// If a key is missing or can't be read.
-    pub fn of(parts: &Parts, random: &Random) -> anyhow::Result<Self> {
+    pub fn of(parts: &BootstrapParts, random: &Random) -> anyhow::Result<Self> {
         let config = &parts.config;
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
@@ -267,7 +267,7 @@ impl Ground {
     ///
     /// # Errors
     /// If it can't be made or does not answer in time.
-    pub async fn admin_db(&self, parts: &Parts, random: &Random) -> anyhow::Result<SecretString> {
+    pub async fn admin_db(&self, parts: &BootstrapParts, random: &Random) -> anyhow::Result<SecretString> {
         Bootstrap {
             config: &parts.config,
             catalog: &parts.catalog,
@@ -288,15 +288,15 @@ impl Ground {
 ///
 /// # Errors
 /// If a key is missing, or it can't be made or does not answer in time.
-pub async fn start(parts: &Parts, random: &Random) -> anyhow::Result<SecretString> {
-    Ground::of(parts, random)?.admin_db(parts, random).await
+pub async fn start(parts: &BootstrapParts, random: &Random) -> anyhow::Result<SecretString> {
+    HostKeys::of(parts, random)?.admin_db(parts, random).await
 }
 
 /// Whether there is a mydb_admin with tables.
 ///
 /// # Errors
 /// If there is one that can't be asked.
-pub async fn holds_tables(parts: &Parts, random: &Random) -> anyhow::Result<bool> {
+pub async fn holds_tables(parts: &BootstrapParts, random: &Random) -> anyhow::Result<bool> {
     if parts.config.admin_db.url.is_none() && existing_url(&parts.config, random)?.is_none() {
         return Ok(false);
     }
@@ -330,7 +330,8 @@ pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<S
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e).with_context(|| format!("can't read {}", file.display())),
     };
-    let saved: Saved = serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
+    let saved: SavedConnection =
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
     let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
     let password = sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
     Ok(Some(url(saved.port, &password)))
@@ -378,7 +379,7 @@ fn holds_data(dir: &Path) -> bool {
 }
 
 /// What the parts are made from.
-pub struct Parts {
+pub struct BootstrapParts {
     /// Configuration.
     pub config: Config,
     /// What is on offer.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::config::Problem;
 use crate::domain::engine::EngineKind;
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::ByteSize;
 
 /// One image on offer.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct CatalogImage {
     /// Group id of the server's process in the image.
     pub gid: u32,
     /// Least memory a container of it needs.
-    pub min_memory: Bytes,
+    pub min_memory: ByteSize,
     /// A sentence for the form.
     pub notes: String,
     /// Whether its containers may reach this machine, other networks and the internet.
@@ -177,7 +177,7 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
     if entry.uid == 0 {
         faults.push(("uid", "a server must not run as root".to_owned()));
     }
-    let min_memory = Bytes::parse(&entry.min_memory).map_err(|rule| faults.push(("min_memory", rule)));
+    let min_memory = ByteSize::parse(&entry.min_memory).map_err(|rule| faults.push(("min_memory", rule)));
     let end_of_life = match entry.end_of_life.as_deref().map(str::parse::<NaiveDate>) {
         None => None,
         Some(Ok(day)) => Some(day),

@@ -15,16 +15,16 @@ const BEGINNING: &str = "AGE-SECRET-KEY-1";
 
 /// To whom something is encrypted.
 #[derive(Clone)]
-pub struct Sealing {
+pub struct Recipients {
     recipients: Vec<Recipient>,
     /// A key for this once, which is nowhere but in memory: what was stored is read back and opened with it, and then it
     /// is forgotten. Absent where the portal has an identity of a recipient, which proves more.
     once: Option<Identity>,
 }
 
-impl Sealing {
+impl Recipients {
     /// To these recipients, `None` where there is none; read back with `keys`, if they open it.
-    pub fn to(recipients: &[String], keys: &Keys) -> Option<Self> {
+    pub fn to(recipients: &[String], keys: &Identities) -> Option<Self> {
         let opens = keys.open(recipients);
         let recipients: Vec<Recipient> = recipients.iter().filter_map(|r| Recipient::from_str(r).ok()).collect();
         (!recipients.is_empty()).then(|| Self { recipients, once: (!opens).then(Identity::generate) })
@@ -38,8 +38,8 @@ impl Sealing {
     }
 
     /// The key for this once, if there is one.
-    pub fn once(&self) -> Option<Keys> {
-        Some(Keys(vec![self.once.clone()?]))
+    pub fn once(&self) -> Option<Identities> {
+        Some(Identities(vec![self.once.clone()?]))
     }
 
     /// Encrypts a short secret for the recipients, as text.
@@ -65,9 +65,9 @@ impl Sealing {
 
 /// Identities that open what was encrypted to theirs.
 #[derive(Clone, Default)]
-pub struct Keys(Vec<Identity>);
+pub struct Identities(Vec<Identity>);
 
-impl Keys {
+impl Identities {
     /// The identities among these texts.
     pub fn from_texts(identities: &[SecretString]) -> Self {
         Self(identities.iter().filter_map(|i| Identity::from_str(i.expose_secret()).ok()).collect())
@@ -90,7 +90,7 @@ impl Keys {
         self.0.iter().map(|i| i as &dyn age::Identity)
     }
 
-    /// Opens what [`Sealing::text`] made.
+    /// Opens what [`Recipients::text`] made.
     ///
     /// # Errors
     /// A sentence.
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_short_secret_opens_with_the_program_that_people_have() {
         let key = Identity::generate();
-        let sealing = Sealing { recipients: vec![key.to_public()], once: None };
+        let sealing = Recipients { recipients: vec![key.to_public()], once: None };
         let sealed = sealing.text(&SecretString::from("hush 🐘")).unwrap();
         let file = std::env::temp_dir().join(format!("db4sci-seal-{}.key", std::process::id()));
         std::fs::write(&file, key.to_string().expose_secret()).unwrap();
@@ -178,10 +178,10 @@ mod tests {
     #[test]
     fn a_short_secret_opens_only_with_its_key() {
         let (key, other) = (Identity::generate(), Identity::generate());
-        let sealing = Sealing { recipients: vec![key.to_public()], once: Some(other.clone()) };
+        let sealing = Recipients { recipients: vec![key.to_public()], once: Some(other.clone()) };
         let sealed = sealing.text(&SecretString::from("hush 🐘")).unwrap();
-        assert_eq!(Keys(vec![key]).text(&sealed).unwrap().expose_secret(), "hush 🐘");
+        assert_eq!(Identities(vec![key]).text(&sealed).unwrap().expose_secret(), "hush 🐘");
         // Not with the key for once either: it is for the dumps.
-        assert!(Keys(vec![other]).text(&sealed).is_err());
+        assert!(Identities(vec![other]).text(&sealed).is_err());
     }
 }

@@ -24,7 +24,7 @@ const WORDS: u64 = 2000;
 
 /// What the program gets. Field names are a contract.
 #[derive(Debug, Serialize)]
-struct Told<'a> {
+struct NotifyMessage<'a> {
     id: uuid::Uuid,
     kind: &'a str,
     database: &'a str,
@@ -37,7 +37,7 @@ struct Told<'a> {
     url: Option<String>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> NotifyMessage<'a> {
     fn new(app: &'a App, n: &'a Notice) -> Self {
         let url = app.config.server.public_url.as_ref();
         Self {
@@ -84,11 +84,11 @@ async fn all(app: &App) -> anyhow::Result<()> {
         let mut db = app.db.acquire().await?;
         let Some(notice) = notices::claim(&mut db, app.clock.now(), most).await? else { return result };
         drop(db);
-        let json = serde_json::to_vec(&Told::new(app, &notice))?;
+        let json = serde_json::to_vec(&NotifyMessage::new(app, &notice))?;
         let ran = run(notify, &json).await;
         let mut db = app.db.acquire().await?;
         match ran {
-            Ok(()) => notices::told(&mut db, &notice, app.clock.now()).await?,
+            Ok(()) => notices::mark_reported(&mut db, &notice, app.clock.now()).await?,
             Err(e) => {
                 notices::put_back(&mut db, &notice, app.clock.now()).await?;
                 result = Err(e).with_context(|| format!("the notice {} of {}", notice.id, notice.container));

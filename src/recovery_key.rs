@@ -14,7 +14,7 @@ use crate::secrets::{Signer, hmac_sha256, write_private, write_whole};
 
 /// The keys without which mydb_admin's sealed secrets and the databases' certificates are lost.
 #[derive(Serialize, Deserialize)]
-pub struct Keys {
+pub struct PortalKeys {
     /// Text of the sealing key's file.
     seal_key: String,
     /// Files of the authority that signs the databases' certificates, by name.
@@ -134,7 +134,7 @@ pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u
             authority.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text(&path)?);
         }
     }
-    let keys = Keys { seal_key: text(&config.seal_key)?, authority };
+    let keys = PortalKeys { seal_key: text(&config.seal_key)?, authority };
     age::encrypt(recipient, &serde_json::to_vec(&keys)?).context("the keys can't be encrypted")
 }
 
@@ -142,13 +142,13 @@ pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u
 ///
 /// # Errors
 /// If the key is another one, or the content is damaged.
-pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<Keys> {
+pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<PortalKeys> {
     let plain =
         age::decrypt(&parse(identity)?, sealed).context("this recovery key does not open the keys in the bucket")?;
     serde_json::from_slice(&plain).context("the keys in the bucket are damaged")
 }
 
-impl Keys {
+impl PortalKeys {
     /// Writes the keys where this host has none. What is there already is left alone.
     ///
     /// # Errors

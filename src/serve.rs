@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use crate::admin_db::containers;
 use crate::app::App;
 use crate::auth::first_admin;
-use crate::bootstrap::Parts;
+use crate::bootstrap::BootstrapParts;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -102,7 +102,7 @@ pub async fn start(
     admin_password: Option<SecretString>,
 ) -> anyhow::Result<Running> {
     let listeners = Listeners::bind(&config)?;
-    start_on(listeners, Parts { config, catalog, runtime, clock }, admin_password).await
+    start_on(listeners, BootstrapParts { config, catalog, runtime, clock }, admin_password).await
 }
 
 /// Starts a portal on listeners that are bound already.
@@ -111,7 +111,7 @@ pub async fn start(
 /// If a key, mydb_admin or the first administrator can't be had.
 pub async fn start_on(
     listeners: Listeners,
-    parts: Parts,
+    parts: BootstrapParts,
     admin_password: Option<SecretString>,
 ) -> anyhow::Result<Running> {
     // Fails only where an earlier portal in this process did it.

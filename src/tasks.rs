@@ -22,36 +22,18 @@ pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
 mod tests {
     use crate::tasks::*;
 
-    /// Enables every span.
-    struct AllSpans;
-
-    impl tracing::Subscriber for AllSpans {
-        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-            tracing::span::Id::from_u64(7)
-        }
-        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-        fn event(&self, _: &tracing::Event<'_>) {}
-        fn enter(&self, id: &tracing::span::Id) {
-            ENTERED.set(id.into_u64());
-        }
-        fn exit(&self, _: &tracing::span::Id) {
-            ENTERED.set(0);
-        }
-    }
-
-    thread_local! { static ENTERED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
-
     #[tokio::test]
     async fn what_is_started_inside_a_span_stays_inside() {
-        let subscriber = tracing::Dispatch::new(AllSpans);
+        let subscriber = tracing::Dispatch::new(tracing_subscriber::registry());
+        let inner = subscriber.clone();
+        let name = move || {
+            tracing::dispatcher::with_default(&inner, || Span::current().metadata().map_or("none", |m| m.name()))
+        };
         let (task, thread) = tracing::dispatcher::with_default(&subscriber, || {
-            tracing::error_span!("job").in_scope(|| (spawn(async { ENTERED.get() }), blocking(|| ENTERED.get())))
+            let (a, b) = (name.clone(), name.clone());
+            tracing::error_span!("job").in_scope(|| (spawn(async move { a() }), blocking(b)))
         });
-        assert_eq!((task.await.unwrap(), thread.await.unwrap()), (7, 7));
-        assert_eq!(spawn(async { ENTERED.get() }).await.unwrap(), 0);
+        assert_eq!((task.await.unwrap(), thread.await.unwrap()), ("job", "job"));
+        assert_eq!(spawn(async move { name() }).await.unwrap(), "none");
     }
 }

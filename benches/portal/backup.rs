@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mydb::config::{Config, Target};
-use mydb::objects::embedded::Server;
+use mydb::objects::embedded::EmbeddedStore;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
@@ -163,11 +163,11 @@ impl Place {
 }
 
 /// A store of this process, and how the portal reaches it.
-fn store(config: &Config) -> (Target, Server) {
+fn store(config: &Config) -> (Target, EmbeddedStore) {
     let dev = Config::load_mode(mydb::config::Mode::Dev, &config.home, &[]).expect("dev mode is sound");
     let mut target = dev.targets.into_iter().next().expect("dev mode has a target");
     target.embedded = None;
-    let server = Server::bind(&config.data_dir.join("objects"), &mut target).expect("a store");
+    let server = EmbeddedStore::bind(&config.data_dir.join("objects"), &mut target).expect("a store");
     (target, server)
 }
 

@@ -2,7 +2,12 @@
 //!
 //! Everything asked is asked of 127.0.0.1, and the whole run takes a while: what is asked for after `--` is less. Nothing else should be at work.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a measurement that can't be made ends the run, as a test does")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a measurement that can't be made ends the run, as a test does"
+)]
 
 #[path = "../../tests/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with the tests, which use all of it")]

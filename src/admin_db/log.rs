@@ -53,7 +53,7 @@ impl Actor {
 
 /// What happened.
 #[derive(Debug, Clone)]
-pub struct Entry<'a> {
+pub struct LogEntry<'a> {
     /// The action, such as `container.create`.
     pub action: &'a str,
     /// On which container.
@@ -71,7 +71,7 @@ pub struct Entry<'a> {
 pub async fn append(
     db: &mut PgConnection,
     actor: &Actor,
-    entry: &Entry<'_>,
+    entry: &LogEntry<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -94,7 +94,7 @@ pub async fn append(
 
 /// A row.
 #[derive(Debug, Clone, FromRow)]
-pub struct Row {
+pub struct LogRecord {
     /// Key; grows with time.
     pub id: i64,
     /// When.
@@ -117,7 +117,7 @@ pub struct Row {
 
 /// What a list shows.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
+pub struct LogFilter {
     /// Only this actor's.
     pub actor: Option<String>,
     /// Only this action.
@@ -138,7 +138,7 @@ pub struct Filter {
 ///
 /// # Errors
 /// The database's.
-pub async fn list(db: &mut PgConnection, f: &Filter) -> Result<Vec<Row>, sqlx::Error> {
+pub async fn list(db: &mut PgConnection, f: &LogFilter) -> Result<Vec<LogRecord>, sqlx::Error> {
     sqlx::query_as(
         "SELECT id, at, actor, address, action, container_name, outcome, detail, request_id FROM log
           WHERE id < coalesce($1, 9223372036854775807)

@@ -9,7 +9,7 @@ use super::new_id;
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum NoticeKind {
     /// A backup could not be restored for proof.
     DrillFailed,
     /// A backup failed.
@@ -20,7 +20,7 @@ pub enum Kind {
     RestoreDiffers,
 }
 
-impl Kind {
+impl NoticeKind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::DrillFailed, Self::BackupFailed, Self::BackupMissed, Self::RestoreDiffers];
 
@@ -89,11 +89,11 @@ macro_rules! select {
 pub async fn raise(
     db: &mut PgConnection,
     container: Uuid,
-    kind: Kind,
+    kind: NoticeKind,
     (backup, text): (Option<Uuid>, &str),
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let again = matches!(kind, Kind::DrillFailed | Kind::RestoreDiffers);
+    let again = matches!(kind, NoticeKind::DrillFailed | NoticeKind::RestoreDiffers);
     // xmax is 0 only for a row this statement inserted.
     sqlx::query_scalar(
         "INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after) VALUES ($1, $2, $3, $4, $5, $6, $6)
@@ -286,7 +286,7 @@ pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) ->
 ///
 /// # Errors
 /// The database's.
-pub async fn told(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn mark_reported(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE notice SET told_at = $3 WHERE id = $1 AND at = $2")
         .bind(n.id)
         .bind(n.at)

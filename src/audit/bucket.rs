@@ -8,15 +8,15 @@ use futures::StreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::backups::audit_facts::Stored;
+use crate::admin_db::backups::audit_facts::StoredBackup;
 use crate::admin_db::backups::{BackupStatus, audit_facts};
 use crate::audit::content::{is_own, named};
 use crate::audit::{content, own};
 use crate::backup::restore::source;
 use crate::backup::sign;
 use crate::bootstrap;
-use crate::domain::audit::{Finding, Kind, Place};
-use crate::domain::quantity::Bytes;
+use crate::domain::audit::{AuditedTarget, Finding, FindingKind};
+use crate::domain::quantity::ByteSize;
 use crate::manifest::{BY_HAND, FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
@@ -26,7 +26,7 @@ use crate::trash::tombstone;
 const BATCH: usize = 200;
 
 /// What was found so far.
-pub(super) struct Seen<'a> {
+pub(super) struct BucketScan<'a> {
     /// The findings.
     pub(super) findings: Vec<Finding>,
     /// Good backups that were looked for.
@@ -47,9 +47,9 @@ pub(super) async fn compare(
     store: &Store,
     instance: &str,
     begun: DateTime<Utc>,
-    seen: &mut Seen<'_>,
-) -> Result<Place, sqlx::Error> {
-    let mut place = Place { target: store.name().to_owned(), objects: 0, bytes: 0, error: None };
+    seen: &mut BucketScan<'_>,
+) -> Result<AuditedTarget, sqlx::Error> {
+    let mut place = AuditedTarget { target: store.name().to_owned(), objects: 0, bytes: 0, error: None };
     let beginning = format!("{instance}/");
     let mut pages = store.pages(&beginning);
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
@@ -59,7 +59,7 @@ pub(super) async fn compare(
             Ok(page) => page,
             Err(e) => {
                 seen.findings.push(Finding {
-                    kind: Kind::TargetAway,
+                    kind: FindingKind::TargetAway,
                     container: None,
                     backup: None,
                     text: e.to_string(),
@@ -100,7 +100,7 @@ async fn check(
     store: &Store,
     groups: BTreeMap<String, Group>,
     begun: DateTime<Utc>,
-    seen: &mut Seen<'_>,
+    seen: &mut BucketScan<'_>,
     there: &mut HashSet<Uuid>,
 ) -> Result<usize, sqlx::Error> {
     let id_of = |location: &str| location.rsplit('/').next().and_then(|id| id.parse::<Uuid>().ok());
@@ -120,7 +120,7 @@ async fn check(
     let mut whole = Vec::new();
     for (location, group) in of_databases {
         let row = id_of(location).and_then(|id| rows.iter().find(|r| r.id == id));
-        let fits = |r: &&Stored| {
+        let fits = |r: &&StoredBackup| {
             (is_own(r, store.name()) || r.copy.is_some()) && r.location.as_ref().is_none_or(|l| l == location)
         };
         match row.filter(fits).map(|r| (r, state(r, store.name(), begun))) {
@@ -155,7 +155,7 @@ enum State {
     Gone,
 }
 
-fn state(row: &Stored, target: &str, begun: DateTime<Utc>) -> State {
+fn state(row: &StoredBackup, target: &str, begun: DateTime<Utc>) -> State {
     if !is_own(row, target) && row.copy.as_deref() != Some("stored") && row.removed_at.is_none() {
         return State::Passing;
     }
@@ -169,7 +169,7 @@ fn state(row: &Stored, target: &str, begun: DateTime<Utc>) -> State {
     }
 }
 
-fn differences(row: &Stored, store: &Store, location: &str, group: &Group) -> Vec<Finding> {
+fn differences(row: &StoredBackup, store: &Store, location: &str, group: &Group) -> Vec<Finding> {
     let mut wrong = Vec::new();
     if !group.contains_key(FILE) {
         wrong.push(format!("{FILE} is missing"));
@@ -190,7 +190,7 @@ fn differences(row: &Stored, store: &Store, location: &str, group: &Group) -> Ve
             store.url(location)
         );
         let container = Some(row.container.clone());
-        found.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
+        found.push(Finding { kind: FindingKind::Missing, container, backup: Some(row.id), text });
     }
     let known = |file: &str| {
         file == FILE
@@ -216,9 +216,9 @@ fn unknown<'a>(store: &Store, location: &str, objects: impl Iterator<Item = (&'a
     let text = format!(
         "{} holds {count} {noun} ({}). Nothing was touched.",
         store.url(location),
-        Bytes(i64::try_from(bytes).unwrap_or(i64::MAX))
+        ByteSize(i64::try_from(bytes).unwrap_or(i64::MAX))
     );
-    Finding { kind: Kind::Unknown, container: None, backup: None, text }
+    Finding { kind: FindingKind::Unknown, container: None, backup: None, text }
 }
 
 /// Good backups of which nothing was seen. What was imported from another portal's place was not listed, and is asked
@@ -228,7 +228,7 @@ async fn missing_altogether(
     store: &Store,
     beginning: &str,
     begun: DateTime<Utc>,
-    seen: &mut Seen<'_>,
+    seen: &mut BucketScan<'_>,
     there: &HashSet<Uuid>,
 ) -> Result<(), sqlx::Error> {
     let mut after = Uuid::nil();
@@ -252,7 +252,7 @@ async fn missing_altogether(
                 let text =
                     format!("{} is damaged: {why}. It lay at {}.", named(row, store.name()), store.url(&location));
                 let container = Some(row.container.clone());
-                seen.findings.push(Finding { kind: Kind::Missing, container, backup: Some(row.id), text });
+                seen.findings.push(Finding { kind: FindingKind::Missing, container, backup: Some(row.id), text });
             }
         }
     }
@@ -275,7 +275,7 @@ mod tests {
     fn what_moves_while_it_is_looked_at_is_left_for_the_next_time() {
         let begun: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
         let (before, after) = (begun - chrono::Duration::hours(1), begun + chrono::Duration::minutes(1));
-        let row = |status, finished, removed: Option<DateTime<Utc>>| Stored {
+        let row = |status, finished, removed: Option<DateTime<Utc>>| StoredBackup {
             id: Uuid::nil(),
             container: "lab".to_owned(),
             started_at: before,
@@ -295,10 +295,11 @@ mod tests {
         assert!(matches!(state(&row(S::Succeeded, Some(before), Some(after)), "one", begun), State::Passing));
         assert!(matches!(state(&row(S::Failed, Some(before), None), "one", begun), State::Gone));
         assert!(matches!(state(&row(S::Failed, Some(after), None), "one", begun), State::Passing));
-        let copy = |status: &str| Stored { copy: Some(status.to_owned()), ..row(S::Succeeded, Some(before), None) };
+        let copy =
+            |status: &str| StoredBackup { copy: Some(status.to_owned()), ..row(S::Succeeded, Some(before), None) };
         assert!(matches!(state(&copy("stored"), "other", begun), State::Good));
         assert!(matches!(state(&copy("failed"), "other", begun), State::Passing));
-        let half = Stored { removed_at: None, ..row(S::Succeeded, Some(before), Some(before)) };
+        let half = StoredBackup { removed_at: None, ..row(S::Succeeded, Some(before), Some(before)) };
         assert!(matches!(state(&half, "one", begun), State::Passing));
     }
 }

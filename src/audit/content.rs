@@ -2,11 +2,11 @@
 
 use futures::StreamExt;
 
-use crate::admin_db::backups::audit_facts::Stored;
+use crate::admin_db::backups::audit_facts::StoredBackup;
 use crate::backup::restore::source::altered;
 use crate::backup::sign;
-use crate::backup::sign::{By, Signed};
-use crate::domain::audit::{Finding, Kind};
+use crate::backup::sign::{AcceptedSigners, Provenance};
+use crate::domain::audit::{Finding, FindingKind};
 use crate::manifest::{FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
@@ -15,17 +15,21 @@ use crate::secrets::Signer;
 const AT_ONCE: usize = 8;
 
 /// What became of one.
-enum Looked {
+enum CheckOutcome {
     /// It is as it was stored.
-    Good(Signed),
+    Good(Provenance),
     /// It is not, or can't be read; why.
-    Bad(Kind, String),
+    Bad(FindingKind, String),
     /// It went away meanwhile: the next audit sees why.
     Gone,
 }
 
 /// Reads the manifests of these backups, each with where it lies; answers what is wrong, and how many have no signature.
-pub(super) async fn compare(store: &Store, signer: &Signer, whole: Vec<(&Stored, &str)>) -> (Vec<Finding>, usize) {
+pub(super) async fn compare(
+    store: &Store,
+    signer: &Signer,
+    whole: Vec<(&StoredBackup, &str)>,
+) -> (Vec<Finding>, usize) {
     let looks: Vec<_> = whole
         .into_iter()
         .map(|(row, location)| async move { (row, location, look(store, signer, row, location).await) })
@@ -34,15 +38,15 @@ pub(super) async fn compare(store: &Store, signer: &Signer, whole: Vec<(&Stored,
     let (mut found, mut unsigned) = (Vec::new(), 0);
     while let Some((row, location, looked)) = looked.next().await {
         let (kind, why) = match looked {
-            Looked::Good(Signed::Ours) | Looked::Gone => continue,
-            Looked::Good(Signed::Not) => {
+            CheckOutcome::Good(Provenance::Ours) | CheckOutcome::Gone => continue,
+            CheckOutcome::Good(Provenance::Not) => {
                 unsigned += 1;
                 continue;
             }
-            Looked::Good(Signed::Otherwise) => {
-                (Kind::Altered, format!("{} does not fit its manifest, which is as it was stored.", sign::FILE))
+            CheckOutcome::Good(Provenance::Otherwise) => {
+                (FindingKind::Altered, format!("{} does not fit its manifest, which is as it was stored.", sign::FILE))
             }
-            Looked::Bad(kind, why) => (kind, why),
+            CheckOutcome::Bad(kind, why) => (kind, why),
         };
         let text = format!("{}: {why} It lies at {}.", named(row, store.name()), store.url(location));
         found.push(Finding { kind, container: Some(row.container.clone()), backup: Some(row.id), text });
@@ -50,18 +54,18 @@ pub(super) async fn compare(store: &Store, signer: &Signer, whole: Vec<(&Stored,
     (found, unsigned)
 }
 
-async fn look(store: &Store, signer: &Signer, row: &Stored, location: &str) -> Looked {
+async fn look(store: &Store, signer: &Signer, row: &StoredBackup, location: &str) -> CheckOutcome {
     let text = match store.read(&format!("{location}/{FILE}"), LONGEST).await {
         Ok(text) => text,
-        Err(ObjectError::NotFound { .. }) => return Looked::Gone,
-        Err(e) => return Looked::Bad(Kind::TargetAway, e.to_string()),
+        Err(ObjectError::NotFound { .. }) => return CheckOutcome::Gone,
+        Err(e) => return CheckOutcome::Bad(FindingKind::TargetAway, e.to_string()),
     };
     if let Some(why) = altered(&text, row.sha256.as_deref()) {
-        return Looked::Bad(Kind::Altered, format!("{FILE} {why}"));
+        return CheckOutcome::Bad(FindingKind::Altered, format!("{FILE} {why}"));
     }
-    match sign::look(store, location, &text, &[By::Sealing(signer)]).await {
-        Ok(who) => Looked::Good(who),
-        Err(e) => Looked::Bad(Kind::TargetAway, e.to_string()),
+    match sign::look(store, location, &text, &[AcceptedSigners::Sealing(signer)]).await {
+        Ok(who) => CheckOutcome::Good(who),
+        Err(e) => CheckOutcome::Bad(FindingKind::TargetAway, e.to_string()),
     }
 }
 
@@ -78,15 +82,15 @@ pub(super) fn unsigned(store: &Store, count: usize) -> Option<Finding> {
          in only with --unsigned.",
         store.name()
     );
-    Some(Finding { kind: Kind::Unsigned, container: None, backup: None, text })
+    Some(Finding { kind: FindingKind::Unsigned, container: None, backup: None, text })
 }
 
-pub(crate) fn named(row: &Stored, target: &str) -> String {
+pub(crate) fn named(row: &StoredBackup, target: &str) -> String {
     let copy = if is_own(row, target) { "" } else { "copy of the " };
     format!("The {copy}backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
 }
 
 /// Whether this is the target that the backup went to first; else a copy of it is there.
-pub(crate) fn is_own(row: &Stored, target: &str) -> bool {
+pub(crate) fn is_own(row: &StoredBackup, target: &str) -> bool {
     row.target.as_deref() == Some(target)
 }

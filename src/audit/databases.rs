@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::admin_db::backups::audit_facts::Database;
-use crate::domain::audit::{Finding, Kind};
+use crate::admin_db::backups::audit_facts::AuditedDatabase;
+use crate::domain::audit::{Finding, FindingKind};
 use crate::domain::policy::{Policy, Window};
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::ByteSize;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 
@@ -15,7 +15,7 @@ const DRILL_DAYS: i64 = 10;
 const SHRUNK: i64 = 10;
 
 /// All that is wrong with the backups of one database.
-pub(super) fn judge(d: &Database, window: Window, now: DateTime<Utc>) -> Vec<Finding> {
+pub(super) fn judge(d: &AuditedDatabase, window: Window, now: DateTime<Utc>) -> Vec<Finding> {
     let found = [stale(d, window, now), shrunk(d), drill_failed(d), drill_overdue(d, now)];
     let finding = |(kind, text)| Finding { kind, container: Some(d.name.clone()), backup: None, text };
     found.into_iter().flatten().map(finding).collect()
@@ -25,12 +25,12 @@ fn day(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-fn stale(d: &Database, window: Window, now: DateTime<Utc>) -> Option<(Kind, String)> {
+fn stale(d: &AuditedDatabase, window: Window, now: DateTime<Utc>) -> Option<(FindingKind, String)> {
     let policy = Policy::stored(&d.backup_freq);
     let due = policy.missed(d.id, window, (d.policy_at, d.good_at), now)?;
     if d.engine.engine().backup().is_none() {
         let text = format!("{} has no backups: those of {} are not possible yet.", d.name, d.engine.label());
-        return Some((Kind::Impossible, text));
+        return Some((FindingKind::Impossible, text));
     }
     let promised = policy.promise();
     let what = match d.good_at {
@@ -47,10 +47,10 @@ fn stale(d: &Database, window: Window, now: DateTime<Utc>) -> Option<(Kind, Stri
         (None, ContainerState::Running) => String::new(),
         (None, state) => format!(" The database is {state}."),
     };
-    Some((Kind::Stale, format!("{what}{why}")))
+    Some((FindingKind::Stale, format!("{what}{why}")))
 }
 
-fn shrunk(d: &Database) -> Option<(Kind, String)> {
+fn shrunk(d: &AuditedDatabase) -> Option<(FindingKind, String)> {
     let (newest, before) = d.sizes.split_first()?;
     let largest = before.iter().flatten().max()?;
     let newest = (*newest)?;
@@ -58,28 +58,28 @@ fn shrunk(d: &Database) -> Option<(Kind, String)> {
         let text = format!(
             "The newest backup of {} holds {}, and one of the {} before it {}. Was so much deleted on purpose?",
             d.name,
-            Bytes(newest),
+            ByteSize(newest),
             before.len(),
-            Bytes(*largest)
+            ByteSize(*largest)
         );
-        (Kind::Shrunk, text)
+        (FindingKind::Shrunk, text)
     })
 }
 
-fn drill_failed(d: &Database) -> Option<(Kind, String)> {
+fn drill_failed(d: &AuditedDatabase) -> Option<(FindingKind, String)> {
     let (at, error) = (d.drill_failed_at?, d.drill_error.as_deref()?);
     let text = format!("The last drill of {} failed at {}: {}", d.name, day(at), reason::line(error));
-    Some((Kind::DrillFailed, text))
+    Some((FindingKind::DrillFailed, text))
 }
 
-fn drill_overdue(d: &Database, now: DateTime<Utc>) -> Option<(Kind, String)> {
+fn drill_overdue(d: &AuditedDatabase, now: DateTime<Utc>) -> Option<(FindingKind, String)> {
     let since = d.drilled_at.or(d.first_good_at).filter(|_| d.good_at.is_some())?;
     (now - since > Duration::days(DRILL_DAYS)).then(|| {
         let text = match d.drilled_at {
             Some(at) => format!("No backup of {} was restored for proof since {}.", d.name, day(at)),
             None => format!("No backup of {} was ever restored for proof.", d.name),
         };
-        (Kind::DrillOverdue, text)
+        (FindingKind::DrillOverdue, text)
     })
 }
 
@@ -96,8 +96,8 @@ mod tests {
         "2026-11-25T12:00:00Z".parse().unwrap()
     }
 
-    fn fine() -> Database {
-        Database {
+    fn fine() -> AuditedDatabase {
+        AuditedDatabase {
             id: Uuid::nil(),
             name: "lab".to_owned(),
             engine: EngineKind::Postgres,
@@ -114,14 +114,14 @@ mod tests {
         }
     }
 
-    fn texts(d: &Database) -> Vec<String> {
+    fn texts(d: &AuditedDatabase) -> Vec<String> {
         judge(d, WINDOW, now()).into_iter().map(|f| format!("{}: {}", f.kind.as_str(), f.text)).collect()
     }
 
     #[test]
     fn what_is_as_promised_is_not_told() {
         assert!(texts(&fine()).is_empty(), "{:?}", texts(&fine()));
-        let young = Database {
+        let young = AuditedDatabase {
             policy_at: now() - Duration::hours(5),
             good_at: None,
             first_good_at: None,
@@ -130,7 +130,7 @@ mod tests {
             ..fine()
         };
         assert!(texts(&young).is_empty(), "made after one was due: {:?}", texts(&young));
-        let never = Database {
+        let never = AuditedDatabase {
             backup_freq: "Never".to_owned(),
             good_at: None,
             first_good_at: None,
@@ -140,14 +140,14 @@ mod tests {
         };
         assert!(texts(&never).is_empty());
         // Due at one o'clock, and until seven it may still be on its way.
-        let early = Database { good_at: Some(now() - Duration::minutes(34 * 60 + 30)), ..fine() };
+        let early = AuditedDatabase { good_at: Some(now() - Duration::minutes(34 * 60 + 30)), ..fine() };
         assert!(judge(&early, WINDOW, "2026-11-25T06:59:00Z".parse().unwrap()).is_empty());
         assert_eq!(judge(&early, WINDOW, "2026-11-25T07:01:00Z".parse().unwrap()).len(), 1);
     }
 
     #[test]
     fn each_fault_is_a_sentence() {
-        let old = Database {
+        let old = AuditedDatabase {
             good_at: Some(now() - Duration::days(2)),
             failed: Some("It fell over.\nIndeed.".to_owned()),
             ..fine()
@@ -158,7 +158,7 @@ mod tests {
                 "stale: The newest backup of lab is from 2026-11-23 12:00 UTC, and one was due at 2026-11-25 01:00 UTC (every night). The last try failed: It fell over."
             ]
         );
-        let stopped = Database {
+        let stopped = AuditedDatabase {
             good_at: None,
             first_good_at: None,
             sizes: vec![],
@@ -172,7 +172,7 @@ mod tests {
                 "stale: lab has no backup, and one was due at 2026-11-25 01:00 UTC (every night). The database is stopped."
             ]
         );
-        let drilled = Database {
+        let drilled = AuditedDatabase {
             drilled_at: Some(now() - Duration::days(11)),
             drill_failed_at: Some(now() - Duration::days(1)),
             drill_error: Some("Damaged.".to_owned()),
@@ -185,13 +185,14 @@ mod tests {
                 "drill_overdue: No backup of lab was restored for proof since 2026-11-14 12:00 UTC.",
             ]
         );
-        let never = Database { drilled_at: None, ..fine() };
+        let never = AuditedDatabase { drilled_at: None, ..fine() };
         assert_eq!(texts(&never), ["drill_overdue: No backup of lab was ever restored for proof."]);
     }
 
     #[test]
     fn ten_times_smaller_than_one_before_is_an_alarm() {
-        let with = |sizes: &[i64]| texts(&Database { sizes: sizes.iter().map(|n| Some(*n)).collect(), ..fine() });
+        let with =
+            |sizes: &[i64]| texts(&AuditedDatabase { sizes: sizes.iter().map(|n| Some(*n)).collect(), ..fine() });
         assert!(with(&[]).is_empty() && with(&[5]).is_empty() && with(&[0, 0]).is_empty());
         assert!(with(&[101, 1000]).is_empty() && with(&[1000, 5]).is_empty());
         assert_eq!(with(&[100, 1000]).len(), 1);

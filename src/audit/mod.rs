@@ -13,9 +13,9 @@ use sqlx::PgConnection;
 
 use crate::admin_db::backups::{audit_facts, audits, replicas};
 use crate::config::Config;
-use crate::domain::audit::{Finding, Kind, Report};
-use crate::domain::work::{Cancel, Pool, Rules};
-use crate::encryption::Keys;
+use crate::domain::audit::{AuditReport, Finding, FindingKind};
+use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::encryption::Identities;
 use crate::objects::Stores;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::secrets::Sealer;
@@ -24,7 +24,7 @@ use crate::secrets::Sealer;
 pub static AUDIT: Flow = Flow {
     kind: "audit",
     title: "Audit the backups",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step { name: "Compare databases, rows and objects", run: |w| Box::pin(audit(w)), undo: None }],
 };
 
@@ -44,12 +44,12 @@ pub async fn look(
     stores: &Stores,
     sealer: &Sealer,
     now: DateTime<Utc>,
-) -> Result<Report, sqlx::Error> {
+) -> Result<AuditReport, sqlx::Error> {
     let mut findings = Vec::new();
     let rows = audit_facts::databases(db).await?;
     if stores.first().is_none() {
         findings.push(Finding {
-            kind: Kind::NoTarget,
+            kind: FindingKind::NoTarget,
             container: None,
             backup: None,
             text: "No place for backups is configured ([[target]]), so none can be made.".to_owned(),
@@ -57,20 +57,20 @@ pub async fn look(
     }
     let backups = &config.backups;
     // Where the key is elsewhere, so are the drills.
-    let drills_here = backups.recipients.is_empty() || Keys::of(backups).open(&backups.recipients);
+    let drills_here = backups.recipients.is_empty() || Identities::of(backups).open(&backups.recipients);
     for row in &rows {
         let found = databases::judge(row, config.backups.window, now);
-        findings.extend(found.into_iter().filter(|f| drills_here || !matches!(f.kind, Kind::DrillOverdue)));
+        findings.extend(found.into_iter().filter(|f| drills_here || !matches!(f.kind, FindingKind::DrillOverdue)));
     }
     if let Some(store) = stores.first() {
         findings.extend(own::judge(config, store, sealer, now).await);
     }
-    let mut seen = bucket::Seen { findings, backups: 0, signer: sealer.manifests() };
+    let mut seen = bucket::BucketScan { findings, backups: 0, signer: sealer.manifests() };
     let mut places = Vec::new();
     for store in stores.all() {
         places.push(bucket::compare(db, store, config.instance.as_str(), now, &mut seen).await?);
     }
-    let bucket::Seen { mut findings, mut backups, .. } = seen;
+    let bucket::BucketScan { mut findings, mut backups, .. } = seen;
     for l in replicas::lacking(db, config.instance.as_str(), &config.backups.copies, now - Duration::hours(COPY_HOURS))
         .await?
     {
@@ -78,7 +78,7 @@ pub async fn look(
         let verb = if l.backups == 1 { "has" } else { "have" };
         let why = l.error.map(|e| format!(" {e}")).unwrap_or_default();
         let text = format!("{which} of {} {verb} no copy in “{}”.{why}", l.container, l.target);
-        findings.push(Finding { kind: Kind::CopyMissing, container: Some(l.container), backup: None, text });
+        findings.push(Finding { kind: FindingKind::CopyMissing, container: Some(l.container), backup: None, text });
     }
     let configured: Vec<String> = stores.all().iter().map(|s| s.name().to_owned()).collect();
     for (target, count) in audit_facts::elsewhere(db, &configured).await? {
@@ -87,7 +87,7 @@ pub async fn look(
             "{count} backups lie in the target “{target}”, which is no longer configured. Put it back, or if it is gone for \
              good, say so with `db4sci target forget {target}`."
         );
-        findings.push(Finding { kind: Kind::TargetAway, container: None, backup: None, text });
+        findings.push(Finding { kind: FindingKind::TargetAway, container: None, backup: None, text });
     }
     findings.sort_by_key(|f| f.kind);
     let mut counts = BTreeMap::new();
@@ -95,7 +95,7 @@ pub async fn look(
         *counts.entry(finding.kind).or_insert(0) += 1;
     }
     findings.truncate(MOST);
-    Ok(Report { at: now, databases: rows.len(), backups, places, counts, findings })
+    Ok(AuditReport { at: now, databases: rows.len(), backups, places, counts, findings })
 }
 
 async fn audit(w: &Work) -> Result<(), StepError> {
@@ -104,7 +104,7 @@ async fn audit(w: &Work) -> Result<(), StepError> {
     let report = look(&mut db, &app.config, &app.stores, &app.sealer, app.clock.now()).await?;
     audits::insert(&mut db, &report).await?;
     drop(db);
-    w.say(&match report.all() {
+    w.progress(&match report.all() {
         0 => format!("{} databases and {} backups are as they should be", report.databases, report.backups),
         1 => "Found 1 thing that wants a look".to_owned(),
         n => format!("Found {n} things that want a look"),

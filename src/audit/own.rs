@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::backup::sign;
-use crate::backup::sign::By;
+use crate::backup::sign::AcceptedSigners;
 use crate::config::Config;
-use crate::domain::audit::{Finding, Kind};
+use crate::domain::audit::{Finding, FindingKind};
 use crate::manifest::admin;
-use crate::manifest::admin::There;
+use crate::manifest::admin::StoredAdminBackup;
 use crate::objects::Store;
 use crate::recovery_key;
 use crate::secrets::Sealer;
@@ -26,9 +26,9 @@ pub(super) async fn judge(config: &Config, store: &Store, sealer: &Sealer, now: 
     let mut found = Vec::new();
     // A store that can't be listed is told of once, by what looks through all of it.
     if let Ok(there) = admin::list(store, &config.instance).await {
-        found.extend(stale(there.first().map(|t| t.made_at), every, now).map(|text| (Kind::AdminDbStale, text)));
+        found.extend(stale(there.first().map(|t| t.made_at), every, now).map(|text| (FindingKind::AdminDbStale, text)));
         if let Some(newest) = there.first() {
-            found.extend(unsigned(store, newest, sealer).await.map(|text| (Kind::Altered, text)));
+            found.extend(unsigned(store, newest, sealer).await.map(|text| (FindingKind::Altered, text)));
         }
     }
     let key = match recovery_key::recipient(config) {
@@ -45,7 +45,7 @@ pub(super) async fn judge(config: &Config, store: &Store, sealer: &Sealer, now: 
         ),
         Err(e) => Some(format!("The recovery key's public part can't be used: {e:#}.")),
     };
-    found.extend(key.map(|text| (Kind::NoRecoveryKey, text)));
+    found.extend(key.map(|text| (FindingKind::NoRecoveryKey, text)));
     found.into_iter().map(|(kind, text)| Finding { kind, container: None, backup: None, text }).collect()
 }
 
@@ -57,11 +57,11 @@ pub(super) fn is_ours(location: &str, file: &str) -> bool {
 }
 
 /// What is wrong with the newest backup's signature. Those of an earlier version go with the hours.
-async fn unsigned(store: &Store, newest: &There, sealer: &Sealer) -> Option<String> {
+async fn unsigned(store: &Store, newest: &StoredAdminBackup, sealer: &Sealer) -> Option<String> {
     let at = store.url(&newest.location);
     let text = store.read(&format!("{}/{}", newest.location, admin::FILE), admin::LONGEST).await;
     let signed = match text {
-        Ok(text) => sign::look(store, &newest.location, &text, &[By::Sealing(sealer.manifests())]).await,
+        Ok(text) => sign::look(store, &newest.location, &text, &[AcceptedSigners::Sealing(sealer.manifests())]).await,
         Err(e) => Err(e),
     };
     match signed {

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::passwords;
 use crate::admin_db::log;
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::people::accounts;
 use crate::admin_db::people::accounts::NewAccount;
 use crate::app::App;
@@ -63,7 +63,8 @@ pub async fn ensure(app: &App, given: Option<SecretString>) -> anyhow::Result<()
         Err(e) if crate::admin_db::constraint(&e) == Some("account_username_key") => return Ok(()),
         Err(e) => return Err(e.into()),
     }
-    let entry = Entry { action: "user.add", container: None, outcome: Outcome::Ok, detail: "the first administrator" };
+    let entry =
+        LogEntry { action: "user.add", container: None, outcome: Outcome::Ok, detail: "the first administrator" };
     log::append(&mut tx, &Actor::portal("portal"), &entry, now).await?;
     tx.commit().await?;
     Ok(())

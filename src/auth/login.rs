@@ -7,7 +7,7 @@ use super::limits::LoginLimits;
 use super::passwords;
 use super::passwords::Lane;
 use crate::admin_db::log;
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::people::{accounts, devices, sessions};
 use crate::app::App;
 use crate::secrets::fingerprint;
@@ -113,7 +113,7 @@ pub async fn sign_in(app: &App, limits: &LoginLimits, attempt: Attempt<'_>) -> R
 pub async fn sign_out(app: &App, print: &[u8; 32], actor: &Actor) -> Result<(), sqlx::Error> {
     let mut tx = app.db.begin().await?;
     sessions::delete(&mut tx, print).await?;
-    let entry = Entry { action: "session.sign_out", container: None, outcome: Outcome::Ok, detail: "" };
+    let entry = LogEntry { action: "session.sign_out", container: None, outcome: Outcome::Ok, detail: "" };
     log::append(&mut tx, actor, &entry, app.clock.now()).await?;
     tx.commit().await
 }
@@ -130,6 +130,6 @@ async fn note(
     detail: &str,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), sqlx::Error> {
-    let entry = Entry { action: "session.sign_in", container: None, outcome, detail };
+    let entry = LogEntry { action: "session.sign_in", container: None, outcome, detail };
     log::append(db, actor, &entry, now).await
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use super::definitions::{Closeness, differences};
 use crate::app::App;
 use crate::backup::pipeline::transfer;
-use crate::backup::server::Server;
+use crate::backup::server::ServerHandle;
 use crate::engine::part::Count;
 use crate::manifest::Manifest;
 use crate::queue::flow::StepError;
@@ -86,12 +86,12 @@ fn refused(differences: &[String]) -> Result<(), StepError> {
 pub async fn compare(
     app: &App,
     manifest: &Manifest,
-    server: &Server<'_>,
+    server: &ServerHandle<'_>,
     fingerprints: bool,
 ) -> Result<Comparison, StepError> {
     let mut counts = Vec::new();
     for database in manifest.databases() {
-        let exec = server.describes.count(&server.plan, database, fingerprints && manifest.fingerprints);
+        let exec = server.engine.count(&server.spec, database, fingerprints && manifest.fingerprints);
         counts.extend(transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
     }
     let content = content(manifest, &counts);
@@ -101,13 +101,13 @@ pub async fn compare(
         return Ok(comparison);
     }
     // The same image may have become a newer build of the same version, which tells the same.
-    let closeness = if manifest.container.image == server.plan.image.image { Closeness::Text } else { Closeness::Name };
+    let closeness = if manifest.container.image == server.spec.image.image { Closeness::Text } else { Closeness::Name };
     let server_wide = manifest.wanted.is_none().then_some(None);
     let mut compared = 0;
     // One database after the other, so that not all are held at once.
     for database in server_wide.into_iter().chain(manifest.databases().into_iter().map(Some)) {
-        let Some(exec) = server.describes.definitions(&server.plan, database) else { continue };
-        let split = server.describes.split(&server.plan, database);
+        let Some(exec) = server.engine.definitions(&server.spec, database) else { continue };
+        let split = server.engine.split(&server.spec, database);
         let now = transfer::definitions(app.runtime.as_ref(), server.id, &exec, split).await?;
         let then: Vec<_> =
             manifest.definitions.iter().filter(|d| d.database == database.unwrap_or_default()).cloned().collect();

@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::backup::pipeline::transfer::{From, fetch, fetch_stored};
-use crate::backup::restore::source::Source;
+use crate::backup::pipeline::transfer::{ObjectSource, fetch, fetch_stored};
+use crate::backup::restore::source::BackupSource;
 use crate::backup::restore_script;
 use crate::domain::stream_error::StreamError;
-use crate::encryption::Keys;
+use crate::encryption::Identities;
 use crate::manifest::sum::Sum;
 use crate::manifest::{BY_HAND, FILE, Manifest, Object};
 use crate::objects::Store;
@@ -25,14 +25,14 @@ const END: u64 = 2 * BLOCK;
 
 /// In which form the objects are handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum DownloadForm {
     /// As they were dumped: decrypted and decompressed.
     Plain,
     /// As they lie in the store.
     Stored,
 }
 
-impl Form {
+impl DownloadForm {
     /// The form with this word.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
@@ -82,17 +82,17 @@ pub struct Package {
 struct Reader {
     store: Arc<Store>,
     location: String,
-    keys: Keys,
-    form: Form,
+    keys: Identities,
+    form: DownloadForm,
 }
 
 impl Reader {
     async fn open(&self, object: &Object) -> Input {
         let key = format!("{}/{}", self.location, object.file);
-        let from = From { store: &self.store, key: &key, object, keys: &self.keys };
+        let from = ObjectSource { store: &self.store, key: &key, object, keys: &self.keys };
         let opened = match self.form {
-            Form::Plain => fetch(&from, Arc::new(AtomicU64::new(0))).await,
-            Form::Stored => fetch_stored(&from).await,
+            DownloadForm::Plain => fetch(&from, Arc::new(AtomicU64::new(0))).await,
+            DownloadForm::Stored => fetch_stored(&from).await,
         };
         match opened {
             Ok(content) => exactly(content, self.form.sum(object).bytes),
@@ -149,7 +149,7 @@ pub fn find<'m>(manifest: &'m Manifest, name: &str) -> Option<&'m Object> {
 }
 
 /// Prepares one object.
-pub async fn object(source: &Source<'_>, form: Form, object: &Object) -> Package {
+pub async fn object(source: &BackupSource<'_>, form: DownloadForm, object: &Object) -> Package {
     let reader = reader(source, form);
     Package {
         name: form.name(object).to_owned(),
@@ -159,20 +159,20 @@ pub async fn object(source: &Source<'_>, form: Form, object: &Object) -> Package
     }
 }
 
-fn reader(source: &Source<'_>, form: Form) -> Reader {
+fn reader(source: &BackupSource<'_>, form: DownloadForm) -> Reader {
     let (store, location, keys) = (source.store.clone(), source.location.clone(), source.keys.clone());
     Reader { store, location, keys, form }
 }
 
 /// Something in the archive.
-enum Entry {
+enum ArchiveEntry {
     Text(&'static str, Bytes),
     Object(Object),
 }
 
 /// Prepares a whole backup: a tar archive with a directory in it, which has the objects, the manifest and the script
 /// that restores them.
-pub fn whole(source: &Source<'_>, form: Form) -> Package {
+pub fn whole(source: &BackupSource<'_>, form: DownloadForm) -> Package {
     let reader = Arc::new(reader(source, form));
     let m = &source.manifest;
     let folder = format!("{}-{}", m.container.name, m.started_at.format("%Y%m%dT%H%M%SZ"));
@@ -180,12 +180,12 @@ pub fn whole(source: &Source<'_>, form: Form) -> Package {
     let mut entries = Vec::new();
     // Made anew from the manifest, which was checked: a script that somebody could change in the bucket is not handed out.
     let script = restore_script::lines(m, source.store, &source.location, m.container.engine.engine().backup());
-    entries.push(Entry::Text(BY_HAND, Bytes::from(script)));
-    entries.push(Entry::Text(FILE, source.text.clone()));
-    entries.extend(m.objects.iter().cloned().map(Entry::Object));
-    let length = |e: &Entry| match e {
-        Entry::Text(_, text) => text.len() as u64,
-        Entry::Object(o) => form.sum(o).bytes,
+    entries.push(ArchiveEntry::Text(BY_HAND, Bytes::from(script)));
+    entries.push(ArchiveEntry::Text(FILE, source.text.clone()));
+    entries.extend(m.objects.iter().cloned().map(ArchiveEntry::Object));
+    let length = |e: &ArchiveEntry| match e {
+        ArchiveEntry::Text(_, text) => text.len() as u64,
+        ArchiveEntry::Object(o) => form.sum(o).bytes,
     };
     let bytes = entries.iter().map(|e| BLOCK + length(e).next_multiple_of(BLOCK)).sum::<u64>() + END;
     let name = format!("{folder}.tar");
@@ -194,10 +194,10 @@ pub fn whole(source: &Source<'_>, form: Form) -> Package {
             let (reader, folder) = (reader.clone(), folder.clone());
             async move {
                 let (name, bytes, content) = match entry {
-                    Entry::Text(name, text) => {
+                    ArchiveEntry::Text(name, text) => {
                         (name.to_owned(), text.len() as u64, stream::once(async { Ok(text) }).boxed())
                     }
-                    Entry::Object(o) => (form.name(&o).to_owned(), form.sum(&o).bytes, reader.open(&o).await),
+                    ArchiveEntry::Object(o) => (form.name(&o).to_owned(), form.sum(&o).bytes, reader.open(&o).await),
                 };
                 let head = stream::once(async move { head(&format!("{folder}/{name}"), bytes, made) });
                 let rest = zeros(bytes.next_multiple_of(BLOCK) - bytes);

@@ -9,18 +9,18 @@ use uuid::Uuid;
 
 use super::compare::compare;
 use super::restore::{raise, sound};
-use super::{describes, kept};
+use super::{engine_backup, kept};
 use crate::admin_db::backups::{Backup, BackupStatus, NewBackup, retention};
 use crate::admin_db::log::Actor;
 use crate::admin_db::{backups, constraint, new_id, notices};
 use crate::app::App;
 use crate::backup::dump::context::row;
-use crate::backup::restore::source::{Source, openable};
-use crate::backup::server::Server;
-use crate::domain::quantity::{Bytes as Amount, MIB};
-use crate::domain::work::{Blame, Cancel, Pool, Rules};
-use crate::engine::part::When;
-use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::backup::restore::source::{BackupSource, openable};
+use crate::backup::server::ServerHandle;
+use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::work::{Blame, Cancel, JobRules, Pool};
+use crate::engine::part::DumpMode;
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::queue::refusal::RequestError;
@@ -30,7 +30,7 @@ use crate::storage::measured;
 pub static DRILL: Flow = Flow {
     kind: "drill",
     title: "Prove a backup",
-    rules: Rules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
+    rules: JobRules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
         Step {
             name: "Restore it into a sealed container and compare",
@@ -66,10 +66,10 @@ struct Receipt<'a> {
     mac: Option<String>,
 }
 
-async fn source(w: &Work) -> Result<(Uuid, Source<'_>), StepError> {
+async fn source(w: &Work) -> Result<(Uuid, BackupSource<'_>), StepError> {
     let row = row(w).await?;
     let of = row.drill_of.ok_or_else(|| StepError::Fail("This drill names no backup.".to_owned()))?;
-    Ok((row.id, Source::read(&w.app, of).await?))
+    Ok((row.id, BackupSource::read(&w.app, of).await?))
 }
 
 async fn remove(w: &Work) -> Result<(), StepError> {
@@ -80,7 +80,9 @@ async fn remove(w: &Work) -> Result<(), StepError> {
     let manifest = backups::manifest(&mut db, of).await?;
     drop(db);
     match manifest {
-        Some(manifest) => ThrowAway::of(&w.app, &manifest.container, row.id, Admin::New).await?.remove(&w.app).await,
+        Some(manifest) => {
+            SealedServer::of(&w.app, &manifest.container, row.id, AdminPassword::New).await?.remove(&w.app).await
+        }
         None => Ok(()),
     }
 }
@@ -92,8 +94,8 @@ async fn room(path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
     if has.free < needed {
         return Err(StepError::Fail(format!(
             "There is no room to prove this backup: {} are free, and {} are needed for the copy.",
-            Amount(has.free),
-            Amount(needed)
+            ByteSize(has.free),
+            ByteSize(needed)
         )));
     }
     Ok(())
@@ -110,19 +112,19 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     source.others.clear();
     let manifest = &source.manifest;
     let password = manifest.admin(&source.keys).map_err(StepError::Fail)?;
-    let admin = password.map_or(Admin::New, Admin::There);
-    let mut throw_away = ThrowAway::of(app, &manifest.container, id, admin).await?;
-    room(throw_away.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
+    let admin = password.map_or(AdminPassword::New, AdminPassword::There);
+    let mut sealed = SealedServer::of(app, &manifest.container, id, admin).await?;
+    room(sealed.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
     // What an earlier attempt left.
-    throw_away.remove(app).await?;
-    w.say("Starting a sealed container").await;
+    sealed.remove(app).await?;
+    w.progress("Starting a sealed container").await;
     let begin = Instant::now();
-    let docker_id = raise(w, &source, &mut throw_away).await?;
+    let docker_id = raise(w, &source, &mut sealed).await?;
     let restore_ms = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
-    let describes = describes(manifest.container.engine)?;
-    let server = Server { id: &docker_id, plan: throw_away.blueprint.plan(), describes };
-    w.say("Checking and comparing").await;
-    if describes.checks() == When::Running {
+    let engine = engine_backup(manifest.container.engine)?;
+    let server = ServerHandle { id: &docker_id, spec: sealed.blueprint.plan(), engine };
+    w.progress("Checking and comparing").await;
+    if engine.check_mode() == DumpMode::Running {
         sound(app, manifest, &server).await?;
     }
     let found = compare(app, manifest, &server, true).await?;
@@ -136,10 +138,10 @@ async fn prove(w: &Work) -> Result<(), StepError> {
         // Rows that are missing prove nothing, whatever was tried.
         found.same_content().map_err(|e| kept::with_reasons(&source, e))?;
     }
-    if describes.checks() == When::Stopped {
-        throw_away.stop(app).await?;
-        let id = throw_away.hold(app, true).await?;
-        sound(app, manifest, &Server { id: &id, plan: throw_away.blueprint.plan(), describes }).await?;
+    if engine.check_mode() == DumpMode::Stopped {
+        sealed.stop(app).await?;
+        let id = sealed.hold(app, true).await?;
+        sound(app, manifest, &ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine }).await?;
     }
     let notes = source.notes();
     let level = match (notes.is_empty(), manifest.exact_counts) {
@@ -173,7 +175,7 @@ async fn prove(w: &Work) -> Result<(), StepError> {
     backups::drilled(&mut tx, id, level, restore_ms, app.clock.now()).await?;
     notices::proven(&mut tx, id, app.clock.now()).await?;
     tx.commit().await?;
-    w.say(&source.told(&format!("Restored and compared: {}", found.sentence()))).await;
+    w.progress(&source.describe(&format!("Restored and compared: {}", found.sentence()))).await;
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 //! nothing. Nobody may take it for the whole, so a notice names what differs.
 
 use super::compare::{Comparison, limited};
-use crate::admin_db::log::{Actor, Entry, Outcome};
-use crate::admin_db::notices::Kind;
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
+use crate::admin_db::notices::NoticeKind;
 use crate::admin_db::{jobs, log, notices};
-use crate::backup::restore::source::Source;
+use crate::backup::restore::source::BackupSource;
 use crate::notify;
 use crate::queue::flow::{StepError, Work};
 
@@ -17,7 +17,7 @@ const LEFT_OUT: &str = "left_out";
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn remember(w: &Work, source: &Source<'_>) -> Result<(), StepError> {
+pub(super) async fn remember(w: &Work, source: &BackupSource<'_>) -> Result<(), StepError> {
     let found = serde_json::json!({ SECOND: source.second(), LEFT_OUT: source.left_out() });
     let mut db = w.app.db.acquire().await?;
     Ok(jobs::add_to_payload(&mut db, w.job.id, &found).await?)
@@ -27,7 +27,7 @@ pub(super) async fn remember(w: &Work, source: &Source<'_>) -> Result<(), StepEr
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn recall(w: &Work, source: &Source<'_>) -> Result<(), StepError> {
+pub(super) async fn recall(w: &Work, source: &BackupSource<'_>) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let Some(job) = jobs::by_id(&mut db, w.job.id).await? else { return Ok(()) };
     if let Some(why) = job.payload.get(SECOND).and_then(|v| v.as_str()) {
@@ -40,16 +40,16 @@ pub(super) async fn recall(w: &Work, source: &Source<'_>) -> Result<(), StepErro
 }
 
 /// A failure, with what could not be brought back: why something differs must not be lost.
-pub(super) fn with_reasons(source: &Source<'_>, e: StepError) -> StepError {
+pub(super) fn with_reasons(source: &BackupSource<'_>, e: StepError) -> StepError {
     let left_out = source.left_out();
-    if left_out.is_empty() { e } else { e.said(|why| format!("{why}\n{}", limited(left_out).join("\n"))) }
+    if left_out.is_empty() { e } else { e.with_message(|why| format!("{why}\n{}", limited(left_out).join("\n"))) }
 }
 
 /// What of a restored database is not as in its backup.
 ///
 /// # Errors
 /// With the differences in the data, unless a second attempt was made, which says what it could not bring back.
-fn differences(source: &Source<'_>, found: &Comparison) -> Result<Vec<String>, StepError> {
+fn differences(source: &BackupSource<'_>, found: &Comparison) -> Result<Vec<String>, StepError> {
     if source.second().is_none() || source.left_out().is_empty() {
         found.same_content()?;
     }
@@ -61,7 +61,7 @@ fn differences(source: &Source<'_>, found: &Comparison) -> Result<Vec<String>, S
 ///
 /// # Errors
 /// With the differences that make it useless, and the database's.
-pub(super) async fn keep(w: &Work, source: &Source<'_>, found: &Comparison) -> Result<String, StepError> {
+pub(super) async fn keep(w: &Work, source: &BackupSource<'_>, found: &Comparison) -> Result<String, StepError> {
     let differences = differences(source, found)?;
     let (id, now) = (w.container_id()?, w.app.clock.now());
     let mut tx = w.app.db.begin().await?;
@@ -75,10 +75,10 @@ pub(super) async fn keep(w: &Work, source: &Source<'_>, found: &Comparison) -> R
     let at = of.started_at.format("%Y-%m-%d %H:%M UTC");
     let text =
         format!("It was restored from the backup of {} from {at}, but is not exactly that: {told}", of.container.name);
-    notices::raise(&mut tx, id, Kind::RestoreDiffers, (Some(source.row.id), &text), now).await?;
+    notices::raise(&mut tx, id, NoticeKind::RestoreDiffers, (Some(source.row.id), &text), now).await?;
     let name = w.container().await?.name;
     let entry =
-        Entry { action: "restore.differs", container: Some((id, &name)), outcome: Outcome::Failed, detail: &text };
+        LogEntry { action: "restore.differs", container: Some((id, &name)), outcome: Outcome::Failed, detail: &text };
     log::append(&mut tx, &Actor::portal("backups"), &entry, now).await?;
     tx.commit().await?;
     notify::tell(&w.app);

@@ -20,7 +20,7 @@ pub mod sign;
 pub mod unregistered;
 
 use crate::domain::engine::EngineKind;
-use crate::engine::Backup;
+use crate::engine::EngineBackup;
 use crate::objects::ObjectError;
 use crate::queue::flow::StepError;
 use crate::queue::refusal::RequestError;
@@ -35,7 +35,7 @@ impl From<ObjectError> for StepError {
 ///
 /// # Errors
 /// [`StepError::Fail`] where that is not to be had yet.
-fn describes(engine: EngineKind) -> Result<&'static dyn Backup, StepError> {
+pub(crate) fn engine_backup(engine: EngineKind) -> Result<&'static dyn EngineBackup, StepError> {
     let found = engine.engine().backup();
     found.ok_or_else(|| StepError::Fail(RequestError::NoBackup(engine.label()).to_string()))
 }

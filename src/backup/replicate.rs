@@ -9,16 +9,16 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::admin_db::backups::replicas::Copy;
+use crate::admin_db::backups::replicas::Replica;
 use crate::admin_db::backups::{open_uploads, replicas};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::backup::pipeline::transfer::other_than;
 use crate::backup::pipeline::{multipart, pack};
-use crate::backup::restore::source::Source;
+use crate::backup::restore::source::BackupSource;
 use crate::backup::{restore_script, sign};
 use crate::domain::names::InstanceId;
-use crate::domain::work::{Cancel, Pool, Rules};
+use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::manifest::sum::Sum;
 use crate::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
 use crate::objects::same::same_place;
@@ -33,7 +33,7 @@ use crate::tasks;
 pub static COPY: Flow = Flow {
     kind: "copy",
     title: "Copy backups to other targets",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step { name: "Copy what is missing there", run: |w| Box::pin(copy(w)), undo: None }],
 };
 
@@ -105,7 +105,7 @@ async fn copy(w: &Work) -> Result<(), StepError> {
         }
     }
     if failed.is_empty() {
-        w.say(&format!("{made} copied")).await;
+        w.progress(&format!("{made} copied")).await;
         return Ok(());
     }
     let said: Vec<_> =
@@ -128,10 +128,10 @@ pub(crate) async fn elsewhere(instance: &InstanceId, from: &Store, to: &Store) -
     )))
 }
 
-async fn one(w: &Work, copy: &Copy, made: usize, apart: &mut BTreeSet<(String, String)>) -> Result<(), StepError> {
+async fn one(w: &Work, copy: &Replica, made: usize, apart: &mut BTreeSet<(String, String)>) -> Result<(), StepError> {
     let app = &w.app;
     let to = app.stores.get(&copy.target).ok_or_else(|| StepError::Fail("It is no longer configured.".to_owned()))?;
-    let source = Source::first(app, copy.backup_id).await?;
+    let source = BackupSource::first(app, copy.backup_id).await?;
     let pair = (source.store.name().to_owned(), to.name().to_owned());
     if !apart.contains(&pair) {
         elsewhere(&app.config.instance, source.store, to).await?;
@@ -139,7 +139,7 @@ async fn one(w: &Work, copy: &Copy, made: usize, apart: &mut BTreeSet<(String, S
     }
     let manifest = &source.manifest;
     let (name, at) = (&manifest.container.name, manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
-    w.say(&format!("{made} copied; now {name} of {at} into “{}”", copy.target)).await;
+    w.progress(&format!("{made} copied; now {name} of {at} into “{}”", copy.target)).await;
     // An earlier run may have come to the end, and not said so.
     match to.read(&source.key(FILE), LONGEST).await {
         Ok(there) if there == source.text => return Ok(()),
@@ -162,7 +162,7 @@ async fn one(w: &Work, copy: &Copy, made: usize, apart: &mut BTreeSet<(String, S
 }
 
 /// The script beside the copy names the copy's own place.
-fn by_hand(manifest: &Manifest, to: &Store, source: &Source<'_>) -> Bytes {
+fn by_hand(manifest: &Manifest, to: &Store, source: &BackupSource<'_>) -> Bytes {
     Bytes::from(restore_script::lines(manifest, to, &source.location, manifest.container.engine.engine().backup()))
 }
 
@@ -177,7 +177,7 @@ async fn give_up_uploads(app: &App, backup: Uuid, to: &Store) -> Result<(), Step
 }
 
 /// Sends one object. It is made there only if what passed is what the manifest says.
-async fn send(app: &App, source: &Source<'_>, object: &Object, to: &Store) -> Result<(), StepError> {
+async fn send(app: &App, source: &BackupSource<'_>, object: &Object, to: &Store) -> Result<(), StepError> {
     let key = source.key(&object.file);
     let upload = to.begin(&key).await?;
     let mut db = app.db.acquire().await?;

@@ -14,10 +14,10 @@ use crate::backup::restore::{RESTORE, offline, partial};
 use crate::domain::engine::EngineKind;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::policy::Policy;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
-use crate::engine::part::When;
-use crate::engine::partial::Only;
+use crate::engine::part::DumpMode;
+use crate::engine::partial::Selection;
 use crate::provision::request;
 use crate::provision::request::{CreateRequest, Created};
 use crate::queue::enqueue::enqueue;
@@ -60,7 +60,7 @@ pub struct RestoreRequest {
     /// Its owner's account.
     pub owner: Uuid,
     /// What of the backup; `None`: all of it.
-    pub only: Option<Only>,
+    pub only: Option<Selection>,
 }
 
 /// Enqueues the making of a new container from a backup.
@@ -106,7 +106,7 @@ pub async fn restore(
         department: of.department,
         description: of.description,
         storage: tier.name.clone(),
-        memory: Bytes(of.memory_bytes),
+        memory: ByteSize(of.memory_bytes),
         cpus: MilliCpus(of.millicpus),
         extensions: Vec::new(),
         backup_freq: Policy::stored(&of.backup_freq),
@@ -117,8 +117,8 @@ pub async fn restore(
 
 /// The flow that makes a new database of this engine from a backup.
 pub fn restore_flow(engine: EngineKind) -> &'static Flow {
-    match engine.engine().backup().map(super::super::engine::backup::Backup::moves) {
-        Some(When::Stopped) => &offline::RESTORE_COPY,
+    match engine.engine().backup().map(super::super::engine::backup::EngineBackup::dump_mode) {
+        Some(DumpMode::Stopped) => &offline::RESTORE_COPY,
         _ => &RESTORE,
     }
 }

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sign;
-use super::sign::{By, Signed};
+use super::sign::{AcceptedSigners, Provenance};
 use crate::admin_db::backups::audit_facts;
 use crate::backup::restore::source::altered;
 use crate::manifest::{FILE, LONGEST};
@@ -16,7 +16,7 @@ const BATCH: i64 = 500;
 
 /// What was done.
 #[derive(Debug, Default)]
-pub struct Done {
+pub struct ResignReport {
     /// Backups that have a signature now.
     pub signed: usize,
     /// Why others have none, as sentences.
@@ -33,8 +33,8 @@ pub async fn all(
     sealing: &Signer,
     recovery: Option<&Signer>,
     now: chrono::DateTime<chrono::Utc>,
-) -> Result<Done, sqlx::Error> {
-    let (mut done, mut after) = (Done::default(), Uuid::nil());
+) -> Result<ResignReport, sqlx::Error> {
+    let (mut done, mut after) = (ResignReport::default(), Uuid::nil());
     loop {
         let rows = audit_facts::good_in(db, store.name(), now, after, BATCH).await?;
         let Some(last) = rows.last() else { return Ok(done) };
@@ -60,9 +60,11 @@ async fn one(
     if let Some(why) = altered(&text, known) {
         return Ok(Err(why));
     }
-    if sign::look(store, location, &text, &[By::Sealing(sealing)]).await? == Signed::Ours
+    if sign::look(store, location, &text, &[AcceptedSigners::Sealing(sealing)]).await? == Provenance::Ours
         && match recovery {
-            Some(recovery) => sign::look(store, location, &text, &[By::Recovery(recovery)]).await? == Signed::Ours,
+            Some(recovery) => {
+                sign::look(store, location, &text, &[AcceptedSigners::Recovery(recovery)]).await? == Provenance::Ours
+            }
             None => true,
         }
     {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::engine::backup::Backup;
+use crate::engine::backup::EngineBackup;
 use crate::manifest::{BY_HAND, FILE, Manifest, Object};
 use crate::objects::Store;
 
@@ -127,7 +127,7 @@ fn head(m: &Manifest, store: &Store, location: &str) -> String {
 }
 
 /// The text beside a manifest.
-pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'static dyn Backup>) -> String {
+pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'static dyn EngineBackup>) -> String {
     let target = store.target();
     // The portal's own store has another address with every start.
     let endpoint = target.endpoint.as_deref().filter(|_| target.embedded.is_none()).unwrap_or_default();
@@ -168,7 +168,7 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
             let _ = writeln!(text, "  {line}");
         }
     }
-    for line in engine.map(Backup::by_hand_end).unwrap_or_default() {
+    for line in engine.map(EngineBackup::by_hand_end).unwrap_or_default() {
         let _ = writeln!(text, "  {line}");
     }
     let _ = write!(

@@ -1,14 +1,14 @@
 //! A server that is being filled or compared.
 
-use crate::engine::{Backup as Describes, Plan};
+use crate::engine::{EngineBackup, ServerSpec};
 
 /// The row of a backup that lies in its target.
 /// A server that is to be filled.
-pub struct Server<'a> {
+pub struct ServerHandle<'a> {
     /// The engine's id of its container.
     pub id: &'a str,
     /// What its engine's description needs.
-    pub plan: Plan<'a>,
+    pub spec: ServerSpec<'a>,
     /// How its engine restores.
-    pub describes: &'static dyn Describes,
+    pub engine: &'static dyn EngineBackup,
 }

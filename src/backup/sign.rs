@@ -18,7 +18,7 @@ const PURPOSE: &[u8] = b"db4sci manifest\n";
 
 /// What is known of who wrote a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signed {
+pub enum Provenance {
     /// This portal, and it is as it was written.
     Ours,
     /// It has no signature.
@@ -27,7 +27,7 @@ pub enum Signed {
     Otherwise,
 }
 
-impl Signed {
+impl Provenance {
     /// Why it is not believed, as a sentence; `None` if it is.
     pub fn doubt(self) -> Option<&'static str> {
         match self {
@@ -56,7 +56,7 @@ pub struct Signature {
 
 /// Whose signature is accepted.
 #[derive(Clone, Copy)]
-pub enum By<'a> {
+pub enum AcceptedSigners<'a> {
     /// The sealing key's.
     Sealing(&'a Signer),
     /// The recovery key's.
@@ -70,15 +70,17 @@ impl Signature {
     }
 
     /// Compares it with what is to be signed; one of the accepted signatures is enough.
-    pub(crate) fn judge(&self, content: &[u8], by: &[By<'_>]) -> Signed {
+    pub(crate) fn judge(&self, content: &[u8], by: &[AcceptedSigners<'_>]) -> Provenance {
         let mut there = by.iter().filter_map(|by| match by {
-            By::Sealing(signer) => Some((signer, &self.mac)),
-            By::Recovery(signer) => self.recovery_mac.as_ref().map(|mac| (signer, mac)),
+            AcceptedSigners::Sealing(signer) => Some((signer, &self.mac)),
+            AcceptedSigners::Recovery(signer) => self.recovery_mac.as_ref().map(|mac| (signer, mac)),
         });
         match there.next() {
-            None => Signed::Not,
-            Some(first) if std::iter::once(first).chain(there).any(|(s, mac)| s.verifies(content, mac)) => Signed::Ours,
-            Some(_) => Signed::Otherwise,
+            None => Provenance::Not,
+            Some(first) if std::iter::once(first).chain(there).any(|(s, mac)| s.verifies(content, mac)) => {
+                Provenance::Ours
+            }
+            Some(_) => Provenance::Otherwise,
         }
     }
 }
@@ -110,18 +112,23 @@ pub(crate) async fn put(
 }
 
 /// Reads the signature below `location` and compares it with `manifest`.
-pub(crate) async fn look(store: &Store, location: &str, manifest: &[u8], by: &[By<'_>]) -> Result<Signed, ObjectError> {
+pub(crate) async fn look(
+    store: &Store,
+    location: &str,
+    manifest: &[u8],
+    by: &[AcceptedSigners<'_>],
+) -> Result<Provenance, ObjectError> {
     match store.read(&format!("{location}/{FILE}"), LONGEST).await {
         Ok(text) => Ok(judge(&text, manifest, by)),
-        Err(ObjectError::NotFound { .. }) => Ok(Signed::Not),
+        Err(ObjectError::NotFound { .. }) => Ok(Provenance::Not),
         Err(e) => Err(e),
     }
 }
 
-fn judge(text: &[u8], manifest: &[u8], by: &[By<'_>]) -> Signed {
+fn judge(text: &[u8], manifest: &[u8], by: &[AcceptedSigners<'_>]) -> Provenance {
     match serde_json::from_slice(text) {
         Ok(File { schema: SCHEMA, signature }) => signature.judge(&content(manifest), by),
-        _ => Signed::Otherwise,
+        _ => Provenance::Otherwise,
     }
 }
 
@@ -137,18 +144,24 @@ mod tests {
             serde_json::to_vec(&File { schema: SCHEMA, signature }).unwrap()
         };
         let (one, both) = (text(None), text(Some(&recovery)));
-        assert_eq!(judge(&one, b"manifest", &[By::Sealing(&sealing)]), Signed::Ours);
-        assert_eq!(judge(&one, b"manifes7", &[By::Sealing(&sealing)]), Signed::Otherwise);
-        assert_eq!(judge(&one, b"manifest", &[By::Sealing(&recovery)]), Signed::Otherwise);
-        assert_eq!(judge(&one, b"manifest", &[By::Recovery(&recovery)]), Signed::Not);
-        assert_eq!(judge(&both, b"manifest", &[By::Recovery(&recovery)]), Signed::Ours);
-        assert_eq!(judge(&both, b"manifest", &[By::Recovery(&sealing)]), Signed::Otherwise);
+        assert_eq!(judge(&one, b"manifest", &[AcceptedSigners::Sealing(&sealing)]), Provenance::Ours);
+        assert_eq!(judge(&one, b"manifes7", &[AcceptedSigners::Sealing(&sealing)]), Provenance::Otherwise);
+        assert_eq!(judge(&one, b"manifest", &[AcceptedSigners::Sealing(&recovery)]), Provenance::Otherwise);
+        assert_eq!(judge(&one, b"manifest", &[AcceptedSigners::Recovery(&recovery)]), Provenance::Not);
+        assert_eq!(judge(&both, b"manifest", &[AcceptedSigners::Recovery(&recovery)]), Provenance::Ours);
+        assert_eq!(judge(&both, b"manifest", &[AcceptedSigners::Recovery(&sealing)]), Provenance::Otherwise);
         // A host that was made anew has another sealing key.
         let new = Signer::derived(b"c", "x");
-        assert_eq!(judge(&both, b"manifest", &[By::Sealing(&new), By::Recovery(&recovery)]), Signed::Ours);
-        assert_eq!(judge(&one, b"manifest", &[By::Sealing(&new), By::Recovery(&recovery)]), Signed::Otherwise);
+        assert_eq!(
+            judge(&both, b"manifest", &[AcceptedSigners::Sealing(&new), AcceptedSigners::Recovery(&recovery)]),
+            Provenance::Ours
+        );
+        assert_eq!(
+            judge(&one, b"manifest", &[AcceptedSigners::Sealing(&new), AcceptedSigners::Recovery(&recovery)]),
+            Provenance::Otherwise
+        );
         for wrong in [&b""[..], b"{}", b"{\"schema\":2,\"mac\":\"00\"}", &[0xff; 10]] {
-            assert_eq!(judge(wrong, b"manifest", &[By::Sealing(&sealing)]), Signed::Otherwise);
+            assert_eq!(judge(wrong, b"manifest", &[AcceptedSigners::Sealing(&sealing)]), Provenance::Otherwise);
         }
     }
 }

@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::people::accounts;
 use crate::admin_db::{imports, log};
 use crate::backup::sign;
-use crate::backup::sign::{By, Signed};
+use crate::backup::sign::{AcceptedSigners, Provenance};
 use crate::domain::names::{ContainerName, InstanceId};
 use crate::manifest::{FILE, LONGEST, Manifest};
 use crate::objects::{ObjectError, Store};
@@ -24,20 +24,20 @@ pub const LOCK_DAYS: i64 = 30;
 
 /// A backup in a bucket that is in nobody's list.
 #[derive(Debug)]
-pub struct Found {
+pub struct UnregisteredBackup {
     /// Beginning of its keys.
     pub location: String,
     /// Its manifest, or why that can't be used.
     pub manifest: Result<Manifest, String>,
     /// Who wrote the manifest.
-    pub signed: Signed,
+    pub signed: Provenance,
 }
 
 /// What a look found.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct BucketSearch {
     /// The backups, by their database, the newest first.
-    pub found: Vec<Found>,
+    pub found: Vec<UnregisteredBackup>,
     /// Whether there are more.
     pub more: bool,
 }
@@ -57,10 +57,10 @@ pub async fn instances(store: &Store) -> Result<Vec<String>, ObjectError> {
 pub async fn unknown(
     db: &mut PgConnection,
     store: &Store,
-    by: &[By<'_>],
+    by: &[AcceptedSigners<'_>],
     instance: &str,
     most: usize,
-) -> Result<Look, Refused> {
+) -> Result<BucketSearch, ImportRefusal> {
     let (containers, mut more) = store.folders(&format!("{instance}/"), most.saturating_mul(10)).await?;
     let ids = containers.into_iter().filter(|c| c.parse::<Uuid>().is_ok());
     let backups: Vec<Vec<(String, Uuid)>> = futures::stream::iter(ids)
@@ -82,27 +82,27 @@ pub async fn unknown(
         let (manifest, signed) = match store.read(&format!("{location}/{FILE}"), LONGEST).await {
             Ok(text) => match sign::look(store, &location, &text, by).await {
                 Ok(signed) => (Manifest::read(&text, id), signed),
-                Err(e) => (Err(e.to_string()), Signed::Not),
+                Err(e) => (Err(e.to_string()), Provenance::Not),
             },
             Err(ObjectError::NotFound { .. }) => {
-                (Err("It has no manifest, so it is no backup.".to_owned()), Signed::Not)
+                (Err("It has no manifest, so it is no backup.".to_owned()), Provenance::Not)
             }
-            Err(e) => (Err(e.to_string()), Signed::Not),
+            Err(e) => (Err(e.to_string()), Provenance::Not),
         };
-        Found { location, manifest, signed }
+        UnregisteredBackup { location, manifest, signed }
     };
-    let mut found: Vec<Found> = futures::stream::iter(unknown).map(read).buffered(AT_ONCE).collect().await;
+    let mut found: Vec<UnregisteredBackup> = futures::stream::iter(unknown).map(read).buffered(AT_ONCE).collect().await;
     found.sort_by_key(|f| match &f.manifest {
         Ok(m) => (m.container.name.clone(), std::cmp::Reverse(m.started_at)),
         // What can't be used comes last: no name begins so.
         Err(_) => ("~".to_owned(), std::cmp::Reverse(DateTime::<Utc>::MIN_UTC)),
     });
-    Ok(Look { found, more })
+    Ok(BucketSearch { found, more })
 }
 
 /// Why a backup is not taken in.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum ImportRefusal {
     /// It is none, or a damaged one; the sentence says why.
     #[error("{0}")]
     Unfit(String),
@@ -130,11 +130,11 @@ fn parse(location: &str) -> Option<(InstanceId, Uuid, Uuid)> {
 }
 
 /// How backups are taken in.
-pub struct Taking<'a> {
+pub struct ImportOptions<'a> {
     /// Account that a backup belongs to whose owner's name is no account here.
     pub otherwise: Uuid,
     /// Whose signatures are this portal's.
-    pub by: &'a [By<'a>],
+    pub by: &'a [AcceptedSigners<'a>],
     /// Whether those that are not signed by this portal are taken in too.
     pub unsigned: bool,
     /// Who does it, for the log.
@@ -147,30 +147,30 @@ pub struct Taking<'a> {
 /// not know gets a row as one that is gone; it belongs to the account of its owner's name, where there is one.
 ///
 /// # Errors
-/// [`Refused`], with nothing written.
+/// [`ImportRefusal`], with nothing written.
 pub async fn import(
     db: &mut PgConnection,
     store: &Store,
     location: &str,
-    taking: &Taking<'_>,
-) -> Result<Uuid, Refused> {
-    let &Taking { otherwise, by, unsigned, actor, now } = taking;
-    let unfit = |why: String| Refused::Unfit(why);
+    taking: &ImportOptions<'_>,
+) -> Result<Uuid, ImportRefusal> {
+    let &ImportOptions { otherwise, by, unsigned, actor, now } = taking;
+    let unfit = |why: String| ImportRefusal::Unfit(why);
     let location = location.trim_matches('/');
     let (instance, container, backup) = parse(location)
         .ok_or_else(|| unfit(format!("“{location}” is no place of a backup: those are PORTAL/DATABASE/BACKUP.")))?;
     let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
-    let manifest = Manifest::read(&text, backup).map_err(Refused::Unfit)?;
+    let manifest = Manifest::read(&text, backup).map_err(ImportRefusal::Unfit)?;
     if manifest.container.id != container || manifest.instance != instance.as_str() {
         return Err(unfit(format!(
             "The manifest there is of another place, {}/{}.",
             manifest.instance, manifest.container.id
         )));
     }
-    fit(&manifest).map_err(Refused::Unfit)?;
+    fit(&manifest).map_err(ImportRefusal::Unfit)?;
     let signed = sign::look(store, location, &text, by).await?;
     if let Some(doubt) = signed.doubt().filter(|_| !unsigned) {
-        return Err(Refused::Unsigned(doubt.to_owned()));
+        return Err(ImportRefusal::Unsigned(doubt.to_owned()));
     }
     for object in &manifest.objects {
         let key = format!("{location}/{}", object.file);
@@ -197,12 +197,12 @@ pub async fn import(
         locked_until: now + Duration::days(LOCK_DAYS),
     };
     if !imports::backup(&mut tx, &new).await? {
-        return Err(Refused::Known);
+        return Err(ImportRefusal::Known);
     }
-    let note = if signed == Signed::Ours { "" } else { ", not signed by this portal" };
+    let note = if signed == Provenance::Ours { "" } else { ", not signed by this portal" };
     let detail = format!("{} of {}{note}", store.url(location), manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
     let about = Some((container, manifest.container.name.as_str()));
-    let entry = Entry { action: "backup.import", container: about, outcome: Outcome::Ok, detail: &detail };
+    let entry = LogEntry { action: "backup.import", container: about, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, actor, &entry, now).await?;
     tx.commit().await?;
     Ok(backup)

@@ -9,17 +9,17 @@ use clap::Subcommand;
 use uuid::Uuid;
 
 use super::backup_download as download;
-use super::session::{Session, note};
+use super::session::{CommandSession, note};
 use super::table::{moment, table};
-use crate::admin_db::backups::listing::{Filter, Which};
+use crate::admin_db::backups::listing::{BackupQuery, StatusFilter};
 use crate::admin_db::backups::{Backup, audits, listing, retention};
 use crate::audit;
 use crate::backup::retention::prune;
 use crate::backup::retention::prune::Remover;
 use crate::cli::backup_import as found;
-use crate::cli::stores::Places;
+use crate::cli::stores::ConfiguredStores;
 use crate::cli::surroundings::{Surroundings, end, say};
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::ByteSize;
 use crate::secrets::Sealer;
 
 #[derive(Debug, Subcommand)]
@@ -129,9 +129,9 @@ fn end_of(day: NaiveDate) -> DateTime<Utc> {
 }
 
 async fn list(at: &Surroundings, name: Option<&str>, status: Option<String>, limit: i64) -> anyhow::Result<()> {
-    let mut s = Session::open(at).await?;
-    let which = status.map(|word| Which::parse(&word).with_context(|| format!("there is no status “{word}”")));
-    let filter = Filter { container: name, which: which.transpose()?, before: None, limit };
+    let mut s = CommandSession::open(at).await?;
+    let which = status.map(|word| StatusFilter::parse(&word).with_context(|| format!("there is no status “{word}”")));
+    let filter = BackupQuery { container: name, which: which.transpose()?, before: None, limit };
     let rows = listing::page(&mut s.db, &filter).await?;
     say(&table(
         &["id", "database", "made", "status", "size", "level", "proven", "locked until", "target"],
@@ -155,7 +155,7 @@ fn row(b: &Backup) -> Vec<String> {
         b.container.clone(),
         moment(Some(b.started_at)),
         status.to_owned(),
-        b.bytes.map_or_else(|| "–".to_owned(), |n| Bytes(n).to_string()),
+        b.bytes.map_or_else(|| "–".to_owned(), |n| ByteSize(n).to_string()),
         b.level.map_or_else(|| "–".to_owned(), |n| n.to_string()),
         moment(b.proven_at),
         moment(b.locked_until),
@@ -164,14 +164,14 @@ fn row(b: &Backup) -> Vec<String> {
 }
 
 async fn remove(at: &Surroundings, dry_run: bool) -> anyhow::Result<()> {
-    let mut s = Session::open(at).await?;
-    let places = Places::open(at).await?;
+    let mut s = CommandSession::open(at).await?;
+    let places = ConfiguredStores::open(at).await?;
     let done = if dry_run { would_go(&mut s, &places).await } else { removed(&mut s, &places).await };
     places.close().await;
     done
 }
 
-async fn would_go(s: &mut Session, places: &Places) -> anyhow::Result<()> {
+async fn would_go(s: &mut CommandSession, places: &ConfiguredStores) -> anyhow::Result<()> {
     let due = prune::due(&mut s.db, &places.config, s.now).await?;
     let rows = listing::by_ids(&mut s.db, &due).await?;
     show(&rows, "would go");
@@ -185,10 +185,10 @@ fn show(rows: &[Backup], what: &str) {
     }
     let bytes = rows.iter().filter_map(|b| b.bytes).sum();
     let noun = if rows.len() == 1 { "backup" } else { "backups" };
-    say(&format!("{} {noun} {what}, {}.\n", rows.len(), Bytes(bytes)));
+    say(&format!("{} {noun} {what}, {}.\n", rows.len(), ByteSize(bytes)));
 }
 
-async fn removed(s: &mut Session, places: &Places) -> anyhow::Result<()> {
+async fn removed(s: &mut CommandSession, places: &ConfiguredStores) -> anyhow::Result<()> {
     let remover = Remover { config: &places.config, stores: &places.stores, actor: &s.actor, now: s.now };
     let done = prune::all(&remover, &mut s.db, None).await?;
     show(&done.removed, "removed");
@@ -200,8 +200,8 @@ async fn removed(s: &mut Session, places: &Places) -> anyhow::Result<()> {
 
 /// Whether all is well.
 async fn examine(at: &Surroundings, json: bool) -> anyhow::Result<bool> {
-    let mut s = Session::open(at).await?;
-    let places = Places::open(at).await?;
+    let mut s = CommandSession::open(at).await?;
+    let places = ConfiguredStores::open(at).await?;
     let report = async {
         let sealer = Sealer::from_file(&places.config.seal_key, s.random.clone())?;
         Ok::<_, anyhow::Error>(audit::look(&mut s.db, &places.config, &places.stores, &sealer, s.now).await?)
@@ -225,7 +225,7 @@ async fn examine(at: &Surroundings, json: bool) -> anyhow::Result<bool> {
 }
 
 async fn lock(at: &Surroundings, id: Uuid, until: Option<DateTime<Utc>>) -> anyhow::Result<()> {
-    let mut s = Session::open(at).await?;
+    let mut s = CommandSession::open(at).await?;
     ensure!(until.is_none_or(|at| at > s.now), "this day is over");
     let mut tx = sqlx::Connection::begin(&mut s.db).await?;
     ensure!(retention::set_lock(&mut tx, id, until).await?, "there is no good backup {id}");

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use uuid::Uuid;
 
-use super::session::{Session, note};
+use super::session::{CommandSession, note};
 use crate::admin_db::backups;
 use crate::backup::download;
-use crate::backup::download::{Form, Package};
-use crate::backup::restore::source::Source;
-use crate::cli::stores::Places;
+use crate::backup::download::{DownloadForm, Package};
+use crate::backup::restore::source::BackupSource;
+use crate::cli::stores::ConfiguredStores;
 use crate::cli::surroundings::{Surroundings, say};
-use crate::domain::quantity::Bytes;
-use crate::encryption::Keys;
+use crate::domain::quantity::ByteSize;
+use crate::encryption::Identities;
 
 pub(super) async fn run(
     at: &Surroundings,
@@ -22,16 +22,16 @@ pub(super) async fn run(
     output: Option<PathBuf>,
     form: Option<&str>,
 ) -> anyhow::Result<()> {
-    let mut s = Session::open(at).await?;
-    let places = Places::open(at).await?;
+    let mut s = CommandSession::open(at).await?;
+    let places = ConfiguredStores::open(at).await?;
     let done = fetch(&mut s, &places, id, output, form).await;
     places.close().await;
     done
 }
 
 async fn fetch(
-    s: &mut Session,
-    places: &Places,
+    s: &mut CommandSession,
+    places: &ConfiguredStores,
     id: Uuid,
     output: Option<PathBuf>,
     form: Option<&str>,
@@ -40,15 +40,15 @@ async fn fetch(
     let row = row.with_context(|| format!("there is no good backup {id}"))?;
     let target = row.target.clone().unwrap_or_default();
     let store = places.stores.get(&target).with_context(|| format!("the target “{target}” is no longer configured"))?;
-    let source = Source::at(store, row, Keys::of(&places.config.backups)).await?;
+    let source = BackupSource::at(store, row, Identities::of(&places.config.backups)).await?;
     let opens = source.manifest.opens(&source.keys);
     let form = match form {
-        None if opens => Form::Plain,
-        None => Form::Stored,
-        Some(word) => Form::parse(word).with_context(|| format!("“{word}” is no form: plain or stored"))?,
+        None if opens => DownloadForm::Plain,
+        None => DownloadForm::Stored,
+        Some(word) => DownloadForm::parse(word).with_context(|| format!("“{word}” is no form: plain or stored"))?,
     };
     ensure!(
-        form == Form::Stored || opens,
+        form == DownloadForm::Stored || opens,
         "this backup is encrypted, and backups.identity_file has no key for it: take it as it is stored, with --as stored"
     );
     let package = download::whole(&source, form);
@@ -60,7 +60,7 @@ async fn fetch(
     }
     let file = output.unwrap_or_else(|| PathBuf::from(&package.name));
     let bytes = keep(package, &file).await?;
-    say(&format!("{}: {}, as {}.\n", file.display(), Bytes(i64::try_from(bytes)?), form.as_str()));
+    say(&format!("{}: {}, as {}.\n", file.display(), ByteSize(i64::try_from(bytes)?), form.as_str()));
     Ok(())
 }
 

@@ -2,26 +2,26 @@
 
 use anyhow::{Context, ensure};
 
-use crate::backup::sign::{By, Signed};
-use crate::backup::unregistered::{Found, LOCK_DAYS, Look, Refused, Taking};
+use crate::backup::sign::{AcceptedSigners, Provenance};
+use crate::backup::unregistered::{BucketSearch, ImportOptions, ImportRefusal, LOCK_DAYS, UnregisteredBackup};
 use crate::backup::{resign, unregistered};
-use crate::cli::session::{Session, note};
-use crate::cli::stores::Places;
+use crate::cli::session::{CommandSession, note};
+use crate::cli::stores::ConfiguredStores;
 use crate::cli::surroundings::{Surroundings, say};
 use crate::cli::table::{moment, table};
 use crate::cli::user::account;
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::ByteSize;
 use crate::recovery_key;
 use crate::secrets::Sealer;
 
 pub(super) async fn find(at: &Surroundings, target: &str, instance: Option<String>) -> anyhow::Result<()> {
-    let mut s = Session::open(at).await?;
-    let places = Places::open(at).await?;
+    let mut s = CommandSession::open(at).await?;
+    let places = ConfiguredStores::open(at).await?;
     let instance = instance.unwrap_or_else(|| places.config.instance.to_string());
     let looked = look(&mut s, &places, target, &instance).await;
     places.close().await;
     let (instances, look) = looked?;
-    let signed = |f: &Found| if f.signed == Signed::Ours { "yes" } else { "no" }.to_owned();
+    let signed = |f: &UnregisteredBackup| if f.signed == Provenance::Ours { "yes" } else { "no" }.to_owned();
     let rows: Vec<_> = look
         .found
         .iter()
@@ -32,7 +32,7 @@ pub(super) async fn find(at: &Surroundings, target: &str, instance: Option<Strin
                 m.container.owner.clone(),
                 format!("{} {}", m.container.engine.label(), m.container.version),
                 moment(Some(m.started_at)),
-                Bytes(i64::try_from(m.bytes()).unwrap_or(i64::MAX)).to_string(),
+                ByteSize(i64::try_from(m.bytes()).unwrap_or(i64::MAX)).to_string(),
                 signed(f),
             ],
             Err(why) => vec![f.location.clone(), "–".to_owned(), String::new(), why.clone()],
@@ -49,12 +49,18 @@ pub(super) async fn find(at: &Surroundings, target: &str, instance: Option<Strin
     Ok(())
 }
 
-async fn look(s: &mut Session, places: &Places, target: &str, instance: &str) -> anyhow::Result<(Vec<String>, Look)> {
+async fn look(
+    s: &mut CommandSession,
+    places: &ConfiguredStores,
+    target: &str,
+    instance: &str,
+) -> anyhow::Result<(Vec<String>, BucketSearch)> {
     let store = places.stores.get(target).with_context(|| format!("there is no target “{target}”"))?;
     let sealer = Sealer::from_file(&places.config.seal_key, s.random.clone())?;
     Ok((
         unregistered::instances(store).await?,
-        unregistered::unknown(&mut s.db, store, &[By::Sealing(sealer.manifests())], instance, 1_000_000).await?,
+        unregistered::unknown(&mut s.db, store, &[AcceptedSigners::Sealing(sealer.manifests())], instance, 1_000_000)
+            .await?,
     ))
 }
 
@@ -65,16 +71,21 @@ pub(super) async fn import(
     location: &str,
     unsigned: bool,
 ) -> anyhow::Result<()> {
-    let mut s = Session::open(at).await?;
+    let mut s = CommandSession::open(at).await?;
     let otherwise = account(&mut s.db, owner).await?.id;
-    let places = Places::open(at).await?;
+    let places = ConfiguredStores::open(at).await?;
     let done = async {
         let store = places.stores.get(target).with_context(|| format!("there is no target “{target}”"))?;
         let sealer = Sealer::from_file(&places.config.seal_key, s.random.clone())?;
-        let taking =
-            Taking { otherwise, by: &[By::Sealing(sealer.manifests())], unsigned, actor: &s.actor, now: s.now };
+        let taking = ImportOptions {
+            otherwise,
+            by: &[AcceptedSigners::Sealing(sealer.manifests())],
+            unsigned,
+            actor: &s.actor,
+            now: s.now,
+        };
         unregistered::import(&mut s.db, store, location, &taking).await.map_err(|e| match e {
-            Refused::Unsigned(why) => {
+            ImportRefusal::Unsigned(why) => {
                 anyhow::anyhow!("{why} If you know that it is what it says it is, take it in with --unsigned")
             }
             e => e.into(),
@@ -90,8 +101,8 @@ pub(super) async fn import(
 }
 
 pub(super) async fn sign(at: &Surroundings, target: Option<&str>) -> anyhow::Result<()> {
-    let mut s = Session::open(at).await?;
-    let places = Places::open(at).await?;
+    let mut s = CommandSession::open(at).await?;
+    let places = ConfiguredStores::open(at).await?;
     let done = sign_in(&mut s, &places, target).await;
     places.close().await;
     let not = done?;
@@ -99,7 +110,11 @@ pub(super) async fn sign(at: &Surroundings, target: Option<&str>) -> anyhow::Res
     Ok(())
 }
 
-async fn sign_in(s: &mut Session, places: &Places, target: Option<&str>) -> anyhow::Result<Vec<String>> {
+async fn sign_in(
+    s: &mut CommandSession,
+    places: &ConfiguredStores,
+    target: Option<&str>,
+) -> anyhow::Result<Vec<String>> {
     let sealer = Sealer::from_file(&places.config.seal_key, s.random.clone())?;
     let recovery = recovery_key::signer(&places.config);
     let mut not = Vec::new();

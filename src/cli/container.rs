@@ -3,14 +3,14 @@
 use anyhow::Context;
 use clap::Subcommand;
 
-use super::session::Session;
+use super::session::CommandSession;
 use super::table::{moment, table};
 use crate::admin_db::containers;
-use crate::admin_db::containers::listing::Filter;
+use crate::admin_db::containers::listing::ContainerQuery;
 use crate::admin_db::containers::{Container, listing};
 use crate::cli::surroundings::{Surroundings, say};
 use crate::domain::policy::{Policy, Window};
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 
 /// Rows read at once.
 const PAGE: i64 = 500;
@@ -27,16 +27,16 @@ pub(super) enum ContainerCommand {
 }
 
 pub(super) async fn run(command: ContainerCommand, at: &Surroundings) -> anyhow::Result<()> {
-    let mut session = Session::open(at).await?;
+    let mut session = CommandSession::open(at).await?;
     match command {
         ContainerCommand::List => list(&mut session).await,
         ContainerCommand::Show { name } => show(&mut session, &name, at.checked_config()?.backups.window).await,
     }
 }
 
-async fn list(s: &mut Session) -> anyhow::Result<()> {
+async fn list(s: &mut CommandSession) -> anyhow::Result<()> {
     let mut rows = Vec::new();
-    let mut filter = Filter { by_name: true, limit: PAGE, ..Filter::default() };
+    let mut filter = ContainerQuery { by_name: true, limit: PAGE, ..ContainerQuery::default() };
     loop {
         let page = listing::list(&mut s.db, &filter).await?;
         let full = i64::try_from(page.len()).is_ok_and(|n| n == PAGE);
@@ -57,7 +57,7 @@ fn row(c: &Container) -> Vec<String> {
         c.image.rsplit('/').next().unwrap_or_default().to_owned(),
         c.owner.clone(),
         ports(c),
-        c.size_bytes.map_or_else(|| "–".to_owned(), |n| Bytes(n).to_string()),
+        c.size_bytes.map_or_else(|| "–".to_owned(), |n| ByteSize(n).to_string()),
         c.storage.clone(),
         moment(Some(c.created_at)),
     ]
@@ -67,7 +67,7 @@ fn ports(c: &Container) -> String {
     c.ports.iter().map(|(_, port)| port.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-async fn show(s: &mut Session, name: &str, window: Window) -> anyhow::Result<()> {
+async fn show(s: &mut CommandSession, name: &str, window: Window) -> anyhow::Result<()> {
     let c = containers::by_name(&mut s.db, name).await?.with_context(|| format!("there is no database {name}"))?;
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     let failed = c.failed_reason.as_ref().map(|why| format!("{}: {why}", text(&c.failed_step)));
@@ -90,9 +90,9 @@ async fn show(s: &mut Session, name: &str, window: Window) -> anyhow::Result<()>
         ("contact", c.contact.clone()),
         ("department", c.department.clone()),
         ("description", c.description.clone()),
-        ("limits", format!("{}, {} CPUs", Bytes(c.memory_bytes), MilliCpus(c.millicpus))),
+        ("limits", format!("{}, {} CPUs", ByteSize(c.memory_bytes), MilliCpus(c.millicpus))),
         ("storage", c.storage.clone()),
-        ("size", c.size_bytes.map(|n| format!("{} at {}", Bytes(n), moment(c.size_at))).unwrap_or_default()),
+        ("size", c.size_bytes.map(|n| format!("{} at {}", ByteSize(n), moment(c.size_at))).unwrap_or_default()),
         ("backups", backups),
         ("id", c.id.to_string()),
         ("in the engine", format!("{} {}", c.docker_name, text(&c.docker_id))),

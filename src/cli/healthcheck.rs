@@ -65,7 +65,7 @@ fn client() -> anyhow::Result<ClientConnection> {
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+        .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
         .with_no_client_auth();
     Ok(ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?)
 }
@@ -73,9 +73,9 @@ fn client() -> anyhow::Result<ClientConnection> {
 /// Takes every certificate. The question goes to this machine, tells nothing, and must be answered
 /// also while the certificate is for another name or has run out.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -86,7 +86,7 @@ enum Command {
     /// Rebuild everything from the bucket: mydb_admin, then every database that is not on this host
     Rebuild {
         #[command(flatten)]
-        from: recovery::From,
+        from: recovery::BucketOptions,
         /// Print JSON
         #[arg(long)]
         json: bool,

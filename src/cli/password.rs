@@ -9,14 +9,14 @@ use crate::domain::password::Password;
 use crate::secrets::Random;
 
 /// A new password, and whether it was made up here, so that it must be shown.
-pub(super) struct Chosen {
+pub(super) struct ChosenPassword {
     /// The password.
     pub(super) password: Password,
     /// Nobody knows it yet.
     pub(super) generated: bool,
 }
 
-impl Chosen {
+impl ChosenPassword {
     /// Shows a password that was made up, once.
     pub(super) fn show(&self) {
         if self.generated {
@@ -26,7 +26,7 @@ impl Chosen {
 }
 
 /// Takes the password from standard input, asks for it where a person sits, or makes one up.
-pub(super) fn choose(from_stdin: bool, random: &Random) -> anyhow::Result<Chosen> {
+pub(super) fn choose(from_stdin: bool, random: &Random) -> anyhow::Result<ChosenPassword> {
     let typed = if from_stdin {
         Some(read_line()?)
     } else if std::io::stdin().is_terminal() {
@@ -41,9 +41,9 @@ pub(super) fn choose(from_stdin: bool, random: &Random) -> anyhow::Result<Chosen
     match typed {
         Some(text) => {
             let password = Password::parse(&text).map_err(|rule| anyhow!(rule))?;
-            Ok(Chosen { password, generated: false })
+            Ok(ChosenPassword { password, generated: false })
         }
-        None => Ok(Chosen { password: Password::generate(random), generated: true }),
+        None => Ok(ChosenPassword { password: Password::generate(random), generated: true }),
     }
 }
 

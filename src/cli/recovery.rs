@@ -11,27 +11,27 @@ use secrecy::{ExposeSecret, SecretString};
 use super::session;
 use super::table::table;
 use crate::admin_db::log::Actor;
-use crate::bootstrap::Parts;
+use crate::bootstrap::BootstrapParts;
 use crate::catalog::Catalog;
 use crate::cli::surroundings::{Surroundings, say};
 use crate::clock::Clock;
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::ByteSize;
 use crate::lifecycle::Lifecycle;
 use crate::manifest::admin;
-use crate::manifest::admin::There;
+use crate::manifest::admin::StoredAdminBackup;
 use crate::objects::{Store, Stores};
 use crate::presence::Presence;
-use crate::rebuild::report::{Is, Line};
-use crate::recovery::admin_backup::Maker;
+use crate::rebuild::report::{DatabaseLine, DatabaseOutcome};
+use crate::recovery::admin_backup::AdminBackupMaker;
 use crate::recovery::admin_restore;
-use crate::recovery::admin_restore::Wanted;
+use crate::recovery::admin_restore::AdminRestoreRequest;
 use crate::runtime::docker::DockerRuntime;
 use crate::secrets::Random;
 use crate::{encryption, rebuild, recovery_key};
 
 /// Which bucket, and with which key.
 #[derive(Debug, Args)]
-pub(super) struct From {
+pub(super) struct BucketOptions {
     /// Target in the configuration; the first without this
     #[arg(long)]
     target: Option<String>,
@@ -50,13 +50,13 @@ pub(super) struct From {
     unsigned: bool,
 }
 
-impl From {
+impl BucketOptions {
     fn key(&self) -> anyhow::Result<Option<SecretString>> {
         self.recovery_key.as_deref().map(read_key).transpose()
     }
 
     /// What opens encrypted backups, beside the recovery key.
-    fn unlock(&self, parts: &mut Parts) -> anyhow::Result<()> {
+    fn unlock(&self, parts: &mut BootstrapParts) -> anyhow::Result<()> {
         let keys = &mut parts.config.backups.identities;
         if let Some(file) = &self.identity {
             let text = std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
@@ -95,7 +95,7 @@ pub(super) enum AdminDbCommand {
         target: Option<String>,
     },
     /// Bring mydb_admin back on a host that has none
-    Restore(From),
+    Restore(BucketOptions),
 }
 
 /// `db4sci recovery-key`
@@ -126,12 +126,12 @@ pub(super) fn make_key(at: &Surroundings, replace: bool, register: Option<&Path>
 }
 
 /// The parts that a portal is made of, without one.
-async fn parts(at: &Surroundings) -> anyhow::Result<Parts> {
+async fn parts(at: &Surroundings) -> anyhow::Result<BootstrapParts> {
     let config = at.checked_config()?;
     let catalog = Catalog::load(&config.catalog)
         .map_err(|problems| anyhow::Error::from(crate::cli::surroundings::Problems(problems)))?;
     let runtime = Arc::new(DockerRuntime::connect().await?);
-    Ok(Parts { config, catalog, runtime, clock: Clock::system() })
+    Ok(BootstrapParts { config, catalog, runtime, clock: Clock::system() })
 }
 
 fn chosen<'a>(stores: &'a Stores, target: Option<&str>) -> anyhow::Result<&'a Arc<Store>> {
@@ -162,11 +162,11 @@ pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyh
     done
 }
 
-async fn list(parts: &Parts, store: &Store) -> anyhow::Result<()> {
+async fn list(parts: &BootstrapParts, store: &Store) -> anyhow::Result<()> {
     let there = admin::list(store, &parts.config.instance).await?;
-    let row = |t: &There| {
+    let row = |t: &StoredAdminBackup| {
         let keys = if t.keys { "yes" } else { "no" };
-        let bytes = Bytes(i64::try_from(t.bytes).unwrap_or(i64::MAX));
+        let bytes = ByteSize(i64::try_from(t.bytes).unwrap_or(i64::MAX));
         vec![
             t.made_at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
             bytes.to_string(),
@@ -178,11 +178,11 @@ async fn list(parts: &Parts, store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn back_up(parts: &Parts, stores: &Stores, store: &Arc<Store>) -> anyhow::Result<()> {
+async fn back_up(parts: &BootstrapParts, stores: &Stores, store: &Arc<Store>) -> anyhow::Result<()> {
     let (random, now) = (Random::system(), parts.clock.now());
     let (config, runtime) = (&parts.config, parts.runtime.as_ref());
     let copies = stores.named(&config.backups.copies).into_iter().filter(|to| to.name() != store.name());
-    let maker = Maker { config, runtime, store, random: &random, now, copies: copies.collect() };
+    let maker = AdminBackupMaker { config, runtime, store, random: &random, now, copies: copies.collect() };
     let made = maker.back_up().await?;
     let url = store.url(&made.location);
     if let Some(mut db) = session::connect(&parts.config, &random).await? {
@@ -192,19 +192,24 @@ async fn back_up(parts: &Parts, stores: &Stores, store: &Arc<Store>) -> anyhow::
     if !made.manifest.keys {
         eprintln!("There is no recovery key, so the keys are not in it: make one with `db4sci recovery-key`.");
     }
-    let bytes = Bytes(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
+    let bytes = ByteSize(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
     say(&format!("{url}\nmydb_admin as it is now, with {} databases, in {bytes}.\n", made.manifest.containers));
     Ok(())
 }
 
-async fn restore(parts: &mut Parts, store: &Arc<Store>, from: &From) -> anyhow::Result<()> {
+async fn restore(parts: &mut BootstrapParts, store: &Arc<Store>, from: &BucketOptions) -> anyhow::Result<()> {
     let _alone = Presence::alone(&parts.config)?;
     let found = admin_restore::choose(parts, store, from.at).await?;
     let found = found.context("there is no backup of mydb_admin in the bucket, or none that old")?;
     let key = from.key()?;
     from.unlock(parts)?;
-    admin_restore::restore(parts, store, &found, &Wanted { at: from.at, key: key.as_ref(), unsigned: from.unsigned })
-        .await?;
+    admin_restore::restore(
+        parts,
+        store,
+        &found,
+        &AdminRestoreRequest { at: from.at, key: key.as_ref(), unsigned: from.unsigned },
+    )
+    .await?;
     say(&format!(
         "mydb_admin is back as it was at {}, with {} databases. Start the portal: it compares them with what runs.\n",
         found.manifest.made_at.format("%Y-%m-%d %H:%M:%S UTC"),
@@ -214,11 +219,11 @@ async fn restore(parts: &mut Parts, store: &Arc<Store>, from: &From) -> anyhow::
 }
 
 /// `db4sci rebuild`
-pub(super) async fn rebuild_all(from: From, json: bool, at: &Surroundings) -> anyhow::Result<()> {
+pub(super) async fn rebuild_all(from: BucketOptions, json: bool, at: &Surroundings) -> anyhow::Result<()> {
     // Fails only where it was done before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let key = from.key()?;
-    let wanted = Wanted { at: from.at, key: key.as_ref(), unsigned: from.unsigned };
+    let wanted = AdminRestoreRequest { at: from.at, key: key.as_ref(), unsigned: from.unsigned };
     let mut parts = parts(at).await?;
     from.unlock(&mut parts)?;
     let report = rebuild::rebuild(parts, from.target.as_deref(), &wanted).await?;
@@ -233,17 +238,17 @@ pub(super) async fn rebuild_all(from: From, json: bool, at: &Surroundings) -> an
             say(&format!("Backups left out because this portal did not sign them: {}.\n", report.unsigned));
         }
         say("\n");
-        let row = |l: &Line| {
+        let row = |l: &DatabaseLine| {
             let is = match l.is {
-                Is::There => "there",
-                Is::Missing => "missing",
-                Is::Deleted => "deleted",
+                DatabaseOutcome::There => "there",
+                DatabaseOutcome::Missing => "missing",
+                DatabaseOutcome::Deleted => "deleted",
             };
             vec![l.database.clone(), l.engine.to_owned(), is.to_owned(), l.outcome.clone()]
         };
         say(&table(&["database", "engine", "is", "because"], &report.databases.iter().map(row).collect::<Vec<_>>()));
     }
-    let missing = report.databases.iter().filter(|l| l.is == Is::Missing).count();
+    let missing = report.databases.iter().filter(|l| l.is == DatabaseOutcome::Missing).count();
     if missing == 0 {
         Ok(())
     } else {

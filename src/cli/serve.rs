@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::open_files;
 use crate::auth::first_admin;
-use crate::bootstrap::Parts;
+use crate::bootstrap::BootstrapParts;
 use crate::catalog::Catalog;
 use crate::cli::surroundings::{Surroundings, refuse, say};
 use crate::clock::Clock;
@@ -107,7 +107,7 @@ async fn serve(at: &Surroundings, config: Config, catalog: Catalog, begin: Insta
     let listeners = Listeners::bind(&config)?;
     let starting = async {
         let runtime = Arc::new(engine().await);
-        start_on(listeners, Parts { config, catalog, runtime, clock: Clock::system() }, password).await
+        start_on(listeners, BootstrapParts { config, catalog, runtime, clock: Clock::system() }, password).await
     };
     let mut running = tokio::select! {
         started = starting => started?,

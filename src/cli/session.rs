@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection};
 
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{MIGRATOR, log};
 use crate::bootstrap;
 use crate::cli::surroundings::Surroundings;
@@ -18,7 +18,7 @@ use crate::secrets::Random;
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// A command's connection, and who gave the command.
-pub(super) struct Session {
+pub(super) struct CommandSession {
     /// mydb_admin.
     pub(super) db: PgConnection,
     /// Randomness.
@@ -29,7 +29,7 @@ pub(super) struct Session {
     pub(super) now: DateTime<Utc>,
 }
 
-impl Session {
+impl CommandSession {
     /// Connects to the mydb_admin of the configured instance. Starts nothing.
     pub(super) async fn open(at: &Surroundings) -> anyhow::Result<Self> {
         let config = at.checked_config()?;
@@ -54,7 +54,7 @@ pub(super) async fn note(
     action: &str,
     detail: &str,
 ) -> Result<(), sqlx::Error> {
-    log::append(db, actor, &Entry { action, container: None, outcome: Outcome::Ok, detail }, now).await
+    log::append(db, actor, &LogEntry { action, container: None, outcome: Outcome::Ok, detail }, now).await
 }
 
 /// A connection to mydb_admin, or `None` where it was never made.

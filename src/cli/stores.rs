@@ -9,7 +9,7 @@ use crate::objects::Stores;
 use crate::tasks;
 
 /// The configuration with its stores.
-pub(super) struct Places {
+pub(super) struct ConfiguredStores {
     /// The configuration.
     pub(super) config: Config,
     /// Its stores.
@@ -18,7 +18,7 @@ pub(super) struct Places {
     serving: Vec<JoinHandle<anyhow::Result<()>>>,
 }
 
-impl Places {
+impl ConfiguredStores {
     /// Sets up the clients. An embedded store is served by whoever uses it: this process has one of its own on the
     /// same directory.
     pub(super) async fn open(at: &Surroundings) -> anyhow::Result<Self> {

@@ -6,10 +6,10 @@ use anyhow::ensure;
 use clap::Subcommand;
 use sqlx::Connection;
 
-use super::session::{Session, note};
+use super::session::{CommandSession, note};
 use super::table::table;
 use crate::admin_db::backups::retire;
-use crate::cli::stores::Places;
+use crate::cli::stores::ConfiguredStores;
 use crate::cli::surroundings::{Surroundings, say};
 use crate::objects::{Store, check};
 use crate::secrets::Random;
@@ -31,13 +31,13 @@ pub(super) enum TargetCommand {
 }
 
 /// Forgets a target that was taken out of the configuration.
-async fn forget(at: &Surroundings, places: &Places, name: &str) -> anyhow::Result<()> {
+async fn forget(at: &Surroundings, places: &ConfiguredStores, name: &str) -> anyhow::Result<()> {
     ensure!(
         places.stores.get(name).is_none(),
         "“{name}” is in the configuration: take its [[target]] out, and its name out of backups.copies, and start the portal \
          anew; then forget it"
     );
-    let mut s = Session::open(at).await?;
+    let mut s = CommandSession::open(at).await?;
     let configured: Vec<String> = places.stores.all().iter().map(|store| store.name().to_owned()).collect();
     let mut tx = s.db.begin().await?;
     let done = retire::retire(&mut tx, name, &configured, s.now).await?;
@@ -55,7 +55,7 @@ async fn forget(at: &Surroundings, places: &Places, name: &str) -> anyhow::Resul
 }
 
 pub(super) async fn run(command: TargetCommand, at: &Surroundings) -> anyhow::Result<()> {
-    let places = Places::open(at).await?;
+    let places = ConfiguredStores::open(at).await?;
     let done = match command {
         TargetCommand::Forget { name } => forget(at, &places, &name).await,
         TargetCommand::List => {

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use sqlx::Connection;
 use uuid::Uuid;
 
-use super::session::{Session, note};
+use super::session::{CommandSession, note};
 use super::table::{moment, table};
 use super::user::account;
 use crate::admin_db::constraint;
@@ -40,7 +40,7 @@ pub(super) enum TokenCommand {
 }
 
 pub(super) async fn run(command: TokenCommand, at: &Surroundings) -> anyhow::Result<()> {
-    let session = Session::open(at).await?;
+    let session = CommandSession::open(at).await?;
     match command {
         TokenCommand::Create { user, name, days } => create(session, &user, &name, days).await,
         TokenCommand::List { user } => list(session, user.as_deref()).await,
@@ -48,7 +48,7 @@ pub(super) async fn run(command: TokenCommand, at: &Surroundings) -> anyhow::Res
     }
 }
 
-async fn create(mut s: Session, user: &str, name: &str, days: Option<i64>) -> anyhow::Result<()> {
+async fn create(mut s: CommandSession, user: &str, name: &str, days: Option<i64>) -> anyhow::Result<()> {
     let length = name.chars().count();
     ensure!((1..=80).contains(&length) && !name.chars().any(char::is_control), "a token's name has 1 to 80 characters");
     let account = account(&mut s.db, user).await?;
@@ -70,7 +70,7 @@ async fn create(mut s: Session, user: &str, name: &str, days: Option<i64>) -> an
     Ok(())
 }
 
-async fn list(mut s: Session, user: Option<&str>) -> anyhow::Result<()> {
+async fn list(mut s: CommandSession, user: Option<&str>) -> anyhow::Result<()> {
     let whose = match user {
         Some(name) => Some(account(&mut s.db, name).await?.id),
         None => None,
@@ -87,7 +87,7 @@ async fn list(mut s: Session, user: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn revoke(mut s: Session, id: Uuid) -> anyhow::Result<()> {
+async fn revoke(mut s: CommandSession, id: Uuid) -> anyhow::Result<()> {
     let mut tx = s.db.begin().await?;
     ensure!(tokens::revoke(&mut tx, id, None, s.now).await?, "there is no token {id} that is still good");
     note(&mut tx, &s.actor, s.now, "token.revoke", &id.to_string()).await?;

@@ -4,13 +4,13 @@ use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use sqlx::{Connection, PgConnection};
 
-use super::password::{Chosen, choose};
-use super::session::{Session, note};
+use super::password::{ChosenPassword, choose};
+use super::session::{CommandSession, note};
 use super::table::{moment, table};
 use crate::admin_db::constraint;
 use crate::admin_db::people::accounts::{Account, NewAccount};
 use crate::admin_db::people::{accounts, sessions};
-use crate::auth::access::{Keep, Tokens};
+use crate::auth::access::{KeptAccess, TokenPolicy};
 use crate::auth::{access, passwords};
 use crate::cli::surroundings::{Surroundings, say};
 use crate::domain::names::Username;
@@ -58,7 +58,7 @@ pub(super) enum UserCommand {
 }
 
 pub(super) async fn run(command: UserCommand, at: &Surroundings) -> anyhow::Result<()> {
-    let session = Session::open(at).await?;
+    let session = CommandSession::open(at).await?;
     match command {
         UserCommand::Add { name, admin, email, password_stdin } => {
             let username = Username::parse(&name)?;
@@ -69,7 +69,7 @@ pub(super) async fn run(command: UserCommand, at: &Surroundings) -> anyhow::Resu
         UserCommand::Disable { name } => set_disabled(session, &name, true).await,
         UserCommand::Enable { name } => set_disabled(session, &name, false).await,
         UserCommand::Passwd { name, keep_tokens, password_stdin } => {
-            let tokens = if keep_tokens { Tokens::Keep } else { Tokens::End };
+            let tokens = if keep_tokens { TokenPolicy::Keep } else { TokenPolicy::End };
             passwd(session, &name, tokens, password_stdin).await
         }
     }
@@ -80,7 +80,13 @@ pub(super) async fn account(db: &mut PgConnection, name: &str) -> anyhow::Result
     accounts::by_name(db, name).await?.with_context(|| format!("there is no account {name}"))
 }
 
-async fn add(mut s: Session, username: &Username, role: Role, email: &str, from_stdin: bool) -> anyhow::Result<()> {
+async fn add(
+    mut s: CommandSession,
+    username: &Username,
+    role: Role,
+    email: &str,
+    from_stdin: bool,
+) -> anyhow::Result<()> {
     // Before a password is asked for; the constraint below decides all the same.
     ensure!(accounts::by_name(&mut s.db, username.as_str()).await?.is_none(), "the account {username} exists already");
     let chosen = choose(from_stdin, &s.random)?;
@@ -98,7 +104,7 @@ async fn add(mut s: Session, username: &Username, role: Role, email: &str, from_
     Ok(())
 }
 
-async fn list(mut s: Session) -> anyhow::Result<()> {
+async fn list(mut s: CommandSession) -> anyhow::Result<()> {
     let rows: Vec<_> = accounts::list(&mut s.db)
         .await?
         .into_iter()
@@ -113,7 +119,7 @@ async fn list(mut s: Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn set_disabled(mut s: Session, name: &str, disable: bool) -> anyhow::Result<()> {
+async fn set_disabled(mut s: CommandSession, name: &str, disable: bool) -> anyhow::Result<()> {
     let account = account(&mut s.db, name).await?;
     let word = if disable { "disabled" } else { "enabled" };
     ensure!(account.disabled_at.is_some() != disable, "the account {name} is {word} already");
@@ -129,12 +135,12 @@ async fn set_disabled(mut s: Session, name: &str, disable: bool) -> anyhow::Resu
     Ok(())
 }
 
-async fn passwd(mut s: Session, name: &str, tokens: Tokens, from_stdin: bool) -> anyhow::Result<()> {
+async fn passwd(mut s: CommandSession, name: &str, tokens: TokenPolicy, from_stdin: bool) -> anyhow::Result<()> {
     let account = account(&mut s.db, name).await?;
-    let chosen: Chosen = choose(from_stdin, &s.random)?;
+    let chosen: ChosenPassword = choose(from_stdin, &s.random)?;
     let hash = passwords::hash(&chosen.password).await?;
     let mut tx = s.db.begin().await?;
-    let ended = access::set_password(&mut tx, account.id, &hash, (Keep::default(), tokens), s.now).await?;
+    let ended = access::set_password(&mut tx, account.id, &hash, (KeptAccess::default(), tokens), s.now).await?;
     note(&mut tx, &s.actor, s.now, "user.passwd", name).await?;
     tx.commit().await?;
     println!("Set the password of {name} and ended its sessions. {}", access::sentence(tokens, ended));

@@ -6,9 +6,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::policy::Window;
-use crate::domain::quantity::Bytes;
-use crate::domain::retention::Keep;
-use crate::encryption::{Keys, Sealing};
+use crate::domain::quantity::ByteSize;
+use crate::domain::retention::KeepCounts;
+use crate::encryption::{Identities, Recipients};
 
 /// How backups are made.
 #[derive(Debug, Clone)]
@@ -26,11 +26,11 @@ pub struct Backups {
     /// What that file holds.
     pub identities: Vec<SecretString>,
     /// Largest dump that may be sent.
-    pub upload_max: Bytes,
+    pub upload_max: ByteSize,
     /// Most that one person's dumps may take while they are not loaded.
-    pub upload_person_max: Bytes,
+    pub upload_person_max: ByteSize,
     /// Most that everybody's may.
-    pub upload_total_max: Bytes,
+    pub upload_total_max: ByteSize,
     /// How long a dump is kept that could not be loaded.
     pub upload_keep: Duration,
     /// Most backups of this portal at once.
@@ -44,7 +44,7 @@ pub struct Backups {
     /// How often mydb_admin is backed up.
     pub admin_every: Duration,
     /// How much is kept.
-    pub keep: Keep,
+    pub keep: KeepCounts,
 }
 
 /// The program that is told of what went wrong with backups.
@@ -123,7 +123,7 @@ fn default_part_limit() -> u32 {
     10_000
 }
 
-impl Keys {
+impl Identities {
     /// Those that the portal was given.
     pub fn of(config: &Backups) -> Self {
         // The configuration was checked when it was read.
@@ -131,9 +131,9 @@ impl Keys {
     }
 }
 
-impl Sealing {
+impl Recipients {
     /// To whom this configuration has backups encrypted; `None`: they are not.
     pub fn of(config: &Backups) -> Option<Self> {
-        Self::to(&config.recipients, &Keys::of(config))
+        Self::to(&config.recipients, &Identities::of(config))
     }
 }

@@ -13,7 +13,7 @@ use crate::config::reader::Reader;
 use crate::config::{AdminDb, Branding, Databases, Images, Jobs, Limits, Link, Log, Server, Tier, read_backups};
 use crate::domain::engine::EngineKind;
 use crate::domain::names::InstanceId;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 
 /// Builds the configuration.
 pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Vec<Problem>> {
@@ -37,7 +37,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     let admin_db = AdminDb {
         url: r.optional("admin_db.url").map(SecretString::from),
         image: r.text("admin_db.image"),
-        memory: Bytes(r.number("admin_db.memory")),
+        memory: ByteSize(r.number("admin_db.memory")),
         connections: u32::try_from(r.number("admin_db.connections").max(2)).unwrap_or(10),
     };
     let images = Images { registry_mirror: r.optional("images.registry_mirror"), replace: r.table("images.replace") };
@@ -155,14 +155,14 @@ pub(crate) fn host_name() -> String {
 fn limits(r: &mut Reader<'_>) -> Limits {
     let cpus = |r: &Reader<'_>, key| MilliCpus(i32::try_from(r.number(key)).unwrap_or(1000));
     let limits = Limits {
-        memory_default: Bytes(r.number("limits.memory_default")),
-        memory_max: Bytes(r.number("limits.memory_max")),
+        memory_default: ByteSize(r.number("limits.memory_default")),
+        memory_max: ByteSize(r.number("limits.memory_max")),
         cpus_default: cpus(r, "limits.cpus_default"),
         cpus_max: cpus(r, "limits.cpus_max"),
         pids: r.number("limits.pids"),
         containers_per_user: r.number("limits.containers_per_user"),
         loads_per_person: r.number("limits.loads_per_person"),
-        memory_per_person: Bytes(r.number("limits.memory_per_person")),
+        memory_per_person: ByteSize(r.number("limits.memory_per_person")),
         cpus_per_person: cpus(r, "limits.cpus_per_person"),
     };
     if limits.loads_per_person < 1 {
@@ -204,7 +204,7 @@ fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
         for engine in tier.engines.iter().filter(|e| EngineKind::parse(e).is_none()) {
             problem("engines", format!("“{engine}” is no engine"));
         }
-        if let Some(Err(rule)) = tier.limit.as_deref().map(Bytes::parse) {
+        if let Some(Err(rule)) = tier.limit.as_deref().map(ByteSize::parse) {
             problem("limit", rule);
         }
     }

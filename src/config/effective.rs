@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::settings::{Kind, SETTINGS, TABLES};
+use super::settings::{SETTINGS, TABLES, ValueKind};
 use super::{Mode, load};
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 
 /// One setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub fn effective(mode: Mode, home: &Path, env: &[(String, String)]) -> Vec<Effec
         let number = found.value.as_integer().unwrap_or_default();
         let value = match setting.kind {
             _ if setting.secret => "(secret)".to_owned(),
-            Kind::Memory => Bytes(number).to_string(),
-            Kind::Cpus => MilliCpus(i32::try_from(number).unwrap_or_default()).to_string(),
+            ValueKind::Memory => ByteSize(number).to_string(),
+            ValueKind::Cpus => MilliCpus(i32::try_from(number).unwrap_or_default()).to_string(),
             // A key that was written where its recipient belongs is refused, and not repeated either.
             _ if found.value.to_string().contains("AGE-SECRET-KEY-") => "(secret)".to_owned(),
             _ => found.value.to_string(),

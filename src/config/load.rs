@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::settings::{Kind, SETTINGS, Setting, TABLES};
+use super::settings::{SETTINGS, Setting, TABLES, ValueKind};
 use super::{Mode, settings};
 use crate::config::problem::Problem;
 
@@ -156,45 +156,45 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// Checks that a value from a file has the setting's type; a text is read as if it came from the environment.
-fn check(kind: Kind, value: &toml::Value) -> Result<toml::Value, String> {
+fn check(kind: ValueKind, value: &toml::Value) -> Result<toml::Value, String> {
     match (kind, value) {
-        (Kind::Bool, toml::Value::Boolean(_)) | (Kind::Number, toml::Value::Integer(_)) => Ok(value.clone()),
-        (Kind::Cpus | Kind::Memory, toml::Value::Integer(n)) => coerce(kind, &n.to_string()),
-        (Kind::Cpus, toml::Value::Float(n)) => coerce(kind, &n.to_string()),
-        (Kind::List, toml::Value::Array(items)) if items.iter().all(toml::Value::is_str) => Ok(value.clone()),
-        (Kind::Bool | Kind::Number | Kind::List, _) => Err(format!("must be a {}", kind.as_str())),
+        (ValueKind::Bool, toml::Value::Boolean(_)) | (ValueKind::Number, toml::Value::Integer(_)) => Ok(value.clone()),
+        (ValueKind::Cpus | ValueKind::Memory, toml::Value::Integer(n)) => coerce(kind, &n.to_string()),
+        (ValueKind::Cpus, toml::Value::Float(n)) => coerce(kind, &n.to_string()),
+        (ValueKind::List, toml::Value::Array(items)) if items.iter().all(toml::Value::is_str) => Ok(value.clone()),
+        (ValueKind::Bool | ValueKind::Number | ValueKind::List, _) => Err(format!("must be a {}", kind.as_str())),
         (_, toml::Value::String(text)) => coerce(kind, text),
         _ => Err(format!("must be a text that holds a {}", kind.as_str())),
     }
 }
 
-fn coerce(kind: Kind, text: &str) -> Result<toml::Value, String> {
-    use crate::domain::quantity::{Bytes, MilliCpus};
+fn coerce(kind: ValueKind, text: &str) -> Result<toml::Value, String> {
+    use crate::domain::quantity::{ByteSize, MilliCpus};
     let string = || toml::Value::String(text.to_owned());
     match kind {
-        Kind::Text | Kind::Path => Ok(string()),
-        Kind::Bool => match text {
+        ValueKind::Text | ValueKind::Path => Ok(string()),
+        ValueKind::Bool => match text {
             "true" | "1" | "yes" | "on" => Ok(true.into()),
             "false" | "0" | "no" | "off" => Ok(false.into()),
             _ => Err(format!("“{text}” is neither true nor false")),
         },
-        Kind::Number => text
+        ValueKind::Number => text
             .parse::<i64>()
             .ok()
             .filter(|n| *n >= 0)
             .map(toml::Value::Integer)
             .ok_or_else(|| format!("“{text}” is no whole number from 0 up")),
-        Kind::Address if text.is_empty() => Ok(string()),
-        Kind::Address => text
+        ValueKind::Address if text.is_empty() => Ok(string()),
+        ValueKind::Address => text
             .parse::<std::net::SocketAddr>()
             .map(|_| string())
             .map_err(|_| format!("“{text}” is no address; write 0.0.0.0:443 or [::]:443")),
-        Kind::Ip => {
+        ValueKind::Ip => {
             text.parse::<std::net::IpAddr>().map(|_| string()).map_err(|_| format!("“{text}” is no IP address"))
         }
-        Kind::Memory => Bytes::parse(text).map(|b| toml::Value::Integer(b.0)),
-        Kind::Cpus => MilliCpus::parse(text).map(|c| toml::Value::Integer(i64::from(c.0))),
-        Kind::List => Ok(toml::Value::Array(
+        ValueKind::Memory => ByteSize::parse(text).map(|b| toml::Value::Integer(b.0)),
+        ValueKind::Cpus => MilliCpus::parse(text).map(|c| toml::Value::Integer(i64::from(c.0))),
+        ValueKind::List => Ok(toml::Value::Array(
             text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(|s| s.to_owned().into()).collect(),
         )),
     }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::names::InstanceId;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::work::Pool;
 
 pub use crate::config::problem::Problem;
@@ -153,9 +153,9 @@ impl Databases {
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Memory unless the form says otherwise.
-    pub memory_default: Bytes,
+    pub memory_default: ByteSize,
     /// Most memory.
-    pub memory_max: Bytes,
+    pub memory_max: ByteSize,
     /// CPUs unless the form says otherwise.
     pub cpus_default: MilliCpus,
     /// Most CPUs.
@@ -167,7 +167,7 @@ pub struct Limits {
     /// Loads of one person at once.
     pub loads_per_person: i64,
     /// Most memory of all databases of one person, unless an administrator set another limit for them.
-    pub memory_per_person: Bytes,
+    pub memory_per_person: ByteSize,
     /// The same for CPUs.
     pub cpus_per_person: MilliCpus,
 }
@@ -180,7 +180,7 @@ pub struct AdminDb {
     /// Image of the own container, as in the catalog.
     pub image: String,
     /// Memory of the own container.
-    pub memory: Bytes,
+    pub memory: ByteSize,
     /// Most connections.
     pub connections: u32,
 }
@@ -213,7 +213,7 @@ pub struct Tier {
 impl Tier {
     /// The limit in bytes. Checked when the configuration was read.
     pub fn limit_bytes(&self) -> Option<i64> {
-        self.limit.as_deref().and_then(|l| Bytes::parse(l).ok()).map(|b| b.0)
+        self.limit.as_deref().and_then(|l| ByteSize::parse(l).ok()).map(|b| b.0)
     }
 
     /// Whether this person may put a database of this engine on it.

@@ -11,8 +11,8 @@ use super::{Backups, Notify, Target};
 use crate::domain::cron_line::read_zone;
 use crate::domain::names::InstanceId;
 use crate::domain::policy::Window;
-use crate::domain::quantity::Bytes;
-use crate::domain::retention::Keep;
+use crate::domain::quantity::ByteSize;
+use crate::domain::retention::KeepCounts;
 use crate::encryption;
 
 pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
@@ -66,9 +66,9 @@ pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
         recipients,
         identity_file,
         identities,
-        upload_max: Bytes(r.number("backups.upload_max")),
-        upload_person_max: Bytes(r.number("backups.upload_person_max")),
-        upload_total_max: Bytes(r.number("backups.upload_total_max")),
+        upload_max: ByteSize(r.number("backups.upload_max")),
+        upload_person_max: ByteSize(r.number("backups.upload_person_max")),
+        upload_total_max: ByteSize(r.number("backups.upload_total_max")),
         upload_keep: hours(r.number("backups.upload_keep_hours")),
         at_once,
         lock_wait,
@@ -123,7 +123,7 @@ fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretSt
     (recipients, file, identities)
 }
 
-fn keep(r: &mut Reader<'_>) -> Keep {
+fn keep(r: &mut Reader<'_>) -> KeepCounts {
     let mut number = |key: &str| {
         let n = r.number(key);
         // Beyond that a date can't be reckoned with; it is for ever all the same.
@@ -133,7 +133,7 @@ fn keep(r: &mut Reader<'_>) -> Keep {
         n
     };
     let mut count = |key: &str| usize::try_from(number(key)).unwrap_or(0);
-    Keep {
+    KeepCounts {
         last: count("backups.keep.last"),
         daily: count("backups.keep.daily"),
         weekly: count("backups.keep.weekly"),

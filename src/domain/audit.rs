@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum FindingKind {
     /// There is no place for backups.
     NoTarget,
     /// A target can't be listed.
@@ -40,7 +40,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl FindingKind {
     /// Every kind, the worst first.
     pub const ALL: [Self; 14] = [
         Self::NoTarget,
@@ -109,7 +109,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What sort of thing.
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// Name of the database it is about, if it is about one.
     pub container: Option<String>,
     /// The backup it is about, if it is about one.
@@ -120,7 +120,7 @@ pub struct Finding {
 
 /// A target as the audit found it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct AuditedTarget {
     /// Its name.
     pub target: String,
     /// Objects of this portal in it.
@@ -133,7 +133,7 @@ pub struct Place {
 
 /// What an audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct AuditReport {
     /// When it began.
     pub at: DateTime<Utc>,
     /// Databases that were judged.
@@ -141,14 +141,14 @@ pub struct Report {
     /// Good backups that were looked for.
     pub backups: usize,
     /// The targets.
-    pub places: Vec<Place>,
+    pub places: Vec<AuditedTarget>,
     /// How many findings of each kind.
-    pub counts: BTreeMap<Kind, u64>,
+    pub counts: BTreeMap<FindingKind, u64>,
     /// The findings, the worst first; not all where there are very many.
     pub findings: Vec<Finding>,
 }
 
-impl Report {
+impl AuditReport {
     /// Findings in all.
     pub fn all(&self) -> u64 {
         self.counts.values().sum()

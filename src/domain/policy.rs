@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::cron_line::CronLine;
-use super::wall_clock::{moments, told};
+use super::wall_clock::{describe, moments};
 
 /// The choice of a form for which the line is in a field of its own.
 pub const OWN: &str = "cron";
@@ -108,7 +108,7 @@ impl Policy {
     pub fn last_due(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let round = match self {
             Self::Own(line) => return line.last(window.zone, now),
-            _ => Round::of(self.days()?, id, window)?,
+            _ => Rotation::of(self.days()?, id, window)?,
         };
         // From the one that is still to come; the spread may go past midnight.
         (-1..=3).map(|back| round.before(now, back)).find(|due| *due <= now)
@@ -118,7 +118,7 @@ impl Policy {
     pub fn next_due(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let round = match self {
             Self::Own(line) => return line.next(window.zone, now),
-            _ => Round::of(self.days()?, id, window)?,
+            _ => Rotation::of(self.days()?, id, window)?,
         };
         (-3..=3).rev().map(|back| round.before(now, back)).find(|due| *due > now)
     }
@@ -171,7 +171,7 @@ impl Policy {
             _ => window.zone,
         };
         match self.next_due(id, window, now) {
-            Some(next) => format!("{how}; the next one is due {}.", told(next, zone)),
+            Some(next) => format!("{how}; the next one is due {}.", describe(next, zone)),
             None => format!("{how}."),
         }
     }
@@ -186,7 +186,7 @@ impl Policy {
 }
 
 /// The turns of one database that comes every so many days.
-struct Round {
+struct Rotation {
     days: i64,
     /// Which of those days.
     day: i64,
@@ -197,7 +197,7 @@ struct Round {
     first: NaiveDate,
 }
 
-impl Round {
+impl Rotation {
     fn of(days: i64, id: Uuid, window: Window) -> Option<Self> {
         // The last bytes of a version 7 id are random.
         let draw = i64::try_from(id.as_u128() & 0xffff_ffff).unwrap_or(0);

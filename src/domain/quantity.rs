@@ -4,14 +4,14 @@ use std::fmt;
 
 /// An amount of memory or storage, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bytes(pub i64);
+pub struct ByteSize(pub i64);
 
 /// One mebibyte.
 pub const MIB: i64 = 1024 * 1024;
 /// One gibibyte.
 pub const GIB: i64 = 1024 * MIB;
 
-impl Bytes {
+impl ByteSize {
     /// Reads `512m`, `2g`, `1.5 GiB`, `1073741824`. Units are powers of 1024.
     ///
     /// # Errors
@@ -39,8 +39,8 @@ impl Bytes {
     }
 }
 
-impl Bytes {
-    /// The amount as [`Bytes::parse`] reads it back, without rounding: for forms.
+impl ByteSize {
+    /// The amount as [`ByteSize::parse`] reads it back, without rounding: for forms.
     pub fn exact(self) -> String {
         match self.0 {
             b if b % GIB == 0 => format!("{}g", b / GIB),
@@ -50,7 +50,7 @@ impl Bytes {
     }
 }
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = match self.0 {
             b if b >= GIB => (GIB, "GiB"),
@@ -108,12 +108,12 @@ mod tests {
             ("1.5 GiB", GIB + GIB / 2, "1.5 GiB"),
             ("1000", 1000, "1000 B"),
         ] {
-            assert_eq!(Bytes::parse(raw), Ok(Bytes(bytes)));
-            assert_eq!(Bytes(bytes).to_string(), printed);
-            assert_eq!(Bytes::parse(&Bytes(bytes).exact()), Ok(Bytes(bytes)));
+            assert_eq!(ByteSize::parse(raw), Ok(ByteSize(bytes)));
+            assert_eq!(ByteSize(bytes).to_string(), printed);
+            assert_eq!(ByteSize::parse(&ByteSize(bytes).exact()), Ok(ByteSize(bytes)));
         }
         for bad in ["", "g", "-1g", "0", "1x", "1e400", "NaN", "99999999999t"] {
-            assert!(Bytes::parse(bad).is_err(), "{bad:?} must be refused");
+            assert!(ByteSize::parse(bad).is_err(), "{bad:?} must be refused");
         }
     }
 

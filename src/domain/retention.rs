@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// How much is kept. Each number is of the newest: so many backups, and of so many days, weeks, months and years that
 /// have any, the newest of each. A backup that one of them wants stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
+pub struct KeepCounts {
     /// Backups, whenever they were made.
     pub last: usize,
     /// Days.
@@ -23,7 +23,7 @@ pub struct Keep {
     pub min_age_days: i64,
 }
 
-impl Keep {
+impl KeepCounts {
     /// In a sentence, for pages.
     pub fn sentence(&self) -> String {
         let parts = [
@@ -52,7 +52,7 @@ impl Keep {
 
 /// What is known of a good backup that lies in its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownBackup {
     /// Key.
     pub id: Uuid,
     /// When it was made.
@@ -69,7 +69,7 @@ pub struct Known {
 
 /// Why a backup stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum KeepReason {
     /// It is the newest good one.
     NewestGood,
     /// It is the newest that was proven.
@@ -92,7 +92,7 @@ pub enum Why {
     Yearly,
 }
 
-impl Why {
+impl KeepReason {
     /// In words.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ pub struct Verdict {
     /// The backup.
     pub id: Uuid,
     /// Why it stays; empty: it goes.
-    pub stays: BTreeSet<Why>,
+    pub stays: BTreeSet<KeepReason>,
 }
 
 impl Verdict {
@@ -127,35 +127,36 @@ impl Verdict {
 }
 
 /// Judges the good backups of one database. The order of the answer is from the newest to the oldest.
-pub fn judge(keep: &Keep, backups: &[Known], now: DateTime<Utc>) -> Vec<Verdict> {
-    let mut sorted: Vec<&Known> = backups.iter().collect();
+pub fn judge(keep: &KeepCounts, backups: &[KnownBackup], now: DateTime<Utc>) -> Vec<Verdict> {
+    let mut sorted: Vec<&KnownBackup> = backups.iter().collect();
     // By key where two began in the same moment, so that the verdict does not depend on the order they came in.
     sorted.sort_by_key(|b| std::cmp::Reverse((b.at, b.id)));
-    let newest = |fit: fn(&Known) -> bool| sorted.iter().find(|b| fit(b)).map(|b| b.id);
+    let newest = |fit: fn(&KnownBackup) -> bool| sorted.iter().find(|b| fit(b)).map(|b| b.id);
     // One whose last drill failed may be damaged: the newest beside those stays as well.
     let good = [newest(|_| true), newest(|b| !b.doubtful)];
     let proven = [newest(|b| b.proven), newest(|b| b.proven && !b.doubtful)];
-    let periods: [(Why, usize, Period); 4] = [
-        (Why::Daily, keep.daily, |at| (at.num_days_from_ce(), 0)),
-        (Why::Weekly, keep.weekly, |at| {
+    let periods: [(KeepReason, usize, Period); 4] = [
+        (KeepReason::Daily, keep.daily, |at| (at.num_days_from_ce(), 0)),
+        (KeepReason::Weekly, keep.weekly, |at| {
             let week = at.iso_week();
             (week.year(), week.week())
         }),
-        (Why::Monthly, keep.monthly, |at| (at.year(), at.month())),
-        (Why::Yearly, keep.yearly, |at| (at.year(), 0)),
+        (KeepReason::Monthly, keep.monthly, |at| (at.year(), at.month())),
+        (KeepReason::Yearly, keep.yearly, |at| (at.year(), 0)),
     ];
     let wanted = periods.map(|(why, most, period)| (why, newest_of_each(&sorted, most, period)));
-    let verdict = |(place, b): (usize, &&Known)| {
+    let verdict = |(place, b): (usize, &&KnownBackup)| {
         let rules = [
-            (Why::NewestGood, good.contains(&Some(b.id))),
-            (Why::NewestProven, proven.contains(&Some(b.id))),
-            (Why::Locked, b.locked_until.is_some_and(|until| until > now)),
-            (Why::InUse, b.in_use),
+            (KeepReason::NewestGood, good.contains(&Some(b.id))),
+            (KeepReason::NewestProven, proven.contains(&Some(b.id))),
+            (KeepReason::Locked, b.locked_until.is_some_and(|until| until > now)),
+            (KeepReason::InUse, b.in_use),
             // Also what a clock that was set back puts into the future.
-            (Why::Young, now - b.at < Duration::days(keep.min_age_days)),
-            (Why::Last, place < keep.last),
+            (KeepReason::Young, now - b.at < Duration::days(keep.min_age_days)),
+            (KeepReason::Last, place < keep.last),
         ];
-        let mut stays: BTreeSet<Why> = rules.into_iter().filter(|(_, applies)| *applies).map(|(why, _)| why).collect();
+        let mut stays: BTreeSet<KeepReason> =
+            rules.into_iter().filter(|(_, applies)| *applies).map(|(why, _)| why).collect();
         stays.extend(wanted.iter().filter(|(_, ids)| ids.contains(&b.id)).map(|(why, _)| *why));
         Verdict { id: b.id, stays }
     };
@@ -166,7 +167,7 @@ pub fn judge(keep: &Keep, backups: &[Known], now: DateTime<Utc>) -> Vec<Verdict>
 type Period = fn(&DateTime<Utc>) -> (i32, u32);
 
 /// The newest backup of each of the newest `most` periods that have any.
-fn newest_of_each(sorted: &[&Known], most: usize, period: Period) -> BTreeSet<Uuid> {
+fn newest_of_each(sorted: &[&KnownBackup], most: usize, period: Period) -> BTreeSet<Uuid> {
     let mut kept = BTreeSet::new();
     let mut last = None;
     for b in sorted {
@@ -185,14 +186,14 @@ mod tests {
 
     use super::*;
 
-    const NONE: Keep = Keep { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, min_age_days: 0 };
+    const NONE: KeepCounts = KeepCounts { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, min_age_days: 0 };
 
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000, 0).unwrap()
     }
 
-    fn known(n: u128, hours_ago: i64) -> Known {
-        Known {
+    fn known(n: u128, hours_ago: i64) -> KnownBackup {
+        KnownBackup {
             id: Uuid::from_u128(n),
             at: now() - Duration::hours(hours_ago),
             proven: false,
@@ -202,18 +203,27 @@ mod tests {
         }
     }
 
-    fn gone(keep: &Keep, backups: &[Known]) -> BTreeSet<Uuid> {
+    fn gone(keep: &KeepCounts, backups: &[KnownBackup]) -> BTreeSet<Uuid> {
         judge(keep, backups, now()).into_iter().filter(Verdict::goes).map(|v| v.id).collect()
     }
 
     #[test]
     fn a_year_of_nights_becomes_what_the_policy_says() {
-        let nights: Vec<Known> = (0..400).map(|n| known(n, i64::try_from(n).unwrap() * 24)).collect();
-        let keep = Keep { last: 3, daily: 14, weekly: 8, monthly: 12, yearly: 3, min_age_days: 7 };
+        let nights: Vec<KnownBackup> = (0..400).map(|n| known(n, i64::try_from(n).unwrap() * 24)).collect();
+        let keep = KeepCounts { last: 3, daily: 14, weekly: 8, monthly: 12, yearly: 3, min_age_days: 7 };
         let verdicts = judge(&keep, &nights, now());
         let stays = |why| verdicts.iter().filter(|v| v.stays.contains(&why)).count();
         assert_eq!(
-            [Why::Last, Why::Daily, Why::Weekly, Why::Monthly, Why::Yearly, Why::Young, Why::NewestGood].map(stays),
+            [
+                KeepReason::Last,
+                KeepReason::Daily,
+                KeepReason::Weekly,
+                KeepReason::Monthly,
+                KeepReason::Yearly,
+                KeepReason::Young,
+                KeepReason::NewestGood
+            ]
+            .map(stays),
             [3, 14, 8, 12, 3, 7, 1]
         );
         // The newest of a week or month is often that of another rule too.
@@ -223,8 +233,8 @@ mod tests {
 
     #[test]
     fn what_may_be_damaged_does_not_take_the_place_of_what_is_whole() {
-        let doubtful = Known { proven: true, doubtful: true, ..known(1, 1) };
-        let whole = Known { proven: true, ..known(2, 100) };
+        let doubtful = KnownBackup { proven: true, doubtful: true, ..known(1, 1) };
+        let whole = KnownBackup { proven: true, ..known(2, 100) };
         let never_restored = known(3, 50);
         let old = known(4, 200);
         let backups = [doubtful, whole, never_restored, old];
@@ -233,14 +243,14 @@ mod tests {
 
     #[test]
     fn a_policy_reads_as_a_sentence() {
-        let keep = Keep { last: 1, daily: 14, yearly: 2, min_age_days: 1, ..NONE };
+        let keep = KeepCounts { last: 1, daily: 14, yearly: 2, min_age_days: 1, ..NONE };
         assert_eq!(
             keep.sentence(),
             "Of each database are kept: the last backup, one of each of the last 14 days, of the last 2 years. Never removed are the newest good backup, the newest proven one, what is locked or being read, and what is younger than 1 day."
         );
     }
 
-    fn backups() -> impl Strategy<Value = Vec<Known>> {
+    fn backups() -> impl Strategy<Value = Vec<KnownBackup>> {
         let one = (
             0i64..20_000,
             any::<bool>(),
@@ -249,7 +259,7 @@ mod tests {
             proptest::bool::weighted(0.1),
         );
         proptest::collection::vec(one, 0..60).prop_map(|list| {
-            let made = list.into_iter().zip(1..).map(|((ago, proven, doubtful, locked, in_use), n)| Known {
+            let made = list.into_iter().zip(1..).map(|((ago, proven, doubtful, locked, in_use), n)| KnownBackup {
                 proven,
                 doubtful,
                 locked_until: locked.map(|h| now() + Duration::hours(h)),
@@ -260,9 +270,9 @@ mod tests {
         })
     }
 
-    fn keep() -> impl Strategy<Value = Keep> {
+    fn keep() -> impl Strategy<Value = KeepCounts> {
         (0usize..5, 0usize..10, 0usize..6, 0usize..6, 0usize..3, 0i64..30).prop_map(
-            |(last, daily, weekly, monthly, yearly, min_age_days)| Keep {
+            |(last, daily, weekly, monthly, yearly, min_age_days)| KeepCounts {
                 last,
                 daily,
                 weekly,
@@ -277,7 +287,7 @@ mod tests {
         #[test]
         fn the_newest_good_and_proven_the_locked_the_read_and_the_young_stay(backups in backups(), keep in keep()) {
             let gone = gone(&keep, &backups);
-            let newest = |fit: fn(&&Known) -> bool| backups.iter().filter(fit).max_by_key(|b| (b.at, b.id)).map(|b| b.id);
+            let newest = |fit: fn(&&KnownBackup) -> bool| backups.iter().filter(fit).max_by_key(|b| (b.at, b.id)).map(|b| b.id);
             for id in [newest(|_| true), newest(|b| !b.doubtful), newest(|b| b.proven), newest(|b| b.proven && !b.doubtful)] {
                 prop_assert!(id.is_none_or(|id| !gone.contains(&id)));
             }
@@ -291,13 +301,13 @@ mod tests {
         #[test]
         fn a_second_look_finds_nothing_more_to_remove(backups in backups(), keep in keep()) {
             let first = gone(&keep, &backups);
-            let left: Vec<Known> = backups.into_iter().filter(|b| !first.contains(&b.id)).collect();
+            let left: Vec<KnownBackup> = backups.into_iter().filter(|b| !first.contains(&b.id)).collect();
             prop_assert!(gone(&keep, &left).is_empty());
         }
 
         #[test]
         fn whoever_keeps_more_removes_no_more(backups in backups(), keep in keep(), more in keep()) {
-            let bigger = Keep {
+            let bigger = KeepCounts {
                 last: keep.last + more.last,
                 daily: keep.daily + more.daily,
                 weekly: keep.weekly + more.weekly,

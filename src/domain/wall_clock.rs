@@ -25,7 +25,7 @@ fn after_gap(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
 }
 
 /// A moment for people: in UTC, and as a clock in `zone` shows it where that differs.
-pub fn told(at: DateTime<Utc>, zone: Tz) -> String {
+pub fn describe(at: DateTime<Utc>, zone: Tz) -> String {
     let utc = at.format("%Y-%m-%d %H:%M UTC");
     if zone == Tz::UTC {
         utc.to_string()
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_moment_is_told_in_both_times() {
         let at = utc("2026-11-26T01:30:00Z");
-        assert_eq!(told(at, Tz::UTC), "2026-11-26 01:30 UTC");
-        assert_eq!(told(at, Tz::Europe__Berlin), "2026-11-26 01:30 UTC (2026-11-26 02:30 in Europe/Berlin)");
+        assert_eq!(describe(at, Tz::UTC), "2026-11-26 01:30 UTC");
+        assert_eq!(describe(at, Tz::Europe__Berlin), "2026-11-26 01:30 UTC (2026-11-26 02:30 in Europe/Berlin)");
     }
 }

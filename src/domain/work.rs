@@ -47,7 +47,7 @@ pub enum Blame {
 
 /// The rules of a kind of job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
+pub struct JobRules {
     /// Which workers do it.
     pub pool: Pool,
     /// Until when it can be cancelled.
@@ -56,7 +56,7 @@ pub struct Rules {
     pub blame: Blame,
 }
 
-impl Rules {
+impl JobRules {
     /// A job of this pool that can't be cancelled and whose failure is its database's.
     pub const fn of(pool: Pool) -> Self {
         Self { pool, cancel: Cancel::Never, blame: Blame::Database }

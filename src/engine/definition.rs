@@ -2,11 +2,11 @@
 //! them, and whatever is restored from it is compared with them.
 //!
 //! An engine reports them in one of two ways, on standard error of its dump and on standard output of
-//! [`Backup::definitions`](super::backup::Backup::definitions):
+//! [`EngineBackup::definitions`](super::backup::EngineBackup::definitions):
 //!
 //! * A line `db4sci: {"definition":{"database":…,"kind":…,"name":…,"text":…}}` for one object. The portal hashes the text and
 //!   keeps the hash only. Where the text would be long, the engine hashes it and sends `"sha256"` instead of `"text"`.
-//! * Lines that begin with [`SQL_MARK`], the text of a whole schema, which the [`Split`] of the engine takes apart.
+//! * Lines that begin with [`SQL_MARK`], the text of a whole schema, which the [`DefinitionSplitter`] of the engine takes apart.
 //!
 //! Both have to be free of what a good restore changes: positions of sequences, ids, times, versions of tools.
 
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::loose::loosened;
 
-/// Begins the lines that an engine's [`Split`] reads.
+/// Begins the lines that an engine's [`DefinitionSplitter`] reads.
 pub const SQL_MARK: &str = "db4sci-sql ";
 
 /// Longest text of an object that is also compared loosely.
@@ -43,7 +43,7 @@ pub struct Definition {
 impl Definition {
     /// An object, by the whole text that defines it.
     pub fn of(database: &str, kind: &str, name: &str, text: &str) -> Self {
-        let mut hash = Hashing::default();
+        let mut hash = DefinitionHasher::default();
         hash.add(text.as_bytes());
         hash.done(database, kind, name)
     }
@@ -59,7 +59,7 @@ impl Definition {
 
 /// An object as an engine reports it: with its text, or a hash where that would be long.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Reported {
+pub struct ReportedDefinition {
     #[serde(default)]
     database: String,
     kind: String,
@@ -68,7 +68,7 @@ pub struct Reported {
     sha256: Option<String>,
 }
 
-impl Reported {
+impl ReportedDefinition {
     /// An object, by the text that defines it.
     pub fn new(database: &str, kind: String, name: String, text: String) -> Self {
         Self { database: database.to_owned(), kind, name, text: Some(text), sha256: None }
@@ -92,14 +92,14 @@ impl Reported {
 
 /// Hashes the text of one object as it comes, so that none is held as a whole.
 #[derive(Debug, Default)]
-pub struct Hashing {
+pub struct DefinitionHasher {
     exact: Sha256,
     /// The text itself, while it is short enough.
     text: Vec<u8>,
     long: bool,
 }
 
-impl Hashing {
+impl DefinitionHasher {
     /// Takes a piece of the text.
     pub fn add(&mut self, piece: &[u8]) {
         self.exact.update(piece);
@@ -132,7 +132,7 @@ fn short(hash: &[u8; 32]) -> String {
 }
 
 /// Takes the text with which an engine defines what is in a database apart into its objects.
-pub trait Split: Send {
+pub trait DefinitionSplitter: Send {
     /// Reads a piece of the text. `begins`: it is the beginning of a line; a very long line comes in several pieces.
     fn read(&mut self, piece: &[u8], begins: bool, found: &mut Vec<Definition>);
     /// Ends the last object.
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn pieces_make_the_same_as_the_whole() {
         let whole = Definition::of("d", "view", "v", "SELECT 'a'::text");
-        let mut hash = Hashing::default();
+        let mut hash = DefinitionHasher::default();
         hash.add(b"SELECT 'a'");
         hash.add(b"::text");
         assert_eq!(hash.done("d", "view", "v"), whole);
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_very_long_text_costs_no_memory_and_is_still_told_apart() {
         let of = |last: &[u8]| {
-            let mut hash = Hashing::default();
+            let mut hash = DefinitionHasher::default();
             for _ in 0..1000 {
                 hash.add(&[b':'; 4096]);
             }
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_is_reported_needs_something_that_defines_it() {
-        let read = |json: &str| serde_json::from_str::<Reported>(json).unwrap().definition();
+        let read = |json: &str| serde_json::from_str::<ReportedDefinition>(json).unwrap().definition();
         let text = read(r#"{"kind":"role","name":"ada","text":"login"}"#).unwrap();
         assert_eq!((text.named().as_str(), text.database.as_str()), ("role ada", ""));
         assert!(read(r#"{"database":"d","kind":"index","name":"i","sha256":"ab"}"#).is_ok());

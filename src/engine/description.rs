@@ -4,9 +4,11 @@ use secrecy::SecretString;
 
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
-use crate::engine::backup::Backup;
+use crate::engine::backup::EngineBackup;
 use crate::engine::connect::{Endpoint, Snippet};
-use crate::engine::spec::{EnginePort, ExecSpec, Extension, Plan, Recipe, Regain, ServerCert, Tool, VersionFile};
+use crate::engine::spec::{
+    AdminRecovery, EnginePort, ExecSpec, Extension, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
+};
 use crate::engine::survey::Survey;
 
 /// An engine's description.
@@ -38,26 +40,26 @@ pub trait Engine: Sync {
     /// Programs the portal runs in its containers. An image without one of them can't be used.
     fn tools(&self) -> &'static [Tool];
     /// How its container is made. `config` holds the files of `dbconfig/<engine>/` by name.
-    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe;
+    fn recipe(&self, plan: &ServerSpec<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe;
     /// A command that succeeds once the server serves its users over its real protocol; prints the server's version.
     /// It also tells the server what can only be told while it runs, such as the name its clients know it by.
-    fn probe(&self, plan: &Plan<'_>) -> ExecSpec;
+    fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec;
     /// A command that succeeds once the server has made its data, and prints its version. It tells the server nothing.
-    fn initialised(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn initialised(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         self.probe(plan)
     }
     /// How the administrator gets in again, for engines whose owner can shut it out: then their probe says
     /// [`LOCKED_OUT`](super::LOCKED_OUT).
-    fn regain(&self, _plan: &Plan<'_>) -> Option<Regain> {
+    fn regain(&self, _plan: &ServerSpec<'_>) -> Option<AdminRecovery> {
         None
     }
     /// Commands that make the user's database and role, or find them made and set the password. Where the administrator
     /// still has the password of a seed, it gets its own.
-    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec>;
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec>;
     /// A command that prints how many sessions the user's role has open.
-    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec;
+    fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec;
     /// A light, read-only command whose output [`Engine::read_survey`] understands.
-    fn survey(&self, plan: &Plan<'_>) -> ExecSpec;
+    fn survey(&self, plan: &ServerSpec<'_>) -> ExecSpec;
     /// Reads what the survey command printed.
     ///
     /// # Errors
@@ -68,7 +70,7 @@ pub trait Engine: Sync {
     /// Where the data directory names the version that wrote it, if it does.
     fn version_file(&self, image: &CatalogImage) -> Option<VersionFile>;
     /// How it is backed up; `None` where that is not to be had yet.
-    fn backup(&self) -> Option<&'static dyn Backup> {
+    fn backup(&self) -> Option<&'static dyn EngineBackup> {
         None
     }
     /// Ways to connect.

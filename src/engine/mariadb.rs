@@ -13,11 +13,13 @@ use self::session::{secret, text};
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
-use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::backup::Backup;
+use crate::domain::quantity::{ByteSize, MIB};
+use crate::engine::backup::EngineBackup;
 use crate::engine::description::Engine;
 use crate::engine::mariadb::session::CLIENT;
-use crate::engine::spec::{DIR, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
+use crate::engine::spec::{
+    DIR, EnginePort, ExecSpec, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
+};
 
 const ACCOUNTS: &str = include_str!("mariadb/accounts.sql");
 const OWN_PASSWORD: &str = include_str!("mariadb/own_password.sql");
@@ -25,14 +27,14 @@ const SURVEY: &str = include_str!("mariadb/survey.sql");
 /// Where both the official image and Debian's packages read further configuration; the last file wins.
 const CONF_DIR: &str = "/etc/mysql/mariadb.conf.d";
 
-pub(crate) use accounts::{Becomes, becomes};
+pub(crate) use accounts::{Rewritten, becomes};
 
 /// The engine.
 pub(super) struct Mariadb;
 
 /// Memory settings from the container's limit: 40 % for the buffer pool, the rest for connections and the server
 /// itself, which takes about 80 MiB when idle.
-fn memory_conf(memory: Bytes) -> String {
+fn memory_conf(memory: ByteSize) -> String {
     let mib = (memory.0 / MIB).max(128);
     format!(
         "[mariadbd]\ninnodb_buffer_pool_size = {}M\ninnodb_log_file_size = {}M\naria_pagecache_buffer_size = {}M\ntmp_table_size = {}M\nmax_heap_table_size = {}M\n",
@@ -54,7 +56,7 @@ impl Engine for Mariadb {
     }
 
     fn ports(&self) -> &'static [EnginePort] {
-        &[EnginePort { purpose: "mariadb", inside: Inside::Fixed(3306) }]
+        &[EnginePort { purpose: "mariadb", inside: InnerPort::Fixed(3306) }]
     }
 
     fn database_rules(&self) -> NameRules {
@@ -81,8 +83,8 @@ impl Engine for Mariadb {
         &[CLIENT]
     }
 
-    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
-        let mut files: Vec<FileIn> = config
+    fn recipe(&self, plan: &ServerSpec<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
+        let mut files: Vec<InjectedFile> = config
             .iter()
             .map(|(name, text)| plan.file_at(&format!("{CONF_DIR}/zz-db4sci-{name}"), 0o644, text.as_str()))
             .collect();
@@ -105,12 +107,12 @@ impl Engine for Mariadb {
             stop_signal: "SIGTERM",
             stop_seconds: 60,
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
-            shm: Bytes(64 * MIB),
+            shm: ByteSize(64 * MIB),
             hosts: Vec::new(),
         }
     }
 
-    fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         // Over TCP: while the image initialises, its temporary server listens on the socket only. Without the packager's
         // own words: "10.11.14", not "10.11.14-MariaDB-0+deb12u1".
         let mut exec = session::administer(plan, "client --raw\n", &[]);
@@ -118,7 +120,7 @@ impl Engine for Mariadb {
         exec
     }
 
-    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
         let mut input = format!(
             "{}{}{}{ACCOUNTS}",
             text("name", plan.dbuser.as_str()),
@@ -134,12 +136,12 @@ impl Engine for Mariadb {
         vec![exec]
     }
 
-    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let query = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = @name COLLATE utf8mb4_bin;\n";
         session::ask(plan, format!("{}{query}", text("name", plan.dbuser.as_str())))
     }
 
-    fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn survey(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         session::ask(plan, SURVEY.to_owned())
     }
 
@@ -149,7 +151,7 @@ impl Engine for Mariadb {
         Some(VersionFile { files, version: image.version.clone() })
     }
 
-    fn backup(&self) -> Option<&'static dyn Backup> {
+    fn backup(&self) -> Option<&'static dyn EngineBackup> {
         Some(&Self)
     }
 

@@ -21,12 +21,12 @@ use crate::domain::engine::EngineKind;
 use crate::engine::description::Engine;
 
 pub use crate::engine::spec::{
-    EnginePort, ExecOutcome, ExecSpec, Extension, FileIn, Inside, LOCKED_OUT, Plan, Recipe, Regain, ServerCert, Tool,
-    Tools, VersionFile, file_bytes,
+    AdminRecovery, EnginePort, ExecOutcome, ExecSpec, Extension, InjectedFile, InnerPort, LOCKED_OUT, Recipe,
+    ServerCert, ServerSpec, Tool, Tools, VersionFile, file_bytes,
 };
-pub use backup::Backup;
+pub use backup::EngineBackup;
 pub use connect::{Endpoint, Snippet};
-pub use survey::{Database, Object, Role, Survey};
+pub use survey::{Survey, SurveyedDatabase, SurveyedObject, SurveyedRole};
 
 impl EngineKind {
     /// Its description.

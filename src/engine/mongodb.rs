@@ -10,11 +10,13 @@ use self::shell::{administer, administer_with, observe};
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
-use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::backup::Backup;
+use crate::domain::quantity::{ByteSize, MIB};
+use crate::engine::backup::EngineBackup;
 use crate::engine::description::Engine;
 use crate::engine::mongodb::shell::SHELL;
-use crate::engine::spec::{DIR, EnginePort, ExecSpec, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile};
+use crate::engine::spec::{
+    DIR, EnginePort, ExecSpec, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
+};
 
 const ADMIN: &str = "db4sci_admin";
 const BASH: Tool = Tool { names: &["bash"] };
@@ -31,7 +33,7 @@ pub(super) struct Mongodb;
 
 /// The cache of the storage engine: half of what the limit leaves beyond 256 MiB for the server itself, and at least
 /// the 0.25 GB that the server accepts.
-fn cache_gb(memory: Bytes) -> f64 {
+fn cache_gb(memory: ByteSize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a limit in MiB is far below 2^52")]
     let gib = (memory.0 / MIB - 256) as f64 / 1024.0;
     (gib / 2.0).max(0.25)
@@ -48,7 +50,7 @@ impl Engine for Mongodb {
 
     fn ports(&self) -> &'static [EnginePort] {
         // Drivers connect to the address that the server itself gives, so it listens where they reach it.
-        &[EnginePort { purpose: "mongodb", inside: Inside::Published }]
+        &[EnginePort { purpose: "mongodb", inside: InnerPort::Published }]
     }
 
     fn database_rules(&self) -> NameRules {
@@ -78,9 +80,9 @@ impl Engine for Mongodb {
         &[SHELL, BASH]
     }
 
-    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
+    fn recipe(&self, plan: &ServerSpec<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
         let cache = format!("{:.2}", cache_gb(plan.memory));
-        let mut files: Vec<FileIn> =
+        let mut files: Vec<InjectedFile> =
             config.iter().map(|(name, text)| plan.file(name, 0o644, text.replace("@CACHE_GB@", &cache))).collect();
         // The key of a replica set of one is never used between machines; it must only be there and stay the same.
         let key = Sha256::digest(format!("replica set {}", plan.admin_password.expose_secret()));
@@ -112,26 +114,26 @@ impl Engine for Mongodb {
             stop_signal: "SIGTERM",
             stop_seconds: 60,
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
-            shm: Bytes(64 * MIB),
+            shm: ByteSize(64 * MIB),
             hosts: own_name.then(|| (plan.host.to_owned(), "127.0.0.1".to_owned())).into_iter().collect(),
         }
     }
 
-    fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let mut exec = self.initialised(plan);
         let member = format!("{}:{}", plan.host, plan.port("mongodb"));
         exec.env.push(("DB4SCI_MEMBER".to_owned(), SecretString::from(member)));
         exec
     }
 
-    fn initialised(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn initialised(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let mut exec = administer(plan, READY);
         let wrapped = ["bash", "-c", WHEN_LISTENING, &plan.port("mongodb").to_string()].map(str::to_owned);
         exec.argv.splice(0..0, wrapped);
         exec
     }
 
-    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
         let mut exec = administer_with(plan, ACCOUNTS, plan.admin_password);
         exec.env.push(("DB4SCI_USER_PASSWORD".to_owned(), password.clone()));
         if plan.seed_password.is_some() {
@@ -140,11 +142,11 @@ impl Engine for Mongodb {
         vec![exec]
     }
 
-    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         observe(plan, SESSIONS)
     }
 
-    fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn survey(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         observe(plan, SURVEY)
     }
 
@@ -153,7 +155,7 @@ impl Engine for Mongodb {
         None
     }
 
-    fn backup(&self) -> Option<&'static dyn Backup> {
+    fn backup(&self) -> Option<&'static dyn EngineBackup> {
         Some(&Mongodb)
     }
 

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use super::connect::{Endpoint, Snippet, snippet as s};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
-use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::backup::Backup;
+use crate::domain::quantity::{ByteSize, MIB};
+use crate::engine::backup::EngineBackup;
 use crate::engine::description::{Engine, FixedNames};
-use crate::engine::spec::{DIR, EnginePort, ExecSpec, Inside, Plan, Recipe, Regain, ServerCert, Tool, VersionFile};
-use crate::engine::survey::{Database, Object, Role, Survey};
+use crate::engine::spec::{
+    AdminRecovery, DIR, EnginePort, ExecSpec, InnerPort, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
+};
+use crate::engine::survey::{Survey, SurveyedDatabase, SurveyedObject, SurveyedRole};
 
 const ADMIN: &str = "db4sci_admin";
 const OWNER: &str = "neo4j";
@@ -28,7 +30,7 @@ pub(super) struct Neo4j;
 
 impl Neo4j {
     /// Requests to the server's own HTTP interface, which answers in milliseconds; its shell takes seconds to start.
-    fn ask(plan: &Plan<'_>, requests: &[(&str, Value)]) -> ExecSpec {
+    fn ask(plan: &ServerSpec<'_>, requests: &[(&str, Value)]) -> ExecSpec {
         let lines: Vec<String> = requests.iter().map(|(path, body)| format!("{path}\t{body}\n")).collect();
         ExecSpec {
             argv: ["bash", "-c", ASK].map(str::to_owned).to_vec(),
@@ -43,7 +45,7 @@ impl Neo4j {
     }
 
     /// The same for one query of which only its first value is wanted.
-    fn ask_value(plan: &Plan<'_>, query: &str) -> ExecSpec {
+    fn ask_value(plan: &ServerSpec<'_>, query: &str) -> ExecSpec {
         let mut exec = Self::ask(plan, &[(GRAPH, statements(&[query]))]);
         exec.env.push(("DB4SCI_VALUE".to_owned(), SecretString::from("1")));
         exec
@@ -86,7 +88,7 @@ const JAVA: i64 = 192 + 96 + 96 + 128;
 
 /// Heap and page cache in MiB: 70 % and 20 % of what the Java machine leaves of the limit. The last tenth grows with the
 /// heap, as what the collector of garbage needs does.
-fn memory(limit: Bytes) -> (i64, i64) {
+fn memory(limit: ByteSize) -> (i64, i64) {
     let left = limit.0 / MIB - JAVA;
     ((left * 7 / 10).max(256), (left / 5).max(64))
 }
@@ -102,8 +104,8 @@ impl Engine for Neo4j {
 
     fn ports(&self) -> &'static [EnginePort] {
         &[
-            EnginePort { purpose: "bolt", inside: Inside::Fixed(7687) },
-            EnginePort { purpose: "http", inside: Inside::Fixed(7474) },
+            EnginePort { purpose: "bolt", inside: InnerPort::Fixed(7687) },
+            EnginePort { purpose: "http", inside: InnerPort::Fixed(7474) },
         ]
     }
 
@@ -127,7 +129,7 @@ impl Engine for Neo4j {
         &[BASH, BASE64]
     }
 
-    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
+    fn recipe(&self, plan: &ServerSpec<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
         let (heap, cache) = memory(plan.memory);
         let values = [
             ("@HEAP@", format!("{heap}m")),
@@ -157,23 +159,26 @@ impl Engine for Neo4j {
             stop_seconds: 60,
             // KILL: the image's init stays root and hands the stop signal to a server that does not.
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"],
-            shm: Bytes(64 * MIB),
+            shm: ByteSize(64 * MIB),
             hosts: Vec::new(),
         }
     }
 
-    fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         Self::ask_value(plan, "CALL dbms.components() YIELD versions RETURN versions[0]")
     }
 
-    fn regain(&self, plan: &Plan<'_>) -> Option<Regain> {
+    fn regain(&self, plan: &ServerSpec<'_>) -> Option<AdminRecovery> {
         let password = plan.admin_password;
         let commands = vec![Self::ask(plan, &[made(ADMIN, password), altered(ADMIN, password)])];
         // As the makers say to recover a lost password: nobody is asked for one, which in a sealed container is harmless.
-        Some(Regain { env: vec![("NEO4J_dbms_security_auth__enabled".to_owned(), "false".to_owned())], commands })
+        Some(AdminRecovery {
+            env: vec![("NEO4J_dbms_security_auth__enabled".to_owned(), "false".to_owned())],
+            commands,
+        })
     }
 
-    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
         // The owner may have removed their own user.
         let steps = [made(ADMIN, plan.admin_password), made(OWNER, password), altered(OWNER, password)];
         let mut exec = Self::ask(plan, &steps);
@@ -181,12 +186,12 @@ impl Engine for Neo4j {
         vec![exec]
     }
 
-    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let query = format!("CALL dbms.listConnections() YIELD username WHERE username = '{OWNER}' RETURN count(*)");
         Self::ask_value(plan, &query)
     }
 
-    fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn survey(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let facts = [
             "CALL dbms.components() YIELD versions RETURN versions[0]",
             "CALL dbms.queryJmx('java.lang:type=Runtime') YIELD attributes RETURN attributes.Uptime.value",
@@ -214,8 +219,8 @@ impl Engine for Neo4j {
             uptime_seconds: first(1).and_then(Value::as_i64).map(|ms| ms / 1000),
             connections: first(2).and_then(Value::as_i64),
             // Community knows no roles: every user may do everything.
-            roles: users.filter_map(name).map(|name| Role { name, admin: true }).collect(),
-            databases: vec![Database {
+            roles: users.filter_map(name).map(|name| SurveyedRole { name, admin: true }).collect(),
+            databases: vec![SurveyedDatabase {
                 name: "neo4j".to_owned(),
                 bytes: None,
                 entries: nodes(first(3)),
@@ -230,7 +235,7 @@ impl Engine for Neo4j {
         None
     }
 
-    fn backup(&self) -> Option<&'static dyn Backup> {
+    fn backup(&self) -> Option<&'static dyn EngineBackup> {
         Some(&Neo4j)
     }
 
@@ -302,13 +307,19 @@ fn nodes(data: Option<&Value>) -> Option<i64> {
 }
 
 /// Labels and relationship types with their numbers, from the counts that the store itself keeps.
-fn counts(data: Option<&Value>) -> Vec<Object> {
+fn counts(data: Option<&Value>) -> Vec<SurveyedObject> {
     let list = |key: &str| data.and_then(|d| d.get(key)).and_then(Value::as_array).cloned().unwrap_or_default();
     let object = |entry: &Value, key: &str, kind: &str| {
         let name = entry.get(key)?.as_str()?.to_owned();
-        Some(Object { name, kind: kind.to_owned(), rows: entry.get("count")?.as_i64(), exact: true, bytes: None })
+        Some(SurveyedObject {
+            name,
+            kind: kind.to_owned(),
+            rows: entry.get("count")?.as_i64(),
+            exact: true,
+            bytes: None,
+        })
     };
-    let mut found: Vec<Object> = list("nodes").iter().filter_map(|n| object(n, "label", "label")).collect();
+    let mut found: Vec<SurveyedObject> = list("nodes").iter().filter_map(|n| object(n, "label", "label")).collect();
     // Relationships are counted for each type alone, and again for each label at either end.
     let relationships = list("relationships");
     let plain = relationships.iter().filter(|r| r.get("startLabel").is_none() && r.get("endLabel").is_none());

@@ -32,7 +32,7 @@ pub struct Count {
 
 /// When something is done with a server's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub enum DumpMode {
     /// While the server runs.
     Running,
     /// While it is stopped, cleanly.

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::part::{Count, Part};
-use crate::engine::spec::{ExecSpec, Plan};
-use crate::sql::to_mariadb::Rules;
+use crate::engine::spec::{ExecSpec, ServerSpec};
+use crate::sql::to_mariadb::RewriteRules;
 
 /// What is wanted of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Only {
+pub struct Selection {
     /// One of its databases.
     pub database: String,
     /// One of that database's tables or collections, as the manifest's counts name it; all of it if there is none.
@@ -17,7 +17,7 @@ pub struct Only {
     pub table: Option<String>,
 }
 
-impl Only {
+impl Selection {
     /// For people.
     pub fn text(&self) -> String {
         match &self.table {
@@ -35,7 +35,7 @@ impl Only {
 
 /// The smallest thing that can be restored by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alone {
+pub enum SmallestPart {
     /// Nothing but the whole.
     Nothing,
     /// A database.
@@ -46,7 +46,7 @@ pub enum Alone {
 
 /// How much of a dump a command reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Read {
+pub enum StageInput {
     /// Nothing.
     Nothing,
     /// Its beginning, where a table of contents is.
@@ -57,12 +57,12 @@ pub enum Read {
 
 /// What happens to a dump on its way from its store into a command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Through {
+pub enum Transform {
     /// Nothing.
     #[default]
     AsItIs,
     /// Statements of MariaDB are changed so that an owner can run them.
-    Statements(Rules),
+    Statements(RewriteRules),
     /// Accounts of MariaDB are read as data, and become statements again. The name of the administrator.
     Accounts(String),
     /// What belongs to a whole server of PostgreSQL is read as data, in the form of older portals too.
@@ -74,30 +74,30 @@ pub enum Through {
 
 /// A command, with what it reads of a dump.
 #[derive(Debug)]
-pub struct Stage {
+pub struct RestoreStage {
     /// How much.
-    pub read: Read,
+    pub read: StageInput,
     /// The command.
     pub exec: ExecSpec,
     /// What happens to what it reads.
-    pub through: Through,
+    pub through: Transform,
 }
 
-impl Stage {
+impl RestoreStage {
     /// A command that reads so much.
-    pub fn new(read: Read, exec: ExecSpec) -> Self {
-        Self { read, exec, through: Through::AsItIs }
+    pub fn new(read: StageInput, exec: ExecSpec) -> Self {
+        Self { read, exec, through: Transform::AsItIs }
     }
 
     /// A command that reads all of it, changed on its way.
-    pub fn changed(exec: ExecSpec, through: Through) -> Self {
-        Self { read: Read::All, exec, through }
+    pub fn changed(exec: ExecSpec, through: Transform) -> Self {
+        Self { read: StageInput::All, exec, through }
     }
 }
 
 /// Where something is put beside what a server has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct To<'a> {
+pub struct CopyTarget<'a> {
     /// The new name: of the database, or of the schema that the table gets into.
     pub name: &'a str,
     /// What marks it as the work of this job.
@@ -105,15 +105,15 @@ pub struct To<'a> {
 }
 
 /// How something is put beside what a running server has, under another name. Nothing that is there is touched.
-pub trait Beside: Sync {
+pub trait RestoreAsCopy: Sync {
     /// The new name; `moment` consists of digits and `_`.
-    fn name(&self, only: &Only, moment: &str) -> String;
+    fn name(&self, only: &Selection, moment: &str) -> String;
     /// Commands that put it there, from the dump of its database.
-    fn put(&self, plan: &Plan<'_>, part: &Part, only: &Only, to: &To<'_>) -> Vec<Stage>;
+    fn put(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection, to: &CopyTarget<'_>) -> Vec<RestoreStage>;
     /// A command that removes what an attempt cut short has left.
-    fn clear(&self, plan: &Plan<'_>, only: &Only, to: &To<'_>) -> ExecSpec;
+    fn clear(&self, plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>) -> ExecSpec;
     /// A command that reports the counts of it.
-    fn count(&self, plan: &Plan<'_>, only: &Only, to: &To<'_>, fingerprints: bool) -> ExecSpec;
+    fn count(&self, plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>, fingerprints: bool) -> ExecSpec;
     /// A count of it as it would have been reported where the backup was made; `None`: it is of something else.
-    fn original(&self, only: &Only, to: &To<'_>, count: Count) -> Option<Count>;
+    fn original(&self, only: &Selection, to: &CopyTarget<'_>, count: Count) -> Option<Count>;
 }

@@ -15,12 +15,12 @@ use secrecy::SecretString;
 use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
-use crate::domain::quantity::{Bytes, MIB};
-use crate::engine::backup::Backup;
+use crate::domain::quantity::{ByteSize, MIB};
+use crate::engine::backup::EngineBackup;
 use crate::engine::description::Engine;
 use crate::engine::postgres::session::EXTENSIONS;
 use crate::engine::spec::{
-    DIR, EnginePort, ExecSpec, Extension, FileIn, Inside, Plan, Recipe, ServerCert, Tool, VersionFile,
+    DIR, EnginePort, ExecSpec, Extension, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
 };
 
 const ADMIN: &str = "db4sci_admin";
@@ -36,7 +36,7 @@ pub(super) struct Postgres;
 
 /// A script for `sh` in the container, after [`SESSION`]: its sessions are the observer's, and those that say so the
 /// administrator's.
-fn script(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+fn script(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     let mut all = session::environment(plan);
     all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))));
     let argv = vec!["sh".to_owned(), "-c".to_owned(), format!("set -eu\n{SESSION}{text}")];
@@ -55,7 +55,7 @@ pub(super) fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
 
 /// Memory settings from the container's limit: a quarter for shared buffers, and for each of the
 /// 100 possible connections no more than fits beside them.
-fn memory_conf(memory: Bytes) -> String {
+fn memory_conf(memory: ByteSize) -> String {
     let mib = (memory.0 / MIB).max(64);
     format!(
         "shared_buffers = '{}MB'\neffective_cache_size = '{}MB'\nmaintenance_work_mem = '{}MB'\nwork_mem = '{}kB'\n",
@@ -76,7 +76,7 @@ impl Engine for Postgres {
     }
 
     fn ports(&self) -> &'static [EnginePort] {
-        &[EnginePort { purpose: "postgres", inside: Inside::Fixed(5432) }]
+        &[EnginePort { purpose: "postgres", inside: InnerPort::Fixed(5432) }]
     }
 
     fn database_rules(&self) -> NameRules {
@@ -103,9 +103,9 @@ impl Engine for Postgres {
         &[PSQL]
     }
 
-    fn recipe(&self, plan: &Plan<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
+    fn recipe(&self, plan: &ServerSpec<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
         let image = plan.image;
-        let mut files: Vec<FileIn> =
+        let mut files: Vec<InjectedFile> =
             config.iter().map(|(name, text)| plan.file(name, 0o644, text.replace("@DATA@", &image.data))).collect();
         files.extend([
             plan.file("memory.conf", 0o644, memory_conf(plan.memory)),
@@ -113,7 +113,7 @@ impl Engine for Postgres {
             plan.file("server.key", 0o600, cert.key.clone()),
             plan.file("admin_password", 0o400, plan.admin_password.clone()),
             // For people who are root on the host: `docker exec … psql -U db4sci_admin` asks for no password.
-            FileIn {
+            InjectedFile {
                 path: "/root/.pgpass".to_owned(),
                 mode: 0o600,
                 uid: 0,
@@ -142,12 +142,12 @@ impl Engine for Postgres {
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
             // Parallel queries share their hash tables there. It counts as the server's memory, so this is a bound below
             // which a query is refused, and above which the kernel would kill the server.
-            shm: Bytes((plan.memory.0 / 4 * 3).max(64 * MIB)),
+            shm: ByteSize((plan.memory.0 / 4 * 3).max(64 * MIB)),
             hosts: Vec::new(),
         }
     }
 
-    fn probe(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         // Over TCP: while the image initialises, its temporary server listens on the socket only.
         let query = "select current_setting('server_version')";
         let argv = ["psql", "-X", "-q", "-h", "127.0.0.1", "-At", "-c", query].map(str::to_owned).to_vec();
@@ -162,7 +162,7 @@ impl Engine for Postgres {
         ExecSpec { argv, env, stdin: None, user: Some(plan.owner()) }
     }
 
-    fn accounts(&self, plan: &Plan<'_>, password: &SecretString) -> Vec<ExecSpec> {
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
         let text = ACCOUNTS.replace("@OBSERVER@", OBSERVER);
         let mut exec = script(plan, &text, &[]);
         exec.env.extend([
@@ -176,12 +176,12 @@ impl Engine for Postgres {
         vec![exec]
     }
 
-    fn sessions(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let text = observed(&format!("ask postgres -f - <<'SQL'\n{SESSIONS}SQL\n"));
         script(plan, &text, &[])
     }
 
-    fn survey(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn survey(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         script(plan, &observed(SURVEY), &[])
     }
 
@@ -191,7 +191,7 @@ impl Engine for Postgres {
         Some(VersionFile { files: vec![file], version: image.version.clone() })
     }
 
-    fn backup(&self) -> Option<&'static dyn Backup> {
+    fn backup(&self) -> Option<&'static dyn EngineBackup> {
         Some(&Postgres)
     }
 

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::catalog::CatalogImage;
 use crate::domain::names::{DbName, DbUser};
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 
 /// A port an engine listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +15,12 @@ pub struct EnginePort {
     /// Its purpose, as in the `port` table and in JSON.
     pub purpose: &'static str,
     /// Port inside the container.
-    pub inside: Inside,
+    pub inside: InnerPort,
 }
 
 /// Which port a server listens on in its container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inside {
+pub enum InnerPort {
     /// Always this one.
     Fixed(u16),
     /// The published one, for servers that tell their clients where they are.
@@ -31,8 +31,8 @@ impl EnginePort {
     /// The port inside, where `published` is the one outside.
     pub fn inside(self, published: u16) -> u16 {
         match self.inside {
-            Inside::Fixed(port) => port,
-            Inside::Published => published,
+            InnerPort::Fixed(port) => port,
+            InnerPort::Published => published,
         }
     }
 }
@@ -73,7 +73,7 @@ pub struct Extension {
 
 /// A file copied into a container before it starts.
 #[derive(Clone)]
-pub struct FileIn {
+pub struct InjectedFile {
     /// Absolute path inside.
     pub path: String,
     /// Permissions, such as `0o600`.
@@ -86,7 +86,7 @@ pub struct FileIn {
     pub content: SecretString,
 }
 
-impl fmt::Debug for FileIn {
+impl fmt::Debug for InjectedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:o} {}:{}", self.path, self.mode, self.uid, self.gid)
     }
@@ -123,11 +123,11 @@ pub(super) const DIR: &str = "/etc/db4sci";
 
 /// What an engine needs to know of a container.
 #[derive(Debug, Clone)]
-pub struct Plan<'a> {
+pub struct ServerSpec<'a> {
     /// Its image.
     pub image: &'a CatalogImage,
     /// Memory limit.
-    pub memory: Bytes,
+    pub memory: ByteSize,
     /// CPU limit.
     pub cpus: MilliCpus,
     /// The portal's own administrator role.
@@ -152,7 +152,7 @@ pub struct Plan<'a> {
     pub fresh: bool,
 }
 
-impl Plan<'_> {
+impl ServerSpec<'_> {
     /// The published port of this purpose, or 0 where none is taken.
     pub fn port(&self, purpose: &str) -> u16 {
         port_of(self.ports, purpose)
@@ -175,13 +175,13 @@ impl Plan<'_> {
     }
 
     /// A file in the portal's own directory inside the container, owned by the server.
-    pub fn file(&self, name: &str, mode: u32, content: impl Into<SecretString>) -> FileIn {
+    pub fn file(&self, name: &str, mode: u32, content: impl Into<SecretString>) -> InjectedFile {
         self.file_at(&format!("{DIR}/{name}"), mode, content)
     }
 
     /// A file at any place inside the container, owned by the server.
-    pub fn file_at(&self, path: &str, mode: u32, content: impl Into<SecretString>) -> FileIn {
-        FileIn { path: path.to_owned(), mode, uid: self.image.uid, gid: self.image.gid, content: content.into() }
+    pub fn file_at(&self, path: &str, mode: u32, content: impl Into<SecretString>) -> InjectedFile {
+        InjectedFile { path: path.to_owned(), mode, uid: self.image.uid, gid: self.image.gid, content: content.into() }
     }
 }
 
@@ -198,7 +198,7 @@ pub struct Recipe {
     /// Arguments after the image's entrypoint.
     pub cmd: Vec<String>,
     /// Files copied in before the start.
-    pub files: Vec<FileIn>,
+    pub files: Vec<InjectedFile>,
     /// Signal that makes the server stop cleanly.
     pub stop_signal: &'static str,
     /// Seconds it may take for that.
@@ -206,7 +206,7 @@ pub struct Recipe {
     /// Linux capabilities the image's entrypoint needs; all others are dropped.
     pub capabilities: &'static [&'static str],
     /// Size of `/dev/shm`.
-    pub shm: Bytes,
+    pub shm: ByteSize,
     /// Host names the container resolves by itself: (name, address).
     pub hosts: Vec<(String, String)>,
 }
@@ -216,7 +216,7 @@ pub const LOCKED_OUT: &str = "The portal's user can't sign in to this server";
 
 /// How the administrator gets into a server again in which somebody removed it, or gave it another password.
 #[derive(Debug)]
-pub struct Regain {
+pub struct AdminRecovery {
     /// What is in the environment besides, of a server that nobody but the portal reaches.
     pub env: Vec<(String, String)>,
     /// Commands in it, once it answers its probe.
@@ -252,7 +252,7 @@ pub struct ServerCert {
 }
 
 /// The content of a file, exposed for copying into a container.
-pub fn file_bytes(file: &FileIn) -> &[u8] {
+pub fn file_bytes(file: &InjectedFile) -> &[u8] {
     file.content.expose_secret().as_bytes()
 }
 

@@ -17,15 +17,15 @@ pub struct Survey {
     /// Share of reads that its cache answered, from 0 to 1, since it was started.
     pub cache_hit: Option<f64>,
     /// Roles or users in it.
-    pub roles: Vec<Role>,
+    pub roles: Vec<SurveyedRole>,
     /// Its databases, those of the system left out.
-    pub databases: Vec<Database>,
+    pub databases: Vec<SurveyedDatabase>,
 }
 
 /// A role or user inside a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Role {
+pub struct SurveyedRole {
     /// Its name.
     pub name: String,
     /// Whether it may do everything.
@@ -35,7 +35,7 @@ pub struct Role {
 /// A database inside a server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Database {
+pub struct SurveyedDatabase {
     /// Its name.
     pub name: String,
     /// What it takes, in bytes.
@@ -43,13 +43,13 @@ pub struct Database {
     /// How many rows, documents or nodes it has, where the numbers of its objects don't add up to that.
     pub entries: Option<i64>,
     /// The largest things in it: tables, collections, labels.
-    pub objects: Vec<Object>,
+    pub objects: Vec<SurveyedObject>,
 }
 
 /// What has the rows of its partitions, which are listed as tables of their own.
 const PARTITIONED: &str = "partitioned table";
 
-impl Database {
+impl SurveyedDatabase {
     /// How many rows, documents or nodes it has, each counted once; `None` where the server told of none.
     pub fn entries(&self) -> Option<i64> {
         let counted = self.objects.iter().filter(|o| o.kind != PARTITIONED);
@@ -61,7 +61,7 @@ impl Database {
 /// A table, a collection, a label.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Object {
+pub struct SurveyedObject {
     /// Its name, with its schema where there are schemas.
     pub name: String,
     /// Such as `table`, `view`, `collection`, `label`, `relationship type`.
@@ -78,7 +78,7 @@ pub struct Object {
 #[derive(Deserialize)]
 struct Contents {
     database: String,
-    objects: Vec<Object>,
+    objects: Vec<SurveyedObject>,
 }
 
 impl Survey {
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn entries_are_counted_once() {
-        let object = |kind: &str, rows| Object { kind: kind.to_owned(), rows, ..Object::default() };
-        let of = |objects| Database { objects, ..Database::default() }.entries();
+        let object = |kind: &str, rows| SurveyedObject { kind: kind.to_owned(), rows, ..SurveyedObject::default() };
+        let of = |objects| SurveyedDatabase { objects, ..SurveyedDatabase::default() }.entries();
         assert_eq!(of(vec![]), Some(0));
         assert_eq!(of(vec![object("view", None)]), None);
         let parts = vec![object("partitioned table", Some(7)), object("table", Some(3)), object("table", Some(4))];

@@ -7,19 +7,19 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::catalog::Catalog;
 use crate::domain::names::{DbName, DbUser};
-use crate::domain::quantity::{Bytes, MIB, MilliCpus};
+use crate::domain::quantity::{ByteSize, MIB, MilliCpus};
 use crate::engine::description::Engine;
-use crate::engine::spec::{Plan, ServerCert, Tools};
+use crate::engine::spec::{ServerCert, ServerSpec, Tools};
 
 /// Calls `test` with a plan for an image of the shipped catalog.
-pub(super) fn described(engine: &dyn Engine, image: &str, test: impl FnOnce(&Plan<'_>)) {
+pub(super) fn described(engine: &dyn Engine, image: &str, test: impl FnOnce(&ServerSpec<'_>)) {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let catalog = Catalog::load(&home.join("dbconfig/catalog.toml")).unwrap();
     let (dbname, dbuser) = engine.fixed_names().map_or(("trial", "ada"), |f| (f.dbname, f.dbuser));
     let ports: Vec<(String, u16)> = engine.ports().iter().map(|p| p.purpose.to_owned()).zip(41001..).collect();
-    test(&Plan {
+    test(&ServerSpec {
         image: catalog.find(image).unwrap(),
-        memory: Bytes(1024 * MIB),
+        memory: ByteSize(1024 * MIB),
         cpus: MilliCpus(1000),
         admin_user: engine.admin_user(),
         admin_password: &SecretString::from("admin-secret"),
@@ -35,7 +35,7 @@ pub(super) fn described(engine: &dyn Engine, image: &str, test: impl FnOnce(&Pla
 }
 
 /// Everything an engine says of a plan. Configuration files are short here: those shipped have their own history.
-pub(super) fn whole(engine: &dyn Engine, plan: &Plan<'_>) -> impl Debug + use<> {
+pub(super) fn whole(engine: &dyn Engine, plan: &ServerSpec<'_>) -> impl Debug + use<> {
     let config = [
         ("postgresql.conf", "data_directory = '@DATA@'"),
         ("server.cnf", "[mariadbd]"),
@@ -61,7 +61,7 @@ pub(super) fn whole(engine: &dyn Engine, plan: &Plan<'_>) -> impl Debug + use<> 
 }
 
 /// No command shows a password, neither in its arguments nor where it is printed.
-pub(super) fn no_secret_shows(engine: &dyn Engine, plan: &Plan<'_>) {
+pub(super) fn no_secret_shows(engine: &dyn Engine, plan: &ServerSpec<'_>) {
     let accounts = engine.accounts(plan, &SecretString::from("user-secret"));
     let printed = format!("{:?} {accounts:?} {:?}", engine.probe(plan), engine.survey(plan));
     assert!(!printed.contains("-secret"), "{printed}");

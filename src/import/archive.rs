@@ -12,7 +12,7 @@ const OWN: [&str; 3] = ["admin", "config", "local"];
 
 /// What the beginning of an archive tells.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Beginning {
+pub struct ArchiveHead {
     /// The version of the server it was made of.
     pub version: Option<(u32, u32)>,
     /// The databases in it, but for the server's own.
@@ -24,7 +24,7 @@ pub struct Beginning {
 ///
 /// # Errors
 /// A sentence, if it is none.
-pub fn look(head: &[u8]) -> Result<Beginning, String> {
+pub fn look(head: &[u8]) -> Result<ArchiveHead, String> {
     let broken = || "This begins like an archive of mongodump, but what follows is damaged. Make it again.".to_owned();
     let mut rest = head.strip_prefix(&MAGIC).ok_or_else(broken)?;
     let (header, after) = document(rest).ok_or_else(broken)?;
@@ -42,7 +42,7 @@ pub fn look(head: &[u8]) -> Result<Beginning, String> {
     if databases.is_empty() && rest.starts_with(&TERMINATOR) {
         return Err("There is no collection in this archive.".to_owned());
     }
-    Ok(Beginning { version, databases })
+    Ok(ArchiveHead { version, databases })
 }
 
 /// The document at the beginning, and what follows it.
@@ -70,7 +70,7 @@ mod tests {
         }
         archive.extend(TERMINATOR);
         let databases = vec!["lab".to_owned(), "other".to_owned()];
-        assert_eq!(look(&archive), Ok(Beginning { version: Some((6, 0)), databases }));
+        assert_eq!(look(&archive), Ok(ArchiveHead { version: Some((6, 0)), databases }));
         for cut in 0..archive.len() {
             let _ = look(archive.get(..cut).unwrap());
         }

@@ -11,7 +11,7 @@ pub const UNNAMED: &str = "(unnamed)";
 
 /// What is wanted of a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum DumpSelection {
     /// All of it; it has no names.
     Whole,
     /// The database of this name; empty: what names none.
@@ -42,17 +42,17 @@ pub fn can_have_all(format: Format) -> bool {
 ///
 /// # Errors
 /// If somebody has to choose.
-pub fn choose(dump: &Dump, asked: &str, dbname: &str) -> Result<Wanted, Question> {
+pub fn choose(dump: &Dump, asked: &str, dbname: &str) -> Result<DumpSelection, Question> {
     let names = &dump.databases;
     let all = can_have_all(dump.format);
     let has = |name: &str| names.iter().any(|known| known == name);
     let hint = if all { format!(", or load all of them: {ALL}") } else { String::new() };
     match asked {
         "" => {}
-        ALL if all && names.len() > 1 => return Ok(Wanted::Every),
+        ALL if all && names.len() > 1 => return Ok(DumpSelection::Every),
         ALL if names.len() < 2 => {}
-        UNNAMED if has("") => return Ok(Wanted::One(String::new())),
-        name if has(name) => return Ok(Wanted::One(name.to_owned())),
+        UNNAMED if has("") => return Ok(DumpSelection::One(String::new())),
+        name if has(name) => return Ok(DumpSelection::One(name.to_owned())),
         name if names.is_empty() => {
             return Err(Question(format!("This dump names no database, so “{name}” can't be chosen in it.")));
         }
@@ -64,16 +64,16 @@ pub fn choose(dump: &Dump, asked: &str, dbname: &str) -> Result<Wanted, Question
         }
     }
     match names.as_slice() {
-        [] => Ok(Wanted::Whole),
-        [one] => Ok(Wanted::One(one.clone())),
-        _ if has(dbname) => Ok(Wanted::One(dbname.to_owned())),
+        [] => Ok(DumpSelection::Whole),
+        [one] => Ok(DumpSelection::One(one.clone())),
+        _ if has(dbname) => Ok(DumpSelection::One(dbname.to_owned())),
         _ => Err(Question(format!("This dump holds the databases {}. Choose one of them{hint}.", listed(names)))),
     }
 }
 
 /// Where a database of a dump goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct LoadTarget {
     /// Its name in the dump; empty: what names none.
     pub source: String,
     /// The database that it is loaded into.
@@ -84,7 +84,7 @@ pub struct Target {
 
 /// Where each database of a dump goes if all are wanted. In PostgreSQL they keep their names; in MariaDB a person's
 /// databases begin with the name of the first.
-pub fn targets(databases: &[String], dialect: Dialect, dbname: &str) -> Vec<Target> {
+pub fn targets(databases: &[String], dialect: Dialect, dbname: &str) -> Vec<LoadTarget> {
     let target = |source: &String| {
         let own = source.is_empty() || source == dbname;
         let keeps = dialect == Dialect::Postgres && !is_servers(source, dialect);
@@ -93,7 +93,7 @@ pub fn targets(databases: &[String], dialect: Dialect, dbname: &str) -> Vec<Targ
             (false, true) => source.clone(),
             (false, false) => format!("{dbname}_{source}"),
         };
-        Target { source: source.clone(), database, further: !own }
+        LoadTarget { source: source.clone(), database, further: !own }
     };
     databases.iter().map(target).collect()
 }
@@ -110,13 +110,13 @@ mod tests {
 
     #[test]
     fn one_is_taken_several_are_asked_about() {
-        let one = |name: &str| Ok(Wanted::One(name.to_owned()));
+        let one = |name: &str| Ok(DumpSelection::One(name.to_owned()));
         let two = dump(Format::MariaSql, &["mice", "rats"]);
-        assert_eq!(choose(&dump(Format::PgPlain, &[]), "", "trial"), Ok(Wanted::Whole));
+        assert_eq!(choose(&dump(Format::PgPlain, &[]), "", "trial"), Ok(DumpSelection::Whole));
         assert_eq!(choose(&dump(Format::PgPlain, &["mice"]), "", "trial"), one("mice"));
         assert_eq!(choose(&two, "", "rats"), one("rats"));
         assert_eq!(choose(&two, "mice", "rats"), one("mice"));
-        assert_eq!(choose(&two, "*", "trial"), Ok(Wanted::Every));
+        assert_eq!(choose(&two, "*", "trial"), Ok(DumpSelection::Every));
         let asked = choose(&two, "", "trial").unwrap_err().0;
         assert!(asked.contains("the databases mice, rats") && asked.contains('*'), "{asked}");
         assert!(choose(&two, "cats", "trial").unwrap_err().0.contains("no database “cats”"));

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::manifest::dump::Failure;
+use crate::manifest::dump::LoadFailure;
 
 /// Most memory for statements that were sent: more than can be on the way to the tool.
 const HELD: usize = 8 * 1024 * 1024;
@@ -16,7 +16,7 @@ const MOST: usize = 100;
 
 /// A statement that was sent.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct SentStatement {
     /// The first and the last line that the tool saw of it.
     pub lines: (u64, u64),
     /// Its line in the dump.
@@ -27,11 +27,11 @@ pub struct Sent {
 
 /// What a tool's words about a line are.
 #[derive(Debug)]
-pub enum Said {
+pub enum ToolMessage {
     /// The answer to a question, and nobody's business.
     Answer,
     /// About this statement, where it is known.
-    About(Option<Sent>),
+    About(Option<SentStatement>),
 }
 
 /// The beginning of a statement, for people.
@@ -42,7 +42,7 @@ pub fn beginning(statement: &[u8]) -> String {
 
 #[derive(Debug, Default)]
 struct Inner {
-    sent: VecDeque<Sent>,
+    sent: VecDeque<SentStatement>,
     held: usize,
     /// First and last line of the statement that is tried, and that of what is sent after it to have an answer.
     question: Option<(u64, u64, u64)>,
@@ -50,7 +50,7 @@ struct Inner {
     answered: bool,
     over: bool,
     /// What was not sent, and how many there were.
-    kept_back: Vec<Failure>,
+    kept_back: Vec<LoadFailure>,
     kept_back_count: u64,
     /// Rows that were left out: of the statement in this line of the dump, so many.
     left: Vec<(u64, u64)>,
@@ -58,30 +58,30 @@ struct Inner {
 
 /// Shared by what sends and what reads.
 #[derive(Debug, Default)]
-pub struct Course {
+pub struct LoadProgress {
     inner: Mutex<Inner>,
     changed: Condvar,
 }
 
-impl Course {
+impl LoadProgress {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a statement was sent.
-    pub fn note(&self, sent: Sent) {
+    pub fn note(&self, sent: SentStatement) {
         let mut inner = self.inner();
-        inner.held += sent.text.len() + size_of::<Sent>();
+        inner.held += sent.text.len() + size_of::<SentStatement>();
         inner.sent.push_back(sent);
         while inner.held > HELD
             && let Some(old) = inner.sent.pop_front()
         {
-            inner.held -= old.text.len() + size_of::<Sent>();
+            inner.held -= old.text.len() + size_of::<SentStatement>();
         }
     }
 
     /// Notes what is not sent, and why.
-    pub fn keep_back(&self, failure: Failure) {
+    pub fn keep_back(&self, failure: LoadFailure) {
         let mut inner = self.inner();
         inner.kept_back_count += 1;
         if inner.kept_back.len() < MOST {
@@ -124,7 +124,7 @@ impl Course {
     }
 
     /// The tool said something about a line.
-    pub fn said(&self, line: u64, is_error: bool) -> Said {
+    pub fn said(&self, line: u64, is_error: bool) -> ToolMessage {
         let mut inner = self.inner();
         if let Some((from, to, probe)) = inner.question {
             // What came before may still be under way.
@@ -132,11 +132,11 @@ impl Course {
             if line > to {
                 inner.answered |= line >= probe;
                 self.changed.notify_all();
-                return Said::Answer;
+                return ToolMessage::Answer;
             }
         }
         let at = inner.sent.partition_point(|sent| sent.lines.1 < line);
-        Said::About(inner.sent.get(at).filter(|sent| sent.lines.0 <= line).cloned())
+        ToolMessage::About(inner.sent.get(at).filter(|sent| sent.lines.0 <= line).cloned())
     }
 
     /// The tool has ended.
@@ -146,7 +146,7 @@ impl Course {
     }
 
     /// What was not sent, how much that was, and which rows were left out.
-    pub fn kept_back(&self) -> (Vec<Failure>, u64, Vec<(u64, u64)>) {
+    pub fn kept_back(&self) -> (Vec<LoadFailure>, u64, Vec<(u64, u64)>) {
         let mut inner = self.inner();
         (std::mem::take(&mut inner.kept_back), inner.kept_back_count, std::mem::take(&mut inner.left))
     }

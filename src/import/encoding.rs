@@ -115,9 +115,9 @@ mod tests {
     use proptest::prelude::*;
 
     /// Gives a byte at a time.
-    struct Slow(Cursor<Vec<u8>>);
+    struct OneByteReader(Cursor<Vec<u8>>);
 
-    impl Read for Slow {
+    impl Read for OneByteReader {
         fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
             let n = out.len().min(1);
             self.0.read(&mut out[..n])
@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn read(bytes: Vec<u8>) -> (Encoding, String) {
-        let (encoding, mut from) = decoded(Box::new(Slow(Cursor::new(bytes)))).unwrap();
+        let (encoding, mut from) = decoded(Box::new(OneByteReader(Cursor::new(bytes)))).unwrap();
         let mut text = Vec::new();
         from.read_to_end(&mut text).unwrap();
         (encoding, String::from_utf8(text).unwrap())

@@ -44,7 +44,7 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
         };
     }
     if head.starts_with(&archive::MAGIC) {
-        let archive::Beginning { version, databases } = archive::look(head)?;
+        let archive::ArchiveHead { version, databases } = archive::look(head)?;
         return Ok(Dump { databases, ..dump(Format::MongoArchive, version) });
     }
     if let Some(found) = neo4j(head, packing) {

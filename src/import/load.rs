@@ -7,12 +7,13 @@ use std::sync::atomic::AtomicU64;
 use crate::admin_db::dumps;
 use crate::admin_db::dumps::DumpRow;
 use crate::app::App;
+use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
-use crate::domain::work::{Cancel, Pool, Rules};
-use crate::engine::Plan;
-use crate::engine::backup::{Backup, Load};
-use crate::import::choice::{Target, shown, targets};
-use crate::import::pour::{describes, pour};
+use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::engine::ServerSpec;
+use crate::engine::backup::{EngineBackup, LoadPlan};
+use crate::import::choice::{LoadTarget, shown, targets};
+use crate::import::pour::pour;
 use crate::import::staging;
 use crate::manifest::dump::LoadReport;
 use crate::provision::blueprint::Blueprint;
@@ -24,7 +25,7 @@ use crate::queue::flow::{Flow, Step, StepError, Work};
 pub static LOAD: Flow = Flow {
     kind: "load",
     title: "Create database from a dump",
-    rules: Rules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
+    rules: JobRules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         CHECK_STORAGE,
         create::GET_IMAGE,
@@ -121,7 +122,7 @@ pub(super) async fn keep(w: &Work, row: &DumpRow, report: &LoadReport) -> Result
     let mut db = w.app.db.acquire().await?;
     dumps::set_report(&mut db, row.id, report).await?;
     drop(db);
-    w.say(&report.sentence()).await;
+    w.progress(&report.sentence()).await;
     forget(w).await
 }
 
@@ -133,13 +134,14 @@ async fn fill(w: &Work, row: &DumpRow, file: PathBuf) -> Result<LoadReport, Step
     let running = find(app, &c).await?.filter(|f| f.running);
     let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
     let password = rotate::user_password(w, &c).await?;
-    let (plan, engine) = (blueprint.plan(), describes(c.engine)?);
+    let (plan, engine) = (blueprint.plan(), engine_backup(c.engine)?);
     let mut report = LoadReport { told: row.told.0.clone(), ..LoadReport::default() };
     for target in wanted(row, &c.dbname) {
         if target.further {
-            let load = Load { archive: false, password: &password, lock: "", source: None, database: &target.database };
+            let load =
+                LoadPlan { archive: false, password: &password, lock: "", source: None, database: &target.database };
             let make = engine
-                .make_further(&plan, &load)
+                .create_extra_database(&plan, &load)
                 .ok_or_else(|| StepError::Fail(format!("{} can't make further databases here.", c.engine.label())))?;
             run(app.runtime.as_ref(), &id, &make, None, &AtomicU64::new(0)).await?;
         }
@@ -165,12 +167,12 @@ fn is_wanted(row: &DumpRow, name: &str) -> bool {
 }
 
 /// What of the dump goes where.
-pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<Target> {
+pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<LoadTarget> {
     match row.dump().format.dialect().filter(|_| row.everything) {
         Some(dialect) => targets(&row.databases.0, dialect, dbname),
         None => {
             let source = row.source.clone().unwrap_or_default();
-            vec![Target { source, database: dbname.to_owned(), further: false }]
+            vec![LoadTarget { source, database: dbname.to_owned(), further: false }]
         }
     }
 }
@@ -181,13 +183,13 @@ pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<Target> {
 /// If nothing did, because all of it failed.
 pub(super) async fn count(
     app: &App,
-    (id, plan): (&str, &Plan<'_>),
-    describes: &dyn Backup,
+    (id, plan): (&str, &ServerSpec<'_>),
+    engine: &dyn EngineBackup,
     databases: &[String],
     report: &mut LoadReport,
 ) -> Result<(), StepError> {
     for database in databases {
-        let count = describes.count(plan, database, false);
+        let count = engine.count(plan, database, false);
         let said = run(app.runtime.as_ref(), id, &count, None, &AtomicU64::new(0)).await?;
         report.add(&said.counts);
     }

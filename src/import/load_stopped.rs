@@ -6,15 +6,16 @@ use std::sync::atomic::AtomicU64;
 
 use secrecy::SecretString;
 
+use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
-use crate::domain::work::{Cancel, Pool, Rules};
+use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, wanted};
-use crate::import::pour::{describes, pour};
-use crate::manifest::Of;
+use crate::import::pour::pour;
+use crate::manifest::BackupSubject;
 use crate::manifest::dump::LoadReport;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
-use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::server::tools_in;
 use crate::provision::{create, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
@@ -23,7 +24,7 @@ use crate::queue::flow::{Flow, Step, StepError, Work};
 pub static LOAD_STOPPED: Flow = Flow {
     kind: "load-stopped",
     title: "Create database from a dump",
-    rules: Rules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
+    rules: JobRules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         CHECK_STORAGE,
         create::GET_IMAGE,
@@ -38,10 +39,10 @@ pub static LOAD_STOPPED: Flow = Flow {
     ],
 };
 
-async fn sealed(w: &Work) -> Result<ThrowAway<'_>, StepError> {
+async fn sealed(w: &Work) -> Result<SealedServer<'_>, StepError> {
     let c = w.container().await?;
-    let of = Of::new(&c, c.image_digest.as_deref().unwrap_or_default());
-    ThrowAway::of(&w.app, &of, c.id, Admin::New).await
+    let of = BackupSubject::new(&c, c.image_digest.as_deref().unwrap_or_default());
+    SealedServer::of(&w.app, &of, c.id, AdminPassword::New).await
 }
 
 /// Removes the container in which it was loaded; the directory has an undo of its own.
@@ -65,8 +66,8 @@ async fn load(w: &Work) -> Result<(), StepError> {
     for target in wanted(&row, plan.dbname.as_str()) {
         pour(w, &row, path(w, &row)?, (&id, &plan), (&SecretString::default(), &target)).await?;
     }
-    w.say("Checking what was loaded").await;
-    let check = describes(c.engine)?.check(&plan, plan.dbname.as_str());
+    w.progress("Checking what was loaded").await;
+    let check = engine_backup(c.engine)?.check(&plan, plan.dbname.as_str());
     run(app.runtime.as_ref(), &id, &check, None, &AtomicU64::new(0)).await.map_err(|e| {
         StepError::Fail(format!(
             "{e}\nThe dump may be damaged, or of a version or edition whose data this server can't read."
@@ -85,6 +86,6 @@ async fn look(w: &Work) -> Result<(), StepError> {
     let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
     let mut report = LoadReport { format: Some(row.dump().format), told: row.told.0.clone(), ..LoadReport::default() };
     let places = [c.dbname.clone()];
-    count(app, (&id, &blueprint.plan()), describes(c.engine)?, &places, &mut report).await?;
+    count(app, (&id, &blueprint.plan()), engine_backup(c.engine)?, &places, &mut report).await?;
     keep(w, &row, &report).await
 }

@@ -6,16 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::domain::quantity::{Bytes, Bytes as Size};
+use crate::domain::quantity::ByteSize;
 
 /// How much of the end is kept.
 const TAIL: usize = 4096;
 
 /// What was read so far.
 #[derive(Debug, Clone, Default)]
-pub struct Passed(Arc<AtomicU64>);
+pub struct BytesRead(Arc<AtomicU64>);
 
-impl Passed {
+impl BytesRead {
     /// In bytes.
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -23,10 +23,10 @@ impl Passed {
 }
 
 /// A reader that counts, and refuses to read more than `most`.
-pub struct Measured<R> {
+pub struct MeasuredReader<R> {
     from: R,
     most: u64,
-    passed: Passed,
+    passed: BytesRead,
     tail: Arc<std::sync::Mutex<Vec<u8>>>,
 }
 
@@ -42,9 +42,9 @@ impl Tail {
     }
 }
 
-impl<R> Measured<R> {
+impl<R> MeasuredReader<R> {
     /// Reads from `from`, at most `most` bytes.
-    pub fn new(from: R, most: u64, passed: Passed) -> Self {
+    pub fn new(from: R, most: u64, passed: BytesRead) -> Self {
         Self { from, most, passed, tail: Arc::default() }
     }
 
@@ -54,13 +54,13 @@ impl<R> Measured<R> {
     }
 }
 
-impl<R: Read> Read for Measured<R> {
+impl<R: Read> Read for MeasuredReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let n = self.from.read(out)?;
         let read = out.get(..n).unwrap_or_default();
         let so_far = self.passed.0.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
         if so_far > self.most {
-            let most = Bytes(i64::try_from(self.most).unwrap_or(i64::MAX));
+            let most = ByteSize(i64::try_from(self.most).unwrap_or(i64::MAX));
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
                 format!("Unpacked, the dump is larger than {most}, the most that there is room for"),
@@ -75,7 +75,7 @@ impl<R: Read> Read for Measured<R> {
 }
 
 /// Most bytes of a dump, unpacked: a multiple of what may be sent, and no more than is free on the tier at `path`.
-pub fn most_unpacked(upload_max: Size, path: &Path) -> u64 {
+pub fn most_unpacked(upload_max: ByteSize, path: &Path) -> u64 {
     let most = u64::try_from(upload_max.0).unwrap_or(u64::MAX).saturating_mul(MOST_UNPACKED);
     let free = crate::storage::capacity(path).ok().and_then(|has| u64::try_from(has.free).ok());
     free.map_or(most, |free| most.min(free))

@@ -12,21 +12,21 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::admin_db::dumps::DumpRow;
-use crate::domain::engine::EngineKind;
-use crate::domain::quantity::Bytes as Size;
+use crate::backup::engine_backup;
+use crate::domain::quantity::ByteSize;
 use crate::domain::stream_error::StreamError;
-use crate::engine::Plan;
-use crate::engine::backup::{Backup, Load};
-use crate::import::choice::Target;
-use crate::import::course::Course;
-use crate::import::measured::{Passed, most_unpacked};
-use crate::import::report::Collector;
+use crate::engine::ServerSpec;
+use crate::engine::backup::LoadPlan;
+use crate::import::choice::LoadTarget;
+use crate::import::course::LoadProgress;
+use crate::import::measured::{BytesRead, most_unpacked};
+use crate::import::report::OutputCollector;
 use crate::import::scan::{CUT, is_whole, open};
-use crate::import::sending::{LeftOut, Out, What, send};
+use crate::import::sending::{LeftOut, Out, SendOptions, send};
 use crate::manifest::dump::{Dump, Format, LoadReport};
 use crate::queue::flow::{StepError, Work};
 use crate::runtime::{ExecPiece, Input};
-use crate::sql::to_mariadb::{Pass, Rules};
+use crate::sql::to_mariadb::{RewriteRules, StatementScope};
 use crate::tasks;
 
 /// Longest silence of a tool: an index over a large table is made without a word.
@@ -42,12 +42,12 @@ pub(super) async fn pour(
     w: &Work,
     row: &DumpRow,
     file: PathBuf,
-    (id, plan): (&str, &Plan<'_>),
-    (password, target): (&SecretString, &Target),
+    (id, plan): (&str, &ServerSpec<'_>),
+    (password, target): (&SecretString, &LoadTarget),
 ) -> Result<LoadReport, StepError> {
     let app = &w.app;
-    let describes = describes(plan.image.engine)?;
-    let missing = plan.tools.missing(describes.load_tools());
+    let engine = engine_backup(plan.image.engine)?;
+    let missing = plan.tools.missing(engine.load_tools());
     if !missing.is_empty() {
         return Err(StepError::Fail(format!(
             "The image has no {}, so the dump can't be loaded here. Make an empty database, and load it from your own computer with \
@@ -60,19 +60,24 @@ pub(super) async fn pour(
     let dump = row.dump();
     let archive = dump.format == Format::PgCustom;
     let source = Some(target.source.as_str()).filter(|s| !s.is_empty());
-    let load = Load { archive, password, lock: &lock, source, database: &target.database };
-    let exec = describes.load(plan, &load);
-    let (course, passed) = (Arc::new(Course::default()), Passed::default());
-    let reading = Reading { most: most_unpacked(app.config.backups.upload_max, &file), file, passed: passed.clone() };
-    let rules = (dump.format == Format::MariaSql).then(|| Rules {
+    let load = LoadPlan { archive, password, lock: &lock, source, database: &target.database };
+    let exec = engine.load(plan, &load);
+    let (course, passed) = (Arc::new(LoadProgress::default()), BytesRead::default());
+    let reading =
+        DumpReader { most: most_unpacked(app.config.backups.upload_max, &file), file, passed: passed.clone() };
+    let rules = (dump.format == Format::MariaSql).then(|| RewriteRules {
         account: (plan.dbuser.to_string(), "%".to_owned()),
         collations: true,
-        pass: Pass::All,
+        pass: StatementScope::All,
     });
-    let what =
-        dump.format.dialect().map(|dialect| What { dialect, source: target.source.clone(), lock: lock.clone(), rules });
+    let what = dump.format.dialect().map(|dialect| SendOptions {
+        dialect,
+        source: target.source.clone(),
+        lock: lock.clone(),
+        rules,
+    });
     let (input, reading) = reading.begin(dump.clone(), what, course.clone());
-    let mut collector = Collector::new(dump.format, &course);
+    let mut collector = OutputCollector::new(dump.format, &course);
     let loading = async {
         let mut pieces = app.runtime.exec_stream(id, &exec, Some(input)).await?;
         loop {
@@ -106,7 +111,7 @@ pub(super) async fn pour(
         let what = if count == 1 { "1 statement".to_owned() } else { format!("{count} statements") };
         report.told.push(format!("Left out, since about the server (roles, owners, whole databases): {what}. {first}"));
     }
-    if describes.loaded(code, &words) {
+    if engine.loaded(code, &words) {
         return Ok(report);
     }
     let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
@@ -115,28 +120,28 @@ pub(super) async fn pour(
 }
 
 /// Shows how far it is, for ever.
-async fn tell(w: &Work, passed: &Passed) -> std::convert::Infallible {
+async fn tell(w: &Work, passed: &BytesRead) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let bytes = i64::try_from(passed.bytes()).unwrap_or(i64::MAX);
-        w.say(&format!("{} of the dump loaded", Size(bytes))).await;
+        w.progress(&format!("{} of the dump loaded", ByteSize(bytes))).await;
     }
 }
 
 /// A file on its way.
-struct Reading {
+struct DumpReader {
     file: PathBuf,
     most: u64,
-    passed: Passed,
+    passed: BytesRead,
 }
 
-impl Reading {
+impl DumpReader {
     /// The dump, unpacked, as the input of a tool; and what was wrong with it.
     fn begin(
         self,
         dump: Dump,
-        what: Option<What>,
-        course: Arc<Course>,
+        what: Option<SendOptions>,
+        course: Arc<LoadProgress>,
     ) -> (Input, JoinHandle<Result<LeftOut, String>>) {
         let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(WAITING);
         let reading = tasks::blocking(move || {
@@ -151,7 +156,13 @@ impl Reading {
         (pieces.map(|piece| piece.map_err(StreamError::refused)).boxed(), reading)
     }
 
-    fn pump(self, dump: &Dump, what: Option<&What>, course: &Course, out: &Out) -> Result<LeftOut, String> {
+    fn pump(
+        self,
+        dump: &Dump,
+        what: Option<&SendOptions>,
+        course: &LoadProgress,
+        out: &Out,
+    ) -> Result<LeftOut, String> {
         let cut = |e: std::io::Error| {
             format!("The dump can't be read to its end: {e}. It may have been cut short; send it again.")
         };
@@ -181,9 +192,4 @@ fn copy(mut from: Box<dyn Read + Send>, out: &Out) -> std::io::Result<()> {
             return Ok(());
         }
     }
-}
-
-/// How an engine loads dumps.
-pub(crate) fn describes(engine: EngineKind) -> Result<&'static dyn Backup, StepError> {
-    engine.engine().backup().ok_or_else(|| StepError::Fail(format!("{} can't load dumps here.", engine.label())))
 }

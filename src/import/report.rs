@@ -1,7 +1,7 @@
 //! What failed while a dump was loaded, out of what the tool said about it.
 
-use crate::import::course::{Course, Said, beginning};
-use crate::manifest::dump::{Failure, Format, LoadReport, MOST};
+use crate::import::course::{LoadProgress, ToolMessage, beginning};
+use crate::manifest::dump::{Format, LoadFailure, LoadReport, MOST};
 
 /// Longest text of one, in characters.
 const LONGEST: usize = 4000;
@@ -11,10 +11,10 @@ const RULE: &str = "--------------";
 const LONGEST_LINE: usize = 16 * 1024;
 
 /// Reads what a tool says, line by line.
-pub struct Collector<'a> {
+pub struct OutputCollector<'a> {
     format: Format,
     /// What the tool was sent, where its lines are known.
-    course: &'a Course,
+    course: &'a LoadProgress,
     line: Vec<u8>,
     report: LoadReport,
     /// Whether what comes next belongs to the last failure.
@@ -26,9 +26,9 @@ pub struct Collector<'a> {
     words: String,
 }
 
-impl<'a> Collector<'a> {
+impl<'a> OutputCollector<'a> {
     /// For a tool that gets what `course` follows.
-    pub fn new(format: Format, course: &'a Course) -> Self {
+    pub fn new(format: Format, course: &'a LoadProgress) -> Self {
         let report = LoadReport { format: Some(format), ..LoadReport::default() };
         Self { format, course, line: Vec::new(), report, open: false, repeats: false, words: String::new() }
     }
@@ -66,7 +66,7 @@ impl<'a> Collector<'a> {
             return;
         };
         self.repeats = false;
-        let Said::About(sent) = self.course.said(number, is_error) else {
+        let ToolMessage::About(sent) = self.course.said(number, is_error) else {
             self.open = false;
             return;
         };
@@ -74,7 +74,7 @@ impl<'a> Collector<'a> {
         if is_error {
             let (line, statement) = sent.map(|s| (s.line, s.text)).unzip();
             let text = cut(words, LONGEST);
-            self.fail(Failure { line, text, statement: statement.unwrap_or_default(), detail: String::new() });
+            self.fail(LoadFailure { line, text, statement: statement.unwrap_or_default(), detail: String::new() });
         }
     }
 
@@ -85,7 +85,7 @@ impl<'a> Collector<'a> {
         if let Some(said) = said {
             let said = said.strip_prefix("could not execute query: ").unwrap_or(said).trim_start_matches("ERROR:");
             self.open = true;
-            return self.fail(Failure { text: cut(said.trim(), LONGEST), ..Failure::default() });
+            return self.fail(LoadFailure { text: cut(said.trim(), LONGEST), ..LoadFailure::default() });
         }
         // What it says in the end is about all of it, and by that its end is known.
         if text.starts_with("pg_restore: warning: errors ignored") {
@@ -108,7 +108,7 @@ impl<'a> Collector<'a> {
         self.more(text);
     }
 
-    fn fail(&mut self, failure: Failure) {
+    fn fail(&mut self, failure: LoadFailure) {
         self.report.failed += 1;
         if self.report.failures.len() < MOST {
             self.report.failures.push(failure);
@@ -136,7 +136,7 @@ impl<'a> Collector<'a> {
     fn mongo(&mut self, line: &str) {
         let text = line.split_once('\t').map_or(line, |(_, text)| text);
         if let Some(why) = text.strip_prefix("continuing through error: ") {
-            self.fail(Failure { text: cut(why, LONGEST), ..Failure::default() });
+            self.fail(LoadFailure { text: cut(why, LONGEST), ..LoadFailure::default() });
         } else if let Some(what) = text.strip_prefix("told: ") {
             if self.report.told.len() < MOST {
                 self.report.told.push(cut(what, LONGEST));
@@ -193,28 +193,28 @@ fn of_mariadb(line: &str) -> Option<(u64, bool, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::import::course::Sent;
+    use crate::import::course::SentStatement;
     use crate::import::report::*;
 
-    fn read(format: Format, course: &Course, text: &str) -> (LoadReport, String) {
-        let mut collector = Collector::new(format, course);
+    fn read(format: Format, course: &LoadProgress, text: &str) -> (LoadReport, String) {
+        let mut collector = OutputCollector::new(format, course);
         for piece in text.as_bytes().chunks(7) {
             collector.take(piece);
         }
         collector.done()
     }
 
-    fn sent(lines: (u64, u64), line: u64, text: &str) -> Sent {
-        Sent { lines, line, text: text.to_owned() }
+    fn sent(lines: (u64, u64), line: u64, text: &str) -> SentStatement {
+        SentStatement { lines, line, text: text.to_owned() }
     }
 
     #[test]
     fn each_failure_stands_beside_its_statement() {
-        let course = Course::default();
+        let course = LoadProgress::default();
         course.note(sent((2, 4), 10, "create table t"));
         course.note(sent((5, 5), 13, "select 1"));
         course.note(sent((6, 9), 14, "copy t"));
-        course.keep_back(Failure { line: Some(11), text: "not run".to_owned(), ..Failure::default() });
+        course.keep_back(LoadFailure { line: Some(11), text: "not run".to_owned(), ..LoadFailure::default() });
         course.leave(14, 3);
         let said = "psql:<stdin>:4: ERROR:  relation \"t\" already exists\nLINE 1: create table t\npsql:<stdin>:5: NOTICE:  well\n\
                     psql:<stdin>:9: ERROR:  no\nCONTEXT:  COPY t\npsql:<stdin>:40: ERROR:  late\n";
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_asked_for_is_no_failure() {
-        let course = Course::default();
+        let course = LoadProgress::default();
         course.note(sent((2, 2), 1, "copy t from stdin"));
         course.ask((2, 2), 4);
         let (report, _) = read(Format::PgPlain, &course, "psql:<stdin>:2: ERROR:  no\npsql:<stdin>:4: INFO:  db4sci\n");
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn what_pg_restore_says_is_understood() {
         let said = "pg_restore: from TOC entry 5; 1259 TABLE t\npg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\nCommand was: ALTER TABLE t;\nmore of it\n\npg_restore: warning: errors ignored on restore: 1\n";
-        let (report, words) = read(Format::PgCustom, &Course::default(), said);
+        let (report, words) = read(Format::PgCustom, &LoadProgress::default(), said);
         assert_eq!((report.failed, report.failures[0].statement.as_str()), (1, "ALTER TABLE t;"), "{report:?}");
         assert_eq!(words, "pg_restore: warning: errors ignored on restore: 1\n", "by which its end is known");
     }
@@ -269,22 +269,25 @@ mod tests {
         let said = "2026-11-27T05:00:00.000+0000\tpreparing collections to restore from\n\
                     2026-11-27T05:00:00.000+0000\tcontinuing through error: E11000 duplicate key error collection: d.c\n\
                     2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 3 document(s) failed to restore.\n";
-        let (report, _) = read(Format::MongoArchive, &Course::default(), said);
+        let (report, _) = read(Format::MongoArchive, &LoadProgress::default(), said);
         assert_eq!((report.failed, report.failures.len()), (3, 1), "{report:?}");
         let said = "2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 1 document(s) failed to restore.\n\
                     db4sci\ttold: The index i of c: the option safe: null was left out.\n\
                     db4sci\tcontinuing through error: The index j of c was not made: E11000\n";
-        let (later, _) = read(Format::MongoArchive, &Course::default(), said);
+        let (later, _) = read(Format::MongoArchive, &LoadProgress::default(), said);
         assert_eq!((later.failed, later.told.len()), (2, 1), "{later:?}");
         assert!(report.failures[0].text.starts_with("E11000") && report.sentence().contains("3 documents failed"));
         let said = "2026-11-27T05:00:00.000+0000\tFailed: corruption found in archive\n";
-        assert_eq!(read(Format::MongoArchive, &Course::default(), said).1, "Failed: corruption found in archive\n");
+        assert_eq!(
+            read(Format::MongoArchive, &LoadProgress::default(), said).1,
+            "Failed: corruption found in archive\n"
+        );
     }
 
     #[test]
     fn a_thousand_failures_are_counted_and_a_hundred_kept() {
         let said = "ERROR 1064 (42000) at line 3: no\n".repeat(1000);
-        let (report, _) = read(Format::MariaSql, &Course::default(), &said);
+        let (report, _) = read(Format::MariaSql, &LoadProgress::default(), &said);
         assert_eq!((report.failed, report.failures.len()), (1000, MOST));
     }
 }

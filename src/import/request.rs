@@ -9,8 +9,8 @@ use crate::admin_db::dumps::{DumpRow, NewDump};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::engine::EngineKind;
-use crate::engine::part::When;
-use crate::import::choice::{Wanted, choose};
+use crate::engine::part::DumpMode;
+use crate::import::choice::{DumpSelection, choose};
 use crate::import::load::LOAD;
 use crate::import::load_stopped::LOAD_STOPPED;
 use crate::import::staging::Staging;
@@ -21,7 +21,7 @@ use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
 
 /// A dump that was received and recognised.
-pub struct Received {
+pub struct ReceivedDump {
     /// Its file, where it has just been received; it goes unless it is kept.
     staging: Option<Staging>,
     id: Uuid,
@@ -31,17 +31,26 @@ pub struct Received {
     /// What it is.
     pub dump: Arc<Dump>,
     /// What is wanted of it.
-    pub wanted: Wanted,
+    pub wanted: DumpSelection,
     /// What its sender calls it.
     pub name: String,
 }
 
-impl Received {
+impl ReceivedDump {
     /// What has just been received.
     pub fn new(staging: Staging, dump: Dump, name: String) -> Self {
         let (id, account, tier) = (staging.id, staging.account(), staging.tier.clone());
         let bytes = i64::try_from(staging.bytes).unwrap_or(i64::MAX);
-        Self { staging: Some(staging), id, account, tier, bytes, dump: Arc::new(dump), wanted: Wanted::Whole, name }
+        Self {
+            staging: Some(staging),
+            id,
+            account,
+            tier,
+            bytes,
+            dump: Arc::new(dump),
+            wanted: DumpSelection::Whole,
+            name,
+        }
     }
 
     /// What was received before and lies there since.
@@ -53,7 +62,7 @@ impl Received {
             tier: row.tier.clone(),
             bytes: row.bytes,
             dump: Arc::new(row.dump()),
-            wanted: Wanted::Whole,
+            wanted: DumpSelection::Whole,
             name: row.name.clone(),
         }
     }
@@ -76,10 +85,10 @@ impl Received {
             name: &self.name,
             dump: &self.dump,
             source: match &self.wanted {
-                Wanted::One(name) => Some(name),
-                Wanted::Whole | Wanted::Every => None,
+                DumpSelection::One(name) => Some(name),
+                DumpSelection::Whole | DumpSelection::Every => None,
             },
-            everything: self.wanted == Wanted::Every,
+            everything: self.wanted == DumpSelection::Every,
             bytes: self.bytes,
         }
     }
@@ -106,7 +115,7 @@ impl Received {
 pub async fn from_dump(
     app: &App,
     request: &CreateRequest<'_>,
-    received: Received,
+    received: ReceivedDump,
     actor: &Actor,
 ) -> Result<Created, RequestError> {
     let flow = load_flow(request.image.engine);
@@ -133,5 +142,5 @@ pub fn load_flow(engine: EngineKind) -> &'static Flow {
 
 /// Whether an engine's dumps are loaded before its server starts.
 pub fn is_loaded_stopped(engine: EngineKind) -> bool {
-    engine.engine().backup().is_some_and(|b| b.loads() == When::Stopped)
+    engine.engine().backup().is_some_and(|b| b.load_mode() == DumpMode::Stopped)
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::domain::engine::EngineKind;
 use crate::import::encoding::{Encoding, decoded};
 use crate::import::format::{ENDS, LOOK, of_head};
-use crate::import::measured::{Measured, Passed, Tail};
+use crate::import::measured::{BytesRead, MeasuredReader, Tail};
 use crate::import::unknown::broken_by_redirection;
 use crate::manifest::dump::{Dump, Packing};
 use crate::sql::contents::contents;
@@ -22,7 +22,7 @@ const WAITING: usize = 16;
 
 /// What may be read.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ReadLimits {
     /// Most bytes, unpacked.
     pub most: u64,
     /// The engine that was asked for, by which statements are read that say nothing else.
@@ -30,7 +30,7 @@ pub struct Limits {
 }
 
 /// A dump's content: unpacked, as UTF-8 if it is text.
-pub struct Content {
+pub struct DumpContent {
     /// How the text was encoded.
     pub encoding: Encoding,
     /// Reads it.
@@ -43,20 +43,20 @@ pub struct Content {
 ///
 /// # Errors
 /// The file's.
-pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: Passed) -> io::Result<Content> {
+pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesRead) -> io::Result<DumpContent> {
     let from = packing.unpacked(Box::new(std::fs::File::open(path)?))?;
-    let measured = Measured::new(from, most, passed);
+    let measured = MeasuredReader::new(from, most, passed);
     let tail = measured.tail();
     let (encoding, from) =
         if text { decoded(Box::new(measured))? } else { (Encoding::Plain, Box::new(measured) as Box<dyn Read + Send>) };
-    Ok(Content { encoding, from, tail })
+    Ok(DumpContent { encoding, from, tail })
 }
 
 /// Recognises what `from` reads, to its end where that tells more.
 ///
 /// # Errors
 /// A sentence that says why it can't be used.
-pub fn recognise(mut from: Box<dyn Read + Send>, limits: Limits) -> Result<Dump, String> {
+pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<Dump, String> {
     let unread = |e: io::Error| format!("The file can't be read: {e}.");
     let mut head = Vec::new();
     from.by_ref().take(512).read_to_end(&mut head).map_err(unread)?;
@@ -69,7 +69,7 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: Limits) -> Result<Dump,
         _ => format!("The file is compressed, and can't be unpacked: {e}."),
     };
     let whole = packing.unpacked(Box::new(Cursor::new(head).chain(from))).map_err(unpacked)?;
-    let measured = Measured::new(whole, limits.most, Passed::default());
+    let measured = MeasuredReader::new(whole, limits.most, BytesRead::default());
     let tail = measured.tail();
     let mut whole: Box<dyn Read + Send> = Box::new(measured);
     let mut first = Vec::new();
@@ -139,9 +139,9 @@ pub struct Scanner {
 
 impl Scanner {
     /// Begins.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: ReadLimits) -> Self {
         let (out, pieces) = mpsc::channel(WAITING);
-        let from = Arriving { pieces, now: Bytes::new() };
+        let from = ArrivingPieces { pieces, now: Bytes::new() };
         let task = tasks::blocking(move || recognise(Box::new(from), limits));
         Self { out: Some(out), task }
     }
@@ -171,12 +171,12 @@ impl Scanner {
 }
 
 /// Pieces as they arrive.
-struct Arriving {
+struct ArrivingPieces {
     pieces: mpsc::Receiver<Bytes>,
     now: Bytes,
 }
 
-impl Read for Arriving {
+impl Read for ArrivingPieces {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.now.is_empty() {
             match self.pieces.blocking_recv() {
@@ -198,7 +198,7 @@ mod tests {
     use crate::manifest::dump::Format;
 
     fn known(bytes: &[u8]) -> Result<Dump, String> {
-        recognise(Box::new(Cursor::new(bytes.to_vec())), Limits { most: 64 * 1024 * 1024, wanted: None })
+        recognise(Box::new(Cursor::new(bytes.to_vec())), ReadLimits { most: 64 * 1024 * 1024, wanted: None })
     }
 
     fn case(name: &str) -> Vec<u8> {

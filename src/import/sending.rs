@@ -8,14 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::import::course::{Course, Sent, beginning};
-use crate::manifest::dump::Failure;
+use crate::import::course::{LoadProgress, SentStatement, beginning};
+use crate::manifest::dump::LoadFailure;
 use crate::sql::connect::{Command, command};
-use crate::sql::contents::Follower;
-use crate::sql::means::Means;
+use crate::sql::contents::DatabaseFollower;
+use crate::sql::means::Meaning;
 use crate::sql::splitter::Splitter;
-use crate::sql::to_mariadb::{Rules, Told, rewrite};
-use crate::sql::{Dialect, Kind, Piece, lines};
+use crate::sql::to_mariadb::{ChangeCounts, RewriteRules, rewrite};
+use crate::sql::{Dialect, DumpPiece, PieceKind, lines};
 
 /// How much is sent at a time.
 const PIECE: usize = 64 * 1024;
@@ -28,7 +28,7 @@ const PROBE: &str = "DO $db4sci$ BEGIN RAISE INFO 'db4sci'; END $db4sci$;\n";
 
 /// What is sent.
 #[derive(Debug, Clone)]
-pub struct What {
+pub struct SendOptions {
     /// By whose rules.
     pub dialect: Dialect,
     /// Which database of the dump; empty: what names none.
@@ -36,7 +36,7 @@ pub struct What {
     /// A word that nobody knows who wrote the dump.
     pub lock: String,
     /// How statements of MySQL are changed so that their owner can run them.
-    pub rules: Option<Rules>,
+    pub rules: Option<RewriteRules>,
 }
 
 /// What was left out because it is about the server, not the database.
@@ -54,7 +54,7 @@ pub struct LeftOut {
 pub type Out = mpsc::Sender<Result<Bytes, String>>;
 
 /// Why sending ends early.
-enum Halt {
+enum EarlyEnd {
     /// The tool has ended; it says why.
     Gone,
     Bad(String),
@@ -64,30 +64,30 @@ enum Halt {
 ///
 /// # Errors
 /// A sentence, if it can't be read to its end.
-pub fn send(from: impl Read, what: &What, course: &Course, out: &Out) -> Result<LeftOut, String> {
+pub fn send(from: impl Read, what: &SendOptions, course: &LoadProgress, out: &Out) -> Result<LeftOut, String> {
     let mut sending = Sending {
         what,
         course,
         out,
         buffer: Vec::with_capacity(2 * PIECE),
         line: 1,
-        follower: Follower::new(what.dialect),
+        follower: DatabaseFollower::new(what.dialect),
         begun: None,
         passes: false,
-        rows: Rows::Sent,
+        rows: RowFate::Sent,
         row_end: b"\n",
         left_out: LeftOut::default(),
-        told: Told::default(),
+        told: ChangeCounts::default(),
     };
     match sending.all(from) {
-        Ok(()) | Err(Halt::Gone) => Ok(LeftOut { told: sending.told.sentences(), ..sending.left_out }),
-        Err(Halt::Bad(why)) => Err(why),
+        Ok(()) | Err(EarlyEnd::Gone) => Ok(LeftOut { told: sending.told.sentences(), ..sending.left_out }),
+        Err(EarlyEnd::Bad(why)) => Err(why),
     }
 }
 
 /// What becomes of the rows that follow.
 #[derive(Debug, Clone, Copy)]
-enum Rows {
+enum RowFate {
     Sent,
     /// They are of no database that is wanted.
     Skipped,
@@ -96,27 +96,27 @@ enum Rows {
 }
 
 struct Sending<'a> {
-    what: &'a What,
-    course: &'a Course,
+    what: &'a SendOptions,
+    course: &'a LoadProgress,
     out: &'a Out,
     buffer: Vec<u8>,
     /// The line that the tool reads next.
     line: u64,
-    follower: Follower,
+    follower: DatabaseFollower,
     /// The statement that is being sent.
-    begun: Option<Sent>,
+    begun: Option<SentStatement>,
     /// Whether the statement now is sent.
     passes: bool,
-    rows: Rows,
+    rows: RowFate,
     /// What ends the lines of the rows: the server takes no other end of line after the last one.
     row_end: &'static [u8],
     left_out: LeftOut,
     /// What was changed.
-    told: Told,
+    told: ChangeCounts,
 }
 
 impl Sending<'_> {
-    fn all(&mut self, from: impl Read) -> Result<(), Halt> {
+    fn all(&mut self, from: impl Read) -> Result<(), EarlyEnd> {
         let first = match self.what.dialect {
             Dialect::Postgres => format!("\\restrict {}\n", self.what.lock),
             Dialect::Mysql => format!("DELIMITER {}\n", self.delimiter()),
@@ -124,7 +124,7 @@ impl Sending<'_> {
         self.put(first.as_bytes())?;
         let mut pieces = Splitter::new(from, self.what.dialect);
         let cut = |e: std::io::Error| {
-            Halt::Bad(format!("The dump can't be read to its end: {e}. It may have been cut short; send it again."))
+            EarlyEnd::Bad(format!("The dump can't be read to its end: {e}. It may have been cut short; send it again."))
         };
         while let Some(piece) = pieces.next_piece().map_err(cut)? {
             if self.follower.look(&piece) {
@@ -132,10 +132,10 @@ impl Sending<'_> {
                 continue;
             }
             match piece.kind {
-                Kind::Space => {}
-                Kind::Statement => self.statement(&piece)?,
-                Kind::Command => self.command(&piece),
-                Kind::Rows => self.copied(&piece)?,
+                PieceKind::Space => {}
+                PieceKind::Statement => self.statement(&piece)?,
+                PieceKind::Command => self.command(&piece),
+                PieceKind::Rows => self.copied(&piece)?,
             }
         }
         self.flush()
@@ -151,10 +151,10 @@ impl Sending<'_> {
     }
 
     /// Whether the statement that begins is sent.
-    fn passes(&mut self, piece: &Piece<'_>) -> bool {
+    fn passes(&mut self, piece: &DumpPiece<'_>) -> bool {
         match (&self.follower.means, self.what.dialect) {
-            (Means::Goes(_), _) => false,
-            (Means::Database(_) | Means::Server, _) => {
+            (Meaning::Goes(_), _) => false,
+            (Meaning::Database(_) | Meaning::Server, _) => {
                 self.left_out.count += 1;
                 if self.left_out.first.len() < QUOTED {
                     let text = beginning(piece.text);
@@ -167,29 +167,30 @@ impl Sending<'_> {
                 false
             }
             // A session goes on from one database to the next, with what was set in it.
-            (Means::Setting, Dialect::Mysql) => true,
+            (Meaning::Setting, Dialect::Mysql) => true,
             _ => self.is_wanted(),
         }
     }
 
-    fn statement(&mut self, piece: &Piece<'_>) -> Result<(), Halt> {
+    fn statement(&mut self, piece: &DumpPiece<'_>) -> Result<(), EarlyEnd> {
         if piece.first {
             self.passes = self.passes(piece);
             self.begun = None;
         }
         if !self.passes {
             if piece.rows {
-                self.rows = Rows::Skipped;
+                self.rows = RowFate::Skipped;
             }
             return Ok(());
         }
         if piece.first {
-            self.begun = Some(Sent { lines: (self.line, self.line), line: piece.line, text: beginning(piece.text) });
+            self.begun =
+                Some(SentStatement { lines: (self.line, self.line), line: piece.line, text: beginning(piece.text) });
         }
         if piece.rows && piece.first && !self.tried(piece)? {
             return Ok(());
         }
-        self.rows = Rows::Sent;
+        self.rows = RowFate::Sent;
         let what = self.what;
         let text = match what.rules.as_ref().filter(|_| piece.first && piece.last) {
             None => Cow::Borrowed(piece.text),
@@ -216,7 +217,7 @@ impl Sending<'_> {
     }
 
     /// Ends a statement. Where the dump did not, a comment may be open to the end of the line.
-    fn end(&mut self, ended: bool) -> Result<(), Halt> {
+    fn end(&mut self, ended: bool) -> Result<(), EarlyEnd> {
         if !ended {
             self.put(b"\n")?;
         }
@@ -227,12 +228,12 @@ impl Sending<'_> {
     }
 
     /// Tries a statement that rows follow with none: if it is refused, psql would take its rows for statements.
-    fn tried(&mut self, piece: &Piece<'_>) -> Result<bool, Halt> {
+    fn tried(&mut self, piece: &DumpPiece<'_>) -> Result<bool, EarlyEnd> {
         self.put(piece.text)?;
         let last = self.line;
         let lines = (self.begun.as_ref().map_or(last, |sent| sent.lines.0), last);
         if let Some(sent) = &self.begun {
-            self.course.note(Sent { lines, ..sent.clone() });
+            self.course.note(SentStatement { lines, ..sent.clone() });
         }
         self.course.ask(lines, last + 2);
         self.put(b";\n\\.\n")?;
@@ -243,34 +244,34 @@ impl Sending<'_> {
                 break taken;
             }
             if self.out.is_closed() {
-                return Err(Halt::Gone);
+                return Err(EarlyEnd::Gone);
             }
         };
-        self.rows = if taken { Rows::Sent } else { Rows::Refused(piece.line, 0) };
+        self.rows = if taken { RowFate::Sent } else { RowFate::Refused(piece.line, 0) };
         if let Some(sent) = &mut self.begun {
             sent.lines = (self.line, self.line);
         }
         Ok(taken)
     }
 
-    fn command(&mut self, piece: &Piece<'_>) {
+    fn command(&mut self, piece: &DumpPiece<'_>) {
         if self.is_wanted() && command(piece.text) == Command::Other {
             let text = "Commands of psql in a dump are not run.".to_owned();
             let statement = beginning(piece.text).trim_end().to_owned();
-            self.course.keep_back(Failure { line: Some(piece.line), text, statement, ..Failure::default() });
+            self.course.keep_back(LoadFailure { line: Some(piece.line), text, statement, ..LoadFailure::default() });
         }
     }
 
-    fn copied(&mut self, piece: &Piece<'_>) -> Result<(), Halt> {
+    fn copied(&mut self, piece: &DumpPiece<'_>) -> Result<(), EarlyEnd> {
         match &mut self.rows {
-            Rows::Skipped => {}
-            Rows::Refused(line, rows) => {
+            RowFate::Skipped => {}
+            RowFate::Refused(line, rows) => {
                 *rows += lines(piece.text);
                 if piece.last {
                     self.course.leave(*line, *rows);
                 }
             }
-            Rows::Sent => {
+            RowFate::Sent => {
                 self.put(piece.text)?;
                 if piece.text.ends_with(b"\n") {
                     self.row_end = if piece.text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
@@ -292,21 +293,21 @@ impl Sending<'_> {
         Ok(())
     }
 
-    fn put(&mut self, text: &[u8]) -> Result<(), Halt> {
+    fn put(&mut self, text: &[u8]) -> Result<(), EarlyEnd> {
         if self.what.dialect == Dialect::Postgres && text.contains(&0) {
-            return Err(Halt::Bad(format!("The dump is no text: after line {} there is a zero byte.", self.line)));
+            return Err(EarlyEnd::Bad(format!("The dump is no text: after line {} there is a zero byte.", self.line)));
         }
         self.line += lines(text);
         self.buffer.extend_from_slice(text);
         if self.buffer.len() >= PIECE { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), Halt> {
+    fn flush(&mut self) -> Result<(), EarlyEnd> {
         if self.buffer.is_empty() {
             return Ok(());
         }
         let piece = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(2 * PIECE)));
-        self.out.blocking_send(Ok(piece)).map_err(|_| Halt::Gone)
+        self.out.blocking_send(Ok(piece)).map_err(|_| EarlyEnd::Gone)
     }
 }
 
@@ -318,8 +319,8 @@ mod tests {
     fn sent(text: &str, dialect: Dialect, source: &str) -> (String, LeftOut) {
         let (out, mut pieces) = mpsc::channel(1000);
         let (course, what) = (
-            Course::default(),
-            What { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned(), rules: None },
+            LoadProgress::default(),
+            SendOptions { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned(), rules: None },
         );
         // A tool that takes everything.
         let left = std::thread::scope(|scope| {

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::config::{Config, Tier};
 use crate::domain::engine::EngineKind;
-use crate::domain::quantity::{Bytes, MIB};
+use crate::domain::quantity::{ByteSize, MIB};
 use crate::import::measured::most_unpacked;
-use crate::import::scan::{Limits, Scanner};
+use crate::import::scan::{ReadLimits, Scanner};
 use crate::manifest::dump::Dump;
 use crate::storage::{capacity, unavailable_reason};
 
@@ -30,7 +30,7 @@ pub fn file(config: &Config, tier: &Tier, id: Uuid, account: Option<Uuid>) -> Pa
 }
 
 /// An upload that lies on a tier.
-struct Found {
+struct StagedUpload {
     path: PathBuf,
     id: Uuid,
     account: Option<Uuid>,
@@ -44,7 +44,7 @@ fn places(config: &Config) -> Vec<PathBuf> {
 }
 
 /// All uploads in these places.
-fn found(places: &[PathBuf]) -> Vec<Found> {
+fn found(places: &[PathBuf]) -> Vec<StagedUpload> {
     let mut all = Vec::new();
     for place in places {
         let Ok(entries) = std::fs::read_dir(place) else { continue };
@@ -54,21 +54,21 @@ fn found(places: &[PathBuf]) -> Vec<Found> {
             let (id, account) = rest.split_once('+').map_or((rest, None), |(id, account)| (id, account.parse().ok()));
             let (Ok(id), Ok(about)) = (id.parse(), entry.metadata()) else { continue };
             let age = about.modified().ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
-            all.push(Found { path: entry.path(), id, account, bytes: about.len(), age });
+            all.push(StagedUpload { path: entry.path(), id, account, bytes: about.len(), age });
         }
     }
     all
 }
 
 /// How much may be sent.
-struct Room {
+struct UploadLimit {
     places: Vec<PathBuf>,
-    one: Bytes,
-    person: Bytes,
-    total: Bytes,
+    one: ByteSize,
+    person: ByteSize,
+    total: ByteSize,
 }
 
-impl Room {
+impl UploadLimit {
     fn new(config: &Config) -> Self {
         let backups = &config.backups;
         let (one, person, total) = (backups.upload_max, backups.upload_person_max, backups.upload_total_max);
@@ -80,7 +80,7 @@ impl Room {
     /// # Errors
     /// A sentence.
     fn check(&self, account: Uuid) -> Result<(), String> {
-        let limit = |bytes: Bytes| u64::try_from(bytes.0).unwrap_or(u64::MAX);
+        let limit = |bytes: ByteSize| u64::try_from(bytes.0).unwrap_or(u64::MAX);
         let all = found(&self.places);
         let own: u64 = all.iter().filter(|f| f.account == Some(account)).map(|f| f.bytes).sum();
         if own > limit(self.person) {
@@ -100,9 +100,9 @@ impl Room {
 }
 
 /// A file that goes unless it is kept.
-struct Gone(Option<PathBuf>);
+struct TemporaryFile(Option<PathBuf>);
 
-impl Drop for Gone {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if let Some(path) = self.0.take() {
             let _ = std::fs::remove_file(path);
@@ -120,12 +120,12 @@ pub struct Staging {
     pub bytes: u64,
     path: PathBuf,
     out: tokio::fs::File,
-    room: Room,
+    room: UploadLimit,
     account: Uuid,
     looked: u64,
     scanner: Option<Scanner>,
     known: Option<Dump>,
-    gone: Gone,
+    gone: TemporaryFile,
 }
 
 impl Staging {
@@ -150,16 +150,16 @@ impl Staging {
         }
         let out = tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await;
         let out = out.map_err(failed)?;
-        let gone = Gone(Some(path.clone()));
+        let gone = TemporaryFile(Some(path.clone()));
         let most = most_unpacked(config.backups.upload_max, &tier.path);
-        let scanner = Some(Scanner::new(Limits { most, wanted: engine }));
+        let scanner = Some(Scanner::new(ReadLimits { most, wanted: engine }));
         Ok(Self {
             id,
             tier: tier.name.clone(),
             bytes: 0,
             path,
             out,
-            room: Room::new(config),
+            room: UploadLimit::new(config),
             account,
             looked: 0,
             scanner,
@@ -192,7 +192,7 @@ impl Staging {
             self.looked = self.bytes + LOOK;
             let free = capacity(self.path.parent().unwrap_or(&self.path)).map_err(|e| e.to_string())?.free;
             if free < RESERVE {
-                return Err(format!("There is no room for the dump: {} are free on the storage tier.", Bytes(free)));
+                return Err(format!("There is no room for the dump: {} are free on the storage tier.", ByteSize(free)));
             }
             self.room.check(self.account)?;
         }
@@ -229,7 +229,7 @@ impl Staging {
 /// Removes files that nobody waits for: of loads that were given up, and of portals that were killed while they received
 /// them.
 pub fn sweep(config: &Config, known: &[Uuid]) {
-    for Found { path, id, age, .. } in found(&places(config)) {
+    for StagedUpload { path, id, age, .. } in found(&places(config)) {
         if !known.contains(&id) && age > ABANDONED {
             tracing::info!(file = %path.display(), "Removed an upload that nobody waits for");
             let _ = std::fs::remove_file(path);

@@ -16,7 +16,7 @@ fn refused(why: impl Into<String>) -> io::Error {
 }
 
 /// What stands before a file.
-struct Head {
+struct LocalHeader {
     name: String,
     method: u16,
     encrypted: bool,
@@ -26,7 +26,7 @@ struct Head {
     packed: u64,
 }
 
-impl Head {
+impl LocalHeader {
     /// Directories, and what desktops add by themselves.
     fn is_nothing(&self) -> bool {
         let last = self.name.rsplit('/').next().unwrap_or_default();
@@ -44,7 +44,7 @@ enum Body<R: Read> {
 /// Reads the one file.
 pub struct Zip<R: Read> {
     body: Body<R>,
-    head: Option<Head>,
+    head: Option<LocalHeader>,
     /// The file that was read.
     found: Option<String>,
     crc: Crc,
@@ -141,7 +141,7 @@ fn skip_sizes<R: Read>(from: &mut BufReader<R>) -> io::Result<()> {
 }
 
 /// Reads what stands before a file; `None` where no more follow.
-fn head<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<Head>> {
+fn head<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<LocalHeader>> {
     let mut fixed = Vec::new();
     from.by_ref().take(4).read_to_end(&mut fixed)?;
     if fixed != MAGIC {
@@ -161,7 +161,7 @@ fn head<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<Head>> {
         packed = long.and_then(|b| b.first_chunk::<8>()).map_or(u64::MAX, |long| u64::from_le_bytes(*long));
     }
     let name: String = String::from_utf8_lossy(&name).chars().filter(|c| !c.is_control()).take(200).collect();
-    Ok(Some(Head {
+    Ok(Some(LocalHeader {
         name,
         method: u16::from_le_bytes([m0, m1]),
         encrypted: f0 & 1 != 0,

@@ -10,8 +10,8 @@ use crate::admin_db::backups::BackupStatus;
 use crate::admin_db::backups::newest::Newest;
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::Job;
-use crate::admin_db::log::{Actor, Entry, Outcome};
-use crate::admin_db::notices::Kind;
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
+use crate::admin_db::notices::NoticeKind;
 use crate::admin_db::{backups, log, notices};
 use crate::app::App;
 use crate::domain::policy::Policy;
@@ -37,9 +37,9 @@ pub async fn failed(tx: &mut PgConnection, job: &Job, why: &str, now: DateTime<U
         Some(of) => {
             let from =
                 backups::by_id(tx, of).await?.map(|b| format!(" from {}", day(b.started_at))).unwrap_or_default();
-            (Kind::DrillFailed, format!("The backup{from} could not be restored for proof: {why}"))
+            (NoticeKind::DrillFailed, format!("The backup{from} could not be restored for proof: {why}"))
         }
-        None => (Kind::BackupFailed, format!("The backup begun at {} failed: {why}", day(row.started_at))),
+        None => (NoticeKind::BackupFailed, format!("The backup begun at {} failed: {why}", day(row.started_at))),
     };
     notices::raise(tx, row.container_id, kind, (row.drill_of, &text), now).await.map(|_| ())
 }
@@ -81,9 +81,9 @@ pub async fn look(app: &Arc<App>, rows: &[Container], newest: &[Newest]) -> Resu
         };
         let text = format!("A backup was due at {} and was not made in time. {newest}{state}", day(due));
         let mut tx = app.db.begin().await?;
-        if notices::raise(&mut tx, c.id, Kind::BackupMissed, (None, &text), now).await? {
+        if notices::raise(&mut tx, c.id, NoticeKind::BackupMissed, (None, &text), now).await? {
             let about = Some((c.id, c.name.as_str()));
-            let entry = Entry { action: "backup.missed", container: about, outcome: Outcome::Failed, detail: &text };
+            let entry = LogEntry { action: "backup.missed", container: about, outcome: Outcome::Failed, detail: &text };
             log::append(&mut tx, &Actor::portal("backups"), &entry, now).await?;
             tracing::warn!(container.name = c.name, "{}: {text}", c.name);
         }

@@ -12,7 +12,7 @@ use crate::admin_db::backups::BackupStatus;
 use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::jobs::{Job, JobStatus, StepStatus};
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{backups, containers, jobs, log, plain};
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
@@ -60,7 +60,7 @@ async fn unmade(tx: &mut PgConnection, app: &App, job: &Job, why: &str) -> Resul
 
 /// How a job ends.
 #[derive(Clone, Copy)]
-pub(super) enum Ending<'a> {
+pub(super) enum JobEnd<'a> {
     /// All its steps are done.
     Well,
     /// At this step, for this reason.
@@ -70,29 +70,29 @@ pub(super) enum Ending<'a> {
 }
 
 /// Ends the job, marks its container failed where it failed at a step, and writes the outcome to the log: all or nothing.
-pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'_>) {
+pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: JobEnd<'_>) {
     // The reason may be in a server's words. An end that could not be written would be none.
     let why = match ending {
-        Ending::Well => Cow::Borrowed(""),
-        Ending::Failed(_, why) | Ending::Cancelled(why) => plain::text(why),
+        JobEnd::Well => Cow::Borrowed(""),
+        JobEnd::Failed(_, why) | JobEnd::Cancelled(why) => plain::text(why),
     };
     let ending = match ending {
-        Ending::Well => Ending::Well,
-        Ending::Failed(step, _) => Ending::Failed(step, &why),
-        Ending::Cancelled(_) => Ending::Cancelled(&why),
+        JobEnd::Well => JobEnd::Well,
+        JobEnd::Failed(step, _) => JobEnd::Failed(step, &why),
+        JobEnd::Cancelled(_) => JobEnd::Cancelled(&why),
     };
     let (status, error) = match ending {
-        Ending::Well => (JobStatus::Succeeded, None),
-        Ending::Failed(_, why) => (JobStatus::Failed, Some(why)),
-        Ending::Cancelled(why) => (JobStatus::Cancelled, Some(why)),
+        JobEnd::Well => (JobStatus::Succeeded, None),
+        JobEnd::Failed(_, why) => (JobStatus::Failed, Some(why)),
+        JobEnd::Cancelled(why) => (JobStatus::Cancelled, Some(why)),
     };
     let ended = async {
         let mut tx = app.db.begin().await?;
         // The state before the job, as everywhere, so that two transactions never wait for each other.
         match ending {
-            Ending::Well => {}
-            Ending::Failed(step, why) => mark_failed(&mut tx, app, job, (step, why)).await?,
-            Ending::Cancelled(why) => {
+            JobEnd::Well => {}
+            JobEnd::Failed(step, why) => mark_failed(&mut tx, app, job, (step, why)).await?,
+            JobEnd::Cancelled(why) => {
                 backups::end(&mut tx, job.id, BackupStatus::Cancelled, why, app.clock.now()).await?;
                 unmade(&mut tx, app, job, why).await?;
             }
@@ -100,7 +100,7 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'
         if !jobs::finish(&mut tx, job.id, lease, status, error).await? {
             return Ok::<_, sqlx::Error>(());
         }
-        if matches!(ending, Ending::Well) {
+        if matches!(ending, JobEnd::Well) {
             jobs::all_steps_done(&mut tx, job.id).await?;
         }
         let name = match job.container_id {
@@ -111,7 +111,7 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'
         let actor = Actor { name: job.created_by.clone(), address: text("address"), request_id: text("request_id") };
         let about = if job.container_id.is_some() { "container" } else { "portal" };
         let action = format!("{about}.{}", job.kind);
-        let entry = Entry {
+        let entry = LogEntry {
             action: &action,
             container: name.as_ref().map(|(id, name)| (*id, name.as_str())),
             outcome: if error.is_none() { Outcome::Ok } else { Outcome::Failed },
@@ -122,7 +122,7 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: Ending<'
     };
     match ended.await {
         Ok(()) => {
-            if matches!(ending, Ending::Failed(..)) {
+            if matches!(ending, JobEnd::Failed(..)) {
                 notify::tell(app);
             }
             tracing::info!(status = status.as_str(), error, "Ended the job `{}`", job.kind);
@@ -138,7 +138,7 @@ pub(crate) async fn take_back(app: &Arc<App>, job: Job, lease: &str, by: &str) {
     let mut work = Work::new(app, job, lease);
     work.resumed = true;
     if undo(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await {
-        end(app, &work.job, lease, Ending::Cancelled(&why)).await;
+        end(app, &work.job, lease, JobEnd::Cancelled(&why)).await;
     }
 }
 

@@ -11,9 +11,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::admin_db::backups::findings;
-use crate::admin_db::containers::states::Restarts;
+use crate::admin_db::containers::states::RestartCounters;
 use crate::admin_db::containers::{Container, snapshots, states};
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{backups, containers, jobs, log, seeds};
 use crate::app::App;
 use crate::bootstrap;
@@ -33,7 +33,7 @@ const WINDOW: Duration = Duration::minutes(10);
 
 /// What a run saw and did.
 #[derive(Debug, Default, Serialize)]
-pub struct Report {
+pub struct ReconcileReport {
     /// Containers of this instance in the engine.
     pub observed: usize,
     /// Living containers in mydb_admin.
@@ -49,21 +49,21 @@ pub struct Report {
 struct Run<'a> {
     app: &'a Arc<App>,
     now: DateTime<Utc>,
-    report: Report,
+    report: ReconcileReport,
 }
 
 /// Compares once.
 ///
 /// # Errors
 /// If the engine or mydb_admin can't be asked; nothing is concluded from silence.
-pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<Report> {
+pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<ReconcileReport> {
     let now = app.clock.now();
     // The engine first: a container made in between is then in the second list, not taken for unknown.
     let observed = app.runtime.list(&app.config.instance).await?;
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
     drop(db);
-    let mut run = Run { app, now, report: Report::default() };
+    let mut run = Run { app, now, report: ReconcileReport::default() };
     run.report.observed = observed.len();
     run.report.expected = rows.len();
     for c in &rows {
@@ -78,7 +78,7 @@ pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<Report> {
     let mut db = app.db.acquire().await?;
     for gone in findings::forget_unseen(&mut db, now).await? {
         let detail = format!("{}: no longer so", gone.detail);
-        let entry = Entry { action: "finding.resolved", container: None, outcome: Outcome::Ok, detail: &detail };
+        let entry = LogEntry { action: "finding.resolved", container: None, outcome: Outcome::Ok, detail: &detail };
         log::append(&mut db, &Actor::portal(ACTOR), &entry, now).await?;
     }
     run.report.findings = findings::list(&mut db).await?.len();
@@ -196,9 +196,9 @@ impl Run<'_> {
             // Changed by somebody since it was read: their state stands.
             Err(_) => return Ok(()),
         }
-        states::set_restarts(&mut tx, c.id, Restarts { failures: 0, failures_since: None, next_start_at: None })
+        states::set_restarts(&mut tx, c.id, RestartCounters { failures: 0, failures_since: None, next_start_at: None })
             .await?;
-        let entry = Entry {
+        let entry = LogEntry {
             action: "container.failed",
             container: Some((c.id, &c.name)),
             outcome: Outcome::Failed,
@@ -274,7 +274,7 @@ impl Run<'_> {
         let mut db = self.app.db.acquire().await?;
         if findings::note(&mut db, subject, kind, detail, c.map(|c| c.id), self.now).await? {
             tracing::warn!(subject, kind, "Found that {detail}");
-            let entry = Entry {
+            let entry = LogEntry {
                 action: "finding.new",
                 container: c.map(|c| (c.id, c.name.as_str())),
                 outcome: Outcome::Failed,
@@ -297,11 +297,11 @@ fn agree(c: &Container, found: Option<&Observed>) -> bool {
 }
 
 /// One more failure: within the window it adds up and the wait doubles (2, 4, 8 … s); after it, counting begins anew.
-fn count_failure(before: Restarts, now: DateTime<Utc>) -> Restarts {
+fn count_failure(before: RestartCounters, now: DateTime<Utc>) -> RestartCounters {
     let fresh = before.failures_since.is_none_or(|since| now - since > WINDOW || since > now);
     let failures = if fresh { 1 } else { before.failures + 1 };
     let wait = Duration::seconds(1i64 << failures.clamp(1, 8));
-    Restarts {
+    RestartCounters {
         failures,
         failures_since: if fresh { Some(now) } else { before.failures_since },
         next_start_at: Some(now + wait),
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn failures_add_up_within_the_window_and_start_anew_after_it() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let mut r = Restarts { failures: 0, failures_since: None, next_start_at: None };
+        let mut r = RestartCounters { failures: 0, failures_since: None, next_start_at: None };
         for i in 1..=6 {
             r = count_failure(r, now + Duration::minutes(i64::from(i)));
             assert_eq!(r.failures, i);

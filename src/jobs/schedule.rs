@@ -26,46 +26,46 @@ use crate::trash::delete::PURGE;
 use crate::trash::tombstone;
 
 /// One piece of periodic work.
-struct Due {
+struct PeriodicWork {
     name: &'static str,
     every: fn(&App) -> Duration,
     run: for<'a> fn(&'a Arc<App>) -> BoxFuture<'a, anyhow::Result<Value>>,
 }
 
 /// All periodic work.
-const WORK: &[Due] = &[
-    Due {
+const WORK: &[PeriodicWork] = &[
+    PeriodicWork {
         name: "reconcile",
         every: |app| app.config.jobs.reconcile,
         run: |app| Box::pin(async move { Ok(serde_json::to_value(reconcile_servers::reconcile(app).await?)?) }),
     },
-    Due { name: "usage", every: |app| app.config.jobs.usage, run: |app| Box::pin(usage::measure(app)) },
-    Due { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
-    Due { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
-    Due {
+    PeriodicWork { name: "usage", every: |app| app.config.jobs.usage, run: |app| Box::pin(usage::measure(app)) },
+    PeriodicWork { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
+    PeriodicWork { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
+    PeriodicWork {
         name: "admin backup",
         every: |app| app.config.backups.admin_every.max(Duration::from_secs(60)),
         run: |app| Box::pin(admin_backup::hourly(app)),
     },
-    Due { name: "prune", every: |_| Duration::from_secs(3600), run: |app| Box::pin(prune(app)) },
-    Due { name: "audit", every: |_| Duration::from_secs(24 * 3600), run: |app| Box::pin(audit(app)) },
-    Due { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
-    Due {
+    PeriodicWork { name: "prune", every: |_| Duration::from_secs(3600), run: |app| Box::pin(prune(app)) },
+    PeriodicWork { name: "audit", every: |_| Duration::from_secs(24 * 3600), run: |app| Box::pin(audit(app)) },
+    PeriodicWork { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
+    PeriodicWork {
         name: "set aside",
         every: |_| Duration::from_secs(3600),
         run: |app| Box::pin(async move { rollback::remove_expired(app).await }),
     },
-    Due {
+    PeriodicWork {
         name: "marks",
         every: |_| Duration::from_secs(300),
         run: |app| Box::pin(async move { tombstone::settle(app).await }),
     },
-    Due {
+    PeriodicWork {
         name: "seeds",
         every: |app| app.config.jobs.prepare,
         run: |app| Box::pin(async move { seed_builder::enqueue_if_due(app).await }),
     },
-    Due { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
+    PeriodicWork { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];
 
 /// How often the list is looked at.
@@ -104,7 +104,7 @@ async fn due(app: &App) -> anyhow::Result<Vec<String>> {
     Ok(schedule::due(&mut db, &work).await?)
 }
 
-async fn run_if_due(app: &Arc<App>, due: &Due) -> anyhow::Result<()> {
+async fn run_if_due(app: &Arc<App>, due: &PeriodicWork) -> anyhow::Result<()> {
     let mut db = app.db.acquire().await?;
     if !schedule::claim(&mut db, due.name, (due.every)(app).as_secs_f64(), &app.worker).await? {
         return Ok(());

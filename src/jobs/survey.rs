@@ -26,12 +26,12 @@ const SHUT_OUT: &str = "The portal's user can't sign in to this server: somebody
                         password. Restart the database: the portal then makes it anew.";
 
 /// Why a look failed: a sentence for the database's page, and what exactly was said for the portal's log.
-struct Fault {
+struct SurveyError {
     sentence: &'static str,
     detail: String,
 }
 
-impl Fault {
+impl SurveyError {
     fn new(sentence: &'static str, detail: &impl ToString) -> Self {
         Self { sentence, detail: detail.to_string() }
     }
@@ -88,14 +88,16 @@ async fn look(app: &App, c: &Container) -> anyhow::Result<bool> {
     Ok(seen.is_ok())
 }
 
-async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, Fault> {
+async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, SurveyError> {
     let engine = c.engine.engine();
     let blueprint = Blueprint::read(app, c).await;
-    let blueprint = blueprint.map_err(|e| Fault::new("The portal could not prepare its questions.", &e))?;
+    let blueprint = blueprint.map_err(|e| SurveyError::new("The portal could not prepare its questions.", &e))?;
     let said = ask(app, id, &engine.survey(&blueprint.plan()), ANSWER).await;
-    let said = said.map_err(|e| Fault::new("The server did not answer.", &e))?;
+    let said = said.map_err(|e| SurveyError::new("The server did not answer.", &e))?;
     if said.code == 0 {
-        return engine.read_survey(&said.stdout).map_err(|e| Fault::new("The server's answer could not be read.", &e));
+        return engine
+            .read_survey(&said.stdout)
+            .map_err(|e| SurveyError::new("The server's answer could not be read.", &e));
     }
     let detail = match ExecOutcome::of(said.code, &said.stderr) {
         ExecOutcome::Failed(words) => reason::line(&words),
@@ -103,5 +105,5 @@ async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, Fault> {
     };
     let shut_out = said.stderr.contains(LOCKED_OUT);
     let sentence = if shut_out { SHUT_OUT } else { "The server could not answer the portal's questions." };
-    Err(Fault::new(sentence, &detail))
+    Err(SurveyError::new(sentence, &detail))
 }

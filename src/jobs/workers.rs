@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::admin_db::jobs;
-use crate::admin_db::jobs::queue::{Reserved, Shares};
+use crate::admin_db::jobs::queue::{ReservedJob, WorkerShares};
 use crate::admin_db::jobs::{Job, StepStatus, cancel, queue};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::work::{Cancel, Pool};
-use crate::jobs::ending::{Ending, POLL, end, lose_lease, number, put_back, set_step, take_back, undo, wait_for_it};
+use crate::jobs::ending::{JobEnd, POLL, end, lose_lease, number, put_back, set_step, take_back, undo, wait_for_it};
 use crate::jobs::{registry, withdraw};
 use crate::queue::flow::{Flow, Work, job_span};
 
@@ -57,7 +57,7 @@ async fn work(app: &Arc<App>, stop: &CancellationToken) {
                 let (app, stop) = (app.clone(), stop.child_token());
                 let span = job_span(&reserved.job);
                 let work = async move {
-                    lead(&app, reserved, &lease, &stop).await;
+                    Box::pin(lead(&app, reserved, &lease, &stop)).await;
                     drop(permit);
                     // There may be more than this worker saw when it looked.
                     app.wake.notify_one();
@@ -88,10 +88,10 @@ fn noted(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// How the workers are shared.
-fn shares(config: &Config) -> Shares {
+fn shares(config: &Config) -> WorkerShares {
     let of = |fits: fn(Pool) -> bool| registry::FLOWS.iter().filter(|f| fits(f.rules.pool)).map(|f| f.kind).collect();
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    Shares {
+    WorkerShares {
         workers: number(config.jobs.workers),
         long: number(config.jobs.long_workers()),
         backups: number(config.backups.at_once),
@@ -103,7 +103,7 @@ fn shares(config: &Config) -> Shares {
 }
 
 /// Runs one job under its lease.
-async fn lead(app: &Arc<App>, Reserved { job, age }: Reserved, lease: &str, stop: &CancellationToken) {
+async fn lead(app: &Arc<App>, ReservedJob { job, age }: ReservedJob, lease: &str, stop: &CancellationToken) {
     let id = job.id;
     let kind = job.kind.clone();
     let flow = registry::flow(&kind);
@@ -160,7 +160,7 @@ async fn cancelled(app: &App, id: uuid::Uuid) -> String {
 async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let Some(flow) = registry::flow(&job.kind) else {
         let error = format!("This version of the portal knows no job of the kind {}.", job.kind);
-        return end(app, &job, lease, Ending::Failed("", &error)).await;
+        return end(app, &job, lease, JobEnd::Failed("", &error)).await;
     };
     let mut work = Work::new(app, job, lease);
     let before = match steps_before(&work).await {
@@ -203,7 +203,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
             Err(e) => return give_up(&work, flow, (i, &e.to_string())).await,
         }
     }
-    end(app, &work.job, lease, Ending::Well).await;
+    end(app, &work.job, lease, JobEnd::Well).await;
 }
 
 /// Takes back what was done and ends the job as failed.
@@ -212,11 +212,11 @@ async fn give_up(work: &Work, flow: &Flow, (failed, why): (usize, &str)) {
     set_step(work, number(failed), StepStatus::Failed, Some(why)).await;
     if undo(work, flow, (failed, why)).await {
         let step = flow.steps.get(failed).map_or("", |s| s.name);
-        end(&work.app, &work.job, &work.lease, Ending::Failed(step, why)).await;
+        end(&work.app, &work.job, &work.lease, JobEnd::Failed(step, why)).await;
     }
 }
 
-async fn steps_before(work: &Work) -> Result<Vec<jobs::Step>, sqlx::Error> {
+async fn steps_before(work: &Work) -> Result<Vec<jobs::JobStep>, sqlx::Error> {
     let mut db = work.app.db.acquire().await?;
     jobs::steps(&mut db, work.job.id).await
 }

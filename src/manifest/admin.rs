@@ -59,7 +59,7 @@ pub fn location(instance: &InstanceId, at: DateTime<Utc>) -> String {
 
 /// A whole backup of mydb_admin in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct There {
+pub struct StoredAdminBackup {
     /// The moment it shows.
     pub made_at: DateTime<Utc>,
     /// Beginning of its keys.
@@ -77,7 +77,7 @@ const ABANDONED: TimeDelta = TimeDelta::hours(1);
 ///
 /// # Errors
 /// The store's.
-pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<There>, ObjectError> {
+pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<StoredAdminBackup>, ObjectError> {
     let beginning = beginning(instance);
     Ok(whole(&store.list(&beginning).await?, &beginning))
 }
@@ -90,7 +90,7 @@ pub async fn look(
     store: &Store,
     instance: &InstanceId,
     now: DateTime<Utc>,
-) -> Result<(Vec<There>, Vec<String>), ObjectError> {
+) -> Result<(Vec<StoredAdminBackup>, Vec<String>), ObjectError> {
     let beginning = beginning(instance);
     let objects = store.list(&beginning).await?;
     let there = whole(&objects, &beginning);
@@ -98,7 +98,7 @@ pub async fn look(
     Ok((there, left))
 }
 
-fn left(objects: &[ObjectInfo], there: &[There], beginning: &str, now: DateTime<Utc>) -> Vec<String> {
+fn left(objects: &[ObjectInfo], there: &[StoredAdminBackup], beginning: &str, now: DateTime<Utc>) -> Vec<String> {
     let is_left = |key: &str| {
         let Some((location, _)) = key.rsplit_once('/') else { return false };
         let begun = moment(&format!("{location}/{FILE}"), beginning);
@@ -107,15 +107,16 @@ fn left(objects: &[ObjectInfo], there: &[There], beginning: &str, now: DateTime<
     objects.iter().map(|o| o.key.clone()).filter(|key| is_left(key)).collect()
 }
 
-fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<There> {
+fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<StoredAdminBackup> {
     let length = |key: String| objects.iter().find(|o| o.key == key).map(|o| o.bytes);
-    let there = |(made_at, location): (DateTime<Utc>, String)| There {
+    let there = |(made_at, location): (DateTime<Utc>, String)| StoredAdminBackup {
         made_at,
         bytes: ["zst", "zst.age"].into_iter().find_map(|end| length(format!("{location}/{DUMP}.{end}"))).unwrap_or(0),
         keys: length(format!("{location}/{KEYS}")).is_some(),
         location,
     };
-    let mut found: Vec<There> = objects.iter().filter_map(|o| moment(&o.key, beginning)).map(there).collect();
+    let mut found: Vec<StoredAdminBackup> =
+        objects.iter().filter_map(|o| moment(&o.key, beginning)).map(there).collect();
     found.sort_by_key(|t| std::cmp::Reverse(t.made_at));
     found
 }

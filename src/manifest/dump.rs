@@ -126,7 +126,7 @@ pub struct LoadReport {
     /// How many statements, entries or documents failed.
     pub failed: u64,
     /// The first of them.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<LoadFailure>,
     /// How many databases it went into.
     pub databases: u64,
     /// What else its owner should know.
@@ -185,7 +185,7 @@ impl LoadReport {
 /// One thing that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Failure {
+pub struct LoadFailure {
     /// Line of the dump on which its statement begins, where that is known.
     pub line: Option<u64>,
     /// The server's words.

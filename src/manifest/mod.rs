@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::engine::EngineKind;
-use crate::encryption::Keys;
+use crate::encryption::Identities;
 use crate::engine::definition::Definition;
 use crate::engine::part::{Count, Part};
-use crate::engine::partial::Only;
+use crate::engine::partial::Selection;
 use crate::manifest::sum::Sum;
 
 /// Version of the form. A reader refuses later ones: what it does not know it can't restore.
@@ -52,7 +52,7 @@ pub struct Manifest {
     /// `running server` or `frozen copy`.
     pub source: String,
     /// The database it is of.
-    pub container: Of,
+    pub container: BackupSubject,
     /// Its databases.
     #[serde(default)]
     pub databases: Vec<String>,
@@ -86,14 +86,14 @@ pub struct Manifest {
     pub notes: Vec<String>,
     /// What of it is wanted, if not all; never written.
     #[serde(skip)]
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<WantedPart>,
 }
 
 /// What of a backup is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedPart {
     /// That.
-    pub only: Only,
+    pub only: Selection,
     /// The other databases of the backup.
     pub others: Vec<String>,
 }
@@ -109,7 +109,7 @@ pub struct Encryption {
 
 /// What a backup is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Of {
+pub struct BackupSubject {
     /// Key in mydb_admin.
     pub id: Uuid,
     /// Name.
@@ -225,7 +225,7 @@ impl Manifest {
     }
 
     /// Whether the objects can be read with `keys`.
-    pub fn opens(&self, keys: &Keys) -> bool {
+    pub fn opens(&self, keys: &Identities) -> bool {
         self.encryption.is_none() || keys.open(self.recipients())
     }
 
@@ -233,7 +233,7 @@ impl Manifest {
     ///
     /// # Errors
     /// If it is encrypted and the keys don't open it.
-    pub fn admin(&self, keys: &Keys) -> Result<Option<SecretString>, String> {
+    pub fn admin(&self, keys: &Identities) -> Result<Option<SecretString>, String> {
         match (&self.sealed_admin_password, &self.admin_password) {
             (Some(sealed), _) => keys.text(sealed).map(Some),
             (None, plain) => Ok(plain.clone().map(SecretString::from)),
@@ -258,7 +258,7 @@ impl Manifest {
     ///
     /// # Errors
     /// A sentence, if it has no such thing.
-    pub fn reduced(mut self, only: &Only) -> Result<Self, String> {
+    pub fn reduced(mut self, only: &Selection) -> Result<Self, String> {
         let (mine, others) = self.databases().into_iter().map(str::to_owned).partition(|name| *name == only.database);
         self.databases = mine;
         if self.databases.is_empty() {
@@ -273,7 +273,7 @@ impl Manifest {
         {
             return Err(format!("The database “{}” of this backup has no “{table}”.", only.database));
         }
-        self.wanted = Some(Wanted { only: only.clone(), others });
+        self.wanted = Some(WantedPart { only: only.clone(), others });
         Ok(self)
     }
 

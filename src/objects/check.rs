@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Line, ObjectError, Store};
+use super::{ObjectError, Store, UploadPace};
 
 /// How one of the things that were tried went.
 #[derive(Debug)]
-pub struct Tried {
+pub struct CheckStep {
     /// What.
     pub what: &'static str,
     /// How.
@@ -18,27 +18,30 @@ const PART: usize = 5 * 1024 * 1024;
 
 /// Writes, reads, lists, uploads in parts, gives up an upload, lists uploads and deletes, under keys that begin with
 /// `beginning`. What was written is deleted again.
-pub async fn check(store: &Store, beginning: &str) -> Vec<Tried> {
+pub async fn check(store: &Store, beginning: &str) -> Vec<CheckStep> {
     let key = format!("{beginning}/probe");
     let parts = format!("{beginning}/probe-parts");
     let content = Bytes::from_static(b"db4sci probe");
     let said = |r: Result<(), ObjectError>| r.map_err(|e| e.to_string());
     let mut tried = Vec::new();
-    tried.push(Tried { what: "write an object", outcome: said(store.put(&key, content.clone(), "text/plain").await) });
+    tried.push(CheckStep {
+        what: "write an object",
+        outcome: said(store.put(&key, content.clone(), "text/plain").await),
+    });
     let read = match store.read(&key, 1024).await {
         Ok(read) if read == content => Ok(()),
         Ok(read) => Err(format!("{} other bytes came back", read.len())),
         Err(e) => Err(e.to_string()),
     };
-    tried.push(Tried { what: "read it", outcome: read });
+    tried.push(CheckStep { what: "read it", outcome: read });
     let listed = match store.list(beginning).await {
         Ok(found) if found.iter().any(|o| o.key == key && o.bytes == content.len() as u64) => Ok(()),
         Ok(found) => Err(format!("it is not among the {} listed", found.len())),
         Err(e) => Err(e.to_string()),
     };
-    tried.push(Tried { what: "list it", outcome: listed });
-    tried.push(Tried { what: "upload in parts", outcome: said(upload(store, &parts).await) });
-    tried.push(Tried { what: "give up an upload", outcome: said(give_up(store, &parts, &content).await) });
+    tried.push(CheckStep { what: "list it", outcome: listed });
+    tried.push(CheckStep { what: "upload in parts", outcome: said(upload(store, &parts).await) });
+    tried.push(CheckStep { what: "give up an upload", outcome: said(give_up(store, &parts, &content).await) });
     let open = match store.uploads(beginning).await {
         Ok(open) if open.is_empty() => Ok(()),
         Ok(open) => {
@@ -50,26 +53,26 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<Tried> {
         }
         Err(e) => Err(e.to_string()),
     };
-    tried.push(Tried { what: "list open uploads", outcome: open });
+    tried.push(CheckStep { what: "list open uploads", outcome: open });
     // Each by itself: one that can't be deleted keeps no other.
     let (first, second) = (store.delete(&key).await, store.delete(&parts).await);
     let mut outcome = said(first.and(second));
     if outcome.is_ok() && matches!(store.head(&key).await, Ok(Some(_))) {
         outcome = Err("it is still there".to_owned());
     }
-    tried.push(Tried { what: "delete them", outcome });
+    tried.push(CheckStep { what: "delete them", outcome });
     tried
 }
 
 async fn give_up(store: &Store, key: &str, content: &Bytes) -> Result<(), ObjectError> {
     let upload = store.begin(key).await?;
-    let sent = store.part(key, &upload, 1, content.clone(), &Line::default()).await;
+    let sent = store.part(key, &upload, 1, content.clone(), &UploadPace::default()).await;
     let given_up = store.abort(key, &upload).await;
     sent.map(|_| ()).and(given_up)
 }
 
 async fn upload(store: &Store, key: &str) -> Result<(), ObjectError> {
-    let (upload, line) = (store.begin(key).await?, Line::default());
+    let (upload, line) = (store.begin(key).await?, UploadPace::default());
     let end = Bytes::from_static(b"end");
     let bytes = (PART + end.len()) as u64;
     let sent = async {

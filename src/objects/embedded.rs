@@ -87,12 +87,12 @@ fn remove_cut(dir: &Path) -> std::io::Result<()> {
 }
 
 /// A store that is bound and not served yet.
-pub struct Server {
+pub struct EmbeddedStore {
     listener: TcpListener,
     service: S3Service,
 }
 
-impl Server {
+impl EmbeddedStore {
     /// Binds a store over `dir` on loopback, and fills in where and with which keys it is reached. The secret is new
     /// with every start and leaves this process nowhere.
     ///

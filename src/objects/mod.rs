@@ -14,7 +14,7 @@ use futures::stream::BoxStream;
 use crate::config::Config;
 use crate::domain::stream_error::{StreamError, StreamFault};
 
-pub use s3::{Line, Store};
+pub use s3::{Store, UploadPace};
 
 /// What went wrong in an object store. Every message is a sentence.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -96,12 +96,12 @@ impl Stores {
     ///
     /// # Errors
     /// If a certificate authority can't be read or an embedded store's directory not be used.
-    pub async fn open(config: &Config) -> anyhow::Result<(Self, Vec<embedded::Server>)> {
+    pub async fn open(config: &Config) -> anyhow::Result<(Self, Vec<embedded::EmbeddedStore>)> {
         let (mut stores, mut servers) = (Vec::new(), Vec::new());
         for target in &config.targets {
             let mut target = target.clone();
             if let Some(dir) = target.embedded.clone() {
-                servers.push(embedded::Server::bind(&dir, &mut target)?);
+                servers.push(embedded::EmbeddedStore::bind(&dir, &mut target)?);
             }
             stores.push(Arc::new(Store::connect(&target).await?));
         }

@@ -28,7 +28,7 @@ use secrecy::ExposeSecret;
 use super::{ObjectError, ObjectInfo};
 use crate::config::Target;
 
-pub use line::Line;
+pub use line::UploadPace;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -5,20 +5,20 @@ use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::containers::credentials::Kind;
+use crate::admin_db::containers::credentials::CredentialKind;
 use crate::admin_db::containers::{Container, credentials};
 use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::{Config, Tier};
 use crate::domain::names::{DbName, DbUser, NameError};
-use crate::domain::quantity::{Bytes, GIB, MilliCpus};
+use crate::domain::quantity::{ByteSize, GIB, MilliCpus};
 use crate::engine::description::Engine;
-use crate::engine::{Plan, Recipe, Tools};
-use crate::manifest::Of;
+use crate::engine::{Recipe, ServerSpec, Tools};
+use crate::manifest::BackupSubject;
 use crate::queue::flow::StepError;
 use crate::runtime::{ContainerSpec, Mount};
-use crate::storage::{DataDir, Head, unavailable_reason};
+use crate::storage::{DataDir, SmallFile, unavailable_reason};
 use crate::tls::ServerNames;
 
 /// What a container is made from, read from its row.
@@ -43,7 +43,7 @@ pub struct Blueprint<'a> {
     ports: Vec<(String, u16)>,
     tools: Tools,
     fresh: bool,
-    memory: Bytes,
+    memory: ByteSize,
     cpus: MilliCpus,
 }
 
@@ -64,10 +64,10 @@ impl<'a> Blueprint<'a> {
             return Err(StepError::Fail(format!("The storage tier “{}” is not there: {reason}.", tier.name)));
         }
         let mut db = app.db.acquire().await?;
-        let admin_password = password(app, &mut db, c.id, Kind::Admin)
+        let admin_password = password(app, &mut db, c.id, CredentialKind::Admin)
             .await?
             .ok_or_else(|| StepError::Fail("The portal has no administrator password for this server.".to_owned()))?;
-        let seed_password = password(app, &mut db, c.id, Kind::Seed).await?;
+        let seed_password = password(app, &mut db, c.id, CredentialKind::Seed).await?;
         let tools = match &c.image_digest {
             Some(digest) => image_tools::get(&mut db, digest).await?.unwrap_or_default(),
             None => Tools::default(),
@@ -88,7 +88,7 @@ impl<'a> Blueprint<'a> {
             ports: c.ports.0.clone(),
             tools,
             fresh: c.started_at.is_none(),
-            memory: Bytes(c.memory_bytes),
+            memory: ByteSize(c.memory_bytes),
             cpus: MilliCpus(c.millicpus),
         })
     }
@@ -100,7 +100,7 @@ impl<'a> Blueprint<'a> {
     /// [`StepError::Fail`] where the catalog or the configuration no longer has what it needs.
     pub(super) fn sealed(
         app: &'a App,
-        of: &Of,
+        of: &BackupSubject,
         id: Uuid,
         admin_password: SecretString,
         tools: Tools,
@@ -134,7 +134,7 @@ impl<'a> Blueprint<'a> {
             ports: any_ports(engine),
             tools,
             fresh,
-            memory: Bytes(of.memory_bytes),
+            memory: ByteSize(of.memory_bytes),
             cpus: MilliCpus(of.millicpus),
         })
     }
@@ -168,7 +168,7 @@ impl<'a> Blueprint<'a> {
             ports: any_ports(engine),
             tools: Tools::default(),
             fresh: true,
-            memory: Bytes(image.min_memory.0.max(GIB)),
+            memory: ByteSize(image.min_memory.0.max(GIB)),
             cpus: config.limits.cpus_default,
         })
     }
@@ -184,8 +184,8 @@ impl<'a> Blueprint<'a> {
     }
 
     /// What the engine's description needs.
-    pub fn plan(&self) -> Plan<'_> {
-        Plan {
+    pub fn plan(&self) -> ServerSpec<'_> {
+        ServerSpec {
             image: self.image,
             memory: self.memory,
             cpus: self.cpus,
@@ -249,7 +249,7 @@ pub(super) async fn password(
     app: &App,
     db: &mut PgConnection,
     id: Uuid,
-    kind: Kind,
+    kind: CredentialKind,
 ) -> Result<Option<SecretString>, StepError> {
     let Some(found) = credentials::get(db, id, kind).await? else { return Ok(None) };
     let opened = app.sealer.open(&found.sealed, &kind.context(id));
@@ -298,16 +298,16 @@ pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint<
     let written = c.engine.engine().version_file(b.image);
     let found = match &written {
         Some(written) => app.files.first_line(&b.dir, &written.files, &b.reference).await?,
-        None => Head::Missing,
+        None => SmallFile::Missing,
     };
     if let Some(expected) = &written {
         match &found {
-            Head::Line(line) if expected.agrees(line) => {}
-            Head::Line(line) if is_version(line) => {
+            SmallFile::Line(line) if expected.agrees(line) => {}
+            SmallFile::Line(line) if is_version(line) => {
                 return Err(wrong(&format!("version {}", line.trim()), &format!("version {}", expected.version)));
             }
-            Head::Missing => {}
-            Head::Line(_) | Head::Odd => {
+            SmallFile::Missing => {}
+            SmallFile::Line(_) | SmallFile::Odd => {
                 let file = expected.files.join(" or ");
                 return Err(StepError::Fail(format!(
                     "The file {file} is not what a server writes. Nothing was touched."
@@ -316,7 +316,7 @@ pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint<
         }
     }
     let there = match written {
-        Some(_) => found != Head::Missing,
+        Some(_) => found != SmallFile::Missing,
         None => c.started_at.is_none() || !app.files.is_empty(&b.dir, &b.reference).await?,
     };
     if c.started_at.is_some() && !there {

@@ -113,7 +113,7 @@ pub async fn start(work: &Work) -> Result<(), StepError> {
                 if !c.ports.iter().any(|(_, p)| *p == port) {
                     return Err(StepError::Retry(format!("Port {port} is held by another program.")));
                 }
-                work.say(&format!("Port {port} is held by another program; taking another")).await;
+                work.progress(&format!("Port {port} is held by another program; taking another")).await;
                 // Its container carries the port in its description, so it is made anew; the data stays.
                 app.runtime.remove(&id).await?;
                 replace_port(app, &c, port).await?;

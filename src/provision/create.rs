@@ -8,9 +8,9 @@ use super::blueprint::Blueprint;
 use super::{blueprint, container, power, rotate, seed, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::{credentials, usage};
-use crate::domain::quantity::{Bytes, MIB};
+use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::state::Event;
-use crate::domain::work::{Cancel, Pool, Rules};
+use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::provision::seed::resume;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::storage::measured;
@@ -22,7 +22,7 @@ const ROOM: i64 = 256 * MIB;
 pub static CREATE: Flow = Flow {
     kind: "create",
     title: "Create database",
-    rules: Rules::of(Pool::Short).cancel(Cancel::Before(HAND_OVER.name)),
+    rules: JobRules::of(Pool::Short).cancel(Cancel::Before(HAND_OVER.name)),
     steps: &[
         CHECK_STORAGE,
         GET_IMAGE,
@@ -71,8 +71,8 @@ pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
         return Err(StepError::Fail(format!(
             "The storage tier “{}” is full: {} free, a new database needs {}. Choose another tier or ask an administrator.",
             b.tier.label,
-            Bytes(has.free),
-            Bytes(ROOM)
+            ByteSize(has.free),
+            ByteSize(ROOM)
         )));
     }
     if let Some(limit) = b.tier.limit_bytes() {
@@ -82,8 +82,8 @@ pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
             return Err(StepError::Fail(format!(
                 "The databases on the storage tier “{}” take {}, and its limit is {}. Choose another tier or ask an administrator.",
                 b.tier.label,
-                Bytes(used),
-                Bytes(limit)
+                ByteSize(used),
+                ByteSize(limit)
             )));
         }
     }
@@ -134,7 +134,7 @@ pub(crate) async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
     let show = async {
         loop {
             let line = said.borrow().clone();
-            w.say(&line).await;
+            w.progress(&line).await;
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
@@ -159,7 +159,7 @@ pub(crate) async fn remove_data(w: &Work) -> Result<(), StepError> {
     let b = Blueprint::read(&w.app, &c).await?;
     w.app.files.remove(&b.dir, &b.reference).await?;
     let mut db = w.app.db.acquire().await?;
-    credentials::take(&mut db, c.id, credentials::Kind::Seed).await?;
+    credentials::take(&mut db, c.id, credentials::CredentialKind::Seed).await?;
     Ok(())
 }
 
@@ -176,7 +176,7 @@ pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
     seed::anew(w).await?;
     resume(w).await?;
     let version = server::wait_ready(w, w.app.config.databases.create_timeout).await?;
-    w.say(&format!("Version {version}")).await;
+    w.progress(&format!("Version {version}")).await;
     Ok(())
 }
 

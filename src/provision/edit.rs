@@ -3,13 +3,13 @@
 use uuid::Uuid;
 
 use super::{power, quota};
-use crate::admin_db::containers::input::Edit;
+use crate::admin_db::containers::input::ContainerEdit;
 use crate::admin_db::containers::{Container, input, states};
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{constraint, containers, jobs, log};
 use crate::app::App;
 use crate::domain::policy::Policy;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
 use crate::queue::give_way;
@@ -17,7 +17,7 @@ use crate::queue::refusal::RequestError;
 
 /// Checked changes; what is `None` stays as it is.
 #[derive(Debug, Clone, Default)]
-pub struct Changes {
+pub struct EditRequest {
     /// Whom to ask about it.
     pub contact: Option<String>,
     /// Department.
@@ -29,12 +29,12 @@ pub struct Changes {
     /// When it is backed up by itself.
     pub backup_freq: Option<Policy>,
     /// Memory limit.
-    pub memory: Option<Bytes>,
+    pub memory: Option<ByteSize>,
     /// CPU limit.
     pub cpus: Option<MilliCpus>,
 }
 
-impl Changes {
+impl EditRequest {
     /// What differs from `c`, in words for the log; empty where nothing does.
     fn differences(&self, c: &Container) -> Vec<String> {
         let mut found = Vec::new();
@@ -55,7 +55,7 @@ impl Changes {
             found.push(format!("backups {} → {}", c.backup_freq, policy.as_str()));
         }
         if let Some(memory) = self.memory.filter(|m| m.0 != c.memory_bytes) {
-            found.push(format!("memory {} → {memory}", Bytes(c.memory_bytes)));
+            found.push(format!("memory {} → {memory}", ByteSize(c.memory_bytes)));
         }
         if let Some(cpus) = self.cpus.filter(|m| m.0 != c.millicpus) {
             found.push(format!("CPUs {} → {cpus}", MilliCpus(c.millicpus)));
@@ -75,7 +75,12 @@ impl Changes {
 /// # Errors
 /// [`RequestError`], with nothing written: [`RequestError::Busy`] for new limits while a job is under way,
 /// [`RequestError::State`] for anything in the trash.
-pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) -> Result<Option<Uuid>, RequestError> {
+pub async fn edit(
+    app: &App,
+    c: &Container,
+    changes: &EditRequest,
+    actor: &Actor,
+) -> Result<Option<Uuid>, RequestError> {
     if changes.resizes(c) {
         give_way::cancel_backup(app, c, actor).await?;
     }
@@ -97,7 +102,7 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
     if resizes && c.active_job_id.is_some() {
         return Err(RequestError::Busy);
     }
-    let edit = Edit {
+    let edit = ContainerEdit {
         contact: changes.contact.as_ref().unwrap_or(&c.contact),
         department: changes.department.as_ref().unwrap_or(&c.department),
         description: changes.description.as_ref().unwrap_or(&c.description),
@@ -112,7 +117,7 @@ pub async fn edit(app: &App, c: &Container, changes: &Changes, actor: &Actor) ->
     before.check(app, &mut tx).await?;
     let detail = format!("changed {}", differences.join(", "));
     let entry =
-        Entry { action: "container.edit", container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
+        LogEntry { action: "container.edit", container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, actor, &entry, now).await?;
     let mut job = None;
     if resizes && state == ContainerState::Running {
@@ -201,14 +206,14 @@ pub(crate) mod tests {
     #[test]
     fn what_is_as_it_was_is_no_change() {
         let c = container();
-        let same = Changes {
+        let same = EditRequest {
             contact: Some(c.contact.clone()),
-            memory: Some(Bytes(c.memory_bytes)),
+            memory: Some(ByteSize(c.memory_bytes)),
             cpus: Some(MilliCpus(c.millicpus)),
-            ..Changes::default()
+            ..EditRequest::default()
         };
         assert!(same.differences(&c).is_empty() && !same.resizes(&c));
-        assert!(Changes::default().differences(&c).is_empty());
+        assert!(EditRequest::default().differences(&c).is_empty());
     }
 
     #[test]
@@ -221,10 +226,10 @@ pub(crate) mod tests {
             email: String::new(),
             department: String::new(),
         };
-        let texts = Changes { description: Some(String::new()), owner: Some(owner), ..Changes::default() };
+        let texts = EditRequest { description: Some(String::new()), owner: Some(owner), ..EditRequest::default() };
         assert_eq!(texts.differences(&c), ["description", "owner ada → grace"]);
         assert!(!texts.resizes(&c));
-        let limits = Changes { memory: Some(Bytes(GIB)), cpus: Some(MilliCpus(500)), ..Changes::default() };
+        let limits = EditRequest { memory: Some(ByteSize(GIB)), cpus: Some(MilliCpus(500)), ..EditRequest::default() };
         assert_eq!(limits.differences(&c), ["memory 512 MiB → 1 GiB", "CPUs 1.5 → 0.5"]);
         assert!(limits.resizes(&c));
     }

@@ -29,14 +29,14 @@ const NO_NAMES: &str = "# Databases look up no names.\nnameserver 127.0.0.1\nopt
 
 /// What is to be done with the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum RuleChange {
     /// Set those that are missing.
     Set,
     /// Only look.
     Look,
 }
 
-impl Deed {
+impl RuleChange {
     fn as_str(self) -> &'static str {
         match self {
             Self::Set => "set",
@@ -56,7 +56,7 @@ pub async fn ensure(app: &App, image: &str) -> Wall {
     if let Some(wall) = fresh(last.as_ref()) {
         return wall;
     }
-    let wall = wall(app.runtime.as_ref(), &app.config, image, Deed::Set).await;
+    let wall = wall(app.runtime.as_ref(), &app.config, image, RuleChange::Set).await;
     let before = last.as_ref().map(|(_, wall)| wall);
     if before != Some(&wall) {
         match &wall {
@@ -101,7 +101,7 @@ pub async fn keep(app: &App) {
 }
 
 /// Sets the rules or looks for them.
-pub async fn wall(runtime: &dyn Runtime, config: &Config, image: &str, deed: Deed) -> Wall {
+pub async fn wall(runtime: &dyn Runtime, config: &Config, image: &str, deed: RuleChange) -> Wall {
     if !config.databases.firewall {
         return Wall::Theirs;
     }
@@ -123,7 +123,7 @@ pub async fn by_helper(
     runtime: &dyn Runtime,
     instance: &InstanceId,
     image: &str,
-    (bridge, deed): (&str, Deed),
+    (bridge, deed): (&str, RuleChange),
 ) -> Wall {
     match helper_run(runtime, instance, image, [deed.as_str(), bridge, &mark(instance)]).await {
         Ok((_, said)) => judge(&said),

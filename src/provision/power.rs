@@ -8,7 +8,7 @@ use crate::admin_db::containers;
 use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
 use crate::domain::state::Event;
-use crate::domain::work::{Blame, Pool, Rules};
+use crate::domain::work::{Blame, JobRules, Pool};
 use crate::provision::seed::resume;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
@@ -16,7 +16,7 @@ use crate::queue::flow::{Flow, Step, StepError, Work};
 pub static START: Flow = Flow {
     kind: "start",
     title: "Start database",
-    rules: Rules::of(Pool::Short),
+    rules: JobRules::of(Pool::Short),
     steps: &[
         Step { name: "Find or make the container", run: |w| Box::pin(make(w)), undo: None },
         Step {
@@ -33,7 +33,7 @@ pub static START: Flow = Flow {
 pub static STOP: Flow = Flow {
     kind: "stop",
     title: "Stop database",
-    rules: Rules::of(Pool::Short).blame(Blame::IfDeleting),
+    rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
         Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
         Step { name: "Note its state", run: |w| Box::pin(apply(w, Event::Down)), undo: None },
@@ -44,7 +44,7 @@ pub static STOP: Flow = Flow {
 pub static RESTART: Flow = Flow {
     kind: "restart",
     title: "Restart database",
-    rules: Rules::of(Pool::Short),
+    rules: JobRules::of(Pool::Short),
     steps: &[
         Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
         Step {
@@ -62,7 +62,7 @@ pub static RESTART: Flow = Flow {
 pub static RESIZE: Flow = Flow {
     kind: "resize",
     title: "Change limits",
-    rules: Rules::of(Pool::Short),
+    rules: JobRules::of(Pool::Short),
     steps: &[
         Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
         Step { name: "Make the container anew", run: |w| Box::pin(make_anew(w)), undo: None },

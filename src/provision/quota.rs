@@ -10,21 +10,21 @@ use crate::app::App;
 use crate::queue::refusal::RequestError;
 
 /// What an account's databases took before something asks for more.
-pub(super) struct Before {
+pub(super) struct QuotaUsage {
     account: Uuid,
     username: String,
     quota: Quota,
 }
 
 /// Locks the account and reads its sums.
-pub(super) async fn before(tx: &mut PgConnection, account: Uuid) -> Result<Before, RequestError> {
+pub(super) async fn before(tx: &mut PgConnection, account: Uuid) -> Result<QuotaUsage, RequestError> {
     let locked = accounts::lock(&mut *tx, &[account]).await?;
     let username = locked.into_iter().next().ok_or(RequestError::Gone)?.username;
     let quota = quotas::of(tx, account).await?.ok_or(RequestError::Gone)?;
-    Ok(Before { account, username, quota })
+    Ok(QuotaUsage { account, username, quota })
 }
 
-impl Before {
+impl QuotaUsage {
     /// Refuses what was written since, where that is too much.
     pub(super) async fn check(self, app: &App, tx: &mut PgConnection) -> Result<(), RequestError> {
         let now = quotas::of(tx, self.account).await?.ok_or(RequestError::Gone)?;

@@ -51,7 +51,7 @@ const BYTES: u64 = 256 * 1024;
 const STARTING: [&str; 3] = ["starting up", "not yet accepting connections", "in recovery"];
 
 /// Why a server does not answer.
-pub(super) enum Silent {
+pub(super) enum NotReady {
     /// Its container is gone.
     Gone,
     /// It ended.
@@ -80,14 +80,14 @@ impl Patience {
 
 /// What a round told.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Round {
+struct ProbeResult {
     /// What the server said to the last question.
     words: String,
     /// Ticks and bytes.
     worked: Option<(u64, u64)>,
 }
 
-impl Round {
+impl ProbeResult {
     fn read(stderr: &str) -> Self {
         let mut round = Self::default();
         for line in stderr.lines().map(str::trim).filter(|l| !l.is_empty()) {
@@ -100,7 +100,7 @@ impl Round {
     }
 
     /// Whether the server has done something since `before`.
-    fn moves(&self, before: Option<(u64, u64)>) -> bool {
+    fn made_progress(&self, before: Option<(u64, u64)>) -> bool {
         let worked = match (before, self.worked) {
             // A process that ended takes its numbers with it: that is a change too.
             (Some((ticks, bytes)), Some((now, moved))) => {
@@ -127,53 +127,53 @@ pub(super) async fn until_answers(
     id: &str,
     probe: &ExecSpec,
     patience: Patience,
-) -> Result<Result<String, Silent>, StepError> {
+) -> Result<Result<String, NotReady>, StepError> {
     let (begin, question) = (Instant::now(), again(probe));
     let (mut moved, mut worked, mut locked) = (begin, None, 0);
     let mut last = String::new();
     loop {
         match app.runtime.inspect(id).await? {
-            None => return Ok(Err(Silent::Gone)),
-            Some(found) if !found.running => return Ok(Err(Silent::Ended(found))),
+            None => return Ok(Err(NotReady::Gone)),
+            Some(found) if !found.running => return Ok(Err(NotReady::Ended(found))),
             Some(_) => {}
         }
         match ask(app, id, &question, ANSWER).await {
             Ok(said) if said.code == 0 => return Ok(Ok(said.stdout.trim().to_owned())),
             Ok(said) => {
-                let round = Round::read(&said.stderr);
+                let round = ProbeResult::read(&said.stderr);
                 // The first round only tells from where it is counted.
-                if worked.is_none() && round.worked.is_some() || round.moves(worked) {
+                if worked.is_none() && round.worked.is_some() || round.made_progress(worked) {
                     moved = Instant::now();
                 }
                 (worked, last) = (round.worked, round.words);
                 // Twice in a row: one may be of a moment.
                 locked = if last.contains(LOCKED_OUT) { locked + 1 } else { 0 };
                 if locked == 2 {
-                    return Ok(Err(Silent::LockedOut(last)));
+                    return Ok(Err(NotReady::LockedOut(last)));
                 }
             }
             Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {}
             Err(e) => return Err(e.into()),
         }
         if moved.elapsed() > patience.idle || begin.elapsed() > patience.longest {
-            return Ok(Err(Silent::Mute(last)));
+            return Ok(Err(NotReady::Mute(last)));
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
 /// Says why a server does not answer, with its own last words.
-pub(super) async fn told(app: &App, id: &str, silent: Silent, patience: Patience) -> String {
+pub(super) async fn describe(app: &App, id: &str, silent: NotReady, patience: Patience) -> String {
     let words = last_lines(app, id, LAST_LINES).await;
     match silent {
-        Silent::Gone => "The container was removed while its server was starting.".to_owned(),
-        Silent::Ended(found) => {
+        NotReady::Gone => "The container was removed while its server was starting.".to_owned(),
+        NotReady::Ended(found) => {
             let memory = if found.oom_killed { " It needed more memory than its limit." } else { "" };
             let code = found.exit_code.unwrap_or(-1);
             format!("The server ended with code {code}.{memory}\nIts last words:\n{words}")
         }
-        Silent::LockedOut(last) => last,
-        Silent::Mute(last) => {
+        NotReady::LockedOut(last) => last,
+        NotReady::Mute(last) => {
             let last = if last.is_empty() { last } else { format!(" To the last question it said: {last}") };
             let seconds = patience.idle.as_secs();
             format!(
@@ -189,18 +189,19 @@ mod tests {
 
     #[test]
     fn work_is_told_from_words() {
-        let round = Round::read("psql: error\nFATAL:  the database system is starting up\ndb4sci-worked 120 4096\n");
+        let round =
+            ProbeResult::read("psql: error\nFATAL:  the database system is starting up\ndb4sci-worked 120 4096\n");
         assert_eq!(round.worked, Some((120, 4096)));
-        assert!(round.words.ends_with("starting up") && round.moves(None));
-        assert_eq!(Round::read("no\n\n"), Round { words: "no".to_owned(), worked: None });
+        assert!(round.words.ends_with("starting up") && round.made_progress(None));
+        assert_eq!(ProbeResult::read("no\n\n"), ProbeResult { words: "no".to_owned(), worked: None });
     }
 
     #[test]
     fn a_server_that_works_is_waited_for_and_one_that_only_refuses_is_not() {
-        let round = |ticks, bytes| Round { words: "refused".to_owned(), worked: Some((ticks, bytes)) };
-        assert!(!round(140, 0).moves(Some((100, 0))) && !round(100, 0).moves(None));
-        assert!(round(200, 0).moves(Some((100, 0))) && round(100, 1 << 20).moves(Some((100, 0))));
-        assert!(round(10, 0).moves(Some((100, 0))), "it is another process now");
-        assert!(!Round::default().moves(Some((100, 0))));
+        let round = |ticks, bytes| ProbeResult { words: "refused".to_owned(), worked: Some((ticks, bytes)) };
+        assert!(!round(140, 0).made_progress(Some((100, 0))) && !round(100, 0).made_progress(None));
+        assert!(round(200, 0).made_progress(Some((100, 0))) && round(100, 1 << 20).made_progress(Some((100, 0))));
+        assert!(round(10, 0).made_progress(Some((100, 0))), "it is another process now");
+        assert!(!ProbeResult::default().made_progress(Some((100, 0))));
     }
 }

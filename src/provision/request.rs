@@ -16,10 +16,10 @@ use crate::catalog::CatalogImage;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::policy::Policy;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
-use crate::engine::partial::Only;
+use crate::engine::partial::Selection;
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::give_way;
@@ -49,7 +49,7 @@ pub struct CreateRequest<'a> {
     /// Storage tier.
     pub storage: String,
     /// Memory limit.
-    pub memory: Bytes,
+    pub memory: ByteSize,
     /// CPU limit.
     pub cpus: MilliCpus,
     /// Extensions to add to the user's database.
@@ -101,7 +101,7 @@ pub(crate) async fn make_of(
     request: &CreateRequest<'_>,
     actor: &Actor,
     flow: &'static Flow,
-    from: Option<(Uuid, Option<&Only>)>,
+    from: Option<(Uuid, Option<&Selection>)>,
 ) -> Result<Created, RequestError> {
     let mut tx = app.db.begin().await?;
     let made = make_in(app, &mut tx, request, actor, flow, from).await?;
@@ -120,7 +120,7 @@ pub(crate) async fn make_in(
     request: &CreateRequest<'_>,
     actor: &Actor,
     flow: &'static Flow,
-    from: Option<(Uuid, Option<&Only>)>,
+    from: Option<(Uuid, Option<&Selection>)>,
 ) -> Result<Created, RequestError> {
     let (restored_from, restored_only) = from.unzip();
     let now = app.clock.now();
@@ -175,8 +175,8 @@ pub(crate) async fn make_in(
     let password = request.password.clone().unwrap_or_else(|| Password::generate(&app.random));
     let admin = Password::generate(&app.random);
     let secrets = [
-        (credentials::Kind::Admin, engine.engine().admin_user(), &admin, true),
-        (credentials::Kind::User, request.dbuser.as_str(), &password, generated),
+        (credentials::CredentialKind::Admin, engine.engine().admin_user(), &admin, true),
+        (credentials::CredentialKind::User, request.dbuser.as_str(), &password, generated),
     ];
     for (kind, username, secret, generated) in secrets {
         let sealed = app.sealer.seal(secret.secret(), &kind.context(id))?;

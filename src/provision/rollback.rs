@@ -11,7 +11,7 @@ use crate::admin_db::containers::{Container, snapshots, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::state::ContainerState;
-use crate::domain::work::{Blame, Pool, Rules};
+use crate::domain::work::{Blame, JobRules, Pool};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::swap::KEPT_DAYS;
 use crate::provision::{power, swap};
@@ -24,7 +24,7 @@ use crate::queue::refusal::RequestError;
 pub static GO_BACK: Flow = Flow {
     kind: "go-back",
     title: "Go back to the data of before",
-    rules: Rules::of(Pool::Short).blame(Blame::Nobody),
+    rules: JobRules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
         swap::STOP,
         swap::EXCHANGE,

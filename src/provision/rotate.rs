@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::blueprint::{Blueprint, password};
 use super::{container, power, seed};
-use crate::admin_db::containers::credentials::{Credential, Kind};
+use crate::admin_db::containers::credentials::{Credential, CredentialKind};
 use crate::admin_db::containers::{Container, credentials, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
-use crate::domain::work::{Blame, Pool, Rules};
+use crate::domain::work::{Blame, JobRules, Pool};
 use crate::provision::exec::{ask, run_all};
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Step, StepError, Work};
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(20);
 pub static ROTATE: Flow = Flow {
     kind: "rotate-password",
     title: "Set a new password",
-    rules: Rules::of(Pool::Short).blame(Blame::Nobody),
+    rules: JobRules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
         Step { name: "Wait until the server answers", run: |w| Box::pin(power::wait(w)), undo: None },
         Step { name: "Set the new password", run: |w| Box::pin(set(w)), undo: Some(|w| Box::pin(forget(w))) },
@@ -41,7 +41,7 @@ pub static ROTATE: Flow = Flow {
 /// [`RequestError`], with nothing written.
 pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
     let password = Password::generate(&app.random);
-    let sealed = app.sealer.seal(password.secret(), &Kind::User.context(c.id))?;
+    let sealed = app.sealer.seal(password.secret(), &CredentialKind::User.context(c.id))?;
     let credential = Credential { username: c.dbuser.clone(), sealed, generated: true };
     give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
@@ -49,8 +49,8 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
         ContainerState::Running => {}
         state => return Err(RequestError::State(state)),
     }
-    credentials::take(&mut tx, c.id, Kind::User).await?;
-    credentials::insert(&mut tx, c.id, Kind::User, &credential, app.clock.now()).await?;
+    credentials::take(&mut tx, c.id, CredentialKind::User).await?;
+    credentials::insert(&mut tx, c.id, CredentialKind::User, &credential, app.clock.now()).await?;
     let job = enqueue(app, &mut tx, &ROTATE, (c.id, &c.name), actor, "requested").await?;
     tx.commit().await?;
     app.wake.notify_one();
@@ -100,13 +100,13 @@ async fn note_sessions(w: &Work) -> Result<(), StepError> {
         Some(n) => format!("{n} open sessions go on with the old password until they end; a restart ends them."),
         None => "The server did not say how many sessions are open; a restart ends them all.".to_owned(),
     };
-    w.say(&sentence).await;
+    w.progress(&sentence).await;
     Ok(())
 }
 
 pub(crate) async fn user_password(w: &Work, c: &Container) -> Result<SecretString, StepError> {
     let mut db = w.app.db.acquire().await?;
-    password(&w.app, &mut db, c.id, Kind::User).await?.ok_or_else(|| {
+    password(&w.app, &mut db, c.id, CredentialKind::User).await?.ok_or_else(|| {
         StepError::Fail("The password to set is gone. Delete this database and make it anew.".to_owned())
     })
 }
@@ -114,6 +114,6 @@ pub(crate) async fn user_password(w: &Work, c: &Container) -> Result<SecretStrin
 /// A password that could not be set must not be shown as if it were.
 async fn forget(w: &Work) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
-    credentials::take(&mut db, w.container_id()?, Kind::User).await?;
+    credentials::take(&mut db, w.container_id()?, CredentialKind::User).await?;
     Ok(())
 }

@@ -10,16 +10,16 @@ use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::domain::password::Password;
 use crate::engine::ExecSpec;
-use crate::manifest::Of;
+use crate::manifest::BackupSubject;
 use crate::provision::blueprint::{Blueprint, prepare};
 use crate::provision::exec::run_all;
-use crate::provision::readiness::{Patience, Silent, told, until_answers};
+use crate::provision::readiness::{NotReady, Patience, describe, until_answers};
 use crate::provision::seed;
 use crate::queue::flow::StepError;
 use crate::runtime::helper::HOLD;
 
 /// A sealed container under way.
-pub struct ThrowAway<'a> {
+pub struct SealedServer<'a> {
     /// What it is made from.
     pub blueprint: Blueprint<'a>,
     /// Its name in the engine.
@@ -35,7 +35,7 @@ pub fn name(app: &App, id: Uuid) -> String {
 
 /// The password of a sealed server's administrator.
 #[derive(Debug)]
-pub enum Admin {
+pub enum AdminPassword {
     /// One of its own.
     New,
     /// This one, set when the server makes its data.
@@ -44,19 +44,19 @@ pub enum Admin {
     There(SecretString),
 }
 
-impl<'a> ThrowAway<'a> {
+impl<'a> SealedServer<'a> {
     /// Describes one for what a backup is of. `id` names its directory, on the tier of `of`.
     ///
     /// # Errors
     /// If the catalog or the configuration no longer has what it needs.
-    pub async fn of(app: &'a App, of: &Of, id: Uuid, admin: Admin) -> Result<Self, StepError> {
+    pub async fn of(app: &'a App, of: &BackupSubject, id: Uuid, admin: AdminPassword) -> Result<Self, StepError> {
         let mut db = app.db.acquire().await?;
         let tools = image_tools::get(&mut db, &of.digest).await?.unwrap_or_default();
         drop(db);
-        let (fresh, seeded) = (!matches!(admin, Admin::There(_)), matches!(admin, Admin::New));
+        let (fresh, seeded) = (!matches!(admin, AdminPassword::There(_)), matches!(admin, AdminPassword::New));
         let password = match admin {
-            Admin::New => Password::generate(&app.random).secret().clone(),
-            Admin::Made(password) | Admin::There(password) => password,
+            AdminPassword::New => Password::generate(&app.random).secret().clone(),
+            AdminPassword::Made(password) | AdminPassword::There(password) => password,
         };
         Ok(Self { blueprint: Blueprint::sealed(app, of, id, password, tools, fresh)?, name: name(app, id), seeded })
     }
@@ -136,7 +136,7 @@ impl<'a> ThrowAway<'a> {
         let engine = self.blueprint.image.engine.engine();
         match self.run(app, probe, Vec::new()).await? {
             Ok(id) => Ok(id),
-            Err((_, Silent::LockedOut(_))) if engine.regain(&self.blueprint.plan()).is_some() => {
+            Err((_, NotReady::LockedOut(_))) if engine.regain(&self.blueprint.plan()).is_some() => {
                 // The data is a copy of a server whose owner shut the portal's user out.
                 self.regain(app).await?;
                 match self.run(app, probe, Vec::new()).await? {
@@ -164,8 +164,8 @@ impl<'a> ThrowAway<'a> {
         self.stop(app).await
     }
 
-    async fn mute(&self, app: &App, id: &str, silent: Silent) -> StepError {
-        let why = told(app, id, silent, Patience::new(app, app.config.databases.create_timeout)).await;
+    async fn mute(&self, app: &App, id: &str, silent: NotReady) -> StepError {
+        let why = describe(app, id, silent, Patience::new(app, app.config.databases.create_timeout)).await;
         StepError::Fail(format!("In a sealed container: {why}"))
     }
 
@@ -175,7 +175,7 @@ impl<'a> ThrowAway<'a> {
         app: &App,
         probe: &ExecSpec,
         more: Vec<(String, String)>,
-    ) -> Result<Result<String, (String, Silent)>, StepError> {
+    ) -> Result<Result<String, (String, NotReady)>, StepError> {
         self.remove_container(app).await?;
         let b = &self.blueprint;
         let mut recipe = b.recipe(app)?;

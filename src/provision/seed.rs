@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::blueprint::Blueprint;
 use super::{blueprint, container};
 use crate::admin_db::containers::credentials;
-use crate::admin_db::containers::credentials::{Credential, Kind};
+use crate::admin_db::containers::credentials::{Credential, CredentialKind};
 use crate::admin_db::seeds;
 use crate::admin_db::seeds::Seed;
 use crate::app::App;
@@ -100,17 +100,17 @@ pub async fn prepare(w: &Work) -> Result<(), StepError> {
     // Cut short before the password is noted, this step is not done, and copies once more.
     let copied = copy_into(app, &b).await?;
     let mut db = app.db.acquire().await?;
-    credentials::take(&mut db, c.id, Kind::Seed).await?;
+    credentials::take(&mut db, c.id, CredentialKind::Seed).await?;
     if let Some(password) = &copied {
-        let sealed = seal(app, password, &Kind::Seed.context(c.id))?;
+        let sealed = seal(app, password, &CredentialKind::Seed.context(c.id))?;
         let username = c.engine.engine().admin_user().to_owned();
         let credential = Credential { username, sealed, generated: true };
-        credentials::insert(&mut db, c.id, Kind::Seed, &credential, app.clock.now()).await?;
+        credentials::insert(&mut db, c.id, CredentialKind::Seed, &credential, app.clock.now()).await?;
     }
     drop(db);
     blueprint::prepare(app, &b).await?;
     if copied.is_some() {
-        w.say("From prepared data").await;
+        w.progress("From prepared data").await;
     }
     Ok(())
 }
@@ -121,7 +121,7 @@ pub async fn prepare(w: &Work) -> Result<(), StepError> {
 /// If it can't be made.
 pub async fn again(w: &Work) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
-    let begun = credentials::get(&mut db, w.container_id()?, Kind::Seed).await?.is_some();
+    let begun = credentials::get(&mut db, w.container_id()?, CredentialKind::Seed).await?.is_some();
     drop(db);
     if !begun {
         return Ok(());
@@ -146,13 +146,13 @@ pub async fn anew(w: &Work) -> Result<(), StepError> {
         return Ok(());
     }
     let mut db = w.app.db.acquire().await?;
-    let begun = credentials::get(&mut db, c.id, Kind::Seed).await?.is_some();
+    let begun = credentials::get(&mut db, c.id, CredentialKind::Seed).await?.is_some();
     drop(db);
     let found = container::find(&w.app, &c).await?;
     if begun || found.is_some_and(|f| f.running || f.status == "created") {
         return Ok(());
     }
-    w.say("The server ended while its data was being made: beginning again").await;
+    w.progress("The server ended while its data was being made: beginning again").await;
     container::remove(w).await?;
     let b = Blueprint::read(&w.app, &c).await?;
     w.app.files.remove(&b.dir, &b.reference).await?;
@@ -166,12 +166,12 @@ pub async fn anew(w: &Work) -> Result<(), StepError> {
 pub async fn settle(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     let mut db = w.app.db.acquire().await?;
-    if credentials::get(&mut db, c.id, Kind::Seed).await?.is_none() {
+    if credentials::get(&mut db, c.id, CredentialKind::Seed).await?.is_none() {
         return Ok(());
     }
     let b = Blueprint::read(&w.app, &c).await?;
     w.app.files.sync(&b.dir).await?;
-    credentials::take(&mut db, c.id, Kind::Seed).await?;
+    credentials::take(&mut db, c.id, CredentialKind::Seed).await?;
     Ok(())
 }
 

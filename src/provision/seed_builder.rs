@@ -13,8 +13,8 @@ use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::domain::password::Password;
 use crate::domain::quantity::GIB;
-use crate::domain::work::{Cancel, Pool, Rules};
-use crate::provision::sealed_server::ThrowAway;
+use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::provision::sealed_server::SealedServer;
 use crate::provision::seed::{fingerprint, seal};
 use crate::queue::enqueue::enqueue_portal;
 use crate::queue::flow::{Flow, Step, StepError, Work};
@@ -25,7 +25,7 @@ use crate::storage::{DataDir, measured, unavailable_reason};
 pub static PREPARE: Flow = Flow {
     kind: "prepare-images",
     title: "Prepare images",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     // One step: what an attempt before has begun is removed before anything is made.
     steps: &[Step {
         name: "Remove what is no longer needed, make what is missing",
@@ -40,14 +40,14 @@ const ROOM: i64 = 2 * GIB;
 const AGAIN: Duration = Duration::hours(6);
 
 /// A seed that there should be.
-struct Wanted<'a> {
+struct WantedSeed<'a> {
     tier: &'a Tier,
     image: &'a CatalogImage,
     fingerprint: String,
 }
 
 /// What there should be: a seed of every image that is here, on every tier where its engine may be.
-fn wanted(app: &App) -> Result<Vec<Wanted<'_>>, StepError> {
+fn wanted(app: &App) -> Result<Vec<WantedSeed<'_>>, StepError> {
     if !app.config.databases.prepare {
         return Ok(Vec::new());
     }
@@ -57,18 +57,18 @@ fn wanted(app: &App) -> Result<Vec<Wanted<'_>>, StepError> {
         let fingerprint = fingerprint(&app.config, image, &digest)?;
         let tiers = app.config.storage.iter().filter(|t| t.allows("", true, image.engine.as_str()));
         let there = tiers.filter(|t| unavailable_reason(t).is_none());
-        wanted.extend(there.map(|tier| Wanted { tier, image, fingerprint: fingerprint.clone() }));
+        wanted.extend(there.map(|tier| WantedSeed { tier, image, fingerprint: fingerprint.clone() }));
     }
     Ok(wanted)
 }
 
 /// What is to be done: seeds to make, and rows whose directory is to go.
-struct Due<'a> {
-    make: Vec<Wanted<'a>>,
+struct SeedWork<'a> {
+    make: Vec<WantedSeed<'a>>,
     clear: Vec<Seed>,
 }
 
-async fn due(app: &App) -> Result<Due<'_>, StepError> {
+async fn due(app: &App) -> Result<SeedWork<'_>, StepError> {
     let mut db = app.db.acquire().await?;
     let rows = seeds::all(&mut db).await?;
     drop(db);
@@ -85,7 +85,7 @@ async fn due(app: &App) -> Result<Due<'_>, StepError> {
             _ => clear.push(seed),
         }
     }
-    Ok(Due { make, clear })
+    Ok(SeedWork { make, clear })
 }
 
 /// Whether an image of the catalog has not been found on this machine.
@@ -131,7 +131,7 @@ async fn work(w: &Work) -> Result<(), StepError> {
         if measured(wanted.tier.path.clone()).await?.free < ROOM {
             continue;
         }
-        w.say(&format!("{label}: {made} made")).await;
+        w.progress(&format!("{label}: {made} made")).await;
         match make_one(app, &wanted).await {
             Ok(()) => made += 1,
             Err(e) if e.may_pass() => return Err(e),
@@ -142,18 +142,18 @@ async fn work(w: &Work) -> Result<(), StepError> {
         }
     }
     let failed = if failed == 0 { String::new() } else { format!(", {failed} failed; the portal's log says why") };
-    w.say(&format!("{made} made{failed}")).await;
+    w.progress(&format!("{made} made{failed}")).await;
     Ok(())
 }
 
 /// Has an image initialise a directory in a sealed container, and its server stop cleanly.
-async fn make_one(app: &App, wanted: &Wanted<'_>) -> Result<(), StepError> {
+async fn make_one(app: &App, wanted: &WantedSeed<'_>) -> Result<(), StepError> {
     let (id, password) = (new_id(), Password::generate(&app.random));
     let row = row(app, wanted, id, password.secret())?;
     let mut db = app.db.acquire().await?;
     seeds::insert(&mut db, &row).await?;
     drop(db);
-    let sealed = ThrowAway::of_seed(app, wanted.image, wanted.tier, id, password.secret().clone())?;
+    let sealed = SealedServer::of_seed(app, wanted.image, wanted.tier, id, password.secret().clone())?;
     let done = async {
         sealed.start_seed(app).await?;
         sealed.stop(app).await?;
@@ -177,7 +177,7 @@ async fn make_one(app: &App, wanted: &Wanted<'_>) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If its password can't be sealed.
-fn row(app: &App, wanted: &Wanted<'_>, id: Uuid, password: &SecretString) -> Result<Seed, StepError> {
+fn row(app: &App, wanted: &WantedSeed<'_>, id: Uuid, password: &SecretString) -> Result<Seed, StepError> {
     Ok(Seed {
         id,
         tier: wanted.tier.name.clone(),

@@ -10,10 +10,10 @@ use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::domain::engine::EngineKind;
 use crate::engine::{ExecSpec, LOCKED_OUT, Tools};
-use crate::manifest::Of;
+use crate::manifest::BackupSubject;
 use crate::provision::exec::{ANSWER, ask};
-use crate::provision::readiness::{Patience, Silent, told, until_answers};
-use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::readiness::{NotReady, Patience, describe, until_answers};
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::queue::flow::{StepError, Work};
 use crate::runtime::{Observed, RuntimeError};
 
@@ -78,17 +78,17 @@ async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepErr
 pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepError> {
     match first_answer(work, limit).await? {
         Ok(version) => Ok(version),
-        Err(Shut::Out) => {
+        Err(AdminLockedOut::Out) => {
             regain(work).await?;
             container::start(work).await?;
             let again = first_answer(work, limit).await?;
-            again.map_err(|Shut::Out| StepError::Fail(format!("{LOCKED_OUT}, although it was made anew.")))
+            again.map_err(|AdminLockedOut::Out| StepError::Fail(format!("{LOCKED_OUT}, although it was made anew.")))
         }
     }
 }
 
 /// A server does not let the portal's administrator in.
-enum Shut {
+enum AdminLockedOut {
     /// It knows another password, or no such user.
     Out,
 }
@@ -96,10 +96,10 @@ enum Shut {
 /// Gives the server its administrator again, in a sealed container on the same data.
 async fn regain(work: &Work) -> Result<(), StepError> {
     let (app, c) = (&work.app, work.container().await?);
-    work.say("Somebody in the server shut the portal's user out. Making it anew").await;
+    work.progress("Somebody in the server shut the portal's user out. Making it anew").await;
     let own = Blueprint::read(app, &c).await?;
-    let of = Of::new(&c, "");
-    let sealed = ThrowAway::of(app, &of, c.id, Admin::There(own.admin_password())).await?;
+    let of = BackupSubject::new(&c, "");
+    let sealed = SealedServer::of(app, &of, c.id, AdminPassword::There(own.admin_password())).await?;
     if sealed.blueprint.dir != own.dir {
         return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
     }
@@ -107,7 +107,7 @@ async fn regain(work: &Work) -> Result<(), StepError> {
     sealed.regain(app).await
 }
 
-async fn first_answer(work: &Work, limit: Duration) -> Result<Result<String, Shut>, StepError> {
+async fn first_answer(work: &Work, limit: Duration) -> Result<Result<String, AdminLockedOut>, StepError> {
     let app = &work.app;
     let c = work.container().await?;
     let gone = || StepError::Fail("The container was removed while its server was starting.".to_owned());
@@ -122,8 +122,10 @@ async fn first_answer(work: &Work, limit: Duration) -> Result<Result<String, Shu
             work.note_answer(&found, &version);
             Ok(Ok(version))
         }
-        Err(Silent::LockedOut(_)) if c.engine.engine().regain(&blueprint.plan()).is_some() => Ok(Err(Shut::Out)),
-        Err(silent) => Err(StepError::Fail(told(app, id, silent, patience).await)),
+        Err(NotReady::LockedOut(_)) if c.engine.engine().regain(&blueprint.plan()).is_some() => {
+            Ok(Err(AdminLockedOut::Out))
+        }
+        Err(silent) => Err(StepError::Fail(describe(app, id, silent, patience).await)),
     }
 }
 

@@ -62,19 +62,19 @@ pub(crate) fn dir(app: &App, c: &Container, snapshot: Uuid) -> Result<DataDir, S
 }
 
 /// The two directories, and the name of the mark that tells them apart.
-struct Places {
+struct SwapDirs {
     own: PathBuf,
     aside: PathBuf,
     mark: String,
 }
 
-async fn places(w: &Work) -> Result<Places, StepError> {
+async fn places(w: &Work) -> Result<SwapDirs, StepError> {
     let (c, snapshot) = (w.container().await?, row(w).await?);
     let own = dir(&w.app, &c, c.id)?.root();
-    Ok(Places { own, aside: dir(&w.app, &c, snapshot.id)?.root(), mark: format!("to-come-{}", w.job.id) })
+    Ok(SwapDirs { own, aside: dir(&w.app, &c, snapshot.id)?.root(), mark: format!("to-come-{}", w.job.id) })
 }
 
-impl Places {
+impl SwapDirs {
     /// Lets them change places, unless they have.
     async fn exchange(self) -> Result<(), StepError> {
         let io = |e: std::io::Error, path: &PathBuf| StepError::Fail(format!("{}: {e}", path.display()));

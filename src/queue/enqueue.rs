@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::jobs::NewJob;
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{constraint, jobs, log};
 use crate::app::App;
 use crate::queue::flow::Flow;
@@ -42,7 +42,7 @@ pub(crate) async fn enqueue_with(
         _ => e.into(),
     })?;
     let action = format!("container.{}", flow.kind);
-    let entry = Entry { action: &action, container: Some(container), outcome: Outcome::Ok, detail };
+    let entry = LogEntry { action: &action, container: Some(container), outcome: Outcome::Ok, detail };
     log::append(tx, actor, &entry, now).await?;
     Ok(job)
 }
@@ -62,7 +62,7 @@ pub async fn enqueue_portal(app: &App, flow: &'static Flow, actor: &Actor) -> Re
         _ => e.into(),
     })?;
     let action = format!("portal.{}", flow.kind);
-    let entry = Entry { action: &action, container: None, outcome: Outcome::Ok, detail: "requested" };
+    let entry = LogEntry { action: &action, container: None, outcome: Outcome::Ok, detail: "requested" };
     log::append(&mut tx, actor, &entry, now).await?;
     tx.commit().await?;
     app.wake.notify_one();

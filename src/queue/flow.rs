@@ -12,7 +12,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::{containers, jobs};
 use crate::app::App;
 use crate::domain::stream_error::StreamError;
-use crate::domain::work::Rules;
+use crate::domain::work::JobRules;
 use crate::runtime::{Observed, RuntimeError};
 use crate::storage::error::StorageError;
 
@@ -42,7 +42,7 @@ impl StepError {
 
     /// The same with another sentence, made of the one it has.
     #[must_use]
-    pub fn said(self, tell: impl FnOnce(String) -> String) -> Self {
+    pub fn with_message(self, tell: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Retry(why) => Self::Retry(tell(why)),
             Self::Fail(why) => Self::Fail(tell(why)),
@@ -97,12 +97,12 @@ pub struct Work {
     /// The job's span.
     span: Span,
     /// What answered in this run.
-    answered: Mutex<Option<Answered>>,
+    answered: Mutex<Option<ServerAnswer>>,
 }
 
 /// A server that answered.
 #[derive(Debug, Clone)]
-struct Answered {
+struct ServerAnswer {
     container: String,
     started_at: Option<DateTime<Utc>>,
     version: String,
@@ -131,17 +131,17 @@ impl Work {
     /// Notes that the server in this container answered, since the container was started last.
     pub fn note_answer(&self, found: &Observed, version: &str) {
         let (container, version) = (found.id.clone(), version.to_owned());
-        *self.last() = Some(Answered { container, started_at: found.started_at, version });
+        *self.last() = Some(ServerAnswer { container, started_at: found.started_at, version });
     }
 
     /// The version that the server in this container told, if it answered in this run and has run since.
     pub fn answer(&self, found: &Observed) -> Option<String> {
         let last = self.last();
-        let same = |a: &&Answered| found.running && a.container == found.id && a.started_at == found.started_at;
+        let same = |a: &&ServerAnswer| found.running && a.container == found.id && a.started_at == found.started_at;
         last.as_ref().filter(same).map(|a| a.version.clone())
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<Answered>> {
+    fn last(&self) -> MutexGuard<'_, Option<ServerAnswer>> {
         // What a panic left is as good as what was before it.
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,7 +165,7 @@ impl Work {
     }
 
     /// Shows a step's progress. Failing to is no reason to fail the step.
-    pub async fn say(&self, detail: &str) {
+    pub async fn progress(&self, detail: &str) {
         let seq = i16::try_from(self.seq.load(Ordering::Relaxed)).unwrap_or(i16::MAX);
         if let Ok(mut db) = self.app.db.acquire().await {
             let _ = jobs::set_detail(&mut db, self.job.id, seq, detail).await;
@@ -193,7 +193,7 @@ pub struct Flow {
     /// For people: "Create database".
     pub title: &'static str,
     /// Which workers do it, how it may be ended early, what its failure says.
-    pub rules: Rules,
+    pub rules: JobRules,
     /// The steps, in order.
     pub steps: &'static [Step],
 }

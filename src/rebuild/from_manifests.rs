@@ -18,11 +18,11 @@ use crate::admin_db::{backups, containers, imports};
 use crate::app::App;
 use crate::backup::request::{RestoreRequest, restore};
 use crate::backup::unregistered;
-use crate::backup::unregistered::{Refused, Taking};
+use crate::backup::unregistered::{ImportOptions, ImportRefusal};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Role;
 use crate::objects::Store;
-use crate::rebuild::report::{Is, Line, Trust};
+use crate::rebuild::report::{DatabaseLine, DatabaseOutcome, TrustedKeys};
 use crate::trash::tombstone;
 
 /// Who is in the log.
@@ -40,8 +40,8 @@ const MOST: usize = 100_000;
 pub(crate) async fn take_in(
     app: &Arc<App>,
     store: &Store,
-    trust: Trust<'_>,
-    lines: &mut Vec<Line>,
+    trust: TrustedKeys<'_>,
+    lines: &mut Vec<DatabaseLine>,
 ) -> anyhow::Result<(usize, usize)> {
     let actor = Actor::portal(ACTOR);
     let mut db = app.db.acquire().await?;
@@ -51,28 +51,28 @@ pub(crate) async fn take_in(
     let first = all.iter().find(|a| a.role == Role::Admin).map(|a| a.id);
     let first = first.ok_or_else(|| anyhow!("there is no administrator's account"))?;
     let (by, unsigned, now) = (trust.by, trust.unsigned, app.clock.now());
-    let taking = Taking { otherwise: first, by, unsigned, actor: &actor, now };
+    let taking = ImportOptions { otherwise: first, by, unsigned, actor: &actor, now };
     let (mut taken, mut left_out) = (0, 0);
-    let mut unusable: HashMap<Uuid, Line> = HashMap::new();
+    let mut unusable: HashMap<Uuid, DatabaseLine> = HashMap::new();
     for found in looked.found {
         let Ok(manifest) = found.manifest else { continue };
         let of = manifest.container;
         match unregistered::import(&mut db, store, &found.location, &taking).await {
             Ok(_) => taken += 1,
-            Err(e @ (Refused::Unfit(_) | Refused::Store(_) | Refused::Unsigned(_))) => {
+            Err(e @ (ImportRefusal::Unfit(_) | ImportRefusal::Store(_) | ImportRefusal::Unsigned(_))) => {
                 tracing::warn!("{}: {e}", store.url(&found.location));
-                let is_unsigned = matches!(e, Refused::Unsigned(_));
+                let is_unsigned = matches!(e, ImportRefusal::Unsigned(_));
                 left_out += usize::from(is_unsigned);
                 let advice = if is_unsigned { " With --unsigned it is taken all the same." } else { "" };
-                unusable.entry(of.id).or_insert(Line {
+                unusable.entry(of.id).or_insert(DatabaseLine {
                     database: of.name,
                     engine: of.engine.label(),
-                    is: Is::Missing,
+                    is: DatabaseOutcome::Missing,
                     outcome: format!("Its backup was left out. {e}{advice}"),
                 });
             }
-            Err(Refused::Known) => {}
-            Err(e @ Refused::Db(_)) => return Err(e.into()),
+            Err(ImportRefusal::Known) => {}
+            Err(e @ ImportRefusal::Db(_)) => return Err(e.into()),
         }
     }
     for (id, line) in unusable {
@@ -91,26 +91,33 @@ pub(crate) async fn take_in(
 pub(crate) async fn enqueue(
     app: &Arc<App>,
     store: &Store,
-    trust: Trust<'_>,
-    lines: &mut Vec<Line>,
-) -> anyhow::Result<Vec<(Line, Uuid)>> {
+    trust: TrustedKeys<'_>,
+    lines: &mut Vec<DatabaseLine>,
+) -> anyhow::Result<Vec<(DatabaseLine, Uuid)>> {
     let mut db = app.db.acquire().await?;
     let found = imports::candidates(&mut db, ACTOR).await?;
     let (mut made, mut names) = (Vec::new(), HashSet::new());
     for candidate in found {
         let Some(c) = containers::by_id(&mut db, candidate.id).await? else { continue };
-        let line = |is: Is, outcome: String| Line { database: c.name.clone(), engine: c.engine.label(), is, outcome };
+        let line = |is: DatabaseOutcome, outcome: String| DatabaseLine {
+            database: c.name.clone(),
+            engine: c.engine.label(),
+            is,
+            outcome,
+        };
         // No two that live have one name: before the later one of a name was made, the other was purged.
         if !names.insert(c.name.clone()) || outlived(&mut db, &c.name, candidate.made_at).await? {
             let why = "A later database has its name, so it was deleted before that. Its backups are in the list.";
-            lines.push(line(Is::Deleted, why.to_owned()));
+            lines.push(line(DatabaseOutcome::Deleted, why.to_owned()));
             continue;
         }
         match tombstone::read(store, app.config.instance.as_str(), c.id, trust.by, trust.unsigned).await? {
-            Some(mark) if mark.deleted_at > candidate.made_at => lines.push(line(Is::Deleted, deleted(&mark))),
+            Some(mark) if mark.deleted_at > candidate.made_at => {
+                lines.push(line(DatabaseOutcome::Deleted, deleted(&mark)));
+            }
             _ => match again(app, &c, &candidate).await {
-                Ok(job) => made.push((line(Is::Missing, String::new()), job)),
-                Err(why) => lines.push(line(Is::Missing, why)),
+                Ok(job) => made.push((line(DatabaseOutcome::Missing, String::new()), job)),
+                Err(why) => lines.push(line(DatabaseOutcome::Missing, why)),
             },
         }
     }
@@ -125,7 +132,7 @@ async fn outlived(db: &mut PgConnection, name: &str, made_at: DateTime<Utc>) -> 
 }
 
 /// What a line says of a database that its owner deleted.
-pub(crate) fn deleted(mark: &tombstone::Mark) -> String {
+pub(crate) fn deleted(mark: &tombstone::Tombstone) -> String {
     format!("It was deleted at {}. Its backups are in the list.", mark.deleted_at.format("%Y-%m-%d %H:%M UTC"))
 }
 

@@ -15,13 +15,13 @@ use uuid::Uuid;
 use crate::admin_db::backups::newest;
 use crate::admin_db::containers::{Container, states};
 use crate::admin_db::jobs::JobStatus;
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{backups, containers, jobs, log};
 use crate::app::App;
 use crate::auth::first_admin;
 use crate::backup::restore::recover::recover;
-use crate::backup::sign::By;
-use crate::bootstrap::Parts;
+use crate::backup::sign::AcceptedSigners;
+use crate::bootstrap::BootstrapParts;
 use crate::domain::state::{ContainerState, Event};
 use crate::jobs::registry::start_flow;
 use crate::jobs::workers;
@@ -30,9 +30,9 @@ use crate::objects::{Store, Stores};
 use crate::presence::Presence;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::{power, request};
-use crate::rebuild::report::{Is, Line, Report, Trust};
+use crate::rebuild::report::{DatabaseLine, DatabaseOutcome, RebuildReport, TrustedKeys};
 use crate::recovery::admin_restore;
-use crate::recovery::admin_restore::Wanted;
+use crate::recovery::admin_restore::AdminRestoreRequest;
 use crate::secrets::Random;
 use crate::trash::{delete, tombstone};
 use crate::{bootstrap, recovery_key};
@@ -46,7 +46,11 @@ const LOOK: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// If mydb_admin can't be had. What fails for one database is in the report.
-pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>) -> anyhow::Result<Report> {
+pub async fn rebuild(
+    mut parts: BootstrapParts,
+    target: Option<&str>,
+    wanted: &AdminRestoreRequest<'_>,
+) -> anyhow::Result<RebuildReport> {
     let _alone = Presence::alone(&parts.config)?;
     // It may be one of those to whom backups are encrypted.
     parts.config.backups.identities.extend(wanted.key.cloned());
@@ -85,9 +89,10 @@ pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>
     let mut lines = Vec::new();
     // In this order: a database of the last hour may have the name of one that was deleted in it.
     let recovery = wanted.key.map(recovery_key::signer_of);
-    let by: Vec<By<'_>> =
-        std::iter::once(By::Sealing(app.sealer.manifests())).chain(recovery.as_ref().map(By::Recovery)).collect();
-    let trust = Trust { by: &by, unsigned: wanted.unsigned };
+    let by: Vec<AcceptedSigners<'_>> = std::iter::once(AcceptedSigners::Sealing(app.sealer.manifests()))
+        .chain(recovery.as_ref().map(AcceptedSigners::Recovery))
+        .collect();
+    let trust = TrustedKeys { by: &by, unsigned: wanted.unsigned };
     let (taken_in, unsigned) = from_manifests::take_in(&app, &store, trust, &mut lines).await?;
     forget_deleted(&app, &store, trust, &mut lines).await?;
     let made = from_manifests::enqueue(&app, &store, trust, &mut lines).await?;
@@ -110,12 +115,17 @@ pub async fn rebuild(mut parts: Parts, target: Option<&str>, wanted: &Wanted<'_>
     let databases = databases.await;
     let _ = lifecycle.stop(std::future::pending()).await;
     app.db.close().await;
-    Ok(Report { admin_db, taken_in, unsigned, databases: databases? })
+    Ok(RebuildReport { admin_db, taken_in, unsigned, databases: databases? })
 }
 
 /// Lets go of the databases that were deleted after mydb_admin was backed up: their data is not here, and the note beside
 /// their backups is later than all that is known of them.
-async fn forget_deleted(app: &Arc<App>, store: &Store, trust: Trust<'_>, lines: &mut Vec<Line>) -> anyhow::Result<()> {
+async fn forget_deleted(
+    app: &Arc<App>,
+    store: &Store,
+    trust: TrustedKeys<'_>,
+    lines: &mut Vec<DatabaseLine>,
+) -> anyhow::Result<()> {
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
     let newest = newest_good(&mut db).await?;
@@ -138,10 +148,15 @@ async fn forget_deleted(app: &Arc<App>, store: &Store, trust: Trust<'_>, lines: 
         }
         delete::forget(&mut tx, c.id, mark.deleted_at).await?;
         let about = Some((c.id, c.name.as_str()));
-        let entry = Entry { action: "container.purge", container: about, outcome: Outcome::Ok, detail: &why };
+        let entry = LogEntry { action: "container.purge", container: about, outcome: Outcome::Ok, detail: &why };
         log::append(&mut tx, &Actor::portal(ACTOR), &entry, now).await?;
         tx.commit().await?;
-        lines.push(Line { database: c.name.clone(), engine: c.engine.label(), is: Is::Deleted, outcome: why });
+        lines.push(DatabaseLine {
+            database: c.name.clone(),
+            engine: c.engine.label(),
+            is: DatabaseOutcome::Deleted,
+            outcome: why,
+        });
     }
     Ok(())
 }
@@ -153,20 +168,25 @@ async fn newest_good(db: &mut PgConnection) -> Result<HashMap<Uuid, (Uuid, DateT
 }
 
 /// Enqueues the way back of all that have no data here, at once, and waits for each.
-async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<Line>> {
+async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<DatabaseLine>> {
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
     let newest = newest_good(&mut db).await?;
     drop(db);
     let (mut lines, mut under_way) = (Vec::new(), Vec::new());
     for c in rows {
-        let line = |is: Is, outcome: String| Line { database: c.name.clone(), engine: c.engine.label(), is, outcome };
+        let line = |is: DatabaseOutcome, outcome: String| DatabaseLine {
+            database: c.name.clone(),
+            engine: c.engine.label(),
+            is,
+            outcome,
+        };
         if matches!(c.state, ContainerState::Trashed | ContainerState::Deleting) {
-            lines.push(line(Is::Deleted, "It was in the trash. Its backups are in the list.".to_owned()));
+            lines.push(line(DatabaseOutcome::Deleted, "It was in the trash. Its backups are in the list.".to_owned()));
             continue;
         }
         if c.active_job.is_none() && is_here(app, &c).await? {
-            lines.push(line(Is::There, "Its data is here.".to_owned()));
+            lines.push(line(DatabaseOutcome::There, "Its data is here.".to_owned()));
             continue;
         }
         let job = match (c.active_job_id, newest.get(&c.id)) {
@@ -184,13 +204,19 @@ async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<Line>> {
             }
         };
         match job {
-            Ok(job) => under_way.push((line(Is::Missing, String::new()), job, c.state == ContainerState::Stopped)),
-            Err(why) => lines.push(line(Is::Missing, why)),
+            Ok(job) => {
+                under_way.push((
+                    line(DatabaseOutcome::Missing, String::new()),
+                    job,
+                    c.state == ContainerState::Stopped,
+                ));
+            }
+            Err(why) => lines.push(line(DatabaseOutcome::Missing, why)),
         }
     }
     for (line, job, stopped) in under_way {
         let line = ended(app, line, job).await?;
-        if line.is == Is::There && stopped {
+        if line.is == DatabaseOutcome::There && stopped {
             stop_again(app, &line.database).await?;
         }
         lines.push(line);
@@ -205,7 +231,7 @@ async fn is_here(app: &App, c: &Container) -> anyhow::Result<bool> {
 }
 
 /// Waits for a job, and says what became of it.
-async fn ended(app: &App, mut line: Line, job: Uuid) -> anyhow::Result<Line> {
+async fn ended(app: &App, mut line: DatabaseLine, job: Uuid) -> anyhow::Result<DatabaseLine> {
     loop {
         let mut db = app.db.acquire().await?;
         let found = jobs::by_id(&mut db, job).await?.context("a job vanished")?;
@@ -213,7 +239,7 @@ async fn ended(app: &App, mut line: Line, job: Uuid) -> anyhow::Result<Line> {
         match found.status {
             JobStatus::Queued | JobStatus::Running => tokio::time::sleep(LOOK).await,
             JobStatus::Succeeded => {
-                line.is = Is::There;
+                line.is = DatabaseOutcome::There;
                 "Brought back from its newest backup and compared with it.".clone_into(&mut line.outcome);
                 return Ok(line);
             }

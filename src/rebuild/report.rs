@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::backup::sign::By;
+use crate::backup::sign::AcceptedSigners;
 
 /// How a database is after a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Is {
+pub enum DatabaseOutcome {
     /// It is there.
     There,
     /// It should be there, and is not.
@@ -18,20 +18,20 @@ pub enum Is {
 
 /// What became of one database.
 #[derive(Debug, Clone, Serialize)]
-pub struct Line {
+pub struct DatabaseLine {
     /// Its name.
     pub database: String,
     /// Its engine.
     pub engine: &'static str,
     /// How it is.
-    pub is: Is,
+    pub is: DatabaseOutcome,
     /// A sentence.
     pub outcome: String,
 }
 
 /// What became of all of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct RebuildReport {
     /// Where mydb_admin came from, as a sentence.
     pub admin_db: String,
     /// Backups that mydb_admin did not know, and that were taken into its list.
@@ -39,14 +39,14 @@ pub struct Report {
     /// Backups that were left out because this portal did not sign them.
     pub unsigned: usize,
     /// The databases.
-    pub databases: Vec<Line>,
+    pub databases: Vec<DatabaseLine>,
 }
 
 /// Whom a rebuild believes.
 #[derive(Clone, Copy)]
-pub(crate) struct Trust<'a> {
+pub(crate) struct TrustedKeys<'a> {
     /// Whose signatures are this portal's.
-    pub(crate) by: &'a [By<'a>],
+    pub(crate) by: &'a [AcceptedSigners<'a>],
     /// Whether what is not signed is believed too.
     pub(crate) unsigned: bool,
 }

@@ -12,26 +12,26 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 
 use super::admin_copy;
-use super::client::Client;
+use super::client::ClientContainer;
 use crate::admin_db::backups::own;
-use crate::admin_db::backups::own::Seen;
+use crate::admin_db::backups::own::AdminBackup;
 use crate::app::App;
-use crate::backup::pipeline::pack::How;
+use crate::backup::pipeline::pack::PackOptions;
 use crate::backup::pipeline::transfer;
-use crate::backup::pipeline::transfer::{From, Into};
+use crate::backup::pipeline::transfer::{DumpTarget, ObjectSource};
 use crate::backup::retention::cleanup;
 use crate::backup::sign;
 use crate::config::Config;
-use crate::domain::quantity::Bytes as Amount;
-use crate::domain::work::{Cancel, Pool, Rules};
-use crate::encryption::{AGE, Keys, Sealing};
+use crate::domain::quantity::ByteSize;
+use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::encryption::{AGE, Identities, Recipients};
 use crate::engine::backup::dump_script;
 use crate::manifest::admin::{AdminManifest, DUMP, FILE, KEYS, PLAIN_SCHEMA, SCHEMA};
 use crate::manifest::{Object, admin};
 use crate::objects::{ObjectError, Store};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::queue::refusal::RequestError;
-use crate::recovery::admin_copy::{Signers, Small};
+use crate::recovery::admin_copy::{Signers, SmallObjects};
 use crate::recovery::retention;
 use crate::runtime::Runtime;
 use crate::secrets::{Random, Sealer};
@@ -41,12 +41,12 @@ use crate::{bootstrap, recovery_key};
 pub static BACK_UP: Flow = Flow {
     kind: "admin-backup",
     title: "Back up mydb_admin",
-    rules: Rules::of(Pool::Short).cancel(Cancel::Always),
+    rules: JobRules::of(Pool::Short).cancel(Cancel::Always),
     steps: &[Step { name: "Dump it, store it and read it back", run: |w| Box::pin(asked_for(w)), undo: None }],
 };
 
 /// What a backup of mydb_admin needs; no portal.
-pub struct Maker<'a> {
+pub struct AdminBackupMaker<'a> {
     /// Configuration.
     pub config: &'a Config,
     /// The container engine, for the client programs.
@@ -63,7 +63,7 @@ pub struct Maker<'a> {
 
 /// A backup that was made.
 #[derive(Debug)]
-pub struct Made {
+pub struct NewAdminBackup {
     /// Its manifest.
     pub manifest: AdminManifest,
     /// Beginning of its keys.
@@ -77,7 +77,7 @@ pub struct Made {
 /// Another one is under way.
 #[derive(Debug, thiserror::Error)]
 #[error("another backup of mydb_admin is under way; wait until that is done")]
-pub struct Busy;
+pub struct AlreadyRunning;
 
 /// The hourly backup into the first target.
 ///
@@ -96,13 +96,13 @@ pub async fn hourly(app: &Arc<App>) -> anyhow::Result<Value> {
             "removed": made.removed,
             "copies": made.copies
         })),
-        Err(e) if e.is::<Busy>() => Ok(json!({ "skipped": e.to_string() })),
+        Err(e) if e.is::<AlreadyRunning>() => Ok(json!({ "skipped": e.to_string() })),
         Err(e) => Err(e),
     }
 }
 
-fn of<'a>(app: &'a App, store: &'a Arc<Store>) -> Maker<'a> {
-    Maker {
+fn of<'a>(app: &'a App, store: &'a Arc<Store>) -> AdminBackupMaker<'a> {
+    AdminBackupMaker {
         config: &app.config,
         runtime: app.runtime.as_ref(),
         store,
@@ -116,26 +116,26 @@ async fn asked_for(w: &Work) -> Result<(), StepError> {
     let store = w.app.stores.first().ok_or_else(|| StepError::Fail(RequestError::NoTarget.to_string()))?;
     let made = of(&w.app, store).back_up().await.map_err(|e| match e.downcast::<StepError>() {
         Ok(e) => e,
-        Err(e) if e.is::<Busy>() => StepError::Retry(e.to_string()),
+        Err(e) if e.is::<AlreadyRunning>() => StepError::Retry(e.to_string()),
         Err(e) => match e.downcast::<ObjectError>() {
             Ok(e) => e.into(),
             Err(e) => StepError::Fail(format!("{e:#}")),
         },
     })?;
-    let bytes = Amount(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
-    w.say(&format!("{bytes} in {}", store.url(&made.location))).await;
+    let bytes = ByteSize(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
+    w.progress(&format!("{bytes} in {}", store.url(&made.location))).await;
     Ok(())
 }
 
 /// To whom mydb_admin's own dump is encrypted where backups are: the same recipients, and the recovery key, with which
 /// everything else is brought back.
-fn seal(config: &Config) -> anyhow::Result<Option<Sealing>> {
+fn seal(config: &Config) -> anyhow::Result<Option<Recipients>> {
     if config.backups.recipients.is_empty() {
         return Ok(None);
     }
     let mut recipients = config.backups.recipients.clone();
     recipients.extend(recovery_key::recipient(config)?.map(|r| r.to_string()));
-    Ok(Sealing::to(&recipients, &Keys::of(&config.backups)))
+    Ok(Recipients::to(&recipients, &Identities::of(&config.backups)))
 }
 
 /// Removes one: its manifest first, so that what is left of it is none.
@@ -146,21 +146,21 @@ async fn remove(store: &Store, location: &str) -> Result<(), ObjectError> {
     Ok(())
 }
 
-impl Maker<'_> {
+impl AdminBackupMaker<'_> {
     /// Backs mydb_admin up, and removes the backups of it that are not kept.
     ///
     /// # Errors
-    /// [`Busy`] while another one is under way. If it can't be dumped, stored or read back, nothing is left of it.
-    pub async fn back_up(&self) -> anyhow::Result<Made> {
+    /// [`AlreadyRunning`] while another one is under way. If it can't be dumped, stored or read back, nothing is left of it.
+    pub async fn back_up(&self) -> anyhow::Result<NewAdminBackup> {
         let url = bootstrap::existing_url(self.config, self.random)?.context("there is no mydb_admin yet")?;
         let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
         // The lock ends with this connection, however this ends.
         if !own::alone(&mut db).await? {
-            return Err(Busy.into());
+            return Err(AlreadyRunning.into());
         }
         // What an earlier one had begun when its portal was killed.
         cleanup::give_up(self.store, &admin::beginning(&self.config.instance), &[]).await?;
-        let client = Client::start(self.runtime, self.config, &url).await?;
+        let client = ClientContainer::start(self.runtime, self.config, &url).await?;
         let made_at = self.now.trunc_subsecs(0);
         let location = admin::location(&self.config.instance, made_at);
         let made = self.make(&mut db, &client, &location, made_at).await;
@@ -177,7 +177,7 @@ impl Maker<'_> {
         let removed = self.tidy(&mut db, self.store).await?;
         let copies = self.copy(&mut db, &manifest, &small).await?;
         db.close().await?;
-        Ok(Made { manifest, location, removed, copies })
+        Ok(NewAdminBackup { manifest, location, removed, copies })
     }
 
     fn signers(&self) -> anyhow::Result<Signers> {
@@ -187,7 +187,7 @@ impl Maker<'_> {
 
     /// Copies one into every target that gets copies, so that a portal can be rebuilt from any of them. Fails for the
     /// first that it can't be copied into, when all were tried.
-    async fn copy(&self, db: &mut PgConnection, made: &AdminManifest, small: &Small) -> anyhow::Result<usize> {
+    async fn copy(&self, db: &mut PgConnection, made: &AdminManifest, small: &SmallObjects) -> anyhow::Result<usize> {
         let signers = self.signers()?;
         let mut failed = None;
         for to in &self.copies {
@@ -214,7 +214,7 @@ impl Maker<'_> {
             remove(store, location).await?;
         }
         let target = store.name();
-        let kept = there.into_iter().filter(|t| !gone.contains(&t.location)).map(|t| Seen {
+        let kept = there.into_iter().filter(|t| !gone.contains(&t.location)).map(|t| AdminBackup {
             target: target.to_owned(),
             location: t.location,
             made_at: t.made_at,
@@ -228,10 +228,10 @@ impl Maker<'_> {
     async fn make(
         &self,
         db: &mut PgConnection,
-        client: &Client<'_>,
+        client: &ClientContainer<'_>,
         location: &str,
         made_at: DateTime<Utc>,
-    ) -> anyhow::Result<(AdminManifest, Small)> {
+    ) -> anyhow::Result<(AdminManifest, SmallObjects)> {
         let (config, store) = (self.config, self.store);
         let (migration, containers): (i64, i64) = sqlx::query_as(
             "SELECT (SELECT max(version) FROM _sqlx_migrations WHERE success),
@@ -264,16 +264,16 @@ impl Maker<'_> {
             keys: keys.is_some(),
             keys_sha256: keys.as_ref().map(|keys| hex::encode(Sha256::digest(keys))),
         };
-        let small = Small { manifest: Bytes::from(serde_json::to_vec_pretty(&manifest)?), keys };
+        let small = SmallObjects { manifest: Bytes::from(serde_json::to_vec_pretty(&manifest)?), keys };
         self.signers()?.put(store, location, &small.manifest).await?;
         Ok((manifest, small))
     }
 
-    async fn dump(&self, client: &Client<'_>, location: &str) -> anyhow::Result<Object> {
+    async fn dump(&self, client: &ClientContainer<'_>, location: &str) -> anyhow::Result<Object> {
         let (store, backups) = (self.store, &self.config.backups);
         let seal = seal(self.config)?;
         let file = if seal.is_some() { format!("{DUMP}.zst.age") } else { format!("{DUMP}.zst") };
-        let keys = seal.as_ref().and_then(Sealing::once).unwrap_or_else(|| Keys::of(backups));
+        let keys = seal.as_ref().and_then(Recipients::once).unwrap_or_else(|| Identities::of(backups));
         let encryption = seal.is_some().then(|| AGE.to_owned());
         let key = format!("{location}/{file}");
         let run = crate::admin_db::new_id().to_string();
@@ -281,12 +281,12 @@ impl Maker<'_> {
             .script(dump_script("dumped pg_dump --format=custom --compress=0 --no-owner\n"), &[("DB4SCI_RUN", &run)]);
         let upload = store.begin(&key).await?;
         let passed = AtomicU64::new(0);
-        let to = Into {
+        let to = DumpTarget {
             runtime: self.runtime,
             store,
             key: &key,
             upload: &upload,
-            how: How::of(backups, seal),
+            how: PackOptions::of(backups, seal),
             end_mark: None,
             passed: &passed,
         };
@@ -315,7 +315,8 @@ impl Maker<'_> {
         // What can't be read back is none.
         let read = async {
             let input =
-                transfer::fetch(&From { store, key: &key, object: &object, keys: &keys }, Arc::default()).await?;
+                transfer::fetch(&ObjectSource { store, key: &key, object: &object, keys: &keys }, Arc::default())
+                    .await?;
             let list = client.script("set -eu\npg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(), &[]);
             transfer::run(self.runtime, &client.id, &list, Some(input), &passed).await
         };

@@ -20,7 +20,7 @@ pub(super) async fn copy(
     instance: &InstanceId,
     from: &Store,
     to: &Store,
-    (made, small, signers): (&AdminManifest, &Small, &Signers),
+    (made, small, signers): (&AdminManifest, &SmallObjects, &Signers),
 ) -> Result<(), StepError> {
     replicate::elsewhere(instance, from, to).await?;
     // What an earlier one had begun when its portal was killed.
@@ -44,7 +44,7 @@ pub(super) async fn copy(
 }
 
 /// The small objects of a backup, as they were written.
-pub(crate) struct Small {
+pub(crate) struct SmallObjects {
     /// The manifest.
     pub(crate) manifest: Bytes,
     /// The keys, encrypted to the recovery key.

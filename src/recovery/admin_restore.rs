@@ -9,16 +9,16 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 
-use super::client::Client;
+use super::client::ClientContainer;
 use crate::admin_db::MIGRATOR;
 use crate::admin_db::imports::RESTORED;
 use crate::backup::pipeline::transfer;
-use crate::backup::pipeline::transfer::From;
+use crate::backup::pipeline::transfer::ObjectSource;
 use crate::backup::sign;
-use crate::backup::sign::By;
-use crate::bootstrap::Parts;
+use crate::backup::sign::AcceptedSigners;
+use crate::bootstrap::BootstrapParts;
 use crate::config::Config;
-use crate::encryption::Keys;
+use crate::encryption::Identities;
 use crate::manifest::admin;
 use crate::manifest::admin::{AdminManifest, FILE, KEYS, LONGEST, SCHEMA};
 use crate::objects::Store;
@@ -26,7 +26,7 @@ use crate::secrets::{Random, Sealer};
 use crate::{bootstrap, recovery_key};
 
 /// What is to be brought back.
-pub struct Wanted<'a> {
+pub struct AdminRestoreRequest<'a> {
     /// The newest of at most this moment; without one the newest.
     pub at: Option<DateTime<Utc>>,
     /// The recovery key, for a host without the sealing key.
@@ -36,7 +36,7 @@ pub struct Wanted<'a> {
 }
 
 /// A backup of mydb_admin that is to be brought back.
-pub struct Chosen {
+pub struct ChosenAdminBackup {
     /// Its manifest.
     pub manifest: AdminManifest,
     /// Beginning of its keys.
@@ -49,7 +49,11 @@ pub struct Chosen {
 ///
 /// # Errors
 /// If there is none, or a newer program made it.
-pub async fn choose(parts: &Parts, store: &Store, at: Option<DateTime<Utc>>) -> anyhow::Result<Option<Chosen>> {
+pub async fn choose(
+    parts: &BootstrapParts,
+    store: &Store,
+    at: Option<DateTime<Utc>>,
+) -> anyhow::Result<Option<ChosenAdminBackup>> {
     let there = admin::list(store, &parts.config.instance).await?;
     let Some(chosen) = there.into_iter().find(|t| at.is_none_or(|at| t.made_at <= at)) else { return Ok(None) };
     let location = chosen.location;
@@ -74,19 +78,24 @@ pub async fn choose(parts: &Parts, store: &Store, at: Option<DateTime<Utc>>) -> 
         store.url(&location),
         found.made_at
     );
-    Ok(Some(Chosen { manifest: found, location, text }))
+    Ok(Some(ChosenAdminBackup { manifest: found, location, text }))
 }
 
 /// Looks whether this portal wrote a backup, with the recovery key where it was given, else with this host's sealing key.
-async fn believe(config: &Config, store: &Store, chosen: &Chosen, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+async fn believe(
+    config: &Config,
+    store: &Store,
+    chosen: &ChosenAdminBackup,
+    wanted: &AdminRestoreRequest<'_>,
+) -> anyhow::Result<()> {
     let recovery = wanted.key.map(recovery_key::signer_of);
     let sealing = match &recovery {
         Some(_) => None,
         None => Some(Sealer::from_file(&config.seal_key, Random::system()).context("it can't be verified")?),
     };
     let by = match (&recovery, &sealing) {
-        (Some(recovery), _) => By::Recovery(recovery),
-        (None, Some(sealing)) => By::Sealing(sealing.manifests()),
+        (Some(recovery), _) => AcceptedSigners::Recovery(recovery),
+        (None, Some(sealing)) => AcceptedSigners::Sealing(sealing.manifests()),
         (None, None) => bail!("there is no key to verify it with"),
     };
     let signed = sign::look(store, &chosen.location, &chosen.text, &[by]).await?;
@@ -108,7 +117,12 @@ async fn believe(config: &Config, store: &Store, chosen: &Chosen, wanted: &Wante
 ///
 /// # Errors
 /// If they are needed and can't be had.
-async fn install_keys(config: &Config, store: &Store, chosen: &Chosen, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+async fn install_keys(
+    config: &Config,
+    store: &Store,
+    chosen: &ChosenAdminBackup,
+    wanted: &AdminRestoreRequest<'_>,
+) -> anyhow::Result<()> {
     let location = &chosen.location;
     let Some(identity) = wanted.key else { return Ok(()) };
     let sealed = store.read(&format!("{location}/{KEYS}"), LONGEST).await;
@@ -143,8 +157,13 @@ async fn install_keys(config: &Config, store: &Store, chosen: &Chosen, wanted: &
 ///
 /// # Errors
 /// If mydb_admin holds something, or the backup can't be read or is damaged.
-pub async fn restore(parts: &Parts, store: &Arc<Store>, chosen: &Chosen, wanted: &Wanted<'_>) -> anyhow::Result<()> {
-    let Chosen { manifest, location, .. } = chosen;
+pub async fn restore(
+    parts: &BootstrapParts,
+    store: &Arc<Store>,
+    chosen: &ChosenAdminBackup,
+    wanted: &AdminRestoreRequest<'_>,
+) -> anyhow::Result<()> {
+    let ChosenAdminBackup { manifest, location, .. } = chosen;
     let (config, random) = (&parts.config, Random::system());
     ensure!(
         wanted.key.is_some() || config.seal_key.exists(),
@@ -161,12 +180,13 @@ pub async fn restore(parts: &Parts, store: &Arc<Store>, chosen: &Chosen, wanted:
             "mydb_admin is not empty ({tables} tables), so nothing was touched. Move its data directory away, or name an empty database."
         );
     }
-    let client = Client::start(parts.runtime.as_ref(), config, &url).await?;
+    let client = ClientContainer::start(parts.runtime.as_ref(), config, &url).await?;
     let filled = async {
         let key = format!("{location}/{}", manifest.object.file);
-        let keys = Keys::of(&config.backups).and(wanted.key);
+        let keys = Identities::of(&config.backups).and(wanted.key);
         let input =
-            transfer::fetch(&From { store, key: &key, object: &manifest.object, keys: &keys }, Arc::default()).await?;
+            transfer::fetch(&ObjectSource { store, key: &key, object: &manifest.object, keys: &keys }, Arc::default())
+                .await?;
         let text = "exec pg_restore --exit-on-error --single-transaction --no-owner --dbname=\"$PGDATABASE\"\n";
         let exec = client.script(text.to_owned(), &[]);
         transfer::run(parts.runtime.as_ref(), &client.id, &exec, Some(input), &AtomicU64::new(0)).await

@@ -12,19 +12,23 @@ use crate::runtime::helper::HOLD;
 use crate::runtime::{ContainerSpec, Runtime};
 
 /// A container with the client programs.
-pub struct Client<'a> {
+pub struct ClientContainer<'a> {
     runtime: &'a dyn Runtime,
     /// The engine's id.
     pub id: String,
     env: Vec<(String, SecretString)>,
 }
 
-impl<'a> Client<'a> {
+impl<'a> ClientContainer<'a> {
     /// Starts one for the server of this URL.
     ///
     /// # Errors
     /// If the URL can't be read or the container not be started.
-    pub async fn start(runtime: &'a dyn Runtime, config: &Config, url: &SecretString) -> anyhow::Result<Client<'a>> {
+    pub async fn start(
+        runtime: &'a dyn Runtime,
+        config: &Config,
+        url: &SecretString,
+    ) -> anyhow::Result<ClientContainer<'a>> {
         let env = environment(url)?;
         let image = config.image_reference(&config.admin_db.image);
         let spec = ContainerSpec {

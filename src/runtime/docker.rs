@@ -19,7 +19,7 @@ use super::{
     RuntimeInfo, Stats, exec, translate,
 };
 use crate::domain::names::InstanceId;
-use crate::engine::{ExecSpec, FileIn};
+use crate::engine::{ExecSpec, InjectedFile};
 
 /// Longest wait for one answer of the engine. Streams (logs, exec, pull) are not bounded by it.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -175,7 +175,7 @@ impl Runtime for DockerRuntime {
         }
     }
 
-    async fn copy_in(&self, id: &str, files: &[FileIn]) -> Result<(), RuntimeError> {
+    async fn copy_in(&self, id: &str, files: &[InjectedFile]) -> Result<(), RuntimeError> {
         let wrong = |e: std::io::Error| RuntimeError::Failed {
             operation: "pack the configuration files".to_owned(),
             cause: e.to_string(),

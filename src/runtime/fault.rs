@@ -14,11 +14,11 @@ use super::{
     RuntimeInfo, Stats,
 };
 use crate::domain::names::InstanceId;
-use crate::engine::{ExecSpec, FileIn};
+use crate::engine::{ExecSpec, InjectedFile};
 
 /// When a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strike {
+pub enum FaultTiming {
     /// Instead of the operation.
     Before,
     /// After it was done, so the caller does not learn of its success.
@@ -31,7 +31,7 @@ pub struct Fault {
     /// The method's name: `create`, `start`, `exec` …
     pub operation: &'static str,
     /// Instead of it or after it.
-    pub strike: Strike,
+    pub strike: FaultTiming,
     /// How many times.
     pub times: u32,
     /// Whether the engine seems unreachable (worth a retry) or refuses (not).
@@ -76,7 +76,7 @@ impl Faulty {
         self.cut.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn strikes(&self, operation: &'static str, strike: Strike) -> Result<(), RuntimeError> {
+    fn strikes(&self, operation: &'static str, strike: FaultTiming) -> Result<(), RuntimeError> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let due = faults.iter_mut().find(|f| f.operation == operation && f.strike == strike && f.times > 0);
         let Some(fault) = due else { return Ok(()) };
@@ -110,9 +110,9 @@ fn cut(
 
 macro_rules! pass_on {
     ($self:ident . $name:ident ( $($arg:expr),* )) => {{
-        $self.strikes(stringify!($name), Strike::Before)?;
+        $self.strikes(stringify!($name), FaultTiming::Before)?;
         let done = $self.inner.$name($($arg),*).await?;
-        $self.strikes(stringify!($name), Strike::After)?;
+        $self.strikes(stringify!($name), FaultTiming::After)?;
         Ok(done)
     }};
 }
@@ -143,7 +143,7 @@ impl Runtime for Faulty {
     async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
         pass_on!(self.create(spec))
     }
-    async fn copy_in(&self, id: &str, files: &[FileIn]) -> Result<(), RuntimeError> {
+    async fn copy_in(&self, id: &str, files: &[InjectedFile]) -> Result<(), RuntimeError> {
         pass_on!(self.copy_in(id, files))
     }
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
@@ -182,9 +182,9 @@ impl Runtime for Faulty {
         spec: &ExecSpec,
         input: Option<Input>,
     ) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError> {
-        self.strikes("exec_stream", Strike::Before)?;
+        self.strikes("exec_stream", FaultTiming::Before)?;
         let whole = self.inner.exec_stream(id, spec, input).await?;
-        self.strikes("exec_stream", Strike::After)?;
+        self.strikes("exec_stream", FaultTiming::After)?;
         match self.cut() {
             Some(most) => Ok(cut(whole, most)),
             None => Ok(whole),

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::domain::names::InstanceId;
 use crate::domain::stream_error::StreamError;
-use crate::engine::{ExecSpec, FileIn};
+use crate::engine::{ExecSpec, InjectedFile};
 
 /// Label that says which portal a container or network belongs to. Labels can't change while a
 /// container runs, so who it is stands in mydb_admin, keyed by the engine's id.
@@ -301,7 +301,7 @@ pub trait Runtime: Send + Sync {
     /// Makes a container and answers its id.
     async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError>;
     /// Copies files into a container, running or not.
-    async fn copy_in(&self, id: &str, files: &[FileIn]) -> Result<(), RuntimeError>;
+    async fn copy_in(&self, id: &str, files: &[InjectedFile]) -> Result<(), RuntimeError>;
     /// Starts it; a running one is left alone.
     async fn start(&self, id: &str) -> Result<(), RuntimeError>;
     /// Stops it with its own signal, killing it after `seconds`; a stopped one is left alone.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::{ContainerSpec, ImageInfo, LABEL_INSTANCE, Observed, RuntimeError, RuntimeInfo, Stats};
-use crate::engine::{FileIn, file_bytes};
+use crate::engine::{InjectedFile, file_bytes};
 
 /// The HTTP status of an answer that was an error.
 pub(super) fn status(e: &Error) -> Option<u16> {
@@ -154,7 +154,7 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
 }
 
 /// A tar archive of the files, to be unpacked at `/`. Only the directories the portal owns get an entry.
-pub(super) fn archive(files: &[FileIn]) -> std::io::Result<Bytes> {
+pub(super) fn archive(files: &[InjectedFile]) -> std::io::Result<Bytes> {
     let mut tar = tar::Builder::new(Vec::new());
     for file in files {
         let content = file_bytes(file);

@@ -4,16 +4,16 @@ use std::io;
 use std::io::Read;
 
 use crate::sql::connect::{Command, command};
-use crate::sql::means::{Means, means};
+use crate::sql::means::{Meaning, means};
 use crate::sql::splitter::Splitter;
-use crate::sql::{Dialect, Kind, Piece};
+use crate::sql::{Dialect, DumpPiece, PieceKind};
 
 /// Most databases that are told apart.
 const MOST: usize = 1000;
 
 /// A database in a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
+pub struct DumpSection {
     /// Its name; empty for what comes before the dump names any.
     pub name: String,
     /// How many statements make or fill something in it.
@@ -22,31 +22,31 @@ pub struct Section {
 
 /// Follows which database the pieces of a dump belong to.
 #[derive(Debug)]
-pub struct Follower {
+pub struct DatabaseFollower {
     dialect: Dialect,
     /// The database now; empty: none was named.
     pub now: String,
     /// What the last statement means.
-    pub means: Means,
+    pub means: Meaning,
 }
 
-impl Follower {
+impl DatabaseFollower {
     /// At the beginning of a dump.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, now: String::new(), means: Means::Setting }
+        Self { dialect, now: String::new(), means: Meaning::Setting }
     }
 
     /// Looks at a piece; `true` if it goes to another database.
-    pub fn look(&mut self, piece: &Piece<'_>) -> bool {
+    pub fn look(&mut self, piece: &DumpPiece<'_>) -> bool {
         let to = match piece.kind {
-            Kind::Statement if piece.first => {
+            PieceKind::Statement if piece.first => {
                 self.means = means(piece.text, self.dialect);
                 match &self.means {
-                    Means::Goes(name) => name.clone(),
+                    Meaning::Goes(name) => name.clone(),
                     _ => return false,
                 }
             }
-            Kind::Command => match command(piece.text) {
+            PieceKind::Command => match command(piece.text) {
                 Command::Connect(name) => name,
                 _ => return false,
             },
@@ -71,18 +71,18 @@ pub fn is_servers(name: &str, dialect: Dialect) -> bool {
 ///
 /// # Errors
 /// The reader's.
-pub fn contents(from: impl Read, dialect: Dialect) -> io::Result<Vec<Section>> {
-    let (mut pieces, mut follower) = (Splitter::new(from, dialect), Follower::new(dialect));
-    let mut found: Vec<Section> = Vec::new();
+pub fn contents(from: impl Read, dialect: Dialect) -> io::Result<Vec<DumpSection>> {
+    let (mut pieces, mut follower) = (Splitter::new(from, dialect), DatabaseFollower::new(dialect));
+    let mut found: Vec<DumpSection> = Vec::new();
     while let Some(piece) = pieces.next_piece()? {
-        if follower.look(&piece) || piece.kind != Kind::Statement || !piece.first {
+        if follower.look(&piece) || piece.kind != PieceKind::Statement || !piece.first {
             continue;
         }
         let own = is_servers(&follower.now, dialect);
         let counts = match follower.means {
             // People keep tables in PostgreSQL's own databases; what is in MySQL's is the server's.
-            Means::Content => !own || dialect == Dialect::Postgres,
-            Means::Slight => !own && !follower.now.is_empty(),
+            Meaning::Content => !own || dialect == Dialect::Postgres,
+            Meaning::Slight => !own && !follower.now.is_empty(),
             _ => false,
         };
         if !counts {
@@ -91,7 +91,7 @@ pub fn contents(from: impl Read, dialect: Dialect) -> io::Result<Vec<Section>> {
         if let Some(section) = found.iter_mut().find(|section| section.name == follower.now) {
             section.statements += 1;
         } else if found.len() < MOST {
-            found.push(Section { name: follower.now.clone(), statements: 1 });
+            found.push(DumpSection { name: follower.now.clone(), statements: 1 });
         }
     }
     Ok(found)

@@ -5,7 +5,7 @@ use crate::sql::tokens::{Token, tokens};
 
 /// What it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Means {
+pub enum Meaning {
     /// From here on it is about the database of this name (`USE`).
     Goes(String),
     /// It makes, alters or drops a database.
@@ -23,7 +23,7 @@ pub enum Means {
 }
 
 /// What `statement` means, by its first words.
-pub fn means(statement: &[u8], dialect: Dialect) -> Means {
+pub fn means(statement: &[u8], dialect: Dialect) -> Meaning {
     let found = tokens(statement, dialect);
     match dialect {
         Dialect::Postgres => postgres(&found),
@@ -44,31 +44,31 @@ fn named(found: &[Token], dialect: Dialect) -> Option<String> {
     found.iter().skip(2).find(|t| !skipped(t))?.name(dialect)
 }
 
-fn mysql(found: &[Token]) -> Means {
+fn mysql(found: &[Token]) -> Meaning {
     if begins(found, &[&["USE"]])
         && let Some(name) = found.get(1).and_then(|t| t.name(Dialect::Mysql))
     {
-        return Means::Goes(name);
+        return Meaning::Goes(name);
     }
     if begins(found, &[CHANGES, &["DATABASE", "SCHEMA"]]) {
-        return named(found, Dialect::Mysql).map_or(Means::Server, Means::Database);
+        return named(found, Dialect::Mysql).map_or(Meaning::Server, Meaning::Database);
     }
     if found.is_empty() || begins(found, &[&["SET"]]) {
-        Means::Setting
+        Meaning::Setting
     } else if begins(found, &[TRANSACTIONS]) {
-        Means::Transaction
+        Meaning::Transaction
     } else {
-        Means::Content
+        Meaning::Content
     }
 }
 
-fn postgres(found: &[Token]) -> Means {
+fn postgres(found: &[Token]) -> Meaning {
     if begins(found, &[CHANGES, &["DATABASE"]]) {
-        return named(found, Dialect::Postgres).map_or(Means::Server, Means::Database);
+        return named(found, Dialect::Postgres).map_or(Meaning::Server, Meaning::Database);
     }
     let mapping = found.get(2).is_some_and(|t| t.is("MAPPING"));
     if begins(found, &[CHANGES, &["ROLE", "USER", "GROUP", "TABLESPACE"]]) && !mapping {
-        return Means::Server;
+        return Meaning::Server;
     }
     // Everything belongs to whoever loads it: the roles of another server are not there.
     let owner = found
@@ -76,29 +76,29 @@ fn postgres(found: &[Token]) -> Means {
         .position(|t| t.is("OWNER"))
         .filter(|_| begins(found, &[&["ALTER"]]) && !found.iter().any(|t| t.is("RENAME")));
     if owner.is_some_and(|at| found.len() == at + 3 && found.get(at + 1).is_some_and(|t| t.is("TO"))) {
-        return Means::Server;
+        return Meaning::Server;
     }
     let on = found.iter().position(|t| t.is("ON"));
     let about = on.and_then(|at| found.get(at + 1));
     let of_server = |t: &Token| ["DATABASE", "ROLE", "TABLESPACE", "PARAMETER"].into_iter().any(|w| t.is(w));
     if begins(found, &[&["GRANT", "REVOKE"]]) {
         // Without ON it makes one role a member of another.
-        return if about.is_none_or(of_server) && found.len() < 24 { Means::Server } else { Means::Slight };
+        return if about.is_none_or(of_server) && found.len() < 24 { Meaning::Server } else { Meaning::Slight };
     }
     if begins(found, &[&["COMMENT", "SECURITY"]]) {
-        return if about.is_some_and(of_server) { Means::Server } else { Means::Slight };
+        return if about.is_some_and(of_server) { Meaning::Server } else { Meaning::Slight };
     }
     let sets = begins(found, &[&["SELECT"]]) && found.iter().take(4).any(|t| t.is("set_config"));
     if sets || found.is_empty() || begins(found, &[&["SET", "RESET", "DISCARD"]]) {
-        return Means::Setting;
+        return Meaning::Setting;
     }
     if begins(found, &[&["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "LOCK"]]) {
-        return Means::Transaction;
+        return Meaning::Transaction;
     }
     let slight = ["EXTENSION", "LANGUAGE", "PROCEDURAL", "TRUSTED", "SCHEMA", "DEFAULT"];
     let second = found.get(1).is_some_and(|t| slight.into_iter().any(|w| t.is(w)));
     let replaces = begins(found, &[&["CREATE"], &["OR"], &["REPLACE"], &["PROCEDURAL", "TRUSTED", "LANGUAGE"]]);
-    if (begins(found, &[CHANGES]) && second) || replaces { Means::Slight } else { Means::Content }
+    if (begins(found, &[CHANGES]) && second) || replaces { Meaning::Slight } else { Meaning::Content }
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_statement_says_what_it_is_about() {
-        use Means as M;
+        use Meaning as M;
         let name = |n: &str| n.to_owned();
         for (text, wanted) in [
             ("CREATE DATABASE mice WITH TEMPLATE = template0", M::Database(name("mice"))),

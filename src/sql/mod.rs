@@ -23,7 +23,7 @@ pub enum Dialect {
 
 /// What a piece of a dump is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PieceKind {
     /// White space, comments and the client's `DELIMITER` between statements.
     Space,
     /// A statement, or a part of one.
@@ -36,9 +36,9 @@ pub enum Kind {
 
 /// A piece of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece<'a> {
+pub struct DumpPiece<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: PieceKind,
     /// The bytes, without a statement's terminator.
     pub text: &'a [u8],
     /// Whether a statement begins here. The first piece of a statement holds all of it, or more than 100 KiB.
@@ -55,8 +55,8 @@ pub struct Piece<'a> {
 
 /// What a machine found at the beginning of what is there.
 #[derive(Debug, Clone, Copy)]
-struct Cut {
-    kind: Kind,
+struct CutPoint {
+    kind: PieceKind,
     /// Its length.
     text: usize,
     /// How much of what follows belongs to it and is not passed on.
@@ -67,9 +67,9 @@ struct Cut {
     rows: bool,
 }
 
-impl Cut {
+impl CutPoint {
     fn space(text: usize) -> Self {
-        Self { kind: Kind::Space, text, skip: 0, first: false, last: false, ended: false, rows: false }
+        Self { kind: PieceKind::Space, text, skip: 0, first: false, last: false, ended: false, rows: false }
     }
 }
 

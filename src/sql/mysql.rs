@@ -1,7 +1,7 @@
 //! MySQL's and MariaDB's rules, those of their client: strings with backslash escapes, names in backticks, three kinds of
 //! comments, comments that are executed, and a delimiter that a dump may change.
 
-use crate::sql::{Cut, Kind, byte, line_end, sets};
+use crate::sql::{CutPoint, PieceKind, byte, line_end, sets};
 
 /// Longest delimiter of the client.
 const LONGEST: usize = 15;
@@ -32,12 +32,12 @@ impl Default for Mysql {
 }
 
 impl Mysql {
-    pub(super) fn cut(&mut self, ready: &[u8], limit: usize, end: bool) -> Cut {
+    pub(super) fn cut(&mut self, ready: &[u8], limit: usize, end: bool) -> CutPoint {
         let first = !self.within;
         if first {
             let space = self.space(ready, limit);
             if space > 0 {
-                return Cut::space(space);
+                return CutPoint::space(space);
             }
             self.within = true;
         }
@@ -52,7 +52,7 @@ impl Mysql {
             self.learn(statement);
         }
         let skip = if ended { self.delimiter.len() } else { 0 };
-        Cut { kind: Kind::Statement, skip, first, last, ended, ..Cut::space(text) }
+        CutPoint { kind: PieceKind::Statement, skip, first, last, ended, ..CutPoint::space(text) }
     }
 
     fn at_delimiter(&self, ready: &[u8], at: usize) -> bool {

@@ -1,7 +1,7 @@
 //! PostgreSQL's rules, those of psql's own lexer: strings with and without backslash escapes, dollar quotes, nested
 //! comments, parentheses and bodies in `BEGIN ATOMIC … END`, within which a semicolon ends nothing, and the rows of a `COPY`.
 
-use crate::sql::{Cut, Kind, begins_word, byte, line_end, sets};
+use crate::sql::{CutPoint, PieceKind, begins_word, byte, line_end, sets};
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 enum State {
@@ -59,7 +59,7 @@ enum Stop {
 }
 
 impl Postgres {
-    pub(super) fn cut(&mut self, ready: &[u8], limit: usize, end: bool) -> Cut {
+    pub(super) fn cut(&mut self, ready: &[u8], limit: usize, end: bool) -> CutPoint {
         match self.mode {
             Mode::Between => {}
             Mode::Statement => return self.statement(ready, limit, end, false),
@@ -68,16 +68,20 @@ impl Postgres {
                 let to = line_end(ready, 0);
                 let rest = ready.get(..to).unwrap_or(ready).trim_ascii();
                 let harmless = rest.is_empty() || rest.starts_with(b"--");
-                return if harmless { Cut::space(to) } else { Cut { kind: Kind::Command, ..Cut::space(to) } };
+                return if harmless {
+                    CutPoint::space(to)
+                } else {
+                    CutPoint { kind: PieceKind::Command, ..CutPoint::space(to) }
+                };
             }
             Mode::Rows(within) => return self.rows(ready, limit, end, within),
         }
         let space = self.space(ready, limit);
         if space > 0 {
-            return Cut::space(space);
+            return CutPoint::space(space);
         }
         if byte(ready, 0) == b'\\' {
-            return Cut { kind: Kind::Command, ..Cut::space(line_end(ready, 0)) };
+            return CutPoint { kind: PieceKind::Command, ..CutPoint::space(line_end(ready, 0)) };
         }
         self.mode = Mode::Statement;
         self.shown = Shown::default();
@@ -128,22 +132,22 @@ impl Postgres {
         at + 2
     }
 
-    fn statement(&mut self, ready: &[u8], limit: usize, end: bool, first: bool) -> Cut {
+    fn statement(&mut self, ready: &[u8], limit: usize, end: bool, first: bool) -> CutPoint {
         let (at, stop) = self.scan(ready, limit);
         let text = at.min(ready.len());
-        let cut = Cut { kind: Kind::Statement, first, ..Cut::space(text) };
+        let cut = CutPoint { kind: PieceKind::Statement, first, ..CutPoint::space(text) };
         let skip = match stop {
             Stop::Limit => {
                 let last = end && text == ready.len();
                 if last {
                     self.mode = Mode::Between;
                 }
-                return Cut { last, ..cut };
+                return CutPoint { last, ..cut };
             }
             Stop::Terminator(skip) => skip,
             Stop::Command => {
                 self.mode = Mode::Between;
-                return Cut { last: true, ..cut };
+                return CutPoint { last: true, ..cut };
             }
         };
         if first && let Some(statement) = ready.get(..text) {
@@ -151,7 +155,7 @@ impl Postgres {
         }
         let rows = self.shown.copy && self.shown.rows;
         self.mode = if rows { Mode::BeforeRows } else { Mode::Between };
-        Cut { skip, last: true, ended: true, rows, ..cut }
+        CutPoint { skip, last: true, ended: true, rows, ..cut }
     }
 
     /// Notes what a statement changes about how others are read.
@@ -285,16 +289,16 @@ impl Postgres {
     }
 
     /// Rows, as many whole lines as are there.
-    fn rows(&mut self, ready: &[u8], limit: usize, end: bool, mut within: bool) -> Cut {
+    fn rows(&mut self, ready: &[u8], limit: usize, end: bool, mut within: bool) -> CutPoint {
         let mut at = 0;
-        let cut = |text| Cut { kind: Kind::Rows, ..Cut::space(text) };
+        let cut = |text| CutPoint { kind: PieceKind::Rows, ..CutPoint::space(text) };
         while at < limit {
             let to = line_end(ready, at);
             let line = ready.get(at..to).unwrap_or_default();
             let whole = line.ends_with(b"\n");
             if !within && line.starts_with(b"\\.") && matches!(line.trim_ascii_end(), b"\\.") && (whole || end) {
                 self.mode = Mode::Between;
-                return Cut { skip: to - at, last: true, ended: true, ..cut(at) };
+                return CutPoint { skip: to - at, last: true, ended: true, ..cut(at) };
             }
             if !whole && !end && !within && at > 0 {
                 // More of this line is to come.
@@ -304,7 +308,7 @@ impl Postgres {
         }
         let last = end && at == ready.len();
         self.mode = if last { Mode::Between } else { Mode::Rows(within) };
-        Cut { last, ..cut(at) }
+        CutPoint { last, ..cut(at) }
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::Read;
 use proptest::prelude::*;
 
 use crate::sql::splitter::Splitter;
-use crate::sql::{Dialect, Kind};
+use crate::sql::{Dialect, PieceKind};
 
 /// Gives so many bytes at a time.
 struct Drops<'a>(&'a [u8], usize);
@@ -22,17 +22,17 @@ impl Read for Drops<'_> {
 }
 
 /// The pieces put together again, without space; and that nothing but terminators is missing from the lines.
-fn split(text: &str, dialect: Dialect, drops: usize) -> Vec<(Kind, String, u64)> {
+fn split(text: &str, dialect: Dialect, drops: usize) -> Vec<(PieceKind, String, u64)> {
     let mut pieces = Splitter::sized(Drops(text.as_bytes(), drops), dialect, 256, (128, 32));
-    let (mut found, mut open) = (Vec::<(Kind, String, u64)>::new(), false);
+    let (mut found, mut open) = (Vec::<(PieceKind, String, u64)>::new(), false);
     while let Some(piece) = pieces.next_piece().unwrap() {
         let said = String::from_utf8_lossy(piece.text).into_owned();
         match found.last_mut().filter(|_| open) {
             Some((kind, text, _)) if *kind == piece.kind => text.push_str(&said),
-            _ if piece.kind == Kind::Space => continue,
+            _ if piece.kind == PieceKind::Space => continue,
             _ => found.push((piece.kind, said, piece.line)),
         }
-        open = !piece.last && piece.kind != Kind::Command;
+        open = !piece.last && piece.kind != PieceKind::Command;
     }
     found
 }
@@ -88,28 +88,28 @@ fn rows() -> impl Strategy<Value = String> {
 }
 
 /// A piece of a dump as it is written, and what it is.
-type Written = (String, Vec<(Kind, String)>);
+type Written = (String, Vec<(PieceKind, String)>);
 
 fn postgres_unit() -> impl Strategy<Value = Written> {
     let statement = |parts: Vec<String>| format!("select {}", parts.join(" "));
     prop_oneof![
         6 => prop::collection::vec(postgres_part(), 0..6).prop_map(move |parts| {
             let text = statement(parts);
-            (format!("{text};\n"), vec![(Kind::Statement, text)])
+            (format!("{text};\n"), vec![(PieceKind::Statement, text)])
         }),
         2 => rows().prop_map(|rows| {
             let text = "copy t (a, \"from\") from stdin with (null '')".to_owned();
-            let mut found = vec![(Kind::Statement, text.clone())];
+            let mut found = vec![(PieceKind::Statement, text.clone())];
             if !rows.is_empty() {
-                found.push((Kind::Rows, rows.clone()));
+                found.push((PieceKind::Rows, rows.clone()));
             }
             (format!("{text};\n{rows}\\.\n"), found)
         }),
-        1 => Just(("\\connect rats\n".to_owned(), vec![(Kind::Command, "\\connect rats\n".to_owned())])),
+        1 => Just(("\\connect rats\n".to_owned(), vec![(PieceKind::Command, "\\connect rats\n".to_owned())])),
         1 => junk().prop_map(|j| (format!("/*{}*/ ;\n", j.replace(['/', '*'], "")), Vec::new())),
         1 => Just({
             let text = "create or replace function f() returns int begin atomic select case when true then 1 end; select 2; end";
-            (format!("{text};"), vec![(Kind::Statement, text.to_owned())])
+            (format!("{text};"), vec![(PieceKind::Statement, text.to_owned())])
         }),
     ]
 }
@@ -118,17 +118,17 @@ fn mysql_unit() -> impl Strategy<Value = Written> {
     prop_oneof![
         6 => prop::collection::vec(mysql_part(), 0..6).prop_map(|parts| {
             let text = format!("select {}", parts.join(" "));
-            (format!("{text};\n"), vec![(Kind::Statement, text)])
+            (format!("{text};\n"), vec![(PieceKind::Statement, text)])
         }),
         2 => prop::collection::vec(mysql_part(), 0..3).prop_map(|parts| {
             let text = format!("create procedure p() begin {}; end", parts.join(" "));
-            (format!("DELIMITER //\n{text}//\ndelimiter ;\n"), vec![(Kind::Statement, text)])
+            (format!("DELIMITER //\n{text}//\ndelimiter ;\n"), vec![(PieceKind::Statement, text)])
         }),
         1 => junk().prop_map(|j| (format!("/*{}*/ ;\n", j.replace(['/', '*', '!'], "")), Vec::new())),
     ]
 }
 
-fn whole(units: &[Written]) -> (String, Vec<(Kind, String)>) {
+fn whole(units: &[Written]) -> (String, Vec<(PieceKind, String)>) {
     (units.iter().map(|u| u.0.as_str()).collect(), units.iter().flat_map(|u| u.1.clone()).collect())
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use crate::sql::mysql::Mysql;
 use crate::sql::postgres::Postgres;
-use crate::sql::{Cut, Dialect, Piece, lines};
+use crate::sql::{CutPoint, Dialect, DumpPiece, lines};
 
 /// How much is held at once.
 const BUFFER: usize = 1024 * 1024;
@@ -49,14 +49,14 @@ impl<R: Read> Splitter<R> {
     ///
     /// # Errors
     /// The reader's.
-    pub fn next_piece(&mut self) -> io::Result<Option<Piece<'_>>> {
+    pub fn next_piece(&mut self) -> io::Result<Option<DumpPiece<'_>>> {
         self.fill()?;
         let ready = self.buffer.get(self.at..self.filled).unwrap_or_default();
         if ready.is_empty() {
             return Ok(None);
         }
         let limit = if self.end { ready.len() } else { ready.len().saturating_sub(self.sizes.1) };
-        let Cut { kind, text, skip, first, last, ended, rows } = match &mut self.machine {
+        let CutPoint { kind, text, skip, first, last, ended, rows } = match &mut self.machine {
             Machine::Postgres(machine) => machine.cut(ready, limit, self.end),
             Machine::Mysql(machine) => machine.cut(ready, limit, self.end),
         };
@@ -64,7 +64,7 @@ impl<R: Read> Splitter<R> {
         let line = self.line;
         self.line += lines(taken);
         self.at += taken.len();
-        Ok(Some(Piece { kind, text, first, last, ended, rows, line }))
+        Ok(Some(DumpPiece { kind, text, first, last, ended, rows, line }))
     }
 
     /// Has a block there, or all that is left.

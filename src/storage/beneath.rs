@@ -24,7 +24,7 @@ const READ: OFlags =
 
 /// What a small file of a server says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Head {
+pub enum SmallFile {
     /// There is none.
     Missing,
     /// Something of that name is there that no server writes: a link, a pipe, a line too long or not of plain text. What it
@@ -34,7 +34,7 @@ pub enum Head {
     Line(String),
 }
 
-impl Head {
+impl SmallFile {
     /// From the beginning of a file.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
@@ -79,11 +79,11 @@ pub(super) fn file(at: impl AsFd, name: &CStr) -> Result<(OwnedFd, Stat), Errno>
 ///
 /// # Errors
 /// If it is there and is a server's, and yet can't be read.
-pub(super) fn head(at: impl AsFd, path: &CStr) -> Result<Head, Errno> {
+pub(super) fn head(at: impl AsFd, path: &CStr) -> Result<SmallFile, Errno> {
     let file = match file(at, path) {
         Ok((file, _)) => file,
-        Err(Errno::NOENT) => return Ok(Head::Missing),
-        Err(Errno::INVAL | Errno::LOOP | Errno::NOTDIR | Errno::XDEV | Errno::NXIO) => return Ok(Head::Odd),
+        Err(Errno::NOENT) => return Ok(SmallFile::Missing),
+        Err(Errno::INVAL | Errno::LOOP | Errno::NOTDIR | Errno::XDEV | Errno::NXIO) => return Ok(SmallFile::Odd),
         Err(e) => return Err(e),
     };
     let (mut text, mut filled) = ([0; LINE + 1], 0);
@@ -93,7 +93,7 @@ pub(super) fn head(at: impl AsFd, path: &CStr) -> Result<Head, Errno> {
             n => filled += n,
         }
     }
-    Ok(Head::of(text.get(..filled).unwrap_or_default()))
+    Ok(SmallFile::of(text.get(..filled).unwrap_or_default()))
 }
 
 fn beneath(at: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -144,12 +144,12 @@ mod tests {
 
     #[test]
     fn only_plain_first_lines_are_taken() {
-        assert_eq!(Head::of(b"17\n"), Head::Line("17".to_owned()));
-        assert_eq!(Head::of(b"11.8.3-MariaDB\r\nmore"), Head::Line("11.8.3-MariaDB".to_owned()));
-        assert_eq!(Head::of(b""), Head::Line(String::new()));
-        assert_eq!(Head::of(&[b'1'; LINE]), Head::Line("1".repeat(LINE)));
+        assert_eq!(SmallFile::of(b"17\n"), SmallFile::Line("17".to_owned()));
+        assert_eq!(SmallFile::of(b"11.8.3-MariaDB\r\nmore"), SmallFile::Line("11.8.3-MariaDB".to_owned()));
+        assert_eq!(SmallFile::of(b""), SmallFile::Line(String::new()));
+        assert_eq!(SmallFile::of(&[b'1'; LINE]), SmallFile::Line("1".repeat(LINE)));
         for odd in [&[b'1'; LINE + 1][..], b"17\x1b[31m", b"17\0", &[0xff], "é".as_bytes()] {
-            assert_eq!(Head::of(odd), Head::Odd);
+            assert_eq!(SmallFile::of(odd), SmallFile::Odd);
         }
     }
 

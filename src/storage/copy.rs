@@ -22,7 +22,7 @@ const CHUNK: u64 = 64 << 20;
 const LEFT: u64 = 64 << 20;
 
 /// A copy under way.
-pub(super) struct Copy<'a> {
+pub(super) struct DirectoryCopy<'a> {
     /// The path at which the server finds its data: links below it are its own.
     pub volume: &'a str,
     /// Becomes false when nobody waits for the copy any more.
@@ -30,21 +30,21 @@ pub(super) struct Copy<'a> {
 }
 
 /// One directory of the copy that is being filled.
-struct Level {
+struct CopyLevel {
     from: Dir,
     to: OwnedFd,
     stat: Stat,
     name: String,
 }
 
-impl Copy<'_> {
+impl DirectoryCopy<'_> {
     /// Copies everything in `from` into `to`, and gives `to` its owner, mode and times.
     ///
     /// # Errors
     /// If something there is no server's, or the system refuses.
     pub fn tree(&self, from: &OwnedFd, to: OwnedFd) -> Result<(), StorageError> {
         let top = |e: Errno| io("data", e);
-        let mut levels = vec![Level {
+        let mut levels = vec![CopyLevel {
             from: Dir::read_from(from).map_err(top)?,
             to,
             stat: fstat(from).map_err(top)?,
@@ -80,7 +80,7 @@ impl Copy<'_> {
     }
 
     /// Copies one entry. A directory is made, and answered to be filled.
-    fn entry(&self, level: &Level, name: &CStr) -> Result<Option<Level>, StorageError> {
+    fn entry(&self, level: &CopyLevel, name: &CStr) -> Result<Option<CopyLevel>, StorageError> {
         let path = format!("{}/{}", level.name, shown(name.to_bytes()));
         let fault = |e: Errno| io(&path, e);
         let from = level.from.fd().map_err(fault)?;
@@ -90,7 +90,7 @@ impl Copy<'_> {
                 let source = beneath::directory(from, name).map_err(fault)?;
                 mkdirat(&level.to, name, Mode::RWXU).map_err(fault)?;
                 let to = beneath::directory(&level.to, name).map_err(fault)?;
-                return Ok(Some(Level { from: Dir::new(source).map_err(fault)?, to, stat, name: path }));
+                return Ok(Some(CopyLevel { from: Dir::new(source).map_err(fault)?, to, stat, name: path }));
             }
             FileType::RegularFile => {
                 let (source, stat) = beneath::file(from, name).map_err(fault)?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{Dir, Mode, fchmod, fstat, mkdirat, renameat};
 use rustix::io::Errno;
 
-use super::copy::Copy;
+use super::copy::DirectoryCopy;
 use super::{DataDir, beneath, walk};
 use crate::storage::error::{StorageError, io};
 
@@ -58,7 +58,7 @@ pub(super) fn remove_doomed(dir: &DataDir) -> Result<(), StorageError> {
 }
 
 /// Copies beside, and puts the copy in place at the end.
-pub(super) fn copy(from: &DataDir, to: &DataDir, how: &Copy<'_>) -> Result<(), StorageError> {
+pub(super) fn copy(from: &DataDir, to: &DataDir, how: &DirectoryCopy<'_>) -> Result<(), StorageError> {
     static ATTEMPT: AtomicU64 = AtomicU64::new(0);
     let fault = |e: Errno| io("copy", &to.root())(e.into());
     let source = open(from)?

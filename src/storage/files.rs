@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Gid, Mode, Uid, fchmod, fchown, mkdirat, statat};
 use rustix::io::Errno;
 
-use super::beneath::Head;
-use super::copy::Copy;
+use super::beneath::SmallFile;
+use super::copy::DirectoryCopy;
 use super::direct::{absent, copy, open, own_root, remove_doomed};
-use super::helped::Helper;
-use super::walk::Unmeasured;
+use super::helped::FileHelper;
+use super::walk::SizeError;
 use super::{DataDir, beneath, walk};
 use crate::domain::names::InstanceId;
 use crate::runtime::Runtime;
@@ -44,10 +44,10 @@ impl Files {
     }
 
     /// The helper for one directory, unless the portal is root.
-    fn helper<'a>(&'a self, dir: &'a DataDir, image: &'a str) -> Option<Helper<'a>> {
+    fn helper<'a>(&'a self, dir: &'a DataDir, image: &'a str) -> Option<FileHelper<'a>> {
         match self {
             Self::Direct => None,
-            Self::Helper { runtime, instance } => Some(Helper { runtime: runtime.as_ref(), instance, dir, image }),
+            Self::Helper { runtime, instance } => Some(FileHelper { runtime: runtime.as_ref(), instance, dir, image }),
         }
     }
 
@@ -143,8 +143,8 @@ impl Files {
         }
         let wanted = Arc::new(AtomicBool::new(true));
         let (from, to, volume, still) = (from.clone(), to.clone(), volume.to_owned(), wanted.clone());
-        let _ends_with_me = GivenUp(wanted);
-        blocking(move || copy(&from, &to, &Copy { volume: &volume, wanted: &still })).await
+        let _ends_with_me = AbandonedFlag(wanted);
+        blocking(move || copy(&from, &to, &DirectoryCopy { volume: &volume, wanted: &still })).await
     }
 
     /// Waits until all of a data directory is on the disk, as a server that is started on it trusts.
@@ -176,13 +176,13 @@ impl Files {
         let work = move || {
             let Some(data) = open(&at)? else { return Ok(0) };
             walk::usage(&data, Instant::now() + MEASURE).map_err(|why| match why {
-                Unmeasured::Late => {
+                SizeError::Late => {
                     StorageError::Refused("The data directory takes too long to look through.".to_owned())
                 }
-                Unmeasured::Deep => {
+                SizeError::Deep => {
                     StorageError::Refused("Directories in the data directory are nested too deep.".to_owned())
                 }
-                Unmeasured::Io(e) => io("measure the data", &at.data())(e.into()),
+                SizeError::Io(e) => io("measure the data", &at.data())(e.into()),
             })
         };
         blocking(work).await
@@ -192,24 +192,24 @@ impl Files {
     ///
     /// # Errors
     /// If it is there but can't be read.
-    pub async fn first_line(&self, dir: &DataDir, files: &[String], image: &str) -> Result<Head, StorageError> {
+    pub async fn first_line(&self, dir: &DataDir, files: &[String], image: &str) -> Result<SmallFile, StorageError> {
         if !there(dir).await? {
-            return Ok(Head::Missing);
+            return Ok(SmallFile::Missing);
         }
         if let Some(helper) = self.helper(dir, image) {
             return helper.head(files).await;
         }
         let (at, files) = (dir.clone(), files.to_vec());
         let work = move || {
-            let Some(data) = open(&at)? else { return Ok(Head::Missing) };
+            let Some(data) = open(&at)? else { return Ok(SmallFile::Missing) };
             for file in files {
                 let path = CString::new(file).map_err(|e| io("read a file", &at.data())(e.into()))?;
                 match beneath::head(&data, &path).map_err(|e| io("read a file", &at.data())(e.into()))? {
-                    Head::Missing => {}
+                    SmallFile::Missing => {}
                     found => return Ok(found),
                 }
             }
-            Ok(Head::Missing)
+            Ok(SmallFile::Missing)
         };
         blocking(work).await
     }
@@ -235,9 +235,9 @@ impl Files {
 }
 
 /// Tells a copy that nobody waits for it any more.
-struct GivenUp(Arc<AtomicBool>);
+struct AbandonedFlag(Arc<AtomicBool>);
 
-impl Drop for GivenUp {
+impl Drop for AbandonedFlag {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::DataDir;
-use super::beneath::{Head, shown};
+use super::beneath::{SmallFile, shown};
 use crate::domain::names::InstanceId;
 use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
 use crate::storage::error::StorageError;
@@ -84,7 +84,7 @@ rmdir /work/copy
 "#;
 
 /// A portal's hands on directories that are not its own.
-pub(super) struct Helper<'a> {
+pub(super) struct FileHelper<'a> {
     /// The container engine.
     pub runtime: &'a dyn Runtime,
     /// Whose helper it is.
@@ -95,7 +95,7 @@ pub(super) struct Helper<'a> {
     pub image: &'a str,
 }
 
-impl Helper<'_> {
+impl FileHelper<'_> {
     pub async fn own(&self, uid: u32, gid: u32) -> Result<(), StorageError> {
         let owner = format!("{uid}:{gid}");
         self.run("own", &["sh", "-c", OWN, "sh", &owner], self.whole(false), WRITES, SHORT).await.map(|_| ())
@@ -106,14 +106,14 @@ impl Helper<'_> {
         said.trim().parse().map_err(|_| StorageError::Refused("The data directory could not be measured.".to_owned()))
     }
 
-    pub async fn head(&self, files: &[String]) -> Result<Head, StorageError> {
+    pub async fn head(&self, files: &[String]) -> Result<SmallFile, StorageError> {
         let mut argv = vec!["sh", "-c", HEAD, "sh"];
         argv.extend(files.iter().map(String::as_str));
         let said = self.run("read", &argv, self.whole(true), READS, SHORT).await?;
         Ok(match said.as_bytes().split_first() {
-            None => Head::Missing,
-            Some((b'+', text)) => Head::of(text),
-            Some(_) => Head::Odd,
+            None => SmallFile::Missing,
+            Some((b'+', text)) => SmallFile::of(text),
+            Some(_) => SmallFile::Odd,
         })
     }
 

@@ -22,7 +22,7 @@ use crate::config::Tier;
 use crate::domain::names::InstanceId;
 use crate::storage::error::{StorageError, io};
 
-pub use beneath::Head;
+pub use beneath::SmallFile;
 pub use files::Files;
 pub(crate) use tier::measured;
 pub use tier::{Capacity, begin, capacity, fault, unavailable_reason};
@@ -70,9 +70,9 @@ impl DataDir {
     pub async fn made_by(&self) -> Result<Option<String>, StorageError> {
         let root = self.root();
         files::blocking(move || match beneath::own(&root).and_then(|root| beneath::head(&root, MAKER)) {
-            Ok(Head::Line(line)) => Ok(Some(line.trim().to_owned()).filter(|line| !line.is_empty())),
-            Ok(Head::Missing) | Err(Errno::NOENT) => Ok(None),
-            Ok(Head::Odd) => {
+            Ok(SmallFile::Line(line)) => Ok(Some(line.trim().to_owned()).filter(|line| !line.is_empty())),
+            Ok(SmallFile::Missing) | Err(Errno::NOENT) => Ok(None),
+            Ok(SmallFile::Odd) => {
                 Err(StorageError::Refused(format!("The note made-by in {} is not the portal's.", root.display())))
             }
             Err(e) => Err(io("read a note", &root)(e.into())),

@@ -15,7 +15,7 @@ const ROUNDS: u32 = 100;
 
 /// Why a size can't be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unmeasured {
+pub(super) enum SizeError {
     /// It takes too long.
     Late,
     /// Directories in directories without end.
@@ -26,9 +26,9 @@ pub(super) enum Unmeasured {
 
 /// Bytes that everything below `top` takes on the disk. A file of several names counts once, if all are here. What
 /// vanishes meanwhile, as a live server's files do, counts nothing.
-pub(super) fn usage(top: &OwnedFd, until: Instant) -> Result<i64, Unmeasured> {
-    let mut bytes = on_disk(fstat(top).map_err(Unmeasured::Io)?.st_blocks, 1);
-    let mut open = vec![Dir::read_from(top).map_err(Unmeasured::Io)?];
+pub(super) fn usage(top: &OwnedFd, until: Instant) -> Result<i64, SizeError> {
+    let mut bytes = on_disk(fstat(top).map_err(SizeError::Io)?.st_blocks, 1);
+    let mut open = vec![Dir::read_from(top).map_err(SizeError::Io)?];
     let mut seen = 0u64;
     while let Some(here) = open.last_mut() {
         let Some(Ok(entry)) = here.read() else {
@@ -41,7 +41,7 @@ pub(super) fn usage(top: &OwnedFd, until: Instant) -> Result<i64, Unmeasured> {
         }
         seen += 1;
         if seen.is_multiple_of(1024) && Instant::now() > until {
-            return Err(Unmeasured::Late);
+            return Err(SizeError::Late);
         }
         let Ok(at) = here.fd() else { continue };
         let Ok(stat) = statat(at, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
@@ -52,7 +52,7 @@ pub(super) fn usage(top: &OwnedFd, until: Instant) -> Result<i64, Unmeasured> {
         bytes = bytes.saturating_add(on_disk(stat.st_blocks, 1));
         let below = directory(at, name).and_then(Dir::new);
         if open.len() >= DEEPEST {
-            return Err(Unmeasured::Deep);
+            return Err(SizeError::Deep);
         }
         open.extend(below);
     }

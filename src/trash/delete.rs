@@ -10,7 +10,7 @@ use crate::admin_db::containers::{Container, credentials, ports, samples, snapsh
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
-use crate::domain::work::{Blame, Cancel, Pool, Rules};
+use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::{container, power, request, rollback};
 use crate::queue::flow::{Flow, Step, StepError, Work};
@@ -22,7 +22,7 @@ use crate::trash::{final_backup, tombstone};
 pub static DELETE: Flow = Flow {
     kind: "delete",
     title: "Delete database",
-    rules: Rules::of(Pool::Short).cancel(Cancel::WhileBackingUp).blame(Blame::IfDeleting),
+    rules: JobRules::of(Pool::Short).cancel(Cancel::WhileBackingUp).blame(Blame::IfDeleting),
     steps: &[
         Step {
             name: "Make a final backup",
@@ -40,7 +40,7 @@ pub static DELETE: Flow = Flow {
 pub static UNDELETE: Flow = Flow {
     kind: "undelete",
     title: "Bring back from the trash",
-    rules: Rules::of(Pool::Short),
+    rules: JobRules::of(Pool::Short),
     steps: &[
         Step { name: "Take it out of the trash", run: |w| Box::pin(untrash(w)), undo: None },
         Step { name: "Make the container", run: |w| Box::pin(power::make(w)), undo: None },
@@ -58,7 +58,7 @@ pub static UNDELETE: Flow = Flow {
 pub static PURGE: Flow = Flow {
     kind: "purge",
     title: "Remove for good",
-    rules: Rules::of(Pool::Short).blame(Blame::IfDeleting),
+    rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
         Step { name: "Remove the container", run: |w| Box::pin(container::remove(w)), undo: None },
         Step { name: "Remove the data", run: |w| Box::pin(remove_data(w)), undo: None },

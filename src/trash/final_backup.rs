@@ -66,7 +66,7 @@ async fn row(w: &Work) -> Result<Option<Backup>, StepError> {
 async fn wanted(w: &Work) -> Result<bool, StepError> {
     let wanted = row(w).await?.is_some_and(|b| b.status == BackupStatus::Running);
     if !wanted {
-        w.say("None is made").await;
+        w.progress("None is made").await;
     }
     Ok(wanted)
 }
@@ -76,7 +76,7 @@ async fn wanted(w: &Work) -> Result<bool, StepError> {
 /// # Errors
 /// If that fails: the deletion stops.
 pub async fn dump(w: &Work) -> Result<(), StepError> {
-    if wanted(w).await? { told(Box::pin(dump::dump(w)).await) } else { Ok(()) }
+    if wanted(w).await? { describe(Box::pin(dump::dump(w)).await) } else { Ok(()) }
 }
 
 /// Reads its beginning back, and writes its manifest.
@@ -85,18 +85,18 @@ pub async fn dump(w: &Work) -> Result<(), StepError> {
 /// If that fails: the deletion stops.
 pub async fn finish(w: &Work) -> Result<(), StepError> {
     if wanted(w).await? {
-        told(read_back::list(w).await)?;
-        told(dump::finish(w).await)?;
+        describe(read_back::list(w).await)?;
+        describe(dump::finish(w).await)?;
     }
     Ok(())
 }
 
-fn told(done: Result<(), StepError>) -> Result<(), StepError> {
+fn describe(done: Result<(), StepError>) -> Result<(), StepError> {
     done.map_err(|e| {
         if e.may_pass() {
             return e;
         }
-        e.said(|why| {
+        e.with_message(|why| {
             format!(
                 "The final backup failed, so the database was not deleted and is as before. You can delete it without a backup.\n{why}"
             )

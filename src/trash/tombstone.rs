@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::admin_db::backups::tombstones;
-use crate::admin_db::backups::tombstones::Due;
+use crate::admin_db::backups::tombstones::PendingTombstone;
 use crate::app::App;
-use crate::backup::sign::{By, Signature, Signed};
+use crate::backup::sign::{AcceptedSigners, Provenance, Signature};
 use crate::objects::{ObjectError, Store};
 use crate::queue::flow::StepError;
 use crate::recovery_key;
@@ -24,7 +24,7 @@ const LONGEST: u64 = 64 * 1024;
 
 /// The note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct Tombstone {
     /// Version of the form.
     pub schema: u32,
     /// Portal whose database it was.
@@ -40,15 +40,15 @@ pub struct Mark {
     pub signature: Option<Signature>,
 }
 
-impl Mark {
+impl Tombstone {
     /// What is signed.
     fn content(&self) -> String {
         let Self { schema, instance, container, name, deleted_at, .. } = self;
         json!(["db4sci deletion", schema, instance, container, name, deleted_at]).to_string()
     }
 
-    fn is_signed(&self, by: &[By<'_>]) -> bool {
-        self.signature.as_ref().is_some_and(|s| s.judge(self.content().as_bytes(), by) == Signed::Ours)
+    fn is_signed(&self, by: &[AcceptedSigners<'_>]) -> bool {
+        self.signature.as_ref().is_some_and(|s| s.judge(self.content().as_bytes(), by) == Provenance::Ours)
     }
 }
 
@@ -62,10 +62,10 @@ pub(crate) async fn read(
     store: &Store,
     instance: &str,
     container: Uuid,
-    by: &[By<'_>],
+    by: &[AcceptedSigners<'_>],
     unsigned: bool,
-) -> Result<Option<Mark>, ObjectError> {
-    let counts = |m: &Mark| m.container == container && m.instance == instance && (unsigned || m.is_signed(by));
+) -> Result<Option<Tombstone>, ObjectError> {
+    let counts = |m: &Tombstone| m.container == container && m.instance == instance && (unsigned || m.is_signed(by));
     match store.read(&key(instance, container), LONGEST).await {
         Ok(text) => Ok(serde_json::from_slice(&text).ok().filter(counts)),
         Err(ObjectError::NotFound { .. }) => Ok(None),
@@ -110,14 +110,15 @@ pub async fn note(app: &App, container: Uuid) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn tell(app: &App, due: &Due) -> Result<(), StepError> {
+async fn tell(app: &App, due: &PendingTombstone) -> Result<(), StepError> {
     let instance = app.config.instance.as_str();
     let key = key(instance, due.id);
     for store in app.stores.all() {
         match due.deleted_at {
             Some(deleted_at) => {
                 let (instance, name) = (instance.to_owned(), due.name.clone());
-                let mut mark = Mark { schema: SCHEMA, instance, container: due.id, name, deleted_at, signature: None };
+                let mut mark =
+                    Tombstone { schema: SCHEMA, instance, container: due.id, name, deleted_at, signature: None };
                 let recovery = recovery_key::signer(&app.config);
                 let (content, sealing) = (mark.content(), app.sealer.manifests());
                 mark.signature = Some(Signature::of(content.as_bytes(), sealing, recovery.as_ref()));

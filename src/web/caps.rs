@@ -15,7 +15,7 @@ pub struct Caps {
 
 /// One that goes on, until it is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct CapPermit {
     keys: [String; 2],
     held: Arc<Mutex<HashMap<String, usize>>>,
 }
@@ -31,7 +31,7 @@ impl Caps {
         Self { most, held: Arc::default() }
     }
 
-    pub(crate) fn enter(&self, keys: [String; 2]) -> Option<Held> {
+    pub(crate) fn enter(&self, keys: [String; 2]) -> Option<CapPermit> {
         let mut held = lock(&self.held);
         let count = |key: &String| held.get(key).copied().unwrap_or_default();
         let [person, address] = &keys;
@@ -41,11 +41,11 @@ impl Caps {
         for key in &keys {
             *held.entry(key.clone()).or_default() += 1;
         }
-        Some(Held { keys, held: self.held.clone() })
+        Some(CapPermit { keys, held: self.held.clone() })
     }
 }
 
-impl Drop for Held {
+impl Drop for CapPermit {
     fn drop(&mut self) {
         let mut held = lock(&self.held);
         for key in &self.keys {

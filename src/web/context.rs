@@ -14,7 +14,7 @@ use super::assets;
 use super::error::AppError;
 use super::views::{Flash, Frame, Link};
 use crate::admin_db::containers::Container;
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{containers, log};
 use crate::app::App;
 use crate::auth::limits::place;
@@ -22,7 +22,7 @@ use crate::config::Mode;
 use crate::domain::user::{Action, Permission, Subject, User, can};
 use crate::queue::refusal::RequestError;
 use crate::web::access::identity::Identity;
-use crate::web::caps::{Caps, Held};
+use crate::web::caps::{CapPermit, Caps};
 use crate::web::portal::Shared;
 
 /// Name of the cookie that carries one message to the next page.
@@ -163,7 +163,8 @@ impl Context {
             Permission::Refused(why) => (AppError::Forbidden(why.clone()), why),
         };
         let verb = format!("container.{action:?}").to_lowercase();
-        let entry = Entry { action: &verb, container: Some((c.id, &c.name)), outcome: Outcome::Refused, detail: &why };
+        let entry =
+            LogEntry { action: &verb, container: Some((c.id, &c.name)), outcome: Outcome::Refused, detail: &why };
         let mut db = self.app().db.acquire().await?;
         log::append(&mut db, &self.actor(), &entry, self.now()).await?;
         Err(error)
@@ -178,7 +179,7 @@ impl Context {
         let container = c.map(|c| (c.id, c.name.as_str()));
         let logged = async {
             let mut db = self.app().db.acquire().await?;
-            let entry = Entry { action, container, outcome: Outcome::Refused, detail: &why };
+            let entry = LogEntry { action, container, outcome: Outcome::Refused, detail: &why };
             log::append(&mut db, &self.actor(), &entry, self.now()).await
         };
         match logged.await {
@@ -193,7 +194,7 @@ impl Context {
     /// The database's.
     pub async fn note(&self, action: &str, outcome: Outcome, detail: &str) -> Result<(), AppError> {
         let mut db = self.app().db.acquire().await?;
-        let entry = Entry { action, container: None, outcome, detail };
+        let entry = LogEntry { action, container: None, outcome, detail };
         Ok(log::append(&mut db, &self.actor(), &entry, self.now()).await?)
     }
 }
@@ -289,7 +290,7 @@ impl Caps {
     ///
     /// # Errors
     /// If nobody is signed in.
-    pub fn take(&self, ctx: &Context) -> Result<Option<Held>, AppError> {
+    pub fn take(&self, ctx: &Context) -> Result<Option<CapPermit>, AppError> {
         let address = &ctx.meta.address;
         let place = address.parse().map_or_else(|_| address.clone(), |ip| place(ip).to_string());
         Ok(self.enter([format!("person {}", ctx.user()?.id), format!("address {place}")]))
@@ -299,7 +300,7 @@ impl Caps {
     ///
     /// # Errors
     /// If they have as many as they may, or nobody is signed in.
-    pub fn hold(&self, ctx: &Context, what: &str) -> Result<Held, AppError> {
+    pub fn hold(&self, ctx: &Context, what: &str) -> Result<CapPermit, AppError> {
         let held = self.take(ctx)?;
         held.ok_or_else(|| {
             AppError::Crowded(format!("You have too many {what} open. Close some and try again."), AGAIN)

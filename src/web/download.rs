@@ -11,15 +11,15 @@ use serde::Deserialize;
 
 use super::context::Context;
 use super::error::AppError;
-use super::going_on::{About, until_refused};
+use super::going_on::{StreamSubject, until_refused};
 use super::pages::backups::theirs;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
 use crate::admin_db::log;
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::backup::download;
-use crate::backup::download::{Form, Package};
-use crate::backup::restore::source::Source;
+use crate::backup::download::{DownloadForm, Package};
+use crate::backup::restore::source::BackupSource;
 use crate::domain::user::Action;
 use crate::queue::flow::StepError;
 use crate::queue::refusal::RequestError;
@@ -33,7 +33,7 @@ pub const BINARY: &str = "application/octet-stream";
 /// What of a backup is wanted.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub struct DownloadQuery {
     /// `plain` or `stored`; without it plain, where the portal can.
     #[serde(default, rename = "as")]
     form: String,
@@ -42,7 +42,7 @@ pub struct Wanted {
     file: String,
 }
 
-type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRejection>;
+type Asked = Result<Query<DownloadQuery>, axum::extract::rejection::QueryRejection>;
 
 /// `GET /containers/{name}/backups/{id}/download`
 ///
@@ -73,15 +73,15 @@ async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> R
     if !backup.is_good() {
         return Err(ctx.refused(ACTION, Some(c), RequestError::NoSuchBackup).await);
     }
-    let source = Source::open(ctx.app(), backup.clone()).await.map_err(|e| not_to_be_had(&e))?;
+    let source = BackupSource::open(ctx.app(), backup.clone()).await.map_err(|e| not_to_be_had(&e))?;
     let opens = source.manifest.opens(&source.keys);
     let form = match wanted.form.as_str() {
-        "" if opens => Form::Plain,
-        "" => Form::Stored,
-        word => Form::parse(word)
+        "" if opens => DownloadForm::Plain,
+        "" => DownloadForm::Stored,
+        word => DownloadForm::parse(word)
             .ok_or_else(|| AppError::BadRequest(format!("“{word}” is no form of a backup: as=plain or as=stored.")))?,
     };
-    if form == Form::Plain && !opens {
+    if form == DownloadForm::Plain && !opens {
         return Err(ctx.refused(ACTION, Some(c), RequestError::NeedsKey).await);
     }
     let package = match wanted.file.as_str() {
@@ -105,13 +105,13 @@ fn not_to_be_had(e: &StepError) -> AppError {
 
 async fn note(ctx: &Context, c: &Container, outcome: Outcome, detail: &str) -> Result<(), sqlx::Error> {
     let mut db = ctx.app().db.acquire().await?;
-    let entry = Entry { action: ACTION, container: Some((c.id, &c.name)), outcome, detail };
+    let entry = LogEntry { action: ACTION, container: Some((c.id, &c.name)), outcome, detail };
     log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await
 }
 
 /// Sends it. One that turns out wrong on the way ends before its length, which every client takes for the failure it is.
 fn stream(ctx: Context, c: Container, detail: String, package: Package) -> Response {
-    let refused = until_refused(ctx.clone(), About::Container(c.id, Action::Download));
+    let refused = until_refused(ctx.clone(), StreamSubject::Container(c.id, Action::Download));
     let about = Arc::new((ctx, c, detail));
     let content = package.content.then(move |piece| {
         let about = piece.is_err().then(|| about.clone());

@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// What an answer that goes on is about.
 #[derive(Debug, Clone, Copy)]
-pub enum About {
+pub enum StreamSubject {
     /// A database, and what is done with it.
     Container(Uuid, Action),
     /// A job: whoever may see its database may see it.
@@ -23,7 +23,7 @@ pub enum About {
 }
 
 /// Waits until whoever asked may not go on. While mydb_admin is away nothing has changed.
-pub async fn until_refused(ctx: Context, about: About) {
+pub async fn until_refused(ctx: Context, about: StreamSubject) {
     loop {
         tokio::time::sleep(LOOK).await;
         match may(&ctx, about).await {
@@ -34,7 +34,7 @@ pub async fn until_refused(ctx: Context, about: About) {
     }
 }
 
-async fn may(ctx: &Context, about: About) -> Result<bool, sqlx::Error> {
+async fn may(ctx: &Context, about: StreamSubject) -> Result<bool, sqlx::Error> {
     let Some(before) = &ctx.identity else { return Ok(false) };
     let Some(user) = identity::still(ctx.app(), before).await? else { return Ok(false) };
     if user.role != before.user.role {
@@ -42,8 +42,8 @@ async fn may(ctx: &Context, about: About) -> Result<bool, sqlx::Error> {
     }
     let mut db = ctx.app().db.acquire().await?;
     let (container, action) = match about {
-        About::Container(id, action) => (Some(id), action),
-        About::Job(id) => match jobs::by_id(&mut db, id).await? {
+        StreamSubject::Container(id, action) => (Some(id), action),
+        StreamSubject::Job(id) => match jobs::by_id(&mut db, id).await? {
             Some(job) => (job.container_id, Action::View),
             None => return Ok(false),
         },

@@ -10,7 +10,7 @@ use metrics::Label;
 use crate::admin_db::backups::{audits, own};
 use crate::admin_db::jobs::listing;
 use crate::admin_db::{containers, jobs, notices, ping};
-use crate::domain::audit::Kind;
+use crate::domain::audit::FindingKind;
 use crate::web::portal::Shared;
 
 /// `GET /metrics`: Prometheus text. Says what is true now; `db4sci_admin_db_up` is 0 while mydb_admin is away.
@@ -31,13 +31,13 @@ pub async fn metrics(State(portal): State<Shared>) -> Response {
             m.gauge("db4sci_admin_db_backup_timestamp_seconds", Vec::new(), own.made_at.timestamp() as f64);
             m.gauge("db4sci_admin_db_backup_has_keys", Vec::new(), f64::from(u8::from(own.keys)));
         }
-        for kind in notices::Kind::ALL {
+        for kind in notices::NoticeKind::ALL {
             let n = told.iter().find(|(k, _)| k == kind.as_str()).map_or(0, |(_, n)| *n);
             m.gauge("db4sci_backup_troubles", vec![Label::new("kind", kind.as_str())], n as f64);
         }
         if let Some((at, counts)) = audit {
             m.gauge("db4sci_backup_audit_timestamp_seconds", Vec::new(), at.timestamp() as f64);
-            for kind in Kind::ALL {
+            for kind in FindingKind::ALL {
                 let n = counts.get(&kind).copied().unwrap_or(0);
                 m.gauge("db4sci_backup_audit_findings", vec![Label::new("kind", kind.as_str())], n as f64);
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mydb::domain::quantity::{Bytes, MIB};
+use mydb::domain::quantity::{ByteSize, MIB};
 use reqwest::Method;
 
 use super::nothing_left;
@@ -113,7 +113,7 @@ pub async fn token(client: &Client) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_becomes_a_database_and_what_failed_in_it_is_told() {
-    let configure = Box::new(|c: &mut mydb::config::Config| c.backups.upload_max = Bytes(4 * MIB));
+    let configure = Box::new(|c: &mut mydb::config::Config| c.backups.upload_max = ByteSize(4 * MIB));
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;

@@ -144,7 +144,7 @@ async fn a_stopped_database_is_backed_up_from_a_copy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_is_never_left_frozen() {
-    use mydb::runtime::fault::{Fault, Strike};
+    use mydb::runtime::fault::{Fault, FaultTiming};
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     let more = fields(EngineKind::Mongodb, "docker.io/library/mongo:6.0");
@@ -154,14 +154,14 @@ async fn a_database_is_never_left_frozen() {
     let status = || docker::docker(&["inspect", "-f", "{{.State.Status}}", &container]);
 
     // The engine is away just when it should let the server go on, and refuses the sealed server afterwards.
-    portal.faults.inject(Fault { operation: "unpause", strike: Strike::Before, times: 2, transient: true });
+    portal.faults.inject(Fault { operation: "unpause", strike: FaultTiming::Before, times: 2, transient: true });
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     let (ended_as, error) = ended(&portal, "backup").await;
     assert_eq!((ended_as.as_str(), portal.faults.left()), ("succeeded", 0), "{error}");
     assert_eq!(status(), "running");
     let (status_of_drill, error) = ended(&portal, "drill").await;
     assert_eq!(status_of_drill, "succeeded", "{error}");
-    portal.faults.inject(Fault { operation: "create", strike: Strike::Before, times: 1, transient: false });
+    portal.faults.inject(Fault { operation: "create", strike: FaultTiming::Before, times: 1, transient: false });
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     let (ended_as, error) = ended(&portal, "backup").await;
     assert_eq!(ended_as, "failed", "{error}");

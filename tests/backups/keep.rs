@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use mydb::domain::retention::Keep;
+use mydb::domain::retention::KeepCounts;
 
 use super::{back_up, ended, objects};
 use crate::support::{Options, TestPortal, store};
 
 /// Only what is never removed.
-const NOTHING: Keep = Keep { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, min_age_days: 0 };
+const NOTHING: KeepCounts = KeepCounts { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, min_age_days: 0 };
 
-async fn portal(keep: Keep) -> TestPortal {
+async fn portal(keep: KeepCounts) -> TestPortal {
     let configure = Box::new(move |config: &mut mydb::config::Config| {
         store(config);
         config.backups.keep = keep;

@@ -1,6 +1,6 @@
 //! The final backup before a deletion.
 
-use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::fault::{Fault, FaultTiming};
 use serde_json::json;
 
 use super::{back_up, cli, ended, nothing_left, object, objects};
@@ -100,7 +100,7 @@ async fn where_none_is_made_the_page_says_why() {
 
 /// The sealed container for a copy can't be made.
 fn refused() -> Fault {
-    Fault { operation: "create", strike: Strike::Before, times: 1, transient: false }
+    Fault { operation: "create", strike: FaultTiming::Before, times: 1, transient: false }
 }
 
 /// The state of the database `lab`, and why it failed.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mydb::bootstrap::Parts;
+use mydb::bootstrap::BootstrapParts;
 use mydb::catalog::Catalog;
 use mydb::clock::Clock;
 use mydb::domain::engine::EngineKind;
 use mydb::rebuild::rebuild;
-use mydb::rebuild::report::{Is, Report};
-use mydb::recovery::admin_restore::Wanted;
+use mydb::rebuild::report::{DatabaseOutcome, RebuildReport};
+use mydb::recovery::admin_restore::AdminRestoreRequest;
 use mydb::runtime::docker::DockerRuntime;
 use secrecy::SecretString;
 
@@ -39,12 +39,12 @@ pub fn lose(portal: &TestPortal) {
     }
 }
 
-pub async fn rebuilt(portal: &TestPortal, key: Option<&SecretString>) -> Report {
-    rebuilt_with(portal, &Wanted { at: None, key, unsigned: false }).await
+pub async fn rebuilt(portal: &TestPortal, key: Option<&SecretString>) -> RebuildReport {
+    rebuilt_with(portal, &AdminRestoreRequest { at: None, key, unsigned: false }).await
 }
 
-async fn rebuilt_with(portal: &TestPortal, wanted: &Wanted<'_>) -> Report {
-    let parts = Parts {
+async fn rebuilt_with(portal: &TestPortal, wanted: &AdminRestoreRequest<'_>) -> RebuildReport {
+    let parts = BootstrapParts {
         config: portal.config.clone(),
         catalog: Catalog::load(&portal.config.catalog).expect("the catalog is sound"),
         runtime: Arc::new(DockerRuntime::connect().await.expect("the engine answers")),
@@ -97,7 +97,7 @@ fn all_encrypted(portal: &TestPortal) {
     assert_eq!(open, "0");
 }
 
-fn are(report: &Report) -> Vec<(String, Is)> {
+fn are(report: &RebuildReport) -> Vec<(String, DatabaseOutcome)> {
     report.databases.iter().map(|l| (l.database.clone(), l.is)).collect()
 }
 
@@ -159,11 +159,11 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     let report = rebuilt(&portal, Some(&key)).await;
     assert!(report.admin_db.starts_with("From its backup of"), "{report:?}");
     let expected = [
-        ("late", Is::There),
-        ("maria", Is::There),
-        ("mongo", Is::There),
-        ("post", Is::There),
-        ("unloved", Is::Deleted),
+        ("late", DatabaseOutcome::There),
+        ("maria", DatabaseOutcome::There),
+        ("mongo", DatabaseOutcome::There),
+        ("post", DatabaseOutcome::There),
+        ("unloved", DatabaseOutcome::Deleted),
     ]
     .map(|(name, is)| (name.to_owned(), is));
     assert_eq!(are(&report), expected, "{report:?}");
@@ -204,7 +204,10 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     assert!(report.admin_db.contains("from the manifests"), "{report:?}");
     // The sealing key is a new one, and nothing else says that these are backups of this portal.
     assert!(report.taken_in == 0 && report.unsigned > 0, "{report:?}");
-    assert!(report.databases.iter().all(|l| l.is == Is::Missing && l.outcome.contains("--unsigned")), "{report:?}");
+    assert!(
+        report.databases.iter().all(|l| l.is == DatabaseOutcome::Missing && l.outcome.contains("--unsigned")),
+        "{report:?}"
+    );
     let report = rebuilt(&portal, Some(&key)).await;
     assert_eq!(report.unsigned, 0, "{report:?}");
     assert_eq!(are(&report), expected, "what was deleted stays away: {report:?}");
@@ -242,7 +245,7 @@ pub async fn lost_and_rebuilt(portal: &mut TestPortal, key: &SecretString, name:
     portal.stop().await;
     lose(portal);
     let report = rebuilt(portal, Some(key)).await;
-    assert!(report.databases.iter().any(|l| l.database == name && l.is == Is::There), "{report:?}");
+    assert!(report.databases.iter().any(|l| l.database == name && l.is == DatabaseOutcome::There), "{report:?}");
     portal.run().await;
 }
 
@@ -273,7 +276,7 @@ async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
         lose(&portal);
         let report = rebuilt(&portal, Some(&key)).await;
         assert!(report.admin_db.starts_with("From its backup of"), "{report:?}");
-        assert!(report.databases.iter().all(|l| l.is == Is::There), "{report:?}");
+        assert!(report.databases.iter().all(|l| l.is == DatabaseOutcome::There), "{report:?}");
         portal.run().await;
         let db = portal.connect("post", "correct-horse").await.expect("the old password opens it");
         let rows: i64 = db.query_one("select count(*) from t", &[]).await.expect("it is there").get(0);
@@ -287,18 +290,18 @@ async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
     let text = std::fs::read_to_string(&newest).expect("read");
     std::fs::write(&newest, text.replacen("\"containers\": 1", "\"containers\": 0", 1)).expect("changed");
     lose(&portal);
-    let parts = Parts {
+    let parts = BootstrapParts {
         config: portal.config.clone(),
         catalog: Catalog::load(&portal.config.catalog).expect("the catalog is sound"),
         runtime: Arc::new(DockerRuntime::connect().await.expect("the engine answers")),
         clock: Clock::system(),
     };
-    let wanted = Wanted { at: None, key: Some(&key), unsigned: false };
+    let wanted = AdminRestoreRequest { at: None, key: Some(&key), unsigned: false };
     let refused = Box::pin(rebuild(parts, None, &wanted)).await.expect_err("it is not believed");
     let said = format!("{refused:#}");
     assert!(said.contains("signature is not this portal's") && said.contains("admin-db list"), "{said}");
     assert!(!portal.dir.join("seal.key").exists() && portal.containers().is_empty(), "nothing was made");
     std::fs::write(&newest, text).expect("put back");
     let report = rebuilt(&portal, Some(&key)).await;
-    assert!(report.databases.iter().all(|l| l.is == Is::There), "{report:?}");
+    assert!(report.databases.iter().all(|l| l.is == DatabaseOutcome::There), "{report:?}");
 }

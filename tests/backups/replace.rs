@@ -1,7 +1,7 @@
 //! Data changed for other data: a restore in place and its undo, an upgrade and its undo, and what happens when they fail.
 
 use mydb::domain::engine::EngineKind;
-use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::fault::{Fault, FaultTiming};
 
 use super::copies::place;
 use super::{back_up, ended, nothing_left};
@@ -56,7 +56,7 @@ async fn a_restore_in_place_can_be_undone_and_can_t_hurt() {
 
     // One that fails leaves all as it was: the sealed server is refused, then the server itself does not start again.
     for (operation, left) in [("copy_in", 1), ("start", 2)] {
-        portal.faults.inject(Fault { operation, strike: Strike::Before, times: left, transient: false });
+        portal.faults.inject(Fault { operation, strike: FaultTiming::Before, times: left, transient: false });
         ada.post(&path, &[("in_place", "true"), ("confirm", "lab")]).await.expect(303);
         let (status, error) = ended(&portal, "restore-in-place").await;
         assert_eq!(status, "failed", "{operation}: {error}");
@@ -117,7 +117,7 @@ async fn an_upgrade_keeps_name_port_user_and_data_and_can_be_undone() {
     let to = [("image", crate::support::POSTGRES_17), ("confirm", "lab")];
 
     // It goes on as it was if the new version does not come up.
-    portal.faults.inject(Fault { operation: "copy_in", strike: Strike::Before, times: 1, transient: false });
+    portal.faults.inject(Fault { operation: "copy_in", strike: FaultTiming::Before, times: 1, transient: false });
     ada.post("/containers/lab/upgrade", &to).await.expect(303);
     let (status, error) = ended(&portal, "upgrade").await;
     assert_eq!((status.as_str(), portal.faults.left()), ("failed", 0), "{error}");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use mydb::domain::retention::Keep;
+use mydb::domain::retention::KeepCounts;
 
 use super::{back_up, cli, ended, object};
 use crate::support::{Client, Options, TestPortal, store};
@@ -20,7 +20,7 @@ const PROGRAM: &str = "#!/bin/sh
 pub async fn portal(copies: bool) -> TestPortal {
     let configure = Box::new(move |config: &mut mydb::config::Config| {
         store(config);
-        config.backups.keep = Keep { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, min_age_days: 0 };
+        config.backups.keep = KeepCounts { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, min_age_days: 0 };
         if copies {
             let mut second = config.targets[0].clone();
             "second".clone_into(&mut second.name);

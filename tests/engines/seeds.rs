@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mydb::admin_db::containers::credentials::Kind;
+use mydb::admin_db::containers::credentials::CredentialKind;
 use mydb::admin_db::seeds::{self, Seed};
 use mydb::provision::blueprint::Blueprint;
 use mydb::provision::exec::ask;
@@ -75,7 +75,8 @@ async fn own_password(portal: &TestPortal, name: &str) -> SecretString {
     let app = &portal.app().app;
     let mut db = app.db.acquire().await.expect("mydb_admin answers");
     let c = mydb::admin_db::containers::by_name(&mut db, name).await.expect("an answer").expect("the database");
-    let kept = mydb::admin_db::containers::credentials::get(&mut db, c.id, Kind::Seed).await.expect("an answer");
+    let kept =
+        mydb::admin_db::containers::credentials::get(&mut db, c.id, CredentialKind::Seed).await.expect("an answer");
     assert!(kept.is_none(), "the password of the seed is forgotten");
     Blueprint::read(app, &c).await.expect("what it is made from").admin_password()
 }

@@ -140,7 +140,7 @@ async fn neo4j_loads_nothing_from_the_machine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_helper_sets_the_same_rules() {
-    use mydb::provision::egress::{Deed, by_helper, mark};
+    use mydb::provision::egress::{RuleChange, by_helper, mark};
     use mydb::runtime::firewall::Wall;
     // A portal that keeps no rules itself.
     let portal = TestPortal::start().await;
@@ -152,8 +152,8 @@ async fn the_helper_sets_the_same_rules() {
     let network = mydb::domain::names::network_name(&app.config.instance);
     let bridge = app.runtime.bridge(&network, &app.config.instance).await.expect("it answers").expect("a bridge");
     let run = async |deed| by_helper(app.runtime.as_ref(), &app.config.instance, &image, (&bridge, deed)).await;
-    assert!(matches!(run(Deed::Look).await, Wall::Missing(_)));
-    assert_eq!(run(Deed::Set).await, Wall::Stands);
-    assert_eq!(run(Deed::Look).await, Wall::Stands);
+    assert!(matches!(run(RuleChange::Look).await, Wall::Missing(_)));
+    assert_eq!(run(RuleChange::Set).await, Wall::Stands);
+    assert_eq!(run(RuleChange::Look).await, Wall::Stands);
     assert!(listed("iptables", "INPUT").contains(&rules.0) && listed("iptables", "DOCKER-USER").contains(&rules.0));
 }

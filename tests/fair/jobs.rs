@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::fault::{Fault, FaultTiming};
 
 use crate::support::TestPortal;
 
@@ -28,7 +28,7 @@ async fn a_creation_can_be_cancelled_and_says_its_deadline() {
     let bert = portal.user("bert").await;
     let api = portal.token(&ada).await;
     // The engine seems away at one step, again and again.
-    portal.faults.inject(Fault { operation: "copy_in", strike: Strike::Before, times: 1000, transient: true });
+    portal.faults.inject(Fault { operation: "copy_in", strike: FaultTiming::Before, times: 1000, transient: true });
     ada.submit_create("lab", &[]).await.expect(303);
     let job = portal.sql("select id from job where kind = 'create'");
     let begin = Instant::now();
@@ -63,7 +63,7 @@ async fn a_creation_can_be_cancelled_and_says_its_deadline() {
 async fn a_job_beyond_its_deadline_ends_as_failed() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
-    portal.faults.inject(Fault { operation: "copy_in", strike: Strike::Before, times: 1000, transient: true });
+    portal.faults.inject(Fault { operation: "copy_in", strike: FaultTiming::Before, times: 1000, transient: true });
     ada.submit_create("lab", &[]).await.expect(303);
     // As if it had begun long ago.
     portal.sql("update job set started_at = now() - interval '7 hours' where kind = 'create'");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mydb::admin_db::jobs::cancel::take_queued;
-use mydb::admin_db::jobs::queue::{Shares, reserve};
+use mydb::admin_db::jobs::queue::{WorkerShares, reserve};
 use mydb::admin_db::{new_id, pool};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres};
@@ -90,8 +90,8 @@ impl Queue {
 }
 
 /// Six workers, two of which long jobs leave free.
-fn shares() -> Shares {
-    Shares {
+fn shares() -> WorkerShares {
+    WorkerShares {
         workers: 6,
         long: 4,
         backups: 2,
@@ -151,7 +151,7 @@ async fn with_one_worker_turns_go_round_too() {
     let queue = Queue::new();
     queue.asks("mallory", "start", 9);
     queue.asks("ada", "start", 2);
-    let shares = Shares { workers: 1, long: 1, ..shares() };
+    let shares = WorkerShares { workers: 1, long: 1, ..shares() };
     let mut order = Vec::new();
     for n in 0..5 {
         let mut db = queue.connection().await;
@@ -213,7 +213,7 @@ async fn a_queued_job_that_is_cancelled_is_taken_once_by_a_worker_or_by_who_take
                 for n in 0..60 {
                     let mut db = pool.acquire().await.expect("a connection");
                     let lease = format!("{portal}/{back}{n}");
-                    let many = Shares { workers: 100, long: 100, ..shares() };
+                    let many = WorkerShares { workers: 100, long: 100, ..shares() };
                     let one = if back {
                         take_queued(&mut db, &lease, wait).await.expect("answers").map(|(job, by)| (job.id, by))
                     } else {
@@ -251,7 +251,7 @@ async fn two_portals_that_ask_at_once_never_get_the_same_job() {
             for n in 0..200 {
                 let mut db = pool.acquire().await.expect("a connection");
                 let lease = format!("{portal}/{n}");
-                let many = Shares { workers: 100, long: 100, ..shares() };
+                let many = WorkerShares { workers: 100, long: 100, ..shares() };
                 let one = reserve(&mut db, (portal, &lease), Duration::from_secs(60), &many).await.expect("answers");
                 got.extend(one.map(|r| r.job.id));
             }

@@ -7,7 +7,7 @@ use crate::support::{Options, POSTGRES_17, TestPortal};
 
 async fn portal() -> TestPortal {
     let configure = Box::new(|c: &mut mydb::config::Config| {
-        c.limits.memory_per_person = mydb::domain::quantity::Bytes::parse("1g").expect("memory");
+        c.limits.memory_per_person = mydb::domain::quantity::ByteSize::parse("1g").expect("memory");
         c.limits.cpus_per_person = mydb::domain::quantity::MilliCpus::parse("3").expect("CPUs");
         // Nothing is made: what counts is what is asked for.
         c.jobs.workers = 1;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::fault::{Fault, FaultTiming};
 
 use super::{Place, sign_in, until};
 use crate::backups::{ended, objects};
@@ -50,7 +50,12 @@ async fn stopped_or_removed_it_is_brought_back_by_itself_with_all_it_knew() {
     let port = portal.port("lab");
     for way in [["stop", "-t", "10"].as_slice(), &["rm", "-f"]] {
         // The portal can't look at the container for a while, so the outage lasts as long as the test looks.
-        portal.faults.inject(Fault { operation: "inspect", strike: Strike::Before, times: u32::MAX, transient: true });
+        portal.faults.inject(Fault {
+            operation: "inspect",
+            strike: FaultTiming::Before,
+            times: u32::MAX,
+            transient: true,
+        });
         let name = way[0];
         let job = admin.submit_create(&format!("during-{name}"), &[]).await.expect(303);
         docker(&[way, &[&container]].concat());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::fault::{Fault, FaultTiming};
 use mydb::runtime::image_states::ImageState;
 use tokio::task::JoinSet;
 
@@ -13,13 +13,13 @@ use crate::support::{Client, TestPortal};
 const CREATE: [&str; 8] = ["image", "ensure_network", "create", "copy_in", "start", "exec", "inspect", "inspect_json"];
 /// What a delete asks of it.
 const DELETE: [&str; 3] = ["inspect", "stop", "remove"];
-const STRIKES: [Strike; 2] = [Strike::Before, Strike::After];
+const STRIKES: [FaultTiming; 2] = [FaultTiming::Before, FaultTiming::After];
 
-fn once(operation: &'static str, strike: Strike) -> Fault {
+fn once(operation: &'static str, strike: FaultTiming) -> Fault {
     Fault { operation, strike, times: 1, transient: true }
 }
 
-fn for_good(operation: &'static str, strike: Strike) -> Fault {
+fn for_good(operation: &'static str, strike: FaultTiming) -> Fault {
     Fault { operation, strike, times: u32::MAX, transient: false }
 }
 

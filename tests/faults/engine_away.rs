@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mydb::runtime::docker::DockerRuntime;
-use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::fault::{Fault, FaultTiming};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
@@ -118,7 +118,7 @@ async fn what_failed_is_taken_back_when_the_engine_answers_again() {
     let place = Place::of(&portal);
     held::prepare(&place);
     let admin = portal.admin().await;
-    portal.faults.inject(Fault { operation: "exec", strike: Strike::Before, times: u32::MAX, transient: false });
+    portal.faults.inject(Fault { operation: "exec", strike: FaultTiming::Before, times: u32::MAX, transient: false });
     held::hold(&place, "create", "lab", 6, "failed");
     admin.submit_create("lab", &[]).await.expect(303);
     until("its create has failed", || held::waiting(&place) == 1).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mydb::provision::create::CREATE;
 use mydb::queue::flow::Flow;
-use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::fault::{Fault, FaultTiming};
 use mydb::trash::delete::{DELETE, PURGE, UNDELETE};
 
 use super::{Dice, Place, held, keep, kept, rounds, until};
@@ -92,7 +92,7 @@ async fn killed_while_it_takes_back_what_failed() {
     let place = Place::of(&portal);
     held::prepare(&place);
     let admin = portal.admin().await;
-    let refuses = Fault { operation: "exec", strike: Strike::Before, times: u32::MAX, transient: false };
+    let refuses = Fault { operation: "exec", strike: FaultTiming::Before, times: u32::MAX, transient: false };
     portal.faults.inject(refuses);
     // Its server is asked at step 6; the container of step 4 and the directory of step 3 are taken back.
     let cuts = [("refused", 6, "failed"), ("container", 4, "undone"), ("directory", 3, "undone"), ("end", 0, "failed")];

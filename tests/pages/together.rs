@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use mydb::config::Config;
-use mydb::runtime::fault::{Fault, Strike};
+use mydb::runtime::fault::{Fault, FaultTiming};
 
 use crate::support::{Client, Options, Reply, TestPortal};
 
@@ -53,7 +53,7 @@ fn many() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_creates_at_once_are_each_right_and_share_no_port() {
-    let portal = portal_with(|config| config.limits.memory_default = mydb::domain::quantity::Bytes(128 << 20)).await;
+    let portal = portal_with(|config| config.limits.memory_default = mydb::domain::quantity::ByteSize(128 << 20)).await;
     let ada = portal.user("ada").await;
     let names: Vec<_> = (1..=many()).map(|n| format!("db-{n}")).collect();
     let forms = names.iter().map(|name| {
@@ -90,7 +90,7 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
     let token = portal.token(&ada).await;
     ada.create("lab", &[]).await;
     // The restart can't stop the server at first, and tries again after a second: so long it is under way.
-    portal.faults.inject(Fault { operation: "stop", strike: Strike::Before, times: 2, transient: true });
+    portal.faults.inject(Fault { operation: "stop", strike: FaultTiming::Before, times: 2, transient: true });
     ada.post("/containers/lab/restart", &[]).await.expect(303);
     let busy = "Something else is being done with this database. Wait until that is finished.";
     for (path, fields) in

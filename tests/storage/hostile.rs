@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use mydb::storage::Head;
+use mydb::storage::SmallFile;
 
 use super::{Ground, IMAGE, SECRET, both, fifo, link, run, socket, soon};
 
@@ -57,7 +57,7 @@ async fn what_is_no_small_file_is_neither_followed_nor_waited_for_nor_told() {
     let files = ["PG_VERSION".to_owned()];
     for (way, hands) in both().await {
         let dir = ground.place();
-        assert_eq!(hands.first_line(&dir, &files, IMAGE).await.unwrap(), Head::Missing, "{way}: nothing");
+        assert_eq!(hands.first_line(&dir, &files, IMAGE).await.unwrap(), SmallFile::Missing, "{way}: nothing");
         for (what, lay, line) in KINDS {
             if *what == "a device" && !root {
                 continue;
@@ -66,7 +66,7 @@ async fn what_is_no_small_file_is_neither_followed_nor_waited_for_nor_told() {
             lay(&dir.data().join("PG_VERSION"), &ground);
             let found =
                 soon(what, hands.first_line(&dir, &files, IMAGE)).await.unwrap_or_else(|e| panic!("{what}: {e}"));
-            let expected = line.map_or(Head::Odd, |line| Head::Line(line.to_owned()));
+            let expected = line.map_or(SmallFile::Odd, |line| SmallFile::Line(line.to_owned()));
             assert_eq!(found, expected, "{way}: {what}");
         }
         // On the way to the file, too.

@@ -15,7 +15,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::{Method, Request, Response, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use mydb::config::{Config, Target};
-use mydb::objects::embedded::Server;
+use mydb::objects::embedded::EmbeddedStore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -160,7 +160,7 @@ impl StoreProxy {
     /// Serves a store over `dir`, and makes `target` one that is reached through the proxy: for the portal it is any
     /// store somewhere else.
     pub fn start(dir: &Path, target: &mut Target) -> Self {
-        let store = Server::bind(dir, target).expect("a store");
+        let store = EmbeddedStore::bind(dir, target).expect("a store");
         let inner = target.endpoint.take().expect("its address");
         target.embedded = None;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -11,7 +11,7 @@ use crate::domain::state::ContainerState;
 
 /// A living database that has run, with what is known of its backups.
 #[derive(Debug, Clone, FromRow)]
-pub struct Database {
+pub struct AuditedDatabase {
     /// Key.
     pub id: Uuid,
     /// Name.
@@ -47,7 +47,7 @@ pub const SIZES: i64 = 8;
 ///
 /// # Errors
 /// The database's.
-pub async fn databases(db: &mut PgConnection) -> Result<Vec<Database>, sqlx::Error> {
+pub async fn databases(db: &mut PgConnection) -> Result<Vec<AuditedDatabase>, sqlx::Error> {
     sqlx::query_as(
         "SELECT c.id, c.name, c.engine, c.backup_freq, s.state, coalesce(c.policy_at, c.created_at) AS policy_at
               , g.newest AS good_at, g.oldest AS first_good_at
@@ -76,7 +76,7 @@ pub async fn databases(db: &mut PgConnection) -> Result<Vec<Database>, sqlx::Err
 
 /// A backup's row, as its objects in the bucket are compared with it.
 #[derive(Debug, Clone, FromRow)]
-pub struct Stored {
+pub struct StoredBackup {
     /// Key.
     pub id: Uuid,
     /// Name of its database.
@@ -120,7 +120,7 @@ macro_rules! stored {
 ///
 /// # Errors
 /// The database's.
-pub async fn stored(db: &mut PgConnection, target: &str, ids: &[Uuid]) -> Result<Vec<Stored>, sqlx::Error> {
+pub async fn stored(db: &mut PgConnection, target: &str, ids: &[Uuid]) -> Result<Vec<StoredBackup>, sqlx::Error> {
     sqlx::query_as(stored!("WHERE b.id = ANY($2) AND b.kind = 'backup'")).bind(target).bind(ids).fetch_all(db).await
 }
 
@@ -134,7 +134,7 @@ pub async fn good_in(
     since: DateTime<Utc>,
     after: Uuid,
     most: i64,
-) -> Result<Vec<Stored>, sqlx::Error> {
+) -> Result<Vec<StoredBackup>, sqlx::Error> {
     sqlx::query_as(stored!(
         "WHERE b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL
            AND (b.target = $1 AND b.finished_at < $2 OR k.status = 'stored' AND k.stored_at < $2) AND b.id > $3 ORDER BY b.id LIMIT $4"

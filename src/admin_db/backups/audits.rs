@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::admin_db::new_id;
-use crate::domain::audit::{Kind, Report};
+use crate::domain::audit::{AuditReport, FindingKind};
 
 /// Days for which reports are kept.
 const DAYS: i64 = 90;
@@ -16,7 +16,7 @@ const DAYS: i64 = 90;
 ///
 /// # Errors
 /// The database's.
-pub async fn insert(db: &mut PgConnection, report: &Report) -> Result<(), sqlx::Error> {
+pub async fn insert(db: &mut PgConnection, report: &AuditReport) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO backup_audit (id, at, counts, report) VALUES ($1, $2, $3, $4)")
         .bind(new_id())
         .bind(report.at)
@@ -35,21 +35,21 @@ pub async fn insert(db: &mut PgConnection, report: &Report) -> Result<(), sqlx::
 ///
 /// # Errors
 /// The database's.
-pub async fn newest(db: &mut PgConnection) -> Result<Option<Report>, sqlx::Error> {
-    let found: Option<Json<Report>> =
+pub async fn newest(db: &mut PgConnection) -> Result<Option<AuditReport>, sqlx::Error> {
+    let found: Option<Json<AuditReport>> =
         sqlx::query_scalar("SELECT report FROM backup_audit ORDER BY at DESC LIMIT 1").fetch_optional(db).await?;
     Ok(found.map(|r| r.0))
 }
 
 /// How many findings there are of each kind.
-pub type Counts = BTreeMap<Kind, u64>;
+pub type FindingCounts = BTreeMap<FindingKind, u64>;
 
 /// When the newest report was made, and how many findings of each kind it has.
 ///
 /// # Errors
 /// The database's.
-pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, Counts)>, sqlx::Error> {
-    let found: Option<(DateTime<Utc>, Json<Counts>)> =
+pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, FindingCounts)>, sqlx::Error> {
+    let found: Option<(DateTime<Utc>, Json<FindingCounts>)> =
         sqlx::query_as("SELECT at, counts FROM backup_audit ORDER BY at DESC LIMIT 1").fetch_optional(db).await?;
     Ok(found.map(|(at, counts)| (at, counts.0)))
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// A difference.
 #[derive(Debug, Clone, FromRow, PartialEq, Eq)]
-pub struct Finding {
+pub struct RecordedFinding {
     /// What differs: a container's name in the engine, or a directory.
     pub subject: String,
     /// How: `missing`, `stopped`, `unknown`, `running` …
@@ -55,7 +55,7 @@ pub async fn note(
 ///
 /// # Errors
 /// The database's.
-pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Finding>, sqlx::Error> {
+pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<RecordedFinding>, sqlx::Error> {
     sqlx::query_as("DELETE FROM finding WHERE last_seen < $1 OR last_seen > $1 + interval '10 minutes' RETURNING *")
         .bind(now)
         .fetch_all(db)
@@ -64,10 +64,10 @@ pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<
 
 /// A difference in a list.
 #[derive(Debug, Clone, FromRow)]
-pub struct Listed {
+pub struct ListedFinding {
     /// The difference.
     #[sqlx(flatten)]
-    pub finding: Finding,
+    pub finding: RecordedFinding,
     /// Name of the container it concerns.
     pub container_name: Option<String>,
 }
@@ -79,7 +79,7 @@ pub const MOST: usize = 500;
 ///
 /// # Errors
 /// The database's.
-pub async fn listed(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
+pub async fn listed(db: &mut PgConnection) -> Result<Vec<ListedFinding>, sqlx::Error> {
     sqlx::query_as(
         "SELECT f.*, c.name AS container_name FROM finding f LEFT JOIN container c ON c.id = f.container_id
           ORDER BY f.first_seen DESC, f.subject LIMIT 500",
@@ -92,6 +92,6 @@ pub async fn listed(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
 ///
 /// # Errors
 /// The database's.
-pub async fn list(db: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
+pub async fn list(db: &mut PgConnection) -> Result<Vec<RecordedFinding>, sqlx::Error> {
     sqlx::query_as("SELECT * FROM finding ORDER BY first_seen DESC, subject LIMIT 500").fetch_all(db).await
 }

@@ -9,14 +9,14 @@ use crate::admin_db::backups::{Backup, BackupStatus, select};
 
 /// What of all backups is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum StatusFilter {
     /// In this status, and not removed.
     Status(BackupStatus),
     /// Removed, or being removed.
     Removed,
 }
 
-impl Which {
+impl StatusFilter {
     /// All of them, in the order of the filter.
     pub const ALL: [Self; 5] = [
         Self::Status(BackupStatus::Succeeded),
@@ -43,11 +43,11 @@ impl Which {
 
 /// A page of backups, the newest first.
 #[derive(Debug, Clone, Default)]
-pub struct Filter<'a> {
+pub struct BackupQuery<'a> {
     /// Only of databases of this name, living or gone.
     pub container: Option<&'a str>,
     /// Only these.
-    pub which: Option<Which>,
+    pub which: Option<StatusFilter>,
     /// Only older than this.
     pub before: Option<(DateTime<Utc>, Uuid)>,
     /// Most rows.
@@ -58,7 +58,7 @@ pub struct Filter<'a> {
 ///
 /// # Errors
 /// The database's.
-pub async fn page(db: &mut PgConnection, f: &Filter<'_>) -> Result<Vec<Backup>, sqlx::Error> {
+pub async fn page(db: &mut PgConnection, f: &BackupQuery<'_>) -> Result<Vec<Backup>, sqlx::Error> {
     // One text for each, so that each walks its own index.
     let text = match (f.container.is_some(), f.which) {
         (true, _) => {
@@ -75,13 +75,13 @@ pub async fn page(db: &mut PgConnection, f: &Filter<'_>) -> Result<Vec<Backup>, 
                 AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
               ORDER BY started_at DESC, id DESC LIMIT $5"
         }
-        (false, Some(Which::Status(_))) => {
+        (false, Some(StatusFilter::Status(_))) => {
             "SELECT id FROM backup_log
               WHERE kind = 'backup' AND removing_at IS NULL AND status = $2 AND ($1::text IS NULL AND NOT $6)
                 AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
               ORDER BY started_at DESC, id DESC LIMIT $5"
         }
-        (false, Some(Which::Removed)) => {
+        (false, Some(StatusFilter::Removed)) => {
             "SELECT id FROM backup_log
               WHERE kind = 'backup' AND removing_at IS NOT NULL AND ($1::text IS NULL AND $2::backup_status IS NULL AND $6)
                 AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
@@ -90,7 +90,7 @@ pub async fn page(db: &mut PgConnection, f: &Filter<'_>) -> Result<Vec<Backup>, 
     };
     let (at, id) = f.before.unzip();
     let status = match f.which {
-        Some(Which::Status(status)) => Some(status),
+        Some(StatusFilter::Status(status)) => Some(status),
         _ => None,
     };
     let keys: Vec<Uuid> = sqlx::query_scalar(text)
@@ -99,7 +99,7 @@ pub async fn page(db: &mut PgConnection, f: &Filter<'_>) -> Result<Vec<Backup>, 
         .bind(at)
         .bind(id)
         .bind(f.limit)
-        .bind(f.which == Some(Which::Removed))
+        .bind(f.which == Some(StatusFilter::Removed))
         .fetch_all(&mut *db)
         .await?;
     by_ids(db, &keys).await

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::admin_db::one_row;
 use crate::domain::engine::EngineKind;
-use crate::encryption::Keys;
+use crate::encryption::Identities;
 use crate::manifest::Manifest;
 
 /// Where a backup or drill is.
@@ -130,7 +130,7 @@ impl Backup {
     }
 
     /// Whether its objects can be read with `keys`.
-    pub fn opens(&self, keys: &Keys) -> bool {
+    pub fn opens(&self, keys: &Identities) -> bool {
         self.recipients.as_ref().is_none_or(|r| keys.open(r))
     }
 }
@@ -227,7 +227,7 @@ pub async fn manifest(db: &mut PgConnection, id: Uuid) -> Result<Option<Manifest
 
 /// What a backup has become.
 #[derive(Debug)]
-pub struct Done<'a> {
+pub struct BackupOutcome<'a> {
     /// Its manifest.
     pub manifest: &'a Manifest,
     /// SHA-256 of the manifest as stored.
@@ -245,7 +245,7 @@ pub struct Done<'a> {
 pub async fn succeed(
     db: &mut PgConnection,
     id: Uuid,
-    done: &Done<'_>,
+    done: &BackupOutcome<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let raw: u64 = done.manifest.objects.iter().map(|o| o.dumped.bytes).sum();

@@ -5,7 +5,7 @@ use sqlx::{Connection, FromRow, PgConnection};
 
 /// A backup of mydb_admin.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct Seen {
+pub struct AdminBackup {
     /// Target it is in.
     pub target: String,
     /// Beginning of its keys.
@@ -23,7 +23,7 @@ pub struct Seen {
 ///
 /// # Errors
 /// The database's.
-pub async fn replace(db: &mut PgConnection, target: &str, seen: &[Seen]) -> Result<(), sqlx::Error> {
+pub async fn replace(db: &mut PgConnection, target: &str, seen: &[AdminBackup]) -> Result<(), sqlx::Error> {
     let there: bool = sqlx::query_scalar("SELECT to_regclass('admin_backup') IS NOT NULL").fetch_one(&mut *db).await?;
     if !there {
         return Ok(());
@@ -50,7 +50,7 @@ pub async fn replace(db: &mut PgConnection, target: &str, seen: &[Seen]) -> Resu
 ///
 /// # Errors
 /// The database's.
-pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<Seen>, sqlx::Error> {
+pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<AdminBackup>, sqlx::Error> {
     sqlx::query_as("SELECT target, location, made_at, bytes, keys FROM admin_backup ORDER BY made_at DESC LIMIT $1")
         .bind(most)
         .fetch_all(db)

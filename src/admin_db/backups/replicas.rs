@@ -9,7 +9,7 @@ use crate::admin_db::one_row;
 
 /// A copy.
 #[derive(Debug, Clone, FromRow, PartialEq, Eq)]
-pub struct Copy {
+pub struct Replica {
     /// The backup.
     pub backup_id: Uuid,
     /// Where the copy is.
@@ -68,7 +68,7 @@ pub async fn due(
     targets: &[String],
     away: &[String],
     now: DateTime<Utc>,
-) -> Result<Option<Copy>, sqlx::Error> {
+) -> Result<Option<Replica>, sqlx::Error> {
     sqlx::query_as(select!(
         "k WHERE k.status <> 'stored' AND k.removed_at IS NULL AND k.next_at <= $3 AND k.target = ANY($1) AND k.target <> ALL($2)
             AND EXISTS (SELECT FROM backup_log b WHERE b.id = k.backup_id AND b.status = 'succeeded' AND b.removing_at IS NULL)
@@ -87,7 +87,7 @@ pub async fn due(
 ///
 /// # Errors
 /// The database's.
-pub async fn begin(db: &mut PgConnection, copy: &Copy, job: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+pub async fn begin(db: &mut PgConnection, copy: &Replica, job: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     if !retention::hold(db, copy.backup_id).await? {
         return Ok(false);
     }
@@ -108,7 +108,7 @@ pub async fn begin(db: &mut PgConnection, copy: &Copy, job: Uuid, now: DateTime<
 ///
 /// # Errors
 /// The database's.
-pub async fn stored(db: &mut PgConnection, copy: &Copy, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn stored(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done =
         sqlx::query("UPDATE backup_copy SET status = 'stored', stored_at = $3 WHERE backup_id = $1 AND target = $2")
             .bind(copy.backup_id)
@@ -125,7 +125,7 @@ pub async fn stored(db: &mut PgConnection, copy: &Copy, now: DateTime<Utc>) -> R
 /// The database's.
 pub async fn failed(
     db: &mut PgConnection,
-    copy: &Copy,
+    copy: &Replica,
     error: &str,
     next_at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
@@ -145,7 +145,7 @@ pub async fn failed(
 ///
 /// # Errors
 /// The database's.
-pub async fn of(db: &mut PgConnection, backups: &[Uuid]) -> Result<Vec<Copy>, sqlx::Error> {
+pub async fn of(db: &mut PgConnection, backups: &[Uuid]) -> Result<Vec<Replica>, sqlx::Error> {
     sqlx::query_as(select!("WHERE backup_id = ANY($1) AND removed_at IS NULL ORDER BY backup_id, target"))
         .bind(backups)
         .fetch_all(db)
@@ -156,7 +156,7 @@ pub async fn of(db: &mut PgConnection, backups: &[Uuid]) -> Result<Vec<Copy>, sq
 ///
 /// # Errors
 /// The database's.
-pub async fn set_removed(db: &mut PgConnection, copy: &Copy, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn set_removed(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE backup_copy SET removed_at = $3 WHERE backup_id = $1 AND target = $2 AND removed_at IS NULL")
         .bind(copy.backup_id)
         .bind(&copy.target)
@@ -168,7 +168,7 @@ pub async fn set_removed(db: &mut PgConnection, copy: &Copy, now: DateTime<Utc>)
 
 /// Backups of one database that lack their copy in a target.
 #[derive(Debug, Clone, FromRow, PartialEq, Eq)]
-pub struct Lacking {
+pub struct MissingReplicas {
     /// Name of the database.
     pub container: String,
     /// The target.
@@ -188,7 +188,7 @@ pub async fn lacking(
     instance: &str,
     targets: &[String],
     since: DateTime<Utc>,
-) -> Result<Vec<Lacking>, sqlx::Error> {
+) -> Result<Vec<MissingReplicas>, sqlx::Error> {
     sqlx::query_as(
         "SELECT c.name AS container, t.name AS target, count(*) AS backups
               , (array_agg(k.error ORDER BY b.started_at DESC) FILTER (WHERE k.error IS NOT NULL))[1] AS error

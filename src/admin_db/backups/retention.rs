@@ -5,11 +5,11 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
-use crate::domain::retention::Known;
+use crate::domain::retention::KnownBackup;
 
 /// A good backup, for the judgement.
 #[derive(Debug, Clone, Copy, FromRow)]
-struct Row {
+struct GoodBackup {
     id: Uuid,
     container_id: Uuid,
     at: DateTime<Utc>,
@@ -28,8 +28,8 @@ pub async fn known(
     db: &mut PgConnection,
     instance: &str,
     container: Option<Uuid>,
-) -> Result<Vec<(Uuid, Known)>, sqlx::Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+) -> Result<Vec<(Uuid, KnownBackup)>, sqlx::Error> {
+    let rows: Vec<GoodBackup> = sqlx::query_as(
         "SELECT b.id, b.container_id, b.started_at AS at, b.locked_until
               , EXISTS (SELECT FROM backup_log d WHERE d.drill_of = b.id AND d.status = 'succeeded') AS proven
               , coalesce((SELECT d.status = 'failed' FROM backup_log d
@@ -53,7 +53,7 @@ pub async fn known(
     .bind(container)
     .fetch_all(db)
     .await?;
-    let known = |r: Row| Known {
+    let known = |r: GoodBackup| KnownBackup {
         id: r.id,
         at: r.at,
         proven: r.proven,

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 /// What became of the rows that named it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Retired {
+pub struct RetiredTarget {
     /// Backups that go on where their copy lies.
     pub moved: u64,
     /// Backups that lay only there: they are marked as gone.
@@ -16,7 +16,7 @@ pub struct Retired {
     pub admin: u64,
 }
 
-impl Retired {
+impl RetiredTarget {
     /// Whether nothing named it.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
@@ -32,7 +32,7 @@ pub async fn retire(
     target: &str,
     configured: &[String],
     now: DateTime<Utc>,
-) -> Result<Retired, sqlx::Error> {
+) -> Result<RetiredTarget, sqlx::Error> {
     let moved = sqlx::query(
         "UPDATE backup_log b SET target = k.target
            FROM (SELECT DISTINCT ON (backup_id) backup_id, target FROM backup_copy
@@ -73,5 +73,5 @@ pub async fn retire(
         }
     }
     let [copies, admin, _] = deleted;
-    Ok(Retired { moved, gone, copies, admin })
+    Ok(RetiredTarget { moved, gone, copies, admin })
 }

@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgConnection};
 
 /// A row.
 #[derive(Debug, Clone, FromRow)]
-pub struct Scheduled {
+pub struct ScheduledDatabase {
     /// The work.
     pub name: String,
     /// When it is due.
@@ -81,6 +81,6 @@ pub async fn set_result(db: &mut PgConnection, name: &str, result: &serde_json::
 ///
 /// # Errors
 /// The database's.
-pub async fn list(db: &mut PgConnection) -> Result<Vec<Scheduled>, sqlx::Error> {
+pub async fn list(db: &mut PgConnection) -> Result<Vec<ScheduledDatabase>, sqlx::Error> {
     sqlx::query_as("SELECT * FROM schedule ORDER BY name").fetch_all(db).await
 }

@@ -8,7 +8,7 @@ use crate::admin_db::one_row;
 
 /// A database of which the targets don't say what is so.
 #[derive(Debug, Clone, FromRow)]
-pub struct Due {
+pub struct PendingTombstone {
     /// Key.
     pub id: Uuid,
     /// Name.
@@ -21,7 +21,7 @@ pub struct Due {
 ///
 /// # Errors
 /// The database's.
-pub async fn due(db: &mut PgConnection, one: Option<Uuid>) -> Result<Vec<Due>, sqlx::Error> {
+pub async fn due(db: &mut PgConnection, one: Option<Uuid>) -> Result<Vec<PendingTombstone>, sqlx::Error> {
     sqlx::query_as(
         "SELECT c.id, c.name, coalesce(c.trashed_at, c.purged_at) AS deleted_at FROM container c
           WHERE ($1::uuid IS NULL OR c.id = $1)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// Which of a container's secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum CredentialKind {
     /// The portal's administrator role.
     Admin,
     /// The user's role; kept only until it is set and, if generated, shown.
@@ -15,7 +15,7 @@ pub enum Kind {
     Seed,
 }
 
-impl Kind {
+impl CredentialKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
@@ -48,7 +48,7 @@ pub struct Credential {
 pub async fn insert(
     db: &mut PgConnection,
     container: Uuid,
-    kind: Kind,
+    kind: CredentialKind,
     credential: &Credential,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
@@ -71,7 +71,11 @@ pub async fn insert(
 ///
 /// # Errors
 /// The database's.
-pub async fn get(db: &mut PgConnection, container: Uuid, kind: Kind) -> Result<Option<Credential>, sqlx::Error> {
+pub async fn get(
+    db: &mut PgConnection,
+    container: Uuid,
+    kind: CredentialKind,
+) -> Result<Option<Credential>, sqlx::Error> {
     sqlx::query_as("SELECT username, sealed, generated FROM credential WHERE container_id = $1 AND kind = $2")
         .bind(container)
         .bind(kind.as_str())
@@ -83,7 +87,11 @@ pub async fn get(db: &mut PgConnection, container: Uuid, kind: Kind) -> Result<O
 ///
 /// # Errors
 /// The database's.
-pub async fn take(db: &mut PgConnection, container: Uuid, kind: Kind) -> Result<Option<Credential>, sqlx::Error> {
+pub async fn take(
+    db: &mut PgConnection,
+    container: Uuid,
+    kind: CredentialKind,
+) -> Result<Option<Credential>, sqlx::Error> {
     sqlx::query_as("DELETE FROM credential WHERE container_id = $1 AND kind = $2 RETURNING username, sealed, generated")
         .bind(container)
         .bind(kind.as_str())

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::admin_db::one_row;
 use crate::domain::engine::EngineKind;
-use crate::engine::partial::Only;
+use crate::engine::partial::Selection;
 
 /// A container to be made.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct NewContainer<'a> {
     /// The backup it is made from, if it is.
     pub restored_from: Option<Uuid>,
     /// What of that, if not all.
-    pub restored_only: Option<&'a Only>,
+    pub restored_only: Option<&'a Selection>,
     /// Who makes it.
     pub created_by: &'a str,
 }
@@ -89,7 +89,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime
 
 /// What its owner may change.
 #[derive(Debug)]
-pub struct Edit<'a> {
+pub struct ContainerEdit<'a> {
     /// Whom to ask about it.
     pub contact: &'a str,
     /// Department.
@@ -112,7 +112,7 @@ pub struct Edit<'a> {
 ///
 /// # Errors
 /// The database's.
-pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &Edit<'_>) -> Result<(), sqlx::Error> {
+pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &ContainerEdit<'_>) -> Result<(), sqlx::Error> {
     let done = sqlx::query(
         "UPDATE container SET contact = $2, department = $3, description = $4, account_id = $5, memory_bytes = $6,
                 millicpus = $7, policy_at = CASE WHEN backup_freq = $8 THEN policy_at ELSE $9 END, backup_freq = $8

@@ -9,7 +9,7 @@ use crate::domain::state::ContainerState;
 
 /// What a list shows.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
+pub struct ContainerQuery {
     /// Only this account's.
     pub account: Option<Uuid>,
     /// Only where name, description or database contain this.
@@ -32,7 +32,7 @@ pub struct Filter {
 ///
 /// # Errors
 /// The database's.
-pub async fn list(db: &mut PgConnection, f: &Filter) -> Result<Vec<Container>, sqlx::Error> {
+pub async fn list(db: &mut PgConnection, f: &ContainerQuery) -> Result<Vec<Container>, sqlx::Error> {
     let pattern =
         f.text.as_ref().map(|t| format!("%{}%", t.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     // Separate texts, not one with OR, so that each walks the index made for it.

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use crate::admin_db::one_row;
 use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
-use crate::engine::partial::Only;
-use crate::manifest::Of;
+use crate::engine::partial::Selection;
+use crate::manifest::BackupSubject;
 
 /// A container with everything the pages and jobs need of it.
 #[derive(Debug, Clone, FromRow)]
@@ -67,7 +67,7 @@ pub struct Container {
     /// The backup it was made from, if it was.
     pub restored_from: Option<Uuid>,
     /// What of that, if not all of it is wanted.
-    pub restored_only: Option<Json<Only>>,
+    pub restored_only: Option<Json<Selection>>,
     /// The engine's id of its container.
     pub docker_id: Option<String>,
     /// The engine's name of its container.
@@ -339,7 +339,7 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(ContainerState, i64)>,
     sqlx::query_as("SELECT state, count(*) FROM state GROUP BY state ORDER BY state").fetch_all(db).await
 }
 
-impl Of {
+impl BackupSubject {
     /// Describes a container.
     pub fn new(c: &Container, version: &str) -> Self {
         Self {

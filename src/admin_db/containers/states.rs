@@ -103,7 +103,7 @@ pub async fn set_maintenance(db: &mut PgConnection, id: Uuid, note: Option<&str>
 
 /// The bookkeeping of automatic restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
-pub struct Restarts {
+pub struct RestartCounters {
     /// Failures since `failures_since`.
     pub failures: i32,
     /// Start of the window they are counted in.
@@ -116,7 +116,7 @@ pub struct Restarts {
 ///
 /// # Errors
 /// The database's.
-pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<Restarts>, sqlx::Error> {
+pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<RestartCounters>, sqlx::Error> {
     sqlx::query_as("SELECT failures, failures_since, next_start_at FROM state WHERE container_id = $1")
         .bind(id)
         .fetch_optional(db)
@@ -127,7 +127,7 @@ pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<Restarts
 ///
 /// # Errors
 /// The database's.
-pub async fn set_restarts(db: &mut PgConnection, id: Uuid, r: Restarts) -> Result<(), sqlx::Error> {
+pub async fn set_restarts(db: &mut PgConnection, id: Uuid, r: RestartCounters) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE state SET failures = $2, failures_since = $3, next_start_at = $4 WHERE container_id = $1")
         .bind(id)
         .bind(r.failures)

@@ -11,7 +11,7 @@ use crate::engine::Survey;
 
 /// What the last looks into one server found.
 #[derive(Debug, Clone, FromRow)]
-pub struct Look {
+pub struct LastSurvey {
     /// When it was seen last.
     pub at: Option<DateTime<Utc>>,
     /// What was seen then.
@@ -35,14 +35,14 @@ pub struct Surveyed {
     pub owner: String,
     /// What was seen.
     #[sqlx(flatten)]
-    pub look: Look,
+    pub look: LastSurvey,
 }
 
 /// What is known of one server.
 ///
 /// # Errors
 /// The database's.
-pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<Look>, sqlx::Error> {
+pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<LastSurvey>, sqlx::Error> {
     sqlx::query_as("SELECT at, data, error, error_at FROM survey WHERE container_id = $1")
         .bind(container)
         .fetch_optional(db)

@@ -56,7 +56,7 @@ pub async fn take_queued(
     worker: &str,
     lease: Duration,
 ) -> Result<Option<(Job, String)>, sqlx::Error> {
-    let taken: Option<Taken> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+    let taken: Option<WithdrawnJob> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "UPDATE job SET status = 'running', worker = $1, lease_until = now() + make_interval(secs => $2)
           WHERE id = (SELECT id FROM job WHERE status = 'queued' AND cancelled_by IS NOT NULL AND run_at <= now()
                        ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -71,7 +71,7 @@ pub async fn take_queued(
 
 /// A job that was taken away from the workers.
 #[derive(FromRow)]
-struct Taken {
+struct WithdrawnJob {
     #[sqlx(flatten)]
     job: Job,
     cancelled_by: String,

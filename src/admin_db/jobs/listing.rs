@@ -8,7 +8,7 @@ use crate::admin_db::jobs::{Job, JobStatus};
 
 /// A job in a list, with its container's name.
 #[derive(Debug, Clone, FromRow)]
-pub struct Listed {
+pub struct ListedJob {
     /// The job.
     #[sqlx(flatten)]
     pub job: Job,
@@ -25,7 +25,7 @@ pub async fn list(
     status: Option<JobStatus>,
     before: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
-) -> Result<Vec<Listed>, sqlx::Error> {
+) -> Result<Vec<ListedJob>, sqlx::Error> {
     sqlx::query_as(
         "SELECT j.id, j.kind, j.container_id, j.payload, j.status, j.attempt, j.max_attempts, j.run_at, j.created_by,
                 j.created_at, j.started_at, j.finished_at, j.error, c.name AS container_name

@@ -98,7 +98,7 @@ pub struct Job {
 
 /// A step of a job.
 #[derive(Debug, Clone, FromRow)]
-pub struct Step {
+pub struct JobStep {
     /// Place in the list.
     pub seq: i16,
     /// What it does, in words.
@@ -314,7 +314,7 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Job>, sqlx:
 ///
 /// # Errors
 /// The database's.
-pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<Step>, sqlx::Error> {
+pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<JobStep>, sqlx::Error> {
     sqlx::query_as(
         "SELECT seq, name, status, detail, started_at, finished_at FROM job_step WHERE job_id = $1 ORDER BY seq",
     )

@@ -11,7 +11,7 @@ use crate::admin_db::jobs::Job;
 
 /// How the workers of one portal are shared.
 #[derive(Debug, Clone)]
-pub struct Shares {
+pub struct WorkerShares {
     /// Jobs this portal runs at once.
     pub workers: i64,
     /// How many of them may be long ones.
@@ -30,7 +30,7 @@ pub struct Shares {
 
 /// A job that a worker has now.
 #[derive(Debug, Clone, FromRow)]
-pub struct Reserved {
+pub struct ReservedJob {
     /// The job.
     #[sqlx(flatten)]
     pub job: Job,
@@ -63,10 +63,10 @@ pub async fn reserve(
     db: &mut PgConnection,
     (portal, worker): (&str, &str),
     lease: Duration,
-    shares: &Shares,
-) -> Result<Option<Reserved>, sqlx::Error> {
+    shares: &WorkerShares,
+) -> Result<Option<ReservedJob>, sqlx::Error> {
     let mut tx = db.begin().await?;
-    let reserved: Option<Reserved> = sqlx::query_as(concat!(
+    let reserved: Option<ReservedJob> = sqlx::query_as(concat!(
         "WITH running AS MATERIALIZED (
             SELECT j.kind, coalesce(c.account_id, $9) AS owner, split_part(j.worker, '/', 1) = $3 AS here, ",
         long!(),

@@ -103,7 +103,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Account>, sqlx::Error> {
 
 /// An account in a list.
 #[derive(Debug, Clone, FromRow)]
-pub struct Listed {
+pub struct ListedAccount {
     /// The account.
     #[sqlx(flatten)]
     pub account: Account,
@@ -115,7 +115,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// The database's.
-pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<Listed>, sqlx::Error> {
+pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<ListedAccount>, sqlx::Error> {
     sqlx::query_as(
         "SELECT a.*, (SELECT count(*) FROM container c WHERE c.account_id = a.id AND c.purged_at IS NULL) AS databases
            FROM account a WHERE ($1::text IS NULL OR a.username > $1) ORDER BY a.username LIMIT $2",
@@ -193,7 +193,7 @@ pub async fn signed_in(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> R
 
 /// By what somebody is known: each is a row whose key is a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub enum AccessKind {
     /// A session of a browser.
     Session,
     /// A token of the API.
@@ -206,7 +206,7 @@ pub enum Known {
 /// The database's.
 pub async fn holder(
     db: &mut PgConnection,
-    by: Known,
+    by: AccessKind,
     fingerprint: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, sqlx::Error> {
@@ -216,8 +216,8 @@ pub async fn holder(
         };
     }
     let query = match by {
-        Known::Session => of!("session k ON k.account_id = a.id AND k.expires_at > $2"),
-        Known::Token => {
+        AccessKind::Session => of!("session k ON k.account_id = a.id AND k.expires_at > $2"),
+        AccessKind::Token => {
             of!(
                 "token k ON k.account_id = a.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)"
             )

@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::config::Limits;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::user::Role;
 
 /// Sums of a person.
@@ -36,8 +36,8 @@ macro_rules! sums {
 
 impl Quota {
     /// Most memory; `None`: as much as there is.
-    pub fn most_memory(&self, limits: &Limits) -> Option<Bytes> {
-        (self.role != Role::Admin).then(|| self.memory_limit.map_or(limits.memory_per_person, Bytes))
+    pub fn most_memory(&self, limits: &Limits) -> Option<ByteSize> {
+        (self.role != Role::Admin).then(|| self.memory_limit.map_or(limits.memory_per_person, ByteSize))
     }
 
     /// Most processors; `None`: as many as there are.
@@ -50,9 +50,9 @@ impl Quota {
         let cpus = MilliCpus(i32::try_from(self.millicpus).unwrap_or(i32::MAX));
         match (self.most_memory(limits), self.most_cpus(limits)) {
             (Some(memory), Some(most)) => {
-                format!("{} of {memory} memory, {cpus} of {most} CPUs", Bytes(self.memory))
+                format!("{} of {memory} memory, {cpus} of {most} CPUs", ByteSize(self.memory))
             }
-            _ => format!("{} memory, {cpus} CPUs", Bytes(self.memory)),
+            _ => format!("{} memory, {cpus} CPUs", ByteSize(self.memory)),
         }
     }
 
@@ -62,8 +62,8 @@ impl Quota {
         {
             return Some(format!(
                 "All databases of {who} together may use {most} of memory; {} are in use, and {} more were asked for.",
-                Bytes(before.memory),
-                Bytes(self.memory - before.memory)
+                ByteSize(before.memory),
+                ByteSize(self.memory - before.memory)
             ));
         }
         let cpus = |n: i64| MilliCpus(i32::try_from(n).unwrap_or(i32::MAX));
@@ -125,7 +125,7 @@ pub async fn of_all(db: &mut PgConnection, accounts: &[Uuid]) -> Result<Vec<(Uui
 pub async fn set(
     db: &mut PgConnection,
     account: Uuid,
-    memory: Option<Bytes>,
+    memory: Option<ByteSize>,
     cpus: Option<MilliCpus>,
 ) -> Result<(), sqlx::Error> {
     let done = sqlx::query("UPDATE account SET memory_limit = $2, millicpu_limit = $3 WHERE id = $1")

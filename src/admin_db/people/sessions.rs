@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::admin_db::people::accounts::{Account, Known, holder};
+use crate::admin_db::people::accounts::{AccessKind, Account, holder};
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, FromRow)]
@@ -59,7 +59,7 @@ pub async fn account(
     now: DateTime<Utc>,
     idle: Duration,
 ) -> Result<Option<Account>, sqlx::Error> {
-    let found = holder(&mut *db, Known::Session, fingerprint, now).await?;
+    let found = holder(&mut *db, AccessKind::Session, fingerprint, now).await?;
     if found.is_some() {
         sqlx::query(
             "UPDATE session SET last_seen_at = $2, expires_at = $3

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::admin_db::people::accounts::{Account, Known, holder};
+use crate::admin_db::people::accounts::{AccessKind, Account, holder};
 
 /// A row, without its secret's hash.
 #[derive(Debug, Clone, FromRow)]
-pub struct Token {
+pub struct ApiToken {
     /// Key.
     pub id: Uuid,
     /// Whose.
@@ -57,7 +57,7 @@ pub async fn account(
     fingerprint: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, sqlx::Error> {
-    let found = holder(&mut *db, Known::Token, fingerprint, now).await?;
+    let found = holder(&mut *db, AccessKind::Token, fingerprint, now).await?;
     if found.is_some() {
         sqlx::query(
             "UPDATE token SET last_used_at = $2 WHERE token_sha256 = $1
@@ -75,7 +75,7 @@ pub async fn account(
 ///
 /// # Errors
 /// The database's.
-pub async fn list(db: &mut PgConnection, account: Option<Uuid>) -> Result<Vec<Token>, sqlx::Error> {
+pub async fn list(db: &mut PgConnection, account: Option<Uuid>) -> Result<Vec<ApiToken>, sqlx::Error> {
     sqlx::query_as(
         "SELECT t.id, a.username, t.name, t.created_at, t.expires_at, t.last_used_at
            FROM token t JOIN account a ON a.id = t.account_id

@@ -9,18 +9,18 @@ use crate::admin_db::backups;
 use crate::admin_db::backups::{Backup, newest};
 use crate::admin_db::containers::Container;
 use crate::app::App;
-use crate::backup::describes;
+use crate::backup::engine_backup;
 use crate::domain::policy::Policy;
-use crate::encryption::{AGE, Sealing};
+use crate::encryption::{AGE, Recipients};
 use crate::engine::backup::Inventory;
-use crate::engine::part::When;
-use crate::engine::{Backup as Describes, Plan};
+use crate::engine::part::DumpMode;
+use crate::engine::{EngineBackup, ServerSpec};
 use crate::manifest;
-use crate::manifest::{Encryption, Manifest, Of};
+use crate::manifest::{BackupSubject, Encryption, Manifest};
 use crate::objects::Store;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
-use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::server::tools_in;
 use crate::queue::flow::{StepError, Work};
 
@@ -53,32 +53,32 @@ async fn may_be_drilled(app: &App, c: &Container) -> Result<bool, StepError> {
 }
 
 /// What all steps of a backup need.
-pub(crate) struct Site<'a> {
+pub(crate) struct BackupContext<'a> {
     pub(crate) row: Backup,
     pub(crate) container: Container,
     pub(crate) blueprint: Blueprint<'a>,
     /// The engine's id of the container whose server runs.
     pub(crate) running: Option<String>,
-    pub(crate) describes: &'static dyn Describes,
+    pub(crate) engine: &'static dyn EngineBackup,
     pub(crate) store: &'a Arc<Store>,
     pub(crate) location: String,
     /// Whether it gets sums over the content, which take as long as the dump: it may be the one that is drilled next, or
     /// nothing comes after it.
     pub(crate) fingerprints: bool,
     /// To whom it is encrypted.
-    pub(crate) seal: Option<Sealing>,
+    pub(crate) seal: Option<Recipients>,
 }
 
-impl<'a> Site<'a> {
+impl<'a> BackupContext<'a> {
     pub(crate) async fn of(w: &'a Work) -> Result<Self, StepError> {
         let row = row(w).await?;
         let store = store(&w.app, &row)?;
         let container = w.container().await?;
-        let describes = describes(container.engine)?;
+        let engine = engine_backup(container.engine)?;
         let running = find(&w.app, &container).await?.filter(|f| f.running).map(|f| f.id);
         if let (Some(id), Some(digest)) = (&running, &container.image_digest) {
             let tools = tools_in(&w.app, container.engine, digest, id).await?.unwrap_or_default();
-            let missing = tools.missing(describes.tools());
+            let missing = tools.missing(engine.tools());
             if !missing.is_empty() {
                 return Err(StepError::Fail(format!(
                     "The image {} has no {}, which a backup needs.",
@@ -91,26 +91,26 @@ impl<'a> Site<'a> {
         let location = location(&w.app, container.id, row.id);
         let fingerprints =
             matches!(row.reason.as_str(), "final" | "upgrade") || may_be_drilled(&w.app, &container).await?;
-        let seal = Sealing::of(&w.app.config.backups);
-        Ok(Self { row, container, blueprint, running, describes, store, location, fingerprints, seal })
+        let seal = Recipients::of(&w.app.config.backups);
+        Ok(Self { row, container, blueprint, running, engine, store, location, fingerprints, seal })
     }
 
     /// The container whose running server is dumped; `None` where a copy is.
     pub(crate) fn live(&self) -> Option<&str> {
-        self.running.as_deref().filter(|_| self.describes.moves() == When::Running)
+        self.running.as_deref().filter(|_| self.engine.dump_mode() == DumpMode::Running)
     }
 
     /// The sealed container on a copy of the data.
-    pub(crate) async fn sealed(&self, app: &'a App) -> Result<ThrowAway<'a>, StepError> {
-        let of = Of::new(&self.container, "");
-        ThrowAway::of(app, &of, self.row.id, Admin::There(self.blueprint.admin_password())).await
+    pub(crate) async fn sealed(&self, app: &'a App) -> Result<SealedServer<'a>, StepError> {
+        let of = BackupSubject::new(&self.container, "");
+        SealedServer::of(app, &of, self.row.id, AdminPassword::There(self.blueprint.admin_password())).await
     }
 
     pub(crate) fn key(&self, file: &str) -> String {
         format!("{}/{file}", self.location)
     }
 
-    pub(crate) fn plan(&self) -> Plan<'_> {
+    pub(crate) fn plan(&self) -> ServerSpec<'_> {
         self.blueprint.plan()
     }
 
@@ -125,7 +125,7 @@ impl<'a> Site<'a> {
             started_at: self.row.started_at,
             finished_at: self.row.started_at,
             source: manifest::RUNNING.to_owned(),
-            container: Of::new(&self.container, &inventory.version),
+            container: BackupSubject::new(&self.container, &inventory.version),
             databases: inventory.databases.clone(),
             admin_password: None,
             sealed_admin_password: None,
@@ -133,7 +133,7 @@ impl<'a> Site<'a> {
             objects: Vec::new(),
             counts: Vec::new(),
             definitions: Vec::new(),
-            exact_counts: self.describes.exact_counts(),
+            exact_counts: self.engine.exact_counts(),
             fingerprints: self.fingerprints,
             facts: inventory.facts.clone(),
             config: config.into_iter().collect::<BTreeMap<_, _>>(),
@@ -144,9 +144,9 @@ impl<'a> Site<'a> {
 }
 
 /// A container that dumps: the database's own, or one on a copy.
-pub(crate) struct Source<'a> {
+pub(crate) struct DumpSource<'a> {
     /// The engine's id.
     pub(crate) id: &'a str,
     /// What its engine's description needs.
-    pub(crate) plan: Plan<'a>,
+    pub(crate) plan: ServerSpec<'a>,
 }

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use secrecy::ExposeSecret;
 
-use crate::backup::dump::context::{Site, Source};
+use crate::backup::dump::context::{BackupContext, DumpSource};
 use crate::backup::dump::store_parts;
 use crate::backup::pipeline::transfer;
 use crate::domain::password::Password;
-use crate::domain::quantity::{Bytes as Amount, MIB};
-use crate::engine::part::When;
+use crate::domain::quantity::{ByteSize, MIB};
+use crate::engine::part::DumpMode;
 use crate::manifest::{COPY, Manifest};
 use crate::provision::exec::run_all;
-use crate::provision::sealed_server::ThrowAway;
+use crate::provision::sealed_server::SealedServer;
 use crate::queue::flow::{StepError, Work};
 use crate::storage::measured;
 
@@ -25,29 +25,29 @@ const RESERVE: i64 = 512 * MIB;
 ///
 /// # Errors
 /// If there is no room for the copy, its server does not recover it, or it can't be dumped.
-pub(crate) async fn dump(w: &Work, site: &Site<'_>) -> Result<Manifest, StepError> {
+pub(crate) async fn dump(w: &Work, site: &BackupContext<'_>) -> Result<Manifest, StepError> {
     let app = &w.app;
     let sealed = site.sealed(app).await?;
     let how = freeze(w, site, &sealed).await?;
-    w.say(&format!("{how} Starting a sealed server on the copy.")).await;
+    w.progress(&format!("{how} Starting a sealed server on the copy.")).await;
     let id = sealed.launch(app).await?;
-    let from = Source { id: &id, plan: sealed.blueprint.plan() };
-    let inventory = store_parts::look(app, site.describes, &from).await?;
+    let from = DumpSource { id: &id, plan: sealed.blueprint.plan() };
+    let inventory = store_parts::look(app, site.engine, &from).await?;
     let mut manifest = site.draft(app, &inventory)?;
     COPY.clone_into(&mut manifest.source);
     manifest.notes.push(how);
-    match site.describes.moves() {
-        When::Running => store_parts::all(w, site, &from, &inventory, &mut manifest).await?,
-        When::Stopped => {
-            w.say("Counting what is in the copy").await;
+    match site.engine.dump_mode() {
+        DumpMode::Running => store_parts::all(w, site, &from, &inventory, &mut manifest).await?,
+        DumpMode::Stopped => {
+            w.progress("Counting what is in the copy").await;
             for database in &inventory.databases {
-                let exec = site.describes.count(&from.plan, database, manifest.fingerprints);
+                let exec = site.engine.count(&from.plan, database, manifest.fingerprints);
                 let said = transfer::run(app.runtime.as_ref(), &id, &exec, None, &AtomicU64::new(0)).await?;
                 manifest.counts.extend(said.counts);
             }
             for database in std::iter::once(None).chain(inventory.databases.iter().map(|name| Some(name.as_str()))) {
-                if let Some(exec) = site.describes.definitions(&from.plan, database) {
-                    let split = site.describes.split(&from.plan, database);
+                if let Some(exec) = site.engine.definitions(&from.plan, database) {
+                    let split = site.engine.split(&from.plan, database);
                     let told = transfer::definitions(app.runtime.as_ref(), &id, &exec, split).await?;
                     manifest.definitions.extend(told);
                 }
@@ -55,11 +55,11 @@ pub(crate) async fn dump(w: &Work, site: &Site<'_>) -> Result<Manifest, StepErro
             // The copy holds the administrator's account. Its password of today is nobody's business, so the copy has
             // one of its own, with which whoever restores it signs in.
             let once = Password::generate(&app.random);
-            let adopt = site.describes.adopt(&from.plan, once.secret());
+            let adopt = site.engine.adopt(&from.plan, once.secret());
             run_all(app, &id, adopt.as_slice()).await?;
             sealed.stop(app).await?;
             let id = sealed.hold(app, true).await?;
-            let from = Source { id: &id, plan: sealed.blueprint.plan() };
+            let from = DumpSource { id: &id, plan: sealed.blueprint.plan() };
             store_parts::all(w, site, &from, &inventory, &mut manifest).await?;
             match &site.seal {
                 None => manifest.admin_password = Some(once.secret().expose_secret().to_owned()),
@@ -74,7 +74,7 @@ pub(crate) async fn dump(w: &Work, site: &Site<'_>) -> Result<Manifest, StepErro
 }
 
 /// Copies the data, with its server frozen meanwhile if it runs, and says in a sentence what that cost.
-async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<String, StepError> {
+async fn freeze(w: &Work, site: &BackupContext<'_>, sealed: &SealedServer<'_>) -> Result<String, StepError> {
     let app = &w.app;
     let (from, to, image) = (&site.blueprint.dir, &sealed.blueprint.dir, &sealed.blueprint.reference);
     let volume = &site.blueprint.image.volume;
@@ -90,15 +90,15 @@ async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<Str
     if has.free < needed {
         return Err(StepError::Fail(format!(
             "There is no room for the copy that is dumped: {} are free, and {} are needed.",
-            Amount(has.free),
-            Amount(needed)
+            ByteSize(has.free),
+            ByteSize(needed)
         )));
     }
     let Some(id) = &site.running else {
         app.files.copy(from, to, image, volume).await?;
         return Ok("The database was stopped; a copy of it was dumped.".to_owned());
     };
-    w.say(&format!("Freezing the database for a copy of {}", Amount(bytes))).await;
+    w.progress(&format!("Freezing the database for a copy of {}", ByteSize(bytes))).await;
     let begin = Instant::now();
     app.runtime.pause(id).await?;
     let copied = app.files.copy(from, to, image, volume).await;
@@ -106,5 +106,5 @@ async fn freeze(w: &Work, site: &Site<'_>, sealed: &ThrowAway<'_>) -> Result<Str
     app.runtime.unpause(id).await?;
     let frozen = begin.elapsed().as_millis();
     copied?;
-    Ok(format!("The database stood still for {frozen} ms while its {} were copied.", Amount(bytes)))
+    Ok(format!("The database stood still for {frozen} ms while its {} were copied.", ByteSize(bytes)))
 }

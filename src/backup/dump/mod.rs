@@ -18,17 +18,17 @@ use crate::admin_db::jobs::cancel;
 use crate::admin_db::log::Actor;
 use crate::admin_db::{backups, notices};
 use crate::app::App;
-use crate::backup::dump::context::{Site, Source, location, row, store};
+use crate::backup::dump::context::{BackupContext, DumpSource, location, row, store};
 use crate::backup::retention::cleanup;
 use crate::backup::{drill, replicate, restore_script, sign};
-use crate::domain::quantity::Bytes as Amount;
-use crate::domain::work::{Blame, Cancel, Pool, Rules};
+use crate::domain::quantity::ByteSize;
+use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::engine::ExecSpec;
-use crate::manifest::Of;
+use crate::manifest::BackupSubject;
 use crate::objects::Store;
 use crate::provision::container::find;
 use crate::provision::exec::ask;
-use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::queue::refusal::RequestError;
 use crate::{manifest, recovery_key};
@@ -40,7 +40,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub static BACKUP: Flow = Flow {
     kind: "backup",
     title: "Back up",
-    rules: Rules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
+    rules: JobRules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
         Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
         Step { name: "Read the beginning back", run: |w| Box::pin(read_back::list(w)), undo: None },
@@ -78,7 +78,10 @@ async fn end_on_host(w: &Work) -> Result<Option<Container>, StepError> {
         w.app.runtime.unpause(&found.id).await?;
         end_dump(&w.app, &found.id, &container, row.id).await;
     }
-    ThrowAway::of(&w.app, &Of::new(&container, ""), row.id, Admin::New).await?.remove(&w.app).await?;
+    SealedServer::of(&w.app, &BackupSubject::new(&container, ""), row.id, AdminPassword::New)
+        .await?
+        .remove(&w.app)
+        .await?;
     Ok(Some(container))
 }
 
@@ -122,15 +125,15 @@ pub(crate) async fn dump(w: &Work) -> Result<(), StepError> {
         // An attempt before this was cut short.
         sweep(w).await?;
     }
-    let site = Site::of(w).await?;
+    let site = BackupContext::of(w).await?;
     // Noted before anything is begun, so that it is found also if the store is away when it has to go.
     let mut db = w.app.db.acquire().await?;
     open_uploads::insert(&mut db, site.row.id, site.store.name(), &site.location, "", w.app.clock.now()).await?;
     drop(db);
     let mut manifest = match site.live() {
         Some(id) => {
-            let from = Source { id, plan: site.plan() };
-            let inventory = store_parts::look(&w.app, site.describes, &from).await?;
+            let from = DumpSource { id, plan: site.plan() };
+            let inventory = store_parts::look(&w.app, site.engine, &from).await?;
             let mut manifest = site.draft(&w.app, &inventory)?;
             store_parts::all(w, &site, &from, &inventory, &mut manifest).await?;
             manifest
@@ -138,7 +141,7 @@ pub(crate) async fn dump(w: &Work) -> Result<(), StepError> {
         None => frozen_copy::dump(w, &site).await?,
     };
     manifest.finished_at = w.app.clock.now();
-    w.say(&format!("{} stored", Amount(i64::try_from(manifest.bytes()).unwrap_or(i64::MAX)))).await;
+    w.progress(&format!("{} stored", ByteSize(i64::try_from(manifest.bytes()).unwrap_or(i64::MAX)))).await;
     let mut db = w.app.db.acquire().await?;
     Ok(backups::set_draft(&mut db, site.row.id, &manifest, 1).await?)
 }
@@ -167,7 +170,7 @@ pub(crate) async fn finish(w: &Work) -> Result<(), StepError> {
     store.put(&format!("{location}/{}", manifest::FILE), Bytes::from(text), "application/json").await?;
     // An upload whose beginning was not answered was begun once more: the first one is in nobody's list.
     cleanup::give_up(store, &format!("{location}/"), &[]).await?;
-    let done = backups::Done { manifest: &manifest, sha256, location: &location, level: 2 };
+    let done = backups::BackupOutcome { manifest: &manifest, sha256, location: &location, level: 2 };
     let mut tx = w.app.db.begin().await?;
     if cancel::lock(&mut tx, w.job.id).await?.is_some() {
         drop(tx);

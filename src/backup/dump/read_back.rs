@@ -2,10 +2,10 @@
 //! it arrived, and how it ends, was seen when it was stored.
 
 use crate::admin_db::backups;
-use crate::backup::dump::context::{Site, Source};
+use crate::backup::dump::context::{BackupContext, DumpSource};
 use crate::backup::pipeline::peek;
-use crate::backup::pipeline::transfer::From;
-use crate::encryption::Keys;
+use crate::backup::pipeline::transfer::ObjectSource;
+use crate::encryption::Identities;
 use crate::manifest::Object;
 use crate::queue::flow::{StepError, Work};
 
@@ -15,17 +15,21 @@ use crate::queue::flow::{StepError, Work};
 /// If it is not what its dump was.
 pub(crate) async fn read_back(
     w: &Work,
-    site: &Site<'_>,
-    from: &Source<'_>,
+    site: &BackupContext<'_>,
+    from: &DumpSource<'_>,
     object: &Object,
-    keys: &Keys,
+    keys: &Identities,
 ) -> Result<(), StepError> {
     let key = site.key(&object.file);
-    let stored = From { store: site.store, key: &key, object, keys };
-    let exec = site.describes.list(&from.plan, &object.part());
+    let stored = ObjectSource { store: site.store, key: &key, object, keys };
+    let exec = site.engine.list(&from.plan, &object.part());
     let done = peek::run(w.app.runtime.as_ref(), &stored, from.id, &exec).await;
     done.map(|_| ()).map_err(|e| {
-        if e.may_pass() { e } else { e.said(|why| format!("{} does not read back as a dump: {why}", object.file)) }
+        if e.may_pass() {
+            e
+        } else {
+            e.with_message(|why| format!("{} does not read back as a dump: {why}", object.file))
+        }
     })
 }
 
@@ -34,15 +38,15 @@ pub(crate) async fn read_back(
 /// # Errors
 /// If one is not what its dump was.
 pub(crate) async fn list(w: &Work) -> Result<(), StepError> {
-    let site = Site::of(w).await?;
+    let site = BackupContext::of(w).await?;
     let mut db = w.app.db.acquire().await?;
     let manifest = backups::manifest(&mut db, site.row.id).await?;
     drop(db);
     let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest is gone.".to_owned()))?;
-    let keys = Keys::of(&w.app.config.backups);
+    let keys = Identities::of(&w.app.config.backups);
     if !manifest.opens(&keys) {
         // Each was read back as it was stored, with a key that has been forgotten since.
-        w.say(&format!("{} objects were what they should be as each was stored", manifest.objects.len())).await;
+        w.progress(&format!("{} objects were what they should be as each was stored", manifest.objects.len())).await;
         return Ok(());
     }
     let sealed = site.sealed(&w.app).await?;
@@ -51,11 +55,11 @@ pub(crate) async fn list(w: &Work) -> Result<(), StepError> {
         // Its tools may need more memory than a server that is in use leaves.
         None => (sealed.hold(&w.app, false).await?, sealed.blueprint.plan()),
     };
-    let from = Source { id: &id, plan };
+    let from = DumpSource { id: &id, plan };
     for object in &manifest.objects {
         read_back(w, &site, &from, object, &keys).await?;
     }
     sealed.remove_container(&w.app).await?;
-    w.say(&format!("{} objects are what they should be", manifest.objects.len())).await;
+    w.progress(&format!("{} objects are what they should be", manifest.objects.len())).await;
     Ok(())
 }

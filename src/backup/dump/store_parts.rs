@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::admin_db::backups::{newest, open_uploads};
 use crate::app::App;
-use crate::backup::dump::context::{Site, Source};
+use crate::backup::dump::context::{BackupContext, DumpSource};
 use crate::backup::dump::read_back;
-use crate::backup::pipeline::pack::How;
+use crate::backup::pipeline::pack::PackOptions;
 use crate::backup::pipeline::reports::Reports;
 use crate::backup::pipeline::transfer;
-use crate::backup::pipeline::transfer::Into;
-use crate::domain::quantity::Bytes as Amount;
-use crate::encryption::{AGE, Sealing};
-use crate::engine::Backup as Describes;
+use crate::backup::pipeline::transfer::DumpTarget;
+use crate::domain::quantity::ByteSize;
+use crate::encryption::{AGE, Recipients};
+use crate::engine::EngineBackup;
 use crate::engine::backup::Inventory;
 use crate::engine::definition::settle;
 use crate::engine::part::Part;
@@ -33,10 +33,10 @@ pub(crate) async fn tell(w: &Work, passed: &AtomicU64, expected: Option<i64>) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = (bytes as f64 / begin.elapsed().as_secs_f64()) as i64;
         let whole = match expected {
-            Some(all) if all > bytes => format!(" of about {}", Amount(all)),
+            Some(all) if all > bytes => format!(" of about {}", ByteSize(all)),
             _ => String::new(),
         };
-        w.say(&format!("{}{whole}, {} a second", Amount(bytes), Amount(rate))).await;
+        w.progress(&format!("{}{whole}, {} a second", ByteSize(bytes), ByteSize(rate))).await;
     }
 }
 
@@ -44,14 +44,14 @@ pub(crate) async fn tell(w: &Work, passed: &AtomicU64, expected: Option<i64>) {
 ///
 /// # Errors
 /// If it does not say, or is not understood.
-pub(crate) async fn look(app: &App, describes: &dyn Describes, from: &Source<'_>) -> Result<Inventory, StepError> {
-    let said = ask(app, from.id, &describes.inventory(&from.plan), LOOK).await?;
+pub(crate) async fn look(app: &App, engine: &dyn EngineBackup, from: &DumpSource<'_>) -> Result<Inventory, StepError> {
+    let said = ask(app, from.id, &engine.inventory(&from.plan), LOOK).await?;
     if said.code != 0 {
         return Err(StepError::Fail(format!("The server did not say what is in it: {}", said.stderr.trim())));
     }
     let inventory: Inventory = serde_json::from_str(said.stdout.trim())
         .map_err(|e| StepError::Fail(format!("What the server said is in it is not understood: {e}.")))?;
-    match describes.own_database(&from.plan) {
+    match engine.own_database(&from.plan) {
         Some(own) if !inventory.databases.iter().any(|name| name == own) => Err(StepError::Fail(format!(
             "The server has no database “{own}” that can be backed up, so this would be no backup of it. Was it dropped, \
              renamed, made a template, or closed to connections?"
@@ -66,8 +66,8 @@ pub(crate) async fn look(app: &App, describes: &dyn Describes, from: &Source<'_>
 /// If a dump fails or the store does not take it.
 pub(crate) async fn all(
     w: &Work,
-    site: &Site<'_>,
-    from: &Source<'_>,
+    site: &BackupContext<'_>,
+    from: &DumpSource<'_>,
     inventory: &Inventory,
     manifest: &mut Manifest,
 ) -> Result<(), StepError> {
@@ -77,9 +77,9 @@ pub(crate) async fn all(
     let passed = AtomicU64::new(0);
     let seal = site.seal.as_ref();
     let storing = async {
-        for part in site.describes.parts(inventory) {
+        for part in site.engine.parts(inventory) {
             let (object, reports) = one(w, site, from, &part, manifest.fingerprints, &passed).await?;
-            if let Some(once) = seal.and_then(Sealing::once) {
+            if let Some(once) = seal.and_then(Recipients::once) {
                 // Nobody here can open it later, so it is read back at once.
                 read_back::read_back(w, site, from, &object, &once).await?;
             }
@@ -100,8 +100,8 @@ pub(crate) async fn all(
 
 pub(crate) async fn one(
     w: &Work,
-    site: &Site<'_>,
-    from: &Source<'_>,
+    site: &BackupContext<'_>,
+    from: &DumpSource<'_>,
     part: &Part,
     fingerprints: bool,
     passed: &AtomicU64,
@@ -114,21 +114,21 @@ pub(crate) async fn one(
     let mut db = w.app.db.acquire().await?;
     open_uploads::insert(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
     drop(db);
-    let mut exec = site.describes.dump(&from.plan, part, fingerprints);
+    let mut exec = site.engine.dump(&from.plan, part, fingerprints);
     // How long it may wait for what others have locked, in seconds.
     let patience = w.app.config.backups.lock_wait.as_secs().to_string();
     exec.env.push(("DB4SCI_LOCK_SECONDS".to_owned(), patience.into()));
     exec.env.push(("DB4SCI_RUN".to_owned(), site.row.id.to_string().into()));
-    let to = Into {
+    let to = DumpTarget {
         runtime: w.app.runtime.as_ref(),
         store: site.store,
         key: &key,
         upload: &upload,
-        how: How::of(&w.app.config.backups, seal),
-        end_mark: site.describes.end_mark(part),
+        how: PackOptions::of(&w.app.config.backups, seal),
+        end_mark: site.engine.end_mark(part),
         passed,
     };
-    let split = site.describes.split(&from.plan, part.database.as_deref());
+    let split = site.engine.split(&from.plan, part.database.as_deref());
     let dumped = transfer::dump(&to, from.id, &exec, split).await?;
     site.store.complete(&key, &upload, (&dumped.parts, dumped.stored.bytes)).await?;
     let there = site.store.head(&key).await?.map(|o| o.bytes);

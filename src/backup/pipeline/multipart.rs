@@ -4,8 +4,8 @@ use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 
-use crate::backup::pipeline::pack::Piece;
-use crate::objects::{Line, ObjectError, Store};
+use crate::backup::pipeline::pack::UploadPart;
+use crate::objects::{ObjectError, Store, UploadPace};
 
 /// Sends the parts as they come, and answers their MD5s once there are no more. The upload is not completed.
 ///
@@ -15,10 +15,10 @@ pub async fn send(
     store: &Store,
     key: &str,
     upload: &str,
-    mut parts: mpsc::Receiver<Piece>,
+    mut parts: mpsc::Receiver<UploadPart>,
 ) -> Result<Vec<[u8; 16]>, ObjectError> {
     // Before what is on it.
-    let line = Line::default();
+    let line = UploadPace::default();
     let line = &line;
     let mut under_way = FuturesOrdered::new();
     let (mut sums, mut number) = (Vec::new(), 0);

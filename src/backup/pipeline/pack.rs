@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use zstd::zstd_safe::CParameter;
 
 use crate::config::Backups;
-use crate::encryption::Sealing;
+use crate::encryption::Recipients;
 use crate::manifest::sum::{Sum, Summing};
 
 const MIB: usize = 1024 * 1024;
@@ -36,30 +36,30 @@ pub fn part_size(number: u32, limit: u32) -> usize {
 
 /// The room that parts share.
 #[derive(Default)]
-struct Room {
+struct PartBudget {
     taken: Mutex<usize>,
     freed: Condvar,
 }
 
 /// Room that a part has, given back when this is dropped.
-struct Held {
-    room: Arc<Room>,
+struct BudgetShare {
+    room: Arc<PartBudget>,
     bytes: usize,
 }
 
-impl Room {
+impl PartBudget {
     /// Waits until there is room for so many bytes, or for nothing else.
-    fn take(self: &Arc<Self>, bytes: usize) -> Held {
+    fn take(self: &Arc<Self>, bytes: usize) -> BudgetShare {
         let bytes = bytes.min(ROOM);
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |taken: &mut usize| *taken + bytes > ROOM;
         let mut taken = self.freed.wait_while(taken, full).unwrap_or_else(PoisonError::into_inner);
         *taken += bytes;
-        Held { room: self.clone(), bytes }
+        BudgetShare { room: self.clone(), bytes }
     }
 }
 
-impl Drop for Held {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
         *self.room.taken.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
         self.room.freed.notify_one();
@@ -67,20 +67,20 @@ impl Drop for Held {
 }
 
 /// A part of an object on its way to a store.
-pub struct Piece {
+pub struct UploadPart {
     /// Its bytes.
     pub bytes: Bytes,
     /// The room it takes until it is dropped.
-    _held: Held,
+    _held: BudgetShare,
 }
 
 /// Cuts what is written into parts and sums it.
 struct Cutter {
-    parts: mpsc::Sender<Piece>,
+    parts: mpsc::Sender<UploadPart>,
     limit: u32,
     number: u32,
-    room: Arc<Room>,
-    part: Option<(Vec<u8>, Held)>,
+    room: Arc<PartBudget>,
+    part: Option<(Vec<u8>, BudgetShare)>,
     sum: Summing,
 }
 
@@ -89,7 +89,7 @@ impl Cutter {
         self.number += 1;
         let (bytes, held) = self.part.take().unwrap_or_else(|| (Vec::new(), self.room.take(0)));
         self.parts
-            .blocking_send(Piece { bytes: Bytes::from(bytes), _held: held })
+            .blocking_send(UploadPart { bytes: Bytes::from(bytes), _held: held })
             .map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "nobody takes the parts any more"))
     }
 }
@@ -116,12 +116,12 @@ impl Write for Cutter {
 }
 
 /// What is written on its way to the cutter.
-enum Out {
+enum PackWriter {
     Plain(Cutter),
     Sealed(StreamWriter<Cutter>),
 }
 
-impl Out {
+impl PackWriter {
     fn finish(self) -> std::io::Result<Cutter> {
         match self {
             Self::Plain(cutter) => Ok(cutter),
@@ -130,7 +130,7 @@ impl Out {
     }
 }
 
-impl Write for Out {
+impl Write for PackWriter {
     fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
         match self {
             Self::Plain(cutter) => cutter.write(piece),
@@ -145,7 +145,7 @@ impl Write for Out {
 
 /// How a stream is packed.
 #[derive(Clone)]
-pub struct How {
+pub struct PackOptions {
     /// Level of compression, 1 to 19.
     pub level: i32,
     /// Threads that compress.
@@ -153,12 +153,12 @@ pub struct How {
     /// Whether what repeats is found over long distances.
     pub long: bool,
     /// To whom it is encrypted, if it is.
-    pub seal: Option<Sealing>,
+    pub seal: Option<Recipients>,
 }
 
-impl How {
+impl PackOptions {
     /// As the configuration says.
-    pub fn of(config: &Backups, seal: Option<Sealing>) -> Self {
+    pub fn of(config: &Backups, seal: Option<Recipients>) -> Self {
         Self { level: config.level, threads: config.threads, long: config.long_distance, seal }
     }
 }
@@ -184,14 +184,14 @@ pub struct Packed {
 /// If the parts are no longer taken.
 pub fn pack(
     mut input: mpsc::Receiver<Bytes>,
-    parts: mpsc::Sender<Piece>,
-    how: &How,
+    parts: mpsc::Sender<UploadPart>,
+    how: &PackOptions,
     limit: u32,
 ) -> std::io::Result<Packed> {
     let cutter = Cutter { parts, limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
     let out = match &how.seal {
-        None => Out::Plain(cutter),
-        Some(seal) => Out::Sealed(seal.encryptor()?.wrap_output(cutter)?),
+        None => PackWriter::Plain(cutter),
+        Some(seal) => PackWriter::Sealed(seal.encryptor()?.wrap_output(cutter)?),
     };
     let (mut raw, mut tail) = (Summing::default(), Vec::with_capacity(2 * TAIL));
     let mut encoder = zstd::stream::write::Encoder::new(out, how.level)?;
@@ -222,7 +222,7 @@ pub fn pack(
 ///
 /// # Errors
 /// If the parts are no longer taken.
-pub fn cut(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<Piece>, limit: u32) -> std::io::Result<Sum> {
+pub fn cut(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<UploadPart>, limit: u32) -> std::io::Result<Sum> {
     let mut cutter = Cutter { parts, limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
     while let Some(piece) = input.blocking_recv() {
         cutter.write_all(&piece)?;
@@ -240,7 +240,7 @@ mod tests {
 
     use crate::backup::pipeline::pack::*;
     use crate::backup::pipeline::unpack::unpack;
-    use crate::encryption::Keys;
+    use crate::encryption::Identities;
 
     fn feed(pieces: Vec<Vec<u8>>) -> mpsc::Receiver<Bytes> {
         let (sender, receiver) = mpsc::channel(pieces.len().max(1));
@@ -255,23 +255,23 @@ mod tests {
     }
 
     /// What these pieces are packed to, in parts, while somebody takes those.
-    fn packed(pieces: Vec<Vec<u8>>, how: &How) -> (Packed, Vec<Vec<u8>>) {
+    fn packed(pieces: Vec<Vec<u8>>, how: &PackOptions) -> (Packed, Vec<Vec<u8>>) {
         let (sender, mut parts) = mpsc::channel(1);
         let taking = std::thread::spawn(move || {
-            std::iter::from_fn(|| parts.blocking_recv().map(|p: Piece| p.bytes.to_vec())).collect()
+            std::iter::from_fn(|| parts.blocking_recv().map(|p: UploadPart| p.bytes.to_vec())).collect()
         });
         let done = pack(feed(pieces), sender, how, 10_000).unwrap();
         (done, taking.join().unwrap())
     }
 
-    fn how(seal: Option<Sealing>) -> How {
-        How { level: 1, threads: 2, long: false, seal }
+    fn how(seal: Option<Recipients>) -> PackOptions {
+        PackOptions { level: 1, threads: 2, long: false, seal }
     }
 
     /// To nobody but a key for this once.
-    fn sealed() -> (Sealing, Keys) {
+    fn sealed() -> (Recipients, Identities) {
         let recipient = age::x25519::Identity::generate().to_public().to_string();
-        let sealing = Sealing::to(&[recipient], &Keys::default()).unwrap();
+        let sealing = Recipients::to(&[recipient], &Identities::default()).unwrap();
         let keys = sealing.once().unwrap();
         (sealing, keys)
     }
@@ -286,7 +286,7 @@ mod tests {
             let plain = pieces.concat();
             let (sealing, keys) = sealed();
             let keys = encrypted.then_some(&keys);
-            let how = How { long, ..how(encrypted.then_some(sealing)) };
+            let how = PackOptions { long, ..how(encrypted.then_some(sealing)) };
             let (Packed { plain: raw, stored, tail }, parts) = packed(pieces, &how);
             prop_assert_eq!(raw.bytes, plain.len() as u64);
             prop_assert!(plain.ends_with(&tail) && tail.len() == plain.len().min(TAIL));
@@ -318,8 +318,8 @@ mod tests {
 
     #[test]
     fn parts_wait_for_room_and_never_for_each_other() {
-        let room = Arc::<Room>::default();
-        let held: Vec<Held> = (0..4).map(|_| room.take(5 * MIB)).collect();
+        let room = Arc::<PartBudget>::default();
+        let held: Vec<BudgetShare> = (0..4).map(|_| room.take(5 * MIB)).collect();
         let (other, began) = (room.clone(), std::time::Instant::now());
         // Longer than all the room: it waits until it is alone, and gets it.
         let waiting = std::thread::spawn(move || other.take(640 * MIB).bytes);
@@ -337,7 +337,7 @@ mod tests {
         let noise: Vec<u8> = (0..786_432u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest(i.to_le_bytes()))).collect();
         let packed = |long| {
             let pieces = vec![noise.clone(), noise.clone()];
-            packed(pieces, &How { long, ..how(None) }).1.concat()
+            packed(pieces, &PackOptions { long, ..how(None) }).1.concat()
         };
         let (near, far) = (packed(false), packed(true));
         assert!(near.len() > 2 * noise.len() && far.len() < noise.len() * 11 / 10, "{} {}", near.len(), far.len());

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::backup::pipeline::reports::Reports;
 use crate::backup::pipeline::transfer;
-use crate::backup::pipeline::transfer::From;
+use crate::backup::pipeline::transfer::ObjectSource;
 use crate::engine::ExecSpec;
 use crate::queue::flow::StepError;
 use crate::runtime::Runtime;
@@ -18,7 +18,12 @@ const LOOKS: [usize; 2] = [8 * 1024 * 1024, 256 * 1024 * 1024];
 ///
 /// # Errors
 /// If it fails, or the object can't be read.
-pub async fn run(runtime: &dyn Runtime, from: &From<'_>, id: &str, exec: &ExecSpec) -> Result<Reports, StepError> {
+pub async fn run(
+    runtime: &dyn Runtime,
+    from: &ObjectSource<'_>,
+    id: &str,
+    exec: &ExecSpec,
+) -> Result<Reports, StepError> {
     let look = async |most: usize| {
         let whole = from.object.dumped.bytes < most as u64;
         let input = transfer::fetch(from, Arc::default()).await?;

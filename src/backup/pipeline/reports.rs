@@ -2,8 +2,8 @@
 //! nothing of it is kept without a limit.
 
 use crate::backup::pipeline::words::Words;
-use crate::engine::backup::{MARK, Report, Sum};
-use crate::engine::definition::{Definition, SQL_MARK, Split};
+use crate::engine::backup::{DumpSum, MARK, ReportLine};
+use crate::engine::definition::{Definition, DefinitionSplitter, SQL_MARK};
 use crate::engine::part::Count;
 
 /// Longest line that is read as a report.
@@ -27,7 +27,7 @@ const MOST_REPORTS: u64 = 2 * 1024 * 1024 * 1024;
 
 /// How the line that is being read is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Use {
+enum LineUse {
     /// Not known yet, or a report.
     #[default]
     Held,
@@ -39,9 +39,9 @@ enum Use {
 
 /// The line that is being read of one output.
 #[derive(Debug, Default)]
-struct Line {
+struct PendingLine {
     text: Vec<u8>,
-    used: Use,
+    used: LineUse,
 }
 
 /// Which output of a command.
@@ -56,17 +56,17 @@ pub(crate) enum Output {
 /// What a command reported, and its words for people.
 #[derive(Default)]
 pub struct Reports {
-    split: Option<Box<dyn Split>>,
+    split: Option<Box<dyn DefinitionSplitter>>,
     /// Whether standard error is for people only, whatever it looks like.
     only_words: bool,
     /// Of each output, so that neither gets into the middle of the other's lines.
-    out: Line,
-    err: Line,
+    out: PendingLine,
+    err: PendingLine,
     words: Words,
     said: u64,
     reported: u64,
     /// Its sums over dumps.
-    pub sums: Vec<Sum>,
+    pub sums: Vec<DumpSum>,
     /// Its counts.
     pub counts: Vec<Count>,
     /// What it said is defined.
@@ -89,7 +89,7 @@ impl std::fmt::Debug for Reports {
 
 impl Reports {
     /// Of a command that may print the text of definitions.
-    pub(crate) fn of(split: Option<Box<dyn Split>>) -> Self {
+    pub(crate) fn of(split: Option<Box<dyn DefinitionSplitter>>) -> Self {
         Self { split, ..Self::default() }
     }
 
@@ -115,7 +115,7 @@ impl Reports {
             line.text.extend_from_slice(text);
             if ends {
                 self.use_line(&mut line, true)?;
-                line.used = Use::Held;
+                line.used = LineUse::Held;
             } else if line.text.len() >= PIECE {
                 self.pass_on(&mut line)?;
             }
@@ -124,7 +124,7 @@ impl Reports {
         Ok(())
     }
 
-    fn line_of(&mut self, output: Output) -> &mut Line {
+    fn line_of(&mut self, output: Output) -> &mut PendingLine {
         match output {
             Output::Out => &mut self.out,
             Output::Err => &mut self.err,
@@ -148,33 +148,33 @@ impl Reports {
     }
 
     /// Uses as much of a long line as is there, where it need not be read as a whole.
-    fn pass_on(&mut self, line: &mut Line) -> Result<(), String> {
-        if line.used == Use::Held && line.text.starts_with(MARK.as_bytes()) {
+    fn pass_on(&mut self, line: &mut PendingLine) -> Result<(), String> {
+        if line.used == LineUse::Held && line.text.starts_with(MARK.as_bytes()) {
             return if line.text.len() > LINE { Err(TOO_LONG.to_owned()) } else { Ok(()) };
         }
         self.use_line(line, false)
     }
 
-    fn use_line(&mut self, line: &mut Line, ends: bool) -> Result<(), String> {
+    fn use_line(&mut self, line: &mut PendingLine, ends: bool) -> Result<(), String> {
         let text = std::mem::take(&mut line.text);
         match line.used {
-            Use::Sql => return self.sql(&text, false),
-            Use::Words => return self.say(&text, ends),
-            Use::Held => {}
+            LineUse::Sql => return self.sql(&text, false),
+            LineUse::Words => return self.say(&text, ends),
+            LineUse::Held => {}
         }
         if let Some(sql) = text.strip_prefix(SQL_MARK.as_bytes()) {
-            line.used = Use::Sql;
+            line.used = LineUse::Sql;
             return self.sql(sql, true);
         }
         if !text.starts_with(MARK.as_bytes()) {
-            line.used = Use::Words;
+            line.used = LineUse::Words;
             return self.say(&text, ends);
         }
         if text.len() > LINE {
             return Err(TOO_LONG.to_owned());
         }
         self.count_bytes(text.len())?;
-        match Report::read(String::from_utf8_lossy(&text).trim_end()) {
+        match ReportLine::read(String::from_utf8_lossy(&text).trim_end()) {
             Some(report) => self.keep(report?),
             None => Ok(()),
         }
@@ -206,14 +206,14 @@ impl Reports {
         if self.reported > MOST_REPORTS { Err("The container reports without end.".to_owned()) } else { Ok(()) }
     }
 
-    fn keep(&mut self, report: Report) -> Result<(), String> {
+    fn keep(&mut self, report: ReportLine) -> Result<(), String> {
         match report {
-            Report::Sum(sum) => {
+            ReportLine::Sum(sum) => {
                 self.sums.push(sum);
                 // One is right; more are refused by whoever asked.
                 self.sums.truncate(2);
             }
-            Report::Count(count) | Report::Counted(count) => {
+            ReportLine::Count(count) | ReportLine::Counted(count) => {
                 // A word of the portal's own questions; what is none comes from somebody else.
                 let word = count.kind.len() <= 40 && count.kind.bytes().all(|b| b.is_ascii_lowercase() || b == b' ');
                 if !word {
@@ -223,17 +223,17 @@ impl Reports {
                 self.counts.push(Count { database, name, ..count });
                 return limited(self.counts.len(), COUNTS, "counts");
             }
-            Report::Definition(reported) | Report::Defined(reported) => {
+            ReportLine::Definition(reported) | ReportLine::Defined(reported) => {
                 let found = reported.definition()?;
                 self.definitions.push(Definition { name: plain(&found.name), ..found });
                 return limited(self.definitions.len(), DEFINITIONS, "definitions");
             }
-            Report::Note(note) => push(&mut self.notes, &note, NOTES.0),
-            Report::Inexact(why) => {
+            ReportLine::Note(note) => push(&mut self.notes, &note, NOTES.0),
+            ReportLine::Inexact(why) => {
                 self.inexact = true;
                 push(&mut self.notes, &why, NOTES.0);
             }
-            Report::Fault(fault) => push(&mut self.faults, &fault, FAULTS),
+            ReportLine::Fault(fault) => push(&mut self.faults, &fault, FAULTS),
         }
         Ok(())
     }
@@ -372,7 +372,7 @@ mod tests {
     #[derive(Default)]
     struct Counting(usize, usize);
 
-    impl Split for Counting {
+    impl DefinitionSplitter for Counting {
         fn read(&mut self, piece: &[u8], begins: bool, _found: &mut Vec<Definition>) {
             self.0 += piece.len();
             self.1 += usize::from(begins);

@@ -9,14 +9,14 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::stream_error::StreamError;
-use crate::engine::mariadb::{Becomes, becomes};
-use crate::engine::partial::Through;
+use crate::engine::mariadb::{Rewritten, becomes};
+use crate::engine::partial::Transform;
 use crate::runtime::Input;
 use crate::sql::splitter::Splitter;
-use crate::sql::to_mariadb::changes::Told;
+use crate::sql::to_mariadb::changes::ChangeCounts;
 use crate::sql::to_mariadb::pour;
-use crate::sql::to_mariadb::rewrite::Rules;
-use crate::sql::{Dialect, Kind};
+use crate::sql::to_mariadb::rewrite::RewriteRules;
+use crate::sql::{Dialect, PieceKind};
 use crate::tasks;
 
 /// Longest statement of accounts.
@@ -30,17 +30,17 @@ const REMARKS: usize = 50;
 const WAITING: usize = 8;
 
 /// What was changed.
-pub(crate) type Changes = futures::future::BoxFuture<'static, Vec<String>>;
+pub(crate) type ChangeNotes = futures::future::BoxFuture<'static, Vec<String>>;
 
 /// The dump as the command gets it. `token` is a word that is in no dump.
-pub(crate) fn through(input: Input, how: &Through, token: &str) -> (Input, Changes) {
+pub(crate) fn through(input: Input, how: &Transform, token: &str) -> (Input, ChangeNotes) {
     match how {
-        Through::AsItIs => (input, std::future::ready(Vec::new()).boxed()),
-        Through::Statements(rules) => {
+        Transform::AsItIs => (input, std::future::ready(Vec::new()).boxed()),
+        Transform::Statements(rules) => {
             let (input, told) = rewritten(input, rules.clone(), token.to_owned());
             (input, async move { told.await.map(|t| t.sentences()).unwrap_or_default() }.boxed())
         }
-        Through::Records { older } => {
+        Transform::Records { older } => {
             let older = *older;
             let checked = async move {
                 let whole = short(input).await?;
@@ -48,7 +48,7 @@ pub(crate) fn through(input: Input, how: &Through, token: &str) -> (Input, Chang
             };
             (stream::once(checked).boxed(), std::future::ready(Vec::new()).boxed())
         }
-        Through::Accounts(admin) => {
+        Transform::Accounts(admin) => {
             let (input, told) = accounts(input, admin.clone());
             (input, async move { told.await.unwrap_or_default() }.boxed())
         }
@@ -93,16 +93,16 @@ fn statements(from: impl io::Read, admin: &str) -> io::Result<(String, Vec<Strin
     // A right must not make an account that could not be made: it would have no password.
     text.push_str("SET SESSION sql_mode = 'NO_AUTO_CREATE_USER';\n");
     while let Some(piece) = pieces.next_piece()? {
-        if piece.kind != Kind::Statement {
+        if piece.kind != PieceKind::Statement {
             continue;
         }
         if !piece.first || !piece.last || piece.text.len() > LONGEST {
             return Err(io::Error::other("The accounts in this backup have a statement that is too long."));
         }
         match becomes(piece.text, admin).map_err(io::Error::other)? {
-            Becomes::Nothing => {}
-            Becomes::Statement(statement) => text.push_str(&statement),
-            Becomes::Withheld(statement, why) => {
+            Rewritten::Nothing => {}
+            Rewritten::Statement(statement) => text.push_str(&statement),
+            Rewritten::Withheld(statement, why) => {
                 text.push_str(&statement.unwrap_or_default());
                 if notes.len() < REMARKS {
                     notes.push(why);
@@ -115,7 +115,7 @@ fn statements(from: impl io::Read, admin: &str) -> io::Result<(String, Vec<Strin
 
 /// A dump with its statements changed as `rules` say, and what was changed once all of it has passed. `delimiter` is a word
 /// of at most 15 characters that is in none of its statements. All lines stay where they are but for one before the first.
-pub fn rewritten(input: Input, rules: Rules, delimiter: String) -> (Input, oneshot::Receiver<Told>) {
+pub fn rewritten(input: Input, rules: RewriteRules, delimiter: String) -> (Input, oneshot::Receiver<ChangeCounts>) {
     let (out, pieces) = mpsc::channel(WAITING);
     let (tell, told) = oneshot::channel();
     let reader = read_from(input);
@@ -150,15 +150,15 @@ pub fn read_from(mut input: Input) -> impl Read + Send + 'static {
             }
         }
     });
-    Pieces { pieces, now: Bytes::new() }
+    PieceReader { pieces, now: Bytes::new() }
 }
 
-pub(crate) struct Pieces {
+pub(crate) struct PieceReader {
     pieces: mpsc::Receiver<Result<Bytes, StreamError>>,
     now: Bytes,
 }
 
-impl Read for Pieces {
+impl Read for PieceReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.now.is_empty() {
             match self.pieces.blocking_recv() {

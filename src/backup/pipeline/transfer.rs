@@ -10,13 +10,13 @@ use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::backup::pipeline::pack::How;
+use crate::backup::pipeline::pack::PackOptions;
 use crate::backup::pipeline::reports::{Output, Reports};
 use crate::backup::pipeline::{multipart, pack, unpack};
 use crate::domain::stream_error::StreamError;
-use crate::encryption::{AGE, Keys};
+use crate::encryption::{AGE, Identities};
 use crate::engine::ExecSpec;
-use crate::engine::definition::{Definition, Split, settle};
+use crate::engine::definition::{Definition, DefinitionSplitter, settle};
 use crate::manifest::Object;
 use crate::manifest::sum::{Sum, Summing};
 use crate::objects::{Download, ObjectError, Store};
@@ -34,7 +34,7 @@ type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
 async fn follow(
     mut pieces: Pieces,
     out: Option<mpsc::Sender<Bytes>>,
-    split: Option<Box<dyn Split>>,
+    split: Option<Box<dyn DefinitionSplitter>>,
     passed: &AtomicU64,
 ) -> Result<(i64, Reports), StepError> {
     let mut reports = Reports::of(split);
@@ -97,7 +97,7 @@ pub async fn definitions(
     runtime: &dyn Runtime,
     id: &str,
     exec: &ExecSpec,
-    split: Option<Box<dyn Split>>,
+    split: Option<Box<dyn DefinitionSplitter>>,
 ) -> Result<Vec<Definition>, StepError> {
     let pieces = runtime.exec_stream(id, exec, None).await?;
     let mut found = ended_well(follow(pieces, None, split, &AtomicU64::new(0)).await?)?.definitions;
@@ -136,7 +136,7 @@ pub struct Dumped {
 }
 
 /// Where a dump goes.
-pub struct Into<'a> {
+pub struct DumpTarget<'a> {
     /// The container engine.
     pub runtime: &'a dyn Runtime,
     /// The store.
@@ -146,7 +146,7 @@ pub struct Into<'a> {
     /// The upload that was begun for it.
     pub upload: &'a str,
     /// How it is compressed and encrypted.
-    pub how: How,
+    pub how: PackOptions,
     /// What the dump's last lines have in them, if they are known to have something.
     pub end_mark: Option<&'static str>,
     /// Counts the bytes that left the container.
@@ -159,10 +159,10 @@ pub struct Into<'a> {
 /// # Errors
 /// If the command fails or prints another thing than arrived here, or the store does not take it.
 pub async fn dump(
-    to: &Into<'_>,
+    to: &DumpTarget<'_>,
     id: &str,
     exec: &ExecSpec,
-    split: Option<Box<dyn Split>>,
+    split: Option<Box<dyn DefinitionSplitter>>,
 ) -> Result<Dumped, StepError> {
     let pieces = to.runtime.exec_stream(id, exec, None).await?;
     let (plain_out, plain_in) = mpsc::channel(WAITING);
@@ -209,9 +209,9 @@ fn found(reports: &Reports) -> String {
 }
 
 /// A task that ends when this is dropped.
-struct Feeding(JoinHandle<Result<(), ObjectError>>);
+struct FeedTask(JoinHandle<Result<(), ObjectError>>);
 
-impl Drop for Feeding {
+impl Drop for FeedTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -221,7 +221,7 @@ impl Drop for Feeding {
 pub const DAMAGED: &str = "This backup is damaged.";
 
 /// Where the content of an object comes from.
-pub struct From<'a> {
+pub struct ObjectSource<'a> {
     /// The store.
     pub store: &'a Arc<Store>,
     /// Key of the object.
@@ -229,7 +229,7 @@ pub struct From<'a> {
     /// What the manifest says of it.
     pub object: &'a Object,
     /// What opens it, if it is encrypted.
-    pub keys: &'a Keys,
+    pub keys: &'a Identities,
 }
 
 /// The content of an object of a backup as the input of a command: unpacked, and compared with the manifest before its
@@ -237,8 +237,8 @@ pub struct From<'a> {
 ///
 /// # Errors
 /// If the store does not give it, or another length than the manifest says.
-pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
-    let From { store, key, object, keys } = from;
+pub async fn fetch(from: &ObjectSource<'_>, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
+    let ObjectSource { store, key, object, keys } = from;
     if object.compression != "zstd" {
         return Err(StepError::Fail(format!("This portal can't unpack “{}”.", object.compression)));
     }
@@ -250,7 +250,7 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
     let mut download = get(from).await?;
     let (stored_out, stored_in) = mpsc::channel(WAITING);
     let (plain_out, plain_in) = mpsc::channel(WAITING);
-    let feeding = Feeding(tasks::spawn(async move {
+    let feeding = FeedTask(tasks::spawn(async move {
         while let Some(piece) = download.stream.next().await {
             let piece = piece?;
             passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
@@ -261,7 +261,7 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
         Ok(())
     }));
     let unpacking = tasks::blocking(move || unpack::unpack(stored_in, plain_out, keys.as_ref()));
-    let end = End { url: store.url(key), object: (*object).clone(), feeding, unpacking };
+    let end = FinalCheck { url: store.url(key), object: (*object).clone(), feeding, unpacking };
     Ok(stream::unfold((plain_in, Some(end)), |(mut plain, end)| async move {
         match plain.recv().await {
             Some(piece) => Some((Ok(piece), (plain, end))),
@@ -278,7 +278,7 @@ pub async fn fetch(from: &From<'_>, passed: Arc<AtomicU64>) -> Result<Input, Ste
 ///
 /// # Errors
 /// If the store does not give it, or another length than the manifest says.
-pub async fn fetch_stored(from: &From<'_>) -> Result<Input, StepError> {
+pub async fn fetch_stored(from: &ObjectSource<'_>) -> Result<Input, StepError> {
     let download = get(from).await?;
     let (url, stored) = (from.store.url(from.key), from.object.stored.clone());
     let state = (download.stream, Some(Summing::default()));
@@ -303,8 +303,8 @@ pub async fn fetch_stored(from: &From<'_>) -> Result<Input, StepError> {
 }
 
 /// Begins to read an object, if it has the length that the manifest says.
-async fn get(from: &From<'_>) -> Result<Download, StepError> {
-    let From { store, key, object, .. } = from;
+async fn get(from: &ObjectSource<'_>) -> Result<Download, StepError> {
+    let ObjectSource { store, key, object, .. } = from;
     let download = store.get(key).await?;
     match download.bytes {
         Some(bytes) if bytes != object.stored.bytes => Err(StreamError::damaged(format!(
@@ -338,14 +338,14 @@ pub fn beginning(input: Input, most: usize) -> Input {
 }
 
 /// What is looked at when an object was read to its end.
-struct End {
+struct FinalCheck {
     url: String,
     object: Object,
-    feeding: Feeding,
+    feeding: FeedTask,
     unpacking: JoinHandle<std::io::Result<(Sum, Sum)>>,
 }
 
-impl End {
+impl FinalCheck {
     async fn judge(self) -> Result<(), StreamError> {
         let Self { url, object, mut feeding, unpacking } = self;
         match (&mut feeding.0).await {

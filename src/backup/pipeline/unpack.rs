@@ -5,16 +5,16 @@ use std::io::{Read, Write};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::encryption::Keys;
+use crate::encryption::Identities;
 use crate::manifest::sum::{Sum, Summing};
 
 /// Hands on what is written, summed.
-struct Teller {
+struct SummedWriter {
     out: mpsc::Sender<Bytes>,
     sum: Summing,
 }
 
-impl Write for Teller {
+impl Write for SummedWriter {
     fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
         self.sum.add(piece);
         let piece_out = Bytes::copy_from_slice(piece);
@@ -30,13 +30,13 @@ impl Write for Teller {
 }
 
 /// Pieces as they come, to be read; summed.
-struct Source {
+struct SummedReader {
     input: mpsc::Receiver<Bytes>,
     piece: Bytes,
     sum: Summing,
 }
 
-impl Read for Source {
+impl Read for SummedReader {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         while self.piece.is_empty() {
             match self.input.blocking_recv() {
@@ -63,10 +63,10 @@ impl Read for Source {
 pub fn unpack(
     input: mpsc::Receiver<Bytes>,
     out: mpsc::Sender<Bytes>,
-    keys: Option<&Keys>,
+    keys: Option<&Identities>,
 ) -> std::io::Result<(Sum, Sum)> {
-    let mut source = Source { input, piece: Bytes::new(), sum: Summing::default() };
-    let mut decoder = zstd::stream::write::Decoder::new(Teller { out, sum: Summing::default() })?;
+    let mut source = SummedReader { input, piece: Bytes::new(), sum: Summing::default() };
+    let mut decoder = zstd::stream::write::Decoder::new(SummedWriter { out, sum: Summing::default() })?;
     match keys {
         None => {
             while let Some(piece) = source.input.blocking_recv() {

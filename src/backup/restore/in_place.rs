@@ -4,13 +4,13 @@
 use crate::admin_db::containers::Container;
 use crate::admin_db::containers::snapshots::Snapshot;
 use crate::app::App;
-use crate::backup::restore::source::{Source, present};
+use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::restore::{admin_of, seal_in};
-use crate::domain::quantity::{Bytes as Amount, MIB};
-use crate::domain::work::{Blame, Cancel, Pool, Rules};
-use crate::manifest::Of;
+use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::work::{Blame, Cancel, JobRules, Pool};
+use crate::manifest::BackupSubject;
 use crate::provision::blueprint::Blueprint;
-use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::swap;
 use crate::queue::flow::{Flow, Step, StepError, Work};
 use crate::storage::measured;
@@ -19,7 +19,7 @@ use crate::storage::measured;
 pub static RESTORE_IN_PLACE: Flow = Flow {
     kind: "restore-in-place",
     title: "Restore in place",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         Step {
@@ -36,10 +36,10 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
 };
 
 /// The backup that the new data comes from.
-async fn source<'a>(w: &'a Work, snapshot: &Snapshot) -> Result<Source<'a>, StepError> {
+async fn source<'a>(w: &'a Work, snapshot: &Snapshot) -> Result<BackupSource<'a>, StepError> {
     let id = snapshot.backup_id.ok_or_else(|| StepError::Fail("This job names no backup.".to_owned()))?;
     w.note_backup(id);
-    Source::read(&w.app, id).await
+    BackupSource::read(&w.app, id).await
 }
 
 async fn look(w: &Work) -> Result<(), StepError> {
@@ -52,8 +52,8 @@ async fn look(w: &Work) -> Result<(), StepError> {
     if has.free < needed {
         return Err(StepError::Fail(format!(
             "There is no room for the restored data beside the present: {} are free, and {} are needed.",
-            Amount(has.free),
-            Amount(needed)
+            ByteSize(has.free),
+            ByteSize(needed)
         )));
     }
     Ok(())
@@ -64,12 +64,12 @@ async fn sealed<'a>(
     app: &'a App,
     c: &Container,
     snapshot: &Snapshot,
-    admin: Admin,
-) -> Result<ThrowAway<'a>, StepError> {
+    admin: AdminPassword,
+) -> Result<SealedServer<'a>, StepError> {
     let reference = app.config.image_reference(&snapshot.image_after);
     let digest = app.runtime.image(&reference).await?.map(|i| i.digest).unwrap_or_default();
-    let of = Of { image: snapshot.image_after.clone(), digest, ..Of::new(c, "") };
-    let sealed = ThrowAway::of(app, &of, snapshot.id, admin).await?;
+    let of = BackupSubject { image: snapshot.image_after.clone(), digest, ..BackupSubject::new(c, "") };
+    let sealed = SealedServer::of(app, &of, snapshot.id, admin).await?;
     let wanted = swap::dir(app, c, snapshot.id)?;
     if sealed.blueprint.dir == wanted {
         return Ok(sealed);
@@ -97,6 +97,6 @@ pub(crate) async fn fill(w: &Work) -> Result<(), StepError> {
 /// If they can't be removed.
 pub(crate) async fn clear(w: &Work) -> Result<(), StepError> {
     let (c, snapshot) = (w.container().await?, swap::row(w).await?);
-    sealed(&w.app, &c, &snapshot, Admin::New).await?.remove_container(&w.app).await?;
+    sealed(&w.app, &c, &snapshot, AdminPassword::New).await?.remove_container(&w.app).await?;
     swap::remove_aside(w).await
 }

@@ -19,21 +19,21 @@ use crate::app::App;
 use crate::backup::dump::store_parts::tell;
 use crate::backup::pipeline::reports::Reports;
 use crate::backup::pipeline::rewrite::through;
-use crate::backup::pipeline::transfer::From;
+use crate::backup::pipeline::transfer::ObjectSource;
 use crate::backup::pipeline::{peek, transfer};
 use crate::backup::restore::resources::{explain_full_tier, is_resource_failure};
-use crate::backup::restore::source::{Source, present};
-use crate::backup::server::Server;
-use crate::backup::{compare, describes, kept};
-use crate::domain::work::{Cancel, Pool, Rules};
-use crate::engine::part::When;
-use crate::engine::partial::{Read, Stage};
+use crate::backup::restore::source::{BackupSource, present};
+use crate::backup::server::ServerHandle;
+use crate::backup::{compare, engine_backup, kept};
+use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::engine::part::DumpMode;
+use crate::engine::partial::{RestoreStage, StageInput};
 use crate::manifest::{Manifest, Object};
 use crate::objects::Store;
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::exec::run_all;
-use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::{blueprint, create, power, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
@@ -44,7 +44,7 @@ const FIND_BACKUP: Step = Step { name: "Find the backup", run: |w| Box::pin(look
 pub static RESTORE: Flow = Flow {
     kind: "restore",
     title: "Restore into a new database",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         FIND_BACKUP,
         create::CHECK_STORAGE,
@@ -69,10 +69,10 @@ pub static RESTORE: Flow = Flow {
 /// If the object can't be read or is damaged in every store, or the command fails.
 pub(super) async fn begin_stage(
     app: &App,
-    source: &Source<'_>,
+    source: &BackupSource<'_>,
     object: &Object,
     id: &str,
-    stage: &Stage,
+    stage: &RestoreStage,
     passed: &Arc<AtomicU64>,
 ) -> Result<Reports, StepError> {
     let mut done = stage_from(app, source, source.store, object, id, stage, passed).await;
@@ -96,19 +96,19 @@ pub(super) async fn begin_stage(
 
 async fn stage_from(
     app: &App,
-    source: &Source<'_>,
+    source: &BackupSource<'_>,
     store: &Arc<Store>,
     object: &Object,
     id: &str,
-    stage: &Stage,
+    stage: &RestoreStage,
     passed: &Arc<AtomicU64>,
 ) -> Result<Reports, StepError> {
     let (runtime, key) = (app.runtime.as_ref(), source.key(&object.file));
-    let from = From { store, key: &key, object, keys: &source.keys };
+    let from = ObjectSource { store, key: &key, object, keys: &source.keys };
     let input = match stage.read {
-        Read::Beginning => return peek::run(runtime, &from, id, &stage.exec).await,
-        Read::Nothing => return transfer::run(runtime, id, &stage.exec, None, &AtomicU64::new(0)).await,
-        Read::All => transfer::fetch(&from, passed.clone()).await?,
+        StageInput::Beginning => return peek::run(runtime, &from, id, &stage.exec).await,
+        StageInput::Nothing => return transfer::run(runtime, id, &stage.exec, None, &AtomicU64::new(0)).await,
+        StageInput::All => transfer::fetch(&from, passed.clone()).await?,
     };
     // A word that whoever wrote the dump can't know.
     let token = format!("${}", hex::encode(app.random.bytes::<6>()));
@@ -119,9 +119,9 @@ async fn stage_from(
 }
 
 /// Removes from a server what came with the wanted part of a backup but does not belong to it.
-async fn keep_only(app: &App, manifest: &Manifest, server: &Server<'_>) -> Result<(), StepError> {
+async fn keep_only(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
     let Some(wanted) = &manifest.wanted else { return Ok(()) };
-    let Some(exec) = server.describes.keep_only(&server.plan, &wanted.only, &wanted.others) else { return Ok(()) };
+    let Some(exec) = server.engine.keep_only(&server.spec, &wanted.only, &wanted.others) else { return Ok(()) };
     transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await.map(|_| ())
 }
 
@@ -132,8 +132,8 @@ async fn keep_only(app: &App, manifest: &Manifest, server: &Server<'_>) -> Resul
 /// If one can't be read, is damaged, or the server does not take it.
 pub async fn into(
     app: &App,
-    source: &Source<'_>,
-    server: &Server<'_>,
+    source: &BackupSource<'_>,
+    server: &ServerHandle<'_>,
     passed: &Arc<AtomicU64>,
 ) -> Result<(), StepError> {
     // A second attempt knows databases, not tables.
@@ -142,10 +142,10 @@ pub async fn into(
         Err(StepError::Fail(why)) if whole => second_attempt(app, source, server, passed, why).await?,
         done => done?,
     }
-    if server.describes.moves() == When::Running {
+    if server.engine.dump_mode() == DumpMode::Running {
         keep_only(app, &source.manifest, server).await?;
     }
-    if let Some(exec) = server.describes.settle(&server.plan) {
+    if let Some(exec) = server.engine.settle(&server.spec) {
         let said = transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
         said.notes.into_iter().for_each(|note| source.leave_out(note));
     }
@@ -155,15 +155,15 @@ pub async fn into(
 /// The first attempt: every fault ends it.
 async fn strictly(
     app: &App,
-    source: &Source<'_>,
-    server: &Server<'_>,
+    source: &BackupSource<'_>,
+    server: &ServerHandle<'_>,
     passed: &Arc<AtomicU64>,
 ) -> Result<(), StepError> {
     for object in &source.manifest.objects {
-        let (plan, part) = (&server.plan, object.part());
+        let (plan, part) = (&server.spec, object.part());
         let stages = match &source.manifest.wanted {
-            None => server.describes.restore_stages(plan, &part),
-            Some(wanted) => server.describes.restore_only(plan, &part, &wanted.only),
+            None => server.engine.restore_stages(plan, &part),
+            Some(wanted) => server.engine.restore_only(plan, &part, &wanted.only),
         };
         for stage in stages {
             let said = begin_stage(app, source, object, server.id, &stage, passed).await?;
@@ -176,8 +176,8 @@ async fn strictly(
 /// The second attempt, where the engine has one: what can be put back is, and all else is told.
 async fn second_attempt(
     app: &App,
-    source: &Source<'_>,
-    server: &Server<'_>,
+    source: &BackupSource<'_>,
+    server: &ServerHandle<'_>,
     passed: &Arc<AtomicU64>,
     why: String,
 ) -> Result<(), StepError> {
@@ -186,8 +186,7 @@ async fn second_attempt(
     }
     let objects = &source.manifest.objects;
     let parts: Vec<_> = objects.iter().map(Object::part).collect();
-    let stages =
-        server.describes.second_attempt(&server.plan, &parts, source.manifest.wanted.as_ref().map(|w| &w.only));
+    let stages = server.engine.second_attempt(&server.spec, &parts, source.manifest.wanted.as_ref().map(|w| &w.only));
     if stages.is_empty() {
         return Err(StepError::Fail(why));
     }
@@ -211,31 +210,31 @@ async fn second_attempt(
 ///
 /// # Errors
 /// If one object can't be read, is damaged, is not taken, or the server does not start.
-pub async fn raise(w: &Work, source: &Source<'_>, sealed: &mut ThrowAway<'_>) -> Result<String, StepError> {
-    let (app, describes) = (&w.app, describes(source.manifest.container.engine)?);
+pub async fn raise(w: &Work, source: &BackupSource<'_>, sealed: &mut SealedServer<'_>) -> Result<String, StepError> {
+    let (app, engine) = (&w.app, engine_backup(source.manifest.container.engine)?);
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
-    let moves = describes.moves();
-    let id = match moves {
-        When::Running => sealed.start(app).await?,
-        When::Stopped => {
+    let mode = engine.dump_mode();
+    let id = match mode {
+        DumpMode::Running => sealed.start(app).await?,
+        DumpMode::Stopped => {
             sealed.remove_container(app).await?;
             blueprint::prepare(app, &sealed.blueprint).await?;
             sealed.hold(app, true).await?
         }
     };
-    let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
+    let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
     tokio::select! {
         done = into(app, source, &server, &passed) => if let Err(e) = done {
             return Err(explain_full_tier(sealed.blueprint.tier, e).await);
         },
         () = tell(w, &passed, expected) => {}
     }
-    match moves {
-        When::Running => Ok(id),
-        When::Stopped => {
+    match mode {
+        DumpMode::Running => Ok(id),
+        DumpMode::Stopped => {
             let id = sealed.launch(app).await?;
-            let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
+            let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
             keep_only(app, &source.manifest, &server).await?;
             Ok(id)
         }
@@ -247,12 +246,15 @@ pub async fn raise(w: &Work, source: &Source<'_>, sealed: &mut ThrowAway<'_>) ->
 ///
 /// # Errors
 /// If the data has one that the manifest does not name.
-pub(super) fn admin_of(source: &Source<'_>, own: &SecretString) -> Result<Admin, StepError> {
+pub(super) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<AdminPassword, StepError> {
     let manifest = &source.manifest;
-    match (describes(manifest.container.engine)?.moves(), manifest.admin(&source.keys).map_err(StepError::Fail)?) {
-        (When::Running, _) => Ok(Admin::Made(own.clone())),
-        (When::Stopped, Some(password)) => Ok(Admin::There(password)),
-        (When::Stopped, None) => {
+    match (
+        engine_backup(manifest.container.engine)?.dump_mode(),
+        manifest.admin(&source.keys).map_err(StepError::Fail)?,
+    ) {
+        (DumpMode::Running, _) => Ok(AdminPassword::Made(own.clone())),
+        (DumpMode::Stopped, Some(password)) => Ok(AdminPassword::There(password)),
+        (DumpMode::Stopped, None) => {
             Err(StepError::Fail("The manifest does not name the administrator's password.".to_owned()))
         }
     }
@@ -266,15 +268,15 @@ pub(super) fn admin_of(source: &Source<'_>, own: &SecretString) -> Result<Admin,
 /// If it can't be filled, or is not what was backed up.
 pub(super) async fn seal_in(
     w: &Work,
-    source: &Source<'_>,
-    sealed: &mut ThrowAway<'_>,
+    source: &BackupSource<'_>,
+    sealed: &mut SealedServer<'_>,
     own: &SecretString,
     strict: bool,
 ) -> Result<(), StepError> {
-    let (app, describes) = (&w.app, describes(source.manifest.container.engine)?);
+    let (app, engine) = (&w.app, engine_backup(source.manifest.container.engine)?);
     let id = raise(w, source, sealed).await?;
-    let server = Server { id: &id, plan: sealed.blueprint.plan(), describes };
-    w.say("Comparing it with the backup").await;
+    let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
+    w.progress("Comparing it with the backup").await;
     let found = compare::compare(app, &source.manifest, &server, true).await?;
     let told = match strict {
         true => match found.equal() {
@@ -283,9 +285,9 @@ pub(super) async fn seal_in(
         },
         false => kept::keep(w, source, &found).await?,
     };
-    run_all(app, &id, describes.adopt(&server.plan, own).as_slice()).await?;
+    run_all(app, &id, engine.adopt(&server.spec, own).as_slice()).await?;
     sealed.stop(app).await?;
-    w.say(&source.told(&told)).await;
+    w.progress(&source.describe(&told)).await;
     Ok(())
 }
 
@@ -293,9 +295,9 @@ pub(super) async fn seal_in(
 ///
 /// # Errors
 /// With what they found.
-pub async fn sound(app: &App, manifest: &Manifest, server: &Server<'_>) -> Result<(), StepError> {
+pub async fn sound(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
     for database in manifest.databases() {
-        let exec = server.describes.check(&server.plan, database);
+        let exec = server.engine.check(&server.spec, database);
         let said = transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
         if !said.faults.is_empty() {
             return Err(StepError::Fail(format!("The server's own checks found faults:\n{}", said.faults.join("\n"))));
@@ -305,11 +307,11 @@ pub async fn sound(app: &App, manifest: &Manifest, server: &Server<'_>) -> Resul
 }
 
 /// The backup that the job's container is made from.
-pub(super) async fn source(w: &Work) -> Result<(Container, Source<'_>), StepError> {
+pub(super) async fn source(w: &Work) -> Result<(Container, BackupSource<'_>), StepError> {
     let c = w.container().await?;
     let id = c.restored_from.ok_or_else(|| StepError::Fail("This database names no backup to restore.".to_owned()))?;
     w.note_backup(id);
-    let source = Source::read(&w.app, id).await?.reduced(c.restored_only.as_ref().map(|only| &only.0))?;
+    let source = BackupSource::read(&w.app, id).await?.reduced(c.restored_only.as_ref().map(|only| &only.0))?;
     Ok((c, source))
 }
 
@@ -318,7 +320,7 @@ async fn look(w: &Work) -> Result<(), StepError> {
     present(&source).await?;
     let part = source.manifest.wanted.as_ref().map(|w| format!("{} of ", w.only.text())).unwrap_or_default();
     let (of, at) = (&source.manifest.container.name, source.manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
-    w.say(&source.told(&format!("{part}{of}, {at}"))).await;
+    w.progress(&source.describe(&format!("{part}{of}, {at}"))).await;
     Ok(())
 }
 
@@ -328,7 +330,7 @@ async fn running(w: &Work, c: &Container) -> Result<String, StepError> {
 }
 
 /// The server that is being filled, once it answers, and what it is filled from.
-async fn filling(w: &Work) -> Result<(Source<'_>, Blueprint<'_>, String), StepError> {
+async fn filling(w: &Work) -> Result<(BackupSource<'_>, Blueprint<'_>, String), StepError> {
     if w.resumed {
         power::wait(w).await?;
     }
@@ -340,7 +342,7 @@ async fn filling(w: &Work) -> Result<(Source<'_>, Blueprint<'_>, String), StepEr
 
 async fn fill(w: &Work) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
-    let server = Server { id: &id, plan: blueprint.plan(), describes: describes(blueprint.image.engine)? };
+    let server = ServerHandle { id: &id, spec: blueprint.plan(), engine: engine_backup(blueprint.image.engine)? };
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
@@ -351,9 +353,9 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     }
     kept::remember(w, &source).await?;
     let done = if source.left_out().is_empty() { "All of it is back" } else { "What could be rebuilt is back" };
-    let said = source.told(done);
+    let said = source.describe(done);
     if said != "All of it is back" {
-        w.say(&said).await;
+        w.progress(&said).await;
     }
     Ok(())
 }
@@ -361,9 +363,9 @@ async fn fill(w: &Work) -> Result<(), StepError> {
 async fn match_backup(w: &Work) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
     kept::recall(w, &source).await?;
-    let server = Server { id: &id, plan: blueprint.plan(), describes: describes(blueprint.image.engine)? };
+    let server = ServerHandle { id: &id, spec: blueprint.plan(), engine: engine_backup(blueprint.image.engine)? };
     let found = compare::compare(&w.app, &source.manifest, &server, true).await?;
     let told = kept::keep(w, &source, &found).await?;
-    w.say(&told).await;
+    w.progress(&told).await;
     Ok(())
 }

@@ -2,10 +2,10 @@
 //! directory and proven by a sealed server first; then the container is made on it like on any data that is there.
 
 use crate::backup::restore::{FIND_BACKUP, admin_of, seal_in, source};
-use crate::domain::work::{Cancel, Pool, Rules};
-use crate::manifest::Of;
+use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::manifest::BackupSubject;
 use crate::provision::blueprint::Blueprint;
-use crate::provision::sealed_server::{Admin, ThrowAway};
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::{create, rotate};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
@@ -20,7 +20,7 @@ pub(crate) const FILL: Step = Step {
 pub static RESTORE_COPY: Flow = Flow {
     kind: "restore-copy",
     title: "Restore into a new database",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         FIND_BACKUP,
         create::CHECK_STORAGE,
@@ -42,7 +42,10 @@ pub static RESTORE_COPY: Flow = Flow {
 async fn unseal(w: &Work) -> Result<(), StepError> {
     let c = w.container().await?;
     // Only the container: the directory has an undo of its own.
-    ThrowAway::of(&w.app, &Of::new(&c, ""), c.id, Admin::New).await?.remove_container(&w.app).await
+    SealedServer::of(&w.app, &BackupSubject::new(&c, ""), c.id, AdminPassword::New)
+        .await?
+        .remove_container(&w.app)
+        .await
 }
 
 /// Fills the container's own directory and compares what is in it, before anybody can reach it.
@@ -53,7 +56,7 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     let (app, (c, source)) = (&w.app, source(w).await?);
     let own = Blueprint::read(app, &c).await?;
     let password = own.admin_password();
-    let mut sealed = ThrowAway::of(app, &Of::new(&c, ""), c.id, admin_of(&source, &password)?).await?;
+    let mut sealed = SealedServer::of(app, &BackupSubject::new(&c, ""), c.id, admin_of(&source, &password)?).await?;
     if sealed.blueprint.dir != own.dir {
         return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
     }

@@ -12,16 +12,16 @@ use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::backup::compare::matching;
-use crate::backup::describes;
 use crate::backup::dump::store_parts::tell;
+use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer;
 use crate::backup::restore::begin_stage;
-use crate::backup::restore::source::{Source, present};
+use crate::backup::restore::source::{BackupSource, present};
 use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
-use crate::domain::work::{Blame, Cancel, Pool, Rules};
-use crate::engine::Backup as Describes;
-use crate::engine::partial::{Alone, Beside, Only, To};
+use crate::domain::work::{Blame, Cancel, JobRules, Pool};
+use crate::engine::EngineBackup;
+use crate::engine::partial::{CopyTarget, RestoreAsCopy, Selection, SmallestPart};
 use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::queue::enqueue::enqueue_with;
@@ -32,7 +32,7 @@ use crate::queue::refusal::RequestError;
 pub static RESTORE_BESIDE: Flow = Flow {
     kind: "restore-beside",
     title: "Restore a part beside the data",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Always).blame(Blame::Nobody),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Always).blame(Blame::Nobody),
     steps: &[
         Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
         Step {
@@ -46,27 +46,30 @@ pub static RESTORE_BESIDE: Flow = Flow {
 
 /// What the job has to know.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct PartialOrder {
     /// The backup; its removal waits while a job names it so.
     backup: Uuid,
-    only: Only,
+    only: Selection,
     /// The new name.
     name: String,
 }
 
 /// Whether an engine's backups can give something by themselves, and that can go beside what a server has.
-pub fn possible(engine: EngineKind) -> (Alone, bool) {
-    engine.engine().backup().map_or((Alone::Nothing, false), |b| (b.alone(), b.beside().is_some()))
+pub fn possible(engine: EngineKind) -> (SmallestPart, bool) {
+    engine
+        .engine()
+        .backup()
+        .map_or((SmallestPart::Nothing, false), |b| (b.smallest_part(), b.restore_as_copy().is_some()))
 }
 
 /// Whether a backup with this manifest can give this by itself.
 ///
 /// # Errors
 /// [`RequestError::NotAlone`] with why not.
-pub(crate) fn allowed(engine: EngineKind, only: &Only) -> Result<(), RequestError> {
+pub(crate) fn allowed(engine: EngineKind, only: &Selection) -> Result<(), RequestError> {
     let why = match (possible(engine).0, &only.table) {
-        (Alone::Nothing, _) => "its backups can only be restored as a whole",
-        (Alone::Database, Some(_)) => "of its backups a database can be restored by itself, but no single table",
+        (SmallestPart::Nothing, _) => "its backups can only be restored as a whole",
+        (SmallestPart::Database, Some(_)) => "of its backups a database can be restored by itself, but no single table",
         _ => return Ok(()),
     };
     Err(RequestError::NotAlone(format!("{}: {why}.", engine.label())))
@@ -80,14 +83,14 @@ pub async fn beside(
     app: &App,
     c: &Container,
     backup: &Backup,
-    only: &Only,
+    only: &Selection,
     actor: &Actor,
 ) -> Result<(Uuid, String), RequestError> {
     if !backup.is_good() {
         return Err(RequestError::NoSuchBackup);
     }
     allowed(c.engine, only)?;
-    let how = c.engine.engine().backup().and_then(Describes::beside);
+    let how = c.engine.engine().backup().and_then(EngineBackup::restore_as_copy);
     let how = how.ok_or_else(|| {
         RequestError::NotAlone(format!(
             "{}: a part of a backup can only be restored into a new database.",
@@ -105,7 +108,7 @@ pub async fn beside(
         state => return Err(RequestError::State(state)),
     }
     let name = how.name(only, &app.clock.now().format("%Y%m%d_%H%M%S").to_string());
-    let order = Order { backup: backup.id, only: only.clone(), name: name.clone() };
+    let order = PartialOrder { backup: backup.id, only: only.clone(), name: name.clone() };
     let more = serde_json::to_value(&order).map_err(anyhow::Error::from)?;
     let detail = format!("{} of the backup {}", only.text(), backup.id);
     let job = enqueue_with(app, &mut tx, &RESTORE_BESIDE, (c.id, &c.name), actor, (&detail, more)).await?;
@@ -114,35 +117,35 @@ pub async fn beside(
     Ok((job, name))
 }
 
-fn order(w: &Work) -> Result<Order, StepError> {
+fn order(w: &Work) -> Result<PartialOrder, StepError> {
     serde_json::from_value(w.job.payload.clone())
         .map_err(|e| StepError::Fail(format!("What this job was asked for is not understood: {e}.")))
 }
 
-async fn source<'a>(w: &'a Work, order: &Order) -> Result<Source<'a>, StepError> {
+async fn source<'a>(w: &'a Work, order: &PartialOrder) -> Result<BackupSource<'a>, StepError> {
     w.note_backup(order.backup);
-    Source::read(&w.app, order.backup).await?.reduced(Some(&order.only))
+    BackupSource::read(&w.app, order.backup).await?.reduced(Some(&order.only))
 }
 
 async fn look(w: &Work) -> Result<(), StepError> {
     let order = order(w)?;
     present(&source(w, &order).await?).await?;
-    w.say(&format!("{} becomes {}", order.only.text(), order.name)).await;
+    w.progress(&format!("{} becomes {}", order.only.text(), order.name)).await;
     Ok(())
 }
 
 /// What a step works with: the running server, and how its engine does it.
-struct Site<'a> {
+struct PartialContext<'a> {
     id: String,
     blueprint: Blueprint<'a>,
-    how: &'static dyn Beside,
+    how: &'static dyn RestoreAsCopy,
     token: String,
 }
 
-impl<'a> Site<'a> {
+impl<'a> PartialContext<'a> {
     async fn of(w: &'a Work) -> Result<Self, StepError> {
         let c = w.container().await?;
-        let how = describes(c.engine)?.beside();
+        let how = engine_backup(c.engine)?.restore_as_copy();
         let how = how.ok_or_else(|| StepError::Fail("This engine can't put a part beside its data.".to_owned()))?;
         let found = find(&w.app, &c).await?.filter(|f| f.running);
         let id = found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
@@ -150,13 +153,13 @@ impl<'a> Site<'a> {
         Ok(Self { id, blueprint: Blueprint::read(&w.app, &c).await?, how, token })
     }
 
-    fn to<'b>(&'b self, order: &'b Order) -> To<'b> {
-        To { name: &order.name, token: &self.token }
+    fn to<'b>(&'b self, order: &'b PartialOrder) -> CopyTarget<'b> {
+        CopyTarget { name: &order.name, token: &self.token }
     }
 }
 
 async fn put(w: &Work) -> Result<(), StepError> {
-    let (order, site) = (order(w)?, Site::of(w).await?);
+    let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let source = source(w, &order).await?;
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
@@ -177,25 +180,25 @@ async fn put(w: &Work) -> Result<(), StepError> {
     };
     let mut said = vec![format!("It is there as {}.", order.name)];
     said.extend(notes);
-    w.say(&said.join(" ")).await;
+    w.progress(&said.join(" ")).await;
     Ok(())
 }
 
 async fn clear(w: &Work) -> Result<(), StepError> {
-    let (order, site) = (order(w)?, Site::of(w).await?);
+    let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let exec = site.how.clear(&site.blueprint.plan(), &order.only, &site.to(&order));
     transfer::run(w.app.runtime.as_ref(), &site.id, &exec, None, &AtomicU64::new(0)).await.map(|_| ())
 }
 
 async fn compare(w: &Work) -> Result<(), StepError> {
-    let (order, site) = (order(w)?, Site::of(w).await?);
+    let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let source = source(w, &order).await?;
     let to = site.to(&order);
     let exec = site.how.count(&site.blueprint.plan(), &order.only, &to, source.manifest.fingerprints);
     let said = transfer::run(w.app.runtime.as_ref(), &site.id, &exec, None, &AtomicU64::new(0)).await?;
     let counts: Vec<_> = said.counts.into_iter().filter_map(|c| site.how.original(&order.only, &to, c)).collect();
     let counted = matching(&source.manifest, &counts)?;
-    w.say(&format!("{counted} counts are those of the backup; it is there as {}.", order.name)).await;
+    w.progress(&format!("{counted} counts are those of the backup; it is there as {}.", order.name)).await;
     Ok(())
 }
 
@@ -205,14 +208,14 @@ mod tests {
 
     #[test]
     fn what_can_be_had_by_itself_is_said_for_every_engine() {
-        let database = Only { database: "trial".to_owned(), table: None };
-        let table = Only { table: Some("public.t".to_owned()), ..database.clone() };
+        let database = Selection { database: "trial".to_owned(), table: None };
+        let table = Selection { table: Some("public.t".to_owned()), ..database.clone() };
         let said = |engine, only| allowed(engine, only).map_err(|e| e.to_string());
         for engine in EngineKind::ALL {
             let (alone, beside) = possible(engine);
-            assert_eq!(said(engine, &database).is_ok(), alone != Alone::Nothing, "{engine}");
-            assert_eq!(said(engine, &table).is_ok(), alone == Alone::Table, "{engine}");
-            assert!(!beside || alone != Alone::Nothing, "{engine}");
+            assert_eq!(said(engine, &database).is_ok(), alone != SmallestPart::Nothing, "{engine}");
+            assert_eq!(said(engine, &table).is_ok(), alone == SmallestPart::Table, "{engine}");
+            assert!(!beside || alone != SmallestPart::Nothing, "{engine}");
         }
         assert_eq!(
             said(EngineKind::Neo4j, &database),

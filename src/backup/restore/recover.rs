@@ -12,7 +12,7 @@ use crate::backup::restore::FIND_BACKUP;
 use crate::backup::restore::offline::FILL;
 use crate::backup::restore::source::openable;
 use crate::domain::state::Event;
-use crate::domain::work::{Cancel, Pool, Rules};
+use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::provision::create;
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
@@ -22,7 +22,7 @@ use crate::queue::refusal::RequestError;
 pub static RECOVER: Flow = Flow {
     kind: "recover",
     title: "Bring back from its backup",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         FIND_BACKUP,
         create::CHECK_STORAGE,

@@ -13,9 +13,9 @@ use crate::backup::restore::source::openable;
 use crate::backup::restore::upgrade::UPGRADE;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
-use crate::encryption::Keys;
-use crate::engine::Backup as Describes;
-use crate::engine::part::When;
+use crate::encryption::Identities;
+use crate::engine::EngineBackup;
+use crate::engine::part::DumpMode;
 use crate::queue::enqueue::enqueue;
 use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
@@ -65,7 +65,7 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
 pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor) -> Result<Uuid, RequestError> {
     let store = app.stores.first().ok_or(RequestError::NoTarget)?;
     let backups = &app.config.backups;
-    if !backups.recipients.is_empty() && !Keys::of(backups).open(&backups.recipients) {
+    if !backups.recipients.is_empty() && !Identities::of(backups).open(&backups.recipients) {
         return Err(RequestError::UpgradeNeedsKey);
     }
     let from = app.catalog.find(&c.image).ok_or_else(|| RequestError::NoImage(c.image.clone()))?;
@@ -109,8 +109,8 @@ fn ready(state: Option<ContainerState>) -> Result<(), RequestError> {
 /// Whether a database of the image `from` can be upgraded to `to`: the same engine, a later version, and data that moves
 /// as statements, since a server's own files are only its version's.
 pub fn possible(from: &CatalogImage, to: &CatalogImage) -> bool {
-    let moves = from.engine.engine().backup().map(Describes::moves);
-    from.engine == to.engine && newer(to, from) && moves == Some(When::Running)
+    let moves = from.engine.engine().backup().map(EngineBackup::dump_mode);
+    from.engine == to.engine && newer(to, from) && moves == Some(DumpMode::Running)
 }
 
 /// Whether the version of `one` is later than that of `other`.

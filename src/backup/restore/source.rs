@@ -12,15 +12,15 @@ use crate::app::App;
 use crate::backup::dump::context::store;
 use crate::backup::pipeline::transfer::DAMAGED;
 use crate::domain::stream_error::{StreamError, StreamFault};
-use crate::encryption::Keys;
-use crate::engine::partial::Only;
+use crate::encryption::Identities;
+use crate::engine::partial::Selection;
 use crate::manifest::{FILE, LONGEST, Manifest};
 use crate::objects::Store;
 use crate::queue::flow::StepError;
 use crate::queue::refusal::RequestError;
 
 /// Where a backup lies, with its manifest as it lies there.
-pub struct Source<'a> {
+pub struct BackupSource<'a> {
     /// Its row.
     pub row: Backup,
     /// Its store.
@@ -36,7 +36,7 @@ pub struct Source<'a> {
     /// The other stores that have it, for what turns out to be damaged while it is read.
     pub others: Vec<&'a Arc<Store>>,
     /// What this portal has to decrypt with.
-    pub keys: Keys,
+    pub keys: Identities,
     /// Why a second attempt restored it, as a sentence, if one did.
     second: OnceLock<String>,
     /// What a restore of it could not bring back, as sentences.
@@ -45,7 +45,7 @@ pub struct Source<'a> {
     changed: Mutex<Vec<String>>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> BackupSource<'a> {
     /// Reads the manifest from the store, and compares it with the sum that mydb_admin has of it. Where the backup's own
     /// target does not give it, gives another, or lacks one of its objects, a copy in another target takes its place.
     ///
@@ -76,7 +76,7 @@ impl<'a> Source<'a> {
             Err(why) => why,
         };
         for (i, copy) in stored.iter().enumerate() {
-            if let Ok(source) = Self::at(copy, row.clone(), Keys::of(&app.config.backups)).await
+            if let Ok(source) = Self::at(copy, row.clone(), Identities::of(&app.config.backups)).await
                 && present(&source).await.is_ok()
             {
                 source.takes(copy, &why);
@@ -90,16 +90,16 @@ impl<'a> Source<'a> {
     /// The same for a row that is there, from the backup's own target only.
     ///
     /// # Errors
-    /// As [`Source::read`].
+    /// As [`BackupSource::read`].
     pub async fn open(app: &'a App, row: Backup) -> Result<Self, StepError> {
         let store = store(app, &row)?;
-        Self::at(store, row, Keys::of(&app.config.backups)).await
+        Self::at(store, row, Identities::of(&app.config.backups)).await
     }
 
     /// The same by its id, with the manifest as it lies there.
     ///
     /// # Errors
-    /// As [`Source::read`].
+    /// As [`BackupSource::read`].
     pub async fn first(app: &'a App, id: Uuid) -> Result<Self, StepError> {
         Self::open(app, row(app, id).await?).await
     }
@@ -107,8 +107,8 @@ impl<'a> Source<'a> {
     /// The same in a store.
     ///
     /// # Errors
-    /// As [`Source::read`].
-    pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Keys) -> Result<Self, StepError> {
+    /// As [`BackupSource::read`].
+    pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Identities) -> Result<Self, StepError> {
         let location = row.location.clone().filter(|_| row.removed_at.is_none());
         let location =
             location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
@@ -183,7 +183,7 @@ impl<'a> Source<'a> {
 
     /// What a step says of where the backup was read, of what could not be brought back and of what was changed, after
     /// what it did.
-    pub fn told(&self, done: &str) -> String {
+    pub fn describe(&self, done: &str) -> String {
         let mut said = vec![done.trim_end_matches('.').to_owned()];
         said.extend(self.instead.get().cloned());
         said.extend(self.notes());
@@ -195,7 +195,7 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     /// If it has no such thing.
-    pub fn reduced(mut self, only: Option<&Only>) -> Result<Self, StepError> {
+    pub fn reduced(mut self, only: Option<&Selection>) -> Result<Self, StepError> {
         if let Some(only) = only {
             self.manifest = self.manifest.reduced(only).map_err(StepError::Fail)?;
         }
@@ -243,7 +243,7 @@ async fn row(app: &App, id: Uuid) -> Result<Backup, StepError> {
 ///
 /// # Errors
 /// With the name of the first that is missing.
-pub(crate) async fn present(source: &Source<'_>) -> Result<(), StepError> {
+pub(crate) async fn present(source: &BackupSource<'_>) -> Result<(), StepError> {
     for object in &source.manifest.objects {
         let key = source.key(&object.file);
         if source.store.head(&key).await?.is_none() {
@@ -259,5 +259,5 @@ pub(crate) async fn present(source: &Source<'_>) -> Result<(), StepError> {
 /// # Errors
 /// [`RequestError::NeedsKey`]
 pub(crate) fn openable(app: &App, backup: &Backup) -> Result<(), RequestError> {
-    if backup.opens(&Keys::of(&app.config.backups)) { Ok(()) } else { Err(RequestError::NeedsKey) }
+    if backup.opens(&Identities::of(&app.config.backups)) { Ok(()) } else { Err(RequestError::NeedsKey) }
 }

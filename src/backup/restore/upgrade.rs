@@ -3,7 +3,7 @@
 
 use crate::backup::dump::{dump, finish, read_back, sweep_soon};
 use crate::backup::restore::in_place;
-use crate::domain::work::{Blame, Cancel, Pool, Rules};
+use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::provision::{create, swap};
 use crate::queue::flow::{Flow, Step, StepError, Work};
 
@@ -11,7 +11,7 @@ use crate::queue::flow::{Flow, Step, StepError, Work};
 pub static UPGRADE: Flow = Flow {
     kind: "upgrade",
     title: "Upgrade to another version",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
         Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None },
         // Nothing may be written that the backup does not have.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::admin_db::backups;
 use crate::admin_db::backups::{BackupStatus, open_uploads};
-use crate::backup::retention::prune::{Kept, Remover};
+use crate::backup::retention::prune::{KeptBecause, Remover};
 use crate::objects::{ObjectError, Store};
 
 /// Gives up all uploads below a beginning of keys, and those that were noted.
@@ -45,12 +45,12 @@ impl Remover<'_> {
     /// Removes what a failed or cancelled backup left while its target was away.
     ///
     /// # Errors
-    /// [`Kept`]; it is tried again in the next run.
-    pub async fn clear_failed(&self, db: &mut PgConnection, id: Uuid) -> Result<(), Kept> {
+    /// [`KeptBecause`]; it is tried again in the next run.
+    pub async fn clear_failed(&self, db: &mut PgConnection, id: Uuid) -> Result<(), KeptBecause> {
         let ended = |b: &backups::Backup| matches!(b.status, BackupStatus::Failed | BackupStatus::Cancelled);
         let Some(b) = backups::by_id(db, id).await?.filter(ended) else { return Ok(()) };
         let target = b.target.clone().unwrap_or_default();
-        let store = self.stores.get(&target).ok_or(Kept::NoTarget(target))?;
+        let store = self.stores.get(&target).ok_or(KeptBecause::NoTarget(target))?;
         let begun = open_uploads::of_backup(db, id).await?;
         clear(store, &format!("{}/{}/{id}", self.config.instance, b.container_id), &begun).await?;
         Ok(open_uploads::forget(db, id).await?)

@@ -5,16 +5,16 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::admin_db::backups::replicas::Copy;
+use crate::admin_db::backups::replicas::Replica;
 use crate::admin_db::backups::{Backup, open_uploads, replicas, retention};
-use crate::admin_db::log::{Actor, Entry, Outcome};
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{backups, log};
 use crate::app::App;
 use crate::backup::retention::prune;
 use crate::config::Config;
-use crate::domain::quantity::Bytes;
-use crate::domain::retention::{Keep, Known, Verdict, judge};
-use crate::domain::work::{Cancel, Pool, Rules};
+use crate::domain::quantity::ByteSize;
+use crate::domain::retention::{KeepCounts, KnownBackup, Verdict, judge};
+use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::manifest::FILE;
 use crate::objects::{ObjectError, Store, Stores};
 use crate::queue::enqueue::enqueue_portal;
@@ -25,7 +25,7 @@ use crate::queue::refusal::RequestError;
 pub static PRUNE: Flow = Flow {
     kind: "prune",
     title: "Remove old backups",
-    rules: Rules::of(Pool::Long).cancel(Cancel::Always),
+    rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step { name: "Remove what the policy does not keep", run: |w| Box::pin(prune(w)), undo: None }],
 };
 
@@ -34,7 +34,7 @@ const UNDER_WAY: i64 = 30;
 
 /// Why a backup was not removed.
 #[derive(Debug, thiserror::Error)]
-pub enum Kept {
+pub enum KeptBecause {
     /// It stays after all: somebody reads it now, locked it, or the judgement of a moment ago is no longer right.
     #[error("it stays after all")]
     Judged,
@@ -79,8 +79,8 @@ pub async fn judged_of(
     Ok(verdicts(&config.backups.keep, &known, now))
 }
 
-fn verdicts(keep: &Keep, of_one: &[(Uuid, Known)], now: DateTime<Utc>) -> Vec<Verdict> {
-    let known: Vec<Known> = of_one.iter().map(|(_, known)| *known).collect();
+fn verdicts(keep: &KeepCounts, of_one: &[(Uuid, KnownBackup)], now: DateTime<Utc>) -> Vec<Verdict> {
+    let known: Vec<KnownBackup> = of_one.iter().map(|(_, known)| *known).collect();
     judge(keep, &known, now)
 }
 
@@ -113,23 +113,23 @@ pub struct Remover<'a> {
 }
 
 impl<'a> Remover<'a> {
-    fn place(&self, b: &Backup) -> Result<(&'a Store, String), Kept> {
+    fn place(&self, b: &Backup) -> Result<(&'a Store, String), KeptBecause> {
         let target = b.target.clone().unwrap_or_default();
-        let store = self.stores.get(&target).ok_or(Kept::NoTarget(target))?;
+        let store = self.stores.get(&target).ok_or(KeptBecause::NoTarget(target))?;
         let location = b.location.clone().unwrap_or_default();
         // Nothing but the place where this portal puts this very backup.
         if location != format!("{}/{}/{}", self.config.instance, b.container_id, b.id) {
-            return Err(Kept::Elsewhere(location));
+            return Err(KeptBecause::Elsewhere(location));
         }
         Ok((store, location))
     }
 
     /// Its copies, whole or begun, with their stores.
-    async fn copies(&self, db: &mut PgConnection, b: &Backup) -> Result<Vec<(Copy, &'a Store)>, Kept> {
+    async fn copies(&self, db: &mut PgConnection, b: &Backup) -> Result<Vec<(Replica, &'a Store)>, KeptBecause> {
         let begun = replicas::of(db, &[b.id]).await?.into_iter().filter(|copy| copy.tries > 0);
-        let with_store = |copy: Copy| match self.stores.get(&copy.target) {
+        let with_store = |copy: Replica| match self.stores.get(&copy.target) {
             Some(store) => Ok((copy, store.as_ref())),
-            None => Err(Kept::NoTarget(copy.target)),
+            None => Err(KeptBecause::NoTarget(copy.target)),
         };
         begun.map(with_store).collect()
     }
@@ -137,12 +137,12 @@ impl<'a> Remover<'a> {
     /// Removes a backup if it is still to go, and answers its row.
     ///
     /// # Errors
-    /// [`Kept`]; nothing is called removed then.
-    pub async fn remove(&self, db: &mut PgConnection, id: Uuid) -> Result<Backup, Kept> {
-        let b = backups::by_id(db, id).await?.filter(Backup::is_good).ok_or(Kept::Judged)?;
+    /// [`KeptBecause`]; nothing is called removed then.
+    pub async fn remove(&self, db: &mut PgConnection, id: Uuid) -> Result<Backup, KeptBecause> {
+        let b = backups::by_id(db, id).await?.filter(Backup::is_good).ok_or(KeptBecause::Judged)?;
         let (store, location) = self.place(&b)?;
         // A target that is away, or a disk that is not mounted below it, is found out before anything is begun.
-        store.head(&format!("{location}/{FILE}")).await?.ok_or(Kept::Missing)?;
+        store.head(&format!("{location}/{FILE}")).await?.ok_or(KeptBecause::Missing)?;
         for (_, store) in self.copies(db, &b).await? {
             store.head(&format!("{location}/{FILE}")).await?;
         }
@@ -160,18 +160,24 @@ impl<'a> Remover<'a> {
     }
 
     /// Judges once more, with the backup held, and begins.
-    async fn begin(&self, db: &mut PgConnection, b: &Backup) -> Result<(), Kept> {
+    async fn begin(&self, db: &mut PgConnection, b: &Backup) -> Result<(), KeptBecause> {
         let mut tx = db.begin().await?;
         retention::lock_for_removal(&mut tx, b.container_id, b.id).await?;
         let verdicts = judged_of(&mut tx, self.config, b.container_id, self.now).await?;
         if !verdicts.iter().any(|v| v.id == b.id && v.goes()) {
-            return Err(Kept::Judged);
+            return Err(KeptBecause::Judged);
         }
         retention::begin_removal(&mut tx, b.id, self.now).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn finish(&self, db: &mut PgConnection, b: &Backup, store: &Store, location: &str) -> Result<(), Kept> {
+    async fn finish(
+        &self,
+        db: &mut PgConnection,
+        b: &Backup,
+        store: &Store,
+        location: &str,
+    ) -> Result<(), KeptBecause> {
         for object in store.list(&format!("{location}/")).await? {
             store.delete(&object.key).await?;
         }
@@ -192,9 +198,9 @@ impl<'a> Remover<'a> {
                 "{} of {}, {}",
                 store.url(location),
                 b.started_at.format("%Y-%m-%d %H:%M UTC"),
-                Bytes(b.bytes.unwrap_or(0))
+                ByteSize(b.bytes.unwrap_or(0))
             );
-            let entry = Entry {
+            let entry = LogEntry {
                 action: "backup.remove",
                 container: Some((b.container_id, &b.container)),
                 outcome: Outcome::Ok,
@@ -208,8 +214,8 @@ impl<'a> Remover<'a> {
     /// Goes on with a removal that was cut short: to its end where the manifest is gone, and back where it is not.
     ///
     /// # Errors
-    /// [`Kept`]
-    pub async fn resume(&self, db: &mut PgConnection, id: Uuid) -> Result<(), Kept> {
+    /// [`KeptBecause`]
+    pub async fn resume(&self, db: &mut PgConnection, id: Uuid) -> Result<(), KeptBecause> {
         let Some(b) = backups::by_id(db, id).await?.filter(|b| b.removing_at.is_some() && b.removed_at.is_none())
         else {
             return Ok(());
@@ -224,7 +230,7 @@ impl<'a> Remover<'a> {
 
 /// What a run did.
 #[derive(Debug, Default)]
-pub struct Done {
+pub struct PruneReport {
     /// What was removed.
     pub removed: Vec<Backup>,
     /// What could not be, as sentences.
@@ -237,25 +243,25 @@ pub struct Done {
 ///
 /// # Errors
 /// The database's.
-pub async fn all(remover: &Remover<'_>, db: &mut PgConnection, job: Option<&Work>) -> Result<Done, sqlx::Error> {
-    let mut done = Done::default();
+pub async fn all(remover: &Remover<'_>, db: &mut PgConnection, job: Option<&Work>) -> Result<PruneReport, sqlx::Error> {
+    let mut done = PruneReport::default();
     let mut away: Vec<String> = Vec::new();
     for id in unfinished(db, remover.now).await? {
         if let Err(e) = remover.resume(db, id).await {
-            done.away |= matches!(&e, Kept::Store(e) if e.is_transient());
+            done.away |= matches!(&e, KeptBecause::Store(e) if e.is_transient());
             done.kept.push(format!("The removal of the backup {id} could not be finished: {e}"));
         }
     }
     for id in open_uploads::left(db).await? {
         if let Err(e) = remover.clear_failed(db, id).await {
-            done.away |= matches!(&e, Kept::Store(e) if e.is_transient());
+            done.away |= matches!(&e, KeptBecause::Store(e) if e.is_transient());
             done.kept.push(format!("What the failed backup {id} left could not be removed: {e}"));
         }
     }
     let due = due(db, remover.config, remover.now).await?;
     for (n, id) in due.iter().enumerate() {
         if let Some(job) = job {
-            job.say(&format!("{n} of {}", due.len())).await;
+            job.progress(&format!("{n} of {}", due.len())).await;
         }
         let Some(b) = backups::by_id(db, *id).await? else { continue };
         if b.target.as_ref().is_some_and(|t| away.contains(t)) {
@@ -263,10 +269,10 @@ pub async fn all(remover: &Remover<'_>, db: &mut PgConnection, job: Option<&Work
         }
         match remover.remove(db, *id).await {
             Ok(b) => done.removed.push(b),
-            Err(Kept::Judged | Kept::Missing) => {}
-            Err(Kept::Db(e)) => return Err(e),
+            Err(KeptBecause::Judged | KeptBecause::Missing) => {}
+            Err(KeptBecause::Db(e)) => return Err(e),
             Err(e) => {
-                if matches!(&e, Kept::Store(e) if e.is_transient()) {
+                if matches!(&e, KeptBecause::Store(e) if e.is_transient()) {
                     done.away = true;
                     away.extend(b.target.clone());
                 }
@@ -289,7 +295,7 @@ async fn prune(w: &Work) -> Result<(), StepError> {
     let done = all(&remover, &mut db, Some(w)).await?;
     drop(db);
     if done.kept.is_empty() {
-        w.say(&format!("{} removed", done.removed.len())).await;
+        w.progress(&format!("{} removed", done.removed.len())).await;
         return Ok(());
     }
     let said = done.kept.join("\n");

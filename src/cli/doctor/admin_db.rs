@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::cli::doctor::report::Report;
+use crate::cli::doctor::report::DoctorReport;
 use crate::cli::session::{connect, missing_migrations};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -12,7 +12,7 @@ use crate::secrets::Random;
 /// Seconds that two clocks may differ.
 const CLOCK: i64 = 2;
 
-pub(super) async fn examine(report: &mut Report, config: &Config, clock: &Clock) {
+pub(super) async fn examine(report: &mut DoctorReport, config: &Config, clock: &Clock) {
     let mut db = match connect(config, &Random::system()).await {
         Ok(Some(db)) => db,
         Ok(None) => {

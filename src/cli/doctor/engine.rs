@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use crate::catalog::Catalog;
-use crate::cli::doctor::report::Report;
+use crate::cli::doctor::report::DoctorReport;
 use crate::cli::surroundings::Surroundings;
 use crate::config::Config;
 use crate::domain::names::network_name;
 use crate::provision::egress;
-use crate::provision::egress::Deed;
+use crate::provision::egress::RuleChange;
 use crate::runtime::docker::DockerRuntime;
 use crate::runtime::firewall::Wall;
 use crate::runtime::{Runtime, RuntimeInfo};
 
-pub(super) async fn examine(report: &mut Report, at: &Surroundings, config: &Config) {
+pub(super) async fn examine(report: &mut DoctorReport, at: &Surroundings, config: &Config) {
     let socket = at.var("DOCKER_HOST").unwrap_or("unix:///var/run/docker.sock");
     let (runtime, info) = match reach().await {
         Ok(reached) => reached,
@@ -41,7 +41,7 @@ pub(super) async fn examine(report: &mut Report, at: &Surroundings, config: &Con
 }
 
 /// Whether databases can reach anything.
-async fn firewall(report: &mut Report, config: &Config, runtime: &DockerRuntime) {
+async fn firewall(report: &mut DoctorReport, config: &Config, runtime: &DockerRuntime) {
     let mut image = None;
     let Ok(catalog) = Catalog::load(&config.catalog) else { return };
     for one in catalog.images() {
@@ -54,7 +54,7 @@ async fn firewall(report: &mut Report, config: &Config, runtime: &DockerRuntime)
     if matches!(runtime.bridge(&network_name(&config.instance), &config.instance).await, Ok(None)) {
         return report.ok("firewall", "there is no database yet; the portal sets its rules with the first");
     }
-    match egress::wall(runtime, config, &image.unwrap_or_default(), Deed::Look).await {
+    match egress::wall(runtime, config, &image.unwrap_or_default(), RuleChange::Look).await {
         Wall::Stands => report.ok("firewall", "databases reach neither this machine nor each other nor other networks"),
         Wall::Theirs => report.warn(
             "firewall",
@@ -76,7 +76,7 @@ async fn reach() -> Result<(DockerRuntime, RuntimeInfo), String> {
 }
 
 /// Whether the kernel keeps containers to their memory, CPUs and processes.
-fn limits(report: &mut Report, info: &RuntimeInfo, root: &Path) {
+fn limits(report: &mut DoctorReport, info: &RuntimeInfo, root: &Path) {
     let missing: Vec<&str> = if info.cgroup == "2" {
         let found = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
         ["memory", "cpu", "pids"].into_iter().filter(|c| !found.split_whitespace().any(|f| f == *c)).collect()
@@ -103,7 +103,7 @@ fn has_swap() -> bool {
     std::fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1)
 }
 
-async fn images(report: &mut Report, config: &Config, runtime: &DockerRuntime) {
+async fn images(report: &mut DoctorReport, config: &Config, runtime: &DockerRuntime) {
     let Ok(catalog) = Catalog::load(&config.catalog) else { return };
     for image in catalog.images() {
         let reference = config.image_reference(&image.image);
@@ -147,7 +147,7 @@ mod tests {
             memory: 1,
         };
         let look = |info: &RuntimeInfo| {
-            let mut report = Report::default();
+            let mut report = DoctorReport::default();
             limits(&mut report, info, &root);
             (report.0[0].level, report.0[0].text.clone())
         };

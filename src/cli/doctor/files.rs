@@ -5,16 +5,16 @@ use std::path::Path;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::certificate::{Certificate, private_file_fault};
-use crate::cli::doctor::report::{Level, Report};
+use crate::cli::doctor::report::{DoctorReport, Level};
 use crate::config::{Config, Tier};
-use crate::domain::quantity::Bytes;
-use crate::encryption::Keys;
+use crate::domain::quantity::ByteSize;
+use crate::encryption::Identities;
 use crate::storage;
 
 /// Days before its end when a certificate should be renewed.
 const RENEW_DAYS: i64 = 21;
 
-pub(super) fn examine(report: &mut Report, config: &Config, now: DateTime<Utc>) {
+pub(super) fn examine(report: &mut DoctorReport, config: &Config, now: DateTime<Utc>) {
     for (i, tier) in config.storage.iter().enumerate() {
         examine_tier(report, tier, i == 0, config.mode.makes_own_secrets());
     }
@@ -31,14 +31,14 @@ pub(super) fn examine(report: &mut Report, config: &Config, now: DateTime<Utc>) 
 }
 
 /// Who can read the backups.
-fn encryption(report: &mut Report, config: &Config) {
+fn encryption(report: &mut DoctorReport, config: &Config) {
     let (backups, what) = (&config.backups, "encryption of backups");
     if let Some(file) = &backups.identity_file
         && let Some(fault) = private_file_fault(file)
     {
         report.warn(what, fault, "Make it readable to the portal only: chmod 600.");
     }
-    match (backups.recipients.len(), Keys::of(backups).open(&backups.recipients)) {
+    match (backups.recipients.len(), Identities::of(backups).open(&backups.recipients)) {
         (0, _) => report.ok(what, "none of its own (backups.recipients is empty)"),
         (n, true) => report.ok(what, format!("to {n} recipients; the portal has the key of one")),
         (n, false) => report.warn(
@@ -49,7 +49,7 @@ fn encryption(report: &mut Report, config: &Config) {
     }
 }
 
-fn examine_tier(report: &mut Report, tier: &Tier, is_default: bool, dev: bool) {
+fn examine_tier(report: &mut DoctorReport, tier: &Tier, is_default: bool, dev: bool) {
     let what = format!("storage {}", tier.name);
     if let Some(reason) = storage::unavailable_reason(tier) {
         let makes = storage::fault(tier).is_none() && !tier.path.with_extension("unavailable").exists();
@@ -68,8 +68,8 @@ fn examine_tier(report: &mut Report, tier: &Tier, is_default: bool, dev: bool) {
                 "{} ({}), {copies}, {} of {} free",
                 tier.path.display(),
                 c.file_system,
-                Bytes(c.free),
-                Bytes(c.total)
+                ByteSize(c.free),
+                ByteSize(c.total)
             );
             match (c.free < c.total / 100, c.free < c.total / 10) {
                 (true, _) => report.fail(what, finding, "It is full: move databases, or give it more space."),
@@ -80,7 +80,7 @@ fn examine_tier(report: &mut Report, tier: &Tier, is_default: bool, dev: bool) {
     }
 }
 
-fn data_dir(report: &mut Report, config: &Config) {
+fn data_dir(report: &mut DoctorReport, config: &Config) {
     let dir = &config.data_dir;
     if !dir.exists() {
         let advice = "The portal makes it when it starts, where its user may.";
@@ -105,7 +105,7 @@ fn data_dir(report: &mut Report, config: &Config) {
     }
 }
 
-fn certificate(report: &mut Report, config: &Config, now: DateTime<Utc>) {
+fn certificate(report: &mut DoctorReport, config: &Config, now: DateTime<Utc>) {
     let path: &Path = &config.server.cert;
     let cert = match Certificate::read(path) {
         Ok(cert) => cert,

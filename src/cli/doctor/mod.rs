@@ -9,7 +9,7 @@ pub mod report;
 use std::process::ExitCode;
 
 use super::check_config;
-use crate::cli::doctor::report::{Level, Report};
+use crate::cli::doctor::report::{DoctorReport, Level};
 use crate::cli::surroundings::{Surroundings, say};
 use crate::clock::Clock;
 
@@ -26,8 +26,8 @@ pub(super) async fn run(at: &Surroundings, json: bool) -> ExitCode {
     if report.0.iter().any(|f| f.level == Level::Fail) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-async fn examine(at: &Surroundings) -> Report {
-    let mut report = Report::default();
+async fn examine(at: &Surroundings) -> DoctorReport {
+    let mut report = DoctorReport::default();
     for problem in check_config::problems(at) {
         report.fail("configuration", problem.to_string(), "");
     }

@@ -3,14 +3,14 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
-use crate::cli::doctor::report::Report;
+use crate::cli::doctor::report::DoctorReport;
 use crate::cli::{healthcheck, open_files};
 use crate::config::Config;
 
 /// How many ports of the range are tried.
 const TRIED: usize = 50;
 
-pub(super) fn examine(report: &mut Report, config: &Config) {
+pub(super) fn examine(report: &mut DoctorReport, config: &Config) {
     let listen = config.server.listen;
     match TcpListener::bind(listen) {
         Ok(_) => report.ok("portal", format!("{listen} is free, so no portal runs there now")),
@@ -53,7 +53,7 @@ fn advice(kind: ErrorKind, setting: &str) -> String {
 }
 
 /// Tries some ports, spread over the range: living databases hold theirs, other programs may hold more.
-fn ports(report: &mut Report, config: &Config) {
+fn ports(report: &mut DoctorReport, config: &Config) {
     let (bind, range) = (config.databases.bind, config.databases.ports.clone());
     let step = (range.len() / TRIED).max(1);
     let tried: Vec<u16> = range.clone().step_by(step).collect();

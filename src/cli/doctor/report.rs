@@ -4,11 +4,11 @@ use serde::Serialize;
 
 /// The report as it is written.
 #[derive(Debug, Default)]
-pub(crate) struct Report(pub(crate) Vec<Finding>);
+pub(crate) struct DoctorReport(pub(crate) Vec<DoctorFinding>);
 
-impl Report {
+impl DoctorReport {
     pub(crate) fn ok(&mut self, what: impl Into<String>, finding: impl Into<String>) {
-        self.0.push(Finding { level: Level::Ok, what: what.into(), text: finding.into(), advice: None });
+        self.0.push(DoctorFinding { level: Level::Ok, what: what.into(), text: finding.into(), advice: None });
     }
 
     pub(crate) fn warn(&mut self, what: impl Into<String>, finding: impl Into<String>, advice: impl Into<String>) {
@@ -27,11 +27,11 @@ impl Report {
         advice: impl Into<String>,
     ) {
         let advice = Some(advice.into()).filter(|a| !a.is_empty());
-        self.0.push(Finding { level, what: what.into(), text: finding.into(), advice });
+        self.0.push(DoctorFinding { level, what: what.into(), text: finding.into(), advice });
     }
 
     pub(crate) fn text(&self) -> String {
-        let line = |f: &Finding| {
+        let line = |f: &DoctorFinding| {
             let word = match f.level {
                 Level::Ok => "ok  ",
                 Level::Warn => "warn",
@@ -59,7 +59,7 @@ pub(crate) enum Level {
 
 /// One line of the report.
 #[derive(Debug, Serialize)]
-pub(crate) struct Finding {
+pub(crate) struct DoctorFinding {
     pub(crate) level: Level,
     pub(crate) what: String,
     #[serde(rename = "finding")]

@@ -2,9 +2,9 @@
 //! `SHOW CREATE USER` and `SHOW GRANTS`; anything else is refused. The statements that bring them back are built in the
 //! server from names in hexadecimal digits, and give nothing with which somebody could become its administrator.
 
-use super::grammar::{Reader, Refused};
-use super::statement::Built;
-use crate::engine::mariadb::statement::Who;
+use super::grammar::{NotAccepted, StatementReader};
+use super::statement::StatementBuilder;
+use crate::engine::mariadb::statement::Grantee;
 
 /// Rights on everything that let nobody change anything.
 const HARMLESS: &[&str] = &[
@@ -25,7 +25,7 @@ const SERVERS_OWN: &[&str] = &["mysql", "sys", "performance_schema", "informatio
 
 /// What a statement of such a backup becomes.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Becomes {
+pub(crate) enum Rewritten {
     /// Nothing: a restored server has its own.
     Nothing,
     /// This statement.
@@ -38,9 +38,9 @@ pub(crate) enum Becomes {
 ///
 /// # Errors
 /// A sentence, if it is not what a portal writes there.
-pub(crate) fn becomes(statement: &[u8], admin: &str) -> Result<Becomes, String> {
-    let mut reader = Reader::new(statement);
-    read(&mut reader, admin).map_err(|Refused(why)| {
+pub(crate) fn becomes(statement: &[u8], admin: &str) -> Result<Rewritten, String> {
+    let mut reader = StatementReader::new(statement);
+    read(&mut reader, admin).map_err(|NotAccepted(why)| {
         let text = String::from_utf8_lossy(statement);
         let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
         format!(
@@ -50,40 +50,40 @@ pub(crate) fn becomes(statement: &[u8], admin: &str) -> Result<Becomes, String> 
     })
 }
 
-fn read(r: &mut Reader<'_>, admin: &str) -> Result<Becomes, Refused> {
+fn read(r: &mut StatementReader<'_>, admin: &str) -> Result<Rewritten, NotAccepted> {
     let done = if r.takes(&["SET", "SESSION", "sql_mode"]) {
         r.mark(b'=')?;
         r.text()?;
-        Becomes::Nothing
+        Rewritten::Nothing
     } else if r.takes(&["SET", "DEFAULT", "ROLE"]) {
         let role = r.name()?;
         r.words(&["FOR"])?;
-        let who = Who::read(r, admin)?;
-        Becomes::Statement(Built::new("SET DEFAULT ROLE ").name(&role).plain(" FOR ").who(&who).done())
+        let who = Grantee::read(r, admin)?;
+        Rewritten::Statement(StatementBuilder::new("SET DEFAULT ROLE ").name(&role).plain(" FOR ").who(&who).done())
     } else if r.takes(&["DROP", "ROLE", "IF", "EXISTS"]) {
-        let role = Who::role(r, admin)?;
-        Becomes::Statement(Built::new("DROP ROLE IF EXISTS ").who(&role).done())
+        let role = Grantee::role(r, admin)?;
+        Rewritten::Statement(StatementBuilder::new("DROP ROLE IF EXISTS ").who(&role).done())
     } else if r.takes(&["CREATE", "ROLE"]) {
-        let role = Who::role(r, admin)?;
-        Becomes::Statement(Built::new("CREATE ROLE ").who(&role).done())
+        let role = Grantee::role(r, admin)?;
+        Rewritten::Statement(StatementBuilder::new("CREATE ROLE ").who(&role).done())
     } else if r.takes(&["DROP", "USER", "IF", "EXISTS"]) {
-        let who = Who::read(r, admin)?;
-        Becomes::Statement(Built::new("DROP USER IF EXISTS ").who(&who).done())
+        let who = Grantee::read(r, admin)?;
+        Rewritten::Statement(StatementBuilder::new("DROP USER IF EXISTS ").who(&who).done())
     } else if r.takes(&["CREATE", "USER"]) {
-        let who = Who::read(r, admin)?;
-        let built = options(r, Built::new("CREATE USER ").who(&who))?;
-        Becomes::Statement(built.done())
+        let who = Grantee::read(r, admin)?;
+        let built = options(r, StatementBuilder::new("CREATE USER ").who(&who))?;
+        Rewritten::Statement(built.done())
     } else if r.takes(&["GRANT"]) {
         grant(r, admin)?
     } else {
-        return Err(Refused("no statement of accounts"));
+        return Err(NotAccepted("no statement of accounts"));
     };
     r.end()?;
     Ok(done)
 }
 
 /// How an account signs in, and its limits.
-fn options(r: &mut Reader<'_>, mut b: Built) -> Result<Built, Refused> {
+fn options(r: &mut StatementReader<'_>, mut b: StatementBuilder) -> Result<StatementBuilder, NotAccepted> {
     if r.takes(&["IDENTIFIED"]) {
         b = identified(r, b)?;
     }
@@ -129,16 +129,16 @@ const LIMITS: &[&str] = &[
     "MAX_STATEMENT_TIME",
 ];
 
-fn limits(r: &mut Reader<'_>, mut b: Built) -> Result<Built, Refused> {
+fn limits(r: &mut StatementReader<'_>, mut b: StatementBuilder) -> Result<StatementBuilder, NotAccepted> {
     let mut any = false;
     while let Some(word) = r.one_of(LIMITS) {
         any = true;
         b = b.plain(" ").plain(word).plain(" ").plain(&r.number()?);
     }
-    if any { Ok(b) } else { Err(Refused("WITH and no limit")) }
+    if any { Ok(b) } else { Err(NotAccepted("WITH and no limit")) }
 }
 
-fn identified(r: &mut Reader<'_>, mut b: Built) -> Result<Built, Refused> {
+fn identified(r: &mut StatementReader<'_>, mut b: StatementBuilder) -> Result<StatementBuilder, NotAccepted> {
     if r.takes(&["BY", "PASSWORD"]) {
         return Ok(b.plain(" IDENTIFIED BY PASSWORD ").text(&r.text()?));
     }
@@ -164,34 +164,36 @@ fn identified(r: &mut Reader<'_>, mut b: Built) -> Result<Built, Refused> {
 }
 
 /// What a grant is on.
-enum On {
+enum GrantLevel {
     Everything,
     Database(Vec<u8>),
     Object(&'static str, Vec<u8>, Vec<u8>),
 }
 
-fn grant(r: &mut Reader<'_>, admin: &str) -> Result<Becomes, Refused> {
+fn grant(r: &mut StatementReader<'_>, admin: &str) -> Result<Rewritten, NotAccepted> {
     if r.takes(&["PROXY", "ON"]) {
         r.rest();
-        return Ok(Becomes::Withheld(
+        return Ok(Rewritten::Withheld(
             None,
             "The right to sign in as somebody else (PROXY) was not given back.".to_owned(),
         ));
     }
     if r.is_name() {
-        let role = Who::role(r, admin)?;
+        let role = Grantee::role(r, admin)?;
         r.words(&["TO"])?;
-        let who = Who::read(r, admin)?;
+        let who = Grantee::read(r, admin)?;
         let option = if r.takes(&["WITH", "ADMIN", "OPTION"]) { " WITH ADMIN OPTION" } else { "" };
-        return Ok(Becomes::Statement(Built::new("GRANT ").who(&role).plain(" TO ").who(&who).plain(option).done()));
+        return Ok(Rewritten::Statement(
+            StatementBuilder::new("GRANT ").who(&role).plain(" TO ").who(&who).plain(option).done(),
+        ));
     }
     let rights = rights(r)?;
     let on = object(r)?;
     r.words(&["TO"])?;
-    let who = Who::read(r, admin)?;
+    let who = Grantee::read(r, admin)?;
     if r.takes(&["IDENTIFIED"]) {
         // Known from CREATE USER.
-        identified(r, Built::new(""))?;
+        identified(r, StatementBuilder::new(""))?;
     }
     if r.takes(&["REQUIRE"]) {
         options_of_grant(r)?;
@@ -201,15 +203,15 @@ fn grant(r: &mut Reader<'_>, admin: &str) -> Result<Becomes, Refused> {
         option = r.takes(&["GRANT", "OPTION"]);
         let limited = r.is_limit(LIMITS);
         if limited {
-            limits(r, Built::new(""))?;
+            limits(r, StatementBuilder::new(""))?;
         } else if !option {
-            return Err(Refused("WITH and no option"));
+            return Err(NotAccepted("WITH and no option"));
         }
     }
     Ok(given(&rights, &on, &who, option))
 }
 
-fn options_of_grant(r: &mut Reader<'_>) -> Result<(), Refused> {
+fn options_of_grant(r: &mut StatementReader<'_>) -> Result<(), NotAccepted> {
     if r.one_of(&["NONE", "SSL", "X509"]).is_none() {
         while r.one_of(&["ISSUER", "SUBJECT", "CIPHER"]).is_some() {
             r.text()?;
@@ -219,12 +221,12 @@ fn options_of_grant(r: &mut Reader<'_>) -> Result<(), Refused> {
 }
 
 /// A right, and the columns it is limited to.
-struct Right {
+struct Privilege {
     name: String,
     columns: Vec<Vec<u8>>,
 }
 
-fn rights(r: &mut Reader<'_>) -> Result<Vec<Right>, Refused> {
+fn rights(r: &mut StatementReader<'_>) -> Result<Vec<Privilege>, NotAccepted> {
     let mut found = Vec::new();
     loop {
         let name = r.right()?;
@@ -238,7 +240,7 @@ fn rights(r: &mut Reader<'_>) -> Result<Vec<Right>, Refused> {
             }
             r.mark(b')')?;
         }
-        found.push(Right { name, columns });
+        found.push(Privilege { name, columns });
         if !r.takes_mark(b',') {
             break;
         }
@@ -247,11 +249,11 @@ fn rights(r: &mut Reader<'_>) -> Result<Vec<Right>, Refused> {
     Ok(found)
 }
 
-fn object(r: &mut Reader<'_>) -> Result<On, Refused> {
+fn object(r: &mut StatementReader<'_>) -> Result<GrantLevel, NotAccepted> {
     if r.takes_mark(b'*') {
         r.mark(b'.')?;
         r.mark(b'*')?;
-        return Ok(On::Everything);
+        return Ok(GrantLevel::Everything);
     }
     let kind = match r.one_of(&["FUNCTION", "PROCEDURE", "PACKAGE"]) {
         Some("PACKAGE") => {
@@ -268,25 +270,25 @@ fn object(r: &mut Reader<'_>) -> Result<On, Refused> {
     let database = r.name()?;
     r.mark(b'.')?;
     if kind.is_empty() && r.takes_mark(b'*') {
-        return Ok(On::Database(database));
+        return Ok(GrantLevel::Database(database));
     }
-    Ok(On::Object(kind, database, r.name()?))
+    Ok(GrantLevel::Object(kind, database, r.name()?))
 }
 
 /// The statement for what of a grant can be given.
-fn given(rights: &[Right], on: &On, who: &Who, option: bool) -> Becomes {
+fn given(rights: &[Privilege], on: &GrantLevel, who: &Grantee, option: bool) -> Rewritten {
     let (servers, place) = match on {
-        On::Everything => (true, "everything".to_owned()),
-        On::Database(pattern) => {
+        GrantLevel::Everything => (true, "everything".to_owned()),
+        GrantLevel::Database(pattern) => {
             (SERVERS_OWN.iter().any(|own| like(own.as_bytes(), pattern)), String::from_utf8_lossy(pattern).into_owned())
         }
-        On::Object(_, database, name) => (
+        GrantLevel::Object(_, database, name) => (
             SERVERS_OWN.iter().any(|own| database.eq_ignore_ascii_case(own.as_bytes())),
             format!("{}.{}", String::from_utf8_lossy(database), String::from_utf8_lossy(name)),
         ),
     };
-    let fine = |right: &&Right| !servers || HARMLESS.contains(&right.name.as_str());
-    let kept: Vec<&Right> = rights.iter().filter(fine).collect();
+    let fine = |right: &&Privilege| !servers || HARMLESS.contains(&right.name.as_str());
+    let kept: Vec<&Privilege> = rights.iter().filter(fine).collect();
     let mut withheld: Vec<&str> = rights.iter().filter(|r| !fine(r)).map(|r| r.name.as_str()).collect();
     let option = if option && servers {
         withheld.push("GRANT OPTION");
@@ -295,7 +297,7 @@ fn given(rights: &[Right], on: &On, who: &Who, option: bool) -> Becomes {
         option
     };
     let statement = (!kept.is_empty()).then(|| {
-        let mut b = Built::new("GRANT ");
+        let mut b = StatementBuilder::new("GRANT ");
         for (i, right) in kept.iter().enumerate() {
             b = b.plain(if i == 0 { "" } else { ", " }).plain(&right.name);
             for (n, column) in right.columns.iter().enumerate() {
@@ -304,14 +306,16 @@ fn given(rights: &[Right], on: &On, who: &Who, option: bool) -> Becomes {
             b = b.plain(if right.columns.is_empty() { "" } else { ")" });
         }
         b = match on {
-            On::Everything => b.plain(" ON *.*"),
-            On::Database(pattern) => b.plain(" ON ").name(pattern).plain(".*"),
-            On::Object(kind, database, name) => b.plain(" ON ").plain(kind).name(database).plain(".").name(name),
+            GrantLevel::Everything => b.plain(" ON *.*"),
+            GrantLevel::Database(pattern) => b.plain(" ON ").name(pattern).plain(".*"),
+            GrantLevel::Object(kind, database, name) => {
+                b.plain(" ON ").plain(kind).name(database).plain(".").name(name)
+            }
         };
         b.plain(" TO ").who(who).plain(if option { " WITH GRANT OPTION" } else { "" }).done()
     });
     if withheld.is_empty() {
-        return statement.map_or(Becomes::Nothing, Becomes::Statement);
+        return statement.map_or(Rewritten::Nothing, Rewritten::Statement);
     }
     let place: String = place.chars().filter(|c| !c.is_control()).collect();
     let why = format!(
@@ -319,7 +323,7 @@ fn given(rights: &[Right], on: &On, who: &Who, option: bool) -> Becomes {
         who.shown(),
         withheld.join(", ")
     );
-    Becomes::Withheld(statement, why)
+    Rewritten::Withheld(statement, why)
 }
 
 /// Whether a name is meant by a pattern of a grant: `%` stands for anything, `_` for a character, a backslash escapes.

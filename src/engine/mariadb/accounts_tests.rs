@@ -2,7 +2,7 @@ use super::*;
 
 fn plain(statement: &str) -> String {
     // What the server would put together, with the digits read.
-    let Becomes::Statement(text) = becomes(statement.as_bytes(), "root").unwrap() else { panic!("{statement}") };
+    let Rewritten::Statement(text) = becomes(statement.as_bytes(), "root").unwrap() else { panic!("{statement}") };
     let inside = text.strip_prefix("EXECUTE IMMEDIATE CONCAT(").unwrap().strip_suffix(");\n").unwrap();
     let mut said = String::new();
     for part in inside.split(", ").filter(|p| p.contains("X'") || p.starts_with('\'')) {
@@ -44,12 +44,12 @@ fn what_servers_write_comes_back_as_data() {
     ] {
         assert_eq!(plain(from), to, "{from}");
     }
-    assert_eq!(becomes(b"SET SESSION sql_mode = ''", "root"), Ok(Becomes::Nothing));
+    assert_eq!(becomes(b"SET SESSION sql_mode = ''", "root"), Ok(Rewritten::Nothing));
 }
 
 #[test]
 fn columns_stay_with_their_right() {
-    let Ok(Becomes::Statement(text)) = becomes(b"GRANT SELECT (`id`, `a``b`), INSERT ON `t`.`p` TO `o`@`%`", "root")
+    let Ok(Rewritten::Statement(text)) = becomes(b"GRANT SELECT (`id`, `a``b`), INSERT ON `t`.`p` TO `o`@`%`", "root")
     else {
         panic!("is given")
     };
@@ -76,7 +76,7 @@ fn nobody_becomes_administrator() {
         ("GRANT USAGE ON *.* TO `ada`@`%` WITH GRANT OPTION", true),
         ("GRANT PROXY ON ''@'%' TO `ada`@`%` WITH GRANT OPTION", false),
     ] {
-        let Ok(Becomes::Withheld(statement, why)) = becomes(from.as_bytes(), "root") else { panic!("{from}") };
+        let Ok(Rewritten::Withheld(statement, why)) = becomes(from.as_bytes(), "root") else { panic!("{from}") };
         assert_eq!(statement.is_some(), keeps, "{from}: {why}");
         let statement = statement.unwrap_or_default();
         for climbs in ["ALL PRIVILEGES", "SUPER", "OPTION", "CREATE USER"] {
@@ -88,7 +88,7 @@ fn nobody_becomes_administrator() {
         "GRANT SELECT ON *.* TO `a`@`%`",
         "GRANT ALL PRIVILEGES ON `my\\_sql`.* TO `a`@`%`",
     ] {
-        assert!(matches!(becomes(given.as_bytes(), "root"), Ok(Becomes::Statement(_))), "{given}");
+        assert!(matches!(becomes(given.as_bytes(), "root"), Ok(Rewritten::Statement(_))), "{given}");
     }
 }
 

@@ -5,12 +5,12 @@ use secrecy::SecretString;
 
 use super::session::{administer, ask, observe};
 use super::{Mariadb, restore};
-use crate::engine::backup::{Backup, Inventory, Load, NOBODY, dump_script};
+use crate::engine::backup::{EngineBackup, Inventory, LoadPlan, NOBODY, dump_script};
 use crate::engine::mariadb::restore::WHAT;
 use crate::engine::mariadb::session::{CLIENT, DUMPER};
 use crate::engine::part::Part;
-use crate::engine::partial::{Alone, Only, Stage};
-use crate::engine::spec::{ExecSpec, Plan, Tool};
+use crate::engine::partial::{RestoreStage, Selection, SmallestPart};
+use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
 
 const INVENTORY: &str = include_str!("inventory.sql");
 const USERS: &str = include_str!("users.sh");
@@ -44,7 +44,7 @@ const USERS_END: &str = "-- end of users and roles";
 const DUMP_END: &str = "-- Dump completed";
 
 /// Statements that tell the others what they are about. As digits, so that nothing of a name needs quoting.
-fn set(plan: &Plan<'_>, database: &str, fingerprints: bool) -> String {
+fn set(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> String {
     format!(
         "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @observer = 'db4sci_observer', @fingerprints = {};\n",
         hex::encode(database),
@@ -53,8 +53,8 @@ fn set(plan: &Plan<'_>, database: &str, fingerprints: bool) -> String {
     )
 }
 
-impl Backup for Mariadb {
-    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
+impl EngineBackup for Mariadb {
+    fn load(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> ExecSpec {
         let mut argv = vec![plan.tools.name(CLIENT)];
         // In binary mode the client has no commands of its own, which could read files and run programs.
         let fixed = [
@@ -76,8 +76,8 @@ impl Backup for Mariadb {
         ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
     }
 
-    fn make_further(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
-        let mut exec = self.load(plan, &Load { database: plan.dbname.as_str(), ..*load });
+    fn create_extra_database(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> Option<ExecSpec> {
+        let mut exec = self.load(plan, &LoadPlan { database: plan.dbname.as_str(), ..*load });
         exec.argv.retain(|a| a != "--force");
         // As digits, so that nothing of a name needs quoting.
         exec.stdin = Some(SecretString::from(format!(
@@ -96,7 +96,7 @@ impl Backup for Mariadb {
         &[CLIENT, DUMPER]
     }
 
-    fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn inventory(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         ask(plan, INVENTORY.to_owned())
     }
 
@@ -113,7 +113,7 @@ impl Backup for Mariadb {
         parts
     }
 
-    fn dump(&self, plan: &Plan<'_>, part: &Part, fingerprints: bool) -> ExecSpec {
+    fn dump(&self, plan: &ServerSpec<'_>, part: &Part, fingerprints: bool) -> ExecSpec {
         match &part.database {
             None => {
                 let wanted = if part.file == WHO { "who" } else { "what" };
@@ -153,7 +153,7 @@ impl Backup for Mariadb {
         true
     }
 
-    fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+    fn list(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec {
         let text = match part.database {
             None => format!("set -eu\ntail -n 1 | grep -qxF -e '{USERS_END}'\n"),
             Some(_) => LISTED.to_owned(),
@@ -161,27 +161,32 @@ impl Backup for Mariadb {
         administer(plan, &text, &[])
     }
 
-    fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+    fn restore(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec {
         match &part.database {
             None => restore::accounts(plan, true),
             Some(_) => restore::load(plan),
         }
     }
 
-    fn restore_stages(&self, plan: &Plan<'_>, part: &Part) -> Vec<Stage> {
+    fn restore_stages(&self, plan: &ServerSpec<'_>, part: &Part) -> Vec<RestoreStage> {
         restore::stages(plan, part, true)
     }
 
-    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part], only: Option<&Only>) -> Vec<(usize, Stage)> {
+    fn second_attempt(
+        &self,
+        plan: &ServerSpec<'_>,
+        parts: &[Part],
+        only: Option<&Selection>,
+    ) -> Vec<(usize, RestoreStage)> {
         restore::second_attempt(plan, parts, only.is_none())
     }
 
-    fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
+    fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         let set = set(plan, database, fingerprints);
         ask(plan, format!("{set}{LIST}START TRANSACTION WITH CONSISTENT SNAPSHOT;\nEXECUTE tables;\n{COUNTS}"))
     }
 
-    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+    fn definitions(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<ExecSpec> {
         let (ask, questions) = match database {
             Some(_) => ("define_database", DEFINE_DATABASE),
             None => ("define_server", DEFINE_SERVER),
@@ -191,16 +196,16 @@ impl Backup for Mariadb {
         Some(observe(plan, &format!("{DEFINE}{ask} \"$DB4SCI_DEFINE\"\n"), &env))
     }
 
-    fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
+    fn check(&self, plan: &ServerSpec<'_>, database: &str) -> ExecSpec {
         let set = set(plan, database, false);
         observe(plan, CHECK, &[("DB4SCI_SET", &set), ("DB4SCI_CHECK", TABLES)])
     }
 
-    fn alone(&self) -> Alone {
-        Alone::Database
+    fn smallest_part(&self) -> SmallestPart {
+        SmallestPart::Database
     }
 
-    fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
+    fn restore_only(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection) -> Vec<RestoreStage> {
         match &part.database {
             Some(database) if *database != only.database => Vec::new(),
             // Rights on what was not wanted can't be given.
@@ -240,7 +245,7 @@ mod tests {
     fn a_backup_has_the_users_every_database_and_then_the_grants() {
         let inventory = Inventory { databases: vec!["a b".to_owned(), "x'`y".to_owned()], ..Inventory::default() };
         described(&Mariadb, "docker.io/library/mariadb:11.8", |plan| {
-            let parts = Backup::parts(&Mariadb, &inventory);
+            let parts = EngineBackup::parts(&Mariadb, &inventory);
             assert_eq!(
                 parts.iter().map(|p| p.file.as_str()).collect::<Vec<_>>(),
                 ["accounts.sql", "database-1.sql", "database-2.sql", "grants.sql"]

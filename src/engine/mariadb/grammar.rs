@@ -1,28 +1,28 @@
 //! Reads statements about accounts word by word, and nothing that does not fit.
 
-use crate::sql::to_mariadb::{Token, What, tokens};
+use crate::sql::to_mariadb::{LexToken, TokenKind, tokens};
 
 /// Why a statement is none of those.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused(pub(super) &'static str);
+pub(super) struct NotAccepted(pub(super) &'static str);
 
 /// Longest right, in words.
 const WORDS: usize = 4;
 
 /// Reads a statement.
-pub(super) struct Reader<'a> {
+pub(super) struct StatementReader<'a> {
     statement: &'a [u8],
-    found: Vec<Token>,
+    found: Vec<LexToken>,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> StatementReader<'a> {
     pub(super) fn new(statement: &'a [u8]) -> Self {
-        let found = tokens(statement).filter(|t| t.what != What::Comment).collect();
+        let found = tokens(statement).filter(|t| t.what != TokenKind::Comment).collect();
         Self { statement, found, at: 0 }
     }
 
-    fn peek(&self, ahead: usize) -> Option<&Token> {
+    fn peek(&self, ahead: usize) -> Option<&LexToken> {
         self.found.get(self.at + ahead)
     }
 
@@ -35,8 +35,8 @@ impl<'a> Reader<'a> {
         all
     }
 
-    pub(super) fn words(&mut self, words: &[&str]) -> Result<(), Refused> {
-        if self.takes(words) { Ok(()) } else { Err(Refused("a word is missing")) }
+    pub(super) fn words(&mut self, words: &[&str]) -> Result<(), NotAccepted> {
+        if self.takes(words) { Ok(()) } else { Err(NotAccepted("a word is missing")) }
     }
 
     /// Takes one of these words.
@@ -52,20 +52,20 @@ impl<'a> Reader<'a> {
 
     pub(super) fn takes_mark(&mut self, mark: u8) -> bool {
         // An @ counts as a word.
-        let is = self.peek(0).is_some_and(|t| t.bytes(self.statement) == [mark] && t.what != What::Text);
+        let is = self.peek(0).is_some_and(|t| t.bytes(self.statement) == [mark] && t.what != TokenKind::Text);
         self.at += usize::from(is);
         is
     }
 
-    pub(super) fn mark(&mut self, mark: u8) -> Result<(), Refused> {
-        if self.takes_mark(mark) { Ok(()) } else { Err(Refused("a character is missing")) }
+    pub(super) fn mark(&mut self, mark: u8) -> Result<(), NotAccepted> {
+        if self.takes_mark(mark) { Ok(()) } else { Err(NotAccepted("a character is missing")) }
     }
 
     pub(super) fn is_name(&self) -> bool {
-        self.peek(0).is_some_and(|t| t.what == What::Name)
+        self.peek(0).is_some_and(|t| t.what == TokenKind::Name)
     }
 
-    fn value(&mut self, fine: impl Fn(What) -> bool) -> Option<Vec<u8>> {
+    fn value(&mut self, fine: impl Fn(TokenKind) -> bool) -> Option<Vec<u8>> {
         let token = self.peek(0).filter(|t| fine(t.what))?;
         let value = token.value(self.statement)?;
         self.at += 1;
@@ -73,22 +73,23 @@ impl<'a> Reader<'a> {
     }
 
     /// A name in backticks.
-    pub(super) fn name(&mut self) -> Result<Vec<u8>, Refused> {
-        self.value(|what| what == What::Name).ok_or(Refused("no name where one has to be"))
+    pub(super) fn name(&mut self) -> Result<Vec<u8>, NotAccepted> {
+        self.value(|what| what == TokenKind::Name).ok_or(NotAccepted("no name where one has to be"))
     }
 
     /// A name in backticks or quotes.
-    pub(super) fn name_or_text(&mut self) -> Result<Vec<u8>, Refused> {
-        self.value(|what| matches!(what, What::Name | What::Text)).ok_or(Refused("no name where one has to be"))
+    pub(super) fn name_or_text(&mut self) -> Result<Vec<u8>, NotAccepted> {
+        self.value(|what| matches!(what, TokenKind::Name | TokenKind::Text))
+            .ok_or(NotAccepted("no name where one has to be"))
     }
 
     /// A string.
-    pub(super) fn text(&mut self) -> Result<Vec<u8>, Refused> {
-        self.value(|what| what == What::Text).ok_or(Refused("no text where one has to be"))
+    pub(super) fn text(&mut self) -> Result<Vec<u8>, NotAccepted> {
+        self.value(|what| what == TokenKind::Text).ok_or(NotAccepted("no text where one has to be"))
     }
 
     fn word(&mut self, fine: impl Fn(u8) -> bool) -> Option<String> {
-        let token = self.peek(0).filter(|t| t.what == What::Word)?;
+        let token = self.peek(0).filter(|t| t.what == TokenKind::Word)?;
         let bytes = token.bytes(self.statement);
         let word =
             (bytes.len() <= 64 && bytes.iter().all(|b| fine(*b))).then(|| String::from_utf8_lossy(bytes).into_owned());
@@ -96,16 +97,16 @@ impl<'a> Reader<'a> {
         word
     }
 
-    pub(super) fn plugin(&mut self) -> Result<String, Refused> {
-        self.word(|b| b.is_ascii_alphanumeric() || b == b'_').ok_or(Refused("no way to sign in"))
+    pub(super) fn plugin(&mut self) -> Result<String, NotAccepted> {
+        self.word(|b| b.is_ascii_alphanumeric() || b == b'_').ok_or(NotAccepted("no way to sign in"))
     }
 
-    pub(super) fn digits(&mut self) -> Result<String, Refused> {
-        self.word(|b| b.is_ascii_digit()).ok_or(Refused("no number where one has to be"))
+    pub(super) fn digits(&mut self) -> Result<String, NotAccepted> {
+        self.word(|b| b.is_ascii_digit()).ok_or(NotAccepted("no number where one has to be"))
     }
 
     /// A number, perhaps with decimals or a sign.
-    pub(super) fn number(&mut self) -> Result<String, Refused> {
+    pub(super) fn number(&mut self) -> Result<String, NotAccepted> {
         let sign = if self.takes_mark(b'-') { "-" } else { "" };
         let whole = self.digits()?;
         let decimals = if self.takes_mark(b'.') { format!(".{}", self.digits()?) } else { String::new() };
@@ -113,16 +114,16 @@ impl<'a> Reader<'a> {
     }
 
     /// A right: a few words.
-    pub(super) fn right(&mut self) -> Result<String, Refused> {
+    pub(super) fn right(&mut self) -> Result<String, NotAccepted> {
         let mut words = Vec::new();
         while !self.peek(0).is_some_and(|t| t.is(self.statement, "ON")) {
             match self.word(|b| b.is_ascii_alphabetic() || b == b'_') {
                 Some(word) if words.len() < WORDS => words.push(word.to_ascii_uppercase()),
-                Some(_) => return Err(Refused("a right of many words")),
+                Some(_) => return Err(NotAccepted("a right of many words")),
                 None => break,
             }
         }
-        if words.is_empty() { Err(Refused("no right where one has to be")) } else { Ok(words.join(" ")) }
+        if words.is_empty() { Err(NotAccepted("no right where one has to be")) } else { Ok(words.join(" ")) }
     }
 
     /// Takes all that is left.
@@ -130,7 +131,7 @@ impl<'a> Reader<'a> {
         self.at = self.found.len();
     }
 
-    pub(super) fn end(&self) -> Result<(), Refused> {
-        if self.at == self.found.len() { Ok(()) } else { Err(Refused("something follows")) }
+    pub(super) fn end(&self) -> Result<(), NotAccepted> {
+        if self.at == self.found.len() { Ok(()) } else { Err(NotAccepted("something follows")) }
     }
 }

@@ -3,9 +3,9 @@
 
 use super::session::{administer, rebuild, rebuilding, secret, text};
 use crate::engine::part::Part;
-use crate::engine::partial::{Read, Stage, Through};
-use crate::engine::spec::{ExecSpec, Plan};
-use crate::sql::to_mariadb::{Pass, Rules};
+use crate::engine::partial::{RestoreStage, StageInput, Transform};
+use crate::engine::spec::{ExecSpec, ServerSpec};
+use crate::sql::to_mariadb::{RewriteRules, StatementScope};
 
 const PREPARE: &str = include_str!("prepare.sql");
 const LOAD: &str = include_str!("load.sh");
@@ -21,17 +21,17 @@ const SOME_GRANTS: &str = include_str!("some_grants.sh");
 const RUN: &str = "printf '%s\\n' \"$DB4SCI_STATEMENTS\" | client\n";
 
 /// A command that runs the statements of accounts. `strict`: rights on what is not there are a fault.
-pub(super) fn accounts(plan: &Plan<'_>, strict: bool) -> ExecSpec {
+pub(super) fn accounts(plan: &ServerSpec<'_>, strict: bool) -> ExecSpec {
     administer(plan, if strict { "client\n" } else { SOME_GRANTS }, &[])
 }
 
 /// A command that runs the statements of a database, as the owner.
-pub(super) fn load(plan: &Plan<'_>) -> ExecSpec {
+pub(super) fn load(plan: &ServerSpec<'_>) -> ExecSpec {
     rebuild(plan, LOAD, &[])
 }
 
 /// A command that lets the owner fill a database. `anew`: what is there of it goes.
-fn prepare(plan: &Plan<'_>, database: &str, anew: bool) -> Stage {
+fn prepare(plan: &ServerSpec<'_>, database: &str, anew: bool) -> RestoreStage {
     let statements = format!(
         "{}{}{}SET @anew = {};\n{PREPARE}",
         text("name", plan.dbuser.as_str()),
@@ -39,59 +39,61 @@ fn prepare(plan: &Plan<'_>, database: &str, anew: bool) -> Stage {
         secret("password", &rebuilding(plan)),
         i32::from(anew)
     );
-    Stage::new(Read::Nothing, administer(plan, RUN, &[("DB4SCI_STATEMENTS", &statements)]))
+    RestoreStage::new(StageInput::Nothing, administer(plan, RUN, &[("DB4SCI_STATEMENTS", &statements)]))
 }
 
-fn finish(plan: &Plan<'_>) -> Stage {
+fn finish(plan: &ServerSpec<'_>) -> RestoreStage {
     let statements = format!("{}{FINISH}", text("name", plan.dbuser.as_str()));
-    Stage::new(Read::Nothing, administer(plan, RUN, &[("DB4SCI_STATEMENTS", &statements)]))
+    RestoreStage::new(StageInput::Nothing, administer(plan, RUN, &[("DB4SCI_STATEMENTS", &statements)]))
 }
 
-fn as_owner(plan: &Plan<'_>, pass: Pass) -> Through {
+fn as_owner(plan: &ServerSpec<'_>, pass: StatementScope) -> Transform {
     let account = (plan.dbuser.as_str().to_owned(), "%".to_owned());
-    Through::Statements(Rules { account, collations: false, pass })
+    Transform::Statements(RewriteRules { account, collations: false, pass })
 }
 
 /// Commands for a part. `whole`: all of a backup is restored.
-pub(super) fn stages(plan: &Plan<'_>, part: &Part, whole: bool) -> Vec<Stage> {
-    let as_data = || Through::Accounts(plan.admin_user.to_owned());
+pub(super) fn stages(plan: &ServerSpec<'_>, part: &Part, whole: bool) -> Vec<RestoreStage> {
+    let as_data = || Transform::Accounts(plan.admin_user.to_owned());
     match &part.database {
-        Some(database) => vec![prepare(plan, database, true), Stage::changed(load(plan), as_owner(plan, Pass::All))],
-        None if part.file == WHAT => vec![Stage::changed(accounts(plan, whole), as_data()), finish(plan)],
-        None => vec![Stage::changed(accounts(plan, true), as_data())],
+        Some(database) => {
+            vec![prepare(plan, database, true), RestoreStage::changed(load(plan), as_owner(plan, StatementScope::All))]
+        }
+        None if part.file == WHAT => vec![RestoreStage::changed(accounts(plan, whole), as_data()), finish(plan)],
+        None => vec![RestoreStage::changed(accounts(plan, true), as_data())],
     }
 }
 
 /// A command of the second attempt for the accounts. `whole`: all of a backup is restored.
-fn accounts_again(plan: &Plan<'_>, whole: bool) -> Stage {
+fn accounts_again(plan: &ServerSpec<'_>, whole: bool) -> RestoreStage {
     let expected = if whole { "-" } else { NOT_THERE };
     let exec = administer(plan, &format!("{REFUSED}{AGAIN_ACCOUNTS}"), &[("DB4SCI_EXPECTED", expected)]);
-    Stage::changed(exec, Through::Accounts(plan.admin_user.to_owned()))
+    RestoreStage::changed(exec, Transform::Accounts(plan.admin_user.to_owned()))
 }
 
 /// A command of the second attempt for some of a database's statements. `tell`: what is refused now stays away.
-fn database_again(plan: &Plan<'_>, pass: Pass, tell: bool) -> Stage {
+fn database_again(plan: &ServerSpec<'_>, pass: StatementScope, tell: bool) -> RestoreStage {
     let flag = |yes| if yes { "1" } else { "0" };
-    let env = [("DB4SCI_TELL", flag(tell)), ("DB4SCI_KEPT", flag(pass == Pass::Code))];
-    Stage::changed(rebuild(plan, &format!("{REFUSED}{AGAIN}"), &env), as_owner(plan, pass))
+    let env = [("DB4SCI_TELL", flag(tell)), ("DB4SCI_KEPT", flag(pass == StatementScope::Code))];
+    RestoreStage::changed(rebuild(plan, &format!("{REFUSED}{AGAIN}"), &env), as_owner(plan, pass))
 }
 
 /// All sequences first, then tables with their data, then what refers to them, twice: whatever is named there is there by
 /// then. What the server refuses is told and left out. `whole`: all of a backup is restored.
-pub(super) fn second_attempt(plan: &Plan<'_>, parts: &[Part], whole: bool) -> Vec<(usize, Stage)> {
+pub(super) fn second_attempt(plan: &ServerSpec<'_>, parts: &[Part], whole: bool) -> Vec<(usize, RestoreStage)> {
     let databases = || parts.iter().enumerate().filter_map(|(i, p)| p.database.as_deref().map(|d| (i, d)));
     let server =
         |what: bool| parts.iter().enumerate().filter(move |(_, p)| p.database.is_none() && (p.file == WHAT) == what);
     let mut found: Vec<_> = server(false).map(|(i, _)| (i, accounts_again(plan, whole))).collect();
     for (i, database) in databases() {
-        found.extend([(i, prepare(plan, database, true)), (i, database_again(plan, Pass::Sequences, false))]);
+        found.extend([(i, prepare(plan, database, true)), (i, database_again(plan, StatementScope::Sequences, false))]);
     }
     for (i, database) in databases() {
-        found.extend([(i, prepare(plan, database, false)), (i, database_again(plan, Pass::Data, true))]);
+        found.extend([(i, prepare(plan, database, false)), (i, database_again(plan, StatementScope::Data, true))]);
     }
     for tell in [false, true] {
         for (i, database) in databases() {
-            found.extend([(i, prepare(plan, database, false)), (i, database_again(plan, Pass::Code, tell))]);
+            found.extend([(i, prepare(plan, database, false)), (i, database_again(plan, StatementScope::Code, tell))]);
         }
     }
     for (i, _) in server(true) {

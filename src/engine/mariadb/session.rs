@@ -5,7 +5,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::engine::backup::NOBODY;
-use crate::engine::spec::{ExecSpec, Plan, Tool};
+use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
 
 /// The account that observes.
 const OBSERVER: &str = "db4sci_observer";
@@ -29,7 +29,7 @@ pub(super) fn secret(name: &str, value: &SecretString) -> String {
 }
 
 /// The owner's password while a restore fills a server that nobody uses yet.
-pub(super) fn rebuilding(plan: &Plan<'_>) -> SecretString {
+pub(super) fn rebuilding(plan: &ServerSpec<'_>) -> SecretString {
     plan.derived("db4sci rebuild")
 }
 
@@ -42,13 +42,13 @@ fn script(argv: &str, env: Vec<(&str, SecretString)>, user: String) -> ExecSpec 
     }
 }
 
-fn known(plan: &Plan<'_>) -> Vec<(&'static str, SecretString)> {
+fn known(plan: &ServerSpec<'_>) -> Vec<(&'static str, SecretString)> {
     let settings = SETTINGS.lines().collect::<Vec<_>>().join(" ");
     vec![("DB4SCI_CLIENT", plan.tools.name(CLIENT).into()), ("DB4SCI_SETTINGS", settings.into())]
 }
 
 /// A script that observes. Its `client` is the account that can only read, which is made or mended first.
-pub(super) fn observe(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+pub(super) fn observe(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     let password = plan.derived("db4sci observer");
     let make = format!("{}{OBSERVER_SQL}", secret("password", &password));
     let mut all = known(plan);
@@ -66,14 +66,14 @@ pub(super) fn observe(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> Exec
 }
 
 /// Statements that observe.
-pub(super) fn ask(plan: &Plan<'_>, statements: String) -> ExecSpec {
+pub(super) fn ask(plan: &ServerSpec<'_>, statements: String) -> ExecSpec {
     let mut exec = observe(plan, "client --raw\n", &[]);
     exec.stdin = Some(SecretString::from(statements));
     exec
 }
 
 /// A script whose `client` is the administrator, in no database.
-pub(super) fn administer(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+pub(super) fn administer(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     let mut all = known(plan);
     all.extend([("DB4SCI_USER", plan.admin_user.into()), ("DB4SCI_PASSWORD", plan.admin_secret())]);
     all.extend(env.iter().map(|(name, value)| (*name, SecretString::from(*value))));
@@ -81,7 +81,7 @@ pub(super) fn administer(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> E
 }
 
 /// A script whose `client` is the owner, run by nobody: it can read no file of the server's.
-pub(super) fn rebuild(plan: &Plan<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
+pub(super) fn rebuild(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     let mut all = known(plan);
     all.extend([("DB4SCI_USER", plan.dbuser.as_str().into()), ("DB4SCI_PASSWORD", rebuilding(plan))]);
     all.extend(env.iter().map(|(name, value)| (*name, SecretString::from(*value))));

@@ -1,13 +1,13 @@
 //! Statements that the server itself puts together, from fixed words and values in hexadecimal digits.
 
-use crate::engine::mariadb::grammar::{Reader, Refused};
+use crate::engine::mariadb::grammar::{NotAccepted, StatementReader};
 
 /// A statement on its way.
-pub(super) struct Built {
+pub(super) struct StatementBuilder {
     pub(crate) parts: Vec<String>,
 }
 
-impl Built {
+impl StatementBuilder {
     /// Begins with these fixed words.
     pub(super) fn new(words: &'static str) -> Self {
         Self { parts: Vec::new() }.plain(words)
@@ -35,7 +35,7 @@ impl Built {
     }
 
     /// A user or a role.
-    pub(super) fn who(self, who: &Who) -> Self {
+    pub(super) fn who(self, who: &Grantee) -> Self {
         match &who.host {
             Some(host) => self.name(&who.name).plain("@").name(host),
             // A word of its own, not the name of a role.
@@ -52,15 +52,15 @@ impl Built {
 
 /// A user or a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Who {
+pub(crate) struct Grantee {
     /// Its name.
     pub(crate) name: Vec<u8>,
     /// Its host; a role has none.
     pub(crate) host: Option<Vec<u8>>,
 }
 
-impl Who {
-    pub(crate) fn read(r: &mut Reader<'_>, admin: &str) -> Result<Self, Refused> {
+impl Grantee {
+    pub(crate) fn read(r: &mut StatementReader<'_>, admin: &str) -> Result<Self, NotAccepted> {
         if r.takes(&["PUBLIC"]) {
             return Ok(Self { name: b"PUBLIC".to_vec(), host: None });
         }
@@ -69,16 +69,16 @@ impl Who {
         Self { name, host }.checked(admin)
     }
 
-    pub(crate) fn role(r: &mut Reader<'_>, admin: &str) -> Result<Self, Refused> {
+    pub(crate) fn role(r: &mut StatementReader<'_>, admin: &str) -> Result<Self, NotAccepted> {
         Self { name: r.name()?, host: None }.checked(admin)
     }
 
     /// Refuses the accounts that a restored server has of its own.
-    pub(crate) fn checked(self, admin: &str) -> Result<Self, Refused> {
-        let name = String::from_utf8(self.name.clone()).map_err(|_| Refused("a name that is no text"))?;
+    pub(crate) fn checked(self, admin: &str) -> Result<Self, NotAccepted> {
+        let name = String::from_utf8(self.name.clone()).map_err(|_| NotAccepted("a name that is no text"))?;
         let own = [admin, "root", "mariadb.sys"].iter().any(|own| name.eq_ignore_ascii_case(own));
         if own || name.to_ascii_lowercase().starts_with("db4sci_") || name.is_empty() && self.host.is_none() {
-            return Err(Refused("an account that every server has of its own"));
+            return Err(NotAccepted("an account that every server has of its own"));
         }
         Ok(self)
     }

@@ -5,12 +5,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Mongodb;
 use super::shell::{administer, administer_with, as_user, observe};
-use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY};
+use crate::engine::backup::{EngineBackup, Inventory, LIB, LoadPlan, NOBODY};
 use crate::engine::connect::url_encode;
 use crate::engine::mongodb::shell::SHELL;
-use crate::engine::part::{Part, When};
-use crate::engine::partial::{Alone, Only};
-use crate::engine::spec::{ExecSpec, Plan, Tool};
+use crate::engine::part::{DumpMode, Part};
+use crate::engine::partial::{Selection, SmallestPart};
+use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
 
 const TAR: Tool = Tool { names: &["tar"] };
 const RESTORER: Tool = Tool { names: &["mongorestore"] };
@@ -27,7 +27,7 @@ const INDEXES: &str = include_str!("indexes.js");
 const FIRST: &str = "./WiredTiger.turtle";
 
 /// A script for `sh` in a container in which no server runs.
-fn script(plan: &Plan<'_>, text: String) -> ExecSpec {
+fn script(plan: &ServerSpec<'_>, text: String) -> ExecSpec {
     let env = vec![("DB4SCI_DATA".to_owned(), SecretString::from(plan.image.data.clone()))];
     ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: None, user: Some(plan.owner()) }
 }
@@ -45,12 +45,12 @@ fn literally(name: &str) -> String {
     name.replace('\\', "\\\\").replace('*', "\\*")
 }
 
-impl Backup for Mongodb {
+impl EngineBackup for Mongodb {
     fn load_tools(&self) -> &'static [Tool] {
         &[RESTORER]
     }
 
-    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
+    fn load(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> ExecSpec {
         let database = plan.dbname.as_str();
         let source = load.source.unwrap_or(database);
         let mut argv = ["sh", "-c", LOAD, "sh"].map(str::to_owned).to_vec();
@@ -80,11 +80,11 @@ impl Backup for Mongodb {
         ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
     }
 
-    fn moves(&self) -> When {
-        When::Stopped
+    fn dump_mode(&self) -> DumpMode {
+        DumpMode::Stopped
     }
 
-    fn adopt(&self, plan: &Plan<'_>, password: &SecretString) -> Option<ExecSpec> {
+    fn adopt(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Option<ExecSpec> {
         let mut exec = administer_with(plan, ADOPT, password);
         exec.env.push(("DB4SCI_NEW_PASSWORD".to_owned(), password.clone()));
         Some(exec)
@@ -94,7 +94,7 @@ impl Backup for Mongodb {
         &[SHELL, TAR]
     }
 
-    fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn inventory(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         observe(plan, INVENTORY)
     }
 
@@ -106,7 +106,7 @@ impl Backup for Mongodb {
         }]
     }
 
-    fn dump(&self, plan: &Plan<'_>, _part: &Part, _fingerprints: bool) -> ExecSpec {
+    fn dump(&self, plan: &ServerSpec<'_>, _part: &Part, _fingerprints: bool) -> ExecSpec {
         // Lock files, diagnostics and what shells keep in their user's home are of the server that ran, not of the data.
         let text = format!(
             "{LIB}cd \"$DB4SCI_DATA\"\ndumped tar -c -f - --exclude=./mongod.lock --exclude=./WiredTiger.lock \
@@ -119,7 +119,7 @@ impl Backup for Mongodb {
         true
     }
 
-    fn list(&self, plan: &Plan<'_>, _part: &Part) -> ExecSpec {
+    fn list(&self, plan: &ServerSpec<'_>, _part: &Part) -> ExecSpec {
         // What is read may end before the archive does, which tar then says; its sum is compared elsewhere.
         let text = format!(
             "set -eu\nfirst=$(tar -t -f - 2>/dev/null | sed -n 1p)\n\
@@ -128,29 +128,29 @@ impl Backup for Mongodb {
         script(plan, text)
     }
 
-    fn restore(&self, plan: &Plan<'_>, _part: &Part) -> ExecSpec {
+    fn restore(&self, plan: &ServerSpec<'_>, _part: &Part) -> ExecSpec {
         let text = "set -eu\ncd \"$DB4SCI_DATA\"\nfind . -mindepth 1 -delete\nexec tar -x -f - --no-same-owner\n";
         script(plan, text.to_owned())
     }
 
-    fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
+    fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         about(observe(plan, COUNTS), database, fingerprints)
     }
 
-    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+    fn definitions(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<ExecSpec> {
         Some(about(observe(plan, DEFINITIONS), database.unwrap_or_default(), false))
     }
 
-    fn own_database<'a>(&self, _plan: &'a Plan<'_>) -> Option<&'a str> {
+    fn own_database<'a>(&self, _plan: &'a ServerSpec<'_>) -> Option<&'a str> {
         None
     }
 
-    fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
+    fn check(&self, plan: &ServerSpec<'_>, database: &str) -> ExecSpec {
         about(observe(plan, CHECK), database, false)
     }
 
-    fn alone(&self) -> Alone {
-        Alone::Table
+    fn smallest_part(&self) -> SmallestPart {
+        SmallestPart::Table
     }
 
     fn is_servers_own(&self, database: &str) -> bool {
@@ -158,7 +158,7 @@ impl Backup for Mongodb {
     }
 
     /// The archive holds all; what is not wanted goes once a server runs on it.
-    fn keep_only(&self, plan: &Plan<'_>, only: &Only, _others: &[String]) -> Option<ExecSpec> {
+    fn keep_only(&self, plan: &ServerSpec<'_>, only: &Selection, _others: &[String]) -> Option<ExecSpec> {
         let mut exec = about(administer(plan, KEEP_ONLY), &only.database, false);
         let table = serde_json::Value::from(only.table.as_deref()).to_string();
         exec.env.push(("DB4SCI_WANTED".to_owned(), SecretString::from(table)));
@@ -186,8 +186,11 @@ mod tests {
     #[test]
     fn it_moves_as_a_whole_while_stopped() {
         described(&Mongodb, "docker.io/library/mongo:6.0", |plan| {
-            let parts = Backup::parts(&Mongodb, &Inventory::default());
-            assert_eq!((Mongodb.moves(), Mongodb.checks(), parts.len()), (When::Stopped, When::Running, 1));
+            let parts = EngineBackup::parts(&Mongodb, &Inventory::default());
+            assert_eq!(
+                (Mongodb.dump_mode(), Mongodb.check_mode(), parts.len()),
+                (DumpMode::Stopped, DumpMode::Running, 1)
+            );
             let adopt = Mongodb.adopt(plan, &SecretString::from("new and secret"));
             assert!(adopt.is_some_and(|e| e.argv.iter().all(|a| !a.contains("new and secret"))));
         });

@@ -4,7 +4,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use crate::engine::spec::{ExecSpec, Plan, Tool};
+use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
 
 const LIB: &str = include_str!("lib.js");
 const OWN: &str = include_str!("own.js");
@@ -18,7 +18,7 @@ pub(super) fn observer_password(admin: &SecretString) -> SecretString {
     SecretString::from(hex::encode(Sha256::digest(text)))
 }
 
-fn shell(plan: &Plan<'_>, script: String) -> ExecSpec {
+fn shell(plan: &ServerSpec<'_>, script: String) -> ExecSpec {
     let port = plan.port("mongodb");
     let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=3000");
     let [quiet, norc, eval] = ["--quiet", "--norc", "--eval"].map(str::to_owned);
@@ -42,12 +42,12 @@ fn shell(plan: &Plan<'_>, script: String) -> ExecSpec {
 }
 
 /// A script that the administrator runs, which touches nothing that the owner can change but accounts.
-pub(super) fn administer(plan: &Plan<'_>, script: &str) -> ExecSpec {
+pub(super) fn administer(plan: &ServerSpec<'_>, script: &str) -> ExecSpec {
     shell(plan, [LIB, OWN, ADMINISTER, script].concat())
 }
 
 /// The same in which an account of the portal's gets `password`: the user that only reads gets the one of that.
-pub(super) fn administer_with(plan: &Plan<'_>, script: &str, password: &SecretString) -> ExecSpec {
+pub(super) fn administer_with(plan: &ServerSpec<'_>, script: &str, password: &SecretString) -> ExecSpec {
     let mut exec = administer(plan, script);
     exec.env.retain(|(name, _)| name != "DB4SCI_OBSERVER_PASSWORD");
     exec.env.push(("DB4SCI_OBSERVER_PASSWORD".to_owned(), observer_password(password)));
@@ -55,7 +55,7 @@ pub(super) fn administer_with(plan: &Plan<'_>, script: &str, password: &SecretSt
 }
 
 /// A script that only reads, as a user who can do nothing else.
-pub(super) fn observe(plan: &Plan<'_>, script: &str) -> ExecSpec {
+pub(super) fn observe(plan: &ServerSpec<'_>, script: &str) -> ExecSpec {
     shell(plan, [LIB, OWN, OBSERVE, script].concat())
 }
 
@@ -69,7 +69,7 @@ pub(crate) const SHELL: Tool = Tool { names: &["mongosh"] };
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::backup::Backup;
+    use crate::engine::backup::EngineBackup;
     use crate::engine::description::Engine;
     use crate::engine::mongodb::Mongodb;
     use crate::engine::testing::described;

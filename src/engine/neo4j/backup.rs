@@ -4,9 +4,9 @@
 use secrecy::SecretString;
 
 use super::{ADMIN, BASE64, BASH, Neo4j, altered};
-use crate::engine::backup::{Backup, Inventory, LIB, Load};
-use crate::engine::part::{Part, When};
-use crate::engine::spec::{ExecSpec, Plan, Tool};
+use crate::engine::backup::{EngineBackup, Inventory, LIB, LoadPlan};
+use crate::engine::part::{DumpMode, Part};
+use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
 
 const TOOL: Tool = Tool { names: &["neo4j-admin"] };
 const HTTP: &str = include_str!("http.sh");
@@ -32,7 +32,7 @@ fn restored(name: &str) -> String {
 }
 
 /// A script for `sh` in a container in which no server runs.
-fn script(plan: &Plan<'_>, text: String) -> ExecSpec {
+fn script(plan: &ServerSpec<'_>, text: String) -> ExecSpec {
     ExecSpec {
         argv: vec!["sh".to_owned(), "-c".to_owned(), text],
         env: Vec::new(),
@@ -41,16 +41,16 @@ fn script(plan: &Plan<'_>, text: String) -> ExecSpec {
     }
 }
 
-impl Backup for Neo4j {
-    fn loads(&self) -> When {
-        When::Stopped
+impl EngineBackup for Neo4j {
+    fn load_mode(&self) -> DumpMode {
+        DumpMode::Stopped
     }
 
     fn load_tools(&self) -> &'static [Tool] {
         &[TOOL]
     }
 
-    fn load(&self, plan: &Plan<'_>, _load: &Load<'_>) -> ExecSpec {
+    fn load(&self, plan: &ServerSpec<'_>, _load: &LoadPlan<'_>) -> ExecSpec {
         // Whatever the graph was called where the dump was made. One of this version is left as it is by the migration.
         let text = "neo4j-admin database migrate --force-btree-indexes-to-range neo4j >/tmp/db4sci-migrate 2>&1 || {\n  \
                     echo 'The graph could not be brought to this version of Neo4j:' >&2\n  \
@@ -58,15 +58,15 @@ impl Backup for Neo4j {
         script(plan, restored("neo4j") + text)
     }
 
-    fn moves(&self) -> When {
-        When::Stopped
+    fn dump_mode(&self) -> DumpMode {
+        DumpMode::Stopped
     }
 
-    fn checks(&self) -> When {
-        When::Stopped
+    fn check_mode(&self) -> DumpMode {
+        DumpMode::Stopped
     }
 
-    fn adopt(&self, plan: &Plan<'_>, password: &SecretString) -> Option<ExecSpec> {
+    fn adopt(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Option<ExecSpec> {
         Some(Self::ask(plan, &[altered(ADMIN, password)]))
     }
 
@@ -74,7 +74,7 @@ impl Backup for Neo4j {
         &[BASH, BASE64, TOOL]
     }
 
-    fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn inventory(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let query = "CALL dbms.components() YIELD versions RETURN versions[0]";
         let mut exec = Self::ask_value(plan, query);
         // The one value becomes the one word that is not known before.
@@ -94,7 +94,7 @@ impl Backup for Neo4j {
         parts
     }
 
-    fn dump(&self, plan: &Plan<'_>, part: &Part, _fingerprints: bool) -> ExecSpec {
+    fn dump(&self, plan: &ServerSpec<'_>, part: &Part, _fingerprints: bool) -> ExecSpec {
         // What it tells of its progress would hide why it failed.
         let text = format!(
             "{LIB}put_out() {{ neo4j-admin database dump {} --to-stdout 2>\"$work/said\"; }}\n\
@@ -108,7 +108,7 @@ impl Backup for Neo4j {
         true
     }
 
-    fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+    fn list(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec {
         // Reads what the head of the archive says.
         let text = format!(
             "set -eu\nneo4j-admin database load --info --from-stdin {0} >/tmp/db4sci-info\n\
@@ -118,11 +118,11 @@ impl Backup for Neo4j {
         script(plan, text)
     }
 
-    fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+    fn restore(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec {
         script(plan, restored(name(part)))
     }
 
-    fn count(&self, plan: &Plan<'_>, _database: &str, fingerprints: bool) -> ExecSpec {
+    fn count(&self, plan: &ServerSpec<'_>, _database: &str, fingerprints: bool) -> ExecSpec {
         let mut exec = Self::ask(plan, &[]);
         exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, COUNT].concat()];
         exec.stdin = None;
@@ -131,7 +131,7 @@ impl Backup for Neo4j {
         exec
     }
 
-    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+    fn definitions(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<ExecSpec> {
         let mut exec = Self::ask(plan, &[]);
         exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, DEFINITIONS].concat()];
         exec.stdin = None;
@@ -139,7 +139,7 @@ impl Backup for Neo4j {
         Some(exec)
     }
 
-    fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
+    fn check(&self, plan: &ServerSpec<'_>, database: &str) -> ExecSpec {
         let text = format!(
             "set -u\nif neo4j-admin database check --report-path=/tmp {database} >/tmp/db4sci-check 2>&1; then exit 0; fi\n\
              grep -v '^[.]* *[0-9]*%$' /tmp/db4sci-check | tail -n 20 >&2\nexit 1\n"
@@ -167,7 +167,7 @@ mod tests {
     fn it_moves_as_two_dumps_while_stopped() {
         let inventory = Inventory { databases: vec!["neo4j".to_owned()], ..Inventory::default() };
         described(&Neo4j, "docker.io/library/neo4j:5.26-community", |plan| {
-            let parts = Backup::parts(&Neo4j, &inventory);
+            let parts = EngineBackup::parts(&Neo4j, &inventory);
             assert_eq!(parts.iter().map(name).collect::<Vec<_>>(), ["system", "neo4j"]);
             let adopt = Neo4j.adopt(plan, &SecretString::from("new and secret"));
             assert!(adopt.is_some_and(|e| e.argv.iter().all(|a| !a.contains("new and secret"))));

@@ -3,14 +3,14 @@
 use secrecy::SecretString;
 
 use super::{PSQL, Postgres, definitions, observed, script};
-use crate::engine::backup::{Backup, Inventory, LIB, Load, NOBODY};
-use crate::engine::definition::Split;
+use crate::engine::backup::{EngineBackup, Inventory, LIB, LoadPlan, NOBODY};
+use crate::engine::definition::DefinitionSplitter;
 use crate::engine::part::Part;
-use crate::engine::partial::{Alone, Beside, Only, Read, Stage, Through};
+use crate::engine::partial::{RestoreAsCopy, RestoreStage, Selection, SmallestPart, StageInput, Transform};
 use crate::engine::postgres::partial;
 use crate::engine::postgres::psql::{COUNTS, DATABASE, NAME, OPEN, OWNERS, content, counted, flag};
 use crate::engine::postgres::session::programs;
-use crate::engine::spec::{ExecSpec, Plan, Tool};
+use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
 
 const PG_DUMP: Tool = Tool { names: &["pg_dump"] };
 const PG_RESTORE: Tool = Tool { names: &["pg_restore"] };
@@ -31,18 +31,18 @@ const ROLES_END: &str = "{\"end\":true}";
 const ROLES_END_BEFORE: &str = "-- end of roles and databases";
 
 /// Puts a database back; in the second attempt, names what can't be.
-fn restored(plan: &Plan<'_>, database: &str, told: &str) -> ExecSpec {
+fn restored(plan: &ServerSpec<'_>, database: &str, told: &str) -> ExecSpec {
     let env = [("DB4SCI_DATABASE", database), ("DB4SCI_TOLD", told)];
     script(plan, &format!("{NAME}{OWNERS}{DATABASE}{}", content()), &env)
 }
 
 /// How a part is put back.
-fn stage(plan: &Plan<'_>, part: &Part, told: &str) -> Stage {
+fn stage(plan: &ServerSpec<'_>, part: &Part, told: &str) -> RestoreStage {
     match &part.database {
-        Some(database) => Stage::new(Read::All, restored(plan, database, told)),
+        Some(database) => RestoreStage::new(StageInput::All, restored(plan, database, told)),
         None => {
             let older = part.file.strip_suffix(".sql").is_some();
-            Stage::changed(script(plan, &observed(RECORDS), &[]), Through::Records { older })
+            RestoreStage::changed(script(plan, &observed(RECORDS), &[]), Transform::Records { older })
         }
     }
 }
@@ -60,8 +60,8 @@ const FURTHER: &str = r"\getenv name DB4SCI_FURTHER
 SELECT pg_catalog.format('CREATE DATABASE %I', :'name') \gexec
 ";
 
-impl Backup for Postgres {
-    fn load(&self, plan: &Plan<'_>, load: &Load<'_>) -> ExecSpec {
+impl EngineBackup for Postgres {
+    fn load(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> ExecSpec {
         let text = |value: &str| SecretString::from(value);
         let (user, database) = (plan.dbuser.as_str(), load.database);
         let argv = if load.archive {
@@ -81,8 +81,8 @@ impl Backup for Postgres {
         ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
     }
 
-    fn make_further(&self, plan: &Plan<'_>, load: &Load<'_>) -> Option<ExecSpec> {
-        let mut exec = self.load(plan, &Load { archive: false, database: plan.dbname.as_str(), ..*load });
+    fn create_extra_database(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> Option<ExecSpec> {
+        let mut exec = self.load(plan, &LoadPlan { archive: false, database: plan.dbname.as_str(), ..*load });
         let fixed = ["psql", "-X", "-q", "-o", "/dev/null", "-h", "127.0.0.1", "-v", "ON_ERROR_STOP=1", "-f", "-"];
         exec.argv = fixed.map(str::to_owned).to_vec();
         exec.env.push(("DB4SCI_FURTHER".to_owned(), SecretString::from(load.database)));
@@ -99,7 +99,7 @@ impl Backup for Postgres {
         &[PSQL, PG_DUMP, PG_RESTORE]
     }
 
-    fn inventory(&self, plan: &Plan<'_>) -> ExecSpec {
+    fn inventory(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         script(plan, &observed(&format!("ask postgres -f - <<'SQL'\n{INVENTORY}SQL\n")), &[])
     }
 
@@ -115,7 +115,7 @@ impl Backup for Postgres {
         parts
     }
 
-    fn dump(&self, plan: &Plan<'_>, part: &Part, fingerprints: bool) -> ExecSpec {
+    fn dump(&self, plan: &ServerSpec<'_>, part: &Part, fingerprints: bool) -> ExecSpec {
         match &part.database {
             None => script(plan, &format!("{LIB}{OPEN}{}", ROLES.replace("@GLOBALS@", definitions::GLOBALS)), &[]),
             Some(database) => script(
@@ -141,7 +141,7 @@ impl Backup for Postgres {
         true
     }
 
-    fn list(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+    fn list(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec {
         let text = match part.database {
             None => format!("tail -n 1 | grep -qxF -e '{ROLES_END}' -e '{ROLES_END_BEFORE}'\n"),
             // Reads the table of contents at the head of the archive.
@@ -150,52 +150,57 @@ impl Backup for Postgres {
         script(plan, &text, &[])
     }
 
-    fn restore(&self, plan: &Plan<'_>, part: &Part) -> ExecSpec {
+    fn restore(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec {
         stage(plan, part, "").exec
     }
 
-    fn restore_stages(&self, plan: &Plan<'_>, part: &Part) -> Vec<Stage> {
+    fn restore_stages(&self, plan: &ServerSpec<'_>, part: &Part) -> Vec<RestoreStage> {
         vec![stage(plan, part, "")]
     }
 
-    fn second_attempt(&self, plan: &Plan<'_>, parts: &[Part], _only: Option<&Only>) -> Vec<(usize, Stage)> {
+    fn second_attempt(
+        &self,
+        plan: &ServerSpec<'_>,
+        parts: &[Part],
+        _only: Option<&Selection>,
+    ) -> Vec<(usize, RestoreStage)> {
         parts.iter().map(|part| stage(plan, part, "1")).enumerate().collect()
     }
 
-    fn settle(&self, plan: &Plan<'_>) -> Option<ExecSpec> {
+    fn settle(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         Some(script(plan, &format!("administer postgres -f - <<'SQL'\n{SETTLE}{SETTLED}SQL\n"), &[]))
     }
 
-    fn count(&self, plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
+    fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         counted(plan, database, fingerprints)
     }
 
-    fn definitions(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<ExecSpec> {
+    fn definitions(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<ExecSpec> {
         Some(definitions::command(plan, database))
     }
 
-    fn split(&self, plan: &Plan<'_>, database: Option<&str>) -> Option<Box<dyn Split>> {
-        Some(Box::new(definitions::Schema::new(database?, plan.admin_user, plan.dbuser.as_str())))
+    fn split(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<Box<dyn DefinitionSplitter>> {
+        Some(Box::new(definitions::SchemaSplitter::new(database?, plan.admin_user, plan.dbuser.as_str())))
     }
 
-    fn check(&self, plan: &Plan<'_>, database: &str) -> ExecSpec {
+    fn check(&self, plan: &ServerSpec<'_>, database: &str) -> ExecSpec {
         script(plan, &observed(&format!("{OPEN}enter_database\n{CHECK}")), &[("DB4SCI_DATABASE", database)])
     }
 
-    fn alone(&self) -> Alone {
-        Alone::Table
+    fn smallest_part(&self) -> SmallestPart {
+        SmallestPart::Table
     }
 
-    fn restore_only(&self, plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
+    fn restore_only(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection) -> Vec<RestoreStage> {
         partial::restore_only(plan, part, only)
     }
 
-    fn keep_only(&self, plan: &Plan<'_>, _only: &Only, others: &[String]) -> Option<ExecSpec> {
+    fn keep_only(&self, plan: &ServerSpec<'_>, _only: &Selection, others: &[String]) -> Option<ExecSpec> {
         Some(partial::keep_only(plan, others))
     }
 
-    fn beside(&self) -> Option<&'static dyn Beside> {
-        Some(&partial::Aside)
+    fn restore_as_copy(&self) -> Option<&'static dyn RestoreAsCopy> {
+        Some(&partial::CopyPlan)
     }
 
     fn by_hand(&self, part: &Part) -> Vec<String> {
@@ -242,7 +247,7 @@ mod tests {
     fn a_backup_has_the_roles_and_every_database() {
         let inventory = Inventory { databases: vec!["a b".to_owned(), "x'y".to_owned()], ..Inventory::default() };
         described(&Postgres, "docker.io/library/postgres:17", |plan| {
-            let parts = Backup::parts(&Postgres, &inventory);
+            let parts = EngineBackup::parts(&Postgres, &inventory);
             assert_eq!(
                 parts.iter().map(|p| p.file.as_str()).collect::<Vec<_>>(),
                 ["roles.json", "database-1.pgdump", "database-2.pgdump"]

@@ -3,9 +3,9 @@
 
 use super::quotes::Quotes;
 use super::{observed, script};
-use crate::engine::definition::{Definition, Hashing, Split};
+use crate::engine::definition::{Definition, DefinitionHasher, DefinitionSplitter};
 use crate::engine::postgres::psql::OPEN;
-use crate::engine::spec::{ExecSpec, Plan};
+use crate::engine::spec::{ExecSpec, ServerSpec};
 
 /// Reports what belongs to the whole server.
 pub(super) const GLOBALS: &str = include_str!("globals.sql");
@@ -15,7 +15,7 @@ pub(super) const MORE: &str = include_str!("definitions.sql");
 const DEFINITIONS: &str = include_str!("definitions.sh");
 
 /// A command that reports the definitions of a database, or of the whole server.
-pub(super) fn command(plan: &Plan<'_>, database: Option<&str>) -> ExecSpec {
+pub(super) fn command(plan: &ServerSpec<'_>, database: Option<&str>) -> ExecSpec {
     match database {
         None => script(plan, &observed(&format!("ask postgres -f - <<'SQL'\n{GLOBALS}SQL\n")), &[]),
         Some(name) => {
@@ -33,12 +33,12 @@ const END: &[u8] = b"-- PostgreSQL database dump complete";
 const BETWEEN: [&[u8]; 2] = [b"SET default_tablespace = ", b"SET default_table_access_method = "];
 
 /// Takes the text of `pg_dump --schema-only` apart.
-pub(super) struct Schema {
+pub(super) struct SchemaSplitter {
     database: String,
     /// How the lines end that give an object to the administrator, and to the user: what was the administrator's comes back
     /// as the user's, so that nothing of a backup runs with more rights.
     owners: [String; 2],
-    object: Option<Open>,
+    object: Option<OpenObject>,
     /// Whether the line that is read belongs to the object.
     belongs: bool,
     /// Whether the last line was `--`, which may begin a heading.
@@ -50,7 +50,7 @@ pub(super) struct Schema {
 }
 
 /// The object that is read.
-struct Open {
+struct OpenObject {
     kind: String,
     name: String,
     text: Lines,
@@ -59,14 +59,14 @@ struct Open {
 /// What an object's lines come to.
 enum Lines {
     /// In their order.
-    Ordered(Hashing),
+    Ordered(DefinitionHasher),
     /// Each by itself: the order of grants says nothing.
     Set(Vec<Vec<u8>>),
     /// It is not compared.
     Skipped,
 }
 
-impl Schema {
+impl SchemaSplitter {
     pub(super) fn new(database: &str, admin: &str, user: &str) -> Self {
         let owners = [admin, user].map(|owner| format!(" OWNER TO {owner};"));
         let quotes = Quotes::default();
@@ -126,12 +126,12 @@ impl Schema {
 
     fn close(&mut self, found: &mut Vec<Definition>) {
         self.empty = 0;
-        let Some(Open { kind, name, text }) = self.object.take() else { return };
+        let Some(OpenObject { kind, name, text }) = self.object.take() else { return };
         let hash = match text {
             Lines::Ordered(hash) => hash,
             Lines::Set(mut lines) => {
                 lines.sort_unstable();
-                let mut hash = Hashing::default();
+                let mut hash = DefinitionHasher::default();
                 for line in lines {
                     hash.add(b"\n");
                     hash.add(&line);
@@ -145,7 +145,7 @@ impl Schema {
 
     /// Reads `t; Type: TABLE; Schema: public; Owner: ada`. Nothing that a name may have in it keeps two equal headings
     /// from being read alike, and more is not needed.
-    fn heading(text: &str) -> Option<Open> {
+    fn heading(text: &str) -> Option<OpenObject> {
         let text = text.split("; Tablespace: ").next().unwrap_or_default();
         let (text, owner) = text.rsplit_once("; Owner: ")?;
         let (text, schema) = text.rsplit_once("; Schema: ")?;
@@ -153,7 +153,7 @@ impl Schema {
         let lines = match kind {
             _ if schema.starts_with("db4sci_") || name.starts_with("db4sci_") => Lines::Skipped,
             "ACL" | "DEFAULT ACL" => Lines::Set(Vec::new()),
-            _ => Lines::Ordered(Hashing::default()),
+            _ => Lines::Ordered(DefinitionHasher::default()),
         };
         let within = |name: &str| if schema == "-" { name.to_owned() } else { format!("{schema}.{name}") };
         let (kind, name) = match kind {
@@ -166,11 +166,11 @@ impl Schema {
             "DEFAULT ACL" => ("default privileges".to_owned(), format!("{} of {owner}", within(name))),
             _ => (kind.to_lowercase(), within(name)),
         };
-        Some(Open { kind, name, text: lines })
+        Some(OpenObject { kind, name, text: lines })
     }
 }
 
-impl Split for Schema {
+impl DefinitionSplitter for SchemaSplitter {
     fn read(&mut self, piece: &[u8], begins: bool, found: &mut Vec<Definition>) {
         if begins {
             self.quotes.end_line();
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     fn whole(text: &str) -> Vec<Definition> {
-        let (mut schema, mut found) = (Schema::new("trial", "db4sci_admin", "ada"), Vec::new());
+        let (mut schema, mut found) = (SchemaSplitter::new("trial", "db4sci_admin", "ada"), Vec::new());
         text.lines().for_each(|line| schema.read(line.as_bytes(), true, &mut found));
         schema.end(&mut found);
         found
@@ -300,7 +300,7 @@ two';
             "--\n-- Name: v; Type: VIEW; Schema: s; Owner: ada\n--\n\nCREATE VIEW s.v AS SELECT 1 AS a, 2 AS b;\n";
         // Headings are never in pieces: they are shorter than a first piece is.
         let body = text.lines().last().unwrap();
-        let (mut schema, mut found) = (Schema::new("trial", "db4sci_admin", "ada"), Vec::new());
+        let (mut schema, mut found) = (SchemaSplitter::new("trial", "db4sci_admin", "ada"), Vec::new());
         text.lines().take(4).for_each(|line| schema.read(line.as_bytes(), true, &mut found));
         schema.read(&body.as_bytes()[..20], true, &mut found);
         schema.read(&body.as_bytes()[20..], false, &mut found);

@@ -3,12 +3,12 @@
 
 use secrecy::SecretString;
 
-use crate::engine::backup::Backup;
+use crate::engine::backup::EngineBackup;
 use crate::engine::part::{Count, Part};
-use crate::engine::partial::{Beside, Only, Read, Stage, To};
+use crate::engine::partial::{CopyTarget, RestoreAsCopy, RestoreStage, Selection, StageInput};
 use crate::engine::postgres::psql::{DATABASE as MAKE, NAME, OWNERS, content, counted, flag};
 use crate::engine::postgres::{Postgres, script};
-use crate::engine::spec::{ExecSpec, Plan};
+use crate::engine::spec::{ExecSpec, ServerSpec};
 
 const SCHEMA: &str = include_str!("schema.sh");
 const ROWS: &str = include_str!("rows.sh");
@@ -52,7 +52,7 @@ fn table(text: &str) -> Option<(String, String, &str)> {
 }
 
 /// A script about one table of a database, that works in the database `into`.
-fn about(plan: &Plan<'_>, text: &str, only: &Only, into: &str, more: &[(&str, &str)]) -> ExecSpec {
+fn about(plan: &ServerSpec<'_>, text: &str, only: &Selection, into: &str, more: &[(&str, &str)]) -> ExecSpec {
     let (schema, name, _) = only.table.as_deref().and_then(table).unwrap_or_default();
     let mut env = vec![
         ("DB4SCI_DATABASE", only.database.as_str()),
@@ -65,21 +65,21 @@ fn about(plan: &Plan<'_>, text: &str, only: &Only, into: &str, more: &[(&str, &s
 }
 
 /// The stages that restore what is wanted of a part into a new server.
-pub(super) fn restore_only(plan: &Plan<'_>, part: &Part, only: &Only) -> Vec<Stage> {
+pub(super) fn restore_only(plan: &ServerSpec<'_>, part: &Part, only: &Selection) -> Vec<RestoreStage> {
     match (&part.database, &only.table) {
         (Some(database), _) if *database != only.database => Vec::new(),
         (Some(_), Some(_)) => {
             let text = format!("{OWNERS}{MAKE}{}{SCHEMA}", content());
             let schema = about(plan, &text, only, &only.database, &[("DB4SCI_OPTIONS", "--schema-only")]);
             let rows = about(plan, &format!("{OWNERS}{ROWS}"), only, &only.database, &[]);
-            vec![Stage::new(Read::Beginning, schema), Stage::new(Read::All, rows)]
+            vec![RestoreStage::new(StageInput::Beginning, schema), RestoreStage::new(StageInput::All, rows)]
         }
         _ => Postgres.restore_stages(plan, part),
     }
 }
 
 /// Removes the other databases from a new server.
-pub(super) fn keep_only(plan: &Plan<'_>, others: &[String]) -> ExecSpec {
+pub(super) fn keep_only(plan: &ServerSpec<'_>, others: &[String]) -> ExecSpec {
     let mut exec = script(plan, &format!("administer postgres -f - <<'SQL'\n{KEEP_ONLY}SQL\n"), &[]);
     let others = serde_json::Value::from(others).to_string();
     exec.env.push(("DB4SCI_OTHERS".to_owned(), SecretString::from(others)));
@@ -88,22 +88,22 @@ pub(super) fn keep_only(plan: &Plan<'_>, others: &[String]) -> ExecSpec {
 }
 
 /// A name of the portal's own for a job.
-fn of_job(beginning: &str, to: &To<'_>) -> String {
+fn of_job(beginning: &str, to: &CopyTarget<'_>) -> String {
     let token = to.token.chars().filter(char::is_ascii_hexdigit);
     beginning.chars().chain(token).take(NAME_BYTES).collect()
 }
 
 /// The portal's own database of a job.
-fn scratch(to: &To<'_>) -> String {
+fn scratch(to: &CopyTarget<'_>) -> String {
     of_job("db4sci_restore_", to)
 }
 
 /// The role in whose sessions a job puts data into a running server.
-fn lent(to: &To<'_>) -> String {
+fn lent(to: &CopyTarget<'_>) -> String {
     of_job("db4sci_as_", to)
 }
 
-fn clear(plan: &Plan<'_>, only: &Only, to: &To<'_>, unfinished: bool) -> ExecSpec {
+fn clear(plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>, unfinished: bool) -> ExecSpec {
     let (into, place) = match &only.table {
         None => (to.name.to_owned(), ""),
         Some(_) => (scratch(to), to.name),
@@ -120,10 +120,10 @@ fn clear(plan: &Plan<'_>, only: &Only, to: &To<'_>, unfinished: bool) -> ExecSpe
 }
 
 /// How it is put beside what a server has.
-pub(super) struct Aside;
+pub(super) struct CopyPlan;
 
-impl Beside for Aside {
-    fn name(&self, only: &Only, moment: &str) -> String {
+impl RestoreAsCopy for CopyPlan {
+    fn name(&self, only: &Selection, moment: &str) -> String {
         if only.table.is_some() {
             return format!("restored_{moment}");
         }
@@ -136,7 +136,7 @@ impl Beside for Aside {
         name
     }
 
-    fn put(&self, plan: &Plan<'_>, part: &Part, only: &Only, to: &To<'_>) -> Vec<Stage> {
+    fn put(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection, to: &CopyTarget<'_>) -> Vec<RestoreStage> {
         if part.database.as_ref() != Some(&only.database) {
             return Vec::new();
         }
@@ -144,7 +144,7 @@ impl Beside for Aside {
         if only.table.is_none() {
             let more = [("DB4SCI_TOKEN", to.token), ("DB4SCI_LENT", &lent), ("DB4SCI_OPTIONS", "--no-privileges")];
             let text = format!("{LENT}{DATABASE}{}", content());
-            return vec![Stage::new(Read::All, about(plan, &text, only, to.name, &more))];
+            return vec![RestoreStage::new(StageInput::All, about(plan, &text, only, to.name, &more))];
         }
         let into = scratch(to);
         let more = [
@@ -156,18 +156,18 @@ impl Beside for Aside {
         ];
         let schema = format!("{LENT}{SCRATCH}{}{SCHEMA}", content());
         vec![
-            Stage::new(Read::Beginning, about(plan, &schema, only, &into, &more)),
-            Stage::new(Read::All, about(plan, &format!("{LENT}{ROWS}"), only, &into, &more)),
-            Stage::new(Read::Nothing, about(plan, &format!("{LENT}{MOVE}"), only, &into, &more)),
-            Stage::new(Read::Nothing, clear(plan, only, to, false)),
+            RestoreStage::new(StageInput::Beginning, about(plan, &schema, only, &into, &more)),
+            RestoreStage::new(StageInput::All, about(plan, &format!("{LENT}{ROWS}"), only, &into, &more)),
+            RestoreStage::new(StageInput::Nothing, about(plan, &format!("{LENT}{MOVE}"), only, &into, &more)),
+            RestoreStage::new(StageInput::Nothing, clear(plan, only, to, false)),
         ]
     }
 
-    fn clear(&self, plan: &Plan<'_>, only: &Only, to: &To<'_>) -> ExecSpec {
+    fn clear(&self, plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>) -> ExecSpec {
         clear(plan, only, to, true)
     }
 
-    fn count(&self, plan: &Plan<'_>, only: &Only, to: &To<'_>, fingerprints: bool) -> ExecSpec {
+    fn count(&self, plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>, fingerprints: bool) -> ExecSpec {
         let Some((_, _, written)) = only.table.as_deref().and_then(table) else {
             return counted(plan, to.name, fingerprints);
         };
@@ -176,7 +176,7 @@ impl Beside for Aside {
         exec
     }
 
-    fn original(&self, only: &Only, to: &To<'_>, mut count: Count) -> Option<Count> {
+    fn original(&self, only: &Selection, to: &CopyTarget<'_>, mut count: Count) -> Option<Count> {
         match &only.table {
             None => only.database.clone_into(&mut count.database),
             Some(name) => {
@@ -214,10 +214,10 @@ mod tests {
 
     #[test]
     fn a_new_name_is_never_too_long() {
-        let only = Only { database: "ü".repeat(31), table: None };
-        let name = Aside.name(&only, "20261125_021000");
+        let only = Selection { database: "ü".repeat(31), table: None };
+        let name = CopyPlan.name(&only, "20261125_021000");
         assert!(name.len() <= NAME_BYTES && name.ends_with("ü_restored_20261125_021000"), "{name}");
-        let to = To { name: &name, token: "01a2-b3c4" };
+        let to = CopyTarget { name: &name, token: "01a2-b3c4" };
         assert_eq!(scratch(&to), "db4sci_restore_01a2b3c4");
     }
 }

@@ -1,7 +1,7 @@
 //! The scripts that put a database of PostgreSQL back, and what they are made of.
 
 use crate::engine::postgres::{observed, script};
-use crate::engine::spec::{ExecSpec, Plan};
+use crate::engine::spec::{ExecSpec, ServerSpec};
 
 pub(crate) const OPEN: &str = include_str!("open.sh");
 
@@ -20,7 +20,7 @@ pub(crate) fn content() -> String {
 }
 
 /// Reports the counts of a database, as the observer.
-pub(crate) fn counted(plan: &Plan<'_>, database: &str, fingerprints: bool) -> ExecSpec {
+pub(crate) fn counted(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
     let ask = "ask \"$DB4SCI_DATABASE\" -v fingerprints=\"$DB4SCI_FINGERPRINTS\" -f -";
     let text = observed(&format!("{OPEN}enter_database\n{ask} <<'SQL'\n{COUNTS}SQL\n"));
     script(plan, &text, &[("DB4SCI_DATABASE", database), ("DB4SCI_FINGERPRINTS", flag(fingerprints))])

@@ -7,14 +7,14 @@ const LONGEST: usize = 256;
 /// Follows quotes through a text that comes in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Quotes {
-    open: Open,
+    open: OpenQuote,
     /// The end of the last piece, where it may be the beginning of a mark.
     carried: Vec<u8>,
 }
 
 /// What is open.
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Open {
+enum OpenQuote {
     #[default]
     Nothing,
     /// `'` or `"`. A doubled one closes it and opens it again, which comes to the same.
@@ -28,15 +28,15 @@ enum Open {
 impl Quotes {
     /// Whether something that may have several lines is open.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.open, Open::Quote(_) | Open::Dollars(_))
+        matches!(self.open, OpenQuote::Quote(_) | OpenQuote::Dollars(_))
     }
 
     /// Ends a line.
     pub(super) fn end_line(&mut self) {
         // No mark has a line break in it.
         self.carried.clear();
-        if self.open == Open::Comment {
-            self.open = Open::Nothing;
+        if self.open == OpenQuote::Comment {
+            self.open = OpenQuote::Nothing;
         }
     }
 
@@ -47,18 +47,18 @@ impl Quotes {
         let mut rest = text.as_slice();
         while !rest.is_empty() {
             rest = match &self.open {
-                Open::Comment => return,
-                Open::Quote(quote) => match rest.iter().position(|b| b == quote) {
+                OpenQuote::Comment => return,
+                OpenQuote::Quote(quote) => match rest.iter().position(|b| b == quote) {
                     Some(at) => {
-                        self.open = Open::Nothing;
+                        self.open = OpenQuote::Nothing;
                         rest.get(at + 1..).unwrap_or_default()
                     }
                     None => return,
                 },
-                Open::Dollars(tag) => match rest.windows(tag.len()).position(|w| w == tag) {
+                OpenQuote::Dollars(tag) => match rest.windows(tag.len()).position(|w| w == tag) {
                     Some(at) => {
                         let after = at + tag.len();
-                        self.open = Open::Nothing;
+                        self.open = OpenQuote::Nothing;
                         rest.get(after..).unwrap_or_default()
                     }
                     None => {
@@ -67,7 +67,7 @@ impl Quotes {
                         return;
                     }
                 },
-                Open::Nothing => match self.outside(rest) {
+                OpenQuote::Nothing => match self.outside(rest) {
                     Some(used) => rest.get(used..).unwrap_or_default(),
                     None => {
                         self.carried = rest.to_vec();
@@ -82,11 +82,11 @@ impl Quotes {
     fn outside(&mut self, rest: &[u8]) -> Option<usize> {
         match rest {
             [quote @ (b'\'' | b'"'), ..] => {
-                self.open = Open::Quote(*quote);
+                self.open = OpenQuote::Quote(*quote);
                 Some(1)
             }
             [b'-', b'-', ..] => {
-                self.open = Open::Comment;
+                self.open = OpenQuote::Comment;
                 Some(2)
             }
             [b'-'] => None,
@@ -96,7 +96,7 @@ impl Quotes {
                     // A tag has no more than a name's length.
                     None => (rest.len() > LONGEST).then_some(1),
                     Some((n, Some(b'$'))) if !name.first().is_some_and(u8::is_ascii_digit) => {
-                        self.open = Open::Dollars(rest.get(..n + 2).unwrap_or_default().to_vec());
+                        self.open = OpenQuote::Dollars(rest.get(..n + 2).unwrap_or_default().to_vec());
                         Some(n + 2)
                     }
                     Some(_) => Some(1),

@@ -11,7 +11,7 @@ const VALUE_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Database {
+pub(crate) struct DatabaseRecord {
     pub(crate) name: String,
     /// Absent: the portal's administrator.
     pub(crate) owner: Option<String>,
@@ -54,15 +54,15 @@ pub(crate) struct Member {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Record {
     /// A role.
-    Role(Role),
+    Role(RoleRecord),
     /// A role is a member of another.
     Member(Member),
     /// A database.
-    Database(Box<Database>),
+    Database(Box<DatabaseRecord>),
     /// A setting of a database, a role, or a role in a database.
-    Setting(Setting),
+    Setting(SettingRecord),
     /// What is in a database but not in its dump.
-    Inside(Inside),
+    Inside(PerDatabase),
     /// The last line.
     End(bool),
 }
@@ -108,7 +108,7 @@ impl Record {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Role {
+pub(crate) struct RoleRecord {
     pub(crate) name: String,
     pub(crate) superuser: bool,
     pub(crate) inherit: bool,
@@ -126,7 +126,7 @@ pub(crate) struct Role {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Setting {
+pub(crate) struct SettingRecord {
     pub(crate) database: Option<String>,
     pub(crate) role: Option<String>,
     pub(crate) name: String,
@@ -137,7 +137,7 @@ pub(crate) struct Setting {
     pub(crate) values: Vec<String>,
 }
 
-impl Setting {
+impl SettingRecord {
     /// Splits what is a list.
     pub(crate) fn split(&mut self) -> Result<(), String> {
         let list = LISTS.contains(&self.name.to_ascii_lowercase().as_str());
@@ -216,7 +216,7 @@ pub(crate) fn value(text: Option<&String>) -> Result<(), String> {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Inside {
+pub(crate) struct PerDatabase {
     pub(crate) database: String,
     /// Owner of the schema `public`; absent: there is none.
     pub(crate) public: Option<String>,

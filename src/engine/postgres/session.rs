@@ -4,7 +4,7 @@
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::engine::spec::{Extension, Plan};
+use crate::engine::spec::{Extension, ServerSpec};
 
 /// The role that the portal looks and dumps with: it can read everything and write nothing.
 pub(super) const OBSERVER: &str = "db4sci_observer";
@@ -60,36 +60,36 @@ const PINNED: &[(&str, &str, u32)] = &[
 ];
 
 /// The major version of a plan's image; of an image that names none, the oldest that is on offer.
-pub(super) fn major(plan: &Plan<'_>) -> u32 {
+pub(super) fn major(plan: &ServerSpec<'_>) -> u32 {
     let digits = plan.image.version.split('.').next().unwrap_or_default();
     digits.parse().unwrap_or(15)
 }
 
 /// The value of `PGOPTIONS`: settings of a connection, which come before those of the database and the role.
-pub(super) fn options(plan: &Plan<'_>) -> String {
+pub(super) fn options(plan: &ServerSpec<'_>) -> String {
     let known = PINNED.iter().filter(|(_, _, since)| *since <= major(plan));
     let set = known.map(|(name, value, _)| format!("-c {name}={}", value.replace(' ', "\\ ")));
     set.collect::<Vec<_>>().join(" ")
 }
 
 /// A password that follows from the administrator's, for one purpose.
-fn derived(plan: &Plan<'_>, purpose: &str) -> SecretString {
+fn derived(plan: &ServerSpec<'_>, purpose: &str) -> SecretString {
     let key = hmac::Key::new(hmac::HMAC_SHA256, plan.admin_password.expose_secret().as_bytes());
     SecretString::from(hex::encode(hmac::sign(&key, purpose.as_bytes()).as_ref()))
 }
 
 /// The password of the observer.
-pub(super) fn observer_password(plan: &Plan<'_>) -> SecretString {
+pub(super) fn observer_password(plan: &ServerSpec<'_>) -> SecretString {
     derived(plan, "db4sci observer")
 }
 
 /// Says which password the observer has been given, and nothing about what it is.
-pub(super) fn observer_mark(plan: &Plan<'_>) -> SecretString {
+pub(super) fn observer_mark(plan: &ServerSpec<'_>) -> SecretString {
     derived(plan, "db4sci observer mark")
 }
 
 /// The environment of every command: its sessions are the observer's, and the administrator's where a script says so.
-pub(super) fn environment(plan: &Plan<'_>) -> Vec<(String, SecretString)> {
+pub(super) fn environment(plan: &ServerSpec<'_>) -> Vec<(String, SecretString)> {
     let text = |value: &str| SecretString::from(value);
     [
         ("PGUSER", text(OBSERVER)),
@@ -114,7 +114,7 @@ pub(super) fn environment(plan: &Plan<'_>) -> Vec<(String, SecretString)> {
 }
 
 /// A file for libpq, with which root in the container is the administrator as root of the host is anyway.
-pub(super) fn passfile(plan: &Plan<'_>) -> String {
+pub(super) fn passfile(plan: &ServerSpec<'_>) -> String {
     let escaped = plan.admin_password.expose_secret().replace('\\', "\\\\").replace(':', "\\:");
     format!("*:*:*:{}:{escaped}\n", plan.admin_user)
 }
@@ -138,7 +138,7 @@ pub(crate) const EXTENSIONS: [Extension; 13] = [
 
 /// Where programs are looked for: first where Debian has those of this version. What it has in the usual place is a script
 /// that finds out which of several versions is meant, and takes several times as long as `psql` itself.
-pub(crate) fn programs(plan: &Plan<'_>) -> (String, SecretString) {
+pub(crate) fn programs(plan: &ServerSpec<'_>) -> (String, SecretString) {
     let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let path = format!("/usr/lib/postgresql/{}/bin:{usual}", plan.image.version);
     ("PATH".to_owned(), SecretString::from(path))

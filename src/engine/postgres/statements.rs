@@ -1,15 +1,15 @@
 //! What belongs to a whole server as older portals wrote it: statements of seven kinds, one a line. They are read, never
 //! run: only what their generator can have written is understood.
 
-use crate::engine::postgres::record::{Database, Grant, Member, Record, Role, Setting};
+use crate::engine::postgres::record::{DatabaseRecord, Grant, Member, Record, RoleRecord, SettingRecord};
 
 /// The last line.
 const END: &str = "-- end of roles and databases";
 
 /// What is left of a line.
-struct Words<'a>(&'a str);
+struct LineWords<'a>(&'a str);
 
-impl Words<'_> {
+impl LineWords<'_> {
     /// This word, if it comes next.
     fn take(&mut self, word: &str) -> bool {
         match self.0.strip_prefix(word) {
@@ -86,7 +86,7 @@ impl Words<'_> {
 
 /// `SELECT '…' WHERE NOT EXISTS (SELECT FROM pg_… WHERE … = '…') \gexec`: answers the statement in it.
 fn wrapped(line: &str, condition: &str) -> Option<String> {
-    let mut words = Words(line);
+    let mut words = LineWords(line);
     words.need("SELECT ")?;
     let statement = words.text()?;
     words.need(condition)?;
@@ -97,9 +97,9 @@ fn wrapped(line: &str, condition: &str) -> Option<String> {
 }
 
 fn role(line: &str) -> Option<Record> {
-    let mut w = Words(line);
+    let mut w = LineWords(line);
     w.need("ALTER ROLE ")?;
-    let mut role = Role { name: w.name()?, ..Role::default() };
+    let mut role = RoleRecord { name: w.name()?, ..RoleRecord::default() };
     w.need(" ")?;
     role.superuser = w.flag("NOSUPERUSER ", "SUPERUSER ")?;
     role.inherit = w.flag("NOINHERIT ", "INHERIT ")?;
@@ -120,7 +120,7 @@ fn role(line: &str) -> Option<Record> {
 }
 
 fn member(line: &str) -> Option<Record> {
-    let mut w = Words(line);
+    let mut w = LineWords(line);
     w.need("GRANT ")?;
     let of = w.name()?;
     w.need(" TO ")?;
@@ -131,11 +131,11 @@ fn member(line: &str) -> Option<Record> {
     Some(Record::Member(Member { of, member, admin, ..Member::default() }))
 }
 
-fn database(line: &str) -> Option<Database> {
+fn database(line: &str) -> Option<DatabaseRecord> {
     let statement = wrapped(line, " WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = ")?;
-    let mut w = Words(&statement);
+    let mut w = LineWords(&statement);
     w.need("CREATE DATABASE ")?;
-    let mut database = Database { name: w.name()?, limit: -1, connections: true, ..Database::default() };
+    let mut database = DatabaseRecord { name: w.name()?, limit: -1, connections: true, ..DatabaseRecord::default() };
     "c".clone_into(&mut database.provider);
     if w.take(" OWNER ") {
         database.owner = Some(w.name()?);
@@ -152,7 +152,7 @@ fn database(line: &str) -> Option<Database> {
 
 /// `REVOKE ALL ON DATABASE … FROM PUBLIC;`: the rights of this database were changed.
 fn revoked(line: &str) -> Option<String> {
-    let mut w = Words(line);
+    let mut w = LineWords(line);
     w.need("REVOKE ALL ON DATABASE ")?;
     let name = w.name()?;
     w.need(" FROM PUBLIC;")?;
@@ -161,7 +161,7 @@ fn revoked(line: &str) -> Option<String> {
 }
 
 fn granted(line: &str) -> Option<(String, Grant)> {
-    let mut w = Words(line);
+    let mut w = LineWords(line);
     w.need("GRANT ")?;
     let known = ["CONNECT", "CREATE", "TEMPORARY"].into_iter().find(|p| w.0.starts_with(p))?;
     w.need(known)?;
@@ -176,8 +176,8 @@ fn granted(line: &str) -> Option<(String, Grant)> {
 }
 
 fn setting(line: &str) -> Option<Record> {
-    let mut w = Words(line);
-    let mut setting = Setting::default();
+    let mut w = LineWords(line);
+    let mut setting = SettingRecord::default();
     if w.take("ALTER DATABASE ") {
         setting.database = Some(w.name()?);
     } else {
@@ -234,14 +234,14 @@ fn joined(text: &str) -> Vec<String> {
 /// # Errors
 /// What is wrong, if a line is none of those.
 pub(super) fn read(text: &str) -> Result<Vec<Record>, String> {
-    let (mut records, mut databases) = (Vec::new(), Vec::<Database>::new());
+    let (mut records, mut databases) = (Vec::new(), Vec::<DatabaseRecord>::new());
     let lines = joined(text);
     for (i, line) in lines.iter().enumerate() {
         let unknown = || format!("line {} is none that a portal writes", i + 1);
         if line == END && i + 1 == lines.len() {
             break;
         } else if let Some(statement) = wrapped(line, " WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ") {
-            let mut w = Words(&statement);
+            let mut w = LineWords(&statement);
             let made = w.need("CREATE ROLE ").and_then(|()| w.name());
             made.filter(|_| w.ends().is_some()).ok_or_else(unknown)?;
         } else if let Some(name) = revoked(line) {

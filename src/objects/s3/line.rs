@@ -15,7 +15,7 @@ const SLOW: Duration = Duration::from_secs(30);
 const SLACK: u32 = 8;
 
 /// One line, shared by the parts of an upload.
-pub struct Line(Mutex<State>);
+pub struct UploadPace(Mutex<State>);
 
 struct State {
     /// When something was carried last, or the line was first used.
@@ -26,13 +26,13 @@ struct State {
     under_way: u64,
 }
 
-impl Default for Line {
+impl Default for UploadPace {
     fn default() -> Self {
         Self(Mutex::new(State { carried: Instant::now(), pace: None, at_once: 1, under_way: 0 }))
     }
 }
 
-impl Line {
+impl UploadPace {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -43,7 +43,7 @@ impl Line {
         self.state().at_once
     }
 
-    /// A part of so many bytes begins; it is told with [`Line::ended`].
+    /// A part of so many bytes begins; it is told with [`UploadPace::ended`].
     pub(super) fn begun(&self, bytes: u64) {
         let mut state = self.state();
         if state.under_way == 0 {
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_quick_line_gets_more_parts_and_a_slow_one_is_waited_for() {
-        let (line, answer) = (Line::default(), Duration::from_secs(60));
+        let (line, answer) = (UploadPace::default(), Duration::from_secs(60));
         assert_eq!(line.at_once(), 1);
         // Nothing is known of it: as for the slowest.
         assert_eq!(line.patience(answer, 5 * MIB), Duration::from_secs(60 + 160));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_was_not_there_to_be_carried_does_not_count_as_idle() {
-        let line = Line::default();
+        let line = UploadPace::default();
         std::thread::sleep(Duration::from_millis(30));
         line.begun(1);
         assert!(line.idle() < Duration::from_millis(25));

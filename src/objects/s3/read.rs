@@ -20,7 +20,7 @@ const WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// An object that is being read.
-struct Reading {
+struct ObjectReader {
     client: Client,
     target: String,
     bucket: String,
@@ -41,7 +41,7 @@ struct Reading {
     broken_since: Instant,
 }
 
-impl Reading {
+impl ObjectReader {
     async fn ask(&self) -> Result<GetObjectOutput, ObjectError> {
         let mut request = self.client.get_object().bucket(&self.bucket).key(&self.key);
         if self.at > 0 {
@@ -136,7 +136,7 @@ impl Store {
     /// # Errors
     /// [`ObjectError::NotFound`] if there is none, or the store's.
     pub async fn get(&self, key: &str) -> Result<Download, ObjectError> {
-        let mut reading = Reading {
+        let mut reading = ObjectReader {
             client: self.client.clone(),
             target: self.target.name.clone(),
             bucket: self.target.bucket.clone(),

@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::line::Line;
+use super::line::UploadPace;
 use super::{CONNECT, PAUSES, Store, TRIES};
 use crate::objects::{ObjectError, ObjectInfo};
 
@@ -26,16 +26,16 @@ fn pause(tries: u32) -> Duration {
 }
 
 /// A part on its line, until this is dropped.
-struct UnderWay<'a>(&'a Line, u64);
+struct PartInFlight<'a>(&'a UploadPace, u64);
 
-impl<'a> UnderWay<'a> {
-    fn on(line: &'a Line, bytes: u64) -> Self {
+impl<'a> PartInFlight<'a> {
+    fn on(line: &'a UploadPace, bytes: u64) -> Self {
         line.begun(bytes);
         Self(line, bytes)
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for PartInFlight<'_> {
     fn drop(&mut self) {
         self.0.ended(self.1);
     }
@@ -107,11 +107,11 @@ impl Store {
         upload: &str,
         number: i32,
         content: Bytes,
-        line: &Line,
+        line: &UploadPace,
     ) -> Result<[u8; 16], ObjectError> {
         let (sum, bytes): ([u8; 16], _) = (Md5::digest(&content).into(), content.len() as u64);
         let answer = Duration::from_secs(self.target.answer_seconds.into());
-        let under_way = UnderWay::on(line, bytes);
+        let under_way = PartInFlight::on(line, bytes);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -123,8 +123,8 @@ impl Store {
                     drop(under_way);
                     return Ok(sum);
                 }
-                Err(Sent::Otherwise(e)) if tries < TRIES => e,
-                Err(Sent::Failed(e)) if e.is_transient() => {
+                Err(SendError::Otherwise(e)) if tries < TRIES => e,
+                Err(SendError::Failed(e)) if e.is_transient() => {
                     line.stumbled();
                     // Not as long as others go through. Else as long as a store may be away, or as the slowest line
                     // would take for this part, twice.
@@ -134,7 +134,7 @@ impl Store {
                     }
                     e
                 }
-                Err(Sent::Otherwise(e) | Sent::Failed(e)) => return Err(e),
+                Err(SendError::Otherwise(e) | SendError::Failed(e)) => return Err(e),
             };
             tracing::debug!(object = self.url(key), number, "A part is sent again: {e}");
             tokio::time::sleep(pause(tries)).await;
@@ -147,7 +147,7 @@ impl Store {
         content: Bytes,
         sum: &[u8; 16],
         patience: Duration,
-    ) -> Result<(), Sent> {
+    ) -> Result<(), SendError> {
         // All of them: what is not set here is that of requests without a body.
         let time = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
@@ -168,7 +168,7 @@ impl Store {
             .config_override(config)
             .send()
             .await
-            .map_err(|e| Sent::Failed(self.upload_gone("take a part", self.failed("take a part", key)(e))))?;
+            .map_err(|e| SendError::Failed(self.upload_gone("take a part", self.failed("take a part", key)(e))))?;
         let etag = sent.e_tag().unwrap_or_default().trim_matches('"').to_owned();
         if self.tags_are_sums() && etag != hex::encode(sum) {
             let cause = format!(
@@ -176,7 +176,9 @@ impl Store {
                  encryption = \"aws:kms\" in the target",
                 hex::encode(sum)
             );
-            return Err(Sent::Otherwise(self.refused(&format!("take part {number} of {}", self.url(key)), &cause)));
+            return Err(SendError::Otherwise(
+                self.refused(&format!("take part {number} of {}", self.url(key)), &cause),
+            ));
         }
         Ok(())
     }
@@ -266,7 +268,7 @@ impl Store {
 }
 
 /// How sending a part failed.
-enum Sent {
+enum SendError {
     /// It went, but the store took something else.
     Otherwise(ObjectError),
     /// It did not go.

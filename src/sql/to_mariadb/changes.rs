@@ -7,14 +7,14 @@ const LISTED: usize = 5;
 
 /// Counts what was changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct ChangeCounts {
     /// Statements about the whole server that were left out.
     pub of_the_server: u64,
     definers: BTreeMap<String, u64>,
     collations: BTreeMap<String, String>,
 }
 
-impl Told {
+impl ChangeCounts {
     /// A definer was left out.
     pub fn definer(&mut self, who: &str) {
         if self.definers.len() < 1000 || self.definers.contains_key(who) {
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn sentences_are_short_however_much_was_changed() {
-        let mut told = Told::default();
+        let mut told = ChangeCounts::default();
         assert!(told.sentences().is_empty());
         for i in 0..2000 {
             told.definer(&format!("user{i}@%"));

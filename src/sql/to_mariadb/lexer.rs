@@ -8,7 +8,7 @@ const NEVER: &[u8] = b"999999";
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum TokenKind {
     /// A word or number without quotes; `@@global` is one.
     Word,
     /// A name in backticks.
@@ -25,14 +25,14 @@ pub enum What {
 
 /// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
+pub struct LexToken {
     /// What it is.
-    pub what: What,
+    pub what: TokenKind,
     /// Where in the statement.
     pub at: Range<usize>,
 }
 
-impl Token {
+impl LexToken {
     /// Its bytes.
     pub fn bytes<'a>(&self, statement: &'a [u8]) -> &'a [u8] {
         statement.get(self.at.clone()).unwrap_or_default()
@@ -40,7 +40,7 @@ impl Token {
 
     /// Whether it is this keyword.
     pub fn is(&self, statement: &[u8], keyword: &str) -> bool {
-        self.what == What::Word && self.bytes(statement).eq_ignore_ascii_case(keyword.as_bytes())
+        self.what == TokenKind::Word && self.bytes(statement).eq_ignore_ascii_case(keyword.as_bytes())
     }
 
     /// Whether it is one of these keywords.
@@ -50,15 +50,15 @@ impl Token {
 
     /// Whether it is this character.
     pub fn is_mark(&self, statement: &[u8], mark: u8) -> bool {
-        self.what == What::Mark && self.bytes(statement) == [mark]
+        self.what == TokenKind::Mark && self.bytes(statement) == [mark]
     }
 
     /// What it names or says, without quotes; `None` for a mark or a comment.
     pub fn value(&self, statement: &[u8]) -> Option<Vec<u8>> {
         let bytes = self.bytes(statement);
         match self.what {
-            What::Word => Some(bytes.to_vec()),
-            What::Name | What::Text => Some(unquoted(bytes)),
+            TokenKind::Word => Some(bytes.to_vec()),
+            TokenKind::Name | TokenKind::Text => Some(unquoted(bytes)),
             _ => None,
         }
     }
@@ -149,9 +149,9 @@ impl Tokens<'_> {
 }
 
 impl Iterator for Tokens<'_> {
-    type Item = Token;
+    type Item = LexToken;
 
-    fn next(&mut self) -> Option<Token> {
+    fn next(&mut self) -> Option<LexToken> {
         let from = self.run(self.at, |b| b.is_ascii_whitespace() || b == 0x0b);
         if from >= self.statement.len() {
             return None;
@@ -159,32 +159,32 @@ impl Iterator for Tokens<'_> {
         let (b, next) = (self.byte(from), self.byte(from + 1));
         let third = self.byte(from + 2);
         let (what, to) = match (b, next) {
-            (b'\'' | b'"', _) => (What::Text, self.quoted(from, b)),
-            (b'`', _) => (What::Name, self.quoted(from, b)),
-            (b'#', _) => (What::Comment, self.end_of_line(from)),
+            (b'\'' | b'"', _) => (TokenKind::Text, self.quoted(from, b)),
+            (b'`', _) => (TokenKind::Name, self.quoted(from, b)),
+            (b'#', _) => (TokenKind::Comment, self.end_of_line(from)),
             (b'-', b'-') if third.is_ascii_whitespace() || third.is_ascii_control() => {
-                (What::Comment, self.end_of_line(from))
+                (TokenKind::Comment, self.end_of_line(from))
             }
             (b'*', b'/') if self.executed => {
                 self.executed = false;
-                (What::Executed, from + 2)
+                (TokenKind::Executed, from + 2)
             }
             (b'/', b'*') if third == b'!' || (third == b'M' && self.byte(from + 3) == b'!') => {
                 let begin = from + if third == b'!' { 3 } else { 4 };
                 let end = self.run(begin, |b| b.is_ascii_digit());
                 if self.statement.get(begin..end) == Some(NEVER) {
-                    (What::Comment, self.end_of_comment(from))
+                    (TokenKind::Comment, self.end_of_comment(from))
                 } else {
                     self.executed = true;
-                    (What::Executed, end)
+                    (TokenKind::Executed, end)
                 }
             }
-            (b'/', b'*') => (What::Comment, self.end_of_comment(from)),
-            _ if is_word(b) => (What::Word, self.run(from, is_word)),
-            _ => (What::Mark, from + 1),
+            (b'/', b'*') => (TokenKind::Comment, self.end_of_comment(from)),
+            _ if is_word(b) => (TokenKind::Word, self.run(from, is_word)),
+            _ => (TokenKind::Mark, from + 1),
         };
         self.at = to.min(self.statement.len());
-        Some(Token { what, at: from..self.at })
+        Some(LexToken { what, at: from..self.at })
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
 
     use crate::sql::to_mariadb::lexer::*;
 
-    fn said(statement: &str) -> Vec<(What, String)> {
+    fn said(statement: &str) -> Vec<(TokenKind, String)> {
         let text = statement.as_bytes();
         tokens(text).map(|t| (t.what, String::from_utf8_lossy(t.bytes(text)).into_owned())).collect()
     }

@@ -10,11 +10,11 @@ use std::io;
 use std::io::Read;
 
 use crate::sql::splitter::Splitter;
-use crate::sql::{Dialect, Kind};
+use crate::sql::{Dialect, PieceKind};
 
-pub use crate::sql::to_mariadb::changes::Told;
-pub use crate::sql::to_mariadb::lexer::{Token, What, tokens};
-pub use crate::sql::to_mariadb::rewrite::{Pass, Rules, rewrite};
+pub use crate::sql::to_mariadb::changes::ChangeCounts;
+pub use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
+pub use crate::sql::to_mariadb::rewrite::{RewriteRules, StatementScope, rewrite};
 
 /// Size of a piece.
 const PIECE: usize = 256 * 1024;
@@ -27,16 +27,16 @@ const LONGEST: usize = 64 * 1024 * 1024;
 /// The reader's and the sender's, and for a statement that is too long.
 pub fn pour(
     from: impl Read,
-    rules: &Rules,
+    rules: &RewriteRules,
     delimiter: &str,
     mut send: impl FnMut(Vec<u8>) -> io::Result<()>,
-) -> io::Result<Told> {
-    let (mut told, mut out) = (Told::default(), format!("DELIMITER {delimiter}\n").into_bytes());
+) -> io::Result<ChangeCounts> {
+    let (mut told, mut out) = (ChangeCounts::default(), format!("DELIMITER {delimiter}\n").into_bytes());
     let mut pieces = Splitter::new(from, Dialect::Mysql);
     // A statement that is looked into as a whole; whether the one that goes by is sent on.
     let (mut whole, mut passes) = (None::<Vec<u8>>, true);
     while let Some(piece) = pieces.next_piece()? {
-        if piece.kind != Kind::Statement {
+        if piece.kind != PieceKind::Statement {
             keep_lines(&mut out, piece.text);
             continue;
         }
@@ -44,7 +44,7 @@ pub fn pour(
             whole = None;
             passes = true;
             if is_data(piece.text) {
-                passes = matches!(rules.pass, Pass::All | Pass::Data);
+                passes = matches!(rules.pass, StatementScope::All | StatementScope::Data);
             } else {
                 whole = Some(Vec::new());
             }
@@ -87,7 +87,7 @@ fn keep_lines(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Whether a statement brings rows: it passes as it is, in pieces.
 fn is_data(text: &[u8]) -> bool {
-    let first = tokens(text).find(|t| !matches!(t.what, What::Comment | What::Executed));
+    let first = tokens(text).find(|t| !matches!(t.what, TokenKind::Comment | TokenKind::Executed));
     first.is_some_and(|t| t.is_any(text, &["INSERT", "REPLACE"]))
 }
 
@@ -95,8 +95,8 @@ fn is_data(text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn poured(text: &str, pass: Pass) -> (String, Vec<String>) {
-        let rules = Rules { account: ("ada".to_owned(), "%".to_owned()), collations: true, pass };
+    fn poured(text: &str, pass: StatementScope) -> (String, Vec<String>) {
+        let rules = RewriteRules { account: ("ada".to_owned(), "%".to_owned()), collations: true, pass };
         let mut out = Vec::new();
         let told = pour(text.as_bytes(), &rules, "$end$", |piece| {
             out.extend(piece);
@@ -109,7 +109,7 @@ mod tests {
     fn a_dump_of_mysql_8_becomes_one_that_its_owner_can_load() {
         let path = format!("{}/tests/cases/mysql8-dump/dump.sql", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
-        let (out, told) = poured(&text, Pass::All);
+        let (out, told) = poured(&text, StatementScope::All);
         assert_eq!(told.len(), 3, "{told:?}");
         for gone in ["0900", "root", "GTID", "LOG_BIN", "LOCK TABLES", "DELIMITER ;"] {
             assert!(!out.contains(gone), "{gone}: {out}");
@@ -123,9 +123,9 @@ mod tests {
     #[test]
     fn what_is_left_out_keeps_its_lines() {
         let text = "CREATE TABLE t\n(a int);\nINSERT INTO t\nVALUES (';');\nCREATE VIEW v AS\nSELECT 1;\n";
-        let (data, _) = poured(text, Pass::Data);
+        let (data, _) = poured(text, StatementScope::Data);
         assert_eq!(data, "DELIMITER $end$\nCREATE TABLE t\n(a int)$end$\nINSERT INTO t\nVALUES (';')$end$\n\n\n");
-        let (code, _) = poured(text, Pass::Code);
+        let (code, _) = poured(text, StatementScope::Code);
         assert_eq!(code, "DELIMITER $end$\n\n\n\n\nCREATE VIEW v AS\nSELECT 1$end$\n");
     }
 }

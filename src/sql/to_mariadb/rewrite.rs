@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use crate::sql::to_mariadb::changes::Told;
+use crate::sql::to_mariadb::changes::ChangeCounts;
 use crate::sql::to_mariadb::collations::mapped;
-use crate::sql::to_mariadb::lexer::{Token, What, tokens};
+use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
 
 /// Which statements pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
+pub enum StatementScope {
     /// All.
     All,
     /// Databases and sequences only.
@@ -22,13 +22,13 @@ pub enum Pass {
 
 /// How statements are changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
+pub struct RewriteRules {
     /// The account that runs them: user and host. It can make nothing in the name of another.
     pub account: (String, String),
     /// Whether collations of MySQL 8 get MariaDB's names.
     pub collations: bool,
     /// Which statements pass.
-    pub pass: Pass,
+    pub pass: StatementScope,
 }
 
 /// Kinds of things that run in the name of their definer, or look at others.
@@ -45,11 +45,12 @@ const LOOKED_INTO: &[&str] =
 const HEAD: usize = 48;
 
 /// A statement as it is to be run; `None` if it is left out.
-pub fn rewrite<'a>(statement: &'a [u8], rules: &Rules, told: &mut Told) -> Option<Cow<'a, [u8]>> {
-    let head: Vec<Token> = visible(statement).take(HEAD).collect();
+pub fn rewrite<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts) -> Option<Cow<'a, [u8]>> {
+    let head: Vec<LexToken> = visible(statement).take(HEAD).collect();
     let Some(first) = head.first() else { return Some(Cow::Borrowed(statement)) };
     if !first.is_any(statement, LOOKED_INTO) {
-        let passes = matches!(rules.pass, Pass::All | Pass::Data) || first.is_any(statement, &["USE"]);
+        let passes =
+            matches!(rules.pass, StatementScope::All | StatementScope::Data) || first.is_any(statement, &["USE"]);
         return passes.then_some(Cow::Borrowed(statement));
     }
     let is = |at: usize, words: &[&str]| head.get(at).is_some_and(|t| t.is_any(statement, words));
@@ -71,10 +72,10 @@ pub fn rewrite<'a>(statement: &'a [u8], rules: &Rules, told: &mut Told) -> Optio
     let is_kind = |kinds: &[&str]| kind.is_some_and(|t| t.is_any(statement, kinds));
     let code = is_kind(CODE);
     let passes = match rules.pass {
-        Pass::All => true,
-        Pass::Sequences => is_kind(&["DATABASE", "SCHEMA", "SEQUENCE"]),
-        Pass::Data => !code,
-        Pass::Code => code,
+        StatementScope::All => true,
+        StatementScope::Sequences => is_kind(&["DATABASE", "SCHEMA", "SEQUENCE"]),
+        StatementScope::Data => !code,
+        StatementScope::Code => code,
     };
     if !passes {
         return None;
@@ -94,12 +95,12 @@ pub fn rewrite<'a>(statement: &'a [u8], rules: &Rules, told: &mut Told) -> Optio
 }
 
 /// Tokens but for comments and what is around those that are executed.
-fn visible(statement: &[u8]) -> impl Iterator<Item = Token> {
-    tokens(statement).filter(|t| !matches!(t.what, What::Comment | What::Executed))
+fn visible(statement: &[u8]) -> impl Iterator<Item = LexToken> {
+    tokens(statement).filter(|t| !matches!(t.what, TokenKind::Comment | TokenKind::Executed))
 }
 
 /// Whether a statement is about the whole server: replication, its log, its settings.
-fn of_the_server(statement: &[u8], head: &[Token]) -> bool {
+fn of_the_server(statement: &[u8], head: &[LexToken]) -> bool {
     const REPLICATION: &[&str] = &["MASTER", "SLAVE", "REPLICA", "ALL", "REPLICATION", "BINARY", "GROUP_REPLICATION"];
     let is = |at: usize, words: &[&str]| head.get(at).is_some_and(|t| t.is_any(statement, words));
     if is(0, &["CHANGE", "STOP", "RESET", "PURGE", "FLUSH"]) || (is(0, &["START"]) && is(1, REPLICATION)) {
@@ -127,7 +128,7 @@ fn of_the_server(statement: &[u8], head: &[Token]) -> bool {
 }
 
 /// Where the head of a statement names a definer that it can't have, and who that is.
-fn definer(statement: &[u8], head: &[Token], rules: &Rules) -> Option<(std::ops::Range<usize>, String)> {
+fn definer(statement: &[u8], head: &[LexToken], rules: &RewriteRules) -> Option<(std::ops::Range<usize>, String)> {
     let until = head.iter().position(|t| t.is_any(statement, CODE))?;
     let at = head.iter().take(until).position(|t| t.is(statement, "DEFINER"))?;
     let (begin, equals, user) = (head.get(at)?, head.get(at + 1)?, head.get(at + 2)?);
@@ -136,7 +137,8 @@ fn definer(statement: &[u8], head: &[Token], rules: &Rules) -> Option<(std::ops:
     }
     // `user`@`host`, 'user'@'host', user@host or user: in the last two, the @ is a part of the word.
     let name = user.value(statement)?;
-    let (name, host, end) = match head.get(at + 3).filter(|t| user.what != What::Word && t.what == What::Word) {
+    let (name, host, end) = match head.get(at + 3).filter(|t| user.what != TokenKind::Word && t.what == TokenKind::Word)
+    {
         Some(mark) if mark.bytes(statement) == b"@" => {
             let host = head.get(at + 4)?;
             (name, host.value(statement)?, host.at.end)
@@ -144,13 +146,13 @@ fn definer(statement: &[u8], head: &[Token], rules: &Rules) -> Option<(std::ops:
         Some(mark) if mark.bytes(statement).starts_with(b"@") => {
             (name, mark.bytes(statement).get(1..).unwrap_or_default().to_vec(), mark.at.end)
         }
-        _ => match name.iter().position(|b| *b == b'@').filter(|_| user.what == What::Word) {
+        _ => match name.iter().position(|b| *b == b'@').filter(|_| user.what == TokenKind::Word) {
             // An address has dots, a host in quotes is a token of its own.
             Some(n) => {
                 let (mut host, mut end) = (name.get(n + 1..).unwrap_or_default().to_vec(), user.at.end);
                 for t in head.get(at + 3..until).unwrap_or_default() {
                     if t.at.start != end
-                        || t.what == What::Mark
+                        || t.what == TokenKind::Mark
                             && !t.is_mark(statement, b'.')
                             && !t.is_mark(statement, b'-')
                             && !t.is_mark(statement, b'%')
@@ -174,19 +176,19 @@ fn definer(statement: &[u8], head: &[Token], rules: &Rules) -> Option<(std::ops:
 }
 
 /// The statement with MariaDB's names of collations.
-fn collations<'a>(statement: &'a [u8], rules: &Rules, told: &mut Told) -> Cow<'a, [u8]> {
+fn collations<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts) -> Cow<'a, [u8]> {
     if !rules.collations {
         return Cow::Borrowed(statement);
     }
-    let (mut changed, mut done, mut before) = (Vec::new(), 0, [None::<Token>, None]);
+    let (mut changed, mut done, mut before) = (Vec::new(), 0, [None::<LexToken>, None]);
     for token in visible(statement) {
         let [last, behind] = &before;
         // A string is a collation only where one has to stand.
-        let stands = |t: &Option<Token>, words: &[&str]| t.as_ref().is_some_and(|t| t.is_any(statement, words));
+        let stands = |t: &Option<LexToken>, words: &[&str]| t.as_ref().is_some_and(|t| t.is_any(statement, words));
         let named = stands(last, &["COLLATE"])
             || (last.as_ref().is_some_and(|t| t.is_mark(statement, b'='))
                 && stands(behind, &["COLLATE", "COLLATION_CONNECTION", "@@COLLATION_CONNECTION"]));
-        let fine = token.what == What::Word || (matches!(token.what, What::Text | What::Name) && named);
+        let fine = token.what == TokenKind::Word || (matches!(token.what, TokenKind::Text | TokenKind::Name) && named);
         if fine
             && let Some(value) = token.value(statement)
             && let Some(new) = mapped(&value)
@@ -210,13 +212,13 @@ fn collations<'a>(statement: &'a [u8], rules: &Rules, told: &mut Told) -> Cow<'a
 mod tests {
     use crate::sql::to_mariadb::rewrite::*;
 
-    fn rules(pass: Pass) -> Rules {
-        Rules { account: ("ada".to_owned(), "%".to_owned()), collations: true, pass }
+    fn rules(pass: StatementScope) -> RewriteRules {
+        RewriteRules { account: ("ada".to_owned(), "%".to_owned()), collations: true, pass }
     }
 
     fn done(statement: &str) -> (Option<String>, Vec<String>) {
-        let mut told = Told::default();
-        let text = rewrite(statement.as_bytes(), &rules(Pass::All), &mut told);
+        let mut told = ChangeCounts::default();
+        let text = rewrite(statement.as_bytes(), &rules(StatementScope::All), &mut told);
         (text.map(|t| String::from_utf8_lossy(&t).into_owned()), told.sentences())
     }
 
@@ -321,9 +323,9 @@ mod tests {
 
     #[test]
     fn code_and_data_pass_by_themselves() {
-        let mut told = Told::default();
+        let mut told = ChangeCounts::default();
         let mut passes = |statement: &str| {
-            [Pass::Sequences, Pass::Data, Pass::Code]
+            [StatementScope::Sequences, StatementScope::Data, StatementScope::Code]
                 .map(|p| rewrite(statement.as_bytes(), &rules(p), &mut told).is_some())
         };
         for data in [

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, header};
 use axum_extra::extract::CookieJar;
 
-use crate::admin_db::people::accounts::{Known, holder};
+use crate::admin_db::people::accounts::{AccessKind, holder};
 use crate::admin_db::people::{sessions, tokens};
 use crate::app::App;
 use crate::auth::login::idle;
@@ -61,8 +61,8 @@ pub async fn still(app: &App, identity: &Identity) -> Result<Option<User>, sqlx:
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;
     let account = match (&identity.session, &identity.token) {
-        (Some(print), _) => holder(&mut db, Known::Session, print, now).await?,
-        (None, Some(print)) => holder(&mut db, Known::Token, print, now).await?,
+        (Some(print), _) => holder(&mut db, AccessKind::Session, print, now).await?,
+        (None, Some(print)) => holder(&mut db, AccessKind::Token, print, now).await?,
         (None, None) => None,
     };
     Ok(account.and_then(|a| a.user()))

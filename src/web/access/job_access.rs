@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{Job, JobStatus, cancel, queue};
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::{containers, dumps, is_unreachable, jobs, log};
 use crate::app::App;
 use crate::domain::user::{Action, Permission, Subject, can};
-use crate::domain::work::{Cancel, Pool, Rules};
+use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::import::request::is_load;
 use crate::jobs::registry;
 use crate::manifest::dump::LoadReport;
@@ -47,26 +47,26 @@ pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Contain
         return Ok((job, container));
     }
     let about = container.as_ref().map(|c| (c.id, c.name.as_str()));
-    let entry = Entry { action: "job.view", container: about, outcome: Outcome::Refused, detail: "not theirs" };
+    let entry = LogEntry { action: "job.view", container: about, outcome: Outcome::Refused, detail: "not theirs" };
     log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await?;
     Err(AppError::NotFound)
 }
 
 /// The rules of a job's kind; of one that this version does not know, the strictest.
-pub fn rules(job: &Job) -> Rules {
-    registry::flow(&job.kind).map_or(Rules::of(Pool::Short), |f| f.rules)
+pub fn rules(job: &Job) -> JobRules {
+    registry::flow(&job.kind).map_or(JobRules::of(Pool::Short), |f| f.rules)
 }
 
 /// How a job that is under way will end at the latest.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Outlook {
+pub struct CancelOutlook {
     /// Whether it can be cancelled now.
     pub cancellable: bool,
     /// When it is ended as failed if it is not done.
     pub deadline: Option<DateTime<Utc>>,
 }
 
-impl Outlook {
+impl CancelOutlook {
     /// Reads it. `job` may have ended since it was read.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> 
     let asked = cancel::ask(&mut tx, job.id, &actor.name, rules(job).cancel).await?;
     if asked {
         let about = container.map(|c| (c.id, c.name.as_str()));
-        let entry = Entry { action: "job.cancel", container: about, outcome: Outcome::Ok, detail: &job.kind };
+        let entry = LogEntry { action: "job.cancel", container: about, outcome: Outcome::Ok, detail: &job.kind };
         log::append(&mut tx, &actor, &entry, ctx.now()).await?;
     }
     tx.commit().await?;

@@ -23,7 +23,7 @@ use crate::backup::restore::partial;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action;
-use crate::engine::partial::Only;
+use crate::engine::partial::Selection;
 use crate::queue::refusal::RequestError;
 use crate::web::access::backup_access::visible_backup;
 use crate::web::context::Context;
@@ -139,7 +139,7 @@ pub async fn restore(
     if body.asks("in_place") {
         return replace::in_place(&ctx, &c, &backup, &params, body).await;
     }
-    let only: Option<Only> = body.take("only").map_err(|why| AppError::Invalid(vec![("only".to_owned(), why)]))?;
+    let only: Option<Selection> = body.take("only").map_err(|why| AppError::Invalid(vec![("only".to_owned(), why)]))?;
     if body.asks("beside") {
         return beside_now(&ctx, &c, &backup, only, patience, body).await;
     }
@@ -168,7 +168,7 @@ async fn beside_now(
     ctx: &Context,
     c: &Container,
     backup: &Backup,
-    only: Option<Only>,
+    only: Option<Selection>,
     patience: Option<Duration>,
     body: Body,
 ) -> Result<Response, AppError> {

@@ -10,7 +10,7 @@ use super::json::{ContainerJson, ListJson, answer};
 use super::params::{Params, invalid};
 use super::wait::Enqueued;
 use crate::admin_db::containers;
-use crate::admin_db::containers::listing::Filter;
+use crate::admin_db::containers::listing::ContainerQuery;
 use crate::admin_db::containers::{Container, listing};
 use crate::admin_db::people::accounts;
 use crate::domain::state::ContainerState;
@@ -23,7 +23,7 @@ use crate::trash::delete as deletion;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::forms::create::{CreateFault, parse};
-use crate::web::forms::dump::{DumpFault, Sent};
+use crate::web::forms::dump::{DumpFault, SentForm};
 use crate::web::forms::edit::read;
 use crate::web::forms::{dump, edit};
 use crate::web::pages::shared::{cursor, parse_cursor};
@@ -74,7 +74,7 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
             None => return Ok(answer(StatusCode::OK, &ListJson::<()> { items: Vec::new(), next: None })),
         },
     };
-    let filter = Filter {
+    let filter = ContainerQuery {
         account,
         text: params.get("q").map(str::to_owned),
         state,
@@ -82,7 +82,7 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
         after: after.transpose()?,
         // One more than asked for tells whether there is a next page.
         limit: limit + 1,
-        ..Filter::default()
+        ..ContainerQuery::default()
     };
     let mut rows = listing::list(&mut db, &filter).await?;
     drop(db);
@@ -133,7 +133,7 @@ pub async fn from_dump(
     params.only(&["wait"])?;
     let patience = params.wait()?;
     let form = form.map_err(|_| AppError::UnsupportedMedia)?;
-    let Sent { fields, file } = dump::read(&ctx, form).await?;
+    let SentForm { fields, file } = dump::read(&ctx, form).await?;
     let (request, received) = match dump::check(&ctx, &fields, file, false).await {
         Ok(checked) => checked,
         Err(DumpFault::Refused(refused)) => return Err(AppError::Invalid(dump::for_programs(refused))),

@@ -10,7 +10,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::jobs;
 use crate::admin_db::jobs::Job;
 use crate::web::access::job_access;
-use crate::web::access::job_access::{Outlook, until_final, visible_job};
+use crate::web::access::job_access::{CancelOutlook, until_final, visible_job};
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
@@ -55,7 +55,7 @@ async fn respond(
 ) -> Result<Response, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let steps = jobs::steps(&mut db, job.id).await?;
-    let outlook = Outlook::read(&mut db, ctx.app(), job).await?;
+    let outlook = CancelOutlook::read(&mut db, ctx.app(), job).await?;
     let report = job_access::load_report(&mut db, job).await?;
     let body = JobJson::new(job, container.map(|c| c.name.as_str()), &steps, outlook).with_report(report);
     Ok(answer(status, &body))

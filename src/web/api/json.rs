@@ -8,13 +8,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
+use crate::admin_db::jobs::{Job, JobStatus, JobStep, StepStatus};
 use crate::app::App;
 use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
 use crate::engine::Endpoint;
 use crate::manifest::dump::LoadReport;
-use crate::web::access::job_access::Outlook;
+use crate::web::access::job_access::CancelOutlook;
 
 /// A published port.
 #[derive(Debug, Serialize)]
@@ -154,8 +154,8 @@ pub struct JobJson<'a> {
 
 impl<'a> JobJson<'a> {
     /// A job as the API shows it.
-    pub fn new(job: &'a Job, container: Option<&'a str>, steps: &'a [Step], outlook: Outlook) -> Self {
-        let step = |s: &'a Step| StepJson {
+    pub fn new(job: &'a Job, container: Option<&'a str>, steps: &'a [JobStep], outlook: CancelOutlook) -> Self {
+        let step = |s: &'a JobStep| StepJson {
             name: &s.name,
             status: s.status,
             detail: &s.detail,
@@ -263,7 +263,7 @@ mod tests {
             finished_at: None,
             error: None,
         };
-        let step = Step {
+        let step = JobStep {
             seq: 1,
             name: "Stop the server".to_owned(),
             status: StepStatus::Running,
@@ -273,7 +273,7 @@ mod tests {
         };
         let steps = [step];
         insta::assert_snapshot!(
-            serde_json::to_string_pretty(&JobJson::new(&job, Some("lab-1"), &steps, Outlook::default())).unwrap()
+            serde_json::to_string_pretty(&JobJson::new(&job, Some("lab-1"), &steps, CancelOutlook::default())).unwrap()
         );
     }
 }

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::json::{ContainerJson, JobJson, answer, answer_at};
 use crate::admin_db::containers::{Container, credentials};
 use crate::admin_db::jobs::{Job, JobStatus};
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::{containers, jobs, log};
-use crate::web::access::job_access::{Outlook, load_report, until_final};
+use crate::web::access::job_access::{CancelOutlook, load_report, until_final};
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
@@ -50,7 +50,7 @@ impl Enqueued {
         let mut db = ctx.app().db.acquire().await?;
         let c = containers::by_id(&mut db, self.container).await?.ok_or(AppError::NotFound)?;
         let steps = jobs::steps(&mut db, self.job).await?;
-        let outlook = Outlook::read(&mut db, ctx.app(), &job).await?;
+        let outlook = CancelOutlook::read(&mut db, ctx.app(), &job).await?;
         let report = load_report(&mut db, &job).await?;
         drop(db);
         let waited = patience.is_some();
@@ -82,7 +82,7 @@ async fn hand_over(ctx: &Context, c: &Container, password: SecretString) -> Opti
         if !credentials::mark_shown(&mut db, c.id).await? {
             return Ok::<_, sqlx::Error>(false);
         }
-        let entry = Entry {
+        let entry = LogEntry {
             action: "container.password_shown",
             container: Some((c.id, &c.name)),
             outcome: Outcome::Ok,

@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
 
-use crate::web::connections::connection::Busy;
+use crate::web::connections::connection::RequestInFlight;
 use crate::web::error::AppError;
 use crate::web::portal::Shared;
 
@@ -20,13 +20,13 @@ use crate::web::portal::Shared;
 const WINDOW: Duration = Duration::from_secs(30);
 
 /// Keeps a request under way until its answer's body is gone.
-pub(super) fn held(body: Body, busy: Busy) -> Body {
+pub(super) fn held(body: Body, busy: RequestInFlight) -> Body {
     if body.is_end_stream() { body } else { Body::new(Held { body, _busy: busy }) }
 }
 
 struct Held {
     body: Body,
-    _busy: Busy,
+    _busy: RequestInFlight,
 }
 
 impl HttpBody for Held {

@@ -50,13 +50,13 @@ impl Connections {
         let of_place = open.by_place.get(&place).copied().unwrap_or_default();
         let proxy = self.trusted.contains(&address.to_canonical());
         let over = match () {
-            () if open.all >= self.most => Some(Over::All),
-            () if of_place >= self.per_address && !proxy => Some(Over::Address),
+            () if open.all >= self.most => Some(ConnectionRefusal::All),
+            () if of_place >= self.per_address && !proxy => Some(ConnectionRefusal::Address),
             () => None,
         };
         let turned_away = match over {
-            Some(Over::All) => open.all >= self.most.saturating_add(SPARE),
-            Some(Over::Address) => of_place >= self.per_address.saturating_add(SPARE),
+            Some(ConnectionRefusal::All) => open.all >= self.most.saturating_add(SPARE),
+            Some(ConnectionRefusal::Address) => of_place >= self.per_address.saturating_add(SPARE),
             None => false,
         };
         if turned_away {
@@ -86,7 +86,7 @@ impl Connections {
 pub struct Connection {
     pub(crate) all: Arc<Connections>,
     pub(crate) place: IpAddr,
-    pub(crate) over: Option<Over>,
+    pub(crate) over: Option<ConnectionRefusal>,
     pub(crate) state: Mutex<Activity>,
 }
 
@@ -105,12 +105,12 @@ impl Connection {
         }
     }
 
-    pub(crate) fn begin(self: &Arc<Self>) -> Busy {
+    pub(crate) fn begin(self: &Arc<Self>) -> RequestInFlight {
         let mut activity = self.activity();
         activity.busy += 1;
         activity.served = true;
         drop(activity);
-        Busy(self.clone())
+        RequestInFlight(self.clone())
     }
 }
 
@@ -131,9 +131,9 @@ pub(crate) struct Activity {
 }
 
 /// A request under way, until the last byte of its answer.
-pub(crate) struct Busy(pub(crate) Arc<Connection>);
+pub(crate) struct RequestInFlight(pub(crate) Arc<Connection>);
 
-impl Drop for Busy {
+impl Drop for RequestInFlight {
     fn drop(&mut self) {
         let mut activity = self.0.activity();
         activity.busy = activity.busy.saturating_sub(1);
@@ -149,7 +149,7 @@ pub(crate) struct Open {
 
 /// Why a connection is one too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Over {
+pub(crate) enum ConnectionRefusal {
     Address,
     All,
 }

@@ -16,10 +16,10 @@ use axum_server::accept::Accept;
 use tokio::net::TcpStream;
 use tower_layer::Layer;
 
-use crate::web::connections::connection::{Connection, Connections, Over};
+use crate::web::connections::connection::{Connection, ConnectionRefusal, Connections};
 
 pub use body::paced;
-pub use stream::Timed;
+pub use stream::TimedConnection;
 
 /// Seconds after which somebody turned away may come again.
 const AGAIN: u64 = 5;
@@ -29,7 +29,7 @@ const AGAIN: u64 = 5;
 pub struct Guarded(pub Arc<Connections>);
 
 impl<S> Accept<TcpStream, S> for Guarded {
-    type Stream = Timed;
+    type Stream = TimedConnection;
     type Service = AddExtension<S, Arc<Connection>>;
     type Future = std::future::Ready<std::io::Result<(Self::Stream, Self::Service)>>;
 
@@ -37,7 +37,7 @@ impl<S> Accept<TcpStream, S> for Guarded {
         let accepted = stream.peer_addr().and_then(|peer| {
             let connection = self.0.enter(peer.ip()).ok_or(std::io::ErrorKind::ConnectionRefused)?;
             let service = Extension(connection.clone()).layer(service);
-            Ok((Timed::new(stream, connection), service))
+            Ok((TimedConnection::new(stream, connection), service))
         });
         std::future::ready(accepted)
     }
@@ -56,13 +56,13 @@ pub async fn watch(request: Request, next: Next) -> Response {
     response.map(|body| body::held(body, busy))
 }
 
-fn turn_away(over: Over) -> Response {
+fn turn_away(over: ConnectionRefusal) -> Response {
     let (status, said) = match over {
-        Over::Address => (
+        ConnectionRefusal::Address => (
             StatusCode::TOO_MANY_REQUESTS,
             "There are too many connections from your address. Close some, and try again in a few seconds.\n",
         ),
-        Over::All => (
+        ConnectionRefusal::All => (
             StatusCode::SERVICE_UNAVAILABLE,
             "The portal has as many connections as it can take. Try again in a few seconds.\n",
         ),
@@ -96,7 +96,7 @@ mod tests {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let mut held: Vec<_> = (0..3).map(|_| all.enter(ip("10.0.0.1")).unwrap()).collect();
         assert!(held.iter().all(|c| c.over.is_none()));
-        assert_eq!(all.enter(ip("::ffff:10.0.0.1")).unwrap().over, Some(Over::Address));
+        assert_eq!(all.enter(ip("::ffff:10.0.0.1")).unwrap().over, Some(ConnectionRefusal::Address));
         assert!(all.enter(ip("10.0.0.2")).unwrap().over.is_none());
         held.pop();
         assert!(all.enter(ip("10.0.0.1")).unwrap().over.is_none());
@@ -113,6 +113,6 @@ mod tests {
         let proxy: IpAddr = "10.9.9.9".parse().unwrap();
         let held: Vec<_> = (0..10).map(|_| all.enter(proxy).unwrap()).collect();
         assert!(held.iter().all(|c| c.over.is_none()));
-        assert_eq!(all.enter(proxy).unwrap().over, Some(Over::All));
+        assert_eq!(all.enter(proxy).unwrap().over, Some(ConnectionRefusal::All));
     }
 }

@@ -18,7 +18,7 @@ const STALL: Duration = Duration::from_secs(120);
 /// A connection that ends by itself: where no request is under way and none has come whole in time, however its bytes
 /// trickle, and where the client takes nothing of an answer.
 #[derive(Debug)]
-pub struct Timed {
+pub struct TimedConnection {
     stream: TcpStream,
     connection: Arc<Connection>,
     reading: Pin<Box<Sleep>>,
@@ -26,7 +26,7 @@ pub struct Timed {
     stalled: Option<Instant>,
 }
 
-impl Timed {
+impl TimedConnection {
     pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
         let now = Instant::now();
         let sleep = || Box::pin(sleep_until(now.into()));
@@ -50,7 +50,7 @@ fn too_long() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "nothing came for too long")
 }
 
-impl AsyncRead for Timed {
+impl AsyncRead for TimedConnection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
@@ -67,7 +67,7 @@ impl AsyncRead for Timed {
     }
 }
 
-impl AsyncWrite for Timed {
+impl AsyncWrite for TimedConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.waited(cx, done)

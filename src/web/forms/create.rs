@@ -8,7 +8,7 @@ use crate::domain::engine::EngineKind;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::policy::{OWN, Policy};
-use crate::domain::quantity::{Bytes, MIB, MilliCpus};
+use crate::domain::quantity::{ByteSize, MIB, MilliCpus};
 use crate::domain::user::User;
 use crate::provision::request::CreateRequest;
 use crate::runtime::image_states::ImageState;
@@ -42,9 +42,9 @@ impl From<sqlx::Error> for CreateFault {
 
 /// Collects faults while values are read.
 #[derive(Default)]
-struct Reader(Faults);
+struct FormReader(Faults);
 
-impl Reader {
+impl FormReader {
     fn take<T, E: ToString>(&mut self, field: &str, read: Result<T, E>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
@@ -63,7 +63,7 @@ impl Reader {
 pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateRequest<'a>, CreateFault> {
     let app = ctx.app();
     let user = ctx.user()?;
-    let mut r = Reader::default();
+    let mut r = FormReader::default();
     let image = r.take("image", image(ctx, fields));
     let engine = image.map_or(EngineKind::Postgres, |i| i.engine);
     let described = engine.engine();
@@ -96,7 +96,7 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     let storage = r.take("storage", storage(ctx, owner.as_ref().unwrap_or(user), engine, fields.text("storage")));
     let (field, line) = policy_text(fields);
     let backup_freq = r.take(field, policy(field, line));
-    let least = image.map_or(Bytes(1), |i| i.min_memory);
+    let least = image.map_or(ByteSize(1), |i| i.min_memory);
     let memory = r.take(
         "memory",
         memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max),
@@ -267,8 +267,8 @@ fn no_tier(tiers: &[Tier]) -> String {
 ///
 /// # Errors
 /// A sentence.
-pub fn memory(text: &str, default: Bytes, least: Bytes, most: Bytes) -> Result<Bytes, String> {
-    let memory = if text.is_empty() { default.max(least) } else { Bytes::parse(text)? };
+pub fn memory(text: &str, default: ByteSize, least: ByteSize, most: ByteSize) -> Result<ByteSize, String> {
+    let memory = if text.is_empty() { default.max(least) } else { ByteSize::parse(text)? };
     // A plain number is bytes, as the API sends them; whoever types a small one means another unit.
     if memory.0 < MIB && text.chars().all(|c| c.is_ascii_digit() || c == '.') && !text.is_empty() {
         return Err(format!("“{text}” needs a unit, such as 768m or 2g."));
@@ -314,12 +314,12 @@ mod tests {
 
     #[test]
     fn memory_without_a_unit_is_asked_for_one() {
-        let read = |text: &str| memory(text, Bytes(512 * MIB), Bytes(128 * MIB), Bytes(4096 * MIB));
+        let read = |text: &str| memory(text, ByteSize(512 * MIB), ByteSize(128 * MIB), ByteSize(4096 * MIB));
         assert!(read("768").unwrap_err().contains("needs a unit"));
         assert!(read("2").unwrap_err().contains("needs a unit"));
-        assert_eq!(read("536870912"), Ok(Bytes(512 * MIB)));
-        assert_eq!(read("768m"), Ok(Bytes(768 * MIB)));
+        assert_eq!(read("536870912"), Ok(ByteSize(512 * MIB)));
+        assert_eq!(read("768m"), Ok(ByteSize(768 * MIB)));
         assert!(read("64m").unwrap_err().contains("at least 128 MiB"));
-        assert_eq!(read(""), Ok(Bytes(512 * MIB)));
+        assert_eq!(read(""), Ok(ByteSize(512 * MIB)));
     }
 }

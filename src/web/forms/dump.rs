@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use crate::admin_db::{dumps, new_id};
 use crate::domain::engine::EngineKind;
 use crate::import::format::fit;
-use crate::import::request::Received;
+use crate::import::request::ReceivedDump;
 use crate::import::staging::Staging;
 use crate::manifest::dump::Dump;
 use crate::provision::request::CreateRequest;
@@ -30,7 +30,7 @@ const DRAINED: u64 = 256 * 1024 * 1024;
 pub type SentFile = Result<(Staging, Dump, String), String>;
 
 /// What was sent.
-pub struct Sent {
+pub struct SentForm {
     /// The fields of text.
     pub fields: Fields,
     /// The file.
@@ -48,7 +48,7 @@ fn broken(e: &MultipartError) -> AppError {
 ///
 /// # Errors
 /// If it can't be read.
-pub async fn read(ctx: &Context, mut form: Multipart) -> Result<Sent, AppError> {
+pub async fn read(ctx: &Context, mut form: Multipart) -> Result<SentForm, AppError> {
     let (mut pairs, mut file, mut length) = (Vec::<(String, String)>::new(), None, 0);
     while let Some(mut field) = form.next_field().await.map_err(|e| broken(&e))? {
         let name = field.name().unwrap_or_default().to_owned();
@@ -72,7 +72,7 @@ pub async fn read(ctx: &Context, mut form: Multipart) -> Result<Sent, AppError> 
         let text = String::from_utf8(text);
         pairs.push((name, text.map_err(|_| AppError::BadRequest("A field is not UTF-8 text.".to_owned()))?));
     }
-    Ok(Sent { fields: pairs.into_iter().collect(), file })
+    Ok(SentForm { fields: pairs.into_iter().collect(), file })
 }
 
 async fn keep(
@@ -108,9 +108,13 @@ async fn keep(
 }
 
 /// The file, or the one that was sent before.
-async fn known(ctx: &Context, fields: &Fields, file: Option<SentFile>) -> Result<Result<Received, String>, AppError> {
+async fn known(
+    ctx: &Context,
+    fields: &Fields,
+    file: Option<SentFile>,
+) -> Result<Result<ReceivedDump, String>, AppError> {
     if let Some(sent) = file {
-        return Ok(sent.map(|(staging, dump, name)| Received::new(staging, dump, name)));
+        return Ok(sent.map(|(staging, dump, name)| ReceivedDump::new(staging, dump, name)));
     }
     let upload = fields.text(UPLOAD);
     if upload.is_empty() {
@@ -123,19 +127,19 @@ async fn known(ctx: &Context, fields: &Fields, file: Option<SentFile>) -> Result
         Err(_) => None,
     };
     let gone = || "The file that you sent before is no longer kept. Choose it again.".to_owned();
-    Ok(row.map(|row| Received::kept(&row, account)).ok_or_else(gone))
+    Ok(row.map(|row| ReceivedDump::kept(&row, account)).ok_or_else(gone))
 }
 
 /// What was wrong with a form, and what stands for its file if that was received.
-pub struct Refused {
+pub struct RefusedForm {
     /// The faults, by field.
     pub faults: Faults,
     /// The dump, kept for the next try.
-    pub kept: Option<Box<Kept>>,
+    pub kept: Option<Box<KeptDump>>,
 }
 
 /// A dump that is kept while its sender looks at the form again.
-pub struct Kept {
+pub struct KeptDump {
     /// What stands for it.
     pub upload: String,
     /// What it is.
@@ -147,7 +151,7 @@ pub struct Kept {
 /// Why a form was not taken.
 pub enum DumpFault {
     /// Something in it can't be used.
-    Refused(Refused),
+    Refused(RefusedForm),
     /// Something else.
     App(AppError),
 }
@@ -168,7 +172,7 @@ pub async fn check<'a>(
     fields: &Fields,
     file: Option<SentFile>,
     is_page: bool,
-) -> Result<(CreateRequest<'a>, Received), DumpFault> {
+) -> Result<(CreateRequest<'a>, ReceivedDump), DumpFault> {
     let received = known(ctx, fields, file).await?;
     let mut faults = Faults::new();
     let request = match parse(ctx, fields).await {
@@ -196,21 +200,21 @@ pub async fn check<'a>(
     }
     match (request, received) {
         (Some(request), Some(received)) if faults.is_empty() => Ok((request, received)),
-        (_, None) => Err(DumpFault::Refused(Refused { faults, kept: None })),
+        (_, None) => Err(DumpFault::Refused(RefusedForm { faults, kept: None })),
         (_, Some(_)) if !is_page && faults.iter().all(|(field, _)| field != SOURCE) => {
-            Err(DumpFault::Refused(Refused { faults, kept: None }))
+            Err(DumpFault::Refused(RefusedForm { faults, kept: None }))
         }
         (_, Some(received)) => {
             let (dump, name) = (Dump::clone(&received.dump), received.name.clone());
             let upload = received.ask(ctx.app()).await.map_err(|e| DumpFault::App(e.into()))?.to_string();
-            Err(DumpFault::Refused(Refused { faults, kept: Some(Box::new(Kept { upload, dump, name })) }))
+            Err(DumpFault::Refused(RefusedForm { faults, kept: Some(Box::new(KeptDump { upload, dump, name })) }))
         }
     }
 }
 
 /// The faults for a program: a question says what to send next.
-pub fn for_programs(refused: Refused) -> Faults {
-    let Refused { mut faults, kept } = refused;
+pub fn for_programs(refused: RefusedForm) -> Faults {
+    let RefusedForm { mut faults, kept } = refused;
     if let Some(kept) = kept {
         for (_, text) in faults.iter_mut().filter(|(field, _)| field == SOURCE) {
             *text = format!(

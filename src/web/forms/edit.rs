@@ -2,9 +2,9 @@
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::people::accounts;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::user::Action;
-use crate::provision::edit::Changes;
+use crate::provision::edit::EditRequest;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
@@ -14,17 +14,17 @@ use crate::web::forms::create::{Faults, cpus, line, memory, policy, policy_text}
 pub const FIELDS: &[&str] = &["contact", "department", "description", "owner", "backup_freq", "memory", "cpus"];
 
 /// The least memory that it can be given: what its image needs, or what it has now, should that be less.
-pub fn least_memory(ctx: &Context, c: &Container) -> Bytes {
-    ctx.app().catalog.find(&c.image).map_or(Bytes(1), |i| i.min_memory).min(Bytes(c.memory_bytes))
+pub fn least_memory(ctx: &Context, c: &Container) -> ByteSize {
+    ctx.app().catalog.find(&c.image).map_or(ByteSize(1), |i| i.min_memory).min(ByteSize(c.memory_bytes))
 }
 
 /// Reads changes: every fault at once, `faults` among them. A field that was not sent stays as it is.
 ///
 /// # Errors
 /// [`AppError::Invalid`] with all faults; [`AppError::Forbidden`] where somebody may not give it away.
-pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults) -> Result<Changes, AppError> {
+pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults) -> Result<EditRequest, AppError> {
     let mut found = Faults::new();
-    let mut changes = Changes::default();
+    let mut changes = EditRequest::default();
     for (name, most, slot) in [
         ("contact", 200, &mut changes.contact),
         ("department", 200, &mut changes.department),
@@ -36,7 +36,7 @@ pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults)
     }
     let limits = &ctx.app().config.limits;
     // What it has now stays allowed, should an administrator have lowered the limits since.
-    let (has, share) = (Bytes(c.memory_bytes), MilliCpus(c.millicpus));
+    let (has, share) = (ByteSize(c.memory_bytes), MilliCpus(c.millicpus));
     if fields.has("memory") {
         let wanted = memory(fields.text("memory"), has, least_memory(ctx, c), limits.memory_max.max(has));
         changes.memory = take(&mut found, "memory", wanted);

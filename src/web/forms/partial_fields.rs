@@ -4,7 +4,7 @@ use crate::admin_db::backups;
 use crate::admin_db::backups::Backup;
 use crate::backup::restore::partial;
 use crate::engine::part::Count;
-use crate::engine::partial::{Alone, Only};
+use crate::engine::partial::{Selection, SmallestPart};
 use crate::manifest::Manifest;
 use crate::web::context::Context;
 use crate::web::error::AppError;
@@ -16,7 +16,7 @@ const MOST: usize = 2000;
 
 /// What was typed, and what is wrong with it.
 #[derive(Debug, Clone, Default)]
-pub struct Typed {
+pub struct TypedSelection {
     /// The database.
     pub database: String,
     /// What is wrong with that.
@@ -27,7 +27,7 @@ pub struct Typed {
     pub table_error: Option<String>,
 }
 
-impl Typed {
+impl TypedSelection {
     /// What a form sent.
     pub fn of(fields: &Fields) -> Self {
         let text = |name| fields.text(name).to_owned();
@@ -48,7 +48,7 @@ impl Typed {
 
 /// A backup's manifest; `None` where nothing of the backup can be restored by itself.
 async fn manifest(ctx: &Context, b: &Backup) -> Result<Option<Manifest>, AppError> {
-    if partial::possible(b.engine).0 == Alone::Nothing || !b.is_good() {
+    if partial::possible(b.engine).0 == SmallestPart::Nothing || !b.is_good() {
         return Ok(None);
     }
     let mut db = ctx.app().db.acquire().await?;
@@ -65,7 +65,7 @@ fn databases(b: &Backup, manifest: &Manifest) -> Vec<String> {
 ///
 /// # Errors
 /// If mydb_admin can't be asked.
-pub async fn fields(ctx: &Context, b: &Backup, typed: &Typed) -> Result<Vec<Field>, AppError> {
+pub async fn fields(ctx: &Context, b: &Backup, typed: &TypedSelection) -> Result<Vec<Field>, AppError> {
     let Some(manifest) = manifest(ctx, b).await? else { return Ok(Vec::new()) };
     let names = databases(b, &manifest);
     let several = names.len() > 1;
@@ -77,7 +77,7 @@ pub async fn fields(ctx: &Context, b: &Backup, typed: &Typed) -> Result<Vec<Fiel
             .error(typed.database_error.clone())
             .suggestions(choices),
     ];
-    if partial::possible(b.engine).0 == Alone::Table {
+    if partial::possible(b.engine).0 == SmallestPart::Table {
         let single = |k: &&Count| k.kind != "object" && names.contains(&k.database);
         let choice = |k: &Count| Choice::new(&k.name, if several { k.database.as_str() } else { "" }, "");
         let tables: Vec<_> = manifest.counts.iter().filter(single).collect();
@@ -111,13 +111,17 @@ pub async fn fields(ctx: &Context, b: &Backup, typed: &Typed) -> Result<Vec<Fiel
 ///
 /// # Errors
 /// If mydb_admin can't be asked.
-pub async fn read(ctx: &Context, b: &Backup, sent: &Fields) -> Result<Result<Option<Only>, Typed>, AppError> {
-    let mut typed = Typed::of(sent);
+pub async fn read(
+    ctx: &Context,
+    b: &Backup,
+    sent: &Fields,
+) -> Result<Result<Option<Selection>, TypedSelection>, AppError> {
+    let mut typed = TypedSelection::of(sent);
     if typed.database.is_empty() && typed.table.is_empty() {
         return Ok(Ok(None));
     }
     let Some(manifest) = manifest(ctx, b).await? else {
-        let only = Only { database: typed.database, table: None };
+        let only = Selection { database: typed.database, table: None };
         // Refused with the reason, where that is decided.
         return Ok(Ok(Some(only)));
     };
@@ -136,5 +140,5 @@ pub async fn read(ctx: &Context, b: &Backup, sent: &Fields) -> Result<Result<Opt
     };
     let tables: Vec<_> = manifest.counts.iter().filter(|k| k.database == database).map(|k| k.name.clone()).collect();
     let table = (!typed.table.is_empty()).then(|| known(&typed.table, sent.raw("only_table"), &tables));
-    Ok(Ok(Some(Only { database, table })))
+    Ok(Ok(Some(Selection { database, table })))
 }

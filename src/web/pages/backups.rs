@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::notices;
 use super::shared::steps;
-use crate::admin_db::backups::replicas::Copy;
+use crate::admin_db::backups::replicas::Replica;
 use crate::admin_db::backups::{Backup, BackupStatus, replicas};
 use crate::admin_db::containers::snapshots::Snapshot;
 use crate::admin_db::containers::{Container, snapshots};
@@ -16,16 +16,16 @@ use crate::backup::{assurance, drill, request};
 use crate::domain::policy::{OWN, Policy};
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
-use crate::domain::user::Action as Deed;
-use crate::encryption::Keys;
-use crate::engine::part::When as Moment;
+use crate::domain::user::Action;
+use crate::encryption::Identities;
+use crate::engine::part::DumpMode;
 use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::head;
-use crate::web::views::backups::{AsideRow, BackupRow, BackupsPage};
+use crate::web::views::backups::{BackupRow, BackupsPage, PreviousDataRow};
 use crate::web::views::elements::format::duration_text;
-use crate::web::views::{Action, Chip, Choice, Field, Flash, Size, When};
+use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment, Size};
 
 /// Most backups on the page.
 const MOST: i64 = 100;
@@ -38,7 +38,7 @@ const SEALED: &str = "They are encrypted, and the portal does not have the key: 
 /// # Errors
 /// If it is not theirs.
 pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::View).await?;
+    let c = ctx.container(&name, Action::View).await?;
     let now = ctx.now();
     let mut db = ctx.app().db.acquire().await?;
     let rows = backups::of_container(&mut db, c.id, MOST).await?;
@@ -59,7 +59,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let ids: Vec<Uuid> = rows.iter().filter(|b| b.is_good()).map(|b| b.id).collect();
     let second = replicas::of(&mut db, &ids).await?;
     drop(db);
-    let keys = Keys::of(&ctx.app().config.backups);
+    let keys = Identities::of(&ctx.app().config.backups);
     let base = format!("/containers/{}", c.name);
     let possible = possible(&ctx, &c);
     page(&BackupsPage {
@@ -70,8 +70,8 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         sealed: (rows.iter().any(|b| b.is_good() && !b.opens(&keys))).then(|| SEALED.to_owned()),
         policy: Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, now),
         pause: pause(&c),
-        now_action: Action::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
-        cancel: job.as_ref().map(|j| Action::post("Cancel the backup", format!("/jobs/{}/cancel", j.id))),
+        now_action: ActionButton::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
+        cancel: job.as_ref().map(|j| ActionButton::post("Cancel the backup", format!("/jobs/{}/cancel", j.id))),
         job: active,
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
         rows: rows.iter().map(|b| row(b, &c, (&second, &keys), now)).collect(),
@@ -125,7 +125,7 @@ pub fn policy_fields(ctx: &Context, chosen: &str, line: &str, fault: impl Fn(&st
 
 /// What a backup costs those who work with it meanwhile, where it does.
 fn pause(c: &Container) -> Option<String> {
-    let stops = c.engine.engine().backup().is_some_and(|b| b.moves() == Moment::Stopped);
+    let stops = c.engine.engine().backup().is_some_and(|b| b.dump_mode() == DumpMode::Stopped);
     stops.then(|| {
         format!(
             "{} is dumped from a copy. The database stands still while its directory is copied: for milliseconds where \
@@ -168,7 +168,7 @@ fn why(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
 }
 
 /// What is known of a copy.
-pub(super) fn copy_text(copy: &Copy) -> String {
+pub(super) fn copy_text(copy: &Replica) -> String {
     match (copy.status.as_str(), &copy.error) {
         ("stored", _) => format!("Copy in {}", copy.target),
         (_, Some(why)) => format!("No copy in {} yet: {why} It is tried again.", copy.target),
@@ -177,17 +177,22 @@ pub(super) fn copy_text(copy: &Copy) -> String {
 }
 
 /// The way to a restore, where the portal can read the backup.
-pub(super) fn restore_action(b: &Backup, keys: &Keys, href: String) -> Action {
+pub(super) fn restore_action(b: &Backup, keys: &Identities, href: String) -> ActionButton {
     let why = (!b.opens(keys)).then(|| RequestError::NeedsKey.to_string());
-    Action::link("Restore", href).unavailable(why)
+    ActionButton::link("Restore", href).unavailable(why)
 }
 
-fn row(b: &Backup, c: &Container, (second, keys): (&[Copy], &Keys), now: chrono::DateTime<chrono::Utc>) -> BackupRow {
+fn row(
+    b: &Backup,
+    c: &Container,
+    (second, keys): (&[Replica], &Identities),
+    now: chrono::DateTime<chrono::Utc>,
+) -> BackupRow {
     let base = format!("/containers/{}/backups/{}", c.name, b.id);
     let good = b.is_good();
-    let drill = Action::post("Drill", format!("{base}/drill"));
+    let drill = ActionButton::post("Drill", format!("{base}/drill"));
     BackupRow {
-        started: When::new(b.started_at, now),
+        started: Moment::new(b.started_at, now),
         job_href: b.job_id.map(|id| format!("/jobs/{id}")),
         reason: why(b, now),
         encrypted: good && b.recipients.is_some(),
@@ -197,7 +202,7 @@ fn row(b: &Backup, c: &Container, (second, keys): (&[Copy], &Keys), now: chrono:
         level: good.then(|| assurance::level(b.level).to_owned()),
         proven: b.proven_at.map(|at| {
             let took = u64::try_from(b.proven_ms.unwrap_or(0)).unwrap_or(0);
-            (When::new(at, now), duration_text(took))
+            (Moment::new(at, now), duration_text(took))
         }),
         copies: second.iter().filter(|k| k.backup_id == b.id).map(copy_text).collect(),
         trouble: trouble(b),
@@ -207,7 +212,7 @@ fn row(b: &Backup, c: &Container, (second, keys): (&[Copy], &Keys), now: chrono:
             vec![
                 restore_action(b, keys, format!("{base}/restore")),
                 drill.unavailable((!b.opens(keys)).then(|| RequestError::NeedsKey.to_string())),
-                Action::link("Download", format!("{base}/download")),
+                ActionButton::link("Download", format!("{base}/download")),
             ]
         } else {
             Vec::new()
@@ -215,18 +220,18 @@ fn row(b: &Backup, c: &Container, (second, keys): (&[Copy], &Keys), now: chrono:
     }
 }
 
-fn aside_row(s: &Snapshot, c: &Container, now: chrono::DateTime<chrono::Utc>) -> AsideRow {
+fn aside_row(s: &Snapshot, c: &Container, now: chrono::DateTime<chrono::Utc>) -> PreviousDataRow {
     let href = format!("/containers/{}/snapshots/{}/restore", c.name, s.id);
-    AsideRow {
-        made: When::new(s.made_at.unwrap_or(now), now),
+    PreviousDataRow {
+        made: Moment::new(s.made_at.unwrap_or(now), now),
         reason: match s.reason.as_str() {
             "restore" => "before a restore in place",
             "upgrade" => "before an upgrade",
             _ => "before going back",
         }
         .to_owned(),
-        until: When::new(s.expires_at.unwrap_or(now), now),
-        action: Action::link("Go back to it", href),
+        until: Moment::new(s.expires_at.unwrap_or(now), now),
+        action: ActionButton::link("Go back to it", href),
     }
 }
 
@@ -253,7 +258,7 @@ async fn answered<T>(
 /// # Errors
 /// If it is not theirs.
 pub async fn now(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::Backup).await?;
+    let c = ctx.container(&name, Action::Backup).await?;
     let done = request::backup(ctx.app(), &c, "manual", &ctx.actor()).await;
     answered(&ctx, &c, "container.backup", done, None).await
 }
@@ -263,7 +268,7 @@ pub async fn now(ctx: Context, Path(name): Path<String>) -> Result<Response, App
 /// # Errors
 /// If it is not theirs.
 pub async fn drill(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::Backup).await?;
+    let c = ctx.container(&name, Action::Backup).await?;
     let backup = theirs(&ctx, &c, &id).await?;
     let done = drill::request(ctx.app(), &backup, "manual", &ctx.actor()).await;
     let flash = Flash::ok("The drill has begun: the backup is restored into a sealed container and compared.");

@@ -13,20 +13,20 @@ use super::shared::{failed_advice, failure, job_row, size_of, steps, version};
 use super::{metrics, notices};
 use crate::admin_db::containers::{Container, credentials, surveys};
 use crate::admin_db::jobs::{Job, listing};
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::{jobs, log};
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
-use crate::domain::user::Action as Deed;
+use crate::domain::user::Action;
 use crate::engine::{Endpoint, Survey};
 use crate::provision::exec::last_lines;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::{allowed, head};
-use crate::web::views::container::{Connect, ContainerPage, PasswordPage, Snippet, Trash};
+use crate::web::views::container::{Connect, ContainerPage, PasswordPage, SnippetView, Trash};
 use crate::web::views::elements::format::{data_url, duration_text};
-use crate::web::views::elements::steps::{Failure, Steps};
-use crate::web::views::{Action, Fact, Flash, When};
+use crate::web::views::elements::steps::{FailureView, Steps};
+use crate::web::views::{ActionButton, Fact, Flash, Moment};
 
 /// How long a page waits for a server's log lines; it comes without them after that.
 const LOG_WAIT: Duration = Duration::from_millis(500);
@@ -36,11 +36,12 @@ const LOG_WAIT: Duration = Duration::from_millis(500);
 /// # Errors
 /// If it is not theirs.
 pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::View).await?;
+    let c = ctx.container(&name, Action::View).await?;
     let now = ctx.now();
     let mut db = ctx.app().db.acquire().await?;
     let recent = jobs::of_container(&mut db, c.id, 5).await?;
-    let waiting = credentials::get(&mut db, c.id, credentials::Kind::User).await?.is_some_and(|u| u.generated);
+    let waiting =
+        credentials::get(&mut db, c.id, credentials::CredentialKind::User).await?.is_some_and(|u| u.generated);
     let under_way = recent.iter().find(|j| !j.status.is_final());
     let active = match under_way {
         Some(job) => {
@@ -76,7 +77,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         jobs: recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)).collect(),
         failure: failed(&c, active.as_ref()).or_else(|| not_deleted(&c, &recent)),
         trash: trash(&ctx, &c),
-        delete_href: (alive && active.is_none() && allowed(&ctx, &c, Deed::Delete)).then(|| format!("{base}/delete")),
+        delete_href: (alive && active.is_none() && allowed(&ctx, &c, Action::Delete)).then(|| format!("{base}/delete")),
         trash_days: u32::try_from(ctx.app().config.trash_days).unwrap_or(0),
         cancel: match under_way {
             Some(job) => cancel_action(&ctx, job).await?,
@@ -86,9 +87,9 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     })
 }
 
-fn failed(c: &Container, active: Option<&Steps>) -> Option<Failure> {
+fn failed(c: &Container, active: Option<&Steps>) -> Option<FailureView> {
     let reason = c.failed_reason.as_deref().filter(|_| active.is_none())?;
-    let again = Action::post("Try again", format!("/containers/{}/start", c.name)).primary();
+    let again = ActionButton::post("Try again", format!("/containers/{}/start", c.name)).primary();
     Some(failure(c.failed_step.as_deref().unwrap_or_default(), reason, failed_advice(c), vec![again]))
 }
 
@@ -97,9 +98,9 @@ fn stays(state: ContainerState) -> bool {
 }
 
 /// That the last thing done with it was to delete it, and why that stopped.
-fn not_deleted(c: &Container, recent: &[Job]) -> Option<Failure> {
+fn not_deleted(c: &Container, recent: &[Job]) -> Option<FailureView> {
     let reason = recent.first().filter(|j| stays(c.state) && stopped_deletion(Some(j)).is_some())?;
-    let again = Action::link("Delete it without a backup", format!("/containers/{}/delete", c.name));
+    let again = ActionButton::link("Delete it without a backup", format!("/containers/{}/delete", c.name));
     let advice = "Nothing was deleted. Look at what the backup said, or delete the database without one.";
     Some(failure("Make a final backup", reason.error.as_deref().unwrap_or_default(), advice, vec![again]))
 }
@@ -108,10 +109,10 @@ fn trash(ctx: &Context, c: &Container) -> Option<Trash> {
     let now = ctx.now();
     let (since, until) = (c.trashed_at?, c.purge_after?);
     (c.state == ContainerState::Trashed && c.active_job.is_none()).then(|| Trash {
-        since: When::new(since, now),
-        until: When::new(until, now),
+        since: Moment::new(since, now),
+        until: Moment::new(until, now),
         undelete_href: format!("/containers/{}/undelete", c.name),
-        purge_href: allowed(ctx, c, Deed::Purge).then(|| format!("/containers/{}/purge", c.name)),
+        purge_href: allowed(ctx, c, Action::Purge).then(|| format!("/containers/{}/purge", c.name)),
     })
 }
 
@@ -129,7 +130,7 @@ fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
     }));
     facts.extend([Fact::code("Database", &c.dbname), Fact::code("User", &c.dbuser)]);
     let engine = c.engine.engine();
-    let snippets = engine.snippets(&endpoint).into_iter().map(|s| Snippet {
+    let snippets = engine.snippets(&endpoint).into_iter().map(|s| SnippetView {
         variable: s.note.contains(engine.password_variable()),
         id: s.id.to_owned(),
         label: s.label.to_owned(),
@@ -148,7 +149,7 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
     }
     if let (ContainerState::Running, Some(at)) = (c.state, c.started_at) {
         let up = u64::try_from((now - at).num_milliseconds()).unwrap_or(0);
-        facts.push(Fact { title: Some(When::new(at, now).absolute), ..Fact::text("Up for", duration_text(up)) });
+        facts.push(Fact { title: Some(Moment::new(at, now).absolute), ..Fact::text("Up for", duration_text(up)) });
     }
     if let (ContainerState::Running, Some(seen)) = (c.state, seen) {
         // How long the server is up stands there already.
@@ -156,9 +157,9 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
     }
     let tier = ctx.app().config.tier(&c.storage).map_or(c.storage.as_str(), |t| t.label.as_str());
     facts.extend([
-        Fact::when("Created", &When::new(c.created_at, now)),
+        Fact::when("Created", &Moment::new(c.created_at, now)),
         Fact::text("Owner", &c.owner),
-        Fact::text("Memory", Bytes(c.memory_bytes).to_string()),
+        Fact::text("Memory", ByteSize(c.memory_bytes).to_string()),
         Fact::text("CPUs", MilliCpus(c.millicpus).to_string()),
         Fact::text("Storage", tier),
         Fact::code("Image", &c.image),
@@ -176,19 +177,19 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
 /// # Errors
 /// If it is not theirs.
 pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::RevealPassword).await?;
+    let c = ctx.container(&name, Action::RevealPassword).await?;
     let base = format!("/containers/{}", c.name);
     if c.started_at.is_none() || c.is_busy() {
         return Ok(to(&base, Some(Flash::warn("The password is being set. Wait until that is done."))));
     }
     let app = ctx.app();
     let mut tx = app.db.begin().await?;
-    let taken = credentials::take(&mut tx, c.id, credentials::Kind::User).await?;
+    let taken = credentials::take(&mut tx, c.id, credentials::CredentialKind::User).await?;
     let Some(credential) = taken.filter(|k| k.generated) else {
         return Ok(to(&base, Some(Flash::warn("The password was shown before and is not kept here."))));
     };
-    let password = app.sealer.open(&credential.sealed, &credentials::Kind::User.context(c.id))?;
-    let entry = Entry {
+    let password = app.sealer.open(&credential.sealed, &credentials::CredentialKind::User.context(c.id))?;
+    let entry = LogEntry {
         action: "container.password_shown",
         container: Some((c.id, &c.name)),
         outcome: Outcome::Ok,

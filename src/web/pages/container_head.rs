@@ -2,28 +2,30 @@
 
 use crate::admin_db::containers::Container;
 use crate::domain::state::ContainerState;
-use crate::domain::user::{Action as Deed, Permission, Subject, can};
+use crate::domain::user::{Action, Permission, Subject, can};
 use crate::web::context::Context;
 use crate::web::pages::shared::{chip, version};
 use crate::web::views::container::ContainerHead;
-use crate::web::views::{Action, Link};
+use crate::web::views::{ActionButton, Link};
 
 /// What stands above every page of one container. `tab` is the current one.
 pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let base = format!("/containers/{}", c.name);
     let busy = c.is_busy().then(|| "Something else is being done with it.".to_owned());
     // What is paused is paused for all of these together.
-    let not_now = busy.or_else(|| match permission(ctx, c, Deed::Restart) {
+    let not_now = busy.or_else(|| match permission(ctx, c, Action::Restart) {
         Some(Permission::Refused(why)) => Some(why),
         _ => None,
     });
-    let post = |label: &str, verb: &str| Action::post(label, format!("{base}/{verb}")).unavailable(not_now.clone());
+    let post =
+        |label: &str, verb: &str| ActionButton::post(label, format!("{base}/{verb}")).unavailable(not_now.clone());
     let (primary, menu) = match c.state {
         ContainerState::Running => (
             Some(post("Restart", "restart")),
             vec![
                 post("Stop the database", "stop"),
-                Action::link("Set a new password", format!("{base}/rotate-password")).unavailable(not_now.clone()),
+                ActionButton::link("Set a new password", format!("{base}/rotate-password"))
+                    .unavailable(not_now.clone()),
             ],
         ),
         ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
@@ -52,13 +54,13 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     }
 }
 
-pub(crate) fn permission(ctx: &Context, c: &Container, deed: Deed) -> Option<Permission> {
+pub(crate) fn permission(ctx: &Context, c: &Container, deed: Action) -> Option<Permission> {
     let read_only = ctx.app().read_only();
     let subject =
         Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: read_only.as_deref() };
     ctx.user().ok().map(|u| can(u, deed, &subject))
 }
 
-pub(crate) fn allowed(ctx: &Context, c: &Container, deed: Deed) -> bool {
+pub(crate) fn allowed(ctx: &Context, c: &Container, deed: Action) -> bool {
     permission(ctx, c, deed) == Some(Permission::Allowed)
 }

@@ -8,13 +8,13 @@ use super::notices;
 use super::shared::{cursor, database_row, engine_cards, parse_cursor, summary};
 use crate::admin_db::backups::listing;
 use crate::admin_db::containers::listing as container_list;
-use crate::admin_db::containers::listing::Filter as Wanted;
+use crate::admin_db::containers::listing::ContainerQuery;
 use crate::admin_db::notices::of_owner;
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::views::home::HomePage;
-use crate::web::views::{Chip, Choice, Column, Field, Filter, Pager};
+use crate::web::views::{Chip, Choice, Column, Field, FilterForm, Pager};
 
 /// Most notices on the page: the list is what one came for.
 const NOTICES: usize = 3;
@@ -58,7 +58,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     let user = ctx.user()?;
     let by_name = query.sort == "name";
     let state = ContainerState::ALL.into_iter().find(|s| s.as_str() == query.state);
-    let wanted = Wanted {
+    let wanted = ContainerQuery {
         account: (!everyone).then_some(user.id),
         text: Some(query.q.trim().to_owned()).filter(|q| !q.is_empty()),
         state,
@@ -119,7 +119,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     })
 }
 
-fn filter(path: &str, query: &ListQuery, everyone: bool) -> Filter {
+fn filter(path: &str, query: &ListQuery, everyone: bool) -> FilterForm {
     let mut states = vec![Choice::new("", "Any state", &query.state)];
     for state in ContainerState::ALL {
         if everyone || state != ContainerState::Purged {
@@ -127,7 +127,7 @@ fn filter(path: &str, query: &ListQuery, everyone: bool) -> Filter {
             states.push(Choice::new(state.as_str(), Chip::of(state.as_str()).word, &query.state));
         }
     }
-    Filter {
+    FilterForm {
         action: path.to_owned(),
         fields: vec![
             Field::search("q", "Name or description").value(&query.q),

@@ -19,13 +19,13 @@ use crate::app::App;
 use crate::domain::work::Cancel;
 use crate::import::request::is_load;
 use crate::web::access::job_access;
-use crate::web::access::job_access::{Outlook, rules, visible_job};
+use crate::web::access::job_access::{CancelOutlook, rules, visible_job};
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
-use crate::web::going_on::{About, until_refused};
+use crate::web::going_on::{StreamSubject, until_refused};
 use crate::web::views::elements::steps::{Steps, StepsFragment};
 use crate::web::views::job::JobPage;
-use crate::web::views::{Action, Chip, Fact, Flash, Link, When};
+use crate::web::views::{ActionButton, Chip, Fact, Flash, Link, Moment};
 
 /// How often a job is looked at while somebody watches.
 const LOOK: Duration = Duration::from_millis(250);
@@ -53,22 +53,22 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     let living = container.as_ref().filter(|c| c.purged_at.is_none());
     let mut facts = vec![
         Fact::text("Asked for by", &job.created_by),
-        Fact::when("Asked for", &When::new(job.created_at, now)),
+        Fact::when("Asked for", &Moment::new(job.created_at, now)),
         Fact::text("Attempt", format!("{} of {}", job.attempt.max(1), job.max_attempts)),
     ];
     if let Some(at) = job.finished_at {
-        facts.push(Fact::when("Ended", &When::new(at, now)));
+        facts.push(Fact::when("Ended", &Moment::new(at, now)));
     }
     // Why it failed stands at its step.
     if let Some(why) = job.error.as_ref().filter(|_| job.status == JobStatus::Cancelled) {
         facts.push(Fact::text("Why it ended", why));
     }
     let mut db = ctx.app().db.acquire().await?;
-    let outlook = Outlook::read(&mut db, ctx.app(), &job).await?;
+    let outlook = CancelOutlook::read(&mut db, ctx.app(), &job).await?;
     let report = job_access::load_report(&mut db, &job).await?;
     drop(db);
     if let Some(at) = outlook.deadline {
-        facts.push(Fact::when("Deadline", &When::new(at, now)));
+        facts.push(Fact::when("Deadline", &Moment::new(at, now)));
     }
     let name = container.as_ref().map_or("the portal", |c| c.name.as_str());
     page(&JobPage {
@@ -90,7 +90,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
 pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, _) = visible_job(&ctx, &id).await?;
     let held = ctx.portal.streams.hold(&ctx, "pages that show something as it happens")?;
-    let stream = follow(ctx.clone(), job.id).take_until(Box::pin(until_refused(ctx, About::Job(job.id))));
+    let stream = follow(ctx.clone(), job.id).take_until(Box::pin(until_refused(ctx, StreamSubject::Job(job.id))));
     let stream = stream.inspect(move |_| _ = &held);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
 }
@@ -99,20 +99,20 @@ pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
 ///
 /// # Errors
 /// If mydb_admin can't be asked.
-pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<Action>, AppError> {
+pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<ActionButton>, AppError> {
     let mut db = ctx.app().db.acquire().await?;
-    let outlook = Outlook::read(&mut db, ctx.app(), job).await?;
+    let outlook = CancelOutlook::read(&mut db, ctx.app(), job).await?;
     Ok(outlook.cancellable.then(|| cancel_button(job)))
 }
 
-fn cancel_button(job: &Job) -> Action {
+fn cancel_button(job: &Job) -> ActionButton {
     let label = match job.kind.as_str() {
         "backup" => "Cancel the backup",
         "drill" => "Cancel the drill",
         "delete" => "Cancel the deletion",
         _ => "Cancel this job",
     };
-    Action::post(label, format!("/jobs/{}/cancel", job.id))
+    ActionButton::post(label, format!("/jobs/{}/cancel", job.id))
 }
 
 /// `POST /jobs/{id}/cancel`: asks for a job's end; its worker takes back what it did.

@@ -13,7 +13,7 @@ use crate::domain::user::Action;
 use crate::runtime::{LogRequest, read_log};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
-use crate::web::going_on::{About, until_refused};
+use crate::web::going_on::{StreamSubject, until_refused};
 use crate::web::pages::container_head::head;
 use crate::web::views::Choice;
 use crate::web::views::logs::LogsPage;
@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// How much of the log.
 #[derive(Debug, Deserialize)]
-pub struct LogQuery {
+pub struct ServerLogQuery {
     /// Lines.
     #[serde(default)]
     lines: Option<u32>,
@@ -35,7 +35,11 @@ pub struct LogQuery {
 ///
 /// # Errors
 /// If it is not theirs.
-pub async fn show(ctx: Context, Path(name): Path<String>, Query(query): Query<LogQuery>) -> Result<Response, AppError> {
+pub async fn show(
+    ctx: Context,
+    Path(name): Path<String>,
+    Query(query): Query<ServerLogQuery>,
+) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::ReadLogs).await?;
     let asked = CHOICES.into_iter().find(|n| Some(*n) == query.lines).unwrap_or(CHOICES[0]);
     let href = format!("/containers/{}/logs", c.name);
@@ -80,7 +84,7 @@ pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, 
         futures::stream::iter(lines)
     });
     let end = futures::stream::once(async { Ok::<_, Infallible>(Event::default().event("end").data("end")) });
-    let refused = until_refused(ctx, About::Container(c.id, Action::ReadLogs));
+    let refused = until_refused(ctx, StreamSubject::Container(c.id, Action::ReadLogs));
     Ok(sse(lines.chain(end).take_until(Box::pin(refused)).inspect(move |_| _ = &held)))
 }
 

@@ -8,18 +8,18 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 
 use crate::admin_db::containers::samples::Sample;
-use crate::admin_db::containers::surveys::Look;
+use crate::admin_db::containers::surveys::LastSurvey;
 use crate::admin_db::containers::{Container, samples, surveys};
 use crate::domain::state::ContainerState;
-use crate::domain::user::Action as Deed;
-use crate::engine::{Database, Object, Survey};
+use crate::domain::user::Action;
+use crate::engine::{Survey, SurveyedDatabase, SurveyedObject};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::head;
 use crate::web::views::elements::chart::{Chart, Unit};
 use crate::web::views::elements::format::{duration_text, thousands};
-use crate::web::views::metrics::{Contents, MetricsPage, ObjectRow};
-use crate::web::views::{Fact, Link, Size, When};
+use crate::web::views::metrics::{DatabaseContents, MetricsPage, ObjectRow};
+use crate::web::views::{Fact, Link, Moment, Size};
 
 /// Which stretch of time.
 #[derive(Debug, Default, Deserialize)]
@@ -38,7 +38,7 @@ pub async fn show(
     Path(name): Path<String>,
     Query(query): Query<MetricsQuery>,
 ) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::View).await?;
+    let c = ctx.container(&name, Action::View).await?;
     let mut db = ctx.app().db.acquire().await?;
     let week = query.range == "week";
     let charts = charts(&ctx, &mut db, &c, week).await?;
@@ -58,14 +58,14 @@ pub async fn show(
         facts: seen.filter(|_| c.state == ContainerState::Running).map(facts).unwrap_or_default(),
         roles: seen.map(roles).unwrap_or_default(),
         databases: seen.map(|s| s.databases.iter().map(contents).collect()).unwrap_or_default(),
-        seen: look.as_ref().and_then(|l| l.at).map(|at| When::new(at, now)),
+        seen: look.as_ref().and_then(|l| l.at).map(|at| Moment::new(at, now)),
         failed: look.as_ref().and_then(|l| failed(l, now)),
         every_minutes: ctx.app().config.jobs.survey.as_secs().div_ceil(60),
     })
 }
 
-fn failed(look: &Look, now: DateTime<Utc>) -> Option<(When, String)> {
-    Some((When::new(look.error_at?, now), look.error.clone()?))
+fn failed(look: &LastSurvey, now: DateTime<Utc>) -> Option<(Moment, String)> {
+    Some((Moment::new(look.error_at?, now), look.error.clone()?))
 }
 
 /// The charts of a container's last day or week.
@@ -126,11 +126,11 @@ fn roles(s: &Survey) -> Vec<String> {
     s.roles.iter().map(|r| if r.admin { format!("{} (administrator)", r.name) } else { r.name.clone() }).collect()
 }
 
-fn contents(d: &Database) -> Contents {
-    Contents { name: d.name.clone(), size: d.bytes.map(size), objects: d.objects.iter().map(object).collect() }
+fn contents(d: &SurveyedDatabase) -> DatabaseContents {
+    DatabaseContents { name: d.name.clone(), size: d.bytes.map(size), objects: d.objects.iter().map(object).collect() }
 }
 
-fn object(o: &Object) -> ObjectRow {
+fn object(o: &SurveyedObject) -> ObjectRow {
     let rows = o.rows.map(|n| thousands(u64::try_from(n).unwrap_or(0)));
     ObjectRow {
         name: o.name.clone(),

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::notices;
-use crate::admin_db::notices::{Kind, Notice};
-use crate::domain::user::{Action as Deed, User};
+use crate::admin_db::notices::{Notice, NoticeKind};
+use crate::domain::user::{Action, User};
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::views::notices::NoticeCard;
-use crate::web::views::{Action, Flash, Link, When};
+use crate::web::views::{ActionButton, Flash, Link, Moment};
 
 /// What went wrong, in a few words.
 pub(super) fn title(n: &Notice) -> String {
@@ -28,8 +28,9 @@ pub(super) fn title(n: &Notice) -> String {
 }
 
 /// Puts a notice away; `back` is the page it is on.
-pub(super) fn seen_action(n: &Notice, back: &str) -> Action {
-    Action::post("I have seen it", format!("/containers/{}/notices/{}/seen", n.container, n.id)).with("back", back)
+pub(super) fn seen_action(n: &Notice, back: &str) -> ActionButton {
+    ActionButton::post("I have seen it", format!("/containers/{}/notices/{}/seen", n.container, n.id))
+        .with("back", back)
 }
 
 /// A notice on a page of `user`'s.
@@ -37,7 +38,7 @@ pub(super) fn card(user: &User, n: &Notice, back: &str, now: DateTime<Utc>) -> N
     NoticeCard {
         title: title(n),
         text: n.text.clone(),
-        at: When::new(n.at, now),
+        at: Moment::new(n.at, now),
         link: Link::new("Its backups", format!("/containers/{}/backups", n.container)),
         seen: unseen(user, n).then(|| seen_action(n, back)),
     }
@@ -60,7 +61,7 @@ pub(super) async fn of(
 ) -> Result<Vec<NoticeCard>, AppError> {
     let user = ctx.user()?;
     let open = notices::of_container(db, c.id).await?;
-    let stays = |n: &&Notice| n.kind == Kind::BackupMissed.as_str() || unseen(user, n);
+    let stays = |n: &&Notice| n.kind == NoticeKind::BackupMissed.as_str() || unseen(user, n);
     Ok(open.iter().filter(stays).map(|n| card(user, n, back, ctx.now())).collect())
 }
 
@@ -73,7 +74,7 @@ pub async fn seen(
     Path((name, id)): Path<(String, String)>,
     fields: Fields,
 ) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::View).await?;
+    let c = ctx.container(&name, Action::View).await?;
     let user = ctx.user()?;
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;

@@ -7,17 +7,17 @@ use axum::response::Response;
 use crate::admin_db::backups::{Backup, listing};
 use crate::backup::assurance;
 use crate::backup::restore::partial;
-use crate::domain::user::Action as Deed;
-use crate::encryption::Keys;
+use crate::domain::user::Action;
+use crate::encryption::Identities;
 use crate::web::access::backup_access::visible_backup;
 use crate::web::context::{Context, page, page_with};
 use crate::web::error::AppError;
 use crate::web::forms::{Fields, partial_fields};
 use crate::web::pages::backups::{restore_action, size};
-use crate::web::pages::restore::{Typed, restore_facts, restore_into, whole};
+use crate::web::pages::restore::{TypedRestore, restore_facts, restore_into, whole};
 use crate::web::views::admin::backups::{LeftPage, LeftRow};
 use crate::web::views::backups::RestorePage;
-use crate::web::views::{Action, Field, When};
+use crate::web::views::{ActionButton, Field, Moment};
 
 /// Most backups on the page.
 const MOST: usize = 200;
@@ -32,26 +32,26 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let mut found = listing::left_behind(&mut db, account, i64::try_from(MOST + 1).unwrap_or(i64::MAX)).await?;
     drop(db);
-    let keys = Keys::of(&ctx.app().config.backups);
+    let keys = Identities::of(&ctx.app().config.backups);
     let more = found.len() > MOST;
     found.truncate(MOST);
     let row = |b: &Backup| LeftRow {
         database: b.container.clone(),
         engine: b.engine.to_string(),
         engine_label: b.engine.label().to_owned(),
-        made: When::new(b.started_at, now),
+        made: Moment::new(b.started_at, now),
         reason: assurance::reason(&b.reason).to_owned(),
         size: size(b.raw_bytes),
         level: assurance::level(b.level).to_owned(),
         actions: vec![
             restore_action(b, &keys, format!("/backups/{}/restore", b.id)),
-            Action::link("Download", format!("/backups/{}/download", b.id)),
+            ActionButton::link("Download", format!("/backups/{}/download", b.id)),
         ],
     };
     page(&LeftPage { frame: ctx.frame("home"), rows: found.iter().map(row).collect(), more })
 }
 
-async fn form(ctx: &Context, b: &Backup, typed: Typed) -> Result<RestorePage, AppError> {
+async fn form(ctx: &Context, b: &Backup, typed: TypedRestore) -> Result<RestorePage, AppError> {
     Ok(RestorePage {
         in_place_href: None,
         part: partial_fields::fields(ctx, b, &typed.only).await?,
@@ -83,8 +83,8 @@ async fn form(ctx: &Context, b: &Backup, typed: Typed) -> Result<RestorePage, Ap
 /// # Errors
 /// If it is not theirs.
 pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
-    let (b, _) = visible_backup(&ctx, &id, Deed::View).await?;
-    page(&form(&ctx, &b, Typed { name: b.container.clone(), ..Typed::default() }).await?)
+    let (b, _) = visible_backup(&ctx, &id, Action::View).await?;
+    page(&form(&ctx, &b, TypedRestore { name: b.container.clone(), ..TypedRestore::default() }).await?)
 }
 
 /// `POST /backups/{id}/restore` with `name` = that of the new database
@@ -92,7 +92,7 @@ pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Respon
 /// # Errors
 /// If it is not theirs.
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
-    let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
+    let (b, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     match restore_into(&ctx, &c, &b, &fields).await? {
         Ok(made) => Ok(made),
         Err(typed) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &b, typed).await?),

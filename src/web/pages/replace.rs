@@ -12,7 +12,7 @@ use crate::admin_db::containers::{Container, snapshots};
 use crate::backup::restore::request_in_place;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
-use crate::domain::user::Action as Deed;
+use crate::domain::user::Action;
 use crate::provision::rollback::go_back;
 use crate::provision::swap::KEPT_DAYS;
 use crate::queue::refusal::RequestError;
@@ -78,7 +78,7 @@ fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: O
 /// # Errors
 /// If it is not theirs.
 pub async fn in_place_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::Restore).await?;
+    let c = ctx.container(&name, Action::Restore).await?;
     let backup = theirs(&ctx, &c, &id).await?;
     page(&in_place_page(&ctx, &c, &backup, "", None))
 }
@@ -109,7 +109,7 @@ async fn aside(ctx: &Context, c: &Container, id: &str) -> Result<Snapshot, AppEr
 /// # Errors
 /// If it is not theirs.
 pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::Restore).await?;
+    let c = ctx.container(&name, Action::Restore).await?;
     let snapshot = aside(&ctx, &c, &id).await?;
     let label = |image: &str| match ctx.app().catalog.find(image) {
         Some(i) => format!("{} {}", i.engine.label(), i.version),
@@ -137,7 +137,7 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
 /// # Errors
 /// If it is not theirs.
 pub async fn go_back_now(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::Restore).await?;
+    let c = ctx.container(&name, Action::Restore).await?;
     let snapshot = aside(&ctx, &c, &id).await?;
     answered(&ctx, &c, "container.go-back", go_back(ctx.app(), &c, &snapshot, &ctx.actor()).await).await
 }
@@ -190,7 +190,7 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
 /// # Errors
 /// If it is not theirs, or there is no later version.
 pub async fn upgrade_form(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::Restore).await?;
+    let c = ctx.container(&name, Action::Restore).await?;
     if later(&ctx, &c).is_empty() {
         return Err(AppError::Conflict("There is no later version on offer.".to_owned()));
     }
@@ -202,7 +202,7 @@ pub async fn upgrade_form(ctx: Context, Path(name): Path<String>) -> Result<Resp
 /// # Errors
 /// If it is not theirs, or the image is not in the catalog.
 pub async fn upgrade(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::Restore).await?;
+    let c = ctx.container(&name, Action::Restore).await?;
     let wrong = mistyped(&c, &fields);
     let image = ctx.app().catalog.named(c.engine, fields.text("image"));
     match (wrong, image) {

@@ -15,21 +15,21 @@ use crate::backup::{assurance, request};
 use crate::domain::engine::EngineKind;
 use crate::domain::names::ContainerName;
 use crate::domain::state::ContainerState;
-use crate::domain::user::Action as Deed;
-use crate::engine::partial::Alone;
+use crate::domain::user::Action;
+use crate::engine::partial::SmallestPart;
 use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::{Fields, partial_fields};
 use crate::web::views::backups::RestorePage;
 use crate::web::views::elements::format::duration_text;
-use crate::web::views::{Fact, Field, Flash, When};
+use crate::web::views::{Fact, Field, Flash, Moment};
 
 /// What is known of a backup that is to be restored.
 pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
     let mut facts = vec![
         Fact::text("Database", &b.container),
-        Fact::when("Made", &When::new(b.started_at, ctx.now())),
+        Fact::when("Made", &Moment::new(b.started_at, ctx.now())),
         Fact::text("Proven", assurance::level(b.level)),
     ];
     facts.push(Fact::text("Compared after a restore", assurance::compared(b)));
@@ -44,13 +44,13 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
 
 /// What was typed into the form, and what is wrong with it.
 #[derive(Default)]
-pub(super) struct Typed {
+pub(super) struct TypedRestore {
     pub(super) name: String,
     pub(super) error: Option<String>,
-    pub(super) only: partial_fields::Typed,
+    pub(super) only: partial_fields::TypedSelection,
 }
 
-async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result<RestorePage, AppError> {
+async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRestore) -> Result<RestorePage, AppError> {
     let base = format!("/containers/{}/backups", c.name);
     let (alone, beside) = partial::possible(c.engine);
     Ok(RestorePage {
@@ -76,8 +76,8 @@ async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: Typed) ->
 }
 
 /// Why nothing of a backup can be restored by itself.
-pub(super) fn whole(engine: EngineKind, alone: Alone) -> Option<String> {
-    (alone == Alone::Nothing).then(|| format!("A backup of {} can only be restored as a whole.", engine.label()))
+pub(super) fn whole(engine: EngineKind, alone: SmallestPart) -> Option<String> {
+    (alone == SmallestPart::Nothing).then(|| format!("A backup of {} can only be restored as a whole.", engine.label()))
 }
 
 /// `GET /containers/{name}/backups/{id}/restore`
@@ -85,11 +85,11 @@ pub(super) fn whole(engine: EngineKind, alone: Alone) -> Option<String> {
 /// # Errors
 /// If it is not theirs.
 pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::View).await?;
+    let c = ctx.container(&name, Action::View).await?;
     let backup = theirs(&ctx, &c, &id).await?;
     // A long name gives way: cut off at its end it would be the database's own, which is taken.
     let name = format!("{}-restored", c.name.chars().take(31).collect::<String>().trim_end_matches(['-', '_']));
-    page(&restore_page(&ctx, &c, &backup, Typed { name, ..Typed::default() }).await?)
+    page(&restore_page(&ctx, &c, &backup, TypedRestore { name, ..TypedRestore::default() }).await?)
 }
 
 /// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database, and `only_database` and
@@ -102,7 +102,7 @@ pub async fn restore(
     Path((name, id)): Path<(String, String)>,
     fields: Fields,
 ) -> Result<Response, AppError> {
-    let c = ctx.container(&name, Deed::Restore).await?;
+    let c = ctx.container(&name, Action::Restore).await?;
     let backup = theirs(&ctx, &c, &id).await?;
     if fields.text("in_place") == "true" {
         return replace::in_place(&ctx, &c, &backup, &fields).await;
@@ -126,13 +126,13 @@ pub(super) async fn restore_into(
     c: &Container,
     backup: &Backup,
     fields: &Fields,
-) -> Result<Result<Response, Typed>, AppError> {
+) -> Result<Result<Response, TypedRestore>, AppError> {
     let name = fields.text("name").to_owned();
     let only = match partial_fields::read(ctx, backup, fields).await? {
         Ok(only) => only,
-        Err(only) => return Ok(Err(Typed { name, only, error: None })),
+        Err(only) => return Ok(Err(TypedRestore { name, only, error: None })),
     };
-    let mut typed = Typed { name, only: partial_fields::Typed::of(fields), error: None };
+    let mut typed = TypedRestore { name, only: partial_fields::TypedSelection::of(fields), error: None };
     let new = match ContainerName::parse(&typed.name) {
         Ok(new) => new,
         Err(e) => {
@@ -154,7 +154,7 @@ pub(super) async fn restore_into(
     Ok(Err(typed))
 }
 
-async fn wrong(ctx: &Context, c: &Container, b: &Backup, typed: Typed) -> Result<Response, AppError> {
+async fn wrong(ctx: &Context, c: &Container, b: &Backup, typed: TypedRestore) -> Result<Response, AppError> {
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &restore_page(ctx, c, b, typed).await?)
 }
 
@@ -163,9 +163,9 @@ async fn beside_now(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -
     let name = fields.text("name").to_owned();
     let only = match partial_fields::read(ctx, b, fields).await? {
         Ok(only) => only,
-        Err(only) => return wrong(ctx, c, b, Typed { name, only, error: None }).await,
+        Err(only) => return wrong(ctx, c, b, TypedRestore { name, only, error: None }).await,
     };
-    let mut typed = Typed { name, only: partial_fields::Typed::of(fields), error: None };
+    let mut typed = TypedRestore { name, only: partial_fields::TypedSelection::of(fields), error: None };
     let Some(only) = only else {
         typed.only.database_error = Some("Say what is to be put beside the data of now.".to_owned());
         return wrong(ctx, c, b, typed).await;

@@ -8,8 +8,8 @@ use super::backups;
 use super::replace::later;
 use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log;
-use crate::admin_db::log::{Entry, Outcome};
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::admin_db::log::{LogEntry, Outcome};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action, User};
 use crate::provision::edit::edit;
@@ -60,7 +60,7 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
                 "At least {least}, at most {}. A running server is restarted to take it over.",
                 limits.memory_max
             ))
-            .value(value("memory", Bytes(c.memory_bytes).exact()))
+            .value(value("memory", ByteSize(c.memory_bytes).exact()))
             .error(fault(faults, "memory")),
         Field::text("cpus", "CPUs")
             .help(format!("At most {}. A running server is restarted to take it over.", limits.cpus_max))
@@ -167,7 +167,7 @@ pub async fn maintenance(ctx: Context, Path(name): Path<String>, fields: Fields)
     let mut tx = ctx.app().db.begin().await?;
     states::set_maintenance(&mut tx, c.id, on.then_some(note.as_str())).await?;
     let detail = if on { format!("on: {note}") } else { "off".to_owned() };
-    let entry = Entry {
+    let entry = LogEntry {
         action: "container.maintenance",
         container: Some((c.id, &c.name)),
         outcome: Outcome::Ok,

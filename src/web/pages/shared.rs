@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs::{Job, JobStatus, Step, StepStatus};
+use crate::admin_db::jobs::{Job, JobStatus, JobStep, StepStatus};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
@@ -12,9 +12,9 @@ use crate::domain::state::ContainerState;
 use crate::jobs::registry;
 use crate::web::views::elements::format::{count_text, duration_text, seconds_text};
 use crate::web::views::elements::parts::{EngineCard, JobRow};
-use crate::web::views::elements::steps::{Failure, Step as StepView, Steps};
+use crate::web::views::elements::steps::{FailureView, StepView, Steps};
 use crate::web::views::home::DatabaseRow;
-use crate::web::views::{Action, Chip, Link, Size, When};
+use crate::web::views::{ActionButton, Chip, Link, Moment, Size};
 
 /// What people are told of an image that can't be had; the reason, in a registry's words, is for administrators.
 pub const NOT_AVAILABLE: &str = "not available now";
@@ -67,10 +67,10 @@ pub fn database_row(c: &Container, now: DateTime<Utc>) -> DatabaseRow {
         version: said_version(c).unwrap_or(tag).to_owned(),
         chip: chip(c),
         size: c.size_bytes.map(size),
-        created: When::new(c.created_at, now),
+        created: Moment::new(c.created_at, now),
         owner: c.owner.clone(),
         address: c.ports.first().map(|(_, port)| format!(":{port}")),
-        expires: c.expires_at.map(|at| When::new(at, now)),
+        expires: c.expires_at.map(|at| Moment::new(at, now)),
     }
 }
 
@@ -102,21 +102,21 @@ pub fn job_row(job: &Job, container: Option<&str>, now: DateTime<Utc>) -> JobRow
         kind: job_title(&job.kind).to_owned(),
         container: container.map(|name| Link::new(name, format!("/containers/{name}"))),
         chip: Chip::of_job(job.status.as_str()),
-        when: When::new(job.created_at, now),
+        when: Moment::new(job.created_at, now),
         took: took(job.started_at, job.finished_at),
         note,
     }
 }
 
 /// The steps of a job, as its page and its database's page show them.
-pub fn steps(job: &Job, rows: &[Step], name: &str, usual: Option<f64>, now: DateTime<Utc>) -> Steps {
+pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: DateTime<Utc>) -> Steps {
     let over = job.status.is_final();
     let pace = match (took(job.started_at, job.finished_at), usual) {
         (Some(took), _) => Some(format!("took {took}")),
         (None, Some(seconds)) => Some(format!("usually {}", seconds_text(seconds))),
         _ => None,
     };
-    let view = |s: &Step| StepView {
+    let view = |s: &JobStep| StepView {
         label: s.name.clone(),
         state: match s.status {
             StepStatus::Pending => "todo",
@@ -134,7 +134,7 @@ pub fn steps(job: &Job, rows: &[Step], name: &str, usual: Option<f64>, now: Date
         href: format!("/jobs/{}", job.id),
         events: (!over).then(|| format!("/jobs/{}/events", job.id)),
         done: over,
-        started: job.started_at.map(|at| When::new(at, now)),
+        started: job.started_at.map(|at| Moment::new(at, now)),
         pace,
         steps: rows.iter().map(view).collect(),
         failure: (job.status == JobStatus::Failed).then(|| {
@@ -145,9 +145,9 @@ pub fn steps(job: &Job, rows: &[Step], name: &str, usual: Option<f64>, now: Date
 }
 
 /// A failure: the first line is the sentence, the rest is folded away.
-pub fn failure(step: &str, reason: &str, advice: &str, actions: Vec<Action>) -> Failure {
+pub fn failure(step: &str, reason: &str, advice: &str, actions: Vec<ActionButton>) -> FailureView {
     let (sentence, rest) = reason.split_once('\n').unwrap_or((reason, ""));
-    Failure {
+    FailureView {
         step: step.to_owned(),
         reason: sentence.to_owned(),
         advice: advice.to_owned(),

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::Frame;
 use crate::web::views::elements::field::{Field, with_errors};
-use crate::web::views::elements::format::When;
+use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::Fact;
 
 /// One's own account.
@@ -44,11 +44,11 @@ pub struct TokenRow {
     /// What its owner calls it.
     pub name: String,
     /// When it was made.
-    pub created: When,
+    pub created: Moment,
     /// When it was last used.
-    pub used: Option<When>,
+    pub used: Option<Moment>,
     /// When it ends.
-    pub expires: Option<When>,
+    pub expires: Option<Moment>,
     /// Revokes it; a post.
     pub revoke_href: String,
 }
@@ -72,9 +72,9 @@ pub struct SessionRow {
     /// Its address.
     pub address: String,
     /// Since when.
-    pub created: When,
+    pub created: Moment,
     /// When it was last seen.
-    pub seen: When,
+    pub seen: Moment,
     /// Whether it is this one.
     pub current: bool,
 }

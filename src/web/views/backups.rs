@@ -6,8 +6,8 @@ use super::container::ContainerHead;
 use super::frame::Frame;
 use super::notices::NoticeCard;
 use crate::web::views::elements::field::Field;
-use crate::web::views::elements::format::{Size, When};
-use crate::web::views::elements::parts::{Action, Chip, Fact};
+use crate::web::views::elements::format::{Moment, Size};
+use crate::web::views::elements::parts::{ActionButton, Chip, Fact};
 use crate::web::views::elements::steps::Steps;
 
 /// The backups of one database.
@@ -29,35 +29,35 @@ pub struct BackupsPage {
     /// What a backup costs those who work meanwhile.
     pub pause: Option<String>,
     /// Makes one now.
-    pub now_action: Action,
+    pub now_action: ActionButton,
     /// Ends the one under way.
-    pub cancel: Option<Action>,
+    pub cancel: Option<ActionButton>,
     /// The one under way.
     pub job: Option<Steps>,
     /// What is set aside of earlier data.
-    pub aside: Vec<AsideRow>,
+    pub aside: Vec<PreviousDataRow>,
     /// All of them, the newest first.
     pub rows: Vec<BackupRow>,
 }
 
 /// Data of before, kept for some days.
 #[derive(Clone, Debug, Default)]
-pub struct AsideRow {
+pub struct PreviousDataRow {
     /// When it was set aside.
-    pub made: When,
+    pub made: Moment,
     /// Why.
     pub reason: String,
     /// Until when it is kept.
-    pub until: When,
+    pub until: Moment,
     /// Goes back to it.
-    pub action: Action,
+    pub action: ActionButton,
 }
 
 /// One backup.
 #[derive(Clone, Debug, Default)]
 pub struct BackupRow {
     /// When it began.
-    pub started: When,
+    pub started: Moment,
     /// Its job.
     pub job_href: Option<String>,
     /// Why it was made.
@@ -73,7 +73,7 @@ pub struct BackupRow {
     /// What was proven of it.
     pub level: Option<String>,
     /// When it was restored last, and how long that took.
-    pub proven: Option<(When, String)>,
+    pub proven: Option<(Moment, String)>,
     /// Its copies in other targets, in words.
     pub copies: Vec<String>,
     /// What went wrong with it.
@@ -83,7 +83,7 @@ pub struct BackupRow {
     /// That its definitions can't be compared.
     pub lacks: Option<&'static str>,
     /// What can be done with it.
-    pub actions: Vec<Action>,
+    pub actions: Vec<ActionButton>,
 }
 
 /// The page that restores one backup.

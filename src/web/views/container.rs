@@ -5,9 +5,9 @@ use askama::Template;
 use super::frame::Frame;
 use super::notices::NoticeCard;
 use crate::web::views::elements::chart::Chart;
-use crate::web::views::elements::format::When;
-use crate::web::views::elements::parts::{Action, Chip, Fact, JobRow, Link};
-use crate::web::views::elements::steps::{Failure, Steps};
+use crate::web::views::elements::format::Moment;
+use crate::web::views::elements::parts::{ActionButton, Chip, Fact, JobRow, Link};
+use crate::web::views::elements::steps::{FailureView, Steps};
 
 /// What every page of one container shows above its content.
 #[derive(Clone, Debug, Default)]
@@ -23,9 +23,9 @@ pub struct ContainerHead {
     /// Its state.
     pub chip: Chip,
     /// The one action that matters most.
-    pub primary: Option<Action>,
+    pub primary: Option<ActionButton>,
     /// The others.
-    pub menu: Vec<Action>,
+    pub menu: Vec<ActionButton>,
     /// Overview, Logs, Settings and so on.
     pub tabs: Vec<Link>,
     /// Why the owner's actions pause.
@@ -45,7 +45,7 @@ pub struct ContainerPage {
     /// The job at work on it.
     pub job: Option<Steps>,
     /// Ends that job, where it can be ended.
-    pub cancel: Option<Action>,
+    pub cancel: Option<ActionButton>,
     /// How to connect; `None` before it first ran.
     pub connect: Option<Connect>,
     /// A generated password that nobody has seen yet: where to post to.
@@ -63,7 +63,7 @@ pub struct ContainerPage {
     /// Recent jobs.
     pub jobs: Vec<JobRow>,
     /// Why it failed.
-    pub failure: Option<Failure>,
+    pub failure: Option<FailureView>,
     /// That it is in the trash.
     pub trash: Option<Trash>,
     /// The way to the page that deletes it; `None` for those who may not.
@@ -78,14 +78,14 @@ pub struct Connect {
     /// Host, port, database, user.
     pub facts: Vec<Fact>,
     /// Lines to paste, one tab each.
-    pub snippets: Vec<Snippet>,
+    pub snippets: Vec<SnippetView>,
     /// A word on the password or on the certificate, below the lines.
     pub note: Option<String>,
 }
 
 /// Lines to paste.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snippet {
+pub struct SnippetView {
     /// `psql`: unique on the page, letters and dashes.
     pub id: String,
     /// "psql".
@@ -104,9 +104,9 @@ pub struct Snippet {
 #[derive(Clone, Debug, Default)]
 pub struct Trash {
     /// Since when.
-    pub since: When,
+    pub since: Moment,
     /// Until when it can be brought back.
-    pub until: When,
+    pub until: Moment,
     /// Brings it back; a post.
     pub undelete_href: String,
     /// The page that purges it at once; `None` for those who may not.

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::frame::Frame;
-use crate::web::views::elements::format::{Size, When};
-use crate::web::views::elements::parts::{Filter, Link, Pager};
+use crate::web::views::elements::format::{Moment, Size};
+use crate::web::views::elements::parts::{FilterForm, Link, Pager};
 
 /// The list.
 #[derive(Clone, Debug, Default, Template)]
@@ -13,7 +13,7 @@ pub struct ContentsPage {
     /// What stands around it.
     pub frame: Frame,
     /// By name or owner.
-    pub filter: Filter,
+    pub filter: FilterForm,
     /// One row a container.
     pub rows: Vec<ContentsRow>,
     /// Where in the list one is.
@@ -44,7 +44,7 @@ pub struct ContentsRow {
     /// What the databases take, where the server tells.
     pub size: Option<Size>,
     /// When that was seen.
-    pub seen: Option<When>,
+    pub seen: Option<Moment>,
     /// Why a later look failed.
     pub error: Option<String>,
 }

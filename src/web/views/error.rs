@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
-use crate::web::views::elements::parts::Action;
+use crate::web::views::elements::parts::ActionButton;
 
 /// An error page. The handler sets the status of the answer.
 #[derive(Clone, Debug, Default, Template)]
@@ -20,7 +20,7 @@ pub struct ErrorPage {
     /// What to do.
     pub advice: String,
     /// Where to go from here.
-    pub actions: Vec<Action>,
+    pub actions: Vec<ActionButton>,
 }
 
 impl ErrorPage {
@@ -28,7 +28,7 @@ impl ErrorPage {
     #[must_use]
     pub fn of(frame: Frame, status: u16) -> Self {
         let (title, happened, advice) = words(status);
-        let home = Action::link("Go to my databases", "/");
+        let home = ActionButton::link("Go to my databases", "/");
         Self {
             frame,
             status,
@@ -36,7 +36,7 @@ impl ErrorPage {
             happened: happened.to_owned(),
             advice: advice.to_owned(),
             actions: match status {
-                401 => vec![Action::link("Sign in", "/login").primary()],
+                401 => vec![ActionButton::link("Sign in", "/login").primary()],
                 _ => vec![home],
             },
         }

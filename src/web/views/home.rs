@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::frame::Frame;
 use super::notices::NoticeCard;
-use crate::web::views::elements::format::{Size, When};
-use crate::web::views::elements::parts::{Chip, Column, EngineCard, Filter, Pager};
+use crate::web::views::elements::format::{Moment, Size};
+use crate::web::views::elements::parts::{Chip, Column, EngineCard, FilterForm, Pager};
 
 /// My databases; also `/admin/containers` with `everyone` set.
 #[derive(Clone, Debug, Default, Template)]
@@ -28,7 +28,7 @@ pub struct HomePage {
     /// The rows of this page.
     pub rows: Vec<DatabaseRow>,
     /// The filter form.
-    pub filter: Filter,
+    pub filter: FilterForm,
     /// Where in the list one is.
     pub pager: Pager,
     /// For the welcome when there is nothing yet: the engines on offer.
@@ -57,11 +57,11 @@ pub struct DatabaseRow {
     /// What it takes on disk, once measured.
     pub size: Option<Size>,
     /// When it was asked for.
-    pub created: When,
+    pub created: Moment,
     /// Whose it is.
     pub owner: String,
     /// "db.example.org:41001".
     pub address: Option<String>,
     /// When it ends.
-    pub expires: Option<When>,
+    pub expires: Option<Moment>,
 }

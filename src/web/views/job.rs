@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::Frame;
 use crate::manifest::dump::LoadReport;
-use crate::web::views::elements::parts::{Action, Chip, Fact, Link};
+use crate::web::views::elements::parts::{ActionButton, Chip, Fact, Link};
 use crate::web::views::elements::steps::Steps;
 
 /// One job.
@@ -20,7 +20,7 @@ pub struct JobPage {
     /// The database it works on.
     pub container: Option<Link>,
     /// Ends it, where that can be done.
-    pub cancel: Option<Action>,
+    pub cancel: Option<ActionButton>,
     /// Its steps.
     pub job: Steps,
     /// What failed while a dump was loaded.

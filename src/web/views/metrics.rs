@@ -5,7 +5,7 @@ use askama::Template;
 use super::container::ContainerHead;
 use super::frame::Frame;
 use crate::web::views::elements::chart::Chart;
-use crate::web::views::elements::format::{Size, When};
+use crate::web::views::elements::format::{Moment, Size};
 use crate::web::views::elements::parts::{Fact, Link};
 
 /// How it has been doing, and what is in it.
@@ -25,18 +25,18 @@ pub struct MetricsPage {
     /// Who can sign in to it.
     pub roles: Vec<String>,
     /// What is in it.
-    pub databases: Vec<Contents>,
+    pub databases: Vec<DatabaseContents>,
     /// When that was seen.
-    pub seen: Option<When>,
+    pub seen: Option<Moment>,
     /// Why a later look failed, and when.
-    pub failed: Option<(When, String)>,
+    pub failed: Option<(Moment, String)>,
     /// Minutes between two looks.
     pub every_minutes: u64,
 }
 
 /// A database inside the server.
 #[derive(Clone, Debug, Default)]
-pub struct Contents {
+pub struct DatabaseContents {
     /// Its name.
     pub name: String,
     /// What it takes.

@@ -25,7 +25,7 @@ pub mod notices;
 pub mod settings;
 
 pub use crate::web::views::elements::field::{Choice, Field};
-pub use crate::web::views::elements::format::{Size, When};
-pub use crate::web::views::elements::parts::{Action, Chip, Column, Fact, Filter, Link, Pager};
-pub use crate::web::views::elements::steps::{Failure, Step, Steps};
+pub use crate::web::views::elements::format::{Moment, Size};
+pub use crate::web::views::elements::parts::{ActionButton, Chip, Column, Fact, FilterForm, Link, Pager};
+pub use crate::web::views::elements::steps::{FailureView, StepView, Steps};
 pub use frame::{Flash, Frame};

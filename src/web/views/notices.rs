@@ -1,7 +1,7 @@
 //! What went wrong with backups, as cards on several pages.
 
-use crate::web::views::elements::format::When;
-use crate::web::views::elements::parts::{Action, Link};
+use crate::web::views::elements::format::Moment;
+use crate::web::views::elements::parts::{ActionButton, Link};
 
 /// One of them.
 #[derive(Clone, Debug, Default)]
@@ -11,9 +11,9 @@ pub struct NoticeCard {
     /// What happened.
     pub text: String,
     /// When.
-    pub at: When,
+    pub at: Moment,
     /// Where there is more.
     pub link: Link,
     /// Puts it away; `None` where it stays until it is right again.
-    pub seen: Option<Action>,
+    pub seen: Option<ActionButton>,
 }

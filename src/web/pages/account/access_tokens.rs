@@ -7,7 +7,7 @@ use chrono::Duration;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::people::tokens;
 use crate::admin_db::{constraint, log};
 use crate::secrets::fingerprint;
@@ -15,7 +15,7 @@ use crate::web::context::{Context, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, line};
-use crate::web::pages::account::{HERE, Posted, render};
+use crate::web::pages::account::{FormState, HERE, render};
 use crate::web::views::Flash;
 use crate::web::views::account::NewToken;
 
@@ -56,7 +56,7 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
     let name = name.map_err(|e| faults.push(("name".to_owned(), e))).ok();
     let days = days(fields.text("days")).map_err(|e| faults.push(("days".to_owned(), e))).ok();
     let (Some(name), Some(days)) = (name, days) else {
-        return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Posted { faults, token: fields, made: None }).await;
+        return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, FormState { faults, token: fields, made: None }).await;
     };
     let secret = app.random.token();
     let print = fingerprint(secret.expose_secret());
@@ -70,11 +70,12 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
                 "name".to_owned(),
                 "You have a token of this name. Choose another, or revoke that one.".to_owned(),
             ));
-            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Posted { faults, token: fields, made: None }).await;
+            return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, FormState { faults, token: fields, made: None })
+                .await;
         }
         Err(e) => return Err(e.into()),
     }
-    let entry = Entry { action: "token.create", container: None, outcome: Outcome::Ok, detail: &name };
+    let entry = LogEntry { action: "token.create", container: None, outcome: Outcome::Ok, detail: &name };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
     let made = NewToken {
@@ -86,7 +87,7 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
             base(&ctx, &uri, &headers)
         ),
     };
-    render(&ctx, StatusCode::OK, Posted { made: Some(made), ..Posted::default() }).await
+    render(&ctx, StatusCode::OK, FormState { made: Some(made), ..FormState::default() }).await
 }
 
 /// `POST /account/tokens/{id}/revoke`
@@ -102,7 +103,7 @@ pub async fn revoke_token(ctx: Context, Path(id): Path<String>) -> Result<Respon
     if !tokens::revoke(&mut tx, id, Some(user.id), now).await? {
         return Err(AppError::NotFound);
     }
-    let entry = Entry { action: "token.revoke", container: None, outcome: Outcome::Ok, detail: &token.name };
+    let entry = LogEntry { action: "token.revoke", container: None, outcome: Outcome::Ok, detail: &token.name };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
     Ok(to(HERE, Some(Flash::ok(format!("The token “{}” is revoked. Nothing can use it any more.", token.name)))))

@@ -5,10 +5,10 @@ pub mod access_tokens;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::people::{accounts, quotas, sessions, tokens};
 use crate::admin_db::{containers, log};
-use crate::auth::access::{Keep, Tokens};
+use crate::auth::access::{KeptAccess, TokenPolicy};
 use crate::auth::passwords::Lane;
 use crate::auth::{access, passwords};
 use crate::domain::password::Password;
@@ -17,14 +17,14 @@ use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::Faults;
 use crate::web::views::account::{AccountPage, NewToken, SessionRow, TokenRow};
-use crate::web::views::{Choice, Fact, Field, Flash, When};
+use crate::web::views::{Choice, Fact, Field, Flash, Moment};
 
 /// The page's address.
 pub(super) const HERE: &str = "/account";
 
 /// What a form left behind.
 #[derive(Default)]
-pub(super) struct Posted {
+pub(super) struct FormState {
     /// Faults by field.
     pub faults: Faults,
     /// What was typed into the form for a token.
@@ -38,14 +38,14 @@ pub(super) struct Posted {
 /// # Errors
 /// If mydb_admin can't be asked.
 pub async fn show(ctx: Context) -> Result<Response, AppError> {
-    render(&ctx, StatusCode::OK, Posted::default()).await
+    render(&ctx, StatusCode::OK, FormState::default()).await
 }
 
 /// Renders the page.
 ///
 /// # Errors
 /// If mydb_admin can't be asked.
-pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) -> Result<Response, AppError> {
+pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState) -> Result<Response, AppError> {
     let (user, now) = (ctx.user()?, ctx.now());
     let current = ctx.identity.as_ref().and_then(|i| i.session);
     let mut db = ctx.app().db.acquire().await?;
@@ -66,7 +66,7 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
     facts.extend([
         Fact::link("Databases", databases, "/"),
         Fact::text("In use", in_use),
-        Fact::when("Added", &When::new(account.created_at, now)),
+        Fact::when("Added", &Moment::new(account.created_at, now)),
     ]);
     let fault = |name: &str| posted.faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
     let others = sessions.iter().any(|s| !s.current);
@@ -78,9 +78,9 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
             .iter()
             .map(|t| TokenRow {
                 name: t.name.clone(),
-                created: When::new(t.created_at, now),
-                used: t.last_used_at.map(|at| When::new(at, now)),
-                expires: t.expires_at.map(|at| When::new(at, now)),
+                created: Moment::new(t.created_at, now),
+                used: t.last_used_at.map(|at| Moment::new(at, now)),
+                expires: t.expires_at.map(|at| Moment::new(at, now)),
                 revoke_href: format!("/account/tokens/{}/revoke", t.id),
             })
             .collect(),
@@ -91,8 +91,8 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: Posted) ->
             .map(|s| SessionRow {
                 agent: browser(&s.user_agent),
                 address: s.address.clone(),
-                created: When::new(s.created_at, now),
-                seen: When::new(s.last_seen_at, now),
+                created: Moment::new(s.created_at, now),
+                seen: Moment::new(s.last_seen_at, now),
                 current: s.current,
             })
             .collect(),
@@ -146,7 +146,7 @@ fn browser(agent: &str) -> String {
 }
 
 async fn refuse(ctx: &Context, faults: Faults) -> Result<Response, AppError> {
-    render(ctx, StatusCode::UNPROCESSABLE_ENTITY, Posted { faults, ..Posted::default() }).await
+    render(ctx, StatusCode::UNPROCESSABLE_ENTITY, FormState { faults, ..FormState::default() }).await
 }
 
 /// `POST /account/password` with `current`, `new`, `again` and `tokens` (`end`, the default, or `keep`)
@@ -182,11 +182,11 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
     }
     let hash = passwords::hash(&new).await?;
     let session = ctx.identity.as_ref().and_then(|i| i.session);
-    let keep = Keep { session: session.as_ref(), device: ctx.meta.device.as_ref() };
-    let wanted = Tokens::parse(fields.text("tokens"));
+    let keep = KeptAccess { session: session.as_ref(), device: ctx.meta.device.as_ref() };
+    let wanted = TokenPolicy::parse(fields.text("tokens"));
     let mut tx = app.db.begin().await?;
     let ended = access::set_password(&mut tx, user.id, &hash, (keep, wanted), now).await?;
-    let entry = Entry { action: "user.password", container: None, outcome: Outcome::Ok, detail: "their own" };
+    let entry = LogEntry { action: "user.password", container: None, outcome: Outcome::Ok, detail: "their own" };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
     let said = access::sentence(wanted, ended);
@@ -202,7 +202,7 @@ pub async fn end_other_sessions(ctx: Context) -> Result<Response, AppError> {
     let keep = ctx.identity.as_ref().and_then(|i| i.session);
     let mut tx = ctx.app().db.begin().await?;
     sessions::delete_others(&mut tx, user.id, keep.as_ref()).await?;
-    let entry = Entry { action: "session.end_others", container: None, outcome: Outcome::Ok, detail: "" };
+    let entry = LogEntry { action: "session.end_others", container: None, outcome: Outcome::Ok, detail: "" };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
     Ok(to(HERE, Some(Flash::ok("You are signed out everywhere else."))))

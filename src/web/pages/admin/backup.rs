@@ -5,16 +5,16 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
-use crate::admin_db::backups::replicas::Copy;
+use crate::admin_db::backups::replicas::Replica;
 use crate::admin_db::backups::{Backup, replicas, retention};
 use crate::admin_db::log;
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::backup::request::RestoreRequest;
 use crate::backup::retention::prune;
 use crate::backup::{assurance, drill, request};
 use crate::domain::names::ContainerName;
-use crate::domain::user::Action as Deed;
-use crate::encryption::Keys;
+use crate::domain::user::Action;
+use crate::encryption::Identities;
 use crate::queue::refusal::RequestError;
 use crate::web::access::backup_access::visible_backup;
 use crate::web::context::{Context, page_with, to};
@@ -24,21 +24,21 @@ use crate::web::forms::{Fields, partial_fields};
 use crate::web::pages::backups::{chip, copy_text, size, trouble};
 use crate::web::views::admin::backups::AdminBackupPage;
 use crate::web::views::elements::format::duration_text;
-use crate::web::views::{Action, Fact, Field, Flash, When};
+use crate::web::views::{ActionButton, Fact, Field, Flash, Moment};
 
 /// What was typed into the forms, and what is wrong with it.
 #[derive(Default)]
-struct Typed {
+struct TypedForms {
     name: String,
     name_error: Option<String>,
     owner: String,
     owner_error: Option<String>,
-    only: partial_fields::Typed,
+    only: partial_fields::TypedSelection,
     until: String,
     until_error: Option<String>,
 }
 
-impl Typed {
+impl TypedForms {
     fn is_wrong(&self) -> bool {
         self.name_error.is_some() || self.only.is_wrong() || self.owner_error.is_some() || self.until_error.is_some()
     }
@@ -49,20 +49,20 @@ impl Typed {
 /// # Errors
 /// If there is none.
 pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
-    let (b, c) = visible_backup(&ctx, &id, Deed::View).await?;
+    let (b, c) = visible_backup(&ctx, &id, Action::View).await?;
     let proposed = if b.container_gone { c.name.clone() } else { format!("{}-restored", c.name) };
-    let typed = Typed { name: proposed.chars().take(40).collect(), owner: c.owner, ..Typed::default() };
+    let typed = TypedForms { name: proposed.chars().take(40).collect(), owner: c.owner, ..TypedForms::default() };
     render(&ctx, &b, typed).await
 }
 
-async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, AppError> {
+async fn render(ctx: &Context, b: &Backup, typed: TypedForms) -> Result<Response, AppError> {
     let (app, now) = (ctx.app(), ctx.now());
     let mut db = app.db.acquire().await?;
     let verdicts = prune::judged_of(&mut db, &app.config, b.container_id, now).await?;
     let second = replicas::of(&mut db, &[b.id]).await?;
     drop(db);
     let good = b.is_good();
-    let opens = b.opens(&Keys::of(&app.config.backups));
+    let opens = b.opens(&Identities::of(&app.config.backups));
     let sealed = (!opens).then(|| RequestError::NeedsKey.to_string());
     let kept = verdicts.iter().find(|v| v.id == b.id).map(|v| {
         if v.goes() {
@@ -96,11 +96,11 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
     let locked = b.locked_until.filter(|at| *at > now && good);
     let mut actions = Vec::new();
     if good {
-        actions.push(Action::post("Drill", format!("{base}/drill")).unavailable(sealed.clone()));
-        actions.push(Action::link("Download", format!("/backups/{}/download", b.id)));
+        actions.push(ActionButton::post("Drill", format!("{base}/drill")).unavailable(sealed.clone()));
+        actions.push(ActionButton::link("Download", format!("/backups/{}/download", b.id)));
     }
     if locked.is_some() {
-        actions.push(Action::post("Unlock", format!("{base}/lock")));
+        actions.push(ActionButton::post("Unlock", format!("{base}/lock")));
     }
     page_with(
         status,
@@ -123,7 +123,7 @@ async fn render(ctx: &Context, b: &Backup, typed: Typed) -> Result<Response, App
     )
 }
 
-fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc>>) -> Vec<Fact> {
+fn facts(ctx: &Context, b: &Backup, second: &[Replica], locked: Option<DateTime<Utc>>) -> Vec<Fact> {
     let now = ctx.now();
     let database = if b.container_gone {
         Fact::text("Database", format!("{} (purged)", b.container))
@@ -133,7 +133,7 @@ fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc
     let mut facts = vec![
         database,
         Fact::text("Engine", b.engine.label()),
-        Fact::when("Made", &When::new(b.started_at, now)),
+        Fact::when("Made", &Moment::new(b.started_at, now)),
         Fact::text("Why", assurance::reason(&b.reason)),
     ];
     if b.is_good() {
@@ -141,7 +141,7 @@ fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc
         facts.push(Fact::text("Compared after a restore", assurance::compared(b)));
     }
     if let (Some(at), Some(ms)) = (b.proven_at, b.proven_ms) {
-        facts.push(Fact::when("Restored for proof", &When::new(at, now)));
+        facts.push(Fact::when("Restored for proof", &Moment::new(at, now)));
         facts.push(Fact::text("That took", duration_text(u64::try_from(ms).unwrap_or(0))));
     }
     for (term, bytes) in [("Size", b.bytes), ("Size of the data", b.raw_bytes)] {
@@ -150,10 +150,10 @@ fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc
         }
     }
     if let Some(at) = locked {
-        facts.push(Fact::when("Lock ends", &When::new(at, now)));
+        facts.push(Fact::when("Lock ends", &Moment::new(at, now)));
     }
     if let Some(at) = b.removed_at {
-        facts.push(Fact::when("Removed", &When::new(at, now)));
+        facts.push(Fact::when("Removed", &Moment::new(at, now)));
     }
     if let Some(recipients) = &b.recipients {
         facts.push(Fact::code("Encrypted to", recipients.join(", ")));
@@ -176,7 +176,7 @@ fn facts(ctx: &Context, b: &Backup, second: &[Copy], locked: Option<DateTime<Utc
 /// # Errors
 /// If there is none.
 pub async fn drill(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
-    let (b, c) = visible_backup(&ctx, &id, Deed::Backup).await?;
+    let (b, c) = visible_backup(&ctx, &id, Action::Backup).await?;
     let base = format!("/admin/backups/{}", b.id);
     match drill::request(ctx.app(), &b, "manual", &ctx.actor()).await {
         Ok((_, job)) => Ok(to(&format!("/jobs/{job}"), None)),
@@ -205,17 +205,17 @@ fn until(text: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String
 /// # Errors
 /// If there is none.
 pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
-    let (b, c) = visible_backup(&ctx, &id, Deed::Backup).await?;
+    let (b, c) = visible_backup(&ctx, &id, Action::Backup).await?;
     let typed = fields.text("until");
     let until = match until(typed, ctx.now()) {
         Ok(until) => until,
         Err(why) => {
-            let typed = Typed {
+            let typed = TypedForms {
                 until: typed.to_owned(),
                 until_error: Some(why),
                 name: c.name,
                 owner: c.owner,
-                ..Typed::default()
+                ..TypedForms::default()
             };
             return render(&ctx, &b, typed).await;
         }
@@ -229,7 +229,7 @@ pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Resul
         Some(at) => ("backup.lock", format!("{} until {}", b.id, at.format("%Y-%m-%d %H:%M UTC"))),
         None => ("backup.unlock", b.id.to_string()),
     };
-    let entry = Entry { action, container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
+    let entry = LogEntry { action, container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
     Ok(to(
@@ -243,17 +243,17 @@ pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Resul
 /// # Errors
 /// If there is none.
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
-    let (b, c) = visible_backup(&ctx, &id, Deed::Restore).await?;
+    let (b, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     let (name, wanted) = (fields.text("name"), fields.text("owner"));
-    let mut typed = Typed {
+    let mut typed = TypedForms {
         name: name.to_owned(),
         owner: wanted.to_owned(),
-        only: partial_fields::Typed::of(&fields),
-        ..Typed::default()
+        only: partial_fields::TypedSelection::of(&fields),
+        ..TypedForms::default()
     };
     let only = match partial_fields::read(&ctx, &b, &fields).await? {
         Ok(only) => only,
-        Err(only) => return render(&ctx, &b, Typed { only, ..typed }).await,
+        Err(only) => return render(&ctx, &b, TypedForms { only, ..typed }).await,
     };
     let parsed = ContainerName::parse(name).map_err(|e| e.to_string());
     let whose = match wanted {

@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use sqlx::PgConnection;
 
-use crate::admin_db::backups::listing::{Filter as Wanted, Which};
+use crate::admin_db::backups::listing::{BackupQuery, StatusFilter};
 use crate::admin_db::backups::{Backup, audits, listing};
 use crate::admin_db::containers;
 use crate::app::App;
 use crate::audit::AUDIT;
 use crate::backup::assurance;
-use crate::domain::audit::{Finding as Found, Place, Report};
+use crate::domain::audit::{AuditReport, AuditedTarget, Finding};
 use crate::domain::reason;
 use crate::queue::enqueue::enqueue_portal;
 use crate::queue::refusal::RequestError;
@@ -24,10 +24,10 @@ use crate::web::pages::admin;
 use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
 use crate::web::pages::backups::{chip, size};
 use crate::web::pages::shared::{cursor, parse_cursor};
-use crate::web::views::admin::Finding;
+use crate::web::views::admin::FindingRow;
 use crate::web::views::admin::backups::{AdminBackupRow, AdminBackupsPage, TargetRow};
 use crate::web::views::elements::format::{count_text, thousands};
-use crate::web::views::{Chip, Choice, Field, Filter, Flash, Size, When};
+use crate::web::views::{Chip, Choice, Field, FilterForm, Flash, Moment, Size};
 
 /// Most findings on the page.
 const FINDINGS: usize = 50;
@@ -50,10 +50,10 @@ impl BackupsQuery {
         address("/admin/backups", &pairs)
     }
 
-    fn form(&self) -> Filter {
+    fn form(&self) -> FilterForm {
         let mut choices = vec![Choice::new("", "Any state", &self.status)];
-        choices.extend(Which::ALL.map(|w| Choice::new(w.as_str(), w.as_str(), &self.status)));
-        Filter {
+        choices.extend(StatusFilter::ALL.map(|w| Choice::new(w.as_str(), w.as_str(), &self.status)));
+        FilterForm {
             action: "/admin/backups".to_owned(),
             fields: vec![
                 Field::text("container", "Database").value(&self.container),
@@ -80,7 +80,7 @@ pub(crate) async fn rows(
     let living: HashSet<String> = containers::living_names(db, &names).await?.into_iter().collect();
     let row = |b: &Backup| AdminBackupRow {
         href: format!("/admin/backups/{}", b.id),
-        made: When::new(b.started_at, now),
+        made: Moment::new(b.started_at, now),
         reason: assurance::reason(&b.reason).to_owned(),
         database: b.container.clone(),
         database_href: (!b.container_gone && living.contains(&b.container))
@@ -88,7 +88,7 @@ pub(crate) async fn rows(
         chip: chip(b),
         size: size(b.bytes),
         level: b.is_good().then(|| assurance::level(b.level).to_owned()),
-        locked: b.locked_until.filter(|until| *until > now && b.is_good()).map(|until| When::new(until, now)),
+        locked: b.locked_until.filter(|until| *until > now && b.is_good()).map(|until| Moment::new(until, now)),
         target: b.target.clone().unwrap_or_default(),
         trouble: b.error.as_deref().map(reason::line).or_else(|| {
             let failed = b.drill_error.as_deref().filter(|_| b.is_good());
@@ -98,26 +98,26 @@ pub(crate) async fn rows(
     Ok(backups.iter().map(row).collect())
 }
 
-fn finding(f: &Found, at: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
+fn finding(f: &Finding, at: DateTime<Utc>, now: DateTime<Utc>) -> FindingRow {
     let name = f.container.clone().unwrap_or_else(|| "Store".to_owned());
     let href = match (&f.backup, &f.container) {
         (Some(id), _) => Some(format!("/admin/backups/{id}")),
         (None, Some(name)) => Some(format!("/containers/{name}/backups")),
         (None, None) => None,
     };
-    Finding {
+    FindingRow {
         kind: if f.kind.is_bad() { "bad" } else { "warn" }.to_owned(),
         what: f.kind.label().to_owned(),
         name,
         href,
         text: f.text.clone(),
-        since: When::new(at, now),
+        since: Moment::new(at, now),
     }
 }
 
-fn targets(app: &App, report: Option<&Report>) -> Vec<TargetRow> {
+fn targets(app: &App, report: Option<&AuditReport>) -> Vec<TargetRow> {
     let row = |(n, target): (usize, &crate::config::Target)| {
-        let seen: Option<&Place> = report.and_then(|r| r.places.iter().find(|p| p.target == target.name));
+        let seen: Option<&AuditedTarget> = report.and_then(|r| r.places.iter().find(|p| p.target == target.name));
         let known = seen.filter(|p| p.error.is_none());
         TargetRow {
             name: target.name.clone(),
@@ -148,9 +148,9 @@ fn targets(app: &App, report: Option<&Report>) -> Vec<TargetRow> {
 pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Response, AppError> {
     let now = ctx.now();
     let name = query.container.trim();
-    let wanted = Wanted {
+    let wanted = BackupQuery {
         container: (!name.is_empty()).then_some(name),
-        which: Which::parse(&query.status),
+        which: StatusFilter::parse(&query.status),
         before: parse_cursor(&query.after),
         limit: FETCH,
     };
@@ -168,7 +168,7 @@ pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Res
     let findings: Vec<_> = findings.take(FINDINGS).collect();
     page(&AdminBackupsPage {
         frame: ctx.frame("admin-backups"),
-        audited: report.as_ref().map(|r| When::new(r.at, now)),
+        audited: report.as_ref().map(|r| Moment::new(r.at, now)),
         extent: report.as_ref().map(extent).unwrap_or_default(),
         more: report.as_ref().map_or(0, |r| r.all().saturating_sub(findings.len() as u64)),
         findings,
@@ -181,7 +181,7 @@ pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Res
     })
 }
 
-fn extent(r: &Report) -> String {
+fn extent(r: &AuditReport) -> String {
     format!(
         "{} and {}",
         count_text(r.databases as u64, "database", "databases"),

@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin_db::containers::surveys;
 use crate::admin_db::containers::surveys::Surveyed;
-use crate::engine::{Database, Survey};
+use crate::engine::{Survey, SurveyedDatabase};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::admin::lists::{address, pager};
 use crate::web::portal::Shared;
 use crate::web::views::contents::{ContentsPage, ContentsRow};
 use crate::web::views::elements::format::thousands;
-use crate::web::views::{Field, Filter, Link, Size, When};
+use crate::web::views::{Field, FilterForm, Link, Moment, Size};
 
 /// Rows of a page, and of one piece of an export.
 const PAGE: usize = 50;
@@ -57,7 +57,7 @@ pub async fn contents(ctx: Context, Query(query): Query<ContentsQuery>) -> Resul
     let first = (!query.after.is_empty()).then(|| link(""));
     page(&ContentsPage {
         frame: ctx.frame("admin-contents"),
-        filter: Filter {
+        filter: FilterForm {
             action: "/admin/contents".to_owned(),
             fields: vec![Field::search("q", "Database or owner").value(&query.q)],
             keep: Vec::new(),
@@ -74,7 +74,7 @@ fn row(ctx: &Context, c: &Surveyed, now: DateTime<Utc>) -> ContentsRow {
     let version = ctx.app().catalog.find(&c.image).map_or("", |i| i.version.as_str());
     let seen = c.look.data.as_ref().map(|d| &d.0);
     let databases = || seen.into_iter().flat_map(|s| &s.databases);
-    let entries = total(databases().map(Database::entries));
+    let entries = total(databases().map(SurveyedDatabase::entries));
     ContentsRow {
         database: Link::new(&c.name, format!("/containers/{}/metrics", c.name)),
         engine: format!("{} {version}", c.engine.label()),
@@ -84,7 +84,7 @@ fn row(ctx: &Context, c: &Surveyed, now: DateTime<Utc>) -> ContentsRow {
         objects: seen.map(|_| databases().map(|d| d.objects.len()).sum()),
         entries: entries.map(thousands),
         size: total(databases().map(|d| d.bytes)).map(Size::new),
-        seen: c.look.at.map(|at| When::new(at, now)),
+        seen: c.look.at.map(|at| Moment::new(at, now)),
         error: c.look.error.clone(),
     }
 }
@@ -96,7 +96,7 @@ fn total(numbers: impl Iterator<Item = Option<i64>>) -> Option<u64> {
 
 /// One line of an export.
 #[derive(Serialize)]
-struct Line<'a> {
+struct ExportLine<'a> {
     container: &'a str,
     engine: &'a str,
     image: &'a str,
@@ -112,8 +112,8 @@ struct Line<'a> {
 }
 
 /// The lines of one container: itself, its roles, its databases, what is in those.
-fn lines(c: &Surveyed) -> Vec<Line<'_>> {
-    let line = |kind, database, name| Line {
+fn lines(c: &Surveyed) -> Vec<ExportLine<'_>> {
+    let line = |kind, database, name| ExportLine {
         container: &c.name,
         engine: c.engine.as_str(),
         image: &c.image,
@@ -129,10 +129,10 @@ fn lines(c: &Surveyed) -> Vec<Line<'_>> {
     };
     let mut all = vec![line("container", "", c.name.as_str())];
     let Some(Survey { roles, databases, .. }) = c.look.data.as_ref().map(|d| &d.0) else { return all };
-    all.extend(roles.iter().map(|r| Line { administrator: Some(r.admin), ..line("role", "", &r.name) }));
+    all.extend(roles.iter().map(|r| ExportLine { administrator: Some(r.admin), ..line("role", "", &r.name) }));
     for d in databases {
-        all.push(Line { bytes: d.bytes, ..line("database", &d.name, &d.name) });
-        all.extend(d.objects.iter().map(|o| Line {
+        all.push(ExportLine { bytes: d.bytes, ..line("database", &d.name, &d.name) });
+        all.extend(d.objects.iter().map(|o| ExportLine {
             rows: o.rows,
             rows_exact: o.rows.map(|_| o.exact),
             bytes: o.bytes,
@@ -166,7 +166,7 @@ fn csv_piece(rows: &[Surveyed], first: bool) -> anyhow::Result<Vec<u8>> {
     for c in rows {
         for line in lines(c) {
             let (database, name) = (harmless(line.database), harmless(line.name));
-            out.serialize(Line { database: &database, name: &name, ..line })?;
+            out.serialize(ExportLine { database: &database, name: &name, ..line })?;
         }
     }
     Ok(out.into_inner()?)

@@ -2,17 +2,17 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::admin_db::backups::schedule::Scheduled;
+use crate::admin_db::backups::schedule::ScheduledDatabase;
 use crate::admin_db::jobs::JobStatus;
 use crate::app::App;
 use crate::catalog::CatalogImage;
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::ByteSize;
 use crate::runtime::RuntimeInfo;
 use crate::runtime::firewall::Wall;
 use crate::runtime::image_states::ImageState;
 use crate::tls;
 use crate::web::views::admin::system::{FactGroup, ImageRow};
-use crate::web::views::{Chip, Fact, When};
+use crate::web::views::{Chip, Fact, Moment};
 
 fn group(title: &str, chip: Option<Chip>, facts: Vec<Fact>) -> FactGroup {
     FactGroup { title: title.to_owned(), chip, facts }
@@ -24,7 +24,7 @@ pub(crate) fn portal(app: &App, now: DateTime<Utc>) -> FactGroup {
     let ports = format!("{} to {}", config.databases.ports.start(), config.databases.ports.end());
     let mut facts = vec![
         Fact::text("Version", env!("CARGO_PKG_VERSION")),
-        Fact::when("Started", &When::new(app.started, now)),
+        Fact::when("Started", &Moment::new(app.started, now)),
         Fact::code("Instance", config.instance.as_str()),
         Fact::text("Mode", config.mode.as_str()),
         Fact::code("Answers on", listen),
@@ -54,7 +54,7 @@ pub(crate) fn engine(info: &Result<RuntimeInfo, String>) -> FactGroup {
                 Fact::text("Control groups", format!("version {}", info.cgroup)),
                 Fact::code("Directory", &info.root),
                 Fact::text("Cores", info.cpus.to_string()),
-                Fact::text("Memory", Bytes(info.memory).to_string()),
+                Fact::text("Memory", ByteSize(info.memory).to_string()),
             ],
         ),
         Err(reason) => group(title, Some(Chip::new("fail", "does not answer")), vec![Fact::text("Reason", reason)]),
@@ -75,7 +75,7 @@ pub(crate) fn admin_db(app: &App, (version, size): &(String, i64)) -> FactGroup 
         vec![
             place,
             Fact::text("Version", format!("PostgreSQL {version}")),
-            Fact::text("Size", Bytes(*size).to_string()),
+            Fact::text("Size", ByteSize(*size).to_string()),
             Fact::text("Connections of this portal", open),
         ],
     )
@@ -96,12 +96,12 @@ pub(crate) fn certificates(
                 left if left <= CERTIFICATE_WARNING => Chip::new("care", "ends soon"),
                 _ => Chip::new("run", "valid"),
             };
-            let ends = Fact::when(if end > now { "Ends" } else { "Ended" }, &When::new(end, now));
+            let ends = Fact::when(if end > now { "Ends" } else { "Ended" }, &Moment::new(end, now));
             (Some(chip), vec![ends, Fact::text("Issued by", issuer), file()])
         }
     };
     if let Ok((end, _)) = tls::describe(app.authority.certificate()) {
-        facts.push(Fact::when("Authority of the databases ends", &When::new(end, now)));
+        facts.push(Fact::when("Authority of the databases ends", &Moment::new(end, now)));
     }
     facts.push(Fact::link("Its certificate", "ca.pem", "/ca.pem"));
     group("Certificate", chip, facts)
@@ -124,13 +124,13 @@ pub(crate) fn queue(app: &App, counts: &[(JobStatus, i64)]) -> FactGroup {
     )
 }
 
-pub(crate) fn work(periodic: &[Scheduled], now: DateTime<Utc>) -> FactGroup {
+pub(crate) fn work(periodic: &[ScheduledDatabase], now: DateTime<Utc>) -> FactGroup {
     let mut facts = Vec::new();
     for work in periodic {
-        let next = When::new(work.next_run, now);
+        let next = Moment::new(work.next_run, now);
         facts.push(match work.last_run {
             Some(at) => {
-                let last = When::new(at, now);
+                let last = Moment::new(at, now);
                 let text = format!("{}, next {}", last.ago, next.ago);
                 Fact { text, ..Fact::when(&work.name, &last) }
             }
@@ -188,7 +188,7 @@ pub(crate) fn egress(wall: Option<&Wall>) -> FactGroup {
 }
 
 /// Why the last run of a piece of periodic work failed, if it did.
-pub(crate) fn error_of(work: &Scheduled) -> Option<String> {
+pub(crate) fn error_of(work: &ScheduledDatabase) -> Option<String> {
     Some(work.result.as_ref()?.get("error")?.as_str()?.to_owned())
 }
 

@@ -8,16 +8,16 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::admin_db::log::Outcome;
-use crate::backup::sign::{By, Signed};
+use crate::backup::sign::{AcceptedSigners, Provenance};
 use crate::backup::unregistered;
-use crate::backup::unregistered::{Found, LOCK_DAYS, Look, Refused, Taking};
+use crate::backup::unregistered::{BucketSearch, ImportOptions, ImportRefusal, LOCK_DAYS, UnregisteredBackup};
 use crate::objects::Store;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::pages::admin::lists::address;
 use crate::web::views::admin::backups::{FindPage, FoundRow};
-use crate::web::views::{Action, Flash, Link, Size, When};
+use crate::web::views::{ActionButton, Flash, Link, Moment, Size};
 
 /// Most backups on the page.
 const MOST: usize = 100;
@@ -51,12 +51,12 @@ pub async fn show(ctx: Context, Query(query): Query<FindQuery>) -> Result<Respon
     let looked = tokio::time::timeout(PATIENCE, look(&ctx, store, &instance)).await;
     let (instances, look, trouble) = match looked {
         Ok(Ok((instances, look))) => (instances, look, None),
-        Ok(Err(Refused::Db(e))) => return Err(e.into()),
-        Ok(Err(e)) => (Vec::new(), Look::default(), Some(e.to_string())),
+        Ok(Err(ImportRefusal::Db(e))) => return Err(e.into()),
+        Ok(Err(e)) => (Vec::new(), BucketSearch::default(), Some(e.to_string())),
         Err(_) => {
             let why =
                 "There is too much in this target to look through while a page waits. `db4sci backup find` does it.";
-            (Vec::new(), Look::default(), Some(why.to_owned()))
+            (Vec::new(), BucketSearch::default(), Some(why.to_owned()))
         }
     };
     let link = |name: &String| {
@@ -75,15 +75,21 @@ pub async fn show(ctx: Context, Query(query): Query<FindQuery>) -> Result<Respon
     })
 }
 
-async fn look(ctx: &Context, store: &Store, instance: &str) -> Result<(Vec<String>, Look), Refused> {
+async fn look(ctx: &Context, store: &Store, instance: &str) -> Result<(Vec<String>, BucketSearch), ImportRefusal> {
     let instances = unregistered::instances(store).await?;
     let mut db = ctx.app().db.acquire().await?;
-    let look =
-        unregistered::unknown(&mut db, store, &[By::Sealing(ctx.app().sealer.manifests())], instance, MOST).await?;
+    let look = unregistered::unknown(
+        &mut db,
+        store,
+        &[AcceptedSigners::Sealing(ctx.app().sealer.manifests())],
+        instance,
+        MOST,
+    )
+    .await?;
     Ok((instances, look))
 }
 
-fn row(f: &Found, target: &str, now: DateTime<Utc>) -> FoundRow {
+fn row(f: &UnregisteredBackup, target: &str, now: DateTime<Utc>) -> FoundRow {
     let location = f.location.clone();
     match &f.manifest {
         Err(why) => FoundRow { location, trouble: Some(why.clone()), ..FoundRow::default() },
@@ -91,7 +97,7 @@ fn row(f: &Found, target: &str, now: DateTime<Utc>) -> FoundRow {
             database: m.container.name.clone(),
             owner: m.container.owner.clone(),
             engine: format!("{} {}", m.container.engine.label(), m.container.version),
-            made: Some(When::new(m.started_at, now)),
+            made: Some(Moment::new(m.started_at, now)),
             size: Some(Size::new(m.bytes())),
             import: Some(import_action(f.signed, target, &location)),
             location,
@@ -101,13 +107,13 @@ fn row(f: &Found, target: &str, now: DateTime<Utc>) -> FoundRow {
 }
 
 /// Takes one in; one that is not signed by this portal only where the administrator says so.
-fn import_action(signed: Signed, target: &str, location: &str) -> Action {
+fn import_action(signed: Provenance, target: &str, location: &str) -> ActionButton {
     let import = |label: &'static str| {
-        Action::post(label, "/admin/backups/import").with("target", target).with("location", location)
+        ActionButton::post(label, "/admin/backups/import").with("target", target).with("location", location)
     };
     match signed {
-        Signed::Ours => import("Take it into the list"),
-        Signed::Not | Signed::Otherwise => import("Take it in unsigned").with("unsigned", "on"),
+        Provenance::Ours => import("Take it into the list"),
+        Provenance::Not | Provenance::Otherwise => import("Take it in unsigned").with("unsigned", "on"),
     }
 }
 
@@ -125,9 +131,9 @@ pub async fn import(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     let me = ctx.user()?.id;
     let mut db = ctx.app().db.acquire().await?;
     let actor = ctx.actor();
-    let taking = Taking {
+    let taking = ImportOptions {
         otherwise: me,
-        by: &[By::Sealing(ctx.app().sealer.manifests())],
+        by: &[AcceptedSigners::Sealing(ctx.app().sealer.manifests())],
         unsigned: !fields.text("unsigned").is_empty(),
         actor: &actor,
         now: ctx.now(),
@@ -139,7 +145,7 @@ pub async fn import(ctx: Context, fields: Fields) -> Result<Response, AppError> 
             &format!("/admin/backups/{id}"),
             Some(Flash::ok(format!("The backup is whole and in the list. It is locked for {LOCK_DAYS} days."))),
         )),
-        Err(Refused::Db(e)) => Err(e.into()),
+        Err(ImportRefusal::Db(e)) => Err(e.into()),
         Err(e) => {
             ctx.note("backup.import", Outcome::Refused, &e.to_string()).await?;
             Ok(to(&back, Some(Flash::bad(e.to_string()))))

@@ -12,7 +12,7 @@ use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, job_row, parse_cursor};
 use crate::web::views::admin::lists::{JobsPage, LogPage, LogRow};
 use crate::web::views::elements::format::count_text;
-use crate::web::views::{Chip, Choice, Field, Filter, Link, Pager, When};
+use crate::web::views::{Chip, Choice, Field, FilterForm, Link, Moment, Pager};
 
 /// Rows of a page.
 pub(crate) const PAGE: usize = 100;
@@ -62,10 +62,10 @@ impl LogQuery {
         address("/admin/log", &pairs)
     }
 
-    fn form(&self) -> Filter {
+    fn form(&self) -> FilterForm {
         let mut outcomes = vec![Choice::new("", "Any outcome", &self.outcome)];
         outcomes.extend(["ok", "refused", "failed"].map(|o| Choice::new(o, o, &self.outcome)));
-        Filter {
+        FilterForm {
             action: "/admin/log".to_owned(),
             fields: vec![
                 Field::text("actor", "Who").value(&self.actor),
@@ -86,7 +86,7 @@ impl LogQuery {
 pub async fn log(ctx: Context, Query(query): Query<LogQuery>) -> Result<Response, AppError> {
     let now = ctx.now();
     let set = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
-    let wanted = log::Filter {
+    let wanted = log::LogFilter {
         actor: set(&query.actor),
         action: set(&query.action),
         container: set(&query.container),
@@ -112,8 +112,8 @@ pub async fn log(ctx: Context, Query(query): Query<LogQuery>) -> Result<Response
     };
     let next = rows.last().filter(|_| more).map(|r| query.address(&r.id.to_string()));
     let first = wanted.before.map(|_| query.address(""));
-    let row = |r: &log::Row| LogRow {
-        when: When::new(r.at, now),
+    let row = |r: &log::LogRecord| LogRow {
+        when: Moment::new(r.at, now),
         actor: r.actor.clone(),
         address: r.address.clone(),
         action: r.action.clone(),

@@ -19,30 +19,30 @@ use std::collections::BTreeMap;
 use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 
-use crate::admin_db::backups::findings::Listed as Finding;
-use crate::admin_db::backups::schedule::Scheduled;
+use crate::admin_db::backups::findings::ListedFinding;
+use crate::admin_db::backups::schedule::ScheduledDatabase;
 use crate::admin_db::backups::{audits, findings, schedule};
 use crate::admin_db::containers;
-use crate::admin_db::containers::listing::Filter;
+use crate::admin_db::containers::listing::ContainerQuery;
 use crate::admin_db::containers::{Container, listing};
 use crate::admin_db::jobs::{JobStatus, listing as job_list};
 use crate::admin_db::notices::{Notice, of_admins};
 use crate::admin_db::people::accounts;
 use crate::app::App;
-use crate::domain::audit::Kind;
-use crate::domain::quantity::Bytes;
+use crate::domain::audit::FindingKind;
+use crate::domain::quantity::ByteSize;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::admin::facts::{CERTIFICATE_WARNING, certificate, error_of};
-use crate::web::pages::admin::states::{Words, words};
+use crate::web::pages::admin::states::{FindingText, words};
 use crate::web::pages::admin::storage::{TierState, tiers};
 use crate::web::pages::notices;
 use crate::web::pages::shared::{database_row, job_row};
-use crate::web::views::admin::{AdminPage, Attention, Number};
+use crate::web::views::admin::{AdminPage, Attention, Figure};
 use crate::web::views::elements::format::{count_text, size_text, thousands};
-use crate::web::views::{Link, When};
+use crate::web::views::{Link, Moment};
 
 /// Most items of one sort under "Needs attention"; the rest is summed up.
 const SHOWN: usize = 5;
@@ -62,7 +62,7 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     let states = containers::counts(&mut db).await?;
     let job_counts = job_list::counts(&mut db).await?;
     let people = accounts::enabled(&mut db).await?;
-    let newest = listing::list(&mut db, &Filter { limit: NEWEST, ..Filter::default() }).await?;
+    let newest = listing::list(&mut db, &ContainerQuery { limit: NEWEST, ..ContainerQuery::default() }).await?;
     let latest = job_list::list(&mut db, None, None, NEWEST).await?;
     let tiers = tiers(&ctx, &mut db).await?;
     let audited = audits::counts(&mut db).await?;
@@ -112,11 +112,11 @@ fn item(kind: &str, text: impl Into<String>, advice: impl Into<String>, link: Li
     Attention { kind: kind.to_owned(), text, advice, since: None, link: Some(link), action: None }
 }
 
-fn broken_work(periodic: &[Scheduled], now: DateTime<Utc>) -> Vec<Attention> {
+fn broken_work(periodic: &[ScheduledDatabase], now: DateTime<Utc>) -> Vec<Attention> {
     let broken = periodic.iter().filter_map(|work| Some((work, error_of(work)?)));
     broken
         .map(|(work, error)| Attention {
-            since: work.last_run.map(|at| When::new(at, now)),
+            since: work.last_run.map(|at| Moment::new(at, now)),
             ..item(
                 "bad",
                 format!("The periodic work “{}” fails", work.name),
@@ -130,7 +130,7 @@ fn broken_work(periodic: &[Scheduled], now: DateTime<Utc>) -> Vec<Attention> {
 /// What went wrong with backups and no administrator has seen.
 fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
     let one = |n: &Notice| Attention {
-        since: Some(When::new(n.at, now)),
+        since: Some(Moment::new(n.at, now)),
         action: Some(notices::seen_action(n, "admin")),
         ..item(
             "bad",
@@ -158,7 +158,7 @@ fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<A
         let reason = c.failed_reason.as_deref().map(reason::line).unwrap_or_default();
         let link = Link::new("Open", format!("/containers/{}", c.name));
         Attention {
-            since: Some(When::new(c.changed_at, now)),
+            since: Some(Moment::new(c.changed_at, now)),
             ..item("bad", format!("{} failed", c.name), reason, link)
         }
     };
@@ -171,12 +171,12 @@ fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<A
     items
 }
 
-fn unknown_differences(found: &[Finding], now: DateTime<Utc>) -> Vec<Attention> {
+fn unknown_differences(found: &[ListedFinding], now: DateTime<Utc>) -> Vec<Attention> {
     let link = || Link::new("States", "/admin/states");
-    let one = |f: &Finding| {
-        let Words { severity, advice, .. } = words(&f.finding.kind);
+    let one = |f: &ListedFinding| {
+        let FindingText { severity, advice, .. } = words(&f.finding.kind);
         Attention {
-            since: Some(When::new(f.finding.first_seen, now)),
+            since: Some(Moment::new(f.finding.first_seen, now)),
             ..item(severity, &f.finding.detail, advice, link())
         }
     };
@@ -215,7 +215,7 @@ fn full_tier(tier: &TierState) -> Vec<Attention> {
     if let (Some(limit), Some(usage)) = (tier.limit, &tier.usage)
         && usage.used_bytes.saturating_mul(100) / limit.max(1) >= i64::from(TierState::NEARLY_FULL)
     {
-        let text = format!("Databases on “{label}” take {} of their {}", Bytes(usage.used_bytes), Bytes(limit));
+        let text = format!("Databases on “{label}” take {} of their {}", ByteSize(usage.used_bytes), ByteSize(limit));
         items.push(item("warn", text, "The tier's limit in the configuration is nearly reached.", link()));
     }
     items
@@ -229,16 +229,16 @@ async fn certificate_item(app: &App, now: DateTime<Utc>) -> Option<Attention> {
         Ok((end, _)) => {
             let kind = if end - now > Duration::days(7) { "warn" } else { "bad" };
             let verb = if end > now { "ends" } else { "ended" };
-            let text = format!("The portal's certificate {verb} {}", When::new(end, now).ago);
+            let text = format!("The portal's certificate {verb} {}", Moment::new(end, now).ago);
             Some(item(kind, text, "Put a new one in its place; the portal loads it by itself.", link))
         }
     }
 }
 
 /// What the last audit of the backups found, and whether that is long ago.
-fn backups_item(at: DateTime<Utc>, counts: &BTreeMap<Kind, u64>, now: DateTime<Utc>) -> Option<Attention> {
+fn backups_item(at: DateTime<Utc>, counts: &BTreeMap<FindingKind, u64>, now: DateTime<Utc>) -> Option<Attention> {
     let link = Link::new("Backups", "/admin/backups");
-    let since = Some(When::new(at, now));
+    let since = Some(Moment::new(at, now));
     if now - at > Duration::days(2) {
         return Some(Attention { since, ..item("bad", "The backups were not audited for days", "", link) });
     }
@@ -260,8 +260,8 @@ fn numbers(
     job_counts: &[(JobStatus, i64)],
     people: i64,
     tiers: &[TierState],
-) -> Vec<Number> {
-    let number = |label: &str, value: String, note: String, href: &str| Number {
+) -> Vec<Figure> {
+    let number = |label: &str, value: String, note: String, href: &str| Figure {
         label: label.to_owned(),
         value,
         note,

@@ -4,7 +4,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::admin_db::backups::own::Seen;
+use crate::admin_db::backups::own::AdminBackup;
 use crate::admin_db::backups::{own, schedule};
 use crate::app::App;
 use crate::queue::enqueue::enqueue_portal;
@@ -16,7 +16,7 @@ use crate::web::error::AppError;
 use crate::web::pages::admin::facts::error_of;
 use crate::web::views::admin::backups::{OwnBackups, OwnRow};
 use crate::web::views::elements::format::duration_text;
-use crate::web::views::{Flash, Size, When};
+use crate::web::views::{Flash, Moment, Size};
 
 /// Most of them on the page.
 const MOST: i64 = 5;
@@ -44,8 +44,8 @@ pub(crate) async fn section(app: &App, db: &mut PgConnection, now: DateTime<Utc>
         ),
         Err(e) => trouble.push(format!("The recovery key’s public part can’t be used: {e:#}.")),
     }
-    let row = |s: &Seen| OwnRow {
-        made: When::new(s.made_at, now),
+    let row = |s: &AdminBackup| OwnRow {
+        made: Moment::new(s.made_at, now),
         location: s.location.clone(),
         target: s.target.clone(),
         size: Size::new(u64::try_from(s.bytes).unwrap_or(0)),
@@ -54,7 +54,7 @@ pub(crate) async fn section(app: &App, db: &mut PgConnection, now: DateTime<Utc>
     let milliseconds = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
     Ok(OwnBackups {
         every: (!every.is_zero()).then(|| duration_text(milliseconds)),
-        next: work.filter(|_| !every.is_zero()).map(|w| When::new(w.next_run, now)),
+        next: work.filter(|_| !every.is_zero()).map(|w| Moment::new(w.next_run, now)),
         possible: app.stores.first().is_some(),
         trouble,
         rows: found.iter().map(row).collect(),

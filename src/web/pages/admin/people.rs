@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::admin_db::log::{Entry, Outcome};
-use crate::admin_db::people::accounts::{Listed, NewAccount};
+use crate::admin_db::log::{LogEntry, Outcome};
+use crate::admin_db::people::accounts::{ListedAccount, NewAccount};
 use crate::admin_db::people::quotas::Quota;
 use crate::admin_db::people::{accounts, quotas};
 use crate::admin_db::{constraint, log};
@@ -18,7 +18,7 @@ use crate::auth::passwords;
 use crate::config::Limits;
 use crate::domain::names::Username;
 use crate::domain::password::Password;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::user::Role;
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
@@ -26,7 +26,7 @@ use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, line};
 use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
 use crate::web::views::admin::lists::{UserRow, UsersPage};
-use crate::web::views::{Action, Chip, Choice, Field, Flash, When};
+use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment};
 
 /// The page's address.
 pub(crate) const HERE: &str = "/admin/users";
@@ -73,13 +73,13 @@ pub(crate) async fn view(ctx: &Context, after: &str, fields: &Fields, faults: &F
     })
 }
 
-fn row(listed: &Listed, me: Uuid, now: DateTime<Utc>, (quota, limits): (Option<&Quota>, &Limits)) -> UserRow {
+fn row(listed: &ListedAccount, me: Uuid, now: DateTime<Utc>, (quota, limits): (Option<&Quota>, &Limits)) -> UserRow {
     let (a, other) = (&listed.account, listed.account.id != me);
     let path = |verb: &str| format!("{HERE}/{}/{verb}", a.id);
     let disabled = a.disabled_at.is_some();
     let toggle = match disabled {
-        true => Action::post("Enable the account", path("enable")),
-        false => Action::post("Disable the account", path("disable")).danger(),
+        true => ActionButton::post("Enable the account", path("enable")),
+        false => ActionButton::post("Disable the account", path("disable")).danger(),
     };
     UserRow {
         name: a.username.clone(),
@@ -89,10 +89,10 @@ fn row(listed: &Listed, me: Uuid, now: DateTime<Utc>, (quota, limits): (Option<&
         databases: u64::try_from(listed.databases).unwrap_or(0),
         used: quota.map(|q| q.sentence(limits)).unwrap_or_default(),
         limits_href: path("limits"),
-        memory_limit: quota.and_then(|q| q.memory_limit).map(|m| Bytes(m).exact()).unwrap_or_default(),
+        memory_limit: quota.and_then(|q| q.memory_limit).map(|m| ByteSize(m).exact()).unwrap_or_default(),
         cpus_limit: quota.and_then(|q| q.millicpu_limit).map(|c| MilliCpus(c).to_string()).unwrap_or_default(),
-        seen: a.last_login_at.map(|at| When::new(at, now)),
-        created: When::new(a.created_at, now),
+        seen: a.last_login_at.map(|at| Moment::new(at, now)),
+        created: Moment::new(a.created_at, now),
         toggle: other.then_some(toggle),
         role_href: other.then(|| path("role")),
         roles: roles(a.role.as_str()),
@@ -167,7 +167,7 @@ pub async fn add(ctx: Context, fields: Fields) -> Result<Response, AppError> {
         Err(e) => return Err(e.into()),
     }
     let detail = format!("{username} as {}", role.as_str());
-    let entry = Entry { action: "user.add", container: None, outcome: Outcome::Ok, detail: &detail };
+    let entry = LogEntry { action: "user.add", container: None, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
     Ok(to(HERE, Some(Flash::ok(format!("The account “{username}” is there.")))))

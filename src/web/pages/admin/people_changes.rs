@@ -6,13 +6,13 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use crate::admin_db::log;
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::people::accounts::Account;
 use crate::admin_db::people::{accounts, quotas, sessions};
-use crate::auth::access::{Keep, Tokens};
+use crate::auth::access::{KeptAccess, TokenPolicy};
 use crate::auth::{access, passwords};
 use crate::domain::password::Password;
-use crate::domain::quantity::{Bytes, MilliCpus};
+use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::user::Role;
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
@@ -26,7 +26,7 @@ enum Change {
     Disable,
     Enable,
     Role(Role),
-    Password(String, Tokens),
+    Password(String, TokenPolicy),
 }
 
 impl Change {
@@ -69,11 +69,11 @@ async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppE
         }
         Change::Password(hash, tokens) => {
             // Whoever knew the old password is out.
-            let ended = access::set_password(&mut tx, id, hash, (Keep::default(), *tokens), now).await?;
+            let ended = access::set_password(&mut tx, id, hash, (KeptAccess::default(), *tokens), now).await?;
             detail = format!("{detail}. {}", access::sentence(*tokens, ended));
         }
     }
-    let entry = Entry { action: change.action(), container: None, outcome: Outcome::Ok, detail: &detail };
+    let entry = LogEntry { action: change.action(), container: None, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
     Ok(account)
@@ -124,11 +124,11 @@ pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) 
         }
     };
     let hash = passwords::hash(&password).await?;
-    let tokens = Tokens::parse(fields.text("tokens"));
+    let tokens = TokenPolicy::parse(fields.text("tokens"));
     let name = change(&ctx, &id, Change::Password(hash, tokens)).await?.username;
     let said = match tokens {
-        Tokens::End => "Their API tokens are revoked.",
-        Tokens::Keep => "Their API tokens stay valid.",
+        TokenPolicy::End => "Their API tokens are revoked.",
+        TokenPolicy::Keep => "Their API tokens stay valid.",
     };
     Ok(to(HERE, Some(Flash::ok(format!("“{name}” has a new password and is signed out everywhere. {said}")))))
 }
@@ -140,7 +140,7 @@ pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) 
 /// If there is no such account.
 pub async fn set_limits(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-    let memory = Some(fields.text("memory")).filter(|t| !t.is_empty()).map(Bytes::parse).transpose();
+    let memory = Some(fields.text("memory")).filter(|t| !t.is_empty()).map(ByteSize::parse).transpose();
     let cpus = Some(fields.text("cpus")).filter(|t| !t.is_empty()).map(MilliCpus::parse).transpose();
     let (memory, cpus) = match (memory, cpus) {
         (Ok(memory), Ok(cpus)) => (memory, cpus),
@@ -156,7 +156,7 @@ pub async fn set_limits(ctx: Context, Path(id): Path<String>, fields: Fields) ->
     let shown = |text: Option<String>| text.unwrap_or_else(|| "as configured".to_owned());
     let (memory, cpus) = (shown(memory.map(|m| m.to_string())), shown(cpus.map(|c| c.to_string())));
     let detail = format!("{}: memory {memory}, CPUs {cpus}", account.username);
-    let entry = Entry { action: "user.limits", container: None, outcome: Outcome::Ok, detail: &detail };
+    let entry = LogEntry { action: "user.limits", container: None, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
     Ok(to(HERE, Some(Flash::ok(format!("The limits of “{}” are set.", account.username)))))

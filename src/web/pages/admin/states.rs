@@ -5,20 +5,20 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::admin_db::backups::findings::Listed;
+use crate::admin_db::backups::findings::ListedFinding;
 use crate::admin_db::backups::{findings, schedule};
-use crate::admin_db::containers::listing::Filter as Wanted;
+use crate::admin_db::containers::listing::ContainerQuery;
 use crate::admin_db::containers::{Container, listing};
 use crate::admin_db::log;
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::admin::facts::error_of;
 use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
 use crate::web::pages::shared::{chip, cursor, parse_cursor};
-use crate::web::views::admin::{Finding, StateRow, StatesPage};
-use crate::web::views::{Chip, Flash, Link, When};
+use crate::web::views::admin::{FindingRow, StateRow, StatesPage};
+use crate::web::views::{Chip, Flash, Link, Moment};
 
 /// The reconciler's row in `schedule`.
 const RECONCILE: &str = "reconcile";
@@ -32,7 +32,7 @@ pub struct StatesQuery {
 }
 
 /// How a difference is told.
-pub(crate) struct Words {
+pub(crate) struct FindingText {
     /// `bad` or `warn`.
     pub severity: &'static str,
     /// In a word or two.
@@ -42,7 +42,7 @@ pub(crate) struct Words {
 }
 
 /// How a difference of this kind is told.
-pub(crate) fn words(kind: &str) -> Words {
+pub(crate) fn words(kind: &str) -> FindingText {
     let (severity, what, advice) = match kind {
         "missing" => ("bad", "missing", "The portal makes it anew and starts it."),
         "stopped" => ("bad", "dead", "The portal starts it again."),
@@ -52,24 +52,24 @@ pub(crate) fn words(kind: &str) -> Words {
         "directory" => ("warn", "unknown directory", "It was not touched. Remove it if nobody needs it."),
         other => ("warn", other, ""),
     };
-    Words { severity, what: what.to_owned(), advice }
+    FindingText { severity, what: what.to_owned(), advice }
 }
 
-fn finding(f: &Listed, now: DateTime<Utc>) -> Finding {
+fn finding(f: &ListedFinding, now: DateTime<Utc>) -> FindingRow {
     let words = words(&f.finding.kind);
     let name = f.container_name.as_ref();
-    Finding {
+    FindingRow {
         kind: words.severity.to_owned(),
         what: words.what,
         name: name.unwrap_or(&f.finding.subject).clone(),
         href: name.map(|n| format!("/containers/{n}")),
         text: format!("{}. {}", f.finding.detail, words.advice).trim_end().to_owned(),
-        since: When::new(f.finding.first_seen, now),
+        since: Moment::new(f.finding.first_seen, now),
     }
 }
 
 /// What the engine had when the reconciler last looked; `None` where it has not looked since the last change.
-fn actual(c: &Container, found: &[Listed], compared: Option<DateTime<Utc>>) -> Option<Chip> {
+fn actual(c: &Container, found: &[ListedFinding], compared: Option<DateTime<Utc>>) -> Option<Chip> {
     let differs = found.iter().find(|f| f.finding.container_id == Some(c.id));
     match differs.map(|f| f.finding.kind.as_str()) {
         Some("missing") => Some(Chip::new("fail", "missing")),
@@ -95,7 +95,7 @@ fn actual(c: &Container, found: &[Listed], compared: Option<DateTime<Utc>>) -> O
 /// If mydb_admin can't be asked.
 pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Response, AppError> {
     let now = ctx.now();
-    let wanted = Wanted { after: parse_cursor(&query.after), limit: FETCH, ..Wanted::default() };
+    let wanted = ContainerQuery { after: parse_cursor(&query.after), limit: FETCH, ..ContainerQuery::default() };
     let mut db = ctx.app().db.acquire().await?;
     let mut rows = listing::list(&mut db, &wanted).await?;
     let found = findings::listed(&mut db).await?;
@@ -111,13 +111,13 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
     if let (Some(error), Some(at)) = (error, last_run) {
         shown.insert(
             0,
-            Finding {
+            FindingRow {
                 kind: "bad".to_owned(),
                 what: "it could not compare".to_owned(),
                 name: "Reconciler".to_owned(),
                 href: None,
                 text: error,
-                since: When::new(at, now),
+                since: Moment::new(at, now),
             },
         );
     }
@@ -130,11 +130,11 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
         actual: actual(c, &found, compared),
         previous: Chip::of(c.last_state.as_str()).word,
         changed_by: c.changed_by.clone(),
-        changed: When::new(c.changed_at, now),
+        changed: Moment::new(c.changed_at, now),
     };
     page(&StatesPage {
         frame: ctx.frame("admin-states"),
-        checked: last_run.map(|at| When::new(at, now)),
+        checked: last_run.map(|at| Moment::new(at, now)),
         findings: shown,
         rows: rows.iter().map(row).collect(),
         pager: pager(rows.len(), ("database", "databases"), first, next),
@@ -148,7 +148,7 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
 pub async fn check_now(ctx: Context) -> Result<Response, AppError> {
     let mut tx = ctx.app().db.begin().await?;
     schedule::make_due(&mut tx, RECONCILE).await?;
-    let entry = Entry { action: "reconcile.check", container: None, outcome: Outcome::Ok, detail: "asked for" };
+    let entry = LogEntry { action: "reconcile.check", container: None, outcome: Outcome::Ok, detail: "asked for" };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
     Ok(to(

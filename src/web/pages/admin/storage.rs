@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use crate::admin_db::containers::usage;
 use crate::admin_db::containers::usage::TierUsage;
 use crate::config::Tier;
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::ByteSize;
 use crate::storage::unavailable_reason;
 use crate::tasks;
 use crate::web::context::{Context, page};
@@ -88,7 +88,7 @@ fn allowed(tier: &Tier) -> String {
         text = format!("{text}; {} only", tier.engines.join(", "));
     }
     match tier.limit_bytes() {
-        Some(limit) => format!("{text}; for {} of databases", Bytes(limit)),
+        Some(limit) => format!("{text}; for {} of databases", ByteSize(limit)),
         None => text,
     }
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use crate::admin_db::backups::schedule;
 use crate::admin_db::jobs::listing;
-use crate::admin_db::log::{Entry, Outcome};
+use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::{log, switches};
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
@@ -53,7 +53,7 @@ pub async fn read_only(ctx: Context, fields: Fields) -> Result<Response, AppErro
     let (actor, now) = (ctx.actor(), ctx.now());
     let mut tx = app.db.begin().await?;
     switches::set_read_only(&mut tx, banner.as_deref(), &actor.name, now).await?;
-    let entry = Entry { action: "portal.read_only", container: None, outcome: Outcome::Ok, detail: &detail };
+    let entry = LogEntry { action: "portal.read_only", container: None, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &actor, &entry, now).await?;
     tx.commit().await?;
     let said = if banner.is_some() { "The portal is read-only now." } else { "Changes are possible again." };

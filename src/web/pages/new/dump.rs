@@ -3,11 +3,11 @@
 use crate::domain::engine::EngineKind;
 use crate::import::choice::{ALL, can_have_all, shown};
 use crate::manifest::dump::Format;
-use crate::web::forms::dump::{Kept, SOURCE};
+use crate::web::forms::dump::{KeptDump, SOURCE};
 use crate::web::views::{Choice, Field};
 
 /// The question which database of a dump is wanted.
-pub(crate) fn source_field(kept: &Kept, asked: &str, fault: Option<String>) -> Option<Field> {
+pub(crate) fn source_field(kept: &KeptDump, asked: &str, fault: Option<String>) -> Option<Field> {
     let names = &kept.dump.databases;
     let mut choices: Vec<Choice> = names.iter().map(|name| Choice::new(shown(name), shown(name), asked)).collect();
     if can_have_all(kept.dump.format) {

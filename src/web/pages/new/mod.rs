@@ -13,7 +13,7 @@ use crate::admin_db::jobs::listing;
 use crate::admin_db::people::quotas;
 use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
-use crate::domain::quantity::Bytes;
+use crate::domain::quantity::ByteSize;
 use crate::engine::Extension;
 use crate::import::request::from_dump;
 use crate::provision::request;
@@ -23,7 +23,7 @@ use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{CreateFault, Faults, parse};
-use crate::web::forms::dump::{DumpFault, FILE, Kept, Refused, SOURCE, Sent, check, read};
+use crate::web::forms::dump::{DumpFault, FILE, KeptDump, RefusedForm, SOURCE, SentForm, check, read};
 use crate::web::pages::backups;
 use crate::web::pages::new::dump::{source_field, what};
 use crate::web::pages::shared::{NOT_AVAILABLE, engine_cards};
@@ -71,10 +71,10 @@ fn suggested(ctx: &Context, query: NewQuery) -> Result<Fields, AppError> {
 /// If mydb_admin can't be asked, the portal is read-only, or the form ends early.
 pub async fn submit_dump(ctx: Context, form: Multipart) -> Result<Response, AppError> {
     ctx.writable()?;
-    let Sent { fields, file } = read(&ctx, form).await?;
+    let SentForm { fields, file } = read(&ctx, form).await?;
     let (request, received) = match check(&ctx, &fields, file, true).await {
         Ok(checked) => checked,
-        Err(DumpFault::Refused(Refused { mut faults, kept })) => {
+        Err(DumpFault::Refused(RefusedForm { mut faults, kept })) => {
             again(&mut faults, &fields);
             let form = Form::Dump(kept.as_deref());
             return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &fields, (&faults, None), form).await;
@@ -222,7 +222,7 @@ enum Form<'a> {
     /// For an empty database.
     Empty,
     /// For one that is made of a dump, which may have been received already.
-    Dump(Option<&'a Kept>),
+    Dump(Option<&'a KeptDump>),
 }
 
 /// The fields everybody fills in. The cursor starts in the first of them, but on a page that comes back with faults.
@@ -298,14 +298,14 @@ fn more_fields(
         ctx.app().config.storage.iter().filter(|t| t.allows(user.username.as_str(), user.is_admin(), engine.as_str()));
     let storage: Vec<Choice> = allowed
         .map(|t| {
-            let free = tiers.iter().find(|u| u.tier == t.name).map(|u| format!("{} free", Bytes(u.free_bytes)));
+            let free = tiers.iter().find(|u| u.tier == t.name).map(|u| format!("{} free", ByteSize(u.free_bytes)));
             Choice::new(&t.name, &t.label, fields.text("storage"))
                 .note(free.unwrap_or_default())
                 .unavailable(unavailable_reason(t))
         })
         .collect();
     let owner = if fields.text("owner").is_empty() { user.username.as_str() } else { fields.text("owner") };
-    let least = image.map_or(Bytes(0), |i| i.min_memory);
+    let least = image.map_or(ByteSize(0), |i| i.min_memory);
     let mut more: Vec<Field> = extensions_field(engine, fields, fault("extensions")).into_iter().collect();
     more.extend([
         Field::textarea("description", "Description")

@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use crate::web::views::admin::Finding;
+use crate::web::views::admin::FindingRow;
 use crate::web::views::elements::field::Field;
-use crate::web::views::elements::format::{Size, When};
-use crate::web::views::elements::parts::{Action, Chip, Fact, Filter, Link, Pager};
+use crate::web::views::elements::format::{Moment, Size};
+use crate::web::views::elements::parts::{ActionButton, Chip, Fact, FilterForm, Link, Pager};
 use crate::web::views::frame::Frame;
 
 /// What the audit found, where backups go, and all of them.
@@ -15,11 +15,11 @@ pub struct AdminBackupsPage {
     /// What stands around it.
     pub frame: Frame,
     /// When they were audited last.
-    pub audited: Option<When>,
+    pub audited: Option<Moment>,
     /// What was looked at: "12 databases and 340 backups".
     pub extent: String,
     /// What was found, the worst first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FindingRow>,
     /// How many findings are not shown.
     pub more: u64,
     /// The targets.
@@ -29,7 +29,7 @@ pub struct AdminBackupsPage {
     /// What is kept, as a sentence.
     pub policy: String,
     /// The filter of the list.
-    pub filter: Filter,
+    pub filter: FilterForm,
     /// The list.
     pub rows: Vec<AdminBackupRow>,
     /// Where in the list one is.
@@ -42,7 +42,7 @@ pub struct OwnBackups {
     /// How often one is made; `None`: never by itself.
     pub every: Option<String>,
     /// When the next one is made.
-    pub next: Option<When>,
+    pub next: Option<Moment>,
     /// Whether there is a place for them.
     pub possible: bool,
     /// What is wrong, as sentences.
@@ -55,7 +55,7 @@ pub struct OwnBackups {
 #[derive(Clone, Debug, Default)]
 pub struct OwnRow {
     /// The moment it shows.
-    pub made: When,
+    pub made: Moment,
     /// Beginning of its keys.
     pub location: String,
     /// Target it is in.
@@ -93,7 +93,7 @@ pub struct AdminBackupRow {
     /// Its page.
     pub href: String,
     /// When it began.
-    pub made: When,
+    pub made: Moment,
     /// Why it was made.
     pub reason: String,
     /// The database it is of.
@@ -107,7 +107,7 @@ pub struct AdminBackupRow {
     /// What was proven of it.
     pub level: Option<String>,
     /// Until when it is locked.
-    pub locked: Option<When>,
+    pub locked: Option<Moment>,
     /// Target it is in.
     pub target: String,
     /// What went wrong with it.
@@ -149,7 +149,7 @@ pub struct AdminBackupPage {
     /// Why the policy keeps it, or that it goes.
     pub kept: Option<String>,
     /// Drills it, ends its lock.
-    pub actions: Vec<Action>,
+    pub actions: Vec<ActionButton>,
     /// The form that restores it; empty where that can't be.
     pub restore: Vec<Field>,
     /// Where that form goes.
@@ -190,7 +190,7 @@ pub struct FoundRow {
     /// Engine and version.
     pub engine: String,
     /// When it was made.
-    pub made: Option<When>,
+    pub made: Option<Moment>,
     /// What it takes.
     pub size: Option<Size>,
     /// Beginning of its keys.
@@ -198,7 +198,7 @@ pub struct FoundRow {
     /// Why it can't be used.
     pub trouble: Option<String>,
     /// Takes it into the list.
-    pub import: Option<Action>,
+    pub import: Option<ActionButton>,
 }
 
 /// The backups that a person's purged databases left.
@@ -223,7 +223,7 @@ pub struct LeftRow {
     /// Its engine, for people.
     pub engine_label: String,
     /// When it was made.
-    pub made: When,
+    pub made: Moment,
     /// Why it was made.
     pub reason: String,
     /// What it is unpacked.
@@ -231,5 +231,5 @@ pub struct LeftRow {
     /// What was proven of it.
     pub level: String,
     /// Restores it, or hands it out.
-    pub actions: Vec<Action>,
+    pub actions: Vec<ActionButton>,
 }

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use crate::web::views::elements::field::{Choice, Field, with_errors};
-use crate::web::views::elements::format::When;
-use crate::web::views::elements::parts::{Action, Chip, Filter, JobRow, Link, Pager};
+use crate::web::views::elements::format::Moment;
+use crate::web::views::elements::parts::{ActionButton, Chip, FilterForm, JobRow, Link, Pager};
 use crate::web::views::frame::Frame;
 
 /// Who did what.
@@ -14,7 +14,7 @@ pub struct LogPage {
     /// What stands around it.
     pub frame: Frame,
     /// `actor`, `action`, `container`, `outcome`.
-    pub filter: Filter,
+    pub filter: FilterForm,
     /// The rows, newest first.
     pub rows: Vec<LogRow>,
     /// Where in the log one is.
@@ -25,7 +25,7 @@ pub struct LogPage {
 #[derive(Clone, Debug, Default)]
 pub struct LogRow {
     /// When.
-    pub when: When,
+    pub when: Moment,
     /// Who.
     pub actor: String,
     /// From where.
@@ -100,11 +100,11 @@ pub struct UserRow {
     /// Their own limit of CPUs; empty: as configured.
     pub cpus_limit: String,
     /// When they last signed in.
-    pub seen: Option<When>,
+    pub seen: Option<Moment>,
     /// When they were added.
-    pub created: When,
+    pub created: Moment,
     /// "Disable" or "Enable"; `None` for oneself.
-    pub toggle: Option<Action>,
+    pub toggle: Option<ActionButton>,
     /// Where the role form posts to (`role`); `None` for oneself.
     pub role_href: Option<String>,
     /// The roles.

@@ -6,8 +6,8 @@ pub mod system;
 
 use askama::Template;
 
-use crate::web::views::elements::format::{Size, When};
-use crate::web::views::elements::parts::{Action, Chip, JobRow, Link, Pager};
+use crate::web::views::elements::format::{Moment, Size};
+use crate::web::views::elements::parts::{ActionButton, Chip, JobRow, Link, Pager};
 use crate::web::views::frame::Frame;
 use crate::web::views::home::DatabaseRow;
 
@@ -20,7 +20,7 @@ pub struct AdminPage {
     /// What needs attention, the worst first.
     pub attention: Vec<Attention>,
     /// The numbers.
-    pub numbers: Vec<Number>,
+    pub numbers: Vec<Figure>,
     /// The newest databases.
     pub newest: Vec<DatabaseRow>,
     /// The latest jobs.
@@ -45,16 +45,16 @@ pub struct Attention {
     /// What to do about it.
     pub advice: String,
     /// Since when.
-    pub since: Option<When>,
+    pub since: Option<Moment>,
     /// Where to do it.
     pub link: Option<Link>,
     /// Puts it away.
-    pub action: Option<Action>,
+    pub action: Option<ActionButton>,
 }
 
 /// A number worth knowing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Number {
+pub struct Figure {
     /// "running".
     pub label: String,
     /// "38".
@@ -72,9 +72,9 @@ pub struct StatesPage {
     /// What stands around it.
     pub frame: Frame,
     /// When the reconciler last looked.
-    pub checked: Option<When>,
+    pub checked: Option<Moment>,
     /// What it found.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FindingRow>,
     /// What should run.
     pub rows: Vec<StateRow>,
     /// Where in the list one is.
@@ -83,7 +83,7 @@ pub struct StatesPage {
 
 /// A difference between the engine and `mydb_admin`.
 #[derive(Clone, Debug, Default)]
-pub struct Finding {
+pub struct FindingRow {
     /// `bad` or `warn`.
     pub kind: String,
     /// "missing", "dead", "unknown", "started by hand".
@@ -95,7 +95,7 @@ pub struct Finding {
     /// What was done, or what to do.
     pub text: String,
     /// Since when.
-    pub since: When,
+    pub since: Moment,
 }
 
 /// A row of the table `state`.
@@ -112,7 +112,7 @@ pub struct StateRow {
     /// Who changed it.
     pub changed_by: String,
     /// When.
-    pub changed: When,
+    pub changed: Moment,
 }
 
 /// The storage tiers.

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 /// A moment, as `<time>` shows it: "3 h ago", with the full time on hover.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct When {
+pub struct Moment {
     /// For the `datetime` attribute: `2026-11-21T14:03:09Z`.
     pub iso: String,
     /// How far from now: "3 h ago", "in 3 d", "just now".
@@ -13,7 +13,7 @@ pub struct When {
     pub absolute: String,
 }
 
-impl When {
+impl Moment {
     /// Describes `at` as seen from `now`. `at` may lie in the future.
     #[must_use]
     pub fn new(at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
@@ -176,7 +176,7 @@ mod tests {
 
     fn seen(seconds_ago: i64) -> String {
         let now = Utc.with_ymd_and_hms(2026, 11, 21, 14, 3, 9).unwrap();
-        When::new(now - Duration::seconds(seconds_ago), now).ago
+        Moment::new(now - Duration::seconds(seconds_ago), now).ago
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_moment_carries_its_exact_time() {
         let at = Utc.with_ymd_and_hms(2026, 1, 2, 3, 4, 5).unwrap();
-        let when = When::new(at, at);
+        let when = Moment::new(at, at);
         assert_eq!(when.iso, "2026-01-02T03:04:05Z");
         assert_eq!(when.absolute, "2026-01-02 03:04:05 UTC");
     }

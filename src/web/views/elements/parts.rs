@@ -1,6 +1,6 @@
 //! Small pieces that several pages share; one macro each in `templates/parts/`.
 
-use crate::web::views::elements::format::{Size, When};
+use crate::web::views::elements::format::{Moment, Size};
 
 /// A link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Chip {
 
 /// Something to do: a link, or a button that posts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Action {
+pub struct ActionButton {
     /// A verb with its object: "Stop the database".
     pub label: String,
     /// Where it goes or posts to.
@@ -93,7 +93,7 @@ pub struct Action {
     pub fields: Vec<(String, String)>,
 }
 
-impl Action {
+impl ActionButton {
     /// A link that looks like a button.
     #[must_use]
     pub fn link(label: impl Into<String>, href: impl Into<String>) -> Self {
@@ -173,7 +173,7 @@ impl Fact {
 
     /// A moment.
     #[must_use]
-    pub fn when(term: impl Into<String>, when: &When) -> Self {
+    pub fn when(term: impl Into<String>, when: &Moment) -> Self {
         Self {
             title: Some(when.absolute.clone()),
             datetime: Some(when.iso.clone()),
@@ -224,7 +224,7 @@ impl Column {
 
 /// A filter form above a table: fields that are sent by GET.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub struct FilterForm {
     /// The page itself.
     pub action: String,
     /// The fields, text or select.
@@ -277,7 +277,7 @@ pub struct JobRow {
     /// Its state.
     pub chip: Chip,
     /// When it was asked for.
-    pub when: When,
+    pub when: Moment,
     /// How long it took.
     pub took: Option<String>,
     /// Which attempt this is, when not the first, or the last error.

@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use crate::web::views::elements::format::When;
-use crate::web::views::elements::parts::Action;
+use crate::web::views::elements::format::Moment;
+use crate::web::views::elements::parts::ActionButton;
 
 /// The live part of a job; what a page shows and what its events carry.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +17,13 @@ pub struct Steps {
     /// Whether it is over, well or not.
     pub done: bool,
     /// When it began.
-    pub started: Option<When>,
+    pub started: Option<Moment>,
     /// How long it usually takes, or took: "usually 4 s", "took 3.8 s".
     pub pace: Option<String>,
     /// The steps, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<StepView>,
     /// Why it failed.
-    pub failure: Option<Failure>,
+    pub failure: Option<FailureView>,
 }
 
 impl Steps {
@@ -51,7 +51,7 @@ impl Steps {
 
 /// One step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Step {
+pub struct StepView {
     /// "Start the server".
     pub label: String,
     /// `done`, `doing`, `todo`, `failed` or `undone`.
@@ -62,7 +62,7 @@ pub struct Step {
     pub took: Option<String>,
 }
 
-impl Step {
+impl StepView {
     /// The state in words, for those who don't see its mark.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -78,7 +78,7 @@ impl Step {
 
 /// Why something failed and what to do.
 #[derive(Clone, Debug, Default)]
-pub struct Failure {
+pub struct FailureView {
     /// The step that failed.
     pub step: String,
     /// What happened, as a sentence.
@@ -88,7 +88,7 @@ pub struct Failure {
     /// The raw message, folded away.
     pub detail: Option<String>,
     /// What can be done from here: "Try again".
-    pub actions: Vec<Action>,
+    pub actions: Vec<ActionButton>,
 }
 
 /// The fragment that the events of a job carry.
@@ -107,11 +107,11 @@ mod tests {
     fn the_announcement_follows_the_job() {
         let mut job = Steps::default();
         assert_eq!(job.now(), "Waiting for its turn.");
-        job.steps.push(Step { label: "Start the server".into(), state: "doing".into(), ..Step::default() });
+        job.steps.push(StepView { label: "Start the server".into(), state: "doing".into(), ..StepView::default() });
         assert_eq!(job.now(), "Start the server");
         job.done = true;
         assert_eq!(job.now(), "Done.");
-        job.failure = Some(Failure { reason: "The disk is full.".into(), ..Failure::default() });
+        job.failure = Some(FailureView { reason: "The disk is full.".into(), ..FailureView::default() });
         assert_eq!(job.now(), "Failed: The disk is full.");
     }
 }
