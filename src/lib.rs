@@ -8,6 +8,7 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod backup;
+pub mod blueprint;
 pub mod bootstrap;
 pub mod catalog;
 pub mod certificate;

@@ -17,7 +17,9 @@ use crate::domain::audit::{AuditReport, Finding, FindingKind};
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::encryption::Identities;
 use crate::objects::Stores;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Step};
+use crate::queue::step_error::StepError;
 use crate::secrets::Sealer;
 
 /// Audit the backups.
@@ -25,7 +27,7 @@ pub static AUDIT: Flow = Flow {
     kind: "audit",
     title: "Audit the backups",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
-    steps: &[Step { name: "Compare databases, rows and objects", run: |w| Box::pin(audit(w)), undo: None }],
+    steps: &[Step::new("Compare databases, rows and objects", |w| Box::pin(audit(w)))],
 };
 
 /// Hours after which a backup should have its copies.
@@ -98,7 +100,7 @@ pub async fn look(
     Ok(AuditReport { at: now, databases: rows.len(), backups, places, counts, findings })
 }
 
-async fn audit(w: &Work) -> Result<(), StepError> {
+async fn audit(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let mut db = app.db.acquire().await?;
     let report = look(&mut db, &app.config, &app.stores, &app.sealer, app.clock.now()).await?;

@@ -8,7 +8,7 @@ use crate::backup::pipeline::transfer;
 use crate::backup::server::ServerHandle;
 use crate::engine::part::Count;
 use crate::manifest::Manifest;
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 
 /// Most differences that are told.
 const MOST: usize = 50;

@@ -15,7 +15,7 @@ use crate::encryption::Identities;
 use crate::manifest::sum::Sum;
 use crate::manifest::{BY_HAND, FILE, Manifest, Object};
 use crate::objects::Store;
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::runtime::Input;
 
 /// Length of a tar archive's blocks.

@@ -21,9 +21,11 @@ use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::engine::part::DumpMode;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
+use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
 /// Drill.
@@ -32,12 +34,9 @@ pub static DRILL: Flow = Flow {
     title: "Prove a backup",
     rules: JobRules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
-        Step {
-            name: "Restore it into a sealed container and compare",
-            run: |w| Box::pin(prove(w)),
-            undo: Some(|w| Box::pin(remove(w))),
-        },
-        Step { name: "Remove the sealed container", run: |w| Box::pin(remove(w)), undo: None },
+        Step::new("Restore it into a sealed container and compare", |w| Box::pin(prove(w)))
+            .undo(|w| Box::pin(remove(w))),
+        Step::new("Remove the sealed container", |w| Box::pin(remove(w))),
     ],
 };
 
@@ -66,13 +65,13 @@ struct Receipt<'a> {
     mac: Option<String>,
 }
 
-async fn source(w: &Work) -> Result<(Uuid, BackupSource<'_>), StepError> {
+async fn source(w: &StepContext) -> Result<(Uuid, BackupSource<'_>), StepError> {
     let row = row(w).await?;
     let of = row.drill_of.ok_or_else(|| StepError::Fail("This drill names no backup.".to_owned()))?;
     Ok((row.id, BackupSource::read(&w.app, of).await?))
 }
 
-async fn remove(w: &Work) -> Result<(), StepError> {
+async fn remove(w: &StepContext) -> Result<(), StepError> {
     // By the row's own manifest: the store may be what is away.
     let row = row(w).await?;
     let Some(of) = row.drill_of else { return Ok(()) };
@@ -101,7 +100,7 @@ async fn room(path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn prove(w: &Work) -> Result<(), StepError> {
+async fn prove(w: &StepContext) -> Result<(), StepError> {
     let before = row(w).await?;
     if before.status == BackupStatus::Succeeded {
         return Ok(());

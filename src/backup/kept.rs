@@ -7,7 +7,8 @@ use crate::admin_db::notices::NoticeKind;
 use crate::admin_db::{jobs, log, notices};
 use crate::backup::restore::source::BackupSource;
 use crate::notify;
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 
 /// Where a job notes why it needed a second attempt, and what that left out.
 const SECOND: &str = "second_attempt";
@@ -17,7 +18,7 @@ const LEFT_OUT: &str = "left_out";
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn remember(w: &Work, source: &BackupSource<'_>) -> Result<(), StepError> {
+pub(super) async fn remember(w: &StepContext, source: &BackupSource<'_>) -> Result<(), StepError> {
     let found = serde_json::json!({ SECOND: source.second(), LEFT_OUT: source.left_out() });
     let mut db = w.app.db.acquire().await?;
     Ok(jobs::add_to_payload(&mut db, w.job.id, &found).await?)
@@ -27,7 +28,7 @@ pub(super) async fn remember(w: &Work, source: &BackupSource<'_>) -> Result<(), 
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn recall(w: &Work, source: &BackupSource<'_>) -> Result<(), StepError> {
+pub(super) async fn recall(w: &StepContext, source: &BackupSource<'_>) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let Some(job) = jobs::by_id(&mut db, w.job.id).await? else { return Ok(()) };
     if let Some(why) = job.payload.get(SECOND).and_then(|v| v.as_str()) {
@@ -61,7 +62,7 @@ fn differences(source: &BackupSource<'_>, found: &Comparison) -> Result<Vec<Stri
 ///
 /// # Errors
 /// With the differences that make it useless, and the database's.
-pub(super) async fn keep(w: &Work, source: &BackupSource<'_>, found: &Comparison) -> Result<String, StepError> {
+pub(super) async fn keep(w: &StepContext, source: &BackupSource<'_>, found: &Comparison) -> Result<String, StepError> {
     let differences = differences(source, found)?;
     let (id, now) = (w.container_id()?, w.app.clock.now());
     let mut tx = w.app.db.begin().await?;
@@ -76,7 +77,7 @@ pub(super) async fn keep(w: &Work, source: &BackupSource<'_>, found: &Comparison
     let text =
         format!("It was restored from the backup of {} from {at}, but is not exactly that: {told}", of.container.name);
     notices::raise(&mut tx, id, NoticeKind::RestoreDiffers, (Some(source.row.id), &text), now).await?;
-    let name = w.container().await?.name;
+    let name = w.container().await?.name.clone();
     let entry =
         LogEntry { action: "restore.differs", container: Some((id, &name)), outcome: Outcome::Failed, detail: &text };
     log::append(&mut tx, &Actor::portal("backups"), &entry, now).await?;

@@ -22,8 +22,8 @@ pub mod unregistered;
 use crate::domain::engine::EngineKind;
 use crate::engine::EngineBackup;
 use crate::objects::ObjectError;
-use crate::queue::flow::StepError;
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 
 impl From<ObjectError> for StepError {
     fn from(e: ObjectError) -> Self {

@@ -23,9 +23,11 @@ use crate::manifest::sum::Sum;
 use crate::manifest::{BY_HAND, FILE, LONGEST, Manifest, Object};
 use crate::objects::same::same_place;
 use crate::objects::{ObjectError, Store};
+use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue_portal;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 use crate::recovery_key;
 use crate::tasks;
 
@@ -34,7 +36,7 @@ pub static COPY: Flow = Flow {
     kind: "copy",
     title: "Copy backups to other targets",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
-    steps: &[Step { name: "Copy what is missing there", run: |w| Box::pin(copy(w)), undo: None }],
+    steps: &[Step::new("Copy what is missing there", |w| Box::pin(copy(w)))],
 };
 
 /// Minutes before a copy that failed is tried again; doubled each time, up to [`LONGEST_WAIT`].
@@ -71,7 +73,7 @@ pub async fn enqueue_if_due(app: &App, actor: &Actor) -> Result<bool, RequestErr
 }
 
 /// Makes all copies that are due. One that fails waits for a later run, and a target that is away is left alone.
-async fn copy(w: &Work) -> Result<(), StepError> {
+async fn copy(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let (mut made, mut away) = (0usize, Vec::new());
     let mut failed: BTreeMap<String, String> = BTreeMap::new();
@@ -128,7 +130,12 @@ pub(crate) async fn elsewhere(instance: &InstanceId, from: &Store, to: &Store) -
     )))
 }
 
-async fn one(w: &Work, copy: &Replica, made: usize, apart: &mut BTreeSet<(String, String)>) -> Result<(), StepError> {
+async fn one(
+    w: &StepContext,
+    copy: &Replica,
+    made: usize,
+    apart: &mut BTreeSet<(String, String)>,
+) -> Result<(), StepError> {
     let app = &w.app;
     let to = app.stores.get(&copy.target).ok_or_else(|| StepError::Fail("It is no longer configured.".to_owned()))?;
     let source = BackupSource::first(app, copy.backup_id).await?;

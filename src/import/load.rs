@@ -16,10 +16,11 @@ use crate::import::choice::{LoadTarget, shown, targets};
 use crate::import::pour::pour;
 use crate::import::staging;
 use crate::manifest::dump::LoadReport;
-use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::{create, rotate};
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::step_error::StepError;
 
 /// Create from a dump.
 pub static LOAD: Flow = Flow {
@@ -33,8 +34,8 @@ pub static LOAD: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step { name: "Set up your access", run: |w| Box::pin(rotate::set(w)), undo: None },
-        Step { name: "Load the dump", run: |w| Box::pin(load(w)), undo: None },
+        Step::new("Set up your access", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
+        Step::new("Load the dump", |w| Box::pin(load(w))),
         create::HAND_OVER,
     ],
 };
@@ -42,9 +43,9 @@ pub static LOAD: Flow = Flow {
 /// Refuses a tier that is full, and a dump whose file is gone; its undo, the last of all, makes the dump ready to be tried
 /// again.
 pub(super) const CHECK_STORAGE: Step =
-    Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: Some(|w| Box::pin(again(w))) };
+    Step::new("Check the storage", |w| Box::pin(check_storage(w))).undo(|w| Box::pin(again(w)));
 
-async fn check_storage(w: &Work) -> Result<(), StepError> {
+async fn check_storage(w: &StepContext) -> Result<(), StepError> {
     create::check_storage(w).await?;
     let row = row(w).await?;
     if row.report.is_none() && !tokio::fs::try_exists(path(w, &row)?).await.unwrap_or(true) {
@@ -57,7 +58,7 @@ async fn check_storage(w: &Work) -> Result<(), StepError> {
 }
 
 /// Lets the dump be loaded once more.
-async fn again(w: &Work) -> Result<(), StepError> {
+async fn again(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     Ok(dumps::again(&mut db, w.container_id()?).await?)
 }
@@ -66,7 +67,7 @@ async fn again(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If that is gone.
-pub(super) async fn row(w: &Work) -> Result<DumpRow, StepError> {
+pub(super) async fn row(w: &StepContext) -> Result<DumpRow, StepError> {
     let mut db = w.app.db.acquire().await?;
     let row = dumps::of_container(&mut db, w.container_id()?).await?;
     row.ok_or_else(|| StepError::Fail("What is known of the dump is gone.".to_owned()))
@@ -76,7 +77,7 @@ pub(super) async fn row(w: &Work) -> Result<DumpRow, StepError> {
 ///
 /// # Errors
 /// If its tier is gone.
-pub(super) fn path(w: &Work, row: &DumpRow) -> Result<PathBuf, StepError> {
+pub(super) fn path(w: &StepContext, row: &DumpRow) -> Result<PathBuf, StepError> {
     let tier = w.app.config.tier(&row.tier);
     let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is gone.", row.tier)))?;
     Ok(staging::file(&w.app.config, tier, row.id, row.account_id))
@@ -86,7 +87,7 @@ pub(super) fn path(w: &Work, row: &DumpRow) -> Result<PathBuf, StepError> {
 ///
 /// # Errors
 /// If it can't be removed.
-pub(super) async fn forget(w: &Work) -> Result<(), StepError> {
+pub(super) async fn forget(w: &StepContext) -> Result<(), StepError> {
     let Ok(path) = path(w, &row(w).await?) else { return Ok(()) };
     match tokio::fs::remove_file(&path).await {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -96,7 +97,7 @@ pub(super) async fn forget(w: &Work) -> Result<(), StepError> {
     }
 }
 
-async fn load(w: &Work) -> Result<(), StepError> {
+async fn load(w: &StepContext) -> Result<(), StepError> {
     let row = row(w).await?;
     if row.report.is_some() {
         return forget(w).await;
@@ -118,7 +119,7 @@ async fn load(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If that can't be done.
-pub(super) async fn keep(w: &Work, row: &DumpRow, report: &LoadReport) -> Result<(), StepError> {
+pub(super) async fn keep(w: &StepContext, row: &DumpRow, report: &LoadReport) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     dumps::set_report(&mut db, row.id, report).await?;
     drop(db);
@@ -127,10 +128,10 @@ pub(super) async fn keep(w: &Work, row: &DumpRow, report: &LoadReport) -> Result
 }
 
 /// Loads the dump into the running server and counts what came in.
-async fn fill(w: &Work, row: &DumpRow, file: PathBuf) -> Result<LoadReport, StepError> {
+async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadReport, StepError> {
     let app = &w.app;
     let c = w.container().await?;
-    let blueprint = Blueprint::read(app, &c).await?;
+    let blueprint = w.blueprint().await?;
     let running = find(app, &c).await?.filter(|f| f.running);
     let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
     let password = rotate::user_password(w, &c).await?;

@@ -13,12 +13,13 @@ use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, wanted}
 use crate::import::pour::pour;
 use crate::manifest::BackupSubject;
 use crate::manifest::dump::LoadReport;
-use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::server::tools_in;
 use crate::provision::{create, rotate};
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::step_error::StepError;
 
 /// Create from a dump that is loaded before the server starts.
 pub static LOAD_STOPPED: Flow = Flow {
@@ -29,31 +30,31 @@ pub static LOAD_STOPPED: Flow = Flow {
         CHECK_STORAGE,
         create::GET_IMAGE,
         create::EMPTY_DATA,
-        Step { name: "Load the dump", run: |w| Box::pin(load(w)), undo: Some(|w| Box::pin(unseal(w))) },
+        Step::new("Load the dump", |w| Box::pin(load(w))).undo(|w| Box::pin(unseal(w))),
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step { name: "Set up your access", run: |w| Box::pin(rotate::set(w)), undo: None },
-        Step { name: "Count what came in", run: |w| Box::pin(look(w)), undo: None },
+        Step::new("Set up your access", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
+        Step::new("Count what came in", |w| Box::pin(look(w))),
         create::HAND_OVER,
     ],
 };
 
-async fn sealed(w: &Work) -> Result<SealedServer<'_>, StepError> {
+async fn sealed(w: &StepContext) -> Result<SealedServer, StepError> {
     let c = w.container().await?;
     let of = BackupSubject::new(&c, c.image_digest.as_deref().unwrap_or_default());
     SealedServer::of(&w.app, &of, c.id, AdminPassword::New).await
 }
 
 /// Removes the container in which it was loaded; the directory has an undo of its own.
-async fn unseal(w: &Work) -> Result<(), StepError> {
+async fn unseal(w: &StepContext) -> Result<(), StepError> {
     sealed(w).await?.remove_container(&w.app).await
 }
 
 /// Puts the dump into the directory. What an attempt that was cut short left there is overwritten.
-async fn load(w: &Work) -> Result<(), StepError> {
+async fn load(w: &StepContext) -> Result<(), StepError> {
     let (app, row, c) = (&w.app, row(w).await?, w.container().await?);
-    let own = Blueprint::read(app, &c).await?;
+    let own = w.blueprint().await?;
     let first = sealed(w).await?;
     if first.blueprint.dir != own.dir {
         return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
@@ -76,12 +77,12 @@ async fn load(w: &Work) -> Result<(), StepError> {
     sealed.remove_container(app).await
 }
 
-async fn look(w: &Work) -> Result<(), StepError> {
+async fn look(w: &StepContext) -> Result<(), StepError> {
     let (app, row, c) = (&w.app, row(w).await?, w.container().await?);
     if row.report.is_some() {
         return forget(w).await;
     }
-    let blueprint = Blueprint::read(app, &c).await?;
+    let blueprint = w.blueprint().await?;
     let running = find(app, &c).await?.filter(|f| f.running);
     let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
     let mut report = LoadReport { format: Some(row.dump().format), told: row.told.0.clone(), ..LoadReport::default() };

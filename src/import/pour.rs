@@ -24,7 +24,8 @@ use crate::import::report::OutputCollector;
 use crate::import::scan::{CUT, is_whole, open};
 use crate::import::sending::{LeftOut, Out, SendOptions, send};
 use crate::manifest::dump::{Dump, Format, LoadReport};
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 use crate::runtime::{ExecPiece, Input};
 use crate::sql::to_mariadb::{RewriteRules, StatementScope};
 use crate::tasks;
@@ -39,7 +40,7 @@ const WAITING: usize = 16;
 /// # Errors
 /// If it did not come to the dump's end.
 pub(super) async fn pour(
-    w: &Work,
+    w: &StepContext,
     row: &DumpRow,
     file: PathBuf,
     (id, plan): (&str, &ServerSpec<'_>),
@@ -120,7 +121,7 @@ pub(super) async fn pour(
 }
 
 /// Shows how far it is, for ever.
-async fn tell(w: &Work, passed: &BytesRead) -> std::convert::Infallible {
+async fn tell(w: &StepContext, passed: &BytesRead) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let bytes = i64::try_from(passed.bytes()).unwrap_or(i64::MAX);

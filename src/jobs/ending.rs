@@ -19,7 +19,8 @@ use crate::domain::state::{ContainerState, Event};
 use crate::domain::work::Blame;
 use crate::jobs::{backup_alerts, registry};
 use crate::notify;
-use crate::queue::flow::{Flow, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::Flow;
 
 /// Marks the container failed, where its job's failure says so.
 async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str, &str)) -> Result<(), sqlx::Error> {
@@ -135,8 +136,7 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: JobEnd<'
 pub(crate) async fn take_back(app: &Arc<App>, job: Job, lease: &str, by: &str) {
     let Some(flow) = registry::flow(&job.kind) else { return };
     let why = format!("Cancelled by {by}.");
-    let mut work = Work::new(app, job, lease);
-    work.resumed = true;
+    let work = StepContext::new(app, job, lease);
     if undo(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await {
         end(app, &work.job, lease, JobEnd::Cancelled(&why)).await;
     }
@@ -144,9 +144,10 @@ pub(crate) async fn take_back(app: &Arc<App>, job: Job, lease: &str, by: &str) {
 
 /// Takes back the failed step and those before it, the last one first. An undo that fails is shown and logged, and
 /// the others go on. `false`: what it needs is away, and it will be tried again.
-pub(crate) async fn undo(work: &Work, flow: &Flow, (failed, why): (usize, &str)) -> bool {
+pub(crate) async fn undo(work: &StepContext, flow: &Flow, (failed, why): (usize, &str)) -> bool {
     for (i, step) in flow.steps.iter().enumerate().take(failed + 1).rev() {
         let Some(undo) = step.undo else { continue };
+        work.changed();
         match undo(work).instrument(tracing::error_span!("undo", name = step.name)).await {
             Ok(()) if i == failed => {}
             Ok(()) => set_step(work, number(i), StepStatus::Undone, None).await,
@@ -198,7 +199,7 @@ pub(crate) async fn answers(app: &App) -> bool {
 
 /// Puts the job back to be tried again later; `false` when it was tried often enough. While the engine or
 /// mydb_admin is away that is waited for as long as it takes: it says nothing about the job.
-pub(crate) async fn wait_for_it(work: &Work, why: &str) -> bool {
+pub(crate) async fn wait_for_it(work: &StepContext, why: &str) -> bool {
     let (app, job) = (&work.app, &work.job);
     let away = !answers(app).await;
     if !away && job.attempt >= job.max_attempts {
@@ -216,7 +217,7 @@ pub(crate) fn number(i: usize) -> i16 {
 
 /// A step's status is for people to read; the job goes on where it can't be written, and does that step again after a
 /// crash. Nothing is written of a job that is somebody else's by now.
-pub(crate) async fn set_step(work: &Work, seq: i16, status: StepStatus, detail: Option<&str>) {
+pub(crate) async fn set_step(work: &StepContext, seq: i16, status: StepStatus, detail: Option<&str>) {
     let done = async {
         let mut db = work.app.db.acquire().await?;
         jobs::set_step(&mut db, work.job.id, &work.lease, seq, status, detail).await

@@ -10,10 +10,10 @@ use crate::admin_db::containers;
 use crate::admin_db::containers::samples::Sample;
 use crate::admin_db::containers::{Container, samples, surveys};
 use crate::app::App;
+use crate::blueprint::Blueprint;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::engine::{ExecOutcome, LOCKED_OUT, Survey};
-use crate::provision::blueprint::Blueprint;
 use crate::provision::exec::ask;
 
 /// How long one server may take to answer.

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use crate::admin_db::jobs::cancel as job_cancel;
 use crate::app::App;
 use crate::jobs::ending::{POLL, lose_lease, take_back};
-use crate::queue::flow::job_span;
+use crate::queue::context::job_span;
 
 /// Takes such jobs back until `stop`. What it leaves in the middle is taken up by a worker once its lease has run out.
 pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {

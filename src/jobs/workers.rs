@@ -21,7 +21,9 @@ use crate::config::Config;
 use crate::domain::work::{Cancel, Pool};
 use crate::jobs::ending::{JobEnd, POLL, end, lose_lease, number, put_back, set_step, take_back, undo, wait_for_it};
 use crate::jobs::{registry, withdraw};
-use crate::queue::flow::{Flow, Work, job_span};
+use crate::provision::resume;
+use crate::queue::context::{StepContext, job_span};
+use crate::queue::flow::Flow;
 
 /// How long a step may go on after the portal was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -135,8 +137,7 @@ async fn expire(app: &Arc<App>, job: Job, lease: &str, most: Duration) {
     let Some(flow) = registry::flow(&job.kind) else { return };
     let hours = most.as_secs().div_ceil(3600);
     let why = format!("This was not done within {hours} h, the longest a job of its kind may take, so it was ended.");
-    let mut work = Work::new(app, job, lease);
-    work.resumed = true;
+    let work = StepContext::new(app, job, lease);
     let steps = steps_before(&work).await.unwrap_or_default();
     let at = steps.iter().position(|s| s.status != StepStatus::Done).unwrap_or_default();
     give_up(&work, flow, (at.min(flow.steps.len().saturating_sub(1)), &why)).await;
@@ -162,12 +163,12 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         let error = format!("This version of the portal knows no job of the kind {}.", job.kind);
         return end(app, &job, lease, JobEnd::Failed("", &error)).await;
     };
-    let mut work = Work::new(app, job, lease);
+    let work = StepContext::new(app, job, lease);
     let before = match steps_before(&work).await {
         Ok(steps) => steps,
         Err(e) => return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await,
     };
-    work.resumed = before.iter().any(|s| s.status == StepStatus::Done);
+    let mut resumed = before.iter().any(|s| s.status == StepStatus::Done);
     // A run that was cut short while it took things back goes on with that. Steps that could not be taken back
     // are marked failed too, but all of them come before the one that failed first.
     if let Some(failed) = before.iter().rev().find(|s| s.status == StepStatus::Failed) {
@@ -190,7 +191,14 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         if let Some(by) = begin_step(&work, seq).await {
             return take_back(app, work.job, lease, &by).await;
         }
-        match (step.run)(&work).instrument(tracing::error_span!("step", name = step.name)).await {
+        work.changed();
+        let run = async {
+            if std::mem::take(&mut resumed) {
+                resume::prepare(&work, step.resume).await?;
+            }
+            (step.run)(&work).await
+        };
+        match run.instrument(tracing::error_span!("step", name = step.name)).await {
             Ok(()) => set_step(&work, seq, StepStatus::Done, None).await,
             Err(e) if e.may_pass() => {
                 let why = e.to_string();
@@ -207,7 +215,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
 }
 
 /// Takes back what was done and ends the job as failed.
-async fn give_up(work: &Work, flow: &Flow, (failed, why): (usize, &str)) {
+async fn give_up(work: &StepContext, flow: &Flow, (failed, why): (usize, &str)) {
     // Noted first: a run that takes over from here goes on taking back, with this reason.
     set_step(work, number(failed), StepStatus::Failed, Some(why)).await;
     if undo(work, flow, (failed, why)).await {
@@ -216,14 +224,14 @@ async fn give_up(work: &Work, flow: &Flow, (failed, why): (usize, &str)) {
     }
 }
 
-async fn steps_before(work: &Work) -> Result<Vec<jobs::JobStep>, sqlx::Error> {
+async fn steps_before(work: &StepContext) -> Result<Vec<jobs::JobStep>, sqlx::Error> {
     let mut db = work.app.db.acquire().await?;
     jobs::steps(&mut db, work.job.id).await
 }
 
 /// Notes that a step begins, unless the job was cancelled: then by whom. As with [`set_step`], the job goes on where that
 /// can't be written.
-async fn begin_step(work: &Work, seq: i16) -> Option<String> {
+async fn begin_step(work: &StepContext, seq: i16) -> Option<String> {
     let done = async {
         let mut tx = work.app.db.begin().await?;
         let by = cancel::begin_step(&mut tx, (work.job.id, &work.lease), seq).await?;

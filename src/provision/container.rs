@@ -1,11 +1,12 @@
 //! The container of one database in the engine: found, made, started, stopped, removed. Shared by all flows.
 
-use super::blueprint::{Blueprint, prepare, refuse_foreign_data};
+use super::data_directory::{prepare, refuse_foreign_data};
 use super::egress;
 use crate::admin_db::containers;
 use crate::admin_db::containers::{Container, ports};
 use crate::app::App;
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 use crate::runtime::{ContainerSpec, Observed, Publish, RuntimeError};
 
 /// The engine's container of `c`, if there is one. One of the same name that carries another
@@ -35,10 +36,10 @@ pub async fn find(app: &App, c: &Container) -> Result<Option<Observed>, StepErro
 ///
 /// # Errors
 /// If it can't be made.
-pub async fn ensure(work: &Work) -> Result<String, StepError> {
+pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
     let app = &work.app;
     let c = work.container().await?;
-    let blueprint = Blueprint::read(app, &c).await?;
+    let blueprint = work.blueprint().await?;
     refuse_foreign_data(app, &c, &blueprint).await?;
     let mut found = find(app, &c).await?;
     let recipe = blueprint.recipe(app)?;
@@ -54,7 +55,7 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
             // Its id is noted once the files are in it: a portal that was killed did not come to that.
             app.runtime.copy_in(&found.id, &recipe.files).await?;
         }
-        note_id(app, &c, &found.id).await?;
+        note_id(work, &c, &found.id).await?;
         return Ok(found.id);
     }
     prepare(app, &blueprint).await?;
@@ -85,14 +86,15 @@ pub async fn ensure(work: &Work) -> Result<String, StepError> {
         made => made?,
     };
     app.runtime.copy_in(&id, &recipe.files).await?;
-    note_id(app, &c, &id).await?;
+    note_id(work, &c, &id).await?;
     Ok(id)
 }
 
-async fn note_id(app: &App, c: &Container, id: &str) -> Result<(), StepError> {
+async fn note_id(work: &StepContext, c: &Container, id: &str) -> Result<(), StepError> {
     if c.docker_id.as_deref() != Some(id) {
-        let mut db = app.db.acquire().await?;
+        let mut db = work.app.db.acquire().await?;
         containers::set_docker_id(&mut db, c.id, Some(id)).await?;
+        work.changed();
     }
     Ok(())
 }
@@ -102,7 +104,7 @@ async fn note_id(app: &App, c: &Container, id: &str) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If it does not start, or no port is left.
-pub async fn start(work: &Work) -> Result<(), StepError> {
+pub async fn start(work: &StepContext) -> Result<(), StepError> {
     let app = &work.app;
     loop {
         let id = ensure(work).await?;
@@ -117,6 +119,7 @@ pub async fn start(work: &Work) -> Result<(), StepError> {
                 // Its container carries the port in its description, so it is made anew; the data stays.
                 app.runtime.remove(&id).await?;
                 replace_port(app, &c, port).await?;
+                work.changed();
             }
             Err(e) => return Err(e.into()),
         }
@@ -141,7 +144,7 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
 ///
 /// # Errors
 /// If the engine can't.
-pub async fn stop(work: &Work) -> Result<(), StepError> {
+pub async fn stop(work: &StepContext) -> Result<(), StepError> {
     let c = work.container().await?;
     if let Some(found) = find(&work.app, &c).await?
         && found.running
@@ -156,12 +159,13 @@ pub async fn stop(work: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If the engine can't.
-pub async fn remove(work: &Work) -> Result<(), StepError> {
+pub async fn remove(work: &StepContext) -> Result<(), StepError> {
     let c = work.container().await?;
     if let Some(found) = find(&work.app, &c).await? {
         work.app.runtime.remove(&found.id).await?;
     }
     let mut db = work.app.db.acquire().await?;
     containers::set_docker_id(&mut db, c.id, None).await?;
+    work.changed();
     Ok(())
 }

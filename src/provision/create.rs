@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::blueprint::Blueprint;
-use super::{blueprint, container, power, rotate, seed, server};
+use super::{container, data_directory, power, rotate, seed, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::{credentials, usage};
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::state::Event;
 use crate::domain::work::{Cancel, JobRules, Pool};
-use crate::provision::seed::resume;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
 /// Least free space on a tier for a new database: an empty server with its write-ahead log, and room to begin.
@@ -30,42 +30,37 @@ pub static CREATE: Flow = Flow {
         MAKE_CONTAINER,
         START,
         WAIT,
-        Step { name: "Set up your access", run: |w| Box::pin(rotate::set(w)), undo: None },
+        Step::new("Set up your access", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
         HAND_OVER,
     ],
 };
 
 // What other flows that end in a new server have too.
 /// Refuses a tier that is full.
-pub(crate) const CHECK_STORAGE: Step =
-    Step { name: "Check the storage", run: |w| Box::pin(check_storage(w)), undo: None };
+pub(crate) const CHECK_STORAGE: Step = Step::new("Check the storage", |w| Box::pin(check_storage(w)));
 /// Has the image here.
-pub(crate) const GET_IMAGE: Step = Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None };
+pub(crate) const GET_IMAGE: Step = Step::new("Get the image", |w| Box::pin(get_image(w)));
 /// Makes the data directory of a new server.
-pub(crate) const PREPARE_DATA: Step = Step {
-    name: "Prepare the data directory",
-    run: |w| Box::pin(seed::prepare(w)),
-    undo: Some(|w| Box::pin(remove_data(w))),
-};
+pub(crate) const PREPARE_DATA: Step =
+    Step::new("Prepare the data directory", |w| Box::pin(seed::prepare(w))).undo(|w| Box::pin(remove_data(w)));
 /// Makes an empty data directory, for data that comes from elsewhere.
-pub(crate) const EMPTY_DATA: Step = Step { run: |w| Box::pin(empty_data(w)), ..PREPARE_DATA };
+pub(crate) const EMPTY_DATA: Step =
+    Step::new(PREPARE_DATA.name, |w| Box::pin(empty_data(w))).undo(|w| Box::pin(remove_data(w)));
 /// Makes the container.
-pub(crate) const MAKE_CONTAINER: Step = Step {
-    name: "Make the container",
-    run: |w| Box::pin(make_container(w)),
-    undo: Some(|w| Box::pin(container::remove(w))),
-};
+pub(crate) const MAKE_CONTAINER: Step = Step::new("Make the container", |w| Box::pin(make_container(w)))
+    .undo(|w| Box::pin(container::remove(w)))
+    .resume(Resume::Copy);
 /// Starts the server.
-pub(crate) const START: Step = Step { name: "Start the server", run: |w| Box::pin(start(w)), undo: None };
+pub(crate) const START: Step = Step::new("Start the server", |w| Box::pin(container::start(w))).resume(Resume::Data);
 /// Waits until the server answers.
-pub(crate) const WAIT: Step = Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None };
+pub(crate) const WAIT: Step = Step::new("Wait until it answers", |w| Box::pin(wait(w))).resume(Resume::Running);
 /// Says that the database is there.
-pub(crate) const HAND_OVER: Step = Step { name: "Hand it over", run: |w| Box::pin(hand_over(w)), undo: None };
+pub(crate) const HAND_OVER: Step = Step::new("Hand it over", |w| Box::pin(hand_over(w))).resume(Resume::Running);
 
-pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn check_storage(w: &StepContext) -> Result<(), StepError> {
     power::apply(w, Event::Provision).await?;
-    let c = w.container().await?;
-    let b = Blueprint::read(&w.app, &c).await?;
+    let _c = w.container().await?;
+    let b = w.blueprint().await?;
     let has = measured(b.tier.path.clone()).await?;
     if has.free < ROOM {
         return Err(StepError::Fail(format!(
@@ -90,7 +85,7 @@ pub(crate) async fn check_storage(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-pub(crate) async fn get_image(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn get_image(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     let reference = w.app.config.image_reference(&c.image);
     let found = match w.app.runtime.image(&reference).await? {
@@ -104,14 +99,15 @@ pub(crate) async fn get_image(w: &Work) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     containers::set_digest(&mut db, c.id, &found.digest).await?;
     drop(db);
+    w.changed();
     refuse_full_directory(w).await
 }
 
 /// Before the step whose undo removes the directory, so that what is not of this create's making stays. After the
 /// image is there, because a portal that is not root looks with a helper container of it.
-async fn refuse_full_directory(w: &Work) -> Result<(), StepError> {
+async fn refuse_full_directory(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
-    let b = Blueprint::read(&w.app, &c).await?;
+    let b = w.blueprint().await?;
     let made_before = container::find(&w.app, &c).await?.is_some();
     if !made_before && !w.app.files.is_empty(&b.dir, &b.reference).await? {
         return Err(StepError::Fail(format!(
@@ -126,7 +122,7 @@ async fn refuse_full_directory(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If it can't be had.
-pub(crate) async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
+pub(crate) async fn pull(w: &StepContext, reference: &str) -> Result<(), StepError> {
     let (sender, said) = watch::channel(format!("Pulling {reference}"));
     let tell = |line: String| {
         let _ = sender.send(format!("Pulling {reference}: {line}"));
@@ -144,43 +140,36 @@ pub(crate) async fn pull(w: &Work, reference: &str) -> Result<(), StepError> {
     }
 }
 
-async fn empty_data(w: &Work) -> Result<(), StepError> {
-    let c = w.container().await?;
-    let b = Blueprint::read(&w.app, &c).await?;
-    blueprint::prepare(&w.app, &b).await
+async fn empty_data(w: &StepContext) -> Result<(), StepError> {
+    let _c = w.container().await?;
+    let b = w.blueprint().await?;
+    data_directory::prepare(&w.app, &b).await
 }
 
-pub(crate) async fn remove_data(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn remove_data(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.started_at.is_some() {
         // It was handed over before this job was cut short: its data is somebody's now.
         return Ok(());
     }
-    let b = Blueprint::read(&w.app, &c).await?;
+    let b = w.blueprint().await?;
     w.app.files.remove(&b.dir, &b.reference).await?;
     let mut db = w.app.db.acquire().await?;
     credentials::take(&mut db, c.id, credentials::CredentialKind::Seed).await?;
     Ok(())
 }
 
-pub(crate) async fn make_container(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn make_container(w: &StepContext) -> Result<(), StepError> {
     container::ensure(w).await.map(|_| ())
 }
 
-async fn start(w: &Work) -> Result<(), StepError> {
-    seed::anew(w).await?;
-    container::start(w).await
-}
-
-pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
-    seed::anew(w).await?;
-    resume(w).await?;
+pub(crate) async fn wait(w: &StepContext) -> Result<(), StepError> {
     let version = server::wait_ready(w, w.app.config.databases.create_timeout).await?;
     w.progress(&format!("Version {version}")).await;
     Ok(())
 }
 
-pub(crate) async fn hand_over(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn hand_over(w: &StepContext) -> Result<(), StepError> {
     power::up(w).await?;
     // After that is committed, as `mark_shown` expects.
     let mut db = w.app.db.acquire().await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::engine::{ExecOutcome, ExecSpec};
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::runtime::{ExecOutput, LogRequest, RuntimeError, read_log};
 
 /// Runs a command in a container, for at most `limit`.

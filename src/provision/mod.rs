@@ -2,9 +2,9 @@
 //!
 //! A request only writes rows ([`request`]); the steps run as jobs.
 
-pub mod blueprint;
 pub mod container;
 pub mod create;
+pub mod data_directory;
 pub mod edit;
 pub mod egress;
 pub mod exec;
@@ -12,6 +12,7 @@ pub mod power;
 mod quota;
 pub(crate) mod readiness;
 pub mod request;
+pub mod resume;
 pub mod rollback;
 pub mod rotate;
 pub mod sealed_server;

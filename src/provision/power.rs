@@ -2,15 +2,15 @@
 
 use sqlx::PgConnection;
 
-use super::blueprint::Blueprint;
 use super::{container, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
 use crate::domain::state::Event;
 use crate::domain::work::{Blame, JobRules, Pool};
-use crate::provision::seed::resume;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::step_error::StepError;
 
 /// Start database. Makes the container anew from the row if it was removed.
 pub static START: Flow = Flow {
@@ -18,14 +18,10 @@ pub static START: Flow = Flow {
     title: "Start database",
     rules: JobRules::of(Pool::Short),
     steps: &[
-        Step { name: "Find or make the container", run: |w| Box::pin(make(w)), undo: None },
-        Step {
-            name: "Start the server",
-            run: |w| Box::pin(container::start(w)),
-            undo: Some(|w| Box::pin(container::stop(w))),
-        },
-        Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
-        Step { name: "Note its state", run: |w| Box::pin(up(w)), undo: None },
+        Step::new("Find or make the container", |w| Box::pin(make(w))),
+        Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
+        Step::new("Wait until it answers", |w| Box::pin(wait(w))).resume(Resume::Running),
+        Step::new("Note its state", |w| Box::pin(up(w))).resume(Resume::Running),
     ],
 };
 
@@ -35,8 +31,8 @@ pub static STOP: Flow = Flow {
     title: "Stop database",
     rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
-        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
-        Step { name: "Note its state", run: |w| Box::pin(apply(w, Event::Down)), undo: None },
+        Step::new("Stop the server", |w| Box::pin(container::stop(w))),
+        Step::new("Note its state", |w| Box::pin(apply(w, Event::Down))),
     ],
 };
 
@@ -46,14 +42,10 @@ pub static RESTART: Flow = Flow {
     title: "Restart database",
     rules: JobRules::of(Pool::Short),
     steps: &[
-        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
-        Step {
-            name: "Start the server",
-            run: |w| Box::pin(container::start(w)),
-            undo: Some(|w| Box::pin(container::stop(w))),
-        },
-        Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
-        Step { name: "Note its state", run: |w| Box::pin(up(w)), undo: None },
+        Step::new("Stop the server", |w| Box::pin(container::stop(w))),
+        Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
+        Step::new("Wait until it answers", |w| Box::pin(wait(w))).resume(Resume::Running),
+        Step::new("Note its state", |w| Box::pin(up(w))).resume(Resume::Running),
     ],
 };
 
@@ -64,42 +56,36 @@ pub static RESIZE: Flow = Flow {
     title: "Change limits",
     rules: JobRules::of(Pool::Short),
     steps: &[
-        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
-        Step { name: "Make the container anew", run: |w| Box::pin(make_anew(w)), undo: None },
-        Step {
-            name: "Start the server",
-            run: |w| Box::pin(container::start(w)),
-            undo: Some(|w| Box::pin(container::stop(w))),
-        },
-        Step { name: "Wait until it answers", run: |w| Box::pin(wait(w)), undo: None },
-        Step { name: "Note its state", run: |w| Box::pin(up(w)), undo: None },
+        Step::new("Stop the server", |w| Box::pin(container::stop(w))),
+        Step::new("Make the container anew", |w| Box::pin(make_anew(w))),
+        Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
+        Step::new("Wait until it answers", |w| Box::pin(wait(w))).resume(Resume::Running),
+        Step::new("Note its state", |w| Box::pin(up(w))).resume(Resume::Running),
     ],
 };
 
-pub(crate) async fn make(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn make(w: &StepContext) -> Result<(), StepError> {
     container::ensure(w).await.map(|_| ())
 }
 
-async fn make_anew(w: &Work) -> Result<(), StepError> {
+async fn make_anew(w: &StepContext) -> Result<(), StepError> {
     container::remove(w).await?;
     make(w).await
 }
 
-pub(crate) async fn wait(w: &Work) -> Result<(), StepError> {
-    resume(w).await?;
+pub(crate) async fn wait(w: &StepContext) -> Result<(), StepError> {
     server::wait_ready(w, w.app.config.databases.start_timeout).await.map(|_| ())
 }
 
 /// Writes down what the running server says of itself, with the state in one transaction: what is noted as having
 /// run is running.
-pub(crate) async fn up(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn up(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
-    resume(w).await?;
     let c = w.container().await?;
     let (found, version) = server::running(w, &c, app.config.databases.start_timeout).await?;
     let inspect = app.runtime.inspect_json(&found.id).await?;
     let started = found.started_at.unwrap_or_else(|| app.clock.now());
-    let blueprint = Blueprint::read(app, &c).await?;
+    let blueprint = w.blueprint().await?;
     let size = app.files.usage(&blueprint.dir, &blueprint.reference).await;
     let mut tx = app.db.begin().await?;
     apply_in(w, &mut tx, Event::Up).await?;
@@ -112,15 +98,18 @@ pub(crate) async fn up(w: &Work) -> Result<(), StepError> {
 }
 
 /// Applies an event to the job's container, in the name of whoever asked for the job.
-pub(super) async fn apply(w: &Work, event: Event) -> Result<(), StepError> {
+pub(super) async fn apply(w: &StepContext, event: Event) -> Result<(), StepError> {
     let mut tx = w.app.db.begin().await?;
     apply_in(w, &mut tx, event).await?;
     Ok(tx.commit().await?)
 }
 
-async fn apply_in(w: &Work, tx: &mut PgConnection, event: Event) -> Result<(), StepError> {
+async fn apply_in(w: &StepContext, tx: &mut PgConnection, event: Event) -> Result<(), StepError> {
     match states::apply(tx, w.container_id()?, event, &w.job.created_by, w.app.clock.now(), None).await {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            w.changed();
+            Ok(())
+        }
         Err(TransitionError::Db(e)) => Err(e.into()),
         Err(e) => Err(StepError::Fail(format!("This can't be done while {e}."))),
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::engine::{ExecSpec, LOCKED_OUT};
 use crate::provision::exec::{ANSWER, ask, last_lines};
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::runtime::{Observed, RuntimeError};
 
 /// Asks until it is answered, for about as many seconds as its name says. What is asked gets the same input each time.

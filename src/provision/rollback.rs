@@ -10,15 +10,17 @@ use crate::admin_db::containers::snapshots::Snapshot;
 use crate::admin_db::containers::{Container, snapshots, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
+use crate::blueprint::Blueprint;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, JobRules, Pool};
-use crate::provision::blueprint::Blueprint;
 use crate::provision::swap::KEPT_DAYS;
 use crate::provision::{power, swap};
+use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 
 /// Go back to the data of before.
 pub static GO_BACK: Flow = Flow {
@@ -29,18 +31,15 @@ pub static GO_BACK: Flow = Flow {
         swap::STOP,
         swap::EXCHANGE,
         // The names are those of the change that is taken back.
-        Step {
-            name: "Find or make the container",
-            run: |w| Box::pin(swap::change_image_back(w)),
-            undo: Some(|w| Box::pin(swap::change_image(w))),
-        },
+        Step::new("Find or make the container", |w| Box::pin(swap::change_image_back(w)))
+            .undo(|w| Box::pin(swap::change_image(w))),
         swap::START,
         swap::WAIT,
-        Step { name: "Set aside what was there until now", run: |w| Box::pin(done(w)), undo: None },
+        Step::new("Set aside what was there until now", |w| Box::pin(done(w))).resume(Resume::Running),
     ],
 };
 
-async fn done(w: &Work) -> Result<(), StepError> {
+async fn done(w: &StepContext) -> Result<(), StepError> {
     power::up(w).await?;
     let (c, snapshot) = (w.container().await?, swap::row(w).await?);
     let now = w.app.clock.now();

@@ -5,20 +5,22 @@ use std::time::Duration;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::blueprint::{Blueprint, password};
 use super::{container, power, seed};
 use crate::admin_db::containers::credentials::{Credential, CredentialKind};
 use crate::admin_db::containers::{Container, credentials, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
+use crate::blueprint::password;
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, JobRules, Pool};
 use crate::provision::exec::{ask, run_all};
+use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 
 /// How long the server may take to count its sessions.
 const LOOK: Duration = Duration::from_secs(20);
@@ -29,9 +31,9 @@ pub static ROTATE: Flow = Flow {
     title: "Set a new password",
     rules: JobRules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
-        Step { name: "Wait until the server answers", run: |w| Box::pin(power::wait(w)), undo: None },
-        Step { name: "Set the new password", run: |w| Box::pin(set(w)), undo: Some(|w| Box::pin(forget(w))) },
-        Step { name: "Look for open sessions", run: |w| Box::pin(note_sessions(w)), undo: None },
+        Step::new("Wait until the server answers", |w| Box::pin(power::wait(w))).resume(Resume::Running),
+        Step::new("Set the new password", |w| Box::pin(set(w))).undo(|w| Box::pin(forget(w))).resume(Resume::Answering),
+        Step::new("Look for open sessions", |w| Box::pin(note_sessions(w))),
     ],
 };
 
@@ -58,22 +60,19 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
 }
 
 /// Sets the sealed password in the server: the same statements that made the role find it made.
-pub(crate) async fn set(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn set(w: &StepContext) -> Result<(), StepError> {
     // What its owner has removed since must not come back with a new password.
     set_up(w, w.job.kind != ROTATE.kind).await
 }
 
 /// The same where the owner's data is back already: nothing but the password is set.
-pub(crate) async fn set_password(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn set_password(w: &StepContext) -> Result<(), StepError> {
     set_up(w, false).await
 }
 
-async fn set_up(w: &Work, extensions: bool) -> Result<(), StepError> {
-    if w.resumed {
-        power::wait(w).await?;
-    }
+async fn set_up(w: &StepContext, extensions: bool) -> Result<(), StepError> {
     let c = w.container().await?;
-    let mut b = Blueprint::read(&w.app, &c).await?;
+    let mut b = (*w.blueprint().await?).clone();
     if !extensions {
         b.extensions.clear();
     }
@@ -85,9 +84,9 @@ async fn set_up(w: &Work, extensions: bool) -> Result<(), StepError> {
 }
 
 /// Says how many sessions go on that were signed in with the old password: no server ends those by itself.
-async fn note_sessions(w: &Work) -> Result<(), StepError> {
+async fn note_sessions(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
-    let b = Blueprint::read(&w.app, &c).await?;
+    let b = w.blueprint().await?;
     let Some(found) = container::find(&w.app, &c).await? else { return Ok(()) };
     let count = match ask(&w.app, &found.id, &c.engine.engine().sessions(&b.plan()), LOOK).await {
         Ok(said) if said.code == 0 => said.stdout.trim().parse::<u64>().ok(),
@@ -104,7 +103,7 @@ async fn note_sessions(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-pub(crate) async fn user_password(w: &Work, c: &Container) -> Result<SecretString, StepError> {
+pub(crate) async fn user_password(w: &StepContext, c: &Container) -> Result<SecretString, StepError> {
     let mut db = w.app.db.acquire().await?;
     password(&w.app, &mut db, c.id, CredentialKind::User).await?.ok_or_else(|| {
         StepError::Fail("The password to set is gone. Delete this database and make it anew.".to_owned())
@@ -112,7 +111,7 @@ pub(crate) async fn user_password(w: &Work, c: &Container) -> Result<SecretStrin
 }
 
 /// A password that could not be set must not be shown as if it were.
-async fn forget(w: &Work) -> Result<(), StepError> {
+async fn forget(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     credentials::take(&mut db, w.container_id()?, CredentialKind::User).await?;
     Ok(())

@@ -6,22 +6,23 @@ use uuid::Uuid;
 
 use crate::admin_db::image_tools;
 use crate::app::App;
+use crate::blueprint::Blueprint;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::domain::password::Password;
 use crate::engine::ExecSpec;
 use crate::manifest::BackupSubject;
-use crate::provision::blueprint::{Blueprint, prepare};
+use crate::provision::data_directory::prepare;
 use crate::provision::exec::run_all;
 use crate::provision::readiness::{NotReady, Patience, describe, until_answers};
 use crate::provision::seed;
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::runtime::helper::HOLD;
 
 /// A sealed container under way.
-pub struct SealedServer<'a> {
+pub struct SealedServer {
     /// What it is made from.
-    pub blueprint: Blueprint<'a>,
+    pub blueprint: Blueprint,
     /// Its name in the engine.
     pub name: String,
     /// Whether its data may begin with a copy of a seed, and its administrator's password be that.
@@ -44,12 +45,12 @@ pub enum AdminPassword {
     There(SecretString),
 }
 
-impl<'a> SealedServer<'a> {
+impl SealedServer {
     /// Describes one for what a backup is of. `id` names its directory, on the tier of `of`.
     ///
     /// # Errors
     /// If the catalog or the configuration no longer has what it needs.
-    pub async fn of(app: &'a App, of: &BackupSubject, id: Uuid, admin: AdminPassword) -> Result<Self, StepError> {
+    pub async fn of(app: &App, of: &BackupSubject, id: Uuid, admin: AdminPassword) -> Result<Self, StepError> {
         let mut db = app.db.acquire().await?;
         let tools = image_tools::get(&mut db, &of.digest).await?.unwrap_or_default();
         drop(db);
@@ -66,9 +67,9 @@ impl<'a> SealedServer<'a> {
     /// # Errors
     /// If the engine can't be described so.
     pub(super) fn of_seed(
-        app: &'a App,
-        image: &'a CatalogImage,
-        tier: &'a Tier,
+        app: &App,
+        image: &CatalogImage,
+        tier: &Tier,
         id: Uuid,
         password: SecretString,
     ) -> Result<Self, StepError> {

@@ -9,19 +9,18 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::blueprint::Blueprint;
-use super::{blueprint, container};
+use super::{container, data_directory};
 use crate::admin_db::containers::credentials;
 use crate::admin_db::containers::credentials::{Credential, CredentialKind};
 use crate::admin_db::seeds;
 use crate::admin_db::seeds::Seed;
 use crate::app::App;
+use crate::blueprint::Blueprint;
 use crate::catalog::CatalogImage;
 use crate::config::Config;
 use crate::engine::ServerCert;
-use crate::provision::container::start;
-use crate::provision::seed;
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 use crate::storage::DataDir;
 
 /// Changes when what is made, or how, does: no copy is taken of what an older portal made.
@@ -54,9 +53,9 @@ pub(super) fn seal(app: &App, password: &SecretString, context: &str) -> Result<
 }
 
 /// The whole seed for what a container is to be on, with the administrator's password in it.
-async fn find(app: &App, b: &Blueprint<'_>) -> Result<Option<(Seed, SecretString)>, StepError> {
+async fn find(app: &App, b: &Blueprint) -> Result<Option<(Seed, SecretString)>, StepError> {
     let Some(image) = app.runtime.image(&b.reference).await? else { return Ok(None) };
-    let fingerprint = fingerprint(&app.config, b.image, &image.digest)?;
+    let fingerprint = fingerprint(&app.config, &b.image, &image.digest)?;
     let mut db = app.db.acquire().await?;
     let Some(seed) = seeds::whole(&mut db, &b.tier.name, &fingerprint).await? else { return Ok(None) };
     match app.sealer.open(&seed.sealed, &Seed::context(seed.id)) {
@@ -73,9 +72,9 @@ async fn find(app: &App, b: &Blueprint<'_>) -> Result<Option<(Seed, SecretString
 ///
 /// # Errors
 /// mydb_admin's and the engine's.
-pub async fn copy_into(app: &App, b: &Blueprint<'_>) -> Result<Option<SecretString>, StepError> {
+pub async fn copy_into(app: &App, b: &Blueprint) -> Result<Option<SecretString>, StepError> {
     let Some((seed, password)) = find(app, b).await? else { return Ok(None) };
-    let from = DataDir::new(b.tier, &app.config.instance, seed.id);
+    let from = DataDir::new(&b.tier, &app.config.instance, seed.id);
     if let Err(e) = app.files.copy(&from, &b.dir, &b.reference, &b.image.volume).await {
         tracing::warn!(image = seed.image, tier = seed.tier, "Could not copy prepared data: {e}");
         let mut db = app.db.acquire().await?;
@@ -91,10 +90,10 @@ pub async fn copy_into(app: &App, b: &Blueprint<'_>) -> Result<Option<SecretStri
 ///
 /// # Errors
 /// If it can't be made.
-pub async fn prepare(w: &Work) -> Result<(), StepError> {
+pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let c = w.container().await?;
-    let b = Blueprint::read(app, &c).await?;
+    let b = w.blueprint().await?;
     // One that an attempt before left must not run on what is copied over.
     container::remove(w).await?;
     // Cut short before the password is noted, this step is not done, and copies once more.
@@ -108,7 +107,8 @@ pub async fn prepare(w: &Work) -> Result<(), StepError> {
         credentials::insert(&mut db, c.id, CredentialKind::Seed, &credential, app.clock.now()).await?;
     }
     drop(db);
-    blueprint::prepare(app, &b).await?;
+    w.changed();
+    data_directory::prepare(app, &b).await?;
     if copied.is_some() {
         w.progress("From prepared data").await;
     }
@@ -119,7 +119,7 @@ pub async fn prepare(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If it can't be made.
-pub async fn again(w: &Work) -> Result<(), StepError> {
+pub(super) async fn copy_again(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let begun = credentials::get(&mut db, w.container_id()?, CredentialKind::Seed).await?.is_some();
     drop(db);
@@ -127,7 +127,7 @@ pub async fn again(w: &Work) -> Result<(), StepError> {
         return Ok(());
     }
     container::remove(w).await?;
-    let b = Blueprint::read(&w.app, &w.container().await?).await?;
+    let b = w.blueprint().await?;
     w.app.files.remove(&b.dir, &b.reference).await?;
     prepare(w).await
 }
@@ -140,9 +140,9 @@ const IMAGE_MAKES: [&str; 3] = ["create", "restore", "load"];
 ///
 /// # Errors
 /// If it can't be made.
-pub async fn anew(w: &Work) -> Result<(), StepError> {
+pub(super) async fn initialise_again(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
-    if !w.resumed || c.started_at.is_some() || !IMAGE_MAKES.contains(&w.job.kind.as_str()) {
+    if c.started_at.is_some() || !IMAGE_MAKES.contains(&w.job.kind.as_str()) {
         return Ok(());
     }
     let mut db = w.app.db.acquire().await?;
@@ -154,7 +154,7 @@ pub async fn anew(w: &Work) -> Result<(), StepError> {
     }
     w.progress("The server ended while its data was being made: beginning again").await;
     container::remove(w).await?;
-    let b = Blueprint::read(&w.app, &c).await?;
+    let b = w.blueprint().await?;
     w.app.files.remove(&b.dir, &b.reference).await?;
     prepare(w).await
 }
@@ -163,26 +163,15 @@ pub async fn anew(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If it can't be written.
-pub async fn settle(w: &Work) -> Result<(), StepError> {
+pub async fn settle(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     let mut db = w.app.db.acquire().await?;
     if credentials::get(&mut db, c.id, CredentialKind::Seed).await?.is_none() {
         return Ok(());
     }
-    let b = Blueprint::read(&w.app, &c).await?;
+    let b = w.blueprint().await?;
     w.app.files.sync(&b.dir).await?;
     credentials::take(&mut db, c.id, CredentialKind::Seed).await?;
+    w.changed();
     Ok(())
-}
-
-/// Starts the server again if the job was interrupted: the engine may have ended meanwhile, and the server with it.
-///
-/// # Errors
-/// If it does not start.
-pub async fn resume(work: &Work) -> Result<(), StepError> {
-    if !work.resumed {
-        return Ok(());
-    }
-    seed::again(work).await?;
-    start(work).await
 }

@@ -16,9 +16,11 @@ use crate::domain::quantity::GIB;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::provision::sealed_server::SealedServer;
 use crate::provision::seed::{fingerprint, seal};
+use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue_portal;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 use crate::storage::{DataDir, measured, unavailable_reason};
 
 /// Prepare images.
@@ -27,11 +29,7 @@ pub static PREPARE: Flow = Flow {
     title: "Prepare images",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     // One step: what an attempt before has begun is removed before anything is made.
-    steps: &[Step {
-        name: "Remove what is no longer needed, make what is missing",
-        run: |w| Box::pin(work(w)),
-        undo: None,
-    }],
+    steps: &[Step::new("Remove what is no longer needed, make what is missing", |w| Box::pin(work(w)))],
 };
 
 /// Least free space on a tier on which seeds are made: they are for comfort, and must not take a database's last room.
@@ -119,7 +117,7 @@ async fn remove(app: &App, seed: &Seed) -> Result<(), StepError> {
     Ok(seeds::delete(&mut db, seed.id).await?)
 }
 
-async fn work(w: &Work) -> Result<(), StepError> {
+async fn work(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let due = due(app).await?;
     for seed in &due.clear {

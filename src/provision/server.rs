@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::blueprint::Blueprint;
 use super::container;
 use super::container::find;
 use crate::admin_db::containers::Container;
@@ -14,7 +13,8 @@ use crate::manifest::BackupSubject;
 use crate::provision::exec::{ANSWER, ask};
 use crate::provision::readiness::{NotReady, Patience, describe, until_answers};
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 use crate::runtime::{Observed, RuntimeError};
 
 /// Which of the programs that the portal runs in an engine's containers an image has: looked up once for its digest, in
@@ -75,7 +75,7 @@ async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepErr
 ///
 /// # Errors
 /// If it ends, or does nothing for longer than `limit`.
-pub async fn wait_ready(work: &Work, limit: Duration) -> Result<String, StepError> {
+pub async fn wait_ready(work: &StepContext, limit: Duration) -> Result<String, StepError> {
     match first_answer(work, limit).await? {
         Ok(version) => Ok(version),
         Err(AdminLockedOut::Out) => {
@@ -94,10 +94,10 @@ enum AdminLockedOut {
 }
 
 /// Gives the server its administrator again, in a sealed container on the same data.
-async fn regain(work: &Work) -> Result<(), StepError> {
+async fn regain(work: &StepContext) -> Result<(), StepError> {
     let (app, c) = (&work.app, work.container().await?);
     work.progress("Somebody in the server shut the portal's user out. Making it anew").await;
-    let own = Blueprint::read(app, &c).await?;
+    let own = work.blueprint().await?;
     let of = BackupSubject::new(&c, "");
     let sealed = SealedServer::of(app, &of, c.id, AdminPassword::There(own.admin_password())).await?;
     if sealed.blueprint.dir != own.dir {
@@ -107,14 +107,16 @@ async fn regain(work: &Work) -> Result<(), StepError> {
     sealed.regain(app).await
 }
 
-async fn first_answer(work: &Work, limit: Duration) -> Result<Result<String, AdminLockedOut>, StepError> {
+async fn first_answer(work: &StepContext, limit: Duration) -> Result<Result<String, AdminLockedOut>, StepError> {
     let app = &work.app;
     let c = work.container().await?;
     let gone = || StepError::Fail("The container was removed while its server was starting.".to_owned());
     let found = find(app, &c).await?.ok_or_else(gone)?;
     let id = &found.id;
     look_up_tools(app, &c, id).await?;
-    let blueprint = Blueprint::read(app, &c).await?;
+    // The blueprint names the tools that were found just now.
+    work.changed();
+    let blueprint = work.blueprint().await?;
     let probe = c.engine.engine().probe(&blueprint.plan());
     let patience = Patience::new(app, limit);
     match until_answers(app, id, &probe, patience).await? {
@@ -134,7 +136,7 @@ async fn first_answer(work: &Work, limit: Duration) -> Result<Result<String, Adm
 ///
 /// # Errors
 /// As of [`wait_ready`].
-pub async fn running(work: &Work, c: &Container, limit: Duration) -> Result<(Observed, String), StepError> {
+pub async fn running(work: &StepContext, c: &Container, limit: Duration) -> Result<(Observed, String), StepError> {
     if let Some(found) = find(&work.app, c).await?
         && let Some(version) = work.answer(&found)
     {

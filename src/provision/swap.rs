@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use chrono::Duration;
 use uuid::Uuid;
 
-use super::blueprint::Blueprint;
 use super::{container, power};
 use crate::admin_db::containers;
 use crate::admin_db::containers::snapshots::Snapshot;
 use crate::admin_db::containers::{Container, snapshots};
 use crate::app::App;
 use crate::domain::state::ContainerState;
-use crate::queue::flow::{Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Resume, Step};
+use crate::queue::step_error::StepError;
 use crate::storage::DataDir;
 
 /// How long what was set aside is kept.
@@ -21,30 +22,24 @@ pub const KEPT_DAYS: i64 = 7;
 
 /// Stops the server.
 pub(crate) const STOP: Step =
-    Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: Some(|w| Box::pin(start_again(w))) };
+    Step::new("Stop the server", |w| Box::pin(container::stop(w))).undo(|w| Box::pin(start_again(w)));
 /// Exchanges the two data directories.
-pub(crate) const EXCHANGE: Step = Step {
-    name: "Swap the data directories",
-    run: |w| Box::pin(exchange(w)),
-    undo: Some(|w| Box::pin(exchange_back(w))),
-};
+pub(crate) const EXCHANGE: Step =
+    Step::new("Swap the data directories", |w| Box::pin(exchange(w))).undo(|w| Box::pin(exchange_back(w)));
 /// Starts the server on the data that is there now.
-pub(crate) const START: Step = Step {
-    name: "Start the server",
-    run: |w| Box::pin(container::start(w)),
-    undo: Some(|w| Box::pin(container::stop(w))),
-};
+pub(crate) const START: Step =
+    Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w)));
 /// Waits until the server answers.
-pub(crate) const WAIT: Step = Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None };
+pub(crate) const WAIT: Step = Step::new("Wait until it answers", |w| Box::pin(power::wait(w))).resume(Resume::Running);
 /// Keeps the previous data for some days.
 pub(crate) const KEEP_PREVIOUS: Step =
-    Step { name: "Keep the previous data for undo", run: |w| Box::pin(done(w)), undo: None };
+    Step::new("Keep the previous data for undo", |w| Box::pin(done(w))).resume(Resume::Running);
 
 /// The row of this job's snapshot.
 ///
 /// # Errors
 /// If it is gone.
-pub(crate) async fn row(w: &Work) -> Result<Snapshot, StepError> {
+pub(crate) async fn row(w: &StepContext) -> Result<Snapshot, StepError> {
     let mut db = w.app.db.acquire().await?;
     let found = snapshots::of_job(&mut db, w.job.id).await?;
     found.ok_or_else(|| StepError::Fail("The row of what is to be set aside is gone.".to_owned()))
@@ -68,7 +63,7 @@ struct SwapDirs {
     mark: String,
 }
 
-async fn places(w: &Work) -> Result<SwapDirs, StepError> {
+async fn places(w: &StepContext) -> Result<SwapDirs, StepError> {
     let (c, snapshot) = (w.container().await?, row(w).await?);
     let own = dir(&w.app, &c, c.id)?.root();
     Ok(SwapDirs { own, aside: dir(&w.app, &c, snapshot.id)?.root(), mark: format!("to-come-{}", w.job.id) })
@@ -108,16 +103,16 @@ fn swap(one: &PathBuf, other: &PathBuf) -> Result<(), StepError> {
     })
 }
 
-pub(crate) async fn exchange(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn exchange(w: &StepContext) -> Result<(), StepError> {
     places(w).await?.exchange().await
 }
 
-pub(crate) async fn exchange_back(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn exchange_back(w: &StepContext) -> Result<(), StepError> {
     places(w).await?.exchange_back().await
 }
 
 /// Starts the server again, if it ran before.
-pub(crate) async fn start_again(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn start_again(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.state != ContainerState::Running {
         return Ok(());
@@ -127,18 +122,18 @@ pub(crate) async fn start_again(w: &Work) -> Result<(), StepError> {
 }
 
 /// Gives the container the image of the data that now lies in its directory, and makes it anew if that is another.
-pub(crate) async fn change_image(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn change_image(w: &StepContext) -> Result<(), StepError> {
     let snapshot = row(w).await?;
     wear(w, &snapshot.image_after).await
 }
 
 /// The same back.
-pub(crate) async fn change_image_back(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn change_image_back(w: &StepContext) -> Result<(), StepError> {
     let snapshot = row(w).await?;
     wear(w, &snapshot.image).await
 }
 
-async fn wear(w: &Work, image: &str) -> Result<(), StepError> {
+async fn wear(w: &StepContext, image: &str) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.image != image {
         let reference = w.app.config.image_reference(image);
@@ -152,7 +147,7 @@ async fn wear(w: &Work, image: &str) -> Result<(), StepError> {
 }
 
 /// Notes that what was there before is set aside, and that the server runs.
-pub(crate) async fn done(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn done(w: &StepContext) -> Result<(), StepError> {
     power::up(w).await?;
     let snapshot = row(w).await?;
     let now = w.app.clock.now();
@@ -162,14 +157,14 @@ pub(crate) async fn done(w: &Work) -> Result<(), StepError> {
 
 /// Removes the directory that was to come. Once they have changed places it holds what was there before, so it stays:
 /// [`exchange_back`] ran first if that was undone.
-pub(crate) async fn remove_aside(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn remove_aside(w: &StepContext) -> Result<(), StepError> {
     let (c, snapshot) = (w.container().await?, row(w).await?);
     let at = places(w).await?;
     let swapped = tokio::fs::try_exists(at.own.join(&at.mark)).await;
     if snapshot.made_at.is_some() || !matches!(swapped, Ok(false)) {
         return Ok(());
     }
-    let b = Blueprint::read(&w.app, &c).await?;
+    let b = w.blueprint().await?;
     w.app.files.remove(&dir(&w.app, &c, snapshot.id)?, &b.reference).await?;
     let mut db = w.app.db.acquire().await?;
     Ok(snapshots::set_removed(&mut db, snapshot.id, w.app.clock.now()).await?)

@@ -29,8 +29,10 @@ use crate::engine::backup::dump_script;
 use crate::manifest::admin::{AdminManifest, DUMP, FILE, KEYS, PLAIN_SCHEMA, SCHEMA};
 use crate::manifest::{Object, admin};
 use crate::objects::{ObjectError, Store};
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 use crate::recovery::admin_copy::{Signers, SmallObjects};
 use crate::recovery::retention;
 use crate::runtime::Runtime;
@@ -42,7 +44,7 @@ pub static BACK_UP: Flow = Flow {
     kind: "admin-backup",
     title: "Back up mydb_admin",
     rules: JobRules::of(Pool::Short).cancel(Cancel::Always),
-    steps: &[Step { name: "Dump it, store it and read it back", run: |w| Box::pin(asked_for(w)), undo: None }],
+    steps: &[Step::new("Dump it, store it and read it back", |w| Box::pin(asked_for(w)))],
 };
 
 /// What a backup of mydb_admin needs; no portal.
@@ -112,7 +114,7 @@ fn of<'a>(app: &'a App, store: &'a Arc<Store>) -> AdminBackupMaker<'a> {
     }
 }
 
-async fn asked_for(w: &Work) -> Result<(), StepError> {
+async fn asked_for(w: &StepContext) -> Result<(), StepError> {
     let store = w.app.stores.first().ok_or_else(|| StepError::Fail(RequestError::NoTarget.to_string()))?;
     let made = of(&w.app, store).back_up().await.map_err(|e| match e.downcast::<StepError>() {
         Ok(e) => e,

@@ -8,7 +8,7 @@ use crate::domain::names::InstanceId;
 use crate::manifest::admin;
 use crate::manifest::admin::{AdminManifest, FILE, KEYS};
 use crate::objects::{ObjectError, Store};
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::secrets::{Sealer, Signer};
 
 /// Copies one from one target into another: the dump as it lies in the first, compared with the manifest on its way, and

@@ -11,11 +11,12 @@ use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
-use crate::provision::blueprint::Blueprint;
 use crate::provision::{container, power, request, rollback};
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 use crate::trash::{final_backup, tombstone};
 
 /// Delete database: to the trash. Its data, name and ports are kept.
@@ -24,15 +25,11 @@ pub static DELETE: Flow = Flow {
     title: "Delete database",
     rules: JobRules::of(Pool::Short).cancel(Cancel::WhileBackingUp).blame(Blame::IfDeleting),
     steps: &[
-        Step {
-            name: "Make a final backup",
-            run: |w| Box::pin(final_backup::dump(w)),
-            undo: Some(|w| Box::pin(final_backup::keep(w))),
-        },
-        Step { name: "Read it back and write its manifest", run: |w| Box::pin(final_backup::finish(w)), undo: None },
-        Step { name: "Stop the server", run: |w| Box::pin(container::stop(w)), undo: None },
-        Step { name: "Remove the container, keep its data", run: |w| Box::pin(container::remove(w)), undo: None },
-        Step { name: "Move it to the trash", run: |w| Box::pin(trash(w)), undo: None },
+        Step::new("Make a final backup", |w| Box::pin(final_backup::dump(w))).undo(|w| Box::pin(final_backup::keep(w))),
+        Step::new("Read it back and write its manifest", |w| Box::pin(final_backup::finish(w))),
+        Step::new("Stop the server", |w| Box::pin(container::stop(w))),
+        Step::new("Remove the container, keep its data", |w| Box::pin(container::remove(w))),
+        Step::new("Move it to the trash", |w| Box::pin(trash(w))),
     ],
 };
 
@@ -42,15 +39,11 @@ pub static UNDELETE: Flow = Flow {
     title: "Bring back from the trash",
     rules: JobRules::of(Pool::Short),
     steps: &[
-        Step { name: "Take it out of the trash", run: |w| Box::pin(untrash(w)), undo: None },
-        Step { name: "Make the container", run: |w| Box::pin(power::make(w)), undo: None },
-        Step {
-            name: "Start the server",
-            run: |w| Box::pin(container::start(w)),
-            undo: Some(|w| Box::pin(container::stop(w))),
-        },
-        Step { name: "Wait until it answers", run: |w| Box::pin(power::wait(w)), undo: None },
-        Step { name: "Note its state", run: |w| Box::pin(power::up(w)), undo: None },
+        Step::new("Take it out of the trash", |w| Box::pin(untrash(w))),
+        Step::new("Make the container", |w| Box::pin(power::make(w))),
+        Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
+        Step::new("Wait until it answers", |w| Box::pin(power::wait(w))).resume(Resume::Running),
+        Step::new("Note its state", |w| Box::pin(power::up(w))).resume(Resume::Running),
     ],
 };
 
@@ -60,9 +53,9 @@ pub static PURGE: Flow = Flow {
     title: "Remove for good",
     rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
-        Step { name: "Remove the container", run: |w| Box::pin(container::remove(w)), undo: None },
-        Step { name: "Remove the data", run: |w| Box::pin(remove_data(w)), undo: None },
-        Step { name: "Free its name and ports", run: |w| Box::pin(free(w)), undo: None },
+        Step::new("Remove the container", |w| Box::pin(container::remove(w))),
+        Step::new("Remove the data", |w| Box::pin(remove_data(w))),
+        Step::new("Free its name and ports", |w| Box::pin(free(w))),
     ],
 };
 
@@ -86,7 +79,7 @@ pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Acto
     Ok(job)
 }
 
-async fn trash(w: &Work) -> Result<(), StepError> {
+async fn trash(w: &StepContext) -> Result<(), StepError> {
     let id = w.container_id()?;
     let now = w.app.clock.now();
     let until = now + Duration::days(w.app.config.trash_days);
@@ -97,7 +90,7 @@ async fn trash(w: &Work) -> Result<(), StepError> {
     tombstone::note(&w.app, id).await
 }
 
-async fn untrash(w: &Work) -> Result<(), StepError> {
+async fn untrash(w: &StepContext) -> Result<(), StepError> {
     let id = w.container_id()?;
     let mut tx = w.app.db.begin().await?;
     change(states::apply(&mut tx, id, Event::Undelete, &w.job.created_by, w.app.clock.now(), None).await)?;
@@ -106,7 +99,7 @@ async fn untrash(w: &Work) -> Result<(), StepError> {
     tombstone::note(&w.app, id).await
 }
 
-async fn remove_data(w: &Work) -> Result<(), StepError> {
+async fn remove_data(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     let mut db = w.app.db.acquire().await?;
     let aside = snapshots::of_container(&mut db, c.id).await?;
@@ -114,11 +107,11 @@ async fn remove_data(w: &Work) -> Result<(), StepError> {
     for snapshot in aside {
         rollback::remove(&w.app, &c, &snapshot).await?;
     }
-    let b = Blueprint::read(&w.app, &c).await?;
+    let b = w.blueprint().await?;
     Ok(w.app.files.remove(&b.dir, &b.reference).await?)
 }
 
-async fn free(w: &Work) -> Result<(), StepError> {
+async fn free(w: &StepContext) -> Result<(), StepError> {
     let id = w.container_id()?;
     let now = w.app.clock.now();
     let mut tx = w.app.db.begin().await?;

@@ -13,8 +13,9 @@ use crate::backup::dump;
 use crate::backup::dump::read_back;
 use crate::domain::policy::Policy;
 use crate::domain::state::{ContainerState, Event};
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 
 /// Why a database that is deleted gets no final backup, as a sentence; `None`: it gets one.
 pub fn none_because(app: &App, c: &Container) -> Option<String> {
@@ -57,13 +58,13 @@ pub async fn insert(app: &App, tx: &mut PgConnection, c: &Container, job: Uuid) 
     Ok(())
 }
 
-async fn row(w: &Work) -> Result<Option<Backup>, StepError> {
+async fn row(w: &StepContext) -> Result<Option<Backup>, StepError> {
     let mut db = w.app.db.acquire().await?;
     Ok(backups::of_job(&mut db, w.job.id).await?)
 }
 
 /// Whether this deletion makes a backup that is not whole yet.
-async fn wanted(w: &Work) -> Result<bool, StepError> {
+async fn wanted(w: &StepContext) -> Result<bool, StepError> {
     let wanted = row(w).await?.is_some_and(|b| b.status == BackupStatus::Running);
     if !wanted {
         w.progress("None is made").await;
@@ -75,7 +76,7 @@ async fn wanted(w: &Work) -> Result<bool, StepError> {
 ///
 /// # Errors
 /// If that fails: the deletion stops.
-pub async fn dump(w: &Work) -> Result<(), StepError> {
+pub async fn dump(w: &StepContext) -> Result<(), StepError> {
     if wanted(w).await? { describe(Box::pin(dump::dump(w)).await) } else { Ok(()) }
 }
 
@@ -83,7 +84,7 @@ pub async fn dump(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If that fails: the deletion stops.
-pub async fn finish(w: &Work) -> Result<(), StepError> {
+pub async fn finish(w: &StepContext) -> Result<(), StepError> {
     if wanted(w).await? {
         describe(read_back::list(w).await)?;
         describe(dump::finish(w).await)?;
@@ -108,7 +109,7 @@ fn describe(done: Result<(), StepError>) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If what is left of the backup can't be removed.
-pub async fn keep(w: &Work) -> Result<(), StepError> {
+pub async fn keep(w: &StepContext) -> Result<(), StepError> {
     if row(w).await?.is_none_or(|b| b.status != BackupStatus::Running) {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::admin_db::backups::tombstones::PendingTombstone;
 use crate::app::App;
 use crate::backup::sign::{AcceptedSigners, Provenance, Signature};
 use crate::objects::{ObjectError, Store};
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::recovery_key;
 
 /// Version of the form.

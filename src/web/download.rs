@@ -21,8 +21,8 @@ use crate::backup::download;
 use crate::backup::download::{DownloadForm, Package};
 use crate::backup::restore::source::BackupSource;
 use crate::domain::user::Action;
-use crate::queue::flow::StepError;
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 use crate::web::access::backup_access::visible_backup;
 
 /// Content type of an archive.

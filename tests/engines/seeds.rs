@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mydb::admin_db::containers::credentials::CredentialKind;
 use mydb::admin_db::seeds::{self, Seed};
-use mydb::provision::blueprint::Blueprint;
+use mydb::blueprint::Blueprint;
 use mydb::provision::exec::ask;
 use secrecy::{ExposeSecret, SecretString};
 

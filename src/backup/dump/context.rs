@@ -10,6 +10,7 @@ use crate::admin_db::backups::{Backup, newest};
 use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::backup::engine_backup;
+use crate::blueprint::Blueprint;
 use crate::domain::policy::Policy;
 use crate::encryption::{AGE, Recipients};
 use crate::engine::backup::Inventory;
@@ -18,11 +19,11 @@ use crate::engine::{EngineBackup, ServerSpec};
 use crate::manifest;
 use crate::manifest::{BackupSubject, Encryption, Manifest};
 use crate::objects::Store;
-use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::server::tools_in;
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 
 /// Beginning of the keys of a backup: by ids, because names come and go.
 pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
@@ -30,7 +31,7 @@ pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
 }
 
 /// The row of this job's backup.
-pub(crate) async fn row(w: &Work) -> Result<Backup, StepError> {
+pub(crate) async fn row(w: &StepContext) -> Result<Backup, StepError> {
     let mut db = w.app.db.acquire().await?;
     let row = backups::of_job(&mut db, w.job.id).await?;
     let row = row.ok_or_else(|| StepError::Fail("The row of this backup is gone.".to_owned()))?;
@@ -55,8 +56,8 @@ async fn may_be_drilled(app: &App, c: &Container) -> Result<bool, StepError> {
 /// What all steps of a backup need.
 pub(crate) struct BackupContext<'a> {
     pub(crate) row: Backup,
-    pub(crate) container: Container,
-    pub(crate) blueprint: Blueprint<'a>,
+    pub(crate) container: Arc<Container>,
+    pub(crate) blueprint: Arc<Blueprint>,
     /// The engine's id of the container whose server runs.
     pub(crate) running: Option<String>,
     pub(crate) engine: &'static dyn EngineBackup,
@@ -70,7 +71,7 @@ pub(crate) struct BackupContext<'a> {
 }
 
 impl<'a> BackupContext<'a> {
-    pub(crate) async fn of(w: &'a Work) -> Result<Self, StepError> {
+    pub(crate) async fn of(w: &'a StepContext) -> Result<Self, StepError> {
         let row = row(w).await?;
         let store = store(&w.app, &row)?;
         let container = w.container().await?;
@@ -87,7 +88,7 @@ impl<'a> BackupContext<'a> {
                 )));
             }
         }
-        let blueprint = Blueprint::read(&w.app, &container).await?;
+        let blueprint = w.blueprint().await?;
         let location = location(&w.app, container.id, row.id);
         let fingerprints =
             matches!(row.reason.as_str(), "final" | "upgrade") || may_be_drilled(&w.app, &container).await?;
@@ -101,7 +102,7 @@ impl<'a> BackupContext<'a> {
     }
 
     /// The sealed container on a copy of the data.
-    pub(crate) async fn sealed(&self, app: &'a App) -> Result<SealedServer<'a>, StepError> {
+    pub(crate) async fn sealed(&self, app: &'a App) -> Result<SealedServer, StepError> {
         let of = BackupSubject::new(&self.container, "");
         SealedServer::of(app, &of, self.row.id, AdminPassword::There(self.blueprint.admin_password())).await
     }

@@ -15,7 +15,8 @@ use crate::engine::part::DumpMode;
 use crate::manifest::{COPY, Manifest};
 use crate::provision::exec::run_all;
 use crate::provision::sealed_server::SealedServer;
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
 /// Kept free on a tier beside what a copy takes.
@@ -25,7 +26,7 @@ const RESERVE: i64 = 512 * MIB;
 ///
 /// # Errors
 /// If there is no room for the copy, its server does not recover it, or it can't be dumped.
-pub(crate) async fn dump(w: &Work, site: &BackupContext<'_>) -> Result<Manifest, StepError> {
+pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Manifest, StepError> {
     let app = &w.app;
     let sealed = site.sealed(app).await?;
     let how = freeze(w, site, &sealed).await?;
@@ -74,7 +75,7 @@ pub(crate) async fn dump(w: &Work, site: &BackupContext<'_>) -> Result<Manifest,
 }
 
 /// Copies the data, with its server frozen meanwhile if it runs, and says in a sentence what that cost.
-async fn freeze(w: &Work, site: &BackupContext<'_>, sealed: &SealedServer<'_>) -> Result<String, StepError> {
+async fn freeze(w: &StepContext, site: &BackupContext<'_>, sealed: &SealedServer) -> Result<String, StepError> {
     let app = &w.app;
     let (from, to, image) = (&site.blueprint.dir, &sealed.blueprint.dir, &sealed.blueprint.reference);
     let volume = &site.blueprint.image.volume;

@@ -5,6 +5,7 @@ pub mod frozen_copy;
 pub mod read_back;
 pub mod store_parts;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,8 +30,10 @@ use crate::objects::Store;
 use crate::provision::container::find;
 use crate::provision::exec::ask;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 use crate::{manifest, recovery_key};
 
 /// How long a store may take to let go of what a failed or cancelled backup left.
@@ -42,21 +45,21 @@ pub static BACKUP: Flow = Flow {
     title: "Back up",
     rules: JobRules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
-        Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
-        Step { name: "Read the beginning back", run: |w| Box::pin(read_back::list(w)), undo: None },
-        Step { name: "Write the manifest", run: |w| Box::pin(finish(w)), undo: None },
+        Step::new("Dump and store", |w| Box::pin(dump(w))).undo(|w| Box::pin(sweep_soon(w))),
+        Step::new("Read the beginning back", |w| Box::pin(read_back::list(w))),
+        Step::new("Write the manifest", |w| Box::pin(finish(w))),
     ],
 };
 
 /// Removes all that is left of an attempt: uploads, objects, and the program that may still dump.
-pub(super) async fn sweep(w: &Work) -> Result<(), StepError> {
+pub(super) async fn sweep(w: &StepContext) -> Result<(), StepError> {
     let Some(container) = end_on_host(w).await? else { return Ok(()) };
     let row = row(w).await?;
     clear(w, store(&w.app, &row)?, &container, row.id).await
 }
 
 /// Removes what an attempt left in its target, and forgets what was noted of it.
-async fn clear(w: &Work, store: &Store, container: &Container, id: Uuid) -> Result<(), StepError> {
+async fn clear(w: &StepContext, store: &Store, container: &Container, id: Uuid) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let begun = open_uploads::of_backup(&mut db, id).await?;
     drop(db);
@@ -66,7 +69,7 @@ async fn clear(w: &Work, store: &Store, container: &Container, id: Uuid) -> Resu
 }
 
 /// Ends what an attempt has on this host. `None`: its row has ended, so nothing of it is to be touched.
-async fn end_on_host(w: &Work) -> Result<Option<Container>, StepError> {
+async fn end_on_host(w: &StepContext) -> Result<Option<Arc<Container>>, StepError> {
     let row = row(w).await?;
     if row.status != BackupStatus::Running {
         // Good, or swept before: never to be touched here.
@@ -87,7 +90,7 @@ async fn end_on_host(w: &Work) -> Result<Option<Container>, StepError> {
 
 /// The same at the end of a backup that failed or was cancelled: a store that does not answer holds nobody up. What is left
 /// stays noted, and goes when old backups do.
-pub(crate) async fn sweep_soon(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn sweep_soon(w: &StepContext) -> Result<(), StepError> {
     let Some(container) = end_on_host(w).await? else { return Ok(()) };
     let row = row(w).await?;
     let store = store(&w.app, &row)?;
@@ -116,7 +119,7 @@ async fn end_dump(app: &App, id: &str, c: &Container, run: Uuid) {
     let _ = ask(app, id, &ExecSpec { argv, env: Vec::new(), stdin: None, user }, Duration::from_secs(10)).await;
 }
 
-pub(crate) async fn dump(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn dump(w: &StepContext) -> Result<(), StepError> {
     let id = row(w).await?.id;
     let mut db = w.app.db.acquire().await?;
     let begun = open_uploads::of_backup(&mut db, id).await?;
@@ -147,7 +150,7 @@ pub(crate) async fn dump(w: &Work) -> Result<(), StepError> {
 }
 
 /// The manifest goes last: a set of objects without one is no backup.
-pub(crate) async fn finish(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
     let row = row(w).await?;
     if row.status == BackupStatus::Succeeded {
         // An earlier run got this far.
@@ -192,7 +195,7 @@ pub(crate) async fn finish(w: &Work) -> Result<(), StepError> {
 }
 
 /// The first backup of a database is proven at once.
-async fn first_drill(w: &Work, db: &mut PgConnection, id: Uuid) -> Result<(), StepError> {
+async fn first_drill(w: &StepContext, db: &mut PgConnection, id: Uuid) -> Result<(), StepError> {
     let Some(backup) = backups::by_id(db, id).await? else { return Ok(()) };
     if newest::ever_drilled(db, backup.container_id).await? {
         return Ok(());

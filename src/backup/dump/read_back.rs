@@ -7,14 +7,15 @@ use crate::backup::pipeline::peek;
 use crate::backup::pipeline::transfer::ObjectSource;
 use crate::encryption::Identities;
 use crate::manifest::Object;
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 
 /// Has the engine's own tool, in the container `from`, look at an object as it lies in the store.
 ///
 /// # Errors
 /// If it is not what its dump was.
 pub(crate) async fn read_back(
-    w: &Work,
+    w: &StepContext,
     site: &BackupContext<'_>,
     from: &DumpSource<'_>,
     object: &Object,
@@ -37,7 +38,7 @@ pub(crate) async fn read_back(
 ///
 /// # Errors
 /// If one is not what its dump was.
-pub(crate) async fn list(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn list(w: &StepContext) -> Result<(), StepError> {
     let site = BackupContext::of(w).await?;
     let mut db = w.app.db.acquire().await?;
     let manifest = backups::manifest(&mut db, site.row.id).await?;

@@ -19,13 +19,14 @@ use crate::engine::definition::settle;
 use crate::engine::part::Part;
 use crate::manifest::{Manifest, Object};
 use crate::provision::exec::ask;
-use crate::queue::flow::{StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
 
 /// How long a server may take to say what is in it.
 const LOOK: Duration = Duration::from_secs(120);
 
 /// Shows every second how far it is. Never ends.
-pub(crate) async fn tell(w: &Work, passed: &AtomicU64, expected: Option<i64>) {
+pub(crate) async fn tell(w: &StepContext, passed: &AtomicU64, expected: Option<i64>) {
     let begin = Instant::now();
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -65,7 +66,7 @@ pub(crate) async fn look(app: &App, engine: &dyn EngineBackup, from: &DumpSource
 /// # Errors
 /// If a dump fails or the store does not take it.
 pub(crate) async fn all(
-    w: &Work,
+    w: &StepContext,
     site: &BackupContext<'_>,
     from: &DumpSource<'_>,
     inventory: &Inventory,
@@ -99,7 +100,7 @@ pub(crate) async fn all(
 }
 
 pub(crate) async fn one(
-    w: &Work,
+    w: &StepContext,
     site: &BackupContext<'_>,
     from: &DumpSource<'_>,
     part: &Part,

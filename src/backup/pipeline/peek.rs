@@ -7,7 +7,7 @@ use crate::backup::pipeline::reports::Reports;
 use crate::backup::pipeline::transfer;
 use crate::backup::pipeline::transfer::ObjectSource;
 use crate::engine::ExecSpec;
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::runtime::Runtime;
 
 /// Bytes of a dump that are read, and if those are too few, as where a table of contents has a million entries.

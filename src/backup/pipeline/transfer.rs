@@ -20,7 +20,7 @@ use crate::engine::definition::{Definition, DefinitionSplitter, settle};
 use crate::manifest::Object;
 use crate::manifest::sum::{Sum, Summing};
 use crate::objects::{Download, ObjectError, Store};
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
 use crate::tasks;
 

@@ -9,10 +9,11 @@ use crate::backup::restore::{admin_of, seal_in};
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::manifest::BackupSubject;
-use crate::provision::blueprint::Blueprint;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::swap;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Step};
+use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
 /// Restore in place.
@@ -21,12 +22,9 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
     title: "Restore in place",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
-        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
-        Step {
-            name: "Bring the data back beside the present data, and compare it",
-            run: |w| Box::pin(fill(w)),
-            undo: Some(|w| Box::pin(clear(w))),
-        },
+        Step::new("Find the backup", |w| Box::pin(look(w))),
+        Step::new("Bring the data back beside the present data, and compare it", |w| Box::pin(fill(w)))
+            .undo(|w| Box::pin(clear(w))),
         swap::STOP,
         swap::EXCHANGE,
         swap::START,
@@ -36,17 +34,17 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
 };
 
 /// The backup that the new data comes from.
-async fn source<'a>(w: &'a Work, snapshot: &Snapshot) -> Result<BackupSource<'a>, StepError> {
+async fn source<'a>(w: &'a StepContext, snapshot: &Snapshot) -> Result<BackupSource<'a>, StepError> {
     let id = snapshot.backup_id.ok_or_else(|| StepError::Fail("This job names no backup.".to_owned()))?;
     w.note_backup(id);
     BackupSource::read(&w.app, id).await
 }
 
-async fn look(w: &Work) -> Result<(), StepError> {
+async fn look(w: &StepContext) -> Result<(), StepError> {
     let source = source(w, &swap::row(w).await?).await?;
     present(&source).await?;
-    let c = w.container().await?;
-    let b = Blueprint::read(&w.app, &c).await?;
+    let _c = w.container().await?;
+    let b = w.blueprint().await?;
     let has = measured(b.tier.path.clone()).await?;
     let needed = source.row.raw_bytes.unwrap_or(0).saturating_mul(2).saturating_add(512 * MIB);
     if has.free < needed {
@@ -60,12 +58,12 @@ async fn look(w: &Work) -> Result<(), StepError> {
 }
 
 /// The sealed container that fills the directory beside that of `c`.
-async fn sealed<'a>(
-    app: &'a App,
+async fn sealed(
+    app: &App,
     c: &Container,
     snapshot: &Snapshot,
     admin: AdminPassword,
-) -> Result<SealedServer<'a>, StepError> {
+) -> Result<SealedServer, StepError> {
     let reference = app.config.image_reference(&snapshot.image_after);
     let digest = app.runtime.image(&reference).await?.map(|i| i.digest).unwrap_or_default();
     let of = BackupSubject { image: snapshot.image_after.clone(), digest, ..BackupSubject::new(c, "") };
@@ -82,10 +80,10 @@ async fn sealed<'a>(
 ///
 /// # Errors
 /// If it can't be filled, or is not what was backed up.
-pub(crate) async fn fill(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (app, c, snapshot) = (&w.app, w.container().await?, swap::row(w).await?);
     let source = source(w, &snapshot).await?;
-    let own = Blueprint::read(app, &c).await?.admin_password();
+    let own = w.blueprint().await?.admin_password();
     let mut sealed = sealed(app, &c, &snapshot, admin_of(&source, &own)?).await?;
     sealed.remove(app).await?;
     seal_in(w, &source, &mut sealed, &own, true).await
@@ -95,7 +93,7 @@ pub(crate) async fn fill(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If they can't be removed.
-pub(crate) async fn clear(w: &Work) -> Result<(), StepError> {
+pub(crate) async fn clear(w: &StepContext) -> Result<(), StepError> {
     let (c, snapshot) = (w.container().await?, swap::row(w).await?);
     sealed(&w.app, &c, &snapshot, AdminPassword::New).await?.remove_container(&w.app).await?;
     swap::remove_aside(w).await

@@ -25,20 +25,22 @@ use crate::backup::restore::resources::{explain_full_tier, is_resource_failure};
 use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::server::ServerHandle;
 use crate::backup::{compare, engine_backup, kept};
+use crate::blueprint::Blueprint;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::engine::part::DumpMode;
 use crate::engine::partial::{RestoreStage, StageInput};
 use crate::manifest::{Manifest, Object};
 use crate::objects::Store;
-use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
 use crate::provision::exec::run_all;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
-use crate::provision::{blueprint, create, power, rotate};
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::provision::{create, data_directory, rotate};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::step_error::StepError;
 
 /// Finds the backup, and says from when it is.
-const FIND_BACKUP: Step = Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None };
+const FIND_BACKUP: Step = Step::new("Find the backup", |w| Box::pin(look(w)));
 
 /// Restore into a new database.
 pub static RESTORE: Flow = Flow {
@@ -53,11 +55,11 @@ pub static RESTORE: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step { name: "Set up your database and user", run: |w| Box::pin(rotate::set(w)), undo: None },
-        Step { name: "Bring the data back", run: |w| Box::pin(fill(w)), undo: None },
-        Step { name: "Compare it with the backup", run: |w| Box::pin(match_backup(w)), undo: None },
+        Step::new("Set up your database and user", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
+        Step::new("Bring the data back", |w| Box::pin(fill(w))).resume(Resume::Answering),
+        Step::new("Compare it with the backup", |w| Box::pin(match_backup(w))).resume(Resume::Answering),
         // The roles came back with the passwords of then.
-        Step { name: "Set the new password", run: |w| Box::pin(rotate::set_password(w)), undo: None },
+        Step::new("Set the new password", |w| Box::pin(rotate::set_password(w))).resume(Resume::Answering),
         create::HAND_OVER,
     ],
 };
@@ -210,7 +212,7 @@ async fn second_attempt(
 ///
 /// # Errors
 /// If one object can't be read, is damaged, is not taken, or the server does not start.
-pub async fn raise(w: &Work, source: &BackupSource<'_>, sealed: &mut SealedServer<'_>) -> Result<String, StepError> {
+pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut SealedServer) -> Result<String, StepError> {
     let (app, engine) = (&w.app, engine_backup(source.manifest.container.engine)?);
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
@@ -219,14 +221,14 @@ pub async fn raise(w: &Work, source: &BackupSource<'_>, sealed: &mut SealedServe
         DumpMode::Running => sealed.start(app).await?,
         DumpMode::Stopped => {
             sealed.remove_container(app).await?;
-            blueprint::prepare(app, &sealed.blueprint).await?;
+            data_directory::prepare(app, &sealed.blueprint).await?;
             sealed.hold(app, true).await?
         }
     };
     let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
     tokio::select! {
         done = into(app, source, &server, &passed) => if let Err(e) = done {
-            return Err(explain_full_tier(sealed.blueprint.tier, e).await);
+            return Err(explain_full_tier(&sealed.blueprint.tier, e).await);
         },
         () = tell(w, &passed, expected) => {}
     }
@@ -267,9 +269,9 @@ pub(super) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<
 /// # Errors
 /// If it can't be filled, or is not what was backed up.
 pub(super) async fn seal_in(
-    w: &Work,
+    w: &StepContext,
     source: &BackupSource<'_>,
-    sealed: &mut SealedServer<'_>,
+    sealed: &mut SealedServer,
     own: &SecretString,
     strict: bool,
 ) -> Result<(), StepError> {
@@ -307,7 +309,7 @@ pub async fn sound(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) ->
 }
 
 /// The backup that the job's container is made from.
-pub(super) async fn source(w: &Work) -> Result<(Container, BackupSource<'_>), StepError> {
+pub(super) async fn source(w: &StepContext) -> Result<(Arc<Container>, BackupSource<'_>), StepError> {
     let c = w.container().await?;
     let id = c.restored_from.ok_or_else(|| StepError::Fail("This database names no backup to restore.".to_owned()))?;
     w.note_backup(id);
@@ -315,7 +317,7 @@ pub(super) async fn source(w: &Work) -> Result<(Container, BackupSource<'_>), St
     Ok((c, source))
 }
 
-async fn look(w: &Work) -> Result<(), StepError> {
+async fn look(w: &StepContext) -> Result<(), StepError> {
     let (_, source) = source(w).await?;
     present(&source).await?;
     let part = source.manifest.wanted.as_ref().map(|w| format!("{} of ", w.only.text())).unwrap_or_default();
@@ -324,30 +326,27 @@ async fn look(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn running(w: &Work, c: &Container) -> Result<String, StepError> {
+async fn running(w: &StepContext, c: &Container) -> Result<String, StepError> {
     let found = find(&w.app, c).await?.filter(|f| f.running);
     found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))
 }
 
 /// The server that is being filled, once it answers, and what it is filled from.
-async fn filling(w: &Work) -> Result<(BackupSource<'_>, Blueprint<'_>, String), StepError> {
-    if w.resumed {
-        power::wait(w).await?;
-    }
+async fn filling(w: &StepContext) -> Result<(BackupSource<'_>, Arc<Blueprint>, String), StepError> {
     let (c, source) = source(w).await?;
-    let blueprint = Blueprint::read(&w.app, &c).await?;
+    let blueprint = w.blueprint().await?;
     let id = running(w, &c).await?;
     Ok((source, blueprint, id))
 }
 
-async fn fill(w: &Work) -> Result<(), StepError> {
+async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
     let server = ServerHandle { id: &id, spec: blueprint.plan(), engine: engine_backup(blueprint.image.engine)? };
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
     tokio::select! {
         done = into(&w.app, &source, &server, &passed) => if let Err(e) = done {
-            return Err(explain_full_tier(blueprint.tier, e).await);
+            return Err(explain_full_tier(&blueprint.tier, e).await);
         },
         () = tell(w, &passed, expected) => {}
     }
@@ -360,7 +359,7 @@ async fn fill(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn match_backup(w: &Work) -> Result<(), StepError> {
+async fn match_backup(w: &StepContext) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
     kept::recall(w, &source).await?;
     let server = ServerHandle { id: &id, spec: blueprint.plan(), engine: engine_backup(blueprint.image.engine)? };

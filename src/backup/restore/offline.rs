@@ -4,17 +4,15 @@
 use crate::backup::restore::{FIND_BACKUP, admin_of, seal_in, source};
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::manifest::BackupSubject;
-use crate::provision::blueprint::Blueprint;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::{create, rotate};
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::step_error::StepError;
 
 /// Restores the data into the new directory and compares it with the backup.
-pub(crate) const FILL: Step = Step {
-    name: "Restore the data and compare it with the backup",
-    run: |w| Box::pin(fill(w)),
-    undo: Some(|w| Box::pin(unseal(w))),
-};
+pub(crate) const FILL: Step =
+    Step::new("Restore the data and compare it with the backup", |w| Box::pin(fill(w))).undo(|w| Box::pin(unseal(w)));
 
 /// Restore into a new database, its data first.
 pub static RESTORE_COPY: Flow = Flow {
@@ -30,7 +28,7 @@ pub static RESTORE_COPY: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step { name: "Set the new password", run: |w| Box::pin(rotate::set_password(w)), undo: None },
+        Step::new("Set the new password", |w| Box::pin(rotate::set_password(w))).resume(Resume::Answering),
         create::HAND_OVER,
     ],
 };
@@ -39,7 +37,7 @@ pub static RESTORE_COPY: Flow = Flow {
 ///
 /// # Errors
 /// If it can't be removed.
-async fn unseal(w: &Work) -> Result<(), StepError> {
+async fn unseal(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     // Only the container: the directory has an undo of its own.
     SealedServer::of(&w.app, &BackupSubject::new(&c, ""), c.id, AdminPassword::New)
@@ -52,9 +50,9 @@ async fn unseal(w: &Work) -> Result<(), StepError> {
 ///
 /// # Errors
 /// If it can't be filled, or is not what was backed up.
-async fn fill(w: &Work) -> Result<(), StepError> {
+async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (app, (c, source)) = (&w.app, source(w).await?);
-    let own = Blueprint::read(app, &c).await?;
+    let own = w.blueprint().await?;
     let password = own.admin_password();
     let mut sealed = SealedServer::of(app, &BackupSubject::new(&c, ""), c.id, admin_of(&source, &password)?).await?;
     if sealed.blueprint.dir != own.dir {

@@ -17,16 +17,18 @@ use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer;
 use crate::backup::restore::begin_stage;
 use crate::backup::restore::source::{BackupSource, present};
+use crate::blueprint::Blueprint;
 use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::engine::EngineBackup;
 use crate::engine::partial::{CopyTarget, RestoreAsCopy, Selection, SmallestPart};
-use crate::provision::blueprint::Blueprint;
 use crate::provision::container::find;
+use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue_with;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 
 /// Restore beside.
 pub static RESTORE_BESIDE: Flow = Flow {
@@ -34,13 +36,9 @@ pub static RESTORE_BESIDE: Flow = Flow {
     title: "Restore a part beside the data",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always).blame(Blame::Nobody),
     steps: &[
-        Step { name: "Find the backup", run: |w| Box::pin(look(w)), undo: None },
-        Step {
-            name: "Bring it back under another name",
-            run: |w| Box::pin(put(w)),
-            undo: Some(|w| Box::pin(clear(w))),
-        },
-        Step { name: "Compare it with the backup", run: |w| Box::pin(compare(w)), undo: None },
+        Step::new("Find the backup", |w| Box::pin(look(w))),
+        Step::new("Bring it back under another name", |w| Box::pin(put(w))).undo(|w| Box::pin(clear(w))),
+        Step::new("Compare it with the backup", |w| Box::pin(compare(w))),
     ],
 };
 
@@ -117,17 +115,17 @@ pub async fn beside(
     Ok((job, name))
 }
 
-fn order(w: &Work) -> Result<PartialOrder, StepError> {
+fn order(w: &StepContext) -> Result<PartialOrder, StepError> {
     serde_json::from_value(w.job.payload.clone())
         .map_err(|e| StepError::Fail(format!("What this job was asked for is not understood: {e}.")))
 }
 
-async fn source<'a>(w: &'a Work, order: &PartialOrder) -> Result<BackupSource<'a>, StepError> {
+async fn source<'a>(w: &'a StepContext, order: &PartialOrder) -> Result<BackupSource<'a>, StepError> {
     w.note_backup(order.backup);
     BackupSource::read(&w.app, order.backup).await?.reduced(Some(&order.only))
 }
 
-async fn look(w: &Work) -> Result<(), StepError> {
+async fn look(w: &StepContext) -> Result<(), StepError> {
     let order = order(w)?;
     present(&source(w, &order).await?).await?;
     w.progress(&format!("{} becomes {}", order.only.text(), order.name)).await;
@@ -135,22 +133,22 @@ async fn look(w: &Work) -> Result<(), StepError> {
 }
 
 /// What a step works with: the running server, and how its engine does it.
-struct PartialContext<'a> {
+struct PartialContext {
     id: String,
-    blueprint: Blueprint<'a>,
+    blueprint: Arc<Blueprint>,
     how: &'static dyn RestoreAsCopy,
     token: String,
 }
 
-impl<'a> PartialContext<'a> {
-    async fn of(w: &'a Work) -> Result<Self, StepError> {
+impl PartialContext {
+    async fn of(w: &StepContext) -> Result<Self, StepError> {
         let c = w.container().await?;
         let how = engine_backup(c.engine)?.restore_as_copy();
         let how = how.ok_or_else(|| StepError::Fail("This engine can't put a part beside its data.".to_owned()))?;
         let found = find(&w.app, &c).await?.filter(|f| f.running);
         let id = found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
         let token = format!("Restored from a backup by the job {}", w.job.id.simple());
-        Ok(Self { id, blueprint: Blueprint::read(&w.app, &c).await?, how, token })
+        Ok(Self { id, blueprint: w.blueprint().await?, how, token })
     }
 
     fn to<'b>(&'b self, order: &'b PartialOrder) -> CopyTarget<'b> {
@@ -158,7 +156,7 @@ impl<'a> PartialContext<'a> {
     }
 }
 
-async fn put(w: &Work) -> Result<(), StepError> {
+async fn put(w: &StepContext) -> Result<(), StepError> {
     let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let source = source(w, &order).await?;
     let passed = Arc::new(AtomicU64::new(0));
@@ -184,13 +182,13 @@ async fn put(w: &Work) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn clear(w: &Work) -> Result<(), StepError> {
+async fn clear(w: &StepContext) -> Result<(), StepError> {
     let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let exec = site.how.clear(&site.blueprint.plan(), &order.only, &site.to(&order));
     transfer::run(w.app.runtime.as_ref(), &site.id, &exec, None, &AtomicU64::new(0)).await.map(|_| ())
 }
 
-async fn compare(w: &Work) -> Result<(), StepError> {
+async fn compare(w: &StepContext) -> Result<(), StepError> {
     let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let source = source(w, &order).await?;
     let to = site.to(&order);

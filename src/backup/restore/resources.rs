@@ -2,7 +2,7 @@
 
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
-use crate::queue::flow::StepError;
+use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
 /// With less free space than this, in bytes, a tier counts as full: a server that extends a file finds no room for it.

@@ -16,8 +16,8 @@ use crate::encryption::Identities;
 use crate::engine::partial::Selection;
 use crate::manifest::{FILE, LONGEST, Manifest};
 use crate::objects::Store;
-use crate::queue::flow::StepError;
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 
 /// Where a backup lies, with its manifest as it lies there.
 pub struct BackupSource<'a> {

@@ -5,7 +5,9 @@ use crate::backup::dump::{dump, finish, read_back, sweep_soon};
 use crate::backup::restore::in_place;
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::provision::{create, swap};
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::context::StepContext;
+use crate::queue::flow::{Flow, Step};
+use crate::queue::step_error::StepError;
 
 /// Upgrade.
 pub static UPGRADE: Flow = Flow {
@@ -13,30 +15,24 @@ pub static UPGRADE: Flow = Flow {
     title: "Upgrade to another version",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
-        Step { name: "Get the image", run: |w| Box::pin(get_image(w)), undo: None },
+        Step::new("Get the image", |w| Box::pin(get_image(w))),
         // Nothing may be written that the backup does not have.
         swap::STOP,
-        Step { name: "Dump and store", run: |w| Box::pin(dump(w)), undo: Some(|w| Box::pin(sweep_soon(w))) },
-        Step { name: "Read the beginning back", run: |w| Box::pin(read_back::list(w)), undo: None },
-        Step { name: "Write the manifest", run: |w| Box::pin(finish(w)), undo: None },
-        Step {
-            name: "Restore it with the new version, and compare",
-            run: |w| Box::pin(in_place::fill(w)),
-            undo: Some(|w| Box::pin(in_place::clear(w))),
-        },
+        Step::new("Dump and store", |w| Box::pin(dump(w))).undo(|w| Box::pin(sweep_soon(w))),
+        Step::new("Read the beginning back", |w| Box::pin(read_back::list(w))),
+        Step::new("Write the manifest", |w| Box::pin(finish(w))),
+        Step::new("Restore it with the new version, and compare", |w| Box::pin(in_place::fill(w)))
+            .undo(|w| Box::pin(in_place::clear(w))),
         swap::EXCHANGE,
-        Step {
-            name: "Make the container of the new version",
-            run: |w| Box::pin(swap::change_image(w)),
-            undo: Some(|w| Box::pin(swap::change_image_back(w))),
-        },
+        Step::new("Make the container of the new version", |w| Box::pin(swap::change_image(w)))
+            .undo(|w| Box::pin(swap::change_image_back(w))),
         swap::START,
         swap::WAIT,
         swap::KEEP_PREVIOUS,
     ],
 };
 
-async fn get_image(w: &Work) -> Result<(), StepError> {
+async fn get_image(w: &StepContext) -> Result<(), StepError> {
     let snapshot = swap::row(w).await?;
     let reference = w.app.config.image_reference(&snapshot.image_after);
     if w.app.runtime.image(&reference).await?.is_none() {

@@ -17,16 +17,18 @@ use crate::domain::retention::{KeepCounts, KnownBackup, Verdict, judge};
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::manifest::FILE;
 use crate::objects::{ObjectError, Store, Stores};
+use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue_portal;
-use crate::queue::flow::{Flow, Step, StepError, Work};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
+use crate::queue::step_error::StepError;
 
 /// Remove old backups.
 pub static PRUNE: Flow = Flow {
     kind: "prune",
     title: "Remove old backups",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
-    steps: &[Step { name: "Remove what the policy does not keep", run: |w| Box::pin(prune(w)), undo: None }],
+    steps: &[Step::new("Remove what the policy does not keep", |w| Box::pin(prune(w)))],
 };
 
 /// After this no remover is still about to delete a manifest: a single request to a store ends sooner.
@@ -243,7 +245,11 @@ pub struct PruneReport {
 ///
 /// # Errors
 /// The database's.
-pub async fn all(remover: &Remover<'_>, db: &mut PgConnection, job: Option<&Work>) -> Result<PruneReport, sqlx::Error> {
+pub async fn all(
+    remover: &Remover<'_>,
+    db: &mut PgConnection,
+    job: Option<&StepContext>,
+) -> Result<PruneReport, sqlx::Error> {
     let mut done = PruneReport::default();
     let mut away: Vec<String> = Vec::new();
     for id in unfinished(db, remover.now).await? {
@@ -287,7 +293,7 @@ pub async fn all(remover: &Remover<'_>, db: &mut PgConnection, job: Option<&Work
     Ok(done)
 }
 
-async fn prune(w: &Work) -> Result<(), StepError> {
+async fn prune(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let actor = Actor { name: w.job.created_by.clone(), ..Actor::default() };
     let remover = Remover { config: &app.config, stores: &app.stores, actor: &actor, now: app.clock.now() };

@@ -1,5 +1,4 @@
-//! What a container is made from: its row, the catalog and the configuration, put together; and the look at its data
-//! directory before a server touches it.
+//! What a container is made from: its row, the catalog and the configuration, put together. It describes and acts on nothing.
 
 use secrecy::SecretString;
 use sqlx::PgConnection;
@@ -16,19 +15,30 @@ use crate::domain::quantity::{ByteSize, GIB, MilliCpus};
 use crate::engine::description::Engine;
 use crate::engine::{Recipe, ServerSpec, Tools};
 use crate::manifest::BackupSubject;
-use crate::queue::flow::StepError;
 use crate::runtime::{ContainerSpec, Mount};
-use crate::storage::{DataDir, SmallFile, unavailable_reason};
+use crate::storage::{DataDir, unavailable_reason};
 use crate::tls::ServerNames;
 
+/// Why a blueprint could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlueprintError {
+    /// The catalog, the configuration or the portal's keys no longer have what it needs; a sentence for the owner.
+    #[error("{0}")]
+    Missing(String),
+    /// mydb_admin's.
+    #[error(transparent)]
+    Db(#[from] sqlx::Error),
+}
+
 /// What a container is made from, read from its row.
-pub struct Blueprint<'a> {
+#[derive(Clone)]
+pub struct Blueprint {
     /// Its image in the catalog.
-    pub image: &'a CatalogImage,
+    pub image: CatalogImage,
     /// Its reference for the engine.
     pub reference: String,
     /// Its tier.
-    pub tier: &'a Tier,
+    pub tier: Tier,
     /// Its data directory.
     pub dir: DataDir,
     /// Extensions to make sure of when the accounts are set.
@@ -47,36 +57,38 @@ pub struct Blueprint<'a> {
     cpus: MilliCpus,
 }
 
-impl<'a> Blueprint<'a> {
+impl Blueprint {
     /// Reads what the row of `c` says, and opens its administrator's password.
     ///
     /// # Errors
-    /// [`StepError::Fail`] where the catalog or the configuration no longer has what it needs.
-    pub async fn read(app: &'a App, c: &Container) -> Result<Self, StepError> {
+    /// [`BlueprintError::Missing`] where the catalog or the configuration no longer has what it needs.
+    pub async fn read(app: &App, c: &Container) -> Result<Self, BlueprintError> {
         let image = app.catalog.find(&c.image).ok_or_else(|| {
-            StepError::Fail(format!("{} is no longer in the catalog. An administrator can put it back.", c.image))
+            BlueprintError::Missing(format!(
+                "{} is no longer in the catalog. An administrator can put it back.",
+                c.image
+            ))
         })?;
-        let tier = app
-            .config
-            .tier(&c.storage)
-            .ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is no longer configured.", c.storage)))?;
+        let tier = app.config.tier(&c.storage).ok_or_else(|| {
+            BlueprintError::Missing(format!("The storage tier “{}” is no longer configured.", c.storage))
+        })?;
         if let Some(reason) = unavailable_reason(tier) {
-            return Err(StepError::Fail(format!("The storage tier “{}” is not there: {reason}.", tier.name)));
+            return Err(BlueprintError::Missing(format!("The storage tier “{}” is not there: {reason}.", tier.name)));
         }
         let mut db = app.db.acquire().await?;
-        let admin_password = password(app, &mut db, c.id, CredentialKind::Admin)
-            .await?
-            .ok_or_else(|| StepError::Fail("The portal has no administrator password for this server.".to_owned()))?;
+        let admin_password = password(app, &mut db, c.id, CredentialKind::Admin).await?.ok_or_else(|| {
+            BlueprintError::Missing("The portal has no administrator password for this server.".to_owned())
+        })?;
         let seed_password = password(app, &mut db, c.id, CredentialKind::Seed).await?;
         let tools = match &c.image_digest {
             Some(digest) => image_tools::get(&mut db, digest).await?.unwrap_or_default(),
             None => Tools::default(),
         };
-        let (dbname, dbuser) = names(c).map_err(|e| StepError::Fail(e.to_string()))?;
+        let (dbname, dbuser) = names(c).map_err(|e| BlueprintError::Missing(e.to_string()))?;
         Ok(Self {
-            image,
+            image: image.clone(),
             reference: app.config.image_reference(&c.image),
-            tier,
+            tier: tier.clone(),
             dir: DataDir::new(tier, &app.config.instance, c.id),
             admin_password,
             seed_password,
@@ -97,16 +109,16 @@ impl<'a> Blueprint<'a> {
     /// `fresh` unless the data that it gets has its administrator's account.
     ///
     /// # Errors
-    /// [`StepError::Fail`] where the catalog or the configuration no longer has what it needs.
-    pub(super) fn sealed(
-        app: &'a App,
+    /// [`BlueprintError::Missing`] where the catalog or the configuration no longer has what it needs.
+    pub fn sealed(
+        app: &App,
         of: &BackupSubject,
         id: Uuid,
         admin_password: SecretString,
         tools: Tools,
         fresh: bool,
-    ) -> Result<Self, StepError> {
-        let gone = |what: String| StepError::Fail(format!("{what} An administrator can put it back."));
+    ) -> Result<Self, BlueprintError> {
+        let gone = |what: String| BlueprintError::Missing(format!("{what} An administrator can put it back."));
         let image =
             app.catalog.find(&of.image).ok_or_else(|| gone(format!("{} is no longer in the catalog.", of.image)))?;
         // Any tier will do, as long as its disk is there.
@@ -117,12 +129,12 @@ impl<'a> Blueprint<'a> {
         let names =
             (DbName::parse(&of.dbname, &engine.database_rules()), DbUser::parse(&of.dbuser, &engine.user_rules()));
         let (Ok(dbname), Ok(dbuser)) = names else {
-            return Err(StepError::Fail("The names in the manifest can't be used.".to_owned()));
+            return Err(BlueprintError::Missing("The names in the manifest can't be used.".to_owned()));
         };
         Ok(Self {
-            image,
+            image: image.clone(),
             reference: app.config.image_reference(&of.image),
-            tier,
+            tier: tier.clone(),
             dir: DataDir::new(tier, &app.config.instance, id),
             extensions: Vec::new(),
             admin_password,
@@ -142,21 +154,21 @@ impl<'a> Blueprint<'a> {
     /// What the sealed container of seed `id` on `tier` is made from. Names, ports and limits are any: a seed has none of them.
     ///
     /// # Errors
-    /// [`StepError::Fail`] if the engine takes none of them.
-    pub(super) fn of_seed(
+    /// [`BlueprintError::Missing`] if the engine takes none of them.
+    pub fn of_seed(
         config: &Config,
-        image: &'a CatalogImage,
-        tier: &'a Tier,
+        image: &CatalogImage,
+        tier: &Tier,
         id: Uuid,
         admin_password: SecretString,
-    ) -> Result<Self, StepError> {
+    ) -> Result<Self, BlueprintError> {
         let engine = image.engine.engine();
-        let any = |e: NameError| StepError::Fail(e.to_string());
+        let any = |e: NameError| BlueprintError::Missing(e.to_string());
         let (dbname, dbuser) = engine.fixed_names().map_or(("seed", "seed"), |f| (f.dbname, f.dbuser));
         Ok(Self {
-            image,
+            image: image.clone(),
             reference: config.image_reference(&image.image),
-            tier,
+            tier: tier.clone(),
             dir: DataDir::new(tier, &config.instance, id),
             extensions: Vec::new(),
             admin_password,
@@ -174,7 +186,7 @@ impl<'a> Blueprint<'a> {
     }
 
     /// Its data is a copy whose administrator has this password.
-    pub(super) fn begins_with(&mut self, password: SecretString) {
+    pub fn begins_with(&mut self, password: SecretString) {
         (self.admin_password, self.fresh) = (password, false);
     }
 
@@ -186,7 +198,7 @@ impl<'a> Blueprint<'a> {
     /// What the engine's description needs.
     pub fn plan(&self) -> ServerSpec<'_> {
         ServerSpec {
-            image: self.image,
+            image: &self.image,
             memory: self.memory,
             cpus: self.cpus,
             admin_user: self.image.engine.engine().admin_user(),
@@ -203,7 +215,7 @@ impl<'a> Blueprint<'a> {
     }
 
     /// The container of this, on `network`, with no port published.
-    pub(super) fn spec(&self, app: &App, recipe: &Recipe, name: &str, network: String) -> ContainerSpec {
+    pub fn spec(&self, app: &App, recipe: &Recipe, name: &str, network: String) -> ContainerSpec {
         ContainerSpec {
             name: name.to_owned(),
             instance: app.config.instance.clone(),
@@ -230,13 +242,13 @@ impl<'a> Blueprint<'a> {
     ///
     /// # Errors
     /// If the files can't be read, or no certificate be made.
-    pub(super) fn recipe(&self, app: &App) -> Result<Recipe, StepError> {
+    pub fn recipe(&self, app: &App) -> Result<Recipe, BlueprintError> {
         let config = crate::catalog::config_files(&app.config.catalog, self.image.engine)
-            .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
+            .map_err(|e| BlueprintError::Missing(format!("The configuration files can't be read: {e:#}.")))?;
         let cert = app
             .authority
             .issue_to(&self.names, app.clock.now())
-            .map_err(|e| StepError::Fail(format!("No certificate could be made: {e:#}.")))?;
+            .map_err(|e| BlueprintError::Missing(format!("No certificate could be made: {e:#}.")))?;
         Ok(self.image.engine.engine().recipe(&self.plan(), &config, &cert))
     }
 }
@@ -245,17 +257,17 @@ impl<'a> Blueprint<'a> {
 ///
 /// # Errors
 /// mydb_admin's, or if the portal's key does not open it.
-pub(super) async fn password(
+pub async fn password(
     app: &App,
     db: &mut PgConnection,
     id: Uuid,
     kind: CredentialKind,
-) -> Result<Option<SecretString>, StepError> {
+) -> Result<Option<SecretString>, BlueprintError> {
     let Some(found) = credentials::get(db, id, kind).await? else { return Ok(None) };
     let opened = app.sealer.open(&found.sealed, &kind.context(id));
     opened
         .map(Some)
-        .map_err(|e| StepError::Fail(format!("The portal's key does not open this server's password: {e}.")))
+        .map_err(|e| BlueprintError::Missing(format!("The portal's key does not open this server's password: {e}.")))
 }
 
 /// Ports for a server that nobody reaches.
@@ -267,75 +279,4 @@ fn any_ports(engine: &dyn Engine) -> Vec<(String, u16)> {
 fn names(c: &Container) -> Result<(DbName, DbUser), NameError> {
     let engine = c.engine.engine();
     Ok((DbName::parse(&c.dbname, &engine.database_rules())?, DbUser::parse(&c.dbuser, &engine.user_rules())?))
-}
-
-/// Makes the data directory, or finds it made, with a note beside it of what it is for.
-///
-/// # Errors
-/// If it can't be made.
-pub async fn prepare(app: &App, b: &Blueprint<'_>) -> Result<(), StepError> {
-    app.files.prepare(&b.dir, &b.reference, b.image.uid, b.image.gid).await?;
-    Ok(b.dir.note_maker(&maker(b.image)).await?)
-}
-
-/// Refuses before a server touches data of another version, or initialises anew what once held data:
-/// an empty directory then means a disk that is not mounted, not an empty database.
-///
-/// # Errors
-/// [`StepError::Fail`] with what was found.
-pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint<'_>) -> Result<(), StepError> {
-    let wrong = |found: &str, expected: &str| {
-        StepError::Fail(format!(
-            "The data directory was written by {found}, but the image is {expected}. Nothing was touched."
-        ))
-    };
-    // The portal's own note beside the data, for all engines …
-    let (made_by, expected) = (b.dir.made_by().await?, maker(b.image));
-    if let Some(found) = made_by.as_deref().filter(|found| *found != expected) {
-        return Err(wrong(found, &expected));
-    }
-    // … and the server's own in it, where there is one, which also tells of data that was put there by hand.
-    let written = c.engine.engine().version_file(b.image);
-    let found = match &written {
-        Some(written) => app.files.first_line(&b.dir, &written.files, &b.reference).await?,
-        None => SmallFile::Missing,
-    };
-    if let Some(expected) = &written {
-        match &found {
-            SmallFile::Line(line) if expected.agrees(line) => {}
-            SmallFile::Line(line) if is_version(line) => {
-                return Err(wrong(&format!("version {}", line.trim()), &format!("version {}", expected.version)));
-            }
-            SmallFile::Missing => {}
-            SmallFile::Line(_) | SmallFile::Odd => {
-                let file = expected.files.join(" or ");
-                return Err(StepError::Fail(format!(
-                    "The file {file} is not what a server writes. Nothing was touched."
-                )));
-            }
-        }
-    }
-    let there = match written {
-        Some(_) => found != SmallFile::Missing,
-        None => c.started_at.is_none() || !app.files.is_empty(&b.dir, &b.reference).await?,
-    };
-    if c.started_at.is_some() && !there {
-        return Err(StepError::Fail(format!(
-            "The data of this database is not in {}. Is its disk mounted? Nothing was touched.",
-            b.dir.data().display()
-        )));
-    }
-    Ok(())
-}
-
-/// Whether a line may be quoted: what else stands in a server's directory is its owner's business.
-fn is_version(line: &str) -> bool {
-    let line = line.trim();
-    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-+_~:".contains(c);
-    line.len() <= 40 && line.starts_with(|c: char| c.is_ascii_digit()) && line.chars().all(allowed)
-}
-
-/// Engine and version, as they are noted beside a data directory.
-fn maker(image: &CatalogImage) -> String {
-    format!("{} {}", image.engine.label(), image.version)
 }

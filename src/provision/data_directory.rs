@@ -1,0 +1,79 @@
+//! The data directory of a container, before a server touches it: made, and compared with what it should hold.
+
+use crate::admin_db::containers::Container;
+use crate::app::App;
+use crate::blueprint::Blueprint;
+use crate::catalog::CatalogImage;
+use crate::queue::step_error::StepError;
+use crate::storage::SmallFile;
+
+/// Makes the data directory, or finds it made, with a note beside it of what it is for.
+///
+/// # Errors
+/// If it can't be made.
+pub async fn prepare(app: &App, b: &Blueprint) -> Result<(), StepError> {
+    app.files.prepare(&b.dir, &b.reference, b.image.uid, b.image.gid).await?;
+    Ok(b.dir.note_maker(&maker(&b.image)).await?)
+}
+
+/// Refuses before a server touches data of another version, or initialises anew what once held data:
+/// an empty directory then means a disk that is not mounted, not an empty database.
+///
+/// # Errors
+/// [`StepError::Fail`] with what was found.
+pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint) -> Result<(), StepError> {
+    let wrong = |found: &str, expected: &str| {
+        StepError::Fail(format!(
+            "The data directory was written by {found}, but the image is {expected}. Nothing was touched."
+        ))
+    };
+    // The portal's own note beside the data, for all engines …
+    let (made_by, expected) = (b.dir.made_by().await?, maker(&b.image));
+    if let Some(found) = made_by.as_deref().filter(|found| *found != expected) {
+        return Err(wrong(found, &expected));
+    }
+    // … and the server's own in it, where there is one, which also tells of data that was put there by hand.
+    let written = c.engine.engine().version_file(&b.image);
+    let found = match &written {
+        Some(written) => app.files.first_line(&b.dir, &written.files, &b.reference).await?,
+        None => SmallFile::Missing,
+    };
+    if let Some(expected) = &written {
+        match &found {
+            SmallFile::Line(line) if expected.agrees(line) => {}
+            SmallFile::Line(line) if is_version(line) => {
+                return Err(wrong(&format!("version {}", line.trim()), &format!("version {}", expected.version)));
+            }
+            SmallFile::Missing => {}
+            SmallFile::Line(_) | SmallFile::Odd => {
+                let file = expected.files.join(" or ");
+                return Err(StepError::Fail(format!(
+                    "The file {file} is not what a server writes. Nothing was touched."
+                )));
+            }
+        }
+    }
+    let there = match written {
+        Some(_) => found != SmallFile::Missing,
+        None => c.started_at.is_none() || !app.files.is_empty(&b.dir, &b.reference).await?,
+    };
+    if c.started_at.is_some() && !there {
+        return Err(StepError::Fail(format!(
+            "The data of this database is not in {}. Is its disk mounted? Nothing was touched.",
+            b.dir.data().display()
+        )));
+    }
+    Ok(())
+}
+
+/// Whether a line may be quoted: what else stands in a server's directory is its owner's business.
+fn is_version(line: &str) -> bool {
+    let line = line.trim();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-+_~:".contains(c);
+    line.len() <= 40 && line.starts_with(|c: char| c.is_ascii_digit()) && line.chars().all(allowed)
+}
+
+/// Engine and version, as they are noted beside a data directory.
+fn maker(image: &CatalogImage) -> String {
+    format!("{} {}", image.engine.label(), image.version)
+}
