@@ -307,7 +307,7 @@ pub async fn holds_tables(parts: &BootstrapParts, random: &Random) -> anyhow::Re
     Ok(found > 0)
 }
 
-/// How many tables there are.
+/// How many tables there are. Like all that is asked before the migrations have run, the statement is not checked against them.
 ///
 /// # Errors
 /// The database's.

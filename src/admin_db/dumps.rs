@@ -1,15 +1,15 @@
 //! Table `dump_upload`: dumps that people brought, and what became of them.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::plain;
 use crate::manifest::dump::{Dump, Format, LoadReport, Packing};
 
 /// A dump.
-#[derive(Debug, FromRow)]
+#[derive(Debug)]
 pub struct DumpRow {
     /// Key; it names the file.
     pub id: Uuid,
@@ -79,7 +79,7 @@ pub struct NewDump<'a> {
 /// # Errors
 /// The database's; no row, if it was given to another container meanwhile.
 pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "INSERT INTO dump_upload AS d (id, container_id, tier, name, format, packing, says_its_end, bytes, received_at, source,
                                   account_id, version, databases, told, everything)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
@@ -87,37 +87,47 @@ pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>
             SET container_id = excluded.container_id, source = excluded.source, everything = excluded.everything
               , received_at = excluded.received_at
           WHERE d.container_id IS NULL AND d.account_id = excluded.account_id",
+        new.id,
+        new.container,
+        new.tier,
+        new.name,
+        Json(new.dump.format) as _,
+        new.dump.packing.as_str(),
+        new.dump.says_its_end,
+        new.bytes,
+        now,
+        new.source,
+        new.account,
+        new.dump.version.map(Json) as _,
+        plain::json(&new.dump.databases)? as _,
+        plain::json(&new.dump.told)? as _,
+        new.everything
     )
-    .bind(new.id)
-    .bind(new.container)
-    .bind(new.tier)
-    .bind(new.name)
-    .bind(Json(new.dump.format))
-    .bind(new.dump.packing.as_str())
-    .bind(new.dump.says_its_end)
-    .bind(new.bytes)
-    .bind(now)
-    .bind(new.source)
-    .bind(new.account)
-    .bind(new.dump.version.map(Json))
-    .bind(plain::json(&new.dump.databases)?)
-    .bind(plain::json(&new.dump.told)?)
-    .bind(new.everything)
     .execute(db)
     .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
-const COLUMNS: &str = "SELECT id, account_id, tier, name, format, packing, says_its_end, version, source,
-                              everything, databases, told, bytes, report FROM dump_upload";
+/// Reads rows as [`DumpRow`]: one text, so that every query reads the same.
+macro_rules! select {
+    ($rest:literal $(, $arg:expr)+) => {
+        sqlx::query_as!(
+            DumpRow,
+            r#"SELECT id, account_id, tier, name, format AS "format: _", packing, says_its_end, version AS "version: _", source
+                    , everything, databases AS "databases: _", told AS "told: _", bytes, report AS "report: _"
+                 FROM dump_upload "#
+                + $rest
+            $(, $arg)+
+        )
+    };
+}
 
 /// The dump that a container is made of.
 ///
 /// # Errors
 /// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
-    let query = format!("{COLUMNS} WHERE container_id = $1");
-    sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(container).fetch_optional(db).await
+    select!("WHERE container_id = $1", container).fetch_optional(db).await
 }
 
 /// A dump that its sender was asked something about.
@@ -125,8 +135,7 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Opti
 /// # Errors
 /// The database's.
 pub async fn asked_about(db: &mut PgConnection, id: Uuid, account: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
-    let query = format!("{COLUMNS} WHERE id = $1 AND account_id = $2 AND container_id IS NULL");
-    sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(id).bind(account).fetch_optional(db).await
+    select!("WHERE id = $1 AND account_id = $2 AND container_id IS NULL", id, account).fetch_optional(db).await
 }
 
 /// Notes that it is being loaded. `false`: it was before.
@@ -134,8 +143,8 @@ pub async fn asked_about(db: &mut PgConnection, id: Uuid, account: Uuid) -> Resu
 /// # Errors
 /// The database's.
 pub async fn begin(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("UPDATE dump_upload SET begun_at = $2 WHERE id = $1 AND begun_at IS NULL");
-    Ok(done.bind(id).bind(now).execute(db).await?.rows_affected() == 1)
+    let done = sqlx::query!("UPDATE dump_upload SET begun_at = $2 WHERE id = $1 AND begun_at IS NULL", id, now);
+    Ok(done.execute(db).await?.rows_affected() == 1)
 }
 
 /// Lets a container's dump be loaded once more: nothing of it is left in a database.
@@ -143,8 +152,7 @@ pub async fn begin(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Resul
 /// # Errors
 /// The database's.
 pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE dump_upload SET begun_at = NULL WHERE container_id = $1 AND report IS NULL")
-        .bind(container)
+    sqlx::query!("UPDATE dump_upload SET begun_at = NULL WHERE container_id = $1 AND report IS NULL", container)
         .execute(db)
         .await
         .map(|_| ())
@@ -155,9 +163,7 @@ pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::E
 /// # Errors
 /// The database's.
 pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE dump_upload SET report = $2 WHERE id = $1")
-        .bind(id)
-        .bind(plain::json(report)?)
+    sqlx::query!("UPDATE dump_upload SET report = $2 WHERE id = $1", id, plain::json(report)? as _)
         .execute(db)
         .await
         .map(|_| ())
@@ -173,17 +179,17 @@ pub async fn waiting(
     failed: DateTime<Utc>,
     asked: DateTime<Utc>,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT d.id FROM dump_upload d LEFT JOIN container c ON c.id = d.container_id
+    sqlx::query_scalar!(
+        r#"SELECT d.id AS "id!" FROM dump_upload d LEFT JOIN container c ON c.id = d.container_id
           WHERE d.report IS NULL
             AND (c.id IS NULL AND d.received_at > $2
                  OR c.purged_at IS NULL AND c.id IS NOT NULL
                     AND (d.received_at > $1
                          OR EXISTS (SELECT FROM job j WHERE j.container_id = c.id AND j.kind IN ('load', 'load-stopped')
-                                       AND j.status IN ('queued', 'running'))))",
+                                       AND j.status IN ('queued', 'running'))))"#,
+        failed,
+        asked
     )
-    .bind(failed)
-    .bind(asked)
     .fetch_all(db)
     .await
 }
@@ -193,8 +199,7 @@ pub async fn waiting(
 /// # Errors
 /// The database's.
 pub async fn forget_asked(db: &mut PgConnection, asked: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM dump_upload WHERE container_id IS NULL AND received_at <= $1")
-        .bind(asked)
+    sqlx::query!("DELETE FROM dump_upload WHERE container_id IS NULL AND received_at <= $1", asked)
         .execute(db)
         .await
         .map(|_| ())

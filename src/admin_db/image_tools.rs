@@ -11,7 +11,7 @@ use crate::engine::Tools;
 /// The database's.
 pub async fn get(db: &mut PgConnection, digest: &str) -> Result<Option<Tools>, sqlx::Error> {
     let found: Option<Vec<String>> =
-        sqlx::query_scalar("SELECT tools FROM image_tool WHERE digest = $1").bind(digest).fetch_optional(db).await?;
+        sqlx::query_scalar!("SELECT tools FROM image_tool WHERE digest = $1", digest).fetch_optional(db).await?;
     Ok(found.map(Tools))
 }
 
@@ -21,9 +21,7 @@ pub async fn get(db: &mut PgConnection, digest: &str) -> Result<Option<Tools>, s
 /// The database's.
 pub async fn of(db: &mut PgConnection, digest: &str, asked: &[String]) -> Result<Option<Tools>, sqlx::Error> {
     let found: Option<Vec<String>> =
-        sqlx::query_scalar("SELECT tools FROM image_tool WHERE digest = $1 AND asked @> $2")
-            .bind(digest)
-            .bind(asked)
+        sqlx::query_scalar!("SELECT tools FROM image_tool WHERE digest = $1 AND asked @> $2", digest, asked)
             .fetch_optional(db)
             .await?;
     Ok(found.map(Tools))
@@ -40,14 +38,14 @@ pub async fn set(
     tools: &Tools,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO image_tool (digest, asked, tools, looked_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (digest) DO UPDATE SET asked = excluded.asked, tools = excluded.tools, looked_at = excluded.looked_at",
+        digest,
+        asked,
+        &tools.0,
+        now
     )
-    .bind(digest)
-    .bind(asked)
-    .bind(&tools.0)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())

@@ -1,8 +1,8 @@
 //! Tables `backup_log` and `container`, for backups that are taken in from a bucket.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::manifest::Manifest;
@@ -16,11 +16,11 @@ pub const RESTORED: &str = "The portal was restored from a backup.";
 /// # Errors
 /// The database's.
 pub async fn known(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar!(
         "SELECT id FROM backup_log WHERE id = ANY($1) AND error IS DISTINCT FROM $2 AND retired_at IS NULL",
+        ids,
+        RESTORED
     )
-    .bind(ids)
-    .bind(RESTORED)
     .fetch_all(db)
     .await
 }
@@ -37,33 +37,33 @@ pub async fn container(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let c = &manifest.container;
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO container (id, name, engine, image, image_digest, server_version, dbname, dbuser, account_id, contact,
                                 department, description, storage, memory_bytes, millicpus, extensions, backup_freq,
                                 docker_name, created_by, created_at, purged_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '', $18, $19, $20)
          ON CONFLICT (id) DO NOTHING",
+        c.id,
+        &c.name,
+        c.engine as _,
+        &c.image,
+        &c.digest,
+        &c.version,
+        &c.dbname,
+        &c.dbuser,
+        owner,
+        &c.contact,
+        &c.department,
+        &c.description,
+        &c.storage,
+        c.memory_bytes,
+        c.millicpus,
+        &c.extensions,
+        &c.backup_freq,
+        by,
+        manifest.started_at,
+        now
     )
-    .bind(c.id)
-    .bind(&c.name)
-    .bind(c.engine)
-    .bind(&c.image)
-    .bind(&c.digest)
-    .bind(&c.version)
-    .bind(&c.dbname)
-    .bind(&c.dbuser)
-    .bind(owner)
-    .bind(&c.contact)
-    .bind(&c.department)
-    .bind(&c.description)
-    .bind(&c.storage)
-    .bind(c.memory_bytes)
-    .bind(c.millicpus)
-    .bind(&c.extensions)
-    .bind(&c.backup_freq)
-    .bind(by)
-    .bind(manifest.started_at)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -93,7 +93,7 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, 
     let m = new.manifest;
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let raw = m.objects.iter().map(|o| o.dumped.bytes).fold(0u64, u64::saturating_add);
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "INSERT INTO backup_log AS b (id, container_id, kind, reason, status, started_at, finished_at, target, location, bytes,
                                  raw_bytes, sha256, manifest, level, locked_until, fingerprints, definitions)
          VALUES ($1, $2, 'backup', 'import', 'succeeded', $3, $4, $5, $6, $7, $8, $9, $10, 2, $11, $13, nullif($14, 0))
@@ -106,28 +106,28 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, 
               , removing_at = NULL, removed_at = NULL, retired_at = NULL
           WHERE (b.status = 'failed' AND b.error = $12 OR b.retired_at IS NOT NULL)
             AND b.container_id = excluded.container_id",
+        m.backup,
+        m.container.id,
+        m.started_at,
+        m.finished_at,
+        new.target,
+        new.location,
+        signed(m.bytes()),
+        signed(raw),
+        new.sha256.as_slice(),
+        Json(m) as _,
+        new.locked_until,
+        RESTORED,
+        m.fingerprints,
+        i32::try_from(m.definitions.len()).unwrap_or(i32::MAX)
     )
-    .bind(m.backup)
-    .bind(m.container.id)
-    .bind(m.started_at)
-    .bind(m.finished_at)
-    .bind(new.target)
-    .bind(new.location)
-    .bind(signed(m.bytes()))
-    .bind(signed(raw))
-    .bind(new.sha256.as_slice())
-    .bind(Json(m))
-    .bind(new.locked_until)
-    .bind(RESTORED)
-    .bind(m.fingerprints)
-    .bind(i32::try_from(m.definitions.len()).unwrap_or(i32::MAX))
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// A database that only its backups tell of, to be made anew from the newest of them.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Candidate {
     /// Key of the database of then.
     pub id: Uuid,
@@ -142,7 +142,8 @@ pub struct Candidate {
 /// # Errors
 /// The database's.
 pub async fn candidates(db: &mut PgConnection, by: &str) -> Result<Vec<Candidate>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as!(
+        Candidate,
         "SELECT c.id, b.id AS backup, b.started_at AS made_at
            FROM container c
            JOIN LATERAL (SELECT id, started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
@@ -151,8 +152,8 @@ pub async fn candidates(db: &mut PgConnection, by: &str) -> Result<Vec<Candidate
             AND NOT EXISTS (SELECT FROM container n JOIN backup_log o ON o.id = n.restored_from
                              WHERE o.container_id = c.id AND n.id <> c.id)
           ORDER BY c.name, b.started_at DESC",
+        by
     )
-    .bind(by)
     .fetch_all(db)
     .await
 }

@@ -1,7 +1,7 @@
 //! Table `log`: every action. Rows are only ever added.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// How an action ended.
@@ -74,26 +74,26 @@ pub async fn append(
     entry: &LogEntry<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO log (at, actor, address, action, container_id, container_name, outcome, detail, request_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, left($8, 4000), $9)",
+        now,
+        &actor.name,
+        &actor.address,
+        entry.action,
+        entry.container.map(|(id, _)| id),
+        entry.container.map_or("", |(_, name)| name),
+        entry.outcome as _,
+        entry.detail,
+        &actor.request_id
     )
-    .bind(now)
-    .bind(&actor.name)
-    .bind(&actor.address)
-    .bind(entry.action)
-    .bind(entry.container.map(|(id, _)| id))
-    .bind(entry.container.map_or("", |(_, name)| name))
-    .bind(entry.outcome)
-    .bind(entry.detail)
-    .bind(&actor.request_id)
     .execute(db)
     .await
     .map(|_| ())
 }
 
 /// A row.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct LogRecord {
     /// Key; grows with time.
     pub id: i64,
@@ -139,23 +139,24 @@ pub struct LogFilter {
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection, f: &LogFilter) -> Result<Vec<LogRecord>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT id, at, actor, address, action, container_name, outcome, detail, request_id FROM log
+    sqlx::query_as!(
+        LogRecord,
+        r#"SELECT id, at, actor, address, action, container_name, outcome AS "outcome: _", detail, request_id FROM log
           WHERE id < coalesce($1, 9223372036854775807)
             AND ($2::text IS NULL OR actor = $2)
             AND ($3::text IS NULL OR action = $3)
             AND ($4::text IS NULL OR container_name = $4)
             AND ($5::uuid IS NULL OR container_id = $5)
             AND ($6::log_outcome IS NULL OR outcome = $6)
-          ORDER BY id DESC LIMIT $7",
+          ORDER BY id DESC LIMIT $7"#,
+        f.before,
+        f.actor.as_deref(),
+        f.action.as_deref(),
+        f.container.as_deref(),
+        f.container_id,
+        f.outcome as _,
+        f.limit
     )
-    .bind(f.before)
-    .bind(f.actor.as_deref())
-    .bind(f.action.as_deref())
-    .bind(f.container.as_deref())
-    .bind(f.container_id)
-    .bind(f.outcome)
-    .bind(f.limit)
     .fetch_all(db)
     .await
 }

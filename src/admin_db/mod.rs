@@ -72,7 +72,7 @@ pub fn one_row(done: &sqlx::postgres::PgQueryResult) -> Result<(), sqlx::Error> 
 /// # Errors
 /// If the query fails.
 pub async fn ping(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT 1").execute(db).await.map(|_| ())
+    sqlx::query_scalar!("SELECT 1").fetch_one(db).await.map(|_| ())
 }
 
 /// The version of mydb_admin's server, and its size in bytes.
@@ -80,5 +80,10 @@ pub async fn ping(db: &mut PgConnection) -> Result<(), sqlx::Error> {
 /// # Errors
 /// If the query fails.
 pub async fn about(db: &mut PgConnection) -> Result<(String, i64), sqlx::Error> {
-    sqlx::query_as("SELECT current_setting('server_version'), pg_database_size(current_database())").fetch_one(db).await
+    sqlx::query!(
+        r#"SELECT current_setting('server_version') AS "version!", pg_database_size(current_database()) AS "bytes!""#
+    )
+    .map(|r| (r.version, r.bytes))
+    .fetch_one(db)
+    .await
 }

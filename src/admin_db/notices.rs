@@ -2,7 +2,7 @@
 //! again.
 
 use chrono::{DateTime, Duration, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::new_id;
@@ -36,7 +36,7 @@ impl NoticeKind {
 }
 
 /// A notice.
-#[derive(Debug, Clone, FromRow, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// Key.
     pub id: Uuid,
@@ -65,8 +65,9 @@ pub struct Notice {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
-        concat!(
+    ($rest:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            Notice,
             "SELECT n.id, n.container_id, c.name AS container, c.account_id, a.username AS owner, c.contact, n.kind, n.backup_id
                   , n.text, n.at, n.owner_seen_at, n.admin_seen_at
                FROM notice n
@@ -74,8 +75,9 @@ macro_rules! select {
                JOIN account a ON a.id = c.account_id
                -- What lies in the trash needs no backup.
                JOIN state s ON s.container_id = c.id AND s.state NOT IN ('deleting', 'trashed')
-              WHERE n.ended_at IS NULL ",
-            $rest
+              WHERE n.ended_at IS NULL "
+                + $rest
+            $(, $arg)*
         )
     };
 }
@@ -95,8 +97,8 @@ pub async fn raise(
 ) -> Result<bool, sqlx::Error> {
     let again = matches!(kind, NoticeKind::DrillFailed | NoticeKind::RestoreDiffers);
     // xmax is 0 only for a row this statement inserted.
-    sqlx::query_scalar(
-        "INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after) VALUES ($1, $2, $3, $4, $5, $6, $6)
+    sqlx::query_scalar!(
+        r#"INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after) VALUES ($1, $2, $3, $4, $5, $6, $6)
          ON CONFLICT (container_id, kind) WHERE ended_at IS NULL DO UPDATE
             SET text = excluded.text
               , backup_id = excluded.backup_id
@@ -106,15 +108,15 @@ pub async fn raise(
               , told_at = CASE WHEN $7 THEN NULL ELSE n.told_at END
               , tell_after = CASE WHEN $7 THEN excluded.at ELSE n.tell_after END
               , tell_tries = CASE WHEN $7 THEN 0 ELSE n.tell_tries END
-         RETURNING xmax = 0",
+         RETURNING xmax = 0 AS "new!""#,
+        new_id(),
+        container,
+        kind.as_str(),
+        backup,
+        text,
+        now,
+        again
     )
-    .bind(new_id())
-    .bind(container)
-    .bind(kind.as_str())
-    .bind(backup)
-    .bind(text)
-    .bind(now)
-    .bind(again)
     .fetch_one(db)
     .await
 }
@@ -124,12 +126,12 @@ pub async fn raise(
 /// # Errors
 /// The database's.
 pub async fn backed_up(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE notice SET ended_at = $2
           WHERE container_id = $1 AND kind IN ('backup_failed', 'backup_missed') AND ended_at IS NULL",
+        container,
+        now
     )
-    .bind(container)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -140,14 +142,14 @@ pub async fn backed_up(db: &mut PgConnection, container: Uuid, now: DateTime<Utc
 /// # Errors
 /// The database's.
 pub async fn proven(db: &mut PgConnection, drill: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE notice n SET ended_at = $2
            FROM backup_log d JOIN backup_log b ON b.id = d.drill_of
           WHERE d.id = $1 AND n.container_id = b.container_id AND n.kind = 'drill_failed' AND n.ended_at IS NULL
             AND b.started_at >= coalesce((SELECT f.started_at FROM backup_log f WHERE f.id = n.backup_id), '-infinity')",
+        drill,
+        now
     )
-    .bind(drill)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -158,11 +160,11 @@ pub async fn proven(db: &mut PgConnection, drill: Uuid, now: DateTime<Utc>) -> R
 /// # Errors
 /// The database's.
 pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE notice SET ended_at = $2 WHERE container_id = $1 AND kind = 'restore_differs' AND ended_at IS NULL",
+        container,
+        now
     )
-    .bind(container)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -173,7 +175,7 @@ pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>
 /// # Errors
 /// The database's.
 pub async fn missing(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT container_id FROM notice WHERE kind = 'backup_missed' AND ended_at IS NULL")
+    sqlx::query_scalar!("SELECT container_id FROM notice WHERE kind = 'backup_missed' AND ended_at IS NULL")
         .fetch_all(db)
         .await
 }
@@ -183,11 +185,11 @@ pub async fn missing(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
 /// # Errors
 /// The database's.
 pub async fn end_missing_but(db: &mut PgConnection, still: &[Uuid], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE notice SET ended_at = $2 WHERE kind = 'backup_missed' AND ended_at IS NULL AND container_id <> ALL($1)",
+        still,
+        now
     )
-    .bind(still)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -198,8 +200,7 @@ pub async fn end_missing_but(db: &mut PgConnection, still: &[Uuid], now: DateTim
 /// # Errors
 /// The database's.
 pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice>, sqlx::Error> {
-    sqlx::query_as(select!("AND c.account_id = $1 AND n.owner_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50"))
-        .bind(account)
+    select!("AND c.account_id = $1 AND n.owner_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50", account)
         .fetch_all(db)
         .await
 }
@@ -209,7 +210,7 @@ pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice
 /// # Errors
 /// The database's.
 pub async fn of_admins(db: &mut PgConnection) -> Result<Vec<Notice>, sqlx::Error> {
-    sqlx::query_as(select!("AND n.admin_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50")).fetch_all(db).await
+    select!("AND n.admin_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50").fetch_all(db).await
 }
 
 /// What is not over of one database.
@@ -217,7 +218,7 @@ pub async fn of_admins(db: &mut PgConnection) -> Result<Vec<Notice>, sqlx::Error
 /// # Errors
 /// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Notice>, sqlx::Error> {
-    sqlx::query_as(select!("AND n.container_id = $1 ORDER BY n.at DESC, n.id")).bind(container).fetch_all(db).await
+    select!("AND n.container_id = $1 ORDER BY n.at DESC, n.id", container).fetch_all(db).await
 }
 
 /// Notes who has seen it. `false`: there is no such notice of this database.
@@ -230,17 +231,17 @@ pub async fn see(
     (owner, admin): (bool, bool),
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE notice
             SET owner_seen_at = CASE WHEN $3 THEN coalesce(owner_seen_at, $5) ELSE owner_seen_at END
               , admin_seen_at = CASE WHEN $4 THEN coalesce(admin_seen_at, $5) ELSE admin_seen_at END
           WHERE id = $1 AND container_id = $2",
+        id,
+        container,
+        owner,
+        admin,
+        now
     )
-    .bind(id)
-    .bind(container)
-    .bind(owner)
-    .bind(admin)
-    .bind(now)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -251,10 +252,11 @@ pub async fn see(
 /// # Errors
 /// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT n.kind, count(*) FROM notice n JOIN state s ON s.container_id = n.container_id
-          WHERE n.ended_at IS NULL AND s.state NOT IN ('deleting', 'trashed') GROUP BY n.kind",
+    sqlx::query!(
+        r#"SELECT n.kind, count(*) AS "notices!" FROM notice n JOIN state s ON s.container_id = n.container_id
+          WHERE n.ended_at IS NULL AND s.state NOT IN ('deleting', 'trashed') GROUP BY n.kind"#
     )
+    .map(|r| (r.kind, r.notices))
     .fetch_all(db)
     .await
 }
@@ -264,8 +266,8 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::E
 /// # Errors
 /// The database's.
 pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) -> Result<Option<Notice>, sqlx::Error> {
-    let id: Option<Uuid> = sqlx::query_scalar(
-        "UPDATE notice SET tell_after = $1 + $2, tell_tries = tell_tries + 1
+    let id: Option<Uuid> = sqlx::query_scalar!(
+        "UPDATE notice SET tell_after = $1::timestamptz + $2::interval, tell_tries = tell_tries + 1
           WHERE id = (SELECT id FROM notice
                        WHERE told_at IS NULL AND ended_at IS NULL AND tell_after <= $1
                          -- Older ones are from before there was a program, or it has been out of order for too long.
@@ -273,13 +275,13 @@ pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) ->
                        -- One that fails keeps no other waiting.
                        ORDER BY tell_tries, at LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id",
+        now,
+        most as _
     )
-    .bind(now)
-    .bind(most)
     .fetch_optional(&mut *db)
     .await?;
     let Some(id) = id else { return Ok(None) };
-    sqlx::query_as(select!("AND n.id = $1")).bind(id).fetch_optional(db).await
+    select!("AND n.id = $1", id).fetch_optional(db).await
 }
 
 /// Notes that the configured program was given it as it was then: one that came back meanwhile is to be told again.
@@ -287,10 +289,7 @@ pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) ->
 /// # Errors
 /// The database's.
 pub async fn mark_reported(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE notice SET told_at = $3 WHERE id = $1 AND at = $2")
-        .bind(n.id)
-        .bind(n.at)
-        .bind(now)
+    sqlx::query!("UPDATE notice SET told_at = $3 WHERE id = $1 AND at = $2", n.id, n.at, now)
         .execute(db)
         .await
         .map(|_| ())
@@ -301,13 +300,13 @@ pub async fn mark_reported(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>
 /// # Errors
 /// The database's.
 pub async fn put_back(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE notice SET tell_after = $3 + least(interval '1 second' * 2 ^ least(tell_tries, 20), interval '1 hour')
+    sqlx::query!(
+        "UPDATE notice SET tell_after = $3::timestamptz + least(interval '1 second' * 2 ^ least(tell_tries, 20), interval '1 hour')
           WHERE id = $1 AND at = $2",
+        n.id,
+        n.at,
+        now
     )
-    .bind(n.id)
-    .bind(n.at)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())

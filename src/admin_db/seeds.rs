@@ -1,11 +1,11 @@
 //! Table `seed`: data directories that were initialised once, of which new databases get a copy.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A row.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Seed {
     /// Key, and the directory's name.
     pub id: Uuid,
@@ -33,8 +33,12 @@ impl Seed {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
-        concat!("SELECT id, tier, image, fingerprint, sealed, begun_at, made_at, failed FROM seed ", $rest)
+    ($rest:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            Seed,
+            "SELECT id, tier, image, fingerprint, sealed, begun_at, made_at, failed FROM seed " + $rest
+            $(, $arg)*
+        )
     };
 }
 
@@ -43,7 +47,7 @@ macro_rules! select {
 /// # Errors
 /// The database's.
 pub async fn all(db: &mut PgConnection) -> Result<Vec<Seed>, sqlx::Error> {
-    sqlx::query_as(select!("ORDER BY tier, image, begun_at")).fetch_all(db).await
+    select!("ORDER BY tier, image, begun_at").fetch_all(db).await
 }
 
 /// The whole one for this on a tier.
@@ -51,11 +55,7 @@ pub async fn all(db: &mut PgConnection) -> Result<Vec<Seed>, sqlx::Error> {
 /// # Errors
 /// The database's.
 pub async fn whole(db: &mut PgConnection, tier: &str, fingerprint: &str) -> Result<Option<Seed>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE tier = $1 AND fingerprint = $2 AND made_at IS NOT NULL"))
-        .bind(tier)
-        .bind(fingerprint)
-        .fetch_optional(db)
-        .await
+    select!("WHERE tier = $1 AND fingerprint = $2 AND made_at IS NOT NULL", tier, fingerprint).fetch_optional(db).await
 }
 
 /// Writes a row.
@@ -63,16 +63,16 @@ pub async fn whole(db: &mut PgConnection, tier: &str, fingerprint: &str) -> Resu
 /// # Errors
 /// The database's.
 pub async fn insert(db: &mut PgConnection, seed: &Seed) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO seed (id, tier, image, fingerprint, sealed, begun_at, made_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        seed.id,
+        &seed.tier,
+        &seed.image,
+        &seed.fingerprint,
+        &seed.sealed,
+        seed.begun_at,
+        seed.made_at
     )
-    .bind(seed.id)
-    .bind(&seed.tier)
-    .bind(&seed.image)
-    .bind(&seed.fingerprint)
-    .bind(&seed.sealed)
-    .bind(seed.begun_at)
-    .bind(seed.made_at)
     .execute(db)
     .await
     .map(|_| ())
@@ -83,7 +83,7 @@ pub async fn insert(db: &mut PgConnection, seed: &Seed) -> Result<(), sqlx::Erro
 /// # Errors
 /// The database's.
 pub async fn made(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE seed SET made_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await.map(|_| ())
+    sqlx::query!("UPDATE seed SET made_at = $2 WHERE id = $1", id, now).execute(db).await.map(|_| ())
 }
 
 /// Notes that it can't be used, and why.
@@ -91,12 +91,7 @@ pub async fn made(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result
 /// # Errors
 /// The database's.
 pub async fn fail(db: &mut PgConnection, id: Uuid, why: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE seed SET made_at = NULL, failed = $2 WHERE id = $1")
-        .bind(id)
-        .bind(why)
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!("UPDATE seed SET made_at = NULL, failed = $2 WHERE id = $1", id, why).execute(db).await.map(|_| ())
 }
 
 /// Removes a row. Not before its directory is gone.
@@ -104,5 +99,5 @@ pub async fn fail(db: &mut PgConnection, id: Uuid, why: &str) -> Result<(), sqlx
 /// # Errors
 /// The database's.
 pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM seed WHERE id = $1").bind(id).execute(db).await.map(|_| ())
+    sqlx::query!("DELETE FROM seed WHERE id = $1", id).execute(db).await.map(|_| ())
 }

@@ -7,19 +7,21 @@ const READ_ONLY: &str = "read_only";
 const INSTANCE: &str = "instance";
 
 async fn get(db: &mut PgConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT value #>> '{}' FROM setting WHERE key = $1").bind(key).fetch_optional(db).await
+    sqlx::query_scalar!(r#"SELECT value #>> '{}' AS "value!" FROM setting WHERE key = $1"#, key)
+        .fetch_optional(db)
+        .await
 }
 
 async fn set(db: &mut PgConnection, key: &str, value: &str, by: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO setting (key, value, changed_by, changed_at) VALUES ($1, to_jsonb($2::text), $3, $4)
          ON CONFLICT (key) DO UPDATE
             SET value = excluded.value, changed_by = excluded.changed_by, changed_at = excluded.changed_at",
+        key,
+        value,
+        by,
+        now
     )
-    .bind(key)
-    .bind(value)
-    .bind(by)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -46,7 +48,7 @@ pub async fn set_read_only(
     match banner {
         Some(text) => set(db, READ_ONLY, text, by, now).await,
         None => {
-            sqlx::query("DELETE FROM setting WHERE key = $1").bind(READ_ONLY).execute(db).await?;
+            sqlx::query!("DELETE FROM setting WHERE key = $1", READ_ONLY).execute(db).await?;
             Ok(())
         }
     }

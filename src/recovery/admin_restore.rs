@@ -199,6 +199,7 @@ pub async fn restore(
 }
 
 /// What was under way when the backup was made is not under way any more; who was signed in signs in again.
+/// The tables are those of the portal that made the backup, so the compiler can't check these statements.
 async fn settle(db: &mut PgConnection, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     for statement in [
         "UPDATE job SET status = 'failed', finished_at = $1, error = $2, worker = NULL, lease_until = NULL

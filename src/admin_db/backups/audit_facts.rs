@@ -1,8 +1,8 @@
 //! What an audit of the backups judges by, from `container` and `backup_log`.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::backups::BackupStatus;
@@ -10,7 +10,7 @@ use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
 
 /// A living database that has run, with what is known of its backups.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct AuditedDatabase {
     /// Key.
     pub id: Uuid,
@@ -48,15 +48,17 @@ pub const SIZES: i64 = 8;
 /// # Errors
 /// The database's.
 pub async fn databases(db: &mut PgConnection) -> Result<Vec<AuditedDatabase>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT c.id, c.name, c.engine, c.backup_freq, s.state, coalesce(c.policy_at, c.created_at) AS policy_at
-              , g.newest AS good_at, g.oldest AS first_good_at
-              , CASE WHEN t.status = 'failed' THEN t.error END AS failed
+    sqlx::query_as!(
+        AuditedDatabase,
+        r#"SELECT c.id AS "id!", c.name AS "name!", c.engine AS "engine!: _", c.backup_freq AS "backup_freq!"
+              , s.state AS "state!: _", coalesce(c.policy_at, c.created_at) AS "policy_at!"
+              , g.newest AS "good_at?", g.oldest AS "first_good_at?"
+              , CASE WHEN t.status = 'failed' THEN t.error END AS "failed?"
               , ARRAY(SELECT raw_bytes FROM backup_log WHERE container_id = c.id AND kind = 'backup' AND status = 'succeeded'
-                       ORDER BY started_at DESC LIMIT $1) AS sizes
-              , (SELECT max(finished_at) FROM backup_log WHERE container_id = c.id AND kind = 'drill' AND status = 'succeeded') AS drilled_at
-              , CASE WHEN d.status = 'failed' THEN d.finished_at END AS drill_failed_at
-              , CASE WHEN d.status = 'failed' THEN d.error END AS drill_error
+                       ORDER BY started_at DESC LIMIT $1) AS "sizes!: _"
+              , (SELECT max(finished_at) FROM backup_log WHERE container_id = c.id AND kind = 'drill' AND status = 'succeeded') AS "drilled_at?"
+              , CASE WHEN d.status = 'failed' THEN d.finished_at END AS "drill_failed_at?"
+              , CASE WHEN d.status = 'failed' THEN d.error END AS "drill_error?"
            FROM container c
            JOIN state s ON s.container_id = c.id
            LEFT JOIN LATERAL (SELECT max(started_at) AS newest, min(started_at) AS oldest FROM backup_log
@@ -67,15 +69,15 @@ pub async fn databases(db: &mut PgConnection) -> Result<Vec<AuditedDatabase>, sq
            LEFT JOIN LATERAL (SELECT status, error, finished_at FROM backup_log WHERE container_id = c.id AND kind = 'drill'
                                  AND status IN ('succeeded', 'failed') ORDER BY started_at DESC LIMIT 1) d ON true
           WHERE c.purged_at IS NULL AND c.started_at IS NOT NULL AND s.state IN ('running', 'stopped', 'failed')
-          ORDER BY c.name",
+          ORDER BY c.name"#,
+        SIZES
     )
-    .bind(SIZES)
     .fetch_all(db)
     .await
 }
 
 /// A backup's row, as its objects in the bucket are compared with it.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct StoredBackup {
     /// Key.
     pub id: Uuid,
@@ -104,14 +106,18 @@ pub struct StoredBackup {
 }
 
 macro_rules! stored {
-    ($rest:literal) => {
-        concat!(
-            "SELECT b.id, c.name AS container, b.started_at, b.finished_at, b.status, b.removing_at, b.removed_at, b.target, b.location, b.sha256, k.status AS copy
+    ($rest:literal $(, $arg:expr)+) => {
+        sqlx::query_as!(
+            StoredBackup,
+            r#"SELECT b.id AS "id!", c.name AS "container!", b.started_at AS "started_at!", b.finished_at AS "finished_at?"
+                  , b.status AS "status!: _", b.removing_at AS "removing_at?", b.removed_at AS "removed_at?", b.target AS "target?"
+                  , b.location AS "location?", b.sha256 AS "sha256?", k.status AS "copy?"
                   , coalesce((SELECT jsonb_agg(jsonb_build_array(o -> 'file', o -> 'stored' -> 'bytes'))
-                                FROM jsonb_array_elements(b.manifest -> 'objects') o), '[]') AS objects
+                                FROM jsonb_array_elements(b.manifest -> 'objects') o), '[]') AS "objects!: _"
                FROM backup_log b JOIN container c ON c.id = b.container_id
-               LEFT JOIN backup_copy k ON k.backup_id = b.id AND k.target = $1 ",
-            $rest
+               LEFT JOIN backup_copy k ON k.backup_id = b.id AND k.target = $1 "#
+                + $rest
+            $(, $arg)+
         )
     };
 }
@@ -121,7 +127,7 @@ macro_rules! stored {
 /// # Errors
 /// The database's.
 pub async fn stored(db: &mut PgConnection, target: &str, ids: &[Uuid]) -> Result<Vec<StoredBackup>, sqlx::Error> {
-    sqlx::query_as(stored!("WHERE b.id = ANY($2) AND b.kind = 'backup'")).bind(target).bind(ids).fetch_all(db).await
+    stored!("WHERE b.id = ANY($2) AND b.kind = 'backup'", target, ids).fetch_all(db).await
 }
 
 /// Good backups of a target, and copies there, that were whole before `since`, in the order of their keys, after the key `after`.
@@ -135,14 +141,14 @@ pub async fn good_in(
     after: Uuid,
     most: i64,
 ) -> Result<Vec<StoredBackup>, sqlx::Error> {
-    sqlx::query_as(stored!(
+    stored!(
         "WHERE b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL
-           AND (b.target = $1 AND b.finished_at < $2 OR k.status = 'stored' AND k.stored_at < $2) AND b.id > $3 ORDER BY b.id LIMIT $4"
-    ))
-    .bind(target)
-    .bind(since)
-    .bind(after)
-    .bind(most)
+           AND (b.target = $1 AND b.finished_at < $2 OR k.status = 'stored' AND k.stored_at < $2) AND b.id > $3 ORDER BY b.id LIMIT $4",
+        target,
+        since,
+        after,
+        most
+    )
     .fetch_all(db)
     .await
 }
@@ -152,13 +158,14 @@ pub async fn good_in(
 /// # Errors
 /// The database's.
 pub async fn elsewhere(db: &mut PgConnection, targets: &[String]) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT coalesce(target, ''), count(*) FROM backup_log
+    sqlx::query!(
+        r#"SELECT coalesce(target, '') AS "target!", count(*) AS "backups!" FROM backup_log
           WHERE kind = 'backup' AND status = 'succeeded' AND removed_at IS NULL AND removing_at IS NULL
             AND coalesce(target, '') <> ALL($1)
-          GROUP BY 1 ORDER BY 1",
+          GROUP BY 1 ORDER BY 1"#,
+        targets
     )
-    .bind(targets)
+    .map(|r| (r.target, r.backups))
     .fetch_all(db)
     .await
 }

@@ -17,15 +17,16 @@ const DAYS: i64 = 90;
 /// # Errors
 /// The database's.
 pub async fn insert(db: &mut PgConnection, report: &AuditReport) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO backup_audit (id, at, counts, report) VALUES ($1, $2, $3, $4)")
-        .bind(new_id())
-        .bind(report.at)
-        .bind(Json(&report.counts))
-        .bind(Json(report))
-        .execute(&mut *db)
-        .await?;
-    sqlx::query("DELETE FROM backup_audit WHERE at < $1")
-        .bind(report.at - chrono::Duration::days(DAYS))
+    sqlx::query!(
+        "INSERT INTO backup_audit (id, at, counts, report) VALUES ($1, $2, $3, $4)",
+        new_id(),
+        report.at,
+        Json(&report.counts) as _,
+        Json(report) as _
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!("DELETE FROM backup_audit WHERE at < $1", report.at - chrono::Duration::days(DAYS))
         .execute(db)
         .await
         .map(|_| ())
@@ -36,8 +37,11 @@ pub async fn insert(db: &mut PgConnection, report: &AuditReport) -> Result<(), s
 /// # Errors
 /// The database's.
 pub async fn newest(db: &mut PgConnection) -> Result<Option<AuditReport>, sqlx::Error> {
-    let found: Option<Json<AuditReport>> =
-        sqlx::query_scalar("SELECT report FROM backup_audit ORDER BY at DESC LIMIT 1").fetch_optional(db).await?;
+    let found: Option<Json<AuditReport>> = sqlx::query_scalar!(
+        r#"SELECT report AS "report: Json<AuditReport>" FROM backup_audit ORDER BY at DESC LIMIT 1"#
+    )
+    .fetch_optional(db)
+    .await?;
     Ok(found.map(|r| r.0))
 }
 
@@ -49,7 +53,11 @@ pub type FindingCounts = BTreeMap<FindingKind, u64>;
 /// # Errors
 /// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, FindingCounts)>, sqlx::Error> {
-    let found: Option<(DateTime<Utc>, Json<FindingCounts>)> =
-        sqlx::query_as("SELECT at, counts FROM backup_audit ORDER BY at DESC LIMIT 1").fetch_optional(db).await?;
+    let found: Option<(DateTime<Utc>, Json<FindingCounts>)> = sqlx::query!(
+        r#"SELECT at, counts AS "counts: Json<FindingCounts>" FROM backup_audit ORDER BY at DESC LIMIT 1"#
+    )
+    .map(|r| (r.at, r.counts))
+    .fetch_optional(db)
+    .await?;
     Ok(found.map(|(at, counts)| (at, counts.0)))
 }

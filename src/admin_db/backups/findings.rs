@@ -1,11 +1,11 @@
 //! Table `finding`: where the container engine and mydb_admin differ.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A difference.
-#[derive(Debug, Clone, FromRow, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedFinding {
     /// What differs: a container's name in the engine, or a directory.
     pub subject: String,
@@ -35,17 +35,17 @@ pub async fn note(
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     // xmax is 0 only for a row this statement inserted.
-    sqlx::query_scalar(
-        "INSERT INTO finding (subject, kind, detail, container_id, first_seen, last_seen)
+    sqlx::query_scalar!(
+        r#"INSERT INTO finding (subject, kind, detail, container_id, first_seen, last_seen)
          VALUES ($1, $2, $3, $4, $5, $5)
          ON CONFLICT (subject, kind) DO UPDATE SET detail = excluded.detail, last_seen = greatest(finding.last_seen, excluded.last_seen)
-         RETURNING xmax = 0",
+         RETURNING xmax = 0 AS "new!""#,
+        subject,
+        kind,
+        detail,
+        container,
+        now
     )
-    .bind(subject)
-    .bind(kind)
-    .bind(detail)
-    .bind(container)
-    .bind(now)
     .fetch_one(db)
     .await
 }
@@ -56,17 +56,20 @@ pub async fn note(
 /// # Errors
 /// The database's.
 pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<RecordedFinding>, sqlx::Error> {
-    sqlx::query_as("DELETE FROM finding WHERE last_seen < $1 OR last_seen > $1 + interval '10 minutes' RETURNING *")
-        .bind(now)
-        .fetch_all(db)
-        .await
+    sqlx::query_as!(
+        RecordedFinding,
+        "DELETE FROM finding WHERE last_seen < $1 OR last_seen > $1 + interval '10 minutes'
+         RETURNING subject, kind, detail, container_id, first_seen, last_seen",
+        now
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// A difference in a list.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct ListedFinding {
     /// The difference.
-    #[sqlx(flatten)]
     pub finding: RecordedFinding,
     /// Name of the container it concerns.
     pub container_name: Option<String>,
@@ -80,10 +83,23 @@ pub const MOST: usize = 500;
 /// # Errors
 /// The database's.
 pub async fn listed(db: &mut PgConnection) -> Result<Vec<ListedFinding>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT f.*, c.name AS container_name FROM finding f LEFT JOIN container c ON c.id = f.container_id
-          ORDER BY f.first_seen DESC, f.subject LIMIT 500",
+    sqlx::query!(
+        r#"SELECT f.subject AS "subject!", f.kind AS "kind!", f.detail AS "detail!", f.container_id AS "container_id?"
+                , f.first_seen AS "first_seen!", f.last_seen AS "last_seen!", c.name AS "container_name?"
+             FROM finding f LEFT JOIN container c ON c.id = f.container_id
+            ORDER BY f.first_seen DESC, f.subject LIMIT 500"#
     )
+    .map(|r| ListedFinding {
+        finding: RecordedFinding {
+            subject: r.subject,
+            kind: r.kind,
+            detail: r.detail,
+            container_id: r.container_id,
+            first_seen: r.first_seen,
+            last_seen: r.last_seen,
+        },
+        container_name: r.container_name,
+    })
     .fetch_all(db)
     .await
 }
@@ -93,5 +109,11 @@ pub async fn listed(db: &mut PgConnection) -> Result<Vec<ListedFinding>, sqlx::E
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<RecordedFinding>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM finding ORDER BY first_seen DESC, subject LIMIT 500").fetch_all(db).await
+    sqlx::query_as!(
+        RecordedFinding,
+        "SELECT subject, kind, detail, container_id, first_seen, last_seen FROM finding
+          ORDER BY first_seen DESC, subject LIMIT 500"
+    )
+    .fetch_all(db)
+    .await
 }

@@ -59,49 +59,48 @@ pub struct BackupQuery<'a> {
 /// # Errors
 /// The database's.
 pub async fn page(db: &mut PgConnection, f: &BackupQuery<'_>) -> Result<Vec<Backup>, sqlx::Error> {
+    let (at, id) = f.before.unzip();
+    let status = match f.which {
+        Some(StatusFilter::Status(status)) => Some(status),
+        _ => None,
+    };
+    let removed = f.which == Some(StatusFilter::Removed);
+    macro_rules! keys {
+        ($text:literal) => {
+            sqlx::query_scalar!($text, f.container, status as _, at, id, f.limit, removed)
+        };
+    }
     // One text for each, so that each walks its own index.
-    let text = match (f.container.is_some(), f.which) {
-        (true, _) => {
+    let query = match (f.container.is_some(), f.which) {
+        (true, _) => keys!(
             "SELECT id FROM backup_log
               WHERE container_id IN (SELECT id FROM container WHERE name = $1) AND kind = 'backup'
                 AND ($2::backup_status IS NULL OR (status = $2 AND removing_at IS NULL))
                 AND (NOT $6 OR removing_at IS NOT NULL)
                 AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
               ORDER BY started_at DESC, id DESC LIMIT $5"
-        }
-        (false, None) => {
+        ),
+        (false, None) => keys!(
             "SELECT id FROM backup_log
               WHERE kind = 'backup' AND ($1::text IS NULL AND $2::backup_status IS NULL AND NOT $6)
                 AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
               ORDER BY started_at DESC, id DESC LIMIT $5"
-        }
-        (false, Some(StatusFilter::Status(_))) => {
+        ),
+        (false, Some(StatusFilter::Status(_))) => keys!(
             "SELECT id FROM backup_log
               WHERE kind = 'backup' AND removing_at IS NULL AND status = $2 AND ($1::text IS NULL AND NOT $6)
                 AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
               ORDER BY started_at DESC, id DESC LIMIT $5"
-        }
-        (false, Some(StatusFilter::Removed)) => {
+        ),
+        (false, Some(StatusFilter::Removed)) => keys!(
             "SELECT id FROM backup_log
-              WHERE kind = 'backup' AND removing_at IS NOT NULL AND ($1::text IS NULL AND $2::backup_status IS NULL AND $6)
+              WHERE kind = 'backup' AND removing_at IS NOT NULL
+                AND ($1::text IS NULL AND $2::backup_status IS NULL AND $6)
                 AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
               ORDER BY started_at DESC, id DESC LIMIT $5"
-        }
+        ),
     };
-    let (at, id) = f.before.unzip();
-    let status = match f.which {
-        Some(StatusFilter::Status(status)) => Some(status),
-        _ => None,
-    };
-    let keys: Vec<Uuid> = sqlx::query_scalar(text)
-        .bind(f.container)
-        .bind(status)
-        .bind(at)
-        .bind(id)
-        .bind(f.limit)
-        .bind(f.which == Some(StatusFilter::Removed))
-        .fetch_all(&mut *db)
-        .await?;
+    let keys: Vec<Uuid> = query.fetch_all(&mut *db).await?;
     by_ids(db, &keys).await
 }
 
@@ -110,7 +109,7 @@ pub async fn page(db: &mut PgConnection, f: &BackupQuery<'_>) -> Result<Vec<Back
 /// # Errors
 /// The database's.
 pub async fn by_ids(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Backup>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE b.id = ANY($1) ORDER BY b.started_at DESC, b.id DESC")).bind(ids).fetch_all(db).await
+    select!("WHERE b.id = ANY($1) ORDER BY b.started_at DESC, b.id DESC", ids).fetch_all(db).await
 }
 
 /// Good backups of purged databases of an account, the newest first.
@@ -118,14 +117,14 @@ pub async fn by_ids(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Backup>, 
 /// # Errors
 /// The database's.
 pub async fn left_behind(db: &mut PgConnection, account: Uuid, most: i64) -> Result<Vec<Backup>, sqlx::Error> {
-    let keys: Vec<Uuid> = sqlx::query_scalar(
+    let keys: Vec<Uuid> = sqlx::query_scalar!(
         "SELECT b.id FROM container c JOIN backup_log b ON b.container_id = c.id
           WHERE c.account_id = $1 AND c.purged_at IS NOT NULL
             AND b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL
           ORDER BY b.started_at DESC, b.id DESC LIMIT $2",
+        account,
+        most
     )
-    .bind(account)
-    .bind(most)
     .fetch_all(&mut *db)
     .await?;
     by_ids(db, &keys).await
@@ -136,13 +135,13 @@ pub async fn left_behind(db: &mut PgConnection, account: Uuid, most: i64) -> Res
 /// # Errors
 /// The database's.
 pub async fn databases_left_behind(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT count(*) FROM container c
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "databases!" FROM container c
           WHERE c.account_id = $1 AND c.purged_at IS NOT NULL
             AND EXISTS (SELECT FROM backup_log b WHERE b.container_id = c.id AND b.kind = 'backup'
-                           AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL)",
+                           AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL)"#,
+        account
     )
-    .bind(account)
     .fetch_one(db)
     .await
 }
@@ -152,9 +151,9 @@ pub async fn databases_left_behind(db: &mut PgConnection, account: Uuid) -> Resu
 /// # Errors
 /// The database's.
 pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar!(
         "SELECT b.id FROM backup_log b LEFT JOIN job j ON j.id = b.job_id
-          WHERE b.status = 'running' OR j.status IN ('queued', 'running')",
+          WHERE b.status = 'running' OR j.status IN ('queued', 'running')"
     )
     .fetch_all(db)
     .await

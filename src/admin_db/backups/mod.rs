@@ -14,8 +14,8 @@ pub mod schedule;
 pub mod tombstones;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
@@ -51,7 +51,7 @@ impl BackupStatus {
 }
 
 /// A backup or drill.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Backup {
     /// Key.
     pub id: Uuid,
@@ -135,21 +135,32 @@ impl Backup {
     }
 }
 
+/// Reads rows as [`Backup`]: one text, so that every query reads the same.
 macro_rules! select {
-    ($($rest:literal),+) => {
-        concat!(
-            "SELECT b.id, b.container_id, c.name AS container, c.purged_at IS NOT NULL AS container_gone, c.account_id, c.engine, b.kind, b.reason, b.status, b.job_id,
-                    b.started_at, b.finished_at, b.target, b.location, b.bytes, b.raw_bytes, b.sha256, b.level, b.fingerprints, b.restore_ms,
-                    b.error, b.drill_of, b.recipients, b.removing_at, b.removed_at, b.retired_at, b.locked_until, g.finished_at AS proven_at, g.restore_ms AS proven_ms,
-                    l.status AS drill_status, l.finished_at AS drill_at, CASE WHEN l.status = 'failed' THEN l.error END AS drill_error,
-                    CASE WHEN l.status = 'failed' THEN l.differences END AS differences, b.definitions
+    ($rest:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            $crate::admin_db::backups::Backup,
+            r#"SELECT b.id AS "id!", b.container_id AS "container_id!", c.name AS "container!"
+                    , c.purged_at IS NOT NULL AS "container_gone!", c.account_id AS "account_id!", c.engine AS "engine!: _"
+                    , b.kind AS "kind!", b.reason AS "reason!", b.status AS "status!: _", b.job_id AS "job_id?"
+                    , b.started_at AS "started_at!", b.finished_at AS "finished_at?", b.target AS "target?"
+                    , b.location AS "location?", b.bytes AS "bytes?", b.raw_bytes AS "raw_bytes?", b.sha256 AS "sha256?"
+                    , b.level AS "level?", b.fingerprints AS "fingerprints!", b.restore_ms AS "restore_ms?", b.error AS "error?"
+                    , b.drill_of AS "drill_of?", b.recipients AS "recipients?: _", b.removing_at AS "removing_at?"
+                    , b.removed_at AS "removed_at?", b.retired_at AS "retired_at?", b.locked_until AS "locked_until?"
+                    , g.finished_at AS "proven_at?", g.restore_ms AS "proven_ms?", l.status AS "drill_status?: _"
+                    , l.finished_at AS "drill_at?", CASE WHEN l.status = 'failed' THEN l.error END AS "drill_error?"
+                    , CASE WHEN l.status = 'failed' THEN l.differences END AS "differences?: _", b.definitions AS "definitions?"
                FROM backup_log b
                JOIN container c ON c.id = b.container_id
                LEFT JOIN LATERAL (SELECT d.finished_at, d.restore_ms FROM backup_log d
-                                   WHERE d.drill_of = b.id AND d.status = 'succeeded' ORDER BY d.started_at DESC LIMIT 1) g ON true
+                                   WHERE d.drill_of = b.id AND d.status = 'succeeded'
+                                   ORDER BY d.started_at DESC LIMIT 1) g ON true
                LEFT JOIN LATERAL (SELECT d.status, d.finished_at, d.error, d.differences FROM backup_log d
-                                   WHERE d.drill_of = b.id AND d.status <> 'running' ORDER BY d.started_at DESC LIMIT 1) l ON true ",
-            $($rest),+
+                                   WHERE d.drill_of = b.id AND d.status <> 'running'
+                                   ORDER BY d.started_at DESC LIMIT 1) l ON true "#
+                + $rest
+            $(, $arg)*
         )
     };
 }
@@ -177,16 +188,16 @@ pub struct NewBackup<'a> {
 /// # Errors
 /// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewBackup<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO backup_log (id, container_id, kind, reason, status, started_at, target, drill_of)
          VALUES ($1, $2, CASE WHEN $5::uuid IS NULL THEN 'backup' ELSE 'drill' END, $3, 'running', $6, $4, $5)",
+        new.id,
+        new.container,
+        new.reason,
+        new.target,
+        new.drill_of,
+        now
     )
-    .bind(new.id)
-    .bind(new.container)
-    .bind(new.reason)
-    .bind(new.target)
-    .bind(new.drill_of)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -197,7 +208,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewBackup<'_>, now: DateTime<Ut
 /// # Errors
 /// The database's.
 pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE backup_log SET job_id = $2 WHERE id = $1").bind(id).bind(job).execute(db).await?;
+    let done = sqlx::query!("UPDATE backup_log SET job_id = $2 WHERE id = $1", id, job).execute(db).await?;
     one_row(&done)
 }
 
@@ -206,13 +217,15 @@ pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), s
 /// # Errors
 /// The database's.
 pub async fn set_draft(db: &mut PgConnection, id: Uuid, manifest: &Manifest, level: i16) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE backup_log SET manifest = $2, level = $3 WHERE id = $1 AND status = 'running'")
-        .bind(id)
-        .bind(Json(manifest))
-        .bind(level)
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!(
+        "UPDATE backup_log SET manifest = $2, level = $3 WHERE id = $1 AND status = 'running'",
+        id,
+        Json(manifest) as _,
+        level
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
 }
 
 /// The manifest of a row.
@@ -221,7 +234,9 @@ pub async fn set_draft(db: &mut PgConnection, id: Uuid, manifest: &Manifest, lev
 /// The database's.
 pub async fn manifest(db: &mut PgConnection, id: Uuid) -> Result<Option<Manifest>, sqlx::Error> {
     let found: Option<Option<Json<Manifest>>> =
-        sqlx::query_scalar("SELECT manifest FROM backup_log WHERE id = $1").bind(id).fetch_optional(db).await?;
+        sqlx::query_scalar!(r#"SELECT manifest AS "manifest: Json<Manifest>" FROM backup_log WHERE id = $1"#, id)
+            .fetch_optional(db)
+            .await?;
     Ok(found.flatten().map(|m| m.0))
 }
 
@@ -250,21 +265,21 @@ pub async fn succeed(
 ) -> Result<bool, sqlx::Error> {
     let raw: u64 = done.manifest.objects.iter().map(|o| o.dumped.bytes).sum();
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let changed = sqlx::query(
+    let changed = sqlx::query!(
         "UPDATE backup_log SET status = 'succeeded', finished_at = $2, manifest = $3, sha256 = $4, location = $5, level = $6
               , bytes = $7, raw_bytes = $8, fingerprints = $9, definitions = nullif($10, 0)
           WHERE id = $1 AND status = 'running'",
+        id,
+        now,
+        Json(done.manifest) as _,
+        done.sha256.as_slice(),
+        done.location,
+        done.level,
+        signed(done.manifest.bytes()),
+        signed(raw),
+        done.manifest.fingerprints,
+        i32::try_from(done.manifest.definitions.len()).unwrap_or(i32::MAX)
     )
-    .bind(id)
-    .bind(now)
-    .bind(Json(done.manifest))
-    .bind(done.sha256.as_slice())
-    .bind(done.location)
-    .bind(done.level)
-    .bind(signed(done.manifest.bytes()))
-    .bind(signed(raw))
-    .bind(done.manifest.fingerprints)
-    .bind(i32::try_from(done.manifest.definitions.len()).unwrap_or(i32::MAX))
     .execute(db)
     .await?;
     Ok(changed.rows_affected() == 1)
@@ -281,19 +296,21 @@ pub async fn drilled(
     restore_ms: i64,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE backup_log SET status = 'succeeded', finished_at = $2, level = $3, restore_ms = $4 WHERE id = $1 AND status = 'running'")
-        .bind(id)
-        .bind(now)
-        .bind(level)
-        .bind(restore_ms)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(
-        "UPDATE backup_log b SET level = greatest(b.level, $2), restore_ms = $3 FROM backup_log d WHERE d.id = $1 AND b.id = d.drill_of",
+    sqlx::query!(
+        "UPDATE backup_log SET status = 'succeeded', finished_at = $2, level = $3, restore_ms = $4 WHERE id = $1 AND status = 'running'",
+        id,
+        now,
+        level,
+        restore_ms
     )
-    .bind(id)
-    .bind(level)
-    .bind(restore_ms)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        "UPDATE backup_log b SET level = greatest(b.level, $2), restore_ms = $3 FROM backup_log d WHERE d.id = $1 AND b.id = d.drill_of",
+        id,
+        level,
+        restore_ms
+    )
     .execute(db)
     .await
     .map(|_| ())
@@ -304,12 +321,14 @@ pub async fn drilled(
 /// # Errors
 /// The database's.
 pub async fn set_differences(db: &mut PgConnection, id: Uuid, differences: &[String]) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE backup_log SET differences = $2 WHERE id = $1 AND status = 'running'")
-        .bind(id)
-        .bind(Json(differences))
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!(
+        "UPDATE backup_log SET differences = $2 WHERE id = $1 AND status = 'running'",
+        id,
+        Json(differences) as _
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
 }
 
 /// Ends a row that did not succeed.
@@ -323,14 +342,14 @@ pub async fn end(
     error: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE backup_log SET status = $2, finished_at = $4, error = CASE WHEN $2 = 'failed' THEN $3 END, manifest = NULL, level = NULL
+    sqlx::query!(
+        "UPDATE backup_log SET status = $2, finished_at = $4, error = CASE WHEN $2::backup_status = 'failed' THEN $3 END, manifest = NULL, level = NULL
           WHERE job_id = $1 AND status = 'running'",
+        job,
+        status as _,
+        error,
+        now
     )
-    .bind(job)
-    .bind(status)
-    .bind(error)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -341,7 +360,7 @@ pub async fn end(
 /// # Errors
 /// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Backup>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE b.id = $1")).bind(id).fetch_optional(db).await
+    select!("WHERE b.id = $1", id).fetch_optional(db).await
 }
 
 /// The row of a job.
@@ -349,7 +368,7 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Backup>, sq
 /// # Errors
 /// The database's.
 pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Backup>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE b.job_id = $1")).bind(job).fetch_optional(db).await
+    select!("WHERE b.job_id = $1", job).fetch_optional(db).await
 }
 
 /// Backups (not drills) of a container, or of all that an account owns or everybody's, the newest first.
@@ -364,19 +383,19 @@ pub async fn list(
     most: i64,
 ) -> Result<Vec<Backup>, sqlx::Error> {
     let (at, id) = before.unzip();
-    sqlx::query_as(select!(
+    select!(
         "WHERE b.kind = 'backup'
            AND ($1::text IS NULL OR c.name = $1)
            AND ($2::uuid IS NULL OR c.account_id = $2)
            AND ($3::timestamptz IS NULL OR (b.started_at, b.id) < ($3, $4))
          ORDER BY b.started_at DESC, b.id DESC
-         LIMIT $5"
-    ))
-    .bind(container)
-    .bind(owner)
-    .bind(at)
-    .bind(id)
-    .bind(most)
+         LIMIT $5",
+        container,
+        owner,
+        at,
+        id,
+        most
+    )
     .fetch_all(db)
     .await
 }
@@ -386,11 +405,11 @@ pub async fn list(
 /// # Errors
 /// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> Result<Vec<Backup>, sqlx::Error> {
-    sqlx::query_as(select!(
-        "WHERE b.kind = 'backup' AND b.container_id = $1 ORDER BY b.started_at DESC, b.id DESC LIMIT $2"
-    ))
-    .bind(container)
-    .bind(most)
+    select!(
+        "WHERE b.kind = 'backup' AND b.container_id = $1 ORDER BY b.started_at DESC, b.id DESC LIMIT $2",
+        container,
+        most
+    )
     .fetch_all(db)
     .await
 }

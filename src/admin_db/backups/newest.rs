@@ -1,11 +1,11 @@
 //! Table `backup_log`, read for what is due: the newest backup of every container.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// What is known of a container's newest backup.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Newest {
     /// Container.
     pub container_id: Uuid,
@@ -26,9 +26,10 @@ pub struct Newest {
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT c.id AS container_id, g.id AS good_id, g.started_at AS good_at, t.started_at AS tried_at,
-                d.started_at AS drilled_at, coalesce(d.status = 'running', false) AS drilling
+    sqlx::query_as!(
+        Newest,
+        r#"SELECT c.id AS "container_id!", g.id AS "good_id?", g.started_at AS "good_at?", t.started_at AS "tried_at?"
+                , d.started_at AS "drilled_at?", coalesce(d.status = 'running', false) AS "drilling!"
            FROM container c
            LEFT JOIN LATERAL (SELECT id, started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
                                  AND status = 'succeeded' AND removed_at IS NULL AND removing_at IS NULL ORDER BY started_at DESC LIMIT 1) g ON true
@@ -36,7 +37,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
                                ORDER BY started_at DESC LIMIT 1) t ON true
            LEFT JOIN LATERAL (SELECT started_at, status FROM backup_log WHERE container_id = c.id AND kind = 'drill'
                                ORDER BY started_at DESC LIMIT 1) d ON true
-          WHERE c.purged_at IS NULL AND t.started_at IS NOT NULL",
+          WHERE c.purged_at IS NULL AND t.started_at IS NOT NULL"#
     )
     .fetch_all(db)
     .await
@@ -47,10 +48,11 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
 /// # Errors
 /// The database's.
 pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded'))",
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM backup_log WHERE container_id = $1 AND kind = 'drill'
+                           AND status IN ('running', 'succeeded')) AS "drilled!""#,
+        container
     )
-    .bind(container)
     .fetch_one(db)
     .await
 }
@@ -60,10 +62,10 @@ pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool
 /// # Errors
 /// The database's.
 pub async fn last_drill(db: &mut PgConnection, container: Uuid) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar!(
         "SELECT max(started_at) FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded')",
+        container
     )
-    .bind(container)
     .fetch_one(db)
     .await
 }
@@ -73,11 +75,11 @@ pub async fn last_drill(db: &mut PgConnection, container: Uuid) -> Result<Option
 /// # Errors
 /// The database's.
 pub async fn last_raw_bytes(db: &mut PgConnection, container: Uuid) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar!(
         "SELECT raw_bytes FROM backup_log WHERE container_id = $1 AND kind = 'backup' AND status = 'succeeded'
           ORDER BY started_at DESC LIMIT 1",
+        container
     )
-    .bind(container)
     .fetch_optional(db)
     .await
     .map(Option::flatten)

@@ -16,17 +16,17 @@ pub async fn insert(
     upload: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO upload (backup_id, target, key, upload, begun_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        backup,
+        target,
+        key,
+        upload,
+        now
     )
-        .bind(backup)
-        .bind(target)
-        .bind(key)
-        .bind(upload)
-        .bind(now)
-        .execute(db)
-        .await
-        .map(|_| ())
+    .execute(db)
+    .await
+    .map(|_| ())
 }
 
 /// Forgets all of a backup: it is good, or nothing of it is left.
@@ -34,7 +34,7 @@ pub async fn insert(
 /// # Errors
 /// The database's.
 pub async fn forget(db: &mut PgConnection, backup: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM upload WHERE backup_id = $1").bind(backup).execute(db).await.map(|_| ())
+    sqlx::query!("DELETE FROM upload WHERE backup_id = $1", backup).execute(db).await.map(|_| ())
 }
 
 /// Forgets one upload: it was completed or given up.
@@ -42,8 +42,10 @@ pub async fn forget(db: &mut PgConnection, backup: Uuid) -> Result<(), sqlx::Err
 /// # Errors
 /// The database's.
 pub async fn delete(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result<(), sqlx::Error> {
-    let statement = "DELETE FROM upload WHERE backup_id = $1 AND upload = $2";
-    sqlx::query(statement).bind(backup).bind(upload).execute(db).await.map(|_| ())
+    sqlx::query!("DELETE FROM upload WHERE backup_id = $1 AND upload = $2", backup, upload)
+        .execute(db)
+        .await
+        .map(|_| ())
 }
 
 /// What was begun of a backup in one target: (key, upload).
@@ -55,9 +57,8 @@ pub async fn in_target(
     backup: Uuid,
     target: &str,
 ) -> Result<Vec<(String, String)>, sqlx::Error> {
-    sqlx::query_as("SELECT key, upload FROM upload WHERE backup_id = $1 AND target = $2")
-        .bind(backup)
-        .bind(target)
+    sqlx::query!("SELECT key, upload FROM upload WHERE backup_id = $1 AND target = $2", backup, target)
+        .map(|r| (r.key, r.upload))
         .fetch_all(db)
         .await
 }
@@ -67,7 +68,10 @@ pub async fn in_target(
 /// # Errors
 /// The database's.
 pub async fn of_backup(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
-    sqlx::query_as("SELECT key, upload FROM upload WHERE backup_id = $1").bind(backup).fetch_all(db).await
+    sqlx::query!("SELECT key, upload FROM upload WHERE backup_id = $1", backup)
+        .map(|r| (r.key, r.upload))
+        .fetch_all(db)
+        .await
 }
 
 /// Backups that failed or were cancelled, and may have left something in their target: nobody could remove it then.
@@ -75,9 +79,9 @@ pub async fn of_backup(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(Strin
 /// # Errors
 /// The database's.
 pub async fn left(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar!(
         "SELECT DISTINCT b.id FROM upload JOIN backup_log b ON b.id = backup_id WHERE b.status IN ('failed', 'cancelled')
-          ORDER BY b.id",
+          ORDER BY b.id"
     )
     .fetch_all(db)
     .await

@@ -1,10 +1,10 @@
 //! Table `admin_backup`: the backups of mydb_admin, as they were last seen in their target.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, FromRow, PgConnection};
+use sqlx::{Connection, PgConnection};
 
 /// A backup of mydb_admin.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminBackup {
     /// Target it is in.
     pub target: String,
@@ -24,22 +24,24 @@ pub struct AdminBackup {
 /// # Errors
 /// The database's.
 pub async fn replace(db: &mut PgConnection, target: &str, seen: &[AdminBackup]) -> Result<(), sqlx::Error> {
-    let there: bool = sqlx::query_scalar("SELECT to_regclass('admin_backup') IS NOT NULL").fetch_one(&mut *db).await?;
+    let there: bool = sqlx::query_scalar!(r#"SELECT to_regclass('admin_backup') IS NOT NULL AS "there!""#)
+        .fetch_one(&mut *db)
+        .await?;
     if !there {
         return Ok(());
     }
     let mut tx = db.begin().await?;
-    sqlx::query("DELETE FROM admin_backup WHERE target = $1").bind(target).execute(&mut *tx).await?;
+    sqlx::query!("DELETE FROM admin_backup WHERE target = $1", target).execute(&mut *tx).await?;
     for s in seen {
-        sqlx::query(
+        sqlx::query!(
             "INSERT INTO admin_backup (target, location, made_at, bytes, keys) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING",
+            target,
+            &s.location,
+            s.made_at,
+            s.bytes,
+            s.keys
         )
-        .bind(target)
-        .bind(&s.location)
-        .bind(s.made_at)
-        .bind(s.bytes)
-        .bind(s.keys)
         .execute(&mut *tx)
         .await?;
     }
@@ -51,10 +53,13 @@ pub async fn replace(db: &mut PgConnection, target: &str, seen: &[AdminBackup]) 
 /// # Errors
 /// The database's.
 pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<AdminBackup>, sqlx::Error> {
-    sqlx::query_as("SELECT target, location, made_at, bytes, keys FROM admin_backup ORDER BY made_at DESC LIMIT $1")
-        .bind(most)
-        .fetch_all(db)
-        .await
+    sqlx::query_as!(
+        AdminBackup,
+        "SELECT target, location, made_at, bytes, keys FROM admin_backup ORDER BY made_at DESC LIMIT $1",
+        most
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// Keeps every other backup of this mydb_admin from beginning while the connection is open. `false`: one is under way.
@@ -63,5 +68,5 @@ pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<AdminBackup>
 /// The database's.
 pub async fn alone(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // Any number that nothing else here locks.
-    sqlx::query_scalar("SELECT pg_try_advisory_lock(8_041_972)").fetch_one(db).await
+    sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(8041972) AS "alone!""#).fetch_one(db).await
 }

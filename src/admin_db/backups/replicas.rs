@@ -1,14 +1,14 @@
 //! Table `backup_copy`: copies of backups in other targets, at the same places there.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::backups::retention;
 use crate::admin_db::one_row;
 
 /// A copy.
-#[derive(Debug, Clone, FromRow, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
     /// The backup.
     pub backup_id: Uuid,
@@ -27,8 +27,12 @@ pub struct Replica {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
-        concat!("SELECT backup_id, target, status, stored_at, tries, error, removed_at FROM backup_copy ", $rest)
+    ($rest:literal $(, $arg:expr)+) => {
+        sqlx::query_as!(
+            Replica,
+            "SELECT backup_id, target, status, stored_at, tries, error, removed_at FROM backup_copy " + $rest
+            $(, $arg)+
+        )
     };
 }
 
@@ -42,7 +46,7 @@ pub async fn ask(
     targets: &[String],
     now: DateTime<Utc>,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "INSERT INTO backup_copy (backup_id, target, asked_at, next_at)
          SELECT b.id, t.name, $3, $3
            FROM backup_log b CROSS JOIN unnest($2::text[]) t (name)
@@ -50,10 +54,10 @@ pub async fn ask(
             AND starts_with(b.location, $1 || '/') AND b.target <> t.name
             AND NOT EXISTS (SELECT FROM backup_copy k WHERE k.backup_id = b.id AND k.target = t.name)
          ON CONFLICT DO NOTHING",
+        instance,
+        targets,
+        now
     )
-    .bind(instance)
-    .bind(targets)
-    .bind(now)
     .execute(db)
     .await?;
     Ok(done.rows_affected())
@@ -69,15 +73,15 @@ pub async fn due(
     away: &[String],
     now: DateTime<Utc>,
 ) -> Result<Option<Replica>, sqlx::Error> {
-    sqlx::query_as(select!(
+    select!(
         "k WHERE k.status <> 'stored' AND k.removed_at IS NULL AND k.next_at <= $3 AND k.target = ANY($1) AND k.target <> ALL($2)
             AND EXISTS (SELECT FROM backup_log b WHERE b.id = k.backup_id AND b.status = 'succeeded' AND b.removing_at IS NULL)
           -- Keys grow with time.
-          ORDER BY k.backup_id DESC, k.target LIMIT 1"
-    ))
-    .bind(targets)
-    .bind(away)
-    .bind(now)
+          ORDER BY k.backup_id DESC, k.target LIMIT 1",
+        targets,
+        away,
+        now
+    )
     .fetch_optional(db)
     .await
 }
@@ -91,14 +95,14 @@ pub async fn begin(db: &mut PgConnection, copy: &Replica, job: Uuid, now: DateTi
     if !retention::hold(db, copy.backup_id).await? {
         return Ok(false);
     }
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE backup_copy SET status = 'running', job_id = $3, begun_at = $4, tries = tries + 1, error = NULL
           WHERE backup_id = $1 AND target = $2 AND status <> 'stored' AND removed_at IS NULL",
+        copy.backup_id,
+        &copy.target,
+        job,
+        now
     )
-    .bind(copy.backup_id)
-    .bind(&copy.target)
-    .bind(job)
-    .bind(now)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -109,13 +113,14 @@ pub async fn begin(db: &mut PgConnection, copy: &Replica, job: Uuid, now: DateTi
 /// # Errors
 /// The database's.
 pub async fn stored(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let done =
-        sqlx::query("UPDATE backup_copy SET status = 'stored', stored_at = $3 WHERE backup_id = $1 AND target = $2")
-            .bind(copy.backup_id)
-            .bind(&copy.target)
-            .bind(now)
-            .execute(db)
-            .await?;
+    let done = sqlx::query!(
+        "UPDATE backup_copy SET status = 'stored', stored_at = $3 WHERE backup_id = $1 AND target = $2",
+        copy.backup_id,
+        &copy.target,
+        now
+    )
+    .execute(db)
+    .await?;
     one_row(&done)
 }
 
@@ -129,13 +134,13 @@ pub async fn failed(
     error: &str,
     next_at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE backup_copy SET status = 'failed', error = $3, next_at = $4 WHERE backup_id = $1 AND target = $2",
+        copy.backup_id,
+        &copy.target,
+        error,
+        next_at
     )
-    .bind(copy.backup_id)
-    .bind(&copy.target)
-    .bind(error)
-    .bind(next_at)
     .execute(db)
     .await?;
     one_row(&done)
@@ -146,10 +151,7 @@ pub async fn failed(
 /// # Errors
 /// The database's.
 pub async fn of(db: &mut PgConnection, backups: &[Uuid]) -> Result<Vec<Replica>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE backup_id = ANY($1) AND removed_at IS NULL ORDER BY backup_id, target"))
-        .bind(backups)
-        .fetch_all(db)
-        .await
+    select!("WHERE backup_id = ANY($1) AND removed_at IS NULL ORDER BY backup_id, target", backups).fetch_all(db).await
 }
 
 /// Notes that nothing of it is left.
@@ -157,17 +159,19 @@ pub async fn of(db: &mut PgConnection, backups: &[Uuid]) -> Result<Vec<Replica>,
 /// # Errors
 /// The database's.
 pub async fn set_removed(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE backup_copy SET removed_at = $3 WHERE backup_id = $1 AND target = $2 AND removed_at IS NULL")
-        .bind(copy.backup_id)
-        .bind(&copy.target)
-        .bind(now)
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!(
+        "UPDATE backup_copy SET removed_at = $3 WHERE backup_id = $1 AND target = $2 AND removed_at IS NULL",
+        copy.backup_id,
+        &copy.target,
+        now
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
 }
 
 /// Backups of one database that lack their copy in a target.
-#[derive(Debug, Clone, FromRow, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingReplicas {
     /// Name of the database.
     pub container: String,
@@ -189,9 +193,10 @@ pub async fn lacking(
     targets: &[String],
     since: DateTime<Utc>,
 ) -> Result<Vec<MissingReplicas>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT c.name AS container, t.name AS target, count(*) AS backups
-              , (array_agg(k.error ORDER BY b.started_at DESC) FILTER (WHERE k.error IS NOT NULL))[1] AS error
+    sqlx::query_as!(
+        MissingReplicas,
+        r#"SELECT c.name AS "container!", t.name AS "target!", count(*) AS "backups!"
+              , (array_agg(k.error ORDER BY b.started_at DESC) FILTER (WHERE k.error IS NOT NULL))[1] AS "error?"
            FROM backup_log b
            JOIN container c ON c.id = b.container_id
            CROSS JOIN unnest($2::text[]) t (name)
@@ -200,11 +205,11 @@ pub async fn lacking(
             AND starts_with(b.location, $1 || '/') AND b.target <> t.name
             AND k.status IS DISTINCT FROM 'stored' AND (k.error IS NOT NULL OR b.finished_at < $3)
           GROUP BY c.id, c.name, t.name
-          ORDER BY c.name, t.name",
+          ORDER BY c.name, t.name"#,
+        instance,
+        targets,
+        since
     )
-    .bind(instance)
-    .bind(targets)
-    .bind(since)
     .fetch_all(db)
     .await
 }

@@ -1,14 +1,14 @@
 //! Table `backup_log`, for what is kept and what goes: what the policy judges by, locks, and removals under way.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
 use crate::domain::retention::KnownBackup;
 
 /// A good backup, for the judgement.
-#[derive(Debug, Clone, Copy, FromRow)]
+#[derive(Debug, Clone, Copy)]
 struct GoodBackup {
     id: Uuid,
     container_id: Uuid,
@@ -29,12 +29,13 @@ pub async fn known(
     instance: &str,
     container: Option<Uuid>,
 ) -> Result<Vec<(Uuid, KnownBackup)>, sqlx::Error> {
-    let rows: Vec<GoodBackup> = sqlx::query_as(
-        "SELECT b.id, b.container_id, b.started_at AS at, b.locked_until
-              , EXISTS (SELECT FROM backup_log d WHERE d.drill_of = b.id AND d.status = 'succeeded') AS proven
+    let rows: Vec<GoodBackup> = sqlx::query_as!(
+        GoodBackup,
+        r#"SELECT b.id, b.container_id, b.started_at AS at, b.locked_until
+              , EXISTS (SELECT FROM backup_log d WHERE d.drill_of = b.id AND d.status = 'succeeded') AS "proven!"
               , coalesce((SELECT d.status = 'failed' FROM backup_log d
                            WHERE d.drill_of = b.id AND d.status IN ('succeeded', 'failed')
-                           ORDER BY d.started_at DESC LIMIT 1), false) AS doubtful
+                           ORDER BY d.started_at DESC LIMIT 1), false) AS "doubtful!"
               , EXISTS (SELECT FROM backup_log d WHERE d.drill_of = b.id AND d.status = 'running')
                 OR EXISTS (SELECT FROM container r JOIN job j ON j.container_id = r.id
                             WHERE r.restored_from = b.id AND j.status IN ('queued', 'running'))
@@ -43,14 +44,14 @@ pub async fn known(
                 OR EXISTS (SELECT FROM backup_copy k JOIN job j ON j.id = k.job_id
                             WHERE k.backup_id = b.id AND k.status = 'running' AND j.status IN ('queued', 'running'))
                 -- Whatever else works with it names it so.
-                OR EXISTS (SELECT FROM job j WHERE j.status IN ('queued', 'running') AND j.payload ->> 'backup' = b.id::text) AS in_use
+                OR EXISTS (SELECT FROM job j WHERE j.status IN ('queued', 'running') AND j.payload ->> 'backup' = b.id::text) AS "in_use!"
            FROM backup_log b
           WHERE b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL AND b.removing_at IS NULL
             AND starts_with(b.location, $1 || '/') AND ($2::uuid IS NULL OR b.container_id = $2)
-          ORDER BY b.container_id, b.started_at DESC, b.id DESC",
+          ORDER BY b.container_id, b.started_at DESC, b.id DESC"#,
+        instance,
+        container
     )
-    .bind(instance)
-    .bind(container)
     .fetch_all(db)
     .await?;
     let known = |r: GoodBackup| KnownBackup {
@@ -70,10 +71,11 @@ pub async fn known(
 /// # Errors
 /// The database's.
 pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
-    let held: Option<i32> = sqlx::query_scalar(
-        "SELECT 1 FROM backup_log WHERE id = $1 AND kind = 'backup' AND status = 'succeeded' AND removing_at IS NULL FOR SHARE",
+    let held: Option<i32> = sqlx::query_scalar!(
+        r#"SELECT 1 AS "held!" FROM backup_log
+            WHERE id = $1 AND kind = 'backup' AND status = 'succeeded' AND removing_at IS NULL FOR SHARE"#,
+        id
     )
-    .bind(id)
     .fetch_optional(db)
     .await?;
     Ok(held.is_some())
@@ -84,8 +86,8 @@ pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> 
 /// # Errors
 /// The database's.
 pub async fn lock_for_removal(db: &mut PgConnection, container: Uuid, id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT FROM container WHERE id = $1 FOR NO KEY UPDATE").bind(container).execute(&mut *db).await?;
-    sqlx::query("SELECT FROM backup_log WHERE id = $1 FOR UPDATE").bind(id).execute(db).await.map(|_| ())
+    sqlx::query!("SELECT FROM container WHERE id = $1 FOR NO KEY UPDATE", container).execute(&mut *db).await?;
+    sqlx::query!("SELECT FROM backup_log WHERE id = $1 FOR UPDATE", id).execute(db).await.map(|_| ())
 }
 
 /// Notes that a backup's removal begins.
@@ -93,11 +95,11 @@ pub async fn lock_for_removal(db: &mut PgConnection, container: Uuid, id: Uuid) 
 /// # Errors
 /// The database's.
 pub async fn begin_removal(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE backup_log SET removing_at = $2 WHERE id = $1 AND status = 'succeeded' AND removing_at IS NULL",
+        id,
+        now
     )
-    .bind(id)
-    .bind(now)
     .execute(db)
     .await?;
     one_row(&done)
@@ -108,8 +110,7 @@ pub async fn begin_removal(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) 
 /// # Errors
 /// The database's.
 pub async fn end_removal(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE backup_log SET removing_at = NULL WHERE id = $1 AND removed_at IS NULL")
-        .bind(id)
+    sqlx::query!("UPDATE backup_log SET removing_at = NULL WHERE id = $1 AND removed_at IS NULL", id)
         .execute(db)
         .await
         .map(|_| ())
@@ -120,11 +121,11 @@ pub async fn end_removal(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Er
 /// # Errors
 /// The database's.
 pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE backup_log SET removed_at = $2 WHERE id = $1 AND removing_at IS NOT NULL AND removed_at IS NULL",
+        id,
+        now
     )
-    .bind(id)
-    .bind(now)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -135,10 +136,10 @@ pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) ->
 /// # Errors
 /// The database's.
 pub async fn half_removed(db: &mut PgConnection, since: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar!(
         "SELECT id FROM backup_log WHERE removing_at < $1 AND removed_at IS NULL ORDER BY removing_at LIMIT 1000",
+        since
     )
-    .bind(since)
     .fetch_all(db)
     .await
 }
@@ -148,12 +149,12 @@ pub async fn half_removed(db: &mut PgConnection, since: DateTime<Utc>) -> Result
 /// # Errors
 /// The database's.
 pub async fn set_lock(db: &mut PgConnection, id: Uuid, until: Option<DateTime<Utc>>) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE backup_log SET locked_until = $2
           WHERE id = $1 AND kind = 'backup' AND status = 'succeeded' AND removing_at IS NULL",
+        id,
+        until
     )
-    .bind(id)
-    .bind(until)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)

@@ -33,45 +33,38 @@ pub async fn retire(
     configured: &[String],
     now: DateTime<Utc>,
 ) -> Result<RetiredTarget, sqlx::Error> {
-    let moved = sqlx::query(
+    let moved = sqlx::query!(
         "UPDATE backup_log b SET target = k.target
            FROM (SELECT DISTINCT ON (backup_id) backup_id, target FROM backup_copy
                   WHERE status = 'stored' AND removed_at IS NULL AND target = ANY($2)
                   ORDER BY backup_id, stored_at) k
           WHERE k.backup_id = b.id AND b.target = $1 AND b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL",
+        target,
+        configured
     )
-    .bind(target)
-    .bind(configured)
     .execute(&mut *db)
     .await?
     .rows_affected();
     // What was a copy is the backup now.
-    sqlx::query("DELETE FROM backup_copy k USING backup_log b WHERE b.id = k.backup_id AND b.target = k.target")
+    sqlx::query!("DELETE FROM backup_copy k USING backup_log b WHERE b.id = k.backup_id AND b.target = k.target")
         .execute(&mut *db)
         .await?;
-    let gone = sqlx::query(
+    let gone = sqlx::query!(
         "UPDATE backup_log SET removing_at = coalesce(removing_at, $2), removed_at = $2, retired_at = $2
           WHERE target = $1 AND kind = 'backup' AND status = 'succeeded' AND removed_at IS NULL",
+        target,
+        now
     )
-    .bind(target)
-    .bind(now)
     .execute(&mut *db)
     .await?
     .rows_affected();
-    let mut deleted = [0, 0, 0];
-    for (n, statement) in [
-        "DELETE FROM backup_copy WHERE target = $1",
-        "DELETE FROM admin_backup WHERE target = $1",
-        "DELETE FROM upload WHERE target = $1",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let rows = sqlx::query(statement).bind(target).execute(&mut *db).await?.rows_affected();
-        if let Some(count) = deleted.get_mut(n) {
-            *count = rows;
-        }
+    macro_rules! delete {
+        ($text:literal) => {
+            sqlx::query!($text, target).execute(&mut *db).await?.rows_affected()
+        };
     }
-    let [copies, admin, _] = deleted;
+    let copies = delete!("DELETE FROM backup_copy WHERE target = $1");
+    let admin = delete!("DELETE FROM admin_backup WHERE target = $1");
+    delete!("DELETE FROM upload WHERE target = $1");
     Ok(RetiredTarget { moved, gone, copies, admin })
 }

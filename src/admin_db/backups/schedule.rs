@@ -1,10 +1,10 @@
 //! Table `schedule`: periodic work, claimed by whichever portal comes first.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 
 /// A row.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct ScheduledDatabase {
     /// The work.
     pub name: String,
@@ -25,14 +25,14 @@ pub struct ScheduledDatabase {
 /// The database's.
 pub async fn due(db: &mut PgConnection, work: &[(&str, f64)]) -> Result<Vec<String>, sqlx::Error> {
     let (names, every): (Vec<_>, Vec<_>) = work.iter().map(|(name, every)| ((*name).to_owned(), *every)).unzip();
-    sqlx::query_scalar(
-        "SELECT w.name FROM unnest($1::text[], $2::float8[]) WITH ORDINALITY AS w (name, every, n)
+    sqlx::query_scalar!(
+        r#"SELECT w.name AS "name!" FROM unnest($1::text[], $2::float8[]) WITH ORDINALITY AS w (name, every, n)
            LEFT JOIN schedule s USING (name)
           WHERE s.name IS NULL OR s.next_run <= now() OR s.next_run > now() + make_interval(secs => w.every)
-          ORDER BY w.n",
+          ORDER BY w.n"#,
+        &names,
+        &every
     )
-    .bind(names)
-    .bind(every)
     .fetch_all(db)
     .await
 }
@@ -43,19 +43,19 @@ pub async fn due(db: &mut PgConnection, work: &[(&str, f64)]) -> Result<Vec<Stri
 /// # Errors
 /// The database's.
 pub async fn claim(db: &mut PgConnection, name: &str, every_seconds: f64, worker: &str) -> Result<bool, sqlx::Error> {
-    let due: Option<i32> = sqlx::query_scalar(
-        "INSERT INTO schedule (name, next_run, last_run, worker)
+    let due: Option<i32> = sqlx::query_scalar!(
+        r#"INSERT INTO schedule (name, next_run, last_run, worker)
          VALUES ($1, now() + make_interval(secs => $2), now(), $3)
          ON CONFLICT (name) DO UPDATE
             SET next_run = excluded.next_run, last_run = excluded.last_run, worker = excluded.worker
           -- A clock that was set back would otherwise leave the work waiting until it has caught up. Not now(): to one who
           -- had to wait for the row, what was set meanwhile by another who began later would look like that.
           WHERE schedule.next_run <= now() OR schedule.next_run > clock_timestamp() + make_interval(secs => $2)
-         RETURNING 1",
+         RETURNING 1 AS "due!""#,
+        name,
+        every_seconds,
+        worker
     )
-    .bind(name)
-    .bind(every_seconds)
-    .bind(worker)
     .fetch_optional(db)
     .await?;
     Ok(due.is_some())
@@ -66,7 +66,7 @@ pub async fn claim(db: &mut PgConnection, name: &str, every_seconds: f64, worker
 /// # Errors
 /// The database's.
 pub async fn make_due(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE schedule SET next_run = now() WHERE name = $1").bind(name).execute(db).await.map(|_| ())
+    sqlx::query!("UPDATE schedule SET next_run = now() WHERE name = $1", name).execute(db).await.map(|_| ())
 }
 
 /// Notes what a run said.
@@ -74,7 +74,7 @@ pub async fn make_due(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Err
 /// # Errors
 /// The database's.
 pub async fn set_result(db: &mut PgConnection, name: &str, result: &serde_json::Value) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE schedule SET result = $2 WHERE name = $1").bind(name).bind(result).execute(db).await.map(|_| ())
+    sqlx::query!("UPDATE schedule SET result = $2 WHERE name = $1", name, result).execute(db).await.map(|_| ())
 }
 
 /// All periodic work.
@@ -82,5 +82,7 @@ pub async fn set_result(db: &mut PgConnection, name: &str, result: &serde_json::
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<ScheduledDatabase>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM schedule ORDER BY name").fetch_all(db).await
+    sqlx::query_as!(ScheduledDatabase, "SELECT name, next_run, last_run, worker, result FROM schedule ORDER BY name")
+        .fetch_all(db)
+        .await
 }

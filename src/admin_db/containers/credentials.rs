@@ -1,7 +1,7 @@
 //! Table `credential`: sealed secrets of containers.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// Which of a container's secrets.
@@ -31,7 +31,7 @@ impl CredentialKind {
 }
 
 /// A row.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Credential {
     /// Role.
     pub username: String,
@@ -52,16 +52,16 @@ pub async fn insert(
     credential: &Credential,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO credential (container_id, kind, username, sealed, generated, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
+        container,
+        kind.as_str(),
+        &credential.username,
+        &credential.sealed,
+        credential.generated,
+        now
     )
-    .bind(container)
-    .bind(kind.as_str())
-    .bind(&credential.username)
-    .bind(&credential.sealed)
-    .bind(credential.generated)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -76,11 +76,14 @@ pub async fn get(
     container: Uuid,
     kind: CredentialKind,
 ) -> Result<Option<Credential>, sqlx::Error> {
-    sqlx::query_as("SELECT username, sealed, generated FROM credential WHERE container_id = $1 AND kind = $2")
-        .bind(container)
-        .bind(kind.as_str())
-        .fetch_optional(db)
-        .await
+    sqlx::query_as!(
+        Credential,
+        "SELECT username, sealed, generated FROM credential WHERE container_id = $1 AND kind = $2",
+        container,
+        kind.as_str()
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// Removes a credential and answers what it was: of two who ask at once, one gets it.
@@ -92,11 +95,14 @@ pub async fn take(
     container: Uuid,
     kind: CredentialKind,
 ) -> Result<Option<Credential>, sqlx::Error> {
-    sqlx::query_as("DELETE FROM credential WHERE container_id = $1 AND kind = $2 RETURNING username, sealed, generated")
-        .bind(container)
-        .bind(kind.as_str())
-        .fetch_optional(db)
-        .await
+    sqlx::query_as!(
+        Credential,
+        "DELETE FROM credential WHERE container_id = $1 AND kind = $2 RETURNING username, sealed, generated",
+        container,
+        kind.as_str()
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// Removes the user's password once it is set in the server, unless it is a generated one that
@@ -105,8 +111,7 @@ pub async fn take(
 /// # Errors
 /// The database's.
 pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated")
-        .bind(container)
+    sqlx::query!("DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated", container)
         .execute(db)
         .await
         .map(|_| ())
@@ -120,17 +125,18 @@ pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), 
 /// # Errors
 /// The database's.
 pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
-    let marked =
-        sqlx::query("UPDATE credential SET generated = false WHERE container_id = $1 AND kind = 'user' AND generated")
-            .bind(container)
-            .execute(&mut *db)
-            .await?;
+    let marked = sqlx::query!(
+        "UPDATE credential SET generated = false WHERE container_id = $1 AND kind = 'user' AND generated",
+        container
+    )
+    .execute(&mut *db)
+    .await?;
     // A server that ran has its accounts: the create, or its last step, needs the password no more.
-    sqlx::query(
+    sqlx::query!(
         "DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated
             AND EXISTS (SELECT FROM container WHERE id = $1 AND started_at IS NOT NULL)",
+        container
     )
-    .bind(container)
     .execute(db)
     .await?;
     Ok(marked.rows_affected() == 1)
@@ -141,5 +147,5 @@ pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, 
 /// # Errors
 /// The database's.
 pub async fn delete(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM credential WHERE container_id = $1").bind(container).execute(db).await.map(|_| ())
+    sqlx::query!("DELETE FROM credential WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

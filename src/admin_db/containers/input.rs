@@ -57,31 +57,31 @@ pub struct NewContainer<'a> {
 /// # Errors
 /// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO container (id, name, engine, image, dbname, dbuser, account_id, contact, department, description,
                                 storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at, restored_from, backup_freq, restored_only)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+        new.id,
+        new.name,
+        new.engine as _,
+        new.image,
+        new.dbname,
+        new.dbuser,
+        new.account_id,
+        new.contact,
+        new.department,
+        new.description,
+        new.storage,
+        new.memory_bytes,
+        new.millicpus,
+        new.extensions,
+        new.docker_name,
+        new.created_by,
+        now,
+        new.restored_from,
+        new.backup_freq,
+        new.restored_only.map(Json) as _
     )
-    .bind(new.id)
-    .bind(new.name)
-    .bind(new.engine)
-    .bind(new.image)
-    .bind(new.dbname)
-    .bind(new.dbuser)
-    .bind(new.account_id)
-    .bind(new.contact)
-    .bind(new.department)
-    .bind(new.description)
-    .bind(new.storage)
-    .bind(new.memory_bytes)
-    .bind(new.millicpus)
-    .bind(new.extensions)
-    .bind(new.docker_name)
-    .bind(new.created_by)
-    .bind(now)
-    .bind(new.restored_from)
-    .bind(new.backup_freq)
-    .bind(new.restored_only.map(Json))
     .execute(db)
     .await
     .map(|_| ())
@@ -113,20 +113,20 @@ pub struct ContainerEdit<'a> {
 /// # Errors
 /// The database's.
 pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &ContainerEdit<'_>) -> Result<(), sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE container SET contact = $2, department = $3, description = $4, account_id = $5, memory_bytes = $6,
                 millicpus = $7, policy_at = CASE WHEN backup_freq = $8 THEN policy_at ELSE $9 END, backup_freq = $8
           WHERE id = $1 AND purged_at IS NULL",
+        id,
+        edit.contact,
+        edit.department,
+        edit.description,
+        edit.account_id,
+        edit.memory_bytes,
+        edit.millicpus,
+        edit.backup_freq,
+        edit.now
     )
-    .bind(id)
-    .bind(edit.contact)
-    .bind(edit.department)
-    .bind(edit.description)
-    .bind(edit.account_id)
-    .bind(edit.memory_bytes)
-    .bind(edit.millicpus)
-    .bind(edit.backup_freq)
-    .bind(edit.now)
     .execute(db)
     .await?;
     one_row(&done)

@@ -35,45 +35,43 @@ pub struct ContainerQuery {
 pub async fn list(db: &mut PgConnection, f: &ContainerQuery) -> Result<Vec<Container>, sqlx::Error> {
     let pattern =
         f.text.as_ref().map(|t| format!("%{}%", t.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+    let (at, id) = f.after.unzip();
+    macro_rules! page {
+        ($rest:literal) => {
+            select!($rest, f.account, pattern, f.state as _, at, id, f.after_name.as_deref(), f.limit)
+                .fetch_all(db)
+                .await
+        };
+    }
     // Separate texts, not one with OR, so that each walks the index made for it.
-    let text = match (f.by_name, f.account.is_some(), f.purged) {
-        (true, _, _) => select!(
+    match (f.by_name, f.account.is_some(), f.purged) {
+        (true, _, _) => page!(
             "WHERE c.purged_at IS NULL AND ($1::uuid IS NULL OR c.account_id = $1)
                AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
                AND ($3::container_state IS NULL OR s.state = $3)
                AND ($4::timestamptz IS NULL OR true) AND ($5::uuid IS NULL OR true) AND ($6::text IS NULL OR c.name > $6)
              ORDER BY c.name LIMIT $7"
         ),
-        (false, true, _) => select!(
+        (false, true, _) => page!(
             "WHERE c.purged_at IS NULL AND c.account_id = $1
                AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
                AND ($3::container_state IS NULL OR s.state = $3)
                AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
              ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
         ),
-        (false, false, false) => select!(
+        (false, false, false) => page!(
             "WHERE c.purged_at IS NULL AND ($1::uuid IS NULL OR true)
                AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
                AND ($3::container_state IS NULL OR s.state = $3)
                AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
              ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
         ),
-        (false, false, true) => select!(
+        (false, false, true) => page!(
             "WHERE ($1::uuid IS NULL OR true)
                AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
                AND ($3::container_state IS NULL OR coalesce(s.state, 'purged') = $3)
                AND ($4::timestamptz IS NULL OR (c.created_at, c.id) < ($4, $5::uuid)) AND ($6::text IS NULL OR true)
              ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
         ),
-    };
-    sqlx::query_as(text)
-        .bind(f.account)
-        .bind(pattern)
-        .bind(f.state)
-        .bind(f.after.map(|(at, _)| at))
-        .bind(f.after.map(|(_, id)| id))
-        .bind(f.after_name.as_deref())
-        .bind(f.limit)
-        .fetch_all(db)
-        .await
+    }
 }

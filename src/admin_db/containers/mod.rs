@@ -11,8 +11,8 @@ pub mod surveys;
 pub mod usage;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
@@ -22,7 +22,7 @@ use crate::engine::partial::Selection;
 use crate::manifest::BackupSubject;
 
 /// A container with everything the pages and jobs need of it.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Container {
     /// Key.
     pub id: Uuid,
@@ -119,25 +119,35 @@ impl Container {
     }
 }
 
-/// The columns of [`Container`]: one text, so that every query reads the same.
+/// Reads rows as [`Container`]: one text, so that every query reads the same.
 macro_rules! select {
-    ($($rest:literal),+) => {
-        concat!(
-            "SELECT c.id, c.name, c.engine, c.image, c.image_digest, c.server_version, c.dbname, c.dbuser, c.account_id,
-                    a.username AS owner, c.contact, c.department, c.description, c.storage, c.memory_bytes, c.millicpus,
-                    c.backup_freq, coalesce(c.policy_at, c.created_at) AS policy_at, c.extensions, c.restored_from, EXISTS (SELECT FROM dump_upload u WHERE u.container_id = c.id) AS brought, c.restored_only, c.docker_id, c.docker_name, c.size_bytes, c.size_at, c.created_by, c.created_at,
-                    c.started_at, c.expires_at, c.trashed_at, c.purge_after, c.purged_at,
-                    coalesce(s.state, 'purged') AS state, coalesce(s.last_state, 'purged') AS last_state,
-                    coalesce(s.changed_by, '') AS changed_by, coalesce(s.changed_at, c.purged_at, c.created_at) AS changed_at,
-                    s.failed_step, s.failed_reason, s.maintenance_note,
-                    coalesce((SELECT json_agg(json_build_array(p.purpose, p.port) ORDER BY p.port)
-                                FROM port p WHERE p.container_id = c.id), '[]') AS ports,
-                    j.kind AS active_job, j.id AS active_job_id
-               FROM container c
-               JOIN account a ON a.id = c.account_id
-               LEFT JOIN state s ON s.container_id = c.id
-               LEFT JOIN job j ON j.container_id = c.id AND j.kind <> 'drill' AND j.status IN ('queued', 'running') ",
-            $($rest),+
+    ($rest:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            $crate::admin_db::containers::Container,
+            r#"SELECT c.id AS "id!", c.name AS "name!", c.engine AS "engine!: _", c.image AS "image!"
+                    , c.image_digest AS "image_digest?", c.server_version AS "server_version?", c.dbname AS "dbname!"
+                    , c.dbuser AS "dbuser!", c.account_id AS "account_id!", a.username AS "owner!", c.contact AS "contact!"
+                    , c.department AS "department!", c.description AS "description!", c.storage AS "storage!"
+                    , c.memory_bytes AS "memory_bytes!", c.millicpus AS "millicpus!", c.backup_freq AS "backup_freq!"
+                    , coalesce(c.policy_at, c.created_at) AS "policy_at!", c.extensions AS "extensions!"
+                    , EXISTS (SELECT FROM dump_upload u WHERE u.container_id = c.id) AS "brought!"
+                    , c.restored_from AS "restored_from?", c.restored_only AS "restored_only?: _", c.docker_id AS "docker_id?"
+                    , c.docker_name AS "docker_name!", c.size_bytes AS "size_bytes?", c.size_at AS "size_at?"
+                    , c.created_by AS "created_by!", c.created_at AS "created_at!", c.started_at AS "started_at?"
+                    , c.expires_at AS "expires_at?", c.trashed_at AS "trashed_at?", c.purge_after AS "purge_after?"
+                    , c.purged_at AS "purged_at?", coalesce(s.state, 'purged') AS "state!: _"
+                    , coalesce(s.last_state, 'purged') AS "last_state!: _", coalesce(s.changed_by, '') AS "changed_by!"
+                    , coalesce(s.changed_at, c.purged_at, c.created_at) AS "changed_at!", s.failed_step AS "failed_step?"
+                    , s.failed_reason AS "failed_reason?", s.maintenance_note AS "maintenance_note?"
+                    , coalesce((SELECT json_agg(json_build_array(p.purpose, p.port) ORDER BY p.port)
+                                  FROM port p WHERE p.container_id = c.id), '[]') AS "ports!: _"
+                    , j.kind AS "active_job?", j.id AS "active_job_id?"
+                 FROM container c
+                 JOIN account a ON a.id = c.account_id
+                 LEFT JOIN state s ON s.container_id = c.id
+                 LEFT JOIN job j ON j.container_id = c.id AND j.kind <> 'drill' AND j.status IN ('queued', 'running') "#
+                + $rest
+            $(, $arg)*
         )
     };
 }
@@ -149,7 +159,7 @@ pub(super) use select;
 /// # Errors
 /// The database's.
 pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Container>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE c.name = $1 AND c.purged_at IS NULL")).bind(name).fetch_optional(db).await
+    select!("WHERE c.name = $1 AND c.purged_at IS NULL", name).fetch_optional(db).await
 }
 
 /// The container with this key, living or not.
@@ -157,7 +167,7 @@ pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Contain
 /// # Errors
 /// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Container>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE c.id = $1")).bind(id).fetch_optional(db).await
+    select!("WHERE c.id = $1", id).fetch_optional(db).await
 }
 
 /// All living containers, for the reconciler and the measuring job.
@@ -165,7 +175,7 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Container>,
 /// # Errors
 /// The database's.
 pub async fn living(db: &mut PgConnection) -> Result<Vec<Container>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE c.purged_at IS NULL ORDER BY c.created_at")).fetch_all(db).await
+    select!("WHERE c.purged_at IS NULL ORDER BY c.created_at").fetch_all(db).await
 }
 
 /// The containers that failed, the latest first.
@@ -173,10 +183,7 @@ pub async fn living(db: &mut PgConnection) -> Result<Vec<Container>, sqlx::Error
 /// # Errors
 /// The database's.
 pub async fn failed(db: &mut PgConnection, limit: i64) -> Result<Vec<Container>, sqlx::Error> {
-    sqlx::query_as(select!("WHERE s.state = 'failed' ORDER BY s.changed_at DESC, c.id LIMIT $1"))
-        .bind(limit)
-        .fetch_all(db)
-        .await
+    select!("WHERE s.state = 'failed' ORDER BY s.changed_at DESC, c.id LIMIT $1", limit).fetch_all(db).await
 }
 
 /// Those of the names that belong to a living container.
@@ -184,8 +191,7 @@ pub async fn failed(db: &mut PgConnection, limit: i64) -> Result<Vec<Container>,
 /// # Errors
 /// The database's.
 pub async fn living_names(db: &mut PgConnection, names: &[String]) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT name FROM container WHERE name = ANY($1) AND purged_at IS NULL")
-        .bind(names)
+    sqlx::query_scalar!("SELECT name FROM container WHERE name = ANY($1) AND purged_at IS NULL", names)
         .fetch_all(db)
         .await
 }
@@ -195,10 +201,12 @@ pub async fn living_names(db: &mut PgConnection, names: &[String]) -> Result<Vec
 /// # Errors
 /// The database's.
 pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM container WHERE account_id = $1 AND purged_at IS NULL")
-        .bind(account)
-        .fetch_one(db)
-        .await
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "owned!" FROM container WHERE account_id = $1 AND purged_at IS NULL"#,
+        account
+    )
+    .fetch_one(db)
+    .await
 }
 
 /// Notes which container of the engine it is, or that there is none now.
@@ -206,8 +214,7 @@ pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Er
 /// # Errors
 /// The database's.
 pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&str>) -> Result<(), sqlx::Error> {
-    let done =
-        sqlx::query("UPDATE container SET docker_id = $2 WHERE id = $1").bind(id).bind(docker_id).execute(db).await?;
+    let done = sqlx::query!("UPDATE container SET docker_id = $2 WHERE id = $1", id, docker_id).execute(db).await?;
     one_row(&done)
 }
 
@@ -216,8 +223,7 @@ pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&s
 /// # Errors
 /// The database's.
 pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result<(), sqlx::Error> {
-    let done =
-        sqlx::query("UPDATE container SET image_digest = $2 WHERE id = $1").bind(id).bind(digest).execute(db).await?;
+    let done = sqlx::query!("UPDATE container SET image_digest = $2 WHERE id = $1", id, digest).execute(db).await?;
     one_row(&done)
 }
 
@@ -226,11 +232,11 @@ pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result
 /// # Errors
 /// The database's; `RowNotFound` if it is gone.
 pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Result<(), sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE container SET restored_from = $2, restored_only = NULL, started_at = NULL, docker_id = NULL WHERE id = $1 AND purged_at IS NULL",
+        id,
+        backup
     )
-    .bind(id)
-    .bind(backup)
     .execute(db)
     .await?;
     one_row(&done)
@@ -241,10 +247,7 @@ pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Re
 /// # Errors
 /// The database's; `RowNotFound` if it is gone.
 pub async fn set_image(db: &mut PgConnection, id: Uuid, image: &str, digest: &str) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE container SET image = $2, image_digest = $3 WHERE id = $1")
-        .bind(id)
-        .bind(image)
-        .bind(digest)
+    let done = sqlx::query!("UPDATE container SET image = $2, image_digest = $3 WHERE id = $1", id, image, digest)
         .execute(db)
         .await?;
     one_row(&done)
@@ -261,13 +264,15 @@ pub async fn set_running(
     started: DateTime<Utc>,
     inspect: &serde_json::Value,
 ) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE container SET server_version = $2, started_at = $3, inspect = $4 WHERE id = $1")
-        .bind(id)
-        .bind(version)
-        .bind(started)
-        .bind(inspect)
-        .execute(db)
-        .await?;
+    let done = sqlx::query!(
+        "UPDATE container SET server_version = $2, started_at = $3, inspect = $4 WHERE id = $1",
+        id,
+        version,
+        started,
+        inspect
+    )
+    .execute(db)
+    .await?;
     one_row(&done)
 }
 
@@ -280,12 +285,14 @@ pub async fn set_trashed(
     id: Uuid,
     trashed: Option<(DateTime<Utc>, DateTime<Utc>)>,
 ) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE container SET trashed_at = $2, purge_after = $3 WHERE id = $1")
-        .bind(id)
-        .bind(trashed.map(|(at, _)| at))
-        .bind(trashed.map(|(_, until)| until))
-        .execute(db)
-        .await?;
+    let done = sqlx::query!(
+        "UPDATE container SET trashed_at = $2, purge_after = $3 WHERE id = $1",
+        id,
+        trashed.map(|(at, _)| at),
+        trashed.map(|(_, until)| until)
+    )
+    .execute(db)
+    .await?;
     one_row(&done)
 }
 
@@ -294,9 +301,7 @@ pub async fn set_trashed(
 /// # Errors
 /// The database's.
 pub async fn set_purged(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE container SET purged_at = coalesce(purged_at, $2), docker_id = NULL WHERE id = $1")
-        .bind(id)
-        .bind(now)
+    sqlx::query!("UPDATE container SET purged_at = coalesce(purged_at, $2), docker_id = NULL WHERE id = $1", id, now)
         .execute(db)
         .await
         .map(|_| ())
@@ -307,10 +312,7 @@ pub async fn set_purged(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> 
 /// # Errors
 /// The database's.
 pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE container SET size_bytes = $2, size_at = $3 WHERE id = $1")
-        .bind(id)
-        .bind(bytes)
-        .bind(now)
+    sqlx::query!("UPDATE container SET size_bytes = $2, size_at = $3 WHERE id = $1", id, bytes, now)
         .execute(db)
         .await
         .map(|_| ())
@@ -321,12 +323,13 @@ pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, now: DateTime
 /// # Errors
 /// The database's.
 pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query!(
         "SELECT c.id, c.name FROM container c JOIN state s ON s.container_id = c.id
           WHERE c.purge_after <= $1 AND c.purged_at IS NULL AND s.state = 'trashed'
             AND NOT EXISTS (SELECT FROM job j WHERE j.container_id = c.id AND j.status IN ('queued', 'running'))",
+        now
     )
-    .bind(now)
+    .map(|r| (r.id, r.name))
     .fetch_all(db)
     .await
 }
@@ -336,7 +339,12 @@ pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<
 /// # Errors
 /// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(ContainerState, i64)>, sqlx::Error> {
-    sqlx::query_as("SELECT state, count(*) FROM state GROUP BY state ORDER BY state").fetch_all(db).await
+    sqlx::query!(
+        r#"SELECT state AS "state: ContainerState", count(*) AS "containers!" FROM state GROUP BY state ORDER BY state"#
+    )
+    .map(|r| (r.state, r.containers))
+    .fetch_all(db)
+    .await
 }
 
 impl BackupSubject {

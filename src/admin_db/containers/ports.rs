@@ -21,23 +21,25 @@ pub async fn take(
     purpose: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<u16>, sqlx::Error> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *db).await?;
-    let free: Option<i32> = sqlx::query_scalar(
-        "SELECT p FROM generate_series($1::int, $2::int) p
-          WHERE NOT EXISTS (SELECT FROM port WHERE port.port = p) ORDER BY p LIMIT 1",
+    sqlx::query!("SELECT pg_advisory_xact_lock($1)", LOCK).execute(&mut *db).await?;
+    let free: Option<i32> = sqlx::query_scalar!(
+        r#"SELECT p AS "port!" FROM generate_series($1::int, $2::int) p
+          WHERE NOT EXISTS (SELECT FROM port WHERE port.port = p) ORDER BY p LIMIT 1"#,
+        i32::from(*range.start()),
+        i32::from(*range.end())
     )
-    .bind(i32::from(*range.start()))
-    .bind(i32::from(*range.end()))
     .fetch_optional(&mut *db)
     .await?;
     let Some(port) = free else { return Ok(None) };
-    sqlx::query("INSERT INTO port (port, container_id, purpose, taken_at) VALUES ($1, $2, $3, $4)")
-        .bind(port)
-        .bind(container)
-        .bind(purpose)
-        .bind(now)
-        .execute(db)
-        .await?;
+    sqlx::query!(
+        "INSERT INTO port (port, container_id, purpose, taken_at) VALUES ($1, $2, $3, $4)",
+        port,
+        container,
+        purpose,
+        now
+    )
+    .execute(db)
+    .await?;
     Ok(u16::try_from(port).ok())
 }
 
@@ -51,13 +53,15 @@ pub async fn mark_occupied(
     note: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE port SET container_id = NULL, occupied_note = $2, taken_at = $3 WHERE port = $1")
-        .bind(i32::from(port))
-        .bind(note)
-        .bind(now)
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!(
+        "UPDATE port SET container_id = NULL, occupied_note = $2, taken_at = $3 WHERE port = $1",
+        i32::from(port),
+        note,
+        now
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
 }
 
 /// Frees ports that were marked as occupied before `before`: the other program may be gone.
@@ -66,7 +70,7 @@ pub async fn mark_occupied(
 /// The database's.
 pub async fn forget_occupied(db: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let done =
-        sqlx::query("DELETE FROM port WHERE container_id IS NULL AND taken_at < $1").bind(before).execute(db).await?;
+        sqlx::query!("DELETE FROM port WHERE container_id IS NULL AND taken_at < $1", before).execute(db).await?;
     Ok(done.rows_affected())
 }
 
@@ -75,7 +79,7 @@ pub async fn forget_occupied(db: &mut PgConnection, before: DateTime<Utc>) -> Re
 /// # Errors
 /// The database's.
 pub async fn release(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM port WHERE container_id = $1").bind(container).execute(db).await.map(|_| ())
+    sqlx::query!("DELETE FROM port WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }
 
 /// Ports of the range: (taken, marked as occupied).
@@ -83,5 +87,8 @@ pub async fn release(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx:
 /// # Errors
 /// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<(i64, i64), sqlx::Error> {
-    sqlx::query_as("SELECT count(container_id), count(*) - count(container_id) FROM port").fetch_one(db).await
+    sqlx::query!(r#"SELECT count(container_id) AS "taken!", count(*) - count(container_id) AS "occupied!" FROM port"#)
+        .map(|r| (r.taken, r.occupied))
+        .fetch_one(db)
+        .await
 }

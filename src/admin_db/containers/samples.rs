@@ -1,7 +1,7 @@
 //! Table `sample`: the points of the charts.
 
 use chrono::{DateTime, Duration, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// How long every point is kept; after that one an hour.
@@ -10,7 +10,7 @@ const FINE: Duration = Duration::hours(26);
 const COARSE: Duration = Duration::days(8);
 
 /// One point.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// When.
     pub at: DateTime<Utc>,
@@ -29,16 +29,16 @@ pub struct Sample {
 /// # Errors
 /// The database's.
 pub async fn insert(db: &mut PgConnection, container: Uuid, sample: &Sample) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO sample (container_id, at, size_bytes, memory_bytes, cpu_us, connections)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        container,
+        sample.at,
+        sample.size_bytes,
+        sample.memory_bytes,
+        sample.cpu_us,
+        sample.connections
     )
-    .bind(container)
-    .bind(sample.at)
-    .bind(sample.size_bytes)
-    .bind(sample.memory_bytes)
-    .bind(sample.cpu_us)
-    .bind(sample.connections)
     .execute(db)
     .await
     .map(|_| ())
@@ -49,12 +49,13 @@ pub async fn insert(db: &mut PgConnection, container: Uuid, sample: &Sample) -> 
 /// # Errors
 /// The database's.
 pub async fn since(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<Vec<Sample>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as!(
+        Sample,
         "SELECT at, size_bytes, memory_bytes, cpu_us, connections FROM sample
           WHERE container_id = $1 AND at >= $2 ORDER BY at",
+        container,
+        since
     )
-    .bind(container)
-    .bind(since)
     .fetch_all(db)
     .await
 }
@@ -64,15 +65,15 @@ pub async fn since(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>)
 /// # Errors
 /// The database's.
 pub async fn thin(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "DELETE FROM sample s
           WHERE s.at < $2
              OR (s.at < $1 AND EXISTS (SELECT FROM sample earlier
                                         WHERE earlier.container_id = s.container_id AND earlier.at < s.at
                                           AND earlier.at >= date_trunc('hour', s.at, 'UTC')))",
+        now - FINE,
+        now - COARSE
     )
-    .bind(now - FINE)
-    .bind(now - COARSE)
     .execute(db)
     .await?;
     Ok(done.rows_affected())
@@ -83,5 +84,5 @@ pub async fn thin(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx
 /// # Errors
 /// The database's.
 pub async fn forget(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM sample WHERE container_id = $1").bind(container).execute(db).await.map(|_| ())
+    sqlx::query!("DELETE FROM sample WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

@@ -1,11 +1,11 @@
 //! Table `snapshot`: data directories beside a database's own, to come or set aside.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A directory beside a database's own.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Key, and the directory's name.
     pub id: Uuid,
@@ -45,11 +45,13 @@ pub struct NewSnapshot<'a> {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
-        concat!(
+    ($rest:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            Snapshot,
             "SELECT id, container_id, reason, backup_id, image, image_after, made_at, expires_at FROM snapshot
-              WHERE removed_at IS NULL AND ",
-            $rest
+              WHERE removed_at IS NULL AND "
+                + $rest
+            $(, $arg)*
         )
     };
 }
@@ -59,18 +61,18 @@ macro_rules! select {
 /// # Errors
 /// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewSnapshot<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO snapshot (id, container_id, job_id, reason, backup_id, image, image_after, requested_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        new.id,
+        new.container,
+        new.job,
+        new.reason,
+        new.backup,
+        new.image,
+        new.image_after,
+        now
     )
-    .bind(new.id)
-    .bind(new.container)
-    .bind(new.job)
-    .bind(new.reason)
-    .bind(new.backup)
-    .bind(new.image)
-    .bind(new.image_after)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -81,7 +83,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewSnapshot<'_>, now: DateTime<
 /// # Errors
 /// The database's.
 pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
-    sqlx::query_as(select!("job_id = $1")).bind(job).fetch_optional(db).await
+    select!("job_id = $1", job).fetch_optional(db).await
 }
 
 /// The one with this key.
@@ -89,7 +91,7 @@ pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Snapshot>
 /// # Errors
 /// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
-    sqlx::query_as(select!("id = $1")).bind(id).fetch_optional(db).await
+    select!("id = $1", id).fetch_optional(db).await
 }
 
 /// What is set aside of a container, the newest first.
@@ -97,10 +99,7 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, 
 /// # Errors
 /// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Snapshot>, sqlx::Error> {
-    sqlx::query_as(select!("container_id = $1 AND made_at IS NOT NULL ORDER BY made_at DESC"))
-        .bind(container)
-        .fetch_all(db)
-        .await
+    select!("container_id = $1 AND made_at IS NOT NULL ORDER BY made_at DESC", container).fetch_all(db).await
 }
 
 /// All that there are, to come or set aside.
@@ -108,7 +107,7 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<
 /// # Errors
 /// The database's.
 pub async fn all(db: &mut PgConnection) -> Result<Vec<Snapshot>, sqlx::Error> {
-    sqlx::query_as(select!("true ORDER BY id")).fetch_all(db).await
+    select!("true ORDER BY id").fetch_all(db).await
 }
 
 /// Those whose time is over, while nothing is done with their containers.
@@ -116,11 +115,11 @@ pub async fn all(db: &mut PgConnection) -> Result<Vec<Snapshot>, sqlx::Error> {
 /// # Errors
 /// The database's.
 pub async fn expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Snapshot>, sqlx::Error> {
-    sqlx::query_as(select!(
+    select!(
         "expires_at < $1 AND NOT EXISTS (SELECT FROM job j WHERE j.container_id = snapshot.container_id
-                                            AND j.kind <> 'drill' AND j.status IN ('queued', 'running'))"
-    ))
-    .bind(now)
+                                            AND j.kind <> 'drill' AND j.status IN ('queued', 'running'))",
+        now
+    )
     .fetch_all(db)
     .await
 }
@@ -130,7 +129,7 @@ pub async fn expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Sn
 /// # Errors
 /// The database's.
 pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE snapshot SET job_id = $2 WHERE id = $1").bind(id).bind(job).execute(db).await.map(|_| ())
+    sqlx::query!("UPDATE snapshot SET job_id = $2 WHERE id = $1", id, job).execute(db).await.map(|_| ())
 }
 
 /// Notes that the directories have changed places.
@@ -143,10 +142,7 @@ pub async fn set_made(
     made_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE snapshot SET made_at = $2, expires_at = $3 WHERE id = $1")
-        .bind(id)
-        .bind(made_at)
-        .bind(expires_at)
+    sqlx::query!("UPDATE snapshot SET made_at = $2, expires_at = $3 WHERE id = $1", id, made_at, expires_at)
         .execute(db)
         .await
         .map(|_| ())
@@ -164,14 +160,14 @@ pub async fn set_undone(
     made_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE snapshot SET made_at = $3, expires_at = $4, reason = 'undo',
                 image = CASE WHEN image = $2 THEN image_after ELSE image END, image_after = $2 WHERE id = $1",
+        id,
+        runs,
+        made_at,
+        expires_at
     )
-    .bind(id)
-    .bind(runs)
-    .bind(made_at)
-    .bind(expires_at)
     .execute(db)
     .await
     .map(|_| ())
@@ -182,5 +178,5 @@ pub async fn set_undone(
 /// # Errors
 /// The database's.
 pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE snapshot SET removed_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await.map(|_| ())
+    sqlx::query!("UPDATE snapshot SET removed_at = $2 WHERE id = $1", id, now).execute(db).await.map(|_| ())
 }

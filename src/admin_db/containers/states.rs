@@ -12,13 +12,13 @@ use crate::domain::state::{ContainerState, Event, transition};
 /// # Errors
 /// The database's.
 pub async fn insert(db: &mut PgConnection, id: Uuid, by: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO state (container_id, state, last_state, changed_by, changed_at)
          VALUES ($1, 'requested', 'requested', $2, $3)",
+        id,
+        by,
+        now
     )
-    .bind(id)
-    .bind(by)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -43,7 +43,9 @@ pub enum TransitionError {
 /// # Errors
 /// The database's.
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<ContainerState>, sqlx::Error> {
-    sqlx::query_scalar("SELECT state FROM state WHERE container_id = $1 FOR UPDATE").bind(id).fetch_optional(db).await
+    sqlx::query_scalar!(r#"SELECT state AS "state: ContainerState" FROM state WHERE container_id = $1 FOR UPDATE"#, id)
+        .fetch_optional(db)
+        .await
 }
 
 /// Applies an event: the only way a state changes. Locks the row, so two events never interleave.
@@ -62,10 +64,10 @@ pub async fn apply(
     let from = lock(&mut *db, id).await?.ok_or(TransitionError::Gone)?;
     let to = transition(from, event).ok_or(TransitionError::Refused(from))?;
     if to == ContainerState::Purged {
-        sqlx::query("DELETE FROM state WHERE container_id = $1").bind(id).execute(db).await?;
+        sqlx::query!("DELETE FROM state WHERE container_id = $1", id).execute(db).await?;
         return Ok(to);
     }
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE state
             SET state = $3
               , last_state = CASE WHEN state = $3 THEN last_state ELSE state END
@@ -74,14 +76,14 @@ pub async fn apply(
               , failed_step = $6
               , failed_reason = $7
           WHERE container_id = $1 AND state = $2",
+        id,
+        from as _,
+        to as _,
+        by,
+        now,
+        failure.map(|(step, _)| step),
+        failure.map(|(_, reason)| reason)
     )
-    .bind(id)
-    .bind(from)
-    .bind(to)
-    .bind(by)
-    .bind(now)
-    .bind(failure.map(|(step, _)| step))
-    .bind(failure.map(|(_, reason)| reason))
     .execute(db)
     .await?;
     one_row(&done)?;
@@ -93,16 +95,13 @@ pub async fn apply(
 /// # Errors
 /// The database's.
 pub async fn set_maintenance(db: &mut PgConnection, id: Uuid, note: Option<&str>) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE state SET maintenance_note = $2 WHERE container_id = $1")
-        .bind(id)
-        .bind(note)
-        .execute(db)
-        .await?;
+    let done =
+        sqlx::query!("UPDATE state SET maintenance_note = $2 WHERE container_id = $1", id, note).execute(db).await?;
     one_row(&done)
 }
 
 /// The bookkeeping of automatic restarts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestartCounters {
     /// Failures since `failures_since`.
     pub failures: i32,
@@ -117,10 +116,13 @@ pub struct RestartCounters {
 /// # Errors
 /// The database's.
 pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<RestartCounters>, sqlx::Error> {
-    sqlx::query_as("SELECT failures, failures_since, next_start_at FROM state WHERE container_id = $1")
-        .bind(id)
-        .fetch_optional(db)
-        .await
+    sqlx::query_as!(
+        RestartCounters,
+        "SELECT failures, failures_since, next_start_at FROM state WHERE container_id = $1",
+        id
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// Writes the bookkeeping.
@@ -128,12 +130,14 @@ pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<RestartC
 /// # Errors
 /// The database's.
 pub async fn set_restarts(db: &mut PgConnection, id: Uuid, r: RestartCounters) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE state SET failures = $2, failures_since = $3, next_start_at = $4 WHERE container_id = $1")
-        .bind(id)
-        .bind(r.failures)
-        .bind(r.failures_since)
-        .bind(r.next_start_at)
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!(
+        "UPDATE state SET failures = $2, failures_since = $3, next_start_at = $4 WHERE container_id = $1",
+        id,
+        r.failures,
+        r.failures_since,
+        r.next_start_at
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
 }

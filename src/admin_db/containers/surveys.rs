@@ -1,8 +1,8 @@
 //! Table `survey`: the last look into each server. A look that fails keeps what the one before found.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::admin_db::plain;
@@ -10,7 +10,7 @@ use crate::domain::engine::EngineKind;
 use crate::engine::Survey;
 
 /// What the last looks into one server found.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct LastSurvey {
     /// When it was seen last.
     pub at: Option<DateTime<Utc>>,
@@ -23,7 +23,7 @@ pub struct LastSurvey {
 }
 
 /// A container with what was seen in it, for the audit of all contents.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Surveyed {
     /// Its name.
     pub name: String,
@@ -34,7 +34,6 @@ pub struct Surveyed {
     /// Name of its owner's account.
     pub owner: String,
     /// What was seen.
-    #[sqlx(flatten)]
     pub look: LastSurvey,
 }
 
@@ -43,10 +42,13 @@ pub struct Surveyed {
 /// # Errors
 /// The database's.
 pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<LastSurvey>, sqlx::Error> {
-    sqlx::query_as("SELECT at, data, error, error_at FROM survey WHERE container_id = $1")
-        .bind(container)
-        .fetch_optional(db)
-        .await
+    sqlx::query_as!(
+        LastSurvey,
+        r#"SELECT at, data AS "data: _", error, error_at FROM survey WHERE container_id = $1"#,
+        container
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// Living containers after this name, with what was seen in them.
@@ -54,16 +56,24 @@ pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<LastSu
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection, text: &str, after: &str, limit: i64) -> Result<Vec<Surveyed>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT c.name, c.engine, c.image, a.username AS owner, s.at, s.data, s.error, s.error_at
-           FROM container c JOIN account a ON a.id = c.account_id LEFT JOIN survey s ON s.container_id = c.id
-          WHERE c.purged_at IS NULL AND c.name > $2
-            AND ($1 = '' OR strpos(c.name, $1) > 0 OR strpos(a.username, $1) > 0)
-          ORDER BY c.name LIMIT $3",
+    sqlx::query!(
+        r#"SELECT c.name AS "name!", c.engine AS "engine!: EngineKind", c.image AS "image!", a.username AS "owner!"
+                , s.at AS "at?", s.data AS "data?: Json<Survey>", s.error AS "error?", s.error_at AS "error_at?"
+             FROM container c JOIN account a ON a.id = c.account_id LEFT JOIN survey s ON s.container_id = c.id
+            WHERE c.purged_at IS NULL AND c.name > $2
+              AND ($1 = '' OR strpos(c.name, $1) > 0 OR strpos(a.username, $1) > 0)
+            ORDER BY c.name LIMIT $3"#,
+        text,
+        after,
+        limit
     )
-    .bind(text)
-    .bind(after)
-    .bind(limit)
+    .map(|r| Surveyed {
+        name: r.name,
+        engine: r.engine,
+        image: r.image,
+        owner: r.owner,
+        look: LastSurvey { at: r.at, data: r.data, error: r.error, error_at: r.error_at },
+    })
     .fetch_all(db)
     .await
 }
@@ -73,13 +83,13 @@ pub async fn list(db: &mut PgConnection, text: &str, after: &str, limit: i64) ->
 /// # Errors
 /// The database's.
 pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO survey (container_id, at, data) VALUES ($1, $2, $3)
          ON CONFLICT (container_id) DO UPDATE SET at = excluded.at, data = excluded.data, error = NULL, error_at = NULL",
+        container,
+        now,
+        plain::json(seen)? as _
     )
-    .bind(container)
-    .bind(now)
-    .bind(plain::json(seen)?)
     .execute(db)
     .await
     .map(|_| ())
@@ -90,13 +100,13 @@ pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: Dat
 /// # Errors
 /// The database's.
 pub async fn fail(db: &mut PgConnection, container: Uuid, error: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO survey (container_id, error, error_at) VALUES ($1, $2, $3)
          ON CONFLICT (container_id) DO UPDATE SET error = excluded.error, error_at = excluded.error_at",
+        container,
+        error,
+        now
     )
-    .bind(container)
-    .bind(error)
-    .bind(now)
     .execute(db)
     .await
     .map(|_| ())
@@ -107,5 +117,5 @@ pub async fn fail(db: &mut PgConnection, container: Uuid, error: &str, now: Date
 /// # Errors
 /// The database's.
 pub async fn forget(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM survey WHERE container_id = $1").bind(container).execute(db).await.map(|_| ())
+    sqlx::query!("DELETE FROM survey WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

@@ -1,10 +1,10 @@
 //! Table `tier_usage`: how full the tiers are, as last measured.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 
 /// A row.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct TierUsage {
     /// The tier's name.
     pub tier: String,
@@ -29,22 +29,22 @@ pub struct TierUsage {
 /// # Errors
 /// The database's.
 pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO tier_usage (tier, used_bytes, free_bytes, total_bytes, databases, file_system, reflink, measured_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (tier) DO UPDATE
             SET used_bytes = excluded.used_bytes, free_bytes = excluded.free_bytes, total_bytes = excluded.total_bytes
               , databases = excluded.databases, file_system = excluded.file_system, reflink = excluded.reflink
               , measured_at = excluded.measured_at",
+        &u.tier,
+        u.used_bytes,
+        u.free_bytes,
+        u.total_bytes,
+        u.databases,
+        &u.file_system,
+        u.reflink,
+        u.measured_at
     )
-    .bind(&u.tier)
-    .bind(u.used_bytes)
-    .bind(u.free_bytes)
-    .bind(u.total_bytes)
-    .bind(u.databases)
-    .bind(&u.file_system)
-    .bind(u.reflink)
-    .bind(u.measured_at)
     .execute(db)
     .await
     .map(|_| ())
@@ -55,5 +55,11 @@ pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<TierUsage>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM tier_usage ORDER BY tier").fetch_all(db).await
+    sqlx::query_as!(
+        TierUsage,
+        "SELECT tier, used_bytes, free_bytes, total_bytes, databases, file_system, reflink, measured_at
+           FROM tier_usage ORDER BY tier"
+    )
+    .fetch_all(db)
+    .await
 }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::jobs;
-use crate::admin_db::jobs::{COLUMNS, Job, StepStatus};
+use crate::admin_db::jobs::{Job, JobStatus, StepStatus, job_of};
 use crate::domain::work::Cancel;
 
 /// Reads who asked for a job's end, and lets nobody ask until the transaction ends.
@@ -15,8 +15,7 @@ use crate::domain::work::Cancel;
 /// # Errors
 /// The database's.
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1 FOR UPDATE")
-        .bind(id)
+    sqlx::query_scalar!("SELECT cancelled_by FROM job WHERE id = $1 FOR UPDATE", id)
         .fetch_optional(db)
         .await
         .map(Option::flatten)
@@ -34,13 +33,13 @@ pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str, rule: Cancel) -> Res
         return Ok(false);
     }
     // One that waits for its next attempt is due at once.
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE job SET cancelled_by = coalesce(cancelled_by, $2)
               , run_at = CASE WHEN status = 'queued' THEN least(run_at, now()) ELSE run_at END
           WHERE id = $1",
+        id,
+        by
     )
-    .bind(id)
-    .bind(by)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -56,25 +55,18 @@ pub async fn take_queued(
     worker: &str,
     lease: Duration,
 ) -> Result<Option<(Job, String)>, sqlx::Error> {
-    let taken: Option<WithdrawnJob> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "UPDATE job SET status = 'running', worker = $1, lease_until = now() + make_interval(secs => $2)
-          WHERE id = (SELECT id FROM job WHERE status = 'queued' AND cancelled_by IS NOT NULL AND run_at <= now()
-                       ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING {COLUMNS}, cancelled_by"
-    )))
-    .bind(worker)
-    .bind(lease.as_secs_f64())
+    sqlx::query!(
+        r#"UPDATE job SET status = 'running', worker = $1, lease_until = now() + make_interval(secs => $2)
+            WHERE id = (SELECT id FROM job WHERE status = 'queued' AND cancelled_by IS NOT NULL AND run_at <= now()
+                         ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+           RETURNING id, kind, container_id, payload, status AS "status: JobStatus", attempt, max_attempts, run_at, created_by
+                   , created_at, started_at, finished_at, error, cancelled_by AS "cancelled_by!""#,
+        worker,
+        lease.as_secs_f64()
+    )
+    .map(|taken| (job_of!(taken), taken.cancelled_by))
     .fetch_optional(db)
-    .await?;
-    Ok(taken.map(|t| (t.job, t.cancelled_by)))
-}
-
-/// A job that was taken away from the workers.
-#[derive(FromRow)]
-struct WithdrawnJob {
-    #[sqlx(flatten)]
-    job: Job,
-    cancelled_by: String,
+    .await
 }
 
 /// Whether a job can be cancelled now.
@@ -93,15 +85,15 @@ async fn open(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sql
         Cancel::Before(step) => (false, Some(step)),
         Cancel::Always => (false, None),
     };
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM job j WHERE j.id = $1 AND j.status IN ('queued', 'running')
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM job j WHERE j.id = $1 AND j.status IN ('queued', 'running')
             AND (NOT $2 OR EXISTS (SELECT FROM backup_log b WHERE b.job_id = j.id AND b.status = 'running'))
             AND NOT EXISTS (SELECT FROM job_step s WHERE s.job_id = j.id
-                               AND (s.status = 'failed' OR (s.name = $3 AND s.status <> 'pending'))))",
+                               AND (s.status = 'failed' OR (s.name = $3 AND s.status <> 'pending')))) AS "open!""#,
+        id,
+        backing_up,
+        before
     )
-    .bind(id)
-    .bind(backing_up)
-    .bind(before)
     .fetch_one(db)
     .await
 }
@@ -116,10 +108,10 @@ pub async fn begin_step(
     (id, worker): (Uuid, &str),
     seq: i16,
 ) -> Result<Option<String>, sqlx::Error> {
-    let asked: Option<Option<String>> = sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1 FOR KEY SHARE")
-        .bind(id)
-        .fetch_optional(&mut *db)
-        .await?;
+    let asked: Option<Option<String>> =
+        sqlx::query_scalar!("SELECT cancelled_by FROM job WHERE id = $1 FOR KEY SHARE", id)
+            .fetch_optional(&mut *db)
+            .await?;
     if let Some(by) = asked.flatten() {
         return Ok(Some(by));
     }
@@ -132,9 +124,5 @@ pub async fn begin_step(
 /// # Errors
 /// The database's.
 pub async fn asked_by(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT cancelled_by FROM job WHERE id = $1")
-        .bind(id)
-        .fetch_optional(db)
-        .await
-        .map(Option::flatten)
+    sqlx::query_scalar!("SELECT cancelled_by FROM job WHERE id = $1", id).fetch_optional(db).await.map(Option::flatten)
 }

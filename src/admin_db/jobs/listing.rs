@@ -1,16 +1,15 @@
 //! Tables `job` and `job_step`, as pages show them: lists, counts, how long things usually take.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::jobs::{Job, JobStatus};
+use crate::admin_db::jobs::{Job, JobStatus, job_of};
 
 /// A job in a list, with its container's name.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct ListedJob {
     /// The job.
-    #[sqlx(flatten)]
     pub job: Job,
     /// Name of its container.
     pub container_name: Option<String>,
@@ -26,18 +25,22 @@ pub async fn list(
     before: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<ListedJob>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT j.id, j.kind, j.container_id, j.payload, j.status, j.attempt, j.max_attempts, j.run_at, j.created_by,
-                j.created_at, j.started_at, j.finished_at, j.error, c.name AS container_name
-           FROM job j LEFT JOIN container c ON c.id = j.container_id
-          WHERE ($1::job_status IS NULL OR j.status = $1)
-            AND ($2::timestamptz IS NULL OR (j.created_at, j.id) < ($2, $3::uuid))
-          ORDER BY j.created_at DESC, j.id DESC LIMIT $4",
+    let (at, id) = before.unzip();
+    sqlx::query!(
+        r#"SELECT j.id AS "id!", j.kind AS "kind!", j.container_id AS "container_id?", j.payload AS "payload!"
+                , j.status AS "status!: JobStatus", j.attempt AS "attempt!", j.max_attempts AS "max_attempts!", j.run_at AS "run_at!"
+                , j.created_by AS "created_by!", j.created_at AS "created_at!", j.started_at AS "started_at?"
+                , j.finished_at AS "finished_at?", j.error AS "error?", c.name AS "container_name?"
+             FROM job j LEFT JOIN container c ON c.id = j.container_id
+            WHERE ($1::job_status IS NULL OR j.status = $1)
+              AND ($2::timestamptz IS NULL OR (j.created_at, j.id) < ($2, $3::uuid))
+            ORDER BY j.created_at DESC, j.id DESC LIMIT $4"#,
+        status as _,
+        at,
+        id,
+        limit
     )
-    .bind(status)
-    .bind(before.map(|(at, _)| at))
-    .bind(before.map(|(_, id)| id))
-    .bind(limit)
+    .map(|row| ListedJob { job: job_of!(row), container_name: row.container_name })
     .fetch_all(db)
     .await
 }
@@ -47,11 +50,12 @@ pub async fn list(
 /// # Errors
 /// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(JobStatus, i64)>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT status, count(*) FROM job
+    sqlx::query!(
+        r#"SELECT status AS "status: JobStatus", count(*) AS "jobs!" FROM job
           WHERE status IN ('queued', 'running') OR (status = 'failed' AND created_at > now() - interval '1 day')
-          GROUP BY status",
+          GROUP BY status"#
     )
+    .map(|r| (r.status, r.jobs))
     .fetch_all(db)
     .await
 }
@@ -61,15 +65,15 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(JobStatus, i64)>, sqlx
 /// # Errors
 /// The database's.
 pub async fn usual_seconds(db: &mut PgConnection, kind: &str, image: &str) -> Result<Option<f64>, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar!(
         "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM (
                 SELECT extract(epoch FROM j.finished_at - j.started_at)::float8 AS seconds
                   FROM job j JOIN container c ON c.id = j.container_id
                  WHERE j.kind = $1 AND c.image = $2 AND j.status = 'succeeded'
                  ORDER BY j.created_at DESC LIMIT 20) recent",
+        kind,
+        image
     )
-    .bind(kind)
-    .bind(image)
     .fetch_one(db)
     .await
 }

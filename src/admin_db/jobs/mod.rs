@@ -7,7 +7,7 @@ pub mod queue;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// Where a job is.
@@ -66,7 +66,7 @@ pub enum StepStatus {
 }
 
 /// A job.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Job {
     /// Key.
     pub id: Uuid,
@@ -97,7 +97,7 @@ pub struct Job {
 }
 
 /// A step of a job.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct JobStep {
     /// Place in the list.
     pub seq: i16,
@@ -128,8 +128,42 @@ pub struct NewJob<'a> {
     pub steps: &'a [&'a str],
 }
 
-pub(super) const COLUMNS: &str = "id, kind, container_id, payload, status, attempt, max_attempts, run_at, created_by, created_at, \
-                       started_at, finished_at, error";
+/// Reads rows as [`Job`]: one text, so that every query reads the same.
+macro_rules! select {
+    ($rest:literal $(, $arg:expr)+) => {
+        sqlx::query_as!(
+            Job,
+            r#"SELECT id, kind, container_id, payload, status AS "status: _", attempt, max_attempts, run_at, created_by, created_at
+                    , started_at, finished_at, error
+                 FROM job "#
+                + $rest
+            $(, $arg)+
+        )
+    };
+}
+
+/// The job in a row that has other columns besides.
+macro_rules! job_of {
+    ($row:ident) => {
+        $crate::admin_db::jobs::Job {
+            id: $row.id,
+            kind: $row.kind,
+            container_id: $row.container_id,
+            payload: $row.payload,
+            status: $row.status,
+            attempt: $row.attempt,
+            max_attempts: $row.max_attempts,
+            run_at: $row.run_at,
+            created_by: $row.created_by,
+            created_at: $row.created_at,
+            started_at: $row.started_at,
+            finished_at: $row.finished_at,
+            error: $row.error,
+        }
+    };
+}
+
+pub(super) use job_of;
 
 /// Enqueues a job in the caller's transaction. A container with a job under way refuses
 /// (index `job_one_per_container`).
@@ -138,23 +172,26 @@ pub(super) const COLUMNS: &str = "id, kind, container_id, payload, status, attem
 /// The database's.
 pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
     let id = crate::admin_db::new_id();
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO job (id, kind, container_id, payload, run_at, created_by, created_at)
          VALUES ($1, $2, $3, $4, now(), $5, $6)",
+        id,
+        new.kind,
+        new.container,
+        &new.payload,
+        new.by,
+        now
     )
-    .bind(id)
-    .bind(new.kind)
-    .bind(new.container)
-    .bind(&new.payload)
-    .bind(new.by)
-    .bind(now)
     .execute(&mut *db)
     .await?;
-    sqlx::query("INSERT INTO job_step (job_id, seq, name) SELECT $1, ordinality, name FROM unnest($2::text[]) WITH ORDINALITY AS s(name, ordinality)")
-        .bind(id)
-        .bind(new.steps)
-        .execute(db)
-        .await?;
+    sqlx::query!(
+        "INSERT INTO job_step (job_id, seq, name)
+         SELECT $1, ordinality, name FROM unnest($2::text[]) WITH ORDINALITY AS s(name, ordinality)",
+        id,
+        new.steps as _
+    )
+    .execute(db)
+    .await?;
     Ok(id)
 }
 
@@ -163,12 +200,7 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>
 /// # Errors
 /// The database's.
 pub async fn add_to_payload(db: &mut PgConnection, id: Uuid, more: &serde_json::Value) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE job SET payload = payload || $2 WHERE id = $1")
-        .bind(id)
-        .bind(more)
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!("UPDATE job SET payload = payload || $2 WHERE id = $1", id, more).execute(db).await.map(|_| ())
 }
 
 /// Extends a lease. `false`: the job is somebody else's now.
@@ -176,12 +208,12 @@ pub async fn add_to_payload(db: &mut PgConnection, id: Uuid, more: &serde_json::
 /// # Errors
 /// The database's.
 pub async fn heartbeat(db: &mut PgConnection, id: Uuid, worker: &str, lease: Duration) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE job SET lease_until = now() + make_interval(secs => $3) WHERE id = $1 AND worker = $2 AND status = 'running'",
+        id,
+        worker,
+        lease.as_secs_f64()
     )
-    .bind(id)
-    .bind(worker)
-    .bind(lease.as_secs_f64())
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -198,14 +230,14 @@ pub async fn finish(
     status: JobStatus,
     error: Option<&str>,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE job SET status = $3, error = $4, lease_until = NULL, finished_at = now()
           WHERE id = $1 AND worker = $2 AND status = 'running'",
+        id,
+        worker,
+        status as _,
+        error
     )
-    .bind(id)
-    .bind(worker)
-    .bind(status)
-    .bind(error)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -224,16 +256,16 @@ pub async fn retry(
     error: Option<&str>,
     uncounted: bool,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE job SET status = 'queued', lease_until = NULL, run_at = now() + make_interval(secs => $3), error = $4
               , attempt = attempt - $5
           WHERE id = $1 AND worker = $2 AND status = 'running'",
+        id,
+        worker,
+        wait.as_secs_f64(),
+        error,
+        i32::from(uncounted)
     )
-    .bind(id)
-    .bind(worker)
-    .bind(wait.as_secs_f64())
-    .bind(error)
-    .bind(i32::from(uncounted))
     .execute(db)
     .await
     .map(|_| ())
@@ -252,20 +284,20 @@ pub async fn set_step(
     status: StepStatus,
     detail: Option<&str>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE job_step
             SET status = $3
               , detail = coalesce($4, detail)
-              , started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END
-              , finished_at = CASE WHEN $3 IN ('done', 'failed', 'undone') THEN clock_timestamp() END
+              , started_at = CASE WHEN $3::step_status = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END
+              , finished_at = CASE WHEN $3::step_status IN ('done', 'failed', 'undone') THEN clock_timestamp() END
           WHERE job_id = $1 AND seq = $2
             AND EXISTS (SELECT 1 FROM job WHERE id = $1 AND worker = $5 AND status = 'running')",
+        job,
+        seq,
+        status as _,
+        detail,
+        worker
     )
-    .bind(job)
-    .bind(seq)
-    .bind(status)
-    .bind(detail)
-    .bind(worker)
     .execute(db)
     .await
     .map(|_| ())
@@ -276,10 +308,10 @@ pub async fn set_step(
 /// # Errors
 /// The database's.
 pub async fn all_steps_done(db: &mut PgConnection, job: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE job_step SET status = 'done', finished_at = clock_timestamp() WHERE job_id = $1 AND status <> 'done'",
+        job
     )
-    .bind(job)
     .execute(db)
     .await
     .map(|_| ())
@@ -290,10 +322,7 @@ pub async fn all_steps_done(db: &mut PgConnection, job: Uuid) -> Result<(), sqlx
 /// # Errors
 /// The database's.
 pub async fn set_detail(db: &mut PgConnection, job: Uuid, seq: i16, detail: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE job_step SET detail = $3 WHERE job_id = $1 AND seq = $2")
-        .bind(job)
-        .bind(seq)
-        .bind(detail)
+    sqlx::query!("UPDATE job_step SET detail = $3 WHERE job_id = $1 AND seq = $2", job, seq, detail)
         .execute(db)
         .await
         .map(|_| ())
@@ -304,10 +333,7 @@ pub async fn set_detail(db: &mut PgConnection, job: Uuid, seq: i16, detail: &str
 /// # Errors
 /// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Job>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM job WHERE id = $1")))
-        .bind(id)
-        .fetch_optional(db)
-        .await
+    select!("WHERE id = $1", id).fetch_optional(db).await
 }
 
 /// The steps of a job.
@@ -315,10 +341,12 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Job>, sqlx:
 /// # Errors
 /// The database's.
 pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<JobStep>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT seq, name, status, detail, started_at, finished_at FROM job_step WHERE job_id = $1 ORDER BY seq",
+    sqlx::query_as!(
+        JobStep,
+        r#"SELECT seq, name, status AS "status: _", detail, started_at, finished_at FROM job_step
+            WHERE job_id = $1 ORDER BY seq"#,
+        job
     )
-    .bind(job)
     .fetch_all(db)
     .await
 }
@@ -328,11 +356,5 @@ pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<JobStep>, sql
 /// # Errors
 /// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid, limit: i64) -> Result<Vec<Job>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM job WHERE container_id = $1 ORDER BY created_at DESC LIMIT $2"
-    )))
-    .bind(container)
-    .bind(limit)
-    .fetch_all(db)
-    .await
+    select!("WHERE container_id = $1 ORDER BY created_at DESC LIMIT $2", container, limit).fetch_all(db).await
 }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, FromRow, PgConnection};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::admin_db::jobs::Job;
+use crate::admin_db::jobs::{Job, JobStatus, job_of};
 
 /// How the workers of one portal are shared.
 #[derive(Debug, Clone)]
@@ -29,30 +29,12 @@ pub struct WorkerShares {
 }
 
 /// A job that a worker has now.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct ReservedJob {
     /// The job.
-    #[sqlx(flatten)]
     pub job: Job,
     /// Seconds since it first began, by mydb_admin's clock.
     pub age: f64,
-}
-
-/// Whether a row `j` is to be begun: due, or its worker died. Times far ahead were written before the clock was set back:
-/// nobody waits or leases that long.
-macro_rules! due {
-    () => {
-        "((j.status = 'queued' AND (j.run_at <= now() OR j.run_at > now() + interval '5 minutes'))
-          OR (j.status = 'running' AND (j.lease_until < now()
-                                        OR j.lease_until > now() + make_interval(secs => $2) + interval '5 minutes')))"
-    };
-}
-
-/// Whether a row `j` is a long job; a deletion is one while it makes its final backup.
-macro_rules! long {
-    () => {
-        "(j.kind = ANY($6) OR EXISTS (SELECT FROM backup_log b WHERE b.job_id = j.id AND b.status = 'running'))"
-    };
 }
 
 /// Leases the next job to a worker of `portal`. A lease's name begins with its portal's and a slash.
@@ -66,23 +48,25 @@ pub async fn reserve(
     shares: &WorkerShares,
 ) -> Result<Option<ReservedJob>, sqlx::Error> {
     let mut tx = db.begin().await?;
-    let reserved: Option<ReservedJob> = sqlx::query_as(concat!(
-        "WITH running AS MATERIALIZED (
-            SELECT j.kind, coalesce(c.account_id, $9) AS owner, split_part(j.worker, '/', 1) = $3 AS here, ",
-        long!(),
-        " AS long
+    macro_rules! next {
+        ($due:literal, $long:literal) => {
+            sqlx::query!(
+                "WITH running AS MATERIALIZED (
+            SELECT j.kind, coalesce(c.account_id, $9) AS owner, split_part(j.worker, '/', 1) = $3 AS here, "
+                    + $long
+                    + " AS long
               FROM job j LEFT JOIN container c ON c.id = j.container_id
              WHERE j.status = 'running' AND j.lease_until >= now()
         ), here AS MATERIALIZED (
             SELECT count(*) AS every, count(*) FILTER (WHERE long) AS long FROM running WHERE here
         ), due AS MATERIALIZED (
-            SELECT j.id, j.kind, coalesce(c.account_id, $9) AS owner, ",
-        long!(),
-        " AS long
+            SELECT j.id, j.kind, coalesce(c.account_id, $9) AS owner, "
+                    + $long
+                    + " AS long
               FROM job j LEFT JOIN container c ON c.id = j.container_id
-             WHERE ",
-        due!(),
-        "
+             WHERE "
+                    + $due
+                    + "
         ), fit AS (
             SELECT d.id, d.owner, (SELECT count(*) FROM running r WHERE r.owner = d.owner) AS busy
               FROM due d, here h
@@ -91,7 +75,8 @@ pub async fn reserve(
                AND (NOT d.long OR h.long + 1 < $5
                     OR NOT EXISTS (SELECT FROM running r WHERE r.here AND r.long AND r.owner = d.owner))
                AND (d.kind <> ALL($7) OR $10 > (SELECT count(*) FROM running r WHERE r.kind = ANY($7)))
-               AND (d.kind <> ALL($8) OR $11 > (SELECT count(*) FROM running r WHERE r.kind = ANY($8) AND r.owner = d.owner))
+               AND (d.kind <> ALL($8)
+                    OR $11 > (SELECT count(*) FROM running r WHERE r.kind = ANY($8) AND r.owner = d.owner))
         )
         UPDATE job
            SET status = 'running'
@@ -101,36 +86,48 @@ pub async fn reserve(
              , started_at = coalesce(started_at, now())
          WHERE id = (
                SELECT j.id FROM job j JOIN fit f ON f.id = j.id LEFT JOIN job_turn t ON t.owner = f.owner
-                WHERE ",
-        due!(),
-        "
+                WHERE "
+                    + $due
+                    + r#"
                 ORDER BY f.busy, t.served_at NULLS FIRST, j.run_at, j.id
                 LIMIT 1
                   FOR UPDATE OF j SKIP LOCKED)
-        RETURNING id, kind, container_id, payload, status, attempt, max_attempts, run_at, created_by, created_at,
-                  started_at, finished_at, error, extract(epoch FROM now() - started_at)::float8 AS age",
-    ))
-    .bind(worker)
-    .bind(lease.as_secs_f64())
-    .bind(portal)
-    .bind(shares.workers)
-    .bind(shares.long)
-    .bind(&shares.long_kinds)
-    .bind(&shares.backup_kinds)
-    .bind(&shares.load_kinds)
-    .bind(Uuid::nil())
-    .bind(shares.backups)
-    .bind(shares.loads)
+        RETURNING id, kind, container_id, payload, status AS "status: JobStatus", attempt, max_attempts, run_at, created_by, created_at
+                , started_at, finished_at, error, extract(epoch FROM now() - started_at)::float8 AS "age!""#,
+                worker,
+                lease.as_secs_f64(),
+                portal,
+                shares.workers,
+                shares.long,
+                &shares.long_kinds as _,
+                &shares.backup_kinds as _,
+                &shares.load_kinds as _,
+                Uuid::nil(),
+                shares.backups,
+                shares.loads
+            )
+        };
+    }
+    let reserved = next!(
+        // Whether a row `j` is to be begun: due, or its worker died. Times far ahead were written before the clock was set back:
+        // nobody waits or leases that long.
+        "((j.status = 'queued' AND (j.run_at <= now() OR j.run_at > now() + interval '5 minutes'))
+          OR (j.status = 'running' AND (j.lease_until < now()
+                                        OR j.lease_until > now() + make_interval(secs => $2) + interval '5 minutes')))",
+        // Whether a row `j` is a long job; a deletion is one while it makes its final backup.
+        "(j.kind = ANY($6) OR EXISTS (SELECT FROM backup_log b WHERE b.job_id = j.id AND b.status = 'running'))"
+    )
+    .map(|row| ReservedJob { job: job_of!(row), age: row.age })
     .fetch_optional(&mut *tx)
     .await?;
     if let Some(reserved) = &reserved {
-        sqlx::query(
+        sqlx::query!(
             "INSERT INTO job_turn (owner, served_at)
              SELECT coalesce((SELECT account_id FROM container WHERE id = $1), $2), clock_timestamp()
              ON CONFLICT (owner) DO UPDATE SET served_at = excluded.served_at",
+            reserved.job.container_id,
+            Uuid::nil()
         )
-        .bind(reserved.job.container_id)
-        .bind(Uuid::nil())
         .execute(&mut *tx)
         .await?;
     }

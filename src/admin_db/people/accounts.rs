@@ -1,7 +1,7 @@
 //! Table `account`: people.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
@@ -9,7 +9,7 @@ use crate::domain::names::Username;
 use crate::domain::user::{Role, User};
 
 /// A row.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Account {
     /// Key.
     pub id: Uuid,
@@ -57,21 +57,35 @@ pub struct NewAccount<'a> {
     pub password_hash: &'a str,
 }
 
+/// Reads rows of `a` as [`Account`]: one text, so that every query reads the same.
+macro_rules! select {
+    ($from:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            Account,
+            r#"SELECT a.id, a.username, a.email, a.department, a.role AS "role: _", a.password_hash, a.disabled_at, a.created_at
+                    , a.last_login_at
+                 FROM account a "#
+                + $from
+            $(, $arg)*
+        )
+    };
+}
+
 /// Inserts an account; its name may be taken (constraint `account_username_key`).
 ///
 /// # Errors
 /// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewAccount<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
     let id = crate::admin_db::new_id();
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO account (id, username, email, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        id,
+        new.username.as_str(),
+        new.email,
+        new.role as _,
+        new.password_hash,
+        now
     )
-    .bind(id)
-    .bind(new.username.as_str())
-    .bind(new.email)
-    .bind(new.role)
-    .bind(new.password_hash)
-    .bind(now)
     .execute(db)
     .await?;
     Ok(id)
@@ -82,7 +96,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewAccount<'_>, now: DateTime<U
 /// # Errors
 /// The database's.
 pub async fn by_name(db: &mut PgConnection, username: &str) -> Result<Option<Account>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM account WHERE username = $1").bind(username).fetch_optional(db).await
+    select!("WHERE a.username = $1", username).fetch_optional(db).await
 }
 
 /// The account with this key.
@@ -90,7 +104,7 @@ pub async fn by_name(db: &mut PgConnection, username: &str) -> Result<Option<Acc
 /// # Errors
 /// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Account>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM account WHERE id = $1").bind(id).fetch_optional(db).await
+    select!("WHERE a.id = $1", id).fetch_optional(db).await
 }
 
 /// All accounts by name.
@@ -98,14 +112,13 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Account>, s
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Account>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM account ORDER BY username").fetch_all(db).await
+    select!("ORDER BY a.username").fetch_all(db).await
 }
 
 /// An account in a list.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct ListedAccount {
     /// The account.
-    #[sqlx(flatten)]
     pub account: Account,
     /// How many living databases are theirs.
     pub databases: i64,
@@ -116,12 +129,28 @@ pub struct ListedAccount {
 /// # Errors
 /// The database's.
 pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<ListedAccount>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT a.*, (SELECT count(*) FROM container c WHERE c.account_id = a.id AND c.purged_at IS NULL) AS databases
-           FROM account a WHERE ($1::text IS NULL OR a.username > $1) ORDER BY a.username LIMIT $2",
+    sqlx::query!(
+        r#"SELECT a.id, a.username, a.email, a.department, a.role AS "role: Role", a.password_hash, a.disabled_at, a.created_at
+                , a.last_login_at
+                , (SELECT count(*) FROM container c WHERE c.account_id = a.id AND c.purged_at IS NULL) AS "databases!"
+             FROM account a WHERE ($1::text IS NULL OR a.username > $1) ORDER BY a.username LIMIT $2"#,
+        after,
+        limit
     )
-    .bind(after)
-    .bind(limit)
+    .map(|r| ListedAccount {
+        account: Account {
+            id: r.id,
+            username: r.username,
+            email: r.email,
+            department: r.department,
+            role: r.role,
+            password_hash: r.password_hash,
+            disabled_at: r.disabled_at,
+            created_at: r.created_at,
+            last_login_at: r.last_login_at,
+        },
+        databases: r.databases,
+    })
     .fetch_all(db)
     .await
 }
@@ -131,7 +160,7 @@ pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Res
 /// # Errors
 /// The database's.
 pub async fn enabled(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM account WHERE disabled_at IS NULL").fetch_one(db).await
+    sqlx::query_scalar!(r#"SELECT count(*) AS "enabled!" FROM account WHERE disabled_at IS NULL"#).fetch_one(db).await
 }
 
 /// Locks accounts until the transaction ends, and answers them as they are then.
@@ -140,7 +169,7 @@ pub async fn enabled(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
 /// The database's.
 pub async fn lock(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Account>, sqlx::Error> {
     // In one order for everybody: two admins who change each other then wait, not deadlock.
-    sqlx::query_as("SELECT * FROM account WHERE id = ANY($1) ORDER BY id FOR UPDATE").bind(ids).fetch_all(db).await
+    select!("WHERE a.id = ANY($1) ORDER BY a.id FOR UPDATE", ids).fetch_all(db).await
 }
 
 /// Whether any admin can sign in.
@@ -148,7 +177,7 @@ pub async fn lock(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Account>, s
 /// # Errors
 /// The database's.
 pub async fn any_admin(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM account WHERE role = 'admin' AND disabled_at IS NULL)")
+    sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM account WHERE role = 'admin' AND disabled_at IS NULL) AS "any!""#)
         .fetch_one(db)
         .await
 }
@@ -158,8 +187,7 @@ pub async fn any_admin(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
 /// # Errors
 /// The database's.
 pub async fn set_password(db: &mut PgConnection, id: Uuid, hash: &str) -> Result<(), sqlx::Error> {
-    let done =
-        sqlx::query("UPDATE account SET password_hash = $2 WHERE id = $1").bind(id).bind(hash).execute(db).await?;
+    let done = sqlx::query!("UPDATE account SET password_hash = $2 WHERE id = $1", id, hash).execute(db).await?;
     one_row(&done)
 }
 
@@ -168,7 +196,7 @@ pub async fn set_password(db: &mut PgConnection, id: Uuid, hash: &str) -> Result
 /// # Errors
 /// The database's.
 pub async fn set_disabled(db: &mut PgConnection, id: Uuid, at: Option<DateTime<Utc>>) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE account SET disabled_at = $2 WHERE id = $1").bind(id).bind(at).execute(db).await?;
+    let done = sqlx::query!("UPDATE account SET disabled_at = $2 WHERE id = $1", id, at).execute(db).await?;
     one_row(&done)
 }
 
@@ -177,7 +205,7 @@ pub async fn set_disabled(db: &mut PgConnection, id: Uuid, at: Option<DateTime<U
 /// # Errors
 /// The database's.
 pub async fn set_role(db: &mut PgConnection, id: Uuid, role: Role) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE account SET role = $2 WHERE id = $1").bind(id).bind(role).execute(db).await?;
+    let done = sqlx::query!("UPDATE account SET role = $2 WHERE id = $1", id, role as _).execute(db).await?;
     one_row(&done)
 }
 
@@ -186,8 +214,7 @@ pub async fn set_role(db: &mut PgConnection, id: Uuid, role: Role) -> Result<(),
 /// # Errors
 /// The database's.
 pub async fn signed_in(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let done =
-        sqlx::query("UPDATE account SET last_login_at = $2 WHERE id = $1").bind(id).bind(now).execute(db).await?;
+    let done = sqlx::query!("UPDATE account SET last_login_at = $2 WHERE id = $1", id, now).execute(db).await?;
     one_row(&done)
 }
 
@@ -210,18 +237,27 @@ pub async fn holder(
     fingerprint: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, sqlx::Error> {
-    macro_rules! of {
-        ($valid:literal) => {
-            concat!("SELECT a.* FROM account a JOIN ", $valid, " WHERE k.token_sha256 = $1 AND a.disabled_at IS NULL")
-        };
-    }
-    let query = match by {
-        AccessKind::Session => of!("session k ON k.account_id = a.id AND k.expires_at > $2"),
-        AccessKind::Token => {
-            of!(
-                "token k ON k.account_id = a.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)"
+    let fingerprint = fingerprint.as_slice();
+    match by {
+        AccessKind::Session => {
+            select!(
+                "JOIN session k ON k.account_id = a.id AND k.expires_at > $2
+                  WHERE k.token_sha256 = $1 AND a.disabled_at IS NULL",
+                fingerprint,
+                now
             )
+            .fetch_optional(db)
+            .await
         }
-    };
-    sqlx::query_as(query).bind(fingerprint.as_slice()).bind(now).fetch_optional(db).await
+        AccessKind::Token => {
+            select!(
+                "JOIN token k ON k.account_id = a.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
+                  WHERE k.token_sha256 = $1 AND a.disabled_at IS NULL",
+                fingerprint,
+                now
+            )
+            .fetch_optional(db)
+            .await
+        }
+    }
 }

@@ -14,12 +14,12 @@ const DAYS: i64 = 400;
 /// # Errors
 /// The database's.
 pub async fn knows(db: &mut PgConnection, print: &[u8; 32], username: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM device d JOIN account a ON a.id = d.account_id
-                         WHERE d.secret_sha256 = $1 AND a.username = $2 AND a.disabled_at IS NULL)",
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM device d JOIN account a ON a.id = d.account_id
+                         WHERE d.secret_sha256 = $1 AND a.username = $2 AND a.disabled_at IS NULL) AS "knows!""#,
+        print.as_slice(),
+        username
     )
-    .bind(print.as_slice())
-    .bind(username)
     .fetch_one(db)
     .await
 }
@@ -34,23 +34,23 @@ pub async fn note(
     account: Uuid,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO device (secret_sha256, account_id, created_at, last_used_at) VALUES ($1, $2, $3, $3)
          ON CONFLICT (secret_sha256, account_id) DO UPDATE SET last_used_at = excluded.last_used_at",
+        print.as_slice(),
+        account,
+        now
     )
-    .bind(print.as_slice())
-    .bind(account)
-    .bind(now)
     .execute(&mut *db)
     .await?;
-    sqlx::query(
+    sqlx::query!(
         "DELETE FROM device WHERE account_id = $1
             AND (last_used_at < $2 OR secret_sha256 NOT IN
                  (SELECT secret_sha256 FROM device WHERE account_id = $1 ORDER BY last_used_at DESC LIMIT $3))",
+        account,
+        now - Duration::days(DAYS),
+        MOST
     )
-    .bind(account)
-    .bind(now - Duration::days(DAYS))
-    .bind(MOST)
     .execute(db)
     .await
     .map(|_| ())
@@ -61,10 +61,12 @@ pub async fn note(
 /// # Errors
 /// The database's.
 pub async fn forget_others(db: &mut PgConnection, account: Uuid, keep: Option<&[u8; 32]>) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM device WHERE account_id = $1 AND secret_sha256 IS DISTINCT FROM $2")
-        .bind(account)
-        .bind(keep.map(<[u8; 32]>::as_slice))
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!(
+        "DELETE FROM device WHERE account_id = $1 AND secret_sha256 IS DISTINCT FROM $2",
+        account,
+        keep.map(<[u8; 32]>::as_slice)
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
 }

@@ -1,7 +1,7 @@
 //! What all databases of a person together take and may take: sums of memory and processors. Those in the trash take
 //! nothing until they are on their way back.
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::config::Limits;
@@ -9,7 +9,7 @@ use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::user::Role;
 
 /// Sums of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Role of the account.
     pub role: Role,
@@ -23,14 +23,27 @@ pub struct Quota {
     pub millicpu_limit: Option<i32>,
 }
 
-/// The sums of the account `a`.
+/// Reads the sums of accounts `a`: one text, so that every query reads the same.
 macro_rules! sums {
-    () => {
-        "coalesce(sum(c.memory_bytes), 0)::int8 AS memory, coalesce(sum(c.millicpus), 0)::int8 AS millicpus
-           FROM container c JOIN state s ON s.container_id = c.id
-          WHERE c.account_id = a.id AND c.purged_at IS NULL
-            AND (s.state <> 'trashed' OR EXISTS (SELECT FROM job j WHERE j.container_id = c.id AND j.kind = 'undelete'
-                                                    AND j.status IN ('queued', 'running')))"
+    ($rest:literal, $arg:expr) => {
+        sqlx::query!(
+            r#"SELECT a.id AS "id!", a.role AS "role!: Role", a.memory_limit AS "memory_limit?", a.millicpu_limit AS "millicpu_limit?"
+                    , u.memory AS "memory!", u.millicpus AS "millicpus!"
+                 FROM account a
+                CROSS JOIN LATERAL (
+                      SELECT coalesce(sum(c.memory_bytes), 0)::int8 AS memory, coalesce(sum(c.millicpus), 0)::int8 AS millicpus
+                        FROM container c JOIN state s ON s.container_id = c.id
+                       WHERE c.account_id = a.id AND c.purged_at IS NULL
+                         AND (s.state <> 'trashed'
+                              OR EXISTS (SELECT FROM job j WHERE j.container_id = c.id AND j.kind = 'undelete'
+                                            AND j.status IN ('queued', 'running')))) u "#
+                + $rest,
+            $arg
+        )
+        .map(|r| {
+            let (memory_limit, millicpu_limit) = (r.memory_limit, r.millicpu_limit);
+            (r.id, Quota { role: r.role, memory: r.memory, millicpus: r.millicpus, memory_limit, millicpu_limit })
+        })
     };
 }
 
@@ -84,15 +97,7 @@ impl Quota {
 /// # Errors
 /// The database's.
 pub async fn of(db: &mut PgConnection, account: Uuid) -> Result<Option<Quota>, sqlx::Error> {
-    sqlx::query_as(concat!(
-        "SELECT a.role, a.memory_limit, a.millicpu_limit, u.memory, u.millicpus FROM account a
-          CROSS JOIN LATERAL (SELECT ",
-        sums!(),
-        ") u WHERE a.id = $1"
-    ))
-    .bind(account)
-    .fetch_optional(db)
-    .await
+    Ok(sums!("WHERE a.id = $1", account).fetch_optional(db).await?.map(|(_, quota)| quota))
 }
 
 /// The sums of accounts, in no order.
@@ -100,22 +105,7 @@ pub async fn of(db: &mut PgConnection, account: Uuid) -> Result<Option<Quota>, s
 /// # Errors
 /// The database's.
 pub async fn of_all(db: &mut PgConnection, accounts: &[Uuid]) -> Result<Vec<(Uuid, Quota)>, sqlx::Error> {
-    #[derive(FromRow)]
-    struct Row {
-        id: Uuid,
-        #[sqlx(flatten)]
-        quota: Quota,
-    }
-    let rows: Vec<Row> = sqlx::query_as(concat!(
-        "SELECT a.id, a.role, a.memory_limit, a.millicpu_limit, u.memory, u.millicpus FROM account a
-          CROSS JOIN LATERAL (SELECT ",
-        sums!(),
-        ") u WHERE a.id = ANY($1)"
-    ))
-    .bind(accounts)
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.quota)).collect())
+    sums!("WHERE a.id = ANY($1)", accounts).fetch_all(db).await
 }
 
 /// Sets what all databases of a person together may take; `None`: as configured.
@@ -128,11 +118,13 @@ pub async fn set(
     memory: Option<ByteSize>,
     cpus: Option<MilliCpus>,
 ) -> Result<(), sqlx::Error> {
-    let done = sqlx::query("UPDATE account SET memory_limit = $2, millicpu_limit = $3 WHERE id = $1")
-        .bind(account)
-        .bind(memory.map(|m| m.0))
-        .bind(cpus.map(|c| c.0))
-        .execute(db)
-        .await?;
+    let done = sqlx::query!(
+        "UPDATE account SET memory_limit = $2, millicpu_limit = $3 WHERE id = $1",
+        account,
+        memory.map(|m| m.0),
+        cpus.map(|c| c.0)
+    )
+    .execute(db)
+    .await?;
     crate::admin_db::one_row(&done)
 }

@@ -1,13 +1,13 @@
 //! Table `session`: who is signed in from where.
 
 use chrono::{DateTime, Duration, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::people::accounts::{AccessKind, Account, holder};
 
 /// A session as its owner sees it.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct Session {
     /// Start.
     pub created_at: DateTime<Utc>,
@@ -33,16 +33,16 @@ pub async fn insert(
     user_agent: &str,
     (now, expires): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO session (token_sha256, account_id, created_at, last_seen_at, expires_at, address, user_agent)
          VALUES ($1, $2, $3, $3, $4, $5, left($6, 300))",
+        fingerprint.as_slice(),
+        account,
+        now,
+        expires,
+        address,
+        user_agent
     )
-    .bind(fingerprint.as_slice())
-    .bind(account)
-    .bind(now)
-    .bind(expires)
-    .bind(address)
-    .bind(user_agent)
     .execute(db)
     .await
     .map(|_| ())
@@ -61,13 +61,13 @@ pub async fn account(
 ) -> Result<Option<Account>, sqlx::Error> {
     let found = holder(&mut *db, AccessKind::Session, fingerprint, now).await?;
     if found.is_some() {
-        sqlx::query(
+        sqlx::query!(
             "UPDATE session SET last_seen_at = $2, expires_at = $3
               WHERE token_sha256 = $1 AND last_seen_at < $2::timestamptz - interval '1 minute'",
+            fingerprint.as_slice(),
+            now,
+            now + idle
         )
-        .bind(fingerprint.as_slice())
-        .bind(now)
-        .bind(now + idle)
         .execute(db)
         .await?;
     }
@@ -84,13 +84,14 @@ pub async fn list(
     current: Option<&[u8; 32]>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Session>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT created_at, last_seen_at, address, user_agent, token_sha256 IS NOT DISTINCT FROM $3 AS current
-           FROM session WHERE account_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC LIMIT 50",
+    sqlx::query_as!(
+        Session,
+        r#"SELECT created_at, last_seen_at, address, user_agent, token_sha256 IS NOT DISTINCT FROM $3 AS "current!"
+           FROM session WHERE account_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC LIMIT 50"#,
+        account,
+        now,
+        current.map(<[u8; 32]>::as_slice)
     )
-    .bind(account)
-    .bind(now)
-    .bind(current.map(<[u8; 32]>::as_slice))
     .fetch_all(db)
     .await
 }
@@ -100,11 +101,7 @@ pub async fn list(
 /// # Errors
 /// The database's.
 pub async fn delete(db: &mut PgConnection, fingerprint: &[u8; 32]) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM session WHERE token_sha256 = $1")
-        .bind(fingerprint.as_slice())
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!("DELETE FROM session WHERE token_sha256 = $1", fingerprint.as_slice()).execute(db).await.map(|_| ())
 }
 
 /// Ends all sessions of an account but one.
@@ -112,12 +109,14 @@ pub async fn delete(db: &mut PgConnection, fingerprint: &[u8; 32]) -> Result<(),
 /// # Errors
 /// The database's.
 pub async fn delete_others(db: &mut PgConnection, account: Uuid, keep: Option<&[u8; 32]>) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM session WHERE account_id = $1 AND token_sha256 IS DISTINCT FROM $2")
-        .bind(account)
-        .bind(keep.map(<[u8; 32]>::as_slice))
-        .execute(db)
-        .await
-        .map(|_| ())
+    sqlx::query!(
+        "DELETE FROM session WHERE account_id = $1 AND token_sha256 IS DISTINCT FROM $2",
+        account,
+        keep.map(<[u8; 32]>::as_slice)
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
 }
 
 /// Removes sessions that have ended.
@@ -125,5 +124,5 @@ pub async fn delete_others(db: &mut PgConnection, account: Uuid, keep: Option<&[
 /// # Errors
 /// The database's.
 pub async fn delete_expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-    Ok(sqlx::query("DELETE FROM session WHERE expires_at <= $1").bind(now).execute(db).await?.rows_affected())
+    Ok(sqlx::query!("DELETE FROM session WHERE expires_at <= $1", now).execute(db).await?.rows_affected())
 }

@@ -1,13 +1,13 @@
 //! Table `token`: bearer tokens of the API.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::people::accounts::{AccessKind, Account, holder};
 
 /// A row, without its secret's hash.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct ApiToken {
     /// Key.
     pub id: Uuid,
@@ -36,15 +36,17 @@ pub async fn insert(
     expires: Option<DateTime<Utc>>,
 ) -> Result<Uuid, sqlx::Error> {
     let id = crate::admin_db::new_id();
-    sqlx::query("INSERT INTO token (id, account_id, name, token_sha256, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(id)
-        .bind(account)
-        .bind(name)
-        .bind(fingerprint.as_slice())
-        .bind(now)
-        .bind(expires)
-        .execute(db)
-        .await?;
+    sqlx::query!(
+        "INSERT INTO token (id, account_id, name, token_sha256, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        id,
+        account,
+        name,
+        fingerprint.as_slice(),
+        now,
+        expires
+    )
+    .execute(db)
+    .await?;
     Ok(id)
 }
 
@@ -59,12 +61,12 @@ pub async fn account(
 ) -> Result<Option<Account>, sqlx::Error> {
     let found = holder(&mut *db, AccessKind::Token, fingerprint, now).await?;
     if found.is_some() {
-        sqlx::query(
+        sqlx::query!(
             "UPDATE token SET last_used_at = $2 WHERE token_sha256 = $1
                 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - interval '1 minute')",
+            fingerprint.as_slice(),
+            now
         )
-        .bind(fingerprint.as_slice())
-        .bind(now)
         .execute(db)
         .await?;
     }
@@ -76,13 +78,14 @@ pub async fn account(
 /// # Errors
 /// The database's.
 pub async fn list(db: &mut PgConnection, account: Option<Uuid>) -> Result<Vec<ApiToken>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as!(
+        ApiToken,
         "SELECT t.id, a.username, t.name, t.created_at, t.expires_at, t.last_used_at
            FROM token t JOIN account a ON a.id = t.account_id
           WHERE t.revoked_at IS NULL AND ($1::uuid IS NULL OR t.account_id = $1)
           ORDER BY a.username, t.created_at DESC",
+        account
     )
-    .bind(account)
     .fetch_all(db)
     .await
 }
@@ -97,12 +100,12 @@ pub async fn revoke(
     account: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE token SET revoked_at = $3 WHERE id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR account_id = $2)",
+        id,
+        account,
+        now
     )
-    .bind(id)
-    .bind(account)
-    .bind(now)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -113,10 +116,9 @@ pub async fn revoke(
 /// # Errors
 /// The database's.
 pub async fn revoke_all(db: &mut PgConnection, account: Uuid, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query("UPDATE token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL")
-        .bind(account)
-        .bind(now)
-        .execute(db)
-        .await?;
+    let done =
+        sqlx::query!("UPDATE token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL", account, now)
+            .execute(db)
+            .await?;
     Ok(done.rows_affected())
 }
