@@ -19,6 +19,7 @@ mod faults;
 mod pages;
 mod screenshots;
 mod snippets;
+mod statements;
 mod storage;
 mod structure;
 mod support;
