@@ -1,6 +1,6 @@
 # What each target does is in the script that it calls.
 .DEFAULT_GOAL := help
-.PHONY: help run up down stop-all test check bench screenshots images image clean
+.PHONY: help run up down stop-all test check sqlx bench screenshots images image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,6 +22,9 @@ test: ## all tests, with everything that they need
 
 check: ## format, lints, documentation, unused dependencies, scripts, compose file
 	@dev/check.sh
+
+sqlx: ## describe the statements for mydb_admin anew (.sqlx); after a change of a statement or a migration
+	@dev/sqlx.sh
 
 bench: ## measure against the bars
 	@dev/bench.sh $(ARGS)
