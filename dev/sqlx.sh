@@ -18,8 +18,8 @@ clear_up() {
 trap clear_up EXIT
 trap 'exit 130' INT TERM HUP
 
-# For as long as this runs: in memory, and for nobody but this machine.
-server=$(docker run -d --label "$LABEL_INSTANCE=$INSTANCE" -p 127.0.0.1::5432 --tmpfs /var/lib/postgresql/data \
+# For as long as this runs: in memory, and for nobody but this machine. By its label the tests' sweep finds one that is left.
+server=$(docker run -d --label "$LABEL_INSTANCE=$TEST_PREFIX-sqlx" -p 127.0.0.1::5432 --tmpfs /var/lib/postgresql/data \
   -e POSTGRES_PASSWORD=tables db4sci-dev/postgres:17 postgres -c fsync=off)
 make_tables() {
   local i migration
