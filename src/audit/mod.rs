@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use crate::admin_db::backups::{audit_facts, audits, replicas};
 use crate::config::Config;
 use crate::domain::audit::{AuditReport, Finding, FindingKind};
+use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::encryption::Identities;
 use crate::objects::Stores;
@@ -24,7 +25,7 @@ use crate::secrets::Sealer;
 
 /// Audit the backups.
 pub static AUDIT: Flow = Flow {
-    kind: "audit",
+    kind: JobKind::Audit,
     title: "Audit the backups",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step::new("Compare databases, rows and objects", |w| Box::pin(audit(w)))],

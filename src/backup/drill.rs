@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::backup::dump::context::row;
 use crate::backup::restore::source::{BackupSource, openable};
 use crate::backup::server::ServerHandle;
+use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::engine::part::DumpMode;
@@ -30,7 +31,7 @@ use crate::storage::measured;
 
 /// Drill.
 pub static DRILL: Flow = Flow {
-    kind: "drill",
+    kind: JobKind::Drill,
     title: "Prove a backup",
     rules: JobRules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[

@@ -17,6 +17,7 @@ use crate::backup::pipeline::transfer::other_than;
 use crate::backup::pipeline::{multipart, pack};
 use crate::backup::restore::source::BackupSource;
 use crate::backup::{restore_script, sign};
+use crate::domain::job_kind::JobKind;
 use crate::domain::names::InstanceId;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::manifest::sum::Sum;
@@ -33,7 +34,7 @@ use crate::tasks;
 
 /// Copy backups to other targets.
 pub static COPY: Flow = Flow {
-    kind: "copy",
+    kind: JobKind::Copy,
     title: "Copy backups to other targets",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step::new("Copy what is missing there", |w| Box::pin(copy(w)))],

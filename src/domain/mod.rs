@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod cron_line;
 pub mod engine;
+pub mod job_kind;
 pub mod names;
 pub mod password;
 pub mod policy;

@@ -9,6 +9,7 @@ use crate::admin_db::dumps::DumpRow;
 use crate::app::App;
 use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
+use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::engine::ServerSpec;
 use crate::engine::backup::{EngineBackup, LoadPlan};
@@ -24,7 +25,7 @@ use crate::queue::step_error::StepError;
 
 /// Create from a dump.
 pub static LOAD: Flow = Flow {
-    kind: "load",
+    kind: JobKind::Load,
     title: "Create database from a dump",
     rules: JobRules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
+use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, wanted};
 use crate::import::pour::pour;
@@ -23,7 +24,7 @@ use crate::queue::step_error::StepError;
 
 /// Create from a dump that is loaded before the server starts.
 pub static LOAD_STOPPED: Flow = Flow {
-    kind: "load-stopped",
+    kind: JobKind::LoadStopped,
     title: "Create database from a dump",
     rules: JobRules::of(Pool::Load).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[

@@ -9,6 +9,7 @@ use crate::admin_db::dumps::{DumpRow, NewDump};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::engine::EngineKind;
+use crate::domain::job_kind::JobKind;
 use crate::engine::part::DumpMode;
 use crate::import::choice::{DumpSelection, choose};
 use crate::import::load::LOAD;
@@ -131,8 +132,8 @@ pub async fn from_dump(
 }
 
 /// Whether a job loads a dump.
-pub fn is_load(kind: &str) -> bool {
-    kind == LOAD.kind || kind == LOAD_STOPPED.kind
+pub fn is_load(kind: Option<JobKind>) -> bool {
+    matches!(kind, Some(JobKind::Load | JobKind::LoadStopped))
 }
 
 /// The flow that loads dumps of an engine.

@@ -14,6 +14,7 @@ use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::notices::NoticeKind;
 use crate::admin_db::{backups, log, notices};
 use crate::app::App;
+use crate::domain::job_kind::JobKind;
 use crate::domain::policy::Policy;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
@@ -27,7 +28,7 @@ fn day(at: DateTime<Utc>) -> String {
 /// # Errors
 /// The database's.
 pub async fn failed(tx: &mut PgConnection, job: &Job, why: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    if !matches!(job.kind.as_str(), "backup" | "drill" | "delete") {
+    if !matches!(job.kind(), Some(JobKind::Backup | JobKind::Drill | JobKind::Delete)) {
         return Ok(());
     }
     let row = backups::of_job(tx, job.id).await?.filter(|row| row.status == BackupStatus::Running);

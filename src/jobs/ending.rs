@@ -15,6 +15,7 @@ use crate::admin_db::jobs::{Job, JobStatus, StepStatus};
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{backups, containers, jobs, log, plain};
 use crate::app::App;
+use crate::domain::job_kind::JobKind;
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::work::Blame;
 use crate::jobs::{backup_alerts, registry};
@@ -27,7 +28,7 @@ async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str
     let Some(id) = job.container_id else { return Ok(()) };
     backup_alerts::failed(tx, job, failure.1, app.clock.now()).await?;
     // The reconciler counts the failures of its own restarts, and decides itself.
-    if job.created_by == crate::jobs::reconcile_servers::ACTOR && job.kind == "start" {
+    if job.created_by == crate::jobs::reconcile_servers::ACTOR && job.kind() == Some(JobKind::Start) {
         return Ok(());
     }
     // A backup or drill, where that is what failed.

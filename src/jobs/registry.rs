@@ -5,6 +5,7 @@ use crate::audit;
 use crate::backup::restore::{in_place, offline, partial, recover, upgrade};
 use crate::backup::retention::prune;
 use crate::backup::{drill, dump, replicate, request, restore};
+use crate::domain::job_kind::JobKind;
 use crate::import::request::load_flow;
 use crate::import::{load, load_stopped};
 use crate::provision::{create, power, rollback, rotate, seed_builder};
@@ -41,8 +42,9 @@ pub static FLOWS: &[&Flow] = &[
     &seed_builder::PREPARE,
 ];
 
-/// The flow of this kind.
+/// The flow of this kind, unless it is one of another version of the portal.
 pub fn flow(kind: &str) -> Option<&'static Flow> {
+    let kind = JobKind::parse(kind)?;
     FLOWS.iter().copied().find(|f| f.kind == kind)
 }
 
@@ -60,6 +62,13 @@ pub fn start_flow(c: &Container) -> &'static Flow {
 mod tests {
     use crate::domain::work::Cancel;
     use crate::jobs::registry::*;
+
+    #[test]
+    fn every_kind_has_a_flow() {
+        for kind in JobKind::ALL {
+            assert!(flow(kind.as_str()).is_some(), "{kind}");
+        }
+    }
 
     #[test]
     fn what_ends_the_time_to_cancel_is_a_step_of_the_job() {

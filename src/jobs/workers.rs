@@ -91,7 +91,9 @@ fn noted(ended: Result<(), tokio::task::JoinError>) {
 
 /// How the workers are shared.
 fn shares(config: &Config) -> WorkerShares {
-    let of = |fits: fn(Pool) -> bool| registry::FLOWS.iter().filter(|f| fits(f.rules.pool)).map(|f| f.kind).collect();
+    let of = |fits: fn(Pool) -> bool| {
+        registry::FLOWS.iter().filter(|f| fits(f.rules.pool)).map(|f| f.kind.as_str()).collect()
+    };
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     WorkerShares {
         workers: number(config.jobs.workers),

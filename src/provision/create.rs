@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::{container, data_directory, power, rotate, seed, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::{credentials, usage};
+use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::state::Event;
 use crate::domain::work::{Cancel, JobRules, Pool};
@@ -20,7 +21,7 @@ const ROOM: i64 = 256 * MIB;
 
 /// Create database.
 pub static CREATE: Flow = Flow {
-    kind: "create",
+    kind: JobKind::Create,
     title: "Create database",
     rules: JobRules::of(Pool::Short).cancel(Cancel::Before(HAND_OVER.name)),
     steps: &[

@@ -123,7 +123,7 @@ pub async fn edit(
     if resizes && state == ContainerState::Running {
         let names = power::RESIZE.names();
         let new = jobs::NewJob {
-            kind: power::RESIZE.kind,
+            kind: power::RESIZE.kind.as_str(),
             container: Some(c.id),
             payload: serde_json::json!({ "request_id": actor.request_id, "address": actor.address }),
             by: &actor.name,

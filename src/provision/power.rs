@@ -6,6 +6,7 @@ use super::{container, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
+use crate::domain::job_kind::JobKind;
 use crate::domain::state::Event;
 use crate::domain::work::{Blame, JobRules, Pool};
 use crate::queue::context::StepContext;
@@ -14,7 +15,7 @@ use crate::queue::step_error::StepError;
 
 /// Start database. Makes the container anew from the row if it was removed.
 pub static START: Flow = Flow {
-    kind: "start",
+    kind: JobKind::Start,
     title: "Start database",
     rules: JobRules::of(Pool::Short),
     steps: &[
@@ -27,7 +28,7 @@ pub static START: Flow = Flow {
 
 /// Stop database.
 pub static STOP: Flow = Flow {
-    kind: "stop",
+    kind: JobKind::Stop,
     title: "Stop database",
     rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
@@ -38,7 +39,7 @@ pub static STOP: Flow = Flow {
 
 /// Restart database.
 pub static RESTART: Flow = Flow {
-    kind: "restart",
+    kind: JobKind::Restart,
     title: "Restart database",
     rules: JobRules::of(Pool::Short),
     steps: &[
@@ -52,7 +53,7 @@ pub static RESTART: Flow = Flow {
 /// New memory and CPU limits. The container is made anew, because the server derives its own
 /// settings from the limit when it starts.
 pub static RESIZE: Flow = Flow {
-    kind: "resize",
+    kind: JobKind::Resize,
     title: "Change limits",
     rules: JobRules::of(Pool::Short),
     steps: &[

@@ -13,6 +13,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{constraint, containers, new_id};
 use crate::app::App;
 use crate::catalog::CatalogImage;
+use crate::domain::job_kind::JobKind;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::policy::Policy;
@@ -213,11 +214,11 @@ pub(crate) async fn act_in(
     actor: &Actor,
 ) -> Result<Uuid, RequestError> {
     allowed(flow.kind, c.state)?;
-    if flow.kind == "stop" && c.started_at.is_none() {
+    if flow.kind == JobKind::Stop && c.started_at.is_none() {
         // Nothing was ever started; a stopped state would promise data that can be started again.
         return Err(RequestError::State(c.state));
     }
-    if flow.kind != "undelete" {
+    if flow.kind != JobKind::Undelete {
         return enqueue(app, tx, flow, (c.id, &c.name), actor, "requested").await;
     }
     // What comes back from the trash is counted again.
@@ -228,16 +229,18 @@ pub(crate) async fn act_in(
 }
 
 /// Which flows make sense in which state, so that a click too late is answered with a sentence, not a failed job.
-fn allowed(kind: &str, state: ContainerState) -> Result<(), RequestError> {
+fn allowed(kind: JobKind, state: ContainerState) -> Result<(), RequestError> {
     use ContainerState as S;
     let fine = match kind {
-        "create" | "load" | "load-stopped" | "restore" | "restore-copy" => matches!(state, S::Requested | S::Failed),
-        "start" => matches!(state, S::Stopped | S::Failed | S::Running),
-        "stop" => matches!(state, S::Running | S::Failed),
-        "restart" | "resize" => matches!(state, S::Running),
-        "delete" => matches!(state, S::Running | S::Stopped | S::Failed | S::Requested),
-        "undelete" => state == S::Trashed,
-        "purge" => matches!(state, S::Trashed | S::Failed | S::Requested),
+        JobKind::Create | JobKind::Load | JobKind::LoadStopped | JobKind::Restore | JobKind::RestoreCopy => {
+            matches!(state, S::Requested | S::Failed)
+        }
+        JobKind::Start => matches!(state, S::Stopped | S::Failed | S::Running),
+        JobKind::Stop => matches!(state, S::Running | S::Failed),
+        JobKind::Restart | JobKind::Resize => matches!(state, S::Running),
+        JobKind::Delete => matches!(state, S::Running | S::Stopped | S::Failed | S::Requested),
+        JobKind::Undelete => state == S::Trashed,
+        JobKind::Purge => matches!(state, S::Trashed | S::Failed | S::Requested),
         _ => false,
     };
     if fine { Ok(()) } else { Err(RequestError::State(state)) }

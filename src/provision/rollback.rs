@@ -11,6 +11,7 @@ use crate::admin_db::containers::{Container, snapshots, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::blueprint::Blueprint;
+use crate::domain::job_kind::JobKind;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, JobRules, Pool};
 use crate::provision::swap::KEPT_DAYS;
@@ -24,7 +25,7 @@ use crate::queue::step_error::StepError;
 
 /// Go back to the data of before.
 pub static GO_BACK: Flow = Flow {
-    kind: "go-back",
+    kind: JobKind::GoBack,
     title: "Go back to the data of before",
     rules: JobRules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[

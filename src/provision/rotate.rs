@@ -11,6 +11,7 @@ use crate::admin_db::containers::{Container, credentials, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::blueprint::password;
+use crate::domain::job_kind::JobKind;
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, JobRules, Pool};
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(20);
 
 /// New password.
 pub static ROTATE: Flow = Flow {
-    kind: "rotate-password",
+    kind: JobKind::RotatePassword,
     title: "Set a new password",
     rules: JobRules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
@@ -62,7 +63,7 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
 /// Sets the sealed password in the server: the same statements that made the role find it made.
 pub(crate) async fn set(w: &StepContext) -> Result<(), StepError> {
     // What its owner has removed since must not come back with a new password.
-    set_up(w, w.job.kind != ROTATE.kind).await
+    set_up(w, w.job.kind() != Some(ROTATE.kind)).await
 }
 
 /// The same where the owner's data is back already: nothing but the password is set.

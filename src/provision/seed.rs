@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::blueprint::Blueprint;
 use crate::catalog::CatalogImage;
 use crate::config::Config;
+use crate::domain::job_kind::JobKind;
 use crate::engine::ServerCert;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
@@ -133,7 +134,7 @@ pub(super) async fn copy_again(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Jobs whose data the image makes where there is no seed.
-const IMAGE_MAKES: [&str; 3] = ["create", "restore", "load"];
+const IMAGE_MAKES: [JobKind; 3] = [JobKind::Create, JobKind::Restore, JobKind::Load];
 
 /// Begins again where the image was making the data and its container ended with the portal: what it left can look made
 /// and lack the administrator, for which the next start would wait in vain.
@@ -142,7 +143,7 @@ const IMAGE_MAKES: [&str; 3] = ["create", "restore", "load"];
 /// If it can't be made.
 pub(super) async fn initialise_again(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
-    if c.started_at.is_some() || !IMAGE_MAKES.contains(&w.job.kind.as_str()) {
+    if c.started_at.is_some() || !w.job.kind().is_some_and(|kind| IMAGE_MAKES.contains(&kind)) {
         return Ok(());
     }
     let mut db = w.app.db.acquire().await?;

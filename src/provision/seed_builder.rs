@@ -11,6 +11,7 @@ use crate::admin_db::{new_id, seeds};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
+use crate::domain::job_kind::JobKind;
 use crate::domain::password::Password;
 use crate::domain::quantity::GIB;
 use crate::domain::work::{Cancel, JobRules, Pool};
@@ -25,7 +26,7 @@ use crate::storage::{DataDir, measured, unavailable_reason};
 
 /// Prepare images.
 pub static PREPARE: Flow = Flow {
-    kind: "prepare-images",
+    kind: JobKind::PrepareImages,
     title: "Prepare images",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     // One step: what an attempt before has begun is removed before anything is made.

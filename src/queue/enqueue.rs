@@ -36,7 +36,13 @@ pub(crate) async fn enqueue_with(
     }
     let now = app.clock.now();
     let names = flow.names();
-    let new = jobs::NewJob { kind: flow.kind, container: Some(container.0), payload, by: &actor.name, steps: &names };
+    let new = jobs::NewJob {
+        kind: flow.kind.as_str(),
+        container: Some(container.0),
+        payload,
+        by: &actor.name,
+        steps: &names,
+    };
     let job = jobs::enqueue(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("job_one_per_container") => RequestError::Busy,
         _ => e.into(),
@@ -55,7 +61,7 @@ pub async fn enqueue_portal(app: &App, flow: &'static Flow, actor: &Actor) -> Re
     let now = app.clock.now();
     let names = flow.names();
     let payload = serde_json::json!({ "request_id": actor.request_id, "address": actor.address });
-    let new = NewJob { kind: flow.kind, container: None, payload, by: &actor.name, steps: &names };
+    let new = NewJob { kind: flow.kind.as_str(), container: None, payload, by: &actor.name, steps: &names };
     let mut tx = app.db.begin().await?;
     let job = jobs::enqueue(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("job_one_of_portal") => RequestError::Busy,

@@ -2,6 +2,7 @@
 
 use futures::future::BoxFuture;
 
+use crate::domain::job_kind::JobKind;
 use crate::domain::work::JobRules;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
@@ -59,8 +60,8 @@ impl Step {
 
 /// A job's kind: its steps, and what is so when it failed.
 pub struct Flow {
-    /// Kind, as in the `job` table and the log.
-    pub kind: &'static str,
+    /// Its kind.
+    pub kind: JobKind,
     /// For people: "Create database".
     pub title: &'static str,
     /// Which workers do it, how it may be ended early, what its failure says.

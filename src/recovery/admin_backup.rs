@@ -22,6 +22,7 @@ use crate::backup::pipeline::transfer::{DumpTarget, ObjectSource};
 use crate::backup::retention::cleanup;
 use crate::backup::sign;
 use crate::config::Config;
+use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::ByteSize;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::encryption::{AGE, Identities, Recipients};
@@ -41,7 +42,7 @@ use crate::{bootstrap, recovery_key};
 
 /// Back up mydb_admin, because somebody asked for it.
 pub static BACK_UP: Flow = Flow {
-    kind: "admin-backup",
+    kind: JobKind::AdminBackup,
     title: "Back up mydb_admin",
     rules: JobRules::of(Pool::Short).cancel(Cancel::Always),
     steps: &[Step::new("Dump it, store it and read it back", |w| Box::pin(asked_for(w)))],

@@ -9,6 +9,7 @@ use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::containers::{Container, credentials, ports, samples, snapshots, states, surveys};
 use crate::admin_db::log::Actor;
 use crate::app::App;
+use crate::domain::job_kind::JobKind;
 use crate::domain::state::{ContainerState, Event};
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::provision::{container, power, request, rollback};
@@ -21,7 +22,7 @@ use crate::trash::{final_backup, tombstone};
 
 /// Delete database: to the trash. Its data, name and ports are kept.
 pub static DELETE: Flow = Flow {
-    kind: "delete",
+    kind: JobKind::Delete,
     title: "Delete database",
     rules: JobRules::of(Pool::Short).cancel(Cancel::WhileBackingUp).blame(Blame::IfDeleting),
     steps: &[
@@ -35,7 +36,7 @@ pub static DELETE: Flow = Flow {
 
 /// Bring back from the trash.
 pub static UNDELETE: Flow = Flow {
-    kind: "undelete",
+    kind: JobKind::Undelete,
     title: "Bring back from the trash",
     rules: JobRules::of(Pool::Short),
     steps: &[
@@ -49,7 +50,7 @@ pub static UNDELETE: Flow = Flow {
 
 /// Purge: its data is removed for good.
 pub static PURGE: Flow = Flow {
-    kind: "purge",
+    kind: JobKind::Purge,
     title: "Remove for good",
     rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[

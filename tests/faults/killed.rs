@@ -31,7 +31,7 @@ async fn kill_everywhere(portal: &mut TestPortal, place: &Place, flow: &Flow, ve
     let admin = portal.admin().await;
     let cuts = cuts(flow);
     for (name, seq, status) in &cuts {
-        held::hold(place, flow.kind, name, *seq, status);
+        held::hold(place, flow.kind.as_str(), name, *seq, status);
         if verb == "create" {
             admin.submit_create(name, &[]).await.expect(303);
         } else {

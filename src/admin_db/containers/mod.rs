@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::admin_db::one_row;
 use crate::domain::engine::EngineKind;
+use crate::domain::job_kind::JobKind;
 use crate::domain::state::ContainerState;
 use crate::engine::partial::Selection;
 use crate::manifest::BackupSubject;
@@ -113,9 +114,14 @@ pub struct Container {
 }
 
 impl Container {
+    /// Kind of the job that is under way, unless it is one of another version of the portal.
+    pub fn active_kind(&self) -> Option<JobKind> {
+        self.active_job.as_deref().and_then(JobKind::parse)
+    }
+
     /// Whether a job is under way that nothing else can be done beside. A backup gives way.
     pub fn is_busy(&self) -> bool {
-        self.active_job.as_deref().is_some_and(|kind| kind != "backup")
+        self.active_job.is_some() && self.active_kind() != Some(JobKind::Backup)
     }
 }
 

@@ -10,6 +10,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::domain::job_kind::JobKind;
+
 /// Where a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
 #[sqlx(type_name = "job_status", rename_all = "lowercase")]
@@ -94,6 +96,13 @@ pub struct Job {
     pub finished_at: Option<DateTime<Utc>>,
     /// What went wrong last.
     pub error: Option<String>,
+}
+
+impl Job {
+    /// Its kind, unless it is one of another version of the portal.
+    pub fn kind(&self) -> Option<JobKind> {
+        JobKind::parse(&self.kind)
+    }
 }
 
 /// A step of a job.

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::backup::dump::context::{BackupContext, DumpSource, location, row, store};
 use crate::backup::retention::cleanup;
 use crate::backup::{drill, replicate, restore_script, sign};
+use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::ByteSize;
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::engine::ExecSpec;
@@ -41,7 +42,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// Back up.
 pub static BACKUP: Flow = Flow {
-    kind: "backup",
+    kind: JobKind::Backup,
     title: "Back up",
     rules: JobRules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[

@@ -6,6 +6,7 @@ use crate::admin_db::containers::snapshots::Snapshot;
 use crate::app::App;
 use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::restore::{admin_of, seal_in};
+use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::manifest::BackupSubject;
@@ -18,7 +19,7 @@ use crate::storage::measured;
 
 /// Restore in place.
 pub static RESTORE_IN_PLACE: Flow = Flow {
-    kind: "restore-in-place",
+    kind: JobKind::RestoreInPlace,
     title: "Restore in place",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[

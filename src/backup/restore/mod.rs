@@ -26,6 +26,7 @@ use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::server::ServerHandle;
 use crate::backup::{compare, engine_backup, kept};
 use crate::blueprint::Blueprint;
+use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::engine::part::DumpMode;
 use crate::engine::partial::{RestoreStage, StageInput};
@@ -44,7 +45,7 @@ const FIND_BACKUP: Step = Step::new("Find the backup", |w| Box::pin(look(w)));
 
 /// Restore into a new database.
 pub static RESTORE: Flow = Flow {
-    kind: "restore",
+    kind: JobKind::Restore,
     title: "Restore into a new database",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[

@@ -2,6 +2,7 @@
 //! directory and proven by a sealed server first; then the container is made on it like on any data that is there.
 
 use crate::backup::restore::{FIND_BACKUP, admin_of, seal_in, source};
+use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::manifest::BackupSubject;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
@@ -16,7 +17,7 @@ pub(crate) const FILL: Step =
 
 /// Restore into a new database, its data first.
 pub static RESTORE_COPY: Flow = Flow {
-    kind: "restore-copy",
+    kind: JobKind::RestoreCopy,
     title: "Restore into a new database",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[

@@ -19,6 +19,7 @@ use crate::backup::restore::begin_stage;
 use crate::backup::restore::source::{BackupSource, present};
 use crate::blueprint::Blueprint;
 use crate::domain::engine::EngineKind;
+use crate::domain::job_kind::JobKind;
 use crate::domain::state::ContainerState;
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::engine::EngineBackup;
@@ -32,7 +33,7 @@ use crate::queue::step_error::StepError;
 
 /// Restore beside.
 pub static RESTORE_BESIDE: Flow = Flow {
-    kind: "restore-beside",
+    kind: JobKind::RestoreBeside,
     title: "Restore a part beside the data",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always).blame(Blame::Nobody),
     steps: &[

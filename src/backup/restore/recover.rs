@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::backup::restore::FIND_BACKUP;
 use crate::backup::restore::offline::FILL;
 use crate::backup::restore::source::openable;
+use crate::domain::job_kind::JobKind;
 use crate::domain::state::Event;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::provision::create;
@@ -20,7 +21,7 @@ use crate::queue::refusal::RequestError;
 
 /// Recover.
 pub static RECOVER: Flow = Flow {
-    kind: "recover",
+    kind: JobKind::Recover,
     title: "Bring back from its backup",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[

@@ -3,6 +3,7 @@
 
 use crate::backup::dump::{dump, finish, read_back, sweep_soon};
 use crate::backup::restore::in_place;
+use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::provision::{create, swap};
 use crate::queue::context::StepContext;
@@ -11,7 +12,7 @@ use crate::queue::step_error::StepError;
 
 /// Upgrade.
 pub static UPGRADE: Flow = Flow {
-    kind: "upgrade",
+    kind: JobKind::Upgrade,
     title: "Upgrade to another version",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[

@@ -12,6 +12,7 @@ use crate::admin_db::{backups, log};
 use crate::app::App;
 use crate::backup::retention::prune;
 use crate::config::Config;
+use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::ByteSize;
 use crate::domain::retention::{KeepCounts, KnownBackup, Verdict, judge};
 use crate::domain::work::{Cancel, JobRules, Pool};
@@ -25,7 +26,7 @@ use crate::queue::step_error::StepError;
 
 /// Remove old backups.
 pub static PRUNE: Flow = Flow {
-    kind: "prune",
+    kind: JobKind::Prune,
     title: "Remove old backups",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     steps: &[Step::new("Remove what the policy does not keep", |w| Box::pin(prune(w)))],

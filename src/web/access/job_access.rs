@@ -11,6 +11,7 @@ use crate::admin_db::jobs::{Job, JobStatus, cancel, queue};
 use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::{containers, dumps, is_unreachable, jobs, log};
 use crate::app::App;
+use crate::domain::job_kind::JobKind;
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::import::request::is_load;
@@ -82,9 +83,9 @@ impl CancelOutlook {
 
 /// What may be done with a database is what its owner needs to be allowed to cancel a job on it.
 pub fn deed(job: &Job) -> Action {
-    match job.kind.as_str() {
-        "delete" => Action::Delete,
-        "backup" | "drill" => Action::Backup,
+    match job.kind() {
+        Some(JobKind::Delete) => Action::Delete,
+        Some(JobKind::Backup | JobKind::Drill) => Action::Backup,
         _ => Action::Edit,
     }
 }
@@ -119,7 +120,7 @@ pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> 
 /// # Errors
 /// If mydb_admin can't be asked.
 pub async fn load_report(db: &mut PgConnection, job: &Job) -> Result<Option<LoadReport>, sqlx::Error> {
-    let Some(container) = job.container_id.filter(|_| is_load(&job.kind)) else { return Ok(None) };
+    let Some(container) = job.container_id.filter(|_| is_load(job.kind())) else { return Ok(None) };
     Ok(dumps::of_container(db, container).await?.and_then(|d| d.report).map(|r| r.0))
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs;
 use crate::admin_db::jobs::{Job, JobStatus};
+use crate::domain::job_kind::JobKind;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::jobs::registry::start_flow;
@@ -147,7 +148,7 @@ fn final_backup(ctx: &Context, c: &Container, stopped: Option<String>) -> (Vec<S
 
 /// Why the last try to delete it stopped, where that was the last thing that was done with it.
 pub(super) fn stopped_deletion(latest: Option<&Job>) -> Option<String> {
-    let job = latest.filter(|j| j.kind == "delete" && j.status == JobStatus::Failed)?;
+    let job = latest.filter(|j| j.kind() == Some(JobKind::Delete) && j.status == JobStatus::Failed)?;
     job.error.as_deref().map(|e| e.replace('\n', " "))
 }
 

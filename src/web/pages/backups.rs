@@ -13,6 +13,7 @@ use crate::admin_db::containers::{Container, snapshots};
 use crate::admin_db::jobs::listing;
 use crate::admin_db::{backups, jobs};
 use crate::backup::{assurance, drill, request};
+use crate::domain::job_kind::JobKind;
 use crate::domain::policy::{OWN, Policy};
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
@@ -42,7 +43,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let now = ctx.now();
     let mut db = ctx.app().db.acquire().await?;
     let rows = backups::of_container(&mut db, c.id, MOST).await?;
-    let job = match c.active_job_id.filter(|_| c.active_job.as_deref() == Some("backup")) {
+    let job = match c.active_job_id.filter(|_| c.active_kind() == Some(JobKind::Backup)) {
         Some(id) => jobs::by_id(&mut db, id).await?,
         None => None,
     };

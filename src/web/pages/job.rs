@@ -16,6 +16,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{Job, JobStatus, listing};
 use crate::admin_db::{containers, jobs};
 use crate::app::App;
+use crate::domain::job_kind::JobKind;
 use crate::domain::work::Cancel;
 use crate::import::request::is_load;
 use crate::web::access::job_access;
@@ -106,10 +107,10 @@ pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<Act
 }
 
 fn cancel_button(job: &Job) -> ActionButton {
-    let label = match job.kind.as_str() {
-        "backup" => "Cancel the backup",
-        "drill" => "Cancel the drill",
-        "delete" => "Cancel the deletion",
+    let label = match job.kind() {
+        Some(JobKind::Backup) => "Cancel the backup",
+        Some(JobKind::Drill) => "Cancel the drill",
+        Some(JobKind::Delete) => "Cancel the deletion",
         _ => "Cancel this job",
     };
     ActionButton::post(label, format!("/jobs/{}/cancel", job.id))
@@ -121,16 +122,16 @@ fn cancel_button(job: &Job) -> ActionButton {
 /// If it is not theirs.
 pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, container) = visible_job(&ctx, &id).await?;
-    let href = match (&container, job.kind.as_str()) {
-        (Some(c), "delete") => format!("/containers/{}", c.name),
-        (Some(c), "backup" | "drill") => format!("/containers/{}/backups", c.name),
+    let href = match (&container, job.kind()) {
+        (Some(c), Some(JobKind::Delete)) => format!("/containers/{}", c.name),
+        (Some(c), Some(JobKind::Backup | JobKind::Drill)) => format!("/containers/{}/backups", c.name),
         _ => format!("/jobs/{}", job.id),
     };
     let asked = job_access::cancel(&ctx, &job, container.as_ref()).await?;
     let late = match rules(&job).cancel {
         _ if job.status.is_final() => "It is over already.",
         Cancel::Never => "A job of this kind can’t be cancelled. It ends by itself, at the latest at its deadline.",
-        Cancel::WhileBackingUp if job.kind == "delete" => {
+        Cancel::WhileBackingUp if job.kind() == Some(JobKind::Delete) => {
             "Its final backup is over, so it can’t be cancelled any more."
         }
         _ => "It is too far to be cancelled.",
@@ -141,11 +142,11 @@ pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
 /// Where somebody who watched goes when the job is over.
 fn next(job: &Job, container: Option<&Container>) -> String {
     match container {
-        Some(c) if c.purged_at.is_none() && matches!(job.kind.as_str(), "backup" | "drill") => {
+        Some(c) if c.purged_at.is_none() && matches!(job.kind(), Some(JobKind::Backup | JobKind::Drill)) => {
             format!("/containers/{}/backups", c.name)
         }
         // What failed in a dump is told on the job's page.
-        Some(_) if is_load(&job.kind) => format!("/jobs/{}", job.id),
+        Some(_) if is_load(job.kind()) => format!("/jobs/{}", job.id),
         Some(c) if c.purged_at.is_none() => format!("/containers/{}", c.name),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
         _ => format!("/jobs/{}", job.id),

@@ -7,6 +7,7 @@ use crate::admin_db::jobs::{Job, JobStatus, JobStep, StepStatus};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
+use crate::domain::job_kind::JobKind;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 use crate::jobs::registry;
@@ -41,12 +42,14 @@ pub fn chip(c: &Container) -> Chip {
     if c.maintenance_note.is_some() {
         return Chip::of("maintenance");
     }
-    match c.active_job.as_deref() {
-        Some("create" | "load" | "load-stopped" | "start" | "undelete") => Chip::of("starting"),
-        Some("stop") => Chip::of("stopping"),
-        Some("restart" | "resize") => Chip::of("restarting"),
-        Some("delete") => Chip::of("deleting"),
-        Some("purge") => Chip::of("purging"),
+    match c.active_kind() {
+        Some(JobKind::Create | JobKind::Load | JobKind::LoadStopped | JobKind::Start | JobKind::Undelete) => {
+            Chip::of("starting")
+        }
+        Some(JobKind::Stop) => Chip::of("stopping"),
+        Some(JobKind::Restart | JobKind::Resize) => Chip::of("restarting"),
+        Some(JobKind::Delete) => Chip::of("deleting"),
+        Some(JobKind::Purge) => Chip::of("purging"),
         _ => Chip::of(c.state.as_str()),
     }
 }

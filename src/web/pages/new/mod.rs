@@ -13,6 +13,7 @@ use crate::admin_db::jobs::listing;
 use crate::admin_db::people::quotas;
 use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
+use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::ByteSize;
 use crate::engine::Extension;
 use crate::import::request::from_dump;
@@ -169,7 +170,7 @@ async fn render(
     let label = chosen.map_or_else(|| engine.label().to_owned(), |i| i.label.clone());
     let mut db = app.db.acquire().await?;
     let usual = match chosen {
-        Some(image) => listing::usual_seconds(&mut db, "create", &image.image).await?,
+        Some(image) => listing::usual_seconds(&mut db, JobKind::Create.as_str(), &image.image).await?,
         None => None,
     };
     let tiers = usage::list(&mut db).await?;
