@@ -56,12 +56,24 @@ step() {
 # Is an engine there? Half a second at most when it is; never hangs when it isn't.
 engine_answers() { have docker && timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# The portal that `make up` started: its pid, if it lives and is that portal
+# The portal that `make up` started. A process is known by its pid and the time it started: its command line changes
+# while the shell becomes the portal, and its pid may be another's later.
 PORTAL_PID=$VAR/dev/portal.pid
-portal_pid() {
-  local pid
-  pid=$(cat "$PORTAL_PID" 2>/dev/null) && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$ROOT" ] || return 1
-  case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *db4sci' serve '* | *dev/run.sh' --run '*) echo "$pid" ;; *) return 1 ;; esac
+started_at() { # PID: in ticks since the machine started; fails if there is no such process
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  set -- ${stat##*) }
+  echo "${20}"
+}
+note_portal() { # PID
+  local at
+  at=$(started_at "$1") || return 1
+  mkdir -p "${PORTAL_PID%/*}"
+  echo "$1 $at" >"$PORTAL_PID"
+}
+portal_pid() { # its pid, if it lives
+  local pid at
+  read -r pid at 2>/dev/null <"$PORTAL_PID" && alive "$pid" && [ "$(started_at "$pid")" = "$at" ] && echo "$pid"
 }
 
 # alive PID [NAME]: that process lives (one that only waits to be buried does not), and has this name

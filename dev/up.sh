@@ -25,7 +25,7 @@ if pid=$(portal_pid); then
 else
   ! ready || die "something else answers at $url: stop it first (a 'make run' in another window?)."
   setsid nohup "$ROOT/dev/run.sh" --run >"$LOG" 2>&1 </dev/null &
-  echo $! >"$PORTAL_PID"
+  note_portal $!
   disown
 fi
 step "portal: waiting until it is ready" wait_ready

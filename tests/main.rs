@@ -18,6 +18,7 @@ mod fair;
 mod faults;
 mod pages;
 mod screenshots;
+mod scripts;
 mod snippets;
 mod statements;
 mod storage;
