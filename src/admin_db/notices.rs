@@ -170,6 +170,25 @@ pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>
     .map(|_| ())
 }
 
+/// The data of before `since` is there again, and so is what was told of it until then.
+///
+/// # Errors
+/// The database's.
+pub async fn gone_back(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE notice SET ended_at = NULL
+          WHERE id = (SELECT id FROM notice
+                       WHERE container_id = $1 AND kind = 'restore_differs' AND at < $2 AND ended_at >= $2
+                       ORDER BY ended_at LIMIT 1)
+            AND NOT EXISTS (SELECT FROM notice WHERE container_id = $1 AND kind = 'restore_differs' AND ended_at IS NULL)",
+    )
+    .bind(container)
+    .bind(since)
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
 /// Databases of which it is told that they miss a backup.
 ///
 /// # Errors

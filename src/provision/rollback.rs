@@ -9,6 +9,7 @@ use crate::admin_db::containers;
 use crate::admin_db::containers::snapshots::Snapshot;
 use crate::admin_db::containers::{Container, snapshots, states};
 use crate::admin_db::log::Actor;
+use crate::admin_db::notices;
 use crate::app::App;
 use crate::blueprint::Blueprint;
 use crate::domain::job_kind::JobKind;
@@ -44,8 +45,12 @@ async fn done(w: &StepContext) -> Result<(), StepError> {
     power::up(w).await?;
     let (c, snapshot) = (w.container().await?, swap::row(w).await?);
     let now = w.app.clock.now();
-    let mut db = w.app.db.acquire().await?;
-    Ok(snapshots::set_undone(&mut db, snapshot.id, &c.image, now, now + Duration::days(KEPT_DAYS)).await?)
+    let mut tx = w.app.db.begin().await?;
+    if let Some(since) = snapshot.made_at {
+        notices::gone_back(&mut tx, c.id, since).await?;
+    }
+    snapshots::set_undone(&mut tx, snapshot.id, &c.image, now, now + Duration::days(KEPT_DAYS)).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Enqueues the way back to what `snapshot` holds.

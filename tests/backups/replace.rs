@@ -66,17 +66,26 @@ async fn a_restore_in_place_can_be_undone_and_can_t_hurt() {
         nothing_left(&portal, 1);
     }
 
+    // What an earlier restore left out is told, until one in place brings all of it back.
+    portal.sql(
+        "insert into notice (id, container_id, kind, text, at, tell_after)
+         select gen_random_uuid(), id, 'restore_differs', 'A view is missing.', now(), now() from container where name = 'lab'",
+    );
+    let told = || portal.sql("select count(*) from notice where kind = 'restore_differs' and ended_at is null");
+    assert_eq!(told(), "1");
     ada.post(&path, &[("in_place", "true"), ("confirm", "lab")]).await.expect(303);
     let (status, error) = ended(&portal, "restore-in-place").await;
     assert_eq!(status, "succeeded", "{error}");
     ada.wait_for("lab", "running").await;
     assert_eq!(words(&portal).await, "before");
+    assert_eq!(told(), "0");
     say(&portal, "after").await;
     assert_eq!(ports, portal.sql("select string_agg(port::text, ',') from port where container_id is not null"));
 
     go_back(&portal, &ada).await;
     ada.wait_for("lab", "running").await;
     assert_eq!(words(&portal).await, "before later");
+    assert_eq!(told(), "1", "it is told of this data again");
     // The way back has a way back.
     go_back(&portal, &ada).await;
     ada.wait_for("lab", "running").await;

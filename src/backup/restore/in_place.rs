@@ -3,6 +3,7 @@
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::containers::snapshots::Snapshot;
+use crate::admin_db::{backups, notices};
 use crate::app::App;
 use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::restore::{admin_of, seal_in};
@@ -30,7 +31,7 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
         swap::EXCHANGE,
         swap::START,
         swap::WAIT,
-        swap::KEEP_PREVIOUS,
+        Step { run: |w| Box::pin(keep_previous(w)), ..swap::KEEP_PREVIOUS },
     ],
 };
 
@@ -88,6 +89,18 @@ pub(crate) async fn fill(w: &StepContext) -> Result<(), StepError> {
     let mut sealed = sealed(app, &c, &snapshot, admin_of(&source, &own)?).await?;
     sealed.remove(app).await?;
     seal_in(w, &source, &mut sealed, &own, true).await
+}
+
+/// Sets aside what was there before, and with it what was told of that: what took its place is what was backed up. A
+/// backup without definitions was compared with less, so it ends nothing.
+async fn keep_previous(w: &StepContext) -> Result<(), StepError> {
+    swap::done(w).await?;
+    let Some(backup) = swap::row(w).await?.backup_id else { return Ok(()) };
+    let mut db = w.app.db.acquire().await?;
+    if backups::manifest(&mut db, backup).await?.is_some_and(|manifest| !manifest.definitions.is_empty()) {
+        notices::restored(&mut db, w.container_id()?, w.app.clock.now()).await?;
+    }
+    Ok(())
 }
 
 /// Removes the sealed container, and the directory unless it holds what was there before.
