@@ -5,7 +5,7 @@ pub mod admin;
 pub mod dump;
 pub mod sum;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -281,8 +281,9 @@ impl Manifest {
     pub fn differences(&self, counts: &[Count]) -> Vec<String> {
         let key = |c: &Count| (c.database.clone(), c.kind.clone(), c.name.clone());
         let wanted = |c: &&Count| self.wanted.as_ref().is_none_or(|w| w.only.holds(c));
-        // How many of a kind there are says less than which ones, where that is known.
-        let counts_for = |c: &&Count| self.definitions.is_empty() || c.kind != "object";
+        // How many of a kind there are says less than which ones, where that is known; what is in them is in no definition.
+        let counts_for = |c: &&Count| self.definitions.is_empty() || c.kind != "object" || c.fingerprint.is_some();
+        let known: BTreeSet<_> = self.counts.iter().map(key).collect();
         let now: BTreeMap<_, _> = counts.iter().filter(wanted).map(|c| (key(c), c)).collect();
         let then: BTreeMap<_, _> = self.counts.iter().filter(counts_for).map(|c| (key(c), c)).collect();
         // Portals of before counted the rows that are computed like others.
@@ -312,7 +313,7 @@ impl Manifest {
         }
         found.extend(
             now.iter()
-                .filter(|(key, is)| !then.contains_key(*key) && is.rows != 0 && is.kind != COMPUTED && counts_for(is))
+                .filter(|(key, is)| !known.contains(*key) && is.rows != 0 && is.kind != COMPUTED && counts_for(is))
                 .map(|(_, is)| format!("{} is there, with {}, and was not in the backup.", named(is), is.rows)),
         );
         found

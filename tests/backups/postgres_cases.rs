@@ -109,3 +109,41 @@ async fn what_broke_upgrades_of_15_comes_over() {
         .sql("select string_agg(detail, ' ') from job_step s join job j on j.id = s.job_id where j.kind = 'upgrade'");
     assert!(said.contains("Not rebuilt: ") && said.contains("totals"), "{said}");
 }
+
+/// Makes large objects: one of several pieces, an empty one, one with a hole, one that nobody else may read.
+const LARGE: &str = "select lo_from_bytea(90001, convert_to(repeat('0123456789abcdef', 200000), 'UTF8'));
+    select lo_create(90002);
+    select lo_put(lo_create(90003), 5000000, 'end');
+    select lo_from_bytea(90004, 'secret');
+    revoke all on large object 90004 from public";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_large_objects_is_compared() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    for (name, image) in [("late", POSTGRES_17), ("early", POSTGRES_15)] {
+        ada.create(name, &[("image", image), ("backup_freq", "Never")]).await;
+        let db = portal.connect(name, "correct-horse").await.expect("signs in");
+        db.batch_execute(LARGE).await.expect("makes them");
+        let mut known = Vec::new();
+        // Each byte counts, at a piece's end and behind a hole too; as does one that is gone.
+        for change in
+            ["", "select lo_put(90001, 1048576, 'x')", "select lo_put(90003, 5000002, 'x')", "select lo_unlink(90002)"]
+        {
+            db.batch_execute(change).await.unwrap_or_else(|e| panic!("{change}: {e:?}"));
+            let id = back_up(&portal, &ada, name).await;
+            let counted = portal.sql(&format!(
+                "select c->>'rows' || ' ' || (c->>'fingerprint') from backup_log, jsonb_array_elements(manifest->'counts') c
+                  where id = '{id}' and c->>'name' = 'large object' and c->>'database' = 'trial'"
+            ));
+            assert!(counted.starts_with(if change.contains("unlink") { "3 " } else { "4 " }), "{change}: {counted}");
+            assert!(!known.contains(&counted), "{change}: {counted} of {known:?}");
+            if change.is_empty() {
+                well(&portal, "drill").await;
+                assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
+            }
+            known.push(counted);
+        }
+        docker::docker(&["stop", &format!("{}-{name}", portal.instance)]);
+    }
+}

@@ -32,8 +32,6 @@ SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', cu
   -- How many sequences, not where they are: that belongs to no snapshot.
   FROM (SELECT 'sequence' AS what, count(*) AS n FROM pg_sequences
         UNION ALL
-        SELECT 'large object' AS what, count(*) AS n FROM pg_largeobject_metadata
-        UNION ALL
         SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'i' THEN 'index' ELSE 'partitioned table' END, count(*)
           FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
          WHERE c.relkind IN ('v', 'i', 'p') AND s.nspname NOT IN ('pg_catalog', 'information_schema') AND s.nspname !~ '^pg_' GROUP BY 1
@@ -48,3 +46,24 @@ SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', cu
          WHERE s.nspname NOT IN ('pg_catalog', 'information_schema') AND s.nspname !~ '^pg_'
         UNION ALL
         SELECT 'extension', count(*) FROM pg_extension) o ORDER BY what;
+-- Large objects are no relation: they are read in pieces, as one is longer than any value may be. The observer may read them
+-- all (see its role's setting); pg_read_all_data says nothing about them.
+SELECT :'fingerprints' = '1' AND :'only' = '' AS hashed \gset
+\if :hashed
+WITH RECURSIVE piece (oid, at, size, hash) AS (
+  SELECT m.oid, 0::bigint, p.size, p.hash
+    FROM pg_largeobject_metadata m
+         CROSS JOIN LATERAL (SELECT length(d) AS size, sha256(d) AS hash FROM (SELECT lo_get(m.oid, 0, 1048576) AS d OFFSET 0) g) p
+  UNION ALL
+  SELECT w.oid, w.at + 1048576, p.size, p.hash
+    FROM piece w
+         CROSS JOIN LATERAL (SELECT length(d) AS size, sha256(d) AS hash FROM (SELECT lo_get(w.oid, w.at + 1048576, 1048576) AS d OFFSET 0) g) p
+   WHERE w.size = 1048576)
+SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', 'large object',
+         'rows', count(*) FILTER (WHERE at = 0),
+         'fingerprint', coalesce(sum(hashtextextended(format('%s %s %s', oid, at, encode(hash, 'hex')) COLLATE "C", 0)::numeric), 0)::text))::text
+  FROM piece;
+\else
+SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', 'large object', 'rows', count(*)))::text
+  FROM pg_largeobject_metadata;
+\endif
