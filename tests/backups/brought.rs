@@ -94,7 +94,7 @@ pub(super) fn shell(script: &str, dir: &Path) {
     assert!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
-pub(super) fn report(portal: &TestPortal, name: &str, what: &str) -> String {
+pub fn report(portal: &TestPortal, name: &str, what: &str) -> String {
     portal.sql(&format!(
         "select report->{what} from dump_upload d join container c on c.id = d.container_id where c.name = '{name}'"
     ))

@@ -2,8 +2,8 @@
 //! Every operation of the portal goes over each; nothing climbs, and everything works.
 
 mod mariadb;
-mod mongodb;
-mod neo4j;
+pub mod mongodb;
+pub mod neo4j;
 mod postgres;
 
 use crate::backups::ended;

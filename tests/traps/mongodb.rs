@@ -7,9 +7,10 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{password, well};
-use crate::backups::{back_up, ended, nothing_left};
+use crate::backups::rebuild::{lost_and_rebuilt, with_recovery_key};
+use crate::backups::{back_up, brought, ended, nothing_left};
 use crate::engines::{fields, place};
-use crate::support::{TestPortal, docker};
+use crate::support::{Client, TestPortal, docker};
 
 /// Names of collections, as a text of JavaScript's.
 const NAMES: &str = r#"["__proto__", "constructor", "toString", "hasOwnProperty", "getName", "-c", "--eval", "--help",
@@ -53,12 +54,11 @@ print(JSON.stringify(others.map((o) => [o.user, o.op, o.ns])));
 /// Accounts and what they may, as the administrator sees them.
 const ACCOUNTS: &str = r#"
 const a = db.getSiblingDB("admin");
-a.auth("db4sci_admin", PASSWORD);
 print(JSON.stringify(a.getCollection("system.users").find({}, { user: 1, db: 1, roles: 1 }).sort({ _id: 1 }).toArray()
   .map((u) => `${u.user}@${u.db} ${u.roles.map((r) => `${r.role}@${r.db}`).sort()}`)));
 "#;
 
-fn shell(portal: &TestPortal, name: &str, script: &str, password: &str) -> String {
+pub fn shell(portal: &TestPortal, name: &str, script: &str, password: &str) -> String {
     let port = place(portal, EngineKind::Mongodb, name).port();
     let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
     let script = script.replace("PASSWORD", &format!("{password:?}")).replace("NAMES", NAMES);
@@ -77,11 +77,18 @@ fn shell(portal: &TestPortal, name: &str, script: &str, password: &str) -> Strin
     ])
 }
 
+/// Runs a script as the administrator.
+pub fn as_admin(portal: &TestPortal, name: &str, script: &str) -> String {
+    let container = format!("{}-{name}", portal.instance);
+    let secret = docker::docker(&["exec", &container, "cat", "/etc/db4sci/admin_password"]);
+    let sign_in = "db.getSiblingDB('admin').auth('db4sci_admin', PASSWORD);";
+    shell(portal, name, &format!("{sign_in}\n{script}"), &secret)
+}
+
 /// Nobody has more rights than before, and nothing was run as somebody else.
 fn nothing_climbed(portal: &TestPortal, name: &str, after: &str) {
     let container = format!("{}-{name}", portal.instance);
-    let admin = docker::docker(&["exec", &container, "cat", "/etc/db4sci/admin_password"]);
-    let accounts = shell(portal, name, ACCOUNTS, &admin);
+    let accounts = as_admin(portal, name, ACCOUNTS);
     let wanted = json!([
         "db4sci_admin@admin root@admin",
         "db4sci_observer@admin db4sci_observer@admin",
@@ -94,14 +101,33 @@ fn nothing_climbed(portal: &TestPortal, name: &str, after: &str) {
     assert!(!data.lines().any(|l| l.starts_with('.')), "{after}: no shell keeps files among the data: {data}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
-    let portal = TestPortal::with_store().await;
+/// Makes `lab`, a MongoDB.
+pub async fn lab(portal: &TestPortal) -> Client {
     let ada = portal.user("ada").await;
-    let token = portal.token(&ada).await;
     let more = fields(EngineKind::Mongodb, "docker.io/library/mongo:6.0");
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
+    ada
+}
+
+/// What is asked of a copy, and answered with `true 3 3`: all that was set is there.
+const THERE: &str = r#"const t = db.getSiblingDB("trial"); t.auth("ada", PASSWORD);
+  print(NAMES.every((n) => t.getCollection(n).findOne()["dotted.name"] === 2), t.times.countDocuments(), t.capped.countDocuments())"#;
+
+/// Dumps `trial` of `lab` with the owner's own mongodump into a file of the container.
+fn dump(portal: &TestPortal, file: &str) {
+    let port = place(portal, EngineKind::Mongodb, "lab").port();
+    let uri = format!("mongodb://ada:correct-horse@127.0.0.1:{port}/?authSource=trial&directConnection=true");
+    let script = format!("mongodump --uri='{uri}' --db=trial --archive={file} 2>&1");
+    let out = docker::docker(&["exec", &format!("{}-lab", portal.instance), "sh", "-c", &script]);
+    assert!(out.contains("done dumping trial.system.buckets.times (3 documents)"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
+    let portal = TestPortal::with_store().await;
+    let ada = lab(&portal).await;
+    let token = portal.token(&ada).await;
     assert_eq!(shell(&portal, "lab", SET, "correct-horse").lines().last(), Some("set"));
     nothing_climbed(&portal, "lab", "create");
 
@@ -113,19 +139,6 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }
     assert_eq!(shell(&portal, "lab", WHO, "correct-horse"), "[]", "a look");
-
-    // Their own mongodump, time series and all; its archive becomes a database.
-    let port = place(&portal, EngineKind::Mongodb, "lab").port();
-    let uri = format!("mongodb://ada:correct-horse@127.0.0.1:{port}/?authSource=trial&directConnection=true");
-    let lab = format!("{}-lab", portal.instance);
-    let out = docker::docker(&[
-        "exec",
-        &lab,
-        "sh",
-        "-c",
-        &format!("mongodump --uri='{uri}' --db=trial --archive=/tmp/own.archive 2>&1"),
-    ]);
-    assert!(out.contains("done dumping trial.system.buckets.times (3 documents)"), "{out}");
 
     let id = back_up(&portal, &ada, "lab").await;
     well(&portal, "drill").await;
@@ -149,9 +162,7 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
     well(&portal, "restore-copy").await;
     nothing_climbed(&portal, "lab-2", "restore");
     let secret = password(&ada, "lab-2").await;
-    let there = r#"const t = db.getSiblingDB("trial"); t.auth("ada", PASSWORD);
-      print(NAMES.every((n) => t.getCollection(n).findOne()["dotted.name"] === 2), t.times.countDocuments(), t.capped.countDocuments())"#;
-    assert_eq!(shell(&portal, "lab-2", there, &secret), "true 3 3");
+    assert_eq!(shell(&portal, "lab-2", THERE, &secret), "true 3 3");
 
     // One collection, of the most inconvenient name.
     let only = json!({ "database": "trial", "table": "__proto__" });
@@ -159,22 +170,20 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
     token.json(Method::POST, &path, &json!({ "name": "lab-3", "only": only })).await.expect(202);
     well(&portal, "restore-copy").await;
     nothing_climbed(&portal, "lab-3", "restore of a collection");
-    let admin = docker::docker(&["exec", &format!("{}-lab-3", portal.instance), "cat", "/etc/db4sci/admin_password"]);
-    let all = r#"db.getSiblingDB("admin").auth("db4sci_admin", PASSWORD);
-      print(db.getSiblingDB("trial").getCollectionInfos().map((i) => i.name).filter((n) => !n.startsWith("system.")).join())"#;
-    assert_eq!(shell(&portal, "lab-3", all, &admin), "__proto__");
+    let all = r#"print(db.getSiblingDB("trial").getCollectionInfos().map((i) => i.name).filter((n) => !n.startsWith("system.")).join())"#;
+    assert_eq!(as_admin(&portal, "lab-3", all), "__proto__");
 
     token.json(Method::POST, &path, &json!({ "in_place": true, "confirm": "lab" })).await.expect(202);
     well(&portal, "restore-in-place").await;
     ada.wait_for("lab", "running").await;
     nothing_climbed(&portal, "lab", "restore in place");
-    assert_eq!(shell(&portal, "lab", there, "correct-horse"), "true 3 3");
+    assert_eq!(shell(&portal, "lab", THERE, "correct-horse"), "true 3 3");
 
     ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
     well(&portal, "rotate-password").await;
     nothing_climbed(&portal, "lab", "new password");
     let secret = password(&ada, "lab").await;
-    assert_eq!(shell(&portal, "lab", there, &secret), "true 3 3");
+    assert_eq!(shell(&portal, "lab", THERE, &secret), "true 3 3");
 
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     ada.wait_for("lab", "in the trash").await;
@@ -187,12 +196,41 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_mongodb_owners_climbs_in_a_load_and_a_rebuild() {
+    let (mut portal, key) = with_recovery_key().await;
+    let ada = lab(&portal).await;
+    assert_eq!(shell(&portal, "lab", SET, "correct-horse").lines().last(), Some("set"));
+
+    // Their own mongodump, time series and all; its archive becomes a database.
+    dump(&portal, "/tmp/own.archive");
+    let file = portal.dir.join("own.archive");
+    let from = format!("{}-lab:/tmp/own.archive", portal.instance);
+    docker::docker(&["cp", &from, &file.to_string_lossy()]);
+    let fields = [("engine", "mongodb"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
+    let token = brought::token(&ada).await;
+    let (_, status, said) = brought::send(&portal, &token, &brought::named("loaded", &fields), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    nothing_climbed(&portal, "loaded", "a load of a dump");
+    assert_eq!(shell(&portal, "loaded", THERE, "correct-horse"), "true 3 3");
+    // Their own rule refuses what broke it before, and nothing else is lost.
+    assert_eq!(
+        brought::report(&portal, "loaded", "'failed'"),
+        "1",
+        "{}",
+        brought::report(&portal, "loaded", "'failures'")
+    );
+
+    back_up(&portal, &ada, "lab").await;
+    lost_and_rebuilt(&mut portal, &key, "lab").await;
+    portal.admin().await.wait_for("lab", "running").await;
+    nothing_climbed(&portal, "lab", "a rebuild from the bucket");
+    assert_eq!(shell(&portal, "lab", THERE, "correct-horse"), "true 3 3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_lies_in_a_file_of_its_makers_choice_is_in_no_backup_and_told() {
     let portal = TestPortal::with_store().await;
-    let ada = portal.user("ada").await;
-    let more = fields(EngineKind::Mongodb, "docker.io/library/mongo:6.0");
-    let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    ada.create("lab", &more).await;
+    let ada = lab(&portal).await;
     let script = r#"const t = db.getSiblingDB("trial"); t.auth("ada", PASSWORD);
       const at = (file) => ({ storageEngine: { wiredTiger: { configString: `source="file:../../tmp/${file}.wt"` } } });
       t.kept.createIndex({ a: 1 }, at("index"));
@@ -207,21 +245,17 @@ async fn what_lies_in_a_file_of_its_makers_choice_is_in_no_backup_and_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_the_user_that_only_reads_gets_one() {
     let portal = TestPortal::with_store().await;
-    let ada = portal.user("ada").await;
-    let more = fields(EngineKind::Mongodb, "docker.io/library/mongo:6.0");
-    let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    ada.create("lab", &more).await;
-    let admin = docker::docker(&["exec", &format!("{}-lab", portal.instance), "cat", "/etc/db4sci/admin_password"]);
+    lab(&portal).await;
     // As a server of before is, and as one whose user somebody made more of.
-    let before = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
+    let before = r#"const a = db.getSiblingDB("admin");
       db.getSiblingDB("trial").runCommand({ updateUser: "ada", roles: [{ role: "readWrite", db: "trial" }, { role: "dbAdmin", db: "trial" }] });
       a.dropUser("db4sci_observer"); a.dropRole("db4sci_observer"); a.dropRole("db4sci_time_series"); print("as before")"#;
-    let more = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
+    let more = r#"const a = db.getSiblingDB("admin");
       a.runCommand({ updateUser: "db4sci_observer", pwd: "another", roles: ["root"] }); print("as before")"#;
-    let granted = r#"const a = db.getSiblingDB("admin"); a.auth("db4sci_admin", PASSWORD);
+    let granted = r#"const a = db.getSiblingDB("admin");
       a.runCommand({ grantRolesToUser: "db4sci_observer", roles: ["root"] }); print("as before")"#;
     for script in [before, more, granted] {
-        assert!(shell(&portal, "lab", script, &admin).ends_with("as before"));
+        assert!(as_admin(&portal, "lab", script).ends_with("as before"));
         let report = survey(&portal.app().app).await.expect("a look");
         assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
         nothing_climbed(&portal, "lab", "a look");

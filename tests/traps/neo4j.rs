@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{password, well};
-use crate::backups::{back_up, nothing_left};
+use crate::backups::rebuild::{lost_and_rebuilt, with_recovery_key};
+use crate::backups::{back_up, brought, nothing_left, object};
 use crate::engines::{fields, place};
 use crate::support::{Client, TestPortal, docker};
 
@@ -51,7 +52,7 @@ fn quoted(name: &str) -> String {
 }
 
 /// Runs a statement over HTTP; answers its rows, or the server's words.
-async fn ask(
+pub async fn ask(
     portal: &TestPortal,
     name: &str,
     database: &str,
@@ -111,18 +112,19 @@ async fn whole(portal: &TestPortal, name: &str, password: &str) {
     assert!(!files.contains("climbed"), "{files}");
 }
 
-async fn lab() -> (TestPortal, Client) {
-    let portal = TestPortal::with_store().await;
+/// Makes `lab`, a Neo4j.
+pub async fn lab(portal: &TestPortal) -> Client {
     let ada = portal.user("ada").await;
     let more = fields(EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community");
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
-    (portal, ada)
+    ada
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_neo4j_owners_forges_an_answer_or_reads_the_servers_files() {
-    let (portal, ada) = lab().await;
+    let portal = TestPortal::with_store().await;
+    let ada = lab(&portal).await;
     let token = portal.token(&ada).await;
     set(&portal).await;
     for statement in LOOK_OUT {
@@ -172,8 +174,42 @@ async fn nothing_of_a_neo4j_owners_forges_an_answer_or_reads_the_servers_files()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_neo4j_owners_climbs_in_a_load_and_a_rebuild() {
+    let (mut portal, key) = with_recovery_key().await;
+    let ada = lab(&portal).await;
+    set(&portal).await;
+    let id = back_up(&portal, &ada, "lab").await;
+    // The part with the graph is a dump of neo4j-admin, compressed once more.
+    let file = object(&portal, &id, "neo4j.dump.zst");
+    let fields = [("engine", "neo4j"), ("dbuserpass", "correct-horse")];
+    let token = brought::token(&ada).await;
+    let (_, status, said) = brought::send(&portal, &token, &brought::named("loaded", &fields), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    whole(&portal, "loaded", "correct-horse").await;
+    for statement in LOOK_OUT {
+        let said = ask(&portal, "loaded", "neo4j", "correct-horse", statement).await;
+        assert!(said.is_err(), "{statement}: {said:?}");
+    }
+    users(&portal, "loaded").await;
+
+    lost_and_rebuilt(&mut portal, &key, "lab").await;
+    portal.admin().await.wait_for("lab", "running").await;
+    whole(&portal, "lab", "correct-horse").await;
+    users(&portal, "lab").await;
+}
+
+/// Nobody but the owner and the portal has an account.
+async fn users(portal: &TestPortal, name: &str) {
+    let statement = "SHOW USERS YIELD user RETURN user ORDER BY user";
+    let rows = ask(portal, name, "system", "correct-horse", statement).await.expect("an answer");
+    let found: Vec<&str> = rows.as_array().into_iter().flatten().filter_map(|r| r["row"][0].as_str()).collect();
+    assert_eq!(found, ["db4sci_admin", "neo4j"], "{name}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_becomes_of_the_portals_user_in_neo4j_the_portal_gets_it_back() {
-    let (portal, ada) = lab().await;
+    let portal = TestPortal::with_store().await;
+    let ada = lab(&portal).await;
     run(&portal, "lab", "correct-horse", "CREATE (:Kept {key: 'kept'})").await;
     // Wrong passwords from outside lock nobody out.
     let place = place(&portal, EngineKind::Neo4j, "lab");
