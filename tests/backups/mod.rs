@@ -11,6 +11,7 @@ mod brought_sql;
 mod copies;
 mod cycle;
 mod definitions;
+mod definitions_others;
 mod faults;
 mod found;
 mod hand;

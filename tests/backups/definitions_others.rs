@@ -1,0 +1,150 @@
+//! What is altered in MongoDB and Neo4j is named, like in the engines that are asked in SQL.
+
+use super::definitions::names_what_is_altered;
+use super::{back_up, ended};
+use crate::support::TestPortal;
+use crate::traps::{mongodb, neo4j};
+
+/// One of each kind of object.
+const MONGODB: &str = r#"
+const t = db.getSiblingDB("trial");
+t.createCollection("ruled", { validator: { a: { $lt: 7 } } });
+t.ruled.createIndex({ at: 1 }, { name: "old ones", expireAfterSeconds: 100000 });
+t.ruled.createIndex({ b: 1 }, { name: "seldom" });
+t.createView("seen", "ruled", [{ $project: { a: 1 } }]);
+t.createCollection("capped", { capped: true, size: 8192 });
+t.createCollection("times", { timeseries: { timeField: "t", metaField: "m" }, expireAfterSeconds: 100000 });
+t.createCollection("sorted", { collation: { locale: "de" } });
+t.createCollection("same", { validator: { a: 1 } });
+t.same.createIndex({ a: 1, b: -1 }, { unique: true, sparse: true });
+t.createCollection("dropped");
+t.createRole({ role: "readers", roles: [], privileges: [{ resource: { db: "trial", collection: "ruled" }, actions: ["find"] }] });
+t.createUser({ user: "eve", pwd: "x", roles: ["readers"] });
+t.createUser({ user: "bob", pwd: "x", roles: ["read"] });
+print("made");
+"#;
+
+/// Alters all of them but one; the password of a user is no definition.
+const MONGODB_ALTERED: &str = r#"
+const t = db.getSiblingDB("trial");
+const did = (what) => { if (what.ok !== 1) throw new Error(JSON.stringify(what)); };
+did(t.runCommand({ collMod: "ruled", validator: { a: { $lt: 8 } } }));
+did(t.runCommand({ collMod: "ruled", index: { name: "old ones", expireAfterSeconds: 200000 } }));
+did(t.runCommand({ collMod: "ruled", index: { name: "seldom", hidden: true } }));
+did(t.runCommand({ collMod: "seen", viewOn: "ruled", pipeline: [{ $project: { a: 1, b: 1 } }] }));
+did(t.runCommand({ collMod: "capped", cappedSize: 16384 }));
+did(t.runCommand({ collMod: "times", expireAfterSeconds: 200000 }));
+t.sorted.drop();
+t.createCollection("sorted", { collation: { locale: "sv" } });
+t.dropped.drop();
+t.createView("new one", "same", []);
+t.same.createIndex({ c: 1 }, { name: "more" });
+t.updateRole("readers", { privileges: [{ resource: { db: "trial", collection: "ruled" }, actions: ["find", "insert"] }] });
+t.grantRolesToUser("eve", ["readWrite"]);
+t.updateUser("ada", { customData: { altered: true } });
+t.changeUserPassword("bob", "y");
+print("altered");
+"#;
+
+const MONGODB_DIFFERS: &[&str] = &[
+    "Collection capped in trial differs.",
+    "Collection dropped in trial is missing.",
+    "Collection ruled in trial differs.",
+    "Collection sorted in trial differs.",
+    "Index dropped._id_ in trial is missing.",
+    "Index ruled.old ones in trial differs.",
+    "Index ruled.seldom in trial differs.",
+    "Index same.more in trial is there, and was not in the backup.",
+    "Index sorted._id_ in trial differs.",
+    "Role readers@trial differs.",
+    "Time series times in trial differs.",
+    "User ada@trial differs.",
+    "User eve@trial differs.",
+    "View new one in trial is there, and was not in the backup.",
+    "View seen in trial differs.",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_altered_in_a_mongodb_is_named() {
+    let portal = TestPortal::with_store().await;
+    let ada = mongodb::lab(&portal).await;
+    assert_eq!(mongodb::as_admin(&portal, "lab", MONGODB).lines().last(), Some("made"));
+    let id = back_up(&portal, &ada, "lab").await;
+    assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
+    names_what_is_altered(&portal, &ada, "lab", &id, &[]).await;
+    assert_eq!(mongodb::as_admin(&portal, "lab", MONGODB_ALTERED).lines().last(), Some("altered"));
+    names_what_is_altered(&portal, &ada, "lab", &id, MONGODB_DIFFERS).await;
+}
+
+const NEO4J: &[(&str, &str)] = &[
+    ("neo4j", "CREATE CONSTRAINT once FOR (p:Plain) REQUIRE p.n IS UNIQUE"),
+    ("neo4j", "CREATE CONSTRAINT dropped FOR (p:Plain) REQUIRE p.m IS UNIQUE"),
+    ("neo4j", "CREATE CONSTRAINT same FOR (p:Plain) REQUIRE p.o IS UNIQUE"),
+    ("neo4j", "CREATE INDEX by_name FOR (p:Plain) ON (p.name)"),
+    ("neo4j", "CREATE INDEX gone FOR (p:Plain) ON (p.gone)"),
+    (
+        "neo4j",
+        "CREATE FULLTEXT INDEX words FOR (n:Plain) ON EACH [n.text] OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}",
+    ),
+    (
+        "neo4j",
+        "CREATE VECTOR INDEX near FOR (n:Plain) ON n.v OPTIONS {indexConfig: {`vector.dimensions`: 3, `vector.similarity_function`: 'cosine'}}",
+    ),
+    ("system", "CREATE USER eve SET PASSWORD 'her-password' CHANGE NOT REQUIRED"),
+    ("system", "CREATE USER bob SET PASSWORD 'his-password' CHANGE NOT REQUIRED"),
+];
+
+const NEO4J_ALTERED: &[(&str, &str)] = &[
+    ("neo4j", "DROP CONSTRAINT once"),
+    ("neo4j", "CREATE CONSTRAINT once FOR (p:Plain) REQUIRE (p.n, p.k) IS UNIQUE"),
+    ("neo4j", "DROP CONSTRAINT dropped"),
+    ("neo4j", "DROP INDEX by_name"),
+    ("neo4j", "CREATE INDEX by_name FOR (p:Plain) ON (p.name, p.given)"),
+    ("neo4j", "DROP INDEX gone"),
+    ("neo4j", "CREATE TEXT INDEX added FOR (p:Plain) ON (p.added)"),
+    ("neo4j", "DROP INDEX words"),
+    (
+        "neo4j",
+        "CREATE FULLTEXT INDEX words FOR (n:Plain) ON EACH [n.text] OPTIONS {indexConfig: {`fulltext.analyzer`: 'german'}}",
+    ),
+    ("neo4j", "DROP INDEX near"),
+    (
+        "neo4j",
+        "CREATE VECTOR INDEX near FOR (n:Plain) ON n.v OPTIONS {indexConfig: {`vector.dimensions`: 4, `vector.similarity_function`: 'cosine'}}",
+    ),
+    ("system", "DROP USER eve"),
+    ("system", "ALTER USER bob SET PASSWORD CHANGE REQUIRED"),
+    ("system", "CREATE USER dan SET PASSWORD 'his-password' CHANGE NOT REQUIRED"),
+];
+
+const NEO4J_DIFFERS: &[&str] = &[
+    "Constraint dropped in neo4j is missing.",
+    "Constraint once in neo4j differs.",
+    "Index added in neo4j is there, and was not in the backup.",
+    "Index by_name in neo4j differs.",
+    "Index gone in neo4j is missing.",
+    "Index near in neo4j differs.",
+    "Index words in neo4j differs.",
+    "User bob differs.",
+    "User dan is there, and was not in the backup.",
+    "User eve is missing.",
+];
+
+async fn said(portal: &TestPortal, statements: &[(&str, &str)]) {
+    for (database, statement) in statements {
+        let said = neo4j::ask(portal, "lab", database, "correct-horse", statement).await;
+        said.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_altered_in_a_neo4j_is_named() {
+    let portal = TestPortal::with_store().await;
+    let ada = neo4j::lab(&portal).await;
+    said(&portal, NEO4J).await;
+    let id = back_up(&portal, &ada, "lab").await;
+    assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
+    names_what_is_altered(&portal, &ada, "lab", &id, &[]).await;
+    said(&portal, NEO4J_ALTERED).await;
+    names_what_is_altered(&portal, &ada, "lab", &id, NEO4J_DIFFERS).await;
+}
