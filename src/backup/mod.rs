@@ -15,6 +15,7 @@ pub mod resign;
 pub mod restore;
 pub mod restore_script;
 pub mod retention;
+pub mod rights;
 pub mod server;
 pub mod sign;
 pub mod unregistered;

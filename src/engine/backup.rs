@@ -197,6 +197,11 @@ pub trait EngineBackup: Sync {
     fn settle(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         None
     }
+    /// A command that reports, as faults, who may do more in a running server than the owner of its database. For engines
+    /// whose accounts come with the data; where commands make them, those look for themselves.
+    fn gained(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        None
+    }
     /// A command that reports the counts of a database.
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec;
     /// A command that reports the definitions of a database, or with `None` those of the whole server, as

@@ -9,6 +9,8 @@ use crate::admin_db::dumps::DumpRow;
 use crate::app::App;
 use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
+use crate::backup::rights::nobody_gained;
+use crate::backup::server::ServerHandle;
 use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::engine::ServerSpec;
@@ -160,6 +162,7 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
     places.sort_unstable();
     places.dedup();
     count(app, (&id, &plan), engine, &places, &mut report).await?;
+    nobody_gained(app, &ServerHandle { id: &id, spec: plan, engine }).await?;
     Ok(report)
 }
 

@@ -96,6 +96,9 @@ pub struct WantedPart {
     pub only: Selection,
     /// The other databases of the backup.
     pub others: Vec<String>,
+    /// What of the backup is defined in no database: where data brings the accounts of the whole server with it, they are
+    /// compared whatever is wanted.
+    pub accounts: Vec<Definition>,
 }
 
 /// How the objects of a backup are encrypted.
@@ -267,13 +270,16 @@ impl Manifest {
         self.objects.retain(|o| o.database.as_ref().is_none_or(|database| *database == only.database));
         self.counts.retain(|count| only.holds(count));
         // Of one table nothing is compared but its rows: what it needs comes with it, and whatever needs it does not.
-        self.definitions.retain(|d| only.table.is_none() && d.database == only.database);
+        let (accounts, mut definitions): (Vec<_>, Vec<_>) =
+            self.definitions.into_iter().partition(|d| d.database.is_empty());
+        definitions.retain(|d| only.table.is_none() && d.database == only.database);
+        self.definitions = definitions;
         if let Some(table) = &only.table
             && self.counts.is_empty()
         {
             return Err(format!("The database “{}” of this backup has no “{table}”.", only.database));
         }
-        self.wanted = Some(WantedPart { only: only.clone(), others });
+        self.wanted = Some(WantedPart { only: only.clone(), others, accounts });
         Ok(self)
     }
 

@@ -1,6 +1,7 @@
 //! Booby-trapped databases: whatever an owner can put into a server waits there for somebody with more rights to run it.
 //! Every operation of the portal goes over each; nothing climbs, and everything works.
 
+mod gained;
 mod mariadb;
 pub mod mongodb;
 pub mod neo4j;

@@ -24,7 +24,7 @@ use crate::backup::pipeline::{peek, transfer};
 use crate::backup::restore::resources::{explain_full_tier, is_resource_failure};
 use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::server::ServerHandle;
-use crate::backup::{compare, engine_backup, kept};
+use crate::backup::{compare, engine_backup, kept, rights};
 use crate::blueprint::Blueprint;
 use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Cancel, JobRules, Pool};
@@ -239,6 +239,8 @@ pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut Seal
             let id = sealed.launch(app).await?;
             let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
             keep_only(app, &source.manifest, &server).await?;
+            // The accounts came with the data.
+            rights::as_before(app, &source.manifest, &server).await?;
             Ok(id)
         }
     }

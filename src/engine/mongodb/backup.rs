@@ -21,6 +21,7 @@ const DEFINITIONS: &str = include_str!("definitions.js");
 const CHECK: &str = include_str!("check.js");
 const KEEP_ONLY: &str = include_str!("keep_only.js");
 const ADOPT: &str = include_str!("adopt.js");
+const GAINED: &str = include_str!("gained.js");
 const LOAD: &str = include_str!("load.sh");
 const INDEXES: &str = include_str!("indexes.js");
 /// First in the archive, so that its beginning shows what it is.
@@ -131,6 +132,10 @@ impl EngineBackup for Mongodb {
     fn restore(&self, plan: &ServerSpec<'_>, _part: &Part) -> ExecSpec {
         let text = "set -eu\ncd \"$DB4SCI_DATA\"\nfind . -mindepth 1 -delete\nexec tar -x -f - --no-same-owner\n";
         script(plan, text.to_owned())
+    }
+
+    fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        Some(administer(plan, GAINED))
     }
 
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {

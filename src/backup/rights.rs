@@ -1,0 +1,50 @@
+//! Who may do what in a server whose accounts came with its data: nobody may have become more than they were in the
+//! backup, and nobody but the portal is the server's administrator.
+
+use std::sync::atomic::AtomicU64;
+
+use super::compare::limited;
+use super::definitions::{Closeness, differences};
+use super::server::ServerHandle;
+use crate::app::App;
+use crate::backup::pipeline::transfer;
+use crate::manifest::Manifest;
+use crate::queue::step_error::StepError;
+
+/// What such a finding says about what came in.
+const MEANS: &str = "What was restored may come from an attacked server.";
+
+/// Refuses a server in which somebody may do more than the owner of its database.
+///
+/// # Errors
+/// With their names.
+pub async fn nobody_gained(app: &App, server: &ServerHandle<'_>) -> Result<(), StepError> {
+    let Some(exec) = server.engine.gained(&server.spec) else { return Ok(()) };
+    let said = transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
+    refused(said.faults)
+}
+
+/// Refuses that, and accounts that differ from those of the manifest or were not in it. One that is missing gives nobody
+/// more rights; like all else it is compared later.
+///
+/// # Errors
+/// With their names.
+pub(super) async fn as_before(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
+    nobody_gained(app, server).await?;
+    let known = manifest.wanted.as_ref().map_or(&manifest.definitions, |wanted| &wanted.accounts);
+    let exec = server.engine.definitions(&server.spec, None);
+    let Some(exec) = exec.filter(|_| !known.is_empty()) else { return Ok(()) };
+    let split = server.engine.split(&server.spec, None);
+    let now = transfer::definitions(app.runtime.as_ref(), server.id, &exec, split).await?;
+    let then = known.iter().filter(|then| {
+        then.database.is_empty() && now.iter().any(|now| (&now.kind, &now.name) == (&then.kind, &then.name))
+    });
+    refused(differences(&then.cloned().collect::<Vec<_>>(), &now, Closeness::Text))
+}
+
+fn refused(found: Vec<String>) -> Result<(), StepError> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::Fail(format!("{} {MEANS}", limited(found).join(" "))))
+}
