@@ -18,6 +18,7 @@ mod hand;
 mod keep;
 mod last;
 pub mod mariadb;
+mod mariadb_apart;
 mod policy;
 mod postgres_cases;
 pub mod rebuild;

@@ -1,9 +1,10 @@
 # Reports what defines a database, object by object, as the server itself writes it. Without --raw the client writes line
-# ends, tabs and backslashes as JSON does. A zero byte, which no JSON may have, becomes another that the text has not.
+# ends, tabs and backslashes as JSON does. A zero byte, which no JSON may have, becomes another that the text has not. Where
+# files lie is no definition: a restored server keeps them inside.
 tab=$(printf '\t') backslash=$(printf '\001') zero=$(printf '\002')
 answers() { # QUESTIONS
   asked=$(printf '%s\n' "$DB4SCI_SET" "$1" | client --raw) || return
-  { printf '%s\n' "$asked" | client && echo end; } | tr -d '\001-\010\013-\037' | sed -e "s/\\\\\\\\/$backslash/g" -e "s/\\\\0/$zero/g" -e "s/$backslash/\\\\\\\\/g" -e 's/"/\\"/g' -e 's/ AUTO_INCREMENT=[0-9]*//'
+  { printf '%s\n' "$asked" | client && echo end; } | tr -d '\001-\010\013-\037' | sed -e "s/\\\\\\\\/$backslash/g" -e "s/\\\\0/$zero/g" -e "s/$backslash/\\\\\\\\/g" -e 's/"/\\"/g' -e 's/ AUTO_INCREMENT=[0-9]*//' -e "s/ \(DATA\|INDEX\) DIRECTORY *= *'[^']*'//g"
 }
 ended() { # LAST LINE
   [ "$1" = end ] || { echo 'The server did not say all that is defined in it.' >&2; return 1; }

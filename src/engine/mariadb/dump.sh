@@ -24,6 +24,18 @@ await() {
 }
 # What the server names leaves it as hexadecimal digits, and what it counts as decimal ones.
 hexed() { sed -n "s/^$1 \([0-9A-F]*\)\$/\1/p" "$work/out"; }
+# Remarks about partitions that lie elsewhere. What stands in quotes in the statement of a table is anybody's; its name comes
+# first, without.
+apart() {
+  for name in $(hexed parted); do
+    echo "SELECT '$name'; EXECUTE IMMEDIATE CONCAT('SHOW CREATE TABLE \`', REPLACE(CONVERT(X'$name' USING utf8mb4), '\`', '\`\`'), '\`');"
+  done | client --force --database="$DB4SCI_DATABASE" 2>/dev/null |
+    sed -E -e 's/^[^\t]*\t//' -e 's/\\\\/\\/g' -e "s/'([^'\\]|\\\\.)*'|\`[^\`]*\`/'/g" |
+    awk '/^[0-9A-F]+$/ { name = $0 } / (DATA|INDEX) DIRECTORY = / { print name }' >"$work/far"
+  [ -s "$work/far" ] || return 0
+  list=$(sed -e "s/.*/CONVERT(X'&' USING utf8mb4)/" "$work/far" | paste -s -d ,)
+  printf '%s\n' "$DB4SCI_SET" "SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('Partitions of these tables of ', @database, ' lie outside the data directory, where snapshots and copies don''t reach: ', CONCAT_WS(', ', $list), '. Their rows are in this backup; a restored server keeps them inside.')));" | client --raw
+}
 printf '%s\n' "$DB4SCI_SET" "$DB4SCI_LIST" >&3
 printf '%s\n' "$DB4SCI_LOOK" >&3
 await "$holder" "$work/out" looked
@@ -34,6 +46,7 @@ END
 coded=$(hexed coded)
 # mariadb-dump would end at a view that it can't look into. Without --raw the client writes a name's line end as \n.
 for name in $coded $(hexed broken); do echo "SELECT CONVERT(X'$name' USING utf8mb4);"; done | client >"$work/names"
+apart >"$work/apart"
 set --
 while IFS= read -r name; do
   name=$(printf '%b.' "$name")
@@ -85,6 +98,6 @@ if [ "$keep" != 0 ]; then
     exit 1
   fi
 fi
-cat "$work/out" "$work/kept" | grep '^db4sci: ' >&2
+cat "$work/out" "$work/kept" "$work/apart" | grep '^db4sci: ' >&2
 DB4SCI_SET="$DB4SCI_SET SET @left_out = '$(hexed broken | tr '\n' ',')';"
 define_database "$DB4SCI_DEFINE" >&2

@@ -52,7 +52,9 @@ SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @databa
   FROM DUAL WHERE @loose IS NOT NULL;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' lie outside the data directory, where snapshots and copies don''t reach: ',
          GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '. Their rows are in this backup; a restored server keeps them inside.')))
-  FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND CREATE_OPTIONS LIKE '%DATA DIRECTORY=%' HAVING COUNT(*) > 0;
+  FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND (CREATE_OPTIONS LIKE '%DATA DIRECTORY=%' OR CREATE_OPTIONS LIKE '%INDEX DIRECTORY=%') HAVING COUNT(*) > 0;
+-- Of partitions only the statement of their table says where they lie, which the script reads.
+SELECT CONCAT('parted ', HEX(TABLE_NAME)) FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND CREATE_OPTIONS LIKE '%partitioned%' ORDER BY TABLE_NAME;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('The history of these system-versioned tables of ', @database,
          ' is not in this backup, only their present rows: ', GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '.')))
   FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_TYPE = 'SYSTEM VERSIONED' AND NOT @history HAVING COUNT(*) > 0;
