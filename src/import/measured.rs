@@ -22,10 +22,22 @@ impl BytesRead {
     }
 }
 
-/// A reader that counts, and refuses to read more than `most`.
+/// A reader that counts.
+pub struct CountedReader<R>(pub R, pub BytesRead);
+
+impl<R: Read> Read for CountedReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.read(out)?;
+        self.1.0.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// A reader of what is unpacked, that counts and refuses to read more than `most`, or many times what it was packed in.
 pub struct MeasuredReader<R> {
     from: R,
     most: u64,
+    packed: BytesRead,
     passed: BytesRead,
     tail: Arc<std::sync::Mutex<Vec<u8>>>,
 }
@@ -43,9 +55,9 @@ impl Tail {
 }
 
 impl<R> MeasuredReader<R> {
-    /// Reads from `from`, at most `most` bytes.
-    pub fn new(from: R, most: u64, passed: BytesRead) -> Self {
-        Self { from, most, passed, tail: Arc::default() }
+    /// Reads from `from`, at most `most` bytes; `packed` counts what `from` reads.
+    pub fn new(from: R, most: u64, packed: BytesRead, passed: BytesRead) -> Self {
+        Self { from, most, packed, passed, tail: Arc::default() }
     }
 
     /// Its end, once it was read.
@@ -66,6 +78,15 @@ impl<R: Read> Read for MeasuredReader<R> {
                 format!("Unpacked, the dump is larger than {most}, the most that there is room for"),
             ));
         }
+        if so_far > ANY_RATIO && so_far / MOST_RATIO > self.packed.bytes() {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!(
+                    "Unpacked, the file becomes more than {MOST_RATIO} times as large, which no dump does. If it is one all the \
+                     same, send it as it is before it is packed"
+                ),
+            ));
+        }
         let mut tail = self.tail.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         tail.extend_from_slice(read.get(read.len().saturating_sub(TAIL)..).unwrap_or(read));
         let over = tail.len().saturating_sub(TAIL);
@@ -83,3 +104,67 @@ pub fn most_unpacked(upload_max: ByteSize, path: &Path) -> u64 {
 
 /// How much more a dump may be unpacked than the largest that may be sent.
 pub(crate) const MOST_UNPACKED: u64 = 20;
+
+/// How many times larger than the file its content may be. Packing makes dumps of ordinary tables 5 to 20 times smaller, and
+/// those of equal rows hundreds of times. What is packed with gzip can't reach it.
+const MOST_RATIO: u64 = 1100;
+/// So much may be unpacked of anything.
+const ANY_RATIO: u64 = 256 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::{Duration, Instant};
+
+    use crate::import::scan::{ReadLimits, recognise};
+
+    /// Beginning of an archive of `pg_dump`, and zeroes, packed in one stream.
+    const HEAD: &[u8] = b"PGDMP\x01\x0e\x00\x04\x08\x01\x01";
+    const PIECE: usize = 16 * 1024 * 1024;
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(content).unwrap();
+        packer.finish().unwrap()
+    }
+
+    fn bzip2(content: &[u8]) -> Vec<u8> {
+        let mut packer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+        packer.write_all(content).unwrap();
+        packer.finish().unwrap()
+    }
+
+    fn zstd(content: &[u8]) -> Vec<u8> {
+        zstd::stream::encode_all(content, 19).unwrap()
+    }
+
+    /// The crate that unpacks does not pack.
+    fn xz(content: &[u8]) -> Vec<u8> {
+        let name = if content == HEAD { "head" } else { "zeroes" };
+        std::fs::read(format!("{}/tests/cases/bomb/{name}.xz", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn a_small_file_that_becomes_a_hundred_gigabytes_is_refused_soon() {
+        let limits = || ReadLimits { most: 400 * 1024 * 1024 * 1024, wanted: None };
+        let packed = |pack: fn(&[u8]) -> Vec<u8>| (pack(HEAD), pack(&vec![0; PIECE]));
+        for (name, (head, zeroes)) in [("bzip2", packed(bzip2)), ("zstd", packed(zstd)), ("xz", packed(xz))] {
+            // Streams may follow one another, each of zeroes.
+            let times = 100 * 1024 * 1024 * 1024 / PIECE;
+            let bomb = [head, zeroes.repeat(times)].concat();
+            let begin = Instant::now();
+            let said = recognise(Box::new(std::io::Cursor::new(bomb)), limits()).unwrap_err();
+            assert!(said.contains("more than 1100 times as large"), "{name}: {said}");
+            assert!(begin.elapsed() < Duration::from_secs(60), "{name}: {:?}", begin.elapsed());
+        }
+    }
+
+    #[test]
+    fn a_dump_of_equal_rows_is_none_of_those() {
+        let rows = gzip("1\t\\N\tthe same\n".repeat(1_000_000).as_bytes());
+        let dump = [gzip(HEAD), rows.repeat(30)].concat();
+        let limits = ReadLimits { most: 400 * 1024 * 1024 * 1024, wanted: None };
+        let said = recognise(Box::new(std::io::Cursor::new(dump)), limits);
+        assert!(said.is_ok(), "{said:?}");
+    }
+}

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::domain::engine::EngineKind;
 use crate::import::encoding::{Encoding, decoded};
 use crate::import::format::{ENDS, LOOK, of_head};
-use crate::import::measured::{BytesRead, MeasuredReader, Tail};
+use crate::import::measured::{BytesRead, CountedReader, MeasuredReader, Tail};
 use crate::import::unknown::broken_by_redirection;
 use crate::manifest::dump::{Dump, Packing};
 use crate::sql::contents::contents;
@@ -44,8 +44,9 @@ pub struct DumpContent {
 /// # Errors
 /// The file's.
 pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesRead) -> io::Result<DumpContent> {
-    let from = packing.unpacked(Box::new(std::fs::File::open(path)?))?;
-    let measured = MeasuredReader::new(from, most, passed);
+    let packed = BytesRead::default();
+    let from = packing.unpacked(Box::new(CountedReader(std::fs::File::open(path)?, packed.clone())))?;
+    let measured = MeasuredReader::new(from, most, packed, passed);
     let tail = measured.tail();
     let (encoding, from) =
         if text { decoded(Box::new(measured))? } else { (Encoding::Plain, Box::new(measured) as Box<dyn Read + Send>) };
@@ -68,8 +69,10 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<D
         (Packing::None, _) | (_, io::ErrorKind::FileTooLarge) => format!("{e}."),
         _ => format!("The file is compressed, and can't be unpacked: {e}."),
     };
-    let whole = packing.unpacked(Box::new(Cursor::new(head).chain(from))).map_err(unpacked)?;
-    let measured = MeasuredReader::new(whole, limits.most, BytesRead::default());
+    let packed = BytesRead::default();
+    let from = CountedReader(Cursor::new(head).chain(from), packed.clone());
+    let whole = packing.unpacked(Box::new(from)).map_err(unpacked)?;
+    let measured = MeasuredReader::new(whole, limits.most, packed, BytesRead::default());
     let tail = measured.tail();
     let mut whole: Box<dyn Read + Send> = Box::new(measured);
     let mut first = Vec::new();
