@@ -108,8 +108,16 @@ pub struct CopyTarget<'a> {
 pub trait RestoreAsCopy: Sync {
     /// The new name; `moment` consists of digits and `_`.
     fn name(&self, only: &Selection, moment: &str) -> String;
-    /// Commands that put it there, from the dump of its database.
-    fn put(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection, to: &CopyTarget<'_>) -> Vec<RestoreStage>;
+    /// Commands that put it there, from the dump of its database. `told`: in a second attempt, after the first has failed;
+    /// they put back what can be put back, and report by name what can't.
+    fn put(
+        &self,
+        plan: &ServerSpec<'_>,
+        part: &Part,
+        only: &Selection,
+        to: &CopyTarget<'_>,
+        told: bool,
+    ) -> Vec<RestoreStage>;
     /// A command that removes what an attempt cut short has left.
     fn clear(&self, plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>) -> ExecSpec;
     /// A command that reports the counts of it.

@@ -2,6 +2,7 @@
 
 mod admin_db;
 mod alone;
+mod alone_again;
 mod altered;
 mod audit;
 pub mod brought;

@@ -139,10 +139,8 @@ pub async fn into(
     server: &ServerHandle<'_>,
     passed: &Arc<AtomicU64>,
 ) -> Result<(), StepError> {
-    // A second attempt knows databases, not tables.
-    let whole = source.manifest.wanted.as_ref().is_none_or(|w| w.only.table.is_none());
     match strictly(app, source, server, passed).await {
-        Err(StepError::Fail(why)) if whole => second_attempt(app, source, server, passed, why).await?,
+        Err(StepError::Fail(why)) => second_attempt(app, source, server, passed, why).await?,
         done => done?,
     }
     if server.engine.dump_mode() == DumpMode::Running {
@@ -176,6 +174,11 @@ async fn strictly(
     Ok(())
 }
 
+/// What is told of a second attempt.
+fn second(why: &str) -> String {
+    format!("Restored in a second attempt, because the first one failed: {why}")
+}
+
 /// The second attempt, where the engine has one: what can be put back is, and all else is told.
 async fn second_attempt(
     app: &App,
@@ -194,7 +197,7 @@ async fn second_attempt(
         return Err(StepError::Fail(why));
     }
     tracing::info!(backup = %source.manifest.backup, "A strict restore failed, so a second one puts back what it can: {why}");
-    source.begin_again(format!("Restored in a second attempt, because the first one failed: {why}"));
+    source.begin_again(second(&why));
     for (place, stage) in stages {
         let Some(object) = objects.get(place) else { continue };
         let said = begin_stage(app, source, object, server.id, &stage, passed).await?;

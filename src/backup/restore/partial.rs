@@ -13,10 +13,11 @@ use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::backup::compare::matching;
 use crate::backup::dump::store_parts::tell;
-use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer;
-use crate::backup::restore::begin_stage;
+use crate::backup::restore::resources::is_resource_failure;
 use crate::backup::restore::source::{BackupSource, present};
+use crate::backup::restore::{begin_stage, second};
+use crate::backup::{engine_backup, kept};
 use crate::blueprint::Blueprint;
 use crate::domain::engine::EngineKind;
 use crate::domain::job_kind::JobKind;
@@ -157,29 +158,53 @@ impl PartialContext {
     }
 }
 
+/// Puts back what is wanted: in the first attempt every fault ends it, in the second, `told`, what can be put back is, and
+/// all else is named.
+async fn stages(
+    w: &StepContext,
+    (order, site): (&PartialOrder, &PartialContext),
+    source: &BackupSource<'_>,
+    passed: &Arc<AtomicU64>,
+    told: bool,
+) -> Result<(), StepError> {
+    let plan = site.blueprint.plan();
+    for object in &source.manifest.objects {
+        for stage in site.how.put(&plan, &object.part(), &order.only, &site.to(order), told) {
+            let said = begin_stage(&w.app, source, object, &site.id, &stage, passed).await?;
+            for note in said.notes {
+                match told {
+                    true if is_resource_failure(&note) => return Err(StepError::Fail(note)),
+                    true => source.leave_out(note),
+                    false => source.change(note),
+                }
+            }
+            said.changed.into_iter().for_each(|note| source.change(note));
+        }
+    }
+    Ok(())
+}
+
 async fn put(w: &StepContext) -> Result<(), StepError> {
     let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let source = source(w, &order).await?;
     let passed = Arc::new(AtomicU64::new(0));
     let expected = i64::try_from(source.manifest.bytes()).ok();
-    let plan = site.blueprint.plan();
     let putting = async {
-        let mut notes = Vec::new();
-        for object in &source.manifest.objects {
-            for stage in site.how.put(&plan, &object.part(), &order.only, &site.to(&order)) {
-                let said = begin_stage(&w.app, &source, object, &site.id, &stage, &passed).await?;
-                notes.extend(said.notes.into_iter().chain(said.changed));
+        match stages(w, (&order, &site), &source, &passed, false).await {
+            Err(StepError::Fail(why)) if !is_resource_failure(&why) => {
+                clear(w).await?;
+                source.begin_again(second(&why));
+                stages(w, (&order, &site), &source, &passed, true).await
             }
+            done => done,
         }
-        Ok::<_, StepError>(notes)
     };
-    let notes = tokio::select! {
+    tokio::select! {
         done = putting => done?,
-        () = tell(w, &passed, expected) => Vec::new(),
-    };
-    let mut said = vec![format!("It is there as {}.", order.name)];
-    said.extend(notes);
-    w.progress(&said.join(" ")).await;
+        () = tell(w, &passed, expected) => {}
+    }
+    kept::remember(w, &source).await?;
+    w.progress(&source.describe(&format!("It is there as {}", order.name))).await;
     Ok(())
 }
 
@@ -196,8 +221,14 @@ async fn compare(w: &StepContext) -> Result<(), StepError> {
     let exec = site.how.count(&site.blueprint.plan(), &order.only, &to, source.manifest.fingerprints);
     let said = transfer::run(w.app.runtime.as_ref(), &site.id, &exec, None, &AtomicU64::new(0)).await?;
     let counts: Vec<_> = said.counts.into_iter().filter_map(|c| site.how.original(&order.only, &to, c)).collect();
-    let counted = matching(&source.manifest, &counts)?;
-    w.progress(&format!("{counted} counts are those of the backup; it is there as {}.", order.name)).await;
+    kept::recall(w, &source).await?;
+    let compared = match matching(&source.manifest, &counts) {
+        Ok(counted) => format!("{counted} counts are those of the backup"),
+        // What could not be put back is missed; that is told, like in the restore of a whole.
+        Err(StepError::Fail(why)) if source.second().is_some() && !source.left_out().is_empty() => why,
+        Err(e) => return Err(e),
+    };
+    w.progress(&source.describe(&format!("{compared}; it is there as {}", order.name))).await;
     Ok(())
 }
 

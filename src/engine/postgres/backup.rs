@@ -162,9 +162,14 @@ impl EngineBackup for Postgres {
         &self,
         plan: &ServerSpec<'_>,
         parts: &[Part],
-        _only: Option<&Selection>,
+        only: Option<&Selection>,
     ) -> Vec<(usize, RestoreStage)> {
-        parts.iter().map(|part| stage(plan, part, "1")).enumerate().collect()
+        let stages = |part| match only {
+            Some(only) if only.table.is_some() => partial::restore_only(plan, part, only, true),
+            _ => vec![stage(plan, part, "1")],
+        };
+        let numbered = parts.iter().enumerate();
+        numbered.flat_map(|(n, part)| stages(part).into_iter().map(move |stage| (n, stage))).collect()
     }
 
     fn settle(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
@@ -192,7 +197,7 @@ impl EngineBackup for Postgres {
     }
 
     fn restore_only(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection) -> Vec<RestoreStage> {
-        partial::restore_only(plan, part, only)
+        partial::restore_only(plan, part, only, false)
     }
 
     fn keep_only(&self, plan: &ServerSpec<'_>, _only: &Selection, others: &[String]) -> Option<ExecSpec> {

@@ -12,7 +12,17 @@ SQL
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # An archive that was cut short is none, and nothing of it is put back.
+archive() { cat; }
+path=
+if [ -n "${DB4SCI_TOLD:-}" ]; then
+  path=" -c search_path=$(path_of 0)"
+  archive() {
+    head -c 8388608 >"$work/archive"
+    loosened "$work/archive"
+    cat "$work/archive" -
+  }
+fi
 {
   PGDATABASE=$DB4SCI_INTO pg_dump --format=custom --compress=0 --no-privileges --schema="$DB4SCI_PLACE" || : >"$work/cut"
-} | owner 0 pg_restore --no-owner --no-privileges --single-transaction --exit-on-error --dbname="$(connection "$DB4SCI_DATABASE")"
+} | archive | PGOPTIONS="$PGOPTIONS$path" owner 0 pg_restore --no-owner --no-privileges --single-transaction --exit-on-error --dbname="$(connection "$DB4SCI_DATABASE")"
 [ ! -e "$work/cut" ]

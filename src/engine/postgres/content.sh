@@ -24,9 +24,7 @@ touch "$work/runs-s" "$work/runs-m" "$work/words"
 strict=--exit-on-error
 if [ -n "${DB4SCI_TOLD:-}" ]; then
   strict=
-  command='SELECT pg_catalog.set_config('\''search_path'\'', '\'''\'', false);'
-  at=$(LC_ALL=C grep -a -b -o -m 1 -F "$command" "$work/archive" | head -n 1 | cut -d: -f1) || at=
-  [ -z "$at" ] || printf '%-54s' 'SET search_path = DEFAULT;' | dd of="$work/archive" bs=1 seek="$at" conv=notrunc 2>/dev/null
+  loosened "$work/archive"
 fi
 refused() { # the words of pg_restore, as notes
   awk '/^pg_restore: error: / { if (why != "") print why; sub(/^pg_restore: error: (could not execute query: )?(ERROR: *)?/, ""); why = $0; next }
@@ -39,15 +37,7 @@ put() { # OID RUN ARCHIVE
     owner "$1" pg_restore --no-owner --no-tablespaces ${DB4SCI_OPTIONS:-} $strict --use-list="$work/$2" --dbname="$(connection "$DB4SCI_DATABASE")" $3
     return
   fi
-  path=$(administer postgres -v role="$1" -f - <<'SQL'
-\getenv db DB4SCI_DATABASE
-SELECT coalesce((SELECT regexp_replace(line #>> '{setting,value}', '([\s\\])', '\\\1', 'g') FROM db4sci.record
-  WHERE line #>> '{setting,name}' = 'search_path' AND coalesce(line #>> '{setting,database}', :'db') = :'db'
-    AND coalesce(line #>> '{setting,role}', r.rolname) = r.rolname
-  ORDER BY line #>> '{setting,role}' IS NULL, line #>> '{setting,database}' IS NULL LIMIT 1), '"$user",public')
-  FROM pg_roles r WHERE oid = :role
-SQL
-)
+  path=$(path_of "$1")
   code=0
   (
     PGOPTIONS="$PGOPTIONS -c search_path=$path"

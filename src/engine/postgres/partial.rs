@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use crate::engine::backup::EngineBackup;
 use crate::engine::part::{Count, Part};
 use crate::engine::partial::{CopyTarget, RestoreAsCopy, RestoreStage, Selection, StageInput};
-use crate::engine::postgres::psql::{DATABASE as MAKE, NAME, OWNERS, content, counted, flag};
+use crate::engine::postgres::psql::{DATABASE as MAKE, NAME, OWNERS, TOLD, content, counted, flag};
 use crate::engine::postgres::{Postgres, script};
 use crate::engine::spec::{ExecSpec, ServerSpec};
 
@@ -64,14 +64,15 @@ fn about(plan: &ServerSpec<'_>, text: &str, only: &Selection, into: &str, more: 
     script(plan, &format!("{NAME}{text}"), &env)
 }
 
-/// The stages that restore what is wanted of a part into a new server.
-pub(super) fn restore_only(plan: &ServerSpec<'_>, part: &Part, only: &Selection) -> Vec<RestoreStage> {
+/// The stages that restore what is wanted of a part into a new server. `told`: in a second attempt.
+pub(super) fn restore_only(plan: &ServerSpec<'_>, part: &Part, only: &Selection, told: bool) -> Vec<RestoreStage> {
+    let again = ("DB4SCI_TOLD", if told { "1" } else { "" });
     match (&part.database, &only.table) {
         (Some(database), _) if *database != only.database => Vec::new(),
         (Some(_), Some(_)) => {
             let text = format!("{OWNERS}{MAKE}{}{SCHEMA}", content());
-            let schema = about(plan, &text, only, &only.database, &[("DB4SCI_OPTIONS", "--schema-only")]);
-            let rows = about(plan, &format!("{OWNERS}{ROWS}"), only, &only.database, &[]);
+            let schema = about(plan, &text, only, &only.database, &[("DB4SCI_OPTIONS", "--schema-only"), again]);
+            let rows = about(plan, &format!("{OWNERS}{TOLD}{ROWS}"), only, &only.database, &[again]);
             vec![RestoreStage::new(StageInput::Beginning, schema), RestoreStage::new(StageInput::All, rows)]
         }
         _ => Postgres.restore_stages(plan, part),
@@ -136,13 +137,22 @@ impl RestoreAsCopy for CopyPlan {
         name
     }
 
-    fn put(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection, to: &CopyTarget<'_>) -> Vec<RestoreStage> {
+    fn put(
+        &self,
+        plan: &ServerSpec<'_>,
+        part: &Part,
+        only: &Selection,
+        to: &CopyTarget<'_>,
+        told: bool,
+    ) -> Vec<RestoreStage> {
         if part.database.as_ref() != Some(&only.database) {
             return Vec::new();
         }
         let lent = lent(to);
+        let again = ("DB4SCI_TOLD", if told { "1" } else { "" });
         if only.table.is_none() {
-            let more = [("DB4SCI_TOKEN", to.token), ("DB4SCI_LENT", &lent), ("DB4SCI_OPTIONS", "--no-privileges")];
+            let more =
+                [("DB4SCI_TOKEN", to.token), ("DB4SCI_LENT", &lent), ("DB4SCI_OPTIONS", "--no-privileges"), again];
             let text = format!("{LENT}{DATABASE}{}", content());
             return vec![RestoreStage::new(StageInput::All, about(plan, &text, only, to.name, &more))];
         }
@@ -153,12 +163,13 @@ impl RestoreAsCopy for CopyPlan {
             // Roles of then may be gone; what is put beside belongs to the database's owner.
             ("DB4SCI_OPTIONS", "--schema-only --no-privileges"),
             ("DB4SCI_LENT", &lent),
+            again,
         ];
         let schema = format!("{LENT}{SCRATCH}{}{SCHEMA}", content());
         vec![
             RestoreStage::new(StageInput::Beginning, about(plan, &schema, only, &into, &more)),
-            RestoreStage::new(StageInput::All, about(plan, &format!("{LENT}{ROWS}"), only, &into, &more)),
-            RestoreStage::new(StageInput::Nothing, about(plan, &format!("{LENT}{MOVE}"), only, &into, &more)),
+            RestoreStage::new(StageInput::All, about(plan, &format!("{LENT}{TOLD}{ROWS}"), only, &into, &more)),
+            RestoreStage::new(StageInput::Nothing, about(plan, &format!("{LENT}{TOLD}{MOVE}"), only, &into, &more)),
             RestoreStage::new(StageInput::Nothing, clear(plan, only, to, false)),
         ]
     }

@@ -16,8 +16,11 @@ pub(crate) const OWNERS: &str = include_str!("owners.sh");
 /// The script that puts the content of a database back, from its archive on standard input. Scripts before it say in whose
 /// sessions.
 pub(crate) fn content() -> String {
-    CONTENT.replace("@CONTENTS@", CONTENTS).replace("@EXTENSIONS@", MADE)
+    format!("{TOLD}{}", CONTENT.replace("@CONTENTS@", CONTENTS).replace("@EXTENSIONS@", MADE))
 }
+
+/// What scripts do differently in a second attempt.
+pub(crate) const TOLD: &str = include_str!("told.sh");
 
 /// Reports the counts of a database, as the observer.
 pub(crate) fn counted(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {

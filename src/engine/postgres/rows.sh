@@ -27,7 +27,15 @@ SQL
   name=$(edit "$DB4SCI_INTO" -c "SELECT relname || '.' FROM pg_class WHERE oid = $sequence")
   set -- "$@" --schema="${space%.}" --table="${name%.}"
 done
-owner "$role" pg_restore --no-owner --exit-on-error --data-only --schema="$DB4SCI_SCHEMA" --table="$DB4SCI_TABLE" "$@" \
+archive() { cat; }
+if [ -n "${DB4SCI_TOLD:-}" ]; then
+  head -c 8388608 >"$work/archive"
+  loosened "$work/archive"
+  archive() { cat "$work/archive" -; }
+  PGOPTIONS="$PGOPTIONS -c search_path=$(path_of "$role")"
+  export PGOPTIONS
+fi
+archive | owner "$role" pg_restore --no-owner --exit-on-error --data-only --schema="$DB4SCI_SCHEMA" --table="$DB4SCI_TABLE" "$@" \
   --dbname="$(connection "$DB4SCI_INTO")"
 [ -z "$after" ] || edit "$DB4SCI_INTO" -c "$after"
 cat >/dev/null
