@@ -3,6 +3,7 @@
 use crate::manifest::dump::{Dump, Format};
 use crate::sql::Dialect;
 use crate::sql::contents::is_servers;
+use crate::sql::to_mariadb::DatabasePlaces;
 
 /// What asks for all databases of a dump.
 pub const ALL: &str = "*";
@@ -96,6 +97,14 @@ pub fn targets(databases: &[String], dialect: Dialect, dbname: &str) -> Vec<Load
         LoadTarget { source: source.clone(), database, further: !own }
     };
     databases.iter().map(target).collect()
+}
+
+/// Where the databases of a dump are, of which `targets` are loaded.
+pub fn places(targets: &[LoadTarget], databases: &[String]) -> DatabasePlaces {
+    let named = targets.iter().filter(|target| !target.source.is_empty());
+    let here: Vec<_> = named.map(|target| (target.source.clone(), target.database.clone())).collect();
+    let left = databases.iter().filter(|name| !name.is_empty() && here.iter().all(|(source, _)| source != *name));
+    DatabasePlaces { left: left.cloned().collect(), here }
 }
 
 #[cfg(test)]

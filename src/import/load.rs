@@ -15,7 +15,7 @@ use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::engine::ServerSpec;
 use crate::engine::backup::{EngineBackup, LoadPlan};
-use crate::import::choice::{LoadTarget, shown, targets};
+use crate::import::choice::{LoadTarget, places, shown, targets};
 use crate::import::pour::pour;
 use crate::import::staging;
 use crate::manifest::dump::LoadReport;
@@ -140,16 +140,18 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
     let password = rotate::user_password(w, &c).await?;
     let (plan, engine) = (blueprint.plan(), engine_backup(c.engine)?);
     let mut report = LoadReport { told: row.told.0.clone(), ..LoadReport::default() };
-    for target in wanted(row, &c.dbname) {
-        if target.further {
-            let load =
-                LoadPlan { archive: false, password: &password, lock: "", source: None, database: &target.database };
-            let make = engine
-                .create_extra_database(&plan, &load)
-                .ok_or_else(|| StepError::Fail(format!("{} can't make further databases here.", c.engine.label())))?;
-            run(app.runtime.as_ref(), &id, &make, None, &AtomicU64::new(0)).await?;
-        }
-        report.join(pour(w, row, file.clone(), (&id, &plan), (&password, &target)).await?);
+    let targets = wanted(row, &c.dbname);
+    let places = places(&targets, &row.databases.0);
+    // All of them before anything is loaded: statements of one may name another.
+    for target in targets.iter().filter(|target| target.further) {
+        let load = LoadPlan { archive: false, password: &password, lock: "", source: None, database: &target.database };
+        let make = engine
+            .create_extra_database(&plan, &load)
+            .ok_or_else(|| StepError::Fail(format!("{} can't make further databases here.", c.engine.label())))?;
+        run(app.runtime.as_ref(), &id, &make, None, &AtomicU64::new(0)).await?;
+    }
+    for target in targets {
+        report.join(pour(w, row, file.clone(), (&id, &plan), (&password, &target, &places)).await?);
         if target.source != target.database && !target.source.is_empty() {
             report.told.push(format!("“{}” of the dump is now the database “{}”.", target.source, target.database));
         }

@@ -21,6 +21,7 @@ use crate::provision::{create, rotate};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
+use crate::sql::to_mariadb::DatabasePlaces;
 
 /// Create from a dump that is loaded before the server starts.
 pub static LOAD_STOPPED: Flow = Flow {
@@ -66,7 +67,8 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
     let sealed = sealed(w).await?;
     let plan = sealed.blueprint.plan();
     for target in wanted(&row, plan.dbname.as_str()) {
-        pour(w, &row, path(w, &row)?, (&id, &plan), (&SecretString::default(), &target)).await?;
+        pour(w, &row, path(w, &row)?, (&id, &plan), (&SecretString::default(), &target, &DatabasePlaces::default()))
+            .await?;
     }
     w.progress("Checking what was loaded").await;
     let check = engine_backup(c.engine)?.check(&plan, plan.dbname.as_str());

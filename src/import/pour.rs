@@ -27,7 +27,7 @@ use crate::manifest::dump::{Dump, Format, LoadReport};
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::{ExecPiece, Input};
-use crate::sql::to_mariadb::{RewriteRules, StatementScope};
+use crate::sql::to_mariadb::{DatabasePlaces, RewriteRules, StatementScope};
 use crate::tasks;
 
 /// Longest silence of a tool: an index over a large table is made without a word.
@@ -44,7 +44,7 @@ pub(super) async fn pour(
     row: &DumpRow,
     file: PathBuf,
     (id, plan): (&str, &ServerSpec<'_>),
-    (password, target): (&SecretString, &LoadTarget),
+    (password, target, places): (&SecretString, &LoadTarget, &DatabasePlaces),
 ) -> Result<LoadReport, StepError> {
     let app = &w.app;
     let engine = engine_backup(plan.image.engine)?;
@@ -70,6 +70,7 @@ pub(super) async fn pour(
         account: (plan.dbuser.to_string(), "%".to_owned()),
         collations: true,
         pass: StatementScope::All,
+        places: places.clone(),
     });
     let what = dump.format.dialect().map(|dialect| SendOptions {
         dialect,

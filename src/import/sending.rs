@@ -14,7 +14,7 @@ use crate::sql::connect::{Command, command};
 use crate::sql::contents::DatabaseFollower;
 use crate::sql::means::Meaning;
 use crate::sql::splitter::Splitter;
-use crate::sql::to_mariadb::{ChangeCounts, RewriteRules, rewrite};
+use crate::sql::to_mariadb::{ChangeCounts, RewriteRules, renamed, rewrite};
 use crate::sql::{Dialect, DumpPiece, PieceKind, lines};
 
 /// How much is sent at a time.
@@ -192,8 +192,10 @@ impl Sending<'_> {
         }
         self.rows = RowFate::Sent;
         let what = self.what;
-        let text = match what.rules.as_ref().filter(|_| piece.first && piece.last) {
+        let text = match what.rules.as_ref().filter(|_| piece.first) {
             None => Cow::Borrowed(piece.text),
+            // So long a one brings rows: its beginning is all that can name a database.
+            Some(rules) if !piece.last => renamed(piece.text, &rules.places, &mut self.told),
             Some(rules) => match rewrite(piece.text, rules, &mut self.told) {
                 Some(text) => text,
                 None => {

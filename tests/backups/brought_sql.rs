@@ -103,6 +103,49 @@ async fn several_databases_in_one_dump_are_asked_about() {
     assert_eq!(mariadb(&portal, "rats", "select sum(weight) from trial.samples"), "610");
 }
 
+/// Databases that name each other and themselves, as some programs write it.
+const ENTANGLED: &str = "CREATE DATABASE `mice`; USE `mice`;
+CREATE TABLE `mice`.`parents` (`id` int PRIMARY KEY);
+INSERT INTO `mice`.`parents` VALUES (1),(2);
+CREATE TABLE `rats`.`early` (`id` int);
+CREATE VIEW `seen` AS SELECT `rats`.`children`.`id` FROM `rats`.`children`;
+CREATE DATABASE `rats`; USE `rats`;
+CREATE TABLE `children` (`id` int, `mouse` int, FOREIGN KEY (`mouse`) REFERENCES `mice`.`parents` (`id`));
+INSERT INTO `rats`.`children` VALUES (10,1),(11,2);
+INSERT INTO `rats`.`early` VALUES (7);
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_databases_in_statements_change_with_the_databases() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let token = token(&ada).await;
+    let file = written(&portal, "entangled.sql", ENTANGLED.as_bytes());
+    let all = [&MARIADB[..], &[("source", "*")]].concat();
+    let (_, status, said) = send(&portal, &token, &named("all", &all), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    let sums = "select (select sum(id) from trial_mice.parents), (select sum(id) from trial_rats.children), (select id from trial_rats.early)";
+    assert_eq!(mariadb(&portal, "all", sums), "3\t21\t7");
+    let far = "insert into trial_rats.children values (12, 3)";
+    assert!(mariadb(&portal, "all", &format!("{far}; select 1")).is_empty(), "its foreign key leads there");
+    // In a view anything may have that name.
+    let told = report(&portal, "all", "'told'");
+    assert!(told.contains("1 statement names a database of the dump") && told.contains("CREATE VIEW `seen`"), "{told}");
+    assert_eq!(report(&portal, "all", "'failed'"), "1");
+
+    // Of one alone, what names the other is quoted beside the server's refusal.
+    let one = [&MARIADB[..], &[("source", "mice")]].concat();
+    let (_, status, said) = send(&portal, &token, &named("one", &one), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    assert_eq!(mariadb(&portal, "one", "select sum(id) from trial.parents"), "3");
+    let told = report(&portal, "one", "'told'");
+    assert!(
+        told.contains("2 statements name a database of the dump") && told.contains("CREATE TABLE `rats`.`early`"),
+        "{told}"
+    );
+    assert_eq!(report(&portal, "one", "'failed'"), "2");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn encodings_packings_and_refused_rows_come_through() {
     let portal = TestPortal::start().await;

@@ -5,7 +5,7 @@ use super::session::{administer, rebuild, rebuilding, secret, text};
 use crate::engine::part::Part;
 use crate::engine::partial::{RestoreStage, StageInput, Transform};
 use crate::engine::spec::{ExecSpec, ServerSpec};
-use crate::sql::to_mariadb::{RewriteRules, StatementScope};
+use crate::sql::to_mariadb::{DatabasePlaces, RewriteRules, StatementScope};
 
 const PREPARE: &str = include_str!("prepare.sql");
 const LOAD: &str = include_str!("load.sh");
@@ -49,7 +49,7 @@ fn finish(plan: &ServerSpec<'_>) -> RestoreStage {
 
 fn as_owner(plan: &ServerSpec<'_>, pass: StatementScope) -> Transform {
     let account = (plan.dbuser.as_str().to_owned(), "%".to_owned());
-    Transform::Statements(RewriteRules { account, collations: false, pass })
+    Transform::Statements(RewriteRules { account, collations: false, pass, places: DatabasePlaces::default() })
 }
 
 /// Commands for a part. `whole`: all of a backup is restored.

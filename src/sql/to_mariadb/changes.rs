@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// Most names that a sentence lists.
 const LISTED: usize = 5;
+/// How much of a statement is quoted, in bytes.
+const LONGEST: usize = 120;
 
 /// Counts what was changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct ChangeCounts {
     pub of_the_server: u64,
     definers: BTreeMap<String, u64>,
     collations: BTreeMap<String, String>,
+    /// Statements that name a database of the dump which is not here by that name: how many, and the first of them.
+    elsewhere: (u64, Vec<String>),
 }
 
 impl ChangeCounts {
@@ -19,6 +23,15 @@ impl ChangeCounts {
     pub fn definer(&mut self, who: &str) {
         if self.definers.len() < 1000 || self.definers.contains_key(who) {
             *self.definers.entry(who.chars().take(200).collect()).or_default() += 1;
+        }
+    }
+
+    /// A statement names a database of the dump that is not here by that name.
+    pub fn elsewhere(&mut self, statement: &[u8]) {
+        self.elsewhere.0 += 1;
+        if self.elsewhere.1.len() < LISTED {
+            let text = String::from_utf8_lossy(statement.get(..LONGEST).unwrap_or(statement));
+            self.elsewhere.1.push(text.split_whitespace().collect::<Vec<_>>().join(" "));
         }
     }
 
@@ -45,6 +58,14 @@ impl ChangeCounts {
         if !self.collations.is_empty() {
             let pairs: Vec<_> = self.collations.iter().map(|(from, to)| format!("{from} became {to}")).collect();
             said.push(format!("MariaDB has other names for MySQL's collations: {}.", list(pairs.iter())));
+        }
+        let (count, first) = &self.elsewhere;
+        if *count > 0 {
+            let what = if *count == 1 { "1 statement names".to_owned() } else { format!("{count} statements name") };
+            said.push(format!(
+                "{what} a database of the dump that has another name here, or was not loaded, and may fail for that: {}.",
+                first.join("; ")
+            ));
         }
         match self.of_the_server {
             0 => {}

@@ -4,6 +4,7 @@
 pub(crate) mod changes;
 pub(crate) mod collations;
 pub(crate) mod lexer;
+pub(crate) mod qualified;
 pub(crate) mod rewrite;
 
 use std::io;
@@ -14,6 +15,7 @@ use crate::sql::{Dialect, PieceKind};
 
 pub use crate::sql::to_mariadb::changes::ChangeCounts;
 pub use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
+pub use crate::sql::to_mariadb::qualified::{DatabasePlaces, renamed};
 pub use crate::sql::to_mariadb::rewrite::{RewriteRules, StatementScope, rewrite};
 
 /// Size of a piece.
@@ -96,7 +98,12 @@ mod tests {
     use super::*;
 
     fn poured(text: &str, pass: StatementScope) -> (String, Vec<String>) {
-        let rules = RewriteRules { account: ("ada".to_owned(), "%".to_owned()), collations: true, pass };
+        let rules = RewriteRules {
+            account: ("ada".to_owned(), "%".to_owned()),
+            collations: true,
+            pass,
+            places: DatabasePlaces::default(),
+        };
         let mut out = Vec::new();
         let told = pour(text.as_bytes(), &rules, "$end$", |piece| {
             out.extend(piece);

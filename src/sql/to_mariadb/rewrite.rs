@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use crate::sql::to_mariadb::changes::ChangeCounts;
 use crate::sql::to_mariadb::collations::mapped;
 use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
+use crate::sql::to_mariadb::qualified::{DatabasePlaces, renamed};
 
 /// Which statements pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct RewriteRules {
     pub collations: bool,
     /// Which statements pass.
     pub pass: StatementScope,
+    /// Where the databases of the dump are here, for statements that name one.
+    pub places: DatabasePlaces,
 }
 
 /// Kinds of things that run in the name of their definer, or look at others.
@@ -46,6 +49,14 @@ const HEAD: usize = 48;
 
 /// A statement as it is to be run; `None` if it is left out.
 pub fn rewrite<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts) -> Option<Cow<'a, [u8]>> {
+    match passed(statement, rules, told)? {
+        Cow::Borrowed(text) => Some(renamed(text, &rules.places, told)),
+        Cow::Owned(text) => Some(Cow::Owned(renamed(&text, &rules.places, told).into_owned())),
+    }
+}
+
+/// The same with the names of databases that the dump has.
+fn passed<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts) -> Option<Cow<'a, [u8]>> {
     let head: Vec<LexToken> = visible(statement).take(HEAD).collect();
     let Some(first) = head.first() else { return Some(Cow::Borrowed(statement)) };
     if !first.is_any(statement, LOOKED_INTO) {
@@ -213,7 +224,12 @@ mod tests {
     use crate::sql::to_mariadb::rewrite::*;
 
     fn rules(pass: StatementScope) -> RewriteRules {
-        RewriteRules { account: ("ada".to_owned(), "%".to_owned()), collations: true, pass }
+        RewriteRules {
+            account: ("ada".to_owned(), "%".to_owned()),
+            collations: true,
+            pass,
+            places: DatabasePlaces::default(),
+        }
     }
 
     fn done(statement: &str) -> (Option<String>, Vec<String>) {
