@@ -79,7 +79,8 @@ impl App {
         let bound = admin_db::switches::bind_instance(&mut connection, config.instance.as_str(), clock.now()).await?;
         anyhow::ensure!(
             bound == config.instance.as_str(),
-            "this mydb_admin belongs to the instance {bound}, not to {}; two portals share one only with the same instance id",
+            "this mydb_admin belongs to the instance {bound}, not {}; portals can share a mydb_admin only if they \
+             have the same instance id",
             config.instance
         );
         let read_only = admin_db::switches::read_only(&mut connection).await?;
@@ -146,7 +147,7 @@ fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
     }
     if !config.seal_key.exists() {
         Sealer::create_key_file(&config.seal_key, random)?;
-        tracing::info!(file = %config.seal_key.display(), "Made a sealing key");
+        tracing::info!(file = %config.seal_key.display(), "Created a sealing key");
     }
     // In production its administrator makes the recovery key, and keeps it elsewhere.
     let file = config.seal_key.with_file_name("recovery.key");
@@ -161,7 +162,7 @@ fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
         let made = recovery_key::generate();
         write_private(&file, format!("{}\n", made.expose_secret()).as_bytes())?;
         recovery_key::register(config, &made)?;
-        tracing::info!(file = %file.display(), "Made a recovery key");
+        tracing::info!(file = %file.display(), "Created a recovery key");
     }
     Ok(())
 }

@@ -65,7 +65,7 @@ impl Blueprint {
     pub async fn read(app: &App, c: &Container) -> Result<Self, BlueprintError> {
         let image = app.catalog.find(&c.image).ok_or_else(|| {
             BlueprintError::Missing(format!(
-                "{} is no longer in the catalog. An administrator can put it back.",
+                "{} is no longer in the catalog. An administrator can add it again.",
                 c.image
             ))
         })?;
@@ -73,7 +73,7 @@ impl Blueprint {
             BlueprintError::Missing(format!("The storage tier “{}” is no longer configured.", c.storage))
         })?;
         if let Some(reason) = unavailable_reason(tier) {
-            return Err(BlueprintError::Missing(format!("The storage tier “{}” is not there: {reason}.", tier.name)));
+            return Err(BlueprintError::Missing(format!("The storage tier “{}” is unavailable: {reason}.", tier.name)));
         }
         let mut db = app.db.acquire().await?;
         let admin_password = password(app, &mut db, c.id, CredentialKind::Admin).await?.ok_or_else(|| {
@@ -118,18 +118,18 @@ impl Blueprint {
         tools: Tools,
         fresh: bool,
     ) -> Result<Self, BlueprintError> {
-        let gone = |what: String| BlueprintError::Missing(format!("{what} An administrator can put it back."));
+        let gone = |what: String| BlueprintError::Missing(format!("{what} An administrator can add it again."));
         let image =
             app.catalog.find(&of.image).ok_or_else(|| gone(format!("{} is no longer in the catalog.", of.image)))?;
         // Any tier will do, as long as its disk is there.
         let usable = |t: &&Tier| unavailable_reason(t).is_none();
         let tier = app.config.tier(&of.storage).filter(usable).or_else(|| app.config.storage.iter().find(usable));
-        let tier = tier.ok_or_else(|| gone("No storage tier can be used.".to_owned()))?;
+        let tier = tier.ok_or_else(|| gone("No storage tier is available.".to_owned()))?;
         let engine = of.engine.engine();
         let names =
             (DbName::parse(&of.dbname, &engine.database_rules()), DbUser::parse(&of.dbuser, &engine.user_rules()));
         let (Ok(dbname), Ok(dbuser)) = names else {
-            return Err(BlueprintError::Missing("The names in the manifest can't be used.".to_owned()));
+            return Err(BlueprintError::Missing("The names in the manifest are invalid.".to_owned()));
         };
         Ok(Self {
             image: image.clone(),
@@ -244,11 +244,11 @@ impl Blueprint {
     /// If the files can't be read, or no certificate be made.
     pub fn recipe(&self, app: &App) -> Result<Recipe, BlueprintError> {
         let config = crate::catalog::config_files(&app.config.catalog, self.image.engine)
-            .map_err(|e| BlueprintError::Missing(format!("The configuration files can't be read: {e:#}.")))?;
+            .map_err(|e| BlueprintError::Missing(format!("Cannot read the configuration files: {e:#}.")))?;
         let cert = app
             .authority
             .issue_to(&self.names, app.clock.now())
-            .map_err(|e| BlueprintError::Missing(format!("No certificate could be made: {e:#}.")))?;
+            .map_err(|e| BlueprintError::Missing(format!("Could not create a certificate: {e:#}.")))?;
         Ok(self.image.engine.engine().recipe(&self.plan(), &config, &cert))
     }
 }
@@ -265,9 +265,12 @@ pub async fn password(
 ) -> Result<Option<SecretString>, BlueprintError> {
     let Some(found) = credentials::get(db, id, kind).await? else { return Ok(None) };
     let opened = app.sealer.open(&found.sealed, &kind.context(id));
-    opened
-        .map(Some)
-        .map_err(|e| BlueprintError::Missing(format!("The portal's key does not open this server's password: {e}.")))
+    opened.map(Some).map_err(|e| {
+        BlueprintError::Missing(format!(
+            "The portal's sealing key cannot decrypt this server's password: \
+                                                      {e}."
+        ))
+    })
 }
 
 /// Ports for a server that nobody reaches.

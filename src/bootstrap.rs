@@ -85,7 +85,7 @@ impl Bootstrap<'_> {
         // Once it answered, an empty data directory means a disk that is not mounted.
         let (data, answered) = (self.dir().join("data"), self.dir().join("answered"));
         if answered.exists() && !holds_data(&data) {
-            bail!("mydb_admin's data is not in {}. Is its disk mounted? Nothing was touched.", data.display());
+            bail!("mydb_admin's data is not in {}. Is its disk mounted? Nothing was changed.", data.display());
         }
         match self.runtime.inspect(&self.container_name()).await? {
             Some(found) if found.running => {}
@@ -149,7 +149,7 @@ impl Bootstrap<'_> {
         let id = self.runtime.create(&spec).await?;
         self.runtime.copy_in(&id, &files).await?;
         self.runtime.start(&id).await?;
-        tracing::info!(container = spec.name, port, "Made the container of mydb_admin");
+        tracing::info!(container = spec.name, port, "Created the container of mydb_admin");
         Ok(())
     }
 
@@ -217,19 +217,19 @@ impl Bootstrap<'_> {
                     return Ok(());
                 }
                 Ok(Err(e)) => anyhow::Error::from(e),
-                Err(_) => anyhow::anyhow!("it takes connections but says nothing within {} s", ANSWER.as_secs()),
+                Err(_) => anyhow::anyhow!("it accepts connections but does not respond within {} s", ANSWER.as_secs()),
             };
             if begin.elapsed() > START {
-                return Err(error.context(format!("mydb_admin does not answer within {} s", START.as_secs())));
+                return Err(error.context(format!("mydb_admin did not respond within {} s", START.as_secs())));
             }
             match self.runtime.inspect(&self.container_name()).await? {
                 Some(found) if found.running => {}
                 Some(found) => bail!(
-                    "mydb_admin's container ended with code {}; its log says why: docker logs {}",
+                    "mydb_admin's container exited with code {}; for the reason, see docker logs {}",
                     found.exit_code.unwrap_or(-1),
                     found.name
                 ),
-                None => bail!("mydb_admin's container vanished while it was starting"),
+                None => bail!("mydb_admin's container disappeared while it was starting"),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -254,7 +254,7 @@ impl HostKeys {
     pub fn of(parts: &BootstrapParts, random: &Random) -> anyhow::Result<Self> {
         let config = &parts.config;
         std::fs::create_dir_all(&config.data_dir)
-            .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
+            .with_context(|| format!("can't create the data directory {}", config.data_dir.display()))?;
         let ca = config.data_dir.join("ca");
         Ok(Self {
             sealer: Sealer::from_file(&config.seal_key, random.clone())?,
@@ -301,7 +301,7 @@ pub async fn holds_tables(parts: &BootstrapParts, random: &Random) -> anyhow::Re
         return Ok(false);
     }
     let url = start(parts, random).await?;
-    let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
+    let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin is not responding")?;
     let found = tables(&mut db).await?;
     db.close().await?;
     Ok(found > 0)
@@ -350,12 +350,12 @@ pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool>
             Ok(()) => return Ok(pool),
             Err(sqlx::migrate::MigrateError::Execute(e)) if crate::admin_db::is_unreachable(&e) => {
                 if !said {
-                    tracing::warn!("mydb_admin does not answer; waiting for it: {e}");
+                    tracing::warn!("mydb_admin is not responding; waiting for it: {e}");
                     said = true;
                 }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            Err(e) => return Err(e).context("mydb_admin's tables could not be brought up to date"),
+            Err(e) => return Err(e).context("mydb_admin's tables could not be migrated"),
         }
     }
 }

@@ -108,7 +108,7 @@ impl Catalog {
             }
         }
         if images.is_empty() && faults.is_empty() {
-            faults.push(("image".to_owned(), "the catalog offers nothing".to_owned()));
+            faults.push(("image".to_owned(), "the catalog is empty".to_owned()));
         }
         if faults.is_empty() { Ok(Self { images }) } else { Err(faults) }
     }
@@ -150,13 +150,16 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
     let engine = EngineKind::parse(&entry.engine);
     if engine.is_none() {
         let known: Vec<_> = EngineKind::ALL.iter().map(|e| e.as_str()).collect();
-        faults.push(("engine", format!("“{}” is no engine; known are {}", entry.engine, known.join(", "))));
+        faults.push(("engine", format!("“{}” is not an engine; known engines: {}", entry.engine, known.join(", "))));
     }
     let reference_ok = |c: char| c.is_ascii_alphanumeric() || ".-_/:@".contains(c);
     if entry.image.is_empty() || !entry.image.chars().all(reference_ok) {
-        faults.push(("image", format!("“{}” is no image reference", entry.image)));
+        faults.push(("image", format!("“{}” is not an image reference", entry.image)));
     } else if !entry.image.rsplit('/').next().is_some_and(|last| last.contains(':')) {
-        faults.push(("image", format!("“{}” names no tag; “latest” changes under a database's feet", entry.image)));
+        faults.push((
+            "image",
+            format!("“{}” has no tag; “latest” would change the version of existing databases", entry.image),
+        ));
     }
     if before.iter().any(|i| i.image == entry.image) {
         faults.push(("image", format!("“{}” is listed twice", entry.image)));
@@ -169,7 +172,7 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
     // A data directory outside the mounted volume would put the data into the container's own
     // layer, and the next image change would lose it (as happened to users of Postgres 18's new layout).
     if !Path::new(&entry.data).starts_with(&entry.volume) {
-        faults.push(("data", format!("“{}” must lie in the volume {}", entry.data, entry.volume)));
+        faults.push(("data", format!("“{}” must be inside the volume {}", entry.data, entry.volume)));
     }
     if entry.version.is_empty() || entry.label.is_empty() {
         faults.push(("version", "version and label must not be empty".to_owned()));
@@ -182,7 +185,7 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
         None => None,
         Some(Ok(day)) => Some(day),
         Some(Err(_)) => {
-            faults.push(("end_of_life", "write a day such as 2029-11-08".to_owned()));
+            faults.push(("end_of_life", "use a date such as 2029-11-08".to_owned()));
             None
         }
     };

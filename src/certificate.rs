@@ -31,9 +31,9 @@ impl Certificate {
     /// If the file can't be read or holds no certificate.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let pem = std::fs::read(path).context("can't be read")?;
-        let (_, block) = x509_parser::pem::parse_x509_pem(&pem).context("is no PEM file")?;
-        let cert = block.parse_x509().context("holds no X.509 certificate")?;
-        let time = |t: i64| DateTime::from_timestamp(t, 0).context("has a date that is none");
+        let (_, block) = x509_parser::pem::parse_x509_pem(&pem).context("is not a PEM file")?;
+        let cert = block.parse_x509().context("contains no X.509 certificate")?;
+        let time = |t: i64| DateTime::from_timestamp(t, 0).context("has an invalid date");
         let names = match cert.subject_alternative_name() {
             Ok(Some(extension)) => extension.value.general_names.iter().filter_map(name).collect(),
             _ => Vec::new(),
@@ -52,7 +52,7 @@ impl Certificate {
         if self.issuer.contains("database authority") {
             Some("was made by a portal in dev mode")
         } else if self.issuer == self.subject {
-            Some("was signed by itself")
+            Some("is self-signed")
         } else {
             None
         }
@@ -104,14 +104,18 @@ pub fn private_file_fault(path: &Path) -> Option<String> {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Some(format!("{} is missing", path.display())),
-        Err(e) => return Some(format!("{} can't be looked at: {e}", path.display())),
+        Err(e) => return Some(format!("cannot inspect {}: {e}", path.display())),
     };
     if !meta.is_file() {
-        return Some(format!("{} is no file", path.display()));
+        return Some(format!("{} is not a file", path.display()));
     }
     let mode = meta.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Some(format!("{} is open to others (mode {mode:o}); do: chmod 600 {}", path.display(), path.display()));
+        return Some(format!(
+            "{} is readable by others (mode {mode:o}); run: chmod 600 {}",
+            path.display(),
+            path.display()
+        ));
     }
     std::fs::File::open(path).err().map(|e| format!("{} can't be read by the portal's user: {e}", path.display()))
 }
@@ -153,7 +157,7 @@ mod tests {
 
         assert_eq!(private_file_fault(&key), None);
         assert!(private_file_fault(&other).unwrap().contains("chmod 600"));
-        assert!(private_file_fault(&dir).unwrap().contains("no file"));
+        assert!(private_file_fault(&dir).unwrap().contains("not a file"));
         assert!(private_file_fault(&dir.join("absent")).unwrap().contains("missing"));
         std::fs::remove_dir_all(dir).unwrap();
     }

@@ -47,7 +47,7 @@ impl Recipients {
     /// # Errors
     /// A sentence.
     pub fn text(&self, secret: &SecretString) -> Result<String, String> {
-        let failed = |e: std::io::Error| format!("A secret of the backup can't be encrypted: {e}.");
+        let failed = |e: std::io::Error| format!("Cannot encrypt a secret of the backup: {e}.");
         let all = self.recipients.iter().map(|r| r as &dyn age::Recipient);
         let encryptor = age::Encryptor::with_recipients(all).map_err(|e| failed(std::io::Error::other(e)))?;
         let mut sealed = Vec::new();
@@ -95,7 +95,7 @@ impl Identities {
     /// # Errors
     /// A sentence.
     pub fn text(&self, sealed: &str) -> Result<SecretString, String> {
-        let failed = |why: String| format!("A secret in the manifest of this backup can't be decrypted: {why}.");
+        let failed = |why: String| format!("Cannot decrypt a secret in the manifest of this backup: {why}.");
         let sealed = BASE64_STANDARD.decode(sealed).map_err(|e| failed(e.to_string()))?;
         let decryptor = age::Decryptor::new(sealed.as_slice()).map_err(|e| failed(e.to_string()))?;
         let mut reader = decryptor.decrypt(self.all()).map_err(|e| failed(e.to_string()))?;
@@ -113,12 +113,15 @@ pub fn check_recipient(text: &str) -> Result<(), String> {
     if text.starts_with(BEGINNING) {
         // Not repeated: it may end up in a log.
         return Err(
-            "is a secret key; write its recipient, which begins with age1, and keep the key elsewhere".to_owned()
+            "is a secret key; enter its recipient, which starts with age1, and keep the key elsewhere".to_owned()
         );
     }
     match Recipient::from_str(text) {
         Ok(_) => Ok(()),
-        Err(e) => Err(format!("“{text}” is no age recipient ({e}); it begins with age1 and comes from age-keygen")),
+        Err(e) => Err(format!(
+            "“{text}” is not an age recipient ({e}); recipients start with age1 and come from \
+                               age-keygen"
+        )),
     }
 }
 
@@ -130,10 +133,10 @@ pub fn identities(text: &str) -> Result<Vec<SecretString>, String> {
     let lines = text.lines().map(str::trim).filter(|l| l.to_ascii_uppercase().starts_with(BEGINNING));
     let found: Vec<&str> = lines.collect();
     if found.is_empty() {
-        return Err(format!("holds no key: that is a line that begins with {BEGINNING}"));
+        return Err(format!("contains no key, that is, a line that starts with {BEGINNING}"));
     }
     if found.iter().any(|l| Identity::from_str(l).is_err()) {
-        return Err("holds a line that begins as a key does, but is none".to_owned());
+        return Err("contains a line that starts like a key but is not one".to_owned());
     }
     Ok(found.into_iter().map(SecretString::from).collect())
 }
@@ -154,7 +157,7 @@ mod tests {
         assert_eq!(check_recipient(&key.to_public().to_string()), Ok(()));
         let said = check_recipient(secret.expose_secret()).unwrap_err();
         assert!(said.contains("secret key") && !said.contains(secret.expose_secret()), "{said}");
-        assert!(check_recipient("age1nonsense").unwrap_err().contains("no age recipient"));
+        assert!(check_recipient("age1nonsense").unwrap_err().contains("not an age recipient"));
         let file = format!("# created: today\n# public key: x\n{}\n", secret.expose_secret());
         let read = identities(&file).unwrap();
         assert_eq!(recipient_of(&read[0]), Some(key.to_public().to_string()));

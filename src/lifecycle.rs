@@ -70,7 +70,7 @@ impl Lifecycle {
 
     fn describe(&mut self, ended: Result<(Id, anyhow::Result<()>), JoinError>) -> anyhow::Error {
         let (id, error) = match ended {
-            Ok((id, Ok(()))) => (id, anyhow::anyhow!("it ended by itself")),
+            Ok((id, Ok(()))) => (id, anyhow::anyhow!("it ended unexpectedly")),
             Ok((id, Err(e))) => (id, e),
             Err(e) => (e.id(), anyhow::Error::from(e)),
         };
@@ -114,7 +114,7 @@ mod tests {
         lifecycle.spawn("listener", async { anyhow::bail!("the socket broke") });
         assert_eq!(format!("{:#}", lifecycle.failed().await), "the task “listener” failed: the socket broke");
         lifecycle.spawn("quitter", async { Ok(()) });
-        assert_eq!(format!("{:#}", lifecycle.failed().await), "the task “quitter” failed: it ended by itself");
+        assert_eq!(format!("{:#}", lifecycle.failed().await), "the task “quitter” failed: it ended unexpectedly");
         lifecycle.spawn("clumsy", async { panic!("oh") });
         assert!(format!("{:#}", lifecycle.failed().await).contains("“clumsy”"));
     }

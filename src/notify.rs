@@ -67,7 +67,7 @@ pub fn tell(app: &Arc<App>) {
     tasks::spawn(async move {
         for wait in AGAIN.map(Some).into_iter().chain([None]) {
             let Err(e) = all(&app).await else { return };
-            tracing::warn!("Notices could not be given to the configured program: {e:#}");
+            tracing::warn!("Could not pass notices to the configured program: {e:#}");
             let Some(wait) = wait else { return };
             tokio::time::sleep(wait).await;
         }
@@ -118,12 +118,12 @@ async fn run(notify: &Notify, json: &[u8]) -> anyhow::Result<()> {
     let group = Group::of(&child);
     let ended = tokio::time::timeout(notify.timeout, talk(&mut child, json)).await;
     let Ok(ended) = ended else {
-        bail!("{program} did not end within {} s and was ended", notify.timeout.as_secs());
+        bail!("{program} did not finish within {} s and was terminated", notify.timeout.as_secs());
     };
     group.ended();
     let (status, words) = ended.with_context(|| format!("{program} could not be run"))?;
     if !status.success() {
-        bail!("{program} ended with {status} and said: {}", words.trim());
+        bail!("{program} exited with {status}. Output: {}", words.trim());
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ mod tests {
         let begin = Instant::now();
         let script = format!("sleep 600 & echo $! > {}; wait", file.display());
         let said = format!("{:#}", run(&shell(&script, 1), b"{}").await.unwrap_err());
-        assert!(said.contains("did not end within 1 s") && begin.elapsed() < Duration::from_secs(15), "{said}");
+        assert!(said.contains("did not finish within 1 s") && begin.elapsed() < Duration::from_secs(15), "{said}");
         let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
         std::fs::remove_file(&file).unwrap();
         let alive = || {

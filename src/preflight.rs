@@ -31,11 +31,7 @@ fn tiers(config: &Config) -> Vec<Problem> {
     faults
         .filter_map(|(n, tier)| {
             let why = fault(tier)?;
-            Some(problem(
-                &file,
-                &format!("storage[{n}].path"),
-                format!("the tier “{}” can't be used: {why}", tier.name),
-            ))
+            Some(problem(&file, &format!("storage[{n}].path"), format!("the tier “{}” is unusable: {why}", tier.name)))
         })
         .collect()
 }
@@ -49,7 +45,7 @@ fn images(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     let file = config.mode_dir.join("config.toml");
     let mut problems = Vec::new();
     if config.admin_db.url.is_none() && catalog.find(&config.admin_db.image).is_none() {
-        let rule = format!("{} is not in the catalog; name one of its images", config.admin_db.image);
+        let rule = format!("{} is not in the catalog; use one of its images", config.admin_db.image);
         problems.push(problem(&file, "admin_db.image", rule));
     }
     for image in config.images.replace.keys().filter(|i| catalog.find(i).is_none()) {
@@ -66,7 +62,7 @@ fn seal_key(config: &Config) -> Vec<Problem> {
     let key = &config.seal_key;
     if !key.exists() {
         let rule =
-            format!("the sealing key is missing; make it once and keep a copy: db4sci secret-key {}", key.display());
+            format!("the sealing key is missing; create it once and keep a copy: db4sci secret-key {}", key.display());
         return vec![problem(key, "secrets.key_file", rule)];
     }
     let unreadable = || Sealer::from_file(key, Random::system()).err().map(|e| format!("{e:#}"));

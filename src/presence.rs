@@ -14,7 +14,7 @@ pub struct Presence {
 
 fn open(config: &Config) -> anyhow::Result<File> {
     std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("can't make the data directory {}", config.data_dir.display()))?;
+        .with_context(|| format!("can't create the data directory {}", config.data_dir.display()))?;
     let file = config.data_dir.join("portal.lock");
     let opened = File::options().create(true).truncate(false).write(true).open(&file);
     opened.with_context(|| format!("can't open {}", file.display()))
@@ -30,7 +30,7 @@ impl Presence {
         match lock.try_lock_shared() {
             Ok(()) => Ok(Self { _lock: lock }),
             Err(TryLockError::WouldBlock) => {
-                bail!("a rebuild or a restore of mydb_admin is under way here; start the portal when it has ended")
+                bail!("a rebuild or a restore of mydb_admin is running here; start the portal when it has finished")
             }
             Err(TryLockError::Error(e)) => Err(e).context("the data directory can't be locked"),
         }
@@ -46,8 +46,8 @@ impl Presence {
             Ok(()) => Ok(Self { _lock: lock }),
             Err(TryLockError::WouldBlock) => {
                 bail!(
-                    "a portal is at work on {}. Stop it first (systemctl stop db4sci, docker compose stop portal, Ctrl-C); \
-                     nothing was touched",
+                    "a portal is using {}. Stop it first (systemctl stop db4sci, docker compose stop portal or \
+                     Ctrl-C); nothing was changed",
                     config.data_dir.display()
                 )
             }

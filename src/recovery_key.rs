@@ -45,7 +45,7 @@ pub fn recipient(config: &Config) -> anyhow::Result<Option<Recipient>> {
     match std::fs::read_to_string(&file) {
         Ok(text) => {
             let read: Result<Recipient, _> = text.trim().parse();
-            read.map(Some).map_err(|e| anyhow!("{} is no age recipient: {e}", file.display()))
+            read.map(Some).map_err(|e| anyhow!("{} is not an age recipient: {e}", file.display()))
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e).with_context(|| format!("can't read {}", file.display())),
@@ -68,7 +68,7 @@ pub fn create(config: &Config) -> anyhow::Result<SecretString> {
 }
 
 fn parse(key: &SecretString) -> anyhow::Result<Identity> {
-    key.expose_secret().trim().parse().map_err(|e| anyhow!("this is no recovery key: {e}"))
+    key.expose_secret().trim().parse().map_err(|e| anyhow!("this is not a recovery key: {e}"))
 }
 
 /// Writes down what the portal needs of a recovery key that somebody has: its recipient, and what signs with it. The
@@ -144,7 +144,7 @@ pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u
 /// If the key is another one, or the content is damaged.
 pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<PortalKeys> {
     let plain =
-        age::decrypt(&parse(identity)?, sealed).context("this recovery key does not open the keys in the bucket")?;
+        age::decrypt(&parse(identity)?, sealed).context("this recovery key does not decrypt the keys in the bucket")?;
     serde_json::from_slice(&plain).context("the keys in the bucket are damaged")
 }
 

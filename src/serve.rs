@@ -117,11 +117,11 @@ pub async fn start_on(
     // Fails only where an earlier portal in this process did it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let presence = Presence::serving(&parts.config)?;
-    let (stores, store_servers) = Stores::open(&parts.config).await.context("a target for backups can't be used")?;
+    let (stores, store_servers) = Stores::open(&parts.config).await.context("a backup target is unusable")?;
     let app = Box::pin(App::assemble(parts, stores)).await?;
     prepare_dev(&app)?;
     begin_tiers(&app).await?;
-    first_admin::ensure(&app, admin_password).await.context("the first administrator can't be made")?;
+    first_admin::ensure(&app, admin_password).await.context("the first administrator cannot be created")?;
 
     let address = listeners.portal.local_addr()?;
     let portal: Shared = Arc::new(Portal::new(app.clone()));
@@ -181,7 +181,7 @@ async fn begin_tiers(app: &App) -> anyhow::Result<()> {
         let (at, instance) = (tier.clone(), app.config.instance.clone());
         let begun = tasks::blocking(move || storage::begin(&at, &instance, in_use)).await?;
         if let Err(why) = begun {
-            tracing::error!(tier = tier.name, "The storage tier “{}” can't be used: {why}", tier.name);
+            tracing::error!(tier = tier.name, "The storage tier “{}” is unavailable: {why}", tier.name);
         }
     }
     Ok(())

@@ -169,9 +169,10 @@ pub fn ensure_dev_certificate(
 /// # Errors
 /// If the file holds no certificate.
 pub fn describe(pem: &str) -> anyhow::Result<(DateTime<Utc>, String)> {
-    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).context("this is no PEM certificate")?;
-    let cert = block.parse_x509().context("this is no X.509 certificate")?;
-    let end = DateTime::from_timestamp(cert.validity().not_after.timestamp(), 0).context("its end is no date")?;
+    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).context("not a PEM certificate")?;
+    let cert = block.parse_x509().context("not an X.509 certificate")?;
+    let end =
+        DateTime::from_timestamp(cert.validity().not_after.timestamp(), 0).context("its expiry date is invalid")?;
     Ok((end, cert.issuer().to_string()))
 }
 

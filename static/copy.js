@@ -32,8 +32,8 @@
         button.textContent = "Copied";
         if (said) said.textContent = "Copied to the clipboard.";
       } catch {
-        button.textContent = "Select it by hand";
-        if (said) said.textContent = "This browser does not allow copying. Select the text by hand.";
+        button.textContent = "Select manually";
+        if (said) said.textContent = "This browser does not allow copying. Select the text manually.";
       }
       clearTimeout(timer);
       timer = setTimeout(() => {

@@ -13,9 +13,9 @@
   let lines = log.textContent === "" ? 0 : log.textContent.split("\n").length;
 
   function show(following) {
-    button.textContent = following ? "Stop following" : "Follow the log";
+    button.textContent = following ? "Stop following" : "Follow log";
     button.setAttribute("aria-pressed", String(following));
-    if (said) said.textContent = following ? "Following the log." : "Not following the log any more.";
+    if (said) said.textContent = following ? "Following the log." : "Stopped following the log.";
   }
 
   function append(line) {

@@ -184,7 +184,7 @@ fn differences(row: &StoredBackup, store: &Store, location: &str, group: &Group)
     let mut found = Vec::new();
     if !wrong.is_empty() {
         let text = format!(
-            "{} is damaged: {}. It lies at {}.",
+            "{} is damaged: {}. Location: {}.",
             named(row, store.name()),
             wrong.join(", "),
             store.url(location)
@@ -212,9 +212,10 @@ fn unknown<'a>(store: &Store, location: &str, objects: impl Iterator<Item = (&'a
         count += 1;
         bytes = bytes.saturating_add(*length);
     }
-    let noun = if count == 1 { "object that no backup here explains" } else { "objects that no backup here explains" };
+    let noun =
+        if count == 1 { "object that belongs to no known backup" } else { "objects that belong to no known backup" };
     let text = format!(
-        "{} holds {count} {noun} ({}). Nothing was touched.",
+        "{} holds {count} {noun} ({}). Nothing was changed.",
         store.url(location),
         ByteSize(i64::try_from(bytes).unwrap_or(i64::MAX))
     );
@@ -240,7 +241,7 @@ async fn missing_altogether(
             seen.backups += usize::from(is_own(row, store.name()));
             let location = row.location.clone().unwrap_or_default();
             let away = if location.starts_with(beginning) {
-                Some("nothing of it is there".to_owned())
+                Some("all of its objects are missing".to_owned())
             } else {
                 match store.read(&format!("{location}/{FILE}"), LONGEST).await {
                     Ok(text) => source::altered(&text, row.sha256.as_deref()).map(|why| format!("{FILE} {why}")),
@@ -250,7 +251,7 @@ async fn missing_altogether(
             };
             if let Some(why) = away {
                 let text =
-                    format!("{} is damaged: {why}. It lay at {}.", named(row, store.name()), store.url(&location));
+                    format!("{} is damaged: {why}. Location: {}.", named(row, store.name()), store.url(&location));
                 let container = Some(row.container.clone());
                 seen.findings.push(Finding { kind: FindingKind::Missing, container, backup: Some(row.id), text });
             }

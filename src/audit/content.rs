@@ -43,12 +43,17 @@ pub(super) async fn compare(
                 unsigned += 1;
                 continue;
             }
-            CheckOutcome::Good(Provenance::Otherwise) => {
-                (FindingKind::Altered, format!("{} does not fit its manifest, which is as it was stored.", sign::FILE))
-            }
+            CheckOutcome::Good(Provenance::Otherwise) => (
+                FindingKind::Altered,
+                format!(
+                    "{} does not match its manifest, which is unchanged since it was \
+                                                stored.",
+                    sign::FILE
+                ),
+            ),
             CheckOutcome::Bad(kind, why) => (kind, why),
         };
-        let text = format!("{}: {why} It lies at {}.", named(row, store.name()), store.url(location));
+        let text = format!("{}: {why} Location: {}.", named(row, store.name()), store.url(location));
         found.push(Finding { kind, container: Some(row.container.clone()), backup: Some(row.id), text });
     }
     (found, unsigned)
@@ -77,9 +82,9 @@ pub(super) fn unsigned(store: &Store, count: usize) -> Option<Finding> {
         n => format!("{n} backups have"),
     };
     let text = format!(
-        "{which} no signature in the target “{0}”: made by an earlier version, or the signature was removed. `db4sci backup \
-         sign --target {0}` signs those whose manifests are as they were stored. Without a signature a rebuild takes them \
-         in only with --unsigned.",
+        "{which} no signature in the target “{0}”: made by an earlier version, or the signature was removed. `db4sci \
+         backup sign --target {0}` signs all backups whose manifests are unchanged. Without a signature, a rebuild \
+         accepts them only with --unsigned.",
         store.name()
     );
     Some(Finding { kind: FindingKind::Unsigned, container: None, backup: None, text })

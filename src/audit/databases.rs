@@ -29,21 +29,21 @@ fn stale(d: &AuditedDatabase, window: Window, now: DateTime<Utc>) -> Option<(Fin
     let policy = Policy::stored(&d.backup_freq);
     let due = policy.missed(d.id, window, (d.policy_at, d.good_at), now)?;
     if d.engine.engine().backup().is_none() {
-        let text = format!("{} has no backups: those of {} are not possible yet.", d.name, d.engine.label());
+        let text = format!("{} has no backups, because {} cannot be backed up yet.", d.name, d.engine.label());
         return Some((FindingKind::Impossible, text));
     }
     let promised = policy.promise();
     let what = match d.good_at {
         Some(at) => format!(
-            "The newest backup of {} is from {}, and one was due at {} ({promised}).",
+            "The newest backup of {} is from {}, but one was due at {} ({promised}).",
             d.name,
             day(at),
             day(due)
         ),
-        None => format!("{} has no backup, and one was due at {} ({promised}).", d.name, day(due)),
+        None => format!("{} has no backup, but one was due at {} ({promised}).", d.name, day(due)),
     };
     let why = match (&d.failed, d.state) {
-        (Some(error), _) => format!(" The last try failed: {}", reason::line(error)),
+        (Some(error), _) => format!(" The last attempt failed: {}", reason::line(error)),
         (None, ContainerState::Running) => String::new(),
         (None, state) => format!(" The database is {state}."),
     };
@@ -56,7 +56,8 @@ fn shrunk(d: &AuditedDatabase) -> Option<(FindingKind, String)> {
     let newest = (*newest)?;
     (newest.saturating_mul(SHRUNK) <= *largest && newest < *largest).then(|| {
         let text = format!(
-            "The newest backup of {} holds {}, and one of the {} before it {}. Was so much deleted on purpose?",
+            "The newest backup of {} holds {}, while one of the {} before it held {}. Was that much data deleted on \
+             purpose?",
             d.name,
             ByteSize(newest),
             before.len(),
@@ -68,7 +69,7 @@ fn shrunk(d: &AuditedDatabase) -> Option<(FindingKind, String)> {
 
 fn drill_failed(d: &AuditedDatabase) -> Option<(FindingKind, String)> {
     let (at, error) = (d.drill_failed_at?, d.drill_error.as_deref()?);
-    let text = format!("The last drill of {} failed at {}: {}", d.name, day(at), reason::line(error));
+    let text = format!("The last test restore of {} failed at {}: {}", d.name, day(at), reason::line(error));
     Some((FindingKind::DrillFailed, text))
 }
 
@@ -76,8 +77,8 @@ fn drill_overdue(d: &AuditedDatabase, now: DateTime<Utc>) -> Option<(FindingKind
     let since = d.drilled_at.or(d.first_good_at).filter(|_| d.good_at.is_some())?;
     (now - since > Duration::days(DRILL_DAYS)).then(|| {
         let text = match d.drilled_at {
-            Some(at) => format!("No backup of {} was restored for proof since {}.", d.name, day(at)),
-            None => format!("No backup of {} was ever restored for proof.", d.name),
+            Some(at) => format!("No backup of {} has passed a test restore since {}.", d.name, day(at)),
+            None => format!("No backup of {} has ever passed a test restore.", d.name),
         };
         (FindingKind::DrillOverdue, text)
     })
@@ -154,9 +155,8 @@ mod tests {
         };
         assert_eq!(
             texts(&old),
-            [
-                "stale: The newest backup of lab is from 2026-11-23 12:00 UTC, and one was due at 2026-11-25 01:00 UTC (every night). The last try failed: It fell over."
-            ]
+            ["stale: The newest backup of lab is from 2026-11-23 12:00 UTC, but one was due at 2026-11-25 01:00 \
+                 UTC (every night). The last attempt failed: It fell over."]
         );
         let stopped = AuditedDatabase {
             good_at: None,
@@ -168,9 +168,8 @@ mod tests {
         };
         assert_eq!(
             texts(&stopped),
-            [
-                "stale: lab has no backup, and one was due at 2026-11-25 01:00 UTC (every night). The database is stopped."
-            ]
+            ["stale: lab has no backup, but one was due at 2026-11-25 01:00 UTC (every night). The database is \
+                 stopped."]
         );
         let drilled = AuditedDatabase {
             drilled_at: Some(now() - Duration::days(11)),
@@ -181,12 +180,12 @@ mod tests {
         assert_eq!(
             texts(&drilled),
             [
-                "drill_failed: The last drill of lab failed at 2026-11-24 12:00 UTC: Damaged.",
-                "drill_overdue: No backup of lab was restored for proof since 2026-11-14 12:00 UTC.",
+                "drill_failed: The last test restore of lab failed at 2026-11-24 12:00 UTC: Damaged.",
+                "drill_overdue: No backup of lab has passed a test restore since 2026-11-14 12:00 UTC.",
             ]
         );
         let never = AuditedDatabase { drilled_at: None, ..fine() };
-        assert_eq!(texts(&never), ["drill_overdue: No backup of lab was ever restored for proof."]);
+        assert_eq!(texts(&never), ["drill_overdue: No backup of lab has ever passed a test restore."]);
     }
 
     #[test]

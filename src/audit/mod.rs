@@ -28,7 +28,7 @@ pub static AUDIT: Flow = Flow {
     kind: JobKind::Audit,
     title: "Audit the backups",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
-    steps: &[Step::new("Compare databases, rows and objects", |w| Box::pin(audit(w)))],
+    steps: &[Step::new("Compare databases, records and objects", |w| Box::pin(audit(w)))],
 };
 
 /// Hours after which a backup should have its copies.
@@ -55,7 +55,7 @@ pub async fn look(
             kind: FindingKind::NoTarget,
             container: None,
             backup: None,
-            text: "No place for backups is configured ([[target]]), so none can be made.".to_owned(),
+            text: "No backup target ([[target]]) is configured, so no backups can be made.".to_owned(),
         });
     }
     let backups = &config.backups;
@@ -87,8 +87,8 @@ pub async fn look(
     for (target, count) in audit_facts::elsewhere(db, &configured).await? {
         backups += usize::try_from(count).unwrap_or(0);
         let text = format!(
-            "{count} backups lie in the target “{target}”, which is no longer configured. Put it back, or if it is gone for \
-             good, say so with `db4sci target forget {target}`."
+            "{count} backups are in the target “{target}”, which is no longer configured. Configure it again, or, if \
+             it is gone permanently, run `db4sci target forget {target}`."
         );
         findings.push(Finding { kind: FindingKind::TargetAway, container: None, backup: None, text });
     }
@@ -108,9 +108,9 @@ async fn audit(w: &StepContext) -> Result<(), StepError> {
     audits::insert(&mut db, &report).await?;
     drop(db);
     w.progress(&match report.all() {
-        0 => format!("{} databases and {} backups are as they should be", report.databases, report.backups),
-        1 => "Found 1 thing that wants a look".to_owned(),
-        n => format!("Found {n} things that want a look"),
+        0 => format!("Checked {} databases and {} backups; no problems found", report.databases, report.backups),
+        1 => "Found 1 problem".to_owned(),
+        n => format!("Found {n} problems"),
     })
     .await;
     Ok(())

@@ -33,17 +33,18 @@ pub(super) async fn judge(config: &Config, store: &Store, sealer: &Sealer, now: 
     }
     let key = match recovery_key::recipient(config) {
         Ok(Some(_)) if recovery_key::signer(config).is_none() => Some(
-            "The recovery key was made by an earlier version, so a rebuild that has nothing but it can't tell whether a \
-             backup of mydb_admin is this portal's. Register it once more with `db4sci recovery-key --register FILE`."
+            "The recovery key was made by an earlier version. A rebuild with only this key cannot tell whether a \
+             backup of mydb_admin is from this portal. Register the key again with `db4sci recovery-key --register \
+             FILE`."
                 .to_owned(),
         ),
         Ok(Some(_)) => None,
         Ok(None) => Some(
-            "There is no recovery key, so backups of mydb_admin lack the keys that open its secrets. Make one with \
-             `db4sci recovery-key` and keep it elsewhere."
+            "There is no recovery key, so backups of mydb_admin lack the keys that decrypt its secrets. Create one \
+             with `db4sci recovery-key` and store it away from this host."
                 .to_owned(),
         ),
-        Err(e) => Some(format!("The recovery key's public part can't be used: {e:#}.")),
+        Err(e) => Some(format!("The public part of the recovery key is unusable: {e:#}.")),
     };
     found.extend(key.map(|text| (FindingKind::NoRecoveryKey, text)));
     found.into_iter().map(|(kind, text)| Finding { kind, container: None, backup: None, text }).collect()
@@ -65,20 +66,22 @@ async fn unsigned(store: &Store, newest: &StoredAdminBackup, sealer: &Sealer) ->
         Err(e) => Err(e),
     };
     match signed {
-        Ok(signed) => signed.doubt().map(|doubt| format!("The newest backup of mydb_admin lies at {at}. {doubt}")),
-        Err(e) => Some(format!("The newest backup of mydb_admin can't be read: {e}")),
+        Ok(signed) => signed.doubt().map(|doubt| format!("The newest backup of mydb_admin is at {at}. {doubt}")),
+        Err(e) => Some(format!("Cannot read the newest backup of mydb_admin: {e}")),
     }
 }
 
 fn stale(newest: Option<DateTime<Utc>>, every: Duration, now: DateTime<Utc>) -> Option<String> {
     let Some(at) = newest else {
-        return Some("mydb_admin has no backup. Administration → System says why under Periodic work.".to_owned());
+        return Some(
+            "mydb_admin has no backup. For the reason, see Periodic work under Administration → System.".to_owned(),
+        );
     };
     let late = (now - at).to_std().is_ok_and(|age| age > every * LATE);
     late.then(|| {
         format!(
-            "The newest backup of mydb_admin is from {}, and one is due every {} min. Administration → System says why \
-             under Periodic work.",
+            "The newest backup of mydb_admin is from {}, but one is due every {} min. For the reason, see Periodic \
+             work under Administration → System.",
             at.format("%Y-%m-%d %H:%M UTC"),
             every.as_secs().div_ceil(60)
         )

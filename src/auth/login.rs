@@ -22,7 +22,7 @@ pub enum LoginError {
     #[error("User name or password is wrong.")]
     Wrong,
     /// Too many tries; seconds to wait.
-    #[error("Too many tries. Wait {0} s and try again.")]
+    #[error("Too many attempts. Wait {0} s and try again.")]
     TooMany(u64),
     /// The database's.
     #[error(transparent)]
@@ -75,7 +75,7 @@ pub async fn sign_in(app: &App, limits: &LoginLimits, attempt: Attempt<'_>) -> R
         None => limits.count(&actor.address, &shown),
     };
     if let Err(seconds) = counted {
-        note(&mut db, &as_typed, Outcome::Refused, "too many tries", now).await?;
+        note(&mut db, &as_typed, Outcome::Refused, "too many attempts", now).await?;
         return Err(LoginError::TooMany(seconds));
     }
     let account = accounts::by_name(&mut db, username).await?;

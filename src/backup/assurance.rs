@@ -7,35 +7,35 @@ use crate::admin_db::backups::Backup;
 /// What a level means.
 pub fn level(level: Option<i16>) -> &'static str {
     match level {
-        None => "nothing",
-        Some(0) => "its programs ended well",
-        Some(1) => "stored as it was sent",
-        Some(2) => "readable as a dump",
+        None => "not verified",
+        Some(0) => "dump completed",
+        Some(1) => "stored intact",
+        Some(2) => "dump readable",
         Some(3) => "restored",
-        Some(4) => "restored, checked and counted",
-        Some(5) => "restored, content compared",
-        Some(_) => "restored, your own queries answered",
+        Some(4) => "restored, all counts match",
+        Some(5) => "restored, content matches",
+        Some(_) => "restored, your own checks passed",
     }
 }
 
 /// What of it can be compared with what is restored from it.
 pub fn compared(b: &Backup) -> &'static str {
     match (b.fingerprints, b.definitions.is_some()) {
-        (true, true) => "how much there is of everything, its content, and what is defined",
-        (true, false) => "how much there is of everything, and its content; definitions were not recorded",
-        (false, true) => "how much there is of everything, and what is defined",
-        (false, false) => "how much there is of everything; definitions were not recorded",
+        (true, true) => "row counts, content and schema",
+        (true, false) => "row counts and content (schema not recorded)",
+        (false, true) => "row counts and schema",
+        (false, false) => "row counts (schema not recorded)",
     }
 }
 
 /// Why it was made, for people.
 pub fn reason(word: &str) -> &str {
     match word {
-        "manual" => "by hand",
-        "schedule" => "by schedule",
-        "final" => "before its deletion",
-        "import" => "found in the bucket",
-        "first" => "the first one",
+        "manual" => "manual",
+        "schedule" => "scheduled",
+        "final" => "before deletion",
+        "import" => "registered from the bucket",
+        "first" => "first backup",
         other => other,
     }
 }
@@ -44,21 +44,26 @@ pub fn reason(word: &str) -> &str {
 pub fn sentence(rows: &[Backup], now: DateTime<Utc>) -> String {
     let good = |b: &&Backup| b.is_good();
     let Some(newest) = rows.iter().find(good) else {
-        return "There is no backup of it. If this server died now, everything in it would be lost.".to_owned();
+        return "There is no backup. If this server failed now, you would lose everything in it.".to_owned();
     };
     let lost = span((now - newest.started_at).num_seconds());
     let at = newest.started_at.format("%Y-%m-%d %H:%M UTC");
     let proof = match (newest.proven_at, newest.proven_ms) {
-        (Some(when), Some(ms)) => format!("it was restored in {} on {}", seconds(ms), when.format("%A, %Y-%m-%d")),
+        (Some(when), Some(ms)) => {
+            format!("a test restore passed in {} on {}", seconds(ms), when.format("%A, %Y-%m-%d"))
+        }
         _ => match rows.iter().filter(good).find_map(|b| b.proven_at.map(|_| b)) {
             Some(older) => format!(
-                "it has not been restored yet; the one from {} was",
+                "it has not passed a test restore yet; the backup from {} has",
                 older.started_at.format("%Y-%m-%d %H:%M UTC")
             ),
-            None => "none has been restored yet".to_owned(),
+            None => "no backup has passed a test restore yet".to_owned(),
         },
     };
-    format!("If this server died now, you would lose {lost}. The newest backup is from {at}; {proof}.")
+    format!(
+        "If this server failed now, you would lose the last {lost} of changes. The newest backup is from {at}; \
+             {proof}."
+    )
 }
 
 fn span(seconds: i64) -> String {

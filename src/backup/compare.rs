@@ -36,11 +36,11 @@ impl Comparison {
     pub fn sentence(&self) -> String {
         let counts = self.counts;
         match self.definitions {
-            None => format!("{counts} counts are those of the backup; it has no definitions to compare"),
-            Some((n, Closeness::Text)) => format!("{counts} counts and {n} definitions are those of the backup"),
+            None => format!("{counts} counts match the backup; no schema definitions were recorded to compare"),
+            Some((n, Closeness::Text)) => format!("{counts} counts and {n} schema definitions match the backup"),
             Some((n, Closeness::Name)) => format!(
-                "{counts} counts are those of the backup, and so are the names of {n} definitions, which another version of the \
-                 server writes in other words"
+                "{counts} counts match the backup, and so do the names of {n} schema definitions, whose wording \
+                 differs between server versions"
             ),
         }
     }
@@ -76,7 +76,7 @@ fn refused(differences: &[String]) -> Result<(), StepError> {
     if differences.is_empty() {
         return Ok(());
     }
-    Err(StepError::Fail(format!("What was restored is not what was backed up: {}", differences.join("\n"))))
+    Err(StepError::Fail(format!("The restored data does not match the backup: {}", differences.join("\n"))))
 }
 
 /// Compares what is in a server with the manifest.

@@ -33,7 +33,7 @@ pub fn differences(then: &[Definition], now: &[Definition], closeness: Closeness
         }
     }
     let new = is.iter().filter(|(key, _)| !was.contains_key(*key));
-    let (one, many) = ("is there, and was not in the backup.", "are there, and were not in the backup.");
+    let (one, many) = ("exists but was not in the backup.", "exist but were not in the backup.");
     found.extend(new.map(|(_, d)| sentence(d, one, many)));
     found
 }
@@ -64,7 +64,7 @@ mod tests {
             [
                 "Table public.t in trial differs.",
                 "View public.v in trial is missing.",
-                "Rule public.r in trial is there, and was not in the backup."
+                "Rule public.r in trial exists but was not in the backup."
             ]
         );
         assert_eq!(differences(&then, &now, Closeness::Name).len(), 2);

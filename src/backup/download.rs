@@ -116,7 +116,7 @@ fn exactly(content: Input, bytes: u64) -> Input {
                         return Some((Ok(out), (content, left, Some(piece))));
                     }
                     None => {
-                        let more = StreamError::damaged("There is more than the manifest says.");
+                        let more = StreamError::damaged("There is more data than the manifest states.");
                         return Some((Err(more), (content, 0, None)));
                     }
                 },
@@ -216,7 +216,7 @@ fn zeros(bytes: u64) -> Bytes {
 /// What stands before a file in a tar archive.
 fn head(path: &str, bytes: u64, made: u64) -> Result<Bytes, StreamError> {
     let mut head = tar::Header::new_gnu();
-    head.set_path(path).map_err(|e| StreamError::refused(format!("{path} can't be put into an archive: {e}.")))?;
+    head.set_path(path).map_err(|e| StreamError::refused(format!("Cannot add {path} to the archive: {e}.")))?;
     head.set_size(bytes);
     head.set_mode(0o600);
     head.set_mtime(made);
@@ -237,7 +237,7 @@ pub async fn write(package: Package, out: &mut (impl tokio::io::AsyncWrite + Unp
         written += piece.len() as u64;
     }
     out.flush().await?;
-    anyhow::ensure!(written == package.bytes, "{written} bytes came where {} should", package.bytes);
+    anyhow::ensure!(written == package.bytes, "{written} bytes arrived instead of {}", package.bytes);
     Ok(written)
 }
 

@@ -32,12 +32,12 @@ use crate::storage::measured;
 /// Drill.
 pub static DRILL: Flow = Flow {
     kind: JobKind::Drill,
-    title: "Prove a backup",
+    title: "Test restore",
     rules: JobRules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
-        Step::new("Restore it into a sealed container and compare", |w| Box::pin(prove(w)))
+        Step::new("Restore into an isolated container and compare", |w| Box::pin(prove(w)))
             .undo(|w| Box::pin(remove(w))),
-        Step::new("Remove the sealed container", |w| Box::pin(remove(w))),
+        Step::new("Remove the isolated container", |w| Box::pin(remove(w))),
     ],
 };
 
@@ -68,7 +68,7 @@ struct Receipt<'a> {
 
 async fn source(w: &StepContext) -> Result<(Uuid, BackupSource<'_>), StepError> {
     let row = row(w).await?;
-    let of = row.drill_of.ok_or_else(|| StepError::Fail("This drill names no backup.".to_owned()))?;
+    let of = row.drill_of.ok_or_else(|| StepError::Fail("This test restore does not specify a backup.".to_owned()))?;
     Ok((row.id, BackupSource::read(&w.app, of).await?))
 }
 
@@ -93,7 +93,7 @@ async fn room(path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
     let needed = raw.saturating_mul(3).saturating_add(512 * MIB);
     if has.free < needed {
         return Err(StepError::Fail(format!(
-            "There is no room to prove this backup: {} are free, and {} are needed for the copy.",
+            "Not enough disk space for the test restore: {} free, {} needed for the copy.",
             ByteSize(has.free),
             ByteSize(needed)
         )));
@@ -117,7 +117,7 @@ async fn prove(w: &StepContext) -> Result<(), StepError> {
     room(sealed.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
     // What an earlier attempt left.
     sealed.remove(app).await?;
-    w.progress("Starting a sealed container").await;
+    w.progress("Starting an isolated container").await;
     let begin = Instant::now();
     let docker_id = raise(w, &source, &mut sealed).await?;
     let restore_ms = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -166,7 +166,7 @@ async fn prove(w: &StepContext) -> Result<(), StepError> {
         mac: None,
     };
     let text = |r: &Receipt<'_>| {
-        serde_json::to_vec_pretty(r).map_err(|e| StepError::Fail(format!("No receipt could be written: {e}.")))
+        serde_json::to_vec_pretty(r).map_err(|e| StepError::Fail(format!("Could not write the receipt: {e}.")))
     };
     receipt.mac = Some(app.sealer.mac(&text(&receipt)?));
     let key = source.key(&format!("drill-{id}.json"));

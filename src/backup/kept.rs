@@ -75,7 +75,7 @@ pub(super) async fn keep(w: &StepContext, source: &BackupSource<'_>, found: &Com
     let of = &source.manifest;
     let at = of.started_at.format("%Y-%m-%d %H:%M UTC");
     let text =
-        format!("It was restored from the backup of {} from {at}, but is not exactly that: {told}", of.container.name);
+        format!("It was restored from the backup of {} from {at}, but differs from it: {told}", of.container.name);
     notices::raise(&mut tx, id, NoticeKind::RestoreDiffers, (Some(source.row.id), &text), now).await?;
     let name = w.container().await?.name.clone();
     let entry =
@@ -83,5 +83,5 @@ pub(super) async fn keep(w: &StepContext, source: &BackupSource<'_>, found: &Com
     log::append(&mut tx, &Actor::portal("backups"), &entry, now).await?;
     tx.commit().await?;
     notify::tell(&w.app);
-    Ok(format!("It is kept, but is not exactly what was backed up: {told}"))
+    Ok(format!("The restored database is kept, but differs from the backup: {told}"))
 }

@@ -37,7 +37,7 @@ pub static COPY: Flow = Flow {
     kind: JobKind::Copy,
     title: "Copy backups to other targets",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
-    steps: &[Step::new("Copy what is missing there", |w| Box::pin(copy(w)))],
+    steps: &[Step::new("Copy missing backups", |w| Box::pin(copy(w)))],
 };
 
 /// Minutes before a copy that failed is tried again; doubled each time, up to [`LONGEST_WAIT`].
@@ -111,8 +111,7 @@ async fn copy(w: &StepContext) -> Result<(), StepError> {
         w.progress(&format!("{made} copied")).await;
         return Ok(());
     }
-    let said: Vec<_> =
-        failed.iter().map(|(target, why)| format!("Not all copies in “{target}” could be made: {why}")).collect();
+    let said: Vec<_> = failed.iter().map(|(target, why)| format!("Some copies to “{target}” failed: {why}")).collect();
     // They wait in the list, each for its own time, so the job itself need not be tried again.
     Err(StepError::Fail(said.join("\n")))
 }
@@ -123,8 +122,8 @@ pub(crate) async fn elsewhere(instance: &InstanceId, from: &Store, to: &Store) -
         return Ok(());
     }
     Err(StepError::Fail(format!(
-        "The target “{}” is the same place as “{}”, {}: what lies there is no second copy. Give it a bucket or prefix of its \
-         own, or take it out of backups.copies.",
+        "The target “{}” is the same location as “{}”, {}, so it cannot hold a separate copy. Give it its own bucket \
+         or prefix, or remove it from backups.copies.",
         to.name(),
         from.name(),
         from.url("")
@@ -138,7 +137,10 @@ async fn one(
     apart: &mut BTreeSet<(String, String)>,
 ) -> Result<(), StepError> {
     let app = &w.app;
-    let to = app.stores.get(&copy.target).ok_or_else(|| StepError::Fail("It is no longer configured.".to_owned()))?;
+    let to = app
+        .stores
+        .get(&copy.target)
+        .ok_or_else(|| StepError::Fail("The target is no longer configured.".to_owned()))?;
     let source = BackupSource::first(app, copy.backup_id).await?;
     let pair = (source.store.name().to_owned(), to.name().to_owned());
     if !apart.contains(&pair) {
@@ -147,7 +149,7 @@ async fn one(
     }
     let manifest = &source.manifest;
     let (name, at) = (&manifest.container.name, manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
-    w.progress(&format!("{made} copied; now {name} of {at} into “{}”", copy.target)).await;
+    w.progress(&format!("{made} copied; now copying {name} of {at} to “{}”", copy.target)).await;
     // An earlier run may have come to the end, and not said so.
     match to.read(&source.key(FILE), LONGEST).await {
         Ok(there) if there == source.text => return Ok(()),
@@ -233,8 +235,8 @@ pub async fn pass(
     let ((), parts) = tokio::try_join!(reading, sending)?;
     let sum = cutting
         .await
-        .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?
-        .map_err(|e| StepError::Retry(format!("The copying was cut short: {e}")))?;
+        .map_err(|e| StepError::Retry(format!("The copy was interrupted: {e}")))?
+        .map_err(|e| StepError::Retry(format!("The copy was interrupted: {e}")))?;
     if sum != *stored {
         return Err(other_than(&from.url(key), &sum, stored).into());
     }

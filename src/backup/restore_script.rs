@@ -45,7 +45,7 @@ fn demands(m: &Manifest, store: &Store) -> (String, String) {
         None => "",
     };
     let authority = match store.target().ca {
-        Some(_) => "  export AWS_CA_BUNDLE=\"${AWS_CA_BUNDLE:?set it to the file with the authority of the store}\"\n",
+        Some(_) => "  export AWS_CA_BUNDLE=\"${AWS_CA_BUNDLE:?set it to the CA file of the target}\"\n",
         None => "",
     };
     (key.to_owned(), authority.to_owned())
@@ -56,17 +56,16 @@ fn head(m: &Manifest, store: &Store, location: &str) -> String {
     let c = &m.container;
     let place = match &store.target().embedded {
         Some(dir) => format!(
-            "#    The store was the portal's own, so ENDPOINT has to be set. If it is gone, copy the objects from\n\
-             #    {}\n\
-             #    and run: bash {BY_HAND} unpack\n",
+            "#    The target was served by the portal itself, so set ENDPOINT. If it is gone, copy the objects \
+             from\n#    {}\n#    and run: bash {BY_HAND} unpack\n",
             shown(&dir.display().to_string())
         ),
         None => String::new(),
     };
     let authority = match &store.target().ca {
         Some(file) => format!(
-            "#    The store has a certificate of its own authority: set AWS_CA_BUNDLE to a copy of the file that the portal had\n\
-             #    as {}.\n",
+            "#    The target uses a private CA: set AWS_CA_BUNDLE to a copy of the CA file, which the portal had \
+             at\n#    {}.\n",
             shown(&file.display().to_string())
         ),
         None => String::new(),
@@ -78,44 +77,36 @@ fn head(m: &Manifest, store: &Store, location: &str) -> String {
             let whose: Vec<_> = e.recipients.iter().map(|r| format!("#      {}\n", shown(r))).collect();
             let whose = whose.concat();
             format!(
-                "#    The objects are encrypted. Set KEY to the file with the secret key of one of these, and have the program\n\
-                 #    age (or rage, as AGE=rage):\n{whose}"
+                "#    The objects are encrypted. Install age (or rage, with AGE=rage) and set KEY to the file with \
+                 the secret\n#    key of one of these recipients:\n{whose}"
             )
         }
     };
     let second = match stopped {
         false => format!(
-            "# 2. Set HOST, PORT, ADMIN and {0} for an empty server of the same or a newer version, ADMIN being an\n\
-             #    administrator of it and {0} the password. In the same directory, with the client programs of that version\n\
-             #    (in a container of the server's image, for example):\n\
-             #      bash {BY_HAND} restore\n",
+            "# 2. Set HOST, PORT, ADMIN and {0} for an empty server of the same or a newer version; ADMIN is an\n#    \
+             administrator of the server and {0} the password. In the same directory, run this with the client\n#    \
+             programs of that version (for example in a container of the server's image):\n#      bash {BY_HAND} \
+             restore\n",
             c.engine.engine().password_variable()
         ),
         true => format!(
-            "# 2. Set DATA to the data directory of a server of the same version, which is empty and where no server runs. In\n\
-             #    the same directory, as root, with the server's programs (in a container of its image, for example, with\n\
-             #    the directory mounted where the image wants its data):\n\
-             #      bash {BY_HAND} restore\n\
-             # 3. Start the server on it. Its administrator is {} with the password {}, which\n\
-             #    was made for this backup only. The users have the passwords that they had.\n",
+            "# 2. Set DATA to the empty data directory of a server of the same version that is not running. In the \
+             same\n#    directory, run this as root with the server's programs (for example in a container of its \
+             image, with\n#    the data directory mounted where the image expects it):\n#      bash {BY_HAND} \
+             restore\n# 3. Start the server on it. Its administrator is {} with the password {}, which\n#    was \
+             created for this backup only. The other users keep their passwords.\n",
             c.engine.engine().admin_user(),
             m.admin_password.clone().unwrap_or_else(|| format!("that bash {BY_HAND} password prints"))
         ),
     };
     format!(
-        "# Backup {} of the database “{}” ({} {}) of {}, made {}.\n\
-         # It lies at {}: the portal's id, that of this database, and that of this backup.\n\
-         #\n\
-         # A script for bash that restores it without the portal that made it. Put it into an empty directory, and\n\
-         # there, with the AWS command line (or any S3 client), sha256sum and zstd:\n\
-         #\n\
-         {first}\
-         # 1. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; ENDPOINT only if the store has moved.\n\
-         #      bash {BY_HAND} fetch\n\
-         {authority}{place}\
-         #    It fetches the objects, compares them with what was stored, and unpacks them.\n\
-         {second}\
-         set -euo pipefail\n\n",
+        "# Backup {} of the database “{}” ({} {}), owned by {}, made {}.\n# Location: {} (the ids of the portal, the \
+         database and the backup).\n#\n# This bash script restores the backup without the portal that made it. Copy \
+         it to an empty directory and\n# follow these steps there. You need the AWS command line (or any S3 client), \
+         sha256sum and zstd.\n#\n{first}# 1. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; and \
+         ENDPOINT only if the target has moved.\n#      bash {BY_HAND} fetch\n{authority}{place}#    This downloads \
+         the objects, verifies their checksums and decompresses them.\n{second}set -euo pipefail\n\n",
         m.backup,
         shown(&c.name),
         c.engine.label(),
@@ -144,7 +135,8 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
     );
     let _ = write!(
         text,
-        "unpack() {{\n{key}  # They must be what was stored, and then what was dumped.\n{}{}  zstd --decompress --quiet --force {}\n{}}}\n\n",
+        "unpack() {{\n{key}  # Check against what was stored, then against what was dumped.\n{}{}  zstd --decompress \
+         --quiet --force {}\n{}}}\n\n",
         sums(m.objects.iter().map(|o| (o.stored.sha256.as_str(), o.file.as_str()))),
         decrypt(m),
         files(Object::compressed),
@@ -173,8 +165,8 @@ pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'stati
     }
     let _ = write!(
         text,
-        "}}\n\ncase ${{1:-}} in\n  fetch | unpack | restore{}) \"$1\" ;;\n  *) sed -n '/^set /q; s/^# \\{{0,1\\}}//p' \"$0\"; exit 2 ;;\nesac\n\n\
-         # What was counted in the moment of the backup, to compare ({FILE}, “counts”):\n",
+        "}}\n\ncase ${{1:-}} in\n  fetch | unpack | restore{}) \"$1\" ;;\n  *) sed -n '/^set /q; s/^# \\{{0,1\\}}//p' \
+         \"$0\"; exit 2 ;;\nesac\n\n# Row counts at the time of the backup, for comparison ({FILE}, “counts”):\n",
         if m.sealed_admin_password.is_some() { " | password" } else { "" }
     );
     for count in m.counts.iter().filter(|k| k.kind != "object").take(200) {

@@ -33,12 +33,12 @@ impl Provenance {
         match self {
             Self::Ours => None,
             Self::Not => Some(
-                "It is not signed by this portal: an earlier version made it, or another portal, or somebody who can \
-                 write into the bucket.",
+                "It is not signed by this portal. It was made by an earlier version, by another portal, or by someone \
+                 who can write to the bucket.",
             ),
             Self::Otherwise => Some(
-                "Its signature is not this portal's: the manifest was changed, or another portal or another sealing key \
-                 signed it.",
+                "Its signature is not from this portal. Either the manifest was changed, or it was signed by another \
+                 portal or with another sealing key.",
             ),
         }
     }

@@ -85,7 +85,7 @@ pub async fn unknown(
                 Err(e) => (Err(e.to_string()), Provenance::Not),
             },
             Err(ObjectError::NotFound { .. }) => {
-                (Err("It has no manifest, so it is no backup.".to_owned()), Provenance::Not)
+                (Err("It has no manifest, so it is not a backup.".to_owned()), Provenance::Not)
             }
             Err(e) => (Err(e.to_string()), Provenance::Not),
         };
@@ -110,13 +110,13 @@ pub enum ImportRefusal {
     #[error("{0}")]
     Unsigned(String),
     /// It is in the list.
-    #[error("This backup is in the list already.")]
+    #[error("This backup is already registered.")]
     Known,
     /// The store.
     #[error(transparent)]
     Store(#[from] ObjectError),
     /// mydb_admin.
-    #[error("mydb_admin could not be asked: {0}")]
+    #[error("cannot query mydb_admin: {0}")]
     Db(#[from] sqlx::Error),
 }
 
@@ -157,13 +157,17 @@ pub async fn import(
     let &ImportOptions { otherwise, by, unsigned, actor, now } = taking;
     let unfit = |why: String| ImportRefusal::Unfit(why);
     let location = location.trim_matches('/');
-    let (instance, container, backup) = parse(location)
-        .ok_or_else(|| unfit(format!("“{location}” is no place of a backup: those are PORTAL/DATABASE/BACKUP.")))?;
+    let (instance, container, backup) = parse(location).ok_or_else(|| {
+        unfit(format!(
+            "“{location}” is not a backup location. Locations have the form \
+                                      PORTAL/DATABASE/BACKUP."
+        ))
+    })?;
     let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
     let manifest = Manifest::read(&text, backup).map_err(ImportRefusal::Unfit)?;
     if manifest.container.id != container || manifest.instance != instance.as_str() {
         return Err(unfit(format!(
-            "The manifest there is of another place, {}/{}.",
+            "The manifest there belongs to another location, {}/{}.",
             manifest.instance, manifest.container.id
         )));
     }
@@ -178,7 +182,7 @@ pub async fn import(
             Some(bytes) if bytes == object.stored.bytes => {}
             Some(bytes) => {
                 return Err(unfit(format!(
-                    "{} has {bytes} bytes, but the manifest says {}. This backup is damaged.",
+                    "{} has {bytes} bytes, but the manifest states {}. This backup is damaged.",
                     store.url(&key),
                     object.stored.bytes
                 )));
@@ -211,12 +215,12 @@ pub async fn import(
 /// Whether what a manifest says can be a row here.
 fn fit(m: &Manifest) -> Result<(), String> {
     let c = &m.container;
-    ContainerName::parse(&c.name).map_err(|e| format!("The manifest names a database that can't be: {e}"))?;
+    ContainerName::parse(&c.name).map_err(|e| format!("The manifest contains an invalid database: {e}"))?;
     if c.memory_bytes <= 0 || c.millicpus <= 0 {
-        return Err("The manifest has limits that can't be.".to_owned());
+        return Err("The manifest contains invalid limits.".to_owned());
     }
     if m.finished_at < m.started_at || m.objects.iter().any(|o| i64::try_from(o.stored.bytes).is_err()) {
-        return Err("The manifest has times or lengths that can't be.".to_owned());
+        return Err("The manifest contains invalid times or sizes.".to_owned());
     }
     Ok(())
 }

@@ -24,81 +24,81 @@ use crate::secrets::Sealer;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BackupCommand {
-    /// List backups, the newest first
+    /// List backups, newest first
     List {
-        /// Only of databases of this name, living or gone
+        /// Only backups of databases with this name, existing or deleted
         #[arg(long)]
         container: Option<String>,
-        /// Only these: stored, running, failed, cancelled or removed
+        /// Only backups with this status: stored, running, failed, cancelled or removed
         #[arg(long)]
         status: Option<String>,
-        /// Most rows
+        /// Maximum number of rows
         #[arg(long, default_value_t = 100)]
         limit: i64,
     },
-    /// Remove what the policy ([backups.keep]) does not keep
+    /// Remove backups that the retention policy ([backups.keep]) does not keep
     Prune {
-        /// Only say what would go
+        /// Only show what would be removed
         #[arg(long)]
         dry_run: bool,
     },
-    /// Compare databases, rows and objects, and say what is wrong; exit code 0: nothing
+    /// Compare databases, records and objects, and report problems; exit code 0 if there are none
     Audit {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Look for backups in a target that are not in the list
+    /// List unregistered backups in a target
     Find {
         /// Name of the target
         #[arg(long)]
         target: String,
-        /// Portal whose backups are looked for; this one unless given
+        /// Instance id of the portal whose backups to list; this portal if omitted
         #[arg(long)]
         instance: Option<String>,
     },
-    /// Check a backup that was found and take it into the list, so that it can be restored from the page
+    /// Check an unregistered backup and register it, so that it can be restored from its page
     Import {
         /// Name of the target
         #[arg(long)]
         target: String,
-        /// Account it belongs to where that of its manifest is not known
+        /// Account that owns the backup if the owner in its manifest does not exist
         #[arg(long)]
         owner: String,
-        /// Also if this portal did not sign it: whoever can write into the bucket may have made it
+        /// Accept a backup not signed by this portal; anyone who can write to the bucket may have made it
         #[arg(long)]
         unsigned: bool,
-        /// Where it lies: PORTAL/DATABASE/BACKUP, as `find` says
+        /// Location of the backup, PORTAL/DATABASE/BACKUP, as listed by `find`
         location: String,
     },
-    /// Sign the backups of earlier versions whose manifests are as they were stored
+    /// Sign backups of earlier versions whose manifests are unchanged
     Sign {
-        /// Name of the target; all of them unless given
+        /// Name of the target; all targets if omitted
         #[arg(long)]
         target: Option<String>,
     },
-    /// Take a backup away: all its objects, with the script that restores them, as one tar archive
+    /// Download a backup: all its objects and the restore script in one tar archive
     Download {
-        /// The backup
+        /// Id of the backup
         id: Uuid,
-        /// The file; - is standard output. Without it the archive's own name, in this directory
+        /// Output file, or - for standard output; by default the archive's own name in the current directory
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// plain (decrypted and decompressed) or stored; plain where the key is there
+        /// plain (decrypted and decompressed) or stored; plain by default if the key is available
         #[arg(long = "as", value_name = "FORM")]
         form: Option<String>,
     },
-    /// Keep a backup until a day, whatever the policy says
+    /// Keep a backup until a date, regardless of the retention policy
     Lock {
-        /// The backup
+        /// Id of the backup
         id: Uuid,
-        /// The day (UTC), as 2030-12-31; the lock ends when that day does
+        /// Date (UTC) such as 2030-12-31; the lock expires at the end of that day
         #[arg(long)]
         until: NaiveDate,
     },
     /// Undo `lock`
     Unlock {
-        /// The backup
+        /// Id of the backup
         id: Uuid,
     },
 }
@@ -134,7 +134,7 @@ async fn list(at: &Surroundings, name: Option<&str>, status: Option<String>, lim
     let filter = BackupQuery { container: name, which: which.transpose()?, before: None, limit };
     let rows = listing::page(&mut s.db, &filter).await?;
     say(&table(
-        &["id", "database", "made", "status", "size", "level", "proven", "locked until", "target"],
+        &["id", "database", "created", "status", "size", "level", "proven", "locked until", "target"],
         &rows.iter().map(row).collect::<Vec<_>>(),
     ));
     Ok(())
@@ -174,14 +174,17 @@ async fn remove(at: &Surroundings, dry_run: bool) -> anyhow::Result<()> {
 async fn would_go(s: &mut CommandSession, places: &ConfiguredStores) -> anyhow::Result<()> {
     let due = prune::due(&mut s.db, &places.config, s.now).await?;
     let rows = listing::by_ids(&mut s.db, &due).await?;
-    show(&rows, "would go");
+    show(&rows, "to be removed");
     Ok(())
 }
 
 fn show(rows: &[Backup], what: &str) {
     if !rows.is_empty() {
         let shown: Vec<_> = rows.iter().map(row).collect();
-        say(&table(&["id", "database", "made", "status", "size", "level", "proven", "locked until", "target"], &shown));
+        say(&table(
+            &["id", "database", "created", "status", "size", "level", "proven", "locked until", "target"],
+            &shown,
+        ));
     }
     let bytes = rows.iter().filter_map(|b| b.bytes).sum();
     let noun = if rows.len() == 1 { "backup" } else { "backups" };
@@ -226,9 +229,9 @@ async fn examine(at: &Surroundings, json: bool) -> anyhow::Result<bool> {
 
 async fn lock(at: &Surroundings, id: Uuid, until: Option<DateTime<Utc>>) -> anyhow::Result<()> {
     let mut s = CommandSession::open(at).await?;
-    ensure!(until.is_none_or(|at| at > s.now), "this day is over");
+    ensure!(until.is_none_or(|at| at > s.now), "this date is in the past");
     let mut tx = sqlx::Connection::begin(&mut s.db).await?;
-    ensure!(retention::set_lock(&mut tx, id, until).await?, "there is no good backup {id}");
+    ensure!(retention::set_lock(&mut tx, id, until).await?, "there is no complete backup {id}");
     let (action, detail) = match until {
         Some(at) => ("backup.lock", format!("{id} until {}", moment(Some(at)))),
         None => ("backup.unlock", id.to_string()),
@@ -236,8 +239,8 @@ async fn lock(at: &Surroundings, id: Uuid, until: Option<DateTime<Utc>>) -> anyh
     note(&mut tx, &s.actor, s.now, action, &detail).await?;
     tx.commit().await?;
     say(&match until {
-        Some(at) => format!("The backup {id} is kept until {}.\n", moment(Some(at))),
-        None => format!("The backup {id} is no longer locked.\n"),
+        Some(at) => format!("Backup {id} locked until {}.\n", moment(Some(at))),
+        None => format!("Backup {id} unlocked.\n"),
     });
     Ok(())
 }

@@ -37,7 +37,7 @@ async fn fetch(
     form: Option<&str>,
 ) -> anyhow::Result<()> {
     let row = backups::by_id(&mut s.db, id).await?.filter(|b| b.is_good() && b.kind == "backup");
-    let row = row.with_context(|| format!("there is no good backup {id}"))?;
+    let row = row.with_context(|| format!("there is no complete backup {id}"))?;
     let target = row.target.clone().unwrap_or_default();
     let store = places.stores.get(&target).with_context(|| format!("the target “{target}” is no longer configured"))?;
     let source = BackupSource::at(store, row, Identities::of(&places.config.backups)).await?;
@@ -45,11 +45,13 @@ async fn fetch(
     let form = match form {
         None if opens => DownloadForm::Plain,
         None => DownloadForm::Stored,
-        Some(word) => DownloadForm::parse(word).with_context(|| format!("“{word}” is no form: plain or stored"))?,
+        Some(word) => {
+            DownloadForm::parse(word).with_context(|| format!("“{word}” is not a valid form; use plain or stored"))?
+        }
     };
     ensure!(
         form == DownloadForm::Stored || opens,
-        "this backup is encrypted, and backups.identity_file has no key for it: take it as it is stored, with --as stored"
+        "this backup is encrypted and backups.identity_file has no key for it; download it as stored, with --as stored"
     );
     let package = download::whole(&source, form);
     note(&mut s.db, &s.actor, s.now, "backup.download", &format!("{id} as {}", form.as_str())).await?;
@@ -67,8 +69,8 @@ async fn fetch(
 /// Writes a file that has its name only once it is whole.
 async fn keep(package: Package, file: &Path) -> anyhow::Result<u64> {
     use std::os::unix::fs::OpenOptionsExt;
-    ensure!(!file.exists(), "{} exists already", file.display());
-    let name = file.file_name().with_context(|| format!("{} is no name of a file", file.display()))?;
+    ensure!(!file.exists(), "{} already exists", file.display());
+    let name = file.file_name().with_context(|| format!("{} is not a file name", file.display()))?;
     let part = file.with_file_name(format!("{}.part", name.to_string_lossy()));
     let made = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
     let mut out = tokio::fs::File::from_std(made.with_context(|| format!("can't write {}", part.display()))?);

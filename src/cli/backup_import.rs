@@ -39,12 +39,15 @@ pub(super) async fn find(at: &Surroundings, target: &str, instance: Option<Strin
         })
         .collect();
     if !rows.is_empty() {
-        say(&table(&["lies at", "database", "owner", "engine", "made", "size", "signed"], &rows));
+        say(&table(&["location", "database", "owner", "engine", "created", "size", "signed"], &rows));
     }
     let others: Vec<_> = instances.into_iter().filter(|i| *i != instance).collect();
-    say(&format!("{} of {instance} in {target} are not in the list.\n", rows.len()));
+    say(&format!("{} unregistered backups of {instance} in {target}.\n", rows.len()));
     if !others.is_empty() {
-        say(&format!("Other portals have put something there: {}. Look with --instance.\n", others.join(", ")));
+        say(&format!(
+            "The target also contains backups of other portals: {}. Use --instance to list them.\n",
+            others.join(", ")
+        ));
     }
     Ok(())
 }
@@ -86,7 +89,7 @@ pub(super) async fn import(
         };
         unregistered::import(&mut s.db, store, location, &taking).await.map_err(|e| match e {
             ImportRefusal::Unsigned(why) => {
-                anyhow::anyhow!("{why} If you know that it is what it says it is, take it in with --unsigned")
+                anyhow::anyhow!("{why} If you trust it, register it with --unsigned")
             }
             e => e.into(),
         })
@@ -95,7 +98,8 @@ pub(super) async fn import(
     places.close().await;
     let id = done?;
     say(&format!(
-        "The backup {id} is whole and in the list, locked for {LOCK_DAYS} days. Restore it on its page: /admin/backups/{id}\n"
+        "Backup {id} is complete and now registered. It is locked for {LOCK_DAYS} days. Restore it on its page: \
+         /admin/backups/{id}\n"
     ));
     Ok(())
 }

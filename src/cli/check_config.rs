@@ -21,7 +21,7 @@ pub(super) fn run(at: &Surroundings) -> ExitCode {
             .map(|s| vec![s.key.to_owned(), s.source, s.value])
             .collect();
         say(&table(&["setting", "from", "value"], &rows));
-        say(&format!("\nThe configuration of mode {} is good.\n", config.mode));
+        say(&format!("\nThe configuration of mode {} is valid.\n", config.mode));
     }
     ExitCode::SUCCESS
 }

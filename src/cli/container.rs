@@ -17,11 +17,11 @@ const PAGE: i64 = 500;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ContainerCommand {
-    /// List all databases, those in the trash included
+    /// List all databases, including those in the trash
     List,
-    /// Show one
+    /// Show a database
     Show {
-        /// Its name
+        /// Name of the database
         name: String,
     },
 }
@@ -46,7 +46,7 @@ async fn list(s: &mut CommandSession) -> anyhow::Result<()> {
             break;
         }
     }
-    say(&table(&["name", "state", "image", "owner", "port", "size", "storage", "made"], &rows));
+    say(&table(&["name", "state", "image", "owner", "port", "size", "storage", "created"], &rows));
     Ok(())
 }
 
@@ -77,7 +77,7 @@ async fn show(s: &mut CommandSession, name: &str, window: Window) -> anyhow::Res
     let facts = [
         ("name", c.name.clone()),
         ("state", format!("{} since {}, by {}", c.state.as_str(), moment(Some(c.changed_at)), c.changed_by)),
-        ("under way", text(&c.active_job)),
+        ("running", text(&c.active_job)),
         ("failed", failed.unwrap_or_default()),
         ("maintenance", text(&c.maintenance_note)),
         ("image", c.image.clone()),
@@ -95,9 +95,9 @@ async fn show(s: &mut CommandSession, name: &str, window: Window) -> anyhow::Res
         ("size", c.size_bytes.map(|n| format!("{} at {}", ByteSize(n), moment(c.size_at))).unwrap_or_default()),
         ("backups", backups),
         ("id", c.id.to_string()),
-        ("in the engine", format!("{} {}", c.docker_name, text(&c.docker_id))),
-        ("made", format!("{} by {}", moment(Some(c.created_at)), c.created_by)),
-        ("purged after", c.purge_after.map(|at| moment(Some(at))).unwrap_or_default()),
+        ("container", format!("{} {}", c.docker_name, text(&c.docker_id))),
+        ("created", format!("{} by {}", moment(Some(c.created_at)), c.created_by)),
+        ("delete after", c.purge_after.map(|at| moment(Some(at))).unwrap_or_default()),
     ];
     let known = facts.iter().filter(|(_, value)| !value.trim().is_empty());
     let lines: Vec<String> = known.map(|(title, value)| format!("{title:<14} {}\n", value.trim())).collect();

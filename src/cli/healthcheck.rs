@@ -24,8 +24,8 @@ pub(super) fn run(at: &Surroundings) -> ExitCode {
     };
     match ask(&config, "/healthz") {
         Ok(200) => ExitCode::SUCCESS,
-        Ok(status) => failure(&anyhow::anyhow!("the portal answers {status}")),
-        Err(e) => failure(&e.context("the portal does not answer")),
+        Ok(status) => failure(&anyhow::anyhow!("the portal responded with {status}")),
+        Err(e) => failure(&e.context("the portal is not responding")),
     }
 }
 
@@ -33,7 +33,7 @@ pub(super) fn run(at: &Surroundings) -> ExitCode {
 pub(super) fn ask(config: &Config, path: &str) -> anyhow::Result<u16> {
     let address = local(config.server.listen);
     let mut tcp =
-        TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("nothing listens on {address}"))?;
+        TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("nothing is listening on {address}"))?;
     tcp.set_read_timeout(Some(TIMEOUT))?;
     tcp.set_write_timeout(Some(TIMEOUT))?;
     if config.server.tls { exchange(StreamOwned::new(client()?, tcp), path) } else { exchange(&mut tcp, path) }
@@ -56,7 +56,7 @@ fn exchange(mut stream: impl Read + Write, path: &str) -> anyhow::Result<u16> {
     stream.read_exact(&mut head)?;
     let status = std::str::from_utf8(&head)?.strip_prefix("HTTP/1.1 ").and_then(|s| s.parse().ok());
     let status: Option<u16> = status;
-    ensure!(status.is_some(), "the answer is no HTTP");
+    ensure!(status.is_some(), "the response is not HTTP");
     Ok(status.unwrap_or_default())
 }
 

@@ -33,10 +33,10 @@ use crate::config::reference;
 #[command(
     name = "db4sci",
     version,
-    after_help = "DB4SCI_MODE=prod|dev picks the settings; docs/OPERATIONS.md lists them."
+    after_help = "DB4SCI_MODE=prod|dev selects the configuration; docs/OPERATIONS.md lists all settings."
 )]
 pub struct Cli {
-    /// Directory with prod/, dev/ and dbconfig/
+    /// Directory that contains prod/, dev/ and dbconfig/
     #[arg(long, global = true, env = "DB4SCI_HOME", default_value = ".", value_name = "DIR")]
     home: PathBuf,
     #[command(subcommand)]
@@ -47,43 +47,42 @@ pub struct Cli {
 enum Command {
     /// Run the portal
     Serve,
-    /// Check settings, catalog, certificates and keys; print the settings in force
+    /// Check settings, catalog, certificates and keys, and print the effective settings
     CheckConfig,
-    /// Look at everything the portal needs, and say what works, what does not, and what to do
+    /// Check everything the portal needs and suggest fixes
     Doctor {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Accounts
+    /// Manage accounts
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Tokens of the API
+    /// Manage API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// A look at the databases
+    /// List and show databases
     #[command(subcommand)]
     Container(container::ContainerCommand),
-    /// Backups: what there is, what goes, what is wrong, what lies in the bucket
+    /// List, remove, audit, register, download and lock backups
     #[command(subcommand)]
     Backup(backup::BackupCommand),
-    /// Where backups go
+    /// Manage backup targets
     #[command(subcommand)]
     Target(target::TargetCommand),
-    /// Make the recovery key, which opens the keys in the bucket; it is shown once
+    /// Create the recovery key, which decrypts the keys in the bucket; it is shown only once
     RecoveryKey {
-        /// Take the place of an earlier one
+        /// Replace an existing one
         #[arg(long)]
         replace: bool,
-        /// Make none: register the one in this file, or on standard input with -, so that backups of mydb_admin are made
-        /// for it
+        /// Instead of creating one, register the key in this file (- for standard input) for backups of mydb_admin
         #[arg(long, value_name = "FILE")]
         register: Option<PathBuf>,
     },
-    /// mydb_admin in the bucket
+    /// Back up and restore mydb_admin
     #[command(subcommand)]
     AdminDb(recovery::AdminDbCommand),
-    /// Rebuild everything from the bucket: mydb_admin, then every database that is not on this host
+    /// Rebuild everything from the bucket: first mydb_admin, then all databases missing on this host
     Rebuild {
         #[command(flatten)]
         from: recovery::BucketOptions,
@@ -91,12 +90,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make a key file that seals secrets at rest
+    /// Create a sealing key file, which encrypts secrets at rest
     SecretKey {
-        /// The file; it must not exist yet
+        /// Key file to create; it must not exist yet
         file: PathBuf,
     },
-    /// Ask the running portal whether it is alive; exit code 0 or 1
+    /// Check whether the running portal is alive; exit code 0 or 1
     Healthcheck,
     /// Print the table of all settings as Markdown
     SettingsReference,

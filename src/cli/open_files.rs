@@ -26,5 +26,5 @@ pub(super) fn raise() {
 /// What to say where that is too few.
 pub(super) fn too_few(config: &Config) -> Option<String> {
     let (most, needed) = (most(), needed(config));
-    (most < needed).then(|| format!("{most} files may be open, and {needed} may be needed"))
+    (most < needed).then(|| format!("the limit is {most} open files, but up to {needed} may be needed"))
 }

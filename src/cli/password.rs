@@ -20,7 +20,7 @@ impl ChosenPassword {
     /// Shows a password that was made up, once.
     pub(super) fn show(&self) {
         if self.generated {
-            println!("Its password, shown only now:  {}", self.password.expose());
+            println!("Password (shown only once):  {}", self.password.expose());
         }
     }
 }
@@ -30,9 +30,9 @@ pub(super) fn choose(from_stdin: bool, random: &Random) -> anyhow::Result<Chosen
     let typed = if from_stdin {
         Some(read_line()?)
     } else if std::io::stdin().is_terminal() {
-        let first = ask("Password (empty: make one up): ")?;
+        let first = ask("Password (leave empty to generate one): ")?;
         if !first.is_empty() {
-            ensure!(ask("The same again: ")? == first, "the two passwords differ; nothing was changed");
+            ensure!(ask("Repeat password: ")? == first, "the passwords do not match; nothing was changed");
         }
         Some(first).filter(|p| !p.is_empty())
     } else {
@@ -49,7 +49,7 @@ pub(super) fn choose(from_stdin: bool, random: &Random) -> anyhow::Result<Chosen
 
 fn read_line() -> anyhow::Result<String> {
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).context("standard input can't be read")?;
+    std::io::stdin().lock().read_line(&mut line).context("cannot read standard input")?;
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 

@@ -32,20 +32,20 @@ use crate::{encryption, rebuild, recovery_key};
 /// Which bucket, and with which key.
 #[derive(Debug, Args)]
 pub(super) struct BucketOptions {
-    /// Target in the configuration; the first without this
+    /// Name of a configured target; the first one by default
     #[arg(long)]
     target: Option<String>,
-    /// File with the recovery key, or - for standard input; needed where this host has no sealing key
+    /// File with the recovery key, or - for standard input; required if this host has no sealing key
     #[arg(long, value_name = "FILE")]
     recovery_key: Option<PathBuf>,
-    /// File with the secret key of a recipient of the backups, where they are encrypted and the recovery key is none
+    /// File with the secret key of a backup recipient; required for encrypted backups unless the recovery key is a recipient
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// The newest backup of mydb_admin of at most this moment, such as 2027-01-15T08:00:00Z
+    /// Use the newest backup of mydb_admin made at or before this time, for example 2027-01-15T08:00:00Z
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime<Utc>>,
-    /// Believe backups that this portal did not sign: those of an earlier version, if you know that nobody else could
-    /// write into the bucket
+    /// Accept backups not signed by this portal, for example from an earlier version. Use it only if nobody else could
+    /// write to the bucket
     #[arg(long)]
     unsigned: bool,
 }
@@ -75,26 +75,27 @@ fn read_key(file: &Path) -> anyhow::Result<SecretString> {
     };
     // A file may have remarks around the key.
     let line = text.lines().map(str::trim).find(|l| l.starts_with("AGE-SECRET-KEY-"));
-    let line =
-        line.with_context(|| format!("{} has no recovery key: that begins with AGE-SECRET-KEY-", file.display()))?;
+    let line = line.with_context(|| {
+        format!("{} contains no recovery key (a line that starts with AGE-SECRET-KEY-)", file.display())
+    })?;
     Ok(SecretString::from(line))
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdminDbCommand {
-    /// The backups of mydb_admin in the bucket
+    /// List the backups of mydb_admin in the bucket
     List {
-        /// Target in the configuration; the first without this
+        /// Name of a configured target; the first one by default
         #[arg(long)]
         target: Option<String>,
     },
-    /// Back mydb_admin up now, beside the portal; prints where it lies
+    /// Back up mydb_admin now, even while the portal is running, and print the location
     Backup {
-        /// Target in the configuration; the first without this
+        /// Name of a configured target; the first one by default
         #[arg(long)]
         target: Option<String>,
     },
-    /// Bring mydb_admin back on a host that has none
+    /// Restore mydb_admin on a host that has none
     Restore(BucketOptions),
 }
 
@@ -104,24 +105,24 @@ pub(super) fn make_key(at: &Surroundings, replace: bool, register: Option<&Path>
     let file = recovery_key::recipient_file(&config);
     if let Some(given) = register {
         let given = read_key(given)?;
-        let recipient = encryption::recipient_of(&given).context("this is no recovery key")?;
+        let recipient = encryption::recipient_of(&given).context("this is not a recovery key")?;
         let there = recovery_key::recipient(&config)?.map(|r| r.to_string());
         if there.is_some_and(|there| there != recipient) && !replace {
-            bail!("{} names another recovery key. With --replace this one takes its place.", file.display());
+            bail!("{} contains another recovery key. Use --replace to replace it.", file.display());
         }
         recovery_key::register(&config, &given)?;
-        say(&format!("Backups of mydb_admin are made for the recovery key {recipient} from now on.\n"));
+        say(&format!("From now on, backups of mydb_admin are encrypted for the recovery key {recipient}.\n"));
         return Ok(());
     }
     if file.exists() && !replace {
-        bail!("{} says that a recovery key was made. With --replace a new one takes its place.", file.display());
+        bail!("{} shows that a recovery key already exists. Use --replace to replace it.", file.display());
     }
     let made = recovery_key::create(&config)?;
     println!("{}", made.expose_secret());
     eprintln!(
-        "This is the recovery key. It is shown this once and kept nowhere: put it where this host's loss does not reach."
+        "This is the recovery key. It is shown only once and not stored: keep it in a safe place away from this host."
     );
-    eprintln!("From the next hourly backup of mydb_admin on, it opens the keys in the bucket.");
+    eprintln!("It decrypts the keys in the bucket from the next hourly backup of mydb_admin onwards.");
     Ok(())
 }
 
@@ -174,7 +175,7 @@ async fn list(parts: &BootstrapParts, store: &Store) -> anyhow::Result<()> {
             store.url(&t.location),
         ]
     };
-    say(&table(&["made", "size", "keys", "at"], &there.iter().map(row).collect::<Vec<_>>()));
+    say(&table(&["created", "size", "keys", "at"], &there.iter().map(row).collect::<Vec<_>>()));
     Ok(())
 }
 
@@ -190,17 +191,17 @@ async fn back_up(parts: &BootstrapParts, stores: &Stores, store: &Arc<Store>) ->
         session::note(&mut db, &actor, now, "portal.admin-backup", &url).await?;
     }
     if !made.manifest.keys {
-        eprintln!("There is no recovery key, so the keys are not in it: make one with `db4sci recovery-key`.");
+        eprintln!("There is no recovery key, so the backup contains no keys: create one with `db4sci recovery-key`.");
     }
     let bytes = ByteSize(i64::try_from(made.manifest.object.stored.bytes).unwrap_or(i64::MAX));
-    say(&format!("{url}\nmydb_admin as it is now, with {} databases, in {bytes}.\n", made.manifest.containers));
+    say(&format!("{url}\nCurrent mydb_admin with {} databases, {bytes}.\n", made.manifest.containers));
     Ok(())
 }
 
 async fn restore(parts: &mut BootstrapParts, store: &Arc<Store>, from: &BucketOptions) -> anyhow::Result<()> {
     let _alone = Presence::alone(&parts.config)?;
     let found = admin_restore::choose(parts, store, from.at).await?;
-    let found = found.context("there is no backup of mydb_admin in the bucket, or none that old")?;
+    let found = found.context("the bucket contains no backup of mydb_admin, or none that old")?;
     let key = from.key()?;
     from.unlock(parts)?;
     admin_restore::restore(
@@ -211,7 +212,8 @@ async fn restore(parts: &mut BootstrapParts, store: &Arc<Store>, from: &BucketOp
     )
     .await?;
     say(&format!(
-        "mydb_admin is back as it was at {}, with {} databases. Start the portal: it compares them with what runs.\n",
+        "Restored mydb_admin as of {}, with {} databases. Start the portal: it compares them with the running \
+         containers.\n",
         found.manifest.made_at.format("%Y-%m-%d %H:%M:%S UTC"),
         found.manifest.containers
     ));
@@ -232,10 +234,10 @@ pub(super) async fn rebuild_all(from: BucketOptions, json: bool, at: &Surroundin
     } else {
         say(&format!("mydb_admin: {}\n", report.admin_db));
         if report.taken_in > 0 {
-            say(&format!("Backups that it did not know: {}, now in its list.\n", report.taken_in));
+            say(&format!("Newly registered backups: {}.\n", report.taken_in));
         }
         if report.unsigned > 0 {
-            say(&format!("Backups left out because this portal did not sign them: {}.\n", report.unsigned));
+            say(&format!("Backups skipped because they are not signed by this portal: {}.\n", report.unsigned));
         }
         say("\n");
         let row = |l: &DatabaseLine| {
@@ -252,6 +254,6 @@ pub(super) async fn rebuild_all(from: BucketOptions, json: bool, at: &Surroundin
     if missing == 0 {
         Ok(())
     } else {
-        bail!("{missing} databases are not there; run it again once what is named is mended")
+        bail!("{missing} databases are missing; fix the problems listed and run the command again")
     }
 }

@@ -7,6 +7,6 @@ use crate::secrets::{Random, Sealer};
 pub(super) fn run(file: &Path) -> anyhow::Result<()> {
     Sealer::create_key_file(file, &Random::system())?;
     println!("Wrote a sealing key to {}. Keep a copy elsewhere:", file.display());
-    println!("without it nobody can read the passwords that the portal keeps.");
+    println!("without it, the passwords stored by the portal cannot be decrypted.");
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(at: &Surroundings) -> ExitCode {
     match serve(at, config, catalog, begin).await {
         Ok(code) => code,
         Err(e) => {
-            tracing::error!("The portal can't start: {e:#}");
+            tracing::error!("The portal cannot start: {e:#}");
             ExitCode::FAILURE
         }
     }
@@ -57,7 +57,7 @@ fn init_log(log: &Log) -> Result<(), Problem> {
     let wrong = |e: &dyn std::fmt::Display| Problem {
         source: "configuration".to_owned(),
         key: "log.level".to_owned(),
-        rule: format!("“{}” is no level and no filter: {e}", log.level),
+        rule: format!("“{}” is neither a log level nor a filter: {e}", log.level),
     };
     let filter = EnvFilter::try_new(filter(&log.level)).map_err(|e| wrong(&e))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -112,7 +112,7 @@ async fn serve(at: &Surroundings, config: Config, catalog: Catalog, begin: Insta
     let mut running = tokio::select! {
         started = starting => started?,
         () = signals.next() => {
-            tracing::info!("Told to stop while starting");
+            tracing::info!("Stop requested during startup");
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -125,13 +125,13 @@ async fn serve(at: &Surroundings, config: Config, catalog: Catalog, begin: Insta
         e = running.failed() => Some(e),
     };
     match &failed {
-        None => tracing::info!("Told to stop; a second signal doesn't wait for work under way"),
-        Some(e) => tracing::error!("The portal stops: {e:#}"),
+        None => tracing::info!("Stop requested; send the signal again to stop without waiting for running work"),
+        Some(e) => tracing::error!("The portal is stopping: {e:#}"),
     }
     match running.stop_unless(signals.next()).await {
         Ok(()) => tracing::info!("Stopped"),
         Err(late) => {
-            tracing::error!(tasks = late.join(", "), "Stopped without waiting on for: {}", late.join(", "));
+            tracing::error!(tasks = late.join(", "), "Stopped without waiting for: {}", late.join(", "));
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -180,12 +180,12 @@ fn welcome(running: &Running, took: Duration) {
     };
     let ca = config.server.cert.with_file_name("ca.pem");
     let trust = if config.server.tls && ca.exists() {
-        format!("  Browser warning?     Import {} as an authority, or go on in spite of it.\n", ca.display())
+        format!("  Browser warning?     Import {} as a trusted CA, or ignore the warning.\n", ca.display())
     } else {
         String::new()
     };
     say(&format!(
-        "\n  {name} answers at    {address}   (ready after {:.1} s)\n  First administrator  {}, {password}\n{trust}  \
+        "\n  {name} is ready at  {address}   (started in {:.1} s)\n  First administrator  {}, {password}\n{trust}  \
          Ctrl-C stops the portal, never the databases.\n\n",
         took.as_secs_f64(),
         first_admin::NAME

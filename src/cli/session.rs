@@ -65,8 +65,8 @@ pub(super) async fn connect(config: &Config, random: &Random) -> anyhow::Result<
     match tokio::time::timeout(CONNECT, connecting).await {
         Ok(Ok(db)) => Ok(Some(db)),
         // Not as a cause: its words already hold those of the errors below it.
-        Ok(Err(e)) => bail!("mydb_admin does not answer: {e}"),
-        Err(_) => bail!("mydb_admin does not answer within {} s", CONNECT.as_secs()),
+        Ok(Err(e)) => bail!("mydb_admin is not responding: {e}"),
+        Err(_) => bail!("mydb_admin did not respond within {} s", CONNECT.as_secs()),
     }
 }
 

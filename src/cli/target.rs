@@ -16,16 +16,16 @@ use crate::secrets::Random;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TargetCommand {
-    /// Those that are configured
+    /// List the configured targets
     List,
-    /// Write, read, list, upload in parts, give up an upload, list uploads and delete, and say which of these fails
+    /// Test writing, reading, listing, multipart uploads, aborting and listing uploads, and deleting
     Check {
-        /// Name of the target; all of them unless given
+        /// Name of the target; all targets if omitted
         name: Option<String>,
     },
-    /// Say that a target is gone for good: backups go on with their copies, those that lay only there are marked as gone
+    /// Forget a target that is gone permanently: backups continue with their copies; those without a copy are marked as gone
     Forget {
-        /// Its name, which is no longer in the configuration
+        /// Name of the target, which must no longer be configured
         name: String,
     },
 }
@@ -34,21 +34,21 @@ pub(super) enum TargetCommand {
 async fn forget(at: &Surroundings, places: &ConfiguredStores, name: &str) -> anyhow::Result<()> {
     ensure!(
         places.stores.get(name).is_none(),
-        "“{name}” is in the configuration: take its [[target]] out, and its name out of backups.copies, and start the portal \
-         anew; then forget it"
+        "“{name}” is still configured: remove its [[target]] and its name from backups.copies, restart the portal, \
+         then run forget"
     );
     let mut s = CommandSession::open(at).await?;
     let configured: Vec<String> = places.stores.all().iter().map(|store| store.name().to_owned()).collect();
     let mut tx = s.db.begin().await?;
     let done = retire::retire(&mut tx, name, &configured, s.now).await?;
     ensure!(!done.is_nothing(), "mydb_admin knows no target “{name}”");
-    let detail = format!("{name}: {} backups go on with a copy, {} lay only there", done.moved, done.gone);
+    let detail = format!("{name}: {} backups continue with a copy, {} existed only there", done.moved, done.gone);
     note(&mut tx, &s.actor, s.now, "target.forget", &detail).await?;
     tx.commit().await?;
     say(&format!(
-        "{name} is forgotten. Backups that go on with their copy: {}. Backups that lay only there and are marked as gone: {}. \
-         Copies forgotten: {}. Nothing in the bucket was touched: put the target back and use `db4sci backup find` and \
-         `import` if you want them after all.\n",
+        "Forgot {name}. Backups that continue with a copy: {}. Backups that existed only there and are now marked as \
+         gone: {}. Copies forgotten: {}. Nothing in the bucket was changed: to use its backups again, configure the \
+         target and run `db4sci backup find` and `import`.\n",
         done.moved, done.gone, done.copies
     ));
     Ok(())
@@ -87,7 +87,7 @@ pub(super) async fn run(command: TargetCommand, at: &Surroundings) -> anyhow::Re
                 (Some(name), _) if stores.is_empty() => Err(anyhow::anyhow!("there is no target “{name}”")),
                 (None, _) if stores.is_empty() => Err(anyhow::anyhow!("no target is configured")),
                 (_, 0) => Ok(()),
-                (_, failed) => Err(anyhow::anyhow!("{failed} of {} do not work", rows.len())),
+                (_, failed) => Err(anyhow::anyhow!("{failed} of {} checks failed", rows.len())),
             }
         }
     };

@@ -17,24 +17,24 @@ use crate::secrets::fingerprint;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Make a token and print its secret once
+    /// Create a token and print its secret once
     Create {
-        /// The account it acts for
+        /// Account the token acts for
         user: String,
-        /// What it is for
+        /// Name of the token
         name: String,
-        /// Days after which it ends by itself; without: never
+        /// Days until it expires; never if omitted
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36500))]
         days: Option<i64>,
     },
-    /// List tokens that are not revoked
+    /// List valid tokens
     List {
-        /// Only this account's
+        /// Only tokens of this account
         user: Option<String>,
     },
-    /// End a token
+    /// Revoke a token
     Revoke {
-        /// Its id, from `token list`
+        /// Id of the token, from `token list`
         id: Uuid,
     },
 }
@@ -59,13 +59,13 @@ async fn create(mut s: CommandSession, user: &str, name: &str, days: Option<i64>
     let print = fingerprint(secret.expose_secret());
     let id = match tokens::insert(&mut tx, account.id, name, &print, s.now, expires).await {
         Ok(id) => id,
-        Err(e) if constraint(&e) == Some("token_name_key") => bail!("{user} has a token “{name}” already"),
+        Err(e) if constraint(&e) == Some("token_name_key") => bail!("{user} already has a token “{name}”"),
         Err(e) => return Err(e.into()),
     };
     note(&mut tx, &s.actor, s.now, "token.create", &format!("“{name}” of {user}, {id}")).await?;
     tx.commit().await?;
     // Only the secret on standard output, so that a script can take it.
-    eprintln!("Made the token “{name}” of {user} ({id}). Its secret, shown only now:");
+    eprintln!("Created token “{name}” for {user} ({id}). Secret (shown only once):");
     println!("{}", secret.expose_secret());
     Ok(())
 }
@@ -83,15 +83,15 @@ async fn list(mut s: CommandSession, user: Option<&str>) -> anyhow::Result<()> {
             vec![t.id.to_string(), t.username, t.name, moment(Some(t.created_at)), ends, moment(t.last_used_at)]
         })
         .collect();
-    say(&table(&["id", "user", "name", "made", "ends", "last used"], &rows));
+    say(&table(&["id", "user", "name", "created", "ends", "last used"], &rows));
     Ok(())
 }
 
 async fn revoke(mut s: CommandSession, id: Uuid) -> anyhow::Result<()> {
     let mut tx = s.db.begin().await?;
-    ensure!(tokens::revoke(&mut tx, id, None, s.now).await?, "there is no token {id} that is still good");
+    ensure!(tokens::revoke(&mut tx, id, None, s.now).await?, "there is no valid token {id}");
     note(&mut tx, &s.actor, s.now, "token.revoke", &id.to_string()).await?;
     tx.commit().await?;
-    println!("Revoked the token {id}.");
+    println!("Revoked token {id}.");
     Ok(())
 }

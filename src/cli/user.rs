@@ -18,14 +18,14 @@ use crate::domain::user::Role;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Make an account. Without --password-stdin and without a terminal its password is made up and printed once
+    /// Create an account. Without --password-stdin and a terminal, a password is generated and printed once
     Add {
-        /// Name to sign in with
+        /// User name
         name: String,
-        /// May see and do everything
+        /// Make the account an administrator
         #[arg(long)]
         admin: bool,
-        /// Where to reach them
+        /// E-mail address
         #[arg(long, default_value = "", hide_default_value = true)]
         email: String,
         /// Read the password from the first line of standard input
@@ -34,21 +34,21 @@ pub(super) enum UserCommand {
     },
     /// List all accounts
     List,
-    /// Let nobody sign in with it any more, and end its sessions; its databases stay
+    /// Block sign-in and end all sessions; the account's databases are kept
     Disable {
-        /// The account
+        /// Name of the account
         name: String,
     },
     /// Undo `disable`
     Enable {
-        /// The account
+        /// Name of the account
         name: String,
     },
-    /// Set a new password, end its sessions and revoke its API tokens
+    /// Set a new password, end all sessions and revoke all API tokens
     Passwd {
-        /// The account
+        /// Name of the account
         name: String,
-        /// Leave its API tokens valid
+        /// Keep the API tokens valid
         #[arg(long)]
         keep_tokens: bool,
         /// Read the password from the first line of standard input
@@ -88,18 +88,18 @@ async fn add(
     from_stdin: bool,
 ) -> anyhow::Result<()> {
     // Before a password is asked for; the constraint below decides all the same.
-    ensure!(accounts::by_name(&mut s.db, username.as_str()).await?.is_none(), "the account {username} exists already");
+    ensure!(accounts::by_name(&mut s.db, username.as_str()).await?.is_none(), "the account {username} already exists");
     let chosen = choose(from_stdin, &s.random)?;
     let hash = passwords::hash(&chosen.password).await?;
     let mut tx = s.db.begin().await?;
     match accounts::insert(&mut tx, &NewAccount { username, email, role, password_hash: &hash }, s.now).await {
         Ok(_) => {}
-        Err(e) if constraint(&e) == Some("account_username_key") => bail!("the account {username} exists already"),
+        Err(e) if constraint(&e) == Some("account_username_key") => bail!("the account {username} already exists"),
         Err(e) => return Err(e.into()),
     }
     note(&mut tx, &s.actor, s.now, "user.add", &format!("{username}, {}", role.as_str())).await?;
     tx.commit().await?;
-    println!("Made the account {username} ({}).", role.as_str());
+    println!("Created account {username} ({}).", role.as_str());
     chosen.show();
     Ok(())
 }
@@ -115,23 +115,23 @@ async fn list(mut s: CommandSession) -> anyhow::Result<()> {
             vec![a.username, role, state, a.email, moment(Some(a.created_at)), moment(a.last_login_at)]
         })
         .collect();
-    say(&table(&["name", "role", "state", "e-mail", "made", "last sign-in"], &rows));
+    say(&table(&["name", "role", "state", "e-mail", "created", "last sign-in"], &rows));
     Ok(())
 }
 
 async fn set_disabled(mut s: CommandSession, name: &str, disable: bool) -> anyhow::Result<()> {
     let account = account(&mut s.db, name).await?;
     let word = if disable { "disabled" } else { "enabled" };
-    ensure!(account.disabled_at.is_some() != disable, "the account {name} is {word} already");
+    ensure!(account.disabled_at.is_some() != disable, "the account {name} is already {word}");
     let mut tx = s.db.begin().await?;
     accounts::set_disabled(&mut tx, account.id, disable.then_some(s.now)).await?;
     if disable {
-        ensure!(accounts::any_admin(&mut tx).await?, "{name} is the last administrator; make another one first");
+        ensure!(accounts::any_admin(&mut tx).await?, "{name} is the last administrator; create another one first");
         sessions::delete_others(&mut tx, account.id, None).await?;
     }
     note(&mut tx, &s.actor, s.now, if disable { "user.disable" } else { "user.enable" }, name).await?;
     tx.commit().await?;
-    println!("The account {name} is {word}.");
+    println!("Account {name} {word}.");
     Ok(())
 }
 
@@ -143,7 +143,7 @@ async fn passwd(mut s: CommandSession, name: &str, tokens: TokenPolicy, from_std
     let ended = access::set_password(&mut tx, account.id, &hash, (KeptAccess::default(), tokens), s.now).await?;
     note(&mut tx, &s.actor, s.now, "user.passwd", name).await?;
     tx.commit().await?;
-    println!("Set the password of {name} and ended its sessions. {}", access::sentence(tokens, ended));
+    println!("Set a new password for {name} and ended all sessions. {}", access::sentence(tokens, ended));
     chosen.show();
     Ok(())
 }

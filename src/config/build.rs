@@ -92,7 +92,7 @@ fn server(r: &mut Reader<'_>, mode_dir: &Path) -> Server {
     for text in r.list("server.trusted_proxies") {
         match text.parse() {
             Ok(ip) => trusted_proxies.push(ip),
-            Err(_) => r.problem("server.trusted_proxies", format!("“{text}” is no IP address")),
+            Err(_) => r.problem("server.trusted_proxies", format!("“{text}” is not an IP address")),
         }
     }
     let public_url = r.optional("server.public_url").map(|u| u.trim_end_matches('/').to_owned());
@@ -133,7 +133,7 @@ fn databases(r: &mut Reader<'_>) -> Databases {
     let host = r.optional("databases.host").unwrap_or_else(host_name);
     let own_names = r.flag("databases.own_names");
     if own_names && host.parse::<std::net::IpAddr>().is_ok() {
-        r.problem("databases.own_names", "needs a host name in databases.host: below an address there are no names");
+        r.problem("databases.own_names", "needs a host name in databases.host, not an IP address");
     }
     Databases {
         host,
@@ -175,7 +175,7 @@ fn limits(r: &mut Reader<'_>) -> Limits {
         r.problem("limits.cpus_default", "must not be above limits.cpus_max");
     }
     if limits.pids < 64 {
-        r.problem("limits.pids", "must be at least 64, or no server starts");
+        r.problem("limits.pids", "must be at least 64, or servers will not start");
     }
     limits
 }
@@ -183,7 +183,7 @@ fn limits(r: &mut Reader<'_>) -> Limits {
 fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
     let mut tiers: Vec<Tier> = r.table("storage");
     if tiers.is_empty() && r.values.problems.iter().all(|p| p.key != "storage") {
-        r.problem("storage", format!("no [[storage]] tier is configured in {mode}/config.toml; name at least one"));
+        r.problem("storage", format!("no [[storage]] tier is configured in {mode}/config.toml; add at least one"));
     }
     for i in 0..tiers.len() {
         let Some(tier) = tiers.get_mut(i) else { continue };
@@ -202,7 +202,7 @@ fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
             problem("name", format!("“{}” is used twice", tier.name));
         }
         for engine in tier.engines.iter().filter(|e| EngineKind::parse(e).is_none()) {
-            problem("engines", format!("“{engine}” is no engine"));
+            problem("engines", format!("“{engine}” is not an engine"));
         }
         if let Some(Err(rule)) = tier.limit.as_deref().map(ByteSize::parse) {
             problem("limit", rule);

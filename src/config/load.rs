@@ -135,7 +135,7 @@ fn unknown(path: &str) -> String {
     let nearest = SETTINGS.iter().map(|s| s.key).min_by_key(|known| distance(known, path));
     match nearest.filter(|known| distance(known, path) <= 4) {
         Some(known) => format!("there is no such setting; did you mean {known}?"),
-        None => "there is no such setting; docs/OPERATIONS.md lists them all".to_owned(),
+        None => "there is no such setting; for a list, see docs/OPERATIONS.md".to_owned(),
     }
 }
 
@@ -164,7 +164,7 @@ fn check(kind: ValueKind, value: &toml::Value) -> Result<toml::Value, String> {
         (ValueKind::List, toml::Value::Array(items)) if items.iter().all(toml::Value::is_str) => Ok(value.clone()),
         (ValueKind::Bool | ValueKind::Number | ValueKind::List, _) => Err(format!("must be a {}", kind.as_str())),
         (_, toml::Value::String(text)) => coerce(kind, text),
-        _ => Err(format!("must be a text that holds a {}", kind.as_str())),
+        _ => Err(format!("must be a string that contains a {}", kind.as_str())),
     }
 }
 
@@ -183,14 +183,14 @@ fn coerce(kind: ValueKind, text: &str) -> Result<toml::Value, String> {
             .ok()
             .filter(|n| *n >= 0)
             .map(toml::Value::Integer)
-            .ok_or_else(|| format!("“{text}” is no whole number from 0 up")),
+            .ok_or_else(|| format!("“{text}” is not a non-negative integer")),
         ValueKind::Address if text.is_empty() => Ok(string()),
         ValueKind::Address => text
             .parse::<std::net::SocketAddr>()
             .map(|_| string())
-            .map_err(|_| format!("“{text}” is no address; write 0.0.0.0:443 or [::]:443")),
+            .map_err(|_| format!("“{text}” is not an address; use the form 0.0.0.0:443 or [::]:443")),
         ValueKind::Ip => {
-            text.parse::<std::net::IpAddr>().map(|_| string()).map_err(|_| format!("“{text}” is no IP address"))
+            text.parse::<std::net::IpAddr>().map(|_| string()).map_err(|_| format!("“{text}” is not an IP address"))
         }
         ValueKind::Memory => ByteSize::parse(text).map(|b| toml::Value::Integer(b.0)),
         ValueKind::Cpus => MilliCpus::parse(text).map(|c| toml::Value::Integer(i64::from(c.0))),

@@ -47,7 +47,7 @@ impl Mode {
         let rule = match text {
             Some("prod") => return Ok(Self::Prod),
             Some("dev") => return Ok(Self::Dev),
-            Some(other) => format!("“{other}” is no mode; set it to prod or dev"),
+            Some(other) => format!("“{other}” is not a mode; set it to prod or dev"),
             None => "is not set; set it to prod or dev".to_owned(),
         };
         Err(Problem { source: "environment".to_owned(), key: "DB4SCI_MODE".to_owned(), rule })

@@ -40,7 +40,7 @@ pub(super) fn backups(r: &mut Reader<'_>, targets: &[Target]) -> Backups {
     for name in &copies {
         let first = targets.first().is_some_and(|t| t.name == *name);
         if first {
-            r.problem("backups.copies", format!("“{name}” is where backups go anyway; name another target"));
+            r.problem("backups.copies", format!("“{name}” is already the default target; use another target"));
         } else if targets.iter().all(|t| t.name != *name) {
             r.problem("backups.copies", format!("there is no [[target]] “{name}”"));
         }
@@ -86,7 +86,7 @@ fn hours(number: i64) -> Duration {
 pub(super) fn notify(r: &mut Reader<'_>) -> Notify {
     let command = r.list("notify.command");
     if command.first().is_some_and(|program| !Path::new(program).is_absolute()) {
-        r.problem("notify.command", "must begin with the absolute path of a program");
+        r.problem("notify.command", "must start with the absolute path of a program");
     }
     Notify { command, timeout: r.seconds("notify.timeout_seconds") }
 }
@@ -114,7 +114,8 @@ fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretSt
         r.problem(
             FILE,
             format!(
-                "{} has the key of {}, which is not among backups.recipients: the portal could not read its own backups",
+                "{} contains the key of {}, which is not in backups.recipients, so the portal could not read its own \
+                 backups",
                 path.display(),
                 own.join(" and ")
             ),
@@ -173,7 +174,7 @@ pub(super) fn targets(r: &mut Reader<'_>) -> Vec<Target> {
             problem("bucket", "a bucket's name has at least 3 characters".to_owned());
         }
         if target.access_key_id.is_some() != target.secret_access_key.is_some() {
-            problem("access_key_id", "goes together with secret_access_key or secret_access_key_file".to_owned());
+            problem("access_key_id", "requires secret_access_key or secret_access_key_file".to_owned());
         }
         if let Some(endpoint) =
             target.endpoint.as_deref().filter(|e| !e.starts_with("https://") && !e.starts_with("http://"))
@@ -184,7 +185,7 @@ pub(super) fn targets(r: &mut Reader<'_>) -> Vec<Target> {
             problem("encryption", "must be AES256 or aws:kms".to_owned());
         }
         if target.prefix.starts_with('/') {
-            problem("prefix", "must not begin with /".to_owned());
+            problem("prefix", "must not start with /".to_owned());
         }
         if !(100..=10_000).contains(&target.part_limit) {
             problem("part_limit", "must be from 100 to 10000".to_owned());

@@ -17,7 +17,7 @@ pub fn markdown() -> String {
                 Some(text) => format!("`{text}`"),
             }
         };
-        let secret = if setting.secret { " Secret: may be given as `…_file`." } else { "" };
+        let secret = if setting.secret { " Secret; can also be set as `…_file`." } else { "" };
         let _ = writeln!(
             out,
             "| `{}` | {} | {} | {} | {}{secret} |",

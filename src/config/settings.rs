@@ -70,90 +70,108 @@ pub const SETTINGS: &[Setting] = &[
         "instance",
         ValueKind::Text,
         "db4sci",
-        "Id of this portal. Every container, network and directory it makes carries it, so several portals share one engine without meeting. Don't change it later.",
+        "Id of this portal. All containers, networks and directories it creates carry this id, so several portals can \
+         share one container engine. Do not change it later.",
     ),
     s(
         "data_dir",
         ValueKind::Path,
         "/srv/db4sci",
-        "Where the portal keeps its own files, mydb_admin's data among them. In a container: the same path inside and out.",
+        "Directory for the portal's own files, including mydb_admin's data. If the portal runs in a container, the \
+         path must be the same inside and outside.",
     ),
     s(
         "catalog",
         ValueKind::Path,
         "dbconfig/catalog.toml",
-        "The engines and images on offer; the configuration files of each engine lie beside it.",
+        "Catalog of available engines and images. The configuration files of each engine are in the same directory.",
     ),
-    s("server.listen", ValueKind::Address, "0.0.0.0:443", "Where the portal answers."),
+    s("server.listen", ValueKind::Address, "0.0.0.0:443", "Address the portal listens on."),
     s(
         "server.redirect_listen",
         ValueKind::Address,
         "0.0.0.0:80",
-        "Where plain HTTP is answered with a redirect to HTTPS. Empty: nowhere.",
+        "Address that redirects plain HTTP to HTTPS. Empty: none.",
     ),
     s(
         "server.tls",
         ValueKind::Bool,
         "true",
-        "Serve HTTPS. Set false only behind a proxy that does, and then listen on loopback.",
+        "Serve HTTPS. Set to false only behind a proxy that serves HTTPS, and then listen on loopback.",
     ),
     s(
         "server.cert",
         ValueKind::Path,
         "",
-        "Certificate chain (PEM). Empty: ssl/fullchain.pem of the mode's directory. Reloaded when it changes.",
+        "Certificate chain (PEM). Empty: ssl/fullchain.pem in the mode's directory. Reloaded when it changes.",
     ),
-    s("server.key", ValueKind::Path, "", "Private key (PEM). Empty: ssl/privkey.pem of the mode's directory."),
+    s("server.key", ValueKind::Path, "", "Private key (PEM). Empty: ssl/privkey.pem in the mode's directory."),
     o(
         "server.public_url",
         ValueKind::Text,
-        "The portal's address as people type it, for links and the Origin check. Default: from the request's Host header.",
+        "Public address of the portal, used for links and the Origin check. Default: taken from the request's Host \
+         header.",
     ),
-    s("server.trusted_proxies", ValueKind::List, "", "IP addresses of proxies whose X-Forwarded-For is believed."),
-    s("server.session_hours", ValueKind::Number, "12", "Hours after which an idle session ends."),
+    s(
+        "server.trusted_proxies",
+        ValueKind::List,
+        "",
+        "IP addresses of proxies whose X-Forwarded-For header is \
+                                                      trusted.",
+    ),
+    s("server.session_hours", ValueKind::Number, "12", "Hours after which an idle session expires."),
     s(
         "server.connections",
         ValueKind::Number,
         "2000",
-        "Most open connections; further ones are turned away. Each takes a file: see LimitNOFILE.",
+        "Maximum number of open connections; further ones are rejected. Each uses a file descriptor: see LimitNOFILE.",
     ),
     s(
         "server.connections_per_address",
         ValueKind::Number,
         "200",
-        "Most open connections of one address (IPv6: of one /64 network). Proxies in server.trusted_proxies have no such limit.",
+        "Maximum number of open connections per address (IPv6: per /64 network). Proxies in server.trusted_proxies \
+         are exempt.",
     ),
-    s("server.header_seconds", ValueKind::Number, "15", "Seconds for a connection's first request to come whole."),
-    s("server.idle_seconds", ValueKind::Number, "75", "Seconds after which a connection without a request is closed."),
+    s(
+        "server.header_seconds",
+        ValueKind::Number,
+        "15",
+        "Seconds within which the first request of a connection must \
+                                                         arrive completely.",
+    ),
+    s("server.idle_seconds", ValueKind::Number, "75", "Seconds after which an idle connection is closed."),
     s(
         "server.least_rate",
         ValueKind::Number,
         "1024",
-        "Bytes a second at which what is sent to the portal must come, over half a minute; slower requests are ended.",
+        "Minimum upload rate in bytes per second, averaged over half a minute; slower requests are aborted.",
     ),
     s(
         "server.streams_per_person",
         ValueKind::Number,
         "20",
-        "Most pages of one person that show a log or a job as it happens, at once; of one address four times that.",
+        "Maximum number of live pages (logs and jobs) per person at a time; four times as many per address.",
     ),
     s(
         "server.waits_per_person",
         ValueKind::Number,
         "50",
-        "Most API calls of one person that wait for a job (?wait=), at once; of one address four times that.",
+        "Maximum number of API calls per person that wait for a job (?wait=) at a time; four times as many per \
+         address.",
     ),
     s(
         "databases.host",
         ValueKind::Text,
         "",
-        "Host name people connect to, shown on the pages. Empty: the machine's host name.",
+        "Host name for database connections, shown on the pages. Empty: the machine's host name.",
     ),
     s(
         "databases.own_names",
         ValueKind::Bool,
         "false",
-        "Give each database a host name of its own, NAME.HOST, for which alone its certificate is. Needs a DNS entry for *.HOST.",
+        "Give each database its own host name, NAME.HOST, with a certificate for that name only. Requires a DNS entry \
+         for *.HOST.",
     ),
     s("databases.bind", ValueKind::Ip, "0.0.0.0", "Address on which database ports are published."),
     s("databases.port_min", ValueKind::Number, "41000", "First port of the range for databases."),
@@ -162,13 +180,14 @@ pub const SETTINGS: &[Setting] = &[
         "databases.start_timeout",
         ValueKind::Number,
         "120",
-        "Seconds a server may take until it answers after a start, while it does nothing. One that recovers is waited for.",
+        "Seconds to wait for a server that shows no activity after a start. A server that is recovering is given more \
+         time.",
     ),
     s(
         "databases.start_longest",
         ValueKind::Number,
         "18000",
-        "Seconds a server may take until it answers after a start, while it works or says that it recovers. Less than jobs.short_hours.",
+        "Seconds to wait for a server that is working or recovering after a start. Must be less than jobs.short_hours.",
     ),
     s(
         "databases.create_timeout",
@@ -180,192 +199,219 @@ pub const SETTINGS: &[Setting] = &[
         "databases.prepare",
         ValueKind::Bool,
         "true",
-        "Keep an initialised data directory of each image that is here, on each tier: new databases begin with a copy, within a second.",
+        "Keep an initialised data directory of each local image on each tier, so that new databases start from a copy \
+         within a second.",
     ),
     s(
         "databases.firewall",
         ValueKind::Bool,
         "true",
-        "Keep rules in the firewall (iptables) of the engine's machine, so that databases reach neither that machine, nor each other, nor other networks. False: you keep such rules yourself.",
+        "Manage firewall rules (iptables) on the container engine's machine, so that databases cannot reach that \
+         machine, each other or other networks. If false, manage such rules yourself.",
     ),
-    s("limits.memory_default", ValueKind::Memory, "1g", "Memory of a new container unless the form says otherwise."),
-    s("limits.memory_max", ValueKind::Memory, "16g", "Most memory somebody may choose."),
-    s("limits.cpus_default", ValueKind::Cpus, "1", "CPUs of a new container unless the form says otherwise."),
-    s("limits.cpus_max", ValueKind::Cpus, "8", "Most CPUs somebody may choose."),
-    s("limits.pids", ValueKind::Number, "512", "Most processes and threads in a container."),
+    s("limits.memory_default", ValueKind::Memory, "1g", "Default memory of a new container."),
+    s("limits.memory_max", ValueKind::Memory, "16g", "Maximum memory per container."),
+    s("limits.cpus_default", ValueKind::Cpus, "1", "Default CPUs of a new container."),
+    s("limits.cpus_max", ValueKind::Cpus, "8", "Maximum CPUs per container."),
+    s("limits.pids", ValueKind::Number, "512", "Maximum number of processes and threads per container."),
     s(
         "limits.containers_per_user",
         ValueKind::Number,
         "100",
-        "Most living databases one person may own; admins are not limited.",
+        "Maximum number of databases per person, including those in the trash; admins are not limited.",
     ),
     s(
         "limits.memory_per_person",
         ValueKind::Memory,
         "64g",
-        "Most memory all databases of one person together may use, the trash not counted. An administrator can set another limit for somebody (Admin → Users); admins are not limited.",
+        "Maximum total memory of all databases of one person, not counting the trash. Administrators can set \
+         individual limits (Administration → Users); admins are not limited.",
     ),
     s(
         "limits.cpus_per_person",
         ValueKind::Cpus,
         "32",
-        "Most CPUs all databases of one person together may use; likewise.",
+        "Maximum total CPUs of all databases of one person, with the same rules.",
     ),
     s(
         "limits.loads_per_person",
         ValueKind::Number,
         "2",
-        "Most dumps of one person that are loaded at once; further ones wait.",
+        "Maximum number of dumps per person that are loaded at a time; further ones wait.",
     ),
-    s("limits.load_hours", ValueKind::Number, "24", "Hours after which a load that is not done is ended as failed."),
+    s("limits.load_hours", ValueKind::Number, "24", "Hours after which an unfinished load is terminated as failed."),
     Setting {
         key: "admin_db.url",
         kind: ValueKind::Text,
         default: None,
         secret: true,
-        doc: "postgres:// URL of an existing server for mydb_admin. Absent: the portal makes and keeps its own container.",
+        doc: "postgres:// URL of an existing server for mydb_admin. Absent: the portal creates and manages its own \
+              container.",
     },
     s("admin_db.image", ValueKind::Text, "docker.io/library/postgres:17", "Image of mydb_admin's own container."),
     s("admin_db.memory", ValueKind::Memory, "512m", "Memory of mydb_admin's own container."),
-    s("admin_db.connections", ValueKind::Number, "10", "Most connections the portal opens to mydb_admin."),
+    s("admin_db.connections", ValueKind::Number, "10", "Maximum number of connections from the portal to mydb_admin."),
     s(
         "secrets.key_file",
         ValueKind::Path,
         "",
-        "Key that seals secrets at rest (32 bytes, base64, mode 0600). Empty: secrets/seal.key of the mode's directory.",
+        "Sealing key, which encrypts secrets at rest (32 bytes, base64, mode 0600). Empty: secrets/seal.key in the \
+         mode's directory.",
     ),
     s(
         "images.registry_mirror",
         ValueKind::Text,
         "",
-        "Prefix put before every image of the catalog, such as mirror.example.org/hub.",
+        "Prefix added to all images of the catalog, for example mirror.example.org/hub.",
     ),
-    s("backups.level", ValueKind::Number, "3", "Level of compression of backups, 1 (fast) to 19 (small)."),
+    s("backups.level", ValueKind::Number, "3", "Compression level of backups, 1 (fast) to 19 (small)."),
     s(
         "backups.threads",
         ValueKind::Number,
         "2",
-        "Threads that compress one backup, 1 to 16; each takes about 4 MiB of memory.",
+        "Threads that compress one backup, 1 to 16; each uses about 4 MiB of memory.",
     ),
     s(
         "backups.long_distance",
         ValueKind::Bool,
         "false",
-        "Find what repeats within 128 MiB, not only nearby: smaller backups of data that has it, for up to 200 MiB more of the portal's memory for each backup at a time, and by one thread. zstd -d unpacks them as any other.",
+        "Find repetitions within 128 MiB (zstd long-distance matching). Makes backups of repetitive data smaller, but \
+         uses one thread and up to 200 MiB more of the portal's memory per running backup. zstd -d decompresses them \
+         as usual.",
     ),
     s(
         "backups.recipients",
         ValueKind::List,
         "",
-        "Public keys (age1…, from age-keygen) to which backups are encrypted. Whoever restores needs one of the secret keys. Empty: backups are not encrypted.",
+        "Public keys (age1…, from age-keygen) for which backups are encrypted. Restoring requires one of the secret \
+         keys. Empty: backups are not encrypted.",
     ),
     s(
         "backups.identity_file",
         ValueKind::Path,
         "",
-        "File with the secret key of one recipient (mode 0600), so that this portal can drill, restore and hand out decrypted what it encrypted. Empty: that needs the key brought by hand.",
+        "File with the secret key of one recipient (mode 0600), so that the portal can test, restore and decrypt its \
+         own backups. Empty: these operations require the key to be supplied manually.",
     ),
     s(
         "backups.upload_max",
         ValueKind::Memory,
         "20g",
-        "Largest dump that somebody may send to make a database of; unpacked it may be 20 times that.",
+        "Maximum size of an uploaded dump; decompressed, it may be 20 times as large.",
     ),
     s(
         "backups.upload_person_max",
         ValueKind::Memory,
         "40g",
-        "Most that dumps of one person may take on the storage tiers while they are not loaded.",
+        "Maximum space per person for uploaded dumps that are not loaded yet.",
     ),
-    s("backups.upload_total_max", ValueKind::Memory, "200g", "Most that all such dumps may take together."),
+    s("backups.upload_total_max", ValueKind::Memory, "200g", "Maximum space for all such dumps together."),
     s(
         "backups.upload_keep_hours",
         ValueKind::Number,
         "72",
-        "Hours for which a dump that could not be loaded is kept, so that “Try again” can load it.",
+        "Hours for which a dump whose load failed is kept, so that “Try again” works.",
     ),
-    s("backups.at_once", ValueKind::Number, "2", "Backups and drills this portal runs at once."),
+    s(
+        "backups.at_once",
+        ValueKind::Number,
+        "2",
+        "Maximum number of backups and test restores that this portal runs \
+                                                  at a time.",
+    ),
     s(
         "backups.lock_seconds",
         ValueKind::Number,
         "60",
-        "Seconds that a backup waits for a table that somebody has locked; then it fails and says who has.",
+        "Seconds that a backup waits for a locked table; then it fails and reports who holds the lock.",
     ),
-    s(
-        "backups.hour",
-        ValueKind::Number,
-        "1",
-        "Hour, in backups.time_zone, from which the daily and weekly backups are made.",
-    ),
+    s("backups.hour", ValueKind::Number, "1", "Hour, in backups.time_zone, at which daily and weekly backups start."),
     s(
         "backups.admin_db_seconds",
         ValueKind::Number,
         "3600",
-        "Seconds between two backups of mydb_admin; 0 makes none.",
+        "Seconds between backups of mydb_admin; 0 turns them off.",
     ),
     s(
         "backups.spread_minutes",
         ValueKind::Number,
         "240",
-        "Minutes over which they are spread, each database at its own.",
+        "Minutes over which daily and weekly backups are spread; each database has its own fixed time.",
     ),
     s(
         "backups.time_zone",
         ValueKind::Text,
         "UTC",
-        "Time zone of backups.hour, and of the cron lines of databases that name none, such as Europe/Berlin.",
+        "Time zone of backups.hour and of cron expressions without their own time zone, for example Europe/Berlin.",
     ),
     s(
         "backups.copies",
         ValueKind::List,
         "",
-        "Names of targets that get a copy of every backup. Restores and drills use one where the first target fails them.",
+        "Names of targets that receive a copy of every backup. Restores and test restores use a copy if the default \
+         target fails.",
     ),
     s(
         "notify.command",
         ValueKind::List,
         "",
-        "A program, by its absolute path, and its arguments. It gets JSON on its standard input when a drill or a backup failed or a backup was missed.",
+        "Absolute path of a program, with its arguments. It receives JSON on standard input when a backup or test \
+         restore fails or a backup is missed.",
     ),
-    s("notify.timeout_seconds", ValueKind::Number, "30", "Seconds after which that program is ended."),
+    s("notify.timeout_seconds", ValueKind::Number, "30", "Seconds after which that program is terminated."),
     s(
         "backups.keep.last",
         ValueKind::Number,
         "5",
-        "Backups kept of each database, whenever they were made: the newest so many.",
+        "Number of latest backups kept for each database, regardless of age.",
     ),
     s(
         "backups.keep.daily",
         ValueKind::Number,
         "14",
-        "Days of which the newest backup is kept; days without one don't count.",
+        "Number of days for which the newest backup is kept; days without a backup do not count.",
     ),
-    s("backups.keep.weekly", ValueKind::Number, "8", "Weeks, from Monday, of which the newest backup is kept."),
-    s("backups.keep.monthly", ValueKind::Number, "12", "Months of which the newest backup is kept."),
-    s("backups.keep.yearly", ValueKind::Number, "3", "Years of which the newest backup is kept."),
+    s(
+        "backups.keep.weekly",
+        ValueKind::Number,
+        "8",
+        "Number of weeks (from Monday) for which the newest backup is \
+                                                      kept.",
+    ),
+    s("backups.keep.monthly", ValueKind::Number, "12", "Number of months for which the newest backup is kept."),
+    s("backups.keep.yearly", ValueKind::Number, "3", "Number of years for which the newest backup is kept."),
     s(
         "backups.keep.min_age_days",
         ValueKind::Number,
         "7",
-        "Days before which no backup is removed. The newest good one, the newest proven one and locked ones never are.",
+        "Minimum age in days before a backup is removed. The newest complete backup, the newest one that passed a \
+         test restore and locked backups are never removed.",
     ),
-    s("trash.days", ValueKind::Number, "10", "Days a deleted database stays in the trash before it is purged."),
+    s(
+        "trash.days",
+        ValueKind::Number,
+        "10",
+        "Days a deleted database stays in the trash before it is deleted \
+                                              permanently.",
+    ),
     s(
         "jobs.workers",
         ValueKind::Number,
         "6",
-        "Jobs this portal runs at once, shared fairly between the owners of the databases: nobody takes the last worker who has one already.",
+        "Maximum number of jobs this portal runs at a time. They are shared fairly between owners: nobody who already \
+         has a running job gets the last worker.",
     ),
     s(
         "jobs.short_workers",
         ValueKind::Number,
         "2",
-        "Workers that long jobs (backup, test restore, restore, load, upgrade, copy) leave free for short ones (create, start, stop, restart, new password, delete).",
+        "Workers reserved for short jobs (create, start, stop, restart, new password, delete), not available to long \
+         jobs (backup, test restore, restore, load, upgrade, copy).",
     ),
-    s("jobs.short_hours", ValueKind::Number, "6", "Hours after which a short job that is not done is ended as failed."),
-    s("jobs.long_hours", ValueKind::Number, "168", "Hours after which a long job that is not done is ended as failed."),
-    s("jobs.lease_seconds", ValueKind::Number, "20", "Seconds after which a job whose portal died is taken over."),
-    s("jobs.retry_seconds", ValueKind::Number, "2", "Seconds before a failed step is tried again; doubles each time."),
+    s("jobs.short_hours", ValueKind::Number, "6", "Hours after which an unfinished short job is terminated as failed."),
+    s("jobs.long_hours", ValueKind::Number, "168", "Hours after which an unfinished long job is terminated as failed."),
+    s("jobs.lease_seconds", ValueKind::Number, "20", "Seconds after which a job of a crashed portal is taken over."),
+    s("jobs.retry_seconds", ValueKind::Number, "2", "Seconds before a failed step is retried; doubles each time."),
     s(
         "jobs.reconcile_seconds",
         ValueKind::Number,
@@ -377,34 +423,44 @@ pub const SETTINGS: &[Setting] = &[
         "jobs.survey_seconds",
         ValueKind::Number,
         "300",
-        "Seconds between looks into the running servers: what they hold, and a point for the charts.",
+        "Seconds between scans of the running servers, which collect contents and metrics.",
     ),
     s(
         "jobs.prepare_seconds",
         ValueKind::Number,
         "60",
-        "Seconds between looks whether initialised data is missing of an image, or no longer needed.",
+        "Seconds between checks for missing or unneeded initialised data of images.",
     ),
     s("log.format", ValueKind::Text, "json", "json or text."),
     s("log.level", ValueKind::Text, "info", "error, warn, info, debug or trace, or a filter such as info,mydb=debug."),
     s("branding.name", ValueKind::Text, "DB4SCI", "Name shown on every page."),
-    o("branding.logo", ValueKind::Path, "SVG or PNG file shown beside the name."),
+    o("branding.logo", ValueKind::Path, "SVG or PNG file shown next to the name."),
     o("branding.accent", ValueKind::Text, "Accent colour as #rrggbb."),
-    o("branding.contact", ValueKind::Text, "Whom people ask: an e-mail address or a link."),
-    o("branding.notice", ValueKind::Text, "A sentence shown on top of every page."),
+    o("branding.contact", ValueKind::Text, "Contact for users: an e-mail address or a link."),
+    o("branding.notice", ValueKind::Text, "A sentence shown at the top of every page."),
 ];
 
 /// Keys that hold tables or lists of tables of their own: `[[storage]]`, `[images.replace]`, `[[branding.links]]`.
 pub const TABLES: &[(&str, &str)] = &[
     (
         "storage",
-        "`[[storage]]`: a tier. `name`, `path`, `label`, `users` (list, empty = everybody), `engines` (list, empty = all), `limit` (memory amount; absent = none).",
+        "`[[storage]]`: a storage tier. `name`, `path`, `label`, `users` (list; empty = everyone), `engines` (list; \
+         empty = all), `limit` (amount such as 500g; absent = none).",
     ),
     (
         "target",
-        "`[[target]]`: a bucket for backups; the first is the default. `name`, `bucket`, `prefix`, `endpoint` (absent = Amazon's), `region`, `access_key_id` with `secret_access_key` or `secret_access_key_file` (absent = environment, profile or role of the machine), `path_style`, `checksums` (false; true sends the newer checksums, which many other stores don't know), `encryption` (`AES256`, `aws:kms`), `kms_key`, `storage_class`, `part_limit` (10000), `answer_seconds` (60: how long an answer is waited for), `ca` (PEM file), `embedded` (a directory that the portal itself serves as a store, for dev mode).",
+        "`[[target]]`: a backup target, that is, a bucket; the first is the default. `name`, `bucket`, `prefix`, \
+         `endpoint` (absent = Amazon's), `region`, `access_key_id` with `secret_access_key` or \
+         `secret_access_key_file` (absent = environment, profile or role of the machine), `path_style`, `checksums` \
+         (false; true sends the newer checksums, which many other stores do not support), `encryption` (`AES256`, \
+         `aws:kms`), `kms_key`, `storage_class`, `part_limit` (10000), `answer_seconds` (60; response timeout), `ca` \
+         (PEM file), `embedded` (a directory that the portal itself serves as an object store, for dev mode).",
     ),
-    ("images.replace", "`[images.replace]`: a catalog image = the reference to use instead (a private mirror)."),
+    (
+        "images.replace",
+        "`[images.replace]`: catalog image = reference to use instead, for example in a private \
+                        registry.",
+    ),
     ("branding.links", "`[[branding.links]]`: `label` and `url` of a link in the footer."),
 ];
 

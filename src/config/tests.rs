@@ -165,7 +165,7 @@ fn zone_copies_and_the_program_that_is_told_are_checked() {
     assert_eq!(found.len(), 4, "{found:?}");
     for (key, why) in [
         ("backups.time_zone", "There is no time zone “Berlin”"),
-        ("backups.copies", "“one” is where backups go anyway"),
+        ("backups.copies", "“one” is already the default target"),
         ("backups.copies", "there is no [[target]] “three”"),
         ("notify.command", "absolute path"),
     ] {
@@ -261,7 +261,7 @@ fn encryption_of_backups_is_checked() {
     let home = Home::new("dev", &settings(&format!("\"age1nonsense\", \"{}\"", secret.expose_secret()), "nowhere.key"));
     let problems = home.load(&[DEV]).unwrap_err();
     let said = format!("{problems:?}");
-    for words in ["no age recipient", "is a secret key", "nowhere.key"] {
+    for words in ["not an age recipient", "is a secret key", "nowhere.key"] {
         assert!(said.contains(words), "{words}: {said}");
     }
     let printed = format!("{said} {:?}", effective(Mode::Dev, &home.0, &[]));
@@ -275,7 +275,7 @@ fn encryption_of_backups_is_checked() {
     std::fs::write(&file, other.to_string().expose_secret()).unwrap();
     let problems = home.load(&[DEV]).unwrap_err();
     assert!(
-        rules(&problems).iter().any(|(k, r)| *k == "backups.identity_file" && r.contains("not among")),
+        rules(&problems).iter().any(|(k, r)| *k == "backups.identity_file" && r.contains("not in backups.recipients")),
         "{problems:?}"
     );
 }

@@ -82,18 +82,18 @@ impl FindingKind {
     /// In a word or two, for people.
     pub fn label(self) -> &'static str {
         match self {
-            Self::NoTarget => "no place for backups",
-            Self::TargetAway => "target away",
-            Self::AdminDbStale => "no fresh backup of mydb_admin",
+            Self::NoTarget => "no backup target",
+            Self::TargetAway => "target unavailable",
+            Self::AdminDbStale => "mydb_admin backup overdue",
             Self::NoRecoveryKey => "no recovery key",
             Self::Missing => "objects missing",
             Self::Altered => "manifest changed",
-            Self::CopyMissing => "no second copy",
+            Self::CopyMissing => "copy missing",
             Self::Stale => "backup missed",
-            Self::Shrunk => "much smaller",
-            Self::DrillFailed => "drill failed",
-            Self::DrillOverdue => "drill overdue",
-            Self::Impossible => "can’t be backed up",
+            Self::Shrunk => "unusually small",
+            Self::DrillFailed => "test restore failed",
+            Self::DrillOverdue => "test restore overdue",
+            Self::Impossible => "not supported",
             Self::Unsigned => "not signed",
             Self::Unknown => "unknown objects",
         }

@@ -44,30 +44,35 @@ impl CronLine {
         }
         let words: Vec<&str> = text.split_whitespace().collect();
         let (fields, zone) = match words.as_slice() {
-            [] => return Err(format!("Write when backups are made, such as {EXAMPLE}.")),
+            [] => return Err(format!("Enter when to make backups, for example {EXAMPLE}.")),
             [fields @ .., zone] if fields.len() == 5 => (fields, Some(read_zone(zone)?)),
             fields if fields.len() == 5 => (fields, None),
             _ => {
                 return Err(format!(
-                    "“{text}” is no cron line: write five fields, for minute, hour, day of the month, month and day of the \
-                     week, and a time zone if you like, such as {EXAMPLE}."
+                    "“{text}” is not a valid cron expression. Enter five fields (minute, hour, day of month, month, \
+                     day of week) and an optional time zone, for example {EXAMPLE}."
                 ));
             }
         };
         let pattern = fields.join(" ");
-        let cron: Cron =
-            pattern.parse().map_err(|e| format!("“{pattern}” is no cron line ({e}). Write one such as {EXAMPLE}."))?;
+        let cron: Cron = pattern.parse().map_err(|e| {
+            format!(
+                "“{pattern}” is not a valid cron expression ({e}). Enter one such as \
+                                                 {EXAMPLE}."
+            )
+        })?;
         // A minute that comes once in an hour: two runs are then an hour apart at least.
         if cron.pattern.minutes.values().len() != 1 {
             return Err(format!(
-                "Backups can be made once an hour at most, so the first field has to be one minute, such as {EXAMPLE}."
+                "Backups can be made once an hour at most, so the first field must be a single minute, for example \
+                 {EXAMPLE}."
             ));
         }
         let hourly = cron.pattern.hours.values().len() == 24;
         let text = words.join(" ");
         let line = Self { text, cron, zone, hourly };
         if line.next(Tz::UTC, DateTime::UNIX_EPOCH).is_none() {
-            return Err(format!("“{pattern}” is a day that never comes."));
+            return Err(format!("“{pattern}” never matches a date."));
         }
         Ok(line)
     }
@@ -139,8 +144,12 @@ impl CronLine {
 /// # Errors
 /// A sentence that says what to write.
 pub fn read_zone(name: &str) -> Result<Tz, String> {
-    name.parse()
-        .map_err(|_| format!("There is no time zone “{name}”. Write one as Europe/Berlin, America/Los_Angeles or UTC."))
+    name.parse().map_err(|_| {
+        format!(
+            "There is no time zone “{name}”. Use a name such as Europe/Berlin, America/Los_Angeles \
+                              or UTC."
+        )
+    })
 }
 
 #[cfg(test)]
@@ -276,16 +285,16 @@ mod tests {
     #[test]
     fn lines_that_can_not_be_used_are_refused_with_a_sentence() {
         for (text, why) in [
-            ("", "Write when backups are made"),
+            ("", "Enter when to make backups"),
             ("30 2 * *", "five fields"),
             ("0 30 2 * * *", "There is no time zone “*”"),
             ("30 2 * * * Europe/Atlantis", "There is no time zone “Europe/Atlantis”"),
-            ("30 25 * * *", "is no cron line"),
+            ("30 25 * * *", "is not a valid cron expression"),
             ("*/10 * * * *", "once an hour at most"),
             ("* 2 * * *", "once an hour at most"),
             ("0,30 2 * * * UTC", "once an hour at most"),
             ("@daily", "five fields"),
-            ("0 0 30 2 *", "never comes"),
+            ("0 0 30 2 *", "never matches"),
         ] {
             let said = CronLine::parse(text).unwrap_err();
             assert!(said.contains(why), "{text}: {said}");

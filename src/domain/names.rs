@@ -69,7 +69,7 @@ fn check_text(what: &str, raw: &str) -> Result<(), NameError> {
         return Err(NameError(format!("Enter {what}.")));
     }
     if let Some(bad) = raw.chars().find(|c| c.is_control()) {
-        return Err(NameError(format!("Use no control characters here (found U+{:04X}).", u32::from(bad))));
+        return Err(NameError(format!("Control characters are not allowed (found U+{:04X}).", u32::from(bad))));
     }
     Ok(())
 }
@@ -81,9 +81,11 @@ fn check_charset(raw: &str, first: fn(char) -> bool, rest: fn(char) -> bool, rul
     }
     match chars.find(|c| !rest(*c)) {
         None => Ok(()),
-        Some(' ') => Err(NameError(format!("Use no blanks. {rule}"))),
-        Some(c) if c.is_ascii_uppercase() => Err(NameError(format!("Use lower case only: “{}”.", raw.to_lowercase()))),
-        Some(c) => Err(NameError(format!("“{c}” can't be used here. {rule}"))),
+        Some(' ') => Err(NameError(format!("Spaces are not allowed. {rule}"))),
+        Some(c) if c.is_ascii_uppercase() => {
+            Err(NameError(format!("Use lower-case letters only: “{}”.", raw.to_lowercase())))
+        }
+        Some(c) => Err(NameError(format!("The character “{c}” is not allowed. {rule}"))),
     }
 }
 
@@ -100,9 +102,9 @@ impl ContainerName {
     /// A sentence that says what to type instead.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a name", raw)?;
-        let rule = "A name has 2 to 40 lower-case letters, digits, “-” and “_”.";
+        let rule = "A name consists of 2 to 40 lower-case letters, digits, “-” and “_”.";
         if raw.chars().next().is_some_and(|c| c.is_ascii_uppercase()) {
-            return Err(NameError(format!("Use lower case only: “{}”.", raw.to_lowercase())));
+            return Err(NameError(format!("Use lower-case letters only: “{}”.", raw.to_lowercase())));
         }
         check_charset(raw, lower, |c| lower(c) || c.is_ascii_digit() || c == '-' || c == '_', rule)?;
         if raw.len() < 2 || raw.len() > 40 {
@@ -110,7 +112,7 @@ impl ContainerName {
             return Err(NameError(format!("This name has {} {characters}. {rule}", raw.len())));
         }
         if RESERVED_CONTAINERS.contains(&raw) {
-            return Err(NameError(format!("“{raw}” is kept for the portal itself. Choose another name.")));
+            return Err(NameError(format!("“{raw}” is reserved for the portal. Choose another name.")));
         }
         Ok(Self(raw.to_owned()))
     }
@@ -123,7 +125,7 @@ impl InstanceId {
     /// A sentence that says what to write instead.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("an instance id", raw)?;
-        let rule = "An instance id has 1 to 40 lower-case letters, digits and “-”.";
+        let rule = "An instance id consists of 1 to 40 lower-case letters, digits and “-”.";
         check_charset(raw, lower, |c| lower(c) || c.is_ascii_digit() || c == '-', rule)?;
         if raw.len() > 40 {
             return Err(NameError(rule.to_owned()));
@@ -139,7 +141,7 @@ impl Username {
     /// A sentence that says what to type instead.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a user name", raw)?;
-        let rule = "A user name has lower-case letters, digits, “.”, “_” and “-”.";
+        let rule = "A user name consists of lower-case letters, digits, “.”, “_” and “-”.";
         check_charset(raw, lower, |c| lower(c) || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'), rule)?;
         if raw.len() > 63 {
             return Err(NameError("A user name has at most 63 characters.".to_owned()));
@@ -150,11 +152,11 @@ impl Username {
 
 fn identifier(what: &str, raw: &str, rules: &NameRules) -> Result<String, NameError> {
     check_text(what, raw)?;
-    let rule = "Use lower-case letters, digits and “_”, so that it never needs quotes in a query.";
+    let rule = "Use lower-case letters, digits and “_”, so that the name never needs quoting in queries.";
     check_charset(raw, |c| lower(c) || c == '_', |c| lower(c) || c.is_ascii_digit() || c == '_', rule)?;
     if raw.len() > rules.max_bytes {
         return Err(NameError(format!(
-            "This name has {} bytes; the server keeps at most {}.",
+            "This name has {} bytes; the server allows at most {}.",
             raw.len(),
             rules.max_bytes
         )));
@@ -240,7 +242,7 @@ mod tests {
     #[test]
     fn an_upper_case_name_is_answered_with_its_lower_case_form() {
         let said = ContainerName::parse("MyLab").map_err(|e| e.to_string());
-        assert_eq!(said, Err("Use lower case only: “mylab”.".to_owned()));
+        assert_eq!(said, Err("Use lower-case letters only: “mylab”.".to_owned()));
     }
 
     #[test]

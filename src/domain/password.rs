@@ -25,14 +25,14 @@ impl Password {
     /// A sentence that says which rule it breaks. It never repeats the password.
     pub fn parse(raw: &str) -> Result<Self, String> {
         if raw.chars().any(char::is_control) {
-            return Err("A password can't contain control characters such as tabs or line ends.".to_owned());
+            return Err("A password cannot contain control characters such as tabs or line breaks.".to_owned());
         }
         let chars = raw.chars().count();
         if chars < MIN_CHARS {
-            return Err(format!("Use at least {MIN_CHARS} characters; this has {chars}."));
+            return Err(format!("Use at least {MIN_CHARS} characters; this password has {chars}."));
         }
         if raw.len() > MAX_BYTES {
-            return Err(format!("Use at most {MAX_BYTES} bytes; this has {}.", raw.len()));
+            return Err(format!("Use at most {MAX_BYTES} bytes; this password has {}.", raw.len()));
         }
         Ok(Self(SecretString::from(raw)))
     }

@@ -62,14 +62,14 @@ impl Policy {
             Self::Daily => "Every night".to_owned(),
             Self::Weekly => "Once a week".to_owned(),
             Self::Never => "Never".to_owned(),
-            Self::Own(line) => format!("By the line “{}”", line.as_str()),
+            Self::Own(line) => format!("Custom: “{}”", line.as_str()),
         }
     }
 
     /// What it promises, within a sentence.
     pub fn promise(&self) -> String {
         match self {
-            Self::Own(line) => format!("by the line “{}”", line.as_str()),
+            Self::Own(line) => format!("custom schedule “{}”", line.as_str()),
             word => word.label().to_lowercase(),
         }
     }
@@ -87,7 +87,8 @@ impl Policy {
         }
         if !text.contains(char::is_whitespace) {
             return Err(format!(
-                "“{text}” is no schedule. Write Daily, Weekly or Never, or a cron line such as “30 2 * * 1-5 Europe/Berlin”."
+                "“{text}” is not a valid schedule. Use Daily, Weekly, Never or a cron expression such as “30 2 * * \
+                 1-5 Europe/Berlin”."
             ));
         }
         CronLine::parse(text).map(|line| Self::Own(Box::new(line)))
@@ -161,10 +162,10 @@ impl Policy {
     /// When the next backup is due, as a sentence.
     pub fn sentence(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> String {
         let how = match self {
-            Self::Daily => "A backup is made every night".to_owned(),
-            Self::Weekly => "A backup is made every week".to_owned(),
-            Self::Never => return "No backups are made by themselves. You can change that in the settings.".to_owned(),
-            Self::Own(line) => format!("Backups are made at own times, “{}”", line.as_str()),
+            Self::Daily => "Backups are made every night".to_owned(),
+            Self::Weekly => "Backups are made every week".to_owned(),
+            Self::Never => return "Automatic backups are off. You can turn them on in the settings.".to_owned(),
+            Self::Own(line) => format!("Backups follow a custom schedule, “{}”", line.as_str()),
         };
         let zone = match self {
             Self::Own(line) => line.zone(window.zone),
@@ -302,21 +303,24 @@ mod tests {
             |text: &str, zone| Policy::stored(text).sentence(Uuid::nil(), Window { hour: 1, spread: 0, zone }, now);
         assert_eq!(
             said("30 2 * * 1-5 Europe/Berlin", Tz::UTC),
-            "Backups are made at own times, “30 2 * * 1-5 Europe/Berlin”; the next one is due 2026-11-26 01:30 UTC (2026-11-26 02:30 in Europe/Berlin)."
+            "Backups follow a custom schedule, “30 2 * * 1-5 Europe/Berlin”; the next one is due 2026-11-26 01:30 UTC \
+             (2026-11-26 02:30 in Europe/Berlin)."
         );
-        assert_eq!(said("Daily", Tz::UTC), "A backup is made every night; the next one is due 2026-11-26 01:00 UTC.");
+        assert_eq!(said("Daily", Tz::UTC), "Backups are made every night; the next one is due 2026-11-26 01:00 UTC.");
         assert!(said("Daily", Tz::Asia__Tokyo).ends_with("2026-11-25 16:00 UTC (2026-11-26 01:00 in Asia/Tokyo)."));
-        assert!(said("Never", Tz::UTC).starts_with("No backups are made by themselves."));
+        assert!(said("Never", Tz::UTC).starts_with("Automatic backups are off."));
     }
 
     #[test]
     fn what_is_no_policy_is_refused_with_a_sentence() {
         assert_eq!(Policy::read("", Policy::Weekly), Ok(Policy::Weekly));
-        assert!(Policy::read("hourly", Policy::Daily).unwrap_err().contains("Daily, Weekly or Never, or a cron line"));
+        assert!(
+            Policy::read("hourly", Policy::Daily).unwrap_err().contains("Daily, Weekly, Never or a cron expression")
+        );
         assert!(Policy::read("* * * * *", Policy::Daily).unwrap_err().contains("once an hour at most"));
         assert_eq!(Policy::stored("rubbish"), Policy::Daily);
         assert_eq!(Policy::parse(""), None);
         let own = Policy::read(" 0 4  * * * ", Policy::Daily).unwrap();
-        assert_eq!((own.as_str(), own.label().as_str()), ("0 4 * * *", "By the line “0 4 * * *”"));
+        assert_eq!((own.as_str(), own.label().as_str()), ("0 4 * * *", "Custom: “0 4 * * *”"));
     }
 }

@@ -17,7 +17,7 @@ impl ByteSize {
     /// # Errors
     /// A sentence with examples.
     pub fn parse(raw: &str) -> Result<Self, String> {
-        let wrong = || format!("“{}” is no amount of memory. Write 512m or 2g.", raw.trim());
+        let wrong = || format!("“{}” is not a valid amount of memory. Use a value such as 512m or 2g.", raw.trim());
         let text = raw.trim().to_ascii_lowercase();
         let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
@@ -77,10 +77,10 @@ impl MilliCpus {
     /// # Errors
     /// A sentence with examples.
     pub fn parse(raw: &str) -> Result<Self, String> {
-        let wrong = || format!("“{}” is no number of CPUs. Write 1 or 0.5.", raw.trim());
+        let wrong = || format!("“{}” is not a valid number of CPUs. Use a value such as 1 or 0.5.", raw.trim());
         let cores: f64 = raw.trim().parse().map_err(|_| wrong())?;
         if cores < 0.01 {
-            return Err("Use at least 0.01 CPUs. Write 1 or 0.5.".to_owned());
+            return Err("Use at least 0.01 CPUs, for example 1 or 0.5.".to_owned());
         }
         if !(0.01..=1024.0).contains(&cores) {
             return Err(wrong());

@@ -96,16 +96,16 @@ fn is_wrong(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    const SAID: &str = "A command in the container ended with code 1 and said: ";
+    const SAID: &str = "A command in the container exited with code 1. Output: ";
 
     #[test]
     fn what_announces_something_is_shown_with_it() {
         assert_eq!(
-            line("What was restored is not what was backed up:\nTable public.t in trial differs.\nAnd 3 more."),
-            "What was restored is not what was backed up: Table public.t in trial differs."
+            line("The restored data does not match the backup:\nTable public.t in trial differs.\nAnd 3 more."),
+            "The restored data does not match the backup: Table public.t in trial differs."
         );
         assert_eq!(line("\n\n  One sentence.\nMore of it.\n"), "One sentence.");
-        assert_eq!(line("The server's own checks found faults:\n---\n"), "The server's own checks found faults:");
+        assert_eq!(line("The server's own checks found errors:\n---\n"), "The server's own checks found errors:");
         assert_eq!(line(""), "");
     }
 
@@ -130,16 +130,16 @@ mod tests {
             line(&format!("{SAID}Errors were found:\n----\ntable t is damaged")),
             format!("{SAID}Errors were found: table t is damaged")
         );
-        assert_eq!(line("The server ended with code 1.\nIts last words:\nFATAL: x"), "The server ended with code 1.");
+        assert_eq!(line("The server exited with code 1.\nLast log lines:\nFATAL: x"), "The server exited with code 1.");
         assert_eq!(line(&format!("{SAID}nothing")), format!("{SAID}nothing"));
     }
 
     #[test]
     fn a_sentence_without_a_quote_stays_whole() {
-        let time = "The backup begun at 2026-11-28 10:00 failed: it was cancelled: 12";
+        let time = "The backup started at 2026-11-28 10:00 failed: it was cancelled: 12";
         assert_eq!(line(time), time.strip_suffix(" 12").unwrap_or(time));
-        let words = "The storage tier “fast” became full while the data came back.\nERROR: x";
-        assert_eq!(line(words), "The storage tier “fast” became full while the data came back.");
+        let words = "The storage tier “fast” filled up during the restore.\nERROR: x";
+        assert_eq!(line(words), "The storage tier “fast” filled up during the restore.");
         assert!(line(&"é".repeat(5000)).len() <= LONGEST + '…'.len_utf8());
     }
 }

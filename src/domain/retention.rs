@@ -27,25 +27,26 @@ impl KeepCounts {
     /// In a sentence, for pages.
     pub fn sentence(&self) -> String {
         let parts = [
-            (self.last, "the last backup", "the last # backups"),
-            (self.daily, "one of the last day", "one of each of the last # days"),
-            (self.weekly, "of the last week", "of the last # weeks"),
-            (self.monthly, "of the last month", "of the last # months"),
-            (self.yearly, "of the last year", "of the last # years"),
+            (self.last, "the latest backup", "the latest # backups"),
+            (self.daily, "one for the last day", "one per day for the last # days"),
+            (self.weekly, "one for the last week", "one per week for the last # weeks"),
+            (self.monthly, "one for the last month", "one per month for the last # months"),
+            (self.yearly, "one for the last year", "one per year for the last # years"),
         ];
         let said: Vec<String> = parts
             .into_iter()
             .filter(|(n, ..)| *n > 0)
             .map(|(n, one, many)| if n == 1 { one.to_owned() } else { many.replace('#', &n.to_string()) })
             .collect();
-        let kept = if said.is_empty() { "only what is never removed".to_owned() } else { said.join(", ") };
+        let kept = if said.is_empty() { "only backups that are never removed".to_owned() } else { said.join(", ") };
         let young = match self.min_age_days {
             0 => String::new(),
-            1 => ", and what is younger than 1 day".to_owned(),
-            n => format!(", and what is younger than {n} days"),
+            1 => ", and backups younger than 1 day".to_owned(),
+            n => format!(", and backups younger than {n} days"),
         };
         format!(
-            "Of each database are kept: {kept}. Never removed are the newest good backup, the newest proven one, what is locked or being read{young}."
+            "Kept for each database: {kept}. Never removed: the newest complete backup, the newest backup that passed \
+             a test restore, locked backups, backups being read{young}."
         )
     }
 }
@@ -96,16 +97,16 @@ impl KeepReason {
     /// In words.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::NewestGood => "the newest good one",
-            Self::NewestProven => "the newest proven one",
+            Self::NewestGood => "the newest complete backup",
+            Self::NewestProven => "the newest backup that passed a test restore",
             Self::Locked => "locked",
             Self::InUse => "being read",
-            Self::Young => "too young",
-            Self::Last => "among the last",
-            Self::Daily => "of its day",
-            Self::Weekly => "of its week",
-            Self::Monthly => "of its month",
-            Self::Yearly => "of its year",
+            Self::Young => "younger than the minimum age",
+            Self::Last => "among the latest",
+            Self::Daily => "the newest of its day",
+            Self::Weekly => "the newest of its week",
+            Self::Monthly => "the newest of its month",
+            Self::Yearly => "the newest of its year",
         }
     }
 }
@@ -246,7 +247,9 @@ mod tests {
         let keep = KeepCounts { last: 1, daily: 14, yearly: 2, min_age_days: 1, ..NONE };
         assert_eq!(
             keep.sentence(),
-            "Of each database are kept: the last backup, one of each of the last 14 days, of the last 2 years. Never removed are the newest good backup, the newest proven one, what is locked or being read, and what is younger than 1 day."
+            "Kept for each database: the latest backup, one per day for the last 14 days, one per year for the last 2 \
+             years. Never removed: the newest complete backup, the newest backup that passed a test restore, locked \
+             backups, backups being read, and backups younger than 1 day."
         );
     }
 

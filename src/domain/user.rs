@@ -154,13 +154,13 @@ pub fn can(user: &User, action: Action, container: &Subject<'_>) -> Permission {
         return Permission::Hidden;
     }
     if matches!(action, Action::ChangeOwner | Action::Maintain) {
-        return Permission::Refused("Only an administrator can do this.".to_owned());
+        return Permission::Refused("Only administrators can do this.".to_owned());
     }
     if action.is_read() {
         return Permission::Allowed;
     }
     if let Some(note) = container.read_only {
-        return Permission::Refused(format!("The portal is read-only for now: {note}"));
+        return Permission::Refused(format!("The portal is in read-only mode: {note}"));
     }
     if action == Action::RevealPassword {
         return Permission::Allowed;

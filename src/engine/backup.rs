@@ -96,7 +96,7 @@ impl ReportLine {
         let json = line.strip_prefix(MARK)?;
         Some(
             serde_json::from_str(json)
-                .map_err(|e| format!("The container reported “{}”, which is not understood: {e}.", beginning(json))),
+                .map_err(|e| format!("The container reported “{}”, which cannot be parsed: {e}.", beginning(json))),
         )
     }
 }

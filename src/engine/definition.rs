@@ -83,9 +83,7 @@ impl ReportedDefinition {
             (Some(text), _) => Ok(Definition::of(&self.database, &self.kind, &self.name, text)),
             // Whatever it sent: as long as a hash.
             (None, Some(hash)) => Ok(Definition::of(&self.database, &self.kind, &self.name, hash)),
-            (None, None) => {
-                Err(format!("The container reported nothing that defines the {} {}.", self.kind, self.name))
-            }
+            (None, None) => Err(format!("The container reported no definition for the {} {}.", self.kind, self.name)),
         }
     }
 }

@@ -164,7 +164,7 @@ impl Engine for Mariadb {
                 "mariadb",
                 "mariadb",
                 "sh",
-                "In a terminal. It asks for the password.",
+                "Run in a terminal. It prompts for the password.",
                 format!(
                     "mariadb --host={host} --port={port} --protocol=tcp --ssl --skip-ssl-verify-server-cert --user={user} --password {db}"
                 ),
@@ -173,14 +173,14 @@ impl Engine for Mariadb {
                 "url",
                 "URL",
                 "url",
-                "For programs that take one address. Add the password after the user, percent-encoded.",
+                "For programs that take a connection URL. Add the password after the user name, percent-encoded.",
                 self.url(e, None),
             ),
             s(
                 "python",
                 "Python",
                 "python",
-                "With the package PyMySQL. The password comes from the variable MYSQL_PWD.",
+                "Uses the package PyMySQL. Reads the password from the environment variable MYSQL_PWD.",
                 format!(
                     "import os\nimport pymysql\n\nconnection = pymysql.connect(\n    host=\"{host}\", port={port}, user=\"{user}\", database=\"{db}\",\n    password=os.environ[\"MYSQL_PWD\"].encode(), charset=\"utf8mb4\",\n    ssl={{\"check_hostname\": False}},\n)\nwith connection.cursor() as cursor:\n    cursor.execute(\"select version()\")\n    print(cursor.fetchone()[0])\n"
                 ),
@@ -189,7 +189,7 @@ impl Engine for Mariadb {
                 "sqlalchemy",
                 "SQLAlchemy",
                 "python",
-                "With SQLAlchemy and PyMySQL. The password comes from the variable MYSQL_PWD.",
+                "Uses SQLAlchemy and PyMySQL. Reads the password from the environment variable MYSQL_PWD.",
                 format!(
                     "import os\nfrom sqlalchemy import create_engine, text\n\nengine = create_engine(\n    \"mysql+pymysql://{user}@{host}:{port}/{db}?charset=utf8mb4\",\n    connect_args={{\"password\": os.environ[\"MYSQL_PWD\"].encode(), \"ssl\": {{\"check_hostname\": False}}}},\n)\nwith engine.connect() as connection:\n    print(connection.execute(text(\"select version()\")).scalar())\n"
                 ),
@@ -198,7 +198,8 @@ impl Engine for Mariadb {
                 "r",
                 "R",
                 "r",
-                "With the packages DBI and RMariaDB (or the older RMySQL). The password comes from the variable MYSQL_PWD.",
+                "Uses the packages DBI and RMariaDB (or the older RMySQL). Reads the password from the environment \
+                 variable MYSQL_PWD.",
                 format!(
                     "library(DBI)\n\ndriver <- if (requireNamespace(\"RMariaDB\", quietly = TRUE)) RMariaDB::MariaDB() else RMySQL::MySQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{not_the_socket}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"MYSQL_PWD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n"
                 ),
@@ -207,7 +208,7 @@ impl Engine for Mariadb {
                 "jdbc",
                 "JDBC",
                 "java",
-                "For Java and for tools such as DBeaver. They ask for the password themselves.",
+                "For Java and for tools such as DBeaver. They prompt for the password.",
                 format!("jdbc:mariadb://{host}:{port}/{db}?user={user}&sslMode=trust"),
             ),
         ]
@@ -223,8 +224,8 @@ impl Engine for Mariadb {
     }
 
     fn encryption_note(&self) -> &'static str {
-        "The lines for the terminal, Python, SQLAlchemy and JDBC ask for an encrypted connection. To check the server's \
-         certificate too, write --ssl-ca=ca.pem --ssl-verify-server-cert in the terminal instead of \
+        "The terminal, Python, SQLAlchemy and JDBC examples use an encrypted connection. To verify the server's \
+         certificate as well, use --ssl-ca=ca.pem --ssl-verify-server-cert in the terminal instead of \
          --skip-ssl-verify-server-cert, and ssl={\"ca\": \"ca.pem\"} in Python."
     }
 }

@@ -68,7 +68,8 @@ impl Engine for Mongodb {
     fn password_fault(&self, password: &str) -> Option<&'static str> {
         // Server and drivers prepare a password by RFC 4013, which knows no character younger than 2002.
         stringprep::saslprep(password).is_err().then_some(
-            "MongoDB takes no emoji and no other character younger than 2002 in a password. Choose letters, digits and signs.",
+            "MongoDB passwords cannot contain emoji or other characters added to Unicode after 2002. Use letters, \
+             digits and punctuation.",
         )
     }
 
@@ -163,19 +164,25 @@ impl Engine for Mongodb {
         let (host, port, db, user) = (e.host, e.port("mongodb"), e.dbname, e.dbuser);
         let url = self.url(e, None);
         vec![
-            s("mongosh", "mongosh", "sh", "In a terminal. It asks for the password.", format!("mongosh \"{url}\"")),
+            s(
+                "mongosh",
+                "mongosh",
+                "sh",
+                "Run in a terminal. It prompts for the password.",
+                format!("mongosh \"{url}\""),
+            ),
             s(
                 "url",
                 "URL",
                 "url",
-                "For programs that take one address. Add the password after the user, percent-encoded.",
+                "For programs that take a connection URL. Add the password after the user name, percent-encoded.",
                 url.clone(),
             ),
             s(
                 "python",
                 "Python",
                 "python",
-                "With the package PyMongo. The password comes from the variable MONGO_PASSWORD.",
+                "Uses the package PyMongo. Reads the password from the environment variable MONGO_PASSWORD.",
                 format!(
                     "import os\nfrom pymongo import MongoClient\n\nclient = MongoClient(\n    \"{host}\", {port}, username=\"{user}\", password=os.environ[\"MONGO_PASSWORD\"], authSource=\"{db}\"\n)\ndatabase = client[\"{db}\"]\nprint(database.command(\"buildInfo\")[\"version\"])\n"
                 ),
@@ -184,7 +191,7 @@ impl Engine for Mongodb {
                 "r",
                 "R",
                 "r",
-                "With the package mongolite. The password comes from the variable MONGO_PASSWORD.",
+                "Uses the package mongolite. Reads the password from the environment variable MONGO_PASSWORD.",
                 format!(
                     "library(mongolite)\n\npassword <- URLencode(Sys.getenv(\"MONGO_PASSWORD\"), reserved = TRUE)\nconnection <- mongo(\n  collection = \"measurements\", db = \"{db}\",\n  url = sprintf(\"mongodb://{user}:%s@{host}:{port}/{db}?authSource={db}\", password)\n)\nprint(connection$run('{{\"buildInfo\": 1}}')$version)\n"
                 ),
@@ -193,7 +200,7 @@ impl Engine for Mongodb {
                 "java",
                 "Java",
                 "java",
-                "With the MongoDB driver. The password comes from the variable MONGO_PASSWORD.",
+                "Uses the MongoDB driver. Reads the password from the environment variable MONGO_PASSWORD.",
                 format!(
                     "import com.mongodb.*;\nimport com.mongodb.client.*;\nimport org.bson.Document;\nimport java.util.List;\n\nclass Try {{\n    public static void main(String[] arguments) {{\n        MongoCredential user = MongoCredential.createCredential(\n            \"{user}\", \"{db}\", System.getenv(\"MONGO_PASSWORD\").toCharArray());\n        MongoClientSettings settings = MongoClientSettings.builder().credential(user)\n            .applyToClusterSettings(c -> c.hosts(List.of(new ServerAddress(\"{host}\", {port})))).build();\n        try (MongoClient client = MongoClients.create(settings)) {{\n            Document info = client.getDatabase(\"{db}\").runCommand(new Document(\"buildInfo\", 1));\n            System.out.println(info.getString(\"version\"));\n        }}\n    }}\n}}\n"
                 ),
@@ -212,7 +219,7 @@ impl Engine for Mongodb {
     }
 
     fn encryption_note(&self) -> &'static str {
-        "To encrypt the connection and check the server's certificate, add tls=true&tlsCAFile=ca.pem to the URL; in \
+        "To encrypt the connection and verify the server's certificate, add tls=true&tlsCAFile=ca.pem to the URL; in \
          Python, tls=True, tlsCAFile=\"ca.pem\"."
     }
 }

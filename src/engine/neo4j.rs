@@ -205,11 +205,11 @@ impl Engine for Neo4j {
         let mut answers = Vec::new();
         for line in printed.lines().filter(|l| !l.trim().is_empty()) {
             let answer: Value =
-                serde_json::from_str(line).map_err(|e| format!("the server's answer can't be read: {e}"))?;
+                serde_json::from_str(line).map_err(|e| format!("cannot parse the server's response: {e}"))?;
             answers.push(answer);
         }
         let [graph, system] = answers.as_slice() else {
-            return Err(format!("the server gave {} answers, not 2", answers.len()));
+            return Err(format!("the server returned {} results instead of 2", answers.len()));
         };
         let first = |n: usize| graph.pointer(&format!("/results/{n}/data/0/row/0"));
         let users = system.pointer("/results/0/data").and_then(Value::as_array).into_iter().flatten();
@@ -247,21 +247,21 @@ impl Engine for Neo4j {
                 "cypher-shell",
                 "cypher-shell",
                 "sh",
-                "In a terminal. It asks for the password.",
+                "Run in a terminal. It prompts for the password.",
                 format!("cypher-shell --address={url} --username={OWNER}"),
             ),
             s(
                 "url",
                 "URL",
                 "url",
-                "For drivers and for Neo4j Desktop or Browser. They ask for user and password beside it.",
+                "For drivers and for Neo4j Desktop or Browser, which ask for the user name and password separately.",
                 url.clone(),
             ),
             s(
                 "python",
                 "Python",
                 "python",
-                "With the package neo4j. The password comes from the variable NEO4J_PASSWORD.",
+                "Uses the package neo4j. Reads the password from the environment variable NEO4J_PASSWORD.",
                 format!(
                     "import os\nfrom neo4j import GraphDatabase\n\nwith GraphDatabase.driver(\"{url}\", auth=(\"{OWNER}\", os.environ[\"NEO4J_PASSWORD\"])) as driver:\n    records, _, _ = driver.execute_query(\"CALL dbms.components() YIELD name, versions RETURN name, versions[0] AS version\")\n    print(records[0][\"name\"], records[0][\"version\"])\n"
                 ),
@@ -270,7 +270,8 @@ impl Engine for Neo4j {
                 "r",
                 "R",
                 "r",
-                "Over HTTP, with the packages httr and jsonlite. The password comes from the variable NEO4J_PASSWORD.",
+                "Uses HTTP with the packages httr and jsonlite. Reads the password from the environment variable \
+                 NEO4J_PASSWORD.",
                 format!(
                     "library(httr)\n\nanswer <- POST(\n  \"http://{host}:{http}/db/neo4j/tx/commit\",\n  authenticate(\"{OWNER}\", Sys.getenv(\"NEO4J_PASSWORD\")),\n  body = list(statements = list(list(statement = \"CALL dbms.components() YIELD name, versions RETURN name, versions[0]\"))),\n  encode = \"json\"\n)\nstop_for_status(answer)\nprint(unlist(content(answer)$results[[1]]$data[[1]]$row))\n"
                 ),
@@ -279,7 +280,7 @@ impl Engine for Neo4j {
                 "jdbc",
                 "JDBC",
                 "java",
-                "For Java and for tools such as DBeaver. They ask for the password themselves.",
+                "For Java and for tools such as DBeaver. They prompt for the password.",
                 format!("jdbc:neo4j://{host}:{bolt}/neo4j?user={OWNER}"),
             ),
         ]
@@ -295,8 +296,8 @@ impl Engine for Neo4j {
     }
 
     fn encryption_note(&self) -> &'static str {
-        "To encrypt the connection, write neo4j+ssc:// instead of neo4j://, or neo4j+s:// where the certificate of \
-         this portal is trusted."
+        "To encrypt the connection, use neo4j+ssc:// instead of neo4j://, or neo4j+s:// if your machine trusts this \
+         portal's certificate."
     }
 }
 

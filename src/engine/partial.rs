@@ -21,7 +21,7 @@ impl Selection {
     /// For people.
     pub fn text(&self) -> String {
         match &self.table {
-            Some(table) => format!("{table} of the database {}", self.database),
+            Some(table) => format!("{table} in the database {}", self.database),
             None => format!("the database {}", self.database),
         }
     }

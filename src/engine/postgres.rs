@@ -202,21 +202,22 @@ impl Engine for Postgres {
                 "psql",
                 "psql",
                 "sh",
-                "Paste it into a terminal. It asks for the password.",
+                "Run in a terminal. It prompts for the password.",
                 format!("psql \"host={host} port={port} dbname={db} user={user} sslmode=require\""),
             ),
             s(
                 "url",
                 "URL",
                 "url",
-                "For tools that take one address. Put the password after the user name: user:password@host.",
+                "For programs that take a connection URL. Add the password after the user name: user:password@host.",
                 self.url(e, None),
             ),
             s(
                 "python",
                 "Python",
                 "python",
-                "With psycopg 3. The password comes from the variable PGPASSWORD, so that it is in no script.",
+                "Uses psycopg 3. Reads the password from the environment variable PGPASSWORD, so that scripts don’t \
+                 contain it.",
                 format!(
                     "import psycopg\n\nwith psycopg.connect(\n    host=\"{host}\", port={port}, dbname=\"{db}\", user=\"{user}\", sslmode=\"require\",\n) as connection:\n    print(connection.execute(\"select version()\").fetchone()[0])\n"
                 ),
@@ -225,7 +226,7 @@ impl Engine for Postgres {
                 "sqlalchemy",
                 "SQLAlchemy",
                 "python",
-                "The password comes from the variable PGPASSWORD.",
+                "Reads the password from the environment variable PGPASSWORD.",
                 format!(
                     "from sqlalchemy import create_engine, text\n\nengine = create_engine(\"postgresql://{user}@{host}:{port}/{db}?sslmode=require\")\nwith engine.connect() as connection:\n    print(connection.execute(text(\"select version()\")).scalar())\n"
                 ),
@@ -234,7 +235,8 @@ impl Engine for Postgres {
                 "r",
                 "R",
                 "r",
-                "With the packages DBI and RPostgres (or the older RPostgreSQL). The password comes from the variable PGPASSWORD.",
+                "Uses the packages DBI and RPostgres (or the older RPostgreSQL). Reads the password from the \
+                 environment variable PGPASSWORD.",
                 format!(
                     "library(DBI)\n\ndriver <- if (requireNamespace(\"RPostgres\", quietly = TRUE)) RPostgres::Postgres() else RPostgreSQL::PostgreSQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{host}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"PGPASSWORD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n"
                 ),
@@ -243,7 +245,7 @@ impl Engine for Postgres {
                 "jdbc",
                 "JDBC",
                 "java",
-                "For Java and for tools such as DBeaver. They ask for the password themselves.",
+                "For Java and for tools such as DBeaver. They prompt for the password.",
                 format!("jdbc:postgresql://{host}:{port}/{db}?user={user}&sslmode=require"),
             ),
         ]
@@ -265,8 +267,8 @@ impl Engine for Postgres {
     }
 
     fn encryption_note(&self) -> &'static str {
-        "The connection is encrypted. To check the server's certificate too, write \
-         sslmode=verify-full sslrootcert=ca.pem instead of sslmode=require."
+        "The connection is encrypted. To verify the server's certificate as well, use sslmode=verify-full \
+         sslrootcert=ca.pem instead of sslmode=require."
     }
 }
 

@@ -212,7 +212,7 @@ pub struct Recipe {
 }
 
 /// Begins what a probe says where the server answers but does not let the portal's administrator in.
-pub const LOCKED_OUT: &str = "The portal's user can't sign in to this server";
+pub const LOCKED_OUT: &str = "The portal's user cannot sign in to this server";
 
 /// How the administrator gets into a server again in which somebody removed it, or gave it another password.
 #[derive(Debug)]
@@ -273,7 +273,7 @@ impl ExecOutcome {
         }
         let said = stderr.trim();
         let said = if said.is_empty() { "nothing" } else { said };
-        Self::Failed(format!("A command in the container ended with code {code} and said: {said}"))
+        Self::Failed(format!("A command in the container exited with code {code}. Output: {said}"))
     }
 }
 

@@ -88,9 +88,9 @@ impl Survey {
     /// A sentence with the line that is none of these.
     pub fn from_lines(printed: &str) -> Result<Self, String> {
         let mut lines = printed.lines().map(str::trim).filter(|l| !l.is_empty());
-        let first = lines.next().ok_or("the server's answer was empty")?;
+        let first = lines.next().ok_or("the server's response was empty")?;
         let wrong = |line: &str, e: &serde_json::Error| {
-            format!("the server's answer can't be read ({e}): {}", line.chars().take(200).collect::<String>())
+            format!("cannot parse the server's response ({e}): {}", line.chars().take(200).collect::<String>())
         };
         let mut survey: Self = serde_json::from_str(first).map_err(|e| wrong(first, &e))?;
         for line in lines {

@@ -25,7 +25,8 @@ pub struct ArchiveHead {
 /// # Errors
 /// A sentence, if it is none.
 pub fn look(head: &[u8]) -> Result<ArchiveHead, String> {
-    let broken = || "This begins like an archive of mongodump, but what follows is damaged. Make it again.".to_owned();
+    let broken =
+        || "The file starts like a mongodump archive, but the rest is damaged. Create the archive again.".to_owned();
     let mut rest = head.strip_prefix(&MAGIC).ok_or_else(broken)?;
     let (header, after) = document(rest).ok_or_else(broken)?;
     rest = after;
@@ -40,7 +41,7 @@ pub fn look(head: &[u8]) -> Result<ArchiveHead, String> {
         }
     }
     if databases.is_empty() && rest.starts_with(&TERMINATOR) {
-        return Err("There is no collection in this archive.".to_owned());
+        return Err("The archive contains no collections.".to_owned());
     }
     Ok(ArchiveHead { version, databases })
 }

@@ -55,11 +55,12 @@ pub fn choose(dump: &Dump, asked: &str, dbname: &str) -> Result<DumpSelection, Q
         UNNAMED if has("") => return Ok(DumpSelection::One(String::new())),
         name if has(name) => return Ok(DumpSelection::One(name.to_owned())),
         name if names.is_empty() => {
-            return Err(Question(format!("This dump names no database, so “{name}” can't be chosen in it.")));
+            return Err(Question(format!("This dump does not name any database, so “{name}” cannot be selected.")));
         }
         name => {
             return Err(Question(format!(
-                "This dump has no database “{name}”. It holds the databases {}. Choose one of them{hint}.",
+                "This dump does not contain a database “{name}”. It contains the databases {}. Choose one of \
+                 them{hint}.",
                 listed(names)
             )));
         }
@@ -68,7 +69,7 @@ pub fn choose(dump: &Dump, asked: &str, dbname: &str) -> Result<DumpSelection, Q
         [] => Ok(DumpSelection::Whole),
         [one] => Ok(DumpSelection::One(one.clone())),
         _ if has(dbname) => Ok(DumpSelection::One(dbname.to_owned())),
-        _ => Err(Question(format!("This dump holds the databases {}. Choose one of them{hint}.", listed(names)))),
+        _ => Err(Question(format!("This dump contains the databases {}. Choose one of them{hint}.", listed(names)))),
     }
 }
 
@@ -128,7 +129,7 @@ mod tests {
         assert_eq!(choose(&two, "*", "trial"), Ok(DumpSelection::Every));
         let asked = choose(&two, "", "trial").unwrap_err().0;
         assert!(asked.contains("the databases mice, rats") && asked.contains('*'), "{asked}");
-        assert!(choose(&two, "cats", "trial").unwrap_err().0.contains("no database “cats”"));
+        assert!(choose(&two, "cats", "trial").unwrap_err().0.contains("not contain a database “cats”"));
         let mongo = dump(Format::MongoArchive, &["mice", "rats"]);
         assert!(!choose(&mongo, "*", "trial").unwrap_err().0.contains(": *"));
         assert_eq!(choose(&dump(Format::PgPlain, &["", "mice"]), UNNAMED, "trial"), one(""));

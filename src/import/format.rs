@@ -40,7 +40,7 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
     if head.starts_with(b"PGDMP") {
         return match head.get(10) {
             Some(1) => Ok(dump(Format::PgCustom, archive_version(head))),
-            _ => Err("This archive of pg_dump is not in its custom format. Make one with pg_dump -Fc.".to_owned()),
+            _ => Err("This pg_dump archive is not in custom format. Create one with pg_dump -Fc.".to_owned()),
         };
     }
     if head.starts_with(&archive::MAGIC) {
@@ -101,7 +101,9 @@ fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     }
     let tar = head.get(257..262) == Some(b"ustar".as_slice());
     (tar && head.windows(9).any(|w| w == b"neostore.")).then(|| {
-        Err("This is a graph of Neo4j 3, or a copy of its files. Load it into Neo4j 4.4, make a dump there, and send that.".to_owned())
+        Err("This is a Neo4j 3 graph or a copy of its files. Load it into Neo4j 4.4, create a dump there and upload \
+             that."
+            .to_owned())
     })
 }
 
@@ -164,7 +166,7 @@ pub fn fit(dump: &Dump, image: &CatalogImage) -> Result<(), String> {
     let (is, wanted) = (dump.format.engine(), image.engine);
     if is != wanted {
         return Err(format!(
-            "This is {}, which {} can't load. Choose {} above.",
+            "This is {}, which {} cannot load. Choose {} above.",
             dump.format.label(),
             wanted.label(),
             is.label()
@@ -177,7 +179,8 @@ pub fn fit(dump: &Dump, image: &CatalogImage) -> Result<(), String> {
     };
     match (dump.version, ours) {
         (Some(theirs), Some(ours)) if newer(theirs, ours) => Err(format!(
-            "This dump is of {} {}.{}, and the version chosen is {}. Choose that version or a later one.",
+            "This dump was made by {} {}.{}, but the selected version is {}. Choose the version of the dump or a \
+             later one.",
             wanted.label(),
             theirs.0,
             theirs.1,

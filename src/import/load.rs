@@ -53,7 +53,8 @@ async fn check_storage(w: &StepContext) -> Result<(), StepError> {
     let row = row(w).await?;
     if row.report.is_none() && !tokio::fs::try_exists(path(w, &row)?).await.unwrap_or(true) {
         return Err(StepError::Fail(
-            "The file of this dump is no longer kept here. Delete this database, and send the dump again under New database, From a dump."
+            "The uploaded dump is no longer available. Delete this database and upload the dump again under New \
+             database → From a dump."
                 .to_owned(),
         ));
     }
@@ -73,7 +74,7 @@ async fn again(w: &StepContext) -> Result<(), StepError> {
 pub(super) async fn row(w: &StepContext) -> Result<DumpRow, StepError> {
     let mut db = w.app.db.acquire().await?;
     let row = dumps::of_container(&mut db, w.container_id()?).await?;
-    row.ok_or_else(|| StepError::Fail("What is known of the dump is gone.".to_owned()))
+    row.ok_or_else(|| StepError::Fail("The record of the dump no longer exists.".to_owned()))
 }
 
 /// Where the file lies.
@@ -82,7 +83,7 @@ pub(super) async fn row(w: &StepContext) -> Result<DumpRow, StepError> {
 /// If its tier is gone.
 pub(super) fn path(w: &StepContext, row: &DumpRow) -> Result<PathBuf, StepError> {
     let tier = w.app.config.tier(&row.tier);
-    let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is gone.", row.tier)))?;
+    let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” no longer exists.", row.tier)))?;
     Ok(staging::file(&w.app.config, tier, row.id, row.account_id))
 }
 
@@ -94,7 +95,7 @@ pub(super) async fn forget(w: &StepContext) -> Result<(), StepError> {
     let Ok(path) = path(w, &row(w).await?) else { return Ok(()) };
     match tokio::fs::remove_file(&path).await {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(StepError::Retry(format!("{} can't be removed: {e}", path.display())))
+            Err(StepError::Retry(format!("Cannot remove {}: {e}", path.display())))
         }
         _ => Ok(()),
     }
@@ -110,7 +111,8 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
     drop(db);
     if !first {
         return Err(StepError::Fail(
-            "The portal was ended while the dump was being loaded, so only a part of it came in. Nothing of that was kept. Press “Try again”."
+            "The portal stopped while the dump was loading, so only part of it was loaded. The partial data was \
+             discarded. Select “Try again”."
                 .to_owned(),
         ));
     }
@@ -136,7 +138,7 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
     let c = w.container().await?;
     let blueprint = w.blueprint().await?;
     let running = find(app, &c).await?.filter(|f| f.running);
-    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
+    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))?;
     let password = rotate::user_password(w, &c).await?;
     let (plan, engine) = (blueprint.plan(), engine_backup(c.engine)?);
     let mut report = LoadReport { told: row.told.0.clone(), ..LoadReport::default() };
@@ -147,18 +149,20 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
         let load = LoadPlan { archive: false, password: &password, lock: "", source: None, database: &target.database };
         let make = engine
             .create_extra_database(&plan, &load)
-            .ok_or_else(|| StepError::Fail(format!("{} can't make further databases here.", c.engine.label())))?;
+            .ok_or_else(|| StepError::Fail(format!("{} cannot create additional databases here.", c.engine.label())))?;
         run(app.runtime.as_ref(), &id, &make, None, &AtomicU64::new(0)).await?;
     }
     for target in targets {
         report.join(pour(w, row, file.clone(), (&id, &plan), (&password, &target, &places)).await?);
         if target.source != target.database && !target.source.is_empty() {
-            report.told.push(format!("“{}” of the dump is now the database “{}”.", target.source, target.database));
+            report
+                .told
+                .push(format!("“{}” from the dump was loaded into the database “{}”.", target.source, target.database));
         }
     }
     let left: Vec<&str> = row.databases.0.iter().filter(|n| !is_wanted(row, n)).map(|n| shown(n)).collect();
     if !left.is_empty() {
-        report.told.push(format!("The dump also holds {}, which was not asked for.", left.join(", ")));
+        report.told.push(format!("The dump also contains {}, which was not selected.", left.join(", ")));
     }
     let mut places: Vec<String> = wanted(row, &c.dbname).into_iter().map(|target| target.database).collect();
     places.sort_unstable();
@@ -204,7 +208,7 @@ pub(super) async fn count(
         let first = report.failures.first().cloned().unwrap_or_default();
         let about = if first.statement.is_empty() { String::new() } else { format!("\n{}", first.statement) };
         return Err(StepError::Fail(format!(
-            "Nothing of the dump came in: {} statements failed, the first with: {}{about}",
+            "Nothing was loaded: {} statements failed, the first with: {}{about}",
             report.failed, first.text
         )));
     }

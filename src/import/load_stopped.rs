@@ -37,7 +37,7 @@ pub static LOAD_STOPPED: Flow = Flow {
         create::START,
         create::WAIT,
         Step::new("Set up your access", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
-        Step::new("Count what came in", |w| Box::pin(look(w))),
+        Step::new("Count what was loaded", |w| Box::pin(look(w))),
         create::HAND_OVER,
     ],
 };
@@ -59,7 +59,7 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
     let own = w.blueprint().await?;
     let first = sealed(w).await?;
     if first.blueprint.dir != own.dir {
-        return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
+        return Err(StepError::Fail(format!("The storage tier “{}” is unavailable.", c.storage)));
     }
     let id = first.hold(app, true).await?;
     // Of an image that nobody used before nothing is known yet; what it has, it has from here on.
@@ -74,7 +74,7 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
     let check = engine_backup(c.engine)?.check(&plan, plan.dbname.as_str());
     run(app.runtime.as_ref(), &id, &check, None, &AtomicU64::new(0)).await.map_err(|e| {
         StepError::Fail(format!(
-            "{e}\nThe dump may be damaged, or of a version or edition whose data this server can't read."
+            "{e}\nThe dump may be damaged, or from a version or edition whose data this server cannot read."
         ))
     })?;
     sealed.remove_container(app).await
@@ -87,7 +87,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
     }
     let blueprint = w.blueprint().await?;
     let running = find(app, &c).await?.filter(|f| f.running);
-    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
+    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))?;
     let mut report = LoadReport { format: Some(row.dump().format), told: row.told.0.clone(), ..LoadReport::default() };
     let places = [c.dbname.clone()];
     count(app, (&id, &blueprint.plan()), engine_backup(c.engine)?, &places, &mut report).await?;

@@ -75,7 +75,7 @@ impl<R: Read> Read for MeasuredReader<R> {
             let most = ByteSize(i64::try_from(self.most).unwrap_or(i64::MAX));
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
-                format!("Unpacked, the dump is larger than {most}, the most that there is room for"),
+                format!("The decompressed dump is larger than {most}, the maximum that fits"),
             ));
         }
         if so_far > ANY_RATIO && so_far / MOST_RATIO > self.packed.bytes() {

@@ -51,9 +51,9 @@ pub(super) async fn pour(
     let missing = plan.tools.missing(engine.load_tools());
     if !missing.is_empty() {
         return Err(StepError::Fail(format!(
-            "The image has no {}, so the dump can't be loaded here. Make an empty database, and load it from your own computer with \
-             the address on the database's page.",
-            missing.join(" and no ")
+            "The image lacks {}, so the dump cannot be loaded here. Create an empty database and load the dump from \
+             your own computer, using the connection details on the database's page.",
+            missing.join(" or ")
         )));
     }
     // Whoever wrote the dump can't know it, so nothing in it unlocks what it is locked with.
@@ -85,13 +85,13 @@ pub(super) async fn pour(
         loop {
             let piece = tokio::time::timeout(SILENCE, pieces.next()).await;
             match piece
-                .map_err(|_| StepError::Fail("The tool that loads the dump said nothing for hours.".to_owned()))?
+                .map_err(|_| StepError::Fail("The tool that loads the dump produced no output for hours.".to_owned()))?
             {
                 Some(Ok(ExecPiece::Stderr(piece))) => collector.take(&piece),
                 Some(Ok(ExecPiece::Stdout(_))) => {}
                 Some(Ok(ExecPiece::Ended(code))) => return Ok(code),
                 Some(Err(e)) => return Err(StepError::Fail(e.to_string())),
-                None => return Err(StepError::Fail("The tool that loads the dump was cut short.".to_owned())),
+                None => return Err(StepError::Fail("The tool that loads the dump was interrupted.".to_owned())),
             }
         }
     };
@@ -104,21 +104,24 @@ pub(super) async fn pour(
     // What was wrong with the file explains more than what the tool made of it.
     let left_out = reading
         .await
-        .map_err(|e| StepError::Fail(format!("Reading the dump was cut short: {e}.")))?
+        .map_err(|e| StepError::Fail(format!("Reading the dump was interrupted: {e}.")))?
         .map_err(StepError::Fail)?;
     let (mut report, words) = collector.done();
     report.told.extend(left_out.told);
     if left_out.count > 0 {
         let (count, first) = (left_out.count, left_out.first.join("; "));
         let what = if count == 1 { "1 statement".to_owned() } else { format!("{count} statements") };
-        report.told.push(format!("Left out, since about the server (roles, owners, whole databases): {what}. {first}"));
+        report.told.push(format!(
+            "Skipped because they apply to the whole server (roles, owners, databases): {what}. \
+                                  {first}"
+        ));
     }
     if engine.loaded(code, &words) {
         return Ok(report);
     }
     let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
     let said = [first.as_str(), words.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
-    Err(StepError::Fail(format!("The dump could not be loaded to its end: {said}")))
+    Err(StepError::Fail(format!("The dump could not be loaded completely: {said}")))
 }
 
 /// Shows how far it is, for ever.
@@ -166,7 +169,7 @@ impl DumpReader {
         out: &Out,
     ) -> Result<LeftOut, String> {
         let cut = |e: std::io::Error| {
-            format!("The dump can't be read to its end: {e}. It may have been cut short; send it again.")
+            format!("The dump cannot be read to the end: {e}. It may be truncated; upload it again.")
         };
         let content = open(&self.file, dump.packing, what.is_some(), self.most, self.passed).map_err(cut)?;
         let left_out = match what {

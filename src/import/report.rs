@@ -160,7 +160,7 @@ impl<'a> OutputCollector<'a> {
         let report = &mut self.report;
         for (line, rows) in left {
             if let Some(failure) = report.failures.iter_mut().find(|f| f.line == Some(line)) {
-                let told = format!("{}\nIts {rows} rows were left out.", failure.detail);
+                let told = format!("{}\nIts {rows} rows were skipped.", failure.detail);
                 told.trim().clone_into(&mut failure.detail);
             }
         }
@@ -226,7 +226,7 @@ mod tests {
                 (None, "", ""),
                 (Some(10), "create table t", "LINE 1: create table t"),
                 (Some(11), "", ""),
-                (Some(14), "copy t", "CONTEXT:  COPY t\nIts 3 rows were left out."),
+                (Some(14), "copy t", "CONTEXT:  COPY t\nIts 3 rows were skipped."),
             ]
         );
         assert_eq!(report.failed, 4);

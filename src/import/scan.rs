@@ -58,7 +58,7 @@ pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesR
 /// # Errors
 /// A sentence that says why it can't be used.
 pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<Dump, String> {
-    let unread = |e: io::Error| format!("The file can't be read: {e}.");
+    let unread = |e: io::Error| format!("Cannot read the file: {e}.");
     let mut head = Vec::new();
     from.by_ref().take(512).read_to_end(&mut head).map_err(unread)?;
     if let Some(broken) = broken_by_redirection(&head) {
@@ -67,7 +67,7 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<D
     let packing = Packing::of(&head);
     let unpacked = move |e: io::Error| match (packing, e.kind()) {
         (Packing::None, _) | (_, io::ErrorKind::FileTooLarge) => format!("{e}."),
-        _ => format!("The file is compressed, and can't be unpacked: {e}."),
+        _ => format!("The file is compressed and cannot be decompressed: {e}."),
     };
     let packed = BytesRead::default();
     let from = CountedReader(Cursor::new(head).chain(from), packed.clone());
@@ -96,7 +96,8 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<D
     };
     if encoding.is_utf16() {
         dump.told.push(
-            "The dump was converted from UTF-16, as PowerShell's “>” writes it. Letters beyond ASCII may have been changed before: check some."
+            "The dump was converted from UTF-16, as written by PowerShell's “>”. Non-ASCII characters may already \
+             have been damaged; check a few."
                 .to_owned(),
         );
     }
@@ -116,7 +117,7 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<D
 }
 
 /// What to say of a dump that does not say its end.
-pub const CUT: &str = "The dump was cut short: its last lines do not say that it is complete. Make it again.";
+pub const CUT: &str = "The dump is truncated: it does not end with the completion marker. Create it again.";
 
 /// What the dump of a whole server begins with, and what its last lines say.
 const CLUSTER: &str = "-- PostgreSQL database cluster dump";
@@ -169,7 +170,7 @@ impl Scanner {
     /// A sentence that says why it can't be used.
     pub async fn done(mut self) -> Result<Dump, String> {
         self.out = None;
-        self.task.await.map_err(|e| format!("The file could not be looked at: {e}."))?
+        self.task.await.map_err(|e| format!("Could not inspect the file: {e}."))?
     }
 }
 

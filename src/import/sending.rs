@@ -124,7 +124,7 @@ impl Sending<'_> {
         self.put(first.as_bytes())?;
         let mut pieces = Splitter::new(from, self.what.dialect);
         let cut = |e: std::io::Error| {
-            EarlyEnd::Bad(format!("The dump can't be read to its end: {e}. It may have been cut short; send it again."))
+            EarlyEnd::Bad(format!("The dump cannot be read to the end: {e}. It may be truncated; upload it again."))
         };
         while let Some(piece) = pieces.next_piece().map_err(cut)? {
             if self.follower.look(&piece) {
@@ -258,7 +258,7 @@ impl Sending<'_> {
 
     fn command(&mut self, piece: &DumpPiece<'_>) {
         if self.is_wanted() && command(piece.text) == Command::Other {
-            let text = "Commands of psql in a dump are not run.".to_owned();
+            let text = "psql meta-commands in dumps are not executed.".to_owned();
             let statement = beginning(piece.text).trim_end().to_owned();
             self.course.keep_back(LoadFailure { line: Some(piece.line), text, statement, ..LoadFailure::default() });
         }
@@ -297,7 +297,10 @@ impl Sending<'_> {
 
     fn put(&mut self, text: &[u8]) -> Result<(), EarlyEnd> {
         if self.what.dialect == Dialect::Postgres && text.contains(&0) {
-            return Err(EarlyEnd::Bad(format!("The dump is no text: after line {} there is a zero byte.", self.line)));
+            return Err(EarlyEnd::Bad(format!(
+                "The dump is not text: it contains a zero byte after line {}.",
+                self.line
+            )));
         }
         self.line += lines(text);
         self.buffer.extend_from_slice(text);

@@ -85,13 +85,14 @@ impl UploadLimit {
         let own: u64 = all.iter().filter(|f| f.account == Some(account)).map(|f| f.bytes).sum();
         if own > limit(self.person) {
             return Err(format!(
-                "Dumps that you sent and that are not loaded yet take more than {}, the most for one person. Wait until they are loaded, or delete databases whose loading failed.",
+                "Your uploaded dumps that are not loaded yet exceed {}, the limit per person. Wait until they are \
+                 loaded, or delete databases whose load failed.",
                 self.person
             ));
         }
         if all.iter().map(|f| f.bytes).sum::<u64>() > limit(self.total) {
             return Err(format!(
-                "Dumps that wait to be loaded take more than {}, the most for everybody together. Try again later.",
+                "Dumps waiting to be loaded exceed {}, the limit for all users together. Try again later.",
                 self.total
             ));
         }
@@ -144,7 +145,7 @@ impl Staging {
         let tier = named.or_else(|| config.storage.iter().find(usable));
         let tier = tier.ok_or_else(|| "No storage is available for the dump. Ask an administrator.".to_owned())?;
         let path = file(config, tier, id, Some(account));
-        let failed = |e: std::io::Error| format!("The dump can't be kept on the storage tier “{}”: {e}.", tier.label);
+        let failed = |e: std::io::Error| format!("Cannot store the dump on the storage tier “{}”: {e}.", tier.label);
         if let Some(dir) = path.parent() {
             tokio::fs::create_dir_all(dir).await.map_err(failed)?;
         }
@@ -186,17 +187,20 @@ impl Staging {
         self.bytes += piece.len() as u64;
         let most = self.room.one;
         if i64::try_from(self.bytes).unwrap_or(i64::MAX) > most.0 {
-            return Err(format!("The file is larger than {most}, the most that is taken here."));
+            return Err(format!("The file is larger than {most}, the maximum upload size."));
         }
         if self.bytes >= self.looked {
             self.looked = self.bytes + LOOK;
             let free = capacity(self.path.parent().unwrap_or(&self.path)).map_err(|e| e.to_string())?.free;
             if free < RESERVE {
-                return Err(format!("There is no room for the dump: {} are free on the storage tier.", ByteSize(free)));
+                return Err(format!(
+                    "Not enough disk space for the dump: {} free on the storage tier.",
+                    ByteSize(free)
+                ));
             }
             self.room.check(self.account)?;
         }
-        self.out.write_all(piece).await.map_err(|e| format!("The dump can't be kept: {e}."))?;
+        self.out.write_all(piece).await.map_err(|e| format!("Cannot store the dump: {e}."))?;
         if let Some(scanner) = &mut self.scanner {
             scanner.take(piece).await;
         }
@@ -212,11 +216,11 @@ impl Staging {
     /// # Errors
     /// A sentence, if it can't be kept or used.
     pub async fn finish(&mut self) -> Result<Dump, String> {
-        self.out.flush().await.map_err(|e| format!("The dump can't be kept: {e}."))?;
+        self.out.flush().await.map_err(|e| format!("Cannot store the dump: {e}."))?;
         match (self.known.take(), self.scanner.take()) {
             (Some(dump), _) => Ok(dump),
             (None, Some(scanner)) => scanner.done().await,
-            (None, None) => Err("The file can't be used.".to_owned()),
+            (None, None) => Err("The file is unusable.".to_owned()),
         }
     }
 
@@ -231,7 +235,7 @@ impl Staging {
 pub fn sweep(config: &Config, known: &[Uuid]) {
     for StagedUpload { path, id, age, .. } in found(&places(config)) {
         if !known.contains(&id) && age > ABANDONED {
-            tracing::info!(file = %path.display(), "Removed an upload that nobody waits for");
+            tracing::info!(file = %path.display(), "Removed an abandoned upload");
             let _ = std::fs::remove_file(path);
         }
     }

@@ -1,31 +1,29 @@
 //! Files that can't be loaded: what each looks like, and what to send instead.
 
 /// What can be sent.
-const SEND: &str = "Send what pg_dump, mariadb-dump, mysqldump, mongodump --archive or neo4j-admin database dump wrote: as it is, packed with gzip, zstd, bzip2 or xz, or as the only file in a zip archive.";
+const SEND: &str = "Upload the output of pg_dump, mariadb-dump, mysqldump, mongodump --archive or neo4j-admin \
+                    database dump, either as is, compressed with gzip, zstd, bzip2 or xz, or as the only file in a \
+                    zip archive.";
 
 /// Kinds of files by how they begin, with what to do.
 const KINDS: [(&[u8], &str, &str); 17] = [
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "Unpack it and send the dump itself."),
-    (b"Rar!", "a RAR archive", "Unpack it and send the dump itself."),
-    (b"PK\x05\x06", "an empty zip archive", "Pack the dump again."),
-    (b"\x04\x22\x4d\x18", "packed with lz4", "Unpack it, or pack it with gzip."),
-    (b"LZIP", "packed with lzip", "Unpack it, or pack it with xz."),
-    (b"\x1f\x9d", "packed with compress", "Unpack it, or pack it with gzip."),
-    (b"\x5d\x00\x00", "packed with lzma", "Unpack it, or pack it with xz."),
-    (
-        b"SQLite format 3",
-        "a database of SQLite",
-        "Write its content as SQL for the engine that you choose, and send that.",
-    ),
-    (b"\x00\x01\x00\x00Standard", "a database of Microsoft Access", "Export its tables first."),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "Extract it and upload the dump itself."),
+    (b"Rar!", "a RAR archive", "Extract it and upload the dump itself."),
+    (b"PK\x05\x06", "an empty zip archive", "Create the zip archive again."),
+    (b"\x04\x22\x4d\x18", "compressed with lz4", "Decompress it, or use gzip instead."),
+    (b"LZIP", "compressed with lzip", "Decompress it, or use xz instead."),
+    (b"\x1f\x9d", "compressed with compress", "Decompress it, or use gzip instead."),
+    (b"\x5d\x00\x00", "compressed with lzma", "Decompress it, or use xz instead."),
+    (b"SQLite format 3", "an SQLite database", "Export its content as SQL for the engine you choose and upload that."),
+    (b"\x00\x01\x00\x00Standard", "a Microsoft Access database", "Export its tables first."),
     (b"%PDF", "a PDF document", ""),
-    (b"\x89PNG", "a picture", ""),
+    (b"\x89PNG", "an image", ""),
     (b"\x7fELF", "a program", ""),
-    (b"<!DOCTYPE", "a web page, perhaps an error that was saved in place of the dump", ""),
-    (b"<html", "a web page, perhaps an error that was saved in place of the dump", ""),
-    (b"<?xml", "an XML document", "Make the dump as SQL: without --xml."),
-    (b"age-encryption.org", "encrypted with age", "Decrypt it and send the dump itself."),
-    (b"-----BEGIN PGP", "encrypted with PGP", "Decrypt it and send the dump itself."),
+    (b"<!DOCTYPE", "a web page, perhaps an error page that was saved instead of the dump", ""),
+    (b"<html", "a web page, perhaps an error page that was saved instead of the dump", ""),
+    (b"<?xml", "an XML document", "Create the dump as SQL, without --xml."),
+    (b"age-encryption.org", "encrypted with age", "Decrypt it and upload the dump itself."),
+    (b"-----BEGIN PGP", "encrypted with PGP", "Decrypt it and upload the dump itself."),
 ];
 
 /// What to say of a file that begins with `head`, unpacked.
@@ -35,7 +33,7 @@ pub fn describe(head: &[u8]) -> String {
         Some((_, kind, todo)) => Some((*kind, *todo)),
         None if head.get(257..262) == Some(b"ustar".as_slice()) => Some((
             "a tar archive",
-            "Unpack it and send the dump itself. For PostgreSQL make it with pg_dump -Fc instead of -Ft or -Fd.",
+            "Extract it and upload the dump itself. For PostgreSQL, use pg_dump -Fc instead of -Ft or -Fd.",
         )),
         None => None,
     };
@@ -67,10 +65,10 @@ fn beginning(head: &[u8]) -> String {
 /// Archives that were sent through a redirection which takes everything for text, as PowerShell's does.
 pub fn broken_by_redirection(head: &[u8]) -> Option<String> {
     const MAKERS: [(&str, &str); 4] = [
-        ("PGDMP", "an archive of pg_dump, made with pg_dump -Fc -f FILE"),
-        ("DZV1", "a dump of neo4j-admin, made with --to-path"),
-        ("DGV1", "a dump of neo4j-admin, made with --to-path"),
-        ("m", "an archive of mongodump, made with --archive=FILE"),
+        ("PGDMP", "a pg_dump archive, made with pg_dump -Fc -f FILE"),
+        ("DZV1", "a neo4j-admin dump, made with --to-path"),
+        ("DGV1", "a neo4j-admin dump, made with --to-path"),
+        ("m", "a mongodump archive, made with --archive=FILE"),
     ];
     let wide = head.starts_with(&[0xff, 0xfe]);
     let text: String = if wide {
@@ -94,11 +92,12 @@ pub fn broken_by_redirection(head: &[u8]) -> Option<String> {
     };
     let beyond = text.chars().skip(1).take(3).filter(|c| !c.is_ascii()).count();
     let maker = MAKERS.iter().find(|(begin, _)| text.starts_with(begin) && (*begin != "m" || beyond >= 1));
-    let packed = [("\u{1f}", "packed with gzip"), ("(", "packed with zstd")];
+    let packed = [("\u{1f}", "compressed with gzip"), ("(", "compressed with zstd")];
     let packed = packed.iter().find(|(begin, _)| text.starts_with(begin) && beyond >= 1);
     let what = maker.or(packed)?.1;
     Some(format!(
-        "This was {what}, and then damaged: PowerShell's “>” takes what a program prints for text and rewrites it. Let the program write the file itself, or use cmd.exe, and send that."
+        "This was {what}, but PowerShell's “>” damaged it by rewriting the output as text. Let the program write the \
+         file itself or use cmd.exe, then upload the result."
     ))
 }
 

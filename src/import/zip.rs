@@ -61,7 +61,7 @@ impl<R: Read> Zip<R> {
         loop {
             let Some(head) = head(&mut from)? else {
                 if self.found.is_none() {
-                    return Err(refused("there is no file in this zip archive"));
+                    return Err(refused("the zip archive contains no file"));
                 }
                 // The rest is the archive's own list.
                 io::copy(&mut from, &mut io::sink())?;
@@ -76,19 +76,20 @@ impl<R: Read> Zip<R> {
                 && let Some(first) = &self.found
             {
                 return Err(refused(format!(
-                    "this zip archive holds several files (“{first}”, “{}”): send the one with the dump",
+                    "the zip archive contains several files (“{first}”, “{}”): upload only the dump",
                     head.name
                 )));
             }
             if head.encrypted {
-                return Err(refused("this zip archive is protected by a password: unpack it and send the dump itself"));
+                return Err(refused("the zip archive is password-protected: extract it and upload the dump itself"));
             }
             self.body = match head.method {
                 8 => Body::Deflated(DeflateDecoder::new(from)),
                 0 if !head.later => Body::Stored(from.take(head.packed)),
                 other => {
                     return Err(refused(format!(
-                        "this zip archive is packed by a method (number {other}) that is not read here: pack the dump with gzip, or send it unpacked"
+                        "the zip archive uses an unsupported compression method (number {other}): compress the dump \
+                         with gzip, or upload it uncompressed"
                     )));
                 }
             };

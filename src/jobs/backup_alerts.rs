@@ -38,9 +38,9 @@ pub async fn failed(tx: &mut PgConnection, job: &Job, why: &str, now: DateTime<U
         Some(of) => {
             let from =
                 backups::by_id(tx, of).await?.map(|b| format!(" from {}", day(b.started_at))).unwrap_or_default();
-            (NoticeKind::DrillFailed, format!("The backup{from} could not be restored for proof: {why}"))
+            (NoticeKind::DrillFailed, format!("The test restore of the backup{from} failed: {why}"))
         }
-        None => (NoticeKind::BackupFailed, format!("The backup begun at {} failed: {why}", day(row.started_at))),
+        None => (NoticeKind::BackupFailed, format!("The backup started at {} failed: {why}", day(row.started_at))),
     };
     notices::raise(tx, row.container_id, kind, (row.drill_of, &text), now).await.map(|_| ())
 }
@@ -74,13 +74,13 @@ pub async fn look(app: &Arc<App>, rows: &[Container], newest: &[Newest]) -> Resu
         }
         let newest = seen
             .and_then(|s| s.good_at)
-            .map_or("There is none at all.".to_owned(), |at| format!("The newest one is from {}.", day(at)));
+            .map_or("There is no backup at all.".to_owned(), |at| format!("The newest one is from {}.", day(at)));
         let state = match (&c.maintenance_note, c.state) {
             (Some(_), _) => " The database is in maintenance.".to_owned(),
             (None, ContainerState::Running) => String::new(),
             (None, state) => format!(" The database is {state}."),
         };
-        let text = format!("A backup was due at {} and was not made in time. {newest}{state}", day(due));
+        let text = format!("A backup was due at {} but was not made in time. {newest}{state}", day(due));
         let mut tx = app.db.begin().await?;
         if notices::raise(&mut tx, c.id, NoticeKind::BackupMissed, (None, &text), now).await? {
             let about = Some((c.id, c.name.as_str()));

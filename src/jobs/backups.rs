@@ -52,7 +52,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
             match request::backup(app, c, "schedule", &Actor::portal(ACTOR)).await {
                 Ok(_) => made.push(c.name.clone()),
                 Err(RequestError::NoBackup(_) | RequestError::Busy) => {}
-                Err(e) => tracing::warn!(container.name = c.name, "A backup that is due could not be enqueued: {e}"),
+                Err(e) => tracing::warn!(container.name = c.name, "Could not enqueue a due backup: {e}"),
             }
         }
         let stale = |s: &&newest::Newest| s.drilled_at.is_none_or(|at| now - at > Duration::days(DRILL_DAYS));
@@ -67,7 +67,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
                 Ok(_) => drills.push(c.name.clone()),
                 // What can't be decrypted here can't be proven here.
                 Err(RequestError::Busy | RequestError::NeedsKey) => {}
-                Err(e) => tracing::warn!(container.name = c.name, "A drill that is due could not be enqueued: {e}"),
+                Err(e) => tracing::warn!(container.name = c.name, "Could not enqueue a due test restore: {e}"),
             }
         }
     }

@@ -47,7 +47,7 @@ async fn fail(tx: &mut PgConnection, app: &App, job: &Job, id: Uuid, failure: (&
         Ok(_) => Ok(()),
         Err(TransitionError::Db(e)) => Err(e),
         Err(e) => {
-            tracing::error!("A container could not be marked failed: {e}");
+            tracing::error!("Could not mark a container as failed: {e}");
             Ok(())
         }
     }
@@ -129,7 +129,7 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: JobEnd<'
             }
             tracing::info!(status = status.as_str(), error, "Ended the job `{}`", job.kind);
         }
-        Err(e) => tracing::warn!("A job's end could not be written; its lease will run out: {e}"),
+        Err(e) => tracing::warn!("Could not record the end of a job; its lease will expire: {e}"),
     }
 }
 
@@ -153,14 +153,13 @@ pub(crate) async fn undo(work: &StepContext, flow: &Flow, (failed, why): (usize,
             Ok(()) if i == failed => {}
             Ok(()) => set_step(work, number(i), StepStatus::Undone, None).await,
             Err(e) if e.may_pass() && wait_for_it(work, why).await => {
-                tracing::warn!("A step will be taken back later: {e}");
+                tracing::warn!("A step will be undone later: {e}");
                 return false;
             }
             Err(e) => {
-                tracing::error!("A step could not be taken back: {e}");
+                tracing::error!("Could not undo a step: {e}");
                 let first = if i == failed { format!("{why}\n") } else { String::new() };
-                set_step(work, number(i), StepStatus::Failed, Some(&format!("{first}Could not be taken back: {e}")))
-                    .await;
+                set_step(work, number(i), StepStatus::Failed, Some(&format!("{first}Could not undo it: {e}"))).await;
             }
         }
     }
@@ -224,7 +223,7 @@ pub(crate) async fn set_step(work: &StepContext, seq: i16, status: StepStatus, d
         jobs::set_step(&mut db, work.job.id, &work.lease, seq, status, detail).await
     };
     if let Err(e) = done.await {
-        tracing::debug!("A step's status could not be written: {e}");
+        tracing::debug!("Could not record the status of a step: {e}");
     }
 }
 
@@ -241,7 +240,7 @@ pub(crate) async fn put_back(
         jobs::retry(&mut db, id, lease, wait, error, uncounted).await
     };
     if let Err(e) = done.await {
-        tracing::warn!("A job could not be put back; its lease will run out: {e}");
+        tracing::warn!("Could not requeue a job; its lease will expire: {e}");
     }
 }
 

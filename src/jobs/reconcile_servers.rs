@@ -77,7 +77,7 @@ pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<ReconcileReport> {
     run.orphan_directories(&rows).await?;
     let mut db = app.db.acquire().await?;
     for gone in findings::forget_unseen(&mut db, now).await? {
-        let detail = format!("{}: no longer so", gone.detail);
+        let detail = format!("{}: resolved", gone.detail);
         let entry = LogEntry { action: "finding.resolved", container: None, outcome: Outcome::Ok, detail: &detail };
         log::append(&mut db, &Actor::portal(ACTOR), &entry, now).await?;
     }
@@ -95,30 +95,30 @@ impl Run<'_> {
         let found = found.as_ref();
         match (c.state, found) {
             (ContainerState::Running, Some(o)) if o.status == "paused" => {
-                let detail = format!("{} was paused in the engine by hand, so it does not answer", c.name);
+                let detail = format!("{} was paused manually in the container engine, so it does not respond", c.name);
                 self.note(&o.name, "paused", &detail, Some(&c)).await
             }
             (ContainerState::Running, Some(o)) => {
-                let detail = format!("{} should run but is {}", c.name, o.status);
+                let detail = format!("{} should be running but is {}", c.name, o.status);
                 self.note(&o.name, "stopped", &detail, Some(&c)).await?;
                 self.start_again(&c, found).await
             }
             (ContainerState::Running, None) => {
-                let detail = format!("{} should run but its container is gone; its data is kept", c.name);
+                let detail = format!("{} should be running but its container is missing; its data is kept", c.name);
                 self.note(&c.docker_name, "missing", &detail, Some(&c)).await?;
                 self.start_again(&c, None).await
             }
             (ContainerState::Requested | ContainerState::Provisioning | ContainerState::Deleting, _) => {
                 // A state between two others without a job can't come from this code; somebody must look.
-                let detail = format!("{} is {} but no job is doing that", c.name, c.state);
+                let detail = format!("{} is {} but no job is working on it", c.name, c.state);
                 self.note(&c.docker_name, "stuck", &detail, Some(&c)).await
             }
             (ContainerState::Failed, Some(o)) => {
-                let detail = format!("{} failed and should not run, but its container does", c.name);
+                let detail = format!("{} failed and should not be running, but its container is", c.name);
                 self.note(&o.name, "running", &detail, Some(&c)).await
             }
             (state, Some(o)) => {
-                let detail = format!("{} is {state} but its container runs: it was started by hand", c.name);
+                let detail = format!("{} is {state} but its container is running: it was started manually", c.name);
                 self.note(&o.name, "running", &detail, Some(&c)).await
             }
             _ => Ok(()),
@@ -178,14 +178,15 @@ impl Run<'_> {
     async fn give_up(&mut self, c: &Container, found: Option<&Observed>) -> anyhow::Result<()> {
         let lines = match found {
             Some(o) => last_lines(self.app, &o.id, 15).await,
-            None => "(its container is gone)".to_owned(),
+            None => "(the container no longer exists)".to_owned(),
         };
         let mut db = self.app.db.acquire().await?;
         let tried = jobs::of_container(&mut db, c.id, 1).await?.into_iter().next().filter(|j| j.created_by == ACTOR);
         drop(db);
         let tried = tried.and_then(|j| j.error).map(|e| format!(" The last start failed: {e}")).unwrap_or_default();
         let why = format!(
-            "The server ended {MOST_FAILURES} times within {} minutes and is not started again by itself.{tried}\nIts last words:\n{lines}",
+            "The server exited {MOST_FAILURES} times within {} minutes and will not be restarted \
+             automatically.{tried}\nLast log lines:\n{lines}",
             WINDOW.num_minutes()
         );
         let mut tx = self.app.db.begin().await?;
@@ -227,7 +228,7 @@ impl Run<'_> {
                 // A job removed it, and its row was purged, after the list was made.
                 continue;
             }
-            let detail = format!("{} carries this portal's label, but the portal does not know it", o.name);
+            let detail = format!("{} has this portal's label but is unknown to the portal", o.name);
             self.note(&o.name, "unknown", &detail, None).await?;
         }
         Ok(())
@@ -258,7 +259,7 @@ impl Run<'_> {
             // One that was on its way out, and is gone by now, is nobody's business.
             if tokio::fs::symlink_metadata(&path).await.is_ok() {
                 let path = path.display().to_string();
-                self.note(&path, "directory", &format!("{path} belongs to no database the portal knows"), None).await?;
+                self.note(&path, "directory", &format!("{path} does not belong to any known database"), None).await?;
             }
         }
         Ok(())
@@ -273,7 +274,7 @@ impl Run<'_> {
     async fn note(&mut self, subject: &str, kind: &str, detail: &str, c: Option<&Container>) -> anyhow::Result<()> {
         let mut db = self.app.db.acquire().await?;
         if findings::note(&mut db, subject, kind, detail, c.map(|c| c.id), self.now).await? {
-            tracing::warn!(subject, kind, "Found that {detail}");
+            tracing::warn!(subject, kind, "Found a difference: {detail}");
             let entry = LogEntry {
                 action: "finding.new",
                 container: c.map(|c| (c.id, c.name.as_str())),

@@ -82,7 +82,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             None => return,
             Some(Ok(names)) => names,
             Some(Err(e)) => {
-                tracing::warn!("What is due could not be looked up: {e:#}");
+                tracing::warn!("Could not look up due work: {e:#}");
                 continue;
             }
         };
@@ -91,7 +91,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             match stop.run_until_cancelled(run_if_due(&app, due)).await {
                 None => return,
                 Some(Ok(())) => {}
-                Some(Err(e)) => tracing::warn!(work = due.name, "The periodic work `{}` failed: {e:#}", due.name),
+                Some(Err(e)) => tracing::warn!(work = due.name, "The periodic task `{}` failed: {e:#}", due.name),
             }
         }
     }
@@ -115,7 +115,7 @@ async fn run_if_due(app: &Arc<App>, due: &PeriodicWork) -> anyhow::Result<()> {
         Err(e) => json!({ "error": format!("{e:#}") }),
     };
     if let Some(error) = result.get("error") {
-        tracing::warn!(work = due.name, "The periodic work `{}` failed: {error}", due.name);
+        tracing::warn!(work = due.name, "The periodic task `{}` failed: {error}", due.name);
     }
     let mut db = app.db.acquire().await?;
     Ok(schedule::set_result(&mut db, due.name, &result).await?)
@@ -134,7 +134,7 @@ async fn audit(app: &Arc<App>) -> anyhow::Result<Value> {
     }
     match enqueue_portal(app, &AUDIT, &Actor::portal("audit")).await {
         Ok(job) => Ok(json!({ "job": job })),
-        Err(RequestError::Busy) => Ok(json!({ "skipped": "one is under way" })),
+        Err(RequestError::Busy) => Ok(json!({ "skipped": "one is already running" })),
         Err(e) => Err(e.into()),
     }
 }

@@ -22,8 +22,8 @@ const ANSWER: Duration = Duration::from_secs(20);
 const AT_ONCE: usize = 2;
 
 /// Why a server whose owner shut the portal's user out can't be looked into, and what helps.
-const SHUT_OUT: &str = "The portal's user can't sign in to this server: somebody in it removed the user or gave it another \
-                        password. Restart the database: the portal then makes it anew.";
+const SHUT_OUT: &str = "The portal's user cannot sign in to this server: someone removed the user or changed its \
+                        password. Restart the database and the portal recreates the user.";
 
 /// Why a look failed: a sentence for the database's page, and what exactly was said for the portal's log.
 struct SurveyError {
@@ -52,7 +52,7 @@ pub async fn survey(app: &App) -> anyhow::Result<serde_json::Value> {
     while let Some(fine) = looks.next().await {
         // What could not be written of one server keeps nobody from looking into the others.
         let fine = fine.unwrap_or_else(|e| {
-            tracing::warn!("What a look into a server found could not be written: {e:#}");
+            tracing::warn!("Could not record the result of a server scan: {e:#}");
             false
         });
         failed += usize::from(!fine);
@@ -80,7 +80,7 @@ async fn look(app: &App, c: &Container) -> anyhow::Result<bool> {
     match &seen {
         Ok(survey) => surveys::set(&mut tx, c.id, survey, now).await?,
         Err(fault) => {
-            tracing::warn!(container = %c.name, "A look into a server failed. {} {}", fault.sentence, fault.detail);
+            tracing::warn!(container = %c.name, "A server scan failed. {} {}", fault.sentence, fault.detail);
             surveys::fail(&mut tx, c.id, fault.sentence, now).await?;
         }
     }
@@ -91,19 +91,19 @@ async fn look(app: &App, c: &Container) -> anyhow::Result<bool> {
 async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, SurveyError> {
     let engine = c.engine.engine();
     let blueprint = Blueprint::read(app, c).await;
-    let blueprint = blueprint.map_err(|e| SurveyError::new("The portal could not prepare its questions.", &e))?;
+    let blueprint = blueprint.map_err(|e| SurveyError::new("The portal could not prepare its queries.", &e))?;
     let said = ask(app, id, &engine.survey(&blueprint.plan()), ANSWER).await;
-    let said = said.map_err(|e| SurveyError::new("The server did not answer.", &e))?;
+    let said = said.map_err(|e| SurveyError::new("The server did not respond.", &e))?;
     if said.code == 0 {
         return engine
             .read_survey(&said.stdout)
-            .map_err(|e| SurveyError::new("The server's answer could not be read.", &e));
+            .map_err(|e| SurveyError::new("The server's response could not be read.", &e));
     }
     let detail = match ExecOutcome::of(said.code, &said.stderr) {
         ExecOutcome::Failed(words) => reason::line(&words),
         ExecOutcome::Done => String::new(),
     };
     let shut_out = said.stderr.contains(LOCKED_OUT);
-    let sentence = if shut_out { SHUT_OUT } else { "The server could not answer the portal's questions." };
+    let sentence = if shut_out { SHUT_OUT } else { "The server could not answer the portal's queries." };
     Err(SurveyError::new(sentence, &detail))
 }

@@ -36,17 +36,17 @@ async fn keep_admin_db(app: &App) {
             Ok(banner) => {
                 app.set_read_only(banner);
                 if lost {
-                    tracing::info!("mydb_admin answers again");
+                    tracing::info!("mydb_admin is responding again");
                 }
                 lost = false;
             }
             Err(e) => {
                 if !lost {
-                    tracing::error!("mydb_admin does not answer: {e}");
+                    tracing::error!("mydb_admin is not responding: {e}");
                 }
                 lost = true;
                 if let Err(e) = app.revive_admin_db().await {
-                    tracing::warn!("mydb_admin could not be started again: {e:#}");
+                    tracing::warn!("Could not restart mydb_admin: {e:#}");
                 }
             }
         }
@@ -77,11 +77,11 @@ pub async fn refresh(app: &App) {
         let state = match app.runtime.pullable(&reference).await {
             Ok(()) => ImageState::Pullable,
             Err(RuntimeError::ImageUnavailable { cause, .. }) => ImageState::Unavailable(format!(
-                "{reference} is not on this machine, and its registry can't deliver it ({})",
+                "{reference} is not on this machine and cannot be pulled from its registry ({})",
                 cause.trim().trim_end_matches('.')
             )),
             Err(e) => {
-                tracing::debug!(image, "Could not ask a registry: {e}");
+                tracing::debug!(image, "Could not query a registry: {e}");
                 continue;
             }
         };

@@ -36,7 +36,7 @@ pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {
                 continue;
             }
             Ok(None) => {}
-            Err(e) => tracing::debug!("The job queue could not be read: {e}"),
+            Err(e) => tracing::debug!("Could not read the job queue: {e}"),
         }
         tokio::select! {
             () = app.cancels.notified() => {}

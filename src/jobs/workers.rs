@@ -68,7 +68,7 @@ async fn work(app: &Arc<App>, stop: &CancellationToken) {
                 continue;
             }
             Ok(None) => {}
-            Err(e) => tracing::debug!("The job queue could not be read: {e}"),
+            Err(e) => tracing::debug!("Could not read the job queue: {e}"),
         }
         drop(permit);
         tokio::select! {
@@ -85,7 +85,7 @@ async fn work(app: &Arc<App>, stop: &CancellationToken) {
 /// A worker that panicked is a fault of ours; its job goes on when the lease has run out.
 fn noted(ended: Result<(), tokio::task::JoinError>) {
     if let Err(e) = ended {
-        tracing::error!("A worker broke down: {e}");
+        tracing::error!("A worker crashed: {e}");
     }
 }
 
@@ -126,9 +126,10 @@ async fn lead(app: &Arc<App>, ReservedJob { job, age }: ReservedJob, lease: &str
     };
     tokio::select! {
         () = work => {}
-        () = lose_lease(app, id, lease) => tracing::warn!("Lost the lease of the job `{kind}`; it goes on where its steps say"),
+        () = lose_lease(app, id, lease) => tracing::warn!("Lost the lease of the job `{kind}`; it resumes from its \
+                                                           recorded steps"),
         () = async { stop.cancelled().await; tokio::time::sleep(STOP_GRACE).await } => {
-            tracing::info!("Left the job `{kind}` in the middle of a step; it goes on at the next start");
+            tracing::info!("Left the job `{kind}` in the middle of a step; it resumes at the next start");
             put_back(app, id, lease, Duration::ZERO, None, true).await;
         }
     }
@@ -138,7 +139,7 @@ async fn lead(app: &Arc<App>, ReservedJob { job, age }: ReservedJob, lease: &str
 async fn expire(app: &Arc<App>, job: Job, lease: &str, most: Duration) {
     let Some(flow) = registry::flow(&job.kind) else { return };
     let hours = most.as_secs().div_ceil(3600);
-    let why = format!("This was not done within {hours} h, the longest a job of its kind may take, so it was ended.");
+    let why = format!("The job did not finish within {hours} h, the limit for its kind, so it was terminated.");
     let work = StepContext::new(app, job, lease);
     let steps = steps_before(&work).await.unwrap_or_default();
     let at = steps.iter().position(|s| s.status != StepStatus::Done).unwrap_or_default();
@@ -162,7 +163,7 @@ async fn cancelled(app: &App, id: uuid::Uuid) -> String {
 /// Runs the steps that are not done yet.
 async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let Some(flow) = registry::flow(&job.kind) else {
-        let error = format!("This version of the portal knows no job of the kind {}.", job.kind);
+        let error = format!("This version of the portal does not support jobs of the kind {}.", job.kind);
         return end(app, &job, lease, JobEnd::Failed("", &error)).await;
     };
     let work = StepContext::new(app, job, lease);
@@ -178,7 +179,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         return give_up(&work, flow, (at, &failed.detail)).await;
     }
     if work.job.attempt > work.job.max_attempts.saturating_mul(MOST_CRASHES) {
-        let why = format!("This was begun {} times and never came to an end.", work.job.attempt);
+        let why = format!("The job was started {} times and never finished.", work.job.attempt);
         return give_up(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await;
     }
     for (i, step) in flow.steps.iter().enumerate() {
@@ -204,7 +205,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
             Ok(()) => set_step(&work, seq, StepStatus::Done, None).await,
             Err(e) if e.may_pass() => {
                 let why = e.to_string();
-                set_step(&work, seq, StepStatus::Pending, Some(&format!("{why} Trying again."))).await;
+                set_step(&work, seq, StepStatus::Pending, Some(&format!("{why} Retrying."))).await;
                 if !wait_for_it(&work, &why).await {
                     give_up(&work, flow, (i, &why)).await;
                 }
@@ -243,7 +244,7 @@ async fn begin_step(work: &StepContext, seq: i16) -> Option<String> {
     match done.await {
         Ok(by) => by,
         Err(e) => {
-            tracing::debug!("A step's beginning could not be written: {e}");
+            tracing::debug!("Could not record the start of a step: {e}");
             None
         }
     }

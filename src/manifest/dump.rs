@@ -87,11 +87,11 @@ impl Format {
     /// What it is, for people.
     pub fn label(self) -> &'static str {
         match self {
-            Self::PgCustom => "an archive of pg_dump",
-            Self::PgPlain => "statements for PostgreSQL",
-            Self::MariaSql => "statements for MariaDB",
-            Self::MongoArchive => "an archive of mongodump",
-            Self::Neo4jDump => "a dump of neo4j-admin",
+            Self::PgCustom => "a pg_dump archive",
+            Self::PgPlain => "a PostgreSQL SQL script",
+            Self::MariaSql => "a MariaDB SQL script",
+            Self::MongoArchive => "a mongodump archive",
+            Self::Neo4jDump => "a neo4j-admin dump",
         }
     }
 }
@@ -164,11 +164,11 @@ impl LoadReport {
             _ => ("table", "row", "statement"),
         };
         let failed = match self.failed {
-            0 => "Nothing in it failed.".to_owned(),
+            0 => "Nothing failed.".to_owned(),
             n => format!("{} failed.", amount(n, one)),
         };
         let places = if self.databases > 1 { format!(", in {} databases", self.databases) } else { String::new() };
-        format!("{} with {} came in{places}. {failed}", amount(self.tables, table), amount(self.rows, row))
+        format!("Loaded {} with {}{places}. {failed}", amount(self.tables, table), amount(self.rows, row))
     }
 
     /// Adds what became of another database of the same dump.

@@ -201,23 +201,24 @@ impl Manifest {
         let version: Version = serde_json::from_slice(bytes).map_err(wrong)?;
         if version.schema > SCHEMA {
             return Err(format!(
-                "The manifest of this backup has the form {}, and this portal knows forms up to {SCHEMA}. A newer portal made it; use one to restore it.",
+                "The manifest of this backup has format version {}, but this portal supports versions up to {SCHEMA}. \
+                 It was made by a newer portal; use that version to restore it.",
                 version.schema
             ));
         }
         let read: Self = serde_json::from_slice(bytes).map_err(wrong)?;
         if read.backup != backup {
             return Err(format!(
-                "The manifest is that of another backup, {}, of {}.",
+                "The manifest belongs to another backup, {}, of {}.",
                 read.backup, read.container.name
             ));
         }
         if read.objects.is_empty() {
-            return Err("The manifest names no object.".to_owned());
+            return Err("The manifest lists no objects.".to_owned());
         }
         let strange = |o: &&Object| o.file.contains('/') || o.file.is_empty();
         if let Some(object) = read.objects.iter().find(strange) {
-            return Err(format!("The manifest names an object elsewhere: {}.", object.file));
+            return Err(format!("The manifest refers to an object elsewhere: {}.", object.file));
         }
         Ok(read)
     }
@@ -312,7 +313,7 @@ impl Manifest {
                     if let (Some(a), Some(b)) = (&is.fingerprint, &was.fingerprint)
                         && a != b
                     {
-                        found.push(format!("{} has other content than the backup had.", named(was)));
+                        found.push(format!("The content of {} differs from the backup.", named(was)));
                     }
                 }
             }
@@ -320,7 +321,7 @@ impl Manifest {
         found.extend(
             now.iter()
                 .filter(|(key, is)| !known.contains(*key) && is.rows != 0 && is.kind != COMPUTED && counts_for(is))
-                .map(|(_, is)| format!("{} is there, with {}, and was not in the backup.", named(is), is.rows)),
+                .map(|(_, is)| format!("{} exists, with {}, but was not in the backup.", named(is), is.rows)),
         );
         found
     }

@@ -30,18 +30,18 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<CheckStep> {
     });
     let read = match store.read(&key, 1024).await {
         Ok(read) if read == content => Ok(()),
-        Ok(read) => Err(format!("{} other bytes came back", read.len())),
+        Ok(read) => Err(format!("{} different bytes were returned", read.len())),
         Err(e) => Err(e.to_string()),
     };
-    tried.push(CheckStep { what: "read it", outcome: read });
+    tried.push(CheckStep { what: "read the object", outcome: read });
     let listed = match store.list(beginning).await {
         Ok(found) if found.iter().any(|o| o.key == key && o.bytes == content.len() as u64) => Ok(()),
         Ok(found) => Err(format!("it is not among the {} listed", found.len())),
         Err(e) => Err(e.to_string()),
     };
-    tried.push(CheckStep { what: "list it", outcome: listed });
+    tried.push(CheckStep { what: "list the object", outcome: listed });
     tried.push(CheckStep { what: "upload in parts", outcome: said(upload(store, &parts).await) });
-    tried.push(CheckStep { what: "give up an upload", outcome: said(give_up(store, &parts, &content).await) });
+    tried.push(CheckStep { what: "abort an upload", outcome: said(give_up(store, &parts, &content).await) });
     let open = match store.uploads(beginning).await {
         Ok(open) if open.is_empty() => Ok(()),
         Ok(open) => {
@@ -49,7 +49,7 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<CheckStep> {
             for (key, upload) in &open {
                 let _ = store.abort(key, upload).await;
             }
-            Err(format!("{} that were completed or given up are still there", open.len()))
+            Err(format!("{} completed or aborted uploads still exist", open.len()))
         }
         Err(e) => Err(e.to_string()),
     };
@@ -58,9 +58,9 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<CheckStep> {
     let (first, second) = (store.delete(&key).await, store.delete(&parts).await);
     let mut outcome = said(first.and(second));
     if outcome.is_ok() && matches!(store.head(&key).await, Ok(Some(_))) {
-        outcome = Err("it is still there".to_owned());
+        outcome = Err("it still exists".to_owned());
     }
-    tried.push(CheckStep { what: "delete them", outcome });
+    tried.push(CheckStep { what: "delete the objects", outcome });
     tried
 }
 

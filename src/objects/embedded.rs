@@ -101,13 +101,13 @@ impl EmbeddedStore {
     pub fn bind(dir: &Path, target: &mut Target) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir.join(&target.bucket)).with_context(|| format!("can't make {}", dir.display()))?;
         let files = FileSystem::new(dir).map_err(|e| anyhow::anyhow!("can't serve {}: {e:?}", dir.display()))?;
-        remove_cut(dir).with_context(|| format!("can't tidy up {}", dir.display()))?;
+        remove_cut(dir).with_context(|| format!("can't clean up {}", dir.display()))?;
         let random = Random::system();
         let (id, secret) = (KEY_ID.to_owned(), random.token());
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(id.clone(), secret.expose_secret()));
         builder.set_route(OpenUploads(dir.to_owned()));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port for the embedded store")?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port for the embedded store")?;
         listener.set_nonblocking(true)?;
         target.endpoint = Some(format!("http://{}", listener.local_addr()?));
         target.path_style = true;

@@ -20,7 +20,7 @@ pub use s3::{Store, UploadPace};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ObjectError {
     /// No object, bucket or upload of that name.
-    #[error("The store {target} has no {key}.")]
+    #[error("Backup target {target} has no {key}.")]
     NotFound {
         /// Target.
         target: String,
@@ -28,7 +28,7 @@ pub enum ObjectError {
         key: String,
     },
     /// The store does not answer, or says that it can't just now.
-    #[error("The store {target} does not {operation} just now: {cause}.")]
+    #[error("Backup target {target} currently cannot {operation}: {cause}.")]
     Away {
         /// Target.
         target: String,
@@ -38,7 +38,7 @@ pub enum ObjectError {
         cause: String,
     },
     /// It refused for good.
-    #[error("The store {target} could not {operation}: {cause}.")]
+    #[error("Backup target {target} could not {operation}: {cause}.")]
     Refused {
         /// Target.
         target: String,
@@ -62,7 +62,7 @@ impl From<ObjectError> for StreamError {
             ObjectError::NotFound { .. } => Self { fault: StreamFault::Missing, text: e.to_string() },
             ObjectError::Refused { .. } => Self::refused(e.to_string()),
             ObjectError::Away { target, .. } => {
-                Self::transient(format!("{e} `db4sci target check {target}` tells whether it can be reached."))
+                Self::transient(format!("{e} To test the connection, run `db4sci target check {target}`."))
             }
         }
     }

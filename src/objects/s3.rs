@@ -158,7 +158,7 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(self.failed("take an object", key))
+            .map_err(self.failed("store an object", key))
     }
 
     /// Looks at an object; `None` if there is none.
@@ -167,7 +167,7 @@ impl Store {
     /// The store's.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, ObjectError> {
         let looked = self.client.head_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
-        match looked.map_err(self.failed("tell of an object", key)) {
+        match looked.map_err(self.failed("look up an object", key)) {
             Ok(head) => Ok(Some(ObjectInfo {
                 key: key.to_owned(),
                 bytes: head.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
@@ -195,8 +195,10 @@ fn client_trusting(pem: &[u8]) -> anyhow::Result<aws_sdk_s3::config::SharedHttpC
     use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
     use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
     let trust = TrustStore::empty().with_pem_certificate(pem);
-    let context =
-        TlsContext::builder().with_trust_store(trust).build().context("the store's authority is no PEM certificate")?;
+    let context = TlsContext::builder().with_trust_store(trust).build().context(
+        "the CA file of the target is not a PEM \
+                                                                       certificate",
+    )?;
     Ok(aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(context)

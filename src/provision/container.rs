@@ -25,7 +25,7 @@ pub async fn find(app: &App, c: &Container) -> Result<Option<Observed>, StepErro
     };
     match found {
         Some(other) if other.instance != app.config.instance.as_str() => Err(StepError::Fail(format!(
-            "The engine has a container named {} that is not this portal's. Remove or rename it.",
+            "The container engine has a container named {} that does not belong to this portal. Remove or rename it.",
             other.name
         ))),
         found => Ok(found),
@@ -77,8 +77,7 @@ pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
         ContainerSpec { publish: publish.collect(), ..blueprint.spec(app, &recipe, &c.docker_name, network) };
     if !open {
         let names = egress::no_names(&app.config).await;
-        spec.mounts
-            .push(names.map_err(|e| StepError::Fail(format!("A file for the container can't be written: {e}.")))?);
+        spec.mounts.push(names.map_err(|e| StepError::Fail(format!("Cannot write a file for the container: {e}.")))?);
     }
     let id = match app.runtime.create(&spec).await {
         // The engine is still at work on it for a portal that was killed, or for a call that was given up.
@@ -113,9 +112,9 @@ pub async fn start(work: &StepContext) -> Result<(), StepError> {
             Err(RuntimeError::PortTaken { port }) => {
                 let c = work.container().await?;
                 if !c.ports.iter().any(|(_, p)| *p == port) {
-                    return Err(StepError::Retry(format!("Port {port} is held by another program.")));
+                    return Err(StepError::Retry(format!("Port {port} is in use by another program.")));
                 }
-                work.progress(&format!("Port {port} is held by another program; taking another")).await;
+                work.progress(&format!("Port {port} is in use by another program; taking another")).await;
                 // Its container carries the port in its description, so it is made anew; the data stays.
                 app.runtime.remove(&id).await?;
                 replace_port(app, &c, port).await?;
@@ -131,10 +130,10 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
     let purpose = c.ports.iter().find(|(_, p)| *p == port).map(|(purpose, _)| purpose.clone()).unwrap_or_default();
     let mut tx = app.db.begin().await?;
     containers::set_docker_id(&mut tx, c.id, None).await?;
-    ports::mark_occupied(&mut tx, port, "another program listens on it", now).await?;
+    ports::mark_occupied(&mut tx, port, "another program is listening on it", now).await?;
     let taken = ports::take(&mut tx, &app.config.databases.ports, c.id, &purpose, now).await?;
     if taken.is_none() {
-        return Err(StepError::Fail(format!("Port {port} is held by another program, and no other is free.")));
+        return Err(StepError::Fail(format!("Port {port} is in use by another program, and no other port is free.")));
     }
     tx.commit().await?;
     Ok(())

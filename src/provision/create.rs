@@ -48,15 +48,16 @@ pub(crate) const PREPARE_DATA: Step =
 pub(crate) const EMPTY_DATA: Step =
     Step::new(PREPARE_DATA.name, |w| Box::pin(empty_data(w))).undo(|w| Box::pin(remove_data(w)));
 /// Makes the container.
-pub(crate) const MAKE_CONTAINER: Step = Step::new("Make the container", |w| Box::pin(make_container(w)))
+pub(crate) const MAKE_CONTAINER: Step = Step::new("Create the container", |w| Box::pin(make_container(w)))
     .undo(|w| Box::pin(container::remove(w)))
     .resume(Resume::Copy);
 /// Starts the server.
 pub(crate) const START: Step = Step::new("Start the server", |w| Box::pin(container::start(w))).resume(Resume::Data);
 /// Waits until the server answers.
-pub(crate) const WAIT: Step = Step::new("Wait until it answers", |w| Box::pin(wait(w))).resume(Resume::Running);
+pub(crate) const WAIT: Step =
+    Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running);
 /// Says that the database is there.
-pub(crate) const HAND_OVER: Step = Step::new("Hand it over", |w| Box::pin(hand_over(w))).resume(Resume::Running);
+pub(crate) const HAND_OVER: Step = Step::new("Finish setup", |w| Box::pin(hand_over(w))).resume(Resume::Running);
 
 pub(crate) async fn check_storage(w: &StepContext) -> Result<(), StepError> {
     power::apply(w, Event::Provision).await?;
@@ -65,7 +66,8 @@ pub(crate) async fn check_storage(w: &StepContext) -> Result<(), StepError> {
     let has = measured(b.tier.path.clone()).await?;
     if has.free < ROOM {
         return Err(StepError::Fail(format!(
-            "The storage tier “{}” is full: {} free, a new database needs {}. Choose another tier or ask an administrator.",
+            "The storage tier “{}” is full: {} free, {} needed for a new database. Choose another tier or ask an \
+             administrator.",
             b.tier.label,
             ByteSize(has.free),
             ByteSize(ROOM)
@@ -76,7 +78,8 @@ pub(crate) async fn check_storage(w: &StepContext) -> Result<(), StepError> {
         let used = usage::list(&mut db).await?.into_iter().find(|u| u.tier == b.tier.name).map_or(0, |u| u.used_bytes);
         if used >= limit {
             return Err(StepError::Fail(format!(
-                "The databases on the storage tier “{}” take {}, and its limit is {}. Choose another tier or ask an administrator.",
+                "The databases on the storage tier “{}” use {}, and the limit is {}. Choose another tier or ask an \
+                 administrator.",
                 b.tier.label,
                 ByteSize(used),
                 ByteSize(limit)
@@ -94,7 +97,7 @@ pub(crate) async fn get_image(w: &StepContext) -> Result<(), StepError> {
         None => {
             pull(w, &reference).await?;
             let pulled = w.app.runtime.image(&reference).await?;
-            pulled.ok_or_else(|| StepError::Retry(format!("{reference} was pulled but is not there.")))?
+            pulled.ok_or_else(|| StepError::Retry(format!("{reference} was pulled but cannot be found.")))?
         }
     };
     let mut db = w.app.db.acquire().await?;
@@ -112,7 +115,7 @@ async fn refuse_full_directory(w: &StepContext) -> Result<(), StepError> {
     let made_before = container::find(&w.app, &c).await?.is_some();
     if !made_before && !w.app.files.is_empty(&b.dir, &b.reference).await? {
         return Err(StepError::Fail(format!(
-            "The data directory {} already holds something. Nothing was touched.",
+            "The data directory {} is not empty. Nothing was changed.",
             b.dir.data().display()
         )));
     }

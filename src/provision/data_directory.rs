@@ -24,7 +24,7 @@ pub async fn prepare(app: &App, b: &Blueprint) -> Result<(), StepError> {
 pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint) -> Result<(), StepError> {
     let wrong = |found: &str, expected: &str| {
         StepError::Fail(format!(
-            "The data directory was written by {found}, but the image is {expected}. Nothing was touched."
+            "The data directory was written by {found}, but the image is {expected}. Nothing was changed."
         ))
     };
     // The portal's own note beside the data, for all engines …
@@ -48,7 +48,7 @@ pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint)
             SmallFile::Line(_) | SmallFile::Odd => {
                 let file = expected.files.join(" or ");
                 return Err(StepError::Fail(format!(
-                    "The file {file} is not what a server writes. Nothing was touched."
+                    "The file {file} was not written by a database server. Nothing was changed."
                 )));
             }
         }
@@ -59,7 +59,7 @@ pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint)
     };
     if c.started_at.is_some() && !there {
         return Err(StepError::Fail(format!(
-            "The data of this database is not in {}. Is its disk mounted? Nothing was touched.",
+            "The data of this database is not in {}. Is its disk mounted? Nothing was changed.",
             b.dir.data().display()
         )));
     }

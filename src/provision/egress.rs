@@ -60,9 +60,9 @@ pub async fn ensure(app: &App, image: &str) -> Wall {
     let before = last.as_ref().map(|(_, wall)| wall);
     if before != Some(&wall) {
         match &wall {
-            Wall::Stands => tracing::info!("The firewall keeps databases from reaching anything"),
+            Wall::Stands => tracing::info!("The firewall prevents databases from reaching other networks"),
             Wall::Missing(why) => tracing::warn!("Databases can reach this machine and other networks: {why}"),
-            Wall::Theirs => tracing::info!("The firewall is somebody else's affair (databases.firewall = false)"),
+            Wall::Theirs => tracing::info!("The portal does not manage the firewall (databases.firewall = false)"),
         }
     }
     *last = Some((Instant::now(), wall.clone()));
@@ -108,7 +108,7 @@ pub async fn wall(runtime: &dyn Runtime, config: &Config, image: &str, deed: Rul
     let name = crate::domain::names::network_name(&config.instance);
     let bridge = match runtime.bridge(&name, &config.instance).await {
         Ok(Some(bridge)) => bridge,
-        Ok(None) => return Wall::Missing("the network of the databases is not there yet".to_owned()),
+        Ok(None) => return Wall::Missing("the database network does not exist yet".to_owned()),
         Err(e) => return Wall::Missing(e.to_string()),
     };
     let direct = beside_the_engine() && std::path::Path::new("/sys/class/net").join(&bridge).exists();
@@ -137,7 +137,7 @@ fn judge(said: &str) -> Wall {
         return Wall::Stands;
     }
     match said.trim() {
-        "" => Wall::Missing("the firewall has no rules for it".to_owned()),
+        "" => Wall::Missing("the firewall has no rules for the database network".to_owned()),
         said => Wall::Missing(said.chars().take(300).collect::<String>().replace('\n', " ")),
     }
 }

@@ -19,10 +19,10 @@ pub static START: Flow = Flow {
     title: "Start database",
     rules: JobRules::of(Pool::Short),
     steps: &[
-        Step::new("Find or make the container", |w| Box::pin(make(w))),
+        Step::new("Find or create the container", |w| Box::pin(make(w))),
         Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
-        Step::new("Wait until it answers", |w| Box::pin(wait(w))).resume(Resume::Running),
-        Step::new("Note its state", |w| Box::pin(up(w))).resume(Resume::Running),
+        Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running),
+        Step::new("Record the state", |w| Box::pin(up(w))).resume(Resume::Running),
     ],
 };
 
@@ -33,7 +33,7 @@ pub static STOP: Flow = Flow {
     rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
         Step::new("Stop the server", |w| Box::pin(container::stop(w))),
-        Step::new("Note its state", |w| Box::pin(apply(w, Event::Down))),
+        Step::new("Record the state", |w| Box::pin(apply(w, Event::Down))),
     ],
 };
 
@@ -45,8 +45,8 @@ pub static RESTART: Flow = Flow {
     steps: &[
         Step::new("Stop the server", |w| Box::pin(container::stop(w))),
         Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
-        Step::new("Wait until it answers", |w| Box::pin(wait(w))).resume(Resume::Running),
-        Step::new("Note its state", |w| Box::pin(up(w))).resume(Resume::Running),
+        Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running),
+        Step::new("Record the state", |w| Box::pin(up(w))).resume(Resume::Running),
     ],
 };
 
@@ -58,10 +58,10 @@ pub static RESIZE: Flow = Flow {
     rules: JobRules::of(Pool::Short),
     steps: &[
         Step::new("Stop the server", |w| Box::pin(container::stop(w))),
-        Step::new("Make the container anew", |w| Box::pin(make_anew(w))),
+        Step::new("Recreate the container", |w| Box::pin(make_anew(w))),
         Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
-        Step::new("Wait until it answers", |w| Box::pin(wait(w))).resume(Resume::Running),
-        Step::new("Note its state", |w| Box::pin(up(w))).resume(Resume::Running),
+        Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running),
+        Step::new("Record the state", |w| Box::pin(up(w))).resume(Resume::Running),
     ],
 };
 
@@ -112,6 +112,6 @@ async fn apply_in(w: &StepContext, tx: &mut PgConnection, event: Event) -> Resul
             Ok(())
         }
         Err(TransitionError::Db(e)) => Err(e.into()),
-        Err(e) => Err(StepError::Fail(format!("This can't be done while {e}."))),
+        Err(e) => Err(StepError::Fail(format!("This is not possible while {e}."))),
     }
 }

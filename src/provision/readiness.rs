@@ -166,18 +166,18 @@ pub(super) async fn until_answers(
 pub(super) async fn describe(app: &App, id: &str, silent: NotReady, patience: Patience) -> String {
     let words = last_lines(app, id, LAST_LINES).await;
     match silent {
-        NotReady::Gone => "The container was removed while its server was starting.".to_owned(),
+        NotReady::Gone => "The container was removed while the server was starting.".to_owned(),
         NotReady::Ended(found) => {
-            let memory = if found.oom_killed { " It needed more memory than its limit." } else { "" };
+            let memory = if found.oom_killed { " It exceeded its memory limit." } else { "" };
             let code = found.exit_code.unwrap_or(-1);
-            format!("The server ended with code {code}.{memory}\nIts last words:\n{words}")
+            format!("The server exited with code {code}.{memory}\nLast log lines:\n{words}")
         }
         NotReady::LockedOut(last) => last,
         NotReady::Mute(last) => {
-            let last = if last.is_empty() { last } else { format!(" To the last question it said: {last}") };
+            let last = if last.is_empty() { last } else { format!(" Last response: {last}") };
             let seconds = patience.idle.as_secs();
             format!(
-                "The server did not answer within {seconds} s after it last did anything.{last}\nIts last words:\n{words}"
+                "The server did not respond within {seconds} s of its last activity.{last}\nLast log lines:\n{words}"
             )
         }
     }

@@ -27,17 +27,17 @@ use crate::queue::step_error::StepError;
 /// Go back to the data of before.
 pub static GO_BACK: Flow = Flow {
     kind: JobKind::GoBack,
-    title: "Go back to the data of before",
+    title: "Switch to previous data",
     rules: JobRules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
         swap::STOP,
         swap::EXCHANGE,
         // The names are those of the change that is taken back.
-        Step::new("Find or make the container", |w| Box::pin(swap::change_image_back(w)))
+        Step::new("Find or create the container", |w| Box::pin(swap::change_image_back(w)))
             .undo(|w| Box::pin(swap::change_image(w))),
         swap::START,
         swap::WAIT,
-        Step::new("Set aside what was there until now", |w| Box::pin(done(w))).resume(Resume::Running),
+        Step::new("Keep the replaced data for undo", |w| Box::pin(done(w))).resume(Resume::Running),
     ],
 };
 
@@ -83,7 +83,7 @@ pub async fn remove_expired(app: &App) -> anyhow::Result<Value> {
         let Some(c) = containers::by_id(&mut db, snapshot.container_id).await? else { continue };
         match remove(app, &c, &snapshot).await {
             Ok(()) => removed += 1,
-            Err(e) => tracing::warn!(container.name = c.name, "What was set aside of it could not be removed: {e:?}"),
+            Err(e) => tracing::warn!(container.name = c.name, "Could not remove its previous data: {e:?}"),
         }
     }
     Ok(json!({ "removed": removed }))

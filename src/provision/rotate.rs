@@ -29,12 +29,12 @@ const LOOK: Duration = Duration::from_secs(20);
 /// New password.
 pub static ROTATE: Flow = Flow {
     kind: JobKind::RotatePassword,
-    title: "Set a new password",
+    title: "Set new password",
     rules: JobRules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
-        Step::new("Wait until the server answers", |w| Box::pin(power::wait(w))).resume(Resume::Running),
+        Step::new("Wait until the server responds", |w| Box::pin(power::wait(w))).resume(Resume::Running),
         Step::new("Set the new password", |w| Box::pin(set(w))).undo(|w| Box::pin(forget(w))).resume(Resume::Answering),
-        Step::new("Look for open sessions", |w| Box::pin(note_sessions(w))),
+        Step::new("Check for open sessions", |w| Box::pin(note_sessions(w))),
     ],
 };
 
@@ -79,7 +79,7 @@ async fn set_up(w: &StepContext, extensions: bool) -> Result<(), StepError> {
     }
     let password = user_password(w, &c).await?;
     let found = container::find(&w.app, &c).await?;
-    let id = found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?.id;
+    let id = found.ok_or_else(|| StepError::Retry("The container no longer exists.".to_owned()))?.id;
     run_all(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await?;
     seed::settle(w).await
 }
@@ -95,10 +95,10 @@ async fn note_sessions(w: &StepContext) -> Result<(), StepError> {
         _ => None,
     };
     let sentence = match count {
-        Some(0) => "No session is open.".to_owned(),
-        Some(1) => "1 open session goes on with the old password until it ends; a restart ends it.".to_owned(),
-        Some(n) => format!("{n} open sessions go on with the old password until they end; a restart ends them."),
-        None => "The server did not say how many sessions are open; a restart ends them all.".to_owned(),
+        Some(0) => "No sessions are open.".to_owned(),
+        Some(1) => "1 open session continues with the old password until it ends; a restart ends it.".to_owned(),
+        Some(n) => format!("{n} open sessions continue with the old password until they end; a restart ends them."),
+        None => "The server did not report how many sessions are open. A restart ends all of them.".to_owned(),
     };
     w.progress(&sentence).await;
     Ok(())
@@ -107,7 +107,7 @@ async fn note_sessions(w: &StepContext) -> Result<(), StepError> {
 pub(crate) async fn user_password(w: &StepContext, c: &Container) -> Result<SecretString, StepError> {
     let mut db = w.app.db.acquire().await?;
     password(&w.app, &mut db, c.id, CredentialKind::User).await?.ok_or_else(|| {
-        StepError::Fail("The password to set is gone. Delete this database and make it anew.".to_owned())
+        StepError::Fail("The password to set no longer exists. Delete this database and create it again.".to_owned())
     })
 }
 

@@ -157,7 +157,7 @@ impl SealedServer {
         let (engine, plan) = (self.blueprint.image.engine.engine(), self.blueprint.plan());
         let regain = engine
             .regain(&plan)
-            .ok_or_else(|| StepError::Fail("This server lets the portal in no more.".to_owned()))?;
+            .ok_or_else(|| StepError::Fail("This server no longer accepts the portal's user.".to_owned()))?;
         match self.run(app, &engine.probe(&plan), regain.env).await? {
             Ok(id) => run_all(app, &id, &regain.commands).await?,
             Err((id, silent)) => return Err(self.mute(app, &id, silent).await),
@@ -167,7 +167,7 @@ impl SealedServer {
 
     async fn mute(&self, app: &App, id: &str, silent: NotReady) -> StepError {
         let why = describe(app, id, silent, Patience::new(app, app.config.databases.create_timeout)).await;
-        StepError::Fail(format!("In a sealed container: {why}"))
+        StepError::Fail(format!("In an isolated container: {why}"))
     }
 
     /// Starts the server, with more in its environment, and waits until it answers.
@@ -201,7 +201,7 @@ impl SealedServer {
         app.runtime.stop(&self.name, recipe.stop_seconds).await?;
         let code = app.runtime.inspect(&self.name).await?.and_then(|f| f.exit_code);
         if code == Some(KILLED) {
-            return Err(StepError::Fail(format!("The sealed server did not stop within {} s.", recipe.stop_seconds)));
+            return Err(StepError::Fail(format!("The isolated server did not stop within {} s.", recipe.stop_seconds)));
         }
         self.remove_container(app).await
     }

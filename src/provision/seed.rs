@@ -36,7 +36,7 @@ pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Resul
     let tier = config.storage.first().ok_or_else(|| StepError::Fail("No storage tier is configured.".to_owned()))?;
     let any = Blueprint::of_seed(config, image, tier, Uuid::nil(), SecretString::default())?;
     let files = crate::catalog::config_files(&config.catalog, image.engine)
-        .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
+        .map_err(|e| StepError::Fail(format!("Cannot read the configuration files: {e:#}.")))?;
     let none = ServerCert { cert: String::new(), key: SecretString::default(), authority: String::new() };
     let recipe = image.engine.engine().recipe(&any.plan(), &files, &none);
     let place = (image.engine.as_str(), digest, &image.volume, &image.data, image.uid, image.gid);
@@ -50,7 +50,7 @@ pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Resul
 /// If it can't be sealed.
 pub(super) fn seal(app: &App, password: &SecretString, context: &str) -> Result<Vec<u8>, StepError> {
     let sealed = app.sealer.seal(password, context);
-    sealed.map_err(|e| StepError::Fail(format!("The password could not be sealed: {e:#}.")))
+    sealed.map_err(|e| StepError::Fail(format!("Could not encrypt the password: {e:#}.")))
 }
 
 /// The whole seed for what a container is to be on, with the administrator's password in it.
@@ -62,7 +62,8 @@ async fn find(app: &App, b: &Blueprint) -> Result<Option<(Seed, SecretString)>, 
     match app.sealer.open(&seed.sealed, &Seed::context(seed.id)) {
         Ok(password) => Ok(Some((seed, password))),
         Err(e) => {
-            seeds::fail(&mut db, seed.id, &format!("The portal's key does not open its password: {e}.")).await?;
+            seeds::fail(&mut db, seed.id, &format!("The portal's sealing key cannot decrypt its password: {e}."))
+                .await?;
             Ok(None)
         }
     }
@@ -79,7 +80,7 @@ pub async fn copy_into(app: &App, b: &Blueprint) -> Result<Option<SecretString>,
     if let Err(e) = app.files.copy(&from, &b.dir, &b.reference, &b.image.volume).await {
         tracing::warn!(image = seed.image, tier = seed.tier, "Could not copy prepared data: {e}");
         let mut db = app.db.acquire().await?;
-        seeds::fail(&mut db, seed.id, &format!("It could not be copied: {e}")).await?;
+        seeds::fail(&mut db, seed.id, &format!("Could not copy it: {e}")).await?;
         drop(db);
         app.files.remove(&b.dir, &b.reference).await?;
         return Ok(None);
@@ -153,7 +154,7 @@ pub(super) async fn initialise_again(w: &StepContext) -> Result<(), StepError> {
     if begun || found.is_some_and(|f| f.running || f.status == "created") {
         return Ok(());
     }
-    w.progress("The server ended while its data was being made: beginning again").await;
+    w.progress("The server ended while its data was being initialised; starting over").await;
     container::remove(w).await?;
     let b = w.blueprint().await?;
     w.app.files.remove(&b.dir, &b.reference).await?;

@@ -30,7 +30,7 @@ pub static PREPARE: Flow = Flow {
     title: "Prepare images",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
     // One step: what an attempt before has begun is removed before anything is made.
-    steps: &[Step::new("Remove what is no longer needed, make what is missing", |w| Box::pin(work(w)))],
+    steps: &[Step::new("Remove unneeded images, prepare missing ones", |w| Box::pin(work(w)))],
 };
 
 /// Least free space on a tier on which seeds are made: they are for comfort, and must not take a database's last room.
@@ -140,7 +140,14 @@ async fn work(w: &StepContext) -> Result<(), StepError> {
             }
         }
     }
-    let failed = if failed == 0 { String::new() } else { format!(", {failed} failed; the portal's log says why") };
+    let failed = if failed == 0 {
+        String::new()
+    } else {
+        format!(
+            ", {failed} failed; see the portal's log for the \
+                                                                  reason"
+        )
+    };
     w.progress(&format!("{made} made{failed}")).await;
     Ok(())
 }

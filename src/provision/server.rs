@@ -63,10 +63,10 @@ async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepErr
         return Ok(());
     }
     Err(StepError::Fail(format!(
-        "The image {} has no {}, which the portal needs to set up and watch the server. An administrator can choose \
-         another image for it in the configuration ([images.replace]).",
+        "The image {} lacks {}, which the portal needs to set up and monitor the server. An administrator can choose \
+         another image in the configuration ([images.replace]).",
         app.config.image_reference(&c.image),
-        missing.join(" and no ")
+        missing.join(" or ")
     )))
 }
 
@@ -82,7 +82,7 @@ pub async fn wait_ready(work: &StepContext, limit: Duration) -> Result<String, S
             regain(work).await?;
             container::start(work).await?;
             let again = first_answer(work, limit).await?;
-            again.map_err(|AdminLockedOut::Out| StepError::Fail(format!("{LOCKED_OUT}, although it was made anew.")))
+            again.map_err(|AdminLockedOut::Out| StepError::Fail(format!("{LOCKED_OUT}, even after it was recreated.")))
         }
     }
 }
@@ -96,12 +96,12 @@ enum AdminLockedOut {
 /// Gives the server its administrator again, in a sealed container on the same data.
 async fn regain(work: &StepContext) -> Result<(), StepError> {
     let (app, c) = (&work.app, work.container().await?);
-    work.progress("Somebody in the server shut the portal's user out. Making it anew").await;
+    work.progress("Someone locked out the portal's user in this server. Recreating the user").await;
     let own = work.blueprint().await?;
     let of = BackupSubject::new(&c, "");
     let sealed = SealedServer::of(app, &of, c.id, AdminPassword::There(own.admin_password())).await?;
     if sealed.blueprint.dir != own.dir {
-        return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
+        return Err(StepError::Fail(format!("The storage tier “{}” is unavailable.", c.storage)));
     }
     container::stop(work).await?;
     sealed.regain(app).await
@@ -110,7 +110,7 @@ async fn regain(work: &StepContext) -> Result<(), StepError> {
 async fn first_answer(work: &StepContext, limit: Duration) -> Result<Result<String, AdminLockedOut>, StepError> {
     let app = &work.app;
     let c = work.container().await?;
-    let gone = || StepError::Fail("The container was removed while its server was starting.".to_owned());
+    let gone = || StepError::Fail("The container was removed while the server was starting.".to_owned());
     let found = find(app, &c).await?.ok_or_else(gone)?;
     let id = &found.id;
     look_up_tools(app, &c, id).await?;
@@ -144,5 +144,5 @@ pub async fn running(work: &StepContext, c: &Container, limit: Duration) -> Resu
     }
     let version = wait_ready(work, limit).await?;
     let found = find(&work.app, c).await?;
-    Ok((found.ok_or_else(|| StepError::Retry("The container is gone.".to_owned()))?, version))
+    Ok((found.ok_or_else(|| StepError::Retry("The container no longer exists.".to_owned()))?, version))
 }

@@ -30,7 +30,8 @@ pub(crate) const EXCHANGE: Step =
 pub(crate) const START: Step =
     Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w)));
 /// Waits until the server answers.
-pub(crate) const WAIT: Step = Step::new("Wait until it answers", |w| Box::pin(power::wait(w))).resume(Resume::Running);
+pub(crate) const WAIT: Step =
+    Step::new("Wait until the server responds", |w| Box::pin(power::wait(w))).resume(Resume::Running);
 /// Keeps the previous data for some days.
 pub(crate) const KEEP_PREVIOUS: Step =
     Step::new("Keep the previous data for undo", |w| Box::pin(done(w))).resume(Resume::Running);
@@ -42,7 +43,7 @@ pub(crate) const KEEP_PREVIOUS: Step =
 pub(crate) async fn row(w: &StepContext) -> Result<Snapshot, StepError> {
     let mut db = w.app.db.acquire().await?;
     let found = snapshots::of_job(&mut db, w.job.id).await?;
-    found.ok_or_else(|| StepError::Fail("The row of what is to be set aside is gone.".to_owned()))
+    found.ok_or_else(|| StepError::Fail("The record of the previous data no longer exists.".to_owned()))
 }
 
 /// The directory of a snapshot of `c`.
@@ -95,7 +96,7 @@ fn swap(one: &PathBuf, other: &PathBuf) -> Result<(), StepError> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(|e| {
         StepError::Fail(format!(
-            "{} and {} could not change places: {}. Both are as they were.",
+            "Could not swap {} and {}: {}. Neither was changed.",
             one.display(),
             other.display(),
             std::io::Error::from(e)
@@ -138,7 +139,7 @@ async fn wear(w: &StepContext, image: &str) -> Result<(), StepError> {
     if c.image != image {
         let reference = w.app.config.image_reference(image);
         let found = w.app.runtime.image(&reference).await?;
-        let found = found.ok_or_else(|| StepError::Fail(format!("{reference} is not on this machine any more.")))?;
+        let found = found.ok_or_else(|| StepError::Fail(format!("{reference} is no longer on this machine.")))?;
         container::remove(w).await?;
         let mut db = w.app.db.acquire().await?;
         containers::set_image(&mut db, c.id, image, &found.digest).await?;

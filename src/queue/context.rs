@@ -102,7 +102,8 @@ impl StepContext {
         let id = self.container_id()?;
         let mut db = self.app.db.acquire().await?;
         let read = containers::by_id(&mut db, id).await?;
-        let read = Arc::new(read.ok_or_else(|| StepError::Fail("The container's row is gone.".to_owned()))?);
+        let read =
+            Arc::new(read.ok_or_else(|| StepError::Fail("The record of this container no longer exists.".to_owned()))?);
         self.rows().container = Some(read.clone());
         Ok(read)
     }
@@ -135,7 +136,7 @@ impl StepContext {
     /// # Errors
     /// If the job is about none.
     pub fn container_id(&self) -> Result<Uuid, StepError> {
-        self.job.container_id.ok_or_else(|| StepError::Fail("This job names no container.".to_owned()))
+        self.job.container_id.ok_or_else(|| StepError::Fail("This job does not specify a container.".to_owned()))
     }
 
     /// Shows a step's progress. Failing to is no reason to fail the step.

@@ -6,59 +6,62 @@ use crate::domain::state::ContainerState;
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The name belongs to a living container.
-    #[error("A database of this name exists already.")]
+    #[error("A database with this name already exists.")]
     NameTaken,
     /// The owner has as many as they may.
-    #[error("{0} already has as many databases as one person may have ({1}).")]
+    #[error("{0} already has the maximum number of databases ({1}).")]
     TooMany(String, i64),
     /// The owner's databases together would take more than they may; a sentence.
     #[error("{0}")]
     OverQuota(String),
     /// All ports of the range are taken.
-    #[error("All ports for databases are taken. An administrator can widen the range (databases.port_max).")]
+    #[error("All database ports are in use. An administrator can extend the range (databases.port_max).")]
     NoPort,
     /// A job is under way.
-    #[error("Something else is being done with this database. Wait until that is finished.")]
+    #[error("Another operation on this database is running. Wait until it is finished.")]
     Busy,
     /// The present state does not allow it.
-    #[error("This can't be done while the database is {0}.")]
+    #[error("This is not possible while the database is {0}.")]
     State(ContainerState),
     /// It was purged meanwhile.
-    #[error("This database is gone.")]
+    #[error("This database no longer exists.")]
     Gone,
     /// No target is configured.
-    #[error("No place for backups is configured. An administrator can add one ([[target]]).")]
+    #[error("No backup target is configured. An administrator can add one ([[target]]).")]
     NoTarget,
     /// The engine has no backups yet.
-    #[error("Backups of {0} are not possible yet.")]
+    #[error("Backups of {0} are not supported yet.")]
     NoBackup(&'static str),
     /// It is not there to be restored.
-    #[error("This backup can't be restored: it is not whole, or not in its target any more.")]
+    #[error("This backup cannot be restored: it is incomplete or no longer in its target.")]
     NoSuchBackup,
     /// Not what can be taken out of a backup by itself.
     #[error("{0}")]
     NotAlone(String),
     /// It is encrypted, and nothing here opens it.
     #[error(
-        "This backup is encrypted, and the portal does not have the key. An administrator can give it one (backups.identity_file), or restore by hand: the RESTORE.txt beside the backup says how."
+        "This backup is encrypted and the portal does not have the key. An administrator can provide one \
+         (backups.identity_file) or restore manually as described in the backup’s RESTORE.txt."
     )]
     NeedsKey,
     /// An upgrade brings the data over by a backup, which would be encrypted.
     #[error(
-        "An upgrade brings the data over by a backup. Those are encrypted here, and the portal does not have the key. An administrator can give it one (backups.identity_file)."
+        "An upgrade transfers the data through a backup. Backups are encrypted here and the portal does not have the \
+         key. An administrator can provide one (backups.identity_file)."
     )]
     UpgradeNeedsKey,
     /// It is of another engine, or of a later version than the server's.
-    #[error("This backup can't take the place of its data: {0} can't read it. Restore it into a new database.")]
+    #[error("This backup cannot be restored in place, because {0} cannot read it. Restore it to a new database.")]
     OtherVersion(String),
     /// Not an upgrade that the portal can do.
     #[error(
-        "This database can't be upgraded to {0}. Only later versions of PostgreSQL and MariaDB that are on offer can be chosen."
+        "This database cannot be upgraded to {0}. You can upgrade only PostgreSQL and MariaDB, and only to a later \
+         available version."
     )]
     NoUpgrade(String),
     /// The image of then is not on offer any more.
     #[error(
-        "The image {0} that this backup was made with is no longer in the catalog. An administrator can put it back."
+        "The image {0} that this backup was made with is no longer in the catalog. An administrator can add it again."
     )]
     NoImage(String),
     /// The database's.

@@ -42,7 +42,7 @@ impl StepError {
 
 impl From<sqlx::Error> for StepError {
     fn from(e: sqlx::Error) -> Self {
-        Self::Retry(format!("mydb_admin could not be asked: {e}"))
+        Self::Retry(format!("Cannot query mydb_admin: {e}"))
     }
 }
 

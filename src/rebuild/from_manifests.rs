@@ -49,7 +49,7 @@ pub(crate) async fn take_in(
     let looked = unregistered::unknown(&mut db, store, trust.by, instance, MOST).await.map_err(|e| anyhow!("{e}"))?;
     let all = accounts::list(&mut db).await?;
     let first = all.iter().find(|a| a.role == Role::Admin).map(|a| a.id);
-    let first = first.ok_or_else(|| anyhow!("there is no administrator's account"))?;
+    let first = first.ok_or_else(|| anyhow!("there is no administrator account"))?;
     let (by, unsigned, now) = (trust.by, trust.unsigned, app.clock.now());
     let taking = ImportOptions { otherwise: first, by, unsigned, actor: &actor, now };
     let (mut taken, mut left_out) = (0, 0);
@@ -63,12 +63,12 @@ pub(crate) async fn take_in(
                 tracing::warn!("{}: {e}", store.url(&found.location));
                 let is_unsigned = matches!(e, ImportRefusal::Unsigned(_));
                 left_out += usize::from(is_unsigned);
-                let advice = if is_unsigned { " With --unsigned it is taken all the same." } else { "" };
+                let advice = if is_unsigned { " Use --unsigned to accept it anyway." } else { "" };
                 unusable.entry(of.id).or_insert(DatabaseLine {
                     database: of.name,
                     engine: of.engine.label(),
                     is: DatabaseOutcome::Missing,
-                    outcome: format!("Its backup was left out. {e}{advice}"),
+                    outcome: format!("Its backup was skipped. {e}{advice}"),
                 });
             }
             Err(ImportRefusal::Known) => {}
@@ -107,7 +107,7 @@ pub(crate) async fn enqueue(
         };
         // No two that live have one name: before the later one of a name was made, the other was purged.
         if !names.insert(c.name.clone()) || outlived(&mut db, &c.name, candidate.made_at).await? {
-            let why = "A later database has its name, so it was deleted before that. Its backups are in the list.";
+            let why = "A later database has the same name, so this one had been deleted. Its backups are registered.";
             lines.push(line(DatabaseOutcome::Deleted, why.to_owned()));
             continue;
         }
@@ -133,13 +133,13 @@ async fn outlived(db: &mut PgConnection, name: &str, made_at: DateTime<Utc>) -> 
 
 /// What a line says of a database that its owner deleted.
 pub(crate) fn deleted(mark: &tombstone::Tombstone) -> String {
-    format!("It was deleted at {}. Its backups are in the list.", mark.deleted_at.format("%Y-%m-%d %H:%M UTC"))
+    format!("Deleted at {}. Its backups are registered.", mark.deleted_at.format("%Y-%m-%d %H:%M UTC"))
 }
 
 async fn again(app: &App, c: &Container, candidate: &Candidate) -> Result<Uuid, String> {
     let mut db = app.db.acquire().await.map_err(|e| e.to_string())?;
     let backup = backups::by_id(&mut db, candidate.backup).await.map_err(|e| e.to_string())?;
-    let backup = backup.ok_or("The backup vanished.")?;
+    let backup = backup.ok_or("The backup disappeared.")?;
     drop(db);
     let name = ContainerName::parse(&c.name).map_err(|e| e.to_string())?;
     let wanted = RestoreRequest { name, owner: c.account_id, only: None };

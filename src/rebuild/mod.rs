@@ -54,7 +54,7 @@ pub async fn rebuild(
     let _alone = Presence::alone(&parts.config)?;
     // It may be one of those to whom backups are encrypted.
     parts.config.backups.identities.extend(wanted.key.cloned());
-    let (stores, servers) = Stores::open(&parts.config).await.context("a target can't be used")?;
+    let (stores, servers) = Stores::open(&parts.config).await.context("a backup target is unusable")?;
     let mut lifecycle = Lifecycle::default();
     let stop = lifecycle.token();
     for server in servers {
@@ -76,16 +76,16 @@ pub async fn rebuild(
     let admin_db = match (&found, known) {
         (_, true) => {
             wanted.key.map_or(Ok(()), |key| recovery_key::adopt(&parts.config, key))?;
-            "It was there already; what is missing of the databases is brought back.".to_owned()
+            "It already existed; missing databases are recovered.".to_owned()
         }
         (Some(found), false) => {
             admin_restore::restore(&parts, &store, found, wanted).await.context("mydb_admin could not be restored")?;
-            format!("From its backup of {}.", found.manifest.made_at.format("%Y-%m-%d %H:%M:%S UTC"))
+            format!("Restored from its backup of {}.", found.manifest.made_at.format("%Y-%m-%d %H:%M:%S UTC"))
         }
-        (None, false) => "There is no backup of it: it is made anew from the manifests.".to_owned(),
+        (None, false) => "It has no backup, so it is rebuilt from the manifests.".to_owned(),
     };
     let app = Box::pin(App::assemble(parts, stores)).await?;
-    first_admin::ensure(&app, None).await.context("the first administrator can't be made")?;
+    first_admin::ensure(&app, None).await.context("the first administrator cannot be created")?;
     let mut lines = Vec::new();
     // In this order: a database of the last hour may have the name of one that was deleted in it.
     let recovery = wanted.key.map(recovery_key::signer_of);
@@ -182,7 +182,7 @@ async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<DatabaseLine>> {
             outcome,
         };
         if matches!(c.state, ContainerState::Trashed | ContainerState::Deleting) {
-            lines.push(line(DatabaseOutcome::Deleted, "It was in the trash. Its backups are in the list.".to_owned()));
+            lines.push(line(DatabaseOutcome::Deleted, "It was in the trash. Its backups are registered.".to_owned()));
             continue;
         }
         if c.active_job.is_none() && is_here(app, &c).await? {
@@ -195,10 +195,10 @@ async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<DatabaseLine>> {
             (None, None) if c.started_at.is_none() && c.restored_from.is_some() => {
                 request::act(app, &c, start_flow(&c), &Actor::portal(ACTOR)).await.map_err(|e| e.to_string())
             }
-            (None, None) => Err("There is no backup of it.".to_owned()),
+            (None, None) => Err("It has no backup.".to_owned()),
             (None, Some((backup, _))) => {
                 let mut db = app.db.acquire().await?;
-                let backup = backups::by_id(&mut db, *backup).await?.context("a backup vanished")?;
+                let backup = backups::by_id(&mut db, *backup).await?.context("a backup disappeared")?;
                 drop(db);
                 recover(app, &c, &backup, &Actor::portal(ACTOR)).await.map_err(|e| e.to_string())
             }
@@ -234,17 +234,17 @@ async fn is_here(app: &App, c: &Container) -> anyhow::Result<bool> {
 async fn ended(app: &App, mut line: DatabaseLine, job: Uuid) -> anyhow::Result<DatabaseLine> {
     loop {
         let mut db = app.db.acquire().await?;
-        let found = jobs::by_id(&mut db, job).await?.context("a job vanished")?;
+        let found = jobs::by_id(&mut db, job).await?.context("a job disappeared")?;
         drop(db);
         match found.status {
             JobStatus::Queued | JobStatus::Running => tokio::time::sleep(LOOK).await,
             JobStatus::Succeeded => {
                 line.is = DatabaseOutcome::There;
-                "Brought back from its newest backup and compared with it.".clone_into(&mut line.outcome);
+                "Recovered from its newest backup and compared with it.".clone_into(&mut line.outcome);
                 return Ok(line);
             }
             JobStatus::Failed | JobStatus::Cancelled => {
-                line.outcome = found.error.unwrap_or_else(|| "It failed.".to_owned());
+                line.outcome = found.error.unwrap_or_else(|| "The recovery failed.".to_owned());
                 return Ok(line);
             }
         }
@@ -254,7 +254,7 @@ async fn ended(app: &App, mut line: DatabaseLine, job: Uuid) -> anyhow::Result<D
 /// One that was stopped is stopped again.
 async fn stop_again(app: &Arc<App>, name: &str) -> anyhow::Result<()> {
     let mut db = app.db.acquire().await?;
-    let c = containers::by_name(&mut db, name).await?.context("a database vanished")?;
+    let c = containers::by_name(&mut db, name).await?.context("a database disappeared")?;
     drop(db);
     request::act(app, &c, &power::STOP, &Actor::portal(ACTOR)).await?;
     Ok(())

@@ -45,7 +45,7 @@ pub static BACK_UP: Flow = Flow {
     kind: JobKind::AdminBackup,
     title: "Back up mydb_admin",
     rules: JobRules::of(Pool::Short).cancel(Cancel::Always),
-    steps: &[Step::new("Dump it, store it and read it back", |w| Box::pin(asked_for(w)))],
+    steps: &[Step::new("Dump, upload and read back", |w| Box::pin(asked_for(w)))],
 };
 
 /// What a backup of mydb_admin needs; no portal.
@@ -79,7 +79,7 @@ pub struct NewAdminBackup {
 
 /// Another one is under way.
 #[derive(Debug, thiserror::Error)]
-#[error("another backup of mydb_admin is under way; wait until that is done")]
+#[error("another backup of mydb_admin is running; wait until it is done")]
 pub struct AlreadyRunning;
 
 /// The hourly backup into the first target.
@@ -155,8 +155,8 @@ impl AdminBackupMaker<'_> {
     /// # Errors
     /// [`AlreadyRunning`] while another one is under way. If it can't be dumped, stored or read back, nothing is left of it.
     pub async fn back_up(&self) -> anyhow::Result<NewAdminBackup> {
-        let url = bootstrap::existing_url(self.config, self.random)?.context("there is no mydb_admin yet")?;
-        let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
+        let url = bootstrap::existing_url(self.config, self.random)?.context("mydb_admin does not exist yet")?;
+        let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin is not responding")?;
         // The lock ends with this connection, however this ends.
         if !own::alone(&mut db).await? {
             return Err(AlreadyRunning.into());
@@ -172,7 +172,7 @@ impl AdminBackupMaker<'_> {
             Ok(made) => made,
             Err(e) => {
                 if let Err(left) = remove(self.store, &location).await {
-                    tracing::warn!("What is left of a backup of mydb_admin could not be removed: {left:#}");
+                    tracing::warn!("Could not remove the leftovers of a failed backup of mydb_admin: {left:#}");
                 }
                 return Err(e);
             }
@@ -199,7 +199,7 @@ impl AdminBackupMaker<'_> {
                 self.tidy(db, to).await
             };
             if let Err(e) = copied.await {
-                failed = failed.or(Some(e.context(format!("no copy in the target “{}” could be made", to.name()))));
+                failed = failed.or(Some(e.context(format!("could not copy to the target “{}”", to.name()))));
             }
         }
         failed.map_or(Ok(self.copies.len()), Err)
@@ -251,7 +251,8 @@ impl AdminBackupMaker<'_> {
             }
             None => {
                 tracing::warn!(
-                    "There is no recovery key, so the backup of mydb_admin has no keys: make one with `db4sci recovery-key`"
+                    "There is no recovery key, so the backup of mydb_admin contains no keys: create one with `db4sci \
+                     recovery-key`"
                 );
                 None
             }
@@ -309,7 +310,7 @@ impl AdminBackupMaker<'_> {
             file,
             plain: DUMP.to_owned(),
             database: Some("mydb_admin".to_owned()),
-            what: "mydb_admin, as an archive of pg_dump".to_owned(),
+            what: "mydb_admin, as a pg_dump archive".to_owned(),
             dumped: dumped.plain,
             stored: dumped.stored,
             compression: "zstd".to_owned(),

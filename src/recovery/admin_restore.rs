@@ -60,21 +60,22 @@ pub async fn choose(
     let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
     let found: AdminManifest = serde_json::from_slice(&text).with_context(|| {
         format!(
-            "the manifest of {} is damaged; `db4sci admin-db list` shows others, --at takes one",
+            "the manifest of {} is damaged; list other backups with `db4sci admin-db list` and select one with --at",
             store.url(&location)
         )
     })?;
     let newest = MIGRATOR.iter().map(|m| m.version).max().unwrap_or_default();
     ensure!(
         found.schema <= SCHEMA && found.migration <= newest,
-        "{} was made by the program's version {}, which is newer than this one ({}). Use that one.",
+        "{} was made by version {}, which is newer than this version ({}). Use that version.",
         store.url(&location),
         found.program,
         env!("CARGO_PKG_VERSION")
     );
     ensure!(
         admin::location(&parts.config.instance, found.made_at) == location,
-        "{} holds a backup of another moment or portal, {}; `db4sci admin-db list` shows others, --at takes one",
+        "{} holds a backup of another time or portal, {}; list other backups with `db4sci admin-db list` and select \
+         one with --at",
         store.url(&location),
         found.made_at
     );
@@ -96,17 +97,17 @@ async fn believe(
     let by = match (&recovery, &sealing) {
         (Some(recovery), _) => AcceptedSigners::Recovery(recovery),
         (None, Some(sealing)) => AcceptedSigners::Sealing(sealing.manifests()),
-        (None, None) => bail!("there is no key to verify it with"),
+        (None, None) => bail!("there is no key to verify it"),
     };
     let signed = sign::look(store, &chosen.location, &chosen.text, &[by]).await?;
     match signed.doubt() {
         Some(doubt) if wanted.unsigned => {
-            tracing::warn!("{}: {doubt} It is taken all the same", store.url(&chosen.location));
+            tracing::warn!("{}: {doubt} Accepting it anyway", store.url(&chosen.location));
             Ok(())
         }
         Some(doubt) => bail!(
-            "{}: {doubt} Whoever made it would rule this portal. `db4sci admin-db list` shows others, --at takes one; if \
-             you know that this one is yours, give --unsigned.",
+            "{}: {doubt} Whoever made it would gain control of this portal. List other backups with `db4sci admin-db \
+             list` and select one with --at, or, if you know that this one is yours, use --unsigned.",
             store.url(&chosen.location)
         ),
         None => Ok(()),
@@ -128,8 +129,8 @@ async fn install_keys(
     let sealed = store.read(&format!("{location}/{KEYS}"), LONGEST).await;
     let sealed = sealed.with_context(|| {
         format!(
-            "{} has no keys: no recovery key had been made then. `db4sci admin-db list` shows which backups have them, and \
-             --at takes one of those; else bring the sealing key from elsewhere, to {}",
+            "{} contains no keys, because there was no recovery key at the time. `db4sci admin-db list` shows which \
+             backups contain keys; select one with --at, or copy the sealing key from elsewhere to {}",
             store.url(location),
             config.seal_key.display()
         )
@@ -137,7 +138,8 @@ async fn install_keys(
     if let Some(sum) = &chosen.manifest.keys_sha256 {
         ensure!(
             *sum == hex::encode(Sha256::digest(&sealed)),
-            "{} are not the keys that were stored; `db4sci admin-db list` shows other backups, --at takes one",
+            "{} differ from the keys that were stored; list other backups with `db4sci admin-db list` and select one \
+             with --at",
             store.url(&format!("{location}/{KEYS}"))
         );
     }
@@ -147,7 +149,7 @@ async fn install_keys(
     recovery_key::register(config, identity)?;
     ensure!(
         keys.is_installed(config),
-        "{} is another sealing key than the one in the bucket. Move it away first.",
+        "{} differs from the sealing key in the bucket. Move it away first.",
         config.seal_key.display()
     );
     Ok(())
@@ -167,17 +169,19 @@ pub async fn restore(
     let (config, random) = (&parts.config, Random::system());
     ensure!(
         wanted.key.is_some() || config.seal_key.exists(),
-        "this host has no sealing key ({}), so it needs the recovery key, which was shown when it was made: --recovery-key FILE",
+        "this host has no sealing key ({}), so the recovery key is needed (shown once when it was created): \
+         --recovery-key FILE",
         config.seal_key.display()
     );
     believe(config, store, chosen, wanted).await?;
     install_keys(config, store, chosen, wanted).await?;
     let url = bootstrap::start(parts, &random).await?;
-    let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin does not answer")?;
+    let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin is not responding")?;
     let tables = bootstrap::tables(&mut db).await?;
     if tables > 0 {
         bail!(
-            "mydb_admin is not empty ({tables} tables), so nothing was touched. Move its data directory away, or name an empty database."
+            "mydb_admin is not empty ({tables} tables), so nothing was changed. Move its data directory away, or \
+             configure an empty database."
         );
     }
     let client = ClientContainer::start(parts.runtime.as_ref(), config, &url).await?;

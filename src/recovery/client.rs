@@ -60,8 +60,7 @@ impl<'a> ClientContainer<'a> {
 
 /// A URL as the variables that the client programs read: an argument would be seen by everybody on the host.
 fn environment(url: &SecretString) -> anyhow::Result<Vec<(String, SecretString)>> {
-    let url =
-        Url::parse(url.expose_secret()).map_err(|e| anyhow::anyhow!("the URL of mydb_admin can't be read: {e}"))?;
+    let url = Url::parse(url.expose_secret()).map_err(|e| anyhow::anyhow!("the URL of mydb_admin is invalid: {e}"))?;
     let plain = |text: &str| -> anyhow::Result<SecretString> {
         Ok(SecretString::from(percent_decode_str(text).decode_utf8().context("it is not UTF-8")?.into_owned()))
     };

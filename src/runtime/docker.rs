@@ -90,7 +90,7 @@ impl DockerRuntime {
         match self.docker.create_network(request).await {
             Ok(_) => Ok(()),
             Err(e) if translate::status(&e) == Some(409) => Ok(()),
-            Err(e) => Err(failed(format!("make the network {name}"))(e)),
+            Err(e) => Err(failed(format!("create the network {name}"))(e)),
         }
     }
 }
@@ -107,8 +107,8 @@ impl Runtime for DockerRuntime {
     }
 
     async fn info(&self) -> Result<RuntimeInfo, RuntimeError> {
-        let info = self.docker.info().await.map_err(failed("tell its version"))?;
-        let version = self.docker.version().await.map_err(failed("tell its version"))?;
+        let info = self.docker.info().await.map_err(failed("report its version"))?;
+        let version = self.docker.version().await.map_err(failed("report its version"))?;
         Ok(translate::info(info, version))
     }
 
@@ -150,7 +150,7 @@ impl Runtime for DockerRuntime {
         // Where another portal asked at the same instant, both keep the same one: of two, the engine takes neither.
         for extra in found.iter().skip(1) {
             if let Err(e) = self.docker.remove_network(extra).await {
-                tracing::warn!(network = name, "A second network of this name could not be removed: {e}");
+                tracing::warn!(network = name, "Could not remove a duplicate network: {e}");
             }
         }
         Ok(())
@@ -159,7 +159,7 @@ impl Runtime for DockerRuntime {
     async fn bridge(&self, name: &str, instance: &InstanceId) -> Result<Option<String>, RuntimeError> {
         let Some(id) = self.networks_named(name, instance).await?.into_iter().next() else { return Ok(None) };
         let asked = self.docker.inspect_network(&id, None::<query::InspectNetworkOptions>).await;
-        let options = asked.map_err(failed("look at the network"))?.options.unwrap_or_default();
+        let options = asked.map_err(failed("inspect the network"))?.options.unwrap_or_default();
         // The engine's own name for one that was given none.
         let made_up = || format!("br-{}", id.chars().take(12).collect::<String>());
         Ok(Some(options.get("com.docker.network.bridge.name").cloned().unwrap_or_else(made_up)))
@@ -171,7 +171,7 @@ impl Runtime for DockerRuntime {
         match self.docker.create_container(Some(options), body).await {
             Ok(made) => Ok(made.id),
             Err(e) if translate::status(&e) == Some(404) => Err(translate::unavailable(&e, &spec.image)),
-            Err(e) => Err(failed(format!("make the container {}", spec.name))(e)),
+            Err(e) => Err(failed(format!("create the container {}", spec.name))(e)),
         }
     }
 
@@ -212,7 +212,7 @@ impl Runtime for DockerRuntime {
         match self.docker.pause_container(id).await {
             Ok(()) => Ok(()),
             Err(_) if self.is_paused(id).await? => Ok(()),
-            Err(e) => Err(failed("freeze the container")(e)),
+            Err(e) => Err(failed("pause the container")(e)),
         }
     }
 
@@ -220,7 +220,7 @@ impl Runtime for DockerRuntime {
         match self.docker.unpause_container(id).await {
             Ok(()) => Ok(()),
             Err(_) if !self.is_paused(id).await? => Ok(()),
-            Err(e) => Err(failed("let the container go on")(e)),
+            Err(e) => Err(failed("unpause the container")(e)),
         }
     }
 
@@ -258,7 +258,7 @@ impl Runtime for DockerRuntime {
         match self.docker.stats(id, Some(options)).next().await {
             Some(Ok(stats)) => Ok(translate::stats(&stats)),
             Some(Err(e)) if matches!(translate::status(&e), Some(404 | 409)) => Ok(None),
-            Some(Err(e)) => Err(failed("read what the container uses")(e)),
+            Some(Err(e)) => Err(failed("read the container's resource use")(e)),
             None => Ok(None),
         }
     }

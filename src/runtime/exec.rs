@@ -47,7 +47,7 @@ pub(super) async fn run(
     let started = docker.start_exec(&exec, None::<StartExecOptions>).await.map_err(|e| wrong(&e))?;
     let StartExecResults::Attached { output, input: writer } = started else {
         return Err(RuntimeError::Failed {
-            operation: "read what a command prints".to_owned(),
+            operation: "read a command's output".to_owned(),
             cause: "the engine ran it detached".to_owned(),
         });
     };

@@ -52,7 +52,7 @@ pub async fn run(runtime: &dyn Runtime, spec: &ContainerSpec, limit: Duration) -
     let outcome = tokio::time::timeout(limit, ran).await;
     runtime.remove(&id).await?;
     outcome.unwrap_or_else(|_| {
-        let operation = format!("end the helper {}", spec.name);
-        Err(RuntimeError::Failed { operation, cause: format!("it went on for {} s", limit.as_secs()) })
+        let operation = format!("stop the helper {}", spec.name);
+        Err(RuntimeError::Failed { operation, cause: format!("it kept running for {} s", limit.as_secs()) })
     })
 }

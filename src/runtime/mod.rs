@@ -29,7 +29,7 @@ pub const LABEL_INSTANCE: &str = "db4sci.instance";
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// The engine does not answer at all.
-    #[error("The container engine does not answer while it should {operation}: {cause}")]
+    #[error("The container engine did not respond when asked to {operation}: {cause}")]
     Unreachable {
         /// What was to be done.
         operation: String,
@@ -37,7 +37,7 @@ pub enum RuntimeError {
         cause: String,
     },
     /// What was asked for is not there.
-    #[error("There is nothing to {operation}: {cause}")]
+    #[error("Could not {operation}, because it does not exist: {cause}")]
     NotFound {
         /// What was to be done.
         operation: String,
@@ -45,7 +45,7 @@ pub enum RuntimeError {
         cause: String,
     },
     /// A container or network of this name exists.
-    #[error("The engine has something of that name already, so it can't {operation}: {cause}")]
+    #[error("The container engine could not {operation}, because the name is already in use: {cause}")]
     Conflict {
         /// What was to be done.
         operation: String,
@@ -53,13 +53,13 @@ pub enum RuntimeError {
         cause: String,
     },
     /// A published port is held by another program.
-    #[error("Port {port} is held by another program.")]
+    #[error("Port {port} is in use by another program.")]
     PortTaken {
         /// The port.
         port: u16,
     },
     /// The image is not here and can't be fetched.
-    #[error("The image {image} is not on this machine and can't be pulled: {cause}")]
+    #[error("The image {image} is not on this machine and cannot be pulled: {cause}")]
     ImageUnavailable {
         /// Its reference.
         image: String,
@@ -353,7 +353,7 @@ pub trait Runtime: Send + Sync {
                 let program = spec.argv.first().map_or("", String::as_str);
                 return Err(RuntimeError::Failed {
                     operation: format!("run {program} in the container"),
-                    cause: "it prints without end".to_owned(),
+                    cause: "it prints too much".to_owned(),
                 });
             }
         }

@@ -76,7 +76,7 @@ impl DirectoryCopy<'_> {
         if self.wanted.load(Ordering::Relaxed) {
             return Ok(());
         }
-        Err(StorageError::Refused("The copy was given up.".to_owned()))
+        Err(StorageError::Refused("The copy was abandoned.".to_owned()))
     }
 
     /// Copies one entry. A directory is made, and answered to be filled.
@@ -103,7 +103,7 @@ impl DirectoryCopy<'_> {
                 let leads = readlinkat(from, name, Vec::new()).map_err(fault)?;
                 if leads_out(leads.to_bytes(), self.volume) {
                     let leads = shown(leads.to_bytes());
-                    return Err(refused(&format!("“{path}” is a link that leads out of it, to “{leads}”")));
+                    return Err(refused(&format!("“{path}” is a symbolic link pointing outside, to “{leads}”")));
                 }
                 symlinkat(&leads, &level.to, name).map_err(fault)?;
                 let (uid, gid) = owner(&stat);
@@ -121,7 +121,7 @@ impl DirectoryCopy<'_> {
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let disk = fstatvfs(to).map_err(fault)?;
         if size > disk.f_blocks.saturating_mul(disk.f_frsize) {
-            return Err(refused(&format!("“{path}” says that it is larger than the whole disk")));
+            return Err(refused(&format!("“{path}” claims to be larger than the whole disk")));
         }
         if ioctl_ficlone(to, from).is_ok() {
             return Ok(());
@@ -151,7 +151,7 @@ impl DirectoryCopy<'_> {
             let length = (end - read).min(CHUNK);
             let disk = fstatvfs(to).map_err(fault)?;
             if disk.f_bavail.saturating_mul(disk.f_frsize) < length.saturating_add(LEFT) {
-                return Err(StorageError::Refused("There is no room left for the copy.".to_owned()));
+                return Err(StorageError::Refused("There is not enough disk space for the copy.".to_owned()));
             }
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             match rustix::fs::copy_file_range(from, Some(&mut read), to, Some(&mut written), length) {

@@ -30,7 +30,7 @@ pub(super) fn open(dir: &DataDir) -> Result<Option<OwnedFd>, StorageError> {
         Ok(data) => Ok(Some(data)),
         Err(Errno::NOENT) => Ok(None),
         Err(Errno::LOOP | Errno::NOTDIR) => {
-            Err(StorageError::Refused(format!("{} is no directory. Nothing was touched.", dir.data().display())))
+            Err(StorageError::Refused(format!("{} is not a directory. Nothing was changed.", dir.data().display())))
         }
         Err(e) => Err(io("look", &dir.data())(e.into())),
     }
@@ -62,7 +62,7 @@ pub(super) fn copy(from: &DataDir, to: &DataDir, how: &DirectoryCopy<'_>) -> Res
     static ATTEMPT: AtomicU64 = AtomicU64::new(0);
     let fault = |e: Errno| io("copy", &to.root())(e.into());
     let source = open(from)?
-        .ok_or_else(|| StorageError::Refused(format!("There is no data in {} to copy.", from.data().display())))?;
+        .ok_or_else(|| StorageError::Refused(format!("There is no data to copy in {}.", from.data().display())))?;
     let root = beneath::own(&to.root()).map_err(fault)?;
     for entry in Dir::read_from(&root).map_err(fault)? {
         let entry = entry.map_err(fault)?;

@@ -154,9 +154,7 @@ impl Files {
     pub async fn sync(&self, dir: &DataDir) -> Result<(), StorageError> {
         let root = dir.root();
         let work = move || {
-            beneath::own(&root)
-                .and_then(rustix::fs::syncfs)
-                .map_err(|e| io("write all that is held back", &root)(e.into()))
+            beneath::own(&root).and_then(rustix::fs::syncfs).map_err(|e| io("flush pending writes", &root)(e.into()))
         };
         blocking(work).await
     }
@@ -176,9 +174,7 @@ impl Files {
         let work = move || {
             let Some(data) = open(&at)? else { return Ok(0) };
             walk::usage(&data, Instant::now() + MEASURE).map_err(|why| match why {
-                SizeError::Late => {
-                    StorageError::Refused("The data directory takes too long to look through.".to_owned())
-                }
+                SizeError::Late => StorageError::Refused("Scanning the data directory takes too long.".to_owned()),
                 SizeError::Deep => {
                     StorageError::Refused("Directories in the data directory are nested too deep.".to_owned())
                 }
@@ -258,5 +254,7 @@ async fn there(dir: &DataDir) -> Result<bool, StorageError> {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
-    tasks::blocking(work).await.map_err(|e| StorageError::Refused(format!("The file work was cut short: {e}")))?
+    tasks::blocking(work)
+        .await
+        .map_err(|e| StorageError::Refused(format!("The file operation was interrupted: {e}")))?
 }

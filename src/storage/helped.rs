@@ -175,11 +175,14 @@ impl FileHelper<'_> {
         match helper::run(self.runtime, &spec, limit).await? {
             (0, said) => Ok(said),
             (9, said) => Err(StorageError::Refused(odd(&said))),
-            (124, _) => Err(StorageError::Refused("The data directory takes too long to look through.".to_owned())),
-            (137, _) => Err(StorageError::Refused(format!("The helper for “{what}” was killed: too much lies there."))),
+            (124, _) => Err(StorageError::Refused("Scanning the data directory takes too long.".to_owned())),
+            (137, _) => Err(StorageError::Refused(format!(
+                "The helper for “{what}” was killed: there is too much \
+                                                           data."
+            ))),
             (code, said) => {
                 let said = shown(said.trim().as_bytes());
-                Err(StorageError::Refused(format!("The helper for “{what}” ended with {code}: {said}")))
+                Err(StorageError::Refused(format!("The helper for “{what}” exited with code {code}: {said}")))
             }
         }
     }
@@ -190,8 +193,10 @@ fn odd(said: &str) -> String {
     let (kind, path) = said.split_at_checked(1).unwrap_or_default();
     let shown = |path: &str| shown(path.strip_prefix("./").unwrap_or(path).trim_end_matches('\n').as_bytes());
     let what = match (kind, path.rsplit_once(" -> ")) {
-        ("L", Some((link, to))) => format!("“data/{}” is a link that leads out of it, to “{}”", shown(link), shown(to)),
-        ("S", _) => format!("“data/{}” says that it is larger than the whole disk", shown(path)),
+        ("L", Some((link, to))) => {
+            format!("“data/{}” is a symbolic link pointing outside, to “{}”", shown(link), shown(to))
+        }
+        ("S", _) => format!("“data/{}” claims to be larger than the whole disk", shown(path)),
         _ => format!("“data/{}” is a device", shown(path)),
     };
     super::uncopied(&what)

@@ -72,10 +72,11 @@ impl DataDir {
         files::blocking(move || match beneath::own(&root).and_then(|root| beneath::head(&root, MAKER)) {
             Ok(SmallFile::Line(line)) => Ok(Some(line.trim().to_owned()).filter(|line| !line.is_empty())),
             Ok(SmallFile::Missing) | Err(Errno::NOENT) => Ok(None),
-            Ok(SmallFile::Odd) => {
-                Err(StorageError::Refused(format!("The note made-by in {} is not the portal's.", root.display())))
-            }
-            Err(e) => Err(io("read a note", &root)(e.into())),
+            Ok(SmallFile::Odd) => Err(StorageError::Refused(format!(
+                "The file made-by in {} was not written by the portal.",
+                root.display()
+            ))),
+            Err(e) => Err(io("read a marker file", &root)(e.into())),
         })
         .await
     }
@@ -98,5 +99,5 @@ impl DataDir {
 
 /// Why a data directory is not copied.
 fn uncopied(what: &str) -> String {
-    format!("The data directory can't be copied: {what}. No server of the catalog makes such things.")
+    format!("The data directory cannot be copied: {what}. No server in the catalog creates such files.")
 }

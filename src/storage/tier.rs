@@ -33,7 +33,7 @@ pub fn unavailable_reason(tier: &Tier) -> Option<String> {
     }
     match std::fs::metadata(&tier.path) {
         Ok(meta) if meta.is_dir() => unmounted(tier),
-        Ok(_) => Some(format!("{} is no directory", tier.path.display())),
+        Ok(_) => Some(format!("{} is not a directory", tier.path.display())),
         Err(_) if used_before(tier) => Some(format!("{} is missing: mount its disk", tier.path.display())),
         Err(e) => Some(format!("{}: {e}", tier.path.display())),
     }
@@ -51,7 +51,7 @@ pub fn fault(tier: &Tier) -> Option<String> {
             return None;
         }
         return Some(format!(
-            "{} is missing, and so is the directory above it: mount its disk, or make it",
+            "{} is missing, and so is its parent directory: mount its disk or create it",
             tier.path.display()
         ));
     }
@@ -69,7 +69,7 @@ pub fn begin(tier: &Tier, instance: &InstanceId, in_use: bool) -> Result<(), Str
         return if in_use { Err(reason) } else { Ok(()) };
     }
     let path = tier.path.display();
-    let cant = |e: std::io::Error| format!("{path} can't be made or written: {e}");
+    let cant = |e: std::io::Error| format!("{path} cannot be created or written: {e}");
     if !tier.path.exists() {
         if in_use || used_before(tier) {
             return Err(format!("{path} is missing: mount its disk"));
@@ -93,7 +93,7 @@ fn remember(seen: &Path, tier: &Tier) -> Result<(), String> {
         std::fs::create_dir_all(seen.parent().unwrap_or(seen))?;
         write_whole(seen, format!("{}\n", tier.path.display()).as_bytes())
     };
-    write().map_err(|e: anyhow::Error| format!("{} can't be written: {e:#}", seen.display()))
+    write().map_err(|e: anyhow::Error| format!("cannot write {}: {e:#}", seen.display()))
 }
 
 /// What the directory's own note says.
@@ -116,8 +116,8 @@ fn unmounted(tier: &Tier) -> Option<String> {
     }
     let path = tier.path.display();
     Some(format!(
-        "{path} is not the directory that the portal used, which has a file {MARK}: mount its disk, or to begin anew with an \
-         empty one, remove {}",
+        "{path} is not the directory that the portal used before, which contains a file {MARK}: mount its disk, or, \
+         to start over with an empty directory, remove {}",
         seen.display()
     ))
 }
@@ -226,7 +226,7 @@ mod tests {
             begin(&tier, &instance, true).unwrap();
         }
         let nowhere = tier(&dir, "disk/not/there");
-        assert!(fault(&nowhere).unwrap().contains("mount its disk, or make it"));
+        assert!(fault(&nowhere).unwrap().contains("mount its disk or create it"));
         assert!(begin(&nowhere, &instance, false).unwrap_err().contains("mount its disk"));
         std::fs::write(dir.join("cow.unavailable"), "no XFS here\n").unwrap();
         let noted = tier(&dir, "cow");

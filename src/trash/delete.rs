@@ -27,7 +27,7 @@ pub static DELETE: Flow = Flow {
     rules: JobRules::of(Pool::Short).cancel(Cancel::WhileBackingUp).blame(Blame::IfDeleting),
     steps: &[
         Step::new("Make a final backup", |w| Box::pin(final_backup::dump(w))).undo(|w| Box::pin(final_backup::keep(w))),
-        Step::new("Read it back and write its manifest", |w| Box::pin(final_backup::finish(w))),
+        Step::new("Read back the dump and write its manifest", |w| Box::pin(final_backup::finish(w))),
         Step::new("Stop the server", |w| Box::pin(container::stop(w))),
         Step::new("Remove the container, keep its data", |w| Box::pin(container::remove(w))),
         Step::new("Move it to the trash", |w| Box::pin(trash(w))),
@@ -37,21 +37,21 @@ pub static DELETE: Flow = Flow {
 /// Bring back from the trash.
 pub static UNDELETE: Flow = Flow {
     kind: JobKind::Undelete,
-    title: "Bring back from the trash",
+    title: "Restore from trash",
     rules: JobRules::of(Pool::Short),
     steps: &[
         Step::new("Take it out of the trash", |w| Box::pin(untrash(w))),
-        Step::new("Make the container", |w| Box::pin(power::make(w))),
+        Step::new("Create the container", |w| Box::pin(power::make(w))),
         Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
-        Step::new("Wait until it answers", |w| Box::pin(power::wait(w))).resume(Resume::Running),
-        Step::new("Note its state", |w| Box::pin(power::up(w))).resume(Resume::Running),
+        Step::new("Wait until the server responds", |w| Box::pin(power::wait(w))).resume(Resume::Running),
+        Step::new("Record the state", |w| Box::pin(power::up(w))).resume(Resume::Running),
     ],
 };
 
 /// Purge: its data is removed for good.
 pub static PURGE: Flow = Flow {
     kind: JobKind::Purge,
-    title: "Remove for good",
+    title: "Delete permanently",
     rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
     steps: &[
         Step::new("Remove the container", |w| Box::pin(container::remove(w))),
@@ -142,6 +142,6 @@ fn change(result: Result<ContainerState, TransitionError>) -> Result<(), StepErr
     match result {
         Ok(_) => Ok(()),
         Err(TransitionError::Db(e)) => Err(e.into()),
-        Err(e) => Err(StepError::Fail(format!("This can't be done while {e}."))),
+        Err(e) => Err(StepError::Fail(format!("This is not possible while {e}."))),
     }
 }

@@ -20,16 +20,19 @@ use crate::queue::step_error::StepError;
 /// Why a database that is deleted gets no final backup, as a sentence; `None`: it gets one.
 pub fn none_because(app: &App, c: &Container) -> Option<String> {
     if c.started_at.is_none() {
-        return Some("It never ran, so there is nothing to back up.".to_owned());
+        return Some("The database never ran, so there is nothing to back up.".to_owned());
     }
     if Policy::parse(&c.backup_freq) == Some(Policy::Never) {
-        return Some("No final backup is made, because its backup policy is “Never”.".to_owned());
+        return Some("No final backup is made, because the backup schedule is “Never”.".to_owned());
     }
     if app.stores.first().is_none() {
-        return Some("No final backup can be made, because no place for backups is configured.".to_owned());
+        return Some("No final backup can be made, because no backup target is configured.".to_owned());
     }
     if c.engine.engine().backup().is_none() {
-        return Some(format!("No final backup can be made: backups of {} are not possible yet.", c.engine.label()));
+        return Some(format!(
+            "No final backup can be made, because backups of {} are not supported yet.",
+            c.engine.label()
+        ));
     }
     None
 }
@@ -67,7 +70,7 @@ async fn row(w: &StepContext) -> Result<Option<Backup>, StepError> {
 async fn wanted(w: &StepContext) -> Result<bool, StepError> {
     let wanted = row(w).await?.is_some_and(|b| b.status == BackupStatus::Running);
     if !wanted {
-        w.progress("None is made").await;
+        w.progress("No final backup").await;
     }
     Ok(wanted)
 }
@@ -99,7 +102,8 @@ fn describe(done: Result<(), StepError>) -> Result<(), StepError> {
         }
         e.with_message(|why| {
             format!(
-                "The final backup failed, so the database was not deleted and is as before. You can delete it without a backup.\n{why}"
+                "The final backup failed, so the database was not deleted and is unchanged. You can delete it without \
+                 a backup.\n{why}"
             )
         })
     })
@@ -129,7 +133,7 @@ pub async fn keep(w: &StepContext) -> Result<(), StepError> {
         match states::apply(&mut tx, c.id, event, &w.job.created_by, w.app.clock.now(), failure).await {
             Ok(_) => tx.commit().await?,
             Err(TransitionError::Db(e)) => return Err(e.into()),
-            Err(e) => return Err(StepError::Fail(format!("The deletion can't be taken back while {e}."))),
+            Err(e) => return Err(StepError::Fail(format!("The deletion cannot be undone while {e}."))),
         }
     }
     dump::sweep_soon(w).await

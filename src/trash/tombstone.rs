@@ -90,7 +90,7 @@ pub async fn settle(app: &App) -> anyhow::Result<Value> {
     }
     Ok(match error {
         None => json!({ "noted": done }),
-        Some(e) => json!({ "noted": done, "error": format!("Deletions could not be noted in a target: {e}") }),
+        Some(e) => json!({ "noted": done, "error": format!("Could not record deletions in a target: {e}") }),
     })
 }
 
@@ -104,7 +104,7 @@ pub async fn note(app: &App, container: Uuid) -> Result<(), StepError> {
     drop(db);
     for one in &due {
         if let Err(e) = tell(app, one).await {
-            tracing::warn!(container.name = one.name, "Its targets will be told later: {e}");
+            tracing::warn!(container.name = one.name, "The deletion will be recorded in the targets later: {e}");
         }
     }
     Ok(())
@@ -123,7 +123,7 @@ async fn tell(app: &App, due: &PendingTombstone) -> Result<(), StepError> {
                 let (content, sealing) = (mark.content(), app.sealer.manifests());
                 mark.signature = Some(Signature::of(content.as_bytes(), sealing, recovery.as_ref()));
                 let text = serde_json::to_vec_pretty(&mark)
-                    .map_err(|e| StepError::Fail(format!("The note of a deletion can't be written: {e}.")))?;
+                    .map_err(|e| StepError::Fail(format!("Cannot record a deletion: {e}.")))?;
                 store.put(&key, Bytes::from(text), "application/json").await?;
             }
             None => store.delete(&key).await?,

@@ -75,7 +75,7 @@ pub async fn logo(State(portal): State<Shared>) -> Result<Response, AppError> {
     let path = portal.app.config.branding.logo.clone().ok_or(AppError::NotFound)?;
     let kind = content_type(path.to_str().unwrap_or_default());
     let body = tokio::fs::read(&path).await.map_err(|e| {
-        tracing::warn!(file = %path.display(), "branding.logo can't be read: {e}");
+        tracing::warn!(file = %path.display(), "Cannot read branding.logo: {e}");
         AppError::NotFound
     })?;
     Ok(answer(kind, "public, max-age=300", body))

@@ -126,7 +126,7 @@ impl Context {
     pub fn writable(&self) -> Result<(), AppError> {
         match self.app().read_only() {
             Some(note) if !self.user()?.is_admin() => {
-                Err(AppError::Forbidden(format!("The portal is read-only for now: {note}")))
+                Err(AppError::Forbidden(format!("The portal is in read-only mode: {note}")))
             }
             _ => Ok(()),
         }

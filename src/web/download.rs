@@ -69,7 +69,7 @@ pub async fn by_id(ctx: Context, Path(id): Path<String>, asked: Asked) -> Result
 
 async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> Result<Response, AppError> {
     let Query(wanted) =
-        asked.map_err(|e| AppError::BadRequest(format!("The query can't be read: {}.", e.body_text())))?;
+        asked.map_err(|e| AppError::BadRequest(format!("The query string cannot be parsed: {}.", e.body_text())))?;
     if !backup.is_good() {
         return Err(ctx.refused(ACTION, Some(c), RequestError::NoSuchBackup).await);
     }
@@ -79,7 +79,7 @@ async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> R
         "" if opens => DownloadForm::Plain,
         "" => DownloadForm::Stored,
         word => DownloadForm::parse(word)
-            .ok_or_else(|| AppError::BadRequest(format!("“{word}” is no form of a backup: as=plain or as=stored.")))?,
+            .ok_or_else(|| AppError::BadRequest(format!("“{word}” is not a valid form. Use as=plain or as=stored.")))?,
     };
     if form == DownloadForm::Plain && !opens {
         return Err(ctx.refused(ACTION, Some(c), RequestError::NeedsKey).await);
@@ -118,9 +118,9 @@ fn stream(ctx: Context, c: Container, detail: String, package: Package) -> Respo
         async move {
             if let (Some(about), Err(why)) = (about, &piece) {
                 let (ctx, c, detail) = &*about;
-                tracing::warn!(container.name = c.name, "A download of a backup was broken off: {why}");
+                tracing::warn!(container.name = c.name, "A backup download was aborted: {why}");
                 if let Err(e) = note(ctx, c, Outcome::Failed, &format!("{detail}: {why}")).await {
-                    tracing::warn!(container.name = c.name, "That could not be logged: {e}");
+                    tracing::warn!(container.name = c.name, "Could not log it: {e}");
                 }
             }
             piece.map_err(std::io::Error::other)

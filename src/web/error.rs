@@ -83,7 +83,7 @@ impl IntoResponse for AppError {
         let mut fields = Vec::new();
         let detail = match self {
             Self::Internal(e) => {
-                tracing::error!(error = format!("{e:#}"), "A request failed by a fault of the portal");
+                tracing::error!(error = format!("{e:#}"), "A request failed because of an internal error");
                 None
             }
             Self::Forbidden(text) | Self::BadRequest(text) | Self::Conflict(text) | Self::Engine(text) => Some(text),
@@ -93,14 +93,14 @@ impl IntoResponse for AppError {
             }
             Self::TooMany(seconds) => {
                 response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
-                Some(format!("There were too many tries. Wait {seconds} s."))
+                Some(format!("Too many attempts. Wait {seconds} s."))
             }
             Self::Crowded(text, seconds) => {
                 response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
                 Some(text)
             }
             Self::Slow(least) => {
-                Some(format!("What was sent came too slowly: at least {least} bytes a second are expected."))
+                Some(format!("The request was sent too slowly: at least {least} bytes per second are required."))
             }
             _ => None,
         };
@@ -114,7 +114,7 @@ impl From<sqlx::Error> for AppError {
         // 22021: text that no UTF-8 database can hold, such as a NUL in an address.
         let unfit = e.as_database_error().is_some_and(|d| d.code().as_deref() == Some("22021"));
         if unfit {
-            return Self::BadRequest("What was sent has a character in it that can't be used.".to_owned());
+            return Self::BadRequest("The request contains a character that is not allowed.".to_owned());
         }
         if admin_db::is_unreachable(&e) { Self::Unavailable } else { Self::Internal(e.into()) }
     }

@@ -29,7 +29,7 @@ pub async fn until_refused(ctx: Context, about: StreamSubject) {
         match may(&ctx, about).await {
             Ok(true) => {}
             Ok(false) => return,
-            Err(e) => tracing::debug!("Whether an answer may go on could not be looked up: {e}"),
+            Err(e) => tracing::debug!("Could not check whether a response may continue: {e}"),
         }
     }
 }

@@ -100,7 +100,7 @@ pub async fn guard(State((portal, access)): State<(Shared, Access)>, request: Re
         (_, None) => return AppError::LoginRequired.into_response(),
         (Access::Admin, Some(i)) if !i.user.is_admin() => {
             let detail = format!("{} {}: for administrators only", parts.method, parts.uri.path());
-            let refusal = AppError::Forbidden("Only administrators can open this.".to_owned());
+            let refusal = AppError::Forbidden("Only administrators can access this.".to_owned());
             return ctx.note("admin.open", Outcome::Refused, &detail).await.err().unwrap_or(refusal).into_response();
         }
         _ => {}
@@ -212,7 +212,7 @@ fn error_page(portal: &Portal, identity: Option<&Identity>, meta: &Meta, info: &
     match page.render() {
         Ok(html) => (info.status, Html(html)).into_response(),
         Err(e) => {
-            tracing::error!("The error page could not be rendered: {e}");
+            tracing::error!("Could not render the error page: {e}");
             (info.status, format!("{}. {} Request {}.", page.title, page.happened, meta.request_id)).into_response()
         }
     }

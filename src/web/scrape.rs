@@ -69,12 +69,12 @@ pub async fn readyz(State(portal): State<Shared>) -> Response {
     let (database, engine) = tokio::join!(database, engine);
     let mut faults = Vec::new();
     if let Err(e) = database {
-        faults.push(format!("mydb_admin does not answer: {e}"));
+        faults.push(format!("mydb_admin is not responding: {e}"));
     }
     match engine {
         Ok(Ok(())) => {}
         Ok(Err(e)) => faults.push(e.to_string()),
-        Err(_) => faults.push("the container engine does not answer within 3 s".to_owned()),
+        Err(_) => faults.push("the container engine did not respond within 3 s".to_owned()),
     }
     if faults.is_empty() {
         "ready\n".into_response()

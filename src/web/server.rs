@@ -42,8 +42,12 @@ const CERT_LOOK: Duration = Duration::from_secs(5);
 /// # Errors
 /// If the address can't be bound.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener =
-        TcpListener::bind(address).with_context(|| format!("can't listen on {address} (another program may)"))?;
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!(
+            "cannot listen on {address} (another program may be using \
+                                                            it)"
+        )
+    })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -64,7 +68,7 @@ pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToke
     if server.tls {
         let tls = RustlsConfig::from_pem_file(&server.cert, &server.key)
             .await
-            .with_context(|| format!("the certificate {} can't be used", server.cert.display()))?;
+            .with_context(|| format!("the certificate {} is unusable", server.cert.display()))?;
         let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE).acceptor(guarded);
         let serving = tuned(axum_server::from_tcp(listener)?.acceptor(acceptor)).handle(handle.clone()).serve(service);
         let reload = reload(server, tls);
@@ -116,7 +120,8 @@ async fn reload(server: &Server, tls: RustlsConfig) {
         match tls.reload_from_pem_file(&server.cert, &server.key).await {
             Ok(()) => tracing::info!(file = %server.cert.display(), "Loaded the changed certificate"),
             Err(e) => {
-                tracing::error!(file = %server.cert.display(), "The changed certificate can't be used; the old one stays: {e}");
+                tracing::error!(file = %server.cert.display(), "The changed certificate is unusable; keeping the old \
+                                                                one: {e}");
             }
         }
     }

@@ -68,7 +68,7 @@ async fn a_token_opens_no_page_and_is_shown_once() {
         assert!(api.get(page).await.expect(303).location.starts_with("/login?next="), "{page}");
     }
     let again = ada.post("/account/tokens", &[("name", "notebook"), ("days", "30")]).await.expect(422);
-    assert!(again.all("#name-error").concat().contains("You have a token of this name"), "{}", again.text());
+    assert!(again.all("#name-error").concat().contains("You already have a token with this name"), "{}", again.text());
     // Somebody else can't revoke it, whatever their role.
     let id = portal.sql("select id from token");
     for other in [portal.user("eve").await, portal.admin().await] {
@@ -117,7 +117,7 @@ async fn a_create_that_cant_be_done_names_every_field_and_makes_nothing() {
 
     ada.submit_create("lab", &[]).await.expect(303);
     let taken = create(&api, json!({"name": "lab", "dbname": "trial", "dbuser": "ada"})).await.expect(409).json();
-    assert_eq!(taken["detail"], "A database of this name exists already.");
+    assert_eq!(taken["detail"], "A database with this name already exists.");
     let eve = portal.token(&portal.user("eve").await).await;
     create(&eve, json!({"name": "lab", "dbname": "trial", "dbuser": "ada"})).await.expect(409);
     let refused = "select count(*) from log where action = 'container.create' and outcome = 'refused'";

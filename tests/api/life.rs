@@ -38,7 +38,7 @@ async fn a_create_is_answered_with_its_job_and_the_password_once() {
     let ada = portal.nobody();
     ada.sign_in("ada", "researcher-1").await;
     let page = ada.get("/containers/lab").await.expect(200).text();
-    assert!(!page.contains("Your password is waiting"), "{page}");
+    assert!(!page.contains("Your password is ready"), "{page}");
     assert!(!ada.post("/containers/lab/password", &[]).await.expect(303).body.contains(&password));
     assert_eq!(portal.sql("select count(*) from credential where kind = 'user'"), "0");
     assert_eq!(portal.sql("select count(*) from log where action = 'container.password_shown'"), "1");

@@ -30,10 +30,10 @@ async fn mydb_admin_comes_back_as_it_was_at_the_time_that_is_asked_for() {
     let mut portal =
         TestPortal::with(Options { tables: Tables::Own, configure: Box::new(configure), ..Options::default() }).await;
     let (code, said) = cli_on(&portal, "", &["admin-db", "restore"]);
-    assert!(code == 1 && said.contains("a portal is at work") && said.contains("nothing was touched"), "{said}");
+    assert!(code == 1 && said.contains("a portal is using") && said.contains("nothing was changed"), "{said}");
     portal.stop().await;
     let (code, said) = cli_on(&portal, "", &["admin-db", "restore"]);
-    assert!(code == 1 && said.contains("there is no backup of mydb_admin"), "{said}");
+    assert!(code == 1 && said.contains("contains no backup of mydb_admin"), "{said}");
     portal.run().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("description", "first")]).await;
@@ -55,11 +55,11 @@ async fn mydb_admin_comes_back_as_it_was_at_the_time_that_is_asked_for() {
     portal.stop().await;
 
     let (code, said) = cli_on(&portal, "", &["admin-db", "restore"]);
-    assert!(code == 1 && said.contains("mydb_admin is not empty") && said.contains("nothing was touched"), "{said}");
+    assert!(code == 1 && said.contains("mydb_admin is not empty") && said.contains("nothing was changed"), "{said}");
     let description = "select description from container";
     lose(&portal);
     let (code, said) = cli_on(&portal, "", &["admin-db", "restore", "--at", &first]);
-    assert!(code == 0 && said.contains("mydb_admin is back") && said.contains("with 1 databases"), "{said}");
+    assert!(code == 0 && said.contains("Restored mydb_admin as of") && said.contains("with 1 databases"), "{said}");
     assert_eq!(portal.sql(description), "first");
     lose(&portal);
     let (code, said) = cli_on(&portal, "", &["admin-db", "restore"]);
@@ -96,7 +96,7 @@ async fn administrators_see_how_old_the_newest_is_and_make_one_now() {
     assert_eq!(status, "succeeded", "{error}");
     assert!(answer.location.starts_with("/jobs/"), "{}", answer.location);
     let page = admin.get("/admin/backups").await.expect(200);
-    assert!(page.text().contains("It is backed up every 1 h, next") && page.text().contains("encrypted beside it"));
+    assert!(page.text().contains("Backed up every 1 h, next") && page.text().contains("included, encrypted"));
     assert_eq!(page.body.matches("/mydb_admin/").count(), 2, "{}", page.text());
     let metrics = admin.get("/metrics").await.expect(200).body;
     assert!(metrics.contains("db4sci_admin_db_backup_has_keys 1"), "{metrics}");

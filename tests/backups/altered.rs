@@ -37,7 +37,10 @@ const CHANGES: [(&str, Change); 4] = [
 async fn fails(portal: &TestPortal, client: &Client, kind: &str, path: &str, fields: &[(&str, &str)]) {
     client.post(path, fields).await.expect(303);
     let (status, error) = ended(portal, kind).await;
-    assert!(status == "failed" && error.contains("manifest.json is not what was stored"), "{kind}: {status} {error}");
+    assert!(
+        status == "failed" && error.contains("manifest.json differs from what was stored"),
+        "{kind}: {status} {error}"
+    );
     assert!(error.contains("This backup is damaged."), "{error}");
 }
 
@@ -69,7 +72,7 @@ async fn a_manifest_changed_in_the_bucket_is_neither_drilled_nor_restored_nor_ha
         fails(&portal, &ada, "restore", &restore, &[("name", &format!("copy-{n}"))]).await;
         ada.get(&format!("/containers/lab/backups/{id}/download")).await.expect(409);
         let (code, said) = cli(&portal, &["backup", "download", &id, "-o", "-"]);
-        assert!(code == 1 && said.contains("is not what was stored"), "{said}");
+        assert!(code == 1 && said.contains("differs from what was stored"), "{said}");
         let said = audit(&portal);
         assert!(said.contains("manifest changed: The backup of lab from"), "{what}: {said}");
     }
@@ -80,7 +83,7 @@ async fn a_manifest_changed_in_the_bucket_is_neither_drilled_nor_restored_nor_ha
         fails(&portal, &ada, "drill", &drill, &[]).await;
     }
     let page = admin.get("/admin/backups").await.expect(200).text();
-    assert!(page.contains("is not what was stored"), "the last audit is shown: {page}");
+    assert!(page.contains("differs from what was stored"), "the last audit is shown: {page}");
     std::fs::write(&file, &good).expect("put back");
     ada.post(&drill, &[]).await.expect(303);
     assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
@@ -111,13 +114,13 @@ fn signatures(portal: &TestPortal, manifest: &std::path::Path) {
     for wrong in [flipped.as_str(), "{}", "no JSON"] {
         std::fs::write(&file, wrong).expect("changed");
         let said = audit(portal);
-        assert!(said.contains("manifest.sig does not fit its manifest"), "{wrong}: {said}");
+        assert!(said.contains("manifest.sig does not match its manifest"), "{wrong}: {said}");
     }
     // A manifest that is not what was stored is not signed.
     let content = std::fs::read(manifest).expect("read");
     std::fs::write(manifest, String::from_utf8_lossy(&content).replace("\"lab\"", "\"lap\"")).expect("changed");
     let (code, said) = cli(portal, &["backup", "sign"]);
-    assert!(code == 1 && said.contains("0 signed in local") && said.contains("is not what was stored"), "{said}");
+    assert!(code == 1 && said.contains("0 signed in local") && said.contains("differs from what was stored"), "{said}");
     std::fs::write(manifest, content).expect("put back");
     let (code, said) = cli(portal, &["backup", "sign"]);
     assert!(code == 0 && said.contains("1 signed in local"), "{said}");

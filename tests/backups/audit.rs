@@ -47,11 +47,11 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
     for piece in [
         "database-1.pgdump.zst is missing",
         "roles.json.zst has 5 bytes instead of",
-        "holds 1 object that no backup here explains (6 B). Nothing was touched.",
-        "and one of the 1 before it 953 MiB",
-        "(every night). The last try failed: It fell over.",
-        "The last drill of lab failed",
-        "No backup of lab was restored for proof since",
+        "holds 1 object that belongs to no known backup (6 B). Nothing was changed.",
+        "while one of the 1 before it held 953 MiB",
+        "(every night). The last attempt failed: It fell over.",
+        "The last test restore of lab failed",
+        "No backup of lab has passed a test restore since",
     ] {
         assert!(page.contains(piece), "{piece}: {page}");
     }
@@ -66,7 +66,7 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
     let overview = admin.get("/admin").await.expect(200).text();
-    assert!(overview.contains("The audit of the backups found 7 things"), "{overview}");
+    assert!(overview.contains("The backup audit found 7 problems"), "{overview}");
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert!(code == 1 && said.contains("objects missing: The backup of lab from"), "{code} {said}");
     let (code, said) = cli(&portal, &["backup", "audit", "--json"]);
@@ -77,12 +77,15 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
     std::fs::remove_dir_all(stray.parent().expect("a directory")).expect("removed");
     portal.sql(&format!("update backup_log set status = 'failed', error = 'x', finished_at = now() - interval '1 hour' where id = '{first}'"));
     let page = audit(&portal, &admin).await;
-    assert!(page.contains("nothing of it is there") && page.contains("objects that no backup here explains"), "{page}");
+    assert!(
+        page.contains("all of its objects are missing") && page.contains("objects that belong to no known backup"),
+        "{page}"
+    );
     // The bucket itself is away: then nothing is called missing.
     let bucket = portal.config.targets[0].embedded.clone().expect("embedded").join(&portal.config.targets[0].bucket);
     std::fs::rename(&bucket, bucket.with_extension("away")).expect("moved");
     let page = audit(&portal, &admin).await;
-    assert!(page.contains("target away") && !page.contains("nothing of it is there"), "{page}");
+    assert!(page.contains("target unavailable") && !page.contains("all of its objects are missing"), "{page}");
     std::fs::rename(bucket.with_extension("away"), &bucket).expect("moved back");
 }
 
@@ -147,7 +150,7 @@ async fn the_list_of_all_is_filtered_paged_and_as_fast_with_very_many() {
     );
     admin.get("/admin/backups?container=nobody").await.expect(200);
     let page = admin.get(&format!("/admin/backups/{id}")).await.expect(200).text();
-    assert!(page.contains("Backup of lab stored It is kept: the newest good one"), "{page}");
+    assert!(page.contains("Backup of lab stored Kept because it is the newest complete backup"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,31 +171,31 @@ async fn what_would_go_is_shown_before_it_goes_and_a_lock_keeps_it() {
     assert_eq!(ended(&portal, "drill").await.0, "succeeded");
     let (locked, goes) = (&ids[1], &ids[2]);
     let page = admin.get(&format!("/admin/backups/{locked}")).await.expect(200).text();
-    assert!(page.contains("it is removed within the hour"), "{page}");
+    assert!(page.contains("It will be removed within the hour"), "{page}");
     let lock = format!("/admin/backups/{locked}/lock");
-    for (day, why) in [("soon", "is no day"), ("2001-01-01", "This day is over")] {
+    for (day, why) in [("soon", "is not a date"), ("2001-01-01", "This date is in the past")] {
         let page = admin.post(&lock, &[("until", day)]).await.expect(422).text();
         assert!(page.contains(why), "{page}");
     }
     admin.post(&lock, &[("until", "2199-12-31")]).await.expect(303);
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
-    assert!(page.contains("kept at least until 2199-12-31"), "{page}");
+    assert!(page.contains("locked until 2199-12-31"), "{page}");
     let dry = admin.get("/admin/backups/prune").await.expect(200);
     assert!(
-        dry.text().contains("Of 4 backups 1 would go")
+        dry.text().contains("1 of 4 backups would be removed")
             && dry.body.contains(goes.as_str())
             && !dry.body.contains(locked.as_str()),
         "{}",
         dry.text()
     );
     let (code, said) = cli(&portal, &["backup", "prune", "--dry-run"]);
-    assert!(code == 0 && said.contains(goes.as_str()) && said.contains("1 backup would go"), "{code} {said}");
+    assert!(code == 0 && said.contains(goes.as_str()) && said.contains("1 backup to be removed"), "{code} {said}");
     assert_eq!(portal.sql("select count(*) from backup_log where removing_at is not null"), "0", "nothing went");
     // The same over the command line: unlock, and remove both.
     let (code, said) = cli(&portal, &["backup", "unlock", locked]);
-    assert!(code == 0 && said.contains("no longer locked"), "{said}");
+    assert!(code == 0 && said.contains("unlocked"), "{said}");
     let (code, said) = cli(&portal, &["backup", "lock", goes, "--until", "2199-12-31"]);
-    assert!(code == 0 && said.contains("is kept until 2200-01-01 00:00"), "{said}");
+    assert!(code == 0 && said.contains("locked until 2200-01-01 00:00"), "{said}");
     admin.post("/admin/backups/prune", &[]).await.expect(303);
     assert_eq!(ended(&portal, "prune").await, ("succeeded".to_owned(), String::new()));
     assert_eq!(portal.sql("select id from backup_log where removed_at is not null"), *locked);

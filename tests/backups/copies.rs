@@ -54,7 +54,7 @@ async fn there_and_back(engine: EngineKind, image: &str, storage: &str) {
     assert_eq!(status, "succeeded", "{error}");
     assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
     let note = portal.sql(&format!("select manifest->'notes'->>0 from backup_log where id = '{id}'"));
-    assert!(note.contains("stood still for"), "{note}");
+    assert!(note.contains("was paused for"), "{note}");
     let counted = portal.sql(&format!(
         "select count(*) from backup_log, jsonb_array_elements(manifest->'counts') c
           where id = '{id}' and c ? 'fingerprint' and (c->>'rows')::int >= 201"

@@ -117,8 +117,8 @@ async fn a_difference_is_told_on_the_page_and_by_the_api() {
     let told = [
         "Table public.t in trial differs.",
         "View public.lost in trial is missing.",
-        "View public.v in trial is there, and was not in the backup.",
-        "View public.w in trial is there, and was not in the backup.",
+        "View public.v in trial exists but was not in the backup.",
+        "View public.w in trial exists but was not in the backup.",
     ];
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
     let api = portal.token(&ada).await;
@@ -132,10 +132,10 @@ async fn a_difference_is_told_on_the_page_and_by_the_api() {
         assert!(error.contains(sentence) && page.contains(sentence), "{sentence}: {error} {page}");
     }
     // The first of them is in every line that says why.
-    let why = format!("What was restored is not what was backed up: {}", told[1]);
+    let why = format!("The restored data does not match the backup: {}", told[1]);
     let first = error.lines().next().unwrap_or_default();
     assert!(
-        first.starts_with("What was restored is not what was backed up: ") && first.len() < why.len() + 20,
+        first.starts_with("The restored data does not match the backup: ") && first.len() < why.len() + 20,
         "{error}"
     );
     assert!(ada.get("/").await.expect(200).text().contains(first), "at home");
@@ -148,7 +148,7 @@ async fn a_difference_is_told_on_the_page_and_by_the_api() {
     let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
     assert!(page.contains(told[1]), "{page}");
     // Its owner and the administrators are told what it lacks, until they have seen it.
-    let title = "copy is not exactly what was backed up";
+    let title = "copy differs from its backup";
     let admin = portal.admin().await;
     for (who, path) in [(&ada, "/"), (&ada, "/containers/copy"), (&ada, "/containers/copy/backups"), (&admin, "/admin")]
     {
@@ -210,7 +210,7 @@ async fn a_locked_table_stops_a_backup_no_longer_than_the_setting_says_and_it_sa
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let page = ada.get("/containers/lab").await.expect(200).text();
-    assert!(!page.contains("Something else is being done"), "{page}");
+    assert!(!page.contains("Another operation on this database is running"), "{page}");
     ada.post("/containers/lab/restart", &[]).await.expect(303);
     let (status, error) = ended(&portal, "backup").await;
     assert_eq!((status.as_str(), error.as_str()), ("cancelled", "Cancelled by ada."));
@@ -234,9 +234,9 @@ async fn what_prints_without_end_is_given_up() {
     let runtime = portal.app().app.runtime.clone();
     let before = super::strange::peak();
     for (script, said) in [
-        ("yes no reason at all >&2", "prints without end"),
-        ("tr '\\0' x </dev/zero >&2", "prints without end"),
-        ("printf 'db4sci: {\"note\":\"' >&2; tr '\\0' x </dev/zero >&2", "prints without end"),
+        ("yes no reason at all >&2", "prints too much"),
+        ("tr '\\0' x </dev/zero >&2", "prints too much"),
+        ("printf 'db4sci: {\"note\":\"' >&2; tr '\\0' x </dev/zero >&2", "prints too much"),
         ("printf 'db4sci: {\"note\":\"'; tr '\\0' x </dev/zero", "longer than 1 MiB"),
         ("yes 'db4sci: {\"count\":{\"kind\":\"table\",\"name\":\"t\",\"rows\":1}}'", "more than 200000 counts"),
     ] {
@@ -247,7 +247,7 @@ async fn what_prints_without_end_is_given_up() {
         assert!(begin.elapsed() < Duration::from_secs(120), "{script}: {:?}", begin.elapsed());
     }
     let error = runtime.exec(&inside, &command("yes")).await.expect_err("endless").to_string();
-    assert!(error.contains("prints without end"), "{error}");
+    assert!(error.contains("prints too much"), "{error}");
     let more = super::strange::peak() - before;
     assert!(more < 150, "{more} MiB more");
     // What was said first is kept, however much follows.

@@ -42,7 +42,7 @@ async fn fails(portal: &TestPortal, ada: &Client, what: &str, piece: &str) {
     nothing_is_left(portal, what);
     ada.wait_for("lab", "running").await;
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
-    assert!(page.contains("everything in it would be lost"), "{what}: {page}");
+    assert!(page.contains("you would lose everything in it"), "{what}: {page}");
 }
 
 const LOCK: &str = "begin; lock table t in access exclusive mode";
@@ -87,7 +87,7 @@ async fn a_dump_that_is_cut_or_killed_is_no_backup() {
     // The stream ends early, and the exit code is 0 all the same.
     portal.faults.cut_output(100);
     ada.post("/containers/lab/backup", &[]).await.expect(303);
-    fails(&portal, &ada, "a cut stream", "that are not what the container sent").await;
+    fails(&portal, &ada, "a cut stream", "differ from what the container sent").await;
 
     // Each program is killed while it is at work, held there by a lock.
     for (what, program, at_work, piece) in [
@@ -140,7 +140,7 @@ async fn a_cancelled_backup_leaves_nothing() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
-    assert!(page.contains("Cancel the backup"), "{page}");
+    assert!(page.contains("Cancel backup"), "{page}");
     ada.post(&format!("/jobs/{job}/cancel"), &[]).await.expect(303);
     let (status, error) = ended(&portal, "backup").await;
     assert_eq!((status.as_str(), error.as_str()), ("cancelled", "Cancelled by ada."));
@@ -191,7 +191,7 @@ async fn a_damaged_backup_is_refused_by_drill_and_restore_with_its_name() {
         let (status, error) = ended(&portal, "drill").await;
         assert!(status == "failed" && error.contains("database-1.pgdump.zst"), "{what}: {status} {error}");
         let page = ada.get("/containers/lab/backups").await.expect(200).text();
-        assert!(page.contains("The last drill failed"), "{what}: {page}");
+        assert!(page.contains("The last test restore failed"), "{what}: {page}");
         let name = format!("copy-{what}");
         ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", name.as_str())]).await.expect(303);
         let (status, error) = ended(&portal, "restore").await;
@@ -214,6 +214,6 @@ async fn a_damaged_backup_is_refused_by_drill_and_restore_with_its_name() {
     std::fs::copy(manifest(&id), manifest(&second)).expect("copied");
     ada.post(&format!("/containers/lab/backups/{second}/restore"), &[("name", "swapped")]).await.expect(303);
     let (status, error) = ended(&portal, "restore").await;
-    let told = error.contains("manifest.json is not what was stored") && error.contains("mydb_admin says");
+    let told = error.contains("manifest.json differs from what was stored") && error.contains("mydb_admin has");
     assert!(status == "failed" && told, "{status} {error}");
 }

@@ -34,11 +34,11 @@ async fn purge(portal: &TestPortal, ada: &Client) {
 async fn an_owner_restores_what_a_purged_database_left() {
     let portal = TestPortal::with_store().await;
     let (ada, eve, admin) = (portal.user("ada").await, portal.user("eve").await, portal.admin().await);
-    assert!(!ada.get("/").await.expect(200).text().contains("purged database"));
+    assert!(!ada.get("/").await.expect(200).text().contains("deleted database"));
     let id = lab(&portal, &ada).await;
     purge(&portal, &ada).await;
     let home = ada.get("/").await.expect(200).text();
-    assert!(home.contains("Backups of a purged database of yours are kept"), "{home}");
+    assert!(home.contains("Backups of 1 permanently deleted database are still available"), "{home}");
     let page = ada.get("/backups").await.expect(200);
     assert!(
         page.text().contains("lab PostgreSQL") && page.body.contains(&format!("/backups/{id}/restore")),
@@ -59,7 +59,7 @@ async fn an_owner_restores_what_a_purged_database_left() {
     let page = admin.post(&restore, &[("name", "for-eve"), ("owner", "nobody")]).await.expect(422).text();
     assert!(page.contains("There is no account “nobody”"), "{page}");
     let page = admin.post(&restore, &[("name", "lab"), ("owner", "eve")]).await.expect(422).text();
-    assert!(page.contains("exists already"), "{page}");
+    assert!(page.contains("already exists"), "{page}");
     admin.post(&restore, &[("name", "for-eve"), ("owner", "eve")]).await.expect(303);
     holds_seven(&portal, &eve, "for-eve").await;
     ada.get("/containers/for-eve").await.expect(404);
@@ -99,13 +99,13 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
         "{text}"
     );
     let (code, said) = cli(&portal, &["backup", "find", "--target", "local"]);
-    assert!(code == 0 && said.contains(&good) && said.contains("2 of"), "{code} {said}");
+    assert!(code == 0 && said.contains(&good) && said.contains("2 unregistered backups of"), "{code} {said}");
     admin.get("/admin/backups/find?target=nowhere").await.expect(404);
 
     for (wrong, why) in [
         (bad.clone(), "roles.json.zst is missing"),
-        ("x".to_owned(), "no place of a backup"),
-        (format!("{}/../{good}", portal.instance), "no place of a backup"),
+        ("x".to_owned(), "not a backup location"),
+        (format!("{}/../{good}", portal.instance), "not a backup location"),
         (good.replace(&id, &damaged).replace(&portal.instance, "other"), "has no"),
     ] {
         let reply = admin.post("/admin/backups/import", &[("target", "local"), ("location", &wrong)]).await.expect(303);
@@ -123,7 +123,7 @@ async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     );
     let reply = admin.post("/admin/backups/import", &[("target", "local"), ("location", &good)]).await.expect(303);
     let text = admin.get(&reply.location).await.expect(200).text();
-    assert!(text.contains("in the list already"), "{text}");
+    assert!(text.contains("already registered"), "{text}");
     let (code, said) = cli(&portal, &["backup", "import", "--target", "local", "--owner", "ada", &bad]);
     assert!(code == 1 && said.contains("roles.json.zst is missing"), "{code} {said}");
 
@@ -165,7 +165,7 @@ async fn of_another_portal(portal: &TestPortal, (ada, admin): (&Client, &Client)
     let place = format!("other/{}/{elsewhere}", good.split('/').nth(1).expect("its database"));
     let (code, said) = cli(portal, &["backup", "import", "--target", "local", "--owner", "ada", &place]);
     assert!(
-        code == 1 && said.contains("another portal or another sealing key") && said.contains("--unsigned"),
+        code == 1 && said.contains("another portal or with another sealing key") && said.contains("--unsigned"),
         "{said}"
     );
     let reply = admin.post("/admin/backups/import", &[("target", "local"), ("location", &place)]).await.expect(303);
@@ -176,7 +176,7 @@ async fn of_another_portal(portal: &TestPortal, (ada, admin): (&Client, &Client)
     let (code, said) = cli(portal, &import);
     assert!(code == 0 && said.contains(&elsewhere), "{code} {said}");
     let page = admin.get(&format!("/admin/backups/{elsewhere}")).await.expect(200).text();
-    assert!(page.contains("It lies in the place of another portal"), "{page}");
+    assert!(page.contains("It is stored under the prefix of another portal"), "{page}");
     ada.post(&format!("/backups/{elsewhere}/restore"), &[("name", "lab-3")]).await.expect(303);
     holds_seven(portal, ada, "lab-3").await;
 }

@@ -121,12 +121,12 @@ async fn a_target_that_is_away_and_a_removal_cut_short() {
     let mut said = String::new();
     for _ in 0..300 {
         said = portal.sql("select coalesce((select s.detail from job_step s join job j on j.id = s.job_id where j.kind = 'prune'), '')");
-        if said.contains("Trying again") {
+        if said.contains("Retrying") {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert!(said.contains("The backup of lab from") && said.contains("does not"), "{said}");
+    assert!(said.contains("The backup of lab from") && said.contains("currently cannot"), "{said}");
     let state = |id: &str| {
         portal.sql(&format!("select removing_at is not null, removed_at is not null from backup_log where id = '{id}'"))
     };

@@ -46,7 +46,7 @@ async fn a_deletion_makes_a_final_backup_that_outlives_the_database() {
     assert_eq!(ended(&portal, "purge").await.0, "succeeded");
     object(&portal, id, "manifest.json");
     let page = ada.get("/backups").await.expect(200).text();
-    assert!(page.contains("lab") && page.contains("before its deletion"), "{page}");
+    assert!(page.contains("lab") && page.contains("before deletion"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,9 +66,9 @@ async fn a_final_backup_that_fails_stops_the_deletion() {
     assert!(objects(&portal).is_empty(), "nothing is left of it: {:?}", objects(&portal));
     assert_eq!(portal.sql("select status || ' ' || reason from backup_log"), "failed final");
     let page = ada.get("/containers/lab").await.expect(200).text();
-    assert!(page.contains("The final backup failed") && page.contains("Delete it without a backup"), "{page}");
+    assert!(page.contains("The final backup failed") && page.contains("Delete without a backup"), "{page}");
     let page = ada.get("/containers/lab/delete").await.expect(200).text();
-    assert!(page.contains("The last try stopped: The final backup failed"), "{page}");
+    assert!(page.contains("The last attempt failed: The final backup failed"), "{page}");
     // It can be backed up, and deleted without.
     back_up(&portal, &ada, "lab").await;
     assert_eq!(ended(&portal, "drill").await.0, "succeeded");
@@ -83,7 +83,7 @@ async fn where_none_is_made_the_page_says_why() {
     let ada = portal.user("ada").await;
     ada.create("never", &[("backup_freq", "Never")]).await;
     let page = ada.get("/containers/never/delete").await.expect(200).text();
-    assert!(page.contains("backup policy is “Never”") && !page.contains("without a final backup"), "{page}");
+    assert!(page.contains("backup schedule is “Never”") && !page.contains("without a final backup"), "{page}");
     ada.post("/containers/never/delete", &[("confirm", "never")]).await.expect(303);
     ada.wait_for("never", "in the trash").await;
     ada.create("by-api", &[]).await;
@@ -114,15 +114,15 @@ async fn one_that_does_not_run_is_backed_up_from_a_copy_and_stays_as_it_is_if_th
     ada.post("/containers/lab/stop", &[]).await.expect(303);
     ada.wait_for("lab", "stopped").await;
     let page = ada.get("/containers/lab/delete").await.expect(200).text();
-    assert!(page.contains("from a copy of its data") && page.contains("stays stopped"), "{page}");
-    assert!(!page.contains("open connections"), "{page}");
+    assert!(page.contains("from a copy of the data") && page.contains("stays stopped"), "{page}");
+    assert!(!page.contains("all connections"), "{page}");
 
     portal.faults.inject(refused());
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     let (status, error) = ended(&portal, "delete").await;
     assert!(
         status == "failed"
-            && error.starts_with("The final backup failed, so the database was not deleted and is as before"),
+            && error.starts_with("The final backup failed, so the database was not deleted and is unchanged"),
         "{error}"
     );
     assert_eq!(state(&portal), "stopped||");
@@ -166,7 +166,7 @@ async fn a_final_backup_can_be_cancelled_and_the_deletion_with_it() {
     }
     for href in ["/containers/lab".to_owned(), format!("/jobs/{job}")] {
         let page = ada.get(&href).await.expect(200).text();
-        assert!(page.contains("Cancel the deletion"), "{page}");
+        assert!(page.contains("Cancel deletion"), "{page}");
     }
     ada.post(&format!("/jobs/{job}/cancel"), &[]).await.expect(303);
     assert_eq!(ended(&portal, "delete").await, ("cancelled".to_owned(), "Cancelled by ada.".to_owned()));

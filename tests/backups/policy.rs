@@ -18,7 +18,7 @@ async fn own_times_are_kept_and_a_missed_run_is_an_alarm_until_it_is_made_up_for
     for (line, why) in [
         ("*/5 * * * *", "once an hour at most"),
         ("30 2 * * * Europe/Atlantis", "There is no time zone “Europe/Atlantis”"),
-        ("", "Write when backups are made"),
+        ("", "Enter when to make backups"),
         ("30 2", "five fields"),
     ] {
         let reply = ada.submit_create("lab", &[("backup_freq", "cron"), ("backup_cron", line)]).await.expect(422);
@@ -28,15 +28,15 @@ async fn own_times_are_kept_and_a_missed_run_is_an_alarm_until_it_is_made_up_for
     let body =
         json!({ "engine": "postgres", "name": "lab", "dbname": "trial", "dbuser": "ada", "backup_freq": "61 2 * * *" });
     let said = api.json(Method::POST, "/api/v1/containers", &body).await.expect(422).body;
-    assert!(said.contains("backup_freq") && said.contains("is no cron line"), "{said}");
+    assert!(said.contains("backup_freq") && said.contains("is not a valid cron expression"), "{said}");
 
     ada.create("lab", &[("backup_freq", "cron"), ("backup_cron", LINE)]).await;
     assert_eq!(api.get("/api/v1/containers/lab").await.expect(200).json()["backup_freq"], LINE);
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
-    assert!(page.contains(&format!("Backups are made at own times, “{LINE}”; the next one is due 20")), "{page}");
+    assert!(page.contains(&format!("Backups follow a custom schedule, “{LINE}”; the next one is due 20")), "{page}");
     assert!(page.contains("02:30 in Europe/Berlin)"), "{page}");
     let settings = ada.get("/containers/lab/settings").await.expect(200).body;
-    assert!(settings.contains("value=\"cron\" data-title=\"Own times (cron)\" selected"), "{settings}");
+    assert!(settings.contains("value=\"cron\" data-title=\"Custom (cron)\" selected"), "{settings}");
     let wrong =
         ada.post("/containers/lab/settings", &[("backup_freq", "cron"), ("backup_cron", "x")]).await.expect(422);
     assert_eq!(wrong.all("#backup_cron-error").len(), 1, "{}", wrong.text());
@@ -56,10 +56,13 @@ async fn own_times_are_kept_and_a_missed_run_is_an_alarm_until_it_is_made_up_for
     assert_eq!(portal.sql("select (select count(*) from backup_log), (select count(*) from notice)"), "0|1");
     let told = told(&portal, 1).await;
     assert_eq!((told[0]["kind"].as_str(), told.len()), (Some("backup_missed"), 1));
-    let title = "A backup of lab was missed";
+    let title = "Backup of lab missed";
     for (who, path) in [(&ada, "/"), (&ada, "/containers/lab"), (&ada, "/containers/lab/backups"), (&admin, "/admin")] {
         let page = who.get(path).await.expect(200).text();
-        assert!(page.contains(title) && page.contains("was not made in time. There is none at all."), "{path}: {page}");
+        assert!(
+            page.contains(title) && page.contains("was not made in time. There is no backup at all."),
+            "{path}: {page}"
+        );
     }
     assert_eq!(
         portal.sql("select outcome || ' ' || container_name from log where action = 'backup.missed'"),
@@ -68,7 +71,7 @@ async fn own_times_are_kept_and_a_missed_run_is_an_alarm_until_it_is_made_up_for
     admin.post("/admin/backups/audit", &[]).await.expect(303);
     assert_eq!(ended(&portal, "audit").await.0, "succeeded");
     let audit = admin.get("/admin/backups").await.expect(200).text();
-    assert!(audit.contains("backup missed") && audit.contains("(by the line “0 * * * *”)"), "{audit}");
+    assert!(audit.contains("backup missed") && audit.contains("(custom schedule “0 * * * *”)"), "{audit}");
     let metrics = portal.nobody().get("/metrics").await.expect(200).body;
     for line in [r#"backup_troubles{kind="backup_missed"} 1"#, r#"audit_findings{kind="stale"} 1"#] {
         assert!(metrics.contains(line), "{line}: {metrics}");
@@ -77,7 +80,7 @@ async fn own_times_are_kept_and_a_missed_run_is_an_alarm_until_it_is_made_up_for
     let notice = portal.sql("select id from notice");
     ada.post(&format!("/containers/lab/notices/{notice}/seen"), &[]).await.expect(303);
     assert!(!ada.get("/").await.expect(200).text().contains(title));
-    assert!(ada.get("/containers/lab").await.expect(200).text().contains("It stays here until a good backup is made"));
+    assert!(ada.get("/containers/lab").await.expect(200).text().contains("This notice stays until a backup succeeds"));
 
     admin.post("/containers/lab/maintenance", &[("maintenance", "off")]).await.expect(303);
     look(&portal).await;

@@ -11,7 +11,7 @@ use crate::support::{Client, POSTGRES_15, TestPortal, docker};
 /// Presses the button that goes back to what is set aside.
 async fn go_back(portal: &TestPortal, ada: &Client) {
     let page = ada.get("/containers/lab/backups").await.expect(200);
-    assert!(page.text().contains("Data set aside"), "{}", page.text());
+    assert!(page.text().contains("Previous data (undo)"), "{}", page.text());
     let id = portal.sql("select id from snapshot where removed_at is null and made_at is not null");
     ada.get(&format!("/containers/lab/snapshots/{id}/restore")).await.expect(200);
     ada.post(&format!("/containers/lab/snapshots/{id}/restore"), &[]).await.expect(303);
@@ -121,7 +121,7 @@ async fn an_upgrade_keeps_name_port_user_and_data_and_can_be_undone() {
     let ports = || portal.sql("select string_agg(port::text, ',') from port where container_id is not null");
     let before = ports();
     let settings = ada.get("/containers/lab/settings").await.expect(200).text();
-    assert!(settings.contains("A later version is on offer"), "{settings}");
+    assert!(settings.contains("A later version is available"), "{settings}");
     ada.get("/containers/lab/upgrade").await.expect(200);
     let to = [("image", crate::support::POSTGRES_17), ("confirm", "lab")];
 
@@ -145,7 +145,7 @@ async fn an_upgrade_keeps_name_port_user_and_data_and_can_be_undone() {
     assert!(image.ends_with("postgres:17"), "{image}");
     say(&portal, "seventeen").await;
     let settings = ada.get("/containers/lab/settings").await.expect(200).text();
-    assert!(settings.contains("There is no later version on offer"), "{settings}");
+    assert!(settings.contains("No later version is available"), "{settings}");
 
     go_back(&portal, &ada).await;
     ada.wait_for("lab", "running").await;

@@ -132,7 +132,7 @@ async fn the_runbook_leads_back_in_both_modes() {
     std::fs::remove_file(portal.dir.join("seal.key")).expect("lost");
     let home = settle(&portal, "prod", &key);
     let (ok, said) = types(&home, "prod", &only_mydb_admin.join("\n"));
-    assert!(ok && said.contains("mydb_admin is back"), "{said}");
+    assert!(ok && said.contains("Restored mydb_admin as of"), "{said}");
     portal.run().await;
     let ada = portal.nobody();
     ada.sign_in("ada", "researcher-1").await;

@@ -126,11 +126,11 @@ async fn damaged(portal: &TestPortal, ada: &Client, id: &str) {
         .expect(303);
     assert_eq!(ended(portal, "restore").await, ("succeeded".to_owned(), String::new()));
     let said = last_steps(portal, "restore");
-    assert!(said.contains("The copy in “second” is used.") && said.contains("is not what was stored"), "{said}");
+    assert!(said.contains("Using the copy in “second”.") && said.contains("differs from what was stored"), "{said}");
     // … and a drill is there to find it.
     ada.post(&format!("/containers/lab/backups/{id}/drill"), &[]).await.expect(303);
     let (status, error) = ended(portal, "drill").await;
-    assert!(status == "failed" && error.contains("is not what was stored"), "{status} {error}");
+    assert!(status == "failed" && error.contains("differs from what was stored"), "{status} {error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +175,7 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     let step = |kind: &str| last_steps(&portal, kind);
     ada.post(&format!("/containers/lab/backups/{first}/drill"), &[]).await.expect(303);
     assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
-    assert!(step("drill").contains("The copy in “second” is used."), "{}", step("drill"));
+    assert!(step("drill").contains("Using the copy in “second”."), "{}", step("drill"));
     std::fs::rename(lost.with_extension("away"), &lost).expect("moved back");
     let manifest = object(&portal, &first, "manifest.json");
     std::fs::remove_file(&manifest).expect("removed");
@@ -183,7 +183,7 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
         .await
         .expect(303);
     assert_eq!(ended(&portal, "restore").await, ("succeeded".to_owned(), String::new()));
-    assert!(step("restore").contains("The copy in “second” is used. The store local has no"), "{}", step("restore"));
+    assert!(step("restore").contains("Using the copy in “second”. Backup target local has no"), "{}", step("restore"));
     let shown = ada.post("/containers/again/password", &[]).await.expect(200);
     let password = shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown");
     let again = portal.connect("again", &password).await.expect("signs in");
@@ -197,12 +197,12 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     let second = back_up(&portal, &ada, "lab").await;
     copied(&portal, &second, "failed").await;
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
-    assert!(page.contains("No copy in second yet: The store second"), "{page}");
+    assert!(page.contains("No copy in second yet: Backup target second"), "{page}");
     std::fs::remove_file(&bucket).expect("out of its way");
     std::fs::rename(bucket.with_extension("away"), &bucket).expect("moved back");
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert!(
-        code == 1 && said.contains("no second copy: A backup of lab has no copy in “second”. The store second"),
+        code == 1 && said.contains("copy missing: A backup of lab has no copy in “second”. Backup target second"),
         "{code} {said}"
     );
     flip(&object(&portal, &second, "database-1.pgdump.zst"));
@@ -214,7 +214,7 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert!(copied(&portal, &second, "failed").await.contains("is not what was stored"));
+    assert!(copied(&portal, &second, "failed").await.contains("differs from what was stored"));
     let there = lying(&portal, 1, &second);
     assert!(!there.contains_key("database-1.pgdump.zst") && !there.contains_key("manifest.json"), "{:?}", there.keys());
     assert_eq!(portal.sql("select count(*) from upload"), "0", "no upload is left open");
@@ -253,13 +253,13 @@ async fn a_drill_that_fails_is_told_until_it_is_seen_or_proven_again() {
         (told[0]["kind"].as_str(), told[0]["database"].as_str(), told[0]["owner"].as_str(), told[0]["backup"].as_str()),
         (Some("drill_failed"), Some("lab"), Some("ada"), Some(id.as_str()))
     );
-    assert!(told[0]["text"].as_str().expect("a text").contains("could not be restored for proof"), "{told:?}");
+    assert!(told[0]["text"].as_str().expect("a text").contains("The test restore of the backup"), "{told:?}");
     // What was proven stays proven.
     assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
     let page = ada.get("/containers/lab/backups").await.expect(200);
-    assert!(page.text().contains("restored, content compared") && page.text().contains("it was restored in"));
-    assert!(page.all("td .bad, th .bad").iter().any(|t| t.contains("The last drill failed")), "the line is red");
-    let title = "A backup of lab could not be proven";
+    assert!(page.text().contains("restored, content matches") && page.text().contains("a test restore passed in"));
+    assert!(page.all("td .bad, th .bad").iter().any(|t| t.contains("The last test restore failed")), "the line is red");
+    let title = "Test restore of lab failed";
     for (who, path) in [(&ada, "/"), (&ada, "/containers/lab"), (&ada, "/containers/lab/backups"), (&admin, "/admin")] {
         assert!(who.get(path).await.expect(200).text().contains(title), "{path}");
     }

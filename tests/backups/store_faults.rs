@@ -85,22 +85,22 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
             "it answers 500",
             &[Op::Complete][..],
             Wrong::Says(500, "InternalError"),
-            "does not complete an upload just now",
+            "currently cannot complete an upload",
         ),
         // Before that it is too busy once, and closes the connection once.
-        ("it hangs", &[Op::Part], Wrong::Hangs, "does not take a part just now: request has timed out"),
+        ("it hangs", &[Op::Part], Wrong::Hangs, "currently cannot store a part: request has timed out"),
         (
             "it refuses the credentials",
             WRITES,
             Wrong::Says(403, "AccessDenied"),
             "credentials must be valid and allowed",
         ),
-        ("it is full", &[Op::Part], Wrong::Says(507, "XMinioStorageFull"), "It is full: make room"),
-        ("the quota is used up", &[Op::Part], Wrong::Says(403, "QuotaExceeded"), "It is full: make room"),
-        ("it tells another sum", &[Op::Part], Wrong::OtherTag, "says the part's MD5 is"),
+        ("it is full", &[Op::Part], Wrong::Says(507, "XMinioStorageFull"), "It is full: free up space"),
+        ("the quota is used up", &[Op::Part], Wrong::Says(403, "QuotaExceeded"), "It is full: free up space"),
+        ("it tells another sum", &[Op::Part], Wrong::OtherTag, "reports the part's MD5 as"),
         ("it makes another object", &[Op::Complete], Wrong::Says(400, "InvalidPart"), "InvalidPart"),
-        ("it stores a flipped bit", &[Op::Part], Wrong::FlipsSent, "does not take a part just now"),
-        ("it gives back a flipped bit", &[Op::Get], Wrong::FlipsAnswer, "does not read back as a dump"),
+        ("it stores a flipped bit", &[Op::Part], Wrong::FlipsSent, "currently cannot store a part"),
+        ("it gives back a flipped bit", &[Op::Get], Wrong::FlipsAnswer, "is not readable as a dump"),
     ] {
         if wrong == Wrong::Hangs {
             proxy.fail(on, Wrong::Says(503, "SlowDown"), 1);
@@ -116,7 +116,7 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
 
     // Where nothing can be taken back either, that is done as soon as the store lets it.
     for (what, on, word, piece) in [
-        ("the bucket is gone", ALL, "NoSuchBucket", "The bucket is gone or its name is wrong"),
+        ("the bucket is gone", ALL, "NoSuchBucket", "The bucket does not exist"),
         (
             "the credentials are taken away in the middle",
             &[Op::Complete, Op::Abort, Op::Delete],
@@ -158,7 +158,7 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
     }
     for (n, (what, at, wrong, piece)) in [
         ("flipped for a restore", "database-1", Wrong::FlipsAnswer, "database-1.pgdump.zst"),
-        ("a manifest that hangs", "manifest.json", Wrong::Hangs, "does not give an object just now"),
+        ("a manifest that hangs", "manifest.json", Wrong::Hangs, "currently cannot return an object"),
         ("refused", "manifest.json", Wrong::Says(403, "AccessDenied"), "credentials must be valid and allowed"),
     ]
     .into_iter()

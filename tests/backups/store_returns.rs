@@ -68,10 +68,10 @@ async fn lost_answers_are_found_out_and_parts_are_sent_again() {
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     let (status, error) = ended(&portal, "backup").await;
     assert!(
-        status == "failed" && error.contains("(HTTP 501 NotImplemented). It does not know this request"),
+        status == "failed" && error.contains("(HTTP 501 NotImplemented). It does not support this request"),
         "{error}"
     );
-    assert!(error.contains("leave checksums, encryption") && proxy.heal() == [1], "{error}");
+    assert!(error.contains("unset checksums, encryption") && proxy.heal() == [1], "{error}");
     assert_eq!(portal.sql("select max(attempt) from job where kind = 'backup'"), "1");
 
     // The portal's own pages as a store: a certificate that nobody here trusts.
@@ -190,7 +190,7 @@ async fn a_copy_into_the_same_place_is_none() {
     ada.create("lab", &[("backup_freq", "Never")]).await;
     back_up(&portal, &ada, "lab").await;
     let said = copy_is(&portal, "failed").await;
-    assert!(said.contains("is the same place as “local”") && said.contains("no second copy"), "{said}");
+    assert!(said.contains("is the same location as “local”") && said.contains("cannot hold a separate copy"), "{said}");
     let there = objects_in(portal.config.targets[0].embedded.clone().expect("embedded"));
     assert!(!there.iter().any(|p| p.to_string_lossy().contains("same-place")), "{there:?}");
 }
@@ -209,18 +209,18 @@ async fn a_target_that_is_retired_stops_nothing() {
     portal.run().await;
     let alone = back_up(&portal, &ada_again(&portal).await, "lab").await;
     let (code, said) = cli(&portal, &["target", "forget", "local"]);
-    assert!(code == 1 && said.contains("is in the configuration"), "{said}");
+    assert!(code == 1 && said.contains("is still configured"), "{said}");
     portal.stop().await;
     let first = portal.config.targets.remove(0);
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert!(
-        code == 1 && said.contains("2 backups lie in the target “local”") && said.contains("target forget local"),
+        code == 1 && said.contains("2 backups are in the target “local”") && said.contains("target forget local"),
         "{said}"
     );
     let (code, said) = cli(&portal, &["target", "forget", "nowhere"]);
     assert!(code == 1 && said.contains("knows no target"), "{said}");
     let (code, said) = cli(&portal, &["target", "forget", "local"]);
-    assert!(code == 0 && said.contains("go on with their copy: 1") && said.contains("marked as gone: 1"), "{said}");
+    assert!(code == 0 && said.contains("continue with a copy: 1") && said.contains("now marked as gone: 1"), "{said}");
     assert_eq!(cli(&portal, &["backup", "audit"]), (0, "1 databases, 1 backups, 0 findings.\n".to_owned()));
     let (code, said) = cli(&portal, &["backup", "prune"]);
     assert!(code == 0, "{said}");

@@ -42,12 +42,12 @@ async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
         portal.sql(&format!("update backup_log set sha256 = decode('{sum}', 'hex') where id = '{id}'"));
     };
     stored(&hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&later)));
-    let sentence = "A newer portal made it; use one to restore it.";
+    let sentence = "It was made by a newer portal; use that version to restore it.";
     ada.post(&format!("/containers/lab/backups/{id}/drill"), &[]).await.expect(303);
     let (status, error) = ended(&portal, "drill").await;
     assert!(status == "failed" && error.contains(sentence), "{status} {error}");
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
-    assert!(page.contains("The last drill failed"), "{page}");
+    assert!(page.contains("The last test restore failed"), "{page}");
     let job = portal.sql("select id from job where kind = 'drill' order by created_at desc limit 1");
     let page = ada.get(&format!("/jobs/{job}")).await.expect(200).text();
     assert!(page.contains(sentence), "{page}");

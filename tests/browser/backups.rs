@@ -46,22 +46,22 @@ async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
     say(&browser, "lab", "before").await;
 
     browser.open("/containers/lab/backups").await;
-    assert!(browser.text("main").await.contains("everything in it would be lost"));
+    assert!(browser.text("main").await.contains("you would lose everything in it"));
     browser.press("Back up now").await;
     // By itself, without a reload by hand: the steps, then the backup with its level.
     browser.until("the backup appears", JOB, async |b| b.text("tbody").await.contains("stored")).await;
-    says(&browser, "lab", "restored, content compared").await;
-    says(&browser, "lab", "it was restored in").await;
+    says(&browser, "lab", "restored, content matches").await;
+    says(&browser, "lab", "a test restore passed in").await;
 
     say(&browser, "lab", "later").await;
     browser.open("/containers/lab/backups").await;
     browser.click("tbody a[href$='/restore']").await;
     browser.fill_in("name", "lab-copy").await;
-    browser.press("Restore into a new database").await;
+    browser.press("Restore to a new database").await;
     browser.until("the copy's page follows", JOB, async |b| b.path().await == "/containers/lab-copy").await;
     browser.until_state("lab-copy", "running").await;
     browser.open("/containers/lab-copy").await;
-    browser.press("Show the password once").await;
+    browser.press("Show password").await;
     let password = browser.find("#password").await.text().await.expect("the password");
     let said = words(&browser, "lab-copy", &password).await;
     assert!(said.contains("words: before\n"), "{said}");
@@ -71,7 +71,7 @@ async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
     browser.click("a[href$='/in-place']").await;
     browser.fill_in("confirm", "lab").await;
     browser.press("Restore in place").await;
-    says(&browser, "lab", "Data set aside").await;
+    says(&browser, "lab", "Previous data (undo)").await;
     browser.open("/containers/lab").await;
     browser.until_state("lab", "running").await;
     let said = words(&browser, "lab", PASSWORD).await;
@@ -80,7 +80,7 @@ async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
     browser.open("/containers/lab/backups").await;
     browser.click("a[href*='/snapshots/']").await;
     browser.press("Go back").await;
-    says(&browser, "lab", "before going back").await;
+    says(&browser, "lab", "before switching to previous data").await;
     browser.open("/containers/lab").await;
     browser.until_state("lab", "running").await;
     let said = words(&browser, "lab", PASSWORD).await;
@@ -100,10 +100,10 @@ async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
     browser.until("the backups follow", JOB, async |b| b.path().await == "/admin/backups").await;
     browser.click("tbody tr:has(.sub) a.name").await;
     browser.fill_in("name", "lab-again").await;
-    browser.press("Restore into a new database").await;
+    browser.press("Restore to a new database").await;
     browser.until("its page follows", JOB, async |b| b.path().await == "/containers/lab-again").await;
     browser.until_state("lab-again", "running").await;
-    browser.press("Show the password once").await;
+    browser.press("Show password").await;
     let password = browser.find("#password").await.text().await.expect("the password");
     let said = words(&browser, "lab-again", &password).await;
     assert!(said.contains("words: before later\n"), "{said}");

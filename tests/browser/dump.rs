@@ -18,7 +18,7 @@ async fn a_dump_of_two_databases_is_asked_about_and_sent_once() {
     browser.press("Create PostgreSQL 17 database").await;
     browser.until("it asks", JOB, async |b| b.has("#source input[value='rats']").await).await;
     let asked = browser.text("main").await;
-    assert!(asked.contains("holds the databases mice, rats") && asked.contains("cluster.sql"), "{asked}");
+    assert!(asked.contains("contains the databases mice, rats") && asked.contains("cluster.sql"), "{asked}");
     assert!(!browser.has("#dump").await, "the file need not be sent again");
     let picture = browser.command("Page.captureScreenshot", serde_json::json!({})).await;
     let picture = picture.pointer("/data").and_then(|d| d.as_str()).map(str::to_owned);
@@ -30,13 +30,13 @@ async fn a_dump_of_two_databases_is_asked_about_and_sent_once() {
     browser.click("#source input[value='rats']").await;
     browser.fill_in("dbuserpass", "correct-horse").await;
     browser.press("Create PostgreSQL 17 database").await;
-    browser.until("it is loaded", JOB, async |b| b.text("main").await.contains("came in")).await;
+    browser.until("it is loaded", JOB, async |b| b.text("main").await.contains("Loaded")).await;
     let db = portal.connect("mice", "correct-horse").await.expect("it opens");
     let row = db.query_one("select sum(weight) from samples", &[]).await.expect("it is there");
     assert_eq!(row.get::<_, i64>(0), 610);
     let job = portal.sql("select id from job where kind = 'load' order by created_at desc limit 1");
     browser.open(&format!("/jobs/{job}")).await;
     let page = browser.text("main").await;
-    assert!(page.contains("1 table with 2 rows came in") && page.contains("also holds mice"), "{page}");
+    assert!(page.contains("Loaded 1 table with 2 rows") && page.contains("also contains mice"), "{page}");
     browser.quit().await;
 }

@@ -61,8 +61,8 @@ select id, case docker_name when 'filled-5' then 'trashed' when 'filled-9' then 
        'provisioning', 'ada', created_at
   from container where docker_name like 'filled-%';
 update state set state = 'failed', last_state = 'running', failed_step = 'Keep it running', failed_reason =
-$$The server ended 5 times within 10 minutes and is not started again by itself.
-Its last words:
+$$The server ended 5 times within 10 minutes and will not be restarted automatically.
+Last log lines:
 2026-11-21 03:12:44.120 UTC [1] LOG:  starting PostgreSQL 15.13 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit
 2026-11-21 03:12:44.301 UTC [29] FATAL:  could not write lock file postmaster.pid: No space left on device$$
  where container_id = (select id from container where name = 'imaging-3');
@@ -81,7 +81,7 @@ select gen_random_uuid(), 'create', id, 'succeeded', 1, created_at, created_by, 
 insert into job (id, kind, container_id, status, attempt, run_at, created_by, created_at, started_at, finished_at, error)
 select gen_random_uuid(), 'start', id, 'failed', 5, now(), 'reconciler', now() - interval '3 hours',
        now() - interval '3 hours', now() - interval '179 minutes',
-       $$The server did not answer within 60 s. It was stopped again; its data is unchanged.
+       $$The server did not respond within 60 s of its last activity. It was stopped again; its data is unchanged.
 FATAL:  could not write lock file postmaster.pid: No space left on device$$
   from container where name = 'imaging-3';
 insert into job (id, kind, container_id, status, attempt, run_at, lease_until, worker, created_by, created_at, started_at)
@@ -107,7 +107,7 @@ insert into job_step (job_id, seq, name, status, detail, started_at)
 select j.id, s.seq, s.name, case when s.seq = 1 then 'running' else 'pending' end::step_status,
        case when s.seq = 1 then '412 MiB of about 1.4 GiB, 46 MiB/s' else '' end,
        case when s.seq = 1 then j.started_at end
-  from job j, unnest(array['Make a final backup', 'Read it back and write its manifest', 'Stop the server',
+  from job j, unnest(array['Make a final backup', 'Read back the dump and write its manifest', 'Stop the server',
                            'Remove the container, keep its data', 'Move it to the trash']) with ordinality as s (name, seq)
  where j.kind = 'delete';
 ";
@@ -120,11 +120,11 @@ select now() - n * interval '13 min', (array['ada','grace','admin','reconciler']
        case when n % 5 > 0 then c.id end, case when n % 5 > 0 then c.name else '' end,
        case when n % 11 = 0 then 'refused' when n % 17 = 0 then 'failed' else 'ok' end::log_outcome,
        case when n % 11 = 0 then 'wrong name or password, or disabled'
-            when n % 17 = 0 then 'The server did not answer within 60 s. It was stopped again; its data is unchanged.'
+            when n % 17 = 0 then 'The server did not respond within 60 s of its last activity. It was stopped again; its data is unchanged.'
             else '' end, 'filled'
   from generate_series(1, 150) n join container c on c.docker_name = 'filled-' || (1 + n % 40);
 insert into finding (subject, kind, detail, container_id, first_seen, last_seen)
-select docker_name, 'missing', name || ' should run but its container is gone; its data is kept', id,
+select docker_name, 'missing', name || ' should be running but its container is missing; its data is kept', id,
        now() - interval '3 hours', now() from container where name = 'imaging-3';
 insert into finding (subject, kind, detail, first_seen, last_seen)
 values ('portal-handmade', 'unknown',
@@ -146,7 +146,7 @@ select gen_random_uuid(), container_id, 'drill', 'first', 'succeeded', started_a
   from backup_log where started_at < now() - interval '3 days';
 insert into backup_log (id, container_id, kind, reason, status, started_at, finished_at, target, error)
 select gen_random_uuid(), id, 'backup', 'manual', 'failed', now() - interval '2 h', now() - interval '2 h', 'main',
-       'The dump ended with code 1 and said: pg_dump: error: connection to server was lost in the middle of a table'
+       'The dump exited with code 1. Output: pg_dump: error: connection to server was lost in the middle of a table'
   from container where purged_at is null and started_at is not null;
 insert into backup_log (id, container_id, kind, reason, status, started_at, target, job_id)
 select gen_random_uuid(), container_id, 'backup', 'final', 'running', started_at, 'main', id from job where kind = 'delete';

@@ -91,7 +91,7 @@ async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
     tab_to(&browser, "the menu", |f| f["tag"] == "SUMMARY" && f["text"] == "More").await;
     browser.keys(Key::Enter).await;
     assert!(browser.has("details.menu.framed[open]").await, "the menu opens");
-    tab_to(&browser, "its first item", |f| f["text"] == "Stop the database").await;
+    tab_to(&browser, "its first item", |f| f["text"] == "Stop database").await;
     browser.keys(Key::Escape).await;
     assert!(!browser.has("details.menu.framed[open]").await, "the menu closes");
     tab_to(&browser, "the ways to connect", |f| f["id"] == "way-psql").await;

@@ -23,7 +23,7 @@ async fn without_scripting_the_page_becomes_the_databases_by_itself() {
     browser.press("Create PostgreSQL 17 database").await;
     browser.find("#steps .steps").await;
     assert!(browser.has("noscript meta[http-equiv='refresh']").await, "it refreshes itself");
-    assert!(browser.text("main").await.contains("This page refreshes itself"), "and says so");
+    assert!(browser.text("main").await.contains("This page refreshes automatically"), "and says so");
 
     // Nothing is opened from here on: the browser follows the page.
     browser.until("it becomes the database's page", JOB, async |b| b.has(".connect-section").await).await;
@@ -38,7 +38,7 @@ async fn without_scripting_the_page_becomes_the_databases_by_itself() {
     browser.click("label[for='way-python']").await;
     assert!(browser.text("#text-python").await.contains("import psycopg"));
     browser.press("More").await;
-    browser.press("Stop the database").await;
+    browser.press("Stop database").await;
     browser.until_state("lab", "stopped").await;
     browser.press("Start").await;
     browser.until_state("lab", "running").await;

@@ -95,7 +95,7 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         stop("database-stopped", OWNER, of(STOPPED, "")),
         stop("database-in-work", OWNER, of(IN_WORK, "")),
         stop("database-password", OWNER, of("waiting", "")),
-        Stop { way: Way::Submit(&[], "Show the password once"), ..stop("password", OWNER, of("waiting", "")) },
+        Stop { way: Way::Submit(&[], "Show password"), ..stop("password", OWNER, of("waiting", "")) },
         stop("logs", OWNER, of(REAL, "/logs")),
         stop("logs-none", OWNER, of(LONG, "/logs")),
         stop("backups", OWNER, of(REAL, "/backups")),
@@ -106,12 +106,12 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         stop("metrics", OWNER, of(REAL, "/metrics")),
         stop("settings", OWNER, of(REAL, "/settings")),
         Stop {
-            way: Way::Submit(&[("memory", "much")], "Save the settings"),
+            way: Way::Submit(&[("memory", "much")], "Save settings"),
             ..wrong("settings-wrong", OWNER, of(LONG, "/settings"))
         },
         stop("delete", OWNER, of(LONG, "/delete")),
         Stop {
-            way: Way::Submit(&[("confirm", "something")], "Delete the database"),
+            way: Way::Submit(&[("confirm", "something")], "Delete database"),
             ..wrong("delete-wrong", OWNER, of(LONG, "/delete"))
         },
         stop("delete-stopped", OWNER, of(STOPPED, "/delete")),
@@ -127,7 +127,7 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         stop("go-back", OWNER, of(LONG, &format!("/snapshots/{}/restore", aside_of(portal, LONG)))),
         stop("upgrade", OWNER, of(STOPPED, "/upgrade")),
         Stop {
-            way: Way::Submit(&[("confirm", "something")], "Upgrade the database"),
+            way: Way::Submit(&[("confirm", "something")], "Upgrade database"),
             ..wrong("upgrade-wrong", OWNER, of(STOPPED, "/upgrade"))
         },
         stop("purge", OWNER, of(TRASHED, "/purge")),
@@ -139,10 +139,7 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
             ..wrong("new-wrong", OWNER, "/containers/new?engine=postgres")
         },
         stop("account", OWNER, "/account"),
-        Stop {
-            way: Way::Submit(&[("name", "notebook")], "Create the token"),
-            ..stop("account-token", OWNER, "/account")
-        },
+        Stop { way: Way::Submit(&[("name", "notebook")], "Create token"), ..stop("account-token", OWNER, "/account") },
         stop("docs", OWNER, "/docs"),
         stop("docs-connecting", OWNER, "/docs/connecting"),
         stop("docs-postgres", OWNER, "/docs/postgres"),

@@ -71,13 +71,13 @@ async fn watch(browser: &Browser, name: &str) {
 }
 
 async fn delete(browser: &Browser, name: &str) {
-    browser.press("Delete the database").await;
+    browser.press("Delete database").await;
     browser.fill_in("confirm", "lab").await;
-    browser.press("Delete the database").await;
+    browser.press("Delete database").await;
     let error = browser.find("#confirm-error").await.text().await.unwrap_or_default();
     assert!(error.contains(name), "{error}");
     browser.fill_in("confirm", name).await;
-    browser.press("Delete the database").await;
+    browser.press("Delete database").await;
     browser.until_state(name, "in the trash").await;
 }
 
@@ -89,15 +89,17 @@ async fn reveal(browser: &Browser) -> (String, String) {
     browser.open(&path).await;
     browser.find("form[action$='/password']").await;
     browser.switch_to(first.clone()).await;
-    browser.press("Show the password once").await;
+    browser.press("Show password").await;
     let password = browser.find("#password").await.text().await.expect("the password");
     let url = browser.find("#url").await.text().await.expect("the URL");
     browser.switch_to(second).await;
-    browser.press("Show the password once").await;
-    browser.until("the second press says so", JOB, async |b| b.text(".callout").await.contains("shown before")).await;
+    browser.press("Show password").await;
+    browser
+        .until("the second press says so", JOB, async |b| b.text(".callout").await.contains("already been shown"))
+        .await;
     assert!(!browser.source().await.contains(&password), "the password is not there a second time");
     browser.switch_to(first).await;
-    browser.press("I have kept it, go to the database").await;
+    browser.press("I have saved it – go to the database").await;
     browser.find(".connect-section").await;
     assert!(!browser.source().await.contains(&password), "nor on the database's page");
     (password, url)
@@ -120,7 +122,7 @@ async fn survives(browser: &Browser, name: &str, password: &str) {
     delete(browser, name).await;
     assert!(!browser.has("#text-psql").await, "nobody is told to connect to what lies in the trash");
     assert!(!read(&line).contains("it is"), "nothing answers from the trash");
-    browser.press("Undelete the database").await;
+    browser.press("Restore from trash").await;
     browser.until_state(name, "running").await;
     let said = read(&psql_line(browser).await);
     assert!(said.contains("it is 💧 row"), "after the trash: {said}");
@@ -162,7 +164,7 @@ async fn a_scientist_gets_two_real_servers_by_clicking_and_typing() {
     watch(&browser, "lab15").await;
     let (password, url) = reveal(&browser).await;
     let version = run_line(&format!("psql '{url}'"), None, "show server_version;\n");
-    assert!(version.contains("15."), "the URL with the password in it: {version}");
+    assert!(version.contains("15."), "the URL with the password: {version}");
     survives(&browser, "lab15", &password).await;
 
     the_admin_sees_it(&browser).await;

@@ -23,7 +23,7 @@ async fn fault(client: &Client, engine: EngineKind, image: &str, field: &'static
     let page = client.submit_create("lab", &form).await.expect(422);
     let beside = page.all(&format!("#{field}-error")).concat().trim().to_owned();
     // That a password is typed once more is no fault of it.
-    let beside = if beside.contains("Type the password again") { String::new() } else { beside };
+    let beside = if beside.contains("Enter the password again") { String::new() } else { beside };
     // A field that this engine's form does not have is named above it.
     if beside.is_empty() { page.all("#errors .body > p").concat().trim().to_owned() } else { beside }
 }
@@ -89,7 +89,7 @@ async fn names_are_refused_by_the_rules_of_their_own_engine() {
     assert!(said.contains("at least 1 GiB"), "{said}");
     let said = fault(&ada, mongo, MONGODB, "memory", "256m").await;
     assert!(said.contains("at least 384 MiB"), "{said}");
-    assert!(fault(&ada, pg, images(pg), "extensions", "postgis").await.contains("not among the extensions"));
+    assert!(fault(&ada, pg, images(pg), "extensions", "postgis").await.contains("is not available for"));
     assert_eq!(portal.sql("select count(*) from container"), "0");
 }
 
@@ -140,7 +140,7 @@ async fn data_of_another_version_is_refused_before_the_server_touches_it() {
         ada.post(&format!("/containers/{name}/start"), &[]).await.expect(303);
         ada.wait_for(name, "failed").await;
         let page = ada.get(&format!("/containers/{name}")).await.text();
-        assert!(page.contains("The data directory was written by") && page.contains("Nothing was touched"), "{page}");
+        assert!(page.contains("The data directory was written by") && page.contains("Nothing was changed"), "{page}");
         let running = docker(&["inspect", "-f", "{{.State.Running}}", &format!("{}-{name}", portal.instance)]);
         assert_eq!(running, "false", "the server was not started");
     }

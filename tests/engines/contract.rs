@@ -117,7 +117,7 @@ async fn works(db: &Database<'_>, version: &str) {
     let report = mydb::jobs::survey::survey(&db.portal.app().app).await.expect("a look");
     assert_eq!(report["failed"], 0, "{}", db.portal.sql("select error from survey"));
     let page = db.ada.get("/containers/lab/metrics").await.expect(200).text();
-    for wanted in ["kept", "Server up for", "Connections", db.place.dbname.as_str()] {
+    for wanted in ["kept", "Server uptime", "Connections", db.place.dbname.as_str()] {
         assert!(page.to_lowercase().contains(&wanted.to_lowercase()), "{wanted}: {page}");
     }
     shows_the_users_own(db, &page).await;
@@ -184,12 +184,12 @@ async fn rotates(db: &Database<'_>) -> String {
           where j.kind = 'rotate-password' and s.name = 'Look for open sessions'",
     );
     assert!(noted.contains("open session"), "the open session is noted: {noted}");
-    assert!(!noted.contains("did not say"), "{noted}");
+    assert!(!noted.contains("did not report"), "{noted}");
     assert!(sign_in(&db.place, PASSWORD).await.is_err(), "the old one is refused");
     let ask = db.ada.get("/containers/lab").await.expect(200);
     assert!(!ask.all("form[action$='/password']").is_empty(), "it waits to be shown: {}", ask.text());
     let shown = db.ada.post("/containers/lab/password", &[]).await.expect(200);
-    let with_password = shown.text().contains("Connection URL with the password in it");
+    let with_password = shown.text().contains("Connection URL with the password");
     assert_eq!(with_password, db.place.engine != EngineKind::Neo4j, "{}", shown.text());
     let password = shown.all("#password").concat().trim().to_owned();
     db.keeps(&password, "unicode").await;
@@ -246,7 +246,7 @@ async fn ends(db: &Database<'_>, password: &str) {
     db.done().await;
     assert_eq!(db.portal.sql("select count(*) from port"), "0", "its ports are free");
     assert_eq!(db.portal.sql("select (select count(*) from survey) + (select count(*) from sample)"), "0");
-    assert!(db.portal.containers().iter().all(|c| !c.ends_with("-lab")), "its container is gone");
+    assert!(db.portal.containers().iter().all(|c| !c.ends_with("-lab")), "its container is missing");
     let tier = &db.portal.config.storage[0].path;
     let left = directories(&tier.join(&db.portal.instance));
     assert!(left.is_empty(), "its data is gone: {left:?}");

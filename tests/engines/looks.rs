@@ -36,7 +36,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     .expect("a trap");
 
     let empty = ada.get("/containers/lab/metrics").await.expect(200).text();
-    assert!(empty.contains("Nothing has been seen yet") && empty.contains("Nothing was measured"), "{empty}");
+    assert!(empty.contains("Not scanned yet") && empty.contains("No measurements"), "{empty}");
     for _ in 0..2 {
         let report = survey(&portal.app().app).await.expect("a look");
         assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
@@ -50,7 +50,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
         "partitioned table",
         "about 5,000",
         "of 100",
-        "Reads from cache",
+        "Cache hit rate",
         "db4sci_admin (administrator)",
         "ada",
     ] {
@@ -62,7 +62,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
         "size, memory, processor and connections have a line"
     );
     assert!(page.body.contains("aria-label=\"Memory: now "), "the charts are in words too");
-    assert!(ada.get("/containers/lab").await.text().contains("Last day"));
+    assert!(ada.get("/containers/lab").await.text().contains("Last 24 hours"));
     bob.get("/containers/lab/metrics").await.expect(404);
     ada.get("/admin/contents").await.expect(403);
 
@@ -71,7 +71,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
         audit.contains("lab") && audit.contains("trial") && audit.contains("8,000"),
         "each row counts once: {audit}"
     );
-    assert!(admin.get("/admin/contents?q=nothing").await.text().contains("No database matches"));
+    assert!(admin.get("/admin/contents?q=nothing").await.text().contains("No databases match"));
     let csv = admin.get("/admin/contents?format=csv").await.expect(200);
     assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8");
     assert!(csv.body.starts_with("container,engine,image,owner,seen_at,kind,database,name,"), "{}", csv.body);
@@ -92,15 +92,15 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     let begin = Instant::now();
     let text = ada.get("/containers/lab/metrics").await.expect(200).text();
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
-    assert!(text.contains("The last look into the server failed") && text.contains("public.=reads"), "{text}");
-    assert!(text.contains("The server did not answer."), "a sentence for people: {text}");
+    assert!(text.contains("The last scan of the server failed") && text.contains("public.=reads"), "{text}");
+    assert!(text.contains("The server did not respond."), "a sentence for people: {text}");
     docker(&["unpause", &container]);
 
     ada.post("/containers/lab/stop", &[]).await.expect(303);
     ada.wait_for("lab", "stopped").await;
     let page = ada.get("/containers/lab/metrics").await.expect(200);
     let text = page.text();
-    assert!(!text.contains("Server up for") && !text.contains("of 100"), "nothing of now: {text}");
+    assert!(!text.contains("Server uptime") && !text.contains("of 100"), "nothing of now: {text}");
     let values = page.all("figcaption strong");
     assert!(!values.is_empty() && values.iter().all(|v| v.starts_with("last ")), "{values:?}");
     assert!(text.contains("public.=reads"), "what was seen before stays: {text}");

@@ -133,7 +133,7 @@ async fn what_is_outdated_or_damaged_is_not_begun_with() {
     ada.create("first", &[("image", POSTGRES_17)]).await;
     assert_eq!(how(&portal, "first"), "", "made by the image");
     let failed = rows(&portal).await;
-    assert!(failed[0].failed.as_deref().is_some_and(|why| why.contains("could not be copied")), "{failed:?}");
+    assert!(failed[0].failed.as_deref().is_some_and(|why| why.contains("Could not copy")), "{failed:?}");
     portal.clock.shift(7 * 3600);
     let after = prepared(&portal, 1).await;
     assert_ne!(after[0].id, before[0].id, "made anew");

@@ -82,7 +82,7 @@ async fn a_database_reaches_nothing_and_is_reached() {
     let own = docker(&["exec", &lab, "hostname"]);
     assert!(!docker(&["exec", &lab, "getent", "hosts", &own]).is_empty());
     let page = portal.admin().await.get("/admin/system").await.expect(200).text();
-    assert!(page.contains("The firewall keeps databases from"), "{page}");
+    assert!(page.contains("The firewall prevents databases from"), "{page}");
 
     // Whoever removes the rules has them back.
     let text = rules.0.clone();

@@ -20,11 +20,11 @@ async fn pages_say_so(admin: &Client, api: &Client, database: u16) {
     let page = admin.get("/").await.expect(503);
     let id = page.headers.get("x-request-id").expect("a request id").to_str().expect("text").to_owned();
     let text = page.text();
-    assert!(text.contains("The portal is waiting for its own database") && text.contains(&id), "{text}");
+    assert!(text.contains("The portal’s own database is not available") && text.contains(&id), "{text}");
     let problem = api.get("/api/v1/containers").await.expect(503);
     assert_eq!(problem.headers["content-type"], "application/problem+json");
     let said = problem.json();
-    assert!(said["detail"].as_str().is_some_and(|d| d.contains("records can't be read")), "{said}");
+    assert!(said["detail"].as_str().is_some_and(|d| d.contains("cannot read its records")), "{said}");
     let ready = admin.get("/readyz").await.expect(503);
     assert!(ready.body.contains("mydb_admin") && !ready.body.contains("container engine"), "{}", ready.body);
     admin.get("/healthz").await.expect(200);
@@ -133,7 +133,7 @@ async fn with_its_data_gone_it_is_not_begun_anew() {
     let runtime = std::sync::Arc::new(portal.faults.clone());
     let started = mydb::serve::start(portal.config.clone(), catalog, runtime, portal.clock.clone(), None).await;
     let said = format!("{:#}", started.err().expect("it refuses to start"));
-    assert!(said.contains("Is its disk mounted? Nothing was touched"), "{said}");
+    assert!(said.contains("Is its disk mounted? Nothing was changed"), "{said}");
     assert!(!data.exists(), "nothing was made");
     std::fs::rename(&away, &data).expect("the data is back");
     portal.run().await;

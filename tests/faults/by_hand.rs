@@ -27,7 +27,8 @@ async fn what_should_run_is_started_again_whatever_was_done_to_it() {
     docker(&["stop", &format!("{}-halted", portal.instance)]);
     docker(&["rm", "-f", &format!("{}-removed", portal.instance)]);
     until("it is found out and logged", || {
-        logged(&portal, "should run but is exited", "halted") && logged(&portal, "its container is gone", "removed")
+        logged(&portal, "should be running but is exited", "halted")
+            && logged(&portal, "its container is missing", "removed")
     })
     .await;
     for name in ["halted", "removed"] {
@@ -64,7 +65,12 @@ async fn what_should_not_run_or_is_unknown_is_shown_and_left_alone() {
     let expected = format!("directory {}\npaused {frozen}\nrunning {lab}\nunknown {stranger}", orphan.display());
     until("all four are found", || findings(&portal) == expected).await;
     let page = admin.get("/admin/states").await.expect(200).text();
-    for said in ["was started by hand", "was paused in the engine", &stranger, &orphan.display().to_string()] {
+    for said in [
+        "was started manually",
+        "was paused manually in the container engine",
+        &stranger,
+        &orphan.display().to_string(),
+    ] {
         assert!(page.contains(said), "{said}: {page}");
     }
     // Twice the same, and nothing done: no job, no change in the engine.

@@ -33,7 +33,7 @@ async fn a_server_that_keeps_dying_is_given_up_with_its_last_words() {
     let why = reason(&portal);
     assert!(why.contains("The server ended 5 times within 10 minutes") && why.contains("no_such_setting"), "{why}");
     let page = admin.get("/containers/lab").await.expect(200).text();
-    assert!(page.contains("is not started again by itself") && page.contains("no_such_setting"), "{page}");
+    assert!(page.contains("will not be restarted automatically") && page.contains("no_such_setting"), "{page}");
     let tried = "select count(*) from job where kind = 'start' and created_by = 'reconciler'";
     assert_eq!(portal.sql(tried), "4", "started again after each of the first four ends");
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -91,7 +91,7 @@ async fn a_data_directory_that_is_not_there_or_is_another_versions_is_not_touche
         admin.post("/containers/lab/start", &[]).await.expect(303);
         admin.wait_for("lab", "failed").await;
         let why = reason(&portal);
-        assert!(why.contains("Is its disk mounted? Nothing was touched."), "{why}");
+        assert!(why.contains("Is its disk mounted? Nothing was changed."), "{why}");
         let made = std::fs::read_dir(&data).map_or(0, Iterator::count);
         assert_eq!(made, 0, "nothing is initialised anew");
     }
@@ -124,6 +124,6 @@ async fn a_running_database_whose_disk_went_away_is_given_up_with_that_reason() 
     })
     .await;
     let why = reason(&portal);
-    assert!(why.contains("Is its disk mounted? Nothing was touched."), "{why}");
+    assert!(why.contains("Is its disk mounted? Nothing was changed."), "{why}");
     assert!(portal.containers().is_empty() && !root.join("data").exists(), "nothing was made");
 }

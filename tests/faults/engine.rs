@@ -53,7 +53,7 @@ async fn fails(portal: &TestPortal, admin: &Client, fault: Fault) {
     admin.submit_create(&name, &[]).await.expect(303);
     admin.wait_for(&name, "failed").await;
     let page = admin.get(&format!("/containers/{name}")).await.expect(200).text();
-    assert!(page.contains("injected fault") && page.contains("It failed at the step"), "{what}: {page}");
+    assert!(page.contains("injected fault") && page.contains("Failed step"), "{what}: {page}");
     let kept = format!(
         "select failed_step <> '' and failed_reason like '%injected fault%' from state
            join container c on c.id = container_id where name = '{name}'"
@@ -111,10 +111,7 @@ async fn a_delete_outlives_what_passes_and_says_what_does_not() {
             admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
             admin.wait_for("lab", "failed").await;
             let page = admin.get("/containers/lab").await.expect(200).text();
-            assert!(
-                page.contains("injected fault") && page.contains("Your data is where it was"),
-                "{operation}: {page}"
-            );
+            assert!(page.contains("injected fault") && page.contains("Your data is unchanged"), "{operation}: {page}");
             portal.faults.heal();
             admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
             admin.wait_for("lab", "in the trash").await;

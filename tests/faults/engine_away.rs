@@ -85,8 +85,7 @@ async fn pages_answer_and_work_waits_while_the_engine_restarts() {
     assert!(ready.body.contains("container engine") && !ready.body.contains("mydb_admin"), "{}", ready.body);
     admin.submit_create("later", &[]).await.expect(303);
     admin.post("/containers/leaving/delete", &[("confirm", "leaving")]).await.expect(303);
-    let waits =
-        "select count(*) from job_step where status = 'pending' and detail like '%does not answer%Trying again.'";
+    let waits = "select count(*) from job_step where status = 'pending' and detail like '%did not respond%Retrying.'";
     until("the pages say what both jobs wait for", || place.sql(waits) == "2").await;
     // What an engine's restart does to what runs on it.
     for name in ["kept", "leaving"] {

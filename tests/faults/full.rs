@@ -137,8 +137,8 @@ async fn a_tier_that_fills_up_during_a_restore_keeps_nothing_of_it_and_the_origi
         held::release(&place);
         let (status, error) = ended(&portal, kind).await;
         println!("{kind}: {error}");
-        assert!(status == "failed" && error.contains("The storage tier “Small disk” became full"), "{kind}: {error}");
-        assert!(error.contains("Make room there, then restore again"), "{kind}: {error}");
+        assert!(status == "failed" && error.contains("The storage tier “Small disk” filled up"), "{kind}: {error}");
+        assert!(error.contains("Free up space, then restore again"), "{kind}: {error}");
         assert_eq!(place.containers(), [format!("{}-lab", portal.instance)], "{kind}");
         assert_eq!(left(&place, &small), 1, "{kind}: only the database's own directory");
         assert_eq!(count().await, 500_000, "{kind}");

@@ -17,9 +17,9 @@ async fn an_image_that_cannot_be_had_is_shown_and_refused_with_the_reason() {
     let admin = portal.admin().await;
     until("it is known", || portal.app().app.images.get(POSTGRES_15).unavailable().is_some()).await;
     let form = admin.get("/containers/new?engine=postgres").await.expect(200);
-    assert!(form.text().contains("not available now") && !form.text().contains(NOWHERE), "{}", form.text());
+    assert!(form.text().contains("currently unavailable") && !form.text().contains(NOWHERE), "{}", form.text());
     let reply = admin.submit_create("lab", &[("image", POSTGRES_15)]).await.expect(422);
-    assert!(reply.text().contains("This version can't be had now"), "{}", reply.text());
+    assert!(reply.text().contains("This version is currently unavailable"), "{}", reply.text());
     assert_eq!(portal.sql("select count(*) from container"), "0");
     admin.create("lab", &[("image", POSTGRES_17)]).await;
 }
@@ -50,7 +50,7 @@ async fn an_image_that_vanishes_after_the_form_fails_the_create_with_a_sentence(
     admin.submit_create("lab", &[]).await.expect(303);
     admin.wait_for("lab", "failed").await;
     let page = admin.get("/containers/lab").await.expect(200).text();
-    assert!(page.contains("is not on this machine and can't be pulled") && page.contains("Get the image"), "{page}");
+    assert!(page.contains("is not on this machine and cannot be pulled") && page.contains("Get the image"), "{page}");
     Place::of(&portal).all_is_right().await;
 
     docker(&["tag", "db4sci-dev/postgres:17", &tag.0]);

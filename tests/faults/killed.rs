@@ -108,7 +108,7 @@ async fn killed_while_it_takes_back_what_failed() {
     assert_eq!(states(&place), "failed|4");
     assert_eq!(
         place.sql("select distinct failed_step from state"),
-        "Wait until it answers",
+        "Wait until the server responds",
         "the reason outlives the crash"
     );
     assert!(place.sql("select distinct failed_reason from state").contains("injected fault"));

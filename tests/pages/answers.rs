@@ -28,7 +28,7 @@ fn is_error_page(what: &str, reply: &Reply, status: u16) {
     is_safe(what, reply);
     assert!(reply.headers["content-type"].to_str().expect("text").starts_with("text/html"), "{what}");
     let id = reply.headers["x-request-id"].to_str().expect("text");
-    assert!(reply.text().contains(&format!("Request id: {id}")), "{what}: {}", reply.text());
+    assert!(reply.text().contains(&format!("Request ID: {id}")), "{what}: {}", reply.text());
     assert_eq!(reply.all("h1").len(), 1, "{what}");
     assert!(!reply.all("main .actions a, main .button").is_empty(), "{what}: a way on");
 }

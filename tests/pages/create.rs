@@ -59,17 +59,21 @@ async fn whole_life(image: &str, version: &str) {
 /// What the pages say of a database in the trash.
 async fn in_the_trash(ada: &Client) {
     let text = ada.get("/containers/lab").await.expect(200).text();
-    assert!(text.contains("it is purged in 10 d"), "no day is lost: {text}");
+    assert!(text.contains("deleted permanently in 10 d"), "no day is lost: {text}");
     let list = ada.get("/?state=trashed").await.expect(200);
     assert_eq!(list.all("option[value=trashed][selected]"), ["in the trash"]);
     assert!(list.text().contains("lab"));
     let settings = ada.get("/containers/lab/settings").await.expect(200);
-    assert!(settings.text().contains("Nothing can be changed while it is in the trash"), "{}", settings.text());
+    assert!(
+        settings.text().contains("You cannot change settings while the database is in the trash"),
+        "{}",
+        settings.text()
+    );
     assert!(settings.all("input[name=memory]").is_empty(), "no form");
     let refused = ada.post("/containers/lab/settings", &[("contact", "grace")]).await.expect(409);
-    assert!(refused.text().contains("Nothing can be changed"), "{}", refused.text());
+    assert!(refused.text().contains("cannot change settings"), "{}", refused.text());
     let logs = ada.get("/containers/lab/logs").await.expect(200).text();
-    assert!(logs.contains("There is no log") && !logs.contains("The log is empty"), "one of both: {logs}");
+    assert!(logs.contains("No log is available") && !logs.contains("The log is empty"), "one of both: {logs}");
 }
 
 async fn kept(portal: &TestPortal) -> String {

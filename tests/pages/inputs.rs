@@ -42,7 +42,7 @@ async fn refused(ada: &Client, field: &str, typed: &str, piece: &str) {
     assert_eq!(shown(&reply, "description").value.trim(), "of run 7");
     let password = shown(&reply, "dbuserpass");
     assert_eq!(password.value, "");
-    assert!(field == "dbuserpass" || password.error.starts_with("Type the password again"), "{}", password.error);
+    assert!(field == "dbuserpass" || password.error.starts_with("Enter the password again"), "{}", password.error);
     assert!(reply.all("[autofocus]").len() == 1 && reply.all("#errors[autofocus]").len() == 1, "reading begins above");
     assert!(!reply.body.contains("correct-horse"), "the password is in no answer");
     assert!(reply.all("#errors").concat().contains(&found.error), "the summary says it too");
@@ -66,7 +66,7 @@ async fn a_name_that_cant_be_used_is_answered_with_a_sentence_beside_it() {
         (long.as_str(), "41 characters"),
         ("Genome", "“genome”"),
         ("geNome", "“genome”"),
-        ("my genome", "no blanks"),
+        ("my genome", "Spaces are not allowed"),
         ("../etc/passwd", "lower-case letter"),
         ("a/../b", "“/”"),
         ("o'brien", "“'”"),
@@ -78,18 +78,18 @@ async fn a_name_that_cant_be_used_is_answered_with_a_sentence_beside_it() {
         ("\"><script>alert(1)</script>", "lower-case letter"),
         ("genôme", "“ô”"),
         ("实验室", "lower-case letter"),
-        ("ab\u{200b}c", "can't be used"),
-        ("ab\u{202e}c", "can't be used"),
+        ("ab\u{200b}c", "is not allowed"),
+        ("ab\u{202e}c", "is not allowed"),
         ("ﬁsh", "lower-case letter"),
-        ("a\nb", "control"),
-        ("a\0b", "control"),
-        ("postgres", "kept for the portal"),
-        ("template0", "kept for the portal"),
-        ("template1", "kept for the portal"),
-        ("mydb_admin", "kept for the portal"),
-        ("root", "kept for the portal"),
-        ("admin", "kept for the portal"),
-        ("new", "kept for the portal"),
+        ("a\nb", "Control characters"),
+        ("a\0b", "Control characters"),
+        ("postgres", "reserved for the portal"),
+        ("template0", "reserved for the portal"),
+        ("template1", "reserved for the portal"),
+        ("mydb_admin", "reserved for the portal"),
+        ("root", "reserved for the portal"),
+        ("admin", "reserved for the portal"),
+        ("new", "reserved for the portal"),
     ] {
         refused(&ada, "name", typed, piece).await;
     }
@@ -108,7 +108,7 @@ async fn databases_and_users_need_names_that_need_no_quotes() {
             ("", "Enter a database"),
             ("Trial", "lower-case letter"),
             ("tRial", "“trial”"),
-            ("a b", "no blanks"),
+            ("a b", "Spaces are not allowed"),
             ("a-b", "“-”"),
             ("a\"; drop database postgres; --", "“\"”"),
             ("o'brien", "“'”"),
@@ -116,7 +116,7 @@ async fn databases_and_users_need_names_that_need_no_quotes() {
             ("../x", "lower-case letter"),
             (long.as_str(), "lower-case letter"),
             (longer.as_str(), "64 bytes"),
-            ("a\0", "control"),
+            ("a\0", "Control characters"),
             ("postgres", "reserved"),
             ("template1", "reserved"),
             ("mydb_admin", "reserved"),
@@ -158,25 +158,25 @@ async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once()
         ("storage", "gold", "not available to you"),
         ("storage", "../../etc", "not available to you"),
         ("storage", "genomics", "not available to you"),
-        ("storage", "unplugged", "can't be used now"),
-        ("memory", "lots", "Write 512m"),
+        ("storage", "unplugged", "is unavailable"),
+        ("memory", "lots", "such as 512m"),
         ("memory", "127m", "at least 128 MiB"),
         ("memory", "768", "needs a unit"),
-        ("memory", "-1g", "Write 512m"),
-        ("memory", "NaN", "Write 512m"),
-        ("memory", "1e400", "Write 512m"),
-        ("memory", "4097m", "At most 4 GiB"),
-        ("cpus", "many", "Write 1"),
-        ("cpus", "0", "Write 1"),
-        ("cpus", "-1", "Write 1"),
-        ("cpus", "inf", "Write 1"),
-        ("cpus", "NaN", "Write 1"),
-        ("cpus", "4.001", "At most 4 CPUs"),
+        ("memory", "-1g", "such as 512m"),
+        ("memory", "NaN", "such as 512m"),
+        ("memory", "1e400", "such as 512m"),
+        ("memory", "4097m", "maximum is 4 GiB"),
+        ("cpus", "many", "CPUs"),
+        ("cpus", "0", "CPUs"),
+        ("cpus", "-1", "CPUs"),
+        ("cpus", "inf", "CPUs"),
+        ("cpus", "NaN", "CPUs"),
+        ("cpus", "4.001", "maximum is 4 CPUs"),
         ("contact", &long, "200 characters"),
         ("department", "a\u{1b}[31mb", "control"),
         ("description", &description, "500 characters"),
-        ("owner", "grace", "Only an administrator"),
-        ("owner", "nobody-at-all", "Only an administrator"),
+        ("owner", "grace", "Only administrators"),
+        ("owner", "nobody-at-all", "Only administrators"),
     ] {
         match field {
             "description" => {
@@ -187,7 +187,7 @@ async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once()
         }
     }
     let unknown = ada.submit_create("lab", &[("engine", "oracle")]).await.expect(422);
-    assert!(shown(&unknown, "image").error.contains("“oracle” is not on offer"), "{}", unknown.text());
+    assert!(shown(&unknown, "image").error.contains("“oracle” is not available"), "{}", unknown.text());
     let admin = portal.admin().await;
     refused(&admin, "owner", "nobody-at-all", "There is no account").await;
 
@@ -222,12 +222,12 @@ async fn an_image_that_cant_be_had_is_shown_with_its_reason(ada: &Client) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert!(reason.contains("not available now"), "the form says so: {reason:?}");
+    assert!(reason.contains("currently unavailable"), "the form says so: {reason:?}");
     let form = ada.get("/containers/new").await.expect(200);
     assert!(!form.body.contains("localhost:1"), "what a registry says is for administrators");
     let about = form.all(".details li");
-    assert!(about.iter().any(|t| t.contains("PostgreSQL 16: Not available now. Supported until")), "{about:?}");
-    refused(ada, "image", "docker.io/library/postgres:16", "can't be had now").await;
+    assert!(about.iter().any(|t| t.contains("PostgreSQL 16: Currently unavailable. Supported until")), "{about:?}");
+    refused(ada, "image", "docker.io/library/postgres:16", "currently unavailable").await;
     let form = ada.get("/containers/new").await.expect(200);
     assert!(form.all("option[value='genomics']").is_empty(), "another's tier is not offered");
     assert_eq!(

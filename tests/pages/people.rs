@@ -65,11 +65,11 @@ async fn guessing_ends_after_ten_tries_and_leaves_others_alone() {
     let limited = sign_in(&portal.nobody(), "ada", "researcher-1").await;
     assert_eq!(limited.status, 429, "even the right one has to wait now");
     let said = limited.all("#login-error").concat();
-    assert!(said.contains("Too many tries. Wait") && said.contains(" s and try again."), "{said:?}");
+    assert!(said.contains("Too many attempts. Wait") && said.contains(" s and try again."), "{said:?}");
     assert!(is_out(&portal.nobody()).await);
     assert!(!is_out(&ada).await, "who is in stays in");
     sign_in(&portal.nobody(), "eve", "researcher-1").await.expect(303);
-    assert_eq!(portal.sql("select count(*) from log where actor = 'ada' and detail = 'too many tries'"), "1");
+    assert_eq!(portal.sql("select count(*) from log where actor = 'ada' and detail = 'too many attempts'"), "1");
     // Changing one's password is guessing too, but what strangers do does not count against whoever is in.
     let change = [("current", "guess-again"), ("new", "researcher-3"), ("again", "researcher-3")];
     ada.post("/account/password", &change).await.expect(422);
@@ -148,9 +148,9 @@ async fn a_new_password_ends_every_other_session() {
         ada.post("/account/password", &[("current", current), ("new", new), ("again", again)]).await
     };
     for (reply, field, piece) in [
-        (change("wrong-one", "researcher-2", "researcher-2").await, "current", "not your present password"),
+        (change("wrong-one", "researcher-2", "researcher-2").await, "current", "current password is wrong"),
         (change("researcher-1", "short", "short").await, "new", "at least 8"),
-        (change("researcher-1", "researcher-2", "researcher-3").await, "again", "not the same"),
+        (change("researcher-1", "researcher-2", "researcher-3").await, "again", "do not match"),
     ] {
         let reply = reply.expect(422);
         let said = reply.all(&format!("#{field}-error")).concat();

@@ -10,16 +10,16 @@ async fn a_new_password_takes_the_place_of_the_old_one() {
     let open = portal.connect("lab", "correct-horse").await.expect("the old one works");
 
     let menu = ada.get("/containers/lab").await.expect(200);
-    assert_eq!(menu.all("a[href='/containers/lab/rotate-password']"), ["Set a new password"]);
+    assert_eq!(menu.all("a[href='/containers/lab/rotate-password']"), ["Set new password"]);
     assert!(menu.all("form[action='/containers/lab/rotate-password']").is_empty(), "not at one click");
     let asks = ada.get("/containers/lab/rotate-password").await.expect(200);
-    assert!(asks.text().contains("The old password stops working at once"), "{}", asks.text());
+    assert!(asks.text().contains("The old password stops working immediately"), "{}", asks.text());
     assert_eq!(asks.all("form[action='/containers/lab/rotate-password'] input").len(), 0, "no name is typed");
 
     ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
     let page = loop {
         let page = ada.get("/containers/lab").await.expect(200);
-        if page.text().contains("Your password is waiting") {
+        if page.text().contains("Your password is ready") {
             break page;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -34,6 +34,6 @@ async fn a_new_password_takes_the_place_of_the_old_one() {
     ada.post("/containers/lab/stop", &[]).await.expect(303);
     ada.wait_for("lab", "stopped").await;
     let refused = ada.post("/containers/lab/rotate-password", &[]).await.expect(303);
-    assert!(ada.get(&refused.location).await.text().contains("can't be done while the database is stopped"));
+    assert!(ada.get(&refused.location).await.text().contains("not possible while the database is stopped"));
     assert_eq!(portal.sql("select count(*) from credential where kind = 'user'"), "0", "nothing waits to be shown");
 }

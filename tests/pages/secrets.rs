@@ -14,7 +14,7 @@ async fn a_generated_password_is_shown_exactly_once_even_when_two_ask_at_the_sam
     assert_eq!((early.status.as_u16(), early.location.as_str()), (303, "/containers/lab"));
     ada.wait_for("lab", "running").await;
     let page = ada.get("/containers/lab").await.expect(200);
-    assert!(page.text().contains("Your password is waiting"), "{}", page.text());
+    assert!(page.text().contains("Your password is ready"), "{}", page.text());
     ada.get("/containers/lab/password").await.expect(405);
 
     let asking = (0..8).map(|_| async { ada.post("/containers/lab/password", &[]).await });
@@ -42,8 +42,8 @@ async fn a_generated_password_is_shown_exactly_once_even_when_two_ask_at_the_sam
     );
 
     let after = ada.get("/containers/lab").await.expect(200);
-    assert!(after.text().contains("The password was shown before"), "who came late is told: {}", after.text());
-    assert!(!after.body.contains(&password) && !ada.get("/containers/lab").await.text().contains("is waiting"));
+    assert!(after.text().contains("The password has already been shown"), "who came late is told: {}", after.text());
+    assert!(!after.body.contains(&password) && !ada.get("/containers/lab").await.text().contains("password is ready"));
     assert_eq!(portal.sql("select count(*) from credential where kind = 'user'"), "0");
     let log = portal.sql(
         "select actor || ' ' || container_name || ' ' || outcome from log where action = 'container.password_shown'",

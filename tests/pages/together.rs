@@ -31,11 +31,11 @@ async fn the_same_form_twice_at_the_same_instant_makes_one_database() {
     assert_eq!((made.len(), late.len()), (1, 3));
     for reply in late {
         let said = reply.all("#name-error").concat();
-        assert!(said.contains("A database of this name exists already. Choose another name."), "{said:?}");
+        assert!(said.contains("A database with this name already exists. Choose another name."), "{said:?}");
         assert!(!reply.body.contains("correct-horse"));
     }
     let theirs = submit(&eve).await.expect(409);
-    assert!(theirs.all("#name-error").concat().contains("exists already"), "nor may somebody else take it");
+    assert!(theirs.all("#name-error").concat().contains("already exists"), "nor may somebody else take it");
     ada.wait_for("lab", "running").await;
     assert_eq!(portal.containers(), [format!("{}-lab", portal.instance)]);
     let rows = "select (select count(*) from container), (select count(*) from job), (select count(*) from port), (select count(*) from state)";
@@ -92,7 +92,7 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
     // The restart can't stop the server at first, and tries again after a second: so long it is under way.
     portal.faults.inject(Fault { operation: "stop", strike: FaultTiming::Before, times: 2, transient: true });
     ada.post("/containers/lab/restart", &[]).await.expect(303);
-    let busy = "Something else is being done with this database. Wait until that is finished.";
+    let busy = "Another operation on this database is running. Wait until it is finished.";
     for (path, fields) in
         [("stop", vec![]), ("restart", vec![]), ("start", vec![]), ("delete", vec![("confirm", "lab")])]
     {
@@ -131,11 +131,11 @@ async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
         .sql("select (select count(*) from container), (select count(*) from job), (select count(*) from credential)");
     let reply = ada.submit_create("three", &[("description", "of run 7")]).await.expect(409);
     let said = reply.all("#errors").concat();
-    assert!(said.contains("All ports for databases are taken. An administrator can widen the range"), "{said:?}");
+    assert!(said.contains("All database ports are in use. An administrator can extend the range"), "{said:?}");
     assert!(reply.all("#description").concat().contains("of run 7"), "what was typed is kept");
     let body = serde_json::json!({"name": "three", "dbname": "trial", "dbuser": "ada"});
     let problem = token.json(reqwest::Method::POST, "/api/v1/containers", &body).await.expect(409).json();
-    assert!(problem["detail"].as_str().is_some_and(|d| d.contains("All ports")), "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|d| d.contains("All database ports")), "{problem}");
     assert_eq!(
         portal.sql(
             "select (select count(*) from container), (select count(*) from job), (select count(*) from credential)"
@@ -201,7 +201,7 @@ async fn nobody_gets_more_databases_than_they_may_even_all_at_once() {
     assert_eq!((made.len(), over.len()), (2, 6));
     for reply in over {
         let said = reply.all("#errors").concat();
-        assert!(said.contains("ada already has as many databases as one person may have (2)."), "{said:?}");
+        assert!(said.contains("ada already has the maximum number of databases (2)."), "{said:?}");
     }
     assert_eq!(
         portal.sql("select (select count(*) from container), (select count(*) from port), (select count(*) from job)"),

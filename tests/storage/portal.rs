@@ -33,7 +33,7 @@ async fn a_version_file_that_is_none_stops_the_start_and_nobody_else() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let said = portal.sql(&format!("select error {last}"));
-        assert!(said.contains("PG_VERSION") && said.contains("not what a server writes"), "{said}");
+        assert!(said.contains("PG_VERSION") && said.contains("not written by a database server"), "{said}");
         let page = ada.get("/containers/lab").await.expect(200).text();
         assert!(!page.contains(SECRET) && !said.contains(SECRET), "{page}");
         std::fs::remove_file(&file).expect("removed");

@@ -127,7 +127,7 @@ async fn what_no_server_makes_is_refused_by_name_and_nothing_is_left() {
             let (from, to) = (ground.place(), ground.place());
             lay(&from.data(), &ground);
             let refused = soon(name, hands.copy(&from, &to, IMAGE, VOLUME)).await.expect_err(name).to_string();
-            assert!(refused.contains(name) && refused.contains("can't be copied"), "{way}: {name}: {refused}");
+            assert!(refused.contains(name) && refused.contains("cannot be copied"), "{way}: {name}: {refused}");
             assert!(!refused.contains('\n') && refused.len() < 600, "{way}: {refused}");
             for dir in [&from, &to] {
                 soon("removing", hands.remove(dir, IMAGE)).await.unwrap_or_else(|e| panic!("{way}: {name}: {e}"));

@@ -91,7 +91,7 @@ impl Journey {
         left.retain(|name| self.sql(&format!("select count(*) from ({living}) l where l.id = '{name}'")) == "0");
         assert_eq!((left, self.helpers()), (vec![], vec![]), "nothing but the seeds and what lives is left");
         // Differences that the reconciler told of on the way were none.
-        let told = "select coalesce(string_agg(detail, '; '), '') from log where action = 'finding.new' and detail like '%belongs to no%'";
+        let told = "select coalesce(string_agg(detail, '; '), '') from log where action = 'finding.new' and detail like '%does not belong to%'";
         assert_eq!(self.sql(told), "");
     }
 

@@ -34,7 +34,7 @@ pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
 pub(crate) async fn row(w: &StepContext) -> Result<Backup, StepError> {
     let mut db = w.app.db.acquire().await?;
     let row = backups::of_job(&mut db, w.job.id).await?;
-    let row = row.ok_or_else(|| StepError::Fail("The row of this backup is gone.".to_owned()))?;
+    let row = row.ok_or_else(|| StepError::Fail("The record of this backup no longer exists.".to_owned()))?;
     w.note_backup(row.id);
     Ok(row)
 }
@@ -82,9 +82,9 @@ impl<'a> BackupContext<'a> {
             let missing = tools.missing(engine.tools());
             if !missing.is_empty() {
                 return Err(StepError::Fail(format!(
-                    "The image {} has no {}, which a backup needs.",
+                    "The image {} lacks {}, which backups need.",
                     container.image,
-                    missing.join(" and no ")
+                    missing.join(" or ")
                 )));
             }
         }
@@ -118,7 +118,7 @@ impl<'a> BackupContext<'a> {
     /// The manifest as far as it is known before anything is dumped.
     pub(crate) fn draft(&self, app: &App, inventory: &Inventory) -> Result<Manifest, StepError> {
         let config = crate::catalog::config_files(&app.config.catalog, self.container.engine)
-            .map_err(|e| StepError::Fail(format!("The configuration files can't be read: {e:#}.")))?;
+            .map_err(|e| StepError::Fail(format!("Cannot read the configuration files: {e:#}.")))?;
         Ok(Manifest {
             schema: if self.seal.is_some() { manifest::SCHEMA } else { manifest::PLAIN_SCHEMA },
             backup: self.row.id,

@@ -30,7 +30,7 @@ pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Ma
     let app = &w.app;
     let sealed = site.sealed(app).await?;
     let how = freeze(w, site, &sealed).await?;
-    w.progress(&format!("{how} Starting a sealed server on the copy.")).await;
+    w.progress(&format!("{how} Starting an isolated server on the copy.")).await;
     let id = sealed.launch(app).await?;
     let from = DumpSource { id: &id, plan: sealed.blueprint.plan() };
     let inventory = store_parts::look(app, site.engine, &from).await?;
@@ -81,7 +81,7 @@ async fn freeze(w: &StepContext, site: &BackupContext<'_>, sealed: &SealedServer
     let volume = &site.blueprint.image.volume;
     if from.base != to.base {
         return Err(StepError::Fail(
-            "The database's storage tier is not there, so its data can't be copied.".to_owned(),
+            "The database's storage tier is unavailable, so its data cannot be copied.".to_owned(),
         ));
     }
     let shares = app.files.shares_blocks(from, to, image).await?;
@@ -90,16 +90,16 @@ async fn freeze(w: &StepContext, site: &BackupContext<'_>, sealed: &SealedServer
     let needed = if shares { RESERVE } else { bytes.saturating_add(RESERVE) };
     if has.free < needed {
         return Err(StepError::Fail(format!(
-            "There is no room for the copy that is dumped: {} are free, and {} are needed.",
+            "Not enough disk space for the copy to dump: {} free, {} needed.",
             ByteSize(has.free),
             ByteSize(needed)
         )));
     }
     let Some(id) = &site.running else {
         app.files.copy(from, to, image, volume).await?;
-        return Ok("The database was stopped; a copy of it was dumped.".to_owned());
+        return Ok("The database was stopped; dumped from a copy of its data.".to_owned());
     };
-    w.progress(&format!("Freezing the database for a copy of {}", ByteSize(bytes))).await;
+    w.progress(&format!("Pausing the database to copy {}", ByteSize(bytes))).await;
     let begin = Instant::now();
     app.runtime.pause(id).await?;
     let copied = app.files.copy(from, to, image, volume).await;
@@ -107,5 +107,5 @@ async fn freeze(w: &StepContext, site: &BackupContext<'_>, sealed: &SealedServer
     app.runtime.unpause(id).await?;
     let frozen = begin.elapsed().as_millis();
     copied?;
-    Ok(format!("The database stood still for {frozen} ms while its {} were copied.", ByteSize(bytes)))
+    Ok(format!("The database was paused for {frozen} ms while {} were copied.", ByteSize(bytes)))
 }

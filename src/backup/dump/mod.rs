@@ -46,8 +46,8 @@ pub static BACKUP: Flow = Flow {
     title: "Back up",
     rules: JobRules::of(Pool::Backup).cancel(Cancel::WhileBackingUp).blame(Blame::Nobody),
     steps: &[
-        Step::new("Dump and store", |w| Box::pin(dump(w))).undo(|w| Box::pin(sweep_soon(w))),
-        Step::new("Read the beginning back", |w| Box::pin(read_back::list(w))),
+        Step::new("Dump and upload", |w| Box::pin(dump(w))).undo(|w| Box::pin(sweep_soon(w))),
+        Step::new("Read back the start of the dump", |w| Box::pin(read_back::list(w))),
         Step::new("Write the manifest", |w| Box::pin(finish(w))),
     ],
 };
@@ -97,12 +97,12 @@ pub(crate) async fn sweep_soon(w: &StepContext) -> Result<(), StepError> {
     let store = store(&w.app, &row)?;
     match tokio::time::timeout(SOON, clear(w, store, &container, row.id)).await {
         Ok(Err(e)) if matches!(e, StepError::Store(_)) => {
-            tracing::warn!(backup = %row.id, "What a backup left will be removed later: {e}");
+            tracing::warn!(backup = %row.id, "Leftovers of a failed backup will be removed later: {e}");
         }
         Ok(done) => return done,
         Err(_) => tracing::warn!(
             backup = %row.id,
-            "What a backup left will be removed later: the store {} has not answered for {} s",
+            "Leftovers of a failed backup will be removed later: the target {} has not responded for {} s",
             store.name(),
             SOON.as_secs()
         ),
@@ -162,10 +162,10 @@ pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let manifest = backups::manifest(&mut db, row.id).await?;
     drop(db);
-    let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest is gone.".to_owned()))?;
+    let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest no longer exists.".to_owned()))?;
     let location = location(&w.app, row.container_id, row.id);
     let text = serde_json::to_vec_pretty(&manifest)
-        .map_err(|e| StepError::Fail(format!("The manifest can't be written: {e}.")))?;
+        .map_err(|e| StepError::Fail(format!("Cannot write the manifest: {e}.")))?;
     let sha256: [u8; 32] = Sha256::digest(&text).into();
     let lines = restore_script::lines(&manifest, store, &location, row.engine.engine().backup());
     store.put(&format!("{location}/{}", manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8").await?;
@@ -182,14 +182,14 @@ pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
         return std::future::pending().await;
     }
     if !backups::succeed(&mut tx, row.id, &done, w.app.clock.now()).await? {
-        return Err(StepError::Fail("The row of this backup has ended.".to_owned()));
+        return Err(StepError::Fail("This backup has already ended.".to_owned()));
     }
     open_uploads::forget(&mut tx, row.id).await?;
     notices::backed_up(&mut tx, row.container_id, w.app.clock.now()).await?;
     tx.commit().await?;
     if let Err(e) = replicate::enqueue_if_due(&w.app, &Actor::portal("backups")).await {
         // The schedule sees it too.
-        tracing::warn!(backup = %row.id, "The copies of a backup could not be enqueued: {e}");
+        tracing::warn!(backup = %row.id, "Could not enqueue the copies of a backup: {e}");
     }
     let mut db = w.app.db.acquire().await?;
     first_drill(w, &mut db, row.id).await
@@ -205,7 +205,7 @@ async fn first_drill(w: &StepContext, db: &mut PgConnection, id: Uuid) -> Result
         Ok(_) | Err(RequestError::Busy | RequestError::NeedsKey) => Ok(()),
         // The backup is good all the same; the audit says that it was not proven.
         Err(e) => {
-            tracing::warn!(backup = %id, "The drill of a backup could not be enqueued: {e}");
+            tracing::warn!(backup = %id, "Could not enqueue the test restore of a backup: {e}");
             Ok(())
         }
     }

@@ -26,11 +26,7 @@ pub(crate) async fn read_back(
     let exec = site.engine.list(&from.plan, &object.part());
     let done = peek::run(w.app.runtime.as_ref(), &stored, from.id, &exec).await;
     done.map(|_| ()).map_err(|e| {
-        if e.may_pass() {
-            e
-        } else {
-            e.with_message(|why| format!("{} does not read back as a dump: {why}", object.file))
-        }
+        if e.may_pass() { e } else { e.with_message(|why| format!("{} is not readable as a dump: {why}", object.file)) }
     })
 }
 
@@ -43,11 +39,11 @@ pub(crate) async fn list(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let manifest = backups::manifest(&mut db, site.row.id).await?;
     drop(db);
-    let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest is gone.".to_owned()))?;
+    let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest no longer exists.".to_owned()))?;
     let keys = Identities::of(&w.app.config.backups);
     if !manifest.opens(&keys) {
         // Each was read back as it was stored, with a key that has been forgotten since.
-        w.progress(&format!("{} objects were what they should be as each was stored", manifest.objects.len())).await;
+        w.progress(&format!("{} objects verified during upload", manifest.objects.len())).await;
         return Ok(());
     }
     let sealed = site.sealed(&w.app).await?;
@@ -61,6 +57,6 @@ pub(crate) async fn list(w: &StepContext) -> Result<(), StepError> {
         read_back(w, &site, &from, object, &keys).await?;
     }
     sealed.remove_container(&w.app).await?;
-    w.progress(&format!("{} objects are what they should be", manifest.objects.len())).await;
+    w.progress(&format!("{} objects verified", manifest.objects.len())).await;
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(crate) async fn tell(w: &StepContext, passed: &AtomicU64, expected: Option<i
             Some(all) if all > bytes => format!(" of about {}", ByteSize(all)),
             _ => String::new(),
         };
-        w.progress(&format!("{}{whole}, {} a second", ByteSize(bytes), ByteSize(rate))).await;
+        w.progress(&format!("{}{whole}, {} per second", ByteSize(bytes), ByteSize(rate))).await;
     }
 }
 
@@ -48,14 +48,14 @@ pub(crate) async fn tell(w: &StepContext, passed: &AtomicU64, expected: Option<i
 pub(crate) async fn look(app: &App, engine: &dyn EngineBackup, from: &DumpSource<'_>) -> Result<Inventory, StepError> {
     let said = ask(app, from.id, &engine.inventory(&from.plan), LOOK).await?;
     if said.code != 0 {
-        return Err(StepError::Fail(format!("The server did not say what is in it: {}", said.stderr.trim())));
+        return Err(StepError::Fail(format!("The server did not report its contents: {}", said.stderr.trim())));
     }
     let inventory: Inventory = serde_json::from_str(said.stdout.trim())
-        .map_err(|e| StepError::Fail(format!("What the server said is in it is not understood: {e}.")))?;
+        .map_err(|e| StepError::Fail(format!("Cannot parse the server's report of its contents: {e}.")))?;
     match engine.own_database(&from.plan) {
         Some(own) if !inventory.databases.iter().any(|name| name == own) => Err(StepError::Fail(format!(
-            "The server has no database “{own}” that can be backed up, so this would be no backup of it. Was it dropped, \
-             renamed, made a template, or closed to connections?"
+            "The server has no database “{own}” that can be backed up. Was it dropped, renamed, turned into a \
+             template or closed to connections?"
         ))),
         _ => Ok(inventory),
     }
@@ -135,7 +135,7 @@ pub(crate) async fn one(
     let there = site.store.head(&key).await?.map(|o| o.bytes);
     if there != Some(dumped.stored.bytes) {
         return Err(StepError::Fail(format!(
-            "{} bytes were sent to {}, but the store has {}.",
+            "{} bytes were sent to {}, but the target has {}.",
             dumped.stored.bytes,
             site.store.url(&key),
             there.map_or("nothing".to_owned(), |n| n.to_string())

@@ -90,7 +90,7 @@ impl Cutter {
         let (bytes, held) = self.part.take().unwrap_or_else(|| (Vec::new(), self.room.take(0)));
         self.parts
             .blocking_send(UploadPart { bytes: Bytes::from(bytes), _held: held })
-            .map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "nobody takes the parts any more"))
+            .map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "the receiver of the parts is gone"))
     }
 }
 

@@ -11,7 +11,7 @@ const LINE: usize = 1024 * 1024;
 /// Bytes of a line after which it is looked at: a longer one is a report, or is passed on in pieces.
 const PIECE: usize = 64 * 1024;
 /// What is said of a longer one.
-const TOO_LONG: &str = "A line that the container reported is longer than 1 MiB.";
+const TOO_LONG: &str = "The container reported a line longer than 1 MiB.";
 /// Most counts.
 const COUNTS: usize = 200_000;
 /// Most definitions: 10,000 tables have some 50,000.
@@ -187,7 +187,7 @@ impl Reports {
         }
         self.said = self.said.saturating_add(text.len() as u64 + u64::from(ends));
         if self.said > MOST_WORDS {
-            return Err(format!("The command in the container prints without end. It began with: {}", self.words()));
+            return Err(format!("The command in the container prints too much. Output began with: {}", self.words()));
         }
         Ok(())
     }
@@ -195,7 +195,7 @@ impl Reports {
     fn sql(&mut self, text: &[u8], begins: bool) -> Result<(), String> {
         self.count_bytes(text.len())?;
         let Some(split) = &mut self.split else {
-            return Err("The container reported definitions that nobody asked for.".to_owned());
+            return Err("The container reported definitions that were not requested.".to_owned());
         };
         split.read(text, begins, &mut self.definitions);
         limited(self.definitions.len(), DEFINITIONS, "definitions")
@@ -203,7 +203,7 @@ impl Reports {
 
     fn count_bytes(&mut self, more: usize) -> Result<(), String> {
         self.reported = self.reported.saturating_add(more as u64 + 1);
-        if self.reported > MOST_REPORTS { Err("The container reports without end.".to_owned()) } else { Ok(()) }
+        if self.reported > MOST_REPORTS { Err("The container reports too much.".to_owned()) } else { Ok(()) }
     }
 
     fn keep(&mut self, report: ReportLine) -> Result<(), String> {
@@ -217,7 +217,7 @@ impl Reports {
                 // A word of the portal's own questions; what is none comes from somebody else.
                 let word = count.kind.len() <= 40 && count.kind.bytes().all(|b| b.is_ascii_lowercase() || b == b' ');
                 if !word {
-                    return Err("The container reported a count of a kind that is none.".to_owned());
+                    return Err("The container reported a count of an unknown kind.".to_owned());
                 }
                 let (database, name) = (plain(&count.database), plain(&count.name));
                 self.counts.push(Count { database, name, ..count });
@@ -261,7 +261,7 @@ fn push(texts: &mut Vec<String>, text: &str, most: usize) {
         return;
     }
     if texts.len() + 1 == most {
-        "There are more than are kept.".clone_into(&mut text);
+        "There are more than can be recorded.".clone_into(&mut text);
     }
     if text.len() > NOTES.1 {
         text.truncate(text.floor_char_boundary(NOTES.1));
@@ -355,7 +355,7 @@ mod tests {
     fn nothing_without_an_end_is_kept() {
         let piece = vec![b'x'; 1024 * 1024];
         let endless: Vec<&[u8]> = vec![&piece; 65];
-        assert!(told(&endless).unwrap_err().contains("without end"));
+        assert!(told(&endless).unwrap_err().contains("too much"));
         let mut report = b"db4sci: {\"note\":\"".to_vec();
         report.extend_from_slice(&piece);
         assert_eq!(told(&[&report]).unwrap_err(), TOO_LONG);
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(told(&[&note]).unwrap().notes.len(), NOTES.0);
         let count = b"db4sci: {\"count\":{\"kind\":\"table\",\"name\":\"t\",\"rows\":1}}\n".repeat(COUNTS + 1);
         assert!(told(&[&count]).unwrap_err().contains("more than 200000 counts"));
-        assert!(told(&[b"db4sci-sql CREATE\n"]).unwrap_err().contains("nobody asked for"));
+        assert!(told(&[b"db4sci-sql CREATE\n"]).unwrap_err().contains("not requested"));
     }
 
     /// Counts what it gets.

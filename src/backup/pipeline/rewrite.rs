@@ -61,7 +61,7 @@ async fn short(mut input: Input) -> Result<Vec<u8>, StreamError> {
     while let Some(piece) = input.next().await {
         whole.extend_from_slice(&piece?);
         if whole.len() > SHORT {
-            let text = format!("A part of this backup is longer than {SHORT} bytes, so it is refused.");
+            let text = format!("A part of this backup exceeds {SHORT} bytes and was rejected.");
             return Err(StreamError::refused(text));
         }
     }
@@ -97,7 +97,7 @@ fn statements(from: impl io::Read, admin: &str) -> io::Result<(String, Vec<Strin
             continue;
         }
         if !piece.first || !piece.last || piece.text.len() > LONGEST {
-            return Err(io::Error::other("The accounts in this backup have a statement that is too long."));
+            return Err(io::Error::other("This backup contains an account statement that is too long."));
         }
         match becomes(piece.text, admin).map_err(io::Error::other)? {
             Rewritten::Nothing => {}
@@ -137,7 +137,7 @@ fn arriving(pieces: mpsc::Receiver<Result<Bytes, StreamError>>) -> Input {
 
 /// The reader has ended.
 pub(crate) fn gone() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "The command in the container ended before it had read everything.")
+    io::Error::new(io::ErrorKind::BrokenPipe, "The command in the container ended before reading all input.")
 }
 
 /// An input as something that can be read where waiting holds nobody up. The task that feeds it ends with it.
@@ -191,6 +191,6 @@ mod tests {
         assert!(notes.len() == 1 && notes[0].contains("SUPER"), "{notes:?}");
         let attacked = old.replace("-- end", "UPDATE mysql.global_priv SET Priv = '{}';\n-- end");
         let why = statements(attacked.as_bytes(), "root").unwrap_err().to_string();
-        assert!(why.contains("attacked") && why.contains("UPDATE mysql.global_priv"), "{why}");
+        assert!(why.contains("compromised") && why.contains("UPDATE mysql.global_priv"), "{why}");
     }
 }

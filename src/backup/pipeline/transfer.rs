@@ -44,7 +44,7 @@ async fn follow(
     loop {
         let piece = tokio::time::timeout(SILENCE, pieces.next()).await.map_err(|_| {
             StepError::Fail(format!(
-                "The command in the container said nothing for {} minutes.",
+                "The command in the container produced no output for {} minutes.",
                 SILENCE.as_secs() / 60
             ))
         })?;
@@ -67,7 +67,7 @@ async fn follow(
             // A stream that ends without an exit code was cut.
             None => {
                 return Err(StepError::Fail(
-                    "The engine ended the command's output before the command ended.".to_owned(),
+                    "The container engine closed the command's output before the command ended.".to_owned(),
                 ));
             }
         }
@@ -109,16 +109,16 @@ fn ended_well((code, reports): (i64, Reports)) -> Result<Reports, StepError> {
     if code == 0 {
         return Ok(reports);
     }
-    Err(StepError::Fail(format!("A command in the container {} and said: {}", ending(code), reports.words())))
+    Err(StepError::Fail(format!("A command in the container {}. Output: {}", ending(code), reports.words())))
 }
 
 /// How a command ended: a shell adds 128 to the number of the signal that ended one.
 fn ending(code: i64) -> String {
     match code - 128 {
         9 => "was killed (signal 9)".to_owned(),
-        13 => "was ended because what it wrote to had ended (signal 13)".to_owned(),
-        signal @ 1..=64 => format!("was ended by signal {signal}"),
-        _ => format!("ended with code {code}"),
+        13 => "was terminated because its output was closed (signal 13)".to_owned(),
+        signal @ 1..=64 => format!("was terminated by signal {signal}"),
+        _ => format!("exited with code {code}"),
     }
 }
 
@@ -174,11 +174,11 @@ pub async fn dump(
     let ((code, reports), parts) = tokio::try_join!(reading, sending)?;
     let pack::Packed { plain, stored, tail } = packing
         .await
-        .map_err(|e| StepError::Retry(format!("The compression was cut short: {e}")))?
+        .map_err(|e| StepError::Retry(format!("The compression was interrupted: {e}")))?
         .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
     let [inside] = reports.sums.as_slice() else {
         return Err(StepError::Fail(format!(
-            "{}The dump {} and never said that it was whole. Its words: {}",
+            "{}The dump {} without completing. Output: {}",
             found(&reports),
             ending(code),
             reports.words()
@@ -187,18 +187,18 @@ pub async fn dump(
     if inside.code != 0 || code != 0 {
         let code = if inside.code == 0 { code } else { inside.code };
         let found = found(&reports);
-        return Err(StepError::Fail(format!("{found}The dump {} and said: {}", ending(code), reports.words())));
+        return Err(StepError::Fail(format!("{found}The dump {}. Output: {}", ending(code), reports.words())));
     }
     if inside.sha256 != plain.sha256 {
         return Err(StepError::Fail(format!(
-            "Of the dump, {} bytes arrived that are not what the container sent (SHA-256 {} instead of {}).",
+            "The {} bytes of the dump that arrived differ from what the container sent (SHA-256 {} instead of {}).",
             plain.bytes, plain.sha256, inside.sha256
         )));
     }
     if let Some(mark) = to.end_mark
         && !String::from_utf8_lossy(&tail).contains(mark)
     {
-        return Err(StepError::Fail(format!("The dump does not end with “{mark}”, so it is not whole.")));
+        return Err(StepError::Fail(format!("The dump does not end with “{mark}”, so it is incomplete.")));
     }
     Ok(Dumped { plain, stored, reports, parts })
 }
@@ -240,12 +240,12 @@ pub struct ObjectSource<'a> {
 pub async fn fetch(from: &ObjectSource<'_>, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
     let ObjectSource { store, key, object, keys } = from;
     if object.compression != "zstd" {
-        return Err(StepError::Fail(format!("This portal can't unpack “{}”.", object.compression)));
+        return Err(StepError::Fail(format!("This portal cannot decompress “{}”.", object.compression)));
     }
     let keys = match object.encryption.as_deref() {
         None => None,
         Some(AGE) => Some((*keys).clone()),
-        Some(other) => return Err(StepError::Fail(format!("This portal can't decrypt “{other}”."))),
+        Some(other) => return Err(StepError::Fail(format!("This portal cannot decrypt “{other}”."))),
     };
     let mut download = get(from).await?;
     let (stored_out, stored_in) = mpsc::channel(WAITING);
@@ -308,7 +308,7 @@ async fn get(from: &ObjectSource<'_>) -> Result<Download, StepError> {
     let download = store.get(key).await?;
     match download.bytes {
         Some(bytes) if bytes != object.stored.bytes => Err(StreamError::damaged(format!(
-            "{} has {bytes} bytes, but the manifest says {}. {DAMAGED}",
+            "{} has {bytes} bytes, but the manifest states {}. {DAMAGED}",
             store.url(key),
             object.stored.bytes
         ))
@@ -320,7 +320,8 @@ async fn get(from: &ObjectSource<'_>) -> Result<Download, StepError> {
 /// That an object is not what was stored.
 pub(crate) fn other_than(url: &str, is: &Sum, stored: &Sum) -> StreamError {
     StreamError::damaged(format!(
-        "{url} is not what was stored: it has {} bytes with the SHA-256 {}, and the manifest says {} with {}. {DAMAGED}",
+        "{url} differs from what was stored: it has {} bytes with SHA-256 {}, and the manifest states {} with {}. \
+         {DAMAGED}",
         is.bytes, is.sha256, stored.bytes, stored.sha256
     ))
 }
@@ -351,20 +352,20 @@ impl FinalCheck {
         match (&mut feeding.0).await {
             Ok(Ok(())) => {}
             Ok(Err(e)) => return Err(e.into()),
-            Err(e) => return Err(StreamError::transient(format!("Reading {url} was cut short: {e}."))),
+            Err(e) => return Err(StreamError::transient(format!("Reading {url} was interrupted: {e}."))),
         }
-        let damaged = |why: &str| StreamError::damaged(format!("{url} is not what was stored: {why}. {DAMAGED}"));
+        let damaged = |why: &str| StreamError::damaged(format!("{url} differs from what was stored: {why}. {DAMAGED}"));
         let (stored, plain) = match unpacking.await {
             Ok(Ok(sums)) => sums,
             Ok(Err(e)) => return Err(damaged(&e.to_string())),
-            Err(e) => return Err(StreamError::transient(format!("Unpacking {url} was cut short: {e}."))),
+            Err(e) => return Err(StreamError::transient(format!("Decompressing {url} was interrupted: {e}."))),
         };
         if stored != object.stored {
             return Err(other_than(&url, &stored, &object.stored));
         }
         if plain != object.dumped {
             return Err(damaged(&format!(
-                "its content has the SHA-256 {}, and the manifest says {}",
+                "its content has SHA-256 {}, and the manifest states {}",
                 plain.sha256, object.dumped.sha256
             )));
         }

@@ -20,7 +20,7 @@ impl Write for SummedWriter {
         let piece_out = Bytes::copy_from_slice(piece);
         match self.out.blocking_send(piece_out) {
             Ok(()) => Ok(piece.len()),
-            Err(_) => Err(std::io::Error::new(std::io::ErrorKind::BrokenPipe, "nobody takes the content any more")),
+            Err(_) => Err(std::io::Error::new(std::io::ErrorKind::BrokenPipe, "the receiver of the content is gone")),
         }
     }
 

@@ -25,8 +25,7 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
         Step::new("Find the backup", |w| Box::pin(look(w))),
-        Step::new("Bring the data back beside the present data, and compare it", |w| Box::pin(fill(w)))
-            .undo(|w| Box::pin(clear(w))),
+        Step::new("Restore next to the current data and compare", |w| Box::pin(fill(w))).undo(|w| Box::pin(clear(w))),
         swap::STOP,
         swap::EXCHANGE,
         swap::START,
@@ -37,7 +36,7 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
 
 /// The backup that the new data comes from.
 async fn source<'a>(w: &'a StepContext, snapshot: &Snapshot) -> Result<BackupSource<'a>, StepError> {
-    let id = snapshot.backup_id.ok_or_else(|| StepError::Fail("This job names no backup.".to_owned()))?;
+    let id = snapshot.backup_id.ok_or_else(|| StepError::Fail("This job does not specify a backup.".to_owned()))?;
     w.note_backup(id);
     BackupSource::read(&w.app, id).await
 }
@@ -51,7 +50,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
     let needed = source.row.raw_bytes.unwrap_or(0).saturating_mul(2).saturating_add(512 * MIB);
     if has.free < needed {
         return Err(StepError::Fail(format!(
-            "There is no room for the restored data beside the present: {} are free, and {} are needed.",
+            "Not enough disk space to restore next to the current data: {} free, {} needed.",
             ByteSize(has.free),
             ByteSize(needed)
         )));
@@ -74,7 +73,7 @@ async fn sealed(
     if sealed.blueprint.dir == wanted {
         return Ok(sealed);
     }
-    Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)))
+    Err(StepError::Fail(format!("The storage tier “{}” is unavailable.", c.storage)))
 }
 
 /// Fills the directory beside, compares what is in it, and leaves it as a clean stop does, with the administrator's

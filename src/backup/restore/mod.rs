@@ -46,7 +46,7 @@ const FIND_BACKUP: Step = Step::new("Find the backup", |w| Box::pin(look(w)));
 /// Restore into a new database.
 pub static RESTORE: Flow = Flow {
     kind: JobKind::Restore,
-    title: "Restore into a new database",
+    title: "Restore to a new database",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         FIND_BACKUP,
@@ -57,8 +57,8 @@ pub static RESTORE: Flow = Flow {
         create::START,
         create::WAIT,
         Step::new("Set up your database and user", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
-        Step::new("Bring the data back", |w| Box::pin(fill(w))).resume(Resume::Answering),
-        Step::new("Compare it with the backup", |w| Box::pin(match_backup(w))).resume(Resume::Answering),
+        Step::new("Restore the data", |w| Box::pin(fill(w))).resume(Resume::Answering),
+        Step::new("Compare with the backup", |w| Box::pin(match_backup(w))).resume(Resume::Answering),
         // The roles came back with the passwords of then.
         Step::new("Set the new password", |w| Box::pin(rotate::set_password(w))).resume(Resume::Answering),
         create::HAND_OVER,
@@ -176,7 +176,7 @@ async fn strictly(
 
 /// What is told of a second attempt.
 fn second(why: &str) -> String {
-    format!("Restored in a second attempt, because the first one failed: {why}")
+    format!("Restored in a second attempt, because the first failed: {why}")
 }
 
 /// The second attempt, where the engine has one: what can be put back is, and all else is told.
@@ -196,7 +196,8 @@ async fn second_attempt(
     if stages.is_empty() {
         return Err(StepError::Fail(why));
     }
-    tracing::info!(backup = %source.manifest.backup, "A strict restore failed, so a second one puts back what it can: {why}");
+    tracing::info!(backup = %source.manifest.backup, "The strict restore failed; retrying and keeping everything that \
+                                                      can be restored: {why}");
     source.begin_again(second(&why));
     for (place, stage) in stages {
         let Some(object) = objects.get(place) else { continue };
@@ -263,7 +264,7 @@ pub(super) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<
         (DumpMode::Running, _) => Ok(AdminPassword::Made(own.clone())),
         (DumpMode::Stopped, Some(password)) => Ok(AdminPassword::There(password)),
         (DumpMode::Stopped, None) => {
-            Err(StepError::Fail("The manifest does not name the administrator's password.".to_owned()))
+            Err(StepError::Fail("The manifest does not contain the administrator's password.".to_owned()))
         }
     }
 }
@@ -284,7 +285,7 @@ pub(super) async fn seal_in(
     let (app, engine) = (&w.app, engine_backup(source.manifest.container.engine)?);
     let id = raise(w, source, sealed).await?;
     let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
-    w.progress("Comparing it with the backup").await;
+    w.progress("Comparing with the backup").await;
     let found = compare::compare(app, &source.manifest, &server, true).await?;
     let told = match strict {
         true => match found.equal() {
@@ -308,7 +309,7 @@ pub async fn sound(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) ->
         let exec = server.engine.check(&server.spec, database);
         let said = transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
         if !said.faults.is_empty() {
-            return Err(StepError::Fail(format!("The server's own checks found faults:\n{}", said.faults.join("\n"))));
+            return Err(StepError::Fail(format!("The server's own checks found errors:\n{}", said.faults.join("\n"))));
         }
     }
     Ok(())
@@ -317,7 +318,9 @@ pub async fn sound(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) ->
 /// The backup that the job's container is made from.
 pub(super) async fn source(w: &StepContext) -> Result<(Arc<Container>, BackupSource<'_>), StepError> {
     let c = w.container().await?;
-    let id = c.restored_from.ok_or_else(|| StepError::Fail("This database names no backup to restore.".to_owned()))?;
+    let id = c
+        .restored_from
+        .ok_or_else(|| StepError::Fail("This database does not specify a backup to restore.".to_owned()))?;
     w.note_backup(id);
     let source = BackupSource::read(&w.app, id).await?.reduced(c.restored_only.as_ref().map(|only| &only.0))?;
     Ok((c, source))
@@ -334,7 +337,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
 
 async fn running(w: &StepContext, c: &Container) -> Result<String, StepError> {
     let found = find(&w.app, c).await?.filter(|f| f.running);
-    found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))
+    found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))
 }
 
 /// The server that is being filled, once it answers, and what it is filled from.
@@ -357,9 +360,13 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
         () = tell(w, &passed, expected) => {}
     }
     kept::remember(w, &source).await?;
-    let done = if source.left_out().is_empty() { "All of it is back" } else { "What could be rebuilt is back" };
+    let done = if source.left_out().is_empty() {
+        "Everything restored"
+    } else {
+        "Everything that could be rebuilt is restored"
+    };
     let said = source.describe(done);
-    if said != "All of it is back" {
+    if said != "Everything restored" {
         w.progress(&said).await;
     }
     Ok(())

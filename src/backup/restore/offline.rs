@@ -18,7 +18,7 @@ pub(crate) const FILL: Step =
 /// Restore into a new database, its data first.
 pub static RESTORE_COPY: Flow = Flow {
     kind: JobKind::RestoreCopy,
-    title: "Restore into a new database",
+    title: "Restore to a new database",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         FIND_BACKUP,
@@ -57,7 +57,7 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     let password = own.admin_password();
     let mut sealed = SealedServer::of(app, &BackupSubject::new(&c, ""), c.id, admin_of(&source, &password)?).await?;
     if sealed.blueprint.dir != own.dir {
-        return Err(StepError::Fail(format!("The storage tier “{}” is not there.", c.storage)));
+        return Err(StepError::Fail(format!("The storage tier “{}” is unavailable.", c.storage)));
     }
     seal_in(w, &source, &mut sealed, &password, false).await
 }

@@ -35,12 +35,12 @@ use crate::queue::step_error::StepError;
 /// Restore beside.
 pub static RESTORE_BESIDE: Flow = Flow {
     kind: JobKind::RestoreBeside,
-    title: "Restore a part beside the data",
+    title: "Restore part as a copy",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always).blame(Blame::Nobody),
     steps: &[
         Step::new("Find the backup", |w| Box::pin(look(w))),
-        Step::new("Bring it back under another name", |w| Box::pin(put(w))).undo(|w| Box::pin(clear(w))),
-        Step::new("Compare it with the backup", |w| Box::pin(compare(w))),
+        Step::new("Restore under another name", |w| Box::pin(put(w))).undo(|w| Box::pin(clear(w))),
+        Step::new("Compare with the backup", |w| Box::pin(compare(w))),
     ],
 };
 
@@ -68,8 +68,8 @@ pub fn possible(engine: EngineKind) -> (SmallestPart, bool) {
 /// [`RequestError::NotAlone`] with why not.
 pub(crate) fn allowed(engine: EngineKind, only: &Selection) -> Result<(), RequestError> {
     let why = match (possible(engine).0, &only.table) {
-        (SmallestPart::Nothing, _) => "its backups can only be restored as a whole",
-        (SmallestPart::Database, Some(_)) => "of its backups a database can be restored by itself, but no single table",
+        (SmallestPart::Nothing, _) => "its backups can only be restored completely",
+        (SmallestPart::Database, Some(_)) => "single databases can be restored from its backups, but not single tables",
         _ => return Ok(()),
     };
     Err(RequestError::NotAlone(format!("{}: {why}.", engine.label())))
@@ -93,7 +93,7 @@ pub async fn beside(
     let how = c.engine.engine().backup().and_then(EngineBackup::restore_as_copy);
     let how = how.ok_or_else(|| {
         RequestError::NotAlone(format!(
-            "{}: a part of a backup can only be restored into a new database.",
+            "{}: part of a backup can only be restored to a new database.",
             c.engine.label()
         ))
     })?;
@@ -119,7 +119,7 @@ pub async fn beside(
 
 fn order(w: &StepContext) -> Result<PartialOrder, StepError> {
     serde_json::from_value(w.job.payload.clone())
-        .map_err(|e| StepError::Fail(format!("What this job was asked for is not understood: {e}.")))
+        .map_err(|e| StepError::Fail(format!("Cannot parse the parameters of this job: {e}.")))
 }
 
 async fn source<'a>(w: &'a StepContext, order: &PartialOrder) -> Result<BackupSource<'a>, StepError> {
@@ -130,7 +130,7 @@ async fn source<'a>(w: &'a StepContext, order: &PartialOrder) -> Result<BackupSo
 async fn look(w: &StepContext) -> Result<(), StepError> {
     let order = order(w)?;
     present(&source(w, &order).await?).await?;
-    w.progress(&format!("{} becomes {}", order.only.text(), order.name)).await;
+    w.progress(&format!("Restoring {} as {}", order.only.text(), order.name)).await;
     Ok(())
 }
 
@@ -146,9 +146,10 @@ impl PartialContext {
     async fn of(w: &StepContext) -> Result<Self, StepError> {
         let c = w.container().await?;
         let how = engine_backup(c.engine)?.restore_as_copy();
-        let how = how.ok_or_else(|| StepError::Fail("This engine can't put a part beside its data.".to_owned()))?;
+        let how =
+            how.ok_or_else(|| StepError::Fail("This engine cannot restore part of a backup as a copy.".to_owned()))?;
         let found = find(&w.app, &c).await?.filter(|f| f.running);
-        let id = found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container does not run.".to_owned()))?;
+        let id = found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))?;
         let token = format!("Restored from a backup by the job {}", w.job.id.simple());
         Ok(Self { id, blueprint: w.blueprint().await?, how, token })
     }
@@ -204,7 +205,7 @@ async fn put(w: &StepContext) -> Result<(), StepError> {
         () = tell(w, &passed, expected) => {}
     }
     kept::remember(w, &source).await?;
-    w.progress(&source.describe(&format!("It is there as {}", order.name))).await;
+    w.progress(&source.describe(&format!("Restored as {}", order.name))).await;
     Ok(())
 }
 
@@ -223,12 +224,12 @@ async fn compare(w: &StepContext) -> Result<(), StepError> {
     let counts: Vec<_> = said.counts.into_iter().filter_map(|c| site.how.original(&order.only, &to, c)).collect();
     kept::recall(w, &source).await?;
     let compared = match matching(&source.manifest, &counts) {
-        Ok(counted) => format!("{counted} counts are those of the backup"),
+        Ok(counted) => format!("{counted} counts match the backup"),
         // What could not be put back is missed; that is told, like in the restore of a whole.
         Err(StepError::Fail(why)) if source.second().is_some() && !source.left_out().is_empty() => why,
         Err(e) => return Err(e),
     };
-    w.progress(&source.describe(&format!("{compared}; it is there as {}", order.name))).await;
+    w.progress(&source.describe(&format!("{compared}. Restored as {}", order.name))).await;
     Ok(())
 }
 
@@ -249,7 +250,7 @@ mod tests {
         }
         assert_eq!(
             said(EngineKind::Neo4j, &database),
-            Err("Neo4j: its backups can only be restored as a whole.".to_owned())
+            Err("Neo4j: its backups can only be restored completely.".to_owned())
         );
     }
 }

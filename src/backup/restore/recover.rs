@@ -22,7 +22,7 @@ use crate::queue::refusal::RequestError;
 /// Recover.
 pub static RECOVER: Flow = Flow {
     kind: JobKind::Recover,
-    title: "Bring back from its backup",
+    title: "Recover from backup",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: &[
         FIND_BACKUP,
@@ -45,7 +45,7 @@ pub async fn recover(app: &App, c: &Container, backup: &Backup, actor: &Actor) -
     openable(app, backup)?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let why = ("recovery", "Its data is not on this host.");
+    let why = ("recovery", "The data of this database is not on this host.");
     match states::apply(&mut tx, c.id, Event::Fail, &actor.name, now, Some(why)).await {
         Ok(_) => {}
         Err(TransitionError::Db(e)) => return Err(e.into()),

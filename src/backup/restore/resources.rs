@@ -35,8 +35,8 @@ pub(super) async fn explain_full_tier(tier: &Tier, e: StepError) -> StepError {
         return StepError::Fail(why);
     }
     StepError::Fail(format!(
-        "The storage tier “{}” became full while the data came back, so nothing of it was kept. Make room there, then \
-         restore again.\n{why}",
+        "The storage tier “{}” filled up during the restore, so nothing was kept. Free up space, then restore \
+         again.\n{why}",
         tier.label
     ))
 }

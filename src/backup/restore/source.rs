@@ -110,8 +110,7 @@ impl<'a> BackupSource<'a> {
     /// As [`BackupSource::read`].
     pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Identities) -> Result<Self, StepError> {
         let location = row.location.clone().filter(|_| row.removed_at.is_none());
-        let location =
-            location.ok_or_else(|| StepError::Fail("This backup is not in its target any more.".to_owned()))?;
+        let location = location.ok_or_else(|| StepError::Fail("This backup is no longer in its target.".to_owned()))?;
         let key = format!("{location}/{FILE}");
         let text = store.read(&key, LONGEST).await?;
         // Before anything in it is believed.
@@ -121,7 +120,7 @@ impl<'a> BackupSource<'a> {
         let manifest = Manifest::read(&text, row.id).map_err(StepError::Fail)?;
         if manifest.container.id != row.container_id {
             return Err(StepError::Fail(format!(
-                "What lies there is a backup of another database, {}.",
+                "The object there is a backup of another database, {}.",
                 manifest.container.name
             )));
         }
@@ -148,7 +147,7 @@ impl<'a> BackupSource<'a> {
     /// Notes that a copy takes the place of what its own target does not give.
     pub fn takes(&self, copy: &Store, why: &StepError) {
         // What was noted first is where it began.
-        let _ = self.instead.set(format!("The copy in “{}” is used. {why}", copy.name()));
+        let _ = self.instead.set(format!("Using the copy in “{}”. {why}", copy.name()));
     }
 
     /// Notes that a second attempt restores it, and why.
@@ -225,11 +224,11 @@ pub(crate) fn altered(text: &[u8], known: Option<&[u8]>) -> Option<String> {
     match known {
         Some(known) if known == is.as_slice() => None,
         Some(known) => Some(format!(
-            "is not what was stored: its SHA-256 is {}, and mydb_admin says {}.",
+            "differs from what was stored: its SHA-256 is {}, and mydb_admin has {}.",
             hex::encode(is),
             hex::encode(known)
         )),
-        None => Some("can't be checked: mydb_admin has no sum of it.".to_owned()),
+        None => Some("cannot be verified: mydb_admin has no checksum for it.".to_owned()),
     }
 }
 
@@ -247,7 +246,8 @@ pub(crate) async fn present(source: &BackupSource<'_>) -> Result<(), StepError> 
     for object in &source.manifest.objects {
         let key = source.key(&object.file);
         if source.store.head(&key).await?.is_none() {
-            let text = format!("{} is missing from the store. This backup can't be restored.", source.store.url(&key));
+            let text =
+                format!("{} is missing from the target. This backup cannot be restored.", source.store.url(&key));
             return Err(StreamError { fault: StreamFault::Missing, text }.into());
         }
     }

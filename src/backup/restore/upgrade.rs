@@ -19,13 +19,13 @@ pub static UPGRADE: Flow = Flow {
         Step::new("Get the image", |w| Box::pin(get_image(w))),
         // Nothing may be written that the backup does not have.
         swap::STOP,
-        Step::new("Dump and store", |w| Box::pin(dump(w))).undo(|w| Box::pin(sweep_soon(w))),
-        Step::new("Read the beginning back", |w| Box::pin(read_back::list(w))),
+        Step::new("Dump and upload", |w| Box::pin(dump(w))).undo(|w| Box::pin(sweep_soon(w))),
+        Step::new("Read back the start of the dump", |w| Box::pin(read_back::list(w))),
         Step::new("Write the manifest", |w| Box::pin(finish(w))),
-        Step::new("Restore it with the new version, and compare", |w| Box::pin(in_place::fill(w)))
+        Step::new("Restore with the new version and compare", |w| Box::pin(in_place::fill(w)))
             .undo(|w| Box::pin(in_place::clear(w))),
         swap::EXCHANGE,
-        Step::new("Make the container of the new version", |w| Box::pin(swap::change_image(w)))
+        Step::new("Create the container of the new version", |w| Box::pin(swap::change_image(w)))
             .undo(|w| Box::pin(swap::change_image_back(w))),
         swap::START,
         swap::WAIT,

@@ -16,7 +16,7 @@ pub async fn give_up(store: &Store, place: &str, begun: &[(String, String)]) -> 
     let open = match store.uploads(place).await {
         Err(e) if !e.is_transient() => {
             // Some credentials may do all but that.
-            tracing::warn!("Open uploads below {place} could not be looked for: {e}");
+            tracing::warn!("Could not list open uploads below {place}: {e}");
             Vec::new()
         }
         open => open?,

@@ -29,7 +29,7 @@ pub static PRUNE: Flow = Flow {
     kind: JobKind::Prune,
     title: "Remove old backups",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
-    steps: &[Step::new("Remove what the policy does not keep", |w| Box::pin(prune(w)))],
+    steps: &[Step::new("Remove expired backups", |w| Box::pin(prune(w)))],
 };
 
 /// After this no remover is still about to delete a manifest: a single request to a store ends sooner.
@@ -39,22 +39,25 @@ const UNDER_WAY: i64 = 30;
 #[derive(Debug, thiserror::Error)]
 pub enum KeptBecause {
     /// It stays after all: somebody reads it now, locked it, or the judgement of a moment ago is no longer right.
-    #[error("it stays after all")]
+    #[error("it is kept after all")]
     Judged,
     /// Its manifest is not there. The audit says so; that it was removed can't be said.
-    #[error("its manifest is not in the target")]
+    #[error("its manifest is missing from the target")]
     Missing,
     /// Its place is not one that a backup of this portal has.
-    #[error("it lies at “{0}”, which is no place of its own")]
+    #[error("its location “{0}” is not exclusively its own")]
     Elsewhere(String),
     /// Its target is no longer configured.
-    #[error("its target “{0}” is no longer configured; if it is gone for good, `db4sci target forget {0}` says so")]
+    #[error(
+        "its target “{0}” is no longer configured; if the target is gone permanently, run `db4sci target forget \
+             {0}`"
+    )]
     NoTarget(String),
     /// The store.
     #[error(transparent)]
     Store(#[from] ObjectError),
     /// mydb_admin.
-    #[error("mydb_admin could not be asked: {0}")]
+    #[error("cannot query mydb_admin: {0}")]
     Db(#[from] sqlx::Error),
 }
 
@@ -256,13 +259,13 @@ pub async fn all(
     for id in unfinished(db, remover.now).await? {
         if let Err(e) = remover.resume(db, id).await {
             done.away |= matches!(&e, KeptBecause::Store(e) if e.is_transient());
-            done.kept.push(format!("The removal of the backup {id} could not be finished: {e}"));
+            done.kept.push(format!("Could not finish removing the backup {id}: {e}"));
         }
     }
     for id in open_uploads::left(db).await? {
         if let Err(e) = remover.clear_failed(db, id).await {
             done.away |= matches!(&e, KeptBecause::Store(e) if e.is_transient());
-            done.kept.push(format!("What the failed backup {id} left could not be removed: {e}"));
+            done.kept.push(format!("Could not remove the leftovers of the failed backup {id}: {e}"));
         }
     }
     let due = due(db, remover.config, remover.now).await?;

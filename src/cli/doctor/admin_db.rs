@@ -16,12 +16,12 @@ pub(super) async fn examine(report: &mut DoctorReport, config: &Config, clock: &
     let mut db = match connect(config, &Random::system()).await {
         Ok(Some(db)) => db,
         Ok(None) => {
-            let advice = "The portal makes it at its first start.";
-            return report.warn("mydb_admin", "it was not made yet", advice);
+            let advice = "The portal creates it at its first start.";
+            return report.warn("mydb_admin", "it does not exist yet", advice);
         }
         Err(e) => {
             let advice = format!(
-                "The portal starts its own container when it runs; that one's log: docker logs {}-mydb_admin",
+                "A running portal starts its own container. For the log, run: docker logs {}-mydb_admin",
                 config.instance
             );
             return report.fail(
@@ -34,28 +34,28 @@ pub(super) async fn examine(report: &mut DoctorReport, config: &Config, clock: &
     match look(&mut db).await {
         Err(e) => report.fail("mydb_admin", format!("{e:#}"), ""),
         Ok((version, missing, theirs)) => {
-            let finding = format!("PostgreSQL {version} answers");
+            let finding = format!("PostgreSQL {version} is responding");
             match missing {
-                0 => report.ok("mydb_admin", format!("{finding}, its tables are up to date")),
+                0 => report.ok("mydb_admin", format!("{finding}; the schema is up to date")),
                 n if n > 0 => {
                     let advice = "The portal applies them when it starts.";
-                    report.warn("mydb_admin", format!("{finding}, {n} migrations are missing"), advice);
+                    report.warn("mydb_admin", format!("{finding}; {n} migrations are pending"), advice);
                 }
                 _ => {
-                    let advice = "Migrations go forward only: run the newer version.";
+                    let advice = "Migrations cannot be reverted; run the newer version.";
                     report.fail(
                         "mydb_admin",
-                        format!("{finding}, its tables are of a newer version of the portal"),
+                        format!("{finding}; its schema is from a newer version of the portal"),
                         advice,
                     );
                 }
             }
             let apart = (clock.now() - theirs).num_seconds().abs();
             if apart > CLOCK {
-                let advice = "Keep both machines' clocks right (NTP).";
-                report.warn("clock", format!("mydb_admin's differs from this machine's by {apart} s"), advice);
+                let advice = "Synchronise the clocks of both machines (NTP).";
+                report.warn("clock", format!("differs from mydb_admin's clock by {apart} s"), advice);
             } else {
-                report.ok("clock", format!("agrees with mydb_admin's within {CLOCK} s"));
+                report.ok("clock", format!("agrees with mydb_admin's clock within {CLOCK} s"));
             }
         }
     }

@@ -18,7 +18,7 @@ pub(super) async fn examine(report: &mut DoctorReport, at: &Surroundings, config
     let (runtime, info) = match reach().await {
         Ok(reached) => reached,
         Err(e) => {
-            let advice = format!("Start it, and see that the portal's user may open {socket}.");
+            let advice = format!("Start it and make sure that the portal's user can open {socket}.");
             return report.fail("container engine", e, advice);
         }
     };
@@ -27,11 +27,11 @@ pub(super) async fn examine(report: &mut DoctorReport, at: &Surroundings, config
         format!("version {}, API {}, storage driver {}, cgroup v{}", info.version, info.api, info.driver, info.cgroup),
     );
     if info.driver == "vfs" {
-        let finding = "the storage driver vfs copies every image whole for every container";
-        report.warn("container engine", finding, "Let it use overlay2.");
+        let finding = "the storage driver vfs makes a full copy of the image for every container";
+        report.warn("container engine", finding, "Use overlay2 instead.");
     }
     if at.var("DOCKER_HOST").is_some_and(|h| !h.starts_with("unix:")) {
-        let finding = format!("the engine is at {socket}, so its limits can't be looked at from here");
+        let finding = format!("the engine runs at {socket}, so its limits cannot be checked from this machine");
         report.warn("limits", finding, "Run doctor on that machine.");
     } else {
         limits(report, &info, Path::new("/sys/fs/cgroup"));
@@ -52,19 +52,20 @@ async fn firewall(report: &mut DoctorReport, config: &Config, runtime: &DockerRu
         }
     }
     if matches!(runtime.bridge(&network_name(&config.instance), &config.instance).await, Ok(None)) {
-        return report.ok("firewall", "there is no database yet; the portal sets its rules with the first");
+        return report.ok("firewall", "there are no databases yet; the portal creates its rules with the first one");
     }
     match egress::wall(runtime, config, &image.unwrap_or_default(), RuleChange::Look).await {
-        Wall::Stands => report.ok("firewall", "databases reach neither this machine nor each other nor other networks"),
+        Wall::Stands => report.ok("firewall", "databases cannot reach this machine, each other or other networks"),
         Wall::Theirs => report.warn(
             "firewall",
-            "the portal sets no rules (databases.firewall is false)",
-            "See that yours keep databases from reaching this machine and other networks.",
+            "the portal does not manage firewall rules (databases.firewall is false)",
+            "Make sure that your own rules prevent databases from reaching this machine and other networks.",
         ),
         Wall::Missing(why) => report.warn(
             "firewall",
             format!("databases can reach this machine and other networks: {why}"),
-            "A portal that runs sets its rules within a minute where the machine has iptables; else set such rules yourself, and databases.firewall = false.",
+            "A running portal creates its rules within a minute if the machine has iptables. Otherwise set up your \
+             own rules and set databases.firewall = false.",
         ),
     }
 }
@@ -84,18 +85,18 @@ fn limits(report: &mut DoctorReport, info: &RuntimeInfo, root: &Path) {
         ["memory", "cpu", "pids"].into_iter().filter(|c| !root.join(c).is_dir()).collect()
     };
     if !missing.is_empty() {
-        let finding = format!("this kernel has no control over {}", missing.join(", "));
+        let finding = format!("this kernel cannot limit {}", missing.join(", "));
         return report.fail(
             "limits",
             finding,
-            "Enable these cgroup controllers; until then one database can starve all.",
+            "Enable these cgroup controllers; until then, one database can starve all others.",
         );
     }
     report.ok("limits", "memory, CPUs and processes of containers can be limited");
     let swap_counted = info.cgroup == "2" || root.join("memory/memory.memsw.limit_in_bytes").exists();
     if !swap_counted && has_swap() {
         let advice = "Boot with swapaccount=1, or turn swap off.";
-        report.warn("limits", "swap is not counted, so a database may use more than its memory", advice);
+        report.warn("limits", "swap is not limited, so a database may exceed its memory limit", advice);
     }
 }
 
@@ -109,12 +110,13 @@ async fn images(report: &mut DoctorReport, config: &Config, runtime: &DockerRunt
         let reference = config.image_reference(&image.image);
         let what = format!("image {}", image.label);
         match runtime.image(&reference).await {
-            Ok(Some(_)) => report.ok(what, format!("{reference} is here")),
+            Ok(Some(_)) => report.ok(what, format!("{reference} is available locally")),
             Ok(None) => match runtime.pullable(&reference).await {
-                Ok(()) => report.ok(what, format!("{reference} is not here, and its registry has it")),
+                Ok(()) => report.ok(what, format!("{reference} is not available locally but can be pulled")),
                 Err(e) => {
                     let needed = config.admin_db.url.is_none() && config.admin_db.image == image.image;
-                    let advice = "Load it, name a mirror (images.registry_mirror) or another image ([images.replace]), or take it out of the catalog.";
+                    let advice = "Load it, configure a mirror (images.registry_mirror) or a replacement \
+                                  ([images.replace]), or remove it from the catalog.";
                     if needed {
                         report.fail(format!("{what}, which mydb_admin needs"), e.to_string(), advice);
                     } else {
@@ -152,7 +154,7 @@ mod tests {
             (report.0[0].level, report.0[0].text.clone())
         };
         std::fs::write(root.join("cgroup.controllers"), "cpuset cpu io pids\n").unwrap();
-        assert_eq!(look(&info), (Level::Fail, "this kernel has no control over memory".to_owned()));
+        assert_eq!(look(&info), (Level::Fail, "this kernel cannot limit memory".to_owned()));
         std::fs::write(root.join("cgroup.controllers"), "cpuset cpu io memory pids\n").unwrap();
         assert_eq!(look(&info).0, Level::Ok);
         info.cgroup = text("1");

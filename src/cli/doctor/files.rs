@@ -23,10 +23,11 @@ pub(super) fn examine(report: &mut DoctorReport, config: &Config, now: DateTime<
     if config.server.tls {
         certificate(report, config, now);
     } else if !config.server.listen.ip().is_loopback() {
-        let finding = format!("the portal speaks plain HTTP on {}, which others can reach", config.server.listen);
-        report.warn("certificate", finding, "Listen on 127.0.0.1, where the proxy is, or set server.tls.");
+        let finding =
+            format!("the portal serves plain HTTP on {}, which is reachable from outside", config.server.listen);
+        report.warn("certificate", finding, "Listen on 127.0.0.1 behind the proxy, or set server.tls.");
     } else {
-        report.ok("certificate", "HTTPS is the proxy's, as server.tls is false");
+        report.ok("certificate", "the proxy handles HTTPS, because server.tls is false");
     }
 }
 
@@ -36,15 +37,15 @@ fn encryption(report: &mut DoctorReport, config: &Config) {
     if let Some(file) = &backups.identity_file
         && let Some(fault) = private_file_fault(file)
     {
-        report.warn(what, fault, "Make it readable to the portal only: chmod 600.");
+        report.warn(what, fault, "Make it readable only by the portal: chmod 600.");
     }
     match (backups.recipients.len(), Identities::of(backups).open(&backups.recipients)) {
-        (0, _) => report.ok(what, "none of its own (backups.recipients is empty)"),
-        (n, true) => report.ok(what, format!("to {n} recipients; the portal has the key of one")),
+        (0, _) => report.ok(what, "off (backups.recipients is empty)"),
+        (n, true) => report.ok(what, format!("for {n} recipients; the portal has the key of one")),
         (n, false) => report.warn(
             what,
-            format!("to {n} recipients; the portal has no key, so it can neither drill nor restore"),
-            "Prove by hand that the key opens a backup, or set backups.identity_file.",
+            format!("for {n} recipients; the portal has no key, so it cannot test or restore backups"),
+            "Verify manually that the key decrypts a backup, or set backups.identity_file.",
         ),
     }
 }
@@ -54,16 +55,16 @@ fn examine_tier(report: &mut DoctorReport, tier: &Tier, is_default: bool, dev: b
     if let Some(reason) = storage::unavailable_reason(tier) {
         let makes = storage::fault(tier).is_none() && !tier.path.with_extension("unavailable").exists();
         let (level, advice) = match (is_default, makes || (dev && is_default)) {
-            (_, true) => (Level::Warn, "The portal makes it when it starts."),
-            (true, false) => (Level::Fail, "It is the default tier: make or mount it."),
-            (false, false) => (Level::Warn, "It is not offered until it is made or mounted."),
+            (_, true) => (Level::Warn, "The portal creates it when it starts."),
+            (true, false) => (Level::Fail, "It is the default tier: create or mount it."),
+            (false, false) => (Level::Warn, "The tier is unavailable until it is created or mounted."),
         };
         return report.add(level, what, reason, advice);
     }
     match storage::capacity(&tier.path) {
         Err(e) => report.fail(what, e.to_string(), ""),
         Ok(c) => {
-            let copies = if c.reflink { "copies share blocks" } else { "copies are full copies" };
+            let copies = if c.reflink { "copy-on-write" } else { "no copy-on-write" };
             let finding = format!(
                 "{} ({}), {copies}, {} of {} free",
                 tier.path.display(),
@@ -72,8 +73,8 @@ fn examine_tier(report: &mut DoctorReport, tier: &Tier, is_default: bool, dev: b
                 ByteSize(c.total)
             );
             match (c.free < c.total / 100, c.free < c.total / 10) {
-                (true, _) => report.fail(what, finding, "It is full: move databases, or give it more space."),
-                (_, true) => report.warn(what, finding, "Give it more space soon."),
+                (true, _) => report.fail(what, finding, "It is full: move databases or add space."),
+                (_, true) => report.warn(what, finding, "Add space soon."),
                 _ => report.ok(what, finding),
             }
         }
@@ -83,16 +84,19 @@ fn examine_tier(report: &mut DoctorReport, tier: &Tier, is_default: bool, dev: b
 fn data_dir(report: &mut DoctorReport, config: &Config) {
     let dir = &config.data_dir;
     if !dir.exists() {
-        let advice = "The portal makes it when it starts, where its user may.";
-        return report.warn("data directory", format!("{} is not there yet", dir.display()), advice);
+        let advice = "The portal creates it when it starts, if its user has permission.";
+        return report.warn("data directory", format!("{} does not exist yet", dir.display()), advice);
     }
     if let Err(e) = rustix::fs::access(dir, rustix::fs::Access::WRITE_OK) {
-        let advice =
-            format!("Give it to the portal's user: chown {} {}", rustix::process::geteuid().as_raw(), dir.display());
-        return report.fail("data directory", format!("{} can't be written: {e}", dir.display()), advice);
+        let advice = format!(
+            "Make the portal's user the owner: chown {} {}",
+            rustix::process::geteuid().as_raw(),
+            dir.display()
+        );
+        return report.fail("data directory", format!("{} is not writable: {e}", dir.display()), advice);
     }
     report.ok("data directory", dir.display().to_string());
-    for (what, file) in [("authority's key", "ca/ca.key"), ("mydb_admin's connection", "mydb_admin/connection.json")] {
+    for (what, file) in [("database CA key", "ca/ca.key"), ("mydb_admin's connection", "mydb_admin/connection.json")] {
         let path = dir.join(file);
         if let Some(fault) = private_file_fault(&path).filter(|_| path.exists()) {
             report.fail(what, fault, "");
@@ -100,8 +104,8 @@ fn data_dir(report: &mut DoctorReport, config: &Config) {
     }
     let left = dir.join("admin-password");
     if left.exists() && !config.mode.makes_own_secrets() {
-        let finding = format!("{} still holds the first administrator's password", left.display());
-        report.warn("first administrator", finding, "Sign in, change it, and remove the file.");
+        let finding = format!("{} still contains the first administrator's password", left.display());
+        report.warn("first administrator", finding, "Sign in, change the password and remove the file.");
     }
 }
 
@@ -110,7 +114,7 @@ fn certificate(report: &mut DoctorReport, config: &Config, now: DateTime<Utc>) {
     let cert = match Certificate::read(path) {
         Ok(cert) => cert,
         Err(_) if config.mode.makes_own_secrets() && !path.exists() => {
-            return report.ok("certificate", "the portal makes one when it starts, as this is dev mode");
+            return report.ok("certificate", "the portal creates one when it starts (dev mode)");
         }
         Err(e) => return report.fail("certificate", format!("{}: {e:#}", path.display()), ""),
     };
@@ -118,25 +122,25 @@ fn certificate(report: &mut DoctorReport, config: &Config, now: DateTime<Utc>) {
     if cert.ends < now {
         report.fail(
             "certificate",
-            format!("it ended on {}", cert.ends.date_naive()),
-            "Put a new one in its place; the portal takes it within seconds.",
+            format!("it expired on {}", cert.ends.date_naive()),
+            "Replace it; the portal loads the new one within seconds.",
         );
     } else if cert.begins > now {
         report.fail(
             "certificate",
-            format!("it begins only on {}", cert.begins.date_naive()),
-            "Is this machine's clock right?",
+            format!("it is not valid before {}", cert.begins.date_naive()),
+            "Check this machine's clock.",
         );
     } else if cert.ends < now + Duration::days(RENEW_DAYS) {
-        report.warn("certificate", finding, "Renew it.");
+        report.warn("certificate", finding, "Renew it soon.");
     } else {
         report.ok("certificate", finding);
     }
     let public = config.server.public_url.as_deref().and_then(host_of);
     for host in [public, Some(config.databases.host.as_str())].into_iter().flatten() {
         if !cert.covers(host) {
-            let advice = "Browsers that open the portal by that name will warn.";
-            report.warn("certificate", format!("it is not for {host}"), advice);
+            let advice = "Browsers will show a warning when opening the portal by that name.";
+            report.warn("certificate", format!("it does not cover {host}"), advice);
         }
     }
 }

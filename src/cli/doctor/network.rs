@@ -13,31 +13,37 @@ const TRIED: usize = 50;
 pub(super) fn examine(report: &mut DoctorReport, config: &Config) {
     let listen = config.server.listen;
     match TcpListener::bind(listen) {
-        Ok(_) => report.ok("portal", format!("{listen} is free, so no portal runs there now")),
+        Ok(_) => report.ok("portal", format!("{listen} is free, so no portal is running there")),
         Err(e) if e.kind() == ErrorKind::AddrInUse => match healthcheck::ask(config, "/healthz") {
             Ok(200) => match healthcheck::ask(config, "/readyz") {
-                Ok(200) => report.ok("portal", format!("it answers on {listen} and is ready")),
-                _ => report.warn("portal", format!("it answers on {listen} and is not ready"), "Its log says why."),
+                Ok(200) => report.ok("portal", format!("it is responding on {listen} and is ready")),
+                _ => report.warn(
+                    "portal",
+                    format!("it is responding on {listen} but is not ready"),
+                    "See its log for the reason.",
+                ),
             },
-            _ => report.fail("portal", format!("another program has {listen}"), "Stop it, or set server.listen."),
+            _ => {
+                report.fail(
+                    "portal",
+                    format!("another program is using {listen}"),
+                    "Stop it, or change server.listen.",
+                );
+            }
         },
         Err(e) => {
-            report.fail("portal", format!("{listen} can't be listened on: {e}"), advice(e.kind(), "server.listen"));
+            report.fail("portal", format!("cannot listen on {listen}: {e}"), advice(e.kind(), "server.listen"));
         }
     }
     if let Some(listen) = config.server.redirect_listen.filter(|_| config.server.tls)
         && let Err(e) = TcpListener::bind(listen)
         && e.kind() != ErrorKind::AddrInUse
     {
-        report.fail(
-            "redirect",
-            format!("{listen} can't be listened on: {e}"),
-            advice(e.kind(), "server.redirect_listen"),
-        );
+        report.fail("redirect", format!("cannot listen on {listen}: {e}"), advice(e.kind(), "server.redirect_listen"));
     }
     ports(report, config);
     match open_files::too_few(config) {
-        None => report.ok("open files", format!("{} are allowed", open_files::most())),
+        None => report.ok("open files", format!("the limit is {}", open_files::most())),
         Some(few) => report.warn("open files", few, "Raise LimitNOFILE of the service, or lower server.connections."),
     }
 }
@@ -45,9 +51,12 @@ pub(super) fn examine(report: &mut DoctorReport, config: &Config) {
 fn advice(kind: ErrorKind, setting: &str) -> String {
     match kind {
         ErrorKind::PermissionDenied => {
-            format!("A port below 1024 needs root or the capability CAP_NET_BIND_SERVICE; or set {setting}.")
+            format!("A port below 1024 needs root or the capability CAP_NET_BIND_SERVICE, or change {setting}.")
         }
-        ErrorKind::AddrNotAvailable => format!("No interface of this machine has that address; set {setting}."),
+        ErrorKind::AddrNotAvailable => format!(
+            "No network interface of this machine has that address; change \
+                                                {setting}."
+        ),
         _ => String::new(),
     }
 }
@@ -62,17 +71,17 @@ fn ports(report: &mut DoctorReport, config: &Config) {
     if let Some(e) = errors.iter().find(|e| e.kind() == ErrorKind::AddrNotAvailable) {
         return report.fail(
             "ports",
-            format!("nothing can be published on {bind}: {e}"),
+            format!("cannot publish ports on {bind}: {e}"),
             advice(e.kind(), "databases.bind"),
         );
     }
     let free = tried.len() - errors.len();
     let finding =
-        format!("{free} of {} tried from {} to {} on {bind} are free", tried.len(), range.start(), range.end());
+        format!("{free} of {} tested ports from {} to {} on {bind} are free", tried.len(), range.start(), range.end());
     if free == 0 {
-        report.fail("ports", finding, "Widen databases.port_min and databases.port_max.");
+        report.fail("ports", finding, "Extend the range databases.port_min to databases.port_max.");
     } else if free * 10 < tried.len() {
-        report.warn("ports", finding, "Widen databases.port_min and databases.port_max soon.");
+        report.warn("ports", finding, "Extend the range databases.port_min to databases.port_max soon.");
     } else {
         report.ok("ports", finding);
     }

@@ -44,8 +44,9 @@ pub(crate) fn becomes(statement: &[u8], admin: &str) -> Result<Rewritten, String
         let text = String::from_utf8_lossy(statement);
         let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
         format!(
-            "The accounts in this backup have a statement that no portal writes ({why}): {shown} … It may come from a server \
-             that was attacked, so nothing of it was run. Restore an older backup, or ask an administrator to look at this one."
+            "This backup contains an account statement that the portal would not write ({why}): {shown} … It may come \
+             from a compromised server, so nothing was executed. Restore an older backup, or ask an administrator to \
+             inspect this one."
         )
     })
 }
@@ -76,7 +77,7 @@ fn read(r: &mut StatementReader<'_>, admin: &str) -> Result<Rewritten, NotAccept
     } else if r.takes(&["GRANT"]) {
         grant(r, admin)?
     } else {
-        return Err(NotAccepted("no statement of accounts"));
+        return Err(NotAccepted("not an account statement"));
     };
     r.end()?;
     Ok(done)
@@ -175,7 +176,7 @@ fn grant(r: &mut StatementReader<'_>, admin: &str) -> Result<Rewritten, NotAccep
         r.rest();
         return Ok(Rewritten::Withheld(
             None,
-            "The right to sign in as somebody else (PROXY) was not given back.".to_owned(),
+            "The privilege to sign in as another user (PROXY) was not restored.".to_owned(),
         ));
     }
     if r.is_name() {
@@ -319,7 +320,8 @@ fn given(rights: &[Privilege], on: &GrantLevel, who: &Grantee, option: bool) -> 
     }
     let place: String = place.chars().filter(|c| !c.is_control()).collect();
     let why = format!(
-        "{} had rights on {place} that only the portal's administrator has in a restored server, and did not get them back: {}.",
+        "{} had privileges on {place} that are reserved for the portal's administrator on restored servers. They were \
+         not restored: {}.",
         who.shown(),
         withheld.join(", ")
     );

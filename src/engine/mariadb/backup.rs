@@ -102,14 +102,14 @@ impl EngineBackup for Mariadb {
 
     fn parts(&self, inventory: &Inventory) -> Vec<Part> {
         let server = |file: &str, what: &'static str| Part { file: file.to_owned(), database: None, what };
-        let mut parts = vec![server(WHO, "users and roles, with their rights in databases")];
+        let mut parts = vec![server(WHO, "users and roles with their database privileges")];
         parts.extend(inventory.databases.iter().enumerate().map(|(i, name)| Part {
             // Numbered: a database's name may have characters that a file's name can't.
             file: format!("database-{}.sql", i + 1),
             database: Some(name.clone()),
-            what: "a database, as statements of mariadb-dump",
+            what: "a database, as a mariadb-dump script",
         }));
-        parts.push(server(WHAT, "rights of users and roles on single tables and routines"));
+        parts.push(server(WHAT, "privileges of users and roles on single tables and routines"));
         parts
     }
 
@@ -217,17 +217,16 @@ impl EngineBackup for Mariadb {
         let client = "mariadb --protocol=tcp --host=\"$HOST\" --port=\"$PORT\" --user=\"$ADMIN\" --default-character-set=utf8mb4 --max-allowed-packet=1G";
         match &part.database {
             None if part.file == WHO => vec![
-                "# Users, roles and their rights in databases; those that are there are made anew.".to_owned(),
+                "# Users, roles and their database privileges; existing ones are recreated.".to_owned(),
                 // Values of a backup may be longer than a new server takes.
                 format!("{client} --execute='SET GLOBAL max_allowed_packet = 1073741824'"),
                 format!("{client} <\"$file\""),
             ],
-            None => vec!["# Their rights on single tables and routines.".to_owned(), format!("{client} <\"$file\"")],
+            None => {
+                vec!["# Their privileges on single tables and routines.".to_owned(), format!("{client} <\"$file\"")]
+            }
             Some(database) => vec![
-                format!(
-                    "# The database {}. Tables of it that are there are made anew.",
-                    database.replace(['\n', '\r'], " ")
-                ),
+                format!("# The database {}. Existing tables are recreated.", database.replace(['\n', '\r'], " ")),
                 format!(
                     "{client} --init-command='SET SESSION foreign_key_checks = 0, check_constraint_checks = 0, innodb_strict_mode = 0' <\"$file\""
                 ),

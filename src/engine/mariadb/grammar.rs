@@ -74,18 +74,17 @@ impl<'a> StatementReader<'a> {
 
     /// A name in backticks.
     pub(super) fn name(&mut self) -> Result<Vec<u8>, NotAccepted> {
-        self.value(|what| what == TokenKind::Name).ok_or(NotAccepted("no name where one has to be"))
+        self.value(|what| what == TokenKind::Name).ok_or(NotAccepted("a name is expected"))
     }
 
     /// A name in backticks or quotes.
     pub(super) fn name_or_text(&mut self) -> Result<Vec<u8>, NotAccepted> {
-        self.value(|what| matches!(what, TokenKind::Name | TokenKind::Text))
-            .ok_or(NotAccepted("no name where one has to be"))
+        self.value(|what| matches!(what, TokenKind::Name | TokenKind::Text)).ok_or(NotAccepted("a name is expected"))
     }
 
     /// A string.
     pub(super) fn text(&mut self) -> Result<Vec<u8>, NotAccepted> {
-        self.value(|what| what == TokenKind::Text).ok_or(NotAccepted("no text where one has to be"))
+        self.value(|what| what == TokenKind::Text).ok_or(NotAccepted("a string is expected"))
     }
 
     fn word(&mut self, fine: impl Fn(u8) -> bool) -> Option<String> {
@@ -98,11 +97,11 @@ impl<'a> StatementReader<'a> {
     }
 
     pub(super) fn plugin(&mut self) -> Result<String, NotAccepted> {
-        self.word(|b| b.is_ascii_alphanumeric() || b == b'_').ok_or(NotAccepted("no way to sign in"))
+        self.word(|b| b.is_ascii_alphanumeric() || b == b'_').ok_or(NotAccepted("no authentication method"))
     }
 
     pub(super) fn digits(&mut self) -> Result<String, NotAccepted> {
-        self.word(|b| b.is_ascii_digit()).ok_or(NotAccepted("no number where one has to be"))
+        self.word(|b| b.is_ascii_digit()).ok_or(NotAccepted("a number is expected"))
     }
 
     /// A number, perhaps with decimals or a sign.
@@ -119,11 +118,11 @@ impl<'a> StatementReader<'a> {
         while !self.peek(0).is_some_and(|t| t.is(self.statement, "ON")) {
             match self.word(|b| b.is_ascii_alphabetic() || b == b'_') {
                 Some(word) if words.len() < WORDS => words.push(word.to_ascii_uppercase()),
-                Some(_) => return Err(NotAccepted("a right of many words")),
+                Some(_) => return Err(NotAccepted("a privilege of too many words")),
                 None => break,
             }
         }
-        if words.is_empty() { Err(NotAccepted("no right where one has to be")) } else { Ok(words.join(" ")) }
+        if words.is_empty() { Err(NotAccepted("a privilege is expected")) } else { Ok(words.join(" ")) }
     }
 
     /// Takes all that is left.
@@ -132,6 +131,6 @@ impl<'a> StatementReader<'a> {
     }
 
     pub(super) fn end(&self) -> Result<(), NotAccepted> {
-        if self.at == self.found.len() { Ok(()) } else { Err(NotAccepted("something follows")) }
+        if self.at == self.found.len() { Ok(()) } else { Err(NotAccepted("unexpected trailing text")) }
     }
 }

@@ -75,10 +75,10 @@ impl Grantee {
 
     /// Refuses the accounts that a restored server has of its own.
     pub(crate) fn checked(self, admin: &str) -> Result<Self, NotAccepted> {
-        let name = String::from_utf8(self.name.clone()).map_err(|_| NotAccepted("a name that is no text"))?;
+        let name = String::from_utf8(self.name.clone()).map_err(|_| NotAccepted("a name that is not text"))?;
         let own = [admin, "root", "mariadb.sys"].iter().any(|own| name.eq_ignore_ascii_case(own));
         if own || name.to_ascii_lowercase().starts_with("db4sci_") || name.is_empty() && self.host.is_none() {
-            return Err(NotAccepted("an account that every server has of its own"));
+            return Err(NotAccepted("a built-in account"));
         }
         Ok(self)
     }

@@ -175,7 +175,7 @@ impl EngineBackup for Mongodb {
             "# All databases and users.",
             "mkdir -p \"$DATA\"",
             "tar -x -f \"$file\" -C \"$DATA\" --no-same-owner",
-            "# The user that the server runs as in the official image, unless OWNER says another.",
+            "# The user that the server runs as in the official image; set OWNER to change it.",
             "chown -R \"${OWNER:-999:999}\" \"$DATA\"",
         ]
         .map(str::to_owned)

@@ -31,7 +31,7 @@ while IFS=$'\t' read -r path body; do
   # 401: its owner's password is set already, by an attempt that was cut short.
   case $status in 401 | 429) [ -z "$DB4SCI_FRESH" ] || send "$DB4SCI_ADMIN" "$path" "$body" ;; esac
   [ "$status" != 401 ] || {
-    printf "The portal's user can't sign in to this server: somebody in it removed the user or gave it another password. Restart the database: the portal then makes it anew.\n" >&2
+    printf "The portal's user cannot sign in to this server: someone removed the user or changed its password. Restart the database and the portal recreates the user.\n" >&2
     exit 1
   }
   case $status in 200 | 201 | 202) ;; *) printf 'HTTP %s: %s\n' "$status" "$answer" >&2; exit 1 ;; esac

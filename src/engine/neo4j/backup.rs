@@ -20,7 +20,7 @@ fn name(part: &Part) -> &str {
 
 /// A part that holds a graph.
 fn graph(name: &str) -> Part {
-    Part { file: format!("{name}.dump"), database: Some(name.to_owned()), what: "the graph, as a dump of neo4j-admin" }
+    Part { file: format!("{name}.dump"), database: Some(name.to_owned()), what: "the graph, as a neo4j-admin dump" }
 }
 
 /// Puts the dump that comes by standard input into a database.
@@ -52,9 +52,9 @@ impl EngineBackup for Neo4j {
 
     fn load(&self, plan: &ServerSpec<'_>, _load: &LoadPlan<'_>) -> ExecSpec {
         // Whatever the graph was called where the dump was made. One of this version is left as it is by the migration.
-        let text = "neo4j-admin database migrate --force-btree-indexes-to-range neo4j >/tmp/db4sci-migrate 2>&1 || {\n  \
-                    echo 'The graph could not be brought to this version of Neo4j:' >&2\n  \
-                    tail -n 5 /tmp/db4sci-migrate >&2\n  exit 1\n}\n";
+        let text = "neo4j-admin database migrate --force-btree-indexes-to-range neo4j >/tmp/db4sci-migrate 2>&1 || \
+                    {\n  echo 'The graph could not be migrated to this version of Neo4j:' >&2\n  tail -n 5 \
+                    /tmp/db4sci-migrate >&2\n  exit 1\n}\n";
         script(plan, restored("neo4j") + text)
     }
 
@@ -152,7 +152,7 @@ impl EngineBackup for Neo4j {
         vec![
             what.to_owned(),
             format!("neo4j-admin database load --from-stdin --overwrite-destination=true {} < \"$file\"", name(part)),
-            "# The user that the server runs as in the official image, unless OWNER says another.".to_owned(),
+            "# The user that the server runs as in the official image; set OWNER to change it.".to_owned(),
             "chown -R \"${OWNER:-7474:7474}\" \"$DATA\"".to_owned(),
         ]
     }

@@ -110,7 +110,7 @@ impl EngineBackup for Postgres {
             // Numbered: a database's name may have characters that a file's name can't.
             file: format!("database-{}.pgdump", i + 1),
             database: Some(name.clone()),
-            what: "a database, as an archive of pg_dump",
+            what: "a database, as a pg_dump archive",
         }));
         parts
     }
@@ -213,16 +213,16 @@ impl EngineBackup for Postgres {
         match &part.database {
             None => {
                 let psql = format!("psql -X -q -v ON_ERROR_STOP=1 {host} -d postgres -f - <<'SQL'\n{BY_HAND}SQL");
-                vec!["# Roles and databases. The server must have none of them yet.".to_owned(), psql]
+                vec!["# Roles and databases. None of them may exist on the server yet.".to_owned(), psql]
             }
             Some(database) => {
                 let quoted = database.replace('\'', "'\\''");
                 vec![
                     format!(
-                        "# The database {}. Functions of its owner may run as $ADMIN: the server should hold",
+                        "# The database {}. Functions of its owner may run as $ADMIN, so the server should contain",
                         database.replace(['\n', '\r'], " ")
                     ),
-                    "# nothing else, and be reached by nobody.".to_owned(),
+                    "# nothing else, and nobody else should have access to it.".to_owned(),
                     format!(
                         "PGDATABASE='{quoted}' pg_restore {host} --exit-on-error -f - \"$file\" | PGDATABASE='{quoted}' psql -X -q -v ON_ERROR_STOP=1 {host}"
                     ),
@@ -235,7 +235,7 @@ impl EngineBackup for Postgres {
         let host = "-h \"$HOST\" -p \"$PORT\" -U \"$ADMIN\"";
         let psql = format!("psql -X -q -A -t -v ON_ERROR_STOP=1 {host} -d postgres -f - <<'SQL'\n{SETTLE}");
         vec![
-            "# Rights, passwords and settings.".to_owned(),
+            "# Privileges, passwords and settings.".to_owned(),
             format!(
                 "DB4SCI_ADMIN=\"$ADMIN\" DB4SCI_USER= {psql}SELECT text FROM note;\nDROP SCHEMA db4sci CASCADE;\nSQL"
             ),

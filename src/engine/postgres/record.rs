@@ -78,13 +78,13 @@ impl Record {
                 name(&m.of)?;
                 role(&m.member, admin)?;
                 if m.of == admin || m.of == OBSERVER {
-                    return Err(format!("{} would become a member of the server's own role", m.member));
+                    return Err(format!("{} would become a member of a built-in role", m.member));
                 }
             }
             Self::Database(d) => {
                 name(&d.name)?;
                 if matches!(d.name.as_str(), "postgres" | "template0" | "template1") {
-                    return Err(format!("the database {} is the server's own", d.name));
+                    return Err(format!("the database {} is built-in", d.name));
                 }
                 d.owner.as_ref().map_or(Ok(()), |owner| role(owner, admin))?;
                 let values = [Some(&d.encoding), Some(&d.collate), Some(&d.ctype), d.locale.as_ref(), d.rules.as_ref()];
@@ -142,7 +142,7 @@ impl SettingRecord {
     pub(crate) fn split(&mut self) -> Result<(), String> {
         let list = LISTS.contains(&self.name.to_ascii_lowercase().as_str());
         self.values = match list {
-            true => elements(&self.value).ok_or_else(|| format!("the setting {} is no list of names", self.name))?,
+            true => elements(&self.value).ok_or_else(|| format!("the setting {} is not a list of names", self.name))?,
             false => vec![self.value.clone()],
         };
         Ok(())
@@ -193,7 +193,7 @@ pub(crate) fn elements(value: &str) -> Option<Vec<String>> {
 
 pub(crate) fn name(text: &str) -> Result<(), String> {
     match text.is_empty() || text.len() > NAME_BYTES || text.contains('\0') {
-        true => Err(format!("“{}” is no name", text.chars().take(80).collect::<String>())),
+        true => Err(format!("“{}” is not a name", text.chars().take(80).collect::<String>())),
         false => Ok(()),
     }
 }
@@ -202,7 +202,7 @@ pub(crate) fn name(text: &str) -> Result<(), String> {
 pub(crate) fn role(text: &str, admin: &str) -> Result<(), String> {
     name(text)?;
     match text == admin || text == OBSERVER || text.starts_with("pg_") {
-        true => Err(format!("the role {text} is the server's own")),
+        true => Err(format!("the role {text} is built-in")),
         false => Ok(()),
     }
 }

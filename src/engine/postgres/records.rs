@@ -11,14 +11,14 @@ use crate::engine::postgres::record::Record;
 /// A sentence, if something in it is not of a form that a portal writes.
 pub(super) fn read(older: bool, text: &[u8], admin: &str) -> Result<Vec<u8>, String> {
     let refused = |why: String| {
-        format!("What belongs to the whole server was refused: {why}. The backup may come from an attacked server.")
+        format!("The server-wide definitions were rejected: {why}. The backup may come from a compromised server.")
     };
     let text = std::str::from_utf8(text).map_err(|e| refused(e.to_string()))?;
     let records: Vec<Record> = match older {
         true => statements::read(text).map_err(refused)?,
         false => {
             let lines = text.lines().enumerate().map(|(i, line)| {
-                serde_json::from_str(line).map_err(|e| refused(format!("line {} is not understood ({e})", i + 1)))
+                serde_json::from_str(line).map_err(|e| refused(format!("line {} cannot be parsed ({e})", i + 1)))
             });
             lines.collect::<Result<_, _>>()?
         }
@@ -70,7 +70,7 @@ mod tests {
             r#"{"setting":{"database":null,"role":"ada","name":"search_path","value":"\"x"}}"#,
             r#"{"inside":{"database":"trial","public":null,"extensions":[],"more":1}}"#,
         ] {
-            assert!(said(wrong).unwrap_err().contains("may come from an attacked server"), "{wrong}");
+            assert!(said(wrong).unwrap_err().contains("may come from a compromised server"), "{wrong}");
         }
     }
 }

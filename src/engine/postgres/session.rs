@@ -121,19 +121,19 @@ pub(super) fn passfile(plan: &ServerSpec<'_>) -> String {
 
 /// Extensions that come with every PostgreSQL and that a person may choose on the form.
 pub(crate) const EXTENSIONS: [Extension; 13] = [
-    Extension { name: "pg_stat_statements", what: "which queries take the time" },
-    Extension { name: "pg_trgm", what: "search for similar texts" },
-    Extension { name: "citext", what: "text that ignores upper and lower case" },
-    Extension { name: "hstore", what: "keys and values in a column" },
-    Extension { name: "ltree", what: "paths in trees, such as taxonomies" },
-    Extension { name: "intarray", what: "fast arrays of whole numbers" },
-    Extension { name: "unaccent", what: "search without accents" },
-    Extension { name: "fuzzystrmatch", what: "words that sound alike" },
+    Extension { name: "pg_stat_statements", what: "query execution statistics" },
+    Extension { name: "pg_trgm", what: "text similarity search" },
+    Extension { name: "citext", what: "case-insensitive text" },
+    Extension { name: "hstore", what: "key–value pairs in a column" },
+    Extension { name: "ltree", what: "tree paths, for example taxonomies" },
+    Extension { name: "intarray", what: "fast integer arrays" },
+    Extension { name: "unaccent", what: "accent-insensitive search" },
+    Extension { name: "fuzzystrmatch", what: "phonetic and fuzzy matching" },
     Extension { name: "tablefunc", what: "pivot tables" },
-    Extension { name: "cube", what: "points and boxes in many dimensions" },
-    Extension { name: "btree_gist", what: "ranges that must not overlap" },
-    Extension { name: "pgcrypto", what: "hashes and encryption" },
-    Extension { name: "uuid-ossp", what: "older ways to make UUIDs" },
+    Extension { name: "cube", what: "multidimensional cubes" },
+    Extension { name: "btree_gist", what: "GiST indexes for exclusion constraints" },
+    Extension { name: "pgcrypto", what: "hashing and encryption" },
+    Extension { name: "uuid-ossp", what: "UUID generation functions" },
 ];
 
 /// Where programs are looked for: first where Debian has those of this version. What it has in the usual place is a script

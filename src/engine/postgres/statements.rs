@@ -237,7 +237,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Record>, String> {
     let (mut records, mut databases) = (Vec::new(), Vec::<DatabaseRecord>::new());
     let lines = joined(text);
     for (i, line) in lines.iter().enumerate() {
-        let unknown = || format!("line {} is none that a portal writes", i + 1);
+        let unknown = || format!("line {} would not be written by a portal", i + 1);
         if line == END && i + 1 == lines.len() {
             break;
         } else if let Some(statement) = wrapped(line, " WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ") {

@@ -31,11 +31,11 @@ const PASSING: [&str; 9] = [
 fn remedy(code: &str, status: Option<u16>) -> Option<&'static str> {
     let full = ["StorageFull", "QuotaExceeded", "InsufficientStorage"];
     if status == Some(507) || full.iter().any(|word| code.contains(word)) {
-        return Some("It is full: make room in it or raise its quota, or name another target in the configuration");
+        return Some("It is full: free up space, raise its quota or configure another target");
     }
     match code {
-        "NoSuchBucket" => Some("The bucket is gone or its name is wrong: bring it back, or correct the target"),
-        "RequestTimeTooSkewed" => Some("Set the clock of this machine right"),
+        "NoSuchBucket" => Some("The bucket does not exist: restore it or correct the name in the target"),
+        "RequestTimeTooSkewed" => Some("Correct the clock of this machine"),
         "NotImplemented" => Some(UNKNOWN_REQUEST),
         "PermanentRedirect"
         | "TemporaryRedirect"
@@ -57,12 +57,12 @@ fn remedy(code: &str, status: Option<u16>) -> Option<&'static str> {
 
 const CREDENTIALS: &str =
     "The target's credentials must be valid and allowed to read, write, list and delete in its bucket";
-const UNKNOWN_REQUEST: &str = "It does not know this request as it is sent: leave checksums, encryption, kms_key and \
-                               storage_class of the target unset, as far as it does not need them";
-const CERTIFICATE: &str = "Its certificate is not accepted: set ca of the target to the file with its authority, or have the \
-                           certificate renewed or made for the name in endpoint";
-const NO_TLS: &str = "It does not speak TLS there: begin endpoint of the target with http:// if that is meant, or correct its \
-                      port";
+const UNKNOWN_REQUEST: &str = "It does not support this request: unset checksums, encryption, kms_key and \
+                               storage_class of the target unless they are required";
+const CERTIFICATE: &str = "Its certificate is not trusted: set ca of the target to its CA file, or have the \
+                           certificate renewed or reissued for the host name in endpoint";
+const NO_TLS: &str = "It does not use TLS on this port: start endpoint of the target with http:// if that is \
+                      intended, or correct the port";
 
 /// What to do where no connection can be made until somebody does something.
 fn of_connection(e: &(dyn Error + 'static)) -> Option<&'static str> {

@@ -49,11 +49,11 @@ impl ObjectReader {
             request = request.range(format!("bytes={}-", self.at)).set_if_match(self.etag.clone());
         }
         let got = request.send().await;
-        got.map_err(|e| error::of(&e, self.target.clone(), "give an object", self.url.clone()))
+        got.map_err(|e| error::of(&e, self.target.clone(), "return an object", self.url.clone()))
     }
 
     fn away(&self, cause: String) -> ObjectError {
-        let (target, operation) = (self.target.clone(), format!("give all of {}", self.url));
+        let (target, operation) = (self.target.clone(), format!("return all of {}", self.url));
         ObjectError::Away { target, operation, cause }
     }
 
@@ -64,12 +64,14 @@ impl ObjectReader {
             self.etag = got.e_tag;
         } else {
             if got.e_tag.is_some() && self.etag.is_some() && got.e_tag != self.etag {
-                return Err(self.away("another object has taken its place meanwhile".to_owned()));
+                return Err(self.away("it was replaced by another object in the meantime".to_owned()));
             }
             match got.content_range.as_deref() {
                 None => self.skip = self.at,
                 Some(range) if range.starts_with(&format!("bytes {}-", self.at)) => self.skip = 0,
-                Some(range) => return Err(self.away(format!("it gave {range}, asked for all from {}", self.at))),
+                Some(range) => {
+                    return Err(self.away(format!("it returned {range} instead of everything from {}", self.at)));
+                }
             }
         }
         self.body = got.body;
@@ -90,7 +92,7 @@ impl ObjectReader {
 
     async fn pause(&mut self, why: &str) {
         self.breaks += 1;
-        tracing::debug!(object = self.url, "Reading broke off and goes on at {}: {why}", self.at);
+        tracing::debug!(object = self.url, "Reading was interrupted and resumes at {}: {why}", self.at);
         tokio::time::sleep((WAIT * self.breaks).min(LONGEST_WAIT)).await;
     }
 
@@ -177,7 +179,7 @@ impl Store {
             if content.len() as u64 > most {
                 return Err(ObjectError::Refused {
                     target: self.target.name.clone(),
-                    operation: format!("give {}", self.url(key)),
+                    operation: format!("return {}", self.url(key)),
                     cause: format!("it is longer than {most} bytes"),
                 });
             }

@@ -61,7 +61,7 @@ impl Store {
                 Err(e) if e.is_transient() && tries < TRIES && begin.elapsed() < longest => e,
                 Err(e) => return Err(e),
             };
-            tracing::debug!(object = self.url(key), "An upload could not be begun and is begun again: {e}");
+            tracing::debug!(object = self.url(key), "Could not start an upload; retrying: {e}");
             tokio::time::sleep(pause(tries)).await;
             // It may have been begun, and only the answer was lost. Nobody else uploads under this key.
             if let Ok(begun) = self.uploads(key).await {
@@ -87,8 +87,8 @@ impl Store {
             .config_override(aws_sdk_s3::Config::builder().retry_config(RetryConfig::disabled()))
             .send()
             .await
-            .map_err(self.failed("begin an upload", key))?;
-        begun.upload_id.ok_or_else(|| self.refused("begin an upload", "it gave it no id"))
+            .map_err(self.failed("start an upload", key))?;
+        begun.upload_id.ok_or_else(|| self.refused("start an upload", "it returned no upload id"))
     }
 
     fn refused(&self, operation: &str, cause: &str) -> ObjectError {
@@ -136,7 +136,7 @@ impl Store {
                 }
                 Err(SendError::Otherwise(e) | SendError::Failed(e)) => return Err(e),
             };
-            tracing::debug!(object = self.url(key), number, "A part is sent again: {e}");
+            tracing::debug!(object = self.url(key), number, "Sending a part again: {e}");
             tokio::time::sleep(pause(tries)).await;
         }
     }
@@ -168,16 +168,16 @@ impl Store {
             .config_override(config)
             .send()
             .await
-            .map_err(|e| SendError::Failed(self.upload_gone("take a part", self.failed("take a part", key)(e))))?;
+            .map_err(|e| SendError::Failed(self.upload_gone("store a part", self.failed("store a part", key)(e))))?;
         let etag = sent.e_tag().unwrap_or_default().trim_matches('"').to_owned();
         if self.tags_are_sums() && etag != hex::encode(sum) {
             let cause = format!(
-                "it says the part's MD5 is {etag}, but {} was sent. If it encrypts by itself with keys of a key service, set \
-                 encryption = \"aws:kms\" in the target",
+                "it reports the part's MD5 as {etag}, but {} was sent. If it encrypts with keys from a key service, \
+                 set encryption = \"aws:kms\" in the target",
                 hex::encode(sum)
             );
             return Err(SendError::Otherwise(
-                self.refused(&format!("take part {number} of {}", self.url(key)), &cause),
+                self.refused(&format!("store part {number} of {}", self.url(key)), &cause),
             ));
         }
         Ok(())
@@ -189,7 +189,7 @@ impl Store {
             ObjectError::NotFound { .. } => ObjectError::Away {
                 target: self.target.name.clone(),
                 operation: operation.to_owned(),
-                cause: "it no longer knows the upload (HTTP 404 NoSuchUpload)".to_owned(),
+                cause: "the upload no longer exists (HTTP 404 NoSuchUpload)".to_owned(),
             },
             e => e,
         }
@@ -208,7 +208,7 @@ impl Store {
         let expected = etag_of(sums);
         match self.complete_once(key, upload, sums).await {
             Ok(etag) if self.tags_are_sums() && !etag.is_empty() && etag != expected => {
-                let cause = format!("it made an object with the tag {etag}, where the parts sent make {expected}");
+                let cause = format!("it created an object with ETag {etag}, but the parts sent result in {expected}");
                 Err(self.refused(&format!("complete {}", self.url(key)), &cause))
             }
             Ok(_) => Ok(()),
@@ -254,7 +254,7 @@ impl Store {
             .upload_id(upload)
             .send()
             .await;
-        match done.map_err(self.failed("give up an upload", key)) {
+        match done.map_err(self.failed("abort an upload", key)) {
             Ok(_) | Err(ObjectError::NotFound { .. }) => Ok(()),
             // The embedded store's word for an upload that is gone.
             Err(ObjectError::Refused { cause, .. })

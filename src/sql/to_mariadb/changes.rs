@@ -51,13 +51,13 @@ impl ChangeCounts {
                 format!("{objects} views, routines, triggers or events")
             };
             said.push(format!(
-                "The owner of this database is now the definer of {objects} defined by {}.",
+                "The owner of this database is now the definer of {objects} that were defined by {}.",
                 list(self.definers.keys())
             ));
         }
         if !self.collations.is_empty() {
-            let pairs: Vec<_> = self.collations.iter().map(|(from, to)| format!("{from} became {to}")).collect();
-            said.push(format!("MariaDB has other names for MySQL's collations: {}.", list(pairs.iter())));
+            let pairs: Vec<_> = self.collations.iter().map(|(from, to)| format!("{from} by {to}")).collect();
+            said.push(format!("Collations of MySQL were replaced by those of MariaDB: {}.", list(pairs.iter())));
         }
         let (count, first) = &self.elsewhere;
         if *count > 0 {
@@ -69,13 +69,11 @@ impl ChangeCounts {
         }
         match self.of_the_server {
             0 => {}
-            1 => said.push(
-                "1 statement about the whole server (replication, binary log, global settings) was left out."
-                    .to_owned(),
-            ),
-            n => said.push(format!(
-                "{n} statements about the whole server (replication, binary log, global settings) were left out."
-            )),
+            1 => {
+                said.push("1 server-wide statement (replication, binary log, global settings) was skipped.".to_owned());
+            }
+            n => said
+                .push(format!("{n} server-wide statements (replication, binary log, global settings) were skipped.")),
         }
         said
     }

@@ -94,7 +94,12 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
     params.only(&["container", "limit", "cursor"])?;
     let user = ctx.user()?;
     let limit = params.limit()?;
-    let wrong = || AppError::Invalid(vec![("cursor".to_owned(), "Send what `next` said.".to_owned())]);
+    let wrong = || {
+        AppError::Invalid(vec![(
+            "cursor".to_owned(),
+            "Send the value of `next` from the previous response.".to_owned(),
+        )])
+    };
     let after = params.get("cursor").map(|text| parse_cursor(text).ok_or_else(wrong)).transpose()?;
     let owner = (!user.is_admin()).then_some(user.id);
     let mut db = ctx.app().db.acquire().await?;
@@ -174,7 +179,10 @@ async fn beside_now(
 ) -> Result<Response, AppError> {
     let (_, mut faults) = body.fields(&["beside"]);
     let Some(only) = only.filter(|_| faults.is_empty()) else {
-        faults.push(("only".to_owned(), "Send what is to be put beside the data of now.".to_owned()));
+        faults.push((
+            "only".to_owned(),
+            "Name the database or table to restore as a copy (`database`, `table`).".to_owned(),
+        ));
         return Err(AppError::Invalid(faults));
     };
     match partial::beside(ctx.app(), c, backup, &only, &ctx.actor()).await {

@@ -41,7 +41,7 @@ impl Body {
     /// A sentence, if it is not understood.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, String> {
         let value = self.0.remove(name).filter(|value| !value.is_null());
-        value.map(serde_json::from_value).transpose().map_err(|e| format!("This is not understood: {e}."))
+        value.map(serde_json::from_value).transpose().map_err(|e| format!("The value cannot be parsed: {e}."))
     }
 
     /// The object's fields as those of a form.
@@ -110,9 +110,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 pub fn unknown(known: &[impl Display]) -> String {
     let names: Vec<String> = known.iter().map(ToString::to_string).collect();
     if names.is_empty() {
-        return "There is no such field here.".to_owned();
+        return "Unknown field.".to_owned();
     }
-    format!("There is no such field here. Known are: {}.", names.join(", "))
+    format!("Unknown field. Known fields: {}.", names.join(", "))
 }
 
 /// Turns an object into a form's fields. A `null` counts as not sent.
@@ -132,8 +132,10 @@ fn fields(object: Map<String, Value>, known: &[&str]) -> (Fields, Faults) {
             }
             Value::Bool(said) if FLAGS.contains(&name.as_str()) => pairs.push((name, said.to_string())),
             Value::Number(number) if NUMBERS.contains(&name.as_str()) => pairs.push((name, number.to_string())),
-            _ if NUMBERS.contains(&name.as_str()) => faults.push((name, "Send text or a number.".to_owned())),
-            _ => faults.push((name, "Send text.".to_owned())),
+            _ if NUMBERS.contains(&name.as_str()) => {
+                faults.push((name, "The value must be a string or a number.".to_owned()));
+            }
+            _ => faults.push((name, "The value must be a string.".to_owned())),
         }
     }
     (pairs.into_iter().collect(), faults)

@@ -54,12 +54,13 @@ const FIELDS: &[&str] = &[
 pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
     params.only(&["limit", "cursor", "q", "state", "owner"])?;
     let limit = params.limit()?;
-    let after =
-        params.get("cursor").map(|text| parse_cursor(text).ok_or_else(|| invalid("cursor", "Send what `next` said.")));
+    let after = params.get("cursor").map(|text| {
+        parse_cursor(text).ok_or_else(|| invalid("cursor", "Send the value of `next` from the previous response."))
+    });
     let state = params.get("state").map(|word| {
         let known = ContainerState::ALL.into_iter().find(|s| s.as_str() == word);
         known.ok_or_else(|| {
-            invalid("state", format!("Known are: {}.", ContainerState::ALL.map(ContainerState::as_str).join(", ")))
+            invalid("state", format!("Known values: {}.", ContainerState::ALL.map(ContainerState::as_str).join(", ")))
         })
     });
     let state = state.transpose()?;
@@ -196,7 +197,7 @@ pub async fn delete(
     let patience = params.wait()?;
     let (fields, mut faults) = body.fields(&["confirm", "no_backup"]);
     if params.get("confirm").unwrap_or(fields.text("confirm")) != c.name {
-        faults.push(("confirm".to_owned(), format!("Send the name, {}, as `confirm`.", c.name)));
+        faults.push(("confirm".to_owned(), format!("To confirm, send the name, {}, as `confirm`.", c.name)));
     }
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));

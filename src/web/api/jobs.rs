@@ -23,7 +23,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Resul
     let patience = params.wait()?;
     let (mut job, container) = visible_job(&ctx, &id).await?;
     if let Some(patience) = patience {
-        let _held = ctx.portal.waits.hold(&ctx, "calls that wait")?;
+        let _held = ctx.portal.waits.hold(&ctx, "waiting API calls")?;
         job = until_final(&ctx, job.id, patience).await?;
     }
     respond(&ctx, StatusCode::OK, &job, container.as_ref()).await
@@ -39,7 +39,7 @@ pub async fn cancel(ctx: Context, Path(id): Path<String>, params: Params) -> Res
     params.only(&[])?;
     let (job, container) = visible_job(&ctx, &id).await?;
     if !job_access::cancel(&ctx, &job, container.as_ref()).await? {
-        return Err(AppError::Conflict("This job can't be cancelled, or not any more.".to_owned()));
+        return Err(AppError::Conflict("This job cannot be cancelled, or not at this stage.".to_owned()));
     }
     let mut db = ctx.app().db.acquire().await?;
     let job = jobs::by_id(&mut db, job.id).await?.ok_or(AppError::NotFound)?;

@@ -27,7 +27,7 @@ impl FromRequestParts<Shared> for Params {
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, AppError> {
         match Query::<Vec<(String, String)>>::from_request_parts(parts, state).await {
             Ok(Query(pairs)) => Ok(Self(pairs.into_iter().collect())),
-            Err(e) => Err(AppError::BadRequest(format!("The query can't be read: {}.", e.body_text()))),
+            Err(e) => Err(AppError::BadRequest(format!("The query string cannot be parsed: {}.", e.body_text()))),
         }
     }
 }
@@ -64,7 +64,7 @@ impl Params {
                 .parse()
                 .ok()
                 .filter(|n| (1..=MOST_ROWS).contains(n))
-                .ok_or_else(|| invalid("limit", format!("Ask for 1 to {MOST_ROWS} rows."))),
+                .ok_or_else(|| invalid("limit", format!("Request between 1 and {MOST_ROWS} rows."))),
         }
     }
 
@@ -75,7 +75,8 @@ impl Params {
     pub fn wait(&self) -> Result<Option<Duration>, AppError> {
         let Some(text) = self.get("wait") else { return Ok(None) };
         let seconds = text.parse().ok().filter(|n| (1..=LONGEST_WAIT).contains(n));
-        let seconds = seconds.ok_or_else(|| invalid("wait", format!("Wait 1 to {LONGEST_WAIT} seconds.")))?;
+        let seconds =
+            seconds.ok_or_else(|| invalid("wait", format!("Specify a wait of 1 to {LONGEST_WAIT} seconds.")))?;
         Ok(Some(Duration::from_secs(seconds)))
     }
 }

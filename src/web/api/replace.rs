@@ -45,7 +45,7 @@ async fn enqueued(
 
 fn confirmed(c: &Container, typed: &str, mut faults: Vec<(String, String)>) -> Result<(), AppError> {
     if typed != c.name {
-        faults.push(("confirm".to_owned(), format!("Send the name, {}, as `confirm`.", c.name)));
+        faults.push(("confirm".to_owned(), format!("To confirm, send the name, {}, as `confirm`.", c.name)));
     }
     if faults.is_empty() { Ok(()) } else { Err(AppError::Invalid(faults)) }
 }
@@ -77,7 +77,7 @@ pub async fn upgrade(ctx: Context, Path(name): Path<String>, params: Params, bod
     let (fields, mut faults) = body.fields(&["image", "confirm"]);
     let image = ctx.app().catalog.named(c.engine, fields.text("image"));
     if image.is_none() {
-        faults.push(("image".to_owned(), "Send an image of the catalog, or its version.".to_owned()));
+        faults.push(("image".to_owned(), "Send an image from the catalog, or its version.".to_owned()));
     }
     confirmed(&c, fields.text("confirm"), faults)?;
     let Some(image) = image else { return Err(AppError::NotFound) };

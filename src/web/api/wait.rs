@@ -86,18 +86,18 @@ async fn hand_over(ctx: &Context, c: &Container, password: SecretString) -> Opti
             action: "container.password_shown",
             container: Some((c.id, &c.name)),
             outcome: Outcome::Ok,
-            detail: "in the answer of the API",
+            detail: "in the API response",
         };
         // From here on this answer is the only one that has it: it must not be withheld for a log row.
         if let Err(e) = log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await {
-            tracing::warn!(container = c.name, "Handing over a password could not be logged: {e}");
+            tracing::warn!(container = c.name, "Could not log the delivery of a password: {e}");
         }
         Ok(true)
     };
     match marked.await {
         Ok(first) => first.then_some(password),
         Err(e) => {
-            tracing::warn!(container = c.name, "A generated password stays on its page: {e}");
+            tracing::warn!(container = c.name, "Could not remove a delivered password; it remains on its page: {e}");
             None
         }
     }
@@ -110,7 +110,7 @@ fn failed(ctx: &Context, job: &Job, body: &JobJson<'_>) -> Response {
         "type": "about:blank",
         "title": "The job failed",
         "status": StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
-        "detail": job.error.as_deref().unwrap_or("It was cancelled."),
+        "detail": job.error.as_deref().unwrap_or("The job was cancelled."),
         "request_id": ctx.meta.request_id,
         "job": body,
     });

@@ -60,11 +60,11 @@ fn turn_away(over: ConnectionRefusal) -> Response {
     let (status, said) = match over {
         ConnectionRefusal::Address => (
             StatusCode::TOO_MANY_REQUESTS,
-            "There are too many connections from your address. Close some, and try again in a few seconds.\n",
+            "Too many connections from your address. Close some and try again in a few seconds.\n",
         ),
         ConnectionRefusal::All => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "The portal has as many connections as it can take. Try again in a few seconds.\n",
+            "The portal has reached its connection limit. Try again in a few seconds.\n",
         ),
     };
     let mut response = (status, said).into_response();

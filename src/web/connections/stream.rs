@@ -47,7 +47,7 @@ impl TimedConnection {
 }
 
 fn too_long() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "nothing came for too long")
+    io::Error::new(io::ErrorKind::TimedOut, "no data received in time")
 }
 
 impl AsyncRead for TimedConnection {

@@ -178,7 +178,7 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
         "" => catalog.engines().first().copied(),
         word => EngineKind::parse(word).filter(|e| catalog.engines().contains(e)),
     };
-    let engine = engine.ok_or_else(|| format!("“{}” is not on offer.", fields.text("engine")))?;
+    let engine = engine.ok_or_else(|| format!("“{}” is not available.", fields.text("engine")))?;
     let wanted = fields.text("image");
     let usable = |i: &&CatalogImage| ctx.app().images.get(&i.image).unavailable().is_none();
     let found = match wanted {
@@ -189,7 +189,7 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
     let image = found.ok_or_else(|| format!("“{wanted}” is not in the catalog."))?;
     match ctx.app().images.get(&image.image) {
         ImageState::Unavailable(_) => {
-            Err("This version can't be had now. Choose another, or ask an administrator.".to_owned())
+            Err("This version is currently unavailable. Choose another, or ask an administrator.".to_owned())
         }
         _ => Ok(image),
     }
@@ -199,7 +199,7 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
 fn own_name<'a>(typed: &'a str, fixed: Option<&'static str>, label: &str) -> Result<&'a str, String> {
     match fixed {
         Some(name) if typed.is_empty() || typed == name => Ok(name),
-        Some(name) => Err(format!("In {label} this is always “{name}”. Leave it empty.")),
+        Some(name) => Err(format!("{label} always uses “{name}”. Leave this field empty.")),
         None => Ok(typed),
     }
 }
@@ -211,7 +211,7 @@ fn extensions(engine: EngineKind, fields: &Fields) -> Result<Vec<String>, String
     let wanted: Vec<&str> =
         fields.all("extensions").flat_map(|v| v.split([',', ' '])).map(str::trim).filter(|v| !v.is_empty()).collect();
     if let Some(unknown) = wanted.iter().find(|w| offered.iter().all(|e| e.name != **w)) {
-        return Err(format!("“{unknown}” is not among the extensions on offer for {}.", engine.label()));
+        return Err(format!("The extension “{unknown}” is not available for {}.", engine.label()));
     }
     Ok(offered.iter().filter(|e| wanted.contains(&e.name)).map(|e| e.name.to_owned()).collect())
 }
@@ -225,7 +225,7 @@ pub async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<Us
         return Ok(Ok(user.clone()));
     }
     if !user.is_admin() {
-        return Ok(Err("Only an administrator can create a database for somebody else.".to_owned()));
+        return Ok(Err("Only administrators can create a database for another account.".to_owned()));
     }
     let mut db = ctx.app().db.acquire().await?;
     let account = accounts::by_name(&mut db, wanted).await?;
@@ -244,11 +244,11 @@ fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Res
     };
     let tier = tier.ok_or_else(|| match wanted {
         "" if ctx.user().is_ok_and(User::is_admin) => no_tier(&config.storage),
-        "" => "No storage is available to you. Ask an administrator.".to_owned(),
-        name => format!("The storage “{name}” is not available to you."),
+        "" => "No storage tier is available to you. Ask an administrator.".to_owned(),
+        name => format!("The storage tier “{name}” is not available to you."),
     })?;
     match unavailable_reason(tier) {
-        Some(reason) => Err(format!("This storage can't be used now: {reason}.")),
+        Some(reason) => Err(format!("This storage tier is unavailable: {reason}.")),
         None => Ok(tier.name.clone()),
     }
 }
@@ -258,9 +258,9 @@ fn no_tier(tiers: &[Tier]) -> String {
     let reasons = tiers.iter().filter_map(|t| Some(format!("“{}”: {}", t.name, unavailable_reason(t)?)));
     let reasons: Vec<_> = reasons.collect();
     if reasons.is_empty() {
-        return "No storage tier of the configuration is for this owner and engine.".to_owned();
+        return "No configured storage tier allows this owner and engine.".to_owned();
     }
-    format!("No storage tier can be used. {}.", reasons.join("; "))
+    format!("No storage tier is available. {}.", reasons.join("; "))
 }
 
 /// A memory limit: empty is the default, never below what the image needs.
@@ -271,13 +271,13 @@ pub fn memory(text: &str, default: ByteSize, least: ByteSize, most: ByteSize) ->
     let memory = if text.is_empty() { default.max(least) } else { ByteSize::parse(text)? };
     // A plain number is bytes, as the API sends them; whoever types a small one means another unit.
     if memory.0 < MIB && text.chars().all(|c| c.is_ascii_digit() || c == '.') && !text.is_empty() {
-        return Err(format!("“{text}” needs a unit, such as 768m or 2g."));
+        return Err(format!("“{text}” needs a unit, for example 768m or 2g."));
     }
     if memory < least {
         return Err(format!("This server needs at least {least}."));
     }
     if memory > most {
-        return Err(format!("At most {most} can be chosen here."));
+        return Err(format!("The maximum is {most}."));
     }
     Ok(memory)
 }
@@ -289,7 +289,7 @@ pub fn memory(text: &str, default: ByteSize, least: ByteSize, most: ByteSize) ->
 pub fn cpus(text: &str, default: MilliCpus, most: MilliCpus) -> Result<MilliCpus, String> {
     let cpus = if text.is_empty() { default } else { MilliCpus::parse(text)? };
     if cpus > most {
-        return Err(format!("At most {most} CPUs can be chosen here."));
+        return Err(format!("The maximum is {most} CPUs."));
     }
     Ok(cpus)
 }
@@ -303,7 +303,7 @@ pub fn line(text: &str, most: usize) -> Result<String, String> {
         return Err(format!("Use at most {most} characters."));
     }
     if text.chars().any(|c| c.is_control() && c != '\n' && c != '\r') {
-        return Err("Use no control characters.".to_owned());
+        return Err("The text must not contain control characters.".to_owned());
     }
     Ok(text.to_owned())
 }

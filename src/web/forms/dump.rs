@@ -118,7 +118,7 @@ async fn known(
     }
     let upload = fields.text(UPLOAD);
     if upload.is_empty() {
-        return Ok(Err("Choose the file with the dump.".to_owned()));
+        return Ok(Err("Choose a dump file.".to_owned()));
     }
     let account = ctx.user()?.id;
     let mut db = ctx.app().db.acquire().await?;
@@ -126,7 +126,7 @@ async fn known(
         Ok(id) => dumps::asked_about(&mut db, id, account).await?,
         Err(_) => None,
     };
-    let gone = || "The file that you sent before is no longer kept. Choose it again.".to_owned();
+    let gone = || "The file you uploaded earlier is no longer kept. Choose it again.".to_owned();
     Ok(row.map(|row| ReceivedDump::kept(&row, account)).ok_or_else(gone))
 }
 
@@ -218,7 +218,8 @@ pub fn for_programs(refused: RefusedForm) -> Faults {
     if let Some(kept) = kept {
         for (_, text) in faults.iter_mut().filter(|(field, _)| field == SOURCE) {
             *text = format!(
-                "{text} Send the form again with {SOURCE} set to that; {UPLOAD}={} then stands for the file, which is kept for an hour.",
+                "{text} Send the form again with {SOURCE} set to your choice and {UPLOAD}={} instead of the file, \
+                 which is kept for one hour.",
                 kept.upload
             );
         }

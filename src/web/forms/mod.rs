@@ -58,7 +58,7 @@ impl FromRequest<Shared> for Fields {
             Ok(Form(pairs)) => Ok(pairs.into_iter().collect()),
             Err(FormRejection::InvalidFormContentType(_)) => Err(AppError::UnsupportedMedia),
             Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(AppError::TooLarge),
-            Err(e) => Err(AppError::BadRequest(format!("The form can't be read: {}.", e.body_text()))),
+            Err(e) => Err(AppError::BadRequest(format!("The form cannot be read: {}.", e.body_text()))),
         }
     }
 }

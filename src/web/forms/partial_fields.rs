@@ -71,8 +71,8 @@ pub async fn fields(ctx: &Context, b: &Backup, typed: &TypedSelection) -> Result
     let several = names.len() > 1;
     let choices = names.iter().map(|name| Choice::new(name, "", "")).collect();
     let mut fields = vec![
-        Field::code("only_database", "Only this database")
-            .help("Leave it empty for all of them.")
+        Field::code("only_database", "Database")
+            .help("Leave empty to restore all databases.")
             .value(&typed.database)
             .error(typed.database_error.clone())
             .suggestions(choices),
@@ -82,20 +82,19 @@ pub async fn fields(ctx: &Context, b: &Backup, typed: &TypedSelection) -> Result
         let choice = |k: &Count| Choice::new(&k.name, if several { k.database.as_str() } else { "" }, "");
         let tables: Vec<_> = manifest.counts.iter().filter(single).collect();
         let help = match tables.len() {
-            0 => "This backup counts none.".to_owned(),
+            0 => "This backup lists none.".to_owned(),
             n if n > MOST => {
-                format!("As the server writes it. The first {MOST} of {n} are proposed; any can be typed.")
+                format!(
+                    "Exactly as the server spells it. The first {MOST} of {n} are suggested; you can type any \
+                         other."
+                )
             }
             _ => format!(
-                "As the server writes it, such as {}.",
+                "Exactly as the server spells it, for example {}.",
                 tables.first().map(|k| k.name.as_str()).unwrap_or_default()
             ),
         };
-        let label = if b.engine == crate::domain::engine::EngineKind::Mongodb {
-            "Only this collection"
-        } else {
-            "Only this table"
-        };
+        let label = if b.engine == crate::domain::engine::EngineKind::Mongodb { "Collection" } else { "Table" };
         fields.push(
             Field::code("only_table", label)
                 .help(help)
@@ -133,7 +132,7 @@ pub async fn read(
     let database = match (typed.database.as_str(), names.as_slice()) {
         ("", [one]) => one.clone(),
         ("", _) => {
-            typed.database_error = Some("Say of which database: there are several.".to_owned());
+            typed.database_error = Some("Choose the database; the backup contains more than one.".to_owned());
             return Ok(Err(typed));
         }
         (text, names) => known(text, sent.raw("only_database"), names),

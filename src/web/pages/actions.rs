@@ -91,16 +91,16 @@ pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Re
     let sentences = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
     page(&ConfirmPage {
         frame: ctx.frame("home"),
-        title: format!("Set a new password for {}", c.name),
+        title: format!("Set new password for {}", c.name),
         will: sentences(&[
-            "The portal makes up a new password for your user. It is shown once, when you ask for it.",
-            "The old password stops working at once. Programs that use it fail until they have the new one.",
+            "The portal generates a new password for your user. You can view it once.",
+            "The old password stops working immediately. Programs that use it fail until you update them.",
         ]),
-        kept: sentences(&["Your data, and the sessions that are open now: they go on."]),
+        kept: sentences(&["Your data. Sessions that are already open stay connected."]),
         action: format!("/containers/{}/rotate-password", c.name),
-        button: "Set a new password".to_owned(),
+        button: "Set new password".to_owned(),
         back_href: format!("/containers/{}", c.name),
-        back_label: "Keep the password".to_owned(),
+        back_label: "Keep current password".to_owned(),
         ..ConfirmPage::default()
     })
 }
@@ -125,20 +125,22 @@ pub async fn rotate_password(ctx: Context, Path(name): Path<String>) -> Result<R
 fn final_backup(ctx: &Context, c: &Container, stopped: Option<String>) -> (Vec<String>, bool) {
     let mut will = Vec::new();
     if let Some(why) = stopped {
-        will.push(format!("The last try stopped: {why}"));
+        will.push(format!("The last attempt failed: {why}"));
     }
     let none = final_backup::none_because(ctx.app(), c);
     let possible = none.is_none();
     will.push(none.unwrap_or_else(|| {
         match c.state {
             ContainerState::Running => {
-                "A final backup is made first. If it fails, the database is not deleted and runs on."
+                "A final backup is made first. If it fails, the database is not deleted and keeps running."
             }
             ContainerState::Stopped => {
-                "A final backup is made first, from a copy of its data. If it fails, the database is not deleted and stays stopped."
+                "A final backup is made first, from a copy of the data. If it fails, the database is not deleted and \
+                 stays stopped."
             }
             _ => {
-                "A final backup is made first, as far as its data allows. If it fails, the database is not deleted and stays as it is."
+                "A final backup is made first if the data allows it. If it fails, the database is not deleted and \
+                 stays as it is."
             }
         }
         .to_owned()
@@ -165,20 +167,26 @@ async fn delete_page(
     drop(db);
     let (mut will, possible) = final_backup(ctx, c, stopped_deletion(latest.first()));
     will.push(match c.state {
-        ContainerState::Stopped => "It goes to the trash, where nobody can start it.".to_owned(),
-        _ => "The server stops and its open connections end.".to_owned(),
+        ContainerState::Stopped => "The database moves to the trash and can no longer be started.".to_owned(),
+        _ => "The server stops and all connections are closed.".to_owned(),
     });
     Ok(ConfirmPage {
         frame: ctx.frame("home"),
         title: format!("Delete {}", c.name),
         will,
         kept: if never_ran {
-            vec!["Nothing: it never ran, so it has no data. Its name is free again at once.".to_owned()]
+            vec![
+                "Nothing. The database never ran, so it has no data. Its name becomes available immediately."
+                    .to_owned(),
+            ]
         } else {
             vec![
-                format!("Its data, name and port are kept for {days} days. Until then you can bring it back."),
-                "After that its data is gone for good.".to_owned(),
-                "Its backups are kept even then; you find them under My databases.".to_owned(),
+                format!(
+                    "Its data, name and port are kept in the trash for {days} days. Until then you can restore \
+                         it."
+                ),
+                "After that, its data is deleted permanently.".to_owned(),
+                "Its backups are kept even then. You can find them under My databases.".to_owned(),
             ]
         },
         action: format!("/containers/{}/delete", c.name),
@@ -186,12 +194,12 @@ async fn delete_page(
         value: fields.text("confirm").to_owned(),
         error,
         option: possible.then(|| {
-            Field::checkbox("no_backup", "Delete it without a final backup", fields.has("no_backup"))
-                .help("For data that you don’t need, or when the backup fails.")
+            Field::checkbox("no_backup", "Delete without a final backup", fields.has("no_backup"))
+                .help("For data you no longer need, or if the backup fails.")
         }),
-        button: "Delete the database".to_owned(),
+        button: "Delete database".to_owned(),
         back_href: format!("/containers/{}", c.name),
-        back_label: "Keep the database".to_owned(),
+        back_label: "Keep database".to_owned(),
         ..ConfirmPage::default()
     })
 }
@@ -199,19 +207,19 @@ async fn delete_page(
 fn purge_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) -> ConfirmPage {
     ConfirmPage {
         frame: ctx.frame("home"),
-        title: format!("Remove {} for good", c.name),
+        title: format!("Delete {} permanently", c.name),
         will: vec![
-            "Its data is removed from the disk. Nobody can bring it back.".to_owned(),
-            "Its name and port are free for others.".to_owned(),
+            "The data is removed from disk. This cannot be undone.".to_owned(),
+            "Its name and port become available to others.".to_owned(),
         ],
-        kept: vec!["Its backups, as far as there are any, and its entry in the log.".to_owned()],
+        kept: vec!["Its backups, if any, and its log entries.".to_owned()],
         action: format!("/containers/{}/purge", c.name),
         name: Some(c.name.clone()),
         value: value.to_owned(),
         error,
-        button: "Remove it for good".to_owned(),
+        button: "Delete permanently".to_owned(),
         back_href: format!("/containers/{}", c.name),
-        back_label: "Leave it in the trash".to_owned(),
+        back_label: "Leave in trash".to_owned(),
         ..ConfirmPage::default()
     }
 }

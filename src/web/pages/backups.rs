@@ -31,8 +31,8 @@ use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment, Size};
 /// Most backups on the page.
 const MOST: i64 = 100;
 /// What is said where there are backups that the portal can't read.
-const SEALED: &str = "They are encrypted, and the portal does not have the key: it can neither restore nor drill them. \
-                      Download one; the file RESTORE.txt in it says how it is restored with the key.";
+const SEALED: &str = "These backups are encrypted and the portal does not have the key, so it cannot restore or test \
+                      them. Download one; the file RESTORE.txt in it explains how to restore it with the key.";
 
 /// `GET /containers/{name}/backups`
 ///
@@ -72,7 +72,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         policy: Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, now),
         pause: pause(&c),
         now_action: ActionButton::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
-        cancel: job.as_ref().map(|j| ActionButton::post("Cancel the backup", format!("/jobs/{}/cancel", j.id))),
+        cancel: job.as_ref().map(|j| ActionButton::post("Cancel backup", format!("/jobs/{}/cancel", j.id))),
         job: active,
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
         rows: rows.iter().map(|b| row(b, &c, (&second, &keys), now)).collect(),
@@ -107,16 +107,17 @@ pub fn policy_fields(ctx: &Context, chosen: &str, line: &str, fault: impl Fn(&st
         word => word,
     };
     let mut choices = Policy::WORDS.map(|p| Choice::new(p.as_str(), p.label(), chosen)).to_vec();
-    choices.push(Choice::new(OWN, "Own times (cron)", chosen));
+    choices.push(Choice::new(OWN, "Custom (cron)", chosen));
     let zone = ctx.app().config.backups.window.zone;
     [
         Field::select("backup_freq", "Backups", choices)
-            .help("When the portal backs it up by itself. You can always make one by hand.")
+            .help("When the portal makes automatic backups. You can start a backup manually at any time.")
             .error(fault("backup_freq")),
-        Field::code("backup_cron", "Own times")
+        Field::code("backup_cron", "Custom schedule")
             .help(format!(
-                "For “Own times” above: minute, hour, day of the month, month, day of the week, and a time zone; without one, {zone}. \
-                 So “30 2 * * 1-5 Europe/Berlin” is half past two on weekdays. Once an hour at most."
+                "For “Custom (cron)” above: minute, hour, day of month, month, day of week and an optional time zone \
+                 (default: {zone}). For example, “30 2 * * 1-5 Europe/Berlin” runs at 02:30 on weekdays. At most once \
+                 an hour."
             ))
             .value(line)
             .error(fault("backup_cron"))
@@ -129,8 +130,8 @@ fn pause(c: &Container) -> Option<String> {
     let stops = c.engine.engine().backup().is_some_and(|b| b.dump_mode() == DumpMode::Stopped);
     stops.then(|| {
         format!(
-            "{} is dumped from a copy. The database stands still while its directory is copied: for milliseconds where \
-             the storage shares blocks, else for as long as copying it takes. Connections stay open.",
+            "{} is backed up from a copy of its data. The database is paused while the data is copied: for \
+             milliseconds on copy-on-write storage, otherwise for as long as the copy takes. Connections stay open.",
             c.engine.label()
         )
     })
@@ -143,7 +144,7 @@ pub(super) fn size(bytes: Option<i64>) -> Option<Size> {
 
 /// What went wrong with a backup, or with its last test restore.
 pub(super) fn trouble(b: &Backup) -> Option<String> {
-    let failed = || b.drill_error.as_deref().map(|e| format!("The last drill failed: {}", reason::line(e)));
+    let failed = || b.drill_error.as_deref().map(|e| format!("The last test restore failed: {}", reason::line(e)));
     b.error.as_deref().map(reason::line).or_else(failed)
 }
 
@@ -162,7 +163,7 @@ fn why(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
     match b.locked_until.filter(|until| *until > now && b.is_good()) {
         // The lock ends with the day before.
         Some(until) => {
-            format!("{why} · kept at least until {}", (until - chrono::Duration::seconds(1)).format("%Y-%m-%d"))
+            format!("{why} · locked until {}", (until - chrono::Duration::seconds(1)).format("%Y-%m-%d"))
         }
         None => why.to_owned(),
     }
@@ -172,8 +173,8 @@ fn why(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
 pub(super) fn copy_text(copy: &Replica) -> String {
     match (copy.status.as_str(), &copy.error) {
         ("stored", _) => format!("Copy in {}", copy.target),
-        (_, Some(why)) => format!("No copy in {} yet: {why} It is tried again.", copy.target),
-        _ => format!("The copy in {} is still to be made", copy.target),
+        (_, Some(why)) => format!("No copy in {} yet: {why} The portal will retry.", copy.target),
+        _ => format!("Copy in {} pending", copy.target),
     }
 }
 
@@ -191,7 +192,7 @@ fn row(
 ) -> BackupRow {
     let base = format!("/containers/{}/backups/{}", c.name, b.id);
     let good = b.is_good();
-    let drill = ActionButton::post("Drill", format!("{base}/drill"));
+    let drill = ActionButton::post("Test restore", format!("{base}/drill"));
     BackupRow {
         started: Moment::new(b.started_at, now),
         job_href: b.job_id.map(|id| format!("/jobs/{id}")),
@@ -208,7 +209,7 @@ fn row(
         copies: second.iter().filter(|k| k.backup_id == b.id).map(copy_text).collect(),
         trouble: trouble(b),
         differences: b.differences.as_ref().map(|d| d.0.clone()).unwrap_or_default(),
-        lacks: (good && b.definitions.is_none()).then_some("definitions were not recorded"),
+        lacks: (good && b.definitions.is_none()).then_some("schema not recorded"),
         actions: if good {
             vec![
                 restore_action(b, keys, format!("{base}/restore")),
@@ -228,11 +229,11 @@ fn aside_row(s: &Snapshot, c: &Container, now: chrono::DateTime<chrono::Utc>) ->
         reason: match s.reason.as_str() {
             "restore" => "before a restore in place",
             "upgrade" => "before an upgrade",
-            _ => "before going back",
+            _ => "before switching to previous data",
         }
         .to_owned(),
         until: Moment::new(s.expires_at.unwrap_or(now), now),
-        action: ActionButton::link("Go back to it", href),
+        action: ActionButton::link("Switch to this data", href),
     }
 }
 
@@ -272,7 +273,7 @@ pub async fn drill(ctx: Context, Path((name, id)): Path<(String, String)>) -> Re
     let c = ctx.container(&name, Action::Backup).await?;
     let backup = theirs(&ctx, &c, &id).await?;
     let done = drill::request(ctx.app(), &backup, "manual", &ctx.actor()).await;
-    let flash = Flash::ok("The drill has begun: the backup is restored into a sealed container and compared.");
+    let flash = Flash::ok("Test restore started. The backup is restored into an isolated container and compared.");
     answered(&ctx, &c, "container.drill", done, Some(flash)).await
 }
 

@@ -100,8 +100,8 @@ fn stays(state: ContainerState) -> bool {
 /// That the last thing done with it was to delete it, and why that stopped.
 fn not_deleted(c: &Container, recent: &[Job]) -> Option<FailureView> {
     let reason = recent.first().filter(|j| stays(c.state) && stopped_deletion(Some(j)).is_some())?;
-    let again = ActionButton::link("Delete it without a backup", format!("/containers/{}/delete", c.name));
-    let advice = "Nothing was deleted. Look at what the backup said, or delete the database without one.";
+    let again = ActionButton::link("Delete without a backup", format!("/containers/{}/delete", c.name));
+    let advice = "Nothing was deleted. Check the backup error, or delete the database without a backup.";
     Some(failure("Make a final backup", reason.error.as_deref().unwrap_or_default(), advice, vec![again]))
 }
 
@@ -149,7 +149,7 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
     }
     if let (ContainerState::Running, Some(at)) = (c.state, c.started_at) {
         let up = u64::try_from((now - at).num_milliseconds()).unwrap_or(0);
-        facts.push(Fact { title: Some(Moment::new(at, now).absolute), ..Fact::text("Up for", duration_text(up)) });
+        facts.push(Fact { title: Some(Moment::new(at, now).absolute), ..Fact::text("Uptime", duration_text(up)) });
     }
     if let (ContainerState::Running, Some(seen)) = (c.state, seen) {
         // How long the server is up stands there already.
@@ -180,13 +180,13 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
     let c = ctx.container(&name, Action::RevealPassword).await?;
     let base = format!("/containers/{}", c.name);
     if c.started_at.is_none() || c.is_busy() {
-        return Ok(to(&base, Some(Flash::warn("The password is being set. Wait until that is done."))));
+        return Ok(to(&base, Some(Flash::warn("The password is being set. Wait until the job is done."))));
     }
     let app = ctx.app();
     let mut tx = app.db.begin().await?;
     let taken = credentials::take(&mut tx, c.id, credentials::CredentialKind::User).await?;
     let Some(credential) = taken.filter(|k| k.generated) else {
-        return Ok(to(&base, Some(Flash::warn("The password was shown before and is not kept here."))));
+        return Ok(to(&base, Some(Flash::warn("The password has already been shown. The portal does not keep it."))));
     };
     let password = app.sealer.open(&credential.sealed, &credentials::CredentialKind::User.context(c.id))?;
     let entry = LogEntry {

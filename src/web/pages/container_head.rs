@@ -11,7 +11,7 @@ use crate::web::views::{ActionButton, Link};
 /// What stands above every page of one container. `tab` is the current one.
 pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let base = format!("/containers/{}", c.name);
-    let busy = c.is_busy().then(|| "Something else is being done with it.".to_owned());
+    let busy = c.is_busy().then(|| "Another operation on this database is running.".to_owned());
     // What is paused is paused for all of these together.
     let not_now = busy.or_else(|| match permission(ctx, c, Action::Restart) {
         Some(Permission::Refused(why)) => Some(why),
@@ -23,9 +23,8 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
         ContainerState::Running => (
             Some(post("Restart", "restart")),
             vec![
-                post("Stop the database", "stop"),
-                ActionButton::link("Set a new password", format!("{base}/rotate-password"))
-                    .unavailable(not_now.clone()),
+                post("Stop database", "stop"),
+                ActionButton::link("Set new password", format!("{base}/rotate-password")).unavailable(not_now.clone()),
             ],
         ),
         ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),

@@ -53,8 +53,8 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     let now = ctx.now();
     let living = container.as_ref().filter(|c| c.purged_at.is_none());
     let mut facts = vec![
-        Fact::text("Asked for by", &job.created_by),
-        Fact::when("Asked for", &Moment::new(job.created_at, now)),
+        Fact::text("Requested by", &job.created_by),
+        Fact::when("Requested", &Moment::new(job.created_at, now)),
         Fact::text("Attempt", format!("{} of {}", job.attempt.max(1), job.max_attempts)),
     ];
     if let Some(at) = job.finished_at {
@@ -62,7 +62,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     }
     // Why it failed stands at its step.
     if let Some(why) = job.error.as_ref().filter(|_| job.status == JobStatus::Cancelled) {
-        facts.push(Fact::text("Why it ended", why));
+        facts.push(Fact::text("Reason", why));
     }
     let mut db = ctx.app().db.acquire().await?;
     let outlook = CancelOutlook::read(&mut db, ctx.app(), &job).await?;
@@ -90,7 +90,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
 /// If it is not theirs.
 pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, _) = visible_job(&ctx, &id).await?;
-    let held = ctx.portal.streams.hold(&ctx, "pages that show something as it happens")?;
+    let held = ctx.portal.streams.hold(&ctx, "live pages")?;
     let stream = follow(ctx.clone(), job.id).take_until(Box::pin(until_refused(ctx, StreamSubject::Job(job.id))));
     let stream = stream.inspect(move |_| _ = &held);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
@@ -108,10 +108,10 @@ pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<Act
 
 fn cancel_button(job: &Job) -> ActionButton {
     let label = match job.kind() {
-        Some(JobKind::Backup) => "Cancel the backup",
-        Some(JobKind::Drill) => "Cancel the drill",
-        Some(JobKind::Delete) => "Cancel the deletion",
-        _ => "Cancel this job",
+        Some(JobKind::Backup) => "Cancel backup",
+        Some(JobKind::Drill) => "Cancel test restore",
+        Some(JobKind::Delete) => "Cancel deletion",
+        _ => "Cancel job",
     };
     ActionButton::post(label, format!("/jobs/{}/cancel", job.id))
 }
@@ -129,12 +129,12 @@ pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
     };
     let asked = job_access::cancel(&ctx, &job, container.as_ref()).await?;
     let late = match rules(&job).cancel {
-        _ if job.status.is_final() => "It is over already.",
-        Cancel::Never => "A job of this kind can’t be cancelled. It ends by itself, at the latest at its deadline.",
+        _ if job.status.is_final() => "The job has already ended.",
+        Cancel::Never => "Jobs of this kind cannot be cancelled. They end by their deadline at the latest.",
         Cancel::WhileBackingUp if job.kind() == Some(JobKind::Delete) => {
-            "Its final backup is over, so it can’t be cancelled any more."
+            "The final backup is done, so the deletion can no longer be cancelled."
         }
-        _ => "It is too far to be cancelled.",
+        _ => "The job can no longer be cancelled at this stage.",
     };
     Ok(to(&href, (!asked).then(|| Flash::warn(late))))
 }

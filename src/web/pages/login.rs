@@ -73,7 +73,7 @@ pub async fn submit(ctx: Context, State(portal): State<Shared>, fields: Fields) 
             page_with(StatusCode::UNAUTHORIZED, &view(&ctx, username, &next, Some(e.to_string())))
         }
         Err(LoginError::TooMany(seconds)) => {
-            let said = format!("Too many tries. Wait {seconds} s and try again.");
+            let said = format!("Too many attempts. Wait {seconds} s and try again.");
             let mut response = page_with(StatusCode::TOO_MANY_REQUESTS, &view(&ctx, username, &next, Some(said)))?;
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
             Ok(response)
@@ -90,7 +90,7 @@ pub async fn sign_out(ctx: Context) -> Result<Response, AppError> {
     if let Some(print) = ctx.identity.as_ref().and_then(|i| i.session) {
         login::sign_out(ctx.app(), &print, &ctx.actor()).await?;
     }
-    let mut response = to("/login", Some(Flash::ok("You are signed out.")));
+    let mut response = to("/login", Some(Flash::ok("You have signed out.")));
     add_cookie(&mut response, &removal(SESSION_COOKIE));
     Ok(response)
 }

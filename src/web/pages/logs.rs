@@ -44,11 +44,14 @@ pub async fn show(
     let asked = CHOICES.into_iter().find(|n| Some(*n) == query.lines).unwrap_or(CHOICES[0]);
     let href = format!("/containers/{}/logs", c.name);
     let (lines, problem) = match &c.docker_id {
-        None => (Vec::new(), Some("There is no log: the server's container is not there now.".to_owned())),
+        None => (
+            Vec::new(),
+            Some("No log is available, because the server’s container does not exist at the moment.".to_owned()),
+        ),
         Some(id) => match tokio::time::timeout(WAIT, read(&ctx, id, asked)).await {
             Ok(Ok(lines)) => (lines, None),
             Ok(Err(e)) => (Vec::new(), Some(e.to_string())),
-            Err(_) => (Vec::new(), Some("The container engine did not deliver the log in time. Try again.".to_owned())),
+            Err(_) => (Vec::new(), Some("The container engine did not return the log in time. Try again.".to_owned())),
         },
     };
     let chosen = asked.to_string();
@@ -74,9 +77,11 @@ async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::
 /// If it is not theirs, or the engine does not answer.
 pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::ReadLogs).await?;
-    let id =
-        c.docker_id.clone().ok_or_else(|| AppError::Conflict("The server's container is not there now.".to_owned()))?;
-    let held = ctx.portal.streams.hold(&ctx, "pages that show something as it happens")?;
+    let id = c
+        .docker_id
+        .clone()
+        .ok_or_else(|| AppError::Conflict("The server’s container does not exist at the moment.".to_owned()))?;
+    let held = ctx.portal.streams.hold(&ctx, "live pages")?;
     let pieces = ctx.app().runtime.logs(&id, LogRequest { tail: 0, follow: true }).await?;
     let lines = pieces.flat_map(|piece| {
         let text = piece.map(|p| String::from_utf8_lossy(&p).into_owned()).unwrap_or_default();

@@ -51,8 +51,8 @@ pub async fn show(
         frame: ctx.frame("home"),
         head: head(&ctx, &c, "Metrics"),
         ranges: vec![
-            Link::new("Last day", format!("{base}?range=day")).current(!week),
-            Link::new("Last week", format!("{base}?range=week")).current(week),
+            Link::new("Last 24 hours", format!("{base}?range=day")).current(!week),
+            Link::new("Last 7 days", format!("{base}?range=week")).current(week),
         ],
         charts,
         facts: seen.filter(|_| c.state == ContainerState::Running).map(facts).unwrap_or_default(),
@@ -109,7 +109,7 @@ fn cores(points: &[Sample], gap: Duration) -> Vec<(DateTime<Utc>, f64)> {
 pub fn facts(s: &Survey) -> Vec<Fact> {
     let mut facts = Vec::new();
     if let Some(up) = s.uptime_seconds {
-        facts.push(Fact::text("Server up for", duration_text(u64::try_from(up).unwrap_or(0) * 1000)));
+        facts.push(Fact::text("Server uptime", duration_text(u64::try_from(up).unwrap_or(0) * 1000)));
     }
     match (s.connections, s.connections_max) {
         (Some(open), Some(most)) => facts.push(Fact::text("Connections", format!("{open} of {most}"))),
@@ -117,7 +117,7 @@ pub fn facts(s: &Survey) -> Vec<Fact> {
         _ => {}
     }
     if let Some(hit) = s.cache_hit {
-        facts.push(Fact::text("Reads from cache", format!("{:.1} %", hit.clamp(0.0, 1.0) * 100.0)));
+        facts.push(Fact::text("Cache hit rate", format!("{:.1} %", hit.clamp(0.0, 1.0) * 100.0)));
     }
     facts
 }
@@ -135,7 +135,7 @@ fn object(o: &SurveyedObject) -> ObjectRow {
     ObjectRow {
         name: o.name.clone(),
         kind: o.kind.clone(),
-        rows: rows.map(|n| if o.exact { n } else { format!("about {n}") }),
+        rows: rows.map(|n| if o.exact { n } else { format!("approx. {n}") }),
         size: o.bytes.map(size),
     }
 }

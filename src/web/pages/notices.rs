@@ -20,17 +20,16 @@ use crate::web::views::{ActionButton, Flash, Link, Moment};
 /// What went wrong, in a few words.
 pub(super) fn title(n: &Notice) -> String {
     match n.kind.as_str() {
-        "drill_failed" => format!("A backup of {} could not be proven", n.container),
-        "backup_failed" => format!("A backup of {} failed", n.container),
-        "restore_differs" => format!("{} is not exactly what was backed up", n.container),
-        _ => format!("A backup of {} was missed", n.container),
+        "drill_failed" => format!("Test restore of {} failed", n.container),
+        "backup_failed" => format!("Backup of {} failed", n.container),
+        "restore_differs" => format!("{} differs from its backup", n.container),
+        _ => format!("Backup of {} missed", n.container),
     }
 }
 
 /// Puts a notice away; `back` is the page it is on.
 pub(super) fn seen_action(n: &Notice, back: &str) -> ActionButton {
-    ActionButton::post("I have seen it", format!("/containers/{}/notices/{}/seen", n.container, n.id))
-        .with("back", back)
+    ActionButton::post("Dismiss", format!("/containers/{}/notices/{}/seen", n.container, n.id)).with("back", back)
 }
 
 /// A notice on a page of `user`'s.
@@ -39,7 +38,7 @@ pub(super) fn card(user: &User, n: &Notice, back: &str, now: DateTime<Utc>) -> N
         title: title(n),
         text: n.text.clone(),
         at: Moment::new(n.at, now),
-        link: Link::new("Its backups", format!("/containers/{}/backups", n.container)),
+        link: Link::new("View backups", format!("/containers/{}/backups", n.container)),
         seen: unseen(user, n).then(|| seen_action(n, back)),
     }
 }
@@ -85,7 +84,10 @@ pub async fn seen(
         "backups" => format!("/containers/{}/backups", c.name),
         _ => format!("/containers/{}", c.name),
     };
-    let flash =
-        if known { Flash::ok("Put away. It is told again if it happens again.") } else { Flash::warn("It is over.") };
+    let flash = if known {
+        Flash::ok("Notice dismissed. You will be notified if it happens again.")
+    } else {
+        Flash::warn("This notice is no longer current.")
+    };
     Ok(to(&path, Some(flash)))
 }

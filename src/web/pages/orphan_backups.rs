@@ -63,8 +63,8 @@ async fn form(ctx: &Context, b: &Backup, typed: TypedRestore) -> Result<RestoreP
         title: format!("Restore {}", b.container),
         facts: restore_facts(ctx, b),
         action: format!("/backups/{}/restore", b.id),
-        field: Field::code("name", "Name of the new database")
-            .help("Lower-case letters, digits, - and _.")
+        field: Field::code("name", "New database name")
+            .help("Lower-case letters, digits, “-” and “_”.")
             .value(typed.name)
             .error(typed.error)
             .required()

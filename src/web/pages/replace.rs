@@ -39,7 +39,7 @@ async fn answered(
 }
 
 fn kept(what: &str) -> String {
-    format!("{what} for {KEPT_DAYS} days. Until then one click on the tab Backups brings it back.")
+    format!("{what} for {KEPT_DAYS} days. Until then you can switch back to it on the Backups tab.")
 }
 
 fn mistyped(c: &Container, fields: &Fields) -> Option<String> {
@@ -50,17 +50,20 @@ fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: O
     let base = format!("/containers/{}/backups", c.name);
     ConfirmPage {
         frame: ctx.frame("home"),
-        title: format!("Put {} back to {}", c.name, b.started_at.format("%Y-%m-%d %H:%M UTC")),
+        title: format!("Restore {} to {}", c.name, b.started_at.format("%Y-%m-%d %H:%M UTC")),
         will: vec![
             if c.state == ContainerState::Stopped {
-                "The backup is restored beside your data and compared, while your database stays stopped.".to_owned()
+                "The backup is restored next to your data and compared. The database stays stopped meanwhile."
+                    .to_owned()
             } else {
-                "The backup is restored beside your database and compared, while your database goes on.".to_owned()
+                "The backup is restored next to your data and compared. The database keeps running meanwhile."
+                    .to_owned()
             },
-            "Then the server starts with that data. What was written after the backup is no longer in it.".to_owned(),
-            "Users and passwords are those of the backup.".to_owned(),
+            "The server then starts with the restored data. Changes made after the backup are no longer in it."
+                .to_owned(),
+            "Users and passwords are reset to those in the backup.".to_owned(),
         ],
-        kept: vec![kept("The data of now is set aside"), "Name, port, limits and settings stay.".to_owned()],
+        kept: vec![kept("The current data is kept for undo"), "Name, port, limits and settings.".to_owned()],
         action: format!("{base}/{}/restore", b.id),
         hidden: vec![("in_place".to_owned(), "true".to_owned())],
         name: Some(c.name.clone()),
@@ -68,7 +71,7 @@ fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: O
         error,
         button: "Restore in place".to_owned(),
         back_href: base,
-        back_label: "Leave it as it is".to_owned(),
+        back_label: "Cancel".to_owned(),
         ..ConfirmPage::default()
     }
 }
@@ -115,19 +118,19 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
         Some(i) => format!("{} {}", i.engine.label(), i.version),
         None => image.to_owned(),
     };
-    let mut will = vec!["The server starts with the data that was set aside.".to_owned()];
+    let mut will = vec!["The server starts with the previous data.".to_owned()];
     if snapshot.image != c.image {
-        will.push(format!("It is {} again.", label(&snapshot.image)));
+        will.push(format!("It runs {} again.", label(&snapshot.image)));
     }
     page(&ConfirmPage {
         frame: ctx.frame("home"),
-        title: format!("Go back to the earlier data of {}", c.name),
+        title: format!("Switch {} to previous data", c.name),
         will,
-        kept: vec![kept("The data of now is set aside instead")],
+        kept: vec![kept("The current data is kept for undo")],
         action: format!("/containers/{}/snapshots/{}/restore", c.name, snapshot.id),
-        button: "Go back".to_owned(),
+        button: "Switch to previous data".to_owned(),
         back_href: format!("/containers/{}/backups", c.name),
-        back_label: "Leave it as it is".to_owned(),
+        back_label: "Cancel".to_owned(),
         ..ConfirmPage::default()
     })
 }
@@ -161,26 +164,26 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
         title: format!("Upgrade {}", c.name),
         will: vec![
             if c.state == ContainerState::Stopped {
-                "Nobody can start the database until the upgrade is done. Afterwards it runs.".to_owned()
+                "The database cannot be started until the upgrade is done. It is running afterwards.".to_owned()
             } else {
-                "The server stops, and nobody can use the database until the upgrade is done.".to_owned()
+                "The server stops and the database is unavailable until the upgrade is done.".to_owned()
             },
-            "It is backed up, restored by the new version, and compared row by row.".to_owned(),
-            "Only if all of it is the same, the new version takes over.".to_owned(),
+            "The database is backed up, restored with the new version and compared row by row.".to_owned(),
+            "The new version takes over only if everything matches.".to_owned(),
         ],
         kept: vec![
             "Name, port, users and passwords.".to_owned(),
-            kept("The data of the old version is set aside"),
-            "If anything fails, the database goes on as it was.".to_owned(),
+            kept("The data of the old version is kept for undo"),
+            "If anything fails, the database continues unchanged.".to_owned(),
         ],
         extra: vec![Field::select("image", "New version", choices.collect())],
         action: format!("/containers/{}/upgrade", c.name),
         name: Some(c.name.clone()),
         value: text("confirm"),
         error,
-        button: "Upgrade the database".to_owned(),
+        button: "Upgrade database".to_owned(),
         back_href: format!("/containers/{}/settings", c.name),
-        back_label: "Keep the version".to_owned(),
+        back_label: "Keep current version".to_owned(),
         ..ConfirmPage::default()
     }
 }
@@ -192,7 +195,7 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
 pub async fn upgrade_form(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     if later(&ctx, &c).is_empty() {
-        return Err(AppError::Conflict("There is no later version on offer.".to_owned()));
+        return Err(AppError::Conflict("No later version is available.".to_owned()));
     }
     page(&upgrade_page(&ctx, &c, None, None))
 }

@@ -29,15 +29,15 @@ use crate::web::views::{Fact, Field, Flash, Moment};
 pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
     let mut facts = vec![
         Fact::text("Database", &b.container),
-        Fact::when("Made", &Moment::new(b.started_at, ctx.now())),
-        Fact::text("Proven", assurance::level(b.level)),
+        Fact::when("Created", &Moment::new(b.started_at, ctx.now())),
+        Fact::text("Verified", assurance::level(b.level)),
     ];
     facts.push(Fact::text("Compared after a restore", assurance::compared(b)));
     if let Some(size) = size(b.raw_bytes) {
-        facts.push(Fact::size("Size of the data", &size));
+        facts.push(Fact::size("Data size", &size));
     }
     if let Some(ms) = b.proven_ms {
-        facts.push(Fact::text("Last restore took", duration_text(u64::try_from(ms).unwrap_or(0))));
+        facts.push(Fact::text("Last test restore took", duration_text(u64::try_from(ms).unwrap_or(0))));
     }
     facts
 }
@@ -63,8 +63,8 @@ async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRest
         title: format!("Restore {}", c.name),
         facts: restore_facts(ctx, b),
         action: format!("{base}/{}/restore", b.id),
-        field: Field::code("name", "Name of the new database")
-            .help("Lower-case letters, digits, - and _. The database it was made from stays as it is.")
+        field: Field::code("name", "New database name")
+            .help("Lower-case letters, digits, “-” and “_”. The original database is not changed.")
             .value(typed.name)
             .error(typed.error)
             .required()
@@ -77,7 +77,7 @@ async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRest
 
 /// Why nothing of a backup can be restored by itself.
 pub(super) fn whole(engine: EngineKind, alone: SmallestPart) -> Option<String> {
-    (alone == SmallestPart::Nothing).then(|| format!("A backup of {} can only be restored as a whole.", engine.label()))
+    (alone == SmallestPart::Nothing).then(|| format!("Backups of {} can only be restored completely.", engine.label()))
 }
 
 /// `GET /containers/{name}/backups/{id}/restore`
@@ -167,12 +167,12 @@ async fn beside_now(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -
     };
     let mut typed = TypedRestore { name, only: partial_fields::TypedSelection::of(fields), error: None };
     let Some(only) = only else {
-        typed.only.database_error = Some("Say what is to be put beside the data of now.".to_owned());
+        typed.only.database_error = Some("Choose the database or table to restore as a copy.".to_owned());
         return wrong(ctx, c, b, typed).await;
     };
     match partial::beside(ctx.app(), c, b, &only, &ctx.actor()).await {
         Ok((_, name)) => {
-            let flash = Flash::ok(format!("It is being brought back as {name}. Nothing else is touched."));
+            let flash = Flash::ok(format!("Restoring it as {name}. Existing data is not changed."));
             Ok(to(&format!("/containers/{}", c.name), Some(flash)))
         }
         Err(RequestError::NotAlone(why)) => {

@@ -42,7 +42,7 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
             .error(fault(faults, "description"))
             .max_length(500),
         Field::text("contact", "Contact")
-            .help("Whom to ask about it, such as an e-mail address.")
+            .help("Who to ask about the database, for example an e-mail address.")
             .value(value("contact", c.contact.clone()))
             .error(fault(faults, "contact"))
             .max_length(200),
@@ -51,19 +51,19 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
             .error(fault(faults, "department"))
             .max_length(200),
         Field::code("owner", "Owner")
-            .help(if is_admin { "The account it belongs to." } else { "An administrator can change it." })
+            .help(if is_admin { "The account that owns the database." } else { "Only administrators can change it." })
             .value(value("owner", c.owner.clone()))
             .error(fault(faults, "owner"))
             .read_only(!is_admin),
         Field::text("memory", "Memory")
             .help(format!(
-                "At least {least}, at most {}. A running server is restarted to take it over.",
+                "Minimum {least}, maximum {}. A running server is restarted to apply the change.",
                 limits.memory_max
             ))
             .value(value("memory", ByteSize(c.memory_bytes).exact()))
             .error(fault(faults, "memory")),
         Field::text("cpus", "CPUs")
-            .help(format!("At most {}. A running server is restarted to take it over.", limits.cpus_max))
+            .help(format!("Maximum {}. A running server is restarted to apply the change.", limits.cpus_max))
             .value(value("cpus", MilliCpus(c.millicpus).to_string()))
             .error(fault(faults, "cpus")),
     ];
@@ -79,9 +79,9 @@ fn version(ctx: &Context, c: &Container) -> (String, Option<String>) {
     let label = c.engine.label();
     let version = c.server_version.as_deref().unwrap_or_default();
     if later(ctx, c).is_empty() {
-        return (format!("{label} {version}. There is no later version on offer."), None);
+        return (format!("{label} {version}. No later version is available."), None);
     }
-    (format!("{label} {version}. A later version is on offer."), Some(format!("/containers/{}/upgrade", c.name)))
+    (format!("{label} {version}. A later version is available."), Some(format!("/containers/{}/upgrade", c.name)))
 }
 
 fn view(
@@ -105,8 +105,8 @@ fn view(
         maintenance: is_admin.then(|| MaintenanceForm {
             action: format!("{base}/maintenance"),
             on: c.maintenance_note.is_some(),
-            note: Field::textarea("note", "Note to its owner")
-                .help("What is being done, and until when. Its owner can look but not act meanwhile.")
+            note: Field::textarea("note", "Note to the owner")
+                .help("What is being done, and until when. The owner can view but not change the database meanwhile.")
                 .value(c.maintenance_note.clone().unwrap_or_default())
                 .error(fault(faults, "note"))
                 .max_length(500),
@@ -138,7 +138,7 @@ pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
     };
     let base = format!("/containers/{}", c.name);
     match edit(ctx.app(), &c, &changes, &ctx.actor()).await {
-        Ok(Some(_)) => Ok(to(&base, Some(Flash::ok("Saved. The server restarts with its new limits.")))),
+        Ok(Some(_)) => Ok(to(&base, Some(Flash::ok("Saved. The server restarts with the new limits.")))),
         Ok(None) => Ok(to(&format!("{base}/settings"), Some(Flash::ok("Saved.")))),
         Err(e) => match ctx.refused("container.edit", Some(&c), e).await {
             AppError::Conflict(why) => {
@@ -175,6 +175,6 @@ pub async fn maintenance(ctx: Context, Path(name): Path<String>, fields: Fields)
     };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
-    let said = if on { "It is in maintenance. Its owner sees your note." } else { "Maintenance has ended." };
+    let said = if on { "Maintenance started. The owner sees your note." } else { "Maintenance ended." };
     Ok(to(&format!("/containers/{}/settings", c.name), Some(Flash::ok(said))))
 }

@@ -18,7 +18,7 @@ use crate::web::views::home::DatabaseRow;
 use crate::web::views::{ActionButton, Chip, Link, Moment, Size};
 
 /// What people are told of an image that can't be had; the reason, in a registry's words, is for administrators.
-pub const NOT_AVAILABLE: &str = "not available now";
+pub const NOT_AVAILABLE: &str = "currently unavailable";
 
 /// A version such as "10.11" as its numbers, so that "9" is older than "10".
 fn numbers(version: &str) -> Vec<u32> {
@@ -163,9 +163,9 @@ pub fn failure(step: &str, reason: &str, advice: &str, actions: Vec<ActionButton
 pub fn failed_advice(c: &Container) -> &'static str {
     match c.state {
         ContainerState::Failed if c.started_at.is_none() => {
-            "Nothing was left behind. Try again, or delete it and choose other settings."
+            "Everything was cleaned up. Try again, or delete the database and choose other settings."
         }
-        _ => "Your data is where it was. Try to start it again; if that fails too, ask an administrator.",
+        _ => "Your data is unchanged. Try to start the database again. If that fails too, ask an administrator.",
     }
 }
 

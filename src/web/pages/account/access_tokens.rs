@@ -29,7 +29,7 @@ fn days(text: &str) -> Result<Option<i64>, String> {
     }
     match text.parse() {
         Ok(days) if (1..=MOST_DAYS).contains(&days) => Ok(Some(days)),
-        _ => Err(format!("Write a number of days from 1 to {MOST_DAYS}, or leave it empty.")),
+        _ => Err(format!("Enter a number of days from 1 to {MOST_DAYS}, or leave the field empty.")),
     }
 }
 
@@ -68,7 +68,7 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
             tx.rollback().await?;
             faults.push((
                 "name".to_owned(),
-                "You have a token of this name. Choose another, or revoke that one.".to_owned(),
+                "You already have a token with this name. Choose another name, or revoke that token.".to_owned(),
             ));
             return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, FormState { faults, token: fields, made: None })
                 .await;
@@ -106,7 +106,7 @@ pub async fn revoke_token(ctx: Context, Path(id): Path<String>) -> Result<Respon
     let entry = LogEntry { action: "token.revoke", container: None, outcome: Outcome::Ok, detail: &token.name };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
-    Ok(to(HERE, Some(Flash::ok(format!("The token “{}” is revoked. Nothing can use it any more.", token.name)))))
+    Ok(to(HERE, Some(Flash::ok(format!("Token “{}” revoked. It can no longer be used.", token.name)))))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState)
     drop(db);
     let databases = match user.is_admin() {
         true => owned.to_string(),
-        false => format!("{owned} of at most {}", ctx.app().config.limits.containers_per_user),
+        false => format!("{owned} of {}", ctx.app().config.limits.containers_per_user),
     };
     let mut facts = vec![Fact::code("Name", &account.username), Fact::text("Role", account.role.as_str())];
     let texts = [("E-mail", &account.email), ("Department", &account.department)];
@@ -65,7 +65,7 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState)
     let in_use = quota.sentence(&ctx.app().config.limits);
     facts.extend([
         Fact::link("Databases", databases, "/"),
-        Fact::text("In use", in_use),
+        Fact::text("Resources in use", in_use),
         Fact::when("Added", &Moment::new(account.created_at, now)),
     ]);
     let fault = |name: &str| posted.faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
@@ -103,18 +103,20 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState)
 
 fn password_form(fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
     vec![
-        Field::password("current", "Present password")
+        Field::password("current", "Current password")
             .autocomplete("current-password")
             .error(fault("current"))
             .required(),
         Field::password("new", "New password")
-            .help("At least 8 characters. You are signed out everywhere else.")
+            .help("At least 8 characters. Changing it signs you out everywhere else.")
             .autocomplete("new-password")
             .error(fault("new"))
             .required(),
-        Field::password("again", "New password again").autocomplete("new-password").error(fault("again")).required(),
-        Field::select("tokens", "API tokens", token_choices())
-            .help("Whoever knew your old password may have made one. Scripts with a revoked token stop working."),
+        Field::password("again", "Repeat new password").autocomplete("new-password").error(fault("again")).required(),
+        Field::select("tokens", "API tokens", token_choices()).help(
+            "Someone who knew your old password may have created one. Scripts that use a revoked token stop \
+                   working.",
+        ),
     ]
 }
 
@@ -162,13 +164,13 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
     }
     let new = Password::parse(fields.raw("new")).map_err(|rule| fault("new", &rule)).ok();
     if fields.raw("again") != fields.raw("new") {
-        fault("again", "This is not the same as above.");
+        fault("again", "The passwords do not match.");
     }
     let Some(new) = new.filter(|_| faults.is_empty()) else { return refuse(&ctx, faults).await };
     // Whoever is signed in is no stranger: floods from elsewhere don't count against them.
     let session = ctx.identity.as_ref().and_then(|i| i.session).map(hex::encode).unwrap_or_default();
     if let Err(seconds) = ctx.portal.limits.count_known(&session, user.username.as_str()) {
-        ctx.note("user.password", Outcome::Refused, "too many tries").await?;
+        ctx.note("user.password", Outcome::Refused, "too many attempts").await?;
         return Err(AppError::TooMany(seconds));
     }
     let mut db = app.db.acquire().await?;
@@ -177,8 +179,8 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
     drop(db);
     let right = passwords::verify(Lane::Known, fields.raw("current").to_owned(), hash).await?;
     if !right.ok_or(AppError::TooMany(1))? {
-        ctx.note("user.password", Outcome::Refused, "wrong present password").await?;
-        return refuse(&ctx, vec![("current".to_owned(), "This is not your present password.".to_owned())]).await;
+        ctx.note("user.password", Outcome::Refused, "wrong current password").await?;
+        return refuse(&ctx, vec![("current".to_owned(), "The current password is wrong.".to_owned())]).await;
     }
     let hash = passwords::hash(&new).await?;
     let session = ctx.identity.as_ref().and_then(|i| i.session);
@@ -190,7 +192,7 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
     let said = access::sentence(wanted, ended);
-    Ok(to(HERE, Some(Flash::ok(format!("Your password is changed, and you are signed out everywhere else. {said}")))))
+    Ok(to(HERE, Some(Flash::ok(format!("Password changed. Signed out everywhere else. {said}")))))
 }
 
 /// `POST /account/sessions/end-others`
@@ -205,7 +207,7 @@ pub async fn end_other_sessions(ctx: Context) -> Result<Response, AppError> {
     let entry = LogEntry { action: "session.end_others", container: None, outcome: Outcome::Ok, detail: "" };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
-    Ok(to(HERE, Some(Flash::ok("You are signed out everywhere else."))))
+    Ok(to(HERE, Some(Flash::ok("Signed out everywhere else."))))
 }
 
 /// The form for a token.
@@ -213,12 +215,15 @@ pub(crate) fn token_form(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>
     let days = if fields.has("days") { fields.text("days") } else { TOKEN_DAYS };
     vec![
         Field::text("name", "Name")
-            .help("What it is for, such as “notebook” or “nightly import”.")
+            .help("What it is used for, for example “notebook” or “nightly import”.")
             .value(fields.text("name"))
             .error(fault("name"))
             .required()
             .max_length(80),
-        Field::number("days", "Days until it ends").help("Empty: it never ends.").value(days).error(fault("days")),
+        Field::number("days", "Valid for (days)")
+            .help("Leave empty for a token that never expires.")
+            .value(days)
+            .error(fault("days")),
     ]
 }
 

@@ -66,29 +66,25 @@ async fn render(ctx: &Context, b: &Backup, typed: TypedForms) -> Result<Response
     let sealed = (!opens).then(|| RequestError::NeedsKey.to_string());
     let kept = verdicts.iter().find(|v| v.id == b.id).map(|v| {
         if v.goes() {
-            return "The policy no longer keeps it: it is removed within the hour.".to_owned();
+            return "The retention policy no longer keeps this backup. It will be removed within the hour.".to_owned();
         }
         let why: Vec<_> = v.stays.iter().map(|w| w.as_str()).collect();
-        format!("It is kept: {}.", why.join(", "))
+        format!("Kept because it is {}.", why.join(", "))
     });
     let elsewhere = good && kept.is_none();
     let base = format!("/admin/backups/{}", b.id);
     let status = if typed.is_wrong() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut restore = vec![
-        Field::code("name", "Name of the new database")
-            .value(&typed.name)
-            .error(typed.name_error)
-            .required()
-            .max_length(40),
+        Field::code("name", "New database name").value(&typed.name).error(typed.name_error).required().max_length(40),
         Field::code("owner", "Owner")
-            .help("The account it will belong to.")
+            .help("The account that will own the database.")
             .value(&typed.owner)
             .error(typed.owner_error)
             .required(),
     ];
     restore.extend(partial_fields::fields(ctx, b, &typed.only).await?);
-    let mut until = Field::text("until", "Keep it until")
-        .help("A day, as 2030-12-31. The lock ends when that day does.")
+    let mut until = Field::text("until", "Keep until")
+        .help("A date such as 2030-12-31. The lock expires at the end of that day.")
         .value(&typed.until)
         .error(typed.until_error)
         .required();
@@ -96,7 +92,7 @@ async fn render(ctx: &Context, b: &Backup, typed: TypedForms) -> Result<Response
     let locked = b.locked_until.filter(|at| *at > now && good);
     let mut actions = Vec::new();
     if good {
-        actions.push(ActionButton::post("Drill", format!("{base}/drill")).unavailable(sealed.clone()));
+        actions.push(ActionButton::post("Test restore", format!("{base}/drill")).unavailable(sealed.clone()));
         actions.push(ActionButton::link("Download", format!("/backups/{}/download", b.id)));
     }
     if locked.is_some() {
@@ -112,7 +108,9 @@ async fn render(ctx: &Context, b: &Backup, typed: TypedForms) -> Result<Response
             trouble: trouble(b),
             differences: b.differences.as_ref().map(|d| d.0.clone()).unwrap_or_default(),
             kept: kept.or_else(|| {
-                elsewhere.then(|| "It lies in the place of another portal, which keeps or removes it.".to_owned())
+                elsewhere.then(|| {
+                    "It is stored under the prefix of another portal, whose retention policy applies.".to_owned()
+                })
             }),
             actions,
             restore: if good && opens { restore } else { Vec::new() },
@@ -126,47 +124,47 @@ async fn render(ctx: &Context, b: &Backup, typed: TypedForms) -> Result<Response
 fn facts(ctx: &Context, b: &Backup, second: &[Replica], locked: Option<DateTime<Utc>>) -> Vec<Fact> {
     let now = ctx.now();
     let database = if b.container_gone {
-        Fact::text("Database", format!("{} (purged)", b.container))
+        Fact::text("Database", format!("{} (deleted permanently)", b.container))
     } else {
         Fact::link("Database", &b.container, format!("/containers/{}/backups", b.container))
     };
     let mut facts = vec![
         database,
         Fact::text("Engine", b.engine.label()),
-        Fact::when("Made", &Moment::new(b.started_at, now)),
-        Fact::text("Why", assurance::reason(&b.reason)),
+        Fact::when("Created", &Moment::new(b.started_at, now)),
+        Fact::text("Trigger", assurance::reason(&b.reason)),
     ];
     if b.is_good() {
-        facts.push(Fact::text("Proven", assurance::level(b.level)));
+        facts.push(Fact::text("Verified", assurance::level(b.level)));
         facts.push(Fact::text("Compared after a restore", assurance::compared(b)));
     }
     if let (Some(at), Some(ms)) = (b.proven_at, b.proven_ms) {
-        facts.push(Fact::when("Restored for proof", &Moment::new(at, now)));
-        facts.push(Fact::text("That took", duration_text(u64::try_from(ms).unwrap_or(0))));
+        facts.push(Fact::when("Last test restore", &Moment::new(at, now)));
+        facts.push(Fact::text("Test restore took", duration_text(u64::try_from(ms).unwrap_or(0))));
     }
-    for (term, bytes) in [("Size", b.bytes), ("Size of the data", b.raw_bytes)] {
+    for (term, bytes) in [("Size", b.bytes), ("Data size", b.raw_bytes)] {
         if let Some(size) = size(bytes) {
             facts.push(Fact::size(term, &size));
         }
     }
     if let Some(at) = locked {
-        facts.push(Fact::when("Lock ends", &Moment::new(at, now)));
+        facts.push(Fact::when("Locked until", &Moment::new(at, now)));
     }
     if let Some(at) = b.removed_at {
         facts.push(Fact::when("Removed", &Moment::new(at, now)));
     }
     if let Some(recipients) = &b.recipients {
-        facts.push(Fact::code("Encrypted to", recipients.join(", ")));
+        facts.push(Fact::code("Encrypted for", recipients.join(", ")));
     }
     facts.push(Fact::text("Target", b.target.as_deref().unwrap_or_default()));
     if let Some(location) = &b.location {
         let store = b.target.as_deref().and_then(|t| ctx.app().stores.get(t));
-        facts.push(Fact::code("Lies at", store.map_or_else(|| location.clone(), |s| s.url(location))));
+        facts.push(Fact::code("Location", store.map_or_else(|| location.clone(), |s| s.url(location))));
     }
-    facts.extend(second.iter().map(|copy| Fact::text("Second copy", copy_text(copy))));
-    facts.push(Fact::code("Id", b.id.to_string()));
+    facts.extend(second.iter().map(|copy| Fact::text("Copy", copy_text(copy))));
+    facts.push(Fact::code("ID", b.id.to_string()));
     if let Some(job) = b.job_id {
-        facts.push(Fact::link("Job", "its steps", format!("/jobs/{job}")));
+        facts.push(Fact::link("Job", "View steps", format!("/jobs/{job}")));
     }
     facts
 }
@@ -192,12 +190,12 @@ fn until(text: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String
     if text.is_empty() {
         return Ok(None);
     }
-    let day: NaiveDate = text.parse().map_err(|_| format!("“{text}” is no day. Write it as 2030-12-31."))?;
+    let day: NaiveDate = text.parse().map_err(|_| format!("“{text}” is not a date. Use the format 2030-12-31."))?;
     let end = day.checked_add_days(Days::new(1)).map(|next| next.and_time(NaiveTime::MIN).and_utc());
     // Later ones the database can't keep.
     let end = end.filter(|end| end.signed_duration_since(now).num_days() < 365 * 1000);
-    let end = end.ok_or_else(|| "This day is too far ahead.".to_owned())?;
-    if end > now { Ok(Some(end)) } else { Err("This day is over.".to_owned()) }
+    let end = end.ok_or_else(|| "This date is too far in the future.".to_owned())?;
+    if end > now { Ok(Some(end)) } else { Err("This date is in the past.".to_owned()) }
 }
 
 /// `POST /admin/backups/{id}/lock` with `until`, a day; empty ends the lock.
@@ -232,10 +230,7 @@ pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Resul
     let entry = LogEntry { action, container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
-    Ok(to(
-        &base,
-        Some(Flash::ok(if until.is_some() { "The backup is locked." } else { "The backup is no longer locked." })),
-    ))
+    Ok(to(&base, Some(Flash::ok(if until.is_some() { "Backup locked." } else { "Backup unlocked." }))))
 }
 
 /// `POST /admin/backups/{id}/restore` with `name` and `owner` of the new database, and what of the backup it gets.
@@ -257,7 +252,7 @@ pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Re
     };
     let parsed = ContainerName::parse(name).map_err(|e| e.to_string());
     let whose = match wanted {
-        "" => Err("Say whose it will be.".to_owned()),
+        "" => Err("Enter the owner of the new database.".to_owned()),
         wanted => owner(&ctx, ctx.user()?, wanted).await?,
     };
     let (new, whose) = match (parsed, whose) {
@@ -295,9 +290,9 @@ mod tests {
         let now: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
         assert_eq!(until("", now), Ok(None));
         assert_eq!(until("2026-11-25", now).unwrap(), Some("2026-11-26T00:00:00Z".parse().unwrap()));
-        assert_eq!(until("2026-11-24", now), Err("This day is over.".to_owned()));
+        assert_eq!(until("2026-11-24", now), Err("This date is in the past.".to_owned()));
         for rubbish in ["tomorrow", "2026-02-30", "25.11.2026"] {
-            assert!(until(rubbish, now).unwrap_err().contains("is no day"), "{rubbish}");
+            assert!(until(rubbish, now).unwrap_err().contains("is not a date"), "{rubbish}");
         }
         assert!(until("+99999-01-01", now).is_err());
     }

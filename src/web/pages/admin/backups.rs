@@ -197,7 +197,7 @@ pub async fn audit(ctx: Context) -> Result<Response, AppError> {
     match enqueue_portal(ctx.app(), &AUDIT, &ctx.actor()).await {
         Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
         Err(RequestError::Busy) => {
-            Ok(to("/admin/backups", Some(Flash::warn("An audit is under way. Load this page again in a while."))))
+            Ok(to("/admin/backups", Some(Flash::warn("An audit is running. Reload this page in a moment."))))
         }
         Err(e) => Err(e.into()),
     }

@@ -27,13 +27,13 @@ pub(crate) fn portal(app: &App, now: DateTime<Utc>) -> FactGroup {
         Fact::when("Started", &Moment::new(app.started, now)),
         Fact::code("Instance", config.instance.as_str()),
         Fact::text("Mode", config.mode.as_str()),
-        Fact::code("Answers on", listen),
+        Fact::code("Listens on", listen),
     ];
     facts.extend(config.server.public_url.as_ref().map(|url| Fact::code("Public address", url)));
     facts.extend(config.server.redirect_listen.map(|a| Fact::code("Redirects from", a.to_string())));
     facts.extend([
-        Fact::code("Databases are reached at", &config.databases.host),
-        Fact::code("Their ports", ports),
+        Fact::code("Database host", &config.databases.host),
+        Fact::code("Database ports", ports),
         Fact::code("Configuration", config.mode_dir.display().to_string()),
         Fact::code("Data", config.data_dir.display().to_string()),
         Fact::code("Worker", &app.worker),
@@ -57,7 +57,7 @@ pub(crate) fn engine(info: &Result<RuntimeInfo, String>) -> FactGroup {
                 Fact::text("Memory", ByteSize(info.memory).to_string()),
             ],
         ),
-        Err(reason) => group(title, Some(Chip::new("fail", "does not answer")), vec![Fact::text("Reason", reason)]),
+        Err(reason) => group(title, Some(Chip::new("fail", "not responding")), vec![Fact::text("Reason", reason)]),
     }
 }
 
@@ -65,8 +65,8 @@ pub(crate) fn admin_db(app: &App, (version, size): &(String, i64)) -> FactGroup 
     let config = &app.config;
     let own = format!("{}-{}", config.instance, crate::bootstrap::NAME);
     let place = match config.admin_db.url {
-        Some(_) => Fact::text("Server", "an existing one (admin_db.url)"),
-        None => Fact::code("Own container", own),
+        Some(_) => Fact::text("Server", "external (admin_db.url)"),
+        None => Fact::code("Portal’s own container", own),
     };
     let open = format!("{} of at most {}", app.db.size(), config.admin_db.connections);
     group(
@@ -76,7 +76,7 @@ pub(crate) fn admin_db(app: &App, (version, size): &(String, i64)) -> FactGroup 
             place,
             Fact::text("Version", format!("PostgreSQL {version}")),
             Fact::text("Size", ByteSize(*size).to_string()),
-            Fact::text("Connections of this portal", open),
+            Fact::text("Connections from this portal", open),
         ],
     )
 }
@@ -88,22 +88,22 @@ pub(crate) fn certificates(
 ) -> FactGroup {
     let file = || Fact::code("File", app.config.server.cert.display().to_string());
     let (chip, mut facts) = match own {
-        None => (None, vec![Fact::text("HTTPS", "is served by the proxy before the portal")]),
-        Some(Err(reason)) => (Some(Chip::new("fail", "can't be read")), vec![file(), Fact::text("Reason", reason)]),
+        None => (None, vec![Fact::text("HTTPS", "HTTPS is handled by the proxy in front of the portal")]),
+        Some(Err(reason)) => (Some(Chip::new("fail", "unreadable")), vec![file(), Fact::text("Reason", reason)]),
         Some(Ok((end, issuer))) => {
             let chip = match end - now {
-                left if left <= Duration::zero() => Chip::new("fail", "has ended"),
-                left if left <= CERTIFICATE_WARNING => Chip::new("care", "ends soon"),
+                left if left <= Duration::zero() => Chip::new("fail", "expired"),
+                left if left <= CERTIFICATE_WARNING => Chip::new("care", "expires soon"),
                 _ => Chip::new("run", "valid"),
             };
-            let ends = Fact::when(if end > now { "Ends" } else { "Ended" }, &Moment::new(end, now));
+            let ends = Fact::when(if end > now { "Expires" } else { "Expired" }, &Moment::new(end, now));
             (Some(chip), vec![ends, Fact::text("Issued by", issuer), file()])
         }
     };
     if let Ok((end, _)) = tls::describe(app.authority.certificate()) {
-        facts.push(Fact::when("Authority of the databases ends", &Moment::new(end, now)));
+        facts.push(Fact::when("Database CA expires", &Moment::new(end, now)));
     }
-    facts.push(Fact::link("Its certificate", "ca.pem", "/ca.pem"));
+    facts.push(Fact::link("Database CA certificate", "ca.pem", "/ca.pem"));
     group("Certificate", chip, facts)
 }
 
@@ -116,10 +116,10 @@ pub(crate) fn queue(app: &App, counts: &[(JobStatus, i64)]) -> FactGroup {
         "Jobs",
         None,
         vec![
-            link("Under way", JobStatus::Running),
+            link("Running", JobStatus::Running),
             link("Waiting", JobStatus::Queued),
-            link("Failed in the last day", JobStatus::Failed),
-            Fact::text("At once, in this portal", app.config.jobs.workers.to_string()),
+            link("Failed in the last 24 hours", JobStatus::Failed),
+            Fact::text("Parallel jobs in this portal", app.config.jobs.workers.to_string()),
         ],
     )
 }
@@ -152,7 +152,7 @@ pub(crate) fn image(app: &App, image: &CatalogImage, now: DateTime<Utc>) -> Imag
         engine: image.engine.to_string(),
         version: image.version.clone(),
         end_of_life: image.end_of_life.map(|day| match day < now.date_naive() {
-            true => format!("{day} (over)"),
+            true => format!("{day} (past)"),
             false => day.to_string(),
         }),
         chip: match state {
@@ -170,18 +170,20 @@ pub(crate) fn egress(wall: Option<&Wall>) -> FactGroup {
         Some(Wall::Stands) => (
             "run",
             "closed",
-            "The firewall keeps databases from reaching this machine, each other and other networks.".to_owned(),
+            "The firewall prevents databases from reaching this machine, each other and other networks.".to_owned(),
         ),
         Some(Wall::Missing(why)) => {
             ("fail", "open", format!("Databases can reach this machine and other networks: {why}"))
         }
-        Some(Wall::Theirs) => {
-            ("care", "not kept", "The portal sets no rules, because databases.firewall is false.".to_owned())
-        }
+        Some(Wall::Theirs) => (
+            "care",
+            "not managed",
+            "The portal does not manage firewall rules, because databases.firewall is false.".to_owned(),
+        ),
         None => (
             "wait",
-            "not known",
-            "Not looked at yet: no database was made or started since the portal started.".to_owned(),
+            "unknown",
+            "Not checked yet: no database has been created or started since the portal started.".to_owned(),
         ),
     };
     group("Firewall", Some(Chip::new(kind, word)), vec![Fact::text("Databases", text)])

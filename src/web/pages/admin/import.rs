@@ -54,8 +54,7 @@ pub async fn show(ctx: Context, Query(query): Query<FindQuery>) -> Result<Respon
         Ok(Err(ImportRefusal::Db(e))) => return Err(e.into()),
         Ok(Err(e)) => (Vec::new(), BucketSearch::default(), Some(e.to_string())),
         Err(_) => {
-            let why =
-                "There is too much in this target to look through while a page waits. `db4sci backup find` does it.";
+            let why = "This target holds too many objects to search on a page. Use `db4sci backup find` instead.";
             (Vec::new(), BucketSearch::default(), Some(why.to_owned()))
         }
     };
@@ -112,8 +111,8 @@ fn import_action(signed: Provenance, target: &str, location: &str) -> ActionButt
         ActionButton::post(label, "/admin/backups/import").with("target", target).with("location", location)
     };
     match signed {
-        Provenance::Ours => import("Take it into the list"),
-        Provenance::Not | Provenance::Otherwise => import("Take it in unsigned").with("unsigned", "on"),
+        Provenance::Ours => import("Register"),
+        Provenance::Not | Provenance::Otherwise => import("Register without signature").with("unsigned", "on"),
     }
 }
 
@@ -143,7 +142,7 @@ pub async fn import(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     match done {
         Ok(id) => Ok(to(
             &format!("/admin/backups/{id}"),
-            Some(Flash::ok(format!("The backup is whole and in the list. It is locked for {LOCK_DAYS} days."))),
+            Some(Flash::ok(format!("The backup is complete and now registered. It is locked for {LOCK_DAYS} days."))),
         )),
         Err(ImportRefusal::Db(e)) => Err(e.into()),
         Err(e) => {

@@ -162,7 +162,7 @@ pub async fn jobs(ctx: Context, Query(query): Query<JobsQuery>) -> Result<Respon
         let word = Chip::of_job(s.as_str()).word;
         let label = match (s, count) {
             (_, 0) => word,
-            (JobStatus::Failed, n) => format!("{word} · {n} in the last day"),
+            (JobStatus::Failed, n) => format!("{word} · {n} in the last 24 hours"),
             (_, n) => format!("{word} · {n}"),
         };
         Link::new(label, address("/admin/jobs", &[("status", s.as_str())])).current(status == Some(s))

@@ -119,7 +119,7 @@ fn broken_work(periodic: &[ScheduledDatabase], now: DateTime<Utc>) -> Vec<Attent
             since: work.last_run.map(|at| Moment::new(at, now)),
             ..item(
                 "bad",
-                format!("The periodic work “{}” fails", work.name),
+                format!("The periodic task “{}” is failing", work.name),
                 error,
                 Link::new("System", "/admin/system"),
             )
@@ -136,17 +136,17 @@ fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
             "bad",
             notices::title(n),
             format!("{} Its owner is {}.", n.text, n.owner),
-            Link::new("Its backups", format!("/containers/{}/backups", n.container)),
+            Link::new("View backups", format!("/containers/{}/backups", n.container)),
         )
     };
     let mut items: Vec<_> = told.iter().take(SHOWN).map(one).collect();
     let more = told.len().saturating_sub(SHOWN) as u64;
     if more > 0 {
-        let text = format!("{} of backups", count_text(more, "more trouble", "more troubles"));
+        let text = count_text(more, "more backup problem", "more backup problems");
         items.push(item(
             "bad",
             text,
-            "They come up here when those above are put away.",
+            "They appear here when you dismiss those above.",
             Link::new("Backups", "/admin/backups"),
         ));
     }
@@ -166,7 +166,7 @@ fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<A
     let more = positive(all).saturating_sub(failed.len() as u64);
     if more > 0 {
         let text = format!("{} failed", count_text(more, "more database", "more databases"));
-        items.push(item("bad", text, "", Link::new("All that failed", "/admin/containers?state=failed")));
+        items.push(item("bad", text, "", Link::new("All failed databases", "/admin/containers?state=failed")));
     }
     items
 }
@@ -184,7 +184,7 @@ fn unknown_differences(found: &[ListedFinding], now: DateTime<Utc>) -> Vec<Atten
     let more = found.len().saturating_sub(SHOWN) as u64;
     if more > 0 {
         let text = count_text(more, "more difference", "more differences");
-        items.push(item("warn", format!("{text} between the engine and the records"), "", link()));
+        items.push(item("warn", format!("{text} between the container engine and the records"), "", link()));
     }
     items
 }
@@ -193,7 +193,7 @@ fn missing_images(app: &App) -> Vec<Attention> {
     let link = || Link::new("System", "/admin/system");
     let missing = app.catalog.images().iter().filter_map(|image| {
         let reason = app.images.get(&image.image).unavailable()?.to_owned();
-        Some(item("warn", format!("{} can't be offered", image.label), format!("{reason}."), link()))
+        Some(item("warn", format!("{} is unavailable", image.label), format!("{reason}."), link()))
     });
     missing.collect()
 }
@@ -204,19 +204,21 @@ fn full_tier(tier: &TierState) -> Vec<Attention> {
     let mut items = Vec::new();
     if let Some(reason) = &tier.unavailable {
         let in_use = tier.usage.as_ref().is_some_and(|u| u.databases > 0);
-        let advice = if in_use { "Databases on it can't start until it is back." } else { "No database lies on it." };
+        let advice =
+            if in_use { "Its databases cannot start until it is available again." } else { "It holds no databases." };
         let kind = if in_use { "bad" } else { "warn" };
-        items.push(item(kind, format!("The storage “{label}” can't be used: {reason}"), advice, link()));
+        items.push(item(kind, format!("Storage tier “{label}” is unavailable: {reason}"), advice, link()));
     } else if used >= TierState::NEARLY_FULL {
         let kind = if used >= TierState::FULL { "bad" } else { "warn" };
-        let advice = "Make room or add a tier: a database on a full disk stops.";
-        items.push(item(kind, format!("The storage “{label}” is {used} % full"), advice, link()));
+        let advice = "Free up space or add a tier. Databases stop working when the disk is full.";
+        items.push(item(kind, format!("Storage tier “{label}” is {used} % full"), advice, link()));
     }
     if let (Some(limit), Some(usage)) = (tier.limit, &tier.usage)
         && usage.used_bytes.saturating_mul(100) / limit.max(1) >= i64::from(TierState::NEARLY_FULL)
     {
-        let text = format!("Databases on “{label}” take {} of their {}", ByteSize(usage.used_bytes), ByteSize(limit));
-        items.push(item("warn", text, "The tier's limit in the configuration is nearly reached.", link()));
+        let text =
+            format!("Databases on “{label}” use {} of the {} limit", ByteSize(usage.used_bytes), ByteSize(limit));
+        items.push(item("warn", text, "The configured limit of this tier is nearly reached.", link()));
     }
     items
 }
@@ -224,13 +226,13 @@ fn full_tier(tier: &TierState) -> Vec<Attention> {
 async fn certificate_item(app: &App, now: DateTime<Utc>) -> Option<Attention> {
     let link = Link::new("System", "/admin/system");
     match certificate(app).await? {
-        Err(reason) => Some(item("bad", "The portal's certificate can't be read", reason, link)),
+        Err(reason) => Some(item("bad", "The portal’s certificate cannot be read", reason, link)),
         Ok((end, _)) if end - now > CERTIFICATE_WARNING => None,
         Ok((end, _)) => {
             let kind = if end - now > Duration::days(7) { "warn" } else { "bad" };
-            let verb = if end > now { "ends" } else { "ended" };
-            let text = format!("The portal's certificate {verb} {}", Moment::new(end, now).ago);
-            Some(item(kind, text, "Put a new one in its place; the portal loads it by itself.", link))
+            let verb = if end > now { "expires" } else { "expired" };
+            let text = format!("The portal’s certificate {verb} {}", Moment::new(end, now).ago);
+            Some(item(kind, text, "Replace it; the portal loads the new one automatically.", link))
         }
     }
 }
@@ -240,19 +242,19 @@ fn backups_item(at: DateTime<Utc>, counts: &BTreeMap<FindingKind, u64>, now: Dat
     let link = Link::new("Backups", "/admin/backups");
     let since = Some(Moment::new(at, now));
     if now - at > Duration::days(2) {
-        return Some(Attention { since, ..item("bad", "The backups were not audited for days", "", link) });
+        return Some(Attention { since, ..item("bad", "Backups have not been audited for days", "", link) });
     }
     let all = counts.values().sum();
     let kind = if counts.keys().any(|k| k.is_bad()) { "bad" } else { "warn" };
     let advice: Vec<_> = counts.iter().map(|(kind, n)| format!("{n} × {}", kind.label())).collect();
-    let text = format!("The audit of the backups found {}", count_text(all, "thing", "things"));
+    let text = format!("The backup audit found {}", count_text(all, "problem", "problems"));
     (all > 0).then(|| Attention { since, ..item(kind, text, format!("{}.", advice.join(", ")), link) })
 }
 
 fn failed_jobs(count: i64) -> Option<Attention> {
     let text = count_text(positive(count), "job", "jobs");
     let link = Link::new("Failed jobs", "/admin/jobs?status=failed");
-    (count > 0).then(|| item("warn", format!("{text} failed in the last day"), "", link))
+    (count > 0).then(|| item("warn", format!("{text} failed in the last 24 hours"), "", link))
 }
 
 fn numbers(
@@ -285,7 +287,7 @@ fn numbers(
         plain("failed", of(ContainerState::Failed), "/admin/containers?state=failed"),
         plain("in the trash", trashed, "/admin/containers?state=trashed"),
         number(
-            noun(working, "job under way", "jobs under way"),
+            noun(working, "job running", "jobs running"),
             thousands(working),
             format!("{} waiting", thousands(waiting)),
             "/admin/jobs?status=running",
@@ -312,13 +314,13 @@ mod tests {
                 "1 stopped",
                 "0 failed",
                 "2 in the trash",
-                "0 jobs under way 4 waiting",
+                "0 jobs running 4 waiting",
                 "5 people",
                 "0 B on disk"
             ]
         );
         let alone = numbers(&[], &[(JobStatus::Running, 1)], 1, &[]);
         let labels: Vec<_> = alone.iter().map(|n| n.label.as_str()).collect();
-        assert!(labels.contains(&"person") && labels.contains(&"job under way"), "{labels:?}");
+        assert!(labels.contains(&"person") && labels.contains(&"job running"), "{labels:?}");
     }
 }

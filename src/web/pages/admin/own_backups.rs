@@ -33,16 +33,16 @@ pub(crate) async fn section(app: &App, db: &mut PgConnection, now: DateTime<Utc>
     let work = schedule::list(db).await?.into_iter().find(|w| w.name == WORK);
     let mut trouble = Vec::new();
     if let Some(error) = work.as_ref().and_then(error_of) {
-        trouble.push(format!("The last try failed: {error}"));
+        trouble.push(format!("The last attempt failed: {error}"));
     }
     match recovery_key::recipient(&app.config) {
         Ok(Some(_)) => {}
         Ok(None) => trouble.push(
-            "There is no recovery key, so the keys that open its secrets are in no backup. Make one with \
-             “db4sci recovery-key”, and keep it where this host’s loss does not reach."
+            "There is no recovery key, so no backup contains the keys that decrypt its secrets. Create one with \
+             “db4sci recovery-key” and store it away from this host."
                 .to_owned(),
         ),
-        Err(e) => trouble.push(format!("The recovery key’s public part can’t be used: {e:#}.")),
+        Err(e) => trouble.push(format!("The public part of the recovery key is unusable: {e:#}.")),
     }
     let row = |s: &AdminBackup| OwnRow {
         made: Moment::new(s.made_at, now),
@@ -72,7 +72,7 @@ pub async fn now(ctx: Context) -> Result<Response, AppError> {
     match enqueue_portal(ctx.app(), &BACK_UP, &ctx.actor()).await {
         Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
         Err(RequestError::Busy) => {
-            Ok(to("/admin/backups", Some(Flash::warn("That is under way already. Load this page again in a while."))))
+            Ok(to("/admin/backups", Some(Flash::warn("This is already running. Reload this page in a moment."))))
         }
         Err(e) => Err(e.into()),
     }

@@ -78,8 +78,8 @@ fn row(listed: &ListedAccount, me: Uuid, now: DateTime<Utc>, (quota, limits): (O
     let path = |verb: &str| format!("{HERE}/{}/{verb}", a.id);
     let disabled = a.disabled_at.is_some();
     let toggle = match disabled {
-        true => ActionButton::post("Enable the account", path("enable")),
-        false => ActionButton::post("Disable the account", path("disable")).danger(),
+        true => ActionButton::post("Enable account", path("enable")),
+        false => ActionButton::post("Disable account", path("disable")).danger(),
     };
     UserRow {
         name: a.username.clone(),
@@ -110,21 +110,21 @@ fn form(fields: &Fields, faults: &Faults) -> Vec<Field> {
     let role = if fields.has("role") { fields.text("role") } else { Role::User.as_str() };
     vec![
         Field::code("username", "Name")
-            .help("To sign in with: lower-case letters, digits, “.”, “_” and “-”.")
+            .help("Used to sign in. Lower-case letters, digits, “.”, “_” and “-”.")
             .value(fields.text("username"))
             .error(fault("username"))
             .required()
             .max_length(63),
         Field::password("password", "Password")
-            .help("At least 8 characters. They can change it on their account page.")
+            .help("At least 8 characters. The user can change it on the account page.")
             .autocomplete("new-password")
             .error(fault("password"))
             .required(),
         Field::select("role", "Role", roles(role))
-            .help("A user sees their own databases; an admin sees and may do everything.")
+            .help("Users see only their own databases; admins can see and do everything.")
             .error(fault("role")),
         Field::email("email", "E-mail")
-            .help("Proposed as contact of their databases.")
+            .help("Suggested as the contact for this user’s databases.")
             .value(fields.text("email"))
             .error(fault("email"))
             .max_length(200),
@@ -133,7 +133,13 @@ fn form(fields: &Fields, faults: &Faults) -> Vec<Field> {
 
 fn email(text: &str) -> Result<String, String> {
     let fine = text.is_empty() || (text.contains('@') && !text.contains(char::is_whitespace));
-    if fine { line(text, 200) } else { Err("Write an address such as ada@example.org, or leave it empty.".to_owned()) }
+    if fine {
+        line(text, 200)
+    } else {
+        Err("Enter an e-mail address such as ada@example.org, or leave the field \
+                                            empty."
+            .to_owned())
+    }
 }
 
 /// `POST /admin/users`
@@ -161,7 +167,7 @@ pub async fn add(ctx: Context, fields: Fields) -> Result<Response, AppError> {
         Err(e) if constraint(&e) == Some("account_username_key") => {
             // The page asks for a connection of its own; this one goes back first.
             tx.rollback().await?;
-            faults.push(("username".to_owned(), format!("“{username}” exists already. Choose another name.")));
+            faults.push(("username".to_owned(), format!("“{username}” already exists. Choose another name.")));
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view(&ctx, "", &fields, &faults).await?);
         }
         Err(e) => return Err(e.into()),
@@ -170,7 +176,7 @@ pub async fn add(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     let entry = LogEntry { action: "user.add", container: None, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
-    Ok(to(HERE, Some(Flash::ok(format!("The account “{username}” is there.")))))
+    Ok(to(HERE, Some(Flash::ok(format!("Account “{username}” created.")))))
 }
 
 #[cfg(test)]

@@ -46,14 +46,15 @@ async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppE
     let (me, now) = (ctx.user()?.id, ctx.now());
     if id == me {
         ctx.note(change.action(), Outcome::Refused, "their own account").await?;
-        let why = "This can't be done to your own account, so that an administrator always remains. Your password is changed on your account page.";
+        let why = "You cannot do this to your own account, so that at least one administrator remains. To change your \
+                   password, go to your account page.";
         return Err(AppError::Conflict(why.to_owned()));
     }
     let mut tx = ctx.app().db.begin().await?;
     let locked = accounts::lock(&mut tx, &[me, id]).await?;
     // Two admins may disable each other at the same instant: only the first is one still.
     if !locked.iter().any(|a| a.id == me && a.role == Role::Admin && a.disabled_at.is_none()) {
-        return Err(AppError::Forbidden("You are no administrator any more.".to_owned()));
+        return Err(AppError::Forbidden("You are no longer an administrator.".to_owned()));
     }
     let account = locked.into_iter().find(|a| a.id == id).ok_or(AppError::NotFound)?;
     let mut detail = account.username.clone();
@@ -85,7 +86,7 @@ async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppE
 /// If there is no such account, or it is one's own.
 pub async fn disable(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let name = change(&ctx, &id, Change::Disable).await?.username;
-    let said = format!("“{name}” can't sign in any more and is signed out everywhere. Their databases go on.");
+    let said = format!("“{name}” is signed out everywhere and can no longer sign in. Their databases keep running.");
     Ok(to(HERE, Some(Flash::ok(said))))
 }
 
@@ -106,7 +107,7 @@ pub async fn set_role(ctx: Context, Path(id): Path<String>, fields: Fields) -> R
     let role = Role::parse(fields.text("role"));
     let role = role.ok_or_else(|| AppError::BadRequest("The role must be user or admin.".to_owned()))?;
     let name = change(&ctx, &id, Change::Role(role)).await?.username;
-    Ok(to(HERE, Some(Flash::ok(format!("“{name}” has the role {} now.", role.as_str())))))
+    Ok(to(HERE, Some(Flash::ok(format!("“{name}” now has the role {}.", role.as_str())))))
 }
 
 /// `POST /admin/users/{id}/password` with `password` and `tokens` (`end`, the default, or `keep`)
@@ -130,7 +131,7 @@ pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) 
         TokenPolicy::End => "Their API tokens are revoked.",
         TokenPolicy::Keep => "Their API tokens stay valid.",
     };
-    Ok(to(HERE, Some(Flash::ok(format!("“{name}” has a new password and is signed out everywhere. {said}")))))
+    Ok(to(HERE, Some(Flash::ok(format!("New password set for “{name}”, who is signed out everywhere. {said}")))))
 }
 
 /// `POST /admin/users/{id}/limits` with `memory` and `cpus`, of all databases of a person together; empty: as configured.
@@ -153,11 +154,11 @@ pub async fn set_limits(ctx: Context, Path(id): Path<String>, fields: Fields) ->
     let mut tx = ctx.app().db.begin().await?;
     let account = accounts::lock(&mut tx, &[id]).await?.into_iter().next().ok_or(AppError::NotFound)?;
     quotas::set(&mut tx, id, memory, cpus).await?;
-    let shown = |text: Option<String>| text.unwrap_or_else(|| "as configured".to_owned());
+    let shown = |text: Option<String>| text.unwrap_or_else(|| "default".to_owned());
     let (memory, cpus) = (shown(memory.map(|m| m.to_string())), shown(cpus.map(|c| c.to_string())));
     let detail = format!("{}: memory {memory}, CPUs {cpus}", account.username);
     let entry = LogEntry { action: "user.limits", container: None, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
-    Ok(to(HERE, Some(Flash::ok(format!("The limits of “{}” are set.", account.username)))))
+    Ok(to(HERE, Some(Flash::ok(format!("Limits set for “{}”.", account.username)))))
 }

@@ -39,7 +39,7 @@ pub async fn show(ctx: Context) -> Result<Response, AppError> {
         frame: ctx.frame("admin-backups"),
         policy: app.config.backups.keep.sentence(),
         summary: format!(
-            "Of {} {} would go, {}.",
+            "{1} of {0} would be removed ({2}).",
             count_text(judged.len() as u64, "backup", "backups"),
             going.len(),
             size_text(u64::try_from(bytes).unwrap_or(0))
@@ -56,9 +56,7 @@ pub async fn show(ctx: Context) -> Result<Response, AppError> {
 pub async fn remove(ctx: Context) -> Result<Response, AppError> {
     match enqueue_portal(ctx.app(), &PRUNE, &ctx.actor()).await {
         Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
-        Err(RequestError::Busy) => {
-            Ok(to("/admin/backups/prune", Some(Flash::warn("Old backups are being removed now."))))
-        }
+        Err(RequestError::Busy) => Ok(to("/admin/backups/prune", Some(Flash::warn("Removing expired backups.")))),
         Err(e) => Err(e.into()),
     }
 }

@@ -44,12 +44,17 @@ pub(crate) struct FindingText {
 /// How a difference of this kind is told.
 pub(crate) fn words(kind: &str) -> FindingText {
     let (severity, what, advice) = match kind {
-        "missing" => ("bad", "missing", "The portal makes it anew and starts it."),
-        "stopped" => ("bad", "dead", "The portal starts it again."),
-        "stuck" => ("bad", "stuck", "Look at its jobs; deleting it, or trying again, may free it."),
-        "running" => ("warn", "started by hand", "Stop it in the engine, or start it here."),
-        "unknown" => ("warn", "unknown", "It was not touched. Remove it in the engine if nobody needs it."),
-        "directory" => ("warn", "unknown directory", "It was not touched. Remove it if nobody needs it."),
+        "missing" => ("bad", "missing", "The portal recreates and starts it."),
+        "stopped" => ("bad", "stopped unexpectedly", "The portal restarts it."),
+        "stuck" => ("bad", "stuck", "Check its jobs. Retrying or deleting it may resolve this."),
+        "running" => ("warn", "started manually", "Stop it in the container engine, or start it here."),
+        "unknown" => (
+            "warn",
+            "unknown",
+            "The portal did not touch it. Remove it in the container engine if nobody \
+                                          needs it.",
+        ),
+        "directory" => ("warn", "unknown directory", "The portal did not touch it. Remove it if nobody needs it."),
         other => ("warn", other, ""),
     };
     FindingText { severity, what: what.to_owned(), advice }
@@ -113,7 +118,7 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
             0,
             FindingRow {
                 kind: "bad".to_owned(),
-                what: "it could not compare".to_owned(),
+                what: "comparison failed".to_owned(),
                 name: "Reconciler".to_owned(),
                 href: None,
                 text: error,
@@ -148,11 +153,11 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
 pub async fn check_now(ctx: Context) -> Result<Response, AppError> {
     let mut tx = ctx.app().db.begin().await?;
     schedule::make_due(&mut tx, RECONCILE).await?;
-    let entry = LogEntry { action: "reconcile.check", container: None, outcome: Outcome::Ok, detail: "asked for" };
+    let entry = LogEntry { action: "reconcile.check", container: None, outcome: Outcome::Ok, detail: "requested" };
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
     Ok(to(
         "/admin/states",
-        Some(Flash::ok("The comparison begins within a second. Load this page again to see what it found.")),
+        Some(Flash::ok("The comparison starts within a second. Reload this page to see the result.")),
     ))
 }

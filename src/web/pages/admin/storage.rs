@@ -88,7 +88,7 @@ fn allowed(tier: &Tier) -> String {
         text = format!("{text}; {} only", tier.engines.join(", "));
     }
     match tier.limit_bytes() {
-        Some(limit) => format!("{text}; for {} of databases", ByteSize(limit)),
+        Some(limit) => format!("{text}; limit {}", ByteSize(limit)),
         None => text,
     }
 }
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(allowed(&tier(&["admins"], &["postgres"], None)), "administrators; postgres only");
         assert_eq!(
             allowed(&tier(&["ada", "admins", "bo"], &[], Some("200g"))),
-            "ada, bo and administrators; for 200 GiB of databases"
+            "ada, bo and administrators; limit 200 GiB"
         );
     }
 

@@ -40,8 +40,11 @@ pub async fn read_only(ctx: Context, fields: Fields) -> Result<Response, AppErro
     let banner = match fields.text("read_only") {
         "off" => None,
         "on" => {
-            let checked =
-                if typed.is_empty() { Err("Say why, and for how long.".to_owned()) } else { line(typed, BANNER) };
+            let checked = if typed.is_empty() {
+                Err("Enter the reason and the expected duration.".to_owned())
+            } else {
+                line(typed, BANNER)
+            };
             match checked {
                 Ok(text) => Some(text),
                 Err(e) => return render(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, Some(e)).await,
@@ -56,7 +59,7 @@ pub async fn read_only(ctx: Context, fields: Fields) -> Result<Response, AppErro
     let entry = LogEntry { action: "portal.read_only", container: None, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, &actor, &entry, now).await?;
     tx.commit().await?;
-    let said = if banner.is_some() { "The portal is read-only now." } else { "Changes are possible again." };
+    let said = if banner.is_some() { "Read-only mode is on." } else { "Read-only mode is off." };
     app.set_read_only(banner);
     Ok(to("/admin/system", Some(Flash::ok(said))))
 }
@@ -70,7 +73,7 @@ async fn render(ctx: &Context, status: StatusCode, message: &str, error: Option<
     drop(db);
     let info = match tokio::time::timeout(ENGINE_WAIT, app.runtime.info()).await {
         Ok(answer) => answer.map_err(|e| e.to_string()),
-        Err(_) => Err(format!("It did not answer within {} s.", ENGINE_WAIT.as_secs())),
+        Err(_) => Err(format!("No response within {} s.", ENGINE_WAIT.as_secs())),
     };
     let groups = vec![
         admin::facts::portal(app, now),
@@ -81,8 +84,8 @@ async fn render(ctx: &Context, status: StatusCode, message: &str, error: Option<
         admin::facts::queue(app, &counts),
         admin::facts::work(&periodic, now),
     ];
-    let message = Field::text("message", "What the banner says")
-        .help("Why nothing can be changed now, and until when.")
+    let message = Field::text("message", "Banner text")
+        .help("Why changes are blocked, and until when.")
         .value(message)
         .error(error)
         .max_length(300)

@@ -12,26 +12,27 @@ pub(crate) fn source_field(kept: &KeptDump, asked: &str, fault: Option<String>) 
     let mut choices: Vec<Choice> = names.iter().map(|name| Choice::new(shown(name), shown(name), asked)).collect();
     if can_have_all(kept.dump.format) {
         let note = match kept.dump.format {
-            Format::PgPlain => "Each becomes a database of its own on your server, called as in the dump.",
-            _ => "Each becomes a database of its own, called like yours with its name behind it.",
+            Format::PgPlain => "Each becomes a separate database on your server, with the same name as in the dump.",
+            _ => "Each becomes a separate database, named after yours with its own name appended.",
         };
-        choices.push(Choice::new(ALL, "All of them", asked).note(note));
+        choices.push(Choice::new(ALL, "All databases", asked).note(note));
     }
-    (names.len() > 1).then(|| Field::radios(SOURCE, "Which database of the dump", choices).error(fault).required())
+    (names.len() > 1).then(|| Field::radios(SOURCE, "Database in the dump", choices).error(fault).required())
 }
 
 /// What dumps of an engine can be brought.
 pub(crate) fn what(engine: EngineKind) -> &'static str {
     match engine {
         EngineKind::Postgres => {
-            "Made with pg_dump -Fc, or statements as pg_dump writes them, also packed with gzip, zstd, bzip2, xz or zip."
+            "A pg_dump archive (-Fc) or SQL script, optionally compressed with gzip, zstd, bzip2, xz or zip."
         }
         EngineKind::Mariadb => {
-            "Statements as mariadb-dump or mysqldump write them, also packed with gzip, zstd, bzip2, xz or zip."
+            "A SQL script from mariadb-dump or mysqldump, optionally compressed with gzip, zstd, bzip2, xz or zip."
         }
         EngineKind::Mongodb => {
-            "Made with mongodump --archive, of one database (--db), also packed with gzip, zstd, bzip2, xz or zip."
+            "An archive of one database (mongodump --archive --db), optionally compressed with gzip, zstd, bzip2, xz \
+             or zip."
         }
-        EngineKind::Neo4j => "Made with neo4j-admin database dump, of a version that is not newer.",
+        EngineKind::Neo4j => "A dump from neo4j-admin database dump, made by the same or an older version.",
     }
 }

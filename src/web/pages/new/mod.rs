@@ -125,7 +125,7 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
 fn again(faults: &mut Faults, fields: &Fields) {
     const PASSWORD: &str = "dbuserpass";
     if !fields.raw(PASSWORD).is_empty() && faults.iter().all(|(name, _)| name != PASSWORD) {
-        faults.push((PASSWORD.to_owned(), "Type the password again: it is not kept on this page.".to_owned()));
+        faults.push((PASSWORD.to_owned(), "Enter the password again. The page does not keep it.".to_owned()));
     }
 }
 
@@ -133,10 +133,10 @@ fn again(faults: &mut Faults, fields: &Fields) {
 /// the catalog says.
 fn about_image(image: &CatalogImage, available: bool, today: NaiveDate) -> String {
     let support = image.end_of_life.map(|day| match day < today {
-        true => format!("No longer supported since {day}."),
+        true => format!("Unsupported since {day}."),
         false => format!("Supported until {day}."),
     });
-    let gone = (!available).then(|| "Not available now.".to_owned());
+    let gone = (!available).then(|| "Currently unavailable.".to_owned());
     let notes = Some(image.notes.clone()).filter(|notes| !notes.is_empty());
     [gone, support, notes].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
@@ -198,7 +198,7 @@ async fn render(
         engine: engine.to_string(),
         upload: (dump && kept.is_none()).then(|| {
             Field::file(FILE, "Dump")
-                .help(format!("{} At most {}.", what(engine), app.config.backups.upload_max))
+                .help(format!("{} Maximum size {}.", what(engine), app.config.backups.upload_max))
                 .error(fault(FILE))
                 .required()
         }),
@@ -236,7 +236,7 @@ fn main_fields(
     let engine = engine.engine();
     let mut main = vec![
         Field::code("name", "Name")
-            .help("What it is called here and in its address. Lower-case letters, digits, “-” and “_”.")
+            .help("Identifies the database here and in its address. Lower-case letters, digits, “-” and “_”.")
             .value(fields.text("name"))
             .error(fault("name"))
             .required()
@@ -244,24 +244,24 @@ fn main_fields(
             .focus(first_time),
     ];
     let password = Field::password("dbuserpass", "Password").error(fault("dbuserpass")).autocomplete("new-password");
-    let password_help = "At least 8 characters. Leave it empty and one is generated for you and shown once.";
+    let password_help = "At least 8 characters. Leave empty to have one generated and shown once.";
     match engine.fixed_names() {
         // What the engine names by itself is not asked for.
         Some(names) => main.push(password.help(format!(
-            "For the user “{}”, which every {} server has, as it has the database “{}”. {password_help}",
+            "For the built-in {1} user “{0}”. The database is always called “{2}”. {password_help}",
             names.dbuser,
             engine.label(),
             names.dbname
         ))),
         None => main.extend([
             Field::code("dbname", "Database")
-                .help("The database you connect to. Lower-case letters, digits and “_”.")
+                .help("The name of the database you connect to. Lower-case letters, digits and “_”.")
                 .value(fields.text("dbname"))
                 .error(fault("dbname"))
                 .required()
                 .max_length(u32::try_from(engine.database_rules().max_bytes).unwrap_or(63)),
             Field::code("dbuser", "User")
-                .help("Whom you connect as; this user owns the database.")
+                .help("The database user you sign in as. This user owns the database.")
                 .value(fields.text("dbuser"))
                 .error(fault("dbuser"))
                 .required()
@@ -281,7 +281,7 @@ fn extensions_field(engine: EngineKind, fields: &Fields, fault: Option<String>) 
     };
     (!offered.is_empty()).then(|| {
         Field::checkboxes("extensions", "Extensions", offered.iter().map(choice).collect())
-            .help("Added to your database when it is made. You can add most of them later yourself.")
+            .help("Installed when the database is created. You can add most of them yourself later.")
             .error(fault)
     })
 }
@@ -310,12 +310,12 @@ fn more_fields(
     let mut more: Vec<Field> = extensions_field(engine, fields, fault("extensions")).into_iter().collect();
     more.extend([
         Field::textarea("description", "Description")
-            .help("What it is for. Others who look after it will thank you.")
+            .help("What the database is for. Helps others who look after it.")
             .value(fields.text("description"))
             .error(fault("description"))
             .max_length(500),
         Field::text("contact", "Contact")
-            .help("Whom to ask about it, such as an e-mail address.")
+            .help("Who to ask about the database, for example an e-mail address.")
             .value(fields.text("contact"))
             .error(fault("contact"))
             .max_length(200),
@@ -324,21 +324,22 @@ fn more_fields(
             .error(fault("department"))
             .max_length(200),
         Field::code("owner", "Owner")
-            .help(if user.is_admin() { "The account it belongs to." } else { "Your account." })
+            .help(if user.is_admin() { "The account that owns the database." } else { "Your account." })
             .value(owner)
             .error(fault("owner"))
             .read_only(!user.is_admin()),
-        Field::select("storage", "Storage", storage).help("Where its data lies.").error(fault("storage")),
+        Field::select("storage", "Storage", storage).help("Where the data is stored.").error(fault("storage")),
         Field::text("memory", "Memory")
             .help(format!(
-                "Such as 512m or 2g: at least {least}, at most {}. Empty: {}. Your databases use {in_use} now.",
+                "For example 512m or 2g. Minimum {least}, maximum {}, default {}. Your databases currently use \
+                 {in_use}.",
                 limits.memory_max,
                 limits.memory_default.max(least)
             ))
             .value(fields.text("memory"))
             .error(fault("memory")),
         Field::text("cpus", "CPUs")
-            .help(format!("Such as 0.5 or 2: at most {}. Empty: {}.", limits.cpus_max, limits.cpus_default))
+            .help(format!("For example 0.5 or 2. Maximum {}, default {}.", limits.cpus_max, limits.cpus_default))
             .value(fields.text("cpus"))
             .error(fault("cpus")),
     ]);
@@ -376,8 +377,8 @@ mod tests {
             about_image(catalog.find(image).unwrap(), available, today)
         };
         let old = said("docker.io/library/mongo:6.0", true);
-        assert!(old.starts_with("No longer supported since 2025-07-31. For projects"), "{old}");
+        assert!(old.starts_with("Unsupported since 2025-07-31. For existing projects"), "{old}");
         let gone = said("docker.io/library/postgres:16", false);
-        assert_eq!(gone, "Not available now. Supported until 2028-11-09.");
+        assert_eq!(gone, "Currently unavailable. Supported until 2028-11-09.");
     }
 }

@@ -31,7 +31,7 @@ impl AdminPage {
     /// What stands in place of the list when nothing needs attention.
     #[must_use]
     pub fn all_well(&self) -> Chip {
-        Chip::new("run", "All is well")
+        Chip::new("run", "All good")
     }
 }
 

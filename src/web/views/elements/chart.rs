@@ -85,7 +85,7 @@ impl Chart {
         gap: Duration,
     ) -> Self {
         let Some((_, last)) = values.last() else {
-            let alternative = format!("{title}: nothing was measured in this time.");
+            let alternative = format!("{title}: no measurements in this period.");
             return Self { title: title.to_owned(), alternative, ..Self::default() };
         };
         let greatest = values.iter().map(|(_, v)| *v).fold(0.0, f64::max);
@@ -124,7 +124,7 @@ impl Chart {
                 .map(|(at, anchor)| (format!("{:.1}", x(at)), anchor, time(at)))
                 .to_vec(),
             alternative: format!(
-                "{title}: now {}, least {}, most {}, from {} to {} UTC.",
+                "{title}: now {}, minimum {}, maximum {}, from {} to {} UTC.",
                 unit.text(*last),
                 unit.text(smallest),
                 unit.text(greatest),
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(chart.last, "6");
         let scale: Vec<_> = chart.scale.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(scale, ["0", "4", "8"]);
-        assert!(chart.alternative.contains("least 3, most 7"), "{}", chart.alternative);
+        assert!(chart.alternative.contains("minimum 3, maximum 7"), "{}", chart.alternative);
         // Everything lies inside the drawing.
         for point in chart.lines.iter().flat_map(|l| l.split(' ')) {
             let (x, y) = point.split_once(',').unwrap();
@@ -179,7 +179,7 @@ mod tests {
     fn nothing_measured_is_said_and_not_drawn() {
         let chart = Chart::new("Memory", Unit::Bytes, &[], (at(0), at(60)), Duration::minutes(15));
         assert!(chart.is_empty() && chart.last.is_empty());
-        assert!(chart.alternative.contains("nothing was measured"));
+        assert!(chart.alternative.contains("no measurements"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Steps {
         self.steps
             .iter()
             .find(|step| step.state == "doing")
-            .map_or_else(|| "Waiting for its turn.".to_owned(), |step| step.label.clone())
+            .map_or_else(|| "Waiting in the queue.".to_owned(), |step| step.label.clone())
     }
 
     /// How many steps are done.
@@ -71,7 +71,7 @@ impl StepView {
             "doing" => "in progress",
             "failed" => "failed",
             "undone" => "undone",
-            _ => "to do",
+            _ => "pending",
         }
     }
 }
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_announcement_follows_the_job() {
         let mut job = Steps::default();
-        assert_eq!(job.now(), "Waiting for its turn.");
+        assert_eq!(job.now(), "Waiting in the queue.");
         job.steps.push(StepView { label: "Start the server".into(), state: "doing".into(), ..StepView::default() });
         assert_eq!(job.now(), "Start the server");
         job.done = true;
