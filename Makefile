@@ -2,34 +2,34 @@
 .DEFAULT_GOAL := help
 .PHONY: help run up down stop-all test check sqlx bench screenshots images image clean
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
-run: ## set the machine up, build, and run the portal on https://localhost:8443 (Ctrl-C stops it, never the databases)
+run: ## set up the machine, build, and run the portal on https://localhost:8443 (Ctrl-C stops it, never the databases)
 	@dev/run.sh
 
-up: ## the same in the background; returns when it is ready
+up: ## run the portal in the background; returns when it is ready
 	@dev/up.sh
 
-down: ## stop the portal in the background
+down: ## stop the portal running in the background
 	@dev/down.sh
 
-stop-all: ## stop it and this instance's containers; their data stays
+stop-all: ## stop the portal and this instance's containers; data is kept
 	@dev/down.sh --all
 
-test: ## all tests, with everything that they need
+test: ## run all tests, with everything they need
 	@dev/test.sh $(ARGS)
 
-check: ## format, lints, documentation, unused dependencies, scripts, compose file
+check: ## check format, lints, documentation, unused dependencies, scripts and the compose file
 	@dev/check.sh
 
-sqlx: ## describe the statements for mydb_admin anew (.sqlx); after a change of a statement or a migration
+sqlx: ## update .sqlx, the description of the statements for mydb_admin
 	@dev/sqlx.sh
 
-bench: ## measure against the bars
+bench: ## run the benchmarks and compare with the limits
 	@dev/bench.sh $(ARGS)
 
-screenshots: ## make the pictures in docs/ anew
+screenshots: ## update the screenshots in docs/
 	@dev/screenshots.sh
 
 images: ## pull or build the database images of dev mode
@@ -38,5 +38,5 @@ images: ## pull or build the database images of dev mode
 image: ## build the portal's own image, db4sci:dev
 	@dev/image-portal.sh
 
-clean: ## remove all that this checkout made; asks first
+clean: ## remove everything this checkout created, after asking
 	@dev/clean.sh

@@ -4,25 +4,25 @@
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-say "This removes, for good:"
+say "This permanently deletes:"
 if engine_answers; then
   docker ps -a --filter "label=$LABEL_INSTANCE=$INSTANCE" --format '{{"  "}}container {{.Names}} ({{.Status}})'
 else
-  say "  (no container engine answers: containers of $INSTANCE, if there are any, stay)"
+  say "  (the container engine is not running: containers of $INSTANCE, if any, are kept)"
 fi
-[ ! -d "$VAR" ] || say "  $VAR ($(as_root du -sh --one-file-system "$VAR" 2>/dev/null | cut -f1)): the data of the development databases, backups, logs"
-[ ! -d "$ROOT/target" ] || say "  $ROOT/target: what cargo built"
+[ ! -d "$VAR" ] || say "  $VAR ($(as_root du -sh --one-file-system "$VAR" 2>/dev/null | cut -f1)): data of the development databases, backups and logs"
+[ ! -d "$ROOT/target" ] || say "  $ROOT/target: build output of cargo"
 if [ "${YES:-}" != 1 ]; then
-  [ -t 0 ] || die "not removed: nobody there to ask. YES=1 make clean answers yes."
-  read -r -p "Type yes to remove all that: " answer
-  [ "$answer" = yes ] || die "nothing removed."
+  [ -t 0 ] || die "nothing deleted: no terminal to ask for confirmation. Use YES=1 make clean to confirm."
+  read -r -p "Type yes to confirm: " answer
+  [ "$answer" = yes ] || die "nothing deleted."
 fi
 
 "$ROOT/dev/down.sh"
 step "containers and networks" "$ROOT/dev/sweep.sh" test "$INSTANCE"
 remove_var() {
   "$ROOT/dev/cow.sh" down "$VAR/dev"
-  ! grep -F " $VAR/" /proc/self/mountinfo || die "these mounts are left under $VAR; nothing there was removed."
+  ! grep -F " $VAR/" /proc/self/mountinfo || die "these mounts are still active under $VAR; nothing there was deleted."
   as_root rm -rf --one-file-system "$VAR.removed"; mv "$VAR" "$VAR.removed"; as_root rm -rf --one-file-system "$VAR.removed"
 }
 remove_images() { docker image ls -q --filter "label=$LABEL_IMAGE=true" | sort -u | xargs -r docker image rm -f; }
@@ -30,4 +30,4 @@ remove_images() { docker image ls -q --filter "label=$LABEL_IMAGE=true" | sort -
 # the log of this last step would lie in what it removes
 remove_var
 rm -rf "$ROOT/target"
-say "clean."
+say "done."

@@ -8,7 +8,7 @@ WAIT=120   # an engine that was killed first ends the containers it had, 10 s or
 
 engine_answers && exit 0
 if [ -n "${DOCKER_HOST:-}" ] && [ "$DOCKER_HOST" != unix:///var/run/docker.sock ]; then
-  die "the engine that DOCKER_HOST names does not answer ($DOCKER_HOST): start it, or unset DOCKER_HOST."
+  die "the container engine at DOCKER_HOST ($DOCKER_HOST) is not responding: start it, or unset DOCKER_HOST."
 fi
 
 "$ROOT/dev/packages.sh" engine
@@ -19,7 +19,7 @@ drop_stale_pid() { # FILE NAME
   [ -e "$1" ] || return 0
   pid=$(tr -cd 0-9 <"$1")
   alive "$pid" "$2" && return 0
-  echo "removing stale $1 (pid ${pid:-none} is no $2)"; rm -f "$1"
+  echo "removing stale $1 (pid ${pid:-none} is not $2)"; rm -f "$1"
 }
 
 clear_leftovers() {
@@ -40,14 +40,14 @@ wait_for_engine() {
     [ -z "${1:-}" ] || alive "$1" || break
     sleep 0.2
   done
-  echo "the engine does not answer; the end of $LOG:"; tail -n 30 "$LOG" 2>/dev/null
+  echo "the container engine is not responding; last lines of $LOG:"; tail -n 30 "$LOG" 2>/dev/null
   return 1
 }
 
 start_engine() {
   engine_answers && return 0
   if [ -d /run/systemd/system ] && systemctl start docker.service; then wait_for_engine; return; fi
-  if any_alive dockerd; then echo "a dockerd runs already, waiting for it"; wait_for_engine; return; fi
+  if any_alive dockerd; then echo "dockerd is already running, waiting for it"; wait_for_engine; return; fi
   clear_leftovers
   echo "starting dockerd, log in $LOG"
   setsid nohup dockerd >>"$LOG" 2>&1 </dev/null 9>&- &
@@ -58,11 +58,11 @@ start_engine() {
 
 if [ "$(id -u)" != 0 ]; then
   as_root "$ROOT/dev/engine.sh"
-  engine_answers || die "the engine runs, but not for $(id -un): add yourself to the group 'docker' and sign in again."
+  engine_answers || die "the container engine is running, but $(id -un) has no access: add the user to the group 'docker' and sign in again."
   exit 0
 fi
 
 # one at a time, also across checkouts
 exec 9>/run/lock/db4sci-engine.lock
-flock -w $((WAIT * 2)) 9 || die "another start of the engine hangs (it holds /run/lock/db4sci-engine.lock)."
+flock -w $((WAIT * 2)) 9 || die "another start of the container engine is stuck (it holds /run/lock/db4sci-engine.lock)."
 step "container engine: starting" start_engine

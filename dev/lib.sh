@@ -26,7 +26,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
   elif have sudo; then sudo --preserve-env=DOCKER_HOST,DB4SCI_DEBIAN_MIRROR,DB4SCI__INSTANCE -- "$@"
-  else die "this needs root: $*  (run make as root, or install sudo)"; fi
+  else die "this requires root: $*  (run make as root, or install sudo)"; fi
 }
 
 # seconds_since START (an $EPOCHREALTIME), with one decimal
@@ -49,7 +49,7 @@ step() {
   [ $rc = 0 ] || tail="  FAILED ($rc)"
   printf '%s%6s s%s\n' "$head" "$(seconds_since "$start")" "$tail"
   [ $rc != 0 ] || return 0
-  { say "  its last lines, all of it in $log:"; tail -n 40 "$log" | sed 's/^/  | /'; } >&2
+  { say "  last lines of $log:"; tail -n 40 "$log" | sed 's/^/  | /'; } >&2
   return $rc
 }
 

@@ -11,7 +11,7 @@ group() {
     test)   echo chromium chromium-driver postgresql-client mariadb-client-core python3 python3-venv python3-psycopg python3-psycopg2 python3-sqlalchemy \
                  r-cran-dbi r-cran-rpostgresql r-cran-rmysql r-cran-httr r-cran-jsonlite libpostgresql-jdbc-java default-jdk-headless maven openssl xz-utils zstd age; have aws || echo awscli ;;
     check)  echo docker-compose shellcheck ;;
-    *)      die "packages.sh: no group named '$1' (build engine images cow test check rust)" ;;
+    *)      die "packages.sh: there is no group '$1' (build engine images cow test check rust)" ;;
   esac
 }
 
@@ -24,7 +24,7 @@ check_rust() {
   have cargo || die "Rust is missing: install rustup (https://rustup.rs), then 'rustup toolchain install $want', and run this again."
   have_version=$(cd "$ROOT" && cargo --version | cut -d' ' -f2)
   [ "$(printf '%s\n' "$want" "${have_version%%-*}" | sort -V | head -n1)" = "$want" ] ||
-    die "Rust $have_version is too old, $want or newer is needed: run 'rustup update stable' and try again."
+    die "Rust $have_version is too old, version $want or newer is required: run 'rustup update stable' and try again."
 }
 
 wanted=()
@@ -36,7 +36,7 @@ for g in "$@"; do
 done
 [ ${#wanted[@]} -gt 0 ] || exit 0
 
-have dpkg-query || die "this is not a Debian system; install by hand what these packages hold: ${wanted[*]}"
+have dpkg-query || die "this is not a Debian system; manually install the equivalents of these packages: ${wanted[*]}"
 installed=" $(dpkg-query -W -f='${db:Status-Abbrev}${Package} ' "${wanted[@]}" 2>/dev/null | tr -s ' ' || true) "
 missing=()
 for p in "${wanted[@]}"; do [[ $installed == *" $p "* && $installed == *"ii $p "* ]] || missing+=("$p"); done
@@ -49,7 +49,7 @@ install_missing() {
   if [ ! -d /run/systemd/system ] && [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null; as_root chmod 755 $policy; made_policy=1
   fi
-  as_root apt-get -q update || echo "apt-get update had errors; going on with what it has"
+  as_root apt-get -q update || echo "apt-get update reported errors; continuing with the existing package lists"
   local rc=0
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
     install --no-install-recommends "${missing[@]}" || rc=$?

@@ -30,7 +30,7 @@ if [ "${1:-}" != --run ]; then
   "$ROOT/dev/images/build.sh" >"$images_log" 2>&1 </dev/null & images=$!
   "$ROOT/dev/cow.sh" up "$VAR/dev"
   cd "$ROOT"
-  [ -x "$binary" ] || say "the first build takes about 5 minutes on two processors; the database images are built beside it"
+  [ -x "$binary" ] || say "the first build takes about 5 minutes on two cores; the database images are built at the same time"
   step "cargo build ($profile)" cargo build --locked --profile "$profile" --bin db4sci
   if [ "${1:-}" = --prepare ]; then
     step "database images" wait "$images" || { tail -n 40 "$images_log" >&2; exit 1; }

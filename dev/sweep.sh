@@ -8,7 +8,7 @@ asked=("$@")
 for a in "${asked[@]}"; do
   case $a in
     test | "$INSTANCE" | "dev-$CHECKOUT_ID" | "$TEST_PREFIX"-?*) ;;
-    *) die "sweep.sh: '$a' is no instance of this checkout" ;;
+    *) die "sweep.sh: '$a' is not an instance of this checkout" ;;
   esac
 done
 # wanted LABEL: is that instance one of those asked for?
@@ -51,10 +51,10 @@ remove() { # container|network, then options of ls -- options of rm
   done
   if [ "$kind" = network ]; then
     # An engine may go on counting an endpoint whose container is gone, until it is started again. That keeps nobody up.
-    say "these networks can't be removed now: ${ids[*]}: $(cat "$VAR/sweep.err")"
+    say "these networks cannot be removed now: ${ids[*]}: $(cat "$VAR/sweep.err")"
     return 0
   fi
-  die "these ${kind}s can't be removed: ${ids[*]}: $(cat "$VAR/sweep.err")"
+  die "these ${kind}s cannot be removed: ${ids[*]}: $(cat "$VAR/sweep.err")"
 }
 
 # Portals that a test ran by compose, each a project of its instance's name

@@ -20,7 +20,7 @@ own_disk() {
     && as_root mount -o loop,noatime "$VAR/test.img" "$VAR/test" && as_root chown "$(id -u):$(id -g)" "$VAR/test"
 }
 if [ -z "${BENCH:-}" ] && "$ROOT/dev/packages.sh" cow; then
-  own_disk 2>/dev/null || say "the tests' files lie on the checkout's own disk: no other could be mounted"
+  own_disk 2>/dev/null || say "test files are on the disk of the checkout, because no other disk could be mounted"
   export DB4SCI_COW_IMAGE=$VAR/test-cow.img
 fi
 DB4SCI_COW_SIZE=${BENCH:+24G} "$ROOT/dev/cow.sh" up "$VAR/test"
@@ -43,7 +43,7 @@ check_images() {
     local i n id
     for ((i = $1; i < ${#left[@]}; i += 2)); do
       n=${left[i]%%|*} id=${left[i]#*|}
-      STEP_PARALLEL=1 step "image $n: checking that it keeps the contract" "$ROOT/dev/images/check-${n%%:*}.sh" "db4sci-dev/$n" || return
+      STEP_PARALLEL=1 step "image $n: checking" "$ROOT/dev/images/check-${n%%:*}.sh" "db4sci-dev/$n" || return
       printf '%s\n' "$id" >>"$VAR/images.checked"
     done
   }

@@ -11,7 +11,7 @@ wait_ready() {
   local i
   for ((i = 0; i < WAIT * 5; i++)); do
     if ready; then return 0; fi
-    portal_pid >/dev/null || { echo "the portal ended by itself:"; tail -n 40 "$LOG"; return 1; }
+    portal_pid >/dev/null || { echo "the portal exited unexpectedly:"; tail -n 40 "$LOG"; return 1; }
     sleep 0.2
   done
   echo "not ready after $WAIT s:"; tail -n 40 "$LOG"
@@ -21,12 +21,12 @@ wait_ready() {
 cd "$ROOT"
 "$ROOT/dev/run.sh" --prepare
 if pid=$(portal_pid); then
-  say "the portal runs already (pid $pid); 'make down' first for what was built since"
+  say "the portal is already running (pid $pid); to run a newer build, use 'make down' first"
 else
-  ! ready || die "something else answers at $url: stop it first (a 'make run' in another window?)."
+  ! ready || die "another program is using $url: stop it first (perhaps a 'make run' in another window)."
   setsid nohup "$ROOT/dev/run.sh" --run >"$LOG" 2>&1 </dev/null &
   note_portal $!
   disown
 fi
 step "portal: waiting until it is ready" wait_ready
-say "$url  (its log: ${LOG#"$ROOT"/})"
+say "$url  (log: ${LOG#"$ROOT"/})"

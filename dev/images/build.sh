@@ -30,7 +30,7 @@ while read -r name dir debian ref; do
   [[ " ${bases[*]:-} " == *" $debian "* ]] || bases+=("$debian")
 done <<<"$LIST"
 for n in "$@"; do
-  [ "$n" = base:bookworm ] || [ "$n" = base:trixie ] || [ -n "${folder[$n]:-}" ] || die "no image '$n'; there are: ${!folder[*]} base:bookworm base:trixie"
+  [ "$n" = base:bookworm ] || [ "$n" = base:trixie ] || [ -n "${folder[$n]:-}" ] || die "there is no image '$n'; available: ${!folder[*]} base:bookworm base:trixie"
   case $n in base:*) bases+=("${n#base:}") ;; esac
 done
 for b in bookworm trixie; do tags+=("$(tag_of "base:$b")"); done
@@ -52,7 +52,7 @@ if [ ${#todo[@]} -gt 0 ] && [ "${REGISTRY:-}" != no ]; then
     for n in "${todo[@]}"; do step "image $n: pulling" pull "$n" || left+=("$n"); done
     todo=(${left[@]+"${left[@]}"})
   else
-    say "no registry can be reached: ${todo[*]} will be built here"
+    say "no registry can be reached; building locally: ${todo[*]}"
   fi
 fi
 
