@@ -33,7 +33,7 @@ async fn told(portal: &TestPortal, kind: &str) -> String {
     let (status, error) = ended(portal, kind).await;
     assert_eq!(status, "succeeded", "{kind}: {error}");
     let said = steps(portal, kind);
-    assert!(said.contains("Restored in a second attempt, because the first one failed: "), "{kind}: {said}");
+    assert!(said.contains("Restored in a second attempt, because the first failed: "), "{kind}: {said}");
     said
 }
 
