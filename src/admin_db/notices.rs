@@ -175,15 +175,15 @@ pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>
 /// # Errors
 /// The database's.
 pub async fn gone_back(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "UPDATE notice SET ended_at = NULL
           WHERE id = (SELECT id FROM notice
                        WHERE container_id = $1 AND kind = 'restore_differs' AND at < $2 AND ended_at >= $2
                        ORDER BY ended_at LIMIT 1)
             AND NOT EXISTS (SELECT FROM notice WHERE container_id = $1 AND kind = 'restore_differs' AND ended_at IS NULL)",
+        container,
+        since
     )
-    .bind(container)
-    .bind(since)
     .execute(db)
     .await
     .map(|_| ())
