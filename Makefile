@@ -20,7 +20,7 @@ stop-all: ## stop the portal and this instance's containers; data is kept
 test: ## run all tests, with everything they need
 	@dev/test.sh $(ARGS)
 
-check: ## check format, lints, documentation, unused dependencies, scripts and the compose file
+check: ## check format, lints, documentation, dependencies, scripts and the compose file
 	@dev/check.sh
 
 sqlx: ## update .sqlx, the description of the statements for mydb_admin

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# check.sh: format, lints, documentation, unused dependencies, scripts, compose file. Goes through all, then says how many failed.
+# check.sh: format, lints, documentation, dependencies, scripts, compose file. Goes through all, then says how many failed.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin:/usr/sbin:/sbin
 MACHETE=0.9.2
+DENY=0.20.2
 cd "$ROOT"
 export CARGO_TERM_COLOR=never
 "$ROOT/dev/packages.sh" build rust check
@@ -20,14 +21,29 @@ compose() {
   local mode
   for mode in prod dev; do DB4SCI_MODE=$mode docker-compose -f docker-compose.yml config --quiet || return; done
 }
-# Kept for all checkouts of this machine: it takes a minute to build.
+# tool NAME VERSION [OPTION…]: the path of a cargo subcommand of this version, built once for all checkouts of this machine.
+# Built without optimisation: each runs for a second.
+tool() {
+  local root=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/db4sci name=$1 version=$2
+  shift 2
+  if [ "$("$root/bin/$name" --version 2>/dev/null | awk '{ print $NF }')" != "$version" ]; then
+    CARGO_TARGET_DIR=$VAR/tools/target CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+      cargo install --quiet --locked --root "$root" --version "$version" "$@" "$name" >&2 || return
+    rm -rf "$VAR/tools/target"
+  fi
+  echo "$root/bin/$name"
+}
 unused_dependencies() {
-  local root=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/db4sci
-  local tool=$root/bin/cargo-machete
-  [ "$("$tool" --version 2>/dev/null)" = $MACHETE ] ||
-    CARGO_TARGET_DIR=$VAR/tools/target cargo install --quiet --locked --root "$root" --version $MACHETE cargo-machete
-  rm -rf "$VAR/tools/target"
-  "$tool" --skip-target-dir "$ROOT"
+  local machete
+  machete=$(tool cargo-machete $MACHETE) || return
+  "$machete" --skip-target-dir "$ROOT"
+}
+# The database of advisories is a repository; where it can't be fetched, the rest is checked all the same.
+licences_and_bans() {
+  local deny
+  deny=$(tool cargo-deny $DENY --no-default-features) || return
+  "$deny" check bans licenses sources || return
+  if timeout 30 "$deny" fetch db >/dev/null 2>&1; then "$deny" check --disable-fetch advisories; else echo "advisories were not checked: no database"; fi
 }
 
 try "scripts" scripts
@@ -36,4 +52,5 @@ try "cargo fmt" cargo fmt --check -- --color never
 try "cargo clippy" cargo clippy --locked --all-targets --quiet -- -D warnings
 RUSTDOCFLAGS='-D warnings' try "cargo doc" cargo doc --locked --no-deps --document-private-items --quiet
 try "unused dependencies" unused_dependencies
+try "licences, bans and sources of dependencies" licences_and_bans
 [ $failed = 0 ] || die "$failed checks failed."

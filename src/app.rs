@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::objects::Stores;
 use crate::runtime::Runtime;
+use crate::runtime::activity::Activity;
 use crate::runtime::firewall::Egress;
 use crate::runtime::image_states::ImageStates;
 use crate::secrets::{Random, Sealer, write_private};
@@ -46,6 +47,8 @@ pub struct App {
     pub authority: Authority,
     /// Whether the firewall keeps databases from reaching anything.
     pub egress: Egress,
+    /// Which servers were left alone since they were scanned.
+    pub activity: Activity,
     /// Which images can be had.
     pub images: ImageStates,
     /// Wakes the workers when a job was enqueued here.
@@ -89,6 +92,7 @@ impl App {
         let worker = format!("{}-{}", rustix::process::getpid().as_raw_nonzero(), hex::encode(random.bytes::<4>()));
         Ok(Arc::new(Self {
             egress: Egress::default(),
+            activity: Activity::default(),
             images: ImageStates::default(),
             config,
             catalog,

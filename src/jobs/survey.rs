@@ -1,7 +1,7 @@
 //! Looks into every running server: what it holds, for its page and the audit, and a point for its charts. Never
 //! inside a request, and bounded in time, so a server that hangs slows nothing but its own row.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -37,7 +37,18 @@ impl SurveyError {
     }
 }
 
-/// Looks into every server once.
+/// What became of a scan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The server was asked, and answered.
+    Scanned,
+    /// Nobody has talked to the server since it was scanned, so what was seen then still holds.
+    Idle,
+    /// The server could not be asked, or what it said could not be written.
+    Failed,
+}
+
+/// Scans every running server once, except those that were left alone since their last scan.
 ///
 /// # Errors
 /// If mydb_admin can't be asked. A server that can't be asked keeps what was seen before, with the reason.
@@ -46,46 +57,61 @@ pub async fn survey(app: &App) -> anyhow::Result<serde_json::Value> {
     let mut rows = containers::living(&mut db).await?;
     drop(db);
     rows.retain(|c| c.state == ContainerState::Running && c.active_job.is_none() && c.docker_id.is_some());
-    let looks: Vec<BoxFuture<'_, anyhow::Result<bool>>> = rows.iter().map(|c| look(app, c).boxed()).collect();
-    let mut looks = futures::stream::iter(looks).buffer_unordered(AT_ONCE);
-    let mut failed = 0;
-    while let Some(fine) = looks.next().await {
+    app.activity.keep(|id| rows.iter().any(|c| c.id == *id));
+    let scans: Vec<BoxFuture<'_, anyhow::Result<Outcome>>> = rows.iter().map(|c| scan(app, c).boxed()).collect();
+    let mut scans = futures::stream::iter(scans).buffer_unordered(AT_ONCE);
+    let (mut failed, mut idle) = (0, 0);
+    while let Some(outcome) = scans.next().await {
         // What could not be written of one server keeps nobody from looking into the others.
-        let fine = fine.unwrap_or_else(|e| {
-            tracing::warn!("Could not record the result of a server scan: {e:#}");
-            false
+        let outcome = outcome.unwrap_or_else(|e| {
+            tracing::warn!("The result of a scan could not be saved: {e:#}");
+            Outcome::Failed
         });
-        failed += usize::from(!fine);
+        failed += usize::from(outcome == Outcome::Failed);
+        idle += usize::from(outcome == Outcome::Idle);
     }
     let mut db = app.db.acquire().await?;
     let thinned = samples::thin(&mut db, app.clock.now()).await?;
-    Ok(serde_json::json!({ "servers": rows.len(), "failed": failed, "points_dropped": thinned }))
+    Ok(serde_json::json!({ "servers": rows.len(), "failed": failed, "idle": idle, "points_dropped": thinned }))
 }
 
-/// One look; whether it succeeded.
-async fn look(app: &App, c: &Container) -> anyhow::Result<bool> {
+/// One scan, with a point for the charts.
+async fn scan(app: &App, c: &Container) -> anyhow::Result<Outcome> {
     let id = c.docker_id.as_deref().unwrap_or_default();
-    let seen = into(app, c, id).await;
-    let stats = app.runtime.stats(id).await.ok().flatten();
-    let now = app.clock.now();
-    let sample = Sample {
-        at: now,
+    // Before the scan: what comes while it is under way is looked at by the next one.
+    let (stats, begun) = (app.runtime.stats(id).await.ok().flatten(), Instant::now());
+    let sample = |connections: Option<i32>| Sample {
+        at: app.clock.now(),
         size_bytes: c.size_bytes,
         memory_bytes: stats.map(|s| s.memory),
         cpu_us: stats.map(|s| s.cpu_us),
-        connections: seen.as_ref().ok().and_then(|s| s.connections).and_then(|n| i32::try_from(n).ok()),
+        connections,
     };
+    if stats.is_some_and(|stats| app.activity.is_idle(c.id, id, &stats, begun)) {
+        let mut tx = app.db.begin().await?;
+        if let Some(connections) = surveys::confirm(&mut tx, c.id, app.clock.now()).await? {
+            samples::insert(&mut tx, c.id, &sample(connections)).await?;
+            tx.commit().await?;
+            return Ok(Outcome::Idle);
+        }
+    }
+    let seen = into(app, c, id).await;
+    let connections = seen.as_ref().ok().and_then(|s| s.connections).and_then(|n| i32::try_from(n).ok());
     let mut tx = app.db.begin().await?;
-    samples::insert(&mut tx, c.id, &sample).await?;
+    samples::insert(&mut tx, c.id, &sample(connections)).await?;
     match &seen {
-        Ok(survey) => surveys::set(&mut tx, c.id, survey, now).await?,
+        Ok(survey) => surveys::set(&mut tx, c.id, survey, app.clock.now()).await?,
         Err(fault) => {
-            tracing::warn!(container = %c.name, "A server scan failed. {} {}", fault.sentence, fault.detail);
-            surveys::fail(&mut tx, c.id, fault.sentence, now).await?;
+            tracing::warn!(container = %c.name, "A scan failed. {} {}", fault.sentence, fault.detail);
+            surveys::fail(&mut tx, c.id, fault.sentence, app.clock.now()).await?;
         }
     }
     tx.commit().await?;
-    Ok(seen.is_ok())
+    match (&seen, stats) {
+        (Ok(_), Some(stats)) => app.activity.scanned(c.id, id, &stats, begun),
+        _ => app.activity.keep(|other| *other != c.id),
+    }
+    Ok(if seen.is_ok() { Outcome::Scanned } else { Outcome::Failed })
 }
 
 async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, SurveyError> {

@@ -1,5 +1,6 @@
 //! The container engine as the portal needs it. Only [`docker`] names the real one.
 
+pub mod activity;
 pub mod docker;
 mod exec;
 pub mod fault;
@@ -267,6 +268,8 @@ pub struct Stats {
     pub memory: i64,
     /// Processor time since its start, in microseconds.
     pub cpu_us: i64,
+    /// Bytes that it has sent over its networks since its start.
+    pub sent: i64,
 }
 
 /// Which lines of a server's log to read.

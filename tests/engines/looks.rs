@@ -126,3 +126,29 @@ async fn points_are_thinned_out_with_their_age() {
     let week = ada.get("/containers/lab/metrics?range=week").await.expect(200);
     assert!(!week.all("svg").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_nobody_talks_to_is_not_scanned_again() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("quiet", &[]).await;
+    let scan = async || {
+        let report = survey(&portal.app().app).await.expect("a scan");
+        assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
+        report["idle"].as_i64().expect("a number")
+    };
+    assert_eq!(scan().await, 0, "a portal that starts scans everything");
+    let seen_at = portal.sql("select at from survey");
+    assert_eq!(scan().await, 1, "left alone");
+    assert_ne!(portal.sql("select at from survey"), seen_at, "what was seen still holds");
+    assert_eq!(portal.sql("select count(*) from sample"), "2", "the charts go on");
+
+    let db = portal.connect("quiet", "correct-horse").await.expect("a session");
+    db.batch_execute("create table found (x int)").await.expect("a table");
+    assert_eq!(scan().await, 0, "somebody talked to it");
+    assert_eq!(portal.sql("select count(*) from survey where data::text like '%public.found%'"), "1");
+    // What somebody did while the scan was under way is found by the next one.
+    db.batch_execute("create table later (x int)").await.expect("a table");
+    assert_eq!(scan().await, 0);
+    assert_eq!(portal.sql("select count(*) from survey where data::text like '%public.later%'"), "1");
+}

@@ -95,6 +95,26 @@ pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: Dat
     .map(|_| ())
 }
 
+/// Confirms that nothing has changed since the last scan, and returns the number of connections it found; `None` if that
+/// scan failed or there was none.
+///
+/// # Errors
+/// The database's.
+pub async fn confirm(
+    db: &mut PgConnection,
+    container: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<Option<i32>>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"UPDATE survey SET at = $2 WHERE container_id = $1 AND error IS NULL AND data IS NOT NULL
+           RETURNING (data ->> 'connections')::int AS "connections?""#,
+        container,
+        now
+    )
+    .fetch_optional(db)
+    .await
+}
+
 /// Notes that a look failed.
 ///
 /// # Errors
