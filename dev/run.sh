@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh [--prepare]: sets the machine up, builds, and becomes the portal (dev mode, https://localhost:8443).
-# --prepare stops short of that, and `dev/up.sh` starts it in the background. CARGO_PROFILE=release builds what is deployed.
+# run.sh [--prepare]: sets up the machine, builds, and runs the portal (dev mode, https://localhost:8443).
+# --prepare stops after the build; `dev/up.sh` runs the portal in the background. CARGO_PROFILE=release builds what is deployed.
 #
 # The tests' profile: whoever runs the portal has built most of what `make test` needs, and nobody waits for optimised code
 # that a first look does not need.
@@ -37,7 +37,7 @@ if [ "${1:-}" != --run ]; then
     exit 0
   fi
   step "image postgres:17" wait_for_first_image "$images" || { tail -n 40 "$images_log" >&2; exit 1; }
-  ! alive "$images" || say "the other images are built in the background and are offered as they come (${images_log#"$ROOT"/})"
+  ! alive "$images" || say "the other images are built in the background and become available one by one (${images_log#"$ROOT"/})"
 fi
 
 cd "$ROOT"

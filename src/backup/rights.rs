@@ -12,7 +12,7 @@ use crate::manifest::Manifest;
 use crate::queue::step_error::StepError;
 
 /// What such a finding says about what came in.
-const MEANS: &str = "What was restored may come from an attacked server.";
+const MEANS: &str = "The restored data may come from a compromised server.";
 
 /// Refuses a server in which somebody may do more than the owner of its database.
 ///

@@ -82,8 +82,8 @@ impl<R: Read> Read for MeasuredReader<R> {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
                 format!(
-                    "Unpacked, the file becomes more than {MOST_RATIO} times as large, which no dump does. If it is one all the \
-                     same, send it as it is before it is packed"
+                    "When decompressed, the file becomes more than {MOST_RATIO} times as large, which no dump does. If it \
+                     is a dump, upload it uncompressed"
                 ),
             ));
         }

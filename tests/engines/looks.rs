@@ -48,7 +48,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
         "public.empty",
         "public.many=reads",
         "partitioned table",
-        "about 5,000",
+        "approx. 5,000",
         "of 100",
         "Cache hit rate",
         "db4sci_admin (administrator)",

@@ -36,7 +36,7 @@ const GAINED: [(&str, &str, &str); 4] = [
 async fn fails(portal: &TestPortal, kind: &str, words: &str) {
     let (status, error) = ended(portal, kind).await;
     assert!(status == "failed" && error.contains(words), "{kind}: {status}: {error}");
-    assert!(error.contains("may come from an attacked server"), "{error}");
+    assert!(error.contains("may come from a compromised server"), "{error}");
 }
 
 async fn restored(ada: &Client, id: &str, fields: &[(&str, &str)]) {

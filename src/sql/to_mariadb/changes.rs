@@ -63,7 +63,7 @@ impl ChangeCounts {
         if *count > 0 {
             let what = if *count == 1 { "1 statement names".to_owned() } else { format!("{count} statements name") };
             said.push(format!(
-                "{what} a database of the dump that has another name here, or was not loaded, and may fail for that: {}.",
+                "{what} a database of the dump that has another name here or was not loaded, and may fail because of this: {}.",
                 first.join("; ")
             ));
         }
