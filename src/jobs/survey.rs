@@ -107,8 +107,9 @@ async fn scan(app: &App, c: &Container) -> anyhow::Result<Outcome> {
         }
     }
     tx.commit().await?;
-    match (&seen, stats) {
-        (Ok(_), Some(stats)) => app.activity.scanned(c.id, id, &stats, begun),
+    let after = app.runtime.stats(id).await.ok().flatten();
+    match (&seen, stats.zip(after)) {
+        (Ok(_), Some((stats, after))) => app.activity.scanned(c.id, id, (&stats, &after), begun),
         _ => app.activity.keep(|other| *other != c.id),
     }
     Ok(if seen.is_ok() { Outcome::Scanned } else { Outcome::Failed })

@@ -11,8 +11,9 @@ use crate::runtime::Stats;
 
 /// A server is scanned at least this often, for what changes without a connection, such as scheduled events.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
-/// So many bytes of network traffic are the network's own (ARP, neighbour discovery). A sign-in takes more.
-const NOISE: i64 = 1024;
+/// Bytes that a server may send without having been talked to: two replies to ARP. The answer to the shortest statement is
+/// longer with its headers.
+const NOISE: i64 = 84;
 
 /// What was seen at a scan.
 #[derive(Debug, Clone)]
@@ -20,7 +21,7 @@ struct Scan {
     /// The engine's id of the container.
     docker_id: String,
     at: Instant,
-    traffic: i64,
+    sent: i64,
     cpu_us: i64,
 }
 
@@ -29,21 +30,23 @@ struct Scan {
 pub struct Activity(Mutex<HashMap<Uuid, Scan>>);
 
 impl Activity {
-    /// Whether nobody can have changed anything in a server since its last successful scan.
+    /// Whether nobody can have changed anything in a server since its last successful scan, and it is alive: one that has
+    /// used no processor time since it was last looked at hangs.
     pub fn is_idle(&self, container: Uuid, docker_id: &str, stats: &Stats, now: Instant) -> bool {
-        let scans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        scans.get(&container).is_some_and(|last| {
-            last.docker_id == docker_id
-                && now.duration_since(last.at) < AT_LEAST_EVERY
-                // A container that was restarted counts from zero.
-                && stats.cpu_us >= last.cpu_us
-                && (0..=NOISE).contains(&(stats.traffic - last.traffic))
-        })
+        let mut scans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(last) = scans.get_mut(&container) else { return false };
+        let idle = last.docker_id == docker_id
+            && now.duration_since(last.at) < AT_LEAST_EVERY
+            // A container that was restarted counts from zero.
+            && stats.cpu_us > last.cpu_us
+            && (0..=NOISE).contains(&(stats.sent - last.sent));
+        last.cpu_us = stats.cpu_us;
+        idle
     }
 
-    /// Notes a successful scan that began with these figures.
-    pub fn scanned(&self, container: Uuid, docker_id: &str, stats: &Stats, now: Instant) {
-        let scan = Scan { docker_id: docker_id.to_owned(), at: now, traffic: stats.traffic, cpu_us: stats.cpu_us };
+    /// Notes a successful scan, with the figures at its beginning and its end.
+    pub fn scanned(&self, container: Uuid, docker_id: &str, (begun, ended): (&Stats, &Stats), now: Instant) {
+        let scan = Scan { docker_id: docker_id.to_owned(), at: now, sent: begun.sent, cpu_us: ended.cpu_us };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(container, scan);
     }
 
@@ -60,18 +63,19 @@ mod tests {
     #[test]
     fn only_a_server_that_was_left_alone_is_idle() {
         let (id, now) = (Uuid::from_u128(1), Instant::now());
-        let stats = |traffic, cpu_us| Stats { memory: 0, cpu_us, traffic };
+        let stats = |sent, cpu_us| Stats { memory: 0, cpu_us, sent };
         let later = |seconds| now + Duration::from_secs(seconds);
         let activity = Activity::default();
         assert!(!activity.is_idle(id, "a", &stats(5000, 10), now), "never scanned");
-        activity.scanned(id, "a", &stats(5000, 10), now);
-        assert!(activity.is_idle(id, "a", &stats(5600, 900), later(300)));
-        assert!(!activity.is_idle(id, "a", &stats(9000, 900), later(300)), "somebody talked to it");
-        assert!(!activity.is_idle(id, "b", &stats(5000, 900), later(300)), "another container");
+        activity.scanned(id, "a", (&stats(5000, 5), &stats(5000, 10)), now);
+        assert!(!activity.is_idle(id, "a", &stats(5000, 10), later(300)), "it hangs");
+        assert!(activity.is_idle(id, "a", &stats(5042, 11), later(300)));
+        assert!(!activity.is_idle(id, "a", &stats(5090, 12), later(300)), "somebody talked to it");
+        assert!(!activity.is_idle(id, "b", &stats(5000, 13), later(300)), "another container");
         assert!(!activity.is_idle(id, "a", &stats(5000, 9), later(300)), "restarted");
-        assert!(!activity.is_idle(id, "a", &stats(100, 900), later(300)), "another network");
-        assert!(!activity.is_idle(id, "a", &stats(5000, 900), later(3600)), "too long ago");
+        assert!(!activity.is_idle(id, "a", &stats(100, 20), later(300)), "another network");
+        assert!(!activity.is_idle(id, "a", &stats(5000, 21), later(3600)), "too long ago");
         activity.keep(|_| false);
-        assert!(!activity.is_idle(id, "a", &stats(5000, 900), later(300)), "forgotten");
+        assert!(!activity.is_idle(id, "a", &stats(5000, 22), later(300)), "forgotten");
     }
 }

@@ -215,9 +215,8 @@ pub(super) fn stats(s: &ContainerStatsResponse) -> Option<Stats> {
     let used = used.saturating_sub(cache.copied().unwrap_or_default());
     let cpu = s.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?;
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let networks =
-        s.networks.iter().flatten().map(|(_, n)| n.rx_bytes.unwrap_or_default() + n.tx_bytes.unwrap_or_default());
-    Some(Stats { memory: number(used), cpu_us: number(cpu / 1000), traffic: number(networks.sum()) })
+    let sent = s.networks.iter().flatten().map(|(_, network)| network.tx_bytes.unwrap_or_default()).sum();
+    Some(Stats { memory: number(used), cpu_us: number(cpu / 1000), sent: number(sent) })
 }
 
 pub(super) fn listed(c: ContainerSummary) -> Observed {
