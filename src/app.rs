@@ -124,9 +124,6 @@ impl App {
     }
 
     /// Starts mydb_admin's own container again if it is down. Called while mydb_admin does not answer.
-    ///
-    /// # Errors
-    /// If it can't be started.
     pub async fn revive_admin_db(&self) -> anyhow::Result<()> {
         Bootstrap {
             config: &self.config,

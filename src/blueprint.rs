@@ -239,9 +239,6 @@ impl Blueprint {
     }
 
     /// How its container is made, with configuration and a certificate for the host people connect to.
-    ///
-    /// # Errors
-    /// If the files can't be read, or no certificate be made.
     pub fn recipe(&self, app: &App) -> Result<Recipe, BlueprintError> {
         let config = crate::catalog::config_files(&app.config.catalog, self.image.engine)
             .map_err(|e| BlueprintError::Missing(format!("Cannot read the configuration files: {e:#}.")))?;
@@ -254,9 +251,6 @@ impl Blueprint {
 }
 
 /// A secret of container `id`, opened.
-///
-/// # Errors
-/// mydb_admin's, or if the portal's key does not open it.
 pub async fn password(
     app: &App,
     db: &mut PgConnection,

@@ -72,9 +72,6 @@ impl Bootstrap<'_> {
 
     /// The URL of mydb_admin. Makes its container where none is configured and none is there, and
     /// starts one that is down; waits until it answers.
-    ///
-    /// # Errors
-    /// If it can't be made or does not answer in time.
     pub async fn ensure(&self) -> anyhow::Result<SecretString> {
         if let Some(url) = &self.config.admin_db.url {
             return Ok(url.clone());
@@ -248,9 +245,6 @@ pub struct HostKeys {
 
 impl HostKeys {
     /// Reads the keys, in the data directory.
-    ///
-    /// # Errors
-    /// If a key is missing or can't be read.
     pub fn of(parts: &BootstrapParts, random: &Random) -> anyhow::Result<Self> {
         let config = &parts.config;
         std::fs::create_dir_all(&config.data_dir)
@@ -264,9 +258,6 @@ impl HostKeys {
     }
 
     /// The URL of mydb_admin, with its server running: made where none is configured and none is there.
-    ///
-    /// # Errors
-    /// If it can't be made or does not answer in time.
     pub async fn admin_db(&self, parts: &BootstrapParts, random: &Random) -> anyhow::Result<SecretString> {
         Bootstrap {
             config: &parts.config,
@@ -293,9 +284,6 @@ pub async fn start(parts: &BootstrapParts, random: &Random) -> anyhow::Result<Se
 }
 
 /// Whether there is a mydb_admin with tables.
-///
-/// # Errors
-/// If there is one that can't be asked.
 pub async fn holds_tables(parts: &BootstrapParts, random: &Random) -> anyhow::Result<bool> {
     if parts.config.admin_db.url.is_none() && existing_url(&parts.config, random)?.is_none() {
         return Ok(false);
@@ -308,18 +296,12 @@ pub async fn holds_tables(parts: &BootstrapParts, random: &Random) -> anyhow::Re
 }
 
 /// How many tables there are. Like all that is asked before the migrations have run, the statement is not checked against them.
-///
-/// # Errors
-/// The database's.
 pub async fn tables(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(db).await
 }
 
 /// The URL of a mydb_admin that is there already, for commands that start nothing. `None`: no portal
 /// of this instance has made one yet.
-///
-/// # Errors
-/// If its saved connection can't be read or opened.
 pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<SecretString>> {
     if let Some(url) = &config.admin_db.url {
         return Ok(Some(url.clone()));
@@ -338,9 +320,6 @@ pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<S
 }
 
 /// Opens the pool, waits until mydb_admin answers, and brings its tables up to date.
-///
-/// # Errors
-/// If the URL is wrong or a migration fails.
 pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool> {
     let pool = crate::admin_db::pool(url.expose_secret(), config.admin_db.connections)
         .context("admin_db.url can't be read")?;

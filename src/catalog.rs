@@ -72,9 +72,6 @@ pub struct Catalog {
 
 impl Catalog {
     /// Reads and checks the catalog.
-    ///
-    /// # Errors
-    /// Every fault, each with the line of its entry.
     pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let source = path.display().to_string();
         let problem = |key: String, rule: String| Problem { source: source.clone(), key, rule };
@@ -84,9 +81,6 @@ impl Catalog {
     }
 
     /// Parses the catalog's text.
-    ///
-    /// # Errors
-    /// Every fault as (place, rule).
     pub fn parse(text: &str) -> Result<Self, Vec<(String, String)>> {
         let file: File =
             toml::from_str(text).map_err(|e| vec![("(syntax)".to_owned(), e.to_string().trim().replace('\n', " "))])?;
@@ -209,9 +203,6 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
 }
 
 /// The files of `dbconfig/<engine>/`, by name. Read anew for every container, so that an edit takes effect with the next one.
-///
-/// # Errors
-/// If the directory or a file can't be read.
 pub fn config_files(catalog: &Path, engine: EngineKind) -> anyhow::Result<Vec<(String, String)>> {
     let dir = catalog.parent().unwrap_or(Path::new(".")).join(engine.as_str());
     let entries = std::fs::read_dir(&dir).with_context(|| format!("can't read {}", dir.display()))?;

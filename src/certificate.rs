@@ -26,9 +26,6 @@ pub struct Certificate {
 
 impl Certificate {
     /// Reads the first certificate in a PEM file.
-    ///
-    /// # Errors
-    /// If the file can't be read or holds no certificate.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let pem = std::fs::read(path).context("can't be read")?;
         let (_, block) = x509_parser::pem::parse_x509_pem(&pem).context("is not a PEM file")?;
@@ -83,9 +80,6 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
 }
 
 /// Checks that a server can use this chain with this key.
-///
-/// # Errors
-/// A sentence that says why not.
 pub fn check_pair(cert: &Path, key: &Path) -> Result<(), String> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect)

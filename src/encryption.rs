@@ -43,9 +43,6 @@ impl Recipients {
     }
 
     /// Encrypts a short secret for the recipients, as text.
-    ///
-    /// # Errors
-    /// A sentence.
     pub fn text(&self, secret: &SecretString) -> Result<String, String> {
         let failed = |e: std::io::Error| format!("Cannot encrypt a secret of the backup: {e}.");
         let all = self.recipients.iter().map(|r| r as &dyn age::Recipient);
@@ -91,9 +88,6 @@ impl Identities {
     }
 
     /// Opens what [`Recipients::text`] made.
-    ///
-    /// # Errors
-    /// A sentence.
     pub fn text(&self, sealed: &str) -> Result<SecretString, String> {
         let failed = |why: String| format!("Cannot decrypt a secret in the manifest of this backup: {why}.");
         let sealed = BASE64_STANDARD.decode(sealed).map_err(|e| failed(e.to_string()))?;
@@ -106,9 +100,6 @@ impl Identities {
 }
 
 /// Why a text is no recipient.
-///
-/// # Errors
-/// A rule for people.
 pub fn check_recipient(text: &str) -> Result<(), String> {
     if text.starts_with(BEGINNING) {
         // Not repeated: it may end up in a log.
@@ -126,9 +117,6 @@ pub fn check_recipient(text: &str) -> Result<(), String> {
 }
 
 /// The identities in the text of a key file, as `age-keygen` writes them, with remarks or without.
-///
-/// # Errors
-/// A rule for people.
 pub fn identities(text: &str) -> Result<Vec<SecretString>, String> {
     let lines = text.lines().map(str::trim).filter(|l| l.to_ascii_uppercase().starts_with(BEGINNING));
     let found: Vec<&str> = lines.collect();

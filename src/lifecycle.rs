@@ -40,9 +40,6 @@ impl Lifecycle {
     }
 
     /// Tells every task to stop and waits for them, at most [`STOP_LIMIT`] and until `hurry` is done.
-    ///
-    /// # Errors
-    /// The names of tasks that were still at work then.
     pub async fn stop(self, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
         self.stop_within(STOP_LIMIT, hurry).await
     }

@@ -74,8 +74,6 @@ pub fn tell(app: &Arc<App>) {
     });
 }
 
-/// # Errors
-/// mydb_admin's, and the program's last one.
 async fn all(app: &App) -> anyhow::Result<()> {
     let notify = &app.config.notify;
     let most = chrono::Duration::from_std(notify.timeout)? + chrono::Duration::seconds(30);

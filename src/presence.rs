@@ -22,9 +22,6 @@ fn open(config: &Config) -> anyhow::Result<File> {
 
 impl Presence {
     /// A portal's. Several may serve at once.
-    ///
-    /// # Errors
-    /// If somebody brings this data directory back at this moment.
     pub fn serving(config: &Config) -> anyhow::Result<Self> {
         let lock = open(config)?;
         match lock.try_lock_shared() {
@@ -37,9 +34,6 @@ impl Presence {
     }
 
     /// That of a program which must be alone.
-    ///
-    /// # Errors
-    /// If a portal serves here.
     pub fn alone(config: &Config) -> anyhow::Result<Self> {
         let lock = open(config)?;
         match lock.try_lock() {

@@ -37,9 +37,6 @@ fn authority_dir(config: &Config) -> PathBuf {
 }
 
 /// The recipient, if a recovery key was made.
-///
-/// # Errors
-/// If its file can't be read or used.
 pub fn recipient(config: &Config) -> anyhow::Result<Option<Recipient>> {
     let file = recipient_file(config);
     match std::fs::read_to_string(&file) {
@@ -58,9 +55,6 @@ pub fn generate() -> SecretString {
 }
 
 /// Makes a recovery key and registers it. The key itself is only answered, and must be kept elsewhere.
-///
-/// # Errors
-/// As [`register`].
 pub fn create(config: &Config) -> anyhow::Result<SecretString> {
     let key = generate();
     register(config, &key)?;
@@ -73,9 +67,6 @@ fn parse(key: &SecretString) -> anyhow::Result<Identity> {
 
 /// Writes down what the portal needs of a recovery key that somebody has: its recipient, and what signs with it. The
 /// key itself is not kept.
-///
-/// # Errors
-/// If it is no key, or that can't be written.
 pub fn register(config: &Config, key: &SecretString) -> anyhow::Result<()> {
     let recipient = parse(key)?.to_public();
     std::fs::create_dir_all(&config.data_dir)?;
@@ -92,9 +83,6 @@ pub fn register(config: &Config, key: &SecretString) -> anyhow::Result<()> {
 }
 
 /// The same unless another key is registered.
-///
-/// # Errors
-/// As [`register`].
 pub fn adopt(config: &Config, key: &SecretString) -> anyhow::Result<()> {
     let given = parse(key)?.to_public().to_string();
     match recipient(config)? {
@@ -122,9 +110,6 @@ pub fn signer(config: &Config) -> Option<Signer> {
 }
 
 /// The keys of this host, encrypted to the recipient.
-///
-/// # Errors
-/// If one can't be read.
 pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u8>> {
     let text = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()));
     let mut authority = BTreeMap::new();
@@ -139,9 +124,6 @@ pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u
 }
 
 /// Opens what [`seal_keys`] made.
-///
-/// # Errors
-/// If the key is another one, or the content is damaged.
 pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<PortalKeys> {
     let plain =
         age::decrypt(&parse(identity)?, sealed).context("this recovery key does not decrypt the keys in the bucket")?;
@@ -150,9 +132,6 @@ pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<Porta
 
 impl PortalKeys {
     /// Writes the keys where this host has none. What is there already is left alone.
-    ///
-    /// # Errors
-    /// If one can't be written.
     pub fn install(&self, config: &Config) -> anyhow::Result<()> {
         if !config.seal_key.exists() {
             write_private(&config.seal_key, self.seal_key.as_bytes())?;

@@ -96,9 +96,6 @@ impl std::fmt::Debug for Sealer {
 
 impl Sealer {
     /// A sealer with this 256-bit key.
-    ///
-    /// # Errors
-    /// If the key is not 32 bytes long.
     pub fn new(key: &[u8], random: Random) -> anyhow::Result<Self> {
         // Another key for each purpose.
         let receipts = Signer::derived(key, "db4sci receipts");
@@ -108,9 +105,6 @@ impl Sealer {
     }
 
     /// Reads the key file: 32 bytes in base64.
-    ///
-    /// # Errors
-    /// If the file can't be read or holds something else.
     pub fn from_file(path: &Path, random: Random) -> anyhow::Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("can't read the sealing key {}", path.display()))?;
@@ -121,9 +115,6 @@ impl Sealer {
     }
 
     /// Writes a new key file, readable by its owner only.
-    ///
-    /// # Errors
-    /// If the file exists or can't be written.
     pub fn create_key_file(path: &Path, random: &Random) -> anyhow::Result<()> {
         let text = BASE64_STANDARD.encode(random.bytes::<32>());
         write_private(path, format!("{text}\n").as_bytes())
@@ -172,9 +163,6 @@ impl Sealer {
 }
 
 /// Writes a file that only its owner can read (mode 0600); refuses to replace one.
-///
-/// # Errors
-/// If the file exists or can't be written.
 pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -196,9 +184,6 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Writes a file that is no secret; whoever reads it sees the old one or the new one, whole.
-///
-/// # Errors
-/// If it can't be written.
 pub fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let new = beside(path);
     let wrote = std::fs::write(&new, content).and_then(|()| std::fs::rename(&new, path));

@@ -38,9 +38,6 @@ pub struct Listeners {
 
 impl Listeners {
     /// Binds them, so that a taken port is found out before anything else starts.
-    ///
-    /// # Errors
-    /// If an address can't be bound.
     pub fn bind(config: &Config) -> anyhow::Result<Self> {
         // Over plain HTTP there is nothing to redirect to.
         let redirect = config.server.redirect_listen.filter(|_| config.server.tls);
@@ -69,17 +66,11 @@ impl Running {
     }
 
     /// Stops it: open requests and steps of jobs come to their end.
-    ///
-    /// # Errors
-    /// The names of tasks that took too long.
     pub async fn stop(self) -> Result<(), Vec<&'static str>> {
         self.stop_unless(std::future::pending()).await
     }
 
     /// The same, not waiting on once `hurry` is done.
-    ///
-    /// # Errors
-    /// The names of tasks that were still at work then.
     pub async fn stop_unless(self, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
         let ended = self.lifecycle.stop(hurry).await;
         // Closing waits for connections that are in use, and a straggler, or a mydb_admin that says nothing, may keep one for good.

@@ -33,9 +33,6 @@ impl std::fmt::Debug for Authority {
 
 impl Authority {
     /// Reads `ca.pem` and `ca.key` in `dir`, or makes them.
-    ///
-    /// # Errors
-    /// If they can't be read, written or used.
     pub fn load_or_create(dir: &Path, name: &str, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let (cert_file, key_file) = (dir.join("ca.pem"), dir.join("ca.key"));
         if !cert_file.exists() || !key_file.exists() {
@@ -68,17 +65,11 @@ impl Authority {
     }
 
     /// Issues a server certificate for these host names or addresses.
-    ///
-    /// # Errors
-    /// If a name can't be in a certificate.
     pub fn issue(&self, names: &[String], now: DateTime<Utc>) -> anyhow::Result<ServerCert> {
         self.issue_to(&ServerNames { hosts: names.to_vec(), id: None }, now)
     }
 
     /// Issues a certificate, with a key of its own, that names this server alone.
-    ///
-    /// # Errors
-    /// If a name can't be in a certificate.
     pub fn issue_to(&self, server: &ServerNames, now: DateTime<Utc>) -> anyhow::Result<ServerCert> {
         let names = &server.hosts;
         let key = KeyPair::generate()?;
@@ -134,9 +125,6 @@ fn params(names: &[String], now: DateTime<Utc>) -> anyhow::Result<CertificatePar
 
 /// In dev: makes the portal's own certificate where it is absent or was signed by another
 /// authority, and puts the authority's beside it as `ca.pem`, to be trusted by the browser.
-///
-/// # Errors
-/// If files can't be written.
 pub fn ensure_dev_certificate(
     authority: &Authority,
     cert: &Path,
@@ -165,9 +153,6 @@ pub fn ensure_dev_certificate(
 }
 
 /// The day a PEM certificate ends, and whether it was issued by itself or by an authority of ours.
-///
-/// # Errors
-/// If the file holds no certificate.
 pub fn describe(pem: &str) -> anyhow::Result<(DateTime<Utc>, String)> {
     let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).context("not a PEM certificate")?;
     let cert = block.parse_x509().context("not an X.509 certificate")?;

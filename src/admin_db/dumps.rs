@@ -123,34 +123,22 @@ macro_rules! select {
 }
 
 /// The dump that a container is made of.
-///
-/// # Errors
-/// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
     select!("WHERE container_id = $1", container).fetch_optional(db).await
 }
 
 /// A dump that its sender was asked something about.
-///
-/// # Errors
-/// The database's.
 pub async fn asked_about(db: &mut PgConnection, id: Uuid, account: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
     select!("WHERE id = $1 AND account_id = $2 AND container_id IS NULL", id, account).fetch_optional(db).await
 }
 
 /// Notes that it is being loaded. `false`: it was before.
-///
-/// # Errors
-/// The database's.
 pub async fn begin(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!("UPDATE dump_upload SET begun_at = $2 WHERE id = $1 AND begun_at IS NULL", id, now);
     Ok(done.execute(db).await?.rows_affected() == 1)
 }
 
 /// Lets a container's dump be loaded once more: nothing of it is left in a database.
-///
-/// # Errors
-/// The database's.
 pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE dump_upload SET begun_at = NULL WHERE container_id = $1 AND report IS NULL", container)
         .execute(db)
@@ -159,9 +147,6 @@ pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::E
 }
 
 /// Notes what became of it.
-///
-/// # Errors
-/// The database's.
 pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE dump_upload SET report = $2 WHERE id = $1", id, plain::json(report)? as _)
         .execute(db)
@@ -171,9 +156,6 @@ pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) ->
 
 /// Keys of those whose files are still wanted: of jobs under way, of loads that failed after `failed`, and of forms that
 /// their senders were asked about after `asked`.
-///
-/// # Errors
-/// The database's.
 pub async fn waiting(
     db: &mut PgConnection,
     failed: DateTime<Utc>,
@@ -195,9 +177,6 @@ pub async fn waiting(
 }
 
 /// Forgets those that nobody answered for.
-///
-/// # Errors
-/// The database's.
 pub async fn forget_asked(db: &mut PgConnection, asked: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM dump_upload WHERE container_id IS NULL AND received_at <= $1", asked)
         .execute(db)

@@ -6,9 +6,6 @@ use sqlx::PgConnection;
 use crate::engine::Tools;
 
 /// What is known of an image; `None` where nobody has looked yet.
-///
-/// # Errors
-/// The database's.
 pub async fn get(db: &mut PgConnection, digest: &str) -> Result<Option<Tools>, sqlx::Error> {
     let found: Option<Vec<String>> =
         sqlx::query_scalar!("SELECT tools FROM image_tool WHERE digest = $1", digest).fetch_optional(db).await?;
@@ -16,9 +13,6 @@ pub async fn get(db: &mut PgConnection, digest: &str) -> Result<Option<Tools>, s
 }
 
 /// The same, if all of these programs have been looked for.
-///
-/// # Errors
-/// The database's.
 pub async fn of(db: &mut PgConnection, digest: &str, asked: &[String]) -> Result<Option<Tools>, sqlx::Error> {
     let found: Option<Vec<String>> =
         sqlx::query_scalar!("SELECT tools FROM image_tool WHERE digest = $1 AND asked @> $2", digest, asked)
@@ -28,9 +22,6 @@ pub async fn of(db: &mut PgConnection, digest: &str, asked: &[String]) -> Result
 }
 
 /// Notes which of the programs that were `asked` for were found.
-///
-/// # Errors
-/// The database's.
 pub async fn set(
     db: &mut PgConnection,
     digest: &str,

@@ -12,9 +12,6 @@ use crate::manifest::Manifest;
 pub const RESTORED: &str = "The portal was restored from a backup.";
 
 /// Those of the keys that are in the list, whatever became of them; not those whose target was retired.
-///
-/// # Errors
-/// The database's.
 pub async fn known(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT id FROM backup_log WHERE id = ANY($1) AND error IS DISTINCT FROM $2 AND retired_at IS NULL",
@@ -26,9 +23,6 @@ pub async fn known(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sql
 }
 
 /// Writes a database that is gone, as its backup's manifest has it. One that is known stays as it is.
-///
-/// # Errors
-/// The database's.
 pub async fn container(
     db: &mut PgConnection,
     manifest: &Manifest,
@@ -86,9 +80,6 @@ pub struct NewImport<'a> {
 
 /// Writes the row of a backup that was made elsewhere or forgotten. Its manifest is written only when level 2 is
 /// reached, so that is what is known of it. `false`: it is in the list.
-///
-/// # Errors
-/// The database's.
 pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, sqlx::Error> {
     let m = new.manifest;
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -138,9 +129,6 @@ pub struct Candidate {
 }
 
 /// The databases that `by` took in from a bucket and that nothing was made from yet: by name, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn candidates(db: &mut PgConnection, by: &str) -> Result<Vec<Candidate>, sqlx::Error> {
     sqlx::query_as!(
         Candidate,

@@ -65,9 +65,6 @@ pub struct LogEntry<'a> {
 }
 
 /// Adds a row.
-///
-/// # Errors
-/// The database's.
 pub async fn append(
     db: &mut PgConnection,
     actor: &Actor,
@@ -135,9 +132,6 @@ pub struct LogFilter {
 }
 
 /// A page of rows, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection, f: &LogFilter) -> Result<Vec<LogRecord>, sqlx::Error> {
     sqlx::query_as!(
         LogRecord,

@@ -29,9 +29,6 @@ pub fn new_id() -> Uuid {
 }
 
 /// Opens a pool. It connects when first used and again after every loss by itself.
-///
-/// # Errors
-/// If the URL can't be read.
 pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
     Ok(PgPoolOptions::new()
@@ -68,17 +65,11 @@ pub fn one_row(done: &sqlx::postgres::PgQueryResult) -> Result<(), sqlx::Error> 
 }
 
 /// The database's own time, which leases are measured by.
-///
-/// # Errors
-/// If the query fails.
 pub async fn ping(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query_scalar!("SELECT 1").fetch_one(db).await.map(|_| ())
 }
 
 /// The version of mydb_admin's server, and its size in bytes.
-///
-/// # Errors
-/// If the query fails.
 pub async fn about(db: &mut PgConnection) -> Result<(String, i64), sqlx::Error> {
     sqlx::query!(
         r#"SELECT current_setting('server_version') AS "version!", pg_database_size(current_database()) AS "bytes!""#

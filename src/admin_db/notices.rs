@@ -85,9 +85,6 @@ macro_rules! select {
 /// Tells of something, and answers whether it is new. A drill that fails again, or a restore that
 /// differs again, is told again; of backups that go on
 /// failing, or missing, one notice is enough.
-///
-/// # Errors
-/// The database's.
 pub async fn raise(
     db: &mut PgConnection,
     container: Uuid,
@@ -122,9 +119,6 @@ pub async fn raise(
 }
 
 /// A good backup is there: that one failed or was missed is over.
-///
-/// # Errors
-/// The database's.
 pub async fn backed_up(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = $2
@@ -138,9 +132,6 @@ pub async fn backed_up(db: &mut PgConnection, container: Uuid, now: DateTime<Utc
 }
 
 /// A drill succeeded: that one failed is over, unless it was of a later backup.
-///
-/// # Errors
-/// The database's.
 pub async fn proven(db: &mut PgConnection, drill: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice n SET ended_at = $2
@@ -156,9 +147,6 @@ pub async fn proven(db: &mut PgConnection, drill: Uuid, now: DateTime<Utc>) -> R
 }
 
 /// What was restored is now what was backed up.
-///
-/// # Errors
-/// The database's.
 pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = $2 WHERE container_id = $1 AND kind = 'restore_differs' AND ended_at IS NULL",
@@ -171,9 +159,6 @@ pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>
 }
 
 /// The data of before `since` is there again, and so is what was told of it until then.
-///
-/// # Errors
-/// The database's.
 pub async fn gone_back(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = NULL
@@ -190,9 +175,6 @@ pub async fn gone_back(db: &mut PgConnection, container: Uuid, since: DateTime<U
 }
 
 /// Databases of which it is told that they miss a backup.
-///
-/// # Errors
-/// The database's.
 pub async fn missing(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!("SELECT container_id FROM notice WHERE kind = 'backup_missed' AND ended_at IS NULL")
         .fetch_all(db)
@@ -200,9 +182,6 @@ pub async fn missing(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
 }
 
 /// Ends what is told of missed backups, but of these databases.
-///
-/// # Errors
-/// The database's.
 pub async fn end_missing_but(db: &mut PgConnection, still: &[Uuid], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = $2 WHERE kind = 'backup_missed' AND ended_at IS NULL AND container_id <> ALL($1)",
@@ -215,9 +194,6 @@ pub async fn end_missing_but(db: &mut PgConnection, still: &[Uuid], now: DateTim
 }
 
 /// What the owner of databases has not seen yet, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice>, sqlx::Error> {
     select!("AND c.account_id = $1 AND n.owner_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50", account)
         .fetch_all(db)
@@ -225,25 +201,16 @@ pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice
 }
 
 /// What no administrator has seen yet, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn of_admins(db: &mut PgConnection) -> Result<Vec<Notice>, sqlx::Error> {
     select!("AND n.admin_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50").fetch_all(db).await
 }
 
 /// What is not over of one database.
-///
-/// # Errors
-/// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Notice>, sqlx::Error> {
     select!("AND n.container_id = $1 ORDER BY n.at DESC, n.id", container).fetch_all(db).await
 }
 
 /// Notes who has seen it. `false`: there is no such notice of this database.
-///
-/// # Errors
-/// The database's.
 pub async fn see(
     db: &mut PgConnection,
     (id, container): (Uuid, Uuid),
@@ -267,9 +234,6 @@ pub async fn see(
 }
 
 /// How many are not over, by their words.
-///
-/// # Errors
-/// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT n.kind, count(*) AS "notices!" FROM notice n JOIN state s ON s.container_id = n.container_id
@@ -281,9 +245,6 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::E
 }
 
 /// Takes one that the configured program was not given yet, for as long as it may take; after that it is taken again.
-///
-/// # Errors
-/// The database's.
 pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) -> Result<Option<Notice>, sqlx::Error> {
     let id: Option<Uuid> = sqlx::query_scalar!(
         "UPDATE notice SET tell_after = $1::timestamptz + $2::interval, tell_tries = tell_tries + 1
@@ -304,9 +265,6 @@ pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) ->
 }
 
 /// Notes that the configured program was given it as it was then: one that came back meanwhile is to be told again.
-///
-/// # Errors
-/// The database's.
 pub async fn mark_reported(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE notice SET told_at = $3 WHERE id = $1 AND at = $2", n.id, n.at, now)
         .execute(db)
@@ -315,9 +273,6 @@ pub async fn mark_reported(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>
 }
 
 /// Notes that the configured program did not take it: it is tried again, after a wait that grows to an hour.
-///
-/// # Errors
-/// The database's.
 pub async fn put_back(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET tell_after = $3::timestamptz + least(interval '1 second' * 2 ^ least(tell_tries, 20), interval '1 hour')

@@ -15,9 +15,6 @@ pub fn text(of: &str) -> Cow<'_, str> {
 }
 
 /// A value as JSON without zero bytes.
-///
-/// # Errors
-/// If it can't be JSON.
 pub fn json(value: &impl Serialize) -> Result<Json<Value>, sqlx::Error> {
     let value = serde_json::to_value(value).map_err(|e| sqlx::Error::Encode(e.into()))?;
     Ok(Json(cleaned(value)))

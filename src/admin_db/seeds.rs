@@ -43,25 +43,16 @@ macro_rules! select {
 }
 
 /// All of them.
-///
-/// # Errors
-/// The database's.
 pub async fn all(db: &mut PgConnection) -> Result<Vec<Seed>, sqlx::Error> {
     select!("ORDER BY tier, image, begun_at").fetch_all(db).await
 }
 
 /// The whole one for this on a tier.
-///
-/// # Errors
-/// The database's.
 pub async fn whole(db: &mut PgConnection, tier: &str, fingerprint: &str) -> Result<Option<Seed>, sqlx::Error> {
     select!("WHERE tier = $1 AND fingerprint = $2 AND made_at IS NOT NULL", tier, fingerprint).fetch_optional(db).await
 }
 
 /// Writes a row.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(db: &mut PgConnection, seed: &Seed) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO seed (id, tier, image, fingerprint, sealed, begun_at, made_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -79,25 +70,16 @@ pub async fn insert(db: &mut PgConnection, seed: &Seed) -> Result<(), sqlx::Erro
 }
 
 /// Notes that its directory is whole.
-///
-/// # Errors
-/// The database's.
 pub async fn made(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE seed SET made_at = $2 WHERE id = $1", id, now).execute(db).await.map(|_| ())
 }
 
 /// Notes that it can't be used, and why.
-///
-/// # Errors
-/// The database's.
 pub async fn fail(db: &mut PgConnection, id: Uuid, why: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE seed SET made_at = NULL, failed = $2 WHERE id = $1", id, why).execute(db).await.map(|_| ())
 }
 
 /// Removes a row. Not before its directory is gone.
-///
-/// # Errors
-/// The database's.
 pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM seed WHERE id = $1", id).execute(db).await.map(|_| ())
 }

@@ -28,17 +28,11 @@ async fn set(db: &mut PgConnection, key: &str, value: &str, by: &str, now: DateT
 }
 
 /// The banner's text while the portal is read-only.
-///
-/// # Errors
-/// The database's.
 pub async fn read_only(db: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     get(db, READ_ONLY).await
 }
 
 /// Makes the portal read-only with this banner, or ends that.
-///
-/// # Errors
-/// The database's.
 pub async fn set_read_only(
     db: &mut PgConnection,
     banner: Option<&str>,
@@ -56,9 +50,6 @@ pub async fn set_read_only(
 
 /// Binds this database to an instance, and answers the one it is bound to: a portal that is
 /// pointed at another's mydb_admin must not treat that one's containers as lost.
-///
-/// # Errors
-/// The database's.
 pub async fn bind_instance(db: &mut PgConnection, instance: &str, now: DateTime<Utc>) -> Result<String, sqlx::Error> {
     if let Some(bound) = get(db, INSTANCE).await? {
         return Ok(bound);

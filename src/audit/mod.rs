@@ -38,9 +38,6 @@ const COPY_HOURS: i64 = 6;
 const MOST: usize = 500;
 
 /// Looks at everything.
-///
-/// # Errors
-/// The database's. A store that can't be asked is a finding.
 pub async fn look(
     db: &mut PgConnection,
     config: &Config,

@@ -33,9 +33,6 @@ pub struct KeptAccess<'a> {
 
 /// Sets a password and ends what the old one opened: sessions, known devices and, unless they are kept, tokens. Answers
 /// how many tokens ended.
-///
-/// # Errors
-/// The database's.
 pub async fn set_password(
     db: &mut PgConnection,
     account: Uuid,

@@ -69,9 +69,6 @@ impl LoginLimits {
     }
 
     /// Counts one try for an account from a device or session that belongs to it.
-    ///
-    /// # Errors
-    /// When the device has used up its tries.
     pub fn count_known(&self, device: &str, account: &str) -> Result<(), u64> {
         let now = DefaultClock::default().now();
         let wait = |until: governor::NotUntil<_>| until.wait_time_from(now).as_secs() + 1;

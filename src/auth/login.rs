@@ -107,9 +107,6 @@ pub async fn sign_in(app: &App, limits: &LoginLimits, attempt: Attempt<'_>) -> R
 }
 
 /// Ends a session.
-///
-/// # Errors
-/// The database's.
 pub async fn sign_out(app: &App, print: &[u8; 32], actor: &Actor) -> Result<(), sqlx::Error> {
     let mut tx = app.db.begin().await?;
     sessions::delete(&mut tx, print).await?;

@@ -54,9 +54,6 @@ static KNOWN: Queue = Queue::new();
 
 /// Whether `typed` is the password of `hash`; `None` where too many wait already. With no hash, as for an unknown
 /// account, the same work is done, so that the time of an answer does not tell which accounts exist.
-///
-/// # Errors
-/// If a stored hash is damaged.
 pub async fn verify(lane: Lane, typed: String, hash: Option<String>) -> anyhow::Result<Option<bool>> {
     let queue = match lane {
         Lane::Strangers => &STRANGERS,

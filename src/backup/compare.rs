@@ -46,17 +46,11 @@ impl Comparison {
     }
 
     /// Refuses any difference.
-    ///
-    /// # Errors
-    /// With the differences.
     pub fn equal(&self) -> Result<(), StepError> {
         refused(&self.differences())
     }
 
     /// Refuses data that differs.
-    ///
-    /// # Errors
-    /// With the differences in the data.
     pub fn same_content(&self) -> Result<(), StepError> {
         refused(&limited(self.content.clone()))
     }
@@ -80,9 +74,6 @@ fn refused(differences: &[String]) -> Result<(), StepError> {
 }
 
 /// Compares what is in a server with the manifest.
-///
-/// # Errors
-/// If the server does not tell what is in it.
 pub async fn compare(
     app: &App,
     manifest: &Manifest,
@@ -125,9 +116,6 @@ fn content(manifest: &Manifest, counts: &[Count]) -> Vec<String> {
 }
 
 /// Compares counts with those of the manifest, and answers how many there are.
-///
-/// # Errors
-/// With the differences, if there are any.
 pub(super) fn matching(manifest: &Manifest, counts: &[Count]) -> Result<usize, StepError> {
     refused(&limited(content(manifest, counts)))?;
     Ok(counts.len())

@@ -15,9 +15,6 @@ const SECOND: &str = "second_attempt";
 const LEFT_OUT: &str = "left_out";
 
 /// Notes with the job what its restore could not bring back, for the step that compares.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn remember(w: &StepContext, source: &BackupSource<'_>) -> Result<(), StepError> {
     let found = serde_json::json!({ SECOND: source.second(), LEFT_OUT: source.left_out() });
     let mut db = w.app.db.acquire().await?;
@@ -25,9 +22,6 @@ pub(super) async fn remember(w: &StepContext, source: &BackupSource<'_>) -> Resu
 }
 
 /// Gives a source what an earlier step noted.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn recall(w: &StepContext, source: &BackupSource<'_>) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let Some(job) = jobs::by_id(&mut db, w.job.id).await? else { return Ok(()) };

@@ -50,9 +50,6 @@ const WAITING: usize = 16;
 const RECEIPT: u64 = 1024 * 1024;
 
 /// Enqueues the making of copies, if any are to be made now.
-///
-/// # Errors
-/// The database's.
 pub async fn enqueue_if_due(app: &App, actor: &Actor) -> Result<bool, RequestError> {
     let targets = &app.config.backups.copies;
     if targets.is_empty() {
@@ -209,9 +206,6 @@ async fn send(app: &App, source: &BackupSource<'_>, object: &Object, to: &Store)
 
 /// Passes one object from one store into the parts of an upload to another. The upload may be completed only if this
 /// succeeds: what passed is then what was stored.
-///
-/// # Errors
-/// Either store's, or that the object is damaged.
 pub async fn pass(
     from: &Store,
     to: &Store,

@@ -24,9 +24,6 @@ pub struct ResignReport {
 }
 
 /// Signs all good backups and copies in one target that have no signature, or one that does not fit.
-///
-/// # Errors
-/// The database's.
 pub async fn all(
     db: &mut PgConnection,
     store: &Store,

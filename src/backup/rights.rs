@@ -15,9 +15,6 @@ use crate::queue::step_error::StepError;
 const MEANS: &str = "The restored data may come from a compromised server.";
 
 /// Refuses a server in which somebody may do more than the owner of its database.
-///
-/// # Errors
-/// With their names.
 pub async fn nobody_gained(app: &App, server: &ServerHandle<'_>) -> Result<(), StepError> {
     let Some(exec) = server.engine.gained(&server.spec) else { return Ok(()) };
     let said = transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
@@ -26,9 +23,6 @@ pub async fn nobody_gained(app: &App, server: &ServerHandle<'_>) -> Result<(), S
 
 /// Refuses that, and accounts that differ from those of the manifest or were not in it. One that is missing gives nobody
 /// more rights; like all else it is compared later.
-///
-/// # Errors
-/// With their names.
 pub(super) async fn as_before(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
     nobody_gained(app, server).await?;
     let known = manifest.wanted.as_ref().map_or(&manifest.definitions, |wanted| &wanted.accounts);

@@ -43,17 +43,11 @@ pub struct BucketSearch {
 }
 
 /// The portals that have put something into a bucket.
-///
-/// # Errors
-/// The store's.
 pub async fn instances(store: &Store) -> Result<Vec<String>, ObjectError> {
     Ok(store.folders("", 100).await?.0)
 }
 
 /// Looks for backups of one portal that are not in mydb_admin's list; at most `most`.
-///
-/// # Errors
-/// The store's, or the database's.
 pub async fn unknown(
     db: &mut PgConnection,
     store: &Store,

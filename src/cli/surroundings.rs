@@ -15,9 +15,6 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// The configuration of the mode that the environment names.
-    ///
-    /// # Errors
-    /// All problems at once.
     pub(crate) fn config(&self) -> Result<Config, Vec<Problem>> {
         Config::load(&self.home, &self.env)
     }

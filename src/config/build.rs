@@ -269,9 +269,6 @@ fn jobs(r: &mut Reader<'_>) -> Jobs {
 
 impl Config {
     /// Reads the configuration of the mode that `env` names.
-    ///
-    /// # Errors
-    /// All problems at once.
     pub fn load(home: &Path, env: &[(String, String)]) -> Result<Self, Vec<Problem>> {
         let text = env.iter().find(|(k, _)| k == "DB4SCI_MODE").map(|(_, v)| v.as_str());
         let mode = Mode::parse(text).map_err(|p| vec![p])?;
@@ -279,9 +276,6 @@ impl Config {
     }
 
     /// Reads the configuration of `mode`.
-    ///
-    /// # Errors
-    /// All problems at once.
     pub fn load_mode(mode: Mode, home: &Path, env: &[(String, String)]) -> Result<Self, Vec<Problem>> {
         let file = home.join(mode.as_str()).join("config.toml");
         read(mode, home, load::gather(mode, &file, env))

@@ -40,9 +40,6 @@ pub enum Mode {
 
 impl Mode {
     /// Reads `DB4SCI_MODE`.
-    ///
-    /// # Errors
-    /// If it is absent or neither `prod` nor `dev`.
     pub fn parse(text: Option<&str>) -> Result<Self, Problem> {
         let rule = match text {
             Some("prod") => return Ok(Self::Prod),

@@ -35,9 +35,6 @@ impl Eq for CronLine {}
 
 impl CronLine {
     /// Reads a line.
-    ///
-    /// # Errors
-    /// A sentence that says what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > LONGEST {
             return Err(format!("Use at most {LONGEST} characters."));
@@ -140,9 +137,6 @@ impl CronLine {
 }
 
 /// The time zone of this name.
-///
-/// # Errors
-/// A sentence that says what to write.
 pub fn read_zone(name: &str) -> Result<Tz, String> {
     name.parse().map_err(|_| {
         format!(

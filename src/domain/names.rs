@@ -97,9 +97,6 @@ impl ContainerName {
     /// Parses a container's name: 2 to 40 characters, a lower-case letter first, then lower-case
     /// letters, digits, `-` and `_`. Lower case only, so that a name means the same in a URL, a
     /// file name and an e-mail.
-    ///
-    /// # Errors
-    /// A sentence that says what to type instead.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a name", raw)?;
         let rule = "A name consists of 2 to 40 lower-case letters, digits, “-” and “_”.";
@@ -120,9 +117,6 @@ impl ContainerName {
 
 impl InstanceId {
     /// Parses an instance id: 1 to 40 lower-case letters, digits and `-`, a letter first.
-    ///
-    /// # Errors
-    /// A sentence that says what to write instead.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("an instance id", raw)?;
         let rule = "An instance id consists of 1 to 40 lower-case letters, digits and “-”.";
@@ -136,9 +130,6 @@ impl InstanceId {
 
 impl Username {
     /// Parses an account's name: 1 to 63 lower-case letters, digits, `.`, `_`, `-`, a letter first.
-    ///
-    /// # Errors
-    /// A sentence that says what to type instead.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a user name", raw)?;
         let rule = "A user name consists of lower-case letters, digits, “.”, “_” and “-”.";
@@ -170,9 +161,6 @@ fn identifier(what: &str, raw: &str, rules: &NameRules) -> Result<String, NameEr
 
 impl DbName {
     /// Parses a database's name by its engine's rules.
-    ///
-    /// # Errors
-    /// A sentence that says what to type instead.
     pub fn parse(raw: &str, rules: &NameRules) -> Result<Self, NameError> {
         identifier("a database name", raw, rules).map(Self)
     }
@@ -180,9 +168,6 @@ impl DbName {
 
 impl DbUser {
     /// Parses a role's name by its engine's rules.
-    ///
-    /// # Errors
-    /// A sentence that says what to type instead.
     pub fn parse(raw: &str, rules: &NameRules) -> Result<Self, NameError> {
         identifier("a database user", raw, rules).map(Self)
     }

@@ -75,9 +75,6 @@ impl Policy {
     }
 
     /// The policy that a form or a body names; an empty one is `otherwise`.
-    ///
-    /// # Errors
-    /// A sentence with those there are.
     pub fn read(text: &str, otherwise: Self) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(otherwise);

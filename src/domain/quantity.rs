@@ -13,9 +13,6 @@ pub const GIB: i64 = 1024 * MIB;
 
 impl ByteSize {
     /// Reads `512m`, `2g`, `1.5 GiB`, `1073741824`. Units are powers of 1024.
-    ///
-    /// # Errors
-    /// A sentence with examples.
     pub fn parse(raw: &str) -> Result<Self, String> {
         let wrong = || format!("“{}” is not a valid amount of memory. Use a value such as 512m or 2g.", raw.trim());
         let text = raw.trim().to_ascii_lowercase();
@@ -73,9 +70,6 @@ pub struct MilliCpus(pub i32);
 
 impl MilliCpus {
     /// Reads a number of cores such as `2` or `0.5`, down to a hundredth of one.
-    ///
-    /// # Errors
-    /// A sentence with examples.
     pub fn parse(raw: &str) -> Result<Self, String> {
         let wrong = || format!("“{}” is not a valid number of CPUs. Use a value such as 1 or 0.5.", raw.trim());
         let cores: f64 = raw.trim().parse().map_err(|_| wrong())?;

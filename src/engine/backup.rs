@@ -89,9 +89,6 @@ pub enum ReportLine {
 
 impl ReportLine {
     /// Reads a line of standard error; `None` for one that is for people.
-    ///
-    /// # Errors
-    /// A sentence, if it carries the mark and is not understood.
     pub fn read(line: &str) -> Option<Result<Self, String>> {
         let json = line.strip_prefix(MARK)?;
         Some(

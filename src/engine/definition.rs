@@ -75,9 +75,6 @@ impl ReportedDefinition {
     }
 
     /// What is kept of it.
-    ///
-    /// # Errors
-    /// A sentence, if it has neither a text nor a hash.
     pub fn definition(self) -> Result<Definition, String> {
         match (&self.text, &self.sha256) {
             (Some(text), _) => Ok(Definition::of(&self.database, &self.kind, &self.name, text)),

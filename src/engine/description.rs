@@ -61,9 +61,6 @@ pub trait Engine: Sync {
     /// A light, read-only command whose output [`Engine::read_survey`] understands.
     fn survey(&self, plan: &ServerSpec<'_>) -> ExecSpec;
     /// Reads what the survey command printed.
-    ///
-    /// # Errors
-    /// A sentence, if that is not what it should print.
     fn read_survey(&self, printed: &str) -> Result<Survey, String> {
         Survey::from_lines(printed)
     }

@@ -83,9 +83,6 @@ struct Contents {
 
 impl Survey {
     /// Reads JSON lines: the server first, then the objects of each database.
-    ///
-    /// # Errors
-    /// A sentence with the line that is none of these.
     pub fn from_lines(printed: &str) -> Result<Self, String> {
         let mut lines = printed.lines().map(str::trim).filter(|l| !l.is_empty());
         let first = lines.next().ok_or("the server's response was empty")?;

@@ -21,9 +21,6 @@ pub struct ArchiveHead {
 
 /// The server's version and the databases in an archive, of which `head` is the beginning. Where that ends before the
 /// list of collections does, the databases are those seen until then.
-///
-/// # Errors
-/// A sentence, if it is none.
 pub fn look(head: &[u8]) -> Result<ArchiveHead, String> {
     let broken =
         || "The file starts like a mongodump archive, but the rest is damaged. Create the archive again.".to_owned();

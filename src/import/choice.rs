@@ -40,9 +40,6 @@ pub fn can_have_all(format: Format) -> bool {
 }
 
 /// What is meant by `asked`, for a database that is called `dbname`.
-///
-/// # Errors
-/// If somebody has to choose.
 pub fn choose(dump: &Dump, asked: &str, dbname: &str) -> Result<DumpSelection, Question> {
     let names = &dump.databases;
     let all = can_have_all(dump.format);

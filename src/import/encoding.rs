@@ -37,9 +37,6 @@ impl Encoding {
 }
 
 /// Reads text as UTF-8.
-///
-/// # Errors
-/// The reader's.
 pub fn decoded(mut from: Box<dyn Read + Send>) -> io::Result<(Encoding, Box<dyn Read + Send>)> {
     let mut head = Vec::new();
     from.by_ref().take(4).read_to_end(&mut head)?;

@@ -159,9 +159,6 @@ fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// Whether a dump can be loaded into a server of `image`.
-///
-/// # Errors
-/// A sentence.
 pub fn fit(dump: &Dump, image: &CatalogImage) -> Result<(), String> {
     let (is, wanted) = (dump.format.engine(), image.engine);
     if is != wanted {

@@ -68,9 +68,6 @@ async fn again(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// What is known of the dump.
-///
-/// # Errors
-/// If that is gone.
 pub(super) async fn row(w: &StepContext) -> Result<DumpRow, StepError> {
     let mut db = w.app.db.acquire().await?;
     let row = dumps::of_container(&mut db, w.container_id()?).await?;
@@ -78,9 +75,6 @@ pub(super) async fn row(w: &StepContext) -> Result<DumpRow, StepError> {
 }
 
 /// Where the file lies.
-///
-/// # Errors
-/// If its tier is gone.
 pub(super) fn path(w: &StepContext, row: &DumpRow) -> Result<PathBuf, StepError> {
     let tier = w.app.config.tier(&row.tier);
     let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” no longer exists.", row.tier)))?;
@@ -88,9 +82,6 @@ pub(super) fn path(w: &StepContext, row: &DumpRow) -> Result<PathBuf, StepError>
 }
 
 /// Removes the file.
-///
-/// # Errors
-/// If it can't be removed.
 pub(super) async fn forget(w: &StepContext) -> Result<(), StepError> {
     let Ok(path) = path(w, &row(w).await?) else { return Ok(()) };
     match tokio::fs::remove_file(&path).await {
@@ -121,9 +112,6 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Writes what became of the dump, and removes its file.
-///
-/// # Errors
-/// If that can't be done.
 pub(super) async fn keep(w: &StepContext, row: &DumpRow, report: &LoadReport) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     dumps::set_report(&mut db, row.id, report).await?;
@@ -189,9 +177,6 @@ pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<LoadTarget> {
 }
 
 /// Counts what came in.
-///
-/// # Errors
-/// If nothing did, because all of it failed.
 pub(super) async fn count(
     app: &App,
     (id, plan): (&str, &ServerSpec<'_>),

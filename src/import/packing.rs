@@ -13,9 +13,6 @@ const ZSTD_WINDOW: u32 = 27;
 
 impl Packing {
     /// The content of what `from` reads.
-    ///
-    /// # Errors
-    /// If it can't be begun.
     pub fn unpacked(self, from: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let from = BufReader::with_capacity(128 * 1024, from);
         Ok(match self {

@@ -36,9 +36,6 @@ const SILENCE: Duration = Duration::from_secs(6 * 3600);
 const WAITING: usize = 16;
 
 /// Runs the tool that loads a dump in the container `id`, and reads what it says failed.
-///
-/// # Errors
-/// If it did not come to the dump's end.
 pub(super) async fn pour(
     w: &StepContext,
     row: &DumpRow,

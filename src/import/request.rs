@@ -69,9 +69,6 @@ impl ReceivedDump {
     }
 
     /// Notes what is wanted of it.
-    ///
-    /// # Errors
-    /// A sentence, if somebody has to choose.
     pub fn choose(&mut self, asked: &str, dbname: &str) -> Result<(), String> {
         self.wanted = choose(&self.dump, asked, dbname).map_err(|question| question.0)?;
         Ok(())
@@ -95,9 +92,6 @@ impl ReceivedDump {
     }
 
     /// Keeps the file while its sender is asked something; answers what stands for it.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn ask(self, app: &App) -> Result<Uuid, sqlx::Error> {
         let mut db = app.db.acquire().await?;
         dumps::insert(&mut db, &self.row(None), app.clock.now()).await?;

@@ -40,9 +40,6 @@ pub struct DumpContent {
 }
 
 /// Opens a dump that lies in a file.
-///
-/// # Errors
-/// The file's.
 pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesRead) -> io::Result<DumpContent> {
     let packed = BytesRead::default();
     let from = packing.unpacked(Box::new(CountedReader(std::fs::File::open(path)?, packed.clone())))?;
@@ -54,9 +51,6 @@ pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesR
 }
 
 /// Recognises what `from` reads, to its end where that tells more.
-///
-/// # Errors
-/// A sentence that says why it can't be used.
 pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<Dump, String> {
     let unread = |e: io::Error| format!("Cannot read the file: {e}.");
     let mut head = Vec::new();
@@ -165,9 +159,6 @@ impl Scanner {
     }
 
     /// What it is.
-    ///
-    /// # Errors
-    /// A sentence that says why it can't be used.
     pub async fn done(mut self) -> Result<Dump, String> {
         self.out = None;
         self.task.await.map_err(|e| format!("Could not inspect the file: {e}."))?

@@ -61,9 +61,6 @@ enum EarlyEnd {
 }
 
 /// Sends the dump that `from` reads.
-///
-/// # Errors
-/// A sentence, if it can't be read to its end.
 pub fn send(from: impl Read, what: &SendOptions, course: &LoadProgress, out: &Out) -> Result<LeftOut, String> {
     let mut sending = Sending {
         what,

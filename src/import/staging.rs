@@ -76,9 +76,6 @@ impl UploadLimit {
     }
 
     /// Whether there is room for what this person sends.
-    ///
-    /// # Errors
-    /// A sentence.
     fn check(&self, account: Uuid) -> Result<(), String> {
         let limit = |bytes: ByteSize| u64::try_from(bytes.0).unwrap_or(u64::MAX);
         let all = found(&self.places);
@@ -131,9 +128,6 @@ pub struct Staging {
 
 impl Staging {
     /// Begins a file on this tier, or the first that is there, for a dump that `account` sends for a database of `engine`.
-    ///
-    /// # Errors
-    /// A sentence.
     pub async fn begin(
         config: &Config,
         wanted: &str,
@@ -180,9 +174,6 @@ impl Staging {
     }
 
     /// Takes a piece.
-    ///
-    /// # Errors
-    /// A sentence, if it is too large or there is no room.
     pub async fn write(&mut self, piece: &[u8]) -> Result<(), String> {
         self.bytes += piece.len() as u64;
         let most = self.room.one;
@@ -212,9 +203,6 @@ impl Staging {
     }
 
     /// Ends it; answers what it is.
-    ///
-    /// # Errors
-    /// A sentence, if it can't be kept or used.
     pub async fn finish(&mut self) -> Result<Dump, String> {
         self.out.flush().await.map_err(|e| format!("Cannot store the dump: {e}."))?;
         match (self.known.take(), self.scanner.take()) {

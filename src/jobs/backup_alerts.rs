@@ -24,9 +24,6 @@ fn day(at: DateTime<Utc>) -> String {
 }
 
 /// Tells that the backup or drill of a job failed, before its row says so. What was proven before stays proven.
-///
-/// # Errors
-/// The database's.
 pub async fn failed(tx: &mut PgConnection, job: &Job, why: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     if !matches!(job.kind(), Some(JobKind::Backup | JobKind::Drill | JobKind::Delete)) {
         return Ok(());
@@ -56,9 +53,6 @@ fn missed(app: &App, c: &Container, seen: Option<&Newest>, now: DateTime<Utc>) -
 }
 
 /// Tells of the databases that miss a backup, and no longer of those that have it. Answers their names.
-///
-/// # Errors
-/// The database's.
 pub async fn look(app: &Arc<App>, rows: &[Container], newest: &[Newest]) -> Result<Vec<String>, sqlx::Error> {
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;

@@ -24,9 +24,6 @@ const DRILLS: usize = 1;
 const AGAIN_MINUTES: i64 = 30;
 
 /// Enqueues what is due. A run that was missed, because the portal or the server was down, is made up for once.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
     if app.stores.first().is_none() {
         // That none can be made is one alarm, and the audit's.

@@ -74,18 +74,12 @@ pub struct StoredAdminBackup {
 const ABANDONED: TimeDelta = TimeDelta::hours(1);
 
 /// The whole ones there are, the newest first.
-///
-/// # Errors
-/// The store's.
 pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<StoredAdminBackup>, ObjectError> {
     let beginning = beginning(instance);
     Ok(whole(&store.list(&beginning).await?, &beginning))
 }
 
 /// The same, and the keys of what is left of unfinished ones.
-///
-/// # Errors
-/// The store's.
 pub async fn look(
     store: &Store,
     instance: &InstanceId,

@@ -189,9 +189,6 @@ impl Object {
 
 impl Manifest {
     /// Reads one and checks that it is of what was asked for.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with it.
     pub fn read(bytes: &[u8], backup: Uuid) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Version {
@@ -234,9 +231,6 @@ impl Manifest {
     }
 
     /// The password of the administrator's account in the data.
-    ///
-    /// # Errors
-    /// If it is encrypted and the keys don't open it.
     pub fn admin(&self, keys: &Identities) -> Result<Option<SecretString>, String> {
         match (&self.sealed_admin_password, &self.admin_password) {
             (Some(sealed), _) => keys.text(sealed).map(Some),
@@ -259,9 +253,6 @@ impl Manifest {
     }
 
     /// The same with nothing but what is wanted: its objects and counts.
-    ///
-    /// # Errors
-    /// A sentence, if it has no such thing.
     pub fn reduced(mut self, only: &Selection) -> Result<Self, String> {
         let (mine, others) = self.databases().into_iter().map(str::to_owned).partition(|name| *name == only.database);
         self.databases = mine;

@@ -95,9 +95,6 @@ pub struct EmbeddedStore {
 impl EmbeddedStore {
     /// Binds a store over `dir` on loopback, and fills in where and with which keys it is reached. The secret is new
     /// with every start and leaves this process nowhere.
-    ///
-    /// # Errors
-    /// If the directory can't be made or no port be had.
     pub fn bind(dir: &Path, target: &mut Target) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir.join(&target.bucket)).with_context(|| format!("can't make {}", dir.display()))?;
         let files = FileSystem::new(dir).map_err(|e| anyhow::anyhow!("can't serve {}: {e:?}", dir.display()))?;
@@ -117,9 +114,6 @@ impl EmbeddedStore {
     }
 
     /// Serves until `stop`.
-    ///
-    /// # Errors
-    /// If the listener breaks.
     pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let http = auto::Builder::new(TokioExecutor::new());

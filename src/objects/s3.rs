@@ -56,9 +56,6 @@ pub struct Store {
 
 impl Store {
     /// Sets up the client; nothing is sent yet.
-    ///
-    /// # Errors
-    /// If the store's certificate authority can't be read.
     pub async fn connect(target: &Target) -> anyhow::Result<Self> {
         let region = Region::new(target.region.clone());
         let mut config = aws_sdk_s3::Config::builder()
@@ -137,9 +134,6 @@ impl Store {
     }
 
     /// Puts a small object.
-    ///
-    /// # Errors
-    /// The store's.
     pub async fn put(&self, key: &str, content: Bytes, kind: &str) -> Result<(), ObjectError> {
         let sum = BASE64_STANDARD.encode(Md5::digest(&content));
         let time = aws_sdk_s3::Config::builder().timeout_config(patience(&self.target, content.len()));
@@ -162,9 +156,6 @@ impl Store {
     }
 
     /// Looks at an object; `None` if there is none.
-    ///
-    /// # Errors
-    /// The store's.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, ObjectError> {
         let looked = self.client.head_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
         match looked.map_err(self.failed("look up an object", key)) {
@@ -179,9 +170,6 @@ impl Store {
     }
 
     /// Deletes an object; one that is gone is fine.
-    ///
-    /// # Errors
-    /// The store's.
     pub async fn delete(&self, key: &str) -> Result<(), ObjectError> {
         let done = self.client.delete_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
         match done.map_err(self.failed("delete an object", key)) {

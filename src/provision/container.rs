@@ -33,9 +33,6 @@ pub async fn find(app: &App, c: &Container) -> Result<Option<Observed>, StepErro
 }
 
 /// Finds or makes the engine's container, with its files copied in, not yet started (unless it runs).
-///
-/// # Errors
-/// If it can't be made.
 pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
     let app = &work.app;
     let c = work.container().await?;
@@ -100,9 +97,6 @@ async fn note_id(work: &StepContext, c: &Container, id: &str) -> Result<(), Step
 
 /// Starts the engine's container. A port that another program holds is marked, another is taken,
 /// and the container is made again with it.
-///
-/// # Errors
-/// If it does not start, or no port is left.
 pub async fn start(work: &StepContext) -> Result<(), StepError> {
     let app = &work.app;
     loop {
@@ -140,9 +134,6 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
 }
 
 /// Stops the engine's container within its grace time.
-///
-/// # Errors
-/// If the engine can't.
 pub async fn stop(work: &StepContext) -> Result<(), StepError> {
     let c = work.container().await?;
     if let Some(found) = find(&work.app, &c).await?
@@ -155,9 +146,6 @@ pub async fn stop(work: &StepContext) -> Result<(), StepError> {
 }
 
 /// Removes the engine's container; the data stays.
-///
-/// # Errors
-/// If the engine can't.
 pub async fn remove(work: &StepContext) -> Result<(), StepError> {
     let c = work.container().await?;
     if let Some(found) = find(&work.app, &c).await? {

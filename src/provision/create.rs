@@ -123,9 +123,6 @@ async fn refuse_full_directory(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Pulls the image, and shows how far it is twice a second.
-///
-/// # Errors
-/// If it can't be had.
 pub(crate) async fn pull(w: &StepContext, reference: &str) -> Result<(), StepError> {
     let (sender, said) = watch::channel(format!("Pulling {reference}"));
     let tell = |line: String| {

@@ -8,9 +8,6 @@ use crate::queue::step_error::StepError;
 use crate::storage::SmallFile;
 
 /// Makes the data directory, or finds it made, with a note beside it of what it is for.
-///
-/// # Errors
-/// If it can't be made.
 pub async fn prepare(app: &App, b: &Blueprint) -> Result<(), StepError> {
     app.files.prepare(&b.dir, &b.reference, b.image.uid, b.image.gid).await?;
     Ok(b.dir.note_maker(&maker(&b.image)).await?)

@@ -181,9 +181,6 @@ async fn helper_run(
 
 /// The mount that lets a database look up no names: those of its neighbours would tell who they are, and questions to
 /// name servers carry data out.
-///
-/// # Errors
-/// If the file can't be written.
 pub(super) async fn no_names(config: &Config) -> std::io::Result<Mount> {
     let file = config.data_dir.join("no-names.conf");
     if tokio::fs::read_to_string(&file).await.ok().as_deref() != Some(NO_NAMES) {

@@ -8,9 +8,6 @@ use crate::queue::step_error::StepError;
 use crate::runtime::{ExecOutput, LogRequest, RuntimeError, read_log};
 
 /// Runs a command in a container, for at most `limit`.
-///
-/// # Errors
-/// If the engine can't, or the command takes longer.
 pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Result<ExecOutput, RuntimeError> {
     tokio::time::timeout(limit, app.runtime.exec(id, command)).await.unwrap_or_else(|_| {
         let program = command.argv.first().map_or("", String::as_str);
@@ -30,9 +27,6 @@ pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
 }
 
 /// Runs commands of an engine one after the other; the first that fails ends it.
-///
-/// # Errors
-/// With what the command said.
 pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) -> Result<(), StepError> {
     for command in commands {
         let said = match ask(app, id, command, ANSWER).await {

@@ -119,9 +119,6 @@ fn again(probe: &ExecSpec) -> ExecSpec {
 }
 
 /// Waits until the server in the container `id` answers `probe`, and answers what that printed.
-///
-/// # Errors
-/// The engine's.
 pub(super) async fn until_answers(
     app: &App,
     id: &str,

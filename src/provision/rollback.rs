@@ -72,9 +72,6 @@ pub async fn go_back(app: &App, c: &Container, snapshot: &Snapshot, actor: &Acto
 }
 
 /// Removes what was set aside long enough ago.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn remove_expired(app: &App) -> anyhow::Result<Value> {
     let mut db = app.db.acquire().await?;
     let due = snapshots::expired(&mut db, app.clock.now()).await?;
@@ -90,9 +87,6 @@ pub async fn remove_expired(app: &App) -> anyhow::Result<Value> {
 }
 
 /// Removes one directory that was set aside.
-///
-/// # Errors
-/// If it can't be removed.
 pub(crate) async fn remove(app: &App, c: &Container, snapshot: &Snapshot) -> Result<(), StepError> {
     let reference = match Blueprint::read(app, c).await {
         Ok(b) => b.reference,

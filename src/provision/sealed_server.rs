@@ -63,9 +63,6 @@ impl SealedServer {
     }
 
     /// Describes the one in which seed `id` is made.
-    ///
-    /// # Errors
-    /// If the engine can't be described so.
     pub(super) fn of_seed(
         app: &App,
         image: &CatalogImage,
@@ -81,26 +78,17 @@ impl SealedServer {
     }
 
     /// Removes the container and its data; what is gone is fine.
-    ///
-    /// # Errors
-    /// If it can't be removed.
     pub async fn remove(&self, app: &App) -> Result<(), StepError> {
         self.remove_container(app).await?;
         Ok(app.files.remove(&self.blueprint.dir, &self.blueprint.reference).await?)
     }
 
     /// Removes the container only.
-    ///
-    /// # Errors
-    /// If it can't be removed.
     pub async fn remove_container(&self, app: &App) -> Result<(), StepError> {
         Ok(app.runtime.remove(&self.name).await?)
     }
 
     /// Starts its server anew on a directory with nothing of anybody's, and waits until it answers. Answers the engine's id.
-    ///
-    /// # Errors
-    /// If it does not answer in time.
     pub async fn start(&mut self, app: &App) -> Result<String, StepError> {
         self.remove(app).await?;
         if self.seeded
@@ -113,9 +101,6 @@ impl SealedServer {
     }
 
     /// The same for data that copies will begin with: the server is told nothing that differs from copy to copy.
-    ///
-    /// # Errors
-    /// If it does not answer in time.
     pub(super) async fn start_seed(&self, app: &App) -> Result<(), StepError> {
         self.remove(app).await?;
         prepare(app, &self.blueprint).await?;
@@ -125,9 +110,6 @@ impl SealedServer {
 
     /// Starts its server on the data that is there, without any network, and waits until it answers. Answers the
     /// engine's id.
-    ///
-    /// # Errors
-    /// If it does not answer in time.
     pub async fn launch(&self, app: &App) -> Result<String, StepError> {
         let probe = self.blueprint.image.engine.engine().probe(&self.blueprint.plan());
         self.launch_until(app, &probe).await
@@ -208,9 +190,6 @@ impl SealedServer {
 
     /// Starts a container of the same image in which no server runs, for commands; on the data, if `with_data`.
     /// Answers the engine's id.
-    ///
-    /// # Errors
-    /// The engine's.
     pub async fn hold(&self, app: &App, with_data: bool) -> Result<String, StepError> {
         self.remove_container(app).await?;
         let recipe = self.blueprint.recipe(app)?;

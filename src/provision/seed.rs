@@ -29,9 +29,6 @@ const FORM: &str = "1";
 
 /// What a seed of `image` depends on, where the engine has it by this digest. Passwords, certificates and the limit of
 /// memory are not in a seed, so they don't count.
-///
-/// # Errors
-/// If the configuration files can't be read.
 pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Result<String, StepError> {
     let tier = config.storage.first().ok_or_else(|| StepError::Fail("No storage tier is configured.".to_owned()))?;
     let any = Blueprint::of_seed(config, image, tier, Uuid::nil(), SecretString::default())?;
@@ -45,9 +42,6 @@ pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Resul
 }
 
 /// Seals the password of a seed.
-///
-/// # Errors
-/// If it can't be sealed.
 pub(super) fn seal(app: &App, password: &SecretString, context: &str) -> Result<Vec<u8>, StepError> {
     let sealed = app.sealer.seal(password, context);
     sealed.map_err(|e| StepError::Fail(format!("Could not encrypt the password: {e:#}.")))
@@ -71,9 +65,6 @@ async fn find(app: &App, b: &Blueprint) -> Result<Option<(Seed, SecretString)>, 
 
 /// Copies a seed into the directory of `b`, and answers the administrator's password in it; `None` where there is none,
 /// or it can't be copied: then the image makes the data.
-///
-/// # Errors
-/// mydb_admin's and the engine's.
 pub async fn copy_into(app: &App, b: &Blueprint) -> Result<Option<SecretString>, StepError> {
     let Some((seed, password)) = find(app, b).await? else { return Ok(None) };
     let from = DataDir::new(&b.tier, &app.config.instance, seed.id);
@@ -89,9 +80,6 @@ pub async fn copy_into(app: &App, b: &Blueprint) -> Result<Option<SecretString>,
 }
 
 /// Makes the data directory of a new database: a copy of a seed, or an empty one that the image fills.
-///
-/// # Errors
-/// If it can't be made.
 pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let c = w.container().await?;
@@ -118,9 +106,6 @@ pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Begins again with a new copy where an attempt was cut short whose administrator may have either password.
-///
-/// # Errors
-/// If it can't be made.
 pub(super) async fn copy_again(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let begun = credentials::get(&mut db, w.container_id()?, CredentialKind::Seed).await?.is_some();
@@ -139,9 +124,6 @@ const IMAGE_MAKES: [JobKind; 3] = [JobKind::Create, JobKind::Restore, JobKind::L
 
 /// Begins again where the image was making the data and its container ended with the portal: what it left can look made
 /// and lack the administrator, for which the next start would wait in vain.
-///
-/// # Errors
-/// If it can't be made.
 pub(super) async fn initialise_again(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.started_at.is_some() || !w.job.kind().is_some_and(|kind| IMAGE_MAKES.contains(&kind)) {
@@ -162,9 +144,6 @@ pub(super) async fn initialise_again(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Notes that the accounts are set, once all of the copy is on the disk: a server trusts that what it was started on is.
-///
-/// # Errors
-/// If it can't be written.
 pub async fn settle(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     let mut db = w.app.db.acquire().await?;

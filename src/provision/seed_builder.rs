@@ -93,9 +93,6 @@ fn unknown(app: &App, image: &str) -> bool {
 }
 
 /// Enqueues the work, if there is any.
-///
-/// # Errors
-/// mydb_admin's.
 pub async fn enqueue_if_due(app: &App) -> anyhow::Result<Value> {
     let due = due(app).await?;
     if due.make.is_empty() && due.clear.is_empty() {
@@ -180,9 +177,6 @@ async fn make_one(app: &App, wanted: &WantedSeed<'_>) -> Result<(), StepError> {
 }
 
 /// The row of a seed that is about to be made.
-///
-/// # Errors
-/// If its password can't be sealed.
 fn row(app: &App, wanted: &WantedSeed<'_>, id: Uuid, password: &SecretString) -> Result<Seed, StepError> {
     Ok(Seed {
         id,

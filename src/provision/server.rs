@@ -19,9 +19,6 @@ use crate::runtime::{Observed, RuntimeError};
 
 /// Which of the programs that the portal runs in an engine's containers an image has: looked up once for its digest, in
 /// a running container `id` of it. `None` if that has ended meanwhile.
-///
-/// # Errors
-/// The engine's.
 pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Result<Option<Tools>, StepError> {
     let engine = kind.engine();
     let backup = engine.backup().into_iter().flat_map(|b| b.tools().iter().chain(b.load_tools()));
@@ -72,9 +69,6 @@ async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepErr
 
 /// Waits until the server answers its own protocol, and answers its version. One that does not let the portal's
 /// administrator in is stopped, given the administrator again and started once more.
-///
-/// # Errors
-/// If it ends, or does nothing for longer than `limit`.
 pub async fn wait_ready(work: &StepContext, limit: Duration) -> Result<String, StepError> {
     match first_answer(work, limit).await? {
         Ok(version) => Ok(version),
@@ -133,9 +127,6 @@ async fn first_answer(work: &StepContext, limit: Duration) -> Result<Result<Stri
 
 /// The container of a running server, and the version of that: as it told when an earlier step waited for it, if it has run
 /// since, because MongoDB's shell, for one, takes a second to ask again.
-///
-/// # Errors
-/// As of [`wait_ready`].
 pub async fn running(work: &StepContext, c: &Container, limit: Duration) -> Result<(Observed, String), StepError> {
     if let Some(found) = find(&work.app, c).await?
         && let Some(version) = work.answer(&found)

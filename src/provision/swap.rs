@@ -37,9 +37,6 @@ pub(crate) const KEEP_PREVIOUS: Step =
     Step::new("Keep the previous data for undo", |w| Box::pin(done(w))).resume(Resume::Running);
 
 /// The row of this job's snapshot.
-///
-/// # Errors
-/// If it is gone.
 pub(crate) async fn row(w: &StepContext) -> Result<Snapshot, StepError> {
     let mut db = w.app.db.acquire().await?;
     let found = snapshots::of_job(&mut db, w.job.id).await?;
@@ -47,9 +44,6 @@ pub(crate) async fn row(w: &StepContext) -> Result<Snapshot, StepError> {
 }
 
 /// The directory of a snapshot of `c`.
-///
-/// # Errors
-/// If the container's tier is no longer configured.
 pub(crate) fn dir(app: &App, c: &Container, snapshot: Uuid) -> Result<DataDir, StepError> {
     let tier = app.config.tier(&c.storage);
     let tier =

@@ -92,9 +92,6 @@ impl StepContext {
     }
 
     /// The container this job works on, as it was when this step first asked, or since [`Self::changed`].
-    ///
-    /// # Errors
-    /// If the row is gone, which a foreign key prevents.
     pub async fn container(&self) -> Result<Arc<Container>, StepError> {
         if let Some(read) = &self.rows().container {
             return Ok(read.clone());
@@ -132,9 +129,6 @@ impl StepContext {
     }
 
     /// Key of the container this job works on.
-    ///
-    /// # Errors
-    /// If the job is about none.
     pub fn container_id(&self) -> Result<Uuid, StepError> {
         self.job.container_id.ok_or_else(|| StepError::Fail("This job does not specify a container.".to_owned()))
     }

@@ -34,9 +34,6 @@ const MOST: usize = 100_000;
 /// because this portal did not sign them. They belong to the account
 /// of their owner's name where there is one, else to the first administrator. A database of which none can be used is a
 /// line.
-///
-/// # Errors
-/// If the bucket or mydb_admin can't be asked.
 pub(crate) async fn take_in(
     app: &Arc<App>,
     store: &Store,

@@ -46,9 +46,6 @@ pub struct ChosenAdminBackup {
 }
 
 /// The backup that is wanted.
-///
-/// # Errors
-/// If there is none, or a newer program made it.
 pub async fn choose(
     parts: &BootstrapParts,
     store: &Store,
@@ -115,9 +112,6 @@ async fn believe(
 }
 
 /// Puts the keys in their places, unless this host has them.
-///
-/// # Errors
-/// If they are needed and can't be had.
 async fn install_keys(
     config: &Config,
     store: &Store,

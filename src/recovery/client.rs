@@ -21,9 +21,6 @@ pub struct ClientContainer<'a> {
 
 impl<'a> ClientContainer<'a> {
     /// Starts one for the server of this URL.
-    ///
-    /// # Errors
-    /// If the URL can't be read or the container not be started.
     pub async fn start(
         runtime: &'a dyn Runtime,
         config: &Config,
@@ -50,9 +47,6 @@ impl<'a> ClientContainer<'a> {
     }
 
     /// Removes it.
-    ///
-    /// # Errors
-    /// The engine's.
     pub async fn remove(self) -> anyhow::Result<()> {
         Ok(self.runtime.remove(&self.id).await?)
     }

@@ -242,9 +242,6 @@ const OUTPUT_MOST: u64 = 64 * 1024 * 1024;
 const LOG_LIMIT: usize = 1024 * 1024;
 
 /// Reads the last lines of a log, or as much of them as is shown: a line may be of any length.
-///
-/// # Errors
-/// The engine's, unless something was read.
 pub async fn read_log(mut pieces: BoxStream<'static, Result<Bytes, RuntimeError>>) -> Result<String, RuntimeError> {
     let mut said = Vec::new();
     while let Some(piece) = pieces.next().await {

@@ -68,9 +68,6 @@ pub fn is_servers(name: &str, dialect: Dialect) -> bool {
 }
 
 /// The databases in a dump that hold something, in its order.
-///
-/// # Errors
-/// The reader's.
 pub fn contents(from: impl Read, dialect: Dialect) -> io::Result<Vec<DumpSection>> {
     let (mut pieces, mut follower) = (Splitter::new(from, dialect), DatabaseFollower::new(dialect));
     let mut found: Vec<DumpSection> = Vec::new();

@@ -46,9 +46,6 @@ impl<R: Read> Splitter<R> {
     }
 
     /// The next piece; `None` at the end.
-    ///
-    /// # Errors
-    /// The reader's.
     pub fn next_piece(&mut self) -> io::Result<Option<DumpPiece<'_>>> {
         self.fill()?;
         let ready = self.buffer.get(self.at..self.filled).unwrap_or_default();

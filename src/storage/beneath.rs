@@ -76,9 +76,6 @@ pub(super) fn file(at: impl AsFd, name: &CStr) -> Result<(OwnedFd, Stat), Errno>
 }
 
 /// The first line of the file `path` below a directory.
-///
-/// # Errors
-/// If it is there and is a server's, and yet can't be read.
 pub(super) fn head(at: impl AsFd, path: &CStr) -> Result<SmallFile, Errno> {
     let file = match file(at, path) {
         Ok((file, _)) => file,

@@ -39,9 +39,6 @@ struct CopyLevel {
 
 impl DirectoryCopy<'_> {
     /// Copies everything in `from` into `to`, and gives `to` its owner, mode and times.
-    ///
-    /// # Errors
-    /// If something there is no server's, or the system refuses.
     pub fn tree(&self, from: &OwnedFd, to: OwnedFd) -> Result<(), StorageError> {
         let top = |e: Errno| io("data", e);
         let mut levels = vec![CopyLevel {

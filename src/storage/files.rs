@@ -53,9 +53,6 @@ impl Files {
 
     /// Makes the data directory, or finds it made, and gives it to `uid:gid` with nobody else let in: a server must be
     /// able to work in it also where no entrypoint that starts as root sees to that. `image` is used by a helper container.
-    ///
-    /// # Errors
-    /// If it can't be made, or not be given away.
     pub async fn prepare(&self, dir: &DataDir, image: &str, uid: u32, gid: u32) -> Result<(), StorageError> {
         let direct = matches!(self, Self::Direct);
         let at = dir.clone();
@@ -85,9 +82,6 @@ impl Files {
 
     /// Removes a container's directory with everything in it; one that is gone is fine.
     /// `image` is used by a helper container.
-    ///
-    /// # Errors
-    /// If it can't be removed.
     pub async fn remove(&self, dir: &DataDir, image: &str) -> Result<(), StorageError> {
         // It is moved first, so that a removal cut short is never taken for data. One that is in the way goes before.
         for _ in 0..2 {
@@ -109,9 +103,6 @@ impl Files {
     }
 
     /// Whether copies from one directory to another share blocks, so that they take no time and no space.
-    ///
-    /// # Errors
-    /// If it can't be tried.
     pub async fn shares_blocks(&self, from: &DataDir, to: &DataDir, image: &str) -> Result<bool, StorageError> {
         let at = to.clone();
         blocking(move || own_root(&at).map(|_| ())).await?;
@@ -148,9 +139,6 @@ impl Files {
     }
 
     /// Waits until all of a data directory is on the disk, as a server that is started on it trusts.
-    ///
-    /// # Errors
-    /// If it can't be written.
     pub async fn sync(&self, dir: &DataDir) -> Result<(), StorageError> {
         let root = dir.root();
         let work = move || {
@@ -160,9 +148,6 @@ impl Files {
     }
 
     /// Bytes that a container's data takes on the disk.
-    ///
-    /// # Errors
-    /// If it can't be read.
     pub async fn usage(&self, dir: &DataDir, image: &str) -> Result<i64, StorageError> {
         if !there(dir).await? {
             return Ok(0);
@@ -185,9 +170,6 @@ impl Files {
     }
 
     /// The first line of the first of these small files in the data directory that is there.
-    ///
-    /// # Errors
-    /// If it is there but can't be read.
     pub async fn first_line(&self, dir: &DataDir, files: &[String], image: &str) -> Result<SmallFile, StorageError> {
         if !there(dir).await? {
             return Ok(SmallFile::Missing);
@@ -211,9 +193,6 @@ impl Files {
     }
 
     /// Whether nothing lies in the data directory.
-    ///
-    /// # Errors
-    /// If it can't be read.
     pub async fn is_empty(&self, dir: &DataDir, image: &str) -> Result<bool, StorageError> {
         if !there(dir).await? {
             return Ok(true);

@@ -64,9 +64,6 @@ const MAKER: &CStr = c"made-by";
 
 impl DataDir {
     /// What the note beside the data says; `None` where there is none.
-    ///
-    /// # Errors
-    /// If it is there but can't be read.
     pub async fn made_by(&self) -> Result<Option<String>, StorageError> {
         let root = self.root();
         files::blocking(move || match beneath::own(&root).and_then(|root| beneath::head(&root, MAKER)) {
@@ -82,9 +79,6 @@ impl DataDir {
     }
 
     /// Notes it, unless a note is there.
-    ///
-    /// # Errors
-    /// If it can't be written.
     pub async fn note_maker(&self, maker: &str) -> Result<(), StorageError> {
         if self.made_by().await?.is_some() {
             return Ok(());

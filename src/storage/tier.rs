@@ -60,9 +60,6 @@ pub fn fault(tier: &Tier) -> Option<String> {
 
 /// Makes the directory of a tier that was never used, and marks one that is used from now on. `in_use` says that there are
 /// databases on it.
-///
-/// # Errors
-/// Why it can't be used, with what to do.
 pub fn begin(tier: &Tier, instance: &InstanceId, in_use: bool) -> Result<(), String> {
     let Some(seen) = &tier.seen else { return Ok(()) };
     if let Some(reason) = noted(tier) {
@@ -135,9 +132,6 @@ fn place_to_make(tier: &Tier) -> Option<Make> {
 }
 
 /// Measures a tier.
-///
-/// # Errors
-/// If its directory can't be asked.
 pub fn capacity(path: &Path) -> Result<Capacity, StorageError> {
     let stat = rustix::fs::statvfs(path).map_err(|e| io("measure the space", path)(e.into()))?;
     let kind = rustix::fs::statfs(path).map_err(|e| io("measure the space", path)(e.into()))?;
@@ -183,9 +177,6 @@ pub(super) fn reflink(path: &Path) -> bool {
 }
 
 /// What a tier's file system has, measured where waiting for a disk holds nobody up.
-///
-/// # Errors
-/// If it can't be asked.
 pub(crate) async fn measured(path: PathBuf) -> Result<Capacity, StorageError> {
     let place = path.clone();
     let asked = tasks::blocking(move || capacity(&path)).await;

@@ -127,9 +127,6 @@ async fn free(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Removes all that a living database has in mydb_admin; its row stays as history.
-///
-/// # Errors
-/// The database's.
 pub async fn forget(db: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<(), sqlx::Error> {
     ports::release(db, id).await?;
     credentials::delete(db, id).await?;

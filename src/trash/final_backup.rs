@@ -76,17 +76,11 @@ async fn wanted(w: &StepContext) -> Result<bool, StepError> {
 }
 
 /// Dumps and stores it.
-///
-/// # Errors
-/// If that fails: the deletion stops.
 pub async fn dump(w: &StepContext) -> Result<(), StepError> {
     if wanted(w).await? { describe(Box::pin(dump::dump(w)).await) } else { Ok(()) }
 }
 
 /// Reads its beginning back, and writes its manifest.
-///
-/// # Errors
-/// If that fails: the deletion stops.
 pub async fn finish(w: &StepContext) -> Result<(), StepError> {
     if wanted(w).await? {
         describe(read_back::list(w).await)?;
@@ -110,9 +104,6 @@ fn describe(done: Result<(), StepError>) -> Result<(), StepError> {
 }
 
 /// Takes the deletion back if its backup is what failed or was cancelled: nothing was stopped yet.
-///
-/// # Errors
-/// If what is left of the backup can't be removed.
 pub async fn keep(w: &StepContext) -> Result<(), StepError> {
     if row(w).await?.is_none_or(|b| b.status != BackupStatus::Running) {
         return Ok(());

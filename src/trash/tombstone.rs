@@ -74,9 +74,6 @@ pub(crate) async fn read(
 }
 
 /// Writes or removes what is due, in every target. A target that is away is asked again at the next run.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn settle(app: &App) -> anyhow::Result<Value> {
     let mut db = app.db.acquire().await?;
     let due = tombstones::due(&mut db, None).await?;
@@ -95,9 +92,6 @@ pub async fn settle(app: &App) -> anyhow::Result<Value> {
 }
 
 /// The same for one database, at the end of its deletion or of its way back. A target that is away does not hold that up.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn note(app: &App, container: Uuid) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     let due = tombstones::due(&mut db, Some(container)).await?;

@@ -53,9 +53,6 @@ fn answer(kind: &'static str, cache: &'static str, body: impl Into<axum::body::B
 }
 
 /// `GET /static/{*file}`
-///
-/// # Errors
-/// If there is no such file.
 pub async fn file(Path(name): Path<String>) -> Result<Response, AppError> {
     let file = Static::get(&name).ok_or(AppError::NotFound)?;
     Ok(answer(content_type(&name), "public, max-age=31536000, immutable", file.data.into_owned()))
@@ -68,9 +65,6 @@ pub async fn branding(State(portal): State<Shared>) -> Response {
 }
 
 /// `GET /branding/logo`: the logo from configuration.
-///
-/// # Errors
-/// If none is configured or it can't be read.
 pub async fn logo(State(portal): State<Shared>) -> Result<Response, AppError> {
     let path = portal.app.config.branding.logo.clone().ok_or(AppError::NotFound)?;
     let kind = content_type(path.to_str().unwrap_or_default());

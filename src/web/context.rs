@@ -189,9 +189,6 @@ impl Context {
     }
 
     /// Writes a row to the log about something other than a container.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn note(&self, action: &str, outcome: Outcome, detail: &str) -> Result<(), AppError> {
         let mut db = self.app().db.acquire().await?;
         let entry = LogEntry { action, container: None, outcome, detail };
@@ -226,17 +223,11 @@ pub fn frame(portal: &crate::web::portal::Portal, identity: Option<&Identity>, m
 }
 
 /// Renders a page.
-///
-/// # Errors
-/// If the template fails.
 pub fn page(template: &impl Template) -> Result<Response, AppError> {
     page_with(StatusCode::OK, template)
 }
 
 /// Renders a page with a status, such as 422 for a form with errors.
-///
-/// # Errors
-/// If the template fails.
 pub fn page_with(status: StatusCode, template: &impl Template) -> Result<Response, AppError> {
     let mut response = (status, Html(template.render()?)).into_response();
     // Pages show private things: the browser may keep none for the next person at the keyboard.
@@ -287,9 +278,6 @@ const AGAIN: u64 = 10;
 
 impl Caps {
     /// Counts one more of whoever asks; `None`: they have as many as they may.
-    ///
-    /// # Errors
-    /// If nobody is signed in.
     pub fn take(&self, ctx: &Context) -> Result<Option<CapPermit>, AppError> {
         let address = &ctx.meta.address;
         let place = address.parse().map_or_else(|_| address.clone(), |ip| place(ip).to_string());
@@ -297,9 +285,6 @@ impl Caps {
     }
 
     /// The same, or a sentence for whoever asks.
-    ///
-    /// # Errors
-    /// If they have as many as they may, or nobody is signed in.
     pub fn hold(&self, ctx: &Context, what: &str) -> Result<CapPermit, AppError> {
         let held = self.take(ctx)?;
         held.ok_or_else(|| {

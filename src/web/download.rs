@@ -45,9 +45,6 @@ pub struct DownloadQuery {
 type Asked = Result<Query<DownloadQuery>, axum::extract::rejection::QueryRejection>;
 
 /// `GET /containers/{name}/backups/{id}/download`
-///
-/// # Errors
-/// If it is not theirs, or can't be had.
 pub async fn of_container(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,
@@ -59,9 +56,6 @@ pub async fn of_container(
 }
 
 /// `GET /backups/{id}/download` and `GET /api/v1/backups/{id}/download`: also of a database that is purged.
-///
-/// # Errors
-/// If it is not theirs, or can't be had.
 pub async fn by_id(ctx: Context, Path(id): Path<String>, asked: Asked) -> Result<Response, AppError> {
     let (backup, c) = visible_backup(&ctx, &id, Action::Download).await?;
     answer(ctx, &c, &backup, asked).await

@@ -38,9 +38,6 @@ const HTTP2_PONG: Duration = Duration::from_secs(20);
 const CERT_LOOK: Duration = Duration::from_secs(5);
 
 /// A bound listener, so that a taken port is found out before anything else starts.
-///
-/// # Errors
-/// If the address can't be bound.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).with_context(|| {
         format!(
@@ -53,9 +50,6 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves the portal until `stop`, then lets open requests end.
-///
-/// # Errors
-/// If the certificate can't be used or the listener fails.
 pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let service = router(&portal).into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
@@ -128,9 +122,6 @@ async fn reload(server: &Server, tls: RustlsConfig) {
 }
 
 /// Answers plain HTTP with a redirect to the same address on HTTPS, until `stop`.
-///
-/// # Errors
-/// If the listener fails.
 pub async fn redirect(
     portal: Shared,
     listener: TcpListener,

@@ -44,9 +44,6 @@ pub struct AuditedDatabase {
 pub const SIZES: i64 = 8;
 
 /// All living databases that have run and are not on their way to the trash.
-///
-/// # Errors
-/// The database's.
 pub async fn databases(db: &mut PgConnection) -> Result<Vec<AuditedDatabase>, sqlx::Error> {
     sqlx::query_as!(
         AuditedDatabase,
@@ -123,17 +120,11 @@ macro_rules! stored {
 }
 
 /// The rows of these backups, whatever became of them, with their copies in a target.
-///
-/// # Errors
-/// The database's.
 pub async fn stored(db: &mut PgConnection, target: &str, ids: &[Uuid]) -> Result<Vec<StoredBackup>, sqlx::Error> {
     stored!("WHERE b.id = ANY($2) AND b.kind = 'backup'", target, ids).fetch_all(db).await
 }
 
 /// Good backups of a target, and copies there, that were whole before `since`, in the order of their keys, after the key `after`.
-///
-/// # Errors
-/// The database's.
 pub async fn good_in(
     db: &mut PgConnection,
     target: &str,
@@ -154,9 +145,6 @@ pub async fn good_in(
 }
 
 /// Good backups in targets that are no longer configured: (target, how many).
-///
-/// # Errors
-/// The database's.
 pub async fn elsewhere(db: &mut PgConnection, targets: &[String]) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT coalesce(target, '') AS "target!", count(*) AS "backups!" FROM backup_log

@@ -13,9 +13,6 @@ use crate::domain::audit::{AuditReport, FindingKind};
 const DAYS: i64 = 90;
 
 /// Keeps a report, and forgets old ones.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(db: &mut PgConnection, report: &AuditReport) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO backup_audit (id, at, counts, report) VALUES ($1, $2, $3, $4)",
@@ -33,9 +30,6 @@ pub async fn insert(db: &mut PgConnection, report: &AuditReport) -> Result<(), s
 }
 
 /// The newest report.
-///
-/// # Errors
-/// The database's.
 pub async fn newest(db: &mut PgConnection) -> Result<Option<AuditReport>, sqlx::Error> {
     let found: Option<Json<AuditReport>> = sqlx::query_scalar!(
         r#"SELECT report AS "report: Json<AuditReport>" FROM backup_audit ORDER BY at DESC LIMIT 1"#
@@ -49,9 +43,6 @@ pub async fn newest(db: &mut PgConnection) -> Result<Option<AuditReport>, sqlx::
 pub type FindingCounts = BTreeMap<FindingKind, u64>;
 
 /// When the newest report was made, and how many findings of each kind it has.
-///
-/// # Errors
-/// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, FindingCounts)>, sqlx::Error> {
     let found: Option<(DateTime<Utc>, Json<FindingCounts>)> = sqlx::query!(
         r#"SELECT at, counts AS "counts: Json<FindingCounts>" FROM backup_audit ORDER BY at DESC LIMIT 1"#

@@ -23,9 +23,6 @@ pub struct RecordedFinding {
 
 /// Notes a difference; answers whether it is new. One that a later run has seen already stays as late as it was, so that the
 /// later run does not forget it.
-///
-/// # Errors
-/// The database's.
 pub async fn note(
     db: &mut PgConnection,
     subject: &str,
@@ -52,9 +49,6 @@ pub async fn note(
 
 /// Removes the differences that the run at `now` did not see again. Those of a run that began later stay;
 /// what lies further ahead is from before the clock was set back.
-///
-/// # Errors
-/// The database's.
 pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<RecordedFinding>, sqlx::Error> {
     sqlx::query_as!(
         RecordedFinding,
@@ -79,9 +73,6 @@ pub struct ListedFinding {
 pub const MOST: usize = 500;
 
 /// The differences with the names of their containers, the newest first; at most [`MOST`].
-///
-/// # Errors
-/// The database's.
 pub async fn listed(db: &mut PgConnection) -> Result<Vec<ListedFinding>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT f.subject AS "subject!", f.kind AS "kind!", f.detail AS "detail!", f.container_id AS "container_id?"
@@ -105,9 +96,6 @@ pub async fn listed(db: &mut PgConnection) -> Result<Vec<ListedFinding>, sqlx::E
 }
 
 /// All differences.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<RecordedFinding>, sqlx::Error> {
     sqlx::query_as!(
         RecordedFinding,

@@ -55,9 +55,6 @@ pub struct BackupQuery<'a> {
 }
 
 /// A page of backups.
-///
-/// # Errors
-/// The database's.
 pub async fn page(db: &mut PgConnection, f: &BackupQuery<'_>) -> Result<Vec<Backup>, sqlx::Error> {
     let (at, id) = f.before.unzip();
     let status = match f.which {
@@ -105,17 +102,11 @@ pub async fn page(db: &mut PgConnection, f: &BackupQuery<'_>) -> Result<Vec<Back
 }
 
 /// These backups, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn by_ids(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Backup>, sqlx::Error> {
     select!("WHERE b.id = ANY($1) ORDER BY b.started_at DESC, b.id DESC", ids).fetch_all(db).await
 }
 
 /// Good backups of purged databases of an account, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn left_behind(db: &mut PgConnection, account: Uuid, most: i64) -> Result<Vec<Backup>, sqlx::Error> {
     let keys: Vec<Uuid> = sqlx::query_scalar!(
         "SELECT b.id FROM container c JOIN backup_log b ON b.container_id = c.id
@@ -131,9 +122,6 @@ pub async fn left_behind(db: &mut PgConnection, account: Uuid, most: i64) -> Res
 }
 
 /// Of how many purged databases of an account there are good backups.
-///
-/// # Errors
-/// The database's.
 pub async fn databases_left_behind(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "databases!" FROM container c
@@ -147,9 +135,6 @@ pub async fn databases_left_behind(db: &mut PgConnection, account: Uuid) -> Resu
 }
 
 /// Keys of the backups and drills under way, which name their directories.
-///
-/// # Errors
-/// The database's.
 pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT b.id FROM backup_log b LEFT JOIN job j ON j.id = b.job_id

@@ -184,9 +184,6 @@ pub struct NewBackup<'a> {
 
 /// Writes the row of a backup or drill that begins. A second backup of a container at the same time is refused (index
 /// `backup_log_running_key`).
-///
-/// # Errors
-/// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewBackup<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO backup_log (id, container_id, kind, reason, status, started_at, target, drill_of)
@@ -204,18 +201,12 @@ pub async fn insert(db: &mut PgConnection, new: &NewBackup<'_>, now: DateTime<Ut
 }
 
 /// Notes the job of a row.
-///
-/// # Errors
-/// The database's.
 pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE backup_log SET job_id = $2 WHERE id = $1", id, job).execute(db).await?;
     one_row(&done)
 }
 
 /// Keeps the manifest as far as it is known, while the backup is under way.
-///
-/// # Errors
-/// The database's.
 pub async fn set_draft(db: &mut PgConnection, id: Uuid, manifest: &Manifest, level: i16) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE backup_log SET manifest = $2, level = $3 WHERE id = $1 AND status = 'running'",
@@ -229,9 +220,6 @@ pub async fn set_draft(db: &mut PgConnection, id: Uuid, manifest: &Manifest, lev
 }
 
 /// The manifest of a row.
-///
-/// # Errors
-/// The database's.
 pub async fn manifest(db: &mut PgConnection, id: Uuid) -> Result<Option<Manifest>, sqlx::Error> {
     let found: Option<Option<Json<Manifest>>> =
         sqlx::query_scalar!(r#"SELECT manifest AS "manifest: Json<Manifest>" FROM backup_log WHERE id = $1"#, id)
@@ -254,9 +242,6 @@ pub struct BackupOutcome<'a> {
 }
 
 /// Marks a backup good. `false`: it is no longer under way.
-///
-/// # Errors
-/// The database's.
 pub async fn succeed(
     db: &mut PgConnection,
     id: Uuid,
@@ -286,9 +271,6 @@ pub async fn succeed(
 }
 
 /// Marks a drill good, and raises the level of its backup.
-///
-/// # Errors
-/// The database's.
 pub async fn drilled(
     db: &mut PgConnection,
     id: Uuid,
@@ -317,9 +299,6 @@ pub async fn drilled(
 }
 
 /// Notes how what was restored differs from the backup, while a drill is under way.
-///
-/// # Errors
-/// The database's.
 pub async fn set_differences(db: &mut PgConnection, id: Uuid, differences: &[String]) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE backup_log SET differences = $2 WHERE id = $1 AND status = 'running'",
@@ -332,9 +311,6 @@ pub async fn set_differences(db: &mut PgConnection, id: Uuid, differences: &[Str
 }
 
 /// Ends a row that did not succeed.
-///
-/// # Errors
-/// The database's.
 pub async fn end(
     db: &mut PgConnection,
     job: Uuid,
@@ -356,25 +332,16 @@ pub async fn end(
 }
 
 /// The row with this key.
-///
-/// # Errors
-/// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Backup>, sqlx::Error> {
     select!("WHERE b.id = $1", id).fetch_optional(db).await
 }
 
 /// The row of a job.
-///
-/// # Errors
-/// The database's.
 pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Backup>, sqlx::Error> {
     select!("WHERE b.job_id = $1", job).fetch_optional(db).await
 }
 
 /// Backups (not drills) of a container, or of all that an account owns or everybody's, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list(
     db: &mut PgConnection,
     container: Option<&str>,
@@ -401,9 +368,6 @@ pub async fn list(
 }
 
 /// Backups of one container by its key, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> Result<Vec<Backup>, sqlx::Error> {
     select!(
         "WHERE b.kind = 'backup' AND b.container_id = $1 ORDER BY b.started_at DESC, b.id DESC LIMIT $2",

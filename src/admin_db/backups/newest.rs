@@ -22,9 +22,6 @@ pub struct Newest {
 }
 
 /// The newest backup of every container that has one.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
     sqlx::query_as!(
         Newest,
@@ -44,9 +41,6 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
 }
 
 /// Whether a container has ever had a drill, good or under way.
-///
-/// # Errors
-/// The database's.
 pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM backup_log WHERE container_id = $1 AND kind = 'drill'
@@ -58,9 +52,6 @@ pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool
 }
 
 /// When the last drill of a container began that went well, or goes on.
-///
-/// # Errors
-/// The database's.
 pub async fn last_drill(db: &mut PgConnection, container: Uuid) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT max(started_at) FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded')",
@@ -71,9 +62,6 @@ pub async fn last_drill(db: &mut PgConnection, container: Uuid) -> Result<Option
 }
 
 /// How much was dumped the last time, to tell how far this one is.
-///
-/// # Errors
-/// The database's.
 pub async fn last_raw_bytes(db: &mut PgConnection, container: Uuid) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT raw_bytes FROM backup_log WHERE container_id = $1 AND kind = 'backup' AND status = 'succeeded'

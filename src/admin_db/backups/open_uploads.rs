@@ -5,9 +5,6 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// Notes what is begun; an empty `upload` says that something under `key` may follow.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(
     db: &mut PgConnection,
     backup: Uuid,
@@ -30,17 +27,11 @@ pub async fn insert(
 }
 
 /// Forgets all of a backup: it is good, or nothing of it is left.
-///
-/// # Errors
-/// The database's.
 pub async fn forget(db: &mut PgConnection, backup: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM upload WHERE backup_id = $1", backup).execute(db).await.map(|_| ())
 }
 
 /// Forgets one upload: it was completed or given up.
-///
-/// # Errors
-/// The database's.
 pub async fn delete(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM upload WHERE backup_id = $1 AND upload = $2", backup, upload)
         .execute(db)
@@ -49,9 +40,6 @@ pub async fn delete(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result
 }
 
 /// What was begun of a backup in one target: (key, upload).
-///
-/// # Errors
-/// The database's.
 pub async fn in_target(
     db: &mut PgConnection,
     backup: Uuid,
@@ -64,9 +52,6 @@ pub async fn in_target(
 }
 
 /// What was begun of a backup: (key, upload), without an upload where only a key was to be written under.
-///
-/// # Errors
-/// The database's.
 pub async fn of_backup(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
     sqlx::query!("SELECT key, upload FROM upload WHERE backup_id = $1", backup)
         .map(|r| (r.key, r.upload))
@@ -75,9 +60,6 @@ pub async fn of_backup(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(Strin
 }
 
 /// Backups that failed or were cancelled, and may have left something in their target: nobody could remove it then.
-///
-/// # Errors
-/// The database's.
 pub async fn left(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT DISTINCT b.id FROM upload JOIN backup_log b ON b.id = backup_id WHERE b.status IN ('failed', 'cancelled')

@@ -20,9 +20,6 @@ pub struct AdminBackup {
 
 /// Writes down what a target holds now, in place of what it held before. A mydb_admin of an earlier version, which a
 /// command backs up before it is upgraded, has no such table yet.
-///
-/// # Errors
-/// The database's.
 pub async fn replace(db: &mut PgConnection, target: &str, seen: &[AdminBackup]) -> Result<(), sqlx::Error> {
     let there: bool = sqlx::query_scalar!(r#"SELECT to_regclass('admin_backup') IS NOT NULL AS "there!""#)
         .fetch_one(&mut *db)
@@ -49,9 +46,6 @@ pub async fn replace(db: &mut PgConnection, target: &str, seen: &[AdminBackup]) 
 }
 
 /// The newest ones.
-///
-/// # Errors
-/// The database's.
 pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<AdminBackup>, sqlx::Error> {
     sqlx::query_as!(
         AdminBackup,
@@ -63,9 +57,6 @@ pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<AdminBackup>
 }
 
 /// Keeps every other backup of this mydb_admin from beginning while the connection is open. `false`: one is under way.
-///
-/// # Errors
-/// The database's.
 pub async fn alone(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // Any number that nothing else here locks.
     sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(8041972) AS "alone!""#).fetch_one(db).await

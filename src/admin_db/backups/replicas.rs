@@ -37,9 +37,6 @@ macro_rules! select {
 }
 
 /// Asks for the copies that the good backups of this portal lack in these targets.
-///
-/// # Errors
-/// The database's.
 pub async fn ask(
     db: &mut PgConnection,
     instance: &str,
@@ -64,9 +61,6 @@ pub async fn ask(
 }
 
 /// A copy that is to be made now, of the newest backup that lacks one; none in the targets `away`.
-///
-/// # Errors
-/// The database's.
 pub async fn due(
     db: &mut PgConnection,
     targets: &[String],
@@ -88,9 +82,6 @@ pub async fn due(
 
 /// Notes that a job makes it, so that the backup is not removed meanwhile. `false`: the backup is none any more. In a
 /// transaction.
-///
-/// # Errors
-/// The database's.
 pub async fn begin(db: &mut PgConnection, copy: &Replica, job: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     if !retention::hold(db, copy.backup_id).await? {
         return Ok(false);
@@ -109,9 +100,6 @@ pub async fn begin(db: &mut PgConnection, copy: &Replica, job: Uuid, now: DateTi
 }
 
 /// Notes that it is whole.
-///
-/// # Errors
-/// The database's.
 pub async fn stored(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE backup_copy SET status = 'stored', stored_at = $3 WHERE backup_id = $1 AND target = $2",
@@ -125,9 +113,6 @@ pub async fn stored(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -
 }
 
 /// Notes why it failed, and when it is tried again.
-///
-/// # Errors
-/// The database's.
 pub async fn failed(
     db: &mut PgConnection,
     copy: &Replica,
@@ -147,17 +132,11 @@ pub async fn failed(
 }
 
 /// The copies of these backups that are not removed, by backup and target.
-///
-/// # Errors
-/// The database's.
 pub async fn of(db: &mut PgConnection, backups: &[Uuid]) -> Result<Vec<Replica>, sqlx::Error> {
     select!("WHERE backup_id = ANY($1) AND removed_at IS NULL ORDER BY backup_id, target", backups).fetch_all(db).await
 }
 
 /// Notes that nothing of it is left.
-///
-/// # Errors
-/// The database's.
 pub async fn set_removed(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE backup_copy SET removed_at = $3 WHERE backup_id = $1 AND target = $2 AND removed_at IS NULL",
@@ -184,9 +163,6 @@ pub struct MissingReplicas {
 }
 
 /// Good backups of this portal that lack their copy though the last try failed, or they are from before `since`.
-///
-/// # Errors
-/// The database's.
 pub async fn lacking(
     db: &mut PgConnection,
     instance: &str,

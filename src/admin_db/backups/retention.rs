@@ -21,9 +21,6 @@ struct GoodBackup {
 
 /// The good backups that this portal made, with their containers and in their order: of one container, or of all.
 /// Those imported from another portal's place are for that portal to keep or remove, and are not among them.
-///
-/// # Errors
-/// The database's.
 pub async fn known(
     db: &mut PgConnection,
     instance: &str,
@@ -67,9 +64,6 @@ pub async fn known(
 
 /// Holds a good backup until the end of the transaction, so that its removal can't begin before what is about to read
 /// it is written down. `false`: it is none any more.
-///
-/// # Errors
-/// The database's.
 pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
     let held: Option<i32> = sqlx::query_scalar!(
         r#"SELECT 1 AS "held!" FROM backup_log
@@ -82,18 +76,12 @@ pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> 
 }
 
 /// Takes a backup for a decision about its removal, after whoever holds it; one decision at a time on each database.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_for_removal(db: &mut PgConnection, container: Uuid, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT FROM container WHERE id = $1 FOR NO KEY UPDATE", container).execute(&mut *db).await?;
     sqlx::query!("SELECT FROM backup_log WHERE id = $1 FOR UPDATE", id).execute(db).await.map(|_| ())
 }
 
 /// Notes that a backup's removal begins.
-///
-/// # Errors
-/// The database's.
 pub async fn begin_removal(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE backup_log SET removing_at = $2 WHERE id = $1 AND status = 'succeeded' AND removing_at IS NULL",
@@ -106,9 +94,6 @@ pub async fn begin_removal(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) 
 }
 
 /// Takes that back: its manifest is still there, so it is whole.
-///
-/// # Errors
-/// The database's.
 pub async fn end_removal(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE backup_log SET removing_at = NULL WHERE id = $1 AND removed_at IS NULL", id)
         .execute(db)
@@ -117,9 +102,6 @@ pub async fn end_removal(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Er
 }
 
 /// Notes that nothing of a backup is left. `false`: that was known.
-///
-/// # Errors
-/// The database's.
 pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE backup_log SET removed_at = $2 WHERE id = $1 AND removing_at IS NOT NULL AND removed_at IS NULL",
@@ -132,9 +114,6 @@ pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) ->
 }
 
 /// Backups whose removal began before `since` and did not come to an end.
-///
-/// # Errors
-/// The database's.
 pub async fn half_removed(db: &mut PgConnection, since: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT id FROM backup_log WHERE removing_at < $1 AND removed_at IS NULL ORDER BY removing_at LIMIT 1000",
@@ -145,9 +124,6 @@ pub async fn half_removed(db: &mut PgConnection, since: DateTime<Utc>) -> Result
 }
 
 /// Locks a good backup until then, or unlocks it. `false`: it is none.
-///
-/// # Errors
-/// The database's.
 pub async fn set_lock(db: &mut PgConnection, id: Uuid, until: Option<DateTime<Utc>>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE backup_log SET locked_until = $2

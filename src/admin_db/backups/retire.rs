@@ -24,9 +24,6 @@ impl RetiredTarget {
 }
 
 /// Takes a target out of all rows. In a transaction. `configured` are the targets that remain.
-///
-/// # Errors
-/// The database's.
 pub async fn retire(
     db: &mut PgConnection,
     target: &str,

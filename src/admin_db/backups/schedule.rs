@@ -20,9 +20,6 @@ pub struct ScheduledDatabase {
 
 /// Which of this work, each with its period in seconds, [`claim`] would give: one question for all, because nearly always
 /// none is due.
-///
-/// # Errors
-/// The database's.
 pub async fn due(db: &mut PgConnection, work: &[(&str, f64)]) -> Result<Vec<String>, sqlx::Error> {
     let (names, every): (Vec<_>, Vec<_>) = work.iter().map(|(name, every)| ((*name).to_owned(), *every)).unzip();
     sqlx::query_scalar!(
@@ -39,9 +36,6 @@ pub async fn due(db: &mut PgConnection, work: &[(&str, f64)]) -> Result<Vec<Stri
 
 /// Claims a piece of work if it is due, and sets when it is due again. By the database's clock,
 /// which all portals share.
-///
-/// # Errors
-/// The database's.
 pub async fn claim(db: &mut PgConnection, name: &str, every_seconds: f64, worker: &str) -> Result<bool, sqlx::Error> {
     let due: Option<i32> = sqlx::query_scalar!(
         r#"INSERT INTO schedule (name, next_run, last_run, worker)
@@ -62,25 +56,16 @@ pub async fn claim(db: &mut PgConnection, name: &str, every_seconds: f64, worker
 }
 
 /// Makes a piece of work due at once.
-///
-/// # Errors
-/// The database's.
 pub async fn make_due(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE schedule SET next_run = now() WHERE name = $1", name).execute(db).await.map(|_| ())
 }
 
 /// Notes what a run said.
-///
-/// # Errors
-/// The database's.
 pub async fn set_result(db: &mut PgConnection, name: &str, result: &serde_json::Value) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE schedule SET result = $2 WHERE name = $1", name, result).execute(db).await.map(|_| ())
 }
 
 /// All periodic work.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<ScheduledDatabase>, sqlx::Error> {
     sqlx::query_as!(ScheduledDatabase, "SELECT name, next_run, last_run, worker, result FROM schedule ORDER BY name")
         .fetch_all(db)

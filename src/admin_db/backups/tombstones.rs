@@ -18,9 +18,6 @@ pub struct PendingTombstone {
 }
 
 /// All of them, or of one container. What was taken in from a bucket was never made here, so it is not noted.
-///
-/// # Errors
-/// The database's.
 pub async fn due(db: &mut PgConnection, one: Option<Uuid>) -> Result<Vec<PendingTombstone>, sqlx::Error> {
     sqlx::query_as!(
         PendingTombstone,
@@ -38,9 +35,6 @@ pub async fn due(db: &mut PgConnection, one: Option<Uuid>) -> Result<Vec<Pending
 }
 
 /// Notes that the targets say so now.
-///
-/// # Errors
-/// The database's.
 pub async fn set(db: &mut PgConnection, id: Uuid, at: Option<DateTime<Utc>>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET marked_at = $2 WHERE id = $1", id, at).execute(db).await?;
     one_row(&done)

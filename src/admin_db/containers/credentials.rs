@@ -42,9 +42,6 @@ pub struct Credential {
 }
 
 /// Inserts a credential.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(
     db: &mut PgConnection,
     container: Uuid,
@@ -68,9 +65,6 @@ pub async fn insert(
 }
 
 /// Reads a credential.
-///
-/// # Errors
-/// The database's.
 pub async fn get(
     db: &mut PgConnection,
     container: Uuid,
@@ -87,9 +81,6 @@ pub async fn get(
 }
 
 /// Removes a credential and answers what it was: of two who ask at once, one gets it.
-///
-/// # Errors
-/// The database's.
 pub async fn take(
     db: &mut PgConnection,
     container: Uuid,
@@ -107,9 +98,6 @@ pub async fn take(
 
 /// Removes the user's password once it is set in the server, unless it is a generated one that
 /// waits to be shown.
-///
-/// # Errors
-/// The database's.
 pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated", container)
         .execute(db)
@@ -121,9 +109,6 @@ pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), 
 /// not offer it again; `false` where somebody was faster. It stays while the create needs it.
 /// Not to be called in a transaction: [`forget_typed`], which the create's last step calls, must see
 /// the mark, or else have been before the look at `started_at` here.
-///
-/// # Errors
-/// The database's.
 pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
     let marked = sqlx::query!(
         "UPDATE credential SET generated = false WHERE container_id = $1 AND kind = 'user' AND generated",
@@ -143,9 +128,6 @@ pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, 
 }
 
 /// Removes all secrets of a container.
-///
-/// # Errors
-/// The database's.
 pub async fn delete(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM credential WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

@@ -53,9 +53,6 @@ pub struct NewContainer<'a> {
 }
 
 /// Inserts a container. Its name may be taken (index `container_name_key`).
-///
-/// # Errors
-/// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO container (id, name, engine, image, dbname, dbuser, account_id, contact, department, description,
@@ -109,9 +106,6 @@ pub struct ContainerEdit<'a> {
 }
 
 /// Changes what may be changed.
-///
-/// # Errors
-/// The database's.
 pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &ContainerEdit<'_>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE container SET contact = $2, department = $3, description = $4, account_id = $5, memory_bytes = $6,

@@ -29,9 +29,6 @@ pub struct ContainerQuery {
 }
 
 /// A page of containers.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection, f: &ContainerQuery) -> Result<Vec<Container>, sqlx::Error> {
     let pattern =
         f.text.as_ref().map(|t| format!("%{}%", t.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));

@@ -161,41 +161,26 @@ macro_rules! select {
 pub(super) use select;
 
 /// The living container of this name.
-///
-/// # Errors
-/// The database's.
 pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Container>, sqlx::Error> {
     select!("WHERE c.name = $1 AND c.purged_at IS NULL", name).fetch_optional(db).await
 }
 
 /// The container with this key, living or not.
-///
-/// # Errors
-/// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Container>, sqlx::Error> {
     select!("WHERE c.id = $1", id).fetch_optional(db).await
 }
 
 /// All living containers, for the reconciler and the measuring job.
-///
-/// # Errors
-/// The database's.
 pub async fn living(db: &mut PgConnection) -> Result<Vec<Container>, sqlx::Error> {
     select!("WHERE c.purged_at IS NULL ORDER BY c.created_at").fetch_all(db).await
 }
 
 /// The containers that failed, the latest first.
-///
-/// # Errors
-/// The database's.
 pub async fn failed(db: &mut PgConnection, limit: i64) -> Result<Vec<Container>, sqlx::Error> {
     select!("WHERE s.state = 'failed' ORDER BY s.changed_at DESC, c.id LIMIT $1", limit).fetch_all(db).await
 }
 
 /// Those of the names that belong to a living container.
-///
-/// # Errors
-/// The database's.
 pub async fn living_names(db: &mut PgConnection, names: &[String]) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT name FROM container WHERE name = ANY($1) AND purged_at IS NULL", names)
         .fetch_all(db)
@@ -203,9 +188,6 @@ pub async fn living_names(db: &mut PgConnection, names: &[String]) -> Result<Vec
 }
 
 /// How many living containers an account owns.
-///
-/// # Errors
-/// The database's.
 pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "owned!" FROM container WHERE account_id = $1 AND purged_at IS NULL"#,
@@ -216,27 +198,18 @@ pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Er
 }
 
 /// Notes which container of the engine it is, or that there is none now.
-///
-/// # Errors
-/// The database's.
 pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&str>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET docker_id = $2 WHERE id = $1", id, docker_id).execute(db).await?;
     one_row(&done)
 }
 
 /// Notes the digest of its image.
-///
-/// # Errors
-/// The database's.
 pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET image_digest = $2 WHERE id = $1", id, digest).execute(db).await?;
     one_row(&done)
 }
 
 /// Makes a container one that has never run, to be made from this backup.
-///
-/// # Errors
-/// The database's; `RowNotFound` if it is gone.
 pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE container SET restored_from = $2, restored_only = NULL, started_at = NULL, docker_id = NULL WHERE id = $1 AND purged_at IS NULL",
@@ -249,9 +222,6 @@ pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Re
 }
 
 /// Gives a container another image, of this digest.
-///
-/// # Errors
-/// The database's; `RowNotFound` if it is gone.
 pub async fn set_image(db: &mut PgConnection, id: Uuid, image: &str, digest: &str) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET image = $2, image_digest = $3 WHERE id = $1", id, image, digest)
         .execute(db)
@@ -260,9 +230,6 @@ pub async fn set_image(db: &mut PgConnection, id: Uuid, image: &str, digest: &st
 }
 
 /// Notes what the running server says of itself.
-///
-/// # Errors
-/// The database's.
 pub async fn set_running(
     db: &mut PgConnection,
     id: Uuid,
@@ -283,9 +250,6 @@ pub async fn set_running(
 }
 
 /// Notes that it lies in the trash until `purge_after`, or that it is back.
-///
-/// # Errors
-/// The database's.
 pub async fn set_trashed(
     db: &mut PgConnection,
     id: Uuid,
@@ -303,9 +267,6 @@ pub async fn set_trashed(
 }
 
 /// Notes that its data is gone; its name is free from now on.
-///
-/// # Errors
-/// The database's.
 pub async fn set_purged(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE container SET purged_at = coalesce(purged_at, $2), docker_id = NULL WHERE id = $1", id, now)
         .execute(db)
@@ -314,9 +275,6 @@ pub async fn set_purged(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> 
 }
 
 /// Notes its size.
-///
-/// # Errors
-/// The database's.
 pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE container SET size_bytes = $2, size_at = $3 WHERE id = $1", id, bytes, now)
         .execute(db)
@@ -325,9 +283,6 @@ pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, now: DateTime
 }
 
 /// Containers whose time in the trash is over and that no job is busy with.
-///
-/// # Errors
-/// The database's.
 pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     sqlx::query!(
         "SELECT c.id, c.name FROM container c JOIN state s ON s.container_id = c.id
@@ -341,9 +296,6 @@ pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<
 }
 
 /// Living containers in each state.
-///
-/// # Errors
-/// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(ContainerState, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT state AS "state: ContainerState", count(*) AS "containers!" FROM state GROUP BY state ORDER BY state"#

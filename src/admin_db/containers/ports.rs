@@ -11,9 +11,6 @@ const LOCK: i64 = 0x6462_3473_6369_0001;
 
 /// Takes the lowest free port of the range for a container, in the caller's transaction.
 /// `None` when the range is used up.
-///
-/// # Errors
-/// The database's.
 pub async fn take(
     db: &mut PgConnection,
     range: &RangeInclusive<u16>,
@@ -44,9 +41,6 @@ pub async fn take(
 }
 
 /// Turns a container's port into one that is marked as held by another program, so nobody is given it.
-///
-/// # Errors
-/// The database's.
 pub async fn mark_occupied(
     db: &mut PgConnection,
     port: u16,
@@ -65,9 +59,6 @@ pub async fn mark_occupied(
 }
 
 /// Frees ports that were marked as occupied before `before`: the other program may be gone.
-///
-/// # Errors
-/// The database's.
 pub async fn forget_occupied(db: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let done =
         sqlx::query!("DELETE FROM port WHERE container_id IS NULL AND taken_at < $1", before).execute(db).await?;
@@ -75,17 +66,11 @@ pub async fn forget_occupied(db: &mut PgConnection, before: DateTime<Utc>) -> Re
 }
 
 /// Frees a container's ports.
-///
-/// # Errors
-/// The database's.
 pub async fn release(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM port WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }
 
 /// Ports of the range: (taken, marked as occupied).
-///
-/// # Errors
-/// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<(i64, i64), sqlx::Error> {
     sqlx::query!(r#"SELECT count(container_id) AS "taken!", count(*) - count(container_id) AS "occupied!" FROM port"#)
         .map(|r| (r.taken, r.occupied))

@@ -25,9 +25,6 @@ pub struct Sample {
 }
 
 /// Adds a point.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(db: &mut PgConnection, container: Uuid, sample: &Sample) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO sample (container_id, at, size_bytes, memory_bytes, cpu_us, connections)
@@ -45,9 +42,6 @@ pub async fn insert(db: &mut PgConnection, container: Uuid, sample: &Sample) -> 
 }
 
 /// The points since then, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn since(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<Vec<Sample>, sqlx::Error> {
     sqlx::query_as!(
         Sample,
@@ -61,9 +55,6 @@ pub async fn since(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>)
 }
 
 /// Thins out what is older than a day and drops what is older than a week. Answers how many points went.
-///
-/// # Errors
-/// The database's.
 pub async fn thin(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         "DELETE FROM sample s
@@ -80,9 +71,6 @@ pub async fn thin(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx
 }
 
 /// Forgets the points of a container that is purged.
-///
-/// # Errors
-/// The database's.
 pub async fn forget(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM sample WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

@@ -57,9 +57,6 @@ macro_rules! select {
 }
 
 /// Writes a row.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewSnapshot<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO snapshot (id, container_id, job_id, reason, backup_id, image, image_after, requested_at)
@@ -79,41 +76,26 @@ pub async fn insert(db: &mut PgConnection, new: &NewSnapshot<'_>, now: DateTime<
 }
 
 /// That of a job.
-///
-/// # Errors
-/// The database's.
 pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
     select!("job_id = $1", job).fetch_optional(db).await
 }
 
 /// The one with this key.
-///
-/// # Errors
-/// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
     select!("id = $1", id).fetch_optional(db).await
 }
 
 /// What is set aside of a container, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Snapshot>, sqlx::Error> {
     select!("container_id = $1 AND made_at IS NOT NULL ORDER BY made_at DESC", container).fetch_all(db).await
 }
 
 /// All that there are, to come or set aside.
-///
-/// # Errors
-/// The database's.
 pub async fn all(db: &mut PgConnection) -> Result<Vec<Snapshot>, sqlx::Error> {
     select!("true ORDER BY id").fetch_all(db).await
 }
 
 /// Those whose time is over, while nothing is done with their containers.
-///
-/// # Errors
-/// The database's.
 pub async fn expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Snapshot>, sqlx::Error> {
     select!(
         "expires_at < $1 AND NOT EXISTS (SELECT FROM job j WHERE j.container_id = snapshot.container_id
@@ -125,17 +107,11 @@ pub async fn expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Sn
 }
 
 /// Hands what is set aside to the job that brings it back.
-///
-/// # Errors
-/// The database's.
 pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE snapshot SET job_id = $2 WHERE id = $1", id, job).execute(db).await.map(|_| ())
 }
 
 /// Notes that the directories have changed places.
-///
-/// # Errors
-/// The database's.
 pub async fn set_made(
     db: &mut PgConnection,
     id: Uuid,
@@ -150,9 +126,6 @@ pub async fn set_made(
 
 /// Notes that they have changed places once more: what was set aside runs, with the image `runs`, and what ran is set
 /// aside. Noted twice, it is the same.
-///
-/// # Errors
-/// The database's.
 pub async fn set_undone(
     db: &mut PgConnection,
     id: Uuid,
@@ -174,9 +147,6 @@ pub async fn set_undone(
 }
 
 /// Notes that its directory is gone.
-///
-/// # Errors
-/// The database's.
 pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE snapshot SET removed_at = $2 WHERE id = $1", id, now).execute(db).await.map(|_| ())
 }

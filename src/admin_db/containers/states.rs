@@ -8,9 +8,6 @@ use crate::admin_db::one_row;
 use crate::domain::state::{ContainerState, Event, transition};
 
 /// Inserts the state of a new container.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(db: &mut PgConnection, id: Uuid, by: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO state (container_id, state, last_state, changed_by, changed_at)
@@ -39,9 +36,6 @@ pub enum TransitionError {
 }
 
 /// Reads a state and keeps it as it is until the transaction ends. `None`: the container is purged.
-///
-/// # Errors
-/// The database's.
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<ContainerState>, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT state AS "state: ContainerState" FROM state WHERE container_id = $1 FOR UPDATE"#, id)
         .fetch_optional(db)
@@ -91,9 +85,6 @@ pub async fn apply(
 }
 
 /// Sets or ends maintenance of one container.
-///
-/// # Errors
-/// The database's.
 pub async fn set_maintenance(db: &mut PgConnection, id: Uuid, note: Option<&str>) -> Result<(), sqlx::Error> {
     let done =
         sqlx::query!("UPDATE state SET maintenance_note = $2 WHERE container_id = $1", id, note).execute(db).await?;
@@ -112,9 +103,6 @@ pub struct RestartCounters {
 }
 
 /// Reads the bookkeeping.
-///
-/// # Errors
-/// The database's.
 pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<RestartCounters>, sqlx::Error> {
     sqlx::query_as!(
         RestartCounters,
@@ -126,9 +114,6 @@ pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<RestartC
 }
 
 /// Writes the bookkeeping.
-///
-/// # Errors
-/// The database's.
 pub async fn set_restarts(db: &mut PgConnection, id: Uuid, r: RestartCounters) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE state SET failures = $2, failures_since = $3, next_start_at = $4 WHERE container_id = $1",

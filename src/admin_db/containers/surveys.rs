@@ -38,9 +38,6 @@ pub struct Surveyed {
 }
 
 /// What is known of one server.
-///
-/// # Errors
-/// The database's.
 pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<LastSurvey>, sqlx::Error> {
     sqlx::query_as!(
         LastSurvey,
@@ -52,9 +49,6 @@ pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<LastSu
 }
 
 /// Living containers after this name, with what was seen in them.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection, text: &str, after: &str, limit: i64) -> Result<Vec<Surveyed>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT c.name AS "name!", c.engine AS "engine!: EngineKind", c.image AS "image!", a.username AS "owner!"
@@ -79,9 +73,6 @@ pub async fn list(db: &mut PgConnection, text: &str, after: &str, limit: i64) ->
 }
 
 /// Notes what was seen.
-///
-/// # Errors
-/// The database's.
 pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO survey (container_id, at, data) VALUES ($1, $2, $3)
@@ -97,9 +88,6 @@ pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: Dat
 
 /// Confirms that nothing has changed since the last scan, and returns the number of connections it found; `None` if that
 /// scan failed or there was none.
-///
-/// # Errors
-/// The database's.
 pub async fn confirm(
     db: &mut PgConnection,
     container: Uuid,
@@ -116,9 +104,6 @@ pub async fn confirm(
 }
 
 /// Notes that a look failed.
-///
-/// # Errors
-/// The database's.
 pub async fn fail(db: &mut PgConnection, container: Uuid, error: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO survey (container_id, error, error_at) VALUES ($1, $2, $3)
@@ -133,9 +118,6 @@ pub async fn fail(db: &mut PgConnection, container: Uuid, error: &str, now: Date
 }
 
 /// Forgets what was seen in a container that is purged.
-///
-/// # Errors
-/// The database's.
 pub async fn forget(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM survey WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

@@ -25,9 +25,6 @@ pub struct TierUsage {
 }
 
 /// Writes a measurement.
-///
-/// # Errors
-/// The database's.
 pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO tier_usage (tier, used_bytes, free_bytes, total_bytes, databases, file_system, reflink, measured_at)
@@ -51,9 +48,6 @@ pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error
 }
 
 /// All measurements.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<TierUsage>, sqlx::Error> {
     sqlx::query_as!(
         TierUsage,

@@ -11,9 +11,6 @@ use crate::admin_db::jobs::{Job, JobStatus, StepStatus, job_of};
 use crate::domain::work::Cancel;
 
 /// Reads who asked for a job's end, and lets nobody ask until the transaction ends.
-///
-/// # Errors
-/// The database's.
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT cancelled_by FROM job WHERE id = $1 FOR UPDATE", id)
         .fetch_optional(db)
@@ -23,9 +20,6 @@ pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sql
 
 /// Asks whoever works on a job to end it. `false`: it is too late. In a transaction, so that the answer is still so when
 /// it is written.
-///
-/// # Errors
-/// The database's.
 pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str, rule: Cancel) -> Result<bool, sqlx::Error> {
     // Locked by a statement of its own: what the next one sees is then no older than the lock.
     lock(&mut *db, id).await?;
@@ -47,9 +41,6 @@ pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str, rule: Cancel) -> Res
 
 /// Takes a queued job whose end was asked for away from the workers, under a lease of its own, and answers who asked. One
 /// statement: a worker that comes first has the job, and ends it itself.
-///
-/// # Errors
-/// The database's.
 pub async fn take_queued(
     db: &mut PgConnection,
     worker: &str,
@@ -70,9 +61,6 @@ pub async fn take_queued(
 }
 
 /// Whether a job can be cancelled now.
-///
-/// # Errors
-/// The database's.
 pub async fn possible(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sqlx::Error> {
     Ok(open(&mut *db, id, rule).await? && asked_by(db, id).await?.is_none())
 }
@@ -100,9 +88,6 @@ async fn open(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sql
 
 /// Notes that a step begins, unless somebody asked for the job's end: then who it was. In a transaction, whose lock keeps
 /// only those waiting who ask, not those who extend the lease or put the job back.
-///
-/// # Errors
-/// The database's.
 pub async fn begin_step(
     db: &mut PgConnection,
     (id, worker): (Uuid, &str),
@@ -120,9 +105,6 @@ pub async fn begin_step(
 }
 
 /// Who asked for a job's end, if anybody did.
-///
-/// # Errors
-/// The database's.
 pub async fn asked_by(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT cancelled_by FROM job WHERE id = $1", id).fetch_optional(db).await.map(Option::flatten)
 }

@@ -16,9 +16,6 @@ pub struct ListedJob {
 }
 
 /// A page of jobs, newest first, before the key `before`.
-///
-/// # Errors
-/// The database's.
 pub async fn list(
     db: &mut PgConnection,
     status: Option<JobStatus>,
@@ -46,9 +43,6 @@ pub async fn list(
 }
 
 /// Jobs in each status, of those that are not final, and of those that failed in the last day.
-///
-/// # Errors
-/// The database's.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(JobStatus, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT status AS "status: JobStatus", count(*) AS "jobs!" FROM job
@@ -61,9 +55,6 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(JobStatus, i64)>, sqlx
 }
 
 /// How long the newest successful jobs of a kind took for an image, in seconds: their median.
-///
-/// # Errors
-/// The database's.
 pub async fn usual_seconds(db: &mut PgConnection, kind: &str, image: &str) -> Result<Option<f64>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM (

@@ -176,9 +176,6 @@ pub(super) use job_of;
 
 /// Enqueues a job in the caller's transaction. A container with a job under way refuses
 /// (index `job_one_per_container`).
-///
-/// # Errors
-/// The database's.
 pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
     let id = crate::admin_db::new_id();
     sqlx::query!(
@@ -205,17 +202,11 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>
 }
 
 /// Adds to a job's arguments.
-///
-/// # Errors
-/// The database's.
 pub async fn add_to_payload(db: &mut PgConnection, id: Uuid, more: &serde_json::Value) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE job SET payload = payload || $2 WHERE id = $1", id, more).execute(db).await.map(|_| ())
 }
 
 /// Extends a lease. `false`: the job is somebody else's now.
-///
-/// # Errors
-/// The database's.
 pub async fn heartbeat(db: &mut PgConnection, id: Uuid, worker: &str, lease: Duration) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE job SET lease_until = now() + make_interval(secs => $3) WHERE id = $1 AND worker = $2 AND status = 'running'",
@@ -229,9 +220,6 @@ pub async fn heartbeat(db: &mut PgConnection, id: Uuid, worker: &str, lease: Dur
 }
 
 /// Ends a job. `false`: it was somebody else's.
-///
-/// # Errors
-/// The database's.
 pub async fn finish(
     db: &mut PgConnection,
     id: Uuid,
@@ -254,9 +242,6 @@ pub async fn finish(
 
 /// Puts a job back to be tried again after `wait`. An `uncounted` attempt does not use up the job's attempts:
 /// the worker was asked to stop.
-///
-/// # Errors
-/// The database's.
 pub async fn retry(
     db: &mut PgConnection,
     id: Uuid,
@@ -282,9 +267,6 @@ pub async fn retry(
 
 /// Sets a step's status, unless the job is somebody else's by now: whoever lost its lease must not mark as running
 /// what the one who took it over has done.
-///
-/// # Errors
-/// The database's.
 pub async fn set_step(
     db: &mut PgConnection,
     job: Uuid,
@@ -313,9 +295,6 @@ pub async fn set_step(
 }
 
 /// Marks the steps of a job that went well as done: the end of one may not have been written when mydb_admin was away.
-///
-/// # Errors
-/// The database's.
 pub async fn all_steps_done(db: &mut PgConnection, job: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE job_step SET status = 'done', finished_at = clock_timestamp() WHERE job_id = $1 AND status <> 'done'",
@@ -327,9 +306,6 @@ pub async fn all_steps_done(db: &mut PgConnection, job: Uuid) -> Result<(), sqlx
 }
 
 /// Writes a step's progress.
-///
-/// # Errors
-/// The database's.
 pub async fn set_detail(db: &mut PgConnection, job: Uuid, seq: i16, detail: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE job_step SET detail = $3 WHERE job_id = $1 AND seq = $2", job, seq, detail)
         .execute(db)
@@ -338,17 +314,11 @@ pub async fn set_detail(db: &mut PgConnection, job: Uuid, seq: i16, detail: &str
 }
 
 /// The job with this key.
-///
-/// # Errors
-/// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Job>, sqlx::Error> {
     select!("WHERE id = $1", id).fetch_optional(db).await
 }
 
 /// The steps of a job.
-///
-/// # Errors
-/// The database's.
 pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<JobStep>, sqlx::Error> {
     sqlx::query_as!(
         JobStep,
@@ -361,9 +331,6 @@ pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<JobStep>, sql
 }
 
 /// The last jobs of a container.
-///
-/// # Errors
-/// The database's.
 pub async fn of_container(db: &mut PgConnection, container: Uuid, limit: i64) -> Result<Vec<Job>, sqlx::Error> {
     select!("WHERE container_id = $1 ORDER BY created_at DESC LIMIT $2", container, limit).fetch_all(db).await
 }

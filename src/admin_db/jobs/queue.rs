@@ -38,9 +38,6 @@ pub struct ReservedJob {
 }
 
 /// Leases the next job to a worker of `portal`. A lease's name begins with its portal's and a slash.
-///
-/// # Errors
-/// The database's.
 pub async fn reserve(
     db: &mut PgConnection,
     (portal, worker): (&str, &str),

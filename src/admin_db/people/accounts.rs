@@ -72,9 +72,6 @@ macro_rules! select {
 }
 
 /// Inserts an account; its name may be taken (constraint `account_username_key`).
-///
-/// # Errors
-/// The database's.
 pub async fn insert(db: &mut PgConnection, new: &NewAccount<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
     let id = crate::admin_db::new_id();
     sqlx::query!(
@@ -92,25 +89,16 @@ pub async fn insert(db: &mut PgConnection, new: &NewAccount<'_>, now: DateTime<U
 }
 
 /// The account of this name.
-///
-/// # Errors
-/// The database's.
 pub async fn by_name(db: &mut PgConnection, username: &str) -> Result<Option<Account>, sqlx::Error> {
     select!("WHERE a.username = $1", username).fetch_optional(db).await
 }
 
 /// The account with this key.
-///
-/// # Errors
-/// The database's.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Account>, sqlx::Error> {
     select!("WHERE a.id = $1", id).fetch_optional(db).await
 }
 
 /// All accounts by name.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Account>, sqlx::Error> {
     select!("ORDER BY a.username").fetch_all(db).await
 }
@@ -125,9 +113,6 @@ pub struct ListedAccount {
 }
 
 /// A page of accounts by name, after the name `after`.
-///
-/// # Errors
-/// The database's.
 pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<ListedAccount>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT a.id, a.username, a.email, a.department, a.role AS "role: Role", a.password_hash, a.disabled_at, a.created_at
@@ -156,26 +141,17 @@ pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Res
 }
 
 /// How many accounts can sign in.
-///
-/// # Errors
-/// The database's.
 pub async fn enabled(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT count(*) AS "enabled!" FROM account WHERE disabled_at IS NULL"#).fetch_one(db).await
 }
 
 /// Locks accounts until the transaction ends, and answers them as they are then.
-///
-/// # Errors
-/// The database's.
 pub async fn lock(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Account>, sqlx::Error> {
     // In one order for everybody: two admins who change each other then wait, not deadlock.
     select!("WHERE a.id = ANY($1) ORDER BY a.id FOR UPDATE", ids).fetch_all(db).await
 }
 
 /// Whether any admin can sign in.
-///
-/// # Errors
-/// The database's.
 pub async fn any_admin(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM account WHERE role = 'admin' AND disabled_at IS NULL) AS "any!""#)
         .fetch_one(db)
@@ -183,36 +159,24 @@ pub async fn any_admin(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
 }
 
 /// Sets the password's hash.
-///
-/// # Errors
-/// The database's.
 pub async fn set_password(db: &mut PgConnection, id: Uuid, hash: &str) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE account SET password_hash = $2 WHERE id = $1", id, hash).execute(db).await?;
     one_row(&done)
 }
 
 /// Disables or enables an account.
-///
-/// # Errors
-/// The database's.
 pub async fn set_disabled(db: &mut PgConnection, id: Uuid, at: Option<DateTime<Utc>>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE account SET disabled_at = $2 WHERE id = $1", id, at).execute(db).await?;
     one_row(&done)
 }
 
 /// Sets the role.
-///
-/// # Errors
-/// The database's.
 pub async fn set_role(db: &mut PgConnection, id: Uuid, role: Role) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE account SET role = $2 WHERE id = $1", id, role as _).execute(db).await?;
     one_row(&done)
 }
 
 /// Notes a sign-in.
-///
-/// # Errors
-/// The database's.
 pub async fn signed_in(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE account SET last_login_at = $2 WHERE id = $1", id, now).execute(db).await?;
     one_row(&done)
@@ -228,9 +192,6 @@ pub enum AccessKind {
 }
 
 /// The account of a session or token as it is now, without noting a use of it. One that is disabled has none.
-///
-/// # Errors
-/// The database's.
 pub async fn holder(
     db: &mut PgConnection,
     by: AccessKind,

@@ -10,9 +10,6 @@ const MOST: i64 = 50;
 const DAYS: i64 = 400;
 
 /// Whether somebody signed in to the account of this name with this device.
-///
-/// # Errors
-/// The database's.
 pub async fn knows(db: &mut PgConnection, print: &[u8; 32], username: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM device d JOIN account a ON a.id = d.account_id
@@ -25,9 +22,6 @@ pub async fn knows(db: &mut PgConnection, print: &[u8; 32], username: &str) -> R
 }
 
 /// Notes that somebody signed in with it.
-///
-/// # Errors
-/// The database's.
 pub async fn note(
     db: &mut PgConnection,
     print: &[u8; 32],
@@ -57,9 +51,6 @@ pub async fn note(
 }
 
 /// Forgets all devices of an account but one.
-///
-/// # Errors
-/// The database's.
 pub async fn forget_others(db: &mut PgConnection, account: Uuid, keep: Option<&[u8; 32]>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "DELETE FROM device WHERE account_id = $1 AND secret_sha256 IS DISTINCT FROM $2",

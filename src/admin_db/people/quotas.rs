@@ -93,25 +93,16 @@ impl Quota {
 }
 
 /// The sums of an account.
-///
-/// # Errors
-/// The database's.
 pub async fn of(db: &mut PgConnection, account: Uuid) -> Result<Option<Quota>, sqlx::Error> {
     Ok(sums!("WHERE a.id = $1", account).fetch_optional(db).await?.map(|(_, quota)| quota))
 }
 
 /// The sums of accounts, in no order.
-///
-/// # Errors
-/// The database's.
 pub async fn of_all(db: &mut PgConnection, accounts: &[Uuid]) -> Result<Vec<(Uuid, Quota)>, sqlx::Error> {
     sums!("WHERE a.id = ANY($1)", accounts).fetch_all(db).await
 }
 
 /// Sets what all databases of a person together may take; `None`: as configured.
-///
-/// # Errors
-/// The database's.
 pub async fn set(
     db: &mut PgConnection,
     account: Uuid,

@@ -22,9 +22,6 @@ pub struct Session {
 }
 
 /// Inserts a session.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(
     db: &mut PgConnection,
     fingerprint: &[u8; 32],
@@ -50,9 +47,6 @@ pub async fn insert(
 
 /// The account of a session that is still good and whose account is enabled. Moves the session's end,
 /// at most once a minute, so that reading pages does not write to the database each time.
-///
-/// # Errors
-/// The database's.
 pub async fn account(
     db: &mut PgConnection,
     fingerprint: &[u8; 32],
@@ -75,9 +69,6 @@ pub async fn account(
 }
 
 /// The sessions of an account; `current` is the one that asks.
-///
-/// # Errors
-/// The database's.
 pub async fn list(
     db: &mut PgConnection,
     account: Uuid,
@@ -97,17 +88,11 @@ pub async fn list(
 }
 
 /// Ends one session.
-///
-/// # Errors
-/// The database's.
 pub async fn delete(db: &mut PgConnection, fingerprint: &[u8; 32]) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM session WHERE token_sha256 = $1", fingerprint.as_slice()).execute(db).await.map(|_| ())
 }
 
 /// Ends all sessions of an account but one.
-///
-/// # Errors
-/// The database's.
 pub async fn delete_others(db: &mut PgConnection, account: Uuid, keep: Option<&[u8; 32]>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "DELETE FROM session WHERE account_id = $1 AND token_sha256 IS DISTINCT FROM $2",
@@ -120,9 +105,6 @@ pub async fn delete_others(db: &mut PgConnection, account: Uuid, keep: Option<&[
 }
 
 /// Removes sessions that have ended.
-///
-/// # Errors
-/// The database's.
 pub async fn delete_expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     Ok(sqlx::query!("DELETE FROM session WHERE expires_at <= $1", now).execute(db).await?.rows_affected())
 }

@@ -24,9 +24,6 @@ pub struct ApiToken {
 }
 
 /// Inserts a token; its name may be taken (index `token_name_key`).
-///
-/// # Errors
-/// The database's.
 pub async fn insert(
     db: &mut PgConnection,
     account: Uuid,
@@ -51,9 +48,6 @@ pub async fn insert(
 }
 
 /// The account of a token that is still good and whose account is enabled.
-///
-/// # Errors
-/// The database's.
 pub async fn account(
     db: &mut PgConnection,
     fingerprint: &[u8; 32],
@@ -74,9 +68,6 @@ pub async fn account(
 }
 
 /// Tokens that are not revoked: of one account, or of all.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &mut PgConnection, account: Option<Uuid>) -> Result<Vec<ApiToken>, sqlx::Error> {
     sqlx::query_as!(
         ApiToken,
@@ -91,9 +82,6 @@ pub async fn list(db: &mut PgConnection, account: Option<Uuid>) -> Result<Vec<Ap
 }
 
 /// Revokes a token; `account` limits it to the tokens of one person. Answers whether there was one.
-///
-/// # Errors
-/// The database's.
 pub async fn revoke(
     db: &mut PgConnection,
     id: Uuid,
@@ -112,9 +100,6 @@ pub async fn revoke(
 }
 
 /// Revokes all tokens of an account; answers how many there were.
-///
-/// # Errors
-/// The database's.
 pub async fn revoke_all(db: &mut PgConnection, account: Uuid, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let done =
         sqlx::query!("UPDATE token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL", account, now)

@@ -11,9 +11,6 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 
 /// Has the engine's own tool, in the container `from`, look at an object as it lies in the store.
-///
-/// # Errors
-/// If it is not what its dump was.
 pub(crate) async fn read_back(
     w: &StepContext,
     site: &BackupContext<'_>,
@@ -31,9 +28,6 @@ pub(crate) async fn read_back(
 }
 
 /// Lists every object of the backup with the engine's own tool, in the database's container or another of its image.
-///
-/// # Errors
-/// If one is not what its dump was.
 pub(crate) async fn list(w: &StepContext) -> Result<(), StepError> {
     let site = BackupContext::of(w).await?;
     let mut db = w.app.db.acquire().await?;

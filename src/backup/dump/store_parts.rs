@@ -42,9 +42,6 @@ pub(crate) async fn tell(w: &StepContext, passed: &AtomicU64, expected: Option<i
 }
 
 /// Asks a server what has to be in its backup.
-///
-/// # Errors
-/// If it does not say, or is not understood.
 pub(crate) async fn look(app: &App, engine: &dyn EngineBackup, from: &DumpSource<'_>) -> Result<Inventory, StepError> {
     let said = ask(app, from.id, &engine.inventory(&from.plan), LOOK).await?;
     if said.code != 0 {
@@ -62,9 +59,6 @@ pub(crate) async fn look(app: &App, engine: &dyn EngineBackup, from: &DumpSource
 }
 
 /// Dumps all parts into the store, and adds to the manifest what they are. Shows how far it is meanwhile.
-///
-/// # Errors
-/// If a dump fails or the store does not take it.
 pub(crate) async fn all(
     w: &StepContext,
     site: &BackupContext<'_>,

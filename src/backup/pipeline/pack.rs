@@ -179,9 +179,6 @@ pub struct Packed {
 
 /// Compresses all of `input`, encrypts it where that is wanted, and cuts it into `parts`, of which a store takes `limit` at
 /// most. Blocks; for a thread of its own.
-///
-/// # Errors
-/// If the parts are no longer taken.
 pub fn pack(
     mut input: mpsc::Receiver<Bytes>,
     parts: mpsc::Sender<UploadPart>,
@@ -219,9 +216,6 @@ pub fn pack(
 }
 
 /// Cuts all of `input` into `parts` as it is, and answers its sum. Blocks; for a thread of its own.
-///
-/// # Errors
-/// If the parts are no longer taken.
 pub fn cut(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<UploadPart>, limit: u32) -> std::io::Result<Sum> {
     let mut cutter = Cutter { parts, limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
     while let Some(piece) = input.blocking_recv() {

@@ -15,9 +15,6 @@ const LOOKS: [usize; 2] = [8 * 1024 * 1024, 256 * 1024 * 1024];
 
 /// Runs a command on the beginning of an object, or all of a short one. `DB4SCI_WHOLE` in its environment is 1 for that.
 /// It is run again with more if it fails on part of a long one.
-///
-/// # Errors
-/// If it fails, or the object can't be read.
 pub async fn run(
     runtime: &dyn Runtime,
     from: &ObjectSource<'_>,

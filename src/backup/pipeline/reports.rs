@@ -102,9 +102,6 @@ impl Reports {
     }
 
     /// Takes what it printed.
-    ///
-    /// # Errors
-    /// A sentence: it is not understood, or is too much.
     pub(crate) fn take(&mut self, output: Output, piece: &[u8]) -> Result<(), String> {
         if self.only_words && output == Output::Err {
             return self.say(piece, false);
@@ -132,9 +129,6 @@ impl Reports {
     }
 
     /// Ends the last lines, and the object that they belong to.
-    ///
-    /// # Errors
-    /// As of [`Self::take`].
     pub(crate) fn end(&mut self) -> Result<(), String> {
         for mut line in [std::mem::take(&mut self.out), std::mem::take(&mut self.err)] {
             if !line.text.is_empty() {

@@ -75,9 +75,6 @@ async fn follow(
 }
 
 /// Runs a command to its end and answers what it reported on standard output.
-///
-/// # Errors
-/// If it fails, with its words.
 pub async fn run(
     runtime: &dyn Runtime,
     id: &str,
@@ -90,9 +87,6 @@ pub async fn run(
 }
 
 /// Runs a command that reports definitions to its end.
-///
-/// # Errors
-/// If it fails, with its words.
 pub async fn definitions(
     runtime: &dyn Runtime,
     id: &str,

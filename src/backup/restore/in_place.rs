@@ -78,9 +78,6 @@ async fn sealed(
 
 /// Fills the directory beside, compares what is in it, and leaves it as a clean stop does, with the administrator's
 /// password that the container's own data has.
-///
-/// # Errors
-/// If it can't be filled, or is not what was backed up.
 pub(crate) async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (app, c, snapshot) = (&w.app, w.container().await?, swap::row(w).await?);
     let source = source(w, &snapshot).await?;
@@ -103,9 +100,6 @@ async fn keep_previous(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Removes the sealed container, and the directory unless it holds what was there before.
-///
-/// # Errors
-/// If they can't be removed.
 pub(crate) async fn clear(w: &StepContext) -> Result<(), StepError> {
     let (c, snapshot) = (w.container().await?, swap::row(w).await?);
     sealed(&w.app, &c, &snapshot, AdminPassword::New).await?.remove_container(&w.app).await?;

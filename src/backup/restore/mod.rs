@@ -252,9 +252,6 @@ pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut Seal
 
 /// What a sealed server that is filled from `source` has as its administrator's password: that in the data, or where it
 /// makes its data anew, the one that the database itself has.
-///
-/// # Errors
-/// If the data has one that the manifest does not name.
 pub(super) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<AdminPassword, StepError> {
     let manifest = &source.manifest;
     match (
@@ -272,9 +269,6 @@ pub(super) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<
 /// Fills a sealed container's directory, compares what is in it, and leaves it as a clean stop does, with `own` as the
 /// administrator's password. `strict`: definitions that differ are a fault, because it is to take the place of what is
 /// good; else they are told.
-///
-/// # Errors
-/// If it can't be filled, or is not what was backed up.
 pub(super) async fn seal_in(
     w: &StepContext,
     source: &BackupSource<'_>,
@@ -301,9 +295,6 @@ pub(super) async fn seal_in(
 }
 
 /// Has the engine's own checks done.
-///
-/// # Errors
-/// With what they found.
 pub async fn sound(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
     for database in manifest.databases() {
         let exec = server.engine.check(&server.spec, database);

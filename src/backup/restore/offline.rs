@@ -35,9 +35,6 @@ pub static RESTORE_COPY: Flow = Flow {
 };
 
 /// Removes the sealed container.
-///
-/// # Errors
-/// If it can't be removed.
 async fn unseal(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     // Only the container: the directory has an undo of its own.
@@ -48,9 +45,6 @@ async fn unseal(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Fills the container's own directory and compares what is in it, before anybody can reach it.
-///
-/// # Errors
-/// If it can't be filled, or is not what was backed up.
 async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (app, (c, source)) = (&w.app, source(w).await?);
     let own = w.blueprint().await?;

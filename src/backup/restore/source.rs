@@ -48,9 +48,6 @@ pub struct BackupSource<'a> {
 impl<'a> BackupSource<'a> {
     /// Reads the manifest from the store, and compares it with the sum that mydb_admin has of it. Where the backup's own
     /// target does not give it, gives another, or lacks one of its objects, a copy in another target takes its place.
-    ///
-    /// # Errors
-    /// If it is not there, or is not what was stored.
     pub async fn read(app: &'a App, id: Uuid) -> Result<Self, StepError> {
         // The way through the stores takes much room on the stack, which callers have other uses for.
         Box::pin(Self::anywhere(app, id)).await
@@ -88,26 +85,17 @@ impl<'a> BackupSource<'a> {
     }
 
     /// The same for a row that is there, from the backup's own target only.
-    ///
-    /// # Errors
-    /// As [`BackupSource::read`].
     pub async fn open(app: &'a App, row: Backup) -> Result<Self, StepError> {
         let store = store(app, &row)?;
         Self::at(store, row, Identities::of(&app.config.backups)).await
     }
 
     /// The same by its id, with the manifest as it lies there.
-    ///
-    /// # Errors
-    /// As [`BackupSource::read`].
     pub async fn first(app: &'a App, id: Uuid) -> Result<Self, StepError> {
         Self::open(app, row(app, id).await?).await
     }
 
     /// The same in a store.
-    ///
-    /// # Errors
-    /// As [`BackupSource::read`].
     pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Identities) -> Result<Self, StepError> {
         let location = row.location.clone().filter(|_| row.removed_at.is_none());
         let location = location.ok_or_else(|| StepError::Fail("This backup is no longer in its target.".to_owned()))?;
@@ -191,9 +179,6 @@ impl<'a> BackupSource<'a> {
     }
 
     /// The same with nothing but what is wanted of it.
-    ///
-    /// # Errors
-    /// If it has no such thing.
     pub fn reduced(mut self, only: Option<&Selection>) -> Result<Self, StepError> {
         if let Some(only) = only {
             self.manifest = self.manifest.reduced(only).map_err(StepError::Fail)?;
@@ -239,9 +224,6 @@ async fn row(app: &App, id: Uuid) -> Result<Backup, StepError> {
 }
 
 /// Looks whether all objects are there.
-///
-/// # Errors
-/// With the name of the first that is missing.
 pub(crate) async fn present(source: &BackupSource<'_>) -> Result<(), StepError> {
     for object in &source.manifest.objects {
         let key = source.key(&object.file);

@@ -9,9 +9,6 @@ use crate::backup::retention::prune::{KeptBecause, Remover};
 use crate::objects::{ObjectError, Store};
 
 /// Gives up all uploads below a beginning of keys, and those that were noted.
-///
-/// # Errors
-/// The store's.
 pub async fn give_up(store: &Store, place: &str, begun: &[(String, String)]) -> Result<(), ObjectError> {
     let open = match store.uploads(place).await {
         Err(e) if !e.is_transient() => {
@@ -29,9 +26,6 @@ pub async fn give_up(store: &Store, place: &str, begun: &[(String, String)]) -> 
 
 /// Gives up all uploads and deletes all objects below the beginning of keys of one backup. `begun` are the uploads that
 /// were noted; the store knows of more if a portal died between beginning one and noting it.
-///
-/// # Errors
-/// The store's.
 pub async fn clear(store: &Store, location: &str, begun: &[(String, String)]) -> Result<(), ObjectError> {
     let place = format!("{location}/");
     give_up(store, &place, begun).await?;

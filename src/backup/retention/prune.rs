@@ -62,9 +62,6 @@ pub enum KeptBecause {
 }
 
 /// The verdicts on all good backups of this portal, database by database.
-///
-/// # Errors
-/// The database's.
 pub async fn judged(db: &mut PgConnection, config: &Config, now: DateTime<Utc>) -> Result<Vec<Verdict>, sqlx::Error> {
     let known = retention::known(db, config.instance.as_str(), None).await?;
     let databases = known.chunk_by(|a, b| a.0 == b.0);
@@ -72,9 +69,6 @@ pub async fn judged(db: &mut PgConnection, config: &Config, now: DateTime<Utc>) 
 }
 
 /// The verdicts on the good backups of one database.
-///
-/// # Errors
-/// The database's.
 pub async fn judged_of(
     db: &mut PgConnection,
     config: &Config,
@@ -91,17 +85,11 @@ fn verdicts(keep: &KeepCounts, of_one: &[(Uuid, KnownBackup)], now: DateTime<Utc
 }
 
 /// Keys of what goes.
-///
-/// # Errors
-/// The database's.
 pub async fn due(db: &mut PgConnection, config: &Config, now: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
     Ok(judged(db, config, now).await?.into_iter().filter(Verdict::goes).map(|v| v.id).collect())
 }
 
 /// Whether removals were cut short, so that they want to be finished.
-///
-/// # Errors
-/// The database's.
 pub async fn unfinished(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
     retention::half_removed(db, now - Duration::minutes(UNDER_WAY)).await
 }
@@ -246,9 +234,6 @@ pub struct PruneReport {
 }
 
 /// Finishes what was cut short, removes what failed backups left, then all that goes. A job shows how far it is.
-///
-/// # Errors
-/// The database's.
 pub async fn all(
     remover: &Remover<'_>,
     db: &mut PgConnection,
@@ -313,9 +298,6 @@ async fn prune(w: &StepContext) -> Result<(), StepError> {
 }
 
 /// Enqueues the removal of what the policy does not keep, if there is anything; answers how many go.
-///
-/// # Errors
-/// The database's.
 pub async fn prune_if_due(app: &App, actor: &Actor) -> Result<usize, RequestError> {
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;

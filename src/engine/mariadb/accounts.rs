@@ -35,9 +35,6 @@ pub(crate) enum Rewritten {
 }
 
 /// Reads one statement of a backup's accounts. `admin` is the portal's own administrator.
-///
-/// # Errors
-/// A sentence, if it is not what a portal writes there.
 pub(crate) fn becomes(statement: &[u8], admin: &str) -> Result<Rewritten, String> {
     let mut reader = StatementReader::new(statement);
     read(&mut reader, admin).map_err(|NotAccepted(why)| {

@@ -230,9 +230,6 @@ fn joined(text: &str) -> Vec<String> {
 }
 
 /// Reads such statements.
-///
-/// # Errors
-/// What is wrong, if a line is none of those.
 pub(super) fn read(text: &str) -> Result<Vec<Record>, String> {
     let (mut records, mut databases) = (Vec::new(), Vec::<DatabaseRecord>::new());
     let lines = joined(text);

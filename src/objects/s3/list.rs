@@ -33,18 +33,12 @@ impl Store {
     }
 
     /// All objects whose keys begin so, in the order of their keys.
-    ///
-    /// # Errors
-    /// The store's.
     pub async fn list(&self, beginning: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
         self.pages(beginning).try_concat().await
     }
 
     /// The uploads under keys that begin so which were begun and neither completed nor given up: (key, upload). None of
     /// a store that can't list them.
-    ///
-    /// # Errors
-    /// The store's.
     pub async fn uploads(&self, beginning: &str) -> Result<Vec<(String, String)>, ObjectError> {
         let (mut found, mut after) = (Vec::new(), (None, None));
         loop {
@@ -75,9 +69,6 @@ impl Store {
 
     /// The next parts of the keys that begin so, up to their slash: what would be directories. At most about `most`,
     /// and whether there are more.
-    ///
-    /// # Errors
-    /// The store's.
     pub async fn folders(&self, beginning: &str, most: usize) -> Result<(Vec<String>, bool), ObjectError> {
         let full = self.full(beginning);
         let mut pages = self

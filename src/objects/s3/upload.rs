@@ -48,9 +48,6 @@ impl Store {
     }
 
     /// Begins an upload in parts, and answers its id.
-    ///
-    /// # Errors
-    /// The store's.
     pub async fn begin(&self, key: &str) -> Result<String, ObjectError> {
         let (mut tries, begin) = (0, Instant::now());
         let longest = Duration::from_secs(self.target.answer_seconds.into()) * 2 + PAUSES;
@@ -242,9 +239,6 @@ impl Store {
     }
 
     /// Gives up an upload; one that is gone is fine.
-    ///
-    /// # Errors
-    /// The store's.
     pub async fn abort(&self, key: &str, upload: &str) -> Result<(), ObjectError> {
         let done = self
             .client

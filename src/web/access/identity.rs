@@ -54,9 +54,6 @@ pub async fn identify(portal: &Portal, is_api: bool, headers: &HeaderMap) -> Res
 }
 
 /// The person behind a session or token as they are now, if it still is one: for answers that go on for long.
-///
-/// # Errors
-/// The database's.
 pub async fn still(app: &App, identity: &Identity) -> Result<Option<User>, sqlx::Error> {
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;

@@ -69,9 +69,6 @@ pub struct CancelOutlook {
 
 impl CancelOutlook {
     /// Reads it. `job` may have ended since it was read.
-    ///
-    /// # Errors
-    /// If mydb_admin can't be asked.
     pub async fn read(db: &mut PgConnection, app: &App, job: &Job) -> Result<Self, sqlx::Error> {
         let rules = rules(job);
         let cancellable = !job.status.is_final()
@@ -91,9 +88,6 @@ pub fn deed(job: &Job) -> Action {
 }
 
 /// Asks for a job's end, with its row in the log. `false`: it is too late.
-///
-/// # Errors
-/// If it is not theirs, or mydb_admin can't be asked.
 pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> Result<bool, AppError> {
     if let Some(c) = container {
         ctx.permit(c, deed(job)).await?;
@@ -116,9 +110,6 @@ pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> 
 }
 
 /// What became of the dump that a job loaded.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn load_report(db: &mut PgConnection, job: &Job) -> Result<Option<LoadReport>, sqlx::Error> {
     let Some(container) = job.container_id.filter(|_| is_load(job.kind())) else { return Ok(None) };
     Ok(dumps::of_container(db, container).await?.and_then(|d| d.report).map(|r| r.0))
@@ -126,9 +117,6 @@ pub async fn load_report(db: &mut PgConnection, job: &Job) -> Result<Option<Load
 
 /// The job once nothing more will happen to it, or as it is after `patience`. Holds no connection
 /// between looks: many may wait. While mydb_admin is away, it waits on.
-///
-/// # Errors
-/// If mydb_admin can't be asked at the end.
 pub async fn until_final(ctx: &Context, id: Uuid, patience: Duration) -> Result<Job, AppError> {
     let begin = Instant::now();
     loop {

@@ -87,9 +87,6 @@ impl<'a> BackupJson<'a> {
 }
 
 /// `GET /api/v1/backups?container=NAME`
-///
-/// # Errors
-/// If the cursor or another parameter can't be used.
 pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
     params.only(&["container", "limit", "cursor"])?;
     let user = ctx.user()?;
@@ -114,9 +111,6 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
 }
 
 /// `POST /api/v1/containers/{name}/backup`
-///
-/// # Errors
-/// If it is not theirs, or can't be backed up now.
 pub async fn now(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Backup).await?;
     params.only(&["wait"])?;
@@ -129,9 +123,6 @@ pub async fn now(ctx: Context, Path(name): Path<String>, params: Params) -> Resu
 
 /// `POST /api/v1/backups/{id}/restore` with `{"name": NEW}`, and `"only": {"database": …, "table": …}` where not all is
 /// wanted; `{"beside": true, "only": …}` puts that beside what the database has
-///
-/// # Errors
-/// If it is not theirs, or can't be restored.
 pub async fn restore(
     ctx: Context,
     Path(id): Path<String>,

@@ -36,9 +36,6 @@ impl Body {
     }
 
     /// Takes a field that is an object itself out of it; `null` is the same as none.
-    ///
-    /// # Errors
-    /// A sentence, if it is not understood.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, String> {
         let value = self.0.remove(name).filter(|value| !value.is_null());
         value.map(serde_json::from_value).transpose().map_err(|e| format!("The value cannot be parsed: {e}."))

@@ -61,9 +61,6 @@ struct LimitsJson {
 }
 
 /// `GET /api/v1/catalog`
-///
-/// # Errors
-/// If nobody is signed in.
 pub async fn show(ctx: Context, params: Params) -> Result<Response, AppError> {
     params.only(&[])?;
     let user = ctx.user()?;

@@ -48,9 +48,6 @@ const FIELDS: &[&str] = &[
 ];
 
 /// `GET /api/v1/containers`: one's own, newest first; to admins everybody's.
-///
-/// # Errors
-/// If a parameter can't be used.
 pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
     params.only(&["limit", "cursor", "q", "state", "owner"])?;
     let limit = params.limit()?;
@@ -150,9 +147,6 @@ pub async fn from_dump(
 }
 
 /// `GET /api/v1/containers/{name}`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn show(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     params.only(&[])?;
     let c = ctx.container(&name, Action::View).await?;
@@ -160,9 +154,6 @@ pub async fn show(ctx: Context, Path(name): Path<String>, params: Params) -> Res
 }
 
 /// `PATCH /api/v1/containers/{name}`
-///
-/// # Errors
-/// If it is not theirs, or with every value that can't be used.
 pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: Body) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Edit).await?;
     params.only(&["wait"])?;
@@ -183,9 +174,6 @@ pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: 
 
 /// `DELETE /api/v1/containers/{name}`: to the trash. `confirm`, in the query or the body, is its name;
 /// with `no_backup` = true no final backup is made first.
-///
-/// # Errors
-/// If it is not theirs, or not confirmed.
 pub async fn delete(
     ctx: Context,
     Path(name): Path<String>,
@@ -210,36 +198,24 @@ pub async fn delete(
 }
 
 /// `POST /api/v1/containers/{name}/start`
-///
-/// # Errors
-/// If it is not theirs, or can't be started now.
 pub async fn start(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Start).await?;
     act_on(&ctx, &c, start_flow(&c), &params).await
 }
 
 /// `POST /api/v1/containers/{name}/stop`
-///
-/// # Errors
-/// If it is not theirs, or can't be stopped now.
 pub async fn stop(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Stop).await?;
     act_on(&ctx, &c, &power::STOP, &params).await
 }
 
 /// `POST /api/v1/containers/{name}/restart`
-///
-/// # Errors
-/// If it is not theirs, or does not run.
 pub async fn restart(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restart).await?;
     act_on(&ctx, &c, &power::RESTART, &params).await
 }
 
 /// `POST /api/v1/containers/{name}/undelete`
-///
-/// # Errors
-/// If it is not theirs, or not in the trash.
 pub async fn undelete(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Undelete).await?;
     act_on(&ctx, &c, &deletion::UNDELETE, &params).await

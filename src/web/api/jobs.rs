@@ -15,9 +15,6 @@ use crate::web::context::Context;
 use crate::web::error::AppError;
 
 /// `GET /api/v1/jobs/{id}`; with `?wait=SECONDS` it answers when the job ended, or after that time.
-///
-/// # Errors
-/// If there is none, or it is not theirs.
 pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Result<Response, AppError> {
     params.only(&["wait"])?;
     let patience = params.wait()?;
@@ -32,9 +29,6 @@ pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Resul
 /// `POST /api/v1/jobs/{id}/cancel`: ends a job that is queued, and asks for the end of one that runs, which its worker sees
 /// within a second; 409 where it is too
 /// late or its kind can't be cancelled.
-///
-/// # Errors
-/// If there is none, or it is not theirs.
 pub async fn cancel(ctx: Context, Path(id): Path<String>, params: Params) -> Result<Response, AppError> {
     params.only(&[])?;
     let (job, container) = visible_job(&ctx, &id).await?;

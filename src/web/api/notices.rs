@@ -34,9 +34,6 @@ impl<'a> NoticeJson<'a> {
 }
 
 /// `GET /api/v1/containers/{name}/notices`: what is not over, the newest first.
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn list(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     params.only(&[])?;
     let c = ctx.container(&name, Action::View).await?;
@@ -48,9 +45,6 @@ pub async fn list(ctx: Context, Path(name): Path<String>, params: Params) -> Res
 }
 
 /// `POST /api/v1/containers/{name}/notices/{id}/seen`: puts it away, and answers what is left.
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn seen(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,

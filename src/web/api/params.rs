@@ -54,9 +54,6 @@ impl Params {
     }
 
     /// `limit`: how many rows.
-    ///
-    /// # Errors
-    /// If it is no number of 1 to 200.
     pub fn limit(&self) -> Result<i64, AppError> {
         match self.get("limit") {
             None => Ok(ROWS),
@@ -69,9 +66,6 @@ impl Params {
     }
 
     /// `wait`: how long to wait for the job, if at all.
-    ///
-    /// # Errors
-    /// If it is no number of 1 to 300 seconds.
     pub fn wait(&self) -> Result<Option<Duration>, AppError> {
         let Some(text) = self.get("wait") else { return Ok(None) };
         let seconds = text.parse().ok().filter(|n| (1..=LONGEST_WAIT).contains(n));

@@ -51,9 +51,6 @@ fn confirmed(c: &Container, typed: &str, mut faults: Vec<(String, String)>) -> R
 }
 
 /// `POST /api/v1/backups/{id}/restore` with `{"in_place": true, "confirm": NAME}`
-///
-/// # Errors
-/// If it is not confirmed, or can't be restored there.
 pub(super) async fn in_place(
     ctx: &Context,
     c: &Container,
@@ -68,9 +65,6 @@ pub(super) async fn in_place(
 }
 
 /// `POST /api/v1/containers/{name}/upgrade` with `{"image": IMAGE, "confirm": NAME}`; the image by reference or version
-///
-/// # Errors
-/// If it is not theirs, not confirmed, or no upgrade.
 pub async fn upgrade(ctx: Context, Path(name): Path<String>, params: Params, body: Body) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     params.only(&["wait"])?;
@@ -86,9 +80,6 @@ pub async fn upgrade(ctx: Context, Path(name): Path<String>, params: Params, bod
 }
 
 /// `GET /api/v1/containers/{name}/snapshots`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn list(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
     let mut db = ctx.app().db.acquire().await?;
@@ -107,9 +98,6 @@ pub async fn list(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
 }
 
 /// `POST /api/v1/containers/{name}/snapshots/{id}/restore`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn go_back_now(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,

@@ -38,9 +38,6 @@ impl Enqueued {
     }
 
     /// Waits as long as asked and answers.
-    ///
-    /// # Errors
-    /// If mydb_admin can't be asked.
     pub async fn answer(self, ctx: &Context) -> Result<Response, AppError> {
         // The job is under way whether or not somebody may wait for it.
         let held = if self.patience.is_some() { ctx.portal.waits.take(ctx)? } else { None };

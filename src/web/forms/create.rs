@@ -161,9 +161,6 @@ pub fn policy_text(fields: &Fields) -> (&'static str, &str) {
 }
 
 /// Reads it.
-///
-/// # Errors
-/// A sentence.
 pub fn policy(field: &str, text: &str) -> Result<Policy, String> {
     if field == "backup_cron" {
         return CronLine::parse(text).map(|line| Policy::Own(Box::new(line)));
@@ -217,9 +214,6 @@ fn extensions(engine: EngineKind, fields: &Fields) -> Result<Vec<String>, String
 }
 
 /// The owner: oneself, or for admins any enabled account.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<User, String>, AppError> {
     if wanted.is_empty() || wanted == user.username.as_str() {
         return Ok(Ok(user.clone()));
@@ -264,9 +258,6 @@ fn no_tier(tiers: &[Tier]) -> String {
 }
 
 /// A memory limit: empty is the default, never below what the image needs.
-///
-/// # Errors
-/// A sentence.
 pub fn memory(text: &str, default: ByteSize, least: ByteSize, most: ByteSize) -> Result<ByteSize, String> {
     let memory = if text.is_empty() { default.max(least) } else { ByteSize::parse(text)? };
     // A plain number is bytes, as the API sends them; whoever types a small one means another unit.
@@ -283,9 +274,6 @@ pub fn memory(text: &str, default: ByteSize, least: ByteSize, most: ByteSize) ->
 }
 
 /// A CPU limit: empty is the default.
-///
-/// # Errors
-/// A sentence.
 pub fn cpus(text: &str, default: MilliCpus, most: MilliCpus) -> Result<MilliCpus, String> {
     let cpus = if text.is_empty() { default } else { MilliCpus::parse(text)? };
     if cpus > most {
@@ -295,9 +283,6 @@ pub fn cpus(text: &str, default: MilliCpus, most: MilliCpus) -> Result<MilliCpus
 }
 
 /// Free text of one line or a few, without control characters but line ends.
-///
-/// # Errors
-/// A sentence.
 pub fn line(text: &str, most: usize) -> Result<String, String> {
     if text.chars().count() > most {
         return Err(format!("Use at most {most} characters."));

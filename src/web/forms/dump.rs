@@ -45,9 +45,6 @@ fn broken(e: &MultipartError) -> AppError {
 }
 
 /// Reads a form to its end. A connection that breaks leaves no file.
-///
-/// # Errors
-/// If it can't be read.
 pub async fn read(ctx: &Context, mut form: Multipart) -> Result<SentForm, AppError> {
     let (mut pairs, mut file, mut length) = (Vec::<(String, String)>::new(), None, 0);
     while let Some(mut field) = form.next_field().await.map_err(|e| broken(&e))? {

@@ -62,9 +62,6 @@ fn databases(b: &Backup, manifest: &Manifest) -> Vec<String> {
 }
 
 /// The fields; none where only all of it can be restored.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn fields(ctx: &Context, b: &Backup, typed: &TypedSelection) -> Result<Vec<Field>, AppError> {
     let Some(manifest) = manifest(ctx, b).await? else { return Ok(Vec::new()) };
     let names = databases(b, &manifest);
@@ -107,9 +104,6 @@ pub async fn fields(ctx: &Context, b: &Backup, typed: &TypedSelection) -> Result
 }
 
 /// What is wanted, if not all; or the same with what is wrong.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn read(
     ctx: &Context,
     b: &Backup,

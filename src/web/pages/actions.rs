@@ -47,45 +47,30 @@ async fn answered(
 }
 
 /// `POST /containers/{name}/start`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn start(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Start).await?;
     enqueue(&ctx, &c, start_flow(&c)).await
 }
 
 /// `POST /containers/{name}/stop`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn stop(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Stop).await?;
     enqueue(&ctx, &c, &power::STOP).await
 }
 
 /// `POST /containers/{name}/restart`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn restart(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restart).await?;
     enqueue(&ctx, &c, &power::RESTART).await
 }
 
 /// `POST /containers/{name}/undelete`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn undelete(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Undelete).await?;
     enqueue(&ctx, &c, &deletion::UNDELETE).await
 }
 
 /// `GET /containers/{name}/rotate-password`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RotatePassword).await?;
     let sentences = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
@@ -106,9 +91,6 @@ pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Re
 }
 
 /// `POST /containers/{name}/rotate-password`: a new password, shown once when it is set.
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn rotate_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RotatePassword).await?;
     let base = format!("/containers/{}", c.name);
@@ -229,18 +211,12 @@ fn mismatch(c: &Container, typed: &str) -> Option<String> {
 }
 
 /// `GET /containers/{name}/delete`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn confirm_delete(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Delete).await?;
     page(&delete_page(&ctx, &c, &Fields::default(), None).await?)
 }
 
 /// `POST /containers/{name}/delete` with `confirm` = the name, and `no_backup` to do without a final backup
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn delete(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Delete).await?;
     let typed = fields.text("confirm");
@@ -252,18 +228,12 @@ pub async fn delete(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
 }
 
 /// `GET /containers/{name}/purge`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn confirm_purge(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Purge).await?;
     page(&purge_page(&ctx, &c, "", None))
 }
 
 /// `POST /containers/{name}/purge` with `confirm` = the name
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn purge(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Purge).await?;
     let typed = fields.text("confirm");

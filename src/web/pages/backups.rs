@@ -35,9 +35,6 @@ const SEALED: &str = "These backups are encrypted and the portal does not have t
                       them. Download one; the file RESTORE.txt in it explains how to restore it with the key.";
 
 /// `GET /containers/{name}/backups`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
     let now = ctx.now();
@@ -256,9 +253,6 @@ async fn answered<T>(
 }
 
 /// `POST /containers/{name}/backup`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn now(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Backup).await?;
     let done = request::backup(ctx.app(), &c, "manual", &ctx.actor()).await;
@@ -266,9 +260,6 @@ pub async fn now(ctx: Context, Path(name): Path<String>) -> Result<Response, App
 }
 
 /// `POST /containers/{name}/backups/{id}/drill`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn drill(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Backup).await?;
     let backup = theirs(&ctx, &c, &id).await?;

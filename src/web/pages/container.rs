@@ -32,9 +32,6 @@ use crate::web::views::{ActionButton, Fact, Flash, Moment};
 const LOG_WAIT: Duration = Duration::from_millis(500);
 
 /// `GET /containers/{name}`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
     let now = ctx.now();
@@ -173,9 +170,6 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
 }
 
 /// `POST /containers/{name}/password`: shows the generated password, and keeps it no longer.
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RevealPassword).await?;
     let base = format!("/containers/{}", c.name);

@@ -98,9 +98,6 @@ pub async fn index() -> Response {
 }
 
 /// `GET /docs/{page}`
-///
-/// # Errors
-/// If there is no such page.
 pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(&ctx.app().config));
     let (title_here, body) = render(&markdown);

@@ -39,17 +39,11 @@ pub struct ListQuery {
 }
 
 /// `GET /`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn show(ctx: Context, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
     list(&ctx, &query, false).await
 }
 
 /// `GET /admin/containers`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn admin_list(ctx: Context, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
     list(&ctx, &query, true).await
 }

@@ -45,9 +45,6 @@ async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Ste
 }
 
 /// `GET /jobs/{id}`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, container) = visible_job(&ctx, &id).await?;
     let now = ctx.now();
@@ -85,9 +82,6 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
 }
 
 /// `GET /jobs/{id}/events`: each event is the steps as they are, until the job is over.
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, _) = visible_job(&ctx, &id).await?;
     let held = ctx.portal.streams.hold(&ctx, "live pages")?;
@@ -97,9 +91,6 @@ pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
 }
 
 /// The button that ends a job, where it can be ended.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<ActionButton>, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let outlook = CancelOutlook::read(&mut db, ctx.app(), job).await?;
@@ -117,9 +108,6 @@ fn cancel_button(job: &Job) -> ActionButton {
 }
 
 /// `POST /jobs/{id}/cancel`: asks for a job's end; its worker takes back what it did.
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, container) = visible_job(&ctx, &id).await?;
     let href = match (&container, job.kind()) {

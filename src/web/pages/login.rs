@@ -39,9 +39,6 @@ fn view(ctx: &Context, username: &str, next: &str, error: Option<String>) -> Log
 }
 
 /// `GET /login`
-///
-/// # Errors
-/// If the page can't be rendered.
 pub async fn form(ctx: Context, Query(next): Query<Next>) -> Result<Response, AppError> {
     if ctx.identity.is_some() {
         return Ok(to(safe_next(&next.next), None));
@@ -50,9 +47,6 @@ pub async fn form(ctx: Context, Query(next): Query<Next>) -> Result<Response, Ap
 }
 
 /// `POST /login`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn submit(ctx: Context, State(portal): State<Shared>, fields: Fields) -> Result<Response, AppError> {
     let (username, next) = (fields.text("username"), safe_next(fields.text("next")).to_owned());
     let password = fields.raw("password").to_owned();
@@ -83,9 +77,6 @@ pub async fn submit(ctx: Context, State(portal): State<Shared>, fields: Fields) 
 }
 
 /// `POST /logout`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn sign_out(ctx: Context) -> Result<Response, AppError> {
     if let Some(print) = ctx.identity.as_ref().and_then(|i| i.session) {
         login::sign_out(ctx.app(), &print, &ctx.actor()).await?;

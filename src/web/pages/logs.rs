@@ -32,9 +32,6 @@ pub struct ServerLogQuery {
 }
 
 /// `GET /containers/{name}/logs`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn show(
     ctx: Context,
     Path(name): Path<String>,
@@ -72,9 +69,6 @@ async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::
 }
 
 /// `GET /containers/{name}/logs/events`: each event is a new line; `end` when the server stopped.
-///
-/// # Errors
-/// If it is not theirs, or the engine does not answer.
 pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::ReadLogs).await?;
     let id = c

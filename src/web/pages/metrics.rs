@@ -30,9 +30,6 @@ pub struct MetricsQuery {
 }
 
 /// `GET /containers/{name}/metrics`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn show(
     ctx: Context,
     Path(name): Path<String>,
@@ -69,9 +66,6 @@ fn failed(look: &LastSurvey, now: DateTime<Utc>) -> Option<(Moment, String)> {
 }
 
 /// The charts of a container's last day or week.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn charts(ctx: &Context, db: &mut PgConnection, c: &Container, week: bool) -> Result<Vec<Chart>, AppError> {
     let to = ctx.now();
     let from = to - if week { Duration::days(7) } else { Duration::days(1) };

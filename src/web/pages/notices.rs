@@ -49,9 +49,6 @@ fn unseen(user: &User, n: &Notice) -> bool {
 }
 
 /// The cards on a database's own pages: what its viewer has not seen, and what is still missing.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn of(
     ctx: &Context,
     db: &mut PgConnection,
@@ -65,9 +62,6 @@ pub(super) async fn of(
 }
 
 /// `POST /containers/{name}/notices/{id}/seen`, with `back` for the page to go on with
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn seen(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,

@@ -23,9 +23,6 @@ use crate::web::views::{ActionButton, Field, Moment};
 const MOST: usize = 200;
 
 /// `GET /backups`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn list(ctx: Context) -> Result<Response, AppError> {
     let now = ctx.now();
     let account = ctx.user()?.id;
@@ -79,18 +76,12 @@ async fn form(ctx: &Context, b: &Backup, typed: TypedRestore) -> Result<RestoreP
 }
 
 /// `GET /backups/{id}/restore`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (b, _) = visible_backup(&ctx, &id, Action::View).await?;
     page(&form(&ctx, &b, TypedRestore { name: b.container.clone(), ..TypedRestore::default() }).await?)
 }
 
 /// `POST /backups/{id}/restore` with `name` = that of the new database
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     match restore_into(&ctx, &c, &b, &fields).await? {

@@ -77,9 +77,6 @@ fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: O
 }
 
 /// `GET /containers/{name}/backups/{id}/in-place`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn in_place_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     let backup = theirs(&ctx, &c, &id).await?;
@@ -87,9 +84,6 @@ pub async fn in_place_form(ctx: Context, Path((name, id)): Path<(String, String)
 }
 
 /// `POST /containers/{name}/backups/{id}/restore` with `in_place` = `true` and `confirm` = the name
-///
-/// # Errors
-/// The database's.
 pub(super) async fn in_place(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -> Result<Response, AppError> {
     if let Some(error) = mistyped(c, fields) {
         let asked = in_place_page(ctx, c, b, fields.text("confirm"), Some(error));
@@ -108,9 +102,6 @@ async fn aside(ctx: &Context, c: &Container, id: &str) -> Result<Snapshot, AppEr
 }
 
 /// `GET /containers/{name}/snapshots/{id}/restore`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     let snapshot = aside(&ctx, &c, &id).await?;
@@ -136,9 +127,6 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
 }
 
 /// `POST /containers/{name}/snapshots/{id}/restore`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn go_back_now(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     let snapshot = aside(&ctx, &c, &id).await?;
@@ -189,9 +177,6 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
 }
 
 /// `GET /containers/{name}/upgrade`
-///
-/// # Errors
-/// If it is not theirs, or there is no later version.
 pub async fn upgrade_form(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     if later(&ctx, &c).is_empty() {
@@ -201,9 +186,6 @@ pub async fn upgrade_form(ctx: Context, Path(name): Path<String>) -> Result<Resp
 }
 
 /// `POST /containers/{name}/upgrade` with `image` and `confirm` = the name
-///
-/// # Errors
-/// If it is not theirs, or the image is not in the catalog.
 pub async fn upgrade(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     let wrong = mistyped(&c, &fields);

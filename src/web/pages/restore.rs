@@ -81,9 +81,6 @@ pub(super) fn whole(engine: EngineKind, alone: SmallestPart) -> Option<String> {
 }
 
 /// `GET /containers/{name}/backups/{id}/restore`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
     let backup = theirs(&ctx, &c, &id).await?;
@@ -94,9 +91,6 @@ pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>
 
 /// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database, and `only_database` and
 /// `only_table` where not all is wanted; or `beside` with these; or `in_place` and `confirm`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn restore(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,
@@ -118,9 +112,6 @@ pub async fn restore(
 
 /// Restores a backup into a new database for the owner of `c`, whose backup it is: answers the way to the new one's page,
 /// or what was typed, with what is wrong about it.
-///
-/// # Errors
-/// If they may not.
 pub(super) async fn restore_into(
     ctx: &Context,
     c: &Container,

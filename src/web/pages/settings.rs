@@ -115,18 +115,12 @@ fn view(
 }
 
 /// `GET /containers/{name}/settings`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn form(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
     page(&view(&ctx, &c, None, &Faults::new(), None))
 }
 
 /// `POST /containers/{name}/settings`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Edit).await?;
     let changes = match read(&ctx, &c, &fields, Faults::new()).await {
@@ -150,9 +144,6 @@ pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
 }
 
 /// `POST /containers/{name}/maintenance`: `maintenance` = `on` or `off`, `note`
-///
-/// # Errors
-/// If it does not exist.
 pub async fn maintenance(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Maintain).await?;
     let on = fields.text("maintenance") == "on";

@@ -42,9 +42,6 @@ fn base(ctx: &Context, uri: &Uri, headers: &HeaderMap) -> String {
 }
 
 /// `POST /account/tokens` with `name` and `days`. The token is in the answer and nowhere else.
-///
-/// # Errors
-/// If mydb_admin can't be asked, or the portal is read-only.
 pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fields) -> Result<Response, AppError> {
     ctx.writable()?;
     let (user, app, now) = (ctx.user()?, ctx.app(), ctx.now());
@@ -91,9 +88,6 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
 }
 
 /// `POST /account/tokens/{id}/revoke`
-///
-/// # Errors
-/// If it is not theirs.
 pub async fn revoke_token(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let (user, now) = (ctx.user()?, ctx.now());

@@ -34,17 +34,11 @@ pub(super) struct FormState {
 }
 
 /// `GET /account`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn show(ctx: Context) -> Result<Response, AppError> {
     render(&ctx, StatusCode::OK, FormState::default()).await
 }
 
 /// Renders the page.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState) -> Result<Response, AppError> {
     let (user, now) = (ctx.user()?, ctx.now());
     let current = ctx.identity.as_ref().and_then(|i| i.session);
@@ -152,9 +146,6 @@ async fn refuse(ctx: &Context, faults: Faults) -> Result<Response, AppError> {
 }
 
 /// `POST /account/password` with `current`, `new`, `again` and `tokens` (`end`, the default, or `keep`)
-///
-/// # Errors
-/// If mydb_admin can't be asked, or there were too many tries.
 pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     let (user, app, now) = (ctx.user()?, ctx.app(), ctx.now());
     let mut faults = Faults::new();
@@ -196,9 +187,6 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
 }
 
 /// `POST /account/sessions/end-others`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn end_other_sessions(ctx: Context) -> Result<Response, AppError> {
     let user = ctx.user()?;
     let keep = ctx.identity.as_ref().and_then(|i| i.session);

@@ -45,9 +45,6 @@ impl TypedForms {
 }
 
 /// `GET /admin/backups/{id}`
-///
-/// # Errors
-/// If there is none.
 pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::View).await?;
     let proposed = if b.container_gone { c.name.clone() } else { format!("{}-restored", c.name) };
@@ -170,9 +167,6 @@ fn facts(ctx: &Context, b: &Backup, second: &[Replica], locked: Option<DateTime<
 }
 
 /// `POST /admin/backups/{id}/drill`
-///
-/// # Errors
-/// If there is none.
 pub async fn drill(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::Backup).await?;
     let base = format!("/admin/backups/{}", b.id);
@@ -199,9 +193,6 @@ fn until(text: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String
 }
 
 /// `POST /admin/backups/{id}/lock` with `until`, a day; empty ends the lock.
-///
-/// # Errors
-/// If there is none.
 pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::Backup).await?;
     let typed = fields.text("until");
@@ -234,9 +225,6 @@ pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Resul
 }
 
 /// `POST /admin/backups/{id}/restore` with `name` and `owner` of the new database, and what of the backup it gets.
-///
-/// # Errors
-/// If there is none.
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     let (name, wanted) = (fields.text("name"), fields.text("owner"));

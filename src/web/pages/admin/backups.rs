@@ -66,9 +66,6 @@ impl BackupsQuery {
 }
 
 /// Rows for a list of backups of all databases.
-///
-/// # Errors
-/// The database's.
 pub(crate) async fn rows(
     db: &mut PgConnection,
     backups: &[Backup],
@@ -142,9 +139,6 @@ fn targets(app: &App, report: Option<&AuditReport>) -> Vec<TargetRow> {
 }
 
 /// `GET /admin/backups`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Response, AppError> {
     let now = ctx.now();
     let name = query.container.trim();
@@ -190,9 +184,6 @@ fn extent(r: &AuditReport) -> String {
 }
 
 /// `POST /admin/backups/audit`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn audit(ctx: Context) -> Result<Response, AppError> {
     match enqueue_portal(ctx.app(), &AUDIT, &ctx.actor()).await {
         Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),

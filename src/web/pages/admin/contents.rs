@@ -36,9 +36,6 @@ pub struct ContentsQuery {
 }
 
 /// `GET /admin/contents`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn contents(ctx: Context, Query(query): Query<ContentsQuery>) -> Result<Response, AppError> {
     let text = query.q.trim().to_lowercase();
     match query.format.as_str() {

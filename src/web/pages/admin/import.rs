@@ -41,9 +41,6 @@ fn store<'a>(ctx: &'a Context, name: &str) -> Result<&'a Store, AppError> {
 }
 
 /// `GET /admin/backups/find?target=NAME`
-///
-/// # Errors
-/// If there is no such target.
 pub async fn show(ctx: Context, Query(query): Query<FindQuery>) -> Result<Response, AppError> {
     let store = store(&ctx, &query.target)?;
     let own = ctx.app().config.instance.to_string();
@@ -117,9 +114,6 @@ fn import_action(signed: Provenance, target: &str, location: &str) -> ActionButt
 }
 
 /// `POST /admin/backups/import` with `target`, `location`, and `unsigned` for one that this portal did not sign
-///
-/// # Errors
-/// If there is no such target.
 pub async fn import(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     let store = store(&ctx, fields.text("target"))?;
     let location = fields.text("location");

@@ -80,9 +80,6 @@ impl LogQuery {
 }
 
 /// `GET /admin/log`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn log(ctx: Context, Query(query): Query<LogQuery>) -> Result<Response, AppError> {
     let now = ctx.now();
     let set = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
@@ -140,9 +137,6 @@ pub struct JobsQuery {
 }
 
 /// `GET /admin/jobs`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn jobs(ctx: Context, Query(query): Query<JobsQuery>) -> Result<Response, AppError> {
     let now = ctx.now();
     let status = JobStatus::ALL.into_iter().find(|s| s.as_str() == query.status);

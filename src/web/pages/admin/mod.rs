@@ -50,9 +50,6 @@ const SHOWN: usize = 5;
 const NEWEST: i64 = 8;
 
 /// `GET /admin`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     let (app, now) = (ctx.app(), ctx.now());
     let mut db = app.db.acquire().await?;

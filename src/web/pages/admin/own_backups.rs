@@ -24,9 +24,6 @@ const MOST: i64 = 5;
 const WORK: &str = "admin backup";
 
 /// What the page shows of them.
-///
-/// # Errors
-/// The database's.
 pub(crate) async fn section(app: &App, db: &mut PgConnection, now: DateTime<Utc>) -> Result<OwnBackups, sqlx::Error> {
     let every = app.config.backups.admin_every;
     let found = own::newest(db, MOST).await?;
@@ -62,9 +59,6 @@ pub(crate) async fn section(app: &App, db: &mut PgConnection, now: DateTime<Utc>
 }
 
 /// `POST /admin/backups/admin-db`: backs mydb_admin up now.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn now(ctx: Context) -> Result<Response, AppError> {
     if ctx.app().stores.first().is_none() {
         return Ok(to("/admin/backups", Some(Flash::warn(RequestError::NoTarget.to_string()))));

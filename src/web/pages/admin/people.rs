@@ -40,18 +40,12 @@ pub struct PeopleQuery {
 }
 
 /// `GET /admin/users`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn list(ctx: Context, Query(query): Query<PeopleQuery>) -> Result<Response, AppError> {
     let view = view(&ctx, &query.after, &Fields::default(), &Faults::new()).await?;
     page_with(StatusCode::OK, &view)
 }
 
 /// The page, with what was typed into its form.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub(crate) async fn view(ctx: &Context, after: &str, fields: &Fields, faults: &Faults) -> Result<UsersPage, AppError> {
     let (me, now) = (ctx.user()?.id, ctx.now());
     let mut db = ctx.app().db.acquire().await?;
@@ -143,9 +137,6 @@ fn email(text: &str) -> Result<String, String> {
 }
 
 /// `POST /admin/users`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn add(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     let mut faults = Faults::new();
     let mut fault = |field: &str, text: String| faults.push((field.to_owned(), text));

@@ -81,9 +81,6 @@ async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppE
 }
 
 /// `POST /admin/users/{id}/disable`
-///
-/// # Errors
-/// If there is no such account, or it is one's own.
 pub async fn disable(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let name = change(&ctx, &id, Change::Disable).await?.username;
     let said = format!("“{name}” is signed out everywhere and can no longer sign in. Their databases keep running.");
@@ -91,9 +88,6 @@ pub async fn disable(ctx: Context, Path(id): Path<String>) -> Result<Response, A
 }
 
 /// `POST /admin/users/{id}/enable`
-///
-/// # Errors
-/// If there is no such account, or it is one's own.
 pub async fn enable(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let name = change(&ctx, &id, Change::Enable).await?.username;
     Ok(to(HERE, Some(Flash::ok(format!("“{name}” can sign in again.")))))
@@ -111,9 +105,6 @@ pub async fn set_role(ctx: Context, Path(id): Path<String>, fields: Fields) -> R
 }
 
 /// `POST /admin/users/{id}/password` with `password` and `tokens` (`end`, the default, or `keep`)
-///
-/// # Errors
-/// If there is no such account, or it is one's own.
 pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let password = match Password::parse(fields.raw("password")) {
         Ok(password) => password,
@@ -136,9 +127,6 @@ pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) 
 
 /// `POST /admin/users/{id}/limits` with `memory` and `cpus`, of all databases of a person together; empty: as configured.
 /// What is there already goes on.
-///
-/// # Errors
-/// If there is no such account.
 pub async fn set_limits(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let memory = Some(fields.text("memory")).filter(|t| !t.is_empty()).map(ByteSize::parse).transpose();

@@ -21,9 +21,6 @@ use crate::web::views::elements::format::{count_text, size_text};
 const MOST: usize = 200;
 
 /// `GET /admin/backups/prune`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn show(ctx: Context) -> Result<Response, AppError> {
     let (app, now) = (ctx.app(), ctx.now());
     let mut db = app.db.acquire().await?;
@@ -50,9 +47,6 @@ pub async fn show(ctx: Context) -> Result<Response, AppError> {
 }
 
 /// `POST /admin/backups/prune`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn remove(ctx: Context) -> Result<Response, AppError> {
     match enqueue_portal(ctx.app(), &PRUNE, &ctx.actor()).await {
         Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),

@@ -95,9 +95,6 @@ fn actual(c: &Container, found: &[ListedFinding], compared: Option<DateTime<Utc>
 }
 
 /// `GET /admin/states`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Response, AppError> {
     let now = ctx.now();
     let wanted = ContainerQuery { after: parse_cursor(&query.after), limit: FETCH, ..ContainerQuery::default() };
@@ -147,9 +144,6 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
 }
 
 /// `POST /admin/states/check`: the comparison becomes due at once.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn check_now(ctx: Context) -> Result<Response, AppError> {
     let mut tx = ctx.app().db.begin().await?;
     schedule::make_due(&mut tx, RECONCILE).await?;

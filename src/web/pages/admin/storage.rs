@@ -53,9 +53,6 @@ impl TierState {
 }
 
 /// The tiers in the configuration's order.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub(crate) async fn tiers(ctx: &Context, db: &mut PgConnection) -> Result<Vec<TierState>, AppError> {
     let measured = usage::list(db).await?;
     let configured = ctx.app().config.storage.clone();
@@ -94,9 +91,6 @@ fn allowed(tier: &Tier) -> String {
 }
 
 /// `GET /admin/storage`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn storage(ctx: Context) -> Result<Response, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let tiers = tiers(&ctx, &mut db).await?;

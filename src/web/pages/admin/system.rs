@@ -24,17 +24,11 @@ const ENGINE_WAIT: Wait = Wait::from_secs(3);
 const BANNER: usize = 300;
 
 /// `GET /admin/system`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn system(ctx: Context) -> Result<Response, AppError> {
     render(&ctx, StatusCode::OK, "", None).await
 }
 
 /// `POST /admin/read-only` with `read_only` = `on` or `off`, and `message`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn read_only(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     let (app, typed) = (ctx.app(), fields.text("message"));
     let banner = match fields.text("read_only") {

@@ -41,18 +41,12 @@ pub struct NewQuery {
 }
 
 /// `GET /containers/new`
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
     let fields = suggested(&ctx, query)?;
     render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), Form::Empty).await
 }
 
 /// `GET /containers/new/from-dump`: the same form, with a file.
-///
-/// # Errors
-/// If mydb_admin can't be asked.
 pub async fn dump_form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
     let fields = suggested(&ctx, query)?;
     render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), Form::Dump(None)).await
@@ -102,9 +96,6 @@ async fn turned_down(ctx: &Context, fields: &Fields, e: RequestError, form: Form
 }
 
 /// `POST /containers`
-///
-/// # Errors
-/// If mydb_admin can't be asked, or the portal is read-only.
 pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     ctx.writable()?;
     let request = match parse(&ctx, &fields).await {
