@@ -133,12 +133,7 @@ async fn a_cancelled_backup_leaves_nothing() {
     db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     let job = portal.sql("select id from job where kind = 'backup'");
-    for _ in 0..100 {
-        if portal.sql("select count(*) from upload") != "0" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    portal.until("select count(*) from upload", |said| said != "0").await;
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
     assert!(page.contains("Cancel backup"), "{page}");
     ada.post(&format!("/jobs/{job}/cancel"), &[]).await.expect(303);

@@ -158,12 +158,7 @@ async fn a_final_backup_can_be_cancelled_and_the_deletion_with_it() {
     let other = portal.connect("lab", "correct-horse").await.expect("signs in");
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     let job = portal.sql("select id from job where kind = 'delete'");
-    for _ in 0..100 {
-        if portal.sql("select count(*) from upload") == "1" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    portal.until("select count(*) from upload", |said| said == "1").await;
     for href in ["/containers/lab".to_owned(), format!("/jobs/{job}")] {
         let page = ada.get(&href).await.expect(200).text();
         assert!(page.contains("Cancel deletion"), "{page}");

@@ -94,12 +94,7 @@ async fn a_restore_in_place_can_be_undone_and_can_t_hurt() {
     // What is set aside goes when its time is over.
     portal.sql("update snapshot set expires_at = now() - interval '1 day' where made_at is not null");
     portal.sql("update schedule set next_run = now() where name = 'set aside'");
-    for _ in 0..100 {
-        if portal.sql("select count(*) from snapshot where removed_at is not null") == "3" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    portal.until("select count(*) from snapshot where removed_at is not null", |said| said == "3").await;
     nothing_left(&portal, 1);
     assert_eq!(words(&portal).await, "after before");
 }

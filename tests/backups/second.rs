@@ -208,12 +208,9 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     flip(&object(&portal, &second, "database-1.pgdump.zst"));
     portal.sql("update backup_copy set next_at = now()");
     look(&portal).await;
-    for _ in 0..100 {
-        if portal.sql(&format!("select error from backup_copy where backup_id = '{second}'")).contains("SHA-256") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    portal
+        .until(&format!("select error from backup_copy where backup_id = '{second}'"), |said| said.contains("SHA-256"))
+        .await;
     assert!(copied(&portal, &second, "failed").await.contains("differs from what was stored"));
     let there = lying(&portal, 1, &second);
     assert!(!there.contains_key("database-1.pgdump.zst") && !there.contains_key("manifest.json"), "{:?}", there.keys());

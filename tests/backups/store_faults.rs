@@ -135,12 +135,7 @@ async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves
         "an upload is open, as nobody could give it up"
     );
     portal.sql("update schedule set next_run = now() where name = 'prune'");
-    for _ in 0..100 {
-        if portal.sql("select count(*) from upload") == "0" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    portal.until("select count(*) from upload", |said| said == "0").await;
     assert_eq!(ended(&portal, "prune").await, ("succeeded".to_owned(), String::new()));
     assert_eq!(others(&proxy, &[&good]), Vec::<std::path::PathBuf>::new());
 

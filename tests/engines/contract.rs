@@ -218,12 +218,7 @@ async fn survives_a_kill(db: &Database<'_>, password: &str) {
     let starts = "select count(*) from job where kind = 'start' and created_by = 'reconciler' and status = 'succeeded'";
     let before = db.portal.sql(starts);
     docker(&["kill", "--signal", "KILL", &db.container]);
-    for _ in 0..900 {
-        if db.portal.sql(starts) != before {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    db.portal.until(starts, |said| said != before).await;
     assert_ne!(db.portal.sql(starts), before, "the reconciler started it");
     db.ada.wait_for("lab", "running").await;
     db.keeps(password, "before the kill").await;

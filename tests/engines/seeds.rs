@@ -150,12 +150,7 @@ async fn what_is_outdated_or_damaged_is_not_begun_with() {
     std::fs::write(&conf, format!("{text}\nlog_connections = on\n")).expect("it is written");
     portal.config.catalog = home.join("catalog.toml");
     portal.run().await;
-    for _ in 0..600 {
-        if rows(&portal).await.iter().all(|s| s.id != old && s.made_at.is_some()) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    portal.until(&format!("select count(*) from seed where id = '{old}' or made_at is null"), |said| said == "0").await;
     let third = prepared(&portal, 1).await;
     assert_ne!(third[0].fingerprint, after[0].fingerprint);
     assert!(!second.exists(), "its directory is gone too");

@@ -269,6 +269,24 @@ impl TestPortal {
         admin_db::psql(&self.tables_url(), statement).unwrap_or_else(|| panic!("this runs: {statement}"))
     }
 
+    /// Asks again until the answer is as wanted, and returns it. After two minutes the test fails, with the last answer.
+    pub async fn until(&self, statement: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.until_within(Duration::from_secs(120), statement, wanted).await
+    }
+
+    /// The same with another limit.
+    pub async fn until_within(&self, limit: Duration, statement: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let begin = std::time::Instant::now();
+        loop {
+            let said = self.sql(statement);
+            if wanted(&said) {
+                return said;
+            }
+            assert!(begin.elapsed() < limit, "not within {limit:?}: {statement}: {said}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// The URL of its tables, wherever they are.
     pub fn tables_url(&self) -> String {
         if !self.tables.is_empty() {

@@ -67,6 +67,8 @@ async fn who_has_gained_rights_in_a_mongodb_gets_them_back_by_no_restore() {
         as_admin(&portal, "lab", lose);
     }
 
+    // An account with the built-in role for backups reads everything and can become nothing else.
+    as_admin(&portal, "lab", "db.getSiblingDB('admin').createUser({ user: 'keeper', pwd: 'x', roles: ['backup'] })");
     // What the portal has in every server is put right, whatever became of it.
     let more = "db.getSiblingDB('admin').updateRole('db4sci_time_series', { roles: [{ role: 'root', db: 'admin' }] })";
     as_admin(&portal, "lab", more);

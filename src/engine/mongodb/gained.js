@@ -1,19 +1,21 @@
-// After a restore or a load: nobody but the portal's administrator is one, or may become one. The server itself says what
-// a user or a role comes to, roles of roles included. In a database of its own an account may do whatever it likes; over
-// the server, and in the databases that are the server's, it may read. What the portal has in every server is put right first:
-// it stands in no manifest.
+// After a restore or a load, only the portal's administrator may be one, or be able to become one. The server itself says
+// what a user or role may do, including roles of roles. In its own databases an account may do anything; on the server and
+// in the server's databases it may read, make backups (the built-in role `backup`), and write to single collections that
+// hold no accounts. The portal's own accounts are reset first, because no manifest contains them.
 makeOwn();
-const LOOKS = ["allCollectionStats", "changeStream", "checkFreeMonitoringStatus", "collStats", "connPoolStats", "dbHash", "dbStats", "find", "getClusterParameter",
+const HARMLESS = ["allCollectionStats", "appendOplogNote", "changeStream", "checkFreeMonitoringStatus", "collStats", "connPoolStats", "dbHash", "dbStats", "find", "getClusterParameter",
   "getCmdLineOpts", "getDatabaseVersion", "getDefaultRWConcern", "getLog", "getParameter", "getShardMap", "getShardVersion", "hostInfo", "indexStats",
   "inprog", "killCursors", "listCollections", "listDatabases", "listIndexes", "listSearchIndexes", "listSessions", "listShards", "netstat",
-  "operationMetrics", "planCacheRead", "replSetGetConfig", "replSetGetStatus", "serverStatus", "shardedDataDistribution", "shardingState", "top", "useUUID",
+  "operationMetrics", "planCacheRead", "replSetGetConfig", "replSetGetStatus", "serverStatus", "setUserWriteBlockMode", "shardedDataDistribution", "shardingState", "top", "useUUID",
   "validate", "viewRole", "viewUser"];
 const SERVERS = ["", "admin", "local", "config"];
 const more = (privileges) => privileges.flatMap(({ resource, actions }) => {
-  const { cluster, anyResource, db: database = "" } = resource;
+  const { cluster, anyResource, db: database = "", collection = "" } = resource;
+  // Accounts are in the collections admin.system.users and admin.system.roles.
+  if (database !== "" && collection !== "" && !collection.startsWith("system.")) return [];
   if (!cluster && !anyResource && !SERVERS.includes(database)) return [];
   const where = cluster ? "the server" : anyResource || database === "" ? "every database" : `the database ${database}`;
-  return actions.filter((action) => !LOOKS.includes(action)).slice(0, 3).map((action) => `${action} in ${where}`);
+  return actions.filter((action) => !HARMLESS.includes(action)).slice(0, 3).map((action) => `${action} in ${where}`);
 });
 const judge = (kind, name, found) => {
   if (found === undefined) {
