@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use mydb::catalog::Catalog;
 use mydb::clock::Clock;
@@ -276,7 +277,7 @@ impl TestPortal {
 
     /// The same with another limit.
     pub async fn until_within(&self, limit: Duration, statement: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let begin = std::time::Instant::now();
+        let begin = Instant::now();
         loop {
             let said = self.sql(statement);
             if wanted(&said) {
@@ -306,7 +307,7 @@ impl TestPortal {
         let port = self.port(name);
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(port).dbname("trial").user("ada").password(password);
-        config.connect_timeout(std::time::Duration::from_secs(10));
+        config.connect_timeout(Duration::from_secs(10));
         let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
