@@ -20,7 +20,7 @@ async fn a_store_that_is_away_for_a_while_is_waited_for_in_a_restore() {
     proxy.throttle(200_000);
     let restore = format!("/containers/lab/backups/{id}/restore");
     ada.post(&restore, &[("name", "copy"), ("backup_freq", "Never")]).await.expect(303);
-    let step = "select coalesce((select s.status::text from job_step s join job j on j.id = s.job_id where j.kind = 'restore' and s.name = 'Bring the data back'), '')";
+    let step = "select coalesce((select s.status::text from job_step s join job j on j.id = s.job_id where j.kind = 'restore' and s.name = 'Restore the data'), '')";
     for tries in 0.. {
         if portal.sql(step) == "running" {
             break;

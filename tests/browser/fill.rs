@@ -61,7 +61,7 @@ select id, case docker_name when 'filled-5' then 'trashed' when 'filled-9' then 
        'provisioning', 'ada', created_at
   from container where docker_name like 'filled-%';
 update state set state = 'failed', last_state = 'running', failed_step = 'Keep it running', failed_reason =
-$$The server ended 5 times within 10 minutes and will not be restarted automatically.
+$$The server exited 5 times within 10 minutes and will not be restarted automatically.
 Last log lines:
 2026-11-21 03:12:44.120 UTC [1] LOG:  starting PostgreSQL 15.13 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit
 2026-11-21 03:12:44.301 UTC [29] FATAL:  could not write lock file postmaster.pid: No space left on device$$
@@ -99,8 +99,8 @@ select j.id, s.seq, s.name,
        case when s.seq = 1 then 'postgres:17, present' else '' end,
        case when s.seq <= 5 or j.status = 'succeeded' then j.started_at + s.seq * interval '300 ms' end,
        case when s.seq < 5 or j.status = 'succeeded' then j.started_at + s.seq * interval '400 ms' end
-  from job j, unnest(array['Check the storage', 'Get the image', 'Prepare the data directory', 'Make the container',
-                           'Start the server', 'Wait until it answers', 'Set up your access', 'Hand it over'])
+  from job j, unnest(array['Check the storage', 'Get the image', 'Prepare the data directory', 'Create the container',
+                           'Start the server', 'Wait until the server responds', 'Set up your access', 'Finish setup'])
               with ordinality as s (name, seq)
  where j.kind <> 'delete' and j.container_id in (select id from container where docker_name like 'filled-%');
 insert into job_step (job_id, seq, name, status, detail, started_at)

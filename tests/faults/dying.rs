@@ -31,7 +31,7 @@ async fn a_server_that_keeps_dying_is_given_up_with_its_last_words() {
     })
     .await;
     let why = reason(&portal);
-    assert!(why.contains("The server ended 5 times within 10 minutes") && why.contains("no_such_setting"), "{why}");
+    assert!(why.contains("The server exited 5 times within 10 minutes") && why.contains("no_such_setting"), "{why}");
     let page = admin.get("/containers/lab").await.expect(200).text();
     assert!(page.contains("will not be restarted automatically") && page.contains("no_such_setting"), "{page}");
     let tried = "select count(*) from job where kind = 'start' and created_by = 'reconciler'";
@@ -102,7 +102,7 @@ async fn a_data_directory_that_is_not_there_or_is_another_versions_is_not_touche
     admin.post("/containers/lab/start", &[]).await.expect(303);
     admin.wait_for("lab", "failed").await;
     let why = reason(&portal);
-    assert!(why.contains("written by version 13, but the image is version 17. Nothing was touched."), "{why}");
+    assert!(why.contains("written by version 13, but the image is version 17. Nothing was changed."), "{why}");
     assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &container]), "false", "no server was started on it");
     std::fs::write(data.join("PG_VERSION"), "17\n").expect("the right version");
     admin.post("/containers/lab/start", &[]).await.expect(303);
