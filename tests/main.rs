@@ -13,6 +13,7 @@ mod access;
 mod api;
 mod backups;
 mod browser;
+mod documents;
 mod engines;
 mod fair;
 mod faults;
