@@ -52,10 +52,11 @@ pub(crate) const MAKE_CONTAINER: Step = Step::new("Create the container", |w| Bo
     .undo(|w| Box::pin(container::remove(w)))
     .resume(Resume::Copy);
 /// Starts the server.
-pub(crate) const START: Step = Step::new("Start the server", |w| Box::pin(container::start(w))).resume(Resume::Data);
+pub(crate) const START: Step =
+    Step::new("Start the server", |w| Box::pin(container::start(w))).resume(Resume::Initialised);
 /// Waits until the server answers.
 pub(crate) const WAIT: Step =
-    Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running);
+    Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Starting);
 /// Says that the database is there.
 pub(crate) const HAND_OVER: Step = Step::new("Finish setup", |w| Box::pin(hand_over(w))).resume(Resume::Running);
 

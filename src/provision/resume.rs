@@ -1,26 +1,23 @@
-//! Jobs that go on where a portal was killed.
+//! Resuming a job after its portal was killed.
 
 use crate::provision::{container, seed, server};
 use crate::queue::context::StepContext;
 use crate::queue::flow::Resume;
 use crate::queue::step_error::StepError;
 
-/// Sees to what a step needs in a run that goes on where another was cut short, because the machine may have been down
-/// meanwhile, and the server with it.
-///
-/// # Errors
-/// If the data can't be made again, or the server does not start or answer.
+/// Restores what a step needs when a job resumes there: the machine, and with it the server, may have been down meanwhile.
 pub async fn prepare(w: &StepContext, needs: Resume) -> Result<(), StepError> {
-    if needs >= Resume::Copy {
-        seed::copy_again(w).await?;
+    if needs == Resume::Nothing {
+        return Ok(());
     }
-    if needs >= Resume::Data {
+    seed::copy_again(w).await?;
+    if matches!(needs, Resume::Initialised | Resume::Starting) {
         seed::initialise_again(w).await?;
     }
-    if needs >= Resume::Running {
+    if matches!(needs, Resume::Starting | Resume::Running | Resume::Answering) {
         container::start(w).await?;
     }
-    if needs >= Resume::Answering {
+    if needs == Resume::Answering {
         server::wait_ready(w, w.app.config.databases.start_timeout).await?;
     }
     Ok(())

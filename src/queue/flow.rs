@@ -10,20 +10,23 @@ use crate::queue::step_error::StepError;
 /// A step's code.
 pub type StepFn = for<'a> fn(&'a StepContext) -> BoxFuture<'a, Result<(), StepError>>;
 
-/// What must be so before a step, where an earlier run of the job was cut short: the machine may have been down meanwhile.
-/// Each level includes those before it. The runner sees to it before the first step of the new run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// What must hold before a step when a job resumes there: the machine may have been down in between. The runner restores it
+/// once, before the first step of the new run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Resume {
-    /// The step finds its own earlier work.
+    /// Nothing: the step recognises its own earlier work.
     #[default]
     Nothing,
-    /// A copy of prepared data is complete on the disk.
+    /// A copy of a seed is complete on disk.
     Copy,
-    /// Data that the image was initialising is complete.
-    Data,
-    /// The server runs.
+    /// Data that the image was initialising is complete. Only before the accounts are set: later, an ended server is no sign
+    /// of incomplete data.
+    Initialised,
+    /// The same, and the server is running.
+    Starting,
+    /// The server is running.
     Running,
-    /// The server answers.
+    /// The server responds.
     Answering,
 }
 
