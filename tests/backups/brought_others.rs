@@ -143,7 +143,7 @@ pub(super) async fn neo4j(portal: &TestPortal, ada: &Client, backup: &str) {
     // Half of it: told at once where it is compressed, and by the tool where it is not.
     shell(&format!("zstd -q -d -o whole.dump '{}'", dump.display()), &portal.dir);
     for (file, wanted, words) in
-        [(dump, "422", "cannot be decompressed"), (portal.dir.join("whole.dump"), "500", "to the end")]
+        [(dump, "422", "cannot be decompressed"), (portal.dir.join("whole.dump"), "500", "completely")]
     {
         let bytes = std::fs::read(&file).expect("the dump");
         let cut = written(portal, "cut.dump", bytes.get(..bytes.len() / 2).expect("half of it"));

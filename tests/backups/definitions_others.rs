@@ -54,13 +54,13 @@ const MONGODB_DIFFERS: &[&str] = &[
     "Index dropped._id_ in trial is missing.",
     "Index ruled.old ones in trial differs.",
     "Index ruled.seldom in trial differs.",
-    "Index same.more in trial is there, and was not in the backup.",
+    "Index same.more in trial exists but was not in the backup.",
     "Index sorted._id_ in trial differs.",
     "Role readers@trial differs.",
     "Time series times in trial differs.",
     "User ada@trial differs.",
     "User eve@trial differs.",
-    "View new one in trial is there, and was not in the backup.",
+    "View new one in trial exists but was not in the backup.",
     "View seen in trial differs.",
 ];
 
@@ -120,13 +120,13 @@ const NEO4J_ALTERED: &[(&str, &str)] = &[
 const NEO4J_DIFFERS: &[&str] = &[
     "Constraint dropped in neo4j is missing.",
     "Constraint once in neo4j differs.",
-    "Index added in neo4j is there, and was not in the backup.",
+    "Index added in neo4j exists but was not in the backup.",
     "Index by_name in neo4j differs.",
     "Index gone in neo4j is missing.",
     "Index near in neo4j differs.",
     "Index words in neo4j differs.",
     "User bob differs.",
-    "User dan is there, and was not in the backup.",
+    "User dan exists but was not in the backup.",
     "User eve is missing.",
 ];
 

@@ -87,7 +87,7 @@ async fn as_manifest(portal: &TestPortal, ada: &Client, id: &str) {
     let all = manifest["definitions"].as_array().expect("definitions");
     let ada_at = all.iter().position(|d| d["name"] == "ada@trial").expect("the user");
     for (change, words) in
-        [("sha256", "User ada@trial differs."), ("name", "User ada@trial is there, and was not in the backup.")]
+        [("sha256", "User ada@trial differs."), ("name", "User ada@trial exists but was not in the backup.")]
     {
         let mut changed = manifest.clone();
         changed["definitions"][ada_at][change] = "0".repeat(32).into();
