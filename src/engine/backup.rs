@@ -1,8 +1,8 @@
-//! How an engine's data is dumped, listed, restored, counted and checked: descriptions, like the rest of an engine.
+//! Describes how an engine's data is dumped, listed, restored, counted and checked. It runs nothing itself.
 //!
-//! What a command reports about its dump goes to standard error, as lines that begin with [`MARK`] and go on in JSON;
-//! all else there is for people. Standard output is the dump and nothing else. Commands that dump nothing report on
-//! standard output, and their standard error is for people only.
+//! A command that dumps writes only the dump to standard output. It reports to the portal on standard error, in lines
+//! that begin with [`MARK`] followed by JSON; all other lines there are for people. A command that does not dump
+//! reports on standard output, and its standard error is for people only.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -12,83 +12,83 @@ use crate::engine::part::{Count, DumpMode, NEO4J_DATABASE, Part};
 use crate::engine::partial::{RestoreAsCopy, RestoreStage, Selection, SmallestPart, StageInput};
 use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
 
-/// Begins the lines that the portal reads in a command's standard error.
+/// Prefix of the lines in a command's standard error that are reports to the portal.
 pub const MARK: &str = "db4sci: ";
 
-/// Common to the dump scripts: sums what a command prints, inside the container. See `backup/lib.sh`.
+/// Shared by the dump scripts: computes the checksum of a command's output inside the container. See `backup/lib.sh`.
 pub(super) const LIB: &str = include_str!("backup/lib.sh");
 
-/// A dump script for sh: `dumped COMMAND…` prints what the command prints, and reports its sum.
+/// A dump script for sh, in which `dumped COMMAND…` passes on the output of the command and reports its checksum.
 pub fn dump_script(text: &str) -> String {
     format!("{LIB}{text}")
 }
 
-/// What is in a server that has to be in its backup.
+/// The contents of a server that its backup must contain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Inventory {
-    /// The server's version, in its own words.
+    /// The server's version, as it reports it.
     pub version: String,
     /// Databases to be dumped, in order.
     pub databases: Vec<String>,
-    /// What else a person who restores should know: settings, extensions, encodings.
+    /// Further facts that matter to a person who restores: settings, extensions, encodings.
     pub facts: serde_json::Value,
 }
 
-/// What the container itself computed over a dump before it left.
+/// The checksum of a dump, computed in the container before the dump left it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpSum {
-    /// Exit code of the program that dumped.
+    /// Exit code of the dump program.
     pub code: i64,
-    /// SHA-256 of what it printed, in hexadecimal.
+    /// SHA-256 of its output, in hexadecimal.
     pub sha256: String,
 }
 
-/// What a server answers that writes JSON itself: a row of kind, name and what there is to say, with whatever else.
+/// A response of a server that writes JSON itself: a row of kind, name and value. Other fields are ignored.
 #[derive(Deserialize)]
 struct JsonAnswer<T> {
     row: (String, String, T),
 }
 
-/// Reads a count of a server with one database.
+/// Reads a count from a server with a single database.
 fn counted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
     let JsonAnswer { row: (kind, name, rows) } = JsonAnswer::deserialize(from)?;
     Ok(Count { database: NEO4J_DATABASE.to_owned(), kind, name, rows, fingerprint: None })
 }
 
-/// Reads what defines an object of such a server; its users belong to no database.
+/// Reads a definition from such a server. Its users belong to no database.
 fn defined<'de, D: serde::Deserializer<'de>>(from: D) -> Result<ReportedDefinition, D::Error> {
     let JsonAnswer { row: (kind, name, text) } = JsonAnswer::<String>::deserialize(from)?;
     let database = if kind == "user" { "" } else { NEO4J_DATABASE };
     Ok(ReportedDefinition::new(database, kind, name, text))
 }
 
-/// A line that a command reports.
+/// A report of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReportLine {
-    /// Over the whole dump; exactly one.
+    /// The checksum of the whole dump; reported exactly once.
     Sum(DumpSum),
     /// A count.
     Count(Count),
-    /// What defines an object.
+    /// The definition of an object.
     Definition(ReportedDefinition),
-    /// A count as a server answered it.
+    /// A count in the server's own format.
     #[serde(deserialize_with = "counted")]
     Counted(Count),
-    /// What defines an object, as a server answered it.
+    /// The definition of an object in the server's own format.
     #[serde(deserialize_with = "defined")]
     Defined(ReportedDefinition),
-    /// Something the manifest should say.
+    /// A remark for the manifest.
     Note(String),
-    /// Why the counts are not those of the very moment of the dump; a remark too.
+    /// The reason why the counts were not taken at the moment of the dump; also a remark for the manifest.
     Inexact(String),
-    /// Something a check found wrong.
+    /// A problem found by a check.
     Fault(String),
 }
 
 impl ReportLine {
-    /// Reads a line of standard error; `None` for one that is for people.
+    /// Parses a line of standard error. Returns `None` if the line is for people.
     pub fn read(line: &str) -> Option<Result<Self, String>> {
         let json = line.strip_prefix(MARK)?;
         Some(
@@ -98,90 +98,92 @@ impl ReportLine {
     }
 }
 
-/// As much of a line as a sentence shows.
+/// The part of a line that fits into an error message.
 fn beginning(line: &str) -> &str {
     line.get(..line.floor_char_boundary(200)).unwrap_or(line)
 }
 
-/// A dump that somebody brings, to be loaded as the user of the database.
+/// How to load an uploaded dump, as the user of the database.
 pub struct LoadPlan<'a> {
-    /// Whether it is an archive, not statements.
+    /// Whether the dump is an archive rather than statements.
     pub archive: bool,
     /// The user's password.
     pub password: &'a SecretString,
-    /// A word with which the tool's own commands are locked while statements of others are read.
+    /// A random word that disables the client's own commands while it reads statements written by others.
     pub lock: &'a str,
-    /// The database in the dump that is wanted, where a dump may have several.
+    /// The database to load, if the dump may contain several.
     pub source: Option<&'a str>,
-    /// The database of the server that it goes into.
+    /// The database on the server to load it into.
     pub database: &'a str,
 }
 
-/// Who runs tools on what others wrote: nobody. It can read no file of the server's and be no user of it without a
-/// password.
+/// `uid:gid` for tools that process untrusted input. It cannot read the server's files, and cannot sign in to the
+/// server without a password.
 pub(super) const NOBODY: &str = "65534:65534";
 
 /// How an engine is backed up.
 pub trait EngineBackup: Sync {
-    /// When a dump that somebody brings is loaded.
+    /// When an uploaded dump is loaded.
     fn load_mode(&self) -> DumpMode {
         DumpMode::Running
     }
-    /// Programs that this needs in the image, besides those of [`crate::engine::description::Engine::tools`].
+    /// Programs in the image that loading requires, besides [`crate::engine::description::Engine::tools`].
     fn load_tools(&self) -> &'static [Tool] {
         &[]
     }
-    /// A command that reads a dump which somebody brings and puts it into the user's database, going on after what
-    /// fails.
+    /// A command that reads an uploaded dump and loads it into the user's database, continuing after statements that
+    /// fail.
     fn load(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> ExecSpec;
-    /// A command that makes the database `load.database`, beside the first, as its user. `None`: a user has only one.
+    /// A command that creates `load.database`, in addition to the first database, as its user. `None` if a user can
+    /// have only one database.
     fn create_extra_database(&self, _plan: &ServerSpec<'_>, _load: &LoadPlan<'_>) -> Option<ExecSpec> {
         None
     }
-    /// Whether that command came to the dump's end, by its exit code and its words that are about no statement.
+    /// Whether the load command read the whole dump, judged by its exit code and its messages that concern no
+    /// statement.
     fn loaded(&self, code: i64, _words: &str) -> bool {
         code == 0
     }
-    /// When its data is dumped and put back. What is dumped while the server is stopped is dumped from a copy, and has the
-    /// accounts in it, the administrator's too.
+    /// When the data is dumped and restored. If the server is stopped for a dump, the dump is taken from a frozen copy
+    /// and contains the accounts, including the administrator's.
     fn dump_mode(&self) -> DumpMode {
         DumpMode::Running
     }
-    /// When it is checked.
+    /// When the data is checked.
     fn check_mode(&self) -> DumpMode {
         DumpMode::Running
     }
-    /// A command that gives the administrator, whose account came with the data, another password. Only for engines
-    /// whose data moves while the server is stopped.
+    /// A command that sets a new password for the administrator, whose account came with the data. Only for engines
+    /// that are restored while the server is stopped.
     fn adopt(&self, _plan: &ServerSpec<'_>, _password: &SecretString) -> Option<ExecSpec> {
         None
     }
-    /// Programs it needs in the image, besides those of [`crate::engine::description::Engine::tools`].
+    /// Programs in the image that backups require, besides [`crate::engine::description::Engine::tools`].
     fn tools(&self) -> &'static [Tool];
     /// A command that prints an [`Inventory`] as JSON.
     fn inventory(&self, plan: &ServerSpec<'_>) -> ExecSpec;
-    /// The parts of a backup of this.
+    /// The parts of a backup of a server with this inventory.
     fn parts(&self, inventory: &Inventory) -> Vec<Part>;
-    /// A command that prints the dump of a part, and reports its sum and the counts of the same moment.
+    /// A command that prints the dump of a part, and reports its checksum and the counts at the same moment.
     fn dump(&self, plan: &ServerSpec<'_>, part: &Part, fingerprints: bool) -> ExecSpec;
-    /// Words in the last lines of a part's dump, where it has such.
+    /// Text that the last lines of a complete dump of this part contain, if the format has one.
     fn end_mark(&self, _part: &Part) -> Option<&'static str> {
         None
     }
-    /// Whether the counts are of the very moment of the dump.
+    /// Whether the counts are taken at the moment of the dump.
     fn exact_counts(&self) -> bool;
-    /// A command that reads the beginning of a part's dump, or all of it, and fails if it is not one. `DB4SCI_WHOLE` in
-    /// its environment is 1 if it gets all of it.
+    /// A command that reads the beginning of a part's dump, or all of it, and fails if it is not a valid dump. The
+    /// variable `DB4SCI_WHOLE` is 1 if the command receives the whole dump.
     fn list(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec;
-    /// A command that reads a part's dump and puts it into a server that has nothing of it yet, or of an attempt cut short.
+    /// A command that restores a part's dump into a server that is empty or contains remains of an interrupted attempt.
     fn restore(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec;
-    /// The same as commands that run one after the other, where one is not enough.
+    /// The stages of a restore, run one after the other, for engines that need more than one command.
     fn restore_stages(&self, plan: &ServerSpec<'_>, part: &Part) -> Vec<RestoreStage> {
         vec![RestoreStage::new(StageInput::All, self.restore(plan, part))]
     }
-    /// Commands for a second attempt, after the first has failed: they put back what can be put back, whatever it refers to,
-    /// and report by name what can't. Each with the place of its part in `parts`, which are all that are wanted: of a whole
-    /// backup, or of one database of it.
+    /// Stages of a second attempt, after the first has failed: they restore what can be restored despite broken
+    /// references, and report each object that cannot be restored by name. Each stage comes with the index of its part
+    /// in `parts`, which lists all parts to restore: of the whole backup, or of one of its databases.
     fn second_attempt(
         &self,
         _plan: &ServerSpec<'_>,
@@ -190,62 +192,63 @@ pub trait EngineBackup: Sync {
     ) -> Vec<(usize, RestoreStage)> {
         Vec::new()
     }
-    /// A command that ends a restore into a new server, once all parts are back.
+    /// A command that finishes a restore into a new server, once all parts are restored.
     fn settle(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         None
     }
-    /// A command that reports, as faults, who may do more in a running server than the owner of its database. For engines
-    /// whose accounts come with the data; where commands make them, those look for themselves.
+    /// A command that reports a fault for each account that has more rights in a running server than the owner of its
+    /// database. Only for engines whose accounts come with the data; the others check this when they create the
+    /// accounts.
     fn gained(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         None
     }
     /// A command that reports the counts of a database.
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec;
-    /// A command that reports the definitions of a database, or with `None` those of the whole server, as
-    /// [`definition`](super::definition) says. No command: the engine does not tell, and nothing is compared.
+    /// A command that reports the definitions of a database, or of the whole server if `None`, in the format of
+    /// [`definition`](super::definition). Without a command, the engine reports none and nothing is compared.
     ///
-    /// The dump reports the same by itself, of the same moment: that of a part with a database those of the database, one
-    /// that of a part without any those of the whole server. Only what is dumped while the server is stopped is asked
-    /// with this command instead, while the server runs on the copy.
+    /// A dump reports the same definitions itself, as of the same moment: a part with a database those of the database,
+    /// a part without one those of the whole server. This command serves only engines that are dumped while the server
+    /// is stopped; it runs in the server started on the frozen copy.
     fn definitions(&self, _plan: &ServerSpec<'_>, _database: Option<&str>) -> Option<ExecSpec> {
         None
     }
-    /// Reads the lines that begin with [`SQL_MARK`](super::definition::SQL_MARK), where the commands print such.
+    /// The parser of lines that begin with [`SQL_MARK`](super::definition::SQL_MARK), if the commands print such lines.
     fn split(&self, _plan: &ServerSpec<'_>, _database: Option<&str>) -> Option<Box<dyn DefinitionSplitter>> {
         None
     }
-    /// A database that is in every backup of this server. A dump without it is no backup. None where the server has a
-    /// database only while something is in it.
+    /// The database that every backup of this server contains. A dump without it is not a valid backup. `None` if the
+    /// server creates a database only when something is stored in it.
     fn own_database<'a>(&self, plan: &'a ServerSpec<'_>) -> Option<&'a str> {
         Some(plan.dbname.as_str())
     }
-    /// A command that runs the engine's own checks on a database, and reports what is wrong.
+    /// A command that runs the engine's own checks on a database and reports the problems found.
     fn check(&self, plan: &ServerSpec<'_>, database: &str) -> ExecSpec;
-    /// The smallest thing that can be restored by itself.
+    /// The smallest unit that can be restored separately.
     fn smallest_part(&self) -> SmallestPart {
         SmallestPart::Nothing
     }
-    /// Whether a database of a backup is the server's own, so that it is of no use by itself.
+    /// Whether a database of a backup is the server's own, so that restoring it separately is useless.
     fn is_servers_own(&self, _database: &str) -> bool {
         false
     }
-    /// Commands that restore what is wanted of a part into a server that has nothing of it yet.
+    /// Stages that restore the selected content of a part into an empty server.
     fn restore_only(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection) -> Vec<RestoreStage> {
         let wanted = part.database.as_ref().is_none_or(|database| *database == only.database);
         if wanted { self.restore_stages(plan, part) } else { Vec::new() }
     }
-    /// A command that removes from a server what came with the wanted but does not belong to it. `others` are the other
-    /// databases of the backup.
+    /// A command that removes from a server what was restored along with the selection but is not part of it. `others`
+    /// are the other databases of the backup.
     fn keep_only(&self, _plan: &ServerSpec<'_>, _only: &Selection, _others: &[String]) -> Option<ExecSpec> {
         None
     }
-    /// How it is put beside what a running server has.
+    /// How the selection is restored as a copy into a running server.
     fn restore_as_copy(&self) -> Option<&'static dyn RestoreAsCopy> {
         None
     }
-    /// How a person restores a part without this portal: lines of a shell script, `$file` being the dump.
+    /// How a person restores a part without the portal: lines of a shell script, in which `$file` is the dump.
     fn by_hand(&self, part: &Part) -> Vec<String>;
-    /// The same for what has to be done once all parts are back.
+    /// Further lines of that script, to be run once all parts are restored.
     fn by_hand_end(&self) -> Vec<String> {
         Vec::new()
     }

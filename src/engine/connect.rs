@@ -1,6 +1,6 @@
-//! How people connect: addresses and the lines a database's page offers.
+//! Ways to connect to a database: its address, and the examples shown on its page.
 
-/// Where and as whom a user connects.
+/// The address and the user of a connection.
 #[derive(Debug, Clone)]
 pub struct Endpoint<'a> {
     /// Host name.
@@ -14,35 +14,35 @@ pub struct Endpoint<'a> {
 }
 
 impl Endpoint<'_> {
-    /// The published port of this purpose, or 0 where none is taken yet.
+    /// The published port for this purpose, or 0 if none is assigned yet.
     pub fn port(&self, purpose: &str) -> u16 {
         crate::engine::spec::port_of(self.ports, purpose)
     }
 }
 
-/// A way to connect, as shown on a container's page.
+/// An example of how to connect, as shown on a container's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snippet {
     /// Id for tabs and tests.
     pub id: &'static str,
     /// Label of its tab.
     pub label: &'static str,
-    /// What it is written in: `sh`, `url`, `python`, `r`, `java`.
+    /// Its language: `sh`, `url`, `python`, `r`, `java`.
     pub language: &'static str,
-    /// What to do with it, in a sentence.
+    /// A sentence on how to use it.
     pub note: &'static str,
     /// The text to copy.
     pub text: String,
 }
 
-/// Percent-encodes what is not unreserved in a URL (RFC 3986, 2.3).
+/// Percent-encodes everything except the unreserved characters of a URL (RFC 3986, 2.3).
 pub(super) fn url_encode(text: &str) -> String {
     const SET: &percent_encoding::AsciiSet =
         &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     percent_encoding::utf8_percent_encode(text, SET).to_string()
 }
 
-/// A snippet, in one line of code.
+/// Builds a [`Snippet`] in one line.
 pub(super) fn snippet(
     id: &'static str,
     label: &'static str,

@@ -1,54 +1,57 @@
-//! What is defined in a server, object by object: a name and a hash of the text that defines it. A backup's manifest keeps
-//! them, and whatever is restored from it is compared with them.
+//! Definitions of the objects in a server: for each object a name and a hash of the text that defines it. The manifest
+//! of a backup contains them, and every restore is compared with them.
 //!
 //! An engine reports them in one of two ways, on standard error of its dump and on standard output of
 //! [`EngineBackup::definitions`](super::backup::EngineBackup::definitions):
 //!
-//! * A line `db4sci: {"definition":{"database":…,"kind":…,"name":…,"text":…}}` for one object. The portal hashes the text and
-//!   keeps the hash only. Where the text would be long, the engine hashes it and sends `"sha256"` instead of `"text"`.
-//! * Lines that begin with [`SQL_MARK`], the text of a whole schema, which the [`DefinitionSplitter`] of the engine takes apart.
+//! * A line `db4sci: {"definition":{"database":…,"kind":…,"name":…,"text":…}}` for one object. The portal hashes the
+//!   text and stores only the hash. If the text may be long, the engine hashes it and sends `"sha256"` instead of
+//!   `"text"`.
+//! * Lines that begin with [`SQL_MARK`] and contain the text of a whole schema, which the engine's
+//!   [`DefinitionSplitter`] splits into objects.
 //!
-//! Both have to be free of what a good restore changes: positions of sequences, ids, times, versions of tools.
+//! Neither may contain anything that a correct restore changes: positions of sequences, ids, times, versions of tools.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::loose::loosened;
 
-/// Begins the lines that an engine's [`DefinitionSplitter`] reads.
+/// Prefix of the lines that an engine's [`DefinitionSplitter`] reads.
 pub const SQL_MARK: &str = "db4sci-sql ";
 
-/// Longest text of an object that is also compared loosely.
+/// Maximum bytes of a definition that also gets a loose hash.
 const LOOSE_MOST: usize = 256 * 1024;
-/// Longest name that is kept of an object.
+/// Maximum bytes of an object's name; the rest is cut off.
 const NAME_MOST: usize = 1024;
 
-/// An object that is defined in a server.
+/// The definition of an object in a server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Definition {
-    /// The database it is in; empty: it belongs to the whole server.
+    /// The database that contains it; empty if it belongs to the whole server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub database: String,
     /// `table`, `role`, `setting` … in lower case.
     pub kind: String,
-    /// Its name, as people write it.
+    /// Its name, as written in the engine's language.
     pub name: String,
-    /// The first 128 bits of the SHA-256 of what defines it, in hexadecimal.
+    /// The first 128 bits of the SHA-256 of its definition, in hexadecimal.
     pub sha256: String,
-    /// The same without what a server may write differently once it has read it back: parentheses and casts.
+    /// The same hash without the parts that a server may write differently after parsing its own text: parentheses and
+    /// casts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loose: Option<String>,
 }
 
 impl Definition {
-    /// An object, by the whole text that defines it.
+    /// Hashes an object's complete definition.
     pub fn of(database: &str, kind: &str, name: &str, text: &str) -> Self {
         let mut hash = DefinitionHasher::default();
         hash.add(text.as_bytes());
         hash.done(database, kind, name)
     }
 
-    /// What it is called, as a part of a sentence.
+    /// Kind, name and database, as part of a sentence.
     pub fn named(&self) -> String {
         match self.database.as_str() {
             "" => format!("{} {}", self.kind, self.name),
@@ -57,7 +60,7 @@ impl Definition {
     }
 }
 
-/// An object as an engine reports it: with its text, or a hash where that would be long.
+/// An object as an engine reports it: with its text, or with a hash if the text may be long.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ReportedDefinition {
     #[serde(default)]
@@ -69,33 +72,33 @@ pub struct ReportedDefinition {
 }
 
 impl ReportedDefinition {
-    /// An object, by the text that defines it.
+    /// Reports an object with its text.
     pub fn new(database: &str, kind: String, name: String, text: String) -> Self {
         Self { database: database.to_owned(), kind, name, text: Some(text), sha256: None }
     }
 
-    /// What is kept of it.
+    /// The definition to store. An error if the report contains neither a text nor a hash.
     pub fn definition(self) -> Result<Definition, String> {
         match (&self.text, &self.sha256) {
             (Some(text), _) => Ok(Definition::of(&self.database, &self.kind, &self.name, text)),
-            // Whatever it sent: as long as a hash.
+            // Hash what was sent, so that it has the usual length whatever it is.
             (None, Some(hash)) => Ok(Definition::of(&self.database, &self.kind, &self.name, hash)),
             (None, None) => Err(format!("The container reported no definition for the {} {}.", self.kind, self.name)),
         }
     }
 }
 
-/// Hashes the text of one object as it comes, so that none is held as a whole.
+/// Hashes the text of one object as it arrives, so that no long text is held in memory.
 #[derive(Debug, Default)]
 pub struct DefinitionHasher {
     exact: Sha256,
-    /// The text itself, while it is short enough.
+    /// The text itself, as long as it is short enough for a loose hash.
     text: Vec<u8>,
     long: bool,
 }
 
 impl DefinitionHasher {
-    /// Takes a piece of the text.
+    /// Adds a chunk of the text.
     pub fn add(&mut self, piece: &[u8]) {
         self.exact.update(piece);
         self.long |= self.text.len() + piece.len() > LOOSE_MOST;
@@ -106,11 +109,11 @@ impl DefinitionHasher {
         }
     }
 
-    /// The object, once all of its text was taken.
+    /// The definition, once the whole text has been added.
     pub fn done(self, database: &str, kind: &str, name: &str) -> Definition {
         let exact: [u8; 32] = self.exact.finalize().into();
         let text = String::from_utf8_lossy(&self.text);
-        // Without a cast there is nothing that a server writes in two ways.
+        // A server writes a text in two ways only if it contains a cast.
         let loose = (!self.long && text.contains("::")).then(|| short(&Sha256::digest(loosened(&text)).into()));
         let mut name = name.to_owned();
         if name.len() > NAME_MOST {
@@ -126,15 +129,16 @@ fn short(hash: &[u8; 32]) -> String {
     hex::encode(hash.get(..16).unwrap_or(hash))
 }
 
-/// Takes the text with which an engine defines what is in a database apart into its objects.
+/// Splits the text with which an engine defines the content of a database into definitions of its objects.
 pub trait DefinitionSplitter: Send {
-    /// Reads a piece of the text. `begins`: it is the beginning of a line; a very long line comes in several pieces.
+    /// Reads a chunk of the text. `begins`: the chunk is the beginning of a line; very long lines come in several
+    /// chunks.
     fn read(&mut self, piece: &[u8], begins: bool, found: &mut Vec<Definition>);
-    /// Ends the last object.
+    /// Completes the last object.
     fn end(&mut self, found: &mut Vec<Definition>);
 }
 
-/// Sorts definitions, and makes one of those that have the same name: in whichever order they came.
+/// Sorts definitions and merges those of the same name into one. The result does not depend on their order.
 pub fn settle(definitions: &mut Vec<Definition>) {
     definitions.sort_unstable();
     definitions.dedup_by(|next, kept| {
@@ -142,7 +146,7 @@ pub fn settle(definitions: &mut Vec<Definition>) {
         if same {
             let both = format!("{} {}", kept.sha256, next.sha256);
             kept.sha256 = short(&Sha256::digest(both).into());
-            // The order of the loose ones is not that of the exact ones, so they are added up.
+            // Loose hashes are not ordered like the exact ones. Adding them makes the result independent of the order.
             kept.loose = kept.loose.take().zip(next.loose.take()).and_then(|(a, b)| added(&a, &b));
         }
         same

@@ -1,4 +1,4 @@
-//! What an engine says of itself. It describes and never acts.
+//! The trait through which an engine describes itself. It returns data and performs no actions.
 
 use secrecy::SecretString;
 
@@ -13,74 +13,74 @@ use crate::engine::survey::Survey;
 
 /// An engine's description.
 pub trait Engine: Sync {
-    /// Its name for people.
+    /// Display name.
     fn label(&self) -> &'static str;
-    /// What it is good for, in a few words.
+    /// Its purpose, in a few words.
     fn tagline(&self) -> &'static str;
-    /// Ports it listens on; the first is the one in its URL.
+    /// Ports that the server listens on; the first is the one in its URL.
     fn ports(&self) -> &'static [EnginePort];
-    /// What it allows as names of databases.
+    /// Rules for names of databases.
     fn database_rules(&self) -> NameRules;
-    /// What it allows as names of users.
+    /// Rules for names of users.
     fn user_rules(&self) -> NameRules;
-    /// The names it gives by itself, if it does.
+    /// The names of database and user, if the engine prescribes them.
     fn fixed_names(&self) -> Option<FixedNames> {
         None
     }
-    /// Why it does not take this password, which keeps the portal's own rules.
+    /// Why the engine rejects this password, which complies with the portal's own rules.
     fn password_fault(&self, _password: &str) -> Option<&'static str> {
         None
     }
-    /// What can be added to the user's database when it is made.
+    /// Extensions that can be added to the user's database when it is created.
     fn extensions(&self) -> &'static [Extension] {
         &[]
     }
-    /// Name of the portal's own administrator role.
+    /// Name of the portal's administrator role.
     fn admin_user(&self) -> &'static str;
-    /// Programs the portal runs in its containers. An image without one of them can't be used.
+    /// Programs the portal runs in its containers. An image that lacks one of them cannot be used.
     fn tools(&self) -> &'static [Tool];
-    /// How its container is made. `config` holds the files of `dbconfig/<engine>/` by name.
+    /// How its container is created. `config` contains the files of `dbconfig/<engine>/` by name.
     fn recipe(&self, plan: &ServerSpec<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe;
-    /// A command that succeeds once the server serves its users over its real protocol; prints the server's version.
-    /// It also tells the server what can only be told while it runs, such as the name its clients know it by.
+    /// A command that succeeds once the server accepts its users over its real protocol; prints the server's version.
+    /// It also makes settings that are possible only on a running server, such as the host name for its clients.
     fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec;
-    /// A command that succeeds once the server has made its data, and prints its version. It tells the server nothing.
+    /// A command that succeeds once the server has initialised its data; prints its version. It changes no settings.
     fn initialised(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         self.probe(plan)
     }
-    /// How the administrator gets in again, for engines whose owner can shut it out: then their probe says
+    /// How the administrator regains access, for engines whose owner can lock it out. Their probe then reports
     /// [`LOCKED_OUT`](super::LOCKED_OUT).
     fn regain(&self, _plan: &ServerSpec<'_>) -> Option<AdminRecovery> {
         None
     }
-    /// Commands that make the user's database and role, or find them made and set the password. Where the administrator
-    /// still has the password of a seed, it gets its own.
+    /// Commands that create the user's database and role, or set the password if they exist. If the administrator still
+    /// has the password of a seed, they set its own.
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec>;
-    /// A command that prints how many sessions the user's role has open.
+    /// A command that prints the number of open sessions of the user's role.
     fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec;
-    /// A light, read-only command whose output [`Engine::read_survey`] understands.
+    /// An inexpensive, read-only command that scans the server; [`Engine::read_survey`] parses its output.
     fn survey(&self, plan: &ServerSpec<'_>) -> ExecSpec;
-    /// Reads what the survey command printed.
+    /// Parses the output of the survey command.
     fn read_survey(&self, printed: &str) -> Result<Survey, String> {
         Survey::from_lines(printed)
     }
-    /// Where the data directory names the version that wrote it, if it does.
+    /// The file in the data directory that contains the version that wrote it, if there is one.
     fn version_file(&self, image: &CatalogImage) -> Option<VersionFile>;
-    /// How it is backed up; `None` where that is not to be had yet.
+    /// How it is backed up; `None` if backups of this engine are not supported.
     fn backup(&self) -> Option<&'static dyn EngineBackup> {
         None
     }
-    /// Ways to connect.
+    /// Examples of how to connect.
     fn snippets(&self, endpoint: &Endpoint<'_>) -> Vec<Snippet>;
-    /// The variable from which programs take the password, as the ways to connect name it.
+    /// The environment variable from which the examples read the password.
     fn password_variable(&self) -> &'static str;
-    /// The URL to connect with; percent-encoded, with the password where one is given.
+    /// The connection URL, percent-encoded, including the password if given.
     fn url(&self, endpoint: &Endpoint<'_>, password: Option<&str>) -> String;
-    /// A sentence on encryption, for below the ways to connect.
+    /// A note on encryption, shown below the examples.
     fn encryption_note(&self) -> &'static str;
 }
 
-/// Names that an engine gives by itself, so the form does not ask for them.
+/// Names that an engine prescribes, so that the form does not ask for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FixedNames {
     /// The database.

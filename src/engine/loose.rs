@@ -1,7 +1,7 @@
-//! SQL without what a server may write in another way once it has read its own text back: parentheses, casts, and the space
-//! between words. What is quoted stays as it is.
+//! Removes from SQL what a server may write differently after parsing its own text: parentheses, casts and whitespace.
+//! Quoted text is left unchanged.
 
-/// Types whose names have several words: the first, and what may follow it.
+/// Types whose names consist of several words: the first word, and what may follow it.
 const WORDS: [(&str, &[&str]); 5] = [
     ("character", &[" varying"]),
     ("double", &[" precision"]),
@@ -10,7 +10,7 @@ const WORDS: [(&str, &[&str]); 5] = [
     ("time", &[" without time zone", " with time zone"]),
 ];
 
-/// The text without parentheses, casts and space.
+/// The text without parentheses, casts and whitespace.
 pub fn loosened(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -40,12 +40,13 @@ pub fn loosened(text: &str) -> String {
     out
 }
 
-/// Bytes of a quoted text at the beginning, its quotes with it. A doubled quote is two texts, which comes to the same.
+/// Length in bytes of a quoted text at the beginning, including its quotes. A doubled quote is read as two texts, which
+/// gives the same result.
 fn quoted(text: &str, quote: char) -> usize {
     text.get(1..).and_then(|t| t.find(quote)).map_or(text.len(), |end| end + 2)
 }
 
-/// Bytes of a text between `$tag$` and `$tag$`.
+/// Length in bytes of a text between `$tag$` and `$tag$`, including both.
 fn dollar_quoted(text: &str) -> Option<usize> {
     let tag = text.get(1..)?.find('$')? + 2;
     let mark = text.get(..tag)?;
@@ -57,7 +58,7 @@ fn dollar_quoted(text: &str) -> Option<usize> {
     Some(tag + end + tag)
 }
 
-/// Bytes of a type's name at the beginning.
+/// Length in bytes of a type name at the beginning.
 fn type_name(text: &str) -> usize {
     let mut at = 0;
     loop {
@@ -86,7 +87,7 @@ fn following(text: Option<&str>, more: &[&str]) -> usize {
     more.iter().find(|m| text.is_some_and(|t| t.starts_with(**m))).map_or(0, |m| m.len())
 }
 
-/// Bytes of a length or precision.
+/// Length in bytes of a length or precision in parentheses.
 fn modifier(text: Option<&str>) -> usize {
     let Some(inside) = text.and_then(|t| t.strip_prefix('(')) else { return 0 };
     let digits = inside.find(|c: char| !(c.is_ascii_digit() || c == ',' || c == '-')).unwrap_or(inside.len());

@@ -1,4 +1,4 @@
-//! MariaDB, as the official image runs it (environment and paths: its documentation on the registry).
+//! MariaDB in the official image. Environment and paths are those of the image's documentation on the registry.
 
 mod accounts;
 mod backup;
@@ -24,7 +24,7 @@ use crate::engine::spec::{
 const ACCOUNTS: &str = include_str!("mariadb/accounts.sql");
 const OWN_PASSWORD: &str = include_str!("mariadb/own_password.sql");
 const SURVEY: &str = include_str!("mariadb/survey.sql");
-/// Where both the official image and Debian's packages read further configuration; the last file wins.
+/// The directory from which both the official image and Debian's packages read configuration files; the last file wins.
 const CONF_DIR: &str = "/etc/mysql/mariadb.conf.d";
 
 pub(crate) use accounts::{Rewritten, becomes};
@@ -32,8 +32,8 @@ pub(crate) use accounts::{Rewritten, becomes};
 /// The engine.
 pub(super) struct Mariadb;
 
-/// Memory settings from the container's limit: 40 % for the buffer pool, the rest for connections and the server
-/// itself, which takes about 80 MiB when idle.
+/// Memory settings derived from the container's limit: 40 % for the buffer pool, the rest for connections and the
+/// server itself, which takes about 80 MiB when idle.
 fn memory_conf(memory: ByteSize) -> String {
     let mib = (memory.0 / MIB).max(128);
     format!(
@@ -97,7 +97,8 @@ impl Engine for Mariadb {
         Recipe {
             env: [
                 ("MARIADB_ROOT_PASSWORD_FILE", format!("{DIR}/admin_password")),
-                // Inside only: besides the socket's localhost, the address the portal's own commands come from.
+                // Inside the container only: the address of the portal's own commands, in addition to the socket's
+                // localhost.
                 ("MARIADB_ROOT_HOST", "127.0.0.1".to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value))
@@ -113,8 +114,8 @@ impl Engine for Mariadb {
     }
 
     fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
-        // Over TCP: while the image initialises, its temporary server listens on the socket only. Without the packager's
-        // own words: "10.11.14", not "10.11.14-MariaDB-0+deb12u1".
+        // Over TCP, because the image's temporary server listens only on the socket during initialisation. Without the
+        // packager's suffix: "10.11.14", not "10.11.14-MariaDB-0+deb12u1".
         let mut exec = session::administer(plan, "client --raw\n", &[]);
         exec.stdin = Some(SecretString::from("SELECT SUBSTRING_INDEX(VERSION(), '-', 1);\n"));
         exec
@@ -146,7 +147,7 @@ impl Engine for Mariadb {
     }
 
     fn version_file(&self, image: &CatalogImage) -> Option<VersionFile> {
-        // The name changed in 11; the content is such as "10.11.14-MariaDB".
+        // The file was renamed in version 11. Its content is, for example, "10.11.14-MariaDB".
         let files = ["mariadb_upgrade_info", "mysql_upgrade_info"].map(str::to_owned).to_vec();
         Some(VersionFile { files, version: image.version.clone() })
     }
@@ -157,7 +158,7 @@ impl Engine for Mariadb {
 
     fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
         let (host, port, db, user) = (e.host, e.port("mariadb"), e.dbname, e.dbuser);
-        // Its C library takes "localhost" for the socket of a server on the same machine, whatever the port.
+        // The C library connects "localhost" to the socket of a server on the same machine and ignores the port.
         let not_the_socket = if host == "localhost" { "127.0.0.1" } else { host };
         vec![
             s(

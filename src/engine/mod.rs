@@ -1,5 +1,5 @@
-//! What an engine is. An engine describes and never acts: it returns data that
-//! [`crate::provision`] hands to the [`crate::runtime`]. It names no container engine and opens no connection.
+//! The database engines. An engine only describes: it returns data that [`crate::provision`] passes to the
+//! [`crate::runtime`]. It refers to no container engine and opens no connection.
 
 pub mod backup;
 mod connect;
@@ -29,7 +29,7 @@ pub use connect::{Endpoint, Snippet};
 pub use survey::{Survey, SurveyedDatabase, SurveyedObject, SurveyedRole};
 
 impl EngineKind {
-    /// Its description.
+    /// The engine's description.
     pub fn engine(self) -> &'static dyn Engine {
         match self {
             Self::Postgres => &postgres::Postgres,
@@ -39,22 +39,22 @@ impl EngineKind {
         }
     }
 
-    /// The engine's name for people.
+    /// Display name of the engine.
     pub fn label(self) -> &'static str {
         self.engine().label()
     }
 
-    /// What it is good for, in a few words.
+    /// Its purpose, in a few words.
     pub fn tagline(self) -> &'static str {
         self.engine().tagline()
     }
 }
 
-/// Reads what belongs to a whole server of PostgreSQL, of the present form or that of older portals, and answers what a
-/// restore takes.
+/// Parses the server-wide records of a PostgreSQL backup, in the current format or in that of older portals, and
+/// returns the form that a restore reads.
 ///
 /// # Errors
-/// A sentence, if something in it is not of a form that a portal writes.
+/// A sentence if a record is not in a format that a portal writes.
 pub fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
     postgres::records(older, text)
 }

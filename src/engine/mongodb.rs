@@ -1,4 +1,4 @@
-//! MongoDB, as the official image runs it: a replica set of one, so that transactions and change streams work.
+//! MongoDB in the official image: a replica set with one member, so that transactions and change streams work.
 
 mod backup;
 mod shell;
@@ -24,15 +24,15 @@ const READY: &str = include_str!("mongodb/ready.js");
 const ACCOUNTS: &str = include_str!("mongodb/accounts.js");
 const SESSIONS: &str = include_str!("mongodb/sessions.js");
 const SURVEY: &str = include_str!("mongodb/survey.js");
-/// Starts the shell, which takes a second, only when somebody listens on the port. `$0` is the port. That this is not the
-/// server that an image starts for itself, to make the administrator, `ready.js` finds out.
+/// Starts the shell, which takes a second, only if the port is open. `$0` is the port. `ready.js` detects the temporary
+/// server that an image starts to create the administrator.
 const WHEN_LISTENING: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; exec 3>&-; exec "$@""#;
 
 /// The engine.
 pub(super) struct Mongodb;
 
-/// The cache of the storage engine: half of what the limit leaves beyond 256 MiB for the server itself, and at least
-/// the 0.25 GB that the server accepts.
+/// Cache size of the storage engine: half of what the memory limit leaves after 256 MiB for the server itself, and at
+/// least the 0.25 GB that the server accepts.
 fn cache_gb(memory: ByteSize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a limit in MiB is far below 2^52")]
     let gib = (memory.0 / MIB - 256) as f64 / 1024.0;
@@ -49,7 +49,7 @@ impl Engine for Mongodb {
     }
 
     fn ports(&self) -> &'static [EnginePort] {
-        // Drivers connect to the address that the server itself gives, so it listens where they reach it.
+        // Drivers connect to the address that the server advertises, so it listens on the published port.
         &[EnginePort { purpose: "mongodb", inside: InnerPort::Published }]
     }
 
@@ -66,7 +66,7 @@ impl Engine for Mongodb {
     }
 
     fn password_fault(&self, password: &str) -> Option<&'static str> {
-        // Server and drivers prepare a password by RFC 4013, which knows no character younger than 2002.
+        // Server and drivers prepare a password according to RFC 4013, which supports no character added after 2002.
         stringprep::saslprep(password).is_err().then_some(
             "MongoDB passwords cannot contain emoji or other characters added to Unicode after 2002. Use letters, \
              digits and punctuation.",
@@ -85,7 +85,8 @@ impl Engine for Mongodb {
         let cache = format!("{:.2}", cache_gb(plan.memory));
         let mut files: Vec<InjectedFile> =
             config.iter().map(|(name, text)| plan.file(name, 0o644, text.replace("@CACHE_GB@", &cache))).collect();
-        // The key of a replica set of one is never used between machines; it must only be there and stay the same.
+        // A replica set with one member never uses its key between machines. The key only has to exist and never
+        // change.
         let key = Sha256::digest(format!("replica set {}", plan.admin_password.expose_secret()));
         let certificate = format!("{}\n{}", cert.cert.trim_end(), cert.key.expose_secret());
         files.extend([
@@ -95,17 +96,17 @@ impl Engine for Mongodb {
             plan.file("admin_password", 0o400, plan.admin_password.clone()),
         ]);
         let port = plan.port("mongodb").to_string();
-        // Told here, the directory need not be looked up by the entry point, which starts the shell for that.
+        // With the directory given here, the entry point need not start the shell to find it.
         let paths = ["mongod", "--config", &format!("{DIR}/mongod.conf"), "--dbpath", &plan.image.data];
         let net = ["--bind_ip_all", "--port", &port];
         let set = ["--replSet", "rs0", "--keyFile", &format!("{DIR}/keyfile")];
-        // The server must reach itself by the name that its clients use.
+        // The server must be able to connect to itself under the name that its clients use.
         let own_name = plan.host != "localhost" && plan.host.parse::<std::net::IpAddr>().is_err();
         Recipe {
             env: [
                 ("MONGO_INITDB_ROOT_USERNAME", plan.admin_user.to_owned()),
                 ("MONGO_INITDB_ROOT_PASSWORD_FILE", format!("{DIR}/admin_password")),
-                // The entry point's shell keeps files of its own there: they are not to lie among the data.
+                // The entry point's shell writes files to its home directory, which must not be among the data.
                 ("HOME", "/tmp".to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value))
@@ -152,7 +153,7 @@ impl Engine for Mongodb {
     }
 
     fn version_file(&self, _image: &CatalogImage) -> Option<VersionFile> {
-        // No file of its own names the version in plain text.
+        // MongoDB has no file with the version in plain text.
         None
     }
 

@@ -1,4 +1,4 @@
-//! Neo4j Community, as the official image runs it: one database `neo4j` and one user `neo4j` for its owner.
+//! Neo4j Community in the official image: one database `neo4j`, and one user `neo4j` for its owner.
 
 mod backup;
 
@@ -21,7 +21,7 @@ const OWNER: &str = "neo4j";
 const BASH: Tool = Tool { names: &["bash"] };
 const BASE64: Tool = Tool { names: &["base64"] };
 const ASK: &str = include_str!("neo4j/ask.sh");
-/// Where transactions on the user's database and on the one with the users are sent.
+/// Paths for transactions on the user's database and on the database with the users.
 const GRAPH: &str = "/db/neo4j/tx/commit";
 const SYSTEM: &str = "/db/system/tx/commit";
 
@@ -29,7 +29,7 @@ const SYSTEM: &str = "/db/system/tx/commit";
 pub(super) struct Neo4j;
 
 impl Neo4j {
-    /// Requests to the server's own HTTP interface, which answers in milliseconds; its shell takes seconds to start.
+    /// Requests to the server's HTTP interface, which responds in milliseconds, while its shell takes seconds to start.
     fn ask(plan: &ServerSpec<'_>, requests: &[(&str, Value)]) -> ExecSpec {
         let lines: Vec<String> = requests.iter().map(|(path, body)| format!("{path}\t{body}\n")).collect();
         ExecSpec {
@@ -44,7 +44,7 @@ impl Neo4j {
         }
     }
 
-    /// The same for one query of which only its first value is wanted.
+    /// A single query, of which only the first value is printed.
     fn ask_value(plan: &ServerSpec<'_>, query: &str) -> ExecSpec {
         let mut exec = Self::ask(plan, &[(GRAPH, statements(&[query]))]);
         exec.env.push(("DB4SCI_VALUE".to_owned(), SecretString::from("1")));
@@ -52,19 +52,19 @@ impl Neo4j {
     }
 }
 
-/// A request about a user and its password.
+/// A request that sets a user's password.
 fn about(statement: &str, password: &SecretString) -> (&'static str, Value) {
     let statement = json!({ "statement": statement, "parameters": { "password": password.expose_secret() } });
     (SYSTEM, json!({ "statements": [statement] }))
 }
 
-/// Makes a user, if there is none of this name.
+/// Creates a user, unless it exists.
 fn made(user: &str, password: &SecretString) -> (&'static str, Value) {
     let set = "SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED";
     about(&format!("CREATE USER {user} IF NOT EXISTS {set}"), password)
 }
 
-/// Gives a user a password.
+/// Changes a user's password.
 fn altered(user: &str, password: &SecretString) -> (&'static str, Value) {
     about(&format!("ALTER USER {user} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"), password)
 }
@@ -73,8 +73,8 @@ fn statements(list: &[&str]) -> Value {
     json!({ "statements": list.iter().map(|s| json!({ "statement": s })).collect::<Vec<_>>() })
 }
 
-/// The settings of a configuration file as the image's environment: the way it documents for settings on top of its
-/// own file, whose options for the Java machine must stay.
+/// The settings of a configuration file as environment variables of the image. The image documents these for settings
+/// in addition to its own file, whose options for the JVM must be kept.
 fn settings(text: &str) -> impl Iterator<Item = (String, String)> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.filter_map(|line| line.split_once('=')).map(|(name, value)| {
@@ -82,12 +82,12 @@ fn settings(text: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// MiB that the Java machine takes besides heap and page cache, at the most: classes, compiled code, buffers of
-/// connections, as `neo4j.conf` bounds them, and 128 for threads and the collector of garbage.
+/// Maximum MiB that the JVM takes in addition to heap and page cache: classes, compiled code and connection buffers, as
+/// limited in `neo4j.conf`, and 128 for threads and the garbage collector.
 const JAVA: i64 = 192 + 96 + 96 + 128;
 
-/// Heap and page cache in MiB: 70 % and 20 % of what the Java machine leaves of the limit. The last tenth grows with the
-/// heap, as what the collector of garbage needs does.
+/// Heap and page cache in MiB: 70 % and 20 % of what the JVM leaves of the limit. The remaining tenth grows with the
+/// heap, as the needs of the garbage collector do.
 fn memory(limit: ByteSize) -> (i64, i64) {
     let left = limit.0 / MIB - JAVA;
     ((left * 7 / 10).max(256), (left / 5).max(64))
@@ -137,13 +137,13 @@ impl Engine for Neo4j {
             ("@BOLT@", format!("{}:{}", plan.host, plan.port("bolt"))),
             ("@HTTP@", format!("{}:{}", plan.host, plan.port("http"))),
         ];
-        // The settings have other names in version 4.
+        // Version 4 has other names for the settings.
         let wanted = if plan.image.version.starts_with("4.") { "neo4j-4.conf" } else { "neo4j.conf" };
         let text = config.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.clone()).unwrap_or_default();
         let text = values.iter().fold(text, |text, (name, value)| text.replace(name, value));
         let mut env: Vec<_> = settings(&text).collect();
         if plan.fresh && plan.seed_password.is_none() {
-            // Only where there are no users yet: with this, the image starts a Java machine more before the server.
+            // Only if there are no users yet: with this variable, the image starts a second JVM before the server.
             env.push(("NEO4J_AUTH_PATH".to_owned(), format!("{DIR}/auth")));
         }
         let files = vec![
@@ -157,7 +157,7 @@ impl Engine for Neo4j {
             files,
             stop_signal: "SIGTERM",
             stop_seconds: 60,
-            // KILL: the image's init stays root and hands the stop signal to a server that does not.
+            // KILL: the image's init remains root and forwards the stop signal to a server that is not root.
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"],
             shm: ByteSize(64 * MIB),
             hosts: Vec::new(),
@@ -171,7 +171,8 @@ impl Engine for Neo4j {
     fn regain(&self, plan: &ServerSpec<'_>) -> Option<AdminRecovery> {
         let password = plan.admin_password;
         let commands = vec![Self::ask(plan, &[made(ADMIN, password), altered(ADMIN, password)])];
-        // As the makers say to recover a lost password: nobody is asked for one, which in a sealed container is harmless.
+        // As documented by Neo4j for a lost password: authentication is turned off, which is harmless in a sealed
+        // container.
         Some(AdminRecovery {
             env: vec![("NEO4J_dbms_security_auth__enabled".to_owned(), "false".to_owned())],
             commands,
@@ -179,7 +180,7 @@ impl Engine for Neo4j {
     }
 
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
-        // The owner may have removed their own user.
+        // The owner may have dropped their own user.
         let steps = [made(ADMIN, plan.admin_password), made(OWNER, password), altered(OWNER, password)];
         let mut exec = Self::ask(plan, &steps);
         exec.env.push(("DB4SCI_MADE".to_owned(), SecretString::from("1")));
@@ -218,7 +219,7 @@ impl Engine for Neo4j {
             version: first(0).and_then(Value::as_str).unwrap_or_default().to_owned(),
             uptime_seconds: first(1).and_then(Value::as_i64).map(|ms| ms / 1000),
             connections: first(2).and_then(Value::as_i64),
-            // Community knows no roles: every user may do everything.
+            // Community has no roles: every user has all privileges.
             roles: users.filter_map(name).map(|name| SurveyedRole { name, admin: true }).collect(),
             databases: vec![SurveyedDatabase {
                 name: "neo4j".to_owned(),
@@ -231,7 +232,7 @@ impl Engine for Neo4j {
     }
 
     fn version_file(&self, _image: &CatalogImage) -> Option<VersionFile> {
-        // No file of its own names the version in plain text.
+        // Neo4j has no file with the version in plain text.
         None
     }
 
@@ -291,7 +292,7 @@ impl Engine for Neo4j {
     }
 
     fn url(&self, e: &Endpoint<'_>, _password: Option<&str>) -> String {
-        // Its drivers refuse an address with a user or a password in it.
+        // Neo4j's drivers reject a URL that contains a user or a password.
         format!("neo4j://{}:{}", e.host, e.port("bolt"))
     }
 
@@ -301,13 +302,13 @@ impl Engine for Neo4j {
     }
 }
 
-/// All nodes, each once: a node with two labels is counted under both of them.
+/// The number of nodes, each counted once: a node with two labels is counted under both of them.
 fn nodes(data: Option<&Value>) -> Option<i64> {
     let all = data?.get("nodes")?.as_array()?.iter().find(|n| n.get("label").is_none())?;
     all.get("count")?.as_i64()
 }
 
-/// Labels and relationship types with their numbers, from the counts that the store itself keeps.
+/// Labels and relationship types with their counts, as maintained by the store itself.
 fn counts(data: Option<&Value>) -> Vec<SurveyedObject> {
     let list = |key: &str| data.and_then(|d| d.get(key)).and_then(Value::as_array).cloned().unwrap_or_default();
     let object = |entry: &Value, key: &str, kind: &str| {
@@ -321,7 +322,7 @@ fn counts(data: Option<&Value>) -> Vec<SurveyedObject> {
         })
     };
     let mut found: Vec<SurveyedObject> = list("nodes").iter().filter_map(|n| object(n, "label", "label")).collect();
-    // Relationships are counted for each type alone, and again for each label at either end.
+    // Relationships are counted once per type, and again for each label at either end.
     let relationships = list("relationships");
     let plain = relationships.iter().filter(|r| r.get("startLabel").is_none() && r.get("endLabel").is_none());
     found.extend(plain.filter_map(|r| object(r, "relationshipType", "relationship type")));

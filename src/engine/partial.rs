@@ -1,4 +1,4 @@
-//! What can be taken out of a backup by itself: one database, one table. Descriptions, like the rest of an engine.
+//! Describes what can be restored separately from a backup: one database or one table.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,19 @@ use crate::engine::part::{Count, Part};
 use crate::engine::spec::{ExecSpec, ServerSpec};
 use crate::sql::to_mariadb::RewriteRules;
 
-/// What is wanted of a backup.
+/// The part of a backup to restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
-    /// One of its databases.
+    /// One of the databases in the backup.
     pub database: String,
-    /// One of that database's tables or collections, as the manifest's counts name it; all of it if there is none.
+    /// One of that database's tables or collections, named as in the manifest's counts; `None` for the whole database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
 }
 
 impl Selection {
-    /// For people.
+    /// Description for people.
     pub fn text(&self) -> String {
         match &self.table {
             Some(table) => format!("{table} in the database {}", self.database),
@@ -26,17 +26,17 @@ impl Selection {
         }
     }
 
-    /// Whether this is a count of it.
+    /// Whether a count belongs to this selection.
     pub fn holds(&self, count: &Count) -> bool {
         count.database == self.database
             && self.table.as_ref().is_none_or(|table| count.kind != "object" && count.name == *table)
     }
 }
 
-/// The smallest thing that can be restored by itself.
+/// The smallest unit that can be restored separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmallestPart {
-    /// Nothing but the whole.
+    /// Only the whole backup.
     Nothing,
     /// A database.
     Database,
@@ -44,72 +44,72 @@ pub enum SmallestPart {
     Table,
 }
 
-/// How much of a dump a command reads.
+/// How much of a dump a stage reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StageInput {
     /// Nothing.
     Nothing,
-    /// Its beginning, where a table of contents is.
+    /// Its beginning, which contains a table of contents.
     Beginning,
-    /// All of it.
+    /// The whole dump.
     All,
 }
 
-/// What happens to a dump on its way from its store into a command.
+/// How a dump is changed on its way from the target it is stored in to the command that reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Transform {
-    /// Nothing.
+    /// Not at all.
     #[default]
     AsItIs,
-    /// Statements of MariaDB are changed so that an owner can run them.
+    /// Statements for MariaDB are rewritten so that the owner of a database can run them.
     Statements(RewriteRules),
-    /// Accounts of MariaDB are read as data, and become statements again. The name of the administrator.
+    /// Accounts of MariaDB are parsed as data and written as statements again. Contains the administrator's name.
     Accounts(String),
-    /// What belongs to a whole server of PostgreSQL is read as data, in the form of older portals too.
+    /// Server-wide records of PostgreSQL are parsed as data, in the current format or in that of older portals.
     Records {
-        /// Whether it is of that form.
+        /// Whether they are in the format of older portals.
         older: bool,
     },
 }
 
-/// A command, with what it reads of a dump.
+/// A command of a restore, and its input.
 #[derive(Debug)]
 pub struct RestoreStage {
-    /// How much.
+    /// How much of the dump it reads.
     pub read: StageInput,
     /// The command.
     pub exec: ExecSpec,
-    /// What happens to what it reads.
+    /// How its input is changed.
     pub through: Transform,
 }
 
 impl RestoreStage {
-    /// A command that reads so much.
+    /// A command that reads this much of the dump, unchanged.
     pub fn new(read: StageInput, exec: ExecSpec) -> Self {
         Self { read, exec, through: Transform::AsItIs }
     }
 
-    /// A command that reads all of it, changed on its way.
+    /// A command that reads the whole dump, changed by `through`.
     pub fn changed(exec: ExecSpec, through: Transform) -> Self {
         Self { read: StageInput::All, exec, through }
     }
 }
 
-/// Where something is put beside what a server has.
+/// The place in a running server where a copy is restored to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyTarget<'a> {
-    /// The new name: of the database, or of the schema that the table gets into.
+    /// The new name: of the database, or of the schema for the table.
     pub name: &'a str,
-    /// What marks it as the work of this job.
+    /// Marks the copy as created by this job.
     pub token: &'a str,
 }
 
-/// How something is put beside what a running server has, under another name. Nothing that is there is touched.
+/// How a selection is restored as a copy into a running server, under a new name. Existing data is left unchanged.
 pub trait RestoreAsCopy: Sync {
-    /// The new name; `moment` consists of digits and `_`.
+    /// The new name. `moment` consists of digits and `_`.
     fn name(&self, only: &Selection, moment: &str) -> String;
-    /// Commands that put it there, from the dump of its database. `told`: in a second attempt, after the first has failed;
-    /// they put back what can be put back, and report by name what can't.
+    /// Stages that restore the copy from the dump of its database. `told`: this is a second attempt after a failure, in
+    /// which they restore what can be restored and report each object that cannot be restored by name.
     fn put(
         &self,
         plan: &ServerSpec<'_>,
@@ -118,10 +118,10 @@ pub trait RestoreAsCopy: Sync {
         to: &CopyTarget<'_>,
         told: bool,
     ) -> Vec<RestoreStage>;
-    /// A command that removes what an attempt cut short has left.
+    /// A command that removes what an interrupted attempt left behind.
     fn clear(&self, plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>) -> ExecSpec;
-    /// A command that reports the counts of it.
+    /// A command that reports the counts of the copy.
     fn count(&self, plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>, fingerprints: bool) -> ExecSpec;
-    /// A count of it as it would have been reported where the backup was made; `None`: it is of something else.
+    /// The count as it would have been reported when the backup was made; `None` if it is not a count of the copy.
     fn original(&self, only: &Selection, to: &CopyTarget<'_>, count: Count) -> Option<Count>;
 }

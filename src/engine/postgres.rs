@@ -1,4 +1,4 @@
-//! PostgreSQL, as the official image runs it (environment and paths: its documentation on the registry).
+//! PostgreSQL in the official image. Environment and paths are those of the image's documentation on the registry.
 
 mod backup;
 mod definitions;
@@ -34,8 +34,8 @@ const SESSIONS: &str = include_str!("postgres/sessions.sql");
 /// The engine.
 pub(super) struct Postgres;
 
-/// A script for `sh` in the container, after [`SESSION`]: its sessions are the observer's, and those that say so the
-/// administrator's.
+/// A script for `sh` in the container, preceded by [`SESSION`]. It connects as the observer, except where it requests
+/// the administrator.
 fn script(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     let mut all = session::environment(plan);
     all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))));
@@ -43,18 +43,18 @@ fn script(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     ExecSpec { argv, env: all, stdin: None, user: Some(plan.owner()) }
 }
 
-/// The observer is made, or made what it has to be, before these lines of a script.
+/// Creates or corrects the observer role before these lines of a script.
 fn observed(text: &str) -> String {
     format!("administer postgres -f - <<'SQL'\n{OBSERVER}SQL\n{text}")
 }
 
-/// Reads what belongs to a whole server.
+/// Parses the server-wide records of a backup.
 pub(super) fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
     records::read(older, text, ADMIN)
 }
 
-/// Memory settings from the container's limit: a quarter for shared buffers, and for each of the
-/// 100 possible connections no more than fits beside them.
+/// Memory settings derived from the container's limit: a quarter for shared buffers, and for each of the 100 possible
+/// connections no more than fits into the rest.
 fn memory_conf(memory: ByteSize) -> String {
     let mib = (memory.0 / MIB).max(64);
     format!(
@@ -112,7 +112,7 @@ impl Engine for Postgres {
             plan.file("server.crt", 0o644, cert.cert.clone()),
             plan.file("server.key", 0o600, cert.key.clone()),
             plan.file("admin_password", 0o400, plan.admin_password.clone()),
-            // For people who are root on the host: `docker exec … psql -U db4sci_admin` asks for no password.
+            // For people who are root on the host: `docker exec … psql -U db4sci_admin` prompts for no password.
             InjectedFile {
                 path: "/root/.pgpass".to_owned(),
                 mode: 0o600,
@@ -136,19 +136,19 @@ impl Engine for Postgres {
             .to_vec(),
             cmd: ["postgres", "-c", &format!("config_file={DIR}/postgresql.conf")].map(str::to_owned).to_vec(),
             files,
-            // SIGINT is Postgres's fast shutdown: it ends sessions and writes a clean checkpoint.
+            // SIGINT requests PostgreSQL's fast shutdown, which ends sessions and writes a clean checkpoint.
             stop_signal: "SIGINT",
             stop_seconds: 60,
             capabilities: &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
-            // Parallel queries share their hash tables there. It counts as the server's memory, so this is a bound below
-            // which a query is refused, and above which the kernel would kill the server.
+            // Parallel queries share their hash tables here. It counts towards the container's memory: with a larger
+            // size, the kernel could kill the server instead of a query being refused.
             shm: ByteSize((plan.memory.0 / 4 * 3).max(64 * MIB)),
             hosts: Vec::new(),
         }
     }
 
     fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
-        // Over TCP: while the image initialises, its temporary server listens on the socket only.
+        // Over TCP, because the image's temporary server listens only on the socket during initialisation.
         let query = "select current_setting('server_version')";
         let argv = ["psql", "-X", "-q", "-h", "127.0.0.1", "-At", "-c", query].map(str::to_owned).to_vec();
         let mut env = session::environment(plan);

@@ -1,4 +1,4 @@
-//! What goes into an engine's description and what comes out of it: plans, recipes, commands, files.
+//! Inputs and outputs of an engine's description: server specifications, recipes, commands, files.
 
 use std::fmt;
 
@@ -23,12 +23,12 @@ pub struct EnginePort {
 pub enum InnerPort {
     /// Always this one.
     Fixed(u16),
-    /// The published one, for servers that tell their clients where they are.
+    /// The published port, for servers that advertise their own address to clients.
     Published,
 }
 
 impl EnginePort {
-    /// The port inside, where `published` is the one outside.
+    /// The port inside the container, if `published` is the port outside.
     pub fn inside(self, published: u16) -> u16 {
         match self.inside {
             InnerPort::Fixed(port) => port,
@@ -40,41 +40,41 @@ impl EnginePort {
 /// A program that the portal runs in an engine's containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tool {
-    /// The names it has in one image or another; the first found is used.
+    /// Its names in different images; the first one found is used.
     pub names: &'static [&'static str],
 }
 
-/// Which programs an image has, looked up once for its digest.
+/// The programs in an image, looked up once per digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tools(pub Vec<String>);
 
 impl Tools {
-    /// The name of `tool` in this image; its usual one where nothing is known of the image.
+    /// The name of `tool` in this image, or its usual name if the image has not been examined.
     pub fn name(&self, tool: Tool) -> String {
         let found = tool.names.iter().find(|n| self.0.iter().any(|t| t == *n));
         found.or(tool.names.first()).map(|n| (*n).to_owned()).unwrap_or_default()
     }
 
-    /// Those of `needed` of which the image has none, by their usual names.
+    /// The tools in `needed` that the image lacks, by their usual names.
     pub fn missing(&self, needed: &[Tool]) -> Vec<&'static str> {
         let absent = |t: &&Tool| !t.names.iter().any(|n| self.0.iter().any(|has| has == n));
         needed.iter().filter(absent).filter_map(|t| t.names.first().copied()).collect()
     }
 }
 
-/// Something an engine can add to a database when it is made.
+/// An extension that an engine can add to a database when it is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extension {
     /// Its name.
     pub name: &'static str,
-    /// What it is for, in a few words.
+    /// Its purpose, in a few words.
     pub what: &'static str,
 }
 
 /// A file copied into a container before it starts.
 #[derive(Clone)]
 pub struct InjectedFile {
-    /// Absolute path inside.
+    /// Absolute path inside the container.
     pub path: String,
     /// Permissions, such as `0o600`.
     pub mode: u32,
@@ -92,8 +92,8 @@ impl fmt::Debug for InjectedFile {
     }
 }
 
-/// A command run inside a container: arguments, never a shell line. Secrets go by environment or
-/// standard input, never by argument, where `ps` would show them.
+/// A command run inside a container, as a list of arguments and never as a shell line. Secrets are passed in the
+/// environment or on standard input, never as arguments, where `ps` would show them.
 #[derive(Clone)]
 pub struct ExecSpec {
     /// Program and arguments.
@@ -121,7 +121,7 @@ impl fmt::Debug for ExecSpec {
 /// The portal's own directory inside every container.
 pub(super) const DIR: &str = "/etc/db4sci";
 
-/// What an engine needs to know of a container.
+/// What an engine needs to know about a container.
 #[derive(Debug, Clone)]
 pub struct ServerSpec<'a> {
     /// Its image.
@@ -132,38 +132,38 @@ pub struct ServerSpec<'a> {
     pub cpus: MilliCpus,
     /// The portal's own administrator role.
     pub admin_user: &'a str,
-    /// That role's password, of its own.
+    /// That role's own password.
     pub admin_password: &'a SecretString,
-    /// The password that it still has: that of the data its directory was copied from.
+    /// The password that the role still has if the data directory was copied from a seed.
     pub seed_password: Option<&'a SecretString>,
     /// The user's database.
     pub dbname: &'a DbName,
     /// The user's role.
     pub dbuser: &'a DbUser,
-    /// Host name that people connect to.
+    /// Host name for clients.
     pub host: &'a str,
     /// Published ports by purpose.
     pub ports: &'a [(String, u16)],
-    /// Extensions chosen on the form.
+    /// Extensions selected in the form.
     pub extensions: &'a [String],
-    /// What the image has.
+    /// The programs in the image.
     pub tools: &'a Tools,
-    /// Whether its accounts may not be set up yet.
+    /// Whether its accounts may not have been set up yet.
     pub fresh: bool,
 }
 
 impl ServerSpec<'_> {
-    /// The published port of this purpose, or 0 where none is taken.
+    /// The published port for this purpose, or 0 if none is assigned.
     pub fn port(&self, purpose: &str) -> u16 {
         port_of(self.ports, purpose)
     }
 
-    /// The password that the administrator has now, as a value of an environment.
+    /// The administrator's current password, as the value of an environment variable.
     pub fn admin_secret(&self) -> SecretString {
         self.seed_password.unwrap_or(self.admin_password).clone()
     }
 
-    /// A password that nobody has to keep: made of the administrator's, for the account that `label` names.
+    /// A password that is not stored anywhere, derived from the administrator's for the account named by `label`.
     pub fn derived(&self, label: &str) -> SecretString {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.admin_secret().expose_secret().as_bytes());
         SecretString::from(hex::encode(hmac::sign(&key, label.as_bytes())))
@@ -174,73 +174,74 @@ impl ServerSpec<'_> {
         format!("{}:{}", self.image.uid, self.image.gid)
     }
 
-    /// A file in the portal's own directory inside the container, owned by the server.
+    /// A file in the portal's directory inside the container, owned by the server.
     pub fn file(&self, name: &str, mode: u32, content: impl Into<SecretString>) -> InjectedFile {
         self.file_at(&format!("{DIR}/{name}"), mode, content)
     }
 
-    /// A file at any place inside the container, owned by the server.
+    /// A file at any path inside the container, owned by the server.
     pub fn file_at(&self, path: &str, mode: u32, content: impl Into<SecretString>) -> InjectedFile {
         InjectedFile { path: path.to_owned(), mode, uid: self.image.uid, gid: self.image.gid, content: content.into() }
     }
 }
 
-/// The port of this purpose, or 0 where none is taken.
+/// The port for this purpose, or 0 if none is assigned.
 pub(super) fn port_of(ports: &[(String, u16)], purpose: &str) -> u16 {
     ports.iter().find(|(p, _)| p == purpose).map_or(0, |(_, port)| *port)
 }
 
-/// How an engine's container is made.
+/// How an engine's container is created.
 #[derive(Debug, Clone)]
 pub struct Recipe {
-    /// Environment. Passwords are in files, since the engine shows a container's environment to everybody who may inspect it.
+    /// Environment. Passwords are in files, because the container engine shows the environment to everybody who may
+    /// inspect the container.
     pub env: Vec<(String, String)>,
-    /// Arguments after the image's entrypoint.
+    /// Arguments after the image's entry point.
     pub cmd: Vec<String>,
-    /// Files copied in before the start.
+    /// Files copied in before the container starts.
     pub files: Vec<InjectedFile>,
     /// Signal that makes the server stop cleanly.
     pub stop_signal: &'static str,
-    /// Seconds it may take for that.
+    /// Seconds the server may take to stop.
     pub stop_seconds: u32,
-    /// Linux capabilities the image's entrypoint needs; all others are dropped.
+    /// Linux capabilities required by the image's entry point; all others are dropped.
     pub capabilities: &'static [&'static str],
     /// Size of `/dev/shm`.
     pub shm: ByteSize,
-    /// Host names the container resolves by itself: (name, address).
+    /// Host names that the container resolves itself: (name, address).
     pub hosts: Vec<(String, String)>,
 }
 
-/// Begins what a probe says where the server answers but does not let the portal's administrator in.
+/// Prefix of a probe's message if the server responds but rejects the portal's administrator.
 pub const LOCKED_OUT: &str = "The portal's user cannot sign in to this server";
 
-/// How the administrator gets into a server again in which somebody removed it, or gave it another password.
+/// How the administrator regains access to a server in which somebody removed it or changed its password.
 #[derive(Debug)]
 pub struct AdminRecovery {
-    /// What is in the environment besides, of a server that nobody but the portal reaches.
+    /// Additional environment of a server that only the portal can reach.
     pub env: Vec<(String, String)>,
-    /// Commands in it, once it answers its probe.
+    /// Commands to run in it once its probe succeeds.
     pub commands: Vec<ExecSpec>,
 }
 
-/// The version that wrote a data directory, in the server's own words.
+/// The version that wrote a data directory, as the server records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionFile {
-    /// Where it may stand, relative to the volume; the first that is there counts.
+    /// Possible paths, relative to the volume; the first existing one counts.
     pub files: Vec<String>,
-    /// How its first line begins: this, alone or followed by something that is no digit.
+    /// How its first line begins: with this text, followed by nothing or by something other than a digit.
     pub version: String,
 }
 
 impl VersionFile {
-    /// Whether the first line of such a file is of this version.
+    /// Whether the first line of such a file states this version.
     pub fn agrees(&self, line: &str) -> bool {
         let rest = line.trim().strip_prefix(self.version.as_str());
         rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
     }
 }
 
-/// A server's certificate, and where to look it up: written into the container by the engine's recipe.
+/// A server's certificate, which the engine's recipe writes into the container.
 #[derive(Debug, Clone)]
 pub struct ServerCert {
     /// Certificate chain, PEM.
@@ -256,17 +257,17 @@ pub fn file_bytes(file: &InjectedFile) -> &[u8] {
     file.content.expose_secret().as_bytes()
 }
 
-/// How a command inside a container ended.
+/// Result of a command run inside a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecOutcome {
-    /// With exit code 0.
+    /// The exit code was 0.
     Done,
-    /// Otherwise; a sentence with what it said.
+    /// Any other exit code; a sentence with the command's output.
     Failed(String),
 }
 
 impl ExecOutcome {
-    /// Reads an exit code and standard error.
+    /// Builds the result from an exit code and standard error.
     pub fn of(code: i64, stderr: &str) -> Self {
         if code == 0 {
             return Self::Done;

@@ -1,24 +1,24 @@
-//! What a server says is in it, in the same words for every engine.
+//! Results of scanning a server, in the same form for every engine.
 
 use serde::{Deserialize, Serialize};
 
-/// A look into one server. Counts are the server's own estimates unless an object says they are exact.
+/// A scan of one server. Counts are the server's own estimates unless an object is marked as exact.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Survey {
-    /// Its version, in its own words.
+    /// Its version, as the server reports it.
     pub version: String,
-    /// Seconds since it was started.
+    /// Seconds since it started.
     pub uptime_seconds: Option<i64>,
-    /// Connections open now.
+    /// Currently open connections.
     pub connections: Option<i64>,
-    /// Most connections it takes.
+    /// Maximum number of connections.
     pub connections_max: Option<i64>,
-    /// Share of reads that its cache answered, from 0 to 1, since it was started.
+    /// Share of reads served from its cache since it started, from 0 to 1.
     pub cache_hit: Option<f64>,
-    /// Roles or users in it.
+    /// Its roles or users.
     pub roles: Vec<SurveyedRole>,
-    /// Its databases, those of the system left out.
+    /// Its databases, without those of the system.
     pub databases: Vec<SurveyedDatabase>,
 }
 
@@ -28,7 +28,7 @@ pub struct Survey {
 pub struct SurveyedRole {
     /// Its name.
     pub name: String,
-    /// Whether it may do everything.
+    /// Whether it has all privileges.
     pub admin: bool,
 }
 
@@ -38,19 +38,19 @@ pub struct SurveyedRole {
 pub struct SurveyedDatabase {
     /// Its name.
     pub name: String,
-    /// What it takes, in bytes.
+    /// Its size in bytes.
     pub bytes: Option<i64>,
-    /// How many rows, documents or nodes it has, where the numbers of its objects don't add up to that.
+    /// Number of rows, documents or nodes, if it is not the sum over the objects.
     pub entries: Option<i64>,
-    /// The largest things in it: tables, collections, labels.
+    /// Its largest objects: tables, collections, labels.
     pub objects: Vec<SurveyedObject>,
 }
 
-/// What has the rows of its partitions, which are listed as tables of their own.
+/// The kind of a table whose rows are those of its partitions, which are listed as tables too.
 const PARTITIONED: &str = "partitioned table";
 
 impl SurveyedDatabase {
-    /// How many rows, documents or nodes it has, each counted once; `None` where the server told of none.
+    /// Number of rows, documents or nodes, each counted once; `None` if the server reported no numbers.
     pub fn entries(&self) -> Option<i64> {
         let counted = self.objects.iter().filter(|o| o.kind != PARTITIONED);
         let sum = || counted.filter_map(|o| o.rows).reduce(i64::saturating_add);
@@ -58,23 +58,23 @@ impl SurveyedDatabase {
     }
 }
 
-/// A table, a collection, a label.
+/// A table, collection or label.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SurveyedObject {
-    /// Its name, with its schema where there are schemas.
+    /// Its name, including the schema if the engine has schemas.
     pub name: String,
-    /// Such as `table`, `view`, `collection`, `label`, `relationship type`.
+    /// For example `table`, `view`, `collection`, `label`, `relationship type`.
     pub kind: String,
-    /// How many rows, documents or nodes.
+    /// Number of rows, documents or nodes.
     pub rows: Option<i64>,
-    /// Whether `rows` was counted, not estimated.
+    /// Whether `rows` was counted rather than estimated.
     pub exact: bool,
-    /// What it takes, indexes included, in bytes.
+    /// Its size in bytes, including indexes.
     pub bytes: Option<i64>,
 }
 
-/// The objects of one database, as a line of their own.
+/// A line of output with the objects of one database.
 #[derive(Deserialize)]
 struct Contents {
     database: String,
@@ -82,7 +82,7 @@ struct Contents {
 }
 
 impl Survey {
-    /// Reads JSON lines: the server first, then the objects of each database.
+    /// Parses JSON lines: first the server, then the objects of each database.
     pub fn from_lines(printed: &str) -> Result<Self, String> {
         let mut lines = printed.lines().map(str::trim).filter(|l| !l.is_empty());
         let first = lines.next().ok_or("the server's response was empty")?;

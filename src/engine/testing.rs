@@ -1,4 +1,4 @@
-//! What the engines' own tests share: one plan, and a whole description of it to compare with.
+//! Helpers shared by the engines' tests: one server specification, and the whole description of it to compare with.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::domain::quantity::{ByteSize, MIB, MilliCpus};
 use crate::engine::description::Engine;
 use crate::engine::spec::{ServerCert, ServerSpec, Tools};
 
-/// Calls `test` with a plan for an image of the shipped catalog.
+/// Calls `test` with a specification for an image of the shipped catalog.
 pub(super) fn described(engine: &dyn Engine, image: &str, test: impl FnOnce(&ServerSpec<'_>)) {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let catalog = Catalog::load(&home.join("dbconfig/catalog.toml")).unwrap();
@@ -34,7 +34,8 @@ pub(super) fn described(engine: &dyn Engine, image: &str, test: impl FnOnce(&Ser
     });
 }
 
-/// Everything an engine says of a plan. Configuration files are short here: those shipped have their own history.
+/// An engine's whole description of `plan`. The configuration files are short stand-ins, because the shipped ones
+/// change independently.
 pub(super) fn whole(engine: &dyn Engine, plan: &ServerSpec<'_>) -> impl Debug + use<> {
     let config = [
         ("postgresql.conf", "data_directory = '@DATA@'"),
@@ -60,7 +61,7 @@ pub(super) fn whole(engine: &dyn Engine, plan: &ServerSpec<'_>) -> impl Debug + 
     )
 }
 
-/// No command shows a password, neither in its arguments nor where it is printed.
+/// Checks that no command contains a password in its arguments or in its debug output.
 pub(super) fn no_secret_shows(engine: &dyn Engine, plan: &ServerSpec<'_>) {
     let accounts = engine.accounts(plan, &SecretString::from("user-secret"));
     let printed = format!("{:?} {accounts:?} {:?}", engine.probe(plan), engine.survey(plan));

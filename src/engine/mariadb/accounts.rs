@@ -1,12 +1,13 @@
-//! The accounts of a backup as data. What a server wrote down of its users, roles and rights is read by the exact grammar of
-//! `SHOW CREATE USER` and `SHOW GRANTS`; anything else is refused. The statements that bring them back are built in the
-//! server from names in hexadecimal digits, and give nothing with which somebody could become its administrator.
+//! Processes the accounts of a backup as data. Users, roles and privileges written by a server are parsed with the
+//! exact grammar of `SHOW CREATE USER` and `SHOW GRANTS`; anything else is rejected. The statements that restore them
+//! are assembled in the server from names in hexadecimal, and grant nothing with which an account could become
+//! administrator.
 
 use super::grammar::{NotAccepted, StatementReader};
 use super::statement::StatementBuilder;
 use crate::engine::mariadb::statement::Grantee;
 
-/// Rights on everything that let nobody change anything.
+/// Global privileges that allow no changes.
 const HARMLESS: &[&str] = &[
     "USAGE",
     "SELECT",
@@ -20,21 +21,21 @@ const HARMLESS: &[&str] = &[
     "REPLICA MONITOR",
     "SHOW CREATE ROUTINE",
 ];
-/// Databases of the server itself.
+/// The server's own databases.
 const SERVERS_OWN: &[&str] = &["mysql", "sys", "performance_schema", "information_schema"];
 
-/// What a statement of such a backup becomes.
+/// How a statement about accounts is restored.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Rewritten {
-    /// Nothing: a restored server has its own.
+    /// Not at all: a restored server has its own equivalent.
     Nothing,
-    /// This statement.
+    /// As this statement.
     Statement(String),
-    /// This statement, or none; and what of it was not given.
+    /// As this statement or not at all, with a note on what was withheld.
     Withheld(Option<String>, String),
 }
 
-/// Reads one statement of a backup's accounts. `admin` is the portal's own administrator.
+/// Parses one statement of a backup's accounts. `admin` is the portal's administrator.
 pub(crate) fn becomes(statement: &[u8], admin: &str) -> Result<Rewritten, String> {
     let mut reader = StatementReader::new(statement);
     read(&mut reader, admin).map_err(|NotAccepted(why)| {
@@ -80,7 +81,7 @@ fn read(r: &mut StatementReader<'_>, admin: &str) -> Result<Rewritten, NotAccept
     Ok(done)
 }
 
-/// How an account signs in, and its limits.
+/// Authentication and limits of an account.
 fn options(r: &mut StatementReader<'_>, mut b: StatementBuilder) -> Result<StatementBuilder, NotAccepted> {
     if r.takes(&["IDENTIFIED"]) {
         b = identified(r, b)?;
@@ -144,7 +145,7 @@ fn identified(r: &mut StatementReader<'_>, mut b: StatementBuilder) -> Result<St
     b = b.plain(" IDENTIFIED VIA ");
     loop {
         let plugin = r.plugin()?;
-        // Whoever is a user of the container's system would be one of the server.
+        // With these plugins, any user of the container's operating system could sign in to the server.
         let by_system = ["unix_socket", "auth_socket"].contains(&plugin.to_ascii_lowercase().as_str());
         let plugin = if by_system { "mysql_native_password".to_owned() } else { plugin };
         b = b.plain(&plugin);
@@ -161,7 +162,7 @@ fn identified(r: &mut StatementReader<'_>, mut b: StatementBuilder) -> Result<St
     }
 }
 
-/// What a grant is on.
+/// The level of a grant.
 enum GrantLevel {
     Everything,
     Database(Vec<u8>),
@@ -190,7 +191,7 @@ fn grant(r: &mut StatementReader<'_>, admin: &str) -> Result<Rewritten, NotAccep
     r.words(&["TO"])?;
     let who = Grantee::read(r, admin)?;
     if r.takes(&["IDENTIFIED"]) {
-        // Known from CREATE USER.
+        // Already restored by CREATE USER.
         identified(r, StatementBuilder::new(""))?;
     }
     if r.takes(&["REQUIRE"]) {
@@ -218,7 +219,7 @@ fn options_of_grant(r: &mut StatementReader<'_>) -> Result<(), NotAccepted> {
     Ok(())
 }
 
-/// A right, and the columns it is limited to.
+/// A privilege, and the columns it is limited to.
 struct Privilege {
     name: String,
     columns: Vec<Vec<u8>>,
@@ -273,7 +274,7 @@ fn object(r: &mut StatementReader<'_>) -> Result<GrantLevel, NotAccepted> {
     Ok(GrantLevel::Object(kind, database, r.name()?))
 }
 
-/// The statement for what of a grant can be given.
+/// The statement for the permitted part of a grant.
 fn given(rights: &[Privilege], on: &GrantLevel, who: &Grantee, option: bool) -> Rewritten {
     let (servers, place) = match on {
         GrantLevel::Everything => (true, "everything".to_owned()),
@@ -325,7 +326,7 @@ fn given(rights: &[Privilege], on: &GrantLevel, who: &Grantee, option: bool) -> 
     Rewritten::Withheld(statement, why)
 }
 
-/// Whether a name is meant by a pattern of a grant: `%` stands for anything, `_` for a character, a backslash escapes.
+/// Whether a grant's pattern matches a name: `%` matches anything, `_` one character, and a backslash escapes.
 fn like(name: &[u8], pattern: &[u8]) -> bool {
     match pattern.split_first() {
         None => name.is_empty(),

@@ -1,7 +1,7 @@
 use super::*;
 
 fn plain(statement: &str) -> String {
-    // What the server would put together, with the digits read.
+    // The statement that the server would assemble, with the hexadecimal decoded.
     let Rewritten::Statement(text) = becomes(statement.as_bytes(), "root").unwrap() else { panic!("{statement}") };
     let inside = text.strip_prefix("EXECUTE IMMEDIATE CONCAT(").unwrap().strip_suffix(");\n").unwrap();
     let mut said = String::new();

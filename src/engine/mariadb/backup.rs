@@ -1,5 +1,5 @@
-//! How MariaDB is backed up: users as statements, every database as statements of `mariadb-dump`, counted in the same
-//! moment; last what was granted on single tables and routines, which have to be there before.
+//! Backups of MariaDB: first the users as statements, then every database as a `mariadb-dump` script with counts taken
+//! at the same moment, and last the privileges on single tables and routines, which must exist before they are granted.
 
 use secrecy::SecretString;
 
@@ -19,7 +19,7 @@ const DUMP: &str = include_str!("dump.sh");
 const LISTED: &str = include_str!("listed.sh");
 const CHECK: &str = include_str!("check.sh");
 const TABLES: &str = include_str!("check.sql");
-/// What the session that counts is told, in this order.
+/// Statements for the session that counts, in this order.
 const LIST: &str = include_str!("list.sql");
 const LOOK: &str = include_str!("look.sql");
 const LOCK: &str = include_str!("lock.sql");
@@ -27,23 +27,23 @@ const BEGUN: &str = include_str!("begun.sql");
 const COUNTS: &str = include_str!("counts.sql");
 /// Reports definitions, object by object.
 const DEFINE: &str = include_str!("define.sh");
-/// What asks for those of a database.
+/// Queries the definitions of a database.
 const DEFINE_DATABASE: &str = include_str!("define.sql");
-/// What asks for those of the server.
+/// Queries the definitions of the server.
 const DEFINE_SERVER: &str = include_str!("define_server.sql");
-/// What the session is told that ends a wait for a lock.
+/// Statements for the session that ends a wait for a lock.
 const WATCH: &str = include_str!("watch.sql");
-/// What the session that keeps tables without transactions still is told.
+/// Statements for the session that keeps tables without transactions unchanged.
 const KEEP: &str = include_str!("keep.sql");
 
-/// Users and roles, and what they may do in whole databases.
+/// Users and roles, with their privileges on whole databases.
 pub(super) const WHO: &str = "accounts.sql";
-/// Last line of both.
+/// Last line of both parts with accounts.
 const USERS_END: &str = "-- end of users and roles";
-/// In the last line of a dump.
+/// Contained in the last line of a dump.
 const DUMP_END: &str = "-- Dump completed";
 
-/// Statements that tell the others what they are about. As digits, so that nothing of a name needs quoting.
+/// Statements that set the variables of the others. Values are in hexadecimal, so that no name needs quoting.
 fn set(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> String {
     format!(
         "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @observer = 'db4sci_observer', @fingerprints = {};\n",
@@ -79,7 +79,7 @@ impl EngineBackup for Mariadb {
     fn create_extra_database(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> Option<ExecSpec> {
         let mut exec = self.load(plan, &LoadPlan { database: plan.dbname.as_str(), ..*load });
         exec.argv.retain(|a| a != "--force");
-        // As digits, so that nothing of a name needs quoting.
+        // In hexadecimal, so that no name needs quoting.
         exec.stdin = Some(SecretString::from(format!(
             "SET @name = CONVERT(X'{}' USING utf8mb4);\nEXECUTE IMMEDIATE CONCAT('CREATE DATABASE `', REPLACE(@name, '`', '``'), '` CHARACTER SET utf8mb4');\n",
             hex::encode(load.database)
@@ -88,7 +88,7 @@ impl EngineBackup for Mariadb {
     }
 
     fn loaded(&self, code: i64, _words: &str) -> bool {
-        // With --force it ends with 1 where the last statement failed.
+        // With --force, the client exits with 1 if the last statement failed.
         code == 0 || code == 1
     }
 
@@ -104,7 +104,7 @@ impl EngineBackup for Mariadb {
         let server = |file: &str, what: &'static str| Part { file: file.to_owned(), database: None, what };
         let mut parts = vec![server(WHO, "users and roles with their database privileges")];
         parts.extend(inventory.databases.iter().enumerate().map(|(i, name)| Part {
-            // Numbered: a database's name may have characters that a file's name can't.
+            // Numbered, because a database's name may contain characters that a file name cannot.
             file: format!("database-{}.sql", i + 1),
             database: Some(name.clone()),
             what: "a database, as a mariadb-dump script",
@@ -208,7 +208,7 @@ impl EngineBackup for Mariadb {
     fn restore_only(&self, plan: &ServerSpec<'_>, part: &Part, only: &Selection) -> Vec<RestoreStage> {
         match &part.database {
             Some(database) if *database != only.database => Vec::new(),
-            // Rights on what was not wanted can't be given.
+            // Privileges on databases that were not selected cannot be granted.
             _ => restore::stages(plan, part, false),
         }
     }
@@ -218,7 +218,7 @@ impl EngineBackup for Mariadb {
         match &part.database {
             None if part.file == WHO => vec![
                 "# Users, roles and their database privileges; existing ones are recreated.".to_owned(),
-                // Values of a backup may be longer than a new server takes.
+                // Values in a backup may be longer than a new server accepts by default.
                 format!("{client} --execute='SET GLOBAL max_allowed_packet = 1073741824'"),
                 format!("{client} <\"$file\""),
             ],

@@ -1,15 +1,15 @@
-//! Reads statements about accounts word by word, and nothing that does not fit.
+//! Parses statements about accounts word by word, and rejects everything that does not match.
 
 use crate::sql::to_mariadb::{LexToken, TokenKind, tokens};
 
-/// Why a statement is none of those.
+/// Why a statement does not match.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotAccepted(pub(super) &'static str);
 
-/// Longest right, in words.
+/// Maximum words of a privilege.
 const WORDS: usize = 4;
 
-/// Reads a statement.
+/// Reads the tokens of a statement.
 pub(super) struct StatementReader<'a> {
     statement: &'a [u8],
     found: Vec<LexToken>,
@@ -26,7 +26,7 @@ impl<'a> StatementReader<'a> {
         self.found.get(self.at + ahead)
     }
 
-    /// Takes these words if all of them come next.
+    /// Consumes these words if all of them come next.
     pub(super) fn takes(&mut self, words: &[&str]) -> bool {
         let all = words.iter().enumerate().all(|(i, w)| self.peek(i).is_some_and(|t| t.is(self.statement, w)));
         if all {
@@ -39,7 +39,7 @@ impl<'a> StatementReader<'a> {
         if self.takes(words) { Ok(()) } else { Err(NotAccepted("a word is missing")) }
     }
 
-    /// Takes one of these words.
+    /// Consumes one of these words.
     pub(super) fn one_of(&mut self, words: &[&'static str]) -> Option<&'static str> {
         let found = words.iter().find(|w| self.peek(0).is_some_and(|t| t.is(self.statement, w))).copied();
         self.at += usize::from(found.is_some());
@@ -51,7 +51,7 @@ impl<'a> StatementReader<'a> {
     }
 
     pub(super) fn takes_mark(&mut self, mark: u8) -> bool {
-        // An @ counts as a word.
+        // The lexer returns an @ as a word.
         let is = self.peek(0).is_some_and(|t| t.bytes(self.statement) == [mark] && t.what != TokenKind::Text);
         self.at += usize::from(is);
         is
@@ -72,17 +72,17 @@ impl<'a> StatementReader<'a> {
         (value.len() <= 4096 && std::str::from_utf8(&value).is_ok()).then_some(value)
     }
 
-    /// A name in backticks.
+    /// Consumes a name in backticks.
     pub(super) fn name(&mut self) -> Result<Vec<u8>, NotAccepted> {
         self.value(|what| what == TokenKind::Name).ok_or(NotAccepted("a name is expected"))
     }
 
-    /// A name in backticks or quotes.
+    /// Consumes a name in backticks or quotes.
     pub(super) fn name_or_text(&mut self) -> Result<Vec<u8>, NotAccepted> {
         self.value(|what| matches!(what, TokenKind::Name | TokenKind::Text)).ok_or(NotAccepted("a name is expected"))
     }
 
-    /// A string.
+    /// Consumes a string.
     pub(super) fn text(&mut self) -> Result<Vec<u8>, NotAccepted> {
         self.value(|what| what == TokenKind::Text).ok_or(NotAccepted("a string is expected"))
     }
@@ -104,7 +104,7 @@ impl<'a> StatementReader<'a> {
         self.word(|b| b.is_ascii_digit()).ok_or(NotAccepted("a number is expected"))
     }
 
-    /// A number, perhaps with decimals or a sign.
+    /// Consumes a number, optionally with a sign and decimals.
     pub(super) fn number(&mut self) -> Result<String, NotAccepted> {
         let sign = if self.takes_mark(b'-') { "-" } else { "" };
         let whole = self.digits()?;
@@ -112,7 +112,7 @@ impl<'a> StatementReader<'a> {
         Ok(format!("{sign}{whole}{decimals}"))
     }
 
-    /// A right: a few words.
+    /// Consumes a privilege, which is up to [`WORDS`] words.
     pub(super) fn right(&mut self) -> Result<String, NotAccepted> {
         let mut words = Vec::new();
         while !self.peek(0).is_some_and(|t| t.is(self.statement, "ON")) {
@@ -125,7 +125,7 @@ impl<'a> StatementReader<'a> {
         if words.is_empty() { Err(NotAccepted("a privilege is expected")) } else { Ok(words.join(" ")) }
     }
 
-    /// Takes all that is left.
+    /// Consumes all remaining tokens.
     pub(super) fn rest(&mut self) {
         self.at = self.found.len();
     }

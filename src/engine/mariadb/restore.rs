@@ -1,5 +1,6 @@
-//! How a backup comes back: accounts by the administrator, as data; every database in its owner's own session, so that
-//! nothing in it runs with more rights than the owner's; then the owner's account as it was, and a look at what all may do.
+//! Restores a backup of MariaDB. The administrator restores the accounts, as data. Each database is restored in its
+//! owner's own session, so that nothing in it runs with more rights than the owner's. Finally the owner's account is
+//! restored as it was, and the rights of all accounts are checked.
 
 use super::session::{administer, rebuild, rebuilding, secret, text};
 use crate::engine::part::Part;
@@ -9,18 +10,18 @@ use crate::sql::to_mariadb::{DatabasePlaces, RewriteRules, StatementScope};
 
 const PREPARE: &str = include_str!("prepare.sql");
 const LOAD: &str = include_str!("load.sh");
-/// Runs statements and tells which of them the server refused.
+/// Runs statements and reports those that the server rejects.
 const REFUSED: &str = include_str!("refused.sh");
 const AGAIN: &str = include_str!("again.sh");
 const AGAIN_ACCOUNTS: &str = include_str!("again_accounts.sh");
-/// Errors of rights on what is not there.
+/// Error codes for privileges on objects that do not exist.
 const NOT_THERE: &str = "1049|1141|1146|1147|1305";
 const FINISH: &str = include_str!("finish.sql");
 const SOME_GRANTS: &str = include_str!("some_grants.sh");
-/// Runs statements that stand in the environment.
+/// Runs the statements in the environment.
 const RUN: &str = "printf '%s\\n' \"$DB4SCI_STATEMENTS\" | client\n";
 
-/// A command that runs the statements of accounts. `strict`: rights on what is not there are a fault.
+/// A command that runs the statements of accounts. `strict`: privileges on missing objects are an error.
 pub(super) fn accounts(plan: &ServerSpec<'_>, strict: bool) -> ExecSpec {
     administer(plan, if strict { "client\n" } else { SOME_GRANTS }, &[])
 }
@@ -30,7 +31,7 @@ pub(super) fn load(plan: &ServerSpec<'_>) -> ExecSpec {
     rebuild(plan, LOAD, &[])
 }
 
-/// A command that lets the owner fill a database. `anew`: what is there of it goes.
+/// A command that enables the owner to fill a database. `anew`: its existing content is dropped.
 fn prepare(plan: &ServerSpec<'_>, database: &str, anew: bool) -> RestoreStage {
     let statements = format!(
         "{}{}{}SET @anew = {};\n{PREPARE}",
@@ -52,7 +53,7 @@ fn as_owner(plan: &ServerSpec<'_>, pass: StatementScope) -> Transform {
     Transform::Statements(RewriteRules { account, collations: false, pass, places: DatabasePlaces::default() })
 }
 
-/// Commands for a part. `whole`: all of a backup is restored.
+/// The stages for a part. `whole`: the whole backup is restored.
 pub(super) fn stages(plan: &ServerSpec<'_>, part: &Part, whole: bool) -> Vec<RestoreStage> {
     let as_data = || Transform::Accounts(plan.admin_user.to_owned());
     match &part.database {
@@ -64,22 +65,23 @@ pub(super) fn stages(plan: &ServerSpec<'_>, part: &Part, whole: bool) -> Vec<Res
     }
 }
 
-/// A command of the second attempt for the accounts. `whole`: all of a backup is restored.
+/// A stage of the second attempt for the accounts. `whole`: the whole backup is restored.
 fn accounts_again(plan: &ServerSpec<'_>, whole: bool) -> RestoreStage {
     let expected = if whole { "-" } else { NOT_THERE };
     let exec = administer(plan, &format!("{REFUSED}{AGAIN_ACCOUNTS}"), &[("DB4SCI_EXPECTED", expected)]);
     RestoreStage::changed(exec, Transform::Accounts(plan.admin_user.to_owned()))
 }
 
-/// A command of the second attempt for some of a database's statements. `tell`: what is refused now stays away.
+/// A stage of the second attempt for some of a database's statements. `tell`: what the server rejects now is reported
+/// and left out.
 fn database_again(plan: &ServerSpec<'_>, pass: StatementScope, tell: bool) -> RestoreStage {
     let flag = |yes| if yes { "1" } else { "0" };
     let env = [("DB4SCI_TELL", flag(tell)), ("DB4SCI_KEPT", flag(pass == StatementScope::Code))];
     RestoreStage::changed(rebuild(plan, &format!("{REFUSED}{AGAIN}"), &env), as_owner(plan, pass))
 }
 
-/// All sequences first, then tables with their data, then what refers to them, twice: whatever is named there is there by
-/// then. What the server refuses is told and left out. `whole`: all of a backup is restored.
+/// First all sequences, then tables with their data, then twice the objects that refer to them, so that everything they
+/// refer to exists by then. What the server rejects is reported and left out. `whole`: the whole backup is restored.
 pub(super) fn second_attempt(plan: &ServerSpec<'_>, parts: &[Part], whole: bool) -> Vec<(usize, RestoreStage)> {
     let databases = || parts.iter().enumerate().filter_map(|(i, p)| p.database.as_deref().map(|d| (i, d)));
     let server =
@@ -102,5 +104,5 @@ pub(super) fn second_attempt(plan: &ServerSpec<'_>, parts: &[Part], whole: bool)
     found
 }
 
-/// What they may do with single tables and routines. The last part of a backup.
+/// Privileges on single tables and routines. The last part of a backup.
 pub(crate) const WHAT: &str = "grants.sql";

@@ -1,6 +1,6 @@
-//! Who runs which command in a MariaDB server, and how its session is set. Three kinds (docs/SECURITY.md):
-//! what observes runs as an account that can only read; what rebuilds runs as the owner, in a client without commands
-//! of its own; what administers runs as root, in no database, and names nothing of the owner's but as digits.
+//! Accounts and settings of the portal's sessions in a MariaDB server. There are three kinds (docs/SECURITY.md):
+//! observing uses an account that can only read; rebuilding uses the owner's account, in a client without commands of
+//! its own; administering uses root, in no database, and passes the owner's names only in hexadecimal.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -9,21 +9,21 @@ use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
 
 /// The account that observes.
 const OBSERVER: &str = "db4sci_observer";
-/// What every script begins with.
+/// The beginning of every script.
 const SHELL: &str = include_str!("lib.sh");
-/// Sees to it that the account which observes is there with exactly the rights it needs.
+/// Ensures that the observer exists with exactly the privileges it needs.
 const OBSERVED: &str = include_str!("observed.sh");
 const READY: &str = include_str!("observer_ready.sql");
 const OBSERVER_SQL: &str = include_str!("observer.sql");
-/// First statement of every session: whatever the server's configuration says, these hold.
+/// First statement of every session; its settings override the server's configuration.
 pub(super) const SETTINGS: &str = include_str!("session.sql");
 
-/// A value for a statement, as digits: nothing in it needs quoting.
+/// Sets a variable to a value in hexadecimal, so that nothing in it needs quoting.
 pub(super) fn text(name: &str, value: &str) -> String {
     format!("SET @{name} = CONVERT(X'{}' USING utf8mb4);\n", hex::encode(value))
 }
 
-/// The bytes of a secret for a statement, as digits.
+/// Sets a variable to the bytes of a secret, in hexadecimal.
 pub(super) fn secret(name: &str, value: &SecretString) -> String {
     format!("SET @{name} = X'{}';\n", hex::encode(value.expose_secret()))
 }
@@ -47,7 +47,7 @@ fn known(plan: &ServerSpec<'_>) -> Vec<(&'static str, SecretString)> {
     vec![("DB4SCI_CLIENT", plan.tools.name(CLIENT).into()), ("DB4SCI_SETTINGS", settings.into())]
 }
 
-/// A script that observes. Its `client` is the account that can only read, which is made or mended first.
+/// A script that observes. Its `client` uses the account that can only read, which is created or corrected first.
 pub(super) fn observe(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     let password = plan.derived("db4sci observer");
     let make = format!("{}{OBSERVER_SQL}", secret("password", &password));
@@ -65,7 +65,7 @@ pub(super) fn observe(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -
     script(&format!("{SHELL}{OBSERVED}{text}"), all, plan.owner())
 }
 
-/// Statements that observe.
+/// A command that runs statements as the observer.
 pub(super) fn ask(plan: &ServerSpec<'_>, statements: String) -> ExecSpec {
     let mut exec = observe(plan, "client --raw\n", &[]);
     exec.stdin = Some(SecretString::from(statements));
@@ -80,7 +80,7 @@ pub(super) fn administer(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]
     script(&format!("{SHELL}{text}"), all, plan.owner())
 }
 
-/// A script whose `client` is the owner, run by nobody: it can read no file of the server's.
+/// A script whose `client` is the owner. It runs as an operating system user that cannot read the server's files.
 pub(super) fn rebuild(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     let mut all = known(plan);
     all.extend([("DB4SCI_USER", plan.dbuser.as_str().into()), ("DB4SCI_PASSWORD", rebuilding(plan))]);

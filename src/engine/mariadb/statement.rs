@@ -1,19 +1,19 @@
-//! Statements that the server itself puts together, from fixed words and values in hexadecimal digits.
+//! Builds statements that the server itself assembles, from fixed words and values in hexadecimal.
 
 use crate::engine::mariadb::grammar::{NotAccepted, StatementReader};
 
-/// A statement on its way.
+/// A statement under construction.
 pub(super) struct StatementBuilder {
     pub(crate) parts: Vec<String>,
 }
 
 impl StatementBuilder {
-    /// Begins with these fixed words.
+    /// Starts a statement with these fixed words.
     pub(super) fn new(words: &'static str) -> Self {
         Self { parts: Vec::new() }.plain(words)
     }
 
-    /// Words that are fixed, or checked to be letters, digits and the like.
+    /// Adds words that are fixed, or checked to contain only letters, digits and the like.
     pub(super) fn plain(mut self, words: &str) -> Self {
         if !words.is_empty() {
             self.parts.push(format!("'{}'", words.replace('\'', "''")));
@@ -21,30 +21,30 @@ impl StatementBuilder {
         self
     }
 
-    /// A name, quoted by the server.
+    /// Adds a name, quoted by the server.
     pub(super) fn name(mut self, name: &[u8]) -> Self {
         self.parts
             .push(format!("CONCAT('`', REPLACE(CONVERT(X'{}' USING utf8mb4), '`', '``'), '`')", hex::encode(name)));
         self
     }
 
-    /// A string, quoted by the server.
+    /// Adds a string, quoted by the server.
     pub(super) fn text(mut self, value: &[u8]) -> Self {
         self.parts.push(format!("QUOTE(CONVERT(X'{}' USING utf8mb4))", hex::encode(value)));
         self
     }
 
-    /// A user or a role.
+    /// Adds a user or a role.
     pub(super) fn who(self, who: &Grantee) -> Self {
         match &who.host {
             Some(host) => self.name(&who.name).plain("@").name(host),
-            // A word of its own, not the name of a role.
+            // A keyword rather than the name of a role.
             None if who.name == b"PUBLIC" => self.plain("PUBLIC"),
             None => self.name(&who.name),
         }
     }
 
-    /// The statement that has the server put it together and run it.
+    /// The statement with which the server assembles and runs the built one.
     pub(super) fn done(self) -> String {
         format!("EXECUTE IMMEDIATE CONCAT({});\n", self.parts.join(", "))
     }
@@ -55,7 +55,7 @@ impl StatementBuilder {
 pub(crate) struct Grantee {
     /// Its name.
     pub(crate) name: Vec<u8>,
-    /// Its host; a role has none.
+    /// Its host; `None` for a role.
     pub(crate) host: Option<Vec<u8>>,
 }
 
@@ -73,7 +73,7 @@ impl Grantee {
         Self { name: r.name()?, host: None }.checked(admin)
     }
 
-    /// Refuses the accounts that a restored server has of its own.
+    /// Rejects the built-in accounts of a restored server.
     pub(crate) fn checked(self, admin: &str) -> Result<Self, NotAccepted> {
         let name = String::from_utf8(self.name.clone()).map_err(|_| NotAccepted("a name that is not text"))?;
         let own = [admin, "root", "mariadb.sys"].iter().any(|own| name.eq_ignore_ascii_case(own));

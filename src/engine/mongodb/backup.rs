@@ -1,5 +1,6 @@
-//! How MongoDB is backed up: its data directory as an archive, from a copy that a server has recovered and left cleanly.
-//! So a backup is of one moment for all databases, needs no tool that an image may lack, and brings the users back.
+//! Backups of MongoDB: the data directory as an archive, taken from a frozen copy on which a server was started,
+//! recovered and stopped cleanly. This way a backup captures all databases at one moment, needs no tool that an image
+//! may lack, and restores the users too.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -24,7 +25,7 @@ const ADOPT: &str = include_str!("adopt.js");
 const GAINED: &str = include_str!("gained.js");
 const LOAD: &str = include_str!("load.sh");
 const INDEXES: &str = include_str!("indexes.js");
-/// First in the archive, so that its beginning shows what it is.
+/// First file of the archive, so that its beginning identifies it.
 const FIRST: &str = "./WiredTiger.turtle";
 
 /// A script for `sh` in a container in which no server runs.
@@ -33,7 +34,7 @@ fn script(plan: &ServerSpec<'_>, text: String) -> ExecSpec {
     ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: None, user: Some(plan.owner()) }
 }
 
-/// A script about one database.
+/// Adds the variables of a script about one database.
 fn about(mut exec: ExecSpec, database: &str, fingerprints: bool) -> ExecSpec {
     let flag = if fingerprints { "1" } else { "0" };
     exec.env.push(("DB4SCI_COUNTED".to_owned(), SecretString::from(database)));
@@ -41,7 +42,7 @@ fn about(mut exec: ExecSpec, database: &str, fingerprints: bool) -> ExecSpec {
     exec
 }
 
-/// A name in the tools' patterns, in which a star stands for anything.
+/// Escapes a name for the tools' patterns, in which a star matches anything.
 fn literally(name: &str) -> String {
     name.replace('\\', "\\\\").replace('*', "\\*")
 }
@@ -56,7 +57,7 @@ impl EngineBackup for Mongodb {
         let source = load.source.unwrap_or(database);
         let mut argv = ["sh", "-c", LOAD, "sh"].map(str::to_owned).to_vec();
         argv.extend([plan.tools.name(SHELL), plan.tools.name(RESTORER), "--archive".to_owned()]);
-        // What is of the whole server, such as its users, is not taken from anybody's dump.
+        // Server-wide content such as users is not accepted from an uploaded dump.
         argv.push(format!("--nsInclude={}.*", literally(source)));
         if source != database {
             argv.push(format!("--nsFrom={}.*", literally(source)));
@@ -108,7 +109,7 @@ impl EngineBackup for Mongodb {
     }
 
     fn dump(&self, plan: &ServerSpec<'_>, _part: &Part, _fingerprints: bool) -> ExecSpec {
-        // Lock files, diagnostics and what shells keep in their user's home are of the server that ran, not of the data.
+        // Lock files, diagnostics and the dot files of shells belong to the server that ran, not to the data.
         let text = format!(
             "{LIB}cd \"$DB4SCI_DATA\"\ndumped tar -c -f - --exclude=./mongod.lock --exclude=./WiredTiger.lock \
              --exclude=./diagnostic.data --exclude='./.[!.]*' {FIRST} .\n"
@@ -121,7 +122,8 @@ impl EngineBackup for Mongodb {
     }
 
     fn list(&self, plan: &ServerSpec<'_>, _part: &Part) -> ExecSpec {
-        // What is read may end before the archive does, which tar then says; its sum is compared elsewhere.
+        // The input may end before the archive does. tar then fails, which is ignored: checksums are verified
+        // elsewhere.
         let text = format!(
             "set -eu\nfirst=$(tar -t -f - 2>/dev/null | sed -n 1p)\n\
              [ \"$first\" = {FIRST} ] || {{ echo \"it begins with “$first”\" >&2; exit 1; }}\n"
@@ -162,7 +164,7 @@ impl EngineBackup for Mongodb {
         database == "admin"
     }
 
-    /// The archive holds all; what is not wanted goes once a server runs on it.
+    /// The archive contains everything; what is not selected is removed once a server runs on it.
     fn keep_only(&self, plan: &ServerSpec<'_>, only: &Selection, _others: &[String]) -> Option<ExecSpec> {
         let mut exec = about(administer(plan, KEEP_ONLY), &only.database, false);
         let table = serde_json::Value::from(only.table.as_deref()).to_string();

@@ -1,5 +1,5 @@
-//! Scripts for mongosh in a server: who runs them and what they get. A script comes by argument; secrets and names, which
-//! are others' to choose, come by environment.
+//! Runs mongosh scripts in a server: as which user, and with which input. A script is an argument; secrets and names,
+//! which others can choose, are passed in the environment.
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -11,8 +11,8 @@ const OWN: &str = include_str!("own.js");
 const ADMINISTER: &str = include_str!("administer.js");
 const OBSERVE: &str = include_str!("observe.js");
 
-/// Password of the user that only reads. It follows from the administrator's, so nothing more has to be kept. Another
-/// number gives the role in all servers what `own.js` says by then.
+/// Password of the user that can only read, derived from the administrator's so that no further secret must be stored.
+/// If `own.js` changes the role's privileges, increase the number here: it makes all servers update the role.
 pub(super) fn observer_password(admin: &SecretString) -> SecretString {
     let text = format!("db4sci_observer 1 {}", admin.expose_secret());
     SecretString::from(hex::encode(Sha256::digest(text)))
@@ -32,7 +32,7 @@ fn shell(plan: &ServerSpec<'_>, script: String) -> ExecSpec {
             ("DB4SCI_ADMIN_PASSWORD".to_owned(), admin),
             ("DB4SCI_DATABASE".to_owned(), text(plan.dbname.as_str())),
             ("DB4SCI_USER".to_owned(), text(plan.dbuser.as_str())),
-            // Where the shell keeps its own small files.
+            // The shell writes small files to its home directory.
             ("HOME".to_owned(), text("/tmp")),
             ("MONGOSH_FORCE_DISABLE_TELEMETRY_FOR_TESTING".to_owned(), text("1")),
         ],
@@ -41,12 +41,12 @@ fn shell(plan: &ServerSpec<'_>, script: String) -> ExecSpec {
     }
 }
 
-/// A script that the administrator runs, which touches nothing that the owner can change but accounts.
+/// A script run by the administrator. Accounts are all it touches of what the owner can change.
 pub(super) fn administer(plan: &ServerSpec<'_>, script: &str) -> ExecSpec {
     shell(plan, [LIB, OWN, ADMINISTER, script].concat())
 }
 
-/// The same in which an account of the portal's gets `password`: the user that only reads gets the one of that.
+/// A script that sets `password` for an account of the portal; the password of the read-only user is derived from it.
 pub(super) fn administer_with(plan: &ServerSpec<'_>, script: &str, password: &SecretString) -> ExecSpec {
     let mut exec = administer(plan, script);
     exec.env.retain(|(name, _)| name != "DB4SCI_OBSERVER_PASSWORD");
@@ -54,12 +54,12 @@ pub(super) fn administer_with(plan: &ServerSpec<'_>, script: &str, password: &Se
     exec
 }
 
-/// A script that only reads, as a user who can do nothing else.
+/// A script that only reads, run as a user who can do nothing else.
 pub(super) fn observe(plan: &ServerSpec<'_>, script: &str) -> ExecSpec {
     shell(plan, [LIB, OWN, OBSERVE, script].concat())
 }
 
-/// The text of a script that signs in by itself, as the user of the database.
+/// The text of a script that signs in itself, as the user of the database.
 pub(super) fn as_user(script: &str) -> String {
     [LIB, script].concat()
 }

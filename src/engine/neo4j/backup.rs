@@ -1,5 +1,6 @@
-//! How Neo4j Community is backed up: dumps by `neo4j-admin` of the user's graph and of the database with the users. That
-//! wants a server that has been stopped cleanly, so they are made from a copy on which one was started and stopped.
+//! Backups of Neo4j Community: `neo4j-admin` dumps of the user's graph and of the database with the users.
+//! `neo4j-admin` requires a server that was stopped cleanly, so the dumps are taken from a frozen copy on which a
+//! server was started and stopped.
 
 use secrecy::SecretString;
 
@@ -13,17 +14,17 @@ const HTTP: &str = include_str!("http.sh");
 const COUNT: &str = include_str!("count.sh");
 const DEFINITIONS: &str = include_str!("definitions.sh");
 
-/// The name of the database that a part holds.
+/// The name of the database in a part.
 fn name(part: &Part) -> &str {
     part.database.as_deref().unwrap_or("system")
 }
 
-/// A part that holds a graph.
+/// A part that contains a graph.
 fn graph(name: &str) -> Part {
     Part { file: format!("{name}.dump"), database: Some(name.to_owned()), what: "the graph, as a neo4j-admin dump" }
 }
 
-/// Puts the dump that comes by standard input into a database.
+/// A script that loads a dump from standard input into a database.
 fn restored(name: &str) -> String {
     format!(
         "set -eu\nneo4j-admin database load --from-stdin --overwrite-destination=true {name} >/tmp/db4sci-load 2>&1 || \
@@ -51,7 +52,7 @@ impl EngineBackup for Neo4j {
     }
 
     fn load(&self, plan: &ServerSpec<'_>, _load: &LoadPlan<'_>) -> ExecSpec {
-        // Whatever the graph was called where the dump was made. One of this version is left as it is by the migration.
+        // Loads the graph whatever its name was when it was dumped. Migration leaves a graph of this version unchanged.
         let text = "neo4j-admin database migrate --force-btree-indexes-to-range neo4j >/tmp/db4sci-migrate 2>&1 || \
                     {\n  echo 'The graph could not be migrated to this version of Neo4j:' >&2\n  tail -n 5 \
                     /tmp/db4sci-migrate >&2\n  exit 1\n}\n";
@@ -77,7 +78,7 @@ impl EngineBackup for Neo4j {
     fn inventory(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let query = "CALL dbms.components() YIELD versions RETURN versions[0]";
         let mut exec = Self::ask_value(plan, query);
-        // The one value becomes the one word that is not known before.
+        // The version is the only value not known beforehand.
         exec.argv = vec![
             "bash".to_owned(),
             "-c".to_owned(),
@@ -95,7 +96,7 @@ impl EngineBackup for Neo4j {
     }
 
     fn dump(&self, plan: &ServerSpec<'_>, part: &Part, _fingerprints: bool) -> ExecSpec {
-        // What it tells of its progress would hide why it failed.
+        // Progress messages are dropped: they would hide the reason of a failure.
         let text = format!(
             "{LIB}put_out() {{ neo4j-admin database dump {} --to-stdout 2>\"$work/said\"; }}\n\
              dumped put_out || {{ grep -v '^Files: ' \"$work/said\" >&2; exit 1; }}\n",
@@ -109,7 +110,7 @@ impl EngineBackup for Neo4j {
     }
 
     fn list(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec {
-        // Reads what the head of the archive says.
+        // Reads the header of the archive.
         let text = format!(
             "set -eu\nneo4j-admin database load --info --from-stdin {0} >/tmp/db4sci-info\n\
              grep -q '^Database: {0}$' /tmp/db4sci-info\ncat >/dev/null\n",

@@ -1,4 +1,5 @@
-//! How PostgreSQL is backed up: roles as statements, every database as an archive of `pg_dump`, counted in its snapshot.
+//! Backups of PostgreSQL: server-wide records as JSON lines, and every database as a `pg_dump` archive with counts
+//! taken in its snapshot.
 
 use secrecy::SecretString;
 
@@ -22,21 +23,21 @@ const SETTLE: &str = include_str!("settle.sql");
 const SETTLED: &str = include_str!("settled.sql");
 const BY_HAND: &str = include_str!("by_hand.sql");
 const CHECK: &str = include_str!("check.sh");
-/// Remarks about what lies outside of the data directory.
+/// Remarks about data outside of the data directory.
 const OUTSIDE: &str = include_str!("outside.sql");
 const DUMP: &str = include_str!("dump.sh");
 const BLOCKED: &str = include_str!("blocked.sql");
-/// Last line of what belongs to the whole server, and in backups of older portals.
+/// Last line of the server-wide records, and their last line in backups of older portals.
 const ROLES_END: &str = "{\"end\":true}";
 const ROLES_END_BEFORE: &str = "-- end of roles and databases";
 
-/// Puts a database back; in the second attempt, names what can't be.
+/// Restores a database; in a second attempt, reports the objects that cannot be restored by name.
 fn restored(plan: &ServerSpec<'_>, database: &str, told: &str) -> ExecSpec {
     let env = [("DB4SCI_DATABASE", database), ("DB4SCI_TOLD", told)];
     script(plan, &format!("{NAME}{OWNERS}{DATABASE}{}", content()), &env)
 }
 
-/// How a part is put back.
+/// The stage that restores a part.
 fn stage(plan: &ServerSpec<'_>, part: &Part, told: &str) -> RestoreStage {
     match &part.database {
         Some(database) => RestoreStage::new(StageInput::All, restored(plan, database, told)),
@@ -47,15 +48,15 @@ fn stage(plan: &ServerSpec<'_>, part: &Part, told: &str) -> RestoreStage {
     }
 }
 
-/// Reads statements of others. Meta-commands could reach the server's files and its administrator, so they are locked,
-/// which is tried first.
+/// Runs statements written by others. Meta-commands could reach the server's files and its administrator, so they are
+/// disabled; the script first tests that this works.
 const STATEMENTS: &str = r#"set -eu
 open=$(printf '\\restrict %s\n\\echo open\n\\unrestrict %s\n' "$DB4SCI_LOCK" "$DB4SCI_LOCK" | psql -X -q -A -t -h 127.0.0.1 2>/dev/null)
 [ -z "$open" ] || { echo "The psql of this image can't lock its meta-commands. Send an archive: pg_dump -Fc." >&2; exit 9; }
 exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 "#;
 
-/// Makes a further database of the user's, as they would.
+/// Creates a further database, as the user would.
 const FURTHER: &str = r"\getenv name DB4SCI_FURTHER
 SELECT pg_catalog.format('CREATE DATABASE %I', :'name') \gexec
 ";
@@ -91,7 +92,7 @@ impl EngineBackup for Postgres {
     }
 
     fn loaded(&self, code: i64, words: &str) -> bool {
-        // pg_restore goes on after what the server refuses, and says at the end that it did.
+        // pg_restore continues after errors of the server, and reports at the end that it did.
         code == 0 || (code == 1 && words.contains("errors ignored on restore"))
     }
 
@@ -107,7 +108,7 @@ impl EngineBackup for Postgres {
         let mut parts =
             vec![Part { file: "roles.json".to_owned(), database: None, what: "roles, databases and their settings" }];
         parts.extend(inventory.databases.iter().enumerate().map(|(i, name)| Part {
-            // Numbered: a database's name may have characters that a file's name can't.
+            // Numbered, because a database's name may contain characters that a file name cannot.
             file: format!("database-{}.pgdump", i + 1),
             database: Some(name.clone()),
             what: "a database, as a pg_dump archive",
@@ -144,7 +145,7 @@ impl EngineBackup for Postgres {
     fn list(&self, plan: &ServerSpec<'_>, part: &Part) -> ExecSpec {
         let text = match part.database {
             None => format!("tail -n 1 | grep -qxF -e '{ROLES_END}' -e '{ROLES_END_BEFORE}'\n"),
-            // Reads the table of contents at the head of the archive.
+            // Reads the table of contents at the beginning of the archive.
             Some(_) => "pg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(),
         };
         script(plan, &text, &[])

@@ -1,5 +1,5 @@
-//! What is defined in a PostgreSQL server: of each database the schema that `pg_dump` writes, taken apart at its headings;
-//! of the whole server roles, memberships, settings and databases, as the catalogs have them.
+//! Definitions of a PostgreSQL server: for each database the schema written by `pg_dump`, split at its headings; for
+//! the whole server the roles, memberships, settings and databases in its catalogs.
 
 use super::quotes::Quotes;
 use super::{observed, script};
@@ -7,11 +7,11 @@ use crate::engine::definition::{Definition, DefinitionHasher, DefinitionSplitter
 use crate::engine::postgres::psql::OPEN;
 use crate::engine::spec::{ExecSpec, ServerSpec};
 
-/// Reports what belongs to the whole server.
+/// Reports server-wide definitions.
 pub(super) const GLOBALS: &str = include_str!("globals.sql");
-/// Reports what of a database `pg_dump` does not write.
+/// Reports the definitions in a database that `pg_dump` does not write.
 pub(super) const MORE: &str = include_str!("definitions.sql");
-/// Reports a database.
+/// Reports the definitions of a database.
 const DEFINITIONS: &str = include_str!("definitions.sh");
 
 /// A command that reports the definitions of a database, or of the whole server.
@@ -25,44 +25,45 @@ pub(super) fn command(plan: &ServerSpec<'_>, database: Option<&str>) -> ExecSpec
     }
 }
 
-/// Begins the line that names an object.
+/// Prefix of the line that names an object.
 const HEAD: &[u8] = b"-- Name: ";
-/// Begins the line after the last object.
+/// Prefix of the line after the last object.
 const END: &[u8] = b"-- PostgreSQL database dump complete";
-/// Lines between objects that say how the next one is made where nothing else is said. They belong to no object.
+/// Prefixes of lines between objects that set defaults for the objects after them. They belong to no object.
 const BETWEEN: [&[u8]; 2] = [b"SET default_tablespace = ", b"SET default_table_access_method = "];
 
-/// Takes the text of `pg_dump --schema-only` apart.
+/// Splits the output of `pg_dump --schema-only` into definitions.
 pub(super) struct SchemaSplitter {
     database: String,
-    /// How the lines end that give an object to the administrator, and to the user: what was the administrator's comes back
-    /// as the user's, so that nothing of a backup runs with more rights.
+    /// The ends of lines that make the administrator or the user the owner of an object. A restore gives the
+    /// administrator's objects to the user, so that nothing in a backup gets more rights. The definitions therefore
+    /// treat them as the user's.
     owners: [String; 2],
     object: Option<OpenObject>,
-    /// Whether the line that is read belongs to the object.
+    /// Whether the current line belongs to the object.
     belongs: bool,
-    /// Whether the last line was `--`, which may begin a heading.
+    /// Whether the last line was `--`, which may introduce a heading.
     rule: bool,
-    /// Whether what is read is quoted: then it heads nothing, whatever it looks like.
+    /// Whether the current position is inside quotes, where nothing is a heading.
     quotes: Quotes,
-    /// Empty lines that were read, and count only if another line of the object follows.
+    /// Number of preceding empty lines, which count only if another line of the object follows.
     empty: usize,
 }
 
-/// The object that is read.
+/// The object being read.
 struct OpenObject {
     kind: String,
     name: String,
     text: Lines,
 }
 
-/// What an object's lines come to.
+/// How an object's lines are hashed.
 enum Lines {
     /// In their order.
     Ordered(DefinitionHasher),
-    /// Each by itself: the order of grants says nothing.
+    /// Regardless of their order, which is meaningless for grants.
     Set(Vec<Vec<u8>>),
-    /// It is not compared.
+    /// Not at all: the object is not compared.
     Skipped,
 }
 
@@ -75,7 +76,7 @@ impl SchemaSplitter {
 
     fn line(&mut self, line: &[u8], found: &mut Vec<Definition>) {
         if self.quotes.is_open() {
-            // An empty line of a quoted text is as much of it as any other.
+            // Inside quotes, an empty line counts like any other.
             self.pass(line);
             self.belongs = true;
             return;
@@ -102,7 +103,7 @@ impl SchemaSplitter {
         }
     }
 
-    /// A line of the object, or its beginning.
+    /// Adds a line, or the beginning of a long line, to the object.
     fn pass(&mut self, line: &[u8]) {
         let empty = std::mem::take(&mut self.empty);
         let [admin, user] = &self.owners;
@@ -143,8 +144,8 @@ impl SchemaSplitter {
         found.push(hash.done(&self.database, &kind, &name));
     }
 
-    /// Reads `t; Type: TABLE; Schema: public; Owner: ada`. Nothing that a name may have in it keeps two equal headings
-    /// from being read alike, and more is not needed.
+    /// Parses `t; Type: TABLE; Schema: public; Owner: ada`. Names with unusual characters may be split in the wrong
+    /// place, but equal headings are always split alike, which is sufficient for a comparison.
     fn heading(text: &str) -> Option<OpenObject> {
         let text = text.split("; Tablespace: ").next().unwrap_or_default();
         let (text, owner) = text.rsplit_once("; Owner: ")?;
@@ -298,7 +299,7 @@ two';
     fn long_lines_come_in_pieces() {
         let text =
             "--\n-- Name: v; Type: VIEW; Schema: s; Owner: ada\n--\n\nCREATE VIEW s.v AS SELECT 1 AS a, 2 AS b;\n";
-        // Headings are never in pieces: they are shorter than a first piece is.
+        // Headings are never split into chunks: they are shorter than the first chunk.
         let body = text.lines().last().unwrap();
         let (mut schema, mut found) = (SchemaSplitter::new("trial", "db4sci_admin", "ada"), Vec::new());
         text.lines().take(4).for_each(|line| schema.read(line.as_bytes(), true, &mut found));

@@ -1,5 +1,5 @@
-//! How one database or one table of PostgreSQL is taken out of a backup: a table in two passes over its database's archive,
-//! first the schema, out of which all else is removed, then its rows.
+//! Restores a single database or table of a PostgreSQL backup. A table takes two passes over its database's archive:
+//! first the schema, from which everything else is removed, then the table's rows.
 
 use secrecy::SecretString;
 
@@ -17,13 +17,13 @@ const DATABASE: &str = include_str!("beside_database.sh");
 const SCRATCH: &str = include_str!("beside_scratch.sh");
 const MOVE: &str = include_str!("beside_move.sh");
 const CLEAR: &str = include_str!("beside_clear.sh");
-/// In whose sessions data is put into a running server.
+/// Creates the temporary role under which data is loaded into a running server.
 const LENT: &str = include_str!("lent.sh");
 
-/// Longest name that the server takes.
+/// Maximum bytes of a name in the server.
 const NAME_BYTES: usize = 63;
 
-/// An identifier at the beginning of a text, as written and as meant, and what follows it.
+/// Parses an identifier at the beginning of a text. Returns it without quotes, and the rest of the text.
 fn identifier(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let (name, rest) = text.split_at_checked(text.find('.').unwrap_or(text.len()))?;
@@ -43,7 +43,7 @@ fn identifier(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// A table as the counts name it: its schema, its name, and that name as it is written.
+/// Parses a table's name as in the counts: its schema, its name, and the name as written.
 fn table(text: &str) -> Option<(String, String, &str)> {
     let (schema, rest) = identifier(text)?;
     let written = rest.strip_prefix('.')?;
@@ -51,7 +51,7 @@ fn table(text: &str) -> Option<(String, String, &str)> {
     rest.is_empty().then_some((schema, name, written))
 }
 
-/// A script about one table of a database, that works in the database `into`.
+/// A script about one table of a database, which works in the database `into`.
 fn about(plan: &ServerSpec<'_>, text: &str, only: &Selection, into: &str, more: &[(&str, &str)]) -> ExecSpec {
     let (schema, name, _) = only.table.as_deref().and_then(table).unwrap_or_default();
     let mut env = vec![
@@ -64,7 +64,7 @@ fn about(plan: &ServerSpec<'_>, text: &str, only: &Selection, into: &str, more: 
     script(plan, &format!("{NAME}{text}"), &env)
 }
 
-/// The stages that restore what is wanted of a part into a new server. `told`: in a second attempt.
+/// The stages that restore the selected content of a part into a new server. `told`: this is a second attempt.
 pub(super) fn restore_only(plan: &ServerSpec<'_>, part: &Part, only: &Selection, told: bool) -> Vec<RestoreStage> {
     let again = ("DB4SCI_TOLD", if told { "1" } else { "" });
     match (&part.database, &only.table) {
@@ -79,7 +79,7 @@ pub(super) fn restore_only(plan: &ServerSpec<'_>, part: &Part, only: &Selection,
     }
 }
 
-/// Removes the other databases from a new server.
+/// A command that removes the other databases from a new server.
 pub(super) fn keep_only(plan: &ServerSpec<'_>, others: &[String]) -> ExecSpec {
     let mut exec = script(plan, &format!("administer postgres -f - <<'SQL'\n{KEEP_ONLY}SQL\n"), &[]);
     let others = serde_json::Value::from(others).to_string();
@@ -88,18 +88,18 @@ pub(super) fn keep_only(plan: &ServerSpec<'_>, others: &[String]) -> ExecSpec {
     exec
 }
 
-/// A name of the portal's own for a job.
+/// A name reserved for the portal, unique to a job.
 fn of_job(beginning: &str, to: &CopyTarget<'_>) -> String {
     let token = to.token.chars().filter(char::is_ascii_hexdigit);
     beginning.chars().chain(token).take(NAME_BYTES).collect()
 }
 
-/// The portal's own database of a job.
+/// Name of a job's temporary database.
 fn scratch(to: &CopyTarget<'_>) -> String {
     of_job("db4sci_restore_", to)
 }
 
-/// The role in whose sessions a job puts data into a running server.
+/// Name of the temporary role under which a job loads data into a running server.
 fn lent(to: &CopyTarget<'_>) -> String {
     of_job("db4sci_as_", to)
 }
@@ -120,7 +120,7 @@ fn clear(plan: &ServerSpec<'_>, only: &Selection, to: &CopyTarget<'_>, unfinishe
     about(plan, &format!("{LENT}{CLEAR}"), only, &into, &more)
 }
 
-/// How it is put beside what a server has.
+/// Restores a selection as a copy into a running server.
 pub(super) struct CopyPlan;
 
 impl RestoreAsCopy for CopyPlan {
@@ -160,7 +160,7 @@ impl RestoreAsCopy for CopyPlan {
         let more = [
             ("DB4SCI_TOKEN", to.token),
             ("DB4SCI_PLACE", to.name),
-            // Roles of then may be gone; what is put beside belongs to the database's owner.
+            // Roles of the backup may no longer exist, so the copy belongs to the database's owner.
             ("DB4SCI_OPTIONS", "--schema-only --no-privileges"),
             ("DB4SCI_LENT", &lent),
             again,

@@ -1,11 +1,11 @@
-//! The scripts that put a database of PostgreSQL back, and what they are made of.
+//! The scripts that restore a PostgreSQL database, and their building blocks.
 
 use crate::engine::postgres::{observed, script};
 use crate::engine::spec::{ExecSpec, ServerSpec};
 
 pub(crate) const OPEN: &str = include_str!("open.sh");
 
-/// Makes a database anew.
+/// Creates a database, replacing an existing one.
 pub(crate) const DATABASE: &str = include_str!("database.sh");
 
 /// How a name is passed to `pg_restore`.
@@ -13,8 +13,8 @@ pub(crate) const NAME: &str = include_str!("name.sh");
 
 pub(crate) const OWNERS: &str = include_str!("owners.sh");
 
-/// The script that puts the content of a database back, from its archive on standard input. Scripts before it say in whose
-/// sessions.
+/// The script that restores the content of a database from its archive on standard input. The scripts before it
+/// determine the role of its sessions.
 pub(crate) fn content() -> String {
     format!("{TOLD}{}", CONTENT.replace("@CONTENTS@", CONTENTS).replace("@EXTENSIONS@", MADE))
 }

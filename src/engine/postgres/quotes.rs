@@ -1,23 +1,23 @@
-//! Whether a place in the text of `pg_dump` is inside quotes: only outside of them does a line that looks like a heading
-//! head anything. What is quoted somebody else has written.
+//! Tracks quotes in the output of `pg_dump`. A line that looks like a heading is one only outside of quotes, because
+//! quoted text was written by others.
 
-/// Longest name, with the marks around it; what is longer is none.
+/// Maximum bytes of a name, including the characters around it. Anything longer is not a name.
 const LONGEST: usize = 256;
 
-/// Follows quotes through a text that comes in pieces.
+/// Tracks quotes through a text that arrives in chunks.
 #[derive(Debug, Default)]
 pub(super) struct Quotes {
     open: OpenQuote,
-    /// The end of the last piece, where it may be the beginning of a mark.
+    /// The end of the last chunk, if it may be the beginning of a delimiter.
     carried: Vec<u8>,
 }
 
-/// What is open.
+/// The quote or comment that is open.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum OpenQuote {
     #[default]
     Nothing,
-    /// `'` or `"`. A doubled one closes it and opens it again, which comes to the same.
+    /// `'` or `"`. A doubled quote is read as closing and opening, which gives the same result.
     Quote(u8),
     /// `$tag$`.
     Dollars(Vec<u8>),
@@ -26,21 +26,21 @@ enum OpenQuote {
 }
 
 impl Quotes {
-    /// Whether something that may have several lines is open.
+    /// Whether a quote is open, which may span several lines.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.open, OpenQuote::Quote(_) | OpenQuote::Dollars(_))
     }
 
     /// Ends a line.
     pub(super) fn end_line(&mut self) {
-        // No mark has a line break in it.
+        // No delimiter contains a line break.
         self.carried.clear();
         if self.open == OpenQuote::Comment {
             self.open = OpenQuote::Nothing;
         }
     }
 
-    /// Reads a piece of a line.
+    /// Reads a chunk of a line.
     pub(super) fn read(&mut self, piece: &[u8]) {
         let mut text = std::mem::take(&mut self.carried);
         text.extend_from_slice(piece);
@@ -78,7 +78,7 @@ impl Quotes {
         }
     }
 
-    /// Reads one thing outside of quotes, and answers its length; `None`: it may go on in the next piece.
+    /// Reads one token outside of quotes and returns its length; `None` if it may continue in the next chunk.
     fn outside(&mut self, rest: &[u8]) -> Option<usize> {
         match rest {
             [quote @ (b'\'' | b'"'), ..] => {
@@ -93,7 +93,7 @@ impl Quotes {
             [b'$', name @ ..] => {
                 let letters = name.iter().position(|b| !is_word(*b));
                 match letters.map(|n| (n, name.get(n))) {
-                    // A tag has no more than a name's length.
+                    // A tag is no longer than a name.
                     None => (rest.len() > LONGEST).then_some(1),
                     Some((n, Some(b'$'))) if !name.first().is_some_and(u8::is_ascii_digit) => {
                         self.open = OpenQuote::Dollars(rest.get(..n + 2).unwrap_or_default().to_vec());
@@ -102,7 +102,7 @@ impl Quotes {
                     Some(_) => Some(1),
                 }
             }
-            // A name may have a dollar in it, which begins nothing.
+            // A dollar sign within a name starts no quote.
             [first, ..] if is_word(*first) => {
                 let end = rest.iter().position(|b| !(is_word(*b) || *b == b'$'));
                 end.or_else(|| (rest.len() > LONGEST).then_some(rest.len()))
@@ -120,7 +120,7 @@ fn is_word(b: u8) -> bool {
 mod tests {
     use super::*;
 
-    /// Whether something is open after each line, however it is cut into pieces.
+    /// Whether a quote is open after each line. Checks that the result does not depend on the chunk size.
     fn open(text: &str) -> Vec<bool> {
         let read = |size: usize| {
             let mut quotes = Quotes::default();

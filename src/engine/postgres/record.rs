@@ -1,19 +1,19 @@
-//! The records of `roles.json`, read strictly: a role, a database, a grant, a membership, a setting.
+//! The records of `roles.json`, parsed strictly: roles, databases, grants, memberships and settings.
 
 use serde::{Deserialize, Serialize};
 
 use crate::engine::postgres::session::OBSERVER;
 
-/// Longest name that the server takes.
+/// Maximum bytes of a name in the server.
 const NAME_BYTES: usize = 63;
-/// Longest value of a setting, a comment, a hash.
+/// Maximum bytes of a setting's value, a comment or a hash.
 const VALUE_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatabaseRecord {
     pub(crate) name: String,
-    /// Absent: the portal's administrator.
+    /// `None` for the portal's administrator.
     pub(crate) owner: Option<String>,
     pub(crate) encoding: String,
     pub(crate) provider: String,
@@ -25,7 +25,7 @@ pub(crate) struct DatabaseRecord {
     pub(crate) template: bool,
     pub(crate) connections: bool,
     pub(crate) comment: Option<String>,
-    /// Absent: nobody has changed the rights.
+    /// `None` if the default privileges were not changed.
     pub(crate) acl: Option<Vec<Grant>>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct DatabaseRecord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Grant {
     pub(crate) privilege: String,
-    /// Absent: everybody.
+    /// `None` for everybody.
     pub(crate) grantee: Option<String>,
     pub(crate) grantable: bool,
 }
@@ -49,19 +49,19 @@ pub(crate) struct Member {
     pub(crate) set: Option<bool>,
 }
 
-/// A line.
+/// A line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Record {
     /// A role.
     Role(RoleRecord),
-    /// A role is a member of another.
+    /// A membership of a role in another.
     Member(Member),
     /// A database.
     Database(Box<DatabaseRecord>),
     /// A setting of a database, a role, or a role in a database.
     Setting(SettingRecord),
-    /// What is in a database but not in its dump.
+    /// Content of a database that its dump does not contain.
     Inside(PerDatabase),
     /// The last line.
     End(bool),
@@ -118,7 +118,7 @@ pub(crate) struct RoleRecord {
     pub(crate) replication: bool,
     pub(crate) bypassrls: bool,
     pub(crate) limit: i32,
-    /// Its hash.
+    /// The hash of its password.
     pub(crate) password: Option<String>,
     pub(crate) until: Option<String>,
     pub(crate) comment: Option<String>,
@@ -130,15 +130,15 @@ pub(crate) struct SettingRecord {
     pub(crate) database: Option<String>,
     pub(crate) role: Option<String>,
     pub(crate) name: String,
-    /// As the server keeps it.
+    /// As stored by the server.
     pub(crate) value: String,
-    /// Its elements.
+    /// The elements of a list setting, or the value itself.
     #[serde(default)]
     pub(crate) values: Vec<String>,
 }
 
 impl SettingRecord {
-    /// Splits what is a list.
+    /// Splits the value if the setting is a list.
     pub(crate) fn split(&mut self) -> Result<(), String> {
         let list = LISTS.contains(&self.name.to_ascii_lowercase().as_str());
         self.values = match list {
@@ -149,7 +149,7 @@ impl SettingRecord {
     }
 }
 
-/// Settings whose values are lists of names, as `pg_dumpall` knows them: each element is a value of its own.
+/// Settings whose values are lists of names, as in `pg_dumpall`: each element is a separate value.
 pub(crate) const LISTS: &[&str] = &[
     "local_preload_libraries",
     "search_path",
@@ -159,7 +159,7 @@ pub(crate) const LISTS: &[&str] = &[
     "unix_socket_directories",
 ];
 
-/// The elements of a list setting, as the server splits it.
+/// The elements of a list setting, split as the server does.
 pub(crate) fn elements(value: &str) -> Option<Vec<String>> {
     let mut rest = value.trim_start();
     let mut found = Vec::new();
@@ -198,7 +198,7 @@ pub(crate) fn name(text: &str) -> Result<(), String> {
     }
 }
 
-/// A role that is not the portal's or the server's own.
+/// Checks that a role is neither the portal's nor the server's own.
 pub(crate) fn role(text: &str, admin: &str) -> Result<(), String> {
     name(text)?;
     match text == admin || text == OBSERVER || text.starts_with("pg_") {
@@ -218,7 +218,7 @@ pub(crate) fn value(text: Option<&String>) -> Result<(), String> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PerDatabase {
     pub(crate) database: String,
-    /// Owner of the schema `public`; absent: there is none.
+    /// Owner of the schema `public`; `None` if there is no such schema.
     pub(crate) public: Option<String>,
     pub(crate) extensions: Vec<InsideExtension>,
 }
@@ -228,7 +228,7 @@ pub(crate) struct PerDatabase {
 pub(crate) struct InsideExtension {
     pub(crate) name: String,
     pub(crate) schema: String,
-    /// Absent: the portal's administrator.
+    /// `None` for the portal's administrator.
     pub(crate) owner: Option<String>,
     pub(crate) comment: Option<String>,
 }

@@ -1,14 +1,14 @@
-//! What belongs to a whole PostgreSQL server, as a backup has it: values, one JSON line each. Read here, at the edge: what
-//! goes on into a server is what this understands, and nothing else.
+//! The server-wide records of a PostgreSQL backup: values, one JSON line each. They are validated here, so that only
+//! records that this module understands reach a server.
 
 use super::statements;
 use crate::engine::postgres::record::Record;
 
-/// Reads the part of a backup that belongs to the whole server, of this form or of the older one, which consisted of
-/// statements. Answers what `records.sh` takes.
+/// Parses the server-wide part of a backup, in the current format or in the older one, which consisted of statements.
+/// Returns the input of `records.sh`.
 ///
 /// # Errors
-/// A sentence, if something in it is not of a form that a portal writes.
+/// A sentence if a record is not in a format that a portal writes.
 pub(super) fn read(older: bool, text: &[u8], admin: &str) -> Result<Vec<u8>, String> {
     let refused = |why: String| {
         format!("The server-wide definitions were rejected: {why}. The backup may come from a compromised server.")

@@ -1,25 +1,25 @@
-//! Sessions of the portal in a PostgreSQL server: as whom, with which password, and with which settings. Nothing that an
-//! owner sets on a database or a role reaches them.
+//! The portal's sessions in a PostgreSQL server: their roles, passwords and settings. They are unaffected by settings
+//! that an owner makes for a database or a role.
 
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::engine::spec::{Extension, ServerSpec};
 
-/// The role that the portal looks and dumps with: it can read everything and write nothing.
+/// The role for scans and dumps: it can read everything and write nothing.
 pub(super) const OBSERVER: &str = "db4sci_observer";
 
-/// Settings that owners can change for a database or a role and that a session of the portal relies on: name, value, and
-/// the first version that knows it. Owners can only change what needs no special right; of that, what is not here changes
-/// how fast something is done, not what.
+/// Settings that owners can change for a database or a role and that the portal's sessions rely on: name, value, and
+/// the first version that supports it. Owners can change only settings that require no special privilege; those missing
+/// here affect the speed of an operation, but not its result.
 const PINNED: &[(&str, &str, u32)] = &[
-    // Whose rights, and where names are looked for.
+    // Privileges and name resolution.
     ("search_path", "pg_catalog", 0),
     ("role", "none", 0),
     ("row_security", "off", 0),
-    // What could end it or keep it waiting.
+    // Whatever could end a session or keep it waiting.
     ("statement_timeout", "0", 0),
-    // Somebody may hold a lock for ever, and nobody waits for ever: a dump sets what the portal's setting says.
+    // Somebody may hold a lock forever, so waits are limited. A dump applies the portal's own setting.
     ("lock_timeout", "30s", 0),
     ("idle_in_transaction_session_timeout", "0", 0),
     ("idle_session_timeout", "0", 14),
@@ -27,12 +27,12 @@ const PINNED: &[(&str, &str, u32)] = &[
     ("client_connection_check_interval", "0", 14),
     ("exit_on_error", "off", 0),
     ("local_preload_libraries", "", 0),
-    // How transactions begin.
+    // Transactions.
     ("default_transaction_read_only", "off", 0),
     ("default_transaction_isolation", "read committed", 0),
     ("default_transaction_deferrable", "off", 0),
     ("synchronous_commit", "on", 0),
-    // How values are written and read.
+    // Formats of values.
     ("client_encoding", "UTF8", 0),
     ("DateStyle", "ISO, YMD", 0),
     ("IntervalStyle", "postgres", 0),
@@ -42,7 +42,7 @@ const PINNED: &[(&str, &str, u32)] = &[
     ("lc_monetary", "C", 0),
     ("xmloption", "content", 0),
     ("xmlbinary", "base64", 0),
-    // How statements are read.
+    // Parsing of statements.
     ("standard_conforming_strings", "on", 0),
     ("escape_string_warning", "on", 0),
     ("backslash_quote", "safe_encoding", 0),
@@ -51,28 +51,28 @@ const PINNED: &[(&str, &str, u32)] = &[
     ("array_nulls", "on", 0),
     ("client_min_messages", "warning", 0),
     ("check_function_bodies", "on", 0),
-    // Where things are put.
+    // Storage locations.
     ("default_tablespace", "", 0),
     ("temp_tablespaces", "", 0),
     ("default_table_access_method", "heap", 12),
-    // Compiling a question to the catalog takes longer than answering it.
+    // Compiling a query on the catalogs takes longer than running it.
     ("jit", "off", 11),
 ];
 
-/// The major version of a plan's image; of an image that names none, the oldest that is on offer.
+/// The major version of a server's image, or the oldest supported one if the image does not state its version.
 pub(super) fn major(plan: &ServerSpec<'_>) -> u32 {
     let digits = plan.image.version.split('.').next().unwrap_or_default();
     digits.parse().unwrap_or(15)
 }
 
-/// The value of `PGOPTIONS`: settings of a connection, which come before those of the database and the role.
+/// The value of `PGOPTIONS`: settings of the connection, which override those of the database and the role.
 pub(super) fn options(plan: &ServerSpec<'_>) -> String {
     let known = PINNED.iter().filter(|(_, _, since)| *since <= major(plan));
     let set = known.map(|(name, value, _)| format!("-c {name}={}", value.replace(' ', "\\ ")));
     set.collect::<Vec<_>>().join(" ")
 }
 
-/// A password that follows from the administrator's, for one purpose.
+/// A password for one purpose, derived from the administrator's.
 fn derived(plan: &ServerSpec<'_>, purpose: &str) -> SecretString {
     let key = hmac::Key::new(hmac::HMAC_SHA256, plan.admin_password.expose_secret().as_bytes());
     SecretString::from(hex::encode(hmac::sign(&key, purpose.as_bytes()).as_ref()))
@@ -83,12 +83,12 @@ pub(super) fn observer_password(plan: &ServerSpec<'_>) -> SecretString {
     derived(plan, "db4sci observer")
 }
 
-/// Says which password the observer has been given, and nothing about what it is.
+/// Identifies the password that the observer was given, without revealing it.
 pub(super) fn observer_mark(plan: &ServerSpec<'_>) -> SecretString {
     derived(plan, "db4sci observer mark")
 }
 
-/// The environment of every command: its sessions are the observer's, and the administrator's where a script says so.
+/// The environment of every command. Its sessions use the observer, except where a script requests the administrator.
 pub(super) fn environment(plan: &ServerSpec<'_>) -> Vec<(String, SecretString)> {
     let text = |value: &str| SecretString::from(value);
     [
@@ -101,10 +101,11 @@ pub(super) fn environment(plan: &ServerSpec<'_>) -> Vec<(String, SecretString)> 
         ("DB4SCI_ADMIN_PASSWORD", plan.admin_secret()),
         ("DB4SCI_OBSERVER_PASSWORD", observer_password(plan)),
         ("DB4SCI_OBSERVER_MARK", observer_mark(plan)),
-        // With which roles sign in while their data is put back.
+        // The password with which roles sign in while their data is restored.
         ("DB4SCI_OWNER_PASSWORD", derived(plan, "db4sci rebuild")),
         ("DB4SCI_USER", text(plan.dbuser.as_str())),
-        // What an administrator may make in databases of older backups, which don't say who made it.
+        // Extensions that the administrator may create in databases of older backups, which do not record who created
+        // them.
         ("DB4SCI_KNOWN", SecretString::from(EXTENSIONS.map(|e| e.name).join(" "))),
     ]
     .into_iter()
@@ -113,13 +114,13 @@ pub(super) fn environment(plan: &ServerSpec<'_>) -> Vec<(String, SecretString)> 
     .collect()
 }
 
-/// A file for libpq, with which root in the container is the administrator as root of the host is anyway.
+/// A password file for libpq. Root in the container becomes administrator through it, as root on the host is anyway.
 pub(super) fn passfile(plan: &ServerSpec<'_>) -> String {
     let escaped = plan.admin_password.expose_secret().replace('\\', "\\\\").replace(':', "\\:");
     format!("*:*:*:{}:{escaped}\n", plan.admin_user)
 }
 
-/// Extensions that come with every PostgreSQL and that a person may choose on the form.
+/// Extensions included in every PostgreSQL that a person can select in the form.
 pub(crate) const EXTENSIONS: [Extension; 13] = [
     Extension { name: "pg_stat_statements", what: "query execution statistics" },
     Extension { name: "pg_trgm", what: "text similarity search" },
@@ -136,8 +137,8 @@ pub(crate) const EXTENSIONS: [Extension; 13] = [
     Extension { name: "uuid-ossp", what: "UUID generation functions" },
 ];
 
-/// Where programs are looked for: first where Debian has those of this version. What it has in the usual place is a script
-/// that finds out which of several versions is meant, and takes several times as long as `psql` itself.
+/// The search path for programs, beginning with Debian's directory for this version. The programs in Debian's usual
+/// directory are scripts that select one of several versions, and take several times as long as `psql` itself.
 pub(crate) fn programs(plan: &ServerSpec<'_>) -> (String, SecretString) {
     let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let path = format!("/usr/lib/postgresql/{}/bin:{usual}", plan.image.version);

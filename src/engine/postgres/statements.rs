@@ -1,16 +1,16 @@
-//! What belongs to a whole server as older portals wrote it: statements of seven kinds, one a line. They are read, never
-//! run: only what their generator can have written is understood.
+//! The server-wide part of a backup in the format of older portals: statements of seven kinds, one per line. They are
+//! parsed and never run, and only statements that those portals could have generated are accepted.
 
 use crate::engine::postgres::record::{DatabaseRecord, Grant, Member, Record, RoleRecord, SettingRecord};
 
 /// The last line.
 const END: &str = "-- end of roles and databases";
 
-/// What is left of a line.
+/// The rest of a line.
 struct LineWords<'a>(&'a str);
 
 impl LineWords<'_> {
-    /// This word, if it comes next.
+    /// Consumes this word, if it comes next.
     fn take(&mut self, word: &str) -> bool {
         match self.0.strip_prefix(word) {
             Some(rest) => {
@@ -25,7 +25,7 @@ impl LineWords<'_> {
         self.take(word).then_some(())
     }
 
-    /// What stands between two quotes, where a quote stands doubled.
+    /// Consumes a quoted text, in which a doubled quote stands for one, and returns its value.
     fn quoted(&mut self, quote: char) -> Option<String> {
         let mut rest = self.0.strip_prefix(quote)?;
         let mut meant = String::new();
@@ -45,7 +45,7 @@ impl LineWords<'_> {
         Some(meant)
     }
 
-    /// An identifier, as `%I` writes one.
+    /// Consumes an identifier, as written by `%I`.
     fn name(&mut self) -> Option<String> {
         if self.0.starts_with('"') {
             return self.quoted('"');
@@ -56,7 +56,7 @@ impl LineWords<'_> {
         (!name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then(|| name.to_owned())
     }
 
-    /// A text, as `%L` writes one.
+    /// Consumes a string, as written by `%L`.
     fn text(&mut self) -> Option<String> {
         if self.take("E") || self.take(" E") {
             return self.quoted('\'').map(|text| text.replace("\\\\", "\\"));
@@ -64,7 +64,7 @@ impl LineWords<'_> {
         self.quoted('\'')
     }
 
-    /// One of two words.
+    /// Consumes one of two words.
     fn flag(&mut self, no: &str, yes: &str) -> Option<bool> {
         if self.take(no) {
             return Some(false);
@@ -84,7 +84,7 @@ impl LineWords<'_> {
     }
 }
 
-/// `SELECT '…' WHERE NOT EXISTS (SELECT FROM pg_… WHERE … = '…') \gexec`: answers the statement in it.
+/// Parses `SELECT '…' WHERE NOT EXISTS (SELECT FROM pg_… WHERE … = '…') \gexec` and returns the statement in it.
 fn wrapped(line: &str, condition: &str) -> Option<String> {
     let mut words = LineWords(line);
     words.need("SELECT ")?;
@@ -150,7 +150,7 @@ fn database(line: &str) -> Option<DatabaseRecord> {
     Some(database)
 }
 
-/// `REVOKE ALL ON DATABASE … FROM PUBLIC;`: the rights of this database were changed.
+/// Parses `REVOKE ALL ON DATABASE … FROM PUBLIC;`, which marks a database with changed privileges.
 fn revoked(line: &str) -> Option<String> {
     let mut w = LineWords(line);
     w.need("REVOKE ALL ON DATABASE ")?;
@@ -194,8 +194,8 @@ fn setting(line: &str) -> Option<Record> {
         setting.value = w.text()?;
         w.need(";")?;
     } else {
-        // Lists were written as the server keeps them. What is no list of names is refused when it is split, and is
-        // nothing but a value after that.
+        // Lists were written in the server's own format. A value that is not a list of names is rejected when it is
+        // split; afterwards it is only a value.
         w.0.strip_suffix(';')?.clone_into(&mut setting.value);
         w.0 = "";
     }
@@ -203,7 +203,7 @@ fn setting(line: &str) -> Option<Record> {
     Some(Record::Setting(setting))
 }
 
-/// Joins lines whose texts have line breaks in them: a statement ends where its line ends and no quote is open.
+/// Joins lines of texts with line breaks: a statement ends at the end of a line if no quote is open.
 fn joined(text: &str) -> Vec<String> {
     let mut statements = Vec::new();
     let (mut statement, mut open) = (String::new(), None);
@@ -229,7 +229,7 @@ fn joined(text: &str) -> Vec<String> {
     statements
 }
 
-/// Reads such statements.
+/// Parses such statements.
 pub(super) fn read(text: &str) -> Result<Vec<Record>, String> {
     let (mut records, mut databases) = (Vec::new(), Vec::<DatabaseRecord>::new());
     let lines = joined(text);
@@ -311,7 +311,7 @@ ALTER ROLE ada IN DATABASE trial SET work_mem TO '64MB';
         ] {
             assert!(read(line).is_err(), "{line}");
         }
-        // A list is a value whatever is in it; nothing of it is ever run.
+        // A list may contain anything, because it is only a value and is never run.
         assert!(read("ALTER DATABASE trial SET search_path TO x;CREATE/**/ROLE y;").is_ok());
     }
 }
