@@ -1,26 +1,26 @@
-//! The beginning of an archive of `mongodump`, by MongoDB's published description of the format: a magic number, a header
-//! with the server's version, a document for each collection, a terminator. Documents are BSON.
+//! Parses the beginning of a `mongodump` archive according to MongoDB's published format: a magic number, a header with
+//! the server's version, a document per collection, and a terminator. Documents are BSON.
 
 use bson::RawDocument;
 
-/// What the archive begins with.
+/// Magic number at the beginning of an archive.
 pub const MAGIC: [u8; 4] = [0x6d, 0xe2, 0x99, 0x81];
-/// After the last collection's document.
+/// Follows the last collection's document.
 const TERMINATOR: [u8; 4] = [0xff; 4];
 /// The server's own databases.
 const OWN: [&str; 3] = ["admin", "config", "local"];
 
-/// What the beginning of an archive tells.
+/// Facts from the beginning of an archive.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ArchiveHead {
-    /// The version of the server it was made of.
+    /// The version of the server that was dumped.
     pub version: Option<(u32, u32)>,
-    /// The databases in it, but for the server's own.
+    /// The databases in the archive, without the server's own.
     pub databases: Vec<String>,
 }
 
-/// The server's version and the databases in an archive, of which `head` is the beginning. Where that ends before the
-/// list of collections does, the databases are those seen until then.
+/// Reads the server's version and the databases from `head`, the beginning of an archive. If it ends before the list of
+/// collections does, the databases read until then are returned.
 pub fn look(head: &[u8]) -> Result<ArchiveHead, String> {
     let broken =
         || "The file starts like a mongodump archive, but the rest is damaged. Create the archive again.".to_owned();
@@ -43,7 +43,7 @@ pub fn look(head: &[u8]) -> Result<ArchiveHead, String> {
     Ok(ArchiveHead { version, databases })
 }
 
-/// The document at the beginning, and what follows it.
+/// Splits off the document at the beginning.
 fn document(bytes: &[u8]) -> Option<(&RawDocument, &[u8])> {
     let length = usize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok()?;
     let one = bytes.get(..length)?;

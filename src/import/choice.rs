@@ -1,31 +1,31 @@
-//! Which of a dump's databases is wanted, and where it goes.
+//! Selects databases of a dump and the databases they are loaded into.
 
 use crate::manifest::dump::{Dump, Format};
 use crate::sql::Dialect;
 use crate::sql::contents::is_servers;
 use crate::sql::to_mariadb::DatabasePlaces;
 
-/// What asks for all databases of a dump.
+/// Selects all databases of a dump.
 pub const ALL: &str = "*";
-/// What stands for the part of a dump that names no database.
+/// Selects the part of a dump that names no database.
 pub const UNNAMED: &str = "(unnamed)";
 
-/// What is wanted of a dump.
+/// The part of a dump to load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DumpSelection {
-    /// All of it; it has no names.
+    /// All of it: the dump names no databases.
     Whole,
-    /// The database of this name; empty: what names none.
+    /// The database of this name; empty for the part that names none.
     One(String),
-    /// Every database, each for itself.
+    /// Every database, each into its own.
     Every,
 }
 
-/// Why nothing could be chosen.
+/// Asks which database to select, or explains why the selection is not possible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question(pub String);
 
-/// A name of a database for people.
+/// Display name of a database in a dump.
 pub fn shown(name: &str) -> &str {
     if name.is_empty() { UNNAMED } else { name }
 }
@@ -34,12 +34,12 @@ fn listed(names: &[String]) -> String {
     names.iter().take(20).map(|name| shown(name)).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether all databases of such a dump can be loaded at once.
+/// Whether all databases in a dump of this format can be loaded at once.
 pub fn can_have_all(format: Format) -> bool {
     format.dialect().is_some()
 }
 
-/// What is meant by `asked`, for a database that is called `dbname`.
+/// Interprets the selection `asked`, for a database named `dbname`.
 pub fn choose(dump: &Dump, asked: &str, dbname: &str) -> Result<DumpSelection, Question> {
     let names = &dump.databases;
     let all = can_have_all(dump.format);
@@ -70,19 +70,19 @@ pub fn choose(dump: &Dump, asked: &str, dbname: &str) -> Result<DumpSelection, Q
     }
 }
 
-/// Where a database of a dump goes.
+/// Assigns a database of a dump to a database of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadTarget {
-    /// Its name in the dump; empty: what names none.
+    /// Its name in the dump; empty for the part that names none.
     pub source: String,
-    /// The database that it is loaded into.
+    /// The database to load it into.
     pub database: String,
-    /// Whether that has to be made first.
+    /// Whether that database must be created first.
     pub further: bool,
 }
 
-/// Where each database of a dump goes if all are wanted. In PostgreSQL they keep their names; in MariaDB a person's
-/// databases begin with the name of the first.
+/// The targets of all databases of a dump. In PostgreSQL they keep their names; in MariaDB the names of a person's
+/// databases start with the name of the first.
 pub fn targets(databases: &[String], dialect: Dialect, dbname: &str) -> Vec<LoadTarget> {
     let target = |source: &String| {
         let own = source.is_empty() || source == dbname;
@@ -97,7 +97,7 @@ pub fn targets(databases: &[String], dialect: Dialect, dbname: &str) -> Vec<Load
     databases.iter().map(target).collect()
 }
 
-/// Where the databases of a dump are, of which `targets` are loaded.
+/// Maps the databases of a dump to those they are loaded into, and lists those that are not loaded.
 pub fn places(targets: &[LoadTarget], databases: &[String]) -> DatabasePlaces {
     let named = targets.iter().filter(|target| !target.source.is_empty());
     let here: Vec<_> = named.map(|target| (target.source.clone(), target.database.clone())).collect();

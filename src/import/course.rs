@@ -1,5 +1,5 @@
-//! What a tool was sent, so that what it says about a line is about a statement; and its answers, where the next lines
-//! depend on them.
+//! Records the statements sent to a tool, so that a message about a line can be matched with a statement, and passes on
+//! the tool's response where the next lines depend on it.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use crate::manifest::dump::LoadFailure;
 
-/// Most memory for statements that were sent: more than can be on the way to the tool.
+/// Maximum memory for sent statements: more than can be in transit to the tool.
 const HELD: usize = 8 * 1024 * 1024;
-/// How much of a statement is kept.
+/// Characters of a statement that are kept.
 const BEGINNING: usize = 200;
-/// Most commands that were not run of which more than the number is kept.
+/// Maximum number of skipped commands to record; beyond it, they are only counted.
 const MOST: usize = 100;
 
 /// A statement that was sent.
 #[derive(Debug, Clone)]
 pub struct SentStatement {
-    /// The first and the last line that the tool saw of it.
+    /// The first and the last of its lines, as counted by the tool.
     pub lines: (u64, u64),
     /// Its line in the dump.
     pub line: u64,
@@ -25,16 +25,16 @@ pub struct SentStatement {
     pub text: String,
 }
 
-/// What a tool's words about a line are.
+/// How to treat a tool's message about a line.
 #[derive(Debug)]
 pub enum ToolMessage {
-    /// The answer to a question, and nobody's business.
+    /// It answers a question of the portal and concerns nobody else.
     Answer,
-    /// About this statement, where it is known.
+    /// It is about this statement, if known.
     About(Option<SentStatement>),
 }
 
-/// The beginning of a statement, for people.
+/// The beginning of a statement, for display.
 pub fn beginning(statement: &[u8]) -> String {
     let text = String::from_utf8_lossy(statement.get(..BEGINNING * 4).unwrap_or(statement)).into_owned();
     text.chars().take(BEGINNING).collect()
@@ -44,19 +44,19 @@ pub fn beginning(statement: &[u8]) -> String {
 struct Inner {
     sent: VecDeque<SentStatement>,
     held: usize,
-    /// First and last line of the statement that is tried, and that of what is sent after it to have an answer.
+    /// First and last line of the statement being tried, and the line of the probe sent after it to force a response.
     question: Option<(u64, u64, u64)>,
     refused: bool,
     answered: bool,
     over: bool,
-    /// What was not sent, and how many there were.
+    /// Statements that were not sent, and their number.
     kept_back: Vec<LoadFailure>,
     kept_back_count: u64,
-    /// Rows that were left out: of the statement in this line of the dump, so many.
+    /// Skipped rows: the statement's line in the dump, and the number of rows.
     left: Vec<(u64, u64)>,
 }
 
-/// Shared by what sends and what reads.
+/// Shared between the sender of a dump and the reader of the tool's output.
 #[derive(Debug, Default)]
 pub struct LoadProgress {
     inner: Mutex<Inner>,
@@ -68,7 +68,7 @@ impl LoadProgress {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a statement was sent.
+    /// Records that a statement was sent.
     pub fn note(&self, sent: SentStatement) {
         let mut inner = self.inner();
         inner.held += sent.text.len() + size_of::<SentStatement>();
@@ -80,7 +80,7 @@ impl LoadProgress {
         }
     }
 
-    /// Notes what is not sent, and why.
+    /// Records a statement that is not sent, and the reason.
     pub fn keep_back(&self, failure: LoadFailure) {
         let mut inner = self.inner();
         inner.kept_back_count += 1;
@@ -89,7 +89,7 @@ impl LoadProgress {
         }
     }
 
-    /// Notes rows that were left out.
+    /// Records skipped rows.
     pub fn leave(&self, line: u64, rows: u64) {
         let mut inner = self.inner();
         if inner.left.len() < MOST {
@@ -97,20 +97,21 @@ impl LoadProgress {
         }
     }
 
-    /// Prepares for an answer: the statement is on these lines, and something that is answered in any case on the last.
+    /// Prepares for a response: the statement is on these lines, and on the last line a probe that always causes a
+    /// response.
     pub fn ask(&self, (from, to): (u64, u64), probe: u64) {
         let mut inner = self.inner();
         (inner.question, inner.refused, inner.answered) = (Some((from, to, probe)), false, false);
     }
 
-    /// The line that is waited for.
+    /// The line of the probe whose response is awaited.
     #[cfg(test)]
     pub(super) fn inner_question(&self) -> Option<u64> {
         let inner = self.inner();
         inner.question.filter(|_| !inner.answered).map(|(.., probe)| probe)
     }
 
-    /// Waits for it for so long: whether the statement was taken; `None` if there is no answer yet.
+    /// Waits up to `patience` for the response: whether the statement was accepted; `None` if there is no response yet.
     pub fn answer(&self, patience: Duration) -> Option<bool> {
         let inner = self.inner();
         let waits = |inner: &mut Inner| !inner.answered && !inner.over;
@@ -123,11 +124,11 @@ impl LoadProgress {
         inner.over.then_some(false)
     }
 
-    /// The tool said something about a line.
+    /// Records a message of the tool about a line.
     pub fn said(&self, line: u64, is_error: bool) -> ToolMessage {
         let mut inner = self.inner();
         if let Some((from, to, probe)) = inner.question {
-            // What came before may still be under way.
+            // Messages about earlier statements may still be in transit.
             inner.refused |= is_error && (from..=to).contains(&line);
             if line > to {
                 inner.answered |= line >= probe;
@@ -145,7 +146,7 @@ impl LoadProgress {
         self.changed.notify_all();
     }
 
-    /// What was not sent, how much that was, and which rows were left out.
+    /// Statements that were not sent, their number, and the skipped rows.
     pub fn kept_back(&self) -> (Vec<LoadFailure>, u64, Vec<(u64, u64)>) {
         let mut inner = self.inner();
         (std::mem::take(&mut inner.kept_back), inner.kept_back_count, std::mem::take(&mut inner.left))

@@ -1,4 +1,4 @@
-//! Text as UTF-8, whatever wrote it: a mark at the beginning is left out, and UTF-16 is converted while it is read.
+//! Reads text as UTF-8 whatever its encoding: removes a byte order mark and converts UTF-16 on the fly.
 
 use std::io::{self, Cursor, Read};
 
@@ -7,16 +7,16 @@ use std::io::{self, Cursor, Read};
 pub enum Encoding {
     /// UTF-8, or an encoding that the dump itself names.
     Plain,
-    /// UTF-8 with a mark at its beginning.
+    /// UTF-8 with a byte order mark.
     Marked,
-    /// UTF-16 with the lower byte first.
+    /// UTF-16, little-endian.
     Utf16Le,
-    /// UTF-16 with the higher byte first.
+    /// UTF-16, big-endian.
     Utf16Be,
 }
 
 impl Encoding {
-    /// What the beginning shows.
+    /// Detects the encoding from the beginning of a text.
     pub fn of(head: &[u8]) -> Self {
         let text = |b: &u8| b.is_ascii_graphic() || b.is_ascii_whitespace();
         match head {
@@ -30,7 +30,7 @@ impl Encoding {
         }
     }
 
-    /// Whether it has to be converted.
+    /// Whether the text must be converted.
     pub fn is_utf16(self) -> bool {
         matches!(self, Self::Utf16Le | Self::Utf16Be)
     }
@@ -70,7 +70,7 @@ impl<R: Read> Utf16<R> {
         Self { from, unit, raw: Vec::new(), text: Vec::new(), at: 0, begun: false, end: false }
     }
 
-    /// Converts the next piece. What can't be a character becomes the sign for that.
+    /// Converts the next chunk. Invalid code units become U+FFFD.
     fn convert(&mut self) -> io::Result<()> {
         let before = self.raw.len();
         let read = self.from.by_ref().take(32 * 1024).read_to_end(&mut self.raw)?;
@@ -111,7 +111,7 @@ mod tests {
     use crate::import::encoding::*;
     use proptest::prelude::*;
 
-    /// Gives a byte at a time.
+    /// Returns one byte at a time.
     struct OneByteReader(Cursor<Vec<u8>>);
 
     impl Read for OneByteReader {

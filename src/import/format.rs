@@ -1,4 +1,4 @@
-//! What a file is, told by its first bytes.
+//! Recognises the format of a dump from its first bytes.
 
 use std::io::Read;
 
@@ -9,19 +9,20 @@ use crate::import::archive;
 use crate::import::unknown::{broken_by_redirection, describe};
 use crate::manifest::dump::{Dump, Format, Packing};
 
-/// So much of the beginning is looked at: an archive of `mongodump` first tells of all its collections.
+/// Bytes to examine at the beginning: an archive of `mongodump` starts with a list of all its collections.
 pub const LOOK: u64 = 4 * 1024 * 1024;
-/// So much of that, where it is text.
+/// Bytes to examine if the dump is text.
 const LOOK_AT_TEXT: usize = 64 * 1024;
 
-/// What a dump's last lines say when it is whole.
+/// Completion markers in the last lines of a complete dump.
 pub const ENDS: [&str; 3] =
     ["-- PostgreSQL database dump complete", "-- PostgreSQL database cluster dump complete", "-- Dump completed"];
 
-/// Recognises a dump by its beginning, unpacked and decoded. Statements that any engine would take are `wanted`'s.
+/// Recognises a dump from its beginning, decompressed and decoded. Statements that any engine would accept are
+/// attributed to `wanted`.
 ///
 /// # Errors
-/// A sentence that says why it can't be used. For engine and version: [`fit`].
+/// A sentence explaining why the file cannot be used. [`fit`] checks engine and version.
 pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Result<Dump, String> {
     if head.is_empty() {
         return Err("The file is empty.".to_owned());
@@ -53,7 +54,7 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
     let first = head.get(..LOOK_AT_TEXT).unwrap_or(head);
     let text = match std::str::from_utf8(first) {
         Ok(text) => text,
-        // What is cut in the middle of a character, or holds text of another encoding further on.
+        // The text may be cut within a character, or contain another encoding further on.
         Err(e) => first.get(..e.valid_up_to()).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or_default(),
     };
     if first.contains(&0) || !is_sql(text) {
@@ -64,7 +65,7 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
     let postgres = text.contains("-- PostgreSQL database");
     let neutral = wanted == Some(EngineKind::Mariadb) && !postgres && !looks_like_postgres(text);
     if maria || looks_like_mysql(text) || neutral {
-        // A server of another maker counts its versions otherwise.
+        // Other makers number their versions differently.
         let version = whose("-- Server version").filter(|v| v.contains("MariaDB")).and_then(|v| numbers(&v));
         let says_its_end = maria && text.contains("-- Host:");
         return Ok(Dump { says_its_end, ..dump(Format::MariaSql, version) });
@@ -75,13 +76,13 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
     Ok(Dump { says_its_end, ..dump(Format::PgPlain, version) })
 }
 
-/// How a dump of `neo4j-admin` of version 4 begins, unpacked: a word, the version of its own form, numbers of files and bytes.
+/// Decompressed beginning of a `neo4j-admin` dump of version 4: a word, the format version, numbers of files and bytes.
 const NEO4J_4: &[u8] = b"zstd\0\0\0\x01";
-/// How zstd begins.
+/// Magic number of zstd.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// A dump of `neo4j-admin`; `None`: it is none. Those of version 5 have a head of their own. Those of version 4 are
-/// compressed as a whole, which is undone by the tool and not here.
+/// Recognises a dump of `neo4j-admin`; `None` if it is none. Dumps of version 5 have their own header. Dumps of version
+/// 4 are compressed as a whole; the tool decompresses them, not the portal.
 fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     let dump = |packing, version| {
         let (format, version) = (Format::Neo4jDump, Some(version));
@@ -95,7 +96,7 @@ fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     }
     if head.starts_with(ZSTD) {
         let mut inside = Vec::new();
-        // Cut off where what was looked at ends.
+        // Fails at the end of the examined bytes, which is ignored.
         let _ = zstd::stream::read::Decoder::new(head).ok()?.take(64).read_to_end(&mut inside);
         return inside.starts_with(NEO4J_4).then(|| dump(packing, (4, 0))).flatten();
     }
@@ -107,7 +108,7 @@ fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     })
 }
 
-/// Statements begin with a word that begins statements.
+/// Whether a text starts with an SQL statement, judged by its first word.
 fn is_sql(text: &str) -> bool {
     const WORDS: [&str; 16] = [
         "SET", "SELECT", "CREATE", "BEGIN", "START", "INSERT", "DROP", "ALTER", "COPY", "USE", "LOCK", "GRANT", "WITH",
@@ -122,17 +123,17 @@ fn is_sql(text: &str) -> bool {
     }) && (first.is_some() || text.contains("database dump"))
 }
 
-/// Whether statements without a head are of MySQL's kind.
+/// Whether statements without a header are in MySQL's dialect.
 fn looks_like_mysql(text: &str) -> bool {
     ["ENGINE=", "AUTO_INCREMENT", "/*!", "CREATE TABLE `", "INSERT INTO `", "USE `"].iter().any(|w| text.contains(w))
 }
 
-/// Whether statements without a head are of PostgreSQL's kind.
+/// Whether statements without a header are in PostgreSQL's dialect.
 fn looks_like_postgres(text: &str) -> bool {
     [" FROM stdin", " from stdin", "pg_catalog.", "\\connect ", "::", "$$"].iter().any(|w| text.contains(w))
 }
 
-/// The server's version in the head of an archive of pg_dump.
+/// The server's version in the header of a pg_dump archive.
 fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
     let minor = *head.get(6)?;
     let width = usize::from(*head.get(8)?);
@@ -142,7 +143,7 @@ fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
         *at += 1 + width;
         digits.iter().rev().try_fold(0usize, |n, d| n.checked_mul(256)?.checked_add(usize::from(*d)))
     };
-    // Compression: a byte since 1.15, a number before.
+    // Compression: one byte since archive version 1.15, a number before.
     if minor >= 15 {
         at += 1;
     } else {
@@ -158,7 +159,7 @@ fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
     numbers(std::str::from_utf8(head.get(at..at.checked_add(length)?)?).ok()?)
 }
 
-/// Whether a dump can be loaded into a server of `image`.
+/// Checks that a dump can be loaded into a server of `image`.
 pub fn fit(dump: &Dump, image: &CatalogImage) -> Result<(), String> {
     let (is, wanted) = (dump.format.engine(), image.engine);
     if is != wanted {

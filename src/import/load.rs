@@ -1,5 +1,5 @@
-//! The flow that makes a database out of a dump: created like any other, then filled by the tool in its own image. For
-//! engines whose servers must not run then: [`crate::import::load_stopped`].
+//! The flow that creates a database from a dump: it is created like any other, then filled by the tool in its own
+//! image. Engines whose servers must be stopped meanwhile use [`crate::import::load_stopped`].
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -25,7 +25,7 @@ use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
 
-/// Create from a dump.
+/// Creates a database from a dump.
 pub static LOAD: Flow = Flow {
     kind: JobKind::Load,
     title: "Create database from a dump",
@@ -43,8 +43,8 @@ pub static LOAD: Flow = Flow {
     ],
 };
 
-/// Refuses a tier that is full, and a dump whose file is gone; its undo, the last of all, makes the dump ready to be tried
-/// again.
+/// Checks that the tier is not full and that the dump's file still exists. Its undo, the last of all, makes the dump
+/// available for another attempt.
 pub(super) const CHECK_STORAGE: Step =
     Step::new("Check the storage", |w| Box::pin(check_storage(w))).undo(|w| Box::pin(again(w)));
 
@@ -61,27 +61,27 @@ async fn check_storage(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Lets the dump be loaded once more.
+/// Resets the dump so that it can be loaded again.
 async fn again(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     Ok(dumps::again(&mut db, w.container_id()?).await?)
 }
 
-/// What is known of the dump.
+/// The row of the dump.
 pub(super) async fn row(w: &StepContext) -> Result<DumpRow, StepError> {
     let mut db = w.app.db.acquire().await?;
     let row = dumps::of_container(&mut db, w.container_id()?).await?;
     row.ok_or_else(|| StepError::Fail("The record of the dump no longer exists.".to_owned()))
 }
 
-/// Where the file lies.
+/// The path of the dump's file.
 pub(super) fn path(w: &StepContext, row: &DumpRow) -> Result<PathBuf, StepError> {
     let tier = w.app.config.tier(&row.tier);
     let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” no longer exists.", row.tier)))?;
     Ok(staging::file(&w.app.config, tier, row.id, row.account_id))
 }
 
-/// Removes the file.
+/// Removes the dump's file.
 pub(super) async fn forget(w: &StepContext) -> Result<(), StepError> {
     let Ok(path) = path(w, &row(w).await?) else { return Ok(()) };
     match tokio::fs::remove_file(&path).await {
@@ -111,7 +111,7 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
     keep(w, &row, &report).await
 }
 
-/// Writes what became of the dump, and removes its file.
+/// Stores the report of a load, and removes the dump's file.
 pub(super) async fn keep(w: &StepContext, row: &DumpRow, report: &LoadReport) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     dumps::set_report(&mut db, row.id, report).await?;
@@ -120,7 +120,7 @@ pub(super) async fn keep(w: &StepContext, row: &DumpRow, report: &LoadReport) ->
     forget(w).await
 }
 
-/// Loads the dump into the running server and counts what came in.
+/// Loads the dump into the running server and counts what was loaded.
 async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadReport, StepError> {
     let app = &w.app;
     let c = w.container().await?;
@@ -132,7 +132,7 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
     let mut report = LoadReport { told: row.told.0.clone(), ..LoadReport::default() };
     let targets = wanted(row, &c.dbname);
     let places = places(&targets, &row.databases.0);
-    // All of them before anything is loaded: statements of one may name another.
+    // Create all databases before loading any, because statements of one may refer to another.
     for target in targets.iter().filter(|target| target.further) {
         let load = LoadPlan { archive: false, password: &password, lock: "", source: None, database: &target.database };
         let make = engine
@@ -160,12 +160,12 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
     Ok(report)
 }
 
-/// Whether a database of the dump is loaded.
+/// Whether a database of the dump was selected.
 fn is_wanted(row: &DumpRow, name: &str) -> bool {
     row.everything || row.databases.0.len() < 2 || row.source.as_deref().unwrap_or_default() == name
 }
 
-/// What of the dump goes where.
+/// The selected databases of the dump and their targets.
 pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<LoadTarget> {
     match row.dump().format.dialect().filter(|_| row.everything) {
         Some(dialect) => targets(&row.databases.0, dialect, dbname),
@@ -176,7 +176,7 @@ pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<LoadTarget> {
     }
 }
 
-/// Counts what came in.
+/// Counts what was loaded. Fails if statements failed and no table was loaded.
 pub(super) async fn count(
     app: &App,
     (id, plan): (&str, &ServerSpec<'_>),

@@ -1,6 +1,6 @@
-//! The flow that makes a database out of a dump for engines that load one while their server is stopped: the dump goes into
-//! the new data directory, is looked through by the engine's own check, and only then a server starts on it, with accounts
-//! of its own as in any new database.
+//! The flow that creates a database from a dump for engines that load dumps while their server is stopped. The dump is
+//! loaded into the new data directory and verified by the engine's own check. Only then a server starts on it, whose
+//! accounts are set up as in any new database.
 
 use std::sync::atomic::AtomicU64;
 
@@ -23,7 +23,7 @@ use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
 use crate::sql::to_mariadb::DatabasePlaces;
 
-/// Create from a dump that is loaded before the server starts.
+/// Creates a database from a dump that is loaded before the server starts.
 pub static LOAD_STOPPED: Flow = Flow {
     kind: JobKind::LoadStopped,
     title: "Create database from a dump",
@@ -48,12 +48,12 @@ async fn sealed(w: &StepContext) -> Result<SealedServer, StepError> {
     SealedServer::of(&w.app, &of, c.id, AdminPassword::New).await
 }
 
-/// Removes the container in which it was loaded; the directory has an undo of its own.
+/// Removes the container in which the dump was loaded; the data directory has its own undo.
 async fn unseal(w: &StepContext) -> Result<(), StepError> {
     sealed(w).await?.remove_container(&w.app).await
 }
 
-/// Puts the dump into the directory. What an attempt that was cut short left there is overwritten.
+/// Loads the dump into the data directory, overwriting what an interrupted attempt left there.
 async fn load(w: &StepContext) -> Result<(), StepError> {
     let (app, row, c) = (&w.app, row(w).await?, w.container().await?);
     let own = w.blueprint().await?;
@@ -62,7 +62,7 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
         return Err(StepError::Fail(format!("The storage tier “{}” is unavailable.", c.storage)));
     }
     let id = first.hold(app, true).await?;
-    // Of an image that nobody used before nothing is known yet; what it has, it has from here on.
+    // The tools of an image that was never used before are unknown until now.
     tools_in(app, c.engine, c.image_digest.as_deref().unwrap_or_default(), &id).await?;
     let sealed = sealed(w).await?;
     let plan = sealed.blueprint.plan();

@@ -1,4 +1,4 @@
-//! What is read of a dump: how much, no more than there is room for, and its last bytes.
+//! Measures how a dump is read: counts bytes, limits them to the available space, and keeps the last ones.
 
 use std::io;
 use std::io::Read;
@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::quantity::ByteSize;
 
-/// How much of the end is kept.
+/// Bytes at the end to keep.
 const TAIL: usize = 4096;
 
-/// What was read so far.
+/// Number of bytes read so far, shared with the reader.
 #[derive(Debug, Clone, Default)]
 pub struct BytesRead(Arc<AtomicU64>);
 
 impl BytesRead {
-    /// In bytes.
+    /// The number of bytes.
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A reader that counts.
+/// A reader that counts bytes.
 pub struct CountedReader<R>(pub R, pub BytesRead);
 
 impl<R: Read> Read for CountedReader<R> {
@@ -33,7 +33,8 @@ impl<R: Read> Read for CountedReader<R> {
     }
 }
 
-/// A reader of what is unpacked, that counts and refuses to read more than `most`, or many times what it was packed in.
+/// A reader of decompressed data that counts bytes. It fails after `most` bytes, or if the compression ratio is
+/// implausible.
 pub struct MeasuredReader<R> {
     from: R,
     most: u64,
@@ -42,12 +43,12 @@ pub struct MeasuredReader<R> {
     tail: Arc<std::sync::Mutex<Vec<u8>>>,
 }
 
-/// The last bytes of what was read.
+/// The last bytes that were read.
 #[derive(Debug, Clone)]
 pub struct Tail(Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl Tail {
-    /// As text.
+    /// The bytes as text.
     pub fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
@@ -55,12 +56,12 @@ impl Tail {
 }
 
 impl<R> MeasuredReader<R> {
-    /// Reads from `from`, at most `most` bytes; `packed` counts what `from` reads.
+    /// Reads up to `most` bytes from `from`; `packed` counts the compressed bytes that `from` reads.
     pub fn new(from: R, most: u64, packed: BytesRead, passed: BytesRead) -> Self {
         Self { from, most, packed, passed, tail: Arc::default() }
     }
 
-    /// Its end, once it was read.
+    /// The end of the data, once it has been read.
     pub fn tail(&self) -> Tail {
         Tail(self.tail.clone())
     }
@@ -95,20 +96,21 @@ impl<R: Read> Read for MeasuredReader<R> {
     }
 }
 
-/// Most bytes of a dump, unpacked: a multiple of what may be sent, and no more than is free on the tier at `path`.
+/// Maximum decompressed bytes of a dump: a multiple of the upload limit, and no more than is free on the tier at
+/// `path`.
 pub fn most_unpacked(upload_max: ByteSize, path: &Path) -> u64 {
     let most = u64::try_from(upload_max.0).unwrap_or(u64::MAX).saturating_mul(MOST_UNPACKED);
     let free = crate::storage::capacity(path).ok().and_then(|has| u64::try_from(has.free).ok());
     free.map_or(most, |free| most.min(free))
 }
 
-/// How much more a dump may be unpacked than the largest that may be sent.
+/// Ratio of the maximum decompressed size to the upload limit.
 pub(crate) const MOST_UNPACKED: u64 = 20;
 
-/// How many times larger than the file its content may be. Packing makes dumps of ordinary tables 5 to 20 times smaller, and
-/// those of equal rows hundreds of times. What is packed with gzip can't reach it.
+/// Maximum compression ratio. Dumps of ordinary tables compress 5 to 20 times, and those of equal rows hundreds of
+/// times. gzip cannot reach this ratio.
 const MOST_RATIO: u64 = 1100;
-/// So much may be unpacked of anything.
+/// Decompressed bytes for which the ratio is not checked.
 const ANY_RATIO: u64 = 256 * 1024 * 1024;
 
 #[cfg(test)]
@@ -118,7 +120,7 @@ mod tests {
 
     use crate::import::scan::{ReadLimits, recognise};
 
-    /// Beginning of an archive of `pg_dump`, and zeroes, packed in one stream.
+    /// Beginning of a `pg_dump` archive; followed by zeroes, in one compressed stream.
     const HEAD: &[u8] = b"PGDMP\x01\x0e\x00\x04\x08\x01\x01";
     const PIECE: usize = 16 * 1024 * 1024;
 
@@ -138,7 +140,7 @@ mod tests {
         zstd::stream::encode_all(content, 19).unwrap()
     }
 
-    /// The crate that unpacks does not pack.
+    /// The crate for xz decompresses only, so the data is read from files.
     fn xz(content: &[u8]) -> Vec<u8> {
         let name = if content == HEAD { "head" } else { "zeroes" };
         std::fs::read(format!("{}/tests/cases/bomb/{name}.xz", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -149,7 +151,7 @@ mod tests {
         let limits = || ReadLimits { most: 400 * 1024 * 1024 * 1024, wanted: None };
         let packed = |pack: fn(&[u8]) -> Vec<u8>| (pack(HEAD), pack(&vec![0; PIECE]));
         for (name, (head, zeroes)) in [("bzip2", packed(bzip2)), ("zstd", packed(zstd)), ("xz", packed(xz))] {
-            // Streams may follow one another, each of zeroes.
+            // Streams can be concatenated; each of these contains zeroes.
             let times = 100 * 1024 * 1024 * 1024 / PIECE;
             let bomb = [head, zeroes.repeat(times)].concat();
             let begin = Instant::now();

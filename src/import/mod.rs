@@ -1,5 +1,5 @@
-//! Dumps that people bring: recognised, kept in a file for as long as it takes, and loaded into a new database by the
-//! tools of its own image, as its own user. What failed in it is told.
+//! Uploaded dumps: recognised, kept in a file until they are loaded, and loaded into a new database by the tools of its
+//! own image, as its own user. Failed statements are reported.
 
 pub mod archive;
 pub mod choice;

@@ -1,4 +1,4 @@
-//! How a dump is compressed, and its content as it is read.
+//! Decompresses a dump while it is read.
 
 use std::io;
 use std::io::{BufReader, Read};
@@ -6,13 +6,13 @@ use std::io::{BufReader, Read};
 use crate::import::zip::Zip;
 use crate::manifest::dump::Packing;
 
-/// Most memory for what was packed with xz, in KiB: what `xz -9` needs, twice.
+/// Maximum memory for decompressing xz, in KiB: twice what `xz -9` requires.
 const XZ_MEMORY: u32 = 128 * 1024;
-/// Longest distance over which zstd may refer back, as a power of two: what `zstd --long` makes.
+/// Maximum window of zstd, as a power of two: that of `zstd --long`.
 const ZSTD_WINDOW: u32 = 27;
 
 impl Packing {
-    /// The content of what `from` reads.
+    /// The decompressed content of `from`.
     pub fn unpacked(self, from: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let from = BufReader::with_capacity(128 * 1024, from);
         Ok(match self {

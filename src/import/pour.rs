@@ -1,4 +1,4 @@
-//! A dump poured into a server by the tool of its own image, and what that says about it.
+//! Streams a dump into a server through the tool of its own image, and collects the tool's messages.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -30,12 +30,12 @@ use crate::runtime::{ExecPiece, Input};
 use crate::sql::to_mariadb::{DatabasePlaces, RewriteRules, StatementScope};
 use crate::tasks;
 
-/// Longest silence of a tool: an index over a large table is made without a word.
+/// Timeout for a tool without output: it creates an index on a large table without printing anything.
 const SILENCE: Duration = Duration::from_secs(6 * 3600);
-/// Pieces between reading and sending, of 64 KiB.
+/// Maximum number of chunks of 64 KiB between reading and sending.
 const WAITING: usize = 16;
 
-/// Runs the tool that loads a dump in the container `id`, and reads what it says failed.
+/// Runs the tool that loads a dump in the container `id`, and reports the failures from its output.
 pub(super) async fn pour(
     w: &StepContext,
     row: &DumpRow,
@@ -53,7 +53,7 @@ pub(super) async fn pour(
             missing.join(" or ")
         )));
     }
-    // Whoever wrote the dump can't know it, so nothing in it unlocks what it is locked with.
+    // The author of the dump cannot know this word, so nothing in the dump can unlock the client's commands.
     let lock = hex::encode(app.random.bytes::<16>());
     let dump = row.dump();
     let archive = dump.format == Format::PgCustom;
@@ -98,7 +98,7 @@ pub(super) async fn pour(
     };
     course.end();
     let code = code?;
-    // What was wrong with the file explains more than what the tool made of it.
+    // A problem with the file explains more than the tool's messages about it.
     let left_out = reading
         .await
         .map_err(|e| StepError::Fail(format!("Reading the dump was interrupted: {e}.")))?
@@ -121,7 +121,7 @@ pub(super) async fn pour(
     Err(StepError::Fail(format!("The dump could not be loaded completely: {said}")))
 }
 
-/// Shows how far it is, for ever.
+/// Reports the progress until cancelled.
 async fn tell(w: &StepContext, passed: &BytesRead) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -130,7 +130,7 @@ async fn tell(w: &StepContext, passed: &BytesRead) -> std::convert::Infallible {
     }
 }
 
-/// A file on its way.
+/// Reads a dump's file and sends its content.
 struct DumpReader {
     file: PathBuf,
     most: u64,
@@ -138,7 +138,7 @@ struct DumpReader {
 }
 
 impl DumpReader {
-    /// The dump, unpacked, as the input of a tool; and what was wrong with it.
+    /// Starts reading. Returns the decompressed dump as the input of a tool, and the result of reading.
     fn begin(
         self,
         dump: Dump,
@@ -149,7 +149,7 @@ impl DumpReader {
         let reading = tasks::blocking(move || {
             let done = self.pump(&dump, what.as_ref(), &course, &out);
             if let Err(why) = &done {
-                // The tool must not take what it got for all.
+                // The tool must not take an incomplete input for the whole dump.
                 let _ = out.blocking_send(Err(why.clone()));
             }
             done
@@ -183,14 +183,14 @@ impl DumpReader {
     }
 }
 
-/// Sends what `from` reads as it is.
+/// Sends the content of `from` unchanged.
 fn copy(mut from: Box<dyn Read + Send>, out: &Out) -> std::io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
     loop {
         let n = from.read(&mut piece)?;
         let Some(read) = piece.get(..n).filter(|r| !r.is_empty()) else { return Ok(()) };
         if out.blocking_send(Ok(Bytes::copy_from_slice(read))).is_err() {
-            // The tool has ended; it says why.
+            // The tool has exited; its messages give the reason.
             return Ok(());
         }
     }

@@ -1,42 +1,42 @@
-//! What failed while a dump was loaded, out of what the tool said about it.
+//! Builds the report on failed statements from the output of the tool that loaded a dump.
 
 use crate::import::course::{LoadProgress, ToolMessage, beginning};
 use crate::manifest::dump::{Format, LoadFailure, LoadReport, MOST};
 
-/// Longest text of one, in characters.
+/// Maximum length of a message, in characters.
 const LONGEST: usize = 4000;
-/// Stands around a statement that MariaDB's client repeats.
+/// Delimits a statement that MariaDB's client repeats.
 const RULE: &str = "--------------";
-/// Longest line that is read of a tool, in bytes.
+/// Maximum bytes of a line of output that are read.
 const LONGEST_LINE: usize = 16 * 1024;
 
-/// Reads what a tool says, line by line.
+/// Parses the output of a tool, line by line.
 pub struct OutputCollector<'a> {
     format: Format,
-    /// What the tool was sent, where its lines are known.
+    /// The statements sent to the tool, if its messages have line numbers.
     course: &'a LoadProgress,
     line: Vec<u8>,
     report: LoadReport,
-    /// Whether what comes next belongs to the last failure.
+    /// Whether the next lines belong to the last failure.
     open: bool,
-    /// Whether what comes next repeats a statement, as MariaDB's client does before it says how that failed, and pg_restore
-    /// afterwards.
+    /// Whether the next lines repeat a statement. MariaDB's client does so before the error message, pg_restore after
+    /// it.
     repeats: bool,
-    /// What it said that is about no statement.
+    /// Messages that are not about a statement.
     words: String,
 }
 
 impl<'a> OutputCollector<'a> {
-    /// For a tool that gets what `course` follows.
+    /// For a tool whose input is recorded in `course`.
     pub fn new(format: Format, course: &'a LoadProgress) -> Self {
         let report = LoadReport { format: Some(format), ..LoadReport::default() };
         Self { format, course, line: Vec::new(), report, open: false, repeats: false, words: String::new() }
     }
 
-    /// Takes a piece of what the tool said.
+    /// Adds a chunk of output.
     pub fn take(&mut self, piece: &[u8]) {
         for part in piece.split_inclusive(|b| *b == b'\n') {
-            // A tool that never ends its line must not fill the memory.
+            // A tool that never ends its line must not exhaust memory.
             let room = LONGEST_LINE.saturating_sub(self.line.len());
             self.line.extend(part.iter().take(room));
             if part.ends_with(b"\n") {
@@ -78,7 +78,7 @@ impl<'a> OutputCollector<'a> {
         }
     }
 
-    /// A line of `pg_restore`.
+    /// Parses a line of `pg_restore`.
     fn archive(&mut self, text: &str) {
         self.repeats &= !text.starts_with("pg_restore: ");
         let said = text.strip_prefix("pg_restore: error: ").filter(|_| self.format == Format::PgCustom);
@@ -87,7 +87,7 @@ impl<'a> OutputCollector<'a> {
             self.open = true;
             return self.fail(LoadFailure { text: cut(said.trim(), LONGEST), ..LoadFailure::default() });
         }
-        // What it says in the end is about all of it, and by that its end is known.
+        // This summary shows that pg_restore reached the end of the dump.
         if text.starts_with("pg_restore: warning: errors ignored") {
             self.open = false;
             self.words.push_str(text);
@@ -115,7 +115,7 @@ impl<'a> OutputCollector<'a> {
         }
     }
 
-    /// More about the last failure, or about no statement.
+    /// Adds a line to the last failure, or to the messages about no statement.
     fn more(&mut self, text: &str) {
         let last = self.report.failures.last_mut().filter(|_| self.report.failed <= MOST as u64);
         if self.open {
@@ -131,8 +131,8 @@ impl<'a> OutputCollector<'a> {
         }
     }
 
-    /// A line of `mongorestore`: a time, a tab, its words. Single documents that the server refuses are told of, as far as
-    /// it likes, and counted at the end.
+    /// Parses a line of `mongorestore`: a time, a tab, a message. It reports some of the documents that the server
+    /// rejects, and their number at the end.
     fn mongo(&mut self, line: &str) {
         let text = line.split_once('\t').map_or(line, |(_, text)| text);
         if let Some(why) = text.strip_prefix("continuing through error: ") {
@@ -151,7 +151,7 @@ impl<'a> OutputCollector<'a> {
         }
     }
 
-    /// All of it, with what was not sent to the tool at all.
+    /// The report, including statements that were not sent to the tool, and the messages about no statement.
     pub fn done(mut self) -> (LoadReport, String) {
         if !self.line.is_empty() {
             self.end_line();
@@ -176,7 +176,7 @@ fn cut(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
 
-/// What psql says about a line: its number, whether that is an error, the words.
+/// Parses a message of psql about a line: the line number, whether it is an error, the text.
 fn of_psql(line: &str) -> Option<(u64, bool, &str)> {
     let (number, said) = line.strip_prefix("psql:<stdin>:")?.split_once(':')?;
     let said = said.trim();
@@ -184,7 +184,7 @@ fn of_psql(line: &str) -> Option<(u64, bool, &str)> {
     Some((number.parse().ok()?, error.is_some(), error.unwrap_or(said).trim()))
 }
 
-/// What the client of MariaDB says about a statement that failed.
+/// Parses the error message of MariaDB's client about a statement.
 fn of_mariadb(line: &str) -> Option<(u64, bool, &str)> {
     let (head, text) = line.strip_prefix("ERROR ")?.split_once(": ")?;
     let (_, number) = head.rsplit_once("at line ")?;
@@ -249,7 +249,7 @@ mod tests {
         course.ask((2, 2), 4);
         let (report, _) = read(Format::PgPlain, &course, "psql:<stdin>:2: ERROR:  no\npsql:<stdin>:4: INFO:  db4sci\n");
         assert_eq!((report.failed, course.answer(std::time::Duration::ZERO)), (1, Some(false)));
-        // What failed before was still under way.
+        // A failure of an earlier statement was still in transit.
         course.ask((12, 13), 15);
         let (report, _) =
             read(Format::PgPlain, &course, "psql:<stdin>:11: ERROR:  no\npsql:<stdin>:15: INFO:  db4sci\n");

@@ -1,4 +1,4 @@
-//! What a request for a database out of a dump writes.
+//! Handles requests to create a database from a dump.
 
 use std::sync::Arc;
 
@@ -23,22 +23,22 @@ use crate::queue::refusal::RequestError;
 
 /// A dump that was received and recognised.
 pub struct ReceivedDump {
-    /// Its file, where it has just been received; it goes unless it is kept.
+    /// Its file if it was just received; removed unless kept.
     staging: Option<Staging>,
     id: Uuid,
     account: Uuid,
     tier: String,
     bytes: i64,
-    /// What it is.
+    /// Its format and content.
     pub dump: Arc<Dump>,
-    /// What is wanted of it.
+    /// The selected part.
     pub wanted: DumpSelection,
-    /// What its sender calls it.
+    /// The name of the uploaded file.
     pub name: String,
 }
 
 impl ReceivedDump {
-    /// What has just been received.
+    /// A dump that was just received.
     pub fn new(staging: Staging, dump: Dump, name: String) -> Self {
         let (id, account, tier) = (staging.id, staging.account(), staging.tier.clone());
         let bytes = i64::try_from(staging.bytes).unwrap_or(i64::MAX);
@@ -54,7 +54,7 @@ impl ReceivedDump {
         }
     }
 
-    /// What was received before and lies there since.
+    /// A dump that was received earlier and stored.
     pub fn kept(row: &DumpRow, account: Uuid) -> Self {
         Self {
             staging: None,
@@ -68,7 +68,7 @@ impl ReceivedDump {
         }
     }
 
-    /// Notes what is wanted of it.
+    /// Selects a part of the dump.
     pub fn choose(&mut self, asked: &str, dbname: &str) -> Result<(), String> {
         self.wanted = choose(&self.dump, asked, dbname).map_err(|question| question.0)?;
         Ok(())
@@ -91,7 +91,7 @@ impl ReceivedDump {
         }
     }
 
-    /// Keeps the file while its sender is asked something; answers what stands for it.
+    /// Keeps the file while the user is asked for a selection. Returns the dump's id.
     pub async fn ask(self, app: &App) -> Result<Uuid, sqlx::Error> {
         let mut db = app.db.acquire().await?;
         dumps::insert(&mut db, &self.row(None), app.clock.now()).await?;
@@ -102,11 +102,11 @@ impl ReceivedDump {
     }
 }
 
-/// Writes everything for a new container and its dump in one transaction. A file that has just been received is removed
-/// if that fails.
+/// Writes everything for a new container and its dump in one transaction. If that fails, a file that was just received
+/// is removed.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`], in which case nothing is written.
 pub async fn from_dump(
     app: &App,
     request: &CreateRequest<'_>,
@@ -130,12 +130,12 @@ pub fn is_load(kind: Option<JobKind>) -> bool {
     matches!(kind, Some(JobKind::Load | JobKind::LoadStopped))
 }
 
-/// The flow that loads dumps of an engine.
+/// The flow that loads dumps of this engine.
 pub fn load_flow(engine: EngineKind) -> &'static Flow {
     if is_loaded_stopped(engine) { &LOAD_STOPPED } else { &LOAD }
 }
 
-/// Whether an engine's dumps are loaded before its server starts.
+/// Whether dumps of this engine are loaded before its server starts.
 pub fn is_loaded_stopped(engine: EngineKind) -> bool {
     engine.engine().backup().is_some_and(|b| b.load_mode() == DumpMode::Stopped)
 }

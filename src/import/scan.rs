@@ -1,4 +1,4 @@
-//! Looks at a dump while it arrives: how it is packed, what it is, whether it is whole, which databases it holds.
+//! Examines a dump while it arrives: its compression, its format, whether it is complete, and its databases.
 
 use std::io;
 use std::io::{Cursor, Read};
@@ -17,29 +17,29 @@ use crate::manifest::dump::{Dump, Packing};
 use crate::sql::contents::contents;
 use crate::tasks;
 
-/// Pieces between receiving and looking.
+/// Maximum number of chunks between receiving and examining.
 const WAITING: usize = 16;
 
-/// What may be read.
+/// Limits and hints for examining a dump.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadLimits {
-    /// Most bytes, unpacked.
+    /// Maximum bytes, decompressed.
     pub most: u64,
-    /// The engine that was asked for, by which statements are read that say nothing else.
+    /// The requested engine, to which statements in a common dialect are attributed.
     pub wanted: Option<EngineKind>,
 }
 
-/// A dump's content: unpacked, as UTF-8 if it is text.
+/// A dump's content, decompressed, and converted to UTF-8 if it is text.
 pub struct DumpContent {
-    /// How the text was encoded.
+    /// The original encoding of the text.
     pub encoding: Encoding,
-    /// Reads it.
+    /// The reader of the content.
     pub from: Box<dyn Read + Send>,
-    /// Its end.
+    /// The end of the content.
     pub tail: Tail,
 }
 
-/// Opens a dump that lies in a file.
+/// Opens a dump stored in a file.
 pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesRead) -> io::Result<DumpContent> {
     let packed = BytesRead::default();
     let from = packing.unpacked(Box::new(CountedReader(std::fs::File::open(path)?, packed.clone())))?;
@@ -50,7 +50,7 @@ pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesR
     Ok(DumpContent { encoding, from, tail })
 }
 
-/// Recognises what `from` reads, to its end where that tells more.
+/// Recognises the dump in `from`. Reads it to the end if its content must be examined.
 pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<Dump, String> {
     let unread = |e: io::Error| format!("Cannot read the file: {e}.");
     let mut head = Vec::new();
@@ -101,7 +101,7 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<D
     if dump.databases.iter().all(String::is_empty) {
         dump.databases.clear();
     }
-    // The dump of a whole server has the ends of its databases in it.
+    // The dump of a whole server also contains the completion markers of its databases.
     if dump.says_its_end
         && !(is_whole(&tail, encoding) && (!is_cluster || tail_text(&tail, encoding).contains(CLUSTER_END)))
     {
@@ -110,33 +110,33 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<D
     Ok(dump)
 }
 
-/// What to say of a dump that does not say its end.
+/// Message for a dump without a completion marker.
 pub const CUT: &str = "The dump is truncated: it does not end with the completion marker. Create it again.";
 
-/// What the dump of a whole server begins with, and what its last lines say.
+/// First line of a dump of a whole server, and its completion marker.
 const CLUSTER: &str = "-- PostgreSQL database cluster dump";
 const CLUSTER_END: &str = "-- PostgreSQL database cluster dump complete";
 
-/// Whether the last lines say that the dump is complete.
+/// Whether the last lines contain a completion marker.
 pub fn is_whole(tail: &Tail, encoding: Encoding) -> bool {
     let end = tail_text(tail, encoding);
     ENDS.iter().any(|words| end.contains(words))
 }
 
-/// The last lines. In UTF-16 every other byte is none of the text's.
+/// The last lines. In UTF-16, every other byte of this text is zero and is dropped.
 fn tail_text(tail: &Tail, encoding: Encoding) -> String {
     let end = tail.text();
     if encoding.is_utf16() { end.replace('\0', "") } else { end }
 }
 
-/// Looks at what is sent to it.
+/// Examines the chunks sent to it.
 pub struct Scanner {
     out: Option<mpsc::Sender<Bytes>>,
     task: JoinHandle<Result<Dump, String>>,
 }
 
 impl Scanner {
-    /// Begins.
+    /// Starts a scan.
     pub fn new(limits: ReadLimits) -> Self {
         let (out, pieces) = mpsc::channel(WAITING);
         let from = ArrivingPieces { pieces, now: Bytes::new() };
@@ -144,7 +144,7 @@ impl Scanner {
         Self { out: Some(out), task }
     }
 
-    /// Takes the next piece. What is known already needs no more of them.
+    /// Adds the next chunk, unless the result is already known.
     pub async fn take(&mut self, piece: &[u8]) {
         if let Some(out) = &self.out
             && out.send(Bytes::copy_from_slice(piece)).await.is_err()
@@ -153,19 +153,19 @@ impl Scanner {
         }
     }
 
-    /// Whether it has come to an answer before the end.
+    /// Whether the result is known before the end of the dump.
     pub fn has_answered(&self) -> bool {
         self.task.is_finished()
     }
 
-    /// What it is.
+    /// Ends the scan and returns its result.
     pub async fn done(mut self) -> Result<Dump, String> {
         self.out = None;
         self.task.await.map_err(|e| format!("Could not inspect the file: {e}."))?
     }
 }
 
-/// Pieces as they arrive.
+/// Reads chunks as they arrive.
 struct ArrivingPieces {
     pieces: mpsc::Receiver<Bytes>,
     now: Bytes,

@@ -1,5 +1,5 @@
-//! A dump in SQL on its way to the tool that runs it: the statements of one database in it, each ended so that the tool
-//! can't take its end for anything else; nothing that is the server's, and no command of the tool's own.
+//! Sends an SQL dump to the tool that runs it: the statements of one of its databases, each terminated so that the tool
+//! cannot mistake where it ends, without server-wide statements and without commands of the tool itself.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -17,50 +17,51 @@ use crate::sql::splitter::Splitter;
 use crate::sql::to_mariadb::{ChangeCounts, RewriteRules, renamed, rewrite};
 use crate::sql::{Dialect, DumpPiece, PieceKind, lines};
 
-/// How much is sent at a time.
+/// Bytes sent at a time.
 const PIECE: usize = 64 * 1024;
-/// How often it is looked whether anybody still waits for an answer.
+/// Interval at which a wait for a response checks whether the tool still runs.
 const LOOK: Duration = Duration::from_millis(500);
-/// Most statements about the server that are quoted.
+/// Maximum number of server-wide statements to quote.
 const QUOTED: usize = 5;
-/// Ends in an answer whatever the server is like: a remark, or that it is in no state to make one.
+/// Causes a response in any state of the server: a message, or an error that it cannot produce one in its current
+/// state.
 const PROBE: &str = "DO $db4sci$ BEGIN RAISE INFO 'db4sci'; END $db4sci$;\n";
 
-/// What is sent.
+/// What is sent, and how.
 #[derive(Debug, Clone)]
 pub struct SendOptions {
-    /// By whose rules.
+    /// The dialect of the dump.
     pub dialect: Dialect,
-    /// Which database of the dump; empty: what names none.
+    /// The database of the dump; empty for the part that names none.
     pub source: String,
-    /// A word that nobody knows who wrote the dump.
+    /// A random word unknown to the author of the dump.
     pub lock: String,
-    /// How statements of MySQL are changed so that their owner can run them.
+    /// How statements of MySQL are rewritten so that their owner can run them.
     pub rules: Option<RewriteRules>,
 }
 
-/// What was left out because it is about the server, not the database.
+/// Statements that were not sent because they apply to the whole server.
 #[derive(Debug, Default)]
 pub struct LeftOut {
-    /// How many statements.
+    /// Number of statements.
     pub count: u64,
-    /// The first of them.
+    /// The first of these statements.
     pub first: Vec<String>,
-    /// What was changed in others, in sentences.
+    /// Changes to other statements, in sentences.
     pub told: Vec<String>,
 }
 
-/// Where the pieces go.
+/// The channel to the tool.
 pub type Out = mpsc::Sender<Result<Bytes, String>>;
 
 /// Why sending ends early.
 enum EarlyEnd {
-    /// The tool has ended; it says why.
+    /// The tool has exited; its messages give the reason.
     Gone,
     Bad(String),
 }
 
-/// Sends the dump that `from` reads.
+/// Sends the dump in `from`.
 pub fn send(from: impl Read, what: &SendOptions, course: &LoadProgress, out: &Out) -> Result<LeftOut, String> {
     let mut sending = Sending {
         what,
@@ -82,13 +83,13 @@ pub fn send(from: impl Read, what: &SendOptions, course: &LoadProgress, out: &Ou
     }
 }
 
-/// What becomes of the rows that follow.
+/// How the following rows are treated.
 #[derive(Debug, Clone, Copy)]
 enum RowFate {
     Sent,
-    /// They are of no database that is wanted.
+    /// They belong to a database that is not selected.
     Skipped,
-    /// Their statement, in this line, was refused.
+    /// Their statement was rejected: its line, and the number of rows.
     Refused(u64, u64),
 }
 
@@ -100,15 +101,15 @@ struct Sending<'a> {
     /// The line that the tool reads next.
     line: u64,
     follower: DatabaseFollower,
-    /// The statement that is being sent.
+    /// The statement being sent.
     begun: Option<SentStatement>,
-    /// Whether the statement now is sent.
+    /// Whether the current statement is sent.
     passes: bool,
     rows: RowFate,
-    /// What ends the lines of the rows: the server takes no other end of line after the last one.
+    /// Line ending of the rows. The server accepts no other one in the line after the last row.
     row_end: &'static [u8],
     left_out: LeftOut,
-    /// What was changed.
+    /// Changes to statements.
     told: ChangeCounts,
 }
 
@@ -138,7 +139,7 @@ impl Sending<'_> {
         self.flush()
     }
 
-    /// What ends statements: the client takes no more than 15 characters.
+    /// The delimiter of statements. The client accepts at most 15 characters.
     fn delimiter(&self) -> String {
         format!("$${}", self.what.lock.get(..12).unwrap_or(&self.what.lock))
     }
@@ -147,7 +148,7 @@ impl Sending<'_> {
         self.follower.now == self.what.source
     }
 
-    /// Whether the statement that begins is sent.
+    /// Whether a new statement is sent.
     fn passes(&mut self, piece: &DumpPiece<'_>) -> bool {
         match (&self.follower.means, self.what.dialect) {
             (Meaning::Goes(_), _) => false,
@@ -163,7 +164,7 @@ impl Sending<'_> {
                 }
                 false
             }
-            // A session goes on from one database to the next, with what was set in it.
+            // A session continues from one database to the next, with its settings.
             (Meaning::Setting, Dialect::Mysql) => true,
             _ => self.is_wanted(),
         }
@@ -191,7 +192,7 @@ impl Sending<'_> {
         let what = self.what;
         let text = match what.rules.as_ref().filter(|_| piece.first) {
             None => Cow::Borrowed(piece.text),
-            // So long a one brings rows: its beginning is all that can name a database.
+            // A statement this long contains rows. Only its beginning can name a database.
             Some(rules) if !piece.last => renamed(piece.text, &rules.places, &mut self.told),
             Some(rules) => match rewrite(piece.text, rules, &mut self.told) {
                 Some(text) => text,
@@ -205,7 +206,8 @@ impl Sending<'_> {
         if !piece.last {
             return Ok(());
         }
-        // Noted before its end is sent, since the answer may come at once. Rows that follow belong to it.
+        // Record it before sending its end, because the response may arrive immediately. Rows that follow are part of
+        // it.
         if !piece.rows
             && let Some(mut sent) = self.begun.take()
         {
@@ -215,7 +217,7 @@ impl Sending<'_> {
         self.end(piece.ended)
     }
 
-    /// Ends a statement. Where the dump did not, a comment may be open to the end of the line.
+    /// Terminates a statement. If the dump did not terminate it, a comment may extend to the end of its line.
     fn end(&mut self, ended: bool) -> Result<(), EarlyEnd> {
         if !ended {
             self.put(b"\n")?;
@@ -226,7 +228,7 @@ impl Sending<'_> {
         }
     }
 
-    /// Tries a statement that rows follow with none: if it is refused, psql would take its rows for statements.
+    /// Tries a statement with rows by sending it without any: if it failed, psql would take its rows for statements.
     fn tried(&mut self, piece: &DumpPiece<'_>) -> Result<bool, EarlyEnd> {
         self.put(piece.text)?;
         let last = self.line;
@@ -317,14 +319,14 @@ impl Sending<'_> {
 mod tests {
     use crate::import::sending::*;
 
-    /// What arrives of `source` in `text`, as one text, and what was left out.
+    /// The text received for the database `source` of `text`, and the skipped statements.
     fn sent(text: &str, dialect: Dialect, source: &str) -> (String, LeftOut) {
         let (out, mut pieces) = mpsc::channel(1000);
         let (course, what) = (
             LoadProgress::default(),
             SendOptions { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned(), rules: None },
         );
-        // A tool that takes everything.
+        // Acts as a tool that accepts everything.
         let left = std::thread::scope(|scope| {
             let sending = scope.spawn(|| send(text.as_bytes(), &what, &course, &out));
             while !sending.is_finished() {

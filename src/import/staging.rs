@@ -1,4 +1,4 @@
-//! The file in which a dump waits: on a storage tier, beside the data directories, for as long as it takes to load it.
+//! Stores an uploaded dump in a file on a storage tier, next to the data directories, until it is loaded.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,22 +14,22 @@ use crate::import::scan::{ReadLimits, Scanner};
 use crate::manifest::dump::Dump;
 use crate::storage::{capacity, unavailable_reason};
 
-/// Kept free on a tier beside what is being sent.
+/// Space that uploads leave free on a tier.
 const RESERVE: i64 = 512 * MIB;
-/// How often the space is looked at.
+/// Bytes between checks of the free space.
 const LOOK: u64 = 32 * 1024 * 1024;
-/// What the files' names begin with. With a dot: the reconciler leaves those alone.
+/// Prefix of the files' names. The reconciler ignores names that begin with a dot.
 const BEGINNING: &str = ".upload-";
-/// After so long without a byte nobody sends any more, and nobody answers a question any more.
+/// Timeout after which an upload without new data, or an unanswered selection, is considered abandoned.
 pub const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// Where the dump of this id lies, which this person sent.
+/// The path of the dump with this id, uploaded by this account.
 pub fn file(config: &Config, tier: &Tier, id: Uuid, account: Option<Uuid>) -> PathBuf {
     let owner = account.map(|account| format!("+{account}")).unwrap_or_default();
     tier.path.join(config.instance.as_str()).join(format!("{BEGINNING}{id}{owner}"))
 }
 
-/// An upload that lies on a tier.
+/// An uploaded file on a tier.
 struct StagedUpload {
     path: PathBuf,
     id: Uuid,
@@ -38,12 +38,12 @@ struct StagedUpload {
     age: Duration,
 }
 
-/// Where uploads can lie.
+/// Directories that may contain uploads.
 fn places(config: &Config) -> Vec<PathBuf> {
     config.storage.iter().map(|tier| tier.path.join(config.instance.as_str())).collect()
 }
 
-/// All uploads in these places.
+/// All uploads in these directories.
 fn found(places: &[PathBuf]) -> Vec<StagedUpload> {
     let mut all = Vec::new();
     for place in places {
@@ -60,7 +60,7 @@ fn found(places: &[PathBuf]) -> Vec<StagedUpload> {
     all
 }
 
-/// How much may be sent.
+/// Limits on uploads.
 struct UploadLimit {
     places: Vec<PathBuf>,
     one: ByteSize,
@@ -75,7 +75,7 @@ impl UploadLimit {
         Self { places: places(config), one, person, total }
     }
 
-    /// Whether there is room for what this person sends.
+    /// Checks that this person's uploads and all uploads together are within the limits.
     fn check(&self, account: Uuid) -> Result<(), String> {
         let limit = |bytes: ByteSize| u64::try_from(bytes.0).unwrap_or(u64::MAX);
         let all = found(&self.places);
@@ -97,7 +97,7 @@ impl UploadLimit {
     }
 }
 
-/// A file that goes unless it is kept.
+/// A file that is removed when dropped, unless kept.
 struct TemporaryFile(Option<PathBuf>);
 
 impl Drop for TemporaryFile {
@@ -108,13 +108,13 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// A dump being received. Dropped, it leaves nothing.
+/// A dump being received. Dropping it removes its file.
 pub struct Staging {
     /// Its id.
     pub id: Uuid,
-    /// Name of the tier it lies on.
+    /// Name of its tier.
     pub tier: String,
-    /// Bytes so far.
+    /// Bytes received so far.
     pub bytes: u64,
     path: PathBuf,
     out: tokio::fs::File,
@@ -127,7 +127,8 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Begins a file on this tier, or the first that is there, for a dump that `account` sends for a database of `engine`.
+    /// Creates a file on this tier, or on the first available one, for a dump that `account` uploads for a database of
+    /// `engine`.
     pub async fn begin(
         config: &Config,
         wanted: &str,
@@ -163,17 +164,17 @@ impl Staging {
         })
     }
 
-    /// Who sends it.
+    /// The account that uploads it.
     pub fn account(&self) -> Uuid {
         self.account
     }
 
-    /// Where it lies.
+    /// The path of its file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Takes a piece.
+    /// Stores a chunk.
     pub async fn write(&mut self, piece: &[u8]) -> Result<(), String> {
         self.bytes += piece.len() as u64;
         let most = self.room.one;
@@ -195,14 +196,14 @@ impl Staging {
         if let Some(scanner) = &mut self.scanner {
             scanner.take(piece).await;
         }
-        // What can't be used need not be received to its end.
+        // Stops the upload as soon as the dump is known to be unusable.
         if let Some(scanner) = self.scanner.take_if(|scanner| scanner.has_answered()) {
             self.known = Some(scanner.done().await?);
         }
         Ok(())
     }
 
-    /// Ends it; answers what it is.
+    /// Ends the file and returns the recognised dump.
     pub async fn finish(&mut self) -> Result<Dump, String> {
         self.out.flush().await.map_err(|e| format!("Cannot store the dump: {e}."))?;
         match (self.known.take(), self.scanner.take()) {
@@ -212,14 +213,13 @@ impl Staging {
         }
     }
 
-    /// From here on it is a job's to remove.
+    /// Keeps the file: from now on a job is responsible for removing it.
     pub fn keep(mut self) {
         self.gone.0 = None;
     }
 }
 
-/// Removes files that nobody waits for: of loads that were given up, and of portals that were killed while they received
-/// them.
+/// Removes abandoned files: of loads that were cancelled, and of portals killed during an upload.
 pub fn sweep(config: &Config, known: &[Uuid]) {
     for StagedUpload { path, id, age, .. } in found(&places(config)) {
         if !known.contains(&id) && age > ABANDONED {

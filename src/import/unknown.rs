@@ -1,11 +1,11 @@
-//! Files that can't be loaded: what each looks like, and what to send instead.
+//! Describes files that cannot be loaded, and what to upload instead.
 
-/// What can be sent.
+/// Advice on what can be uploaded.
 const SEND: &str = "Upload the output of pg_dump, mariadb-dump, mysqldump, mongodump --archive or neo4j-admin \
                     database dump, either as is, compressed with gzip, zstd, bzip2 or xz, or as the only file in a \
                     zip archive.";
 
-/// Kinds of files by how they begin, with what to do.
+/// Magic numbers of other file formats, with a description and advice.
 const KINDS: [(&[u8], &str, &str); 17] = [
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "Extract it and upload the dump itself."),
     (b"Rar!", "a RAR archive", "Extract it and upload the dump itself."),
@@ -26,7 +26,7 @@ const KINDS: [(&[u8], &str, &str); 17] = [
     (b"-----BEGIN PGP", "encrypted with PGP", "Decrypt it and upload the dump itself."),
 ];
 
-/// What to say of a file that begins with `head`, unpacked.
+/// The message about a file with the decompressed beginning `head`.
 pub fn describe(head: &[u8]) -> String {
     let known = KINDS.iter().find(|(magic, ..)| head.starts_with(magic));
     let kind = match known {
@@ -44,12 +44,12 @@ pub fn describe(head: &[u8]) -> String {
     format!("File format not recognised. It begins with {}. {SEND}", beginning(head))
 }
 
-/// The first bytes, for people.
+/// The first bytes, for display.
 fn beginning(head: &[u8]) -> String {
     let first = head.get(..60).unwrap_or(head);
     let text = match std::str::from_utf8(first) {
         Ok(text) => Some(text),
-        // Cut in the middle of a character.
+        // Cut within a character.
         Err(e) if e.error_len().is_none() => first.get(..e.valid_up_to()).and_then(|f| std::str::from_utf8(f).ok()),
         Err(_) => None,
     };
@@ -62,7 +62,7 @@ fn beginning(head: &[u8]) -> String {
     }
 }
 
-/// Archives that were sent through a redirection which takes everything for text, as PowerShell's does.
+/// Detects archives damaged by a redirection that treats everything as text, as PowerShell's does.
 pub fn broken_by_redirection(head: &[u8]) -> Option<String> {
     const MAKERS: [(&str, &str); 4] = [
         ("PGDMP", "a pg_dump archive, made with pg_dump -Fc -f FILE"),
@@ -81,7 +81,7 @@ pub fn broken_by_redirection(head: &[u8]) -> Option<String> {
             .map(|pair| u16::from_le_bytes(*pair));
         char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
     } else {
-        // PowerShell 7 writes UTF-8, in which no archive ever is.
+        // PowerShell 7 writes UTF-8, which no intact archive is.
         let head = head.get(..4096).unwrap_or(head);
         let text = match std::str::from_utf8(head) {
             Ok(text) => text,

@@ -1,4 +1,4 @@
-//! A zip archive with one file in it, read from its beginning: what people's desktops make of a dump.
+//! Reads a zip archive with one file, as desktop programs create it from a dump, sequentially from its beginning.
 
 use std::io;
 use std::io::{BufRead, BufReader, Read};
@@ -6,28 +6,28 @@ use std::io::{BufRead, BufReader, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-/// What each file in an archive begins with.
+/// Magic number before each file in an archive.
 pub const MAGIC: [u8; 4] = *b"PK\x03\x04";
-/// What may follow a file whose sums were not known when it began.
+/// Magic number that may precede the checksum and sizes after a file, if they were unknown at its beginning.
 const SUMS: [u8; 4] = *b"PK\x07\x08";
 
 fn refused(why: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.into())
 }
 
-/// What stands before a file.
+/// The header before a file.
 struct LocalHeader {
     name: String,
     method: u16,
     encrypted: bool,
-    /// Whether its sums follow it.
+    /// Whether checksum and sizes follow the file.
     later: bool,
     crc: u32,
     packed: u64,
 }
 
 impl LocalHeader {
-    /// Directories, and what desktops add by themselves.
+    /// Whether it is a directory, or a file that desktops add themselves.
     fn is_nothing(&self) -> bool {
         let last = self.name.rsplit('/').next().unwrap_or_default();
         self.name.ends_with('/') || self.name.starts_with("__MACOSX/") || matches!(last, ".DS_Store" | "Thumbs.db")
@@ -37,33 +37,33 @@ impl LocalHeader {
 enum Body<R: Read> {
     Deflated(DeflateDecoder<BufReader<R>>),
     Stored(io::Take<BufReader<R>>),
-    /// Between files; none after the end.
+    /// Between files; `None` after the end.
     Between(Option<BufReader<R>>),
 }
 
-/// Reads the one file.
+/// Reads the only file in an archive.
 pub struct Zip<R: Read> {
     body: Body<R>,
     head: Option<LocalHeader>,
-    /// The file that was read.
+    /// Name of the file that was read.
     found: Option<String>,
     crc: Crc,
 }
 
 impl<R: Read> Zip<R> {
-    /// Begins at the archive's beginning.
+    /// Starts at the beginning of an archive.
     pub fn new(from: R) -> Self {
         Self { body: Body::Between(Some(BufReader::new(from))), head: None, found: None, crc: Crc::new() }
     }
 
-    /// Goes to the next file; `false` at the end.
+    /// Proceeds to the next file; `false` at the end.
     fn next(&mut self, mut from: BufReader<R>) -> io::Result<bool> {
         loop {
             let Some(head) = head(&mut from)? else {
                 if self.found.is_none() {
                     return Err(refused("the zip archive contains no file"));
                 }
-                // The rest is the archive's own list.
+                // The rest is the archive's directory.
                 io::copy(&mut from, &mut io::sink())?;
                 self.body = Body::Between(None);
                 return Ok(false);
@@ -102,7 +102,7 @@ impl<R: Read> Zip<R> {
         }
     }
 
-    /// After a file: compares its sum.
+    /// Verifies the checksum at the end of a file.
     fn ended(&mut self) -> io::Result<()> {
         let mut from = match std::mem::replace(&mut self.body, Body::Between(None)) {
             Body::Deflated(body) => body.into_inner(),
@@ -131,7 +131,7 @@ impl<R: Read> Zip<R> {
     }
 }
 
-/// Skips the two lengths after a sum: of four bytes, or of eight in large archives.
+/// Skips the two sizes after a checksum: four bytes each, or eight in large archives.
 fn skip_sizes<R: Read>(from: &mut BufReader<R>) -> io::Result<()> {
     io::copy(&mut from.by_ref().take(8), &mut io::sink())?;
     let next = from.fill_buf()?;
@@ -141,7 +141,7 @@ fn skip_sizes<R: Read>(from: &mut BufReader<R>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads what stands before a file; `None` where no more follow.
+/// Reads the header before a file; `None` if no file follows.
 fn head<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<LocalHeader>> {
     let mut fixed = Vec::new();
     from.by_ref().take(4).read_to_end(&mut fixed)?;
@@ -157,7 +157,7 @@ fn head<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<LocalHeader>> {
     from.read_exact(&mut extra)?;
     let mut packed = u64::from(u32::from_le_bytes([s0, s1, s2, s3]));
     if packed == u64::from(u32::MAX) {
-        // In a large archive: behind the other length, in the field with the number 1.
+        // In large archives, the size is in the extra field number 1, after the other size.
         let long = (extra.first_chunk::<4>() == Some(&[1, 0, 16, 0])).then(|| extra.get(12..20)).flatten();
         packed = long.and_then(|b| b.first_chunk::<8>()).map_or(u64::MAX, |long| u64::from_le_bytes(*long));
     }
