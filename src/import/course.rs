@@ -140,7 +140,7 @@ impl LoadProgress {
         ToolMessage::About(inner.sent.get(at).filter(|sent| sent.lines.0 <= line).cloned())
     }
 
-    /// The tool has ended.
+    /// Records that the tool has exited and will send no more responses.
     pub fn end(&self) {
         self.inner().over = true;
         self.changed.notify_all();

@@ -1,19 +1,20 @@
-//! psql's own commands in a dump: which database `\connect` goes to, and what else is none of a dump's business.
+//! Parses psql meta-commands in a dump: the database that `\connect` switches to, and commands that dumps should not
+//! contain.
 
-/// A command of psql.
+/// A psql meta-command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// It goes on in this database.
+    /// Switches to this database.
     Connect(String),
-    /// A lock that pg_dump puts around what it writes.
+    /// `\restrict` or `\unrestrict`, which pg_dump writes around its output.
     Lock,
-    /// It sends what is before it, like a semicolon.
+    /// Sends the statement before it, like a semicolon.
     Send,
-    /// Anything else.
+    /// Any other command.
     Other,
 }
 
-/// Reads the line of a command, from its backslash on.
+/// Parses the line of a command, starting with its backslash.
 pub fn command(line: &[u8]) -> Command {
     let text = String::from_utf8_lossy(line);
     let Some(text) = text.trim_end().strip_prefix('\\') else { return Command::Other };
@@ -26,7 +27,7 @@ pub fn command(line: &[u8]) -> Command {
     }
 }
 
-/// The database that `\connect` names: as a word, or in a connection string.
+/// The database named by `\connect`, as a word or in a connection string.
 fn target(arguments: &[String]) -> Option<String> {
     let name = arguments.iter().find(|a| !a.starts_with("-reuse-previous"))?;
     if let Some((_, rest)) = name.split_once("://") {
@@ -41,7 +42,7 @@ fn target(arguments: &[String]) -> Option<String> {
     (name != "-" && !name.is_empty()).then(|| name.clone())
 }
 
-/// `dbname` of a string such as `dbname='my mice' host=x`.
+/// The value of `dbname` in a connection string such as `dbname='my mice' host=x`.
 fn of_string(text: &str) -> Option<String> {
     let mut rest = text.trim_start();
     while let Some((key, after)) = rest.split_once('=') {
@@ -73,7 +74,7 @@ fn of_string(text: &str) -> Option<String> {
     None
 }
 
-/// A command's arguments: words, in which quotes of both kinds keep white space together.
+/// Splits a command's arguments into words, in which quotes of both kinds keep whitespace together.
 fn arguments(text: &str) -> Vec<String> {
     let (mut found, mut now, mut quote, mut any) = (Vec::new(), String::new(), None, false);
     let mut chars = text.chars().peekable();

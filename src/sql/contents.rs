@@ -1,4 +1,4 @@
-//! Which databases a dump in SQL holds.
+//! Lists the databases in an SQL dump.
 
 use std::io;
 use std::io::Read;
@@ -8,35 +8,35 @@ use crate::sql::means::{Meaning, means};
 use crate::sql::splitter::Splitter;
 use crate::sql::{Dialect, DumpPiece, PieceKind};
 
-/// Most databases that are told apart.
+/// Maximum number of databases to list.
 const MOST: usize = 1000;
 
 /// A database in a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DumpSection {
-    /// Its name; empty for what comes before the dump names any.
+    /// Its name; empty for statements before the dump names a database.
     pub name: String,
-    /// How many statements make or fill something in it.
+    /// Number of statements that create or fill an object in it.
     pub statements: u64,
 }
 
-/// Follows which database the pieces of a dump belong to.
+/// Tracks the database that the pieces of a dump belong to.
 #[derive(Debug)]
 pub struct DatabaseFollower {
     dialect: Dialect,
-    /// The database now; empty: none was named.
+    /// The current database; empty if none was named yet.
     pub now: String,
-    /// What the last statement means.
+    /// The meaning of the last statement.
     pub means: Meaning,
 }
 
 impl DatabaseFollower {
-    /// At the beginning of a dump.
+    /// Starts at the beginning of a dump.
     pub fn new(dialect: Dialect) -> Self {
         Self { dialect, now: String::new(), means: Meaning::Setting }
     }
 
-    /// Looks at a piece; `true` if it goes to another database.
+    /// Examines a piece; `true` if it switches to another database.
     pub fn look(&mut self, piece: &DumpPiece<'_>) -> bool {
         let to = match piece.kind {
             PieceKind::Statement if piece.first => {
@@ -67,7 +67,7 @@ pub fn is_servers(name: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// The databases in a dump that hold something, in its order.
+/// The databases of a dump that are not empty, in the dump's order.
 pub fn contents(from: impl Read, dialect: Dialect) -> io::Result<Vec<DumpSection>> {
     let (mut pieces, mut follower) = (Splitter::new(from, dialect), DatabaseFollower::new(dialect));
     let mut found: Vec<DumpSection> = Vec::new();
@@ -77,7 +77,8 @@ pub fn contents(from: impl Read, dialect: Dialect) -> io::Result<Vec<DumpSection
         }
         let own = is_servers(&follower.now, dialect);
         let counts = match follower.means {
-            // People keep tables in PostgreSQL's own databases; what is in MySQL's is the server's.
+            // People store tables in PostgreSQL's own databases; the content of MySQL's own databases belongs to the
+            // server.
             Meaning::Content => !own || dialect == Dialect::Postgres,
             Meaning::Slight => !own && !follower.now.is_empty(),
             _ => false,

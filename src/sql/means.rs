@@ -1,28 +1,28 @@
-//! What a statement of a dump means for the question which database it belongs to.
+//! Classifies the statements of a dump, to determine which database they belong to.
 
 use crate::sql::Dialect;
 use crate::sql::tokens::{Token, tokens};
 
-/// What it means.
+/// The class of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
-    /// From here on it is about the database of this name (`USE`).
+    /// Switches to the database of this name (`USE`).
     Goes(String),
-    /// It makes, alters or drops a database.
+    /// Creates, alters or drops a database.
     Database(String),
-    /// It is about roles, users, tablespaces or whole databases: of the server, not of a database.
+    /// Concerns roles, users, tablespaces or whole databases: the server rather than a database.
     Server,
-    /// It sets something for the session.
+    /// Sets something for the session.
     Setting,
-    /// It begins or ends a transaction, or locks tables.
+    /// Begins or ends a transaction, or locks tables.
     Transaction,
-    /// It changes what every database has: rights on a schema, an extension, a comment.
+    /// Changes something that every database has: privileges on a schema, an extension, a comment.
     Slight,
-    /// It makes or fills something.
+    /// Creates or fills an object.
     Content,
 }
 
-/// What `statement` means, by its first words.
+/// Classifies `statement` by its first words.
 pub fn means(statement: &[u8], dialect: Dialect) -> Meaning {
     let found = tokens(statement, dialect);
     match dialect {
@@ -31,7 +31,7 @@ pub fn means(statement: &[u8], dialect: Dialect) -> Meaning {
     }
 }
 
-/// Whether the tokens begin with one of these words each.
+/// Whether each of the first tokens is one of the words at its position.
 fn begins(found: &[Token], words: &[&[&str]]) -> bool {
     found.len() >= words.len() && found.iter().zip(words).all(|(t, any)| any.iter().any(|w| t.is(w)))
 }
@@ -70,7 +70,7 @@ fn postgres(found: &[Token]) -> Meaning {
     if begins(found, &[CHANGES, &["ROLE", "USER", "GROUP", "TABLESPACE"]]) && !mapping {
         return Meaning::Server;
     }
-    // Everything belongs to whoever loads it: the roles of another server are not there.
+    // Everything belongs to the user who loads the dump, because the roles of another server do not exist here.
     let owner = found
         .iter()
         .position(|t| t.is("OWNER"))
@@ -82,7 +82,7 @@ fn postgres(found: &[Token]) -> Meaning {
     let about = on.and_then(|at| found.get(at + 1));
     let of_server = |t: &Token| ["DATABASE", "ROLE", "TABLESPACE", "PARAMETER"].into_iter().any(|w| t.is(w));
     if begins(found, &[&["GRANT", "REVOKE"]]) {
-        // Without ON it makes one role a member of another.
+        // Without ON, it makes one role a member of another.
         return if about.is_none_or(of_server) && found.len() < 24 { Meaning::Server } else { Meaning::Slight };
     }
     if begins(found, &[&["COMMENT", "SECURITY"]]) {

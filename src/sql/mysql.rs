@@ -1,9 +1,9 @@
-//! MySQL's and MariaDB's rules, those of their client: strings with backslash escapes, names in backticks, three kinds of
-//! comments, comments that are executed, and a delimiter that a dump may change.
+//! Lexical rules of the MySQL and MariaDB client: strings with backslash escapes, names in backticks, three kinds of
+//! comments, executable comments, and a delimiter that a dump may change.
 
 use crate::sql::{CutPoint, PieceKind, byte, line_end, sets};
 
-/// Longest delimiter of the client.
+/// Maximum length of a delimiter in the client.
 const LONGEST: usize = 15;
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +15,13 @@ enum State {
     Comment,
 }
 
-/// The machine.
+/// The state machine that finds the pieces of a dump.
 #[derive(Debug)]
 pub struct Mysql {
     within: bool,
     state: State,
     delimiter: Vec<u8>,
-    /// `sql_mode = NO_BACKSLASH_ESCAPES`.
+    /// Whether `sql_mode` contains `NO_BACKSLASH_ESCAPES`.
     plain_backslash: bool,
 }
 
@@ -59,7 +59,7 @@ impl Mysql {
         ready.get(at..).is_some_and(|rest| rest.starts_with(&self.delimiter))
     }
 
-    /// How much of the beginning is white space, comments, empty statements and changes of the delimiter.
+    /// Length of the whitespace, comments, empty statements and delimiter changes at the beginning.
     fn space(&mut self, ready: &[u8], limit: usize) -> usize {
         let mut at = 0;
         while at < limit {
@@ -80,7 +80,7 @@ impl Mysql {
         at
     }
 
-    /// Reads a line that changes the delimiter.
+    /// Parses a line that changes the delimiter.
     fn new_delimiter(&mut self, ready: &[u8], at: usize) -> Option<usize> {
         let word = ready.get(at..at + 9).filter(|w| w.eq_ignore_ascii_case(b"delimiter"))?;
         let to = line_end(ready, at);
@@ -105,7 +105,7 @@ impl Mysql {
                 let fine = first || third.is_ascii_whitespace() || third.is_ascii_control();
                 (fine.then_some(State::LineComment)?, 2)
             }
-            // What is executed is no comment.
+            // An executable comment is part of the statement.
             b'/' if next == b'*' && !executed(ready, at) => (State::Comment, 2),
             _ => return None,
         };
@@ -128,7 +128,7 @@ impl Mysql {
         at + 1
     }
 
-    /// Notes what a statement changes about how others are read.
+    /// Applies a setting that affects how later statements are parsed.
     fn learn(&mut self, statement: &[u8]) {
         if statement.len() < 1024
             && sets(statement)
@@ -140,7 +140,7 @@ impl Mysql {
         }
     }
 
-    /// To the delimiter, or the limit.
+    /// Scans up to the delimiter or the limit.
     fn scan(&mut self, ready: &[u8], limit: usize) -> (usize, bool) {
         let mut at = 0;
         while at < limit {
@@ -168,7 +168,7 @@ impl Mysql {
     }
 }
 
-/// Whether what looks like a comment is executed. The first line of mariadb-dump, which is for its client, is not.
+/// Whether a comment is executable. The first line of mariadb-dump, which is meant for the client, is not.
 fn executed(ready: &[u8], at: usize) -> bool {
     let rest = ready.get(at + 2..).unwrap_or_default();
     rest.starts_with(b"!") || (rest.starts_with(b"M!") && !rest.starts_with(b"M!999999"))

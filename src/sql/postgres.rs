@@ -1,5 +1,5 @@
-//! PostgreSQL's rules, those of psql's own lexer: strings with and without backslash escapes, dollar quotes, nested
-//! comments, parentheses and bodies in `BEGIN ATOMIC … END`, within which a semicolon ends nothing, and the rows of a `COPY`.
+//! Lexical rules of psql: strings with and without backslash escapes, dollar quotes, nested comments, parentheses and
+//! `BEGIN ATOMIC … END` bodies, within which a semicolon ends nothing, and the rows of a `COPY`.
 
 use crate::sql::{CutPoint, PieceKind, begins_word, byte, line_end, sets};
 
@@ -7,11 +7,11 @@ use crate::sql::{CutPoint, PieceKind, begins_word, byte, line_end, sets};
 enum State {
     #[default]
     Plain,
-    /// In quotes of this kind; whether a backslash makes the next character one of the string.
+    /// Inside quotes of this kind; whether a backslash escapes the next character.
     Quotes(u8, bool),
     Dollar(Vec<u8>),
     LineComment,
-    /// How deep.
+    /// Nesting depth.
     Comment(u32),
 }
 
@@ -20,29 +20,29 @@ enum Mode {
     #[default]
     Between,
     Statement,
-    /// What is left of the line on which a `COPY` ended.
+    /// In the rest of the line on which a `COPY` ended.
     BeforeRows,
-    /// Whether in the middle of a line.
+    /// Whether the position is within a line.
     Rows(bool),
 }
 
-/// What a statement has shown so far.
+/// Facts about the statement so far.
 #[derive(Debug, Default)]
 struct Shown {
     depth: u32,
-    /// How many `BEGIN` and `CASE` of a body are open.
+    /// Number of open `BEGIN` and `CASE` of a body.
     bodies: u32,
-    /// First letters of the first words, of those that make a function.
+    /// Initials of the first words, if they are among those that create a function.
     first: [u8; 4],
     words: usize,
     copy: bool,
     after_from: bool,
     rows: bool,
-    /// After a string with escapes, which goes on if another begins on a later line: whether that line began.
+    /// After a string with escapes, which continues if another string follows on a later line: whether that line began.
     goes_on: Option<bool>,
 }
 
-/// The machine.
+/// The state machine that finds the pieces of a dump.
 #[derive(Debug, Default)]
 pub struct Postgres {
     mode: Mode,
@@ -88,7 +88,7 @@ impl Postgres {
         self.statement(ready, limit, end, true)
     }
 
-    /// How much of the beginning is white space, comments and empty statements.
+    /// Length of the whitespace, comments and empty statements at the beginning.
     fn space(&mut self, ready: &[u8], limit: usize) -> usize {
         let mut at = 0;
         while at < limit {
@@ -115,7 +115,7 @@ impl Postgres {
         Some(at + 2)
     }
 
-    /// One step within a comment.
+    /// Advances by one step within a comment.
     fn comment(&mut self, ready: &[u8], at: usize) -> usize {
         let State::Comment(depth) = self.state else {
             let to = line_end(ready, at);
@@ -158,7 +158,7 @@ impl Postgres {
         CutPoint { skip, last: true, ended: true, rows, ..cut }
     }
 
-    /// Notes what a statement changes about how others are read.
+    /// Applies a setting that affects how later statements are parsed.
     fn learn(&mut self, statement: &[u8]) {
         if statement.len() < 256
             && sets(statement)
@@ -210,7 +210,7 @@ impl Postgres {
         (at, Stop::Limit)
     }
 
-    /// One token that is in no quotes.
+    /// Reads one token outside of quotes.
     fn plain(&mut self, ready: &[u8], at: usize) -> Result<usize, Stop> {
         let b = byte(ready, at);
         if b.is_ascii_whitespace() {
@@ -236,7 +236,7 @@ impl Postgres {
             b'(' => self.shown.depth += 1,
             b')' => self.shown.depth = self.shown.depth.saturating_sub(1),
             b';' if self.shown.depth == 0 && self.shown.bodies == 0 => return Err(Stop::Terminator(1)),
-            // psql sends what is on both sides together, which gives the same as one after the other.
+            // psql sends both sides together, which has the same effect as sending one after the other.
             b'\\' if byte(ready, at + 1) == b';' => return Err(Stop::Terminator(2)),
             b'\\' => return Err(Stop::Command),
             b'$' => {
@@ -288,7 +288,7 @@ impl Postgres {
         at + length
     }
 
-    /// Rows, as many whole lines as are there.
+    /// Cuts off rows: all complete lines in the buffer.
     fn rows(&mut self, ready: &[u8], limit: usize, end: bool, mut within: bool) -> CutPoint {
         let mut at = 0;
         let cut = |text| CutPoint { kind: PieceKind::Rows, ..CutPoint::space(text) };
@@ -301,7 +301,7 @@ impl Postgres {
                 return CutPoint { skip: to - at, last: true, ended: true, ..cut(at) };
             }
             if !whole && !end && !within && at > 0 {
-                // More of this line is to come.
+                // The rest of this line has not been read yet.
                 break;
             }
             (at, within) = (to, !whole);
@@ -312,7 +312,7 @@ impl Postgres {
     }
 }
 
-/// What opens a dollar quote at `at`, such as `$body$`.
+/// The opening of a dollar quote at `at`, such as `$body$`.
 fn dollar_tag(ready: &[u8], at: usize) -> Option<Vec<u8>> {
     let rest = ready.get(at + 1..)?;
     let length = rest.iter().take_while(|b| begins_word(**b) || b.is_ascii_digit()).count();

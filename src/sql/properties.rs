@@ -1,4 +1,5 @@
-//! Whatever is in strings, names, comments and rows, statements are told apart right, however the dump arrives.
+//! Property tests: statements are split correctly, whatever their strings, names, comments and rows contain and however
+//! the dump arrives.
 
 use std::io;
 use std::io::Read;
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 use crate::sql::splitter::Splitter;
 use crate::sql::{Dialect, PieceKind};
 
-/// Gives so many bytes at a time.
+/// Returns at most this many bytes at a time.
 struct Drops<'a>(&'a [u8], usize);
 
 impl Read for Drops<'_> {
@@ -21,7 +22,7 @@ impl Read for Drops<'_> {
     }
 }
 
-/// The pieces put together again, without space; and that nothing but terminators is missing from the lines.
+/// The joined pieces without space, each with its line in the dump.
 fn split(text: &str, dialect: Dialect, drops: usize) -> Vec<(PieceKind, String, u64)> {
     let mut pieces = Splitter::sized(Drops(text.as_bytes(), drops), dialect, 256, (128, 32));
     let (mut found, mut open) = (Vec::<(PieceKind, String, u64)>::new(), false);
@@ -42,7 +43,7 @@ fn junk() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(marks.to_vec()), 0..12).prop_map(|parts| parts.concat())
 }
 
-/// Parts of a statement in which nothing ends it.
+/// Parts of a statement that do not end it.
 fn postgres_part() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-d][a-z0-9_$]{0,8}",
@@ -87,7 +88,7 @@ fn rows() -> impl Strategy<Value = String> {
         .prop_map(|lines| lines.iter().flat_map(|l| [*l, "\n"]).collect())
 }
 
-/// A piece of a dump as it is written, and what it is.
+/// The text of part of a dump, and the pieces expected from it.
 type Written = (String, Vec<(PieceKind, String)>);
 
 fn postgres_unit() -> impl Strategy<Value = Written> {

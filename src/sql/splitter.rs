@@ -1,4 +1,4 @@
-//! Reads a dump piece by piece, in bounded memory.
+//! Splits a dump into pieces while reading it, with bounded memory.
 
 use std::io;
 use std::io::Read;
@@ -7,11 +7,11 @@ use crate::sql::mysql::Mysql;
 use crate::sql::postgres::Postgres;
 use crate::sql::{CutPoint, Dialect, DumpPiece, lines};
 
-/// How much is held at once.
+/// Bytes of the buffer.
 const BUFFER: usize = 1024 * 1024;
-/// How much of that is there whenever a piece is cut: what a statement's first piece has at least.
+/// Bytes available whenever a piece is cut, and thus the minimum size of a statement's first piece.
 const BLOCK: usize = 128 * 1024;
-/// How much of that is left for looking ahead: no mark is longer.
+/// Bytes of the block reserved for lookahead: no token that needs it is longer.
 const AHEAD: usize = 8 * 1024;
 
 enum Machine {
@@ -19,7 +19,7 @@ enum Machine {
     Mysql(Mysql),
 }
 
-/// Cuts what it reads into pieces.
+/// Splits its input into pieces.
 pub struct Splitter<R> {
     from: R,
     buffer: Vec<u8>,
@@ -32,7 +32,7 @@ pub struct Splitter<R> {
 }
 
 impl<R: Read> Splitter<R> {
-    /// Begins.
+    /// Starts at the beginning of a dump.
     pub fn new(from: R, dialect: Dialect) -> Self {
         Self::sized(from, dialect, BUFFER, (BLOCK, AHEAD))
     }
@@ -64,7 +64,7 @@ impl<R: Read> Splitter<R> {
         Ok(Some(DumpPiece { kind, text, first, last, ended, rows, line }))
     }
 
-    /// Has a block there, or all that is left.
+    /// Reads until a block is available, or the end is reached.
     fn fill(&mut self) -> io::Result<()> {
         while !self.end && self.filled - self.at < self.sizes.0 {
             if self.buffer.len() - self.filled < self.sizes.1 {

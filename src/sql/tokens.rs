@@ -1,8 +1,8 @@
-//! The first words of a statement, to tell what it is.
+//! Reads the first tokens of a statement, to classify it.
 
 use crate::sql::{Dialect, begins_word, byte, line_end};
 
-/// Most tokens that are read.
+/// Maximum number of tokens to read.
 const MOST: usize = 24;
 
 /// A token of a statement.
@@ -10,9 +10,9 @@ const MOST: usize = 24;
 pub enum Token {
     /// A word without quotes.
     Word(String),
-    /// A name in quotes, without them.
+    /// A quoted name, without its quotes.
     Name(String),
-    /// A string; what is in it is not kept.
+    /// A string; its content is not kept.
     Text,
     /// Any other character.
     Mark(u8),
@@ -24,7 +24,7 @@ impl Token {
         matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(keyword))
     }
 
-    /// What it names in this dialect: PostgreSQL folds what is in no quotes.
+    /// The name it stands for in this dialect: PostgreSQL converts unquoted names to lower case.
     pub fn name(&self, dialect: Dialect) -> Option<String> {
         match (self, dialect) {
             (Self::Word(word), Dialect::Postgres) => Some(word.to_ascii_lowercase()),
@@ -35,7 +35,7 @@ impl Token {
     }
 }
 
-/// The first tokens, without comments. What MySQL executes in comments counts.
+/// The first tokens, without comments. The content of MySQL's executable comments is included.
 pub fn tokens(text: &[u8], dialect: Dialect) -> Vec<Token> {
     let (mut found, mut at) = (Vec::new(), 0);
     while at < text.len() && found.len() < MOST {
@@ -68,7 +68,7 @@ pub fn tokens(text: &[u8], dialect: Dialect) -> Vec<Token> {
     found
 }
 
-/// Behind a comment; behind its opening, if what is in it is executed.
+/// The position after a comment, or after its opening if its content is executable.
 fn comment(text: &[u8], at: usize, dialect: Dialect) -> usize {
     let rest = text.get(at + 2..).unwrap_or_default();
     let opening = match rest {
@@ -95,7 +95,7 @@ fn comment(text: &[u8], at: usize, dialect: Dialect) -> usize {
     to
 }
 
-/// What is in quotes, and where that ends.
+/// The content of a quoted text, and the position after it.
 fn quoted(text: &[u8], at: usize, quote: u8, dialect: Dialect) -> (String, usize) {
     let (mut inside, mut to) = (Vec::new(), at + 1);
     while to < text.len() {

@@ -1,32 +1,33 @@
-//! What was changed in a dump, for people.
+//! Summarises the changes made to a dump, for people.
 
 use std::collections::BTreeMap;
 
-/// Most names that a sentence lists.
+/// Maximum number of names listed in a sentence.
 const LISTED: usize = 5;
-/// How much of a statement is quoted, in bytes.
+/// Maximum bytes of a quoted statement.
 const LONGEST: usize = 120;
 
-/// Counts what was changed.
+/// Counts the changes made to a dump.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeCounts {
-    /// Statements about the whole server that were left out.
+    /// Number of skipped server-wide statements.
     pub of_the_server: u64,
     definers: BTreeMap<String, u64>,
     collations: BTreeMap<String, String>,
-    /// Statements that name a database of the dump which is not here by that name: how many, and the first of them.
+    /// Statements that name a database of the dump which has another name here or was not loaded: their number, and the
+    /// first of them.
     elsewhere: (u64, Vec<String>),
 }
 
 impl ChangeCounts {
-    /// A definer was left out.
+    /// Records that a definer was removed.
     pub fn definer(&mut self, who: &str) {
         if self.definers.len() < 1000 || self.definers.contains_key(who) {
             *self.definers.entry(who.chars().take(200).collect()).or_default() += 1;
         }
     }
 
-    /// A statement names a database of the dump that is not here by that name.
+    /// Records a statement that names a database of the dump which has another name here or was not loaded.
     pub fn elsewhere(&mut self, statement: &[u8]) {
         self.elsewhere.0 += 1;
         if self.elsewhere.1.len() < LISTED {
@@ -35,12 +36,12 @@ impl ChangeCounts {
         }
     }
 
-    /// A collation was mapped.
+    /// Records that a collation was mapped.
     pub fn collation(&mut self, from: &[u8], to: &str) {
         self.collations.insert(String::from_utf8_lossy(from).to_ascii_lowercase(), to.to_owned());
     }
 
-    /// Sentences.
+    /// The changes as sentences.
     pub fn sentences(&self) -> Vec<String> {
         let mut said = Vec::new();
         if !self.definers.is_empty() {

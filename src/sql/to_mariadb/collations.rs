@@ -1,6 +1,7 @@
-//! Collations of MySQL 8 that MariaDB does not know, or knows since 11.4 only, by the names that every version here has.
+//! Maps collations of MySQL 8 that MariaDB does not support, or only since 11.4, to names that all supported versions
+//! know.
 
-/// MySQL's languages, with MariaDB's words for them. A language that is not here gets the root's order.
+/// MySQL's language codes and MariaDB's names for them. Other languages get the root collation.
 const LANGUAGES: &[(&str, &str)] = &[
     ("cs", "czech"),
     ("da", "danish"),
@@ -24,7 +25,7 @@ const LANGUAGES: &[(&str, &str)] = &[
     ("vi", "vietnamese"),
 ];
 
-/// What stands for a collation here; `None`: it is none of MySQL 8's own.
+/// The equivalent of a collation in MariaDB; `None` if it is not specific to MySQL 8.
 pub fn mapped(name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?.to_ascii_lowercase();
     let (language, kind) = name.strip_prefix("utf8mb4_")?.split_once("0900_")?;
@@ -36,7 +37,7 @@ pub fn mapped(name: &[u8]) -> Option<String> {
     let sensitive = match kind {
         "bin" => return Some("utf8mb4_nopad_bin".to_owned()),
         "ai_ci" | "as_ci" | "as_cs" => kind,
-        // Japanese, which tells hiragana from katakana.
+        // Japanese, which distinguishes hiragana from katakana.
         "as_cs_ks" => "as_cs",
         _ => return None,
     };

@@ -1,15 +1,15 @@
-//! Where the tokens of one statement of MySQL's or MariaDB's are, so that some can be replaced and all others stay as they
-//! are, byte for byte.
+//! Locates the tokens of a MySQL or MariaDB statement, so that some can be replaced while all others are kept byte for
+//! byte.
 
 use std::ops::Range;
 
-/// The version in a comment that is for the client only: no server is so new.
+/// The version in a comment that is meant for the client only: no server is that new.
 const NEVER: &[u8] = b"999999";
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// A word or number without quotes; `@@global` is one.
+    /// A word or number without quotes, including those like `@@global`.
     Word,
     /// A name in backticks.
     Name,
@@ -19,7 +19,7 @@ pub enum TokenKind {
     Mark,
     /// A comment that no server executes.
     Comment,
-    /// The opening or end of a comment that is executed, with its version.
+    /// The opening of an executable comment including its version, or its end.
     Executed,
 }
 
@@ -28,7 +28,7 @@ pub enum TokenKind {
 pub struct LexToken {
     /// What it is.
     pub what: TokenKind,
-    /// Where in the statement.
+    /// Its position in the statement.
     pub at: Range<usize>,
 }
 
@@ -53,7 +53,7 @@ impl LexToken {
         self.what == TokenKind::Mark && self.bytes(statement) == [mark]
     }
 
-    /// What it names or says, without quotes; `None` for a mark or a comment.
+    /// Its value without quotes; `None` for a mark or a comment.
     pub fn value(&self, statement: &[u8]) -> Option<Vec<u8>> {
         let bytes = self.bytes(statement);
         match self.what {
@@ -64,7 +64,7 @@ impl LexToken {
     }
 }
 
-/// What is in quotes: doubled ones are one, and in strings a backslash escapes.
+/// Removes quotes and resolves escapes: doubled quotes, and backslashes in strings.
 fn unquoted(bytes: &[u8]) -> Vec<u8> {
     let Some((&quote, rest)) = bytes.split_first() else { return Vec::new() };
     let inside = rest.strip_suffix(&[quote]).unwrap_or(rest);
@@ -100,11 +100,11 @@ fn unquoted(bytes: &[u8]) -> Vec<u8> {
 pub struct Tokens<'a> {
     statement: &'a [u8],
     at: usize,
-    /// Whether it is within a comment that is executed.
+    /// Whether the position is within an executable comment.
     executed: bool,
 }
 
-/// The tokens of a statement. White space is in none.
+/// The tokens of a statement. Whitespace belongs to none.
 pub fn tokens(statement: &[u8]) -> Tokens<'_> {
     Tokens { statement, at: 0, executed: false }
 }
@@ -118,13 +118,13 @@ impl Tokens<'_> {
         self.statement.get(at).copied().unwrap_or(0)
     }
 
-    /// Where a run of bytes that are `fine` ends.
+    /// End of a run of bytes that are `fine`.
     fn run(&self, from: usize, fine: impl Fn(u8) -> bool) -> usize {
         let rest = self.statement.get(from..).unwrap_or_default();
         from + rest.iter().take_while(|b| fine(**b)).count()
     }
 
-    /// Behind the quote that ends what begins at `from`.
+    /// The position after the closing quote of the text that begins at `from`.
     fn quoted(&self, from: usize, quote: u8) -> usize {
         let mut at = from + 1;
         while at < self.statement.len() {

@@ -1,5 +1,5 @@
-//! Dumps of MySQL and MariaDB on their way into a server: read statement by statement, changed where the owner of a
-//! database could not run them, and sent on. What changes is in `rewrite.rs`.
+//! Converts dumps of MySQL and MariaDB statement by statement, so that the owner of a database can run them. The
+//! changes are in `rewrite.rs`.
 
 pub(crate) mod changes;
 pub(crate) mod collations;
@@ -18,15 +18,15 @@ pub use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
 pub use crate::sql::to_mariadb::qualified::{DatabasePlaces, renamed};
 pub use crate::sql::to_mariadb::rewrite::{RewriteRules, StatementScope, rewrite};
 
-/// Size of a piece.
+/// Size of a chunk of output.
 const PIECE: usize = 256 * 1024;
-/// Longest statement that is looked into as a whole: those with data are not.
+/// Maximum size of a statement that is examined as a whole. Statements with data are not.
 const LONGEST: usize = 64 * 1024 * 1024;
 
-/// Reads all of a dump, and sends it on in pieces.
+/// Converts a whole dump and sends it in chunks.
 ///
 /// # Errors
-/// The reader's and the sender's, and for a statement that is too long.
+/// Errors of the reader and of `send`, or if a statement is too long.
 pub fn pour(
     from: impl Read,
     rules: &RewriteRules,
@@ -35,7 +35,7 @@ pub fn pour(
 ) -> io::Result<ChangeCounts> {
     let (mut told, mut out) = (ChangeCounts::default(), format!("DELIMITER {delimiter}\n").into_bytes());
     let mut pieces = Splitter::new(from, Dialect::Mysql);
-    // A statement that is looked into as a whole; whether the one that goes by is sent on.
+    // The statement being collected to examine it as a whole, and whether the current statement is sent.
     let (mut whole, mut passes) = (None::<Vec<u8>>, true);
     while let Some(piece) = pieces.next_piece()? {
         if piece.kind != PieceKind::Statement {
@@ -82,12 +82,12 @@ pub fn pour(
     Ok(told)
 }
 
-/// What is left out leaves its line ends, so that lines stay where they are.
+/// Keeps the line feeds of skipped text, so that line numbers do not change.
 fn keep_lines(out: &mut Vec<u8>, text: &[u8]) {
     out.extend(text.iter().filter(|b| **b == b'\n'));
 }
 
-/// Whether a statement brings rows: it passes as it is, in pieces.
+/// Whether a statement contains rows and is therefore passed on unchanged, in pieces.
 fn is_data(text: &[u8]) -> bool {
     let first = tokens(text).find(|t| !matches!(t.what, TokenKind::Comment | TokenKind::Executed));
     first.is_some_and(|t| t.is_any(text, &["INSERT", "REPLACE"]))

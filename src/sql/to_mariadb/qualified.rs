@@ -1,6 +1,6 @@
-//! Names of databases in the statements of a dump, such as `` `mice`.`samples` ``. What was a database of the dump may have
-//! another name here: the name changes where nothing but a database can stand before the dot. Elsewhere a table, an alias or
-//! a record may have the same name: such statements stay as they are, and are told.
+//! Renames databases in the statements of a dump, such as `` `mice`.`samples` ``, if they have other names here. A name
+//! is changed only where nothing but a database can precede the dot. Elsewhere a table, an alias or a record may have
+//! the same name, so the statement is left unchanged and reported.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,23 +8,23 @@ use std::ops::Range;
 use crate::sql::to_mariadb::changes::ChangeCounts;
 use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
 
-/// Where the databases of a dump are here.
+/// The names that the databases of a dump have here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DatabasePlaces {
-    /// Those that are loaded: their names in the dump and here.
+    /// Loaded databases: their names in the dump and here.
     pub here: Vec<(String, String)>,
-    /// Those that are not.
+    /// Databases that are not loaded.
     pub left: Vec<String>,
 }
 
-/// Kinds of things that have names of two parts.
+/// Kinds of objects whose names have two parts.
 const KINDS: &[&str] = &["TABLE", "VIEW", "SEQUENCE", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE"];
-/// Between a statement with rows and its table.
+/// Words between the verb of a statement with rows and its table.
 const BEFORE_TABLE: &[&str] = &["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO"];
-/// How many tokens of a statement with rows are looked at.
+/// Maximum number of tokens examined in a statement with rows.
 const HEAD: usize = 12;
 
-/// The statement, or its beginning where it brings rows, with the names that its databases have here.
+/// Renames the databases in a statement, or in its beginning if it contains rows.
 pub fn renamed<'a>(statement: &'a [u8], places: &DatabasePlaces, told: &mut ChangeCounts) -> Cow<'a, [u8]> {
     if places.left.is_empty() && places.here.iter().all(|(source, here)| source == here) {
         return Cow::Borrowed(statement);
@@ -35,7 +35,7 @@ pub fn renamed<'a>(statement: &'a [u8], places: &DatabasePlaces, told: &mut Chan
     let parsed = Parsed { statement, tokens: if rows { visible.take(HEAD).collect() } else { visible.collect() } };
     let sure = parsed.sure(rows);
     let (mut changed, mut done, mut open) = (Vec::new(), 0, false);
-    // Rows are not looked into.
+    // Rows are not examined.
     for at in (0..parsed.tokens.len()).filter(|at| !rows || sure.contains(at)) {
         let Some((name, place)) = parsed.database(at) else { continue };
         match places.here.iter().find(|(source, _)| source.as_bytes() == name) {
@@ -73,7 +73,7 @@ impl Parsed<'_> {
         self.tokens.get(at).is_some_and(|t| t.is_mark(self.statement, mark))
     }
 
-    /// The name that stands there before a dot, if it is the first of its parts.
+    /// The name at this token, if it precedes a dot and is the first part of a qualified name.
     fn database(&self, at: usize) -> Option<(Vec<u8>, Range<usize>)> {
         let named = |t: &LexToken| matches!(t.what, TokenKind::Word | TokenKind::Name);
         let (token, part) = (self.tokens.get(at).filter(|t| named(t))?, self.tokens.get(at + 2)?);
@@ -82,7 +82,7 @@ impl Parsed<'_> {
         fine.then(|| token.value(self.statement).map(|name| (name, token.at.clone()))).flatten()
     }
 
-    /// Where names of tables and other things begin, which can have nothing but a database before them.
+    /// Positions of names of tables and other objects that only a database can qualify.
     fn sure(&self, rows: bool) -> Vec<usize> {
         let skipped = |mut at: usize, words: &[&str]| {
             while self.is(at, words) {
@@ -113,7 +113,7 @@ impl Parsed<'_> {
         } else if self.is(kind, &["TRIGGER"]) {
             found.extend((end(own)..self.tokens.len()).find(|at| self.is(*at, &["ON"])).map(|at| at + 1));
         } else if self.is(kind, &["TABLE"]) {
-            // Reserved words, which no name can be without quotes.
+            // Reserved words, which cannot be names without quotes.
             let leads = |at: &usize| self.is(*at, &["REFERENCES"]) || (self.is(*at, &["LIKE"]) && *at == end(own));
             found.extend((kind..self.tokens.len()).filter(leads).map(|at| at + 1));
         }
@@ -186,7 +186,7 @@ mod tests {
             assert_eq!(text, statement);
             assert!(told.len() == 1 && told[0].contains(statement), "{told:?}");
         }
-        // Neither names a database of the dump.
+        // None of these names a database of the dump.
         for statement in
             ["CREATE VIEW v AS SELECT a.b, 'mice.t' FROM cats.t AS a", "SET @x = 1", "INSERT INTO t VALUES (mice.t)"]
         {

@@ -1,5 +1,5 @@
-//! What is changed in statements of a dump so that the owner of a database can run them in MariaDB. Data and strings are
-//! never touched: only what a statement begins with, and names of collations.
+//! Rewrites statements of a dump so that the owner of a database can run them in MariaDB. Only the beginning of
+//! statements and names of collations are changed, never data or strings.
 
 use std::borrow::Cow;
 
@@ -8,46 +8,46 @@ use crate::sql::to_mariadb::collations::mapped;
 use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
 use crate::sql::to_mariadb::qualified::{DatabasePlaces, renamed};
 
-/// Which statements pass.
+/// Selects the statements that are passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatementScope {
     /// All.
     All,
     /// Databases and sequences only.
     Sequences,
-    /// All but views, routines, triggers and events.
+    /// All except views, routines, triggers and events.
     Data,
-    /// Those only.
+    /// Views, routines, triggers and events only.
     Code,
 }
 
-/// How statements are changed.
+/// How statements are rewritten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RewriteRules {
-    /// The account that runs them: user and host. It can make nothing in the name of another.
+    /// The account that runs them: user and host. It cannot create objects with another definer.
     pub account: (String, String),
-    /// Whether collations of MySQL 8 get MariaDB's names.
+    /// Whether collations of MySQL 8 are replaced by MariaDB's.
     pub collations: bool,
-    /// Which statements pass.
+    /// Which statements are passed on.
     pub pass: StatementScope,
-    /// Where the databases of the dump are here, for statements that name one.
+    /// The names that the databases of the dump have here.
     pub places: DatabasePlaces,
 }
 
-/// Kinds of things that run in the name of their definer, or look at others.
+/// Kinds of objects that run with their definer's privileges, or refer to other objects.
 const CODE: &[&str] = &["VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE"];
 
-/// Kinds of things that hold data.
+/// Kinds of objects that contain data.
 const OTHERS: &[&str] = &["TABLE", "DATABASE", "SCHEMA", "SEQUENCE", "INDEX"];
 
-/// What the statements of a dump begin with that are looked into. All others pass as they are.
+/// First words of statements that are examined. All others are passed on unchanged.
 const LOOKED_INTO: &[&str] =
     &["CREATE", "ALTER", "DROP", "SET", "LOCK", "UNLOCK", "CHANGE", "START", "STOP", "RESET", "FLUSH", "PURGE"];
 
-/// How many tokens the head of a statement has at most.
+/// Maximum number of tokens in the head of a statement.
 const HEAD: usize = 48;
 
-/// A statement as it is to be run; `None` if it is left out.
+/// Rewrites a statement; `None` if it is left out.
 pub fn rewrite<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts) -> Option<Cow<'a, [u8]>> {
     match passed(statement, rules, told)? {
         Cow::Borrowed(text) => Some(renamed(text, &rules.places, told)),
@@ -55,7 +55,7 @@ pub fn rewrite<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeC
     }
 }
 
-/// The same with the names of databases that the dump has.
+/// Rewrites a statement except for the names of databases.
 fn passed<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts) -> Option<Cow<'a, [u8]>> {
     let head: Vec<LexToken> = visible(statement).take(HEAD).collect();
     let Some(first) = head.first() else { return Some(Cow::Borrowed(statement)) };
@@ -66,7 +66,7 @@ fn passed<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts
     }
     let is = |at: usize, words: &[&str]| head.get(at).is_some_and(|t| t.is_any(statement, words));
     if is(0, &["LOCK", "UNLOCK"]) && is(1, &["TABLES", "TABLE"]) {
-        // They make a load faster, but what a default refers to is not among the tables they name.
+        // Locks speed up a load, but they do not cover objects that defaults refer to.
         return None;
     }
     if of_the_server(statement, &head) {
@@ -105,12 +105,12 @@ fn passed<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts
     }
 }
 
-/// Tokens but for comments and what is around those that are executed.
+/// The tokens without comments and without the delimiters of executable comments.
 fn visible(statement: &[u8]) -> impl Iterator<Item = LexToken> {
     tokens(statement).filter(|t| !matches!(t.what, TokenKind::Comment | TokenKind::Executed))
 }
 
-/// Whether a statement is about the whole server: replication, its log, its settings.
+/// Whether a statement is server-wide: replication, binary log, global settings.
 fn of_the_server(statement: &[u8], head: &[LexToken]) -> bool {
     const REPLICATION: &[&str] = &["MASTER", "SLAVE", "REPLICA", "ALL", "REPLICATION", "BINARY", "GROUP_REPLICATION"];
     let is = |at: usize, words: &[&str]| head.get(at).is_some_and(|t| t.is_any(statement, words));
@@ -138,7 +138,7 @@ fn of_the_server(statement: &[u8], head: &[LexToken]) -> bool {
     head.iter().any(|t| t.is_any(statement, &log))
 }
 
-/// Where the head of a statement names a definer that it can't have, and who that is.
+/// Position and name of the definer in the head of a statement, if the account cannot use it.
 fn definer(statement: &[u8], head: &[LexToken], rules: &RewriteRules) -> Option<(std::ops::Range<usize>, String)> {
     let until = head.iter().position(|t| t.is_any(statement, CODE))?;
     let at = head.iter().take(until).position(|t| t.is(statement, "DEFINER"))?;
@@ -146,7 +146,7 @@ fn definer(statement: &[u8], head: &[LexToken], rules: &RewriteRules) -> Option<
     if !equals.is_mark(statement, b'=') || user.is(statement, "CURRENT_USER") {
         return None;
     }
-    // `user`@`host`, 'user'@'host', user@host or user: in the last two, the @ is a part of the word.
+    // `user`@`host`, 'user'@'host', user@host or user. In the last two, the @ is part of the word.
     let name = user.value(statement)?;
     let (name, host, end) = match head.get(at + 3).filter(|t| user.what != TokenKind::Word && t.what == TokenKind::Word)
     {
@@ -158,7 +158,7 @@ fn definer(statement: &[u8], head: &[LexToken], rules: &RewriteRules) -> Option<
             (name, mark.bytes(statement).get(1..).unwrap_or_default().to_vec(), mark.at.end)
         }
         _ => match name.iter().position(|b| *b == b'@').filter(|_| user.what == TokenKind::Word) {
-            // An address has dots, a host in quotes is a token of its own.
+            // An address contains dots; a quoted host is a separate token.
             Some(n) => {
                 let (mut host, mut end) = (name.get(n + 1..).unwrap_or_default().to_vec(), user.at.end);
                 for t in head.get(at + 3..until).unwrap_or_default() {
@@ -186,7 +186,7 @@ fn definer(statement: &[u8], head: &[LexToken], rules: &RewriteRules) -> Option<
     Some((begin.at.start..end, who.trim_end_matches('@').to_owned()))
 }
 
-/// The statement with MariaDB's names of collations.
+/// Replaces MySQL's collations by MariaDB's.
 fn collations<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts) -> Cow<'a, [u8]> {
     if !rules.collations {
         return Cow::Borrowed(statement);
@@ -194,7 +194,7 @@ fn collations<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCo
     let (mut changed, mut done, mut before) = (Vec::new(), 0, [None::<LexToken>, None]);
     for token in visible(statement) {
         let [last, behind] = &before;
-        // A string is a collation only where one has to stand.
+        // A string is a collation only where the syntax requires one.
         let stands = |t: &Option<LexToken>, words: &[&str]| t.as_ref().is_some_and(|t| t.is_any(statement, words));
         let named = stands(last, &["COLLATE"])
             || (last.as_ref().is_some_and(|t| t.is_mark(statement, b'='))
