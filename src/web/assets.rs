@@ -1,4 +1,4 @@
-//! Static files, embedded in the binary, and what configuration adds to the look.
+//! Static files, embedded in the binary, and the configured branding.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use crate::web::portal::Shared;
 #[folder = "static/"]
 struct Static;
 
-/// A hash over all static files, put behind their addresses, so that browsers may keep them for good.
+/// A hash of all static files, appended to their URLs so that browsers may cache them indefinitely.
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let mut hash = Sha256::new();
@@ -58,13 +58,13 @@ pub async fn file(Path(name): Path<String>) -> Result<Response, AppError> {
     Ok(answer(content_type(&name), "public, max-age=31536000, immutable", file.data.into_owned()))
 }
 
-/// `GET /branding.css`: the accent from configuration.
+/// `GET /branding.css`: the configured accent colour.
 pub async fn branding(State(portal): State<Shared>) -> Response {
     let css = portal.app.config.branding.accent.as_deref().and_then(branding_css).unwrap_or_default();
     answer("text/css; charset=utf-8", "public, max-age=300", css)
 }
 
-/// `GET /branding/logo`: the logo from configuration.
+/// `GET /branding/logo`: the configured logo.
 pub async fn logo(State(portal): State<Shared>) -> Result<Response, AppError> {
     let path = portal.app.config.branding.logo.clone().ok_or(AppError::NotFound)?;
     let kind = content_type(path.to_str().unwrap_or_default());
@@ -75,7 +75,7 @@ pub async fn logo(State(portal): State<Shared>) -> Result<Response, AppError> {
     Ok(answer(kind, "public, max-age=300", body))
 }
 
-/// `GET /ca.pem`: the authority that signs the databases' certificates, for clients that check them.
+/// `GET /ca.pem`: the CA of the database certificates, for clients that verify them.
 pub async fn authority(State(portal): State<Shared>) -> Response {
     answer("application/x-pem-file", "public, max-age=300", portal.app.authority.certificate().to_owned())
 }

@@ -1,19 +1,19 @@
-//! Caps on what goes on for long: so many at once of a person, and four times that of an address.
+//! Limits on long-lived requests: so many at once per user, and four times as many per client address.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many persons' share an address has.
+/// The limit per address, as a multiple of the limit per user.
 const PERSONS: usize = 4;
 
-/// Counts what goes on of one kind.
+/// Counts open requests of one kind.
 #[derive(Debug)]
 pub struct Caps {
     most: usize,
     held: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// One that goes on, until it is dropped.
+/// One open request; dropping it releases its place.
 #[derive(Debug)]
 pub struct CapPermit {
     keys: [String; 2],
@@ -21,12 +21,12 @@ pub struct CapPermit {
 }
 
 fn lock(held: &Mutex<HashMap<String, usize>>) -> MutexGuard<'_, HashMap<String, usize>> {
-    // What a panic left is as good as what was before it.
+    // Ignores poisoning: the counts are consistent even after a panic.
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Caps {
-    /// So many of a person.
+    /// Allows `most` open requests per user.
     pub fn new(most: usize) -> Self {
         Self { most, held: Arc::default() }
     }

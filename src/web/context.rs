@@ -1,4 +1,4 @@
-//! What a handler knows of its request: who, from where, and the frame of the page it will answer.
+//! The context of a request for handlers: identity, client address, and the frame of the resulting page.
 
 use std::convert::Infallible;
 
@@ -27,27 +27,27 @@ use crate::web::portal::Shared;
 
 /// Name of the cookie that carries one message to the next page.
 pub const FLASH_COOKIE: &str = "__Host-db4sci-flash";
-/// Name of the cookie that keeps the chosen theme.
+/// Name of the cookie that stores the selected theme.
 pub const THEME_COOKIE: &str = "db4sci-theme";
 
-/// What the outermost layer found out about a request.
+/// Request data collected by the outermost layer.
 #[derive(Debug, Clone)]
 pub struct Meta {
-    /// Id of the request.
+    /// Request id.
     pub request_id: String,
-    /// Address of the client.
+    /// Client address.
     pub address: String,
     /// Path and query.
     pub here: String,
-    /// Whether it goes to the JSON API.
+    /// Whether the request goes to the JSON API.
     pub is_api: bool,
-    /// Chosen theme.
+    /// Selected theme.
     pub theme: String,
-    /// Message of the last page.
+    /// Message from the previous page.
     pub flash: Option<Flash>,
-    /// Browser.
+    /// `User-Agent` header.
     pub user_agent: String,
-    /// Hash of the secret of its device cookie.
+    /// Hash of the secret in the device cookie.
     pub device: Option<[u8; 32]>,
 }
 
@@ -56,9 +56,9 @@ pub struct Meta {
 pub struct Context {
     /// The portal.
     pub portal: Shared,
-    /// Who sent it, if anybody is signed in.
+    /// The signed-in user, if any.
     pub identity: Option<Identity>,
-    /// What else is known.
+    /// Everything else about the request.
     pub meta: Meta,
 }
 
@@ -82,30 +82,30 @@ impl FromRequestParts<Shared> for Context {
 }
 
 impl Context {
-    /// The portal's parts.
+    /// The parts of the portal.
     pub fn app(&self) -> &std::sync::Arc<App> {
         &self.portal.app
     }
 
-    /// The portal itself, for answers that go on after the handler has returned.
+    /// The portal itself, for streams that continue after the handler has returned.
     pub fn portal(&self) -> &Shared {
         &self.portal
     }
 
-    /// The time now.
+    /// The current time.
     pub fn now(&self) -> DateTime<Utc> {
         self.app().clock.now()
     }
 
-    /// Who is signed in.
+    /// The signed-in user.
     ///
     /// # Errors
-    /// [`AppError::LoginRequired`] if nobody is.
+    /// [`AppError::LoginRequired`] if nobody is signed in.
     pub fn user(&self) -> Result<&User, AppError> {
         self.identity.as_ref().map(|i| &i.user).ok_or(AppError::LoginRequired)
     }
 
-    /// Who acts, for the log.
+    /// The actor recorded in the log.
     pub fn actor(&self) -> Actor {
         Actor {
             name: self.identity.as_ref().map_or_else(|| "nobody".to_owned(), |i| i.user.username.to_string()),
@@ -114,12 +114,12 @@ impl Context {
         }
     }
 
-    /// The frame of a page; `nav` is its item in the navigation.
+    /// The page frame; `nav` is the page's item in the navigation.
     pub fn frame(&self, nav: &str) -> Frame {
         frame(&self.portal, self.identity.as_ref(), &self.meta, nav)
     }
 
-    /// Refuses changes while the portal is read-only; admins may go on.
+    /// Rejects changes while the portal is read-only, except by administrators.
     ///
     /// # Errors
     /// [`AppError::Forbidden`] with the banner's text.
@@ -132,10 +132,11 @@ impl Context {
         }
     }
 
-    /// The living container of this name, if the signed-in user may do `action` with it. A refusal is logged.
+    /// Returns the existing container with this name, if the signed-in user may perform `action` on it. Refusals are
+    /// logged.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] where it does not exist or is hidden, [`AppError::Forbidden`] where it may not be done.
+    /// [`AppError::NotFound`] if it does not exist or is hidden, [`AppError::Forbidden`] if the action is not allowed.
     pub async fn container(&self, name: &str, action: Action) -> Result<Container, AppError> {
         self.user()?;
         let mut db = self.app().db.acquire().await?;
@@ -145,10 +146,10 @@ impl Context {
         Ok(c)
     }
 
-    /// Whether the signed-in user may do `action` with a container, living or not. A refusal is logged.
+    /// Checks whether the signed-in user may perform `action` on a container, existing or deleted. Refusals are logged.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] where it is hidden, [`AppError::Forbidden`] where it may not be done.
+    /// [`AppError::NotFound`] if it is hidden, [`AppError::Forbidden`] if the action is not allowed.
     pub async fn permit(&self, c: &Container, action: Action) -> Result<(), AppError> {
         let user = self.user()?;
         let read_only = self.app().read_only();
@@ -170,7 +171,7 @@ impl Context {
         Err(error)
     }
 
-    /// Logs that a request was turned down, and turns it into its answer.
+    /// Logs a rejected request and converts the rejection to a response.
     pub async fn refused(&self, action: &str, c: Option<&Container>, e: RequestError) -> AppError {
         if matches!(e, RequestError::Db(_) | RequestError::Seal(_)) {
             return e.into();
@@ -188,7 +189,7 @@ impl Context {
         }
     }
 
-    /// Writes a row to the log about something other than a container.
+    /// Writes a log row that does not concern a container.
     pub async fn note(&self, action: &str, outcome: Outcome, detail: &str) -> Result<(), AppError> {
         let mut db = self.app().db.acquire().await?;
         let entry = LogEntry { action, container: None, outcome, detail };
@@ -227,15 +228,15 @@ pub fn page(template: &impl Template) -> Result<Response, AppError> {
     page_with(StatusCode::OK, template)
 }
 
-/// Renders a page with a status, such as 422 for a form with errors.
+/// Renders a page with a status code, such as 422 for a form with errors.
 pub fn page_with(status: StatusCode, template: &impl Template) -> Result<Response, AppError> {
     let mut response = (status, Html(template.render()?)).into_response();
-    // Pages show private things: the browser may keep none for the next person at the keyboard.
+    // Pages contain private data: the browser must not cache them for the next person at the keyboard.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
-/// Sends the browser to a page of ours, with a message to show there.
+/// Redirects the browser to a page of the portal and shows a message there.
 pub fn to(path: &str, flash: Option<Flash>) -> Response {
     let mut response = Redirect::to(path).into_response();
     if let Some(flash) = flash {
@@ -246,7 +247,7 @@ pub fn to(path: &str, flash: Option<Flash>) -> Response {
     response
 }
 
-/// A cookie of ours; a permanent one outlives the browser's session.
+/// A cookie of the portal; if `permanent`, it outlives the browser session.
 pub fn cookie(name: &'static str, value: String, permanent: bool) -> Cookie<'static> {
     let mut cookie = Cookie::new(name, value);
     cookie.set_path("/");
@@ -259,32 +260,32 @@ pub fn cookie(name: &'static str, value: String, permanent: bool) -> Cookie<'sta
     cookie
 }
 
-/// A cookie that takes one of ours away.
+/// A cookie that removes one of the portal's cookies.
 pub fn removal(name: &'static str) -> Cookie<'static> {
     let mut gone = cookie(name, String::new(), false);
     gone.make_removal();
     gone
 }
 
-/// Adds a cookie to an answer.
+/// Adds a cookie to a response.
 pub fn add_cookie(response: &mut Response, cookie: &Cookie<'_>) {
     if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
 }
 
-/// Seconds after which it may be tried again.
+/// Seconds after which the client may try again.
 const AGAIN: u64 = 10;
 
 impl Caps {
-    /// Counts one more of whoever asks; `None`: they have as many as they may.
+    /// Counts one more open request for the client, or returns `None` if its limit is reached.
     pub fn take(&self, ctx: &Context) -> Result<Option<CapPermit>, AppError> {
         let address = &ctx.meta.address;
         let place = address.parse().map_or_else(|_| address.clone(), |ip| place(ip).to_string());
         Ok(self.enter([format!("person {}", ctx.user()?.id), format!("address {place}")]))
     }
 
-    /// The same, or a sentence for whoever asks.
+    /// Like [`Self::take`], but returns an error with a message if the limit is reached.
     pub fn hold(&self, ctx: &Context, what: &str) -> Result<CapPermit, AppError> {
         let held = self.take(ctx)?;
         held.ok_or_else(|| {

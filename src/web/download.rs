@@ -1,4 +1,4 @@
-//! The download of a backup, for pages and API alike: as a stream, compared with the manifest while it goes out.
+//! Streams a backup to a client, from pages and the API alike, and compares it with its manifest on the way.
 
 use std::sync::Arc;
 
@@ -27,17 +27,17 @@ use crate::web::access::backup_access::visible_backup;
 
 /// Content type of an archive.
 pub const TAR: &str = "application/x-tar";
-/// Content type of one object.
+/// Content type of a single object.
 pub const BINARY: &str = "application/octet-stream";
 
-/// What of a backup is wanted.
+/// Which part of a backup to download, and in which form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DownloadQuery {
-    /// `plain` or `stored`; without it plain, where the portal can.
+    /// `plain` or `stored`; by default plain if the portal can decrypt the backup.
     #[serde(default, rename = "as")]
     form: String,
-    /// One object instead of an archive of all.
+    /// A single object instead of an archive of all objects.
     #[serde(default)]
     file: String,
 }
@@ -55,7 +55,8 @@ pub async fn of_container(
     answer(ctx, &c, &backup, asked).await
 }
 
-/// `GET /backups/{id}/download` and `GET /api/v1/backups/{id}/download`: also of a database that is purged.
+/// `GET /backups/{id}/download` and `GET /api/v1/backups/{id}/download`: includes backups of permanently deleted
+/// databases.
 pub async fn by_id(ctx: Context, Path(id): Path<String>, asked: Asked) -> Result<Response, AppError> {
     let (backup, c) = visible_backup(&ctx, &id, Action::Download).await?;
     answer(ctx, &c, &backup, asked).await
@@ -90,7 +91,7 @@ async fn answer(ctx: Context, c: &Container, backup: &Backup, asked: Asked) -> R
     Ok(stream(ctx, c.clone(), detail, package))
 }
 
-/// What it is called in the log.
+/// Name of this action in the log.
 const ACTION: &str = "container.download";
 
 fn not_to_be_had(e: &StepError) -> AppError {
@@ -103,7 +104,8 @@ async fn note(ctx: &Context, c: &Container, outcome: Outcome, detail: &str) -> R
     log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await
 }
 
-/// Sends it. One that turns out wrong on the way ends before its length, which every client takes for the failure it is.
+/// Streams the package. If its data turns out to be damaged, the response ends before the announced length, which every
+/// client reports as a failure.
 fn stream(ctx: Context, c: Container, detail: String, package: Package) -> Response {
     let refused = until_refused(ctx.clone(), StreamSubject::Container(c.id, Action::Download));
     let about = Arc::new((ctx, c, detail));
@@ -127,7 +129,7 @@ fn stream(ctx: Context, c: Container, detail: String, package: Package) -> Respo
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(package.bytes));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Names keep the rules of names: no quote is in them.
+    // Names follow the naming rules, so they contain no quotes.
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", package.name)) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }

@@ -1,5 +1,5 @@
-//! One error type for pages and API. A handler never chooses a format: the outermost layer renders
-//! [`ErrorInfo`] as a page or as problem+json.
+//! The error type shared by pages and API. A handler never chooses a format: the outermost layer renders [`ErrorInfo`]
+//! as a page or as problem+json.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -9,49 +9,49 @@ use crate::auth::login::LoginError;
 use crate::queue::refusal::RequestError;
 use crate::runtime::RuntimeError;
 
-/// What went wrong, as a visitor may know it.
+/// An error as the client may see it.
 #[derive(Debug)]
 pub enum AppError {
-    /// There is no such thing, or it is hidden from them.
+    /// The object does not exist, or is hidden from the client.
     NotFound,
-    /// They must sign in.
+    /// The client must sign in.
     LoginRequired,
-    /// They may not; the sentence says why.
+    /// The action is not allowed; the sentence gives the reason.
     Forbidden(String),
-    /// The request can't be read.
+    /// The request is malformed.
     BadRequest(String),
-    /// Values that can't be used: (field, sentence), for the API. Pages render their form instead.
+    /// Invalid values: (field, sentence), for the API. Pages render their form instead.
     Invalid(Vec<(String, String)>),
-    /// The state does not allow it.
+    /// The current state does not allow the action.
     Conflict(String),
-    /// Too large.
+    /// The request body is too large.
     TooLarge,
-    /// Not a form, or not JSON.
+    /// The body is neither a form nor JSON.
     UnsupportedMedia,
-    /// Too many tries; seconds to wait.
+    /// Too many attempts; seconds to wait.
     TooMany(u64),
-    /// They have as many of something open as they may; a sentence, and seconds to wait.
+    /// The client has reached its limit of open requests; a sentence, and seconds to wait.
     Crowded(String, u64),
-    /// The body came slower than this many bytes a second.
+    /// The body arrived more slowly than this many bytes per second.
     Slow(u64),
-    /// The container engine does not answer.
+    /// The container engine is not responding.
     Engine(String),
-    /// mydb_admin does not answer.
+    /// mydb_admin is not responding.
     Unavailable,
-    /// A fault of ours. Logged once, when rendered; the visitor sees the request id.
+    /// An internal error. Logged once, when rendered; the client sees the request id.
     Internal(anyhow::Error),
 }
 
-/// What the rendering layer needs.
+/// Input of the rendering layer.
 #[derive(Debug, Clone)]
 pub struct ErrorInfo {
-    /// Status.
+    /// Status code.
     pub status: StatusCode,
-    /// What happened, where the general words for the status don't say enough.
+    /// What happened, if the generic text for the status does not say enough.
     pub detail: Option<String>,
-    /// Fields at fault.
+    /// Invalid fields.
     pub fields: Vec<(String, String)>,
-    /// Whether a page visitor is sent to sign in.
+    /// Whether a visitor of a page is redirected to sign in.
     pub login: bool,
 }
 
@@ -111,7 +111,7 @@ impl IntoResponse for AppError {
 
 impl From<sqlx::Error> for AppError {
     fn from(e: sqlx::Error) -> Self {
-        // 22021: text that no UTF-8 database can hold, such as a NUL in an address.
+        // 22021: text that is invalid in any UTF-8 database, such as a NUL byte in a URL.
         let unfit = e.as_database_error().is_some_and(|d| d.code().as_deref() == Some("22021"));
         if unfit {
             return Self::BadRequest("The request contains a character that is not allowed.".to_owned());

@@ -1,5 +1,5 @@
-//! Answers that go on: they end within seconds once whoever asked may not any more, because the account was disabled or
-//! signed out, its role changed, or the database is somebody else's.
+//! Ends long-lived responses within seconds once the client is no longer allowed to see them: the account was disabled
+//! or signed out, its role changed, or the database has another owner.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::admin_db::{containers, jobs};
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::web::access::identity;
 
-/// Time between two looks.
+/// Time between two permission checks.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// What an answer that goes on is about.
+/// The object a long-lived response is about.
 #[derive(Debug, Clone, Copy)]
 pub enum StreamSubject {
-    /// A database, and what is done with it.
+    /// A database, and the action performed on it.
     Container(Uuid, Action),
-    /// A job: whoever may see its database may see it.
+    /// A job; visible to everyone who may see its database.
     Job(Uuid),
 }
 
-/// Waits until whoever asked may not go on. While mydb_admin is away nothing has changed.
+/// Waits until the client loses permission. While mydb_admin is unavailable, permissions count as unchanged.
 pub async fn until_refused(ctx: Context, about: StreamSubject) {
     loop {
         tokio::time::sleep(LOOK).await;

@@ -1,4 +1,4 @@
-//! What happens around every handler: request id, identity, access level, error pages, security headers, metrics.
+//! Middleware around every handler: request id, identity, access level, error pages, security headers, metrics.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -23,17 +23,17 @@ use crate::web::access::Access;
 use crate::web::access::identity::{DEVICE_COOKIE, Identity, client_address, identify};
 use crate::web::portal::{Portal, Shared};
 
-/// Header that carries a request's id.
+/// Header with the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Nothing from elsewhere, nothing inline. Each line is what the pages need and no more.
+/// No external and no inline resources. Each directive allows exactly what the pages need.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
                    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The outermost layer: finds out who asks, hands on, renders errors, adds headers, counts.
+/// The outermost layer: identifies the client, calls the handler, renders errors, adds headers and records metrics.
 pub async fn outer(State(portal): State<Shared>, request: Request, next: Next) -> Response {
     let meta = meta(&portal, &request);
-    // At the level of errors, so that a log of errors alone says which request it was.
+    // At level `error`, so that even an error-only log shows which request it was.
     let span =
         tracing::error_span!("request", id = meta.request_id, method = %request.method(), path = request.uri().path());
     answer(portal, meta, request, next).instrument(span).await
@@ -45,7 +45,7 @@ async fn answer(portal: Shared, meta: Meta, mut request: Request, next: Next) ->
     let path = request.uri().path().to_owned();
     let mut identity = None;
     let handled = async {
-        // Probes and static files need no identity, and must answer while mydb_admin is away.
+        // Probes and static files need no identity, and must work while mydb_admin is unavailable.
         if !anonymous(&path) {
             identity = identify(&portal, meta.is_api, request.headers()).await?;
         }
@@ -61,7 +61,7 @@ async fn answer(portal: Shared, meta: Meta, mut request: Request, next: Next) ->
     };
     if response.status().is_client_error() || response.status().is_server_error() {
         response = render_error(&portal, identity.as_ref(), &meta, response);
-        // An error is true only now, and its page shows who is signed in.
+        // Errors must not be cached: they apply only to this moment, and the page shows who is signed in.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     // A message is shown once: on the page that follows, not on a redirect to it.
@@ -82,7 +82,7 @@ async fn answer(portal: Shared, meta: Meta, mut request: Request, next: Next) ->
     response
 }
 
-/// Copies the matched route into the answer, where [`outer`] counts it.
+/// Copies the matched route into the response, where [`outer`] records it.
 pub async fn matched(path: Option<MatchedPath>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if let Some(path) = path {
@@ -91,7 +91,7 @@ pub async fn matched(path: Option<MatchedPath>, request: Request, next: Next) ->
     response
 }
 
-/// Checks a route's access level before its handler runs. Somebody who tries what is an admin's is logged.
+/// Checks the access level of a route before its handler runs. Attempts to use administrator routes are logged.
 pub async fn guard(State((portal, access)): State<(Shared, Access)>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let Ok(ctx) = Context::from_request_parts(&mut parts, &portal).await;
@@ -113,8 +113,8 @@ fn anonymous(path: &str) -> bool {
         || matches!(path, "/healthz" | "/readyz" | "/metrics" | "/branding.css" | "/branding/logo" | "/ca.pem")
 }
 
-/// What can be opened again: the address itself, or for a form that of the page which sent it. Only its
-/// path is taken, so that no header leads to another site.
+/// A URL that can be opened again: the URL itself, or for a form that of the page that sent it. Only the path of the
+/// `Referer` is used, so that no header can lead to another site.
 fn here(request: &Request) -> String {
     let path = |uri: &Uri| uri.path_and_query().map(|p| p.as_str().to_owned());
     let found = if request.method().is_safe() {
@@ -149,9 +149,9 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
     }
 }
 
-/// Renders an error as a page or as problem+json (RFC 9457), whoever made it: a handler, a layer or the router.
+/// Renders an error from a handler, a layer or the router as a page or as problem+json (RFC 9457).
 fn render_error(portal: &Portal, identity: Option<&Identity>, meta: &Meta, response: Response) -> Response {
-    // Health probes and the like answer for themselves.
+    // Health probes and similar endpoints provide their own body.
     if response.headers().contains_key(header::CONTENT_TYPE) && response.extensions().get::<ErrorInfo>().is_none() {
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/plain") || meta.here == "/readyz" {

@@ -1,4 +1,4 @@
-//! `/metrics`, `/healthz`, `/readyz`: for machines that watch.
+//! Counters and durations of requests, reported at `/metrics`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 const META: Metadata<'static> = Metadata::new("db4sci", Level::INFO, None);
 
-/// Counters and durations of this portal. Not global, so that several portals in one process don't mix.
+/// Counters and durations of this portal. Not global, so that several portals in one process stay separate.
 pub struct Metrics {
     recorder: PrometheusRecorder,
     pub(crate) handle: PrometheusHandle,
@@ -18,7 +18,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let buckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0];
         let builder = PrometheusBuilder::new();
-        // The only failure is an empty list of buckets, which this is not.
+        // Fails only for an empty list of buckets, and this list is not empty.
         let recorder = builder.set_buckets(&buckets).unwrap_or_default().build_recorder();
         let handle = recorder.handle();
         let describe = |name: &'static str, text: &'static str| {
@@ -35,7 +35,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a request.
+    /// Records a request.
     pub fn request(&self, method: &Method, route: &str, status: u16, took: Duration) {
         let labels = vec![
             Label::new("method", method_label(method)),
@@ -54,7 +54,7 @@ impl Metrics {
     }
 }
 
-/// The method as a label. Whatever else somebody makes up is one label together: each would be kept for ever.
+/// The method as a label. All unknown methods share one label, because each label is kept forever.
 fn method_label(method: &Method) -> &'static str {
     const KNOWN: [(Method, &str); 9] = [
         (Method::GET, "GET"),

@@ -1,4 +1,4 @@
-//! What answers on HTTP: routes with their access levels, layers, pages and the JSON API.
+//! The HTTP interface: routes with their access levels, layers, pages and the JSON API.
 
 pub mod access;
 pub mod api;

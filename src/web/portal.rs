@@ -1,4 +1,4 @@
-//! What all handlers share.
+//! The state shared by all handlers.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::web::caps::Caps;
 use crate::web::connections::connection::Connections;
 use crate::web::metrics::Metrics;
 
-/// What the handlers share.
+/// The state shared by all handlers.
 pub struct Portal {
-    /// The portal's parts.
+    /// The parts of the portal.
     pub app: Arc<App>,
     /// Limits on guessing passwords.
     pub limits: LoginLimits,
@@ -18,14 +18,14 @@ pub struct Portal {
     pub metrics: Metrics,
     /// Open connections.
     pub connections: Arc<Connections>,
-    /// Answers that go on: logs and jobs as they happen.
+    /// Limit on open streams of logs and job progress.
     pub streams: Caps,
-    /// Calls that wait for a job.
+    /// Limit on calls that wait for a job.
     pub waits: Caps,
 }
 
 impl Portal {
-    /// The portal of these parts, with nobody connected.
+    /// A portal made of these parts, without connections.
     pub fn new(app: Arc<App>) -> Self {
         let server = &app.config.server;
         Self {
@@ -39,5 +39,5 @@ impl Portal {
     }
 }
 
-/// The state of every handler.
+/// The state type of all handlers.
 pub type Shared = Arc<Portal>;

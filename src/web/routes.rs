@@ -1,5 +1,5 @@
-//! Every route with its access level. The router is built from this table, and a test walks it as
-//! nobody, stranger, owner and admin.
+//! All routes with their access levels. The router is built from this table, and a test requests each route anonymously
+//! and as another user, owner and administrator.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -28,7 +28,7 @@ use crate::web::scrape::{healthz, metrics, readyz};
 pub struct Route {
     /// Method.
     pub method: Method,
-    /// Path, with `{name}` and `{id}` for parameters.
+    /// Path, with the parameters `{name}` and `{id}`.
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
@@ -172,12 +172,12 @@ routes! {
     POST   "/api/v1/jobs/{id}/cancel"            Owner    api::jobs::cancel;
 }
 
-/// The whole portal as one service.
+/// The portal as one service.
 pub fn router(portal: &Shared) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let handler = (route.handler)().layer(from_fn_with_state((portal.clone(), route.access), layers::guard));
-        // Dumps are read piece by piece, and have a limit of their own.
+        // Dumps are read in chunks and have their own size limit.
         let is_dump = route.path.ends_with("/from-dump");
         let handler = if is_dump { handler.layer(DefaultBodyLimit::disable()) } else { handler };
         router = router.route(route.path, handler);
@@ -195,15 +195,15 @@ pub fn router(portal: &Shared) -> Router {
         .with_state(portal.clone())
 }
 
-/// All but backups, which are compressed already or too long to be compressed on the way.
+/// Everything except backups, which are either compressed already or too large to compress on the fly.
 fn worth_compressing() -> impl Predicate {
     DefaultPredicate::new()
         .and(NotForContentType::const_new(download::TAR))
         .and(NotForContentType::const_new(download::BINARY))
 }
 
-/// Refuses state changes that another site's page sends. Behind a proxy that rewrites `Host` the
-/// configured public address is trusted.
+/// Rejects state changes sent by pages of other sites. The configured public URL is trusted, because a proxy may
+/// rewrite `Host`.
 fn csrf(portal: &Shared) -> CsrfLayer {
     let layer = CsrfLayer::new();
     match &portal.app.config.server.public_url {

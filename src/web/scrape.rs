@@ -1,4 +1,4 @@
-//! What other programs ask of the portal: its metrics, and whether it lives and is ready.
+//! Endpoints for monitoring: metrics, liveness and readiness.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::admin_db::{containers, jobs, notices, ping};
 use crate::domain::audit::FindingKind;
 use crate::web::portal::Shared;
 
-/// `GET /metrics`: Prometheus text. Says what is true now; `db4sci_admin_db_up` is 0 while mydb_admin is away.
+/// `GET /metrics`: current values in the Prometheus text format; `db4sci_admin_db_up` is 0 while mydb_admin is
+/// unavailable.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 pub async fn metrics(State(portal): State<Shared>) -> Response {
     let m = &portal.metrics;
@@ -54,12 +55,13 @@ pub async fn metrics(State(portal): State<Shared>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], m.handle.render()).into_response()
 }
 
-/// `GET /healthz`: the process answers.
+/// `GET /healthz`: the process is alive.
 pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: mydb_admin and the container engine answer too; otherwise 503 and which does not.
+/// `GET /readyz`: mydb_admin and the container engine respond too; otherwise 503 with the name of the one that does
+/// not.
 pub async fn readyz(State(portal): State<Shared>) -> Response {
     let database = async {
         let mut db = portal.app.db.acquire().await?;

@@ -1,4 +1,4 @@
-//! The listeners: HTTPS with certificates reloaded when they change, and the redirect from HTTP.
+//! The listeners: HTTPS, which reloads its certificate when the files change, and the redirect from HTTP.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -21,23 +21,23 @@ use super::routes::router;
 use crate::config::Server;
 use crate::web::portal::Shared;
 
-/// Time for open requests to end when the portal stops.
+/// Time for open requests to finish when the portal stops.
 const GRACE: Duration = Duration::from_secs(10);
-/// Time for a TLS handshake.
+/// Timeout for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Most bytes of headers, and of what is read ahead of a handler, of a connection in HTTP/1.
+/// HTTP/1: maximum bytes of headers and of data read ahead of a handler, per connection.
 const HTTP1_BUFFER: usize = 64 * 1024;
-/// Requests under way at once on a connection in HTTP/2.
+/// HTTP/2: maximum concurrent requests per connection.
 const HTTP2_STREAMS: u32 = 64;
-/// Most bytes of headers of a request in HTTP/2.
+/// HTTP/2: maximum bytes of headers per request.
 const HTTP2_HEADERS: u32 = 32 * 1024;
-/// How often a silent client is asked in HTTP/2 whether it is there, and how long it may take to answer.
+/// HTTP/2: ping interval for idle clients, and the timeout for their response.
 const HTTP2_PING: Duration = Duration::from_secs(30);
 const HTTP2_PONG: Duration = Duration::from_secs(20);
-/// How often the certificate's files are looked at.
+/// How often the certificate files are checked for changes.
 const CERT_LOOK: Duration = Duration::from_secs(5);
 
-/// A bound listener, so that a taken port is found out before anything else starts.
+/// Binds a listener, so that an occupied port is detected before anything else starts.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).with_context(|| {
         format!(
@@ -49,7 +49,7 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves the portal until `stop`, then lets open requests end.
+/// Serves the portal until `stop`, then lets open requests finish.
 pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let service = router(&portal).into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
@@ -83,7 +83,7 @@ pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToke
     Ok(())
 }
 
-/// Bounds what one connection may ask for at once.
+/// Limits what one connection may request at once.
 fn tuned<A>(mut server: axum_server::Server<SocketAddr, A>) -> axum_server::Server<SocketAddr, A> {
     let builder = server.http_builder();
     builder.http1().max_buf_size(HTTP1_BUFFER);
@@ -97,7 +97,7 @@ fn tuned<A>(mut server: axum_server::Server<SocketAddr, A>) -> axum_server::Serv
     server
 }
 
-/// Loads the certificate again whenever its files change. A pair that does not fit is left out and said.
+/// Reloads the certificate whenever its files change. A certificate and key that do not match are logged and ignored.
 async fn reload(server: &Server, tls: RustlsConfig) {
     let files: [PathBuf; 2] = [server.cert.clone(), server.key.clone()];
     let changed = |files: &[PathBuf; 2]| -> Vec<Option<SystemTime>> {
@@ -121,7 +121,7 @@ async fn reload(server: &Server, tls: RustlsConfig) {
     }
 }
 
-/// Answers plain HTTP with a redirect to the same address on HTTPS, until `stop`.
+/// Redirects plain HTTP to the same URL on HTTPS, until `stop`.
 pub async fn redirect(
     portal: Shared,
     listener: TcpListener,

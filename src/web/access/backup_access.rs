@@ -1,4 +1,4 @@
-//! Who may see a backup: whoever may see its database, also when that is purged.
+//! Access to backups: whoever may see the database may see its backups, even after it has been permanently deleted.
 
 use uuid::Uuid;
 
@@ -9,10 +9,11 @@ use crate::domain::user::Action;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
-/// The backup of this id with its database, if the signed-in user may do `action` with that. A refusal is logged.
+/// Returns the backup with this id and its database, if the signed-in user may perform `action` on that database.
+/// Refusals are logged.
 ///
 /// # Errors
-/// [`AppError::NotFound`] where there is none or it is hidden, [`AppError::Forbidden`] where it may not be done.
+/// [`AppError::NotFound`] if it does not exist or is hidden, [`AppError::Forbidden`] if the action is not allowed.
 pub async fn visible_backup(ctx: &Context, id: &str, action: Action) -> Result<(Backup, Container), AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;

@@ -1,4 +1,4 @@
-//! Who sends a request: a session's cookie on pages, a bearer token on the API.
+//! Identifies the sender of a request: by session cookie on pages, by bearer token in the API.
 
 use std::net::IpAddr;
 
@@ -14,26 +14,26 @@ use crate::secrets::fingerprint;
 use crate::web::error::AppError;
 use crate::web::portal::Portal;
 
-/// Name of the session's cookie. `__Host-` binds it to this host, to HTTPS and to the path `/`.
+/// Name of the session cookie. `__Host-` binds it to this host, to HTTPS and to the path `/`.
 pub const SESSION_COOKIE: &str = "__Host-db4sci-session";
-/// Name of the cookie that tells a browser somebody signed in with before from a stranger's.
+/// Name of the cookie that distinguishes browsers somebody has signed in with from unknown ones.
 pub const DEVICE_COOKIE: &str = "__Host-db4sci-device";
 
-/// Somebody who is signed in.
+/// A signed-in user.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// Hash of the session's secret; `None` for a token.
+    /// Hash of the session secret; `None` for a token.
     pub session: Option<[u8; 32]>,
-    /// Hash of the token's secret; `None` for a session.
+    /// Hash of the token secret; `None` for a session.
     pub token: Option<[u8; 32]>,
 }
 
-/// Finds out who sends a request. The API takes tokens only: a cookie there would let other sites use it.
+/// Identifies the sender of a request. The API accepts only tokens: cookies would let other sites use it.
 ///
 /// # Errors
-/// If mydb_admin can't be asked, or a token is sent that is not good.
+/// If mydb_admin is unavailable, or the token sent is invalid.
 pub async fn identify(portal: &Portal, is_api: bool, headers: &HeaderMap) -> Result<Option<Identity>, AppError> {
     let app = &portal.app;
     let now = app.clock.now();
@@ -53,7 +53,7 @@ pub async fn identify(portal: &Portal, is_api: bool, headers: &HeaderMap) -> Res
     Ok(account.and_then(|a| a.user()).map(|user| Identity { user, session: Some(print), token: None }))
 }
 
-/// The person behind a session or token as they are now, if it still is one: for answers that go on for long.
+/// The current user of a session or token, if it is still valid: for long-lived responses.
 pub async fn still(app: &App, identity: &Identity) -> Result<Option<User>, sqlx::Error> {
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;
@@ -71,8 +71,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The address a request came from. `X-Forwarded-For` counts only when a trusted proxy sent it:
-/// then its last entry that is no trusted proxy.
+/// The client address of a request. `X-Forwarded-For` is used only if a trusted proxy sent it: then the client is its
+/// last entry that is not a trusted proxy.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     if !trusted.contains(&peer) {
         return peer;

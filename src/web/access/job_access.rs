@@ -1,4 +1,4 @@
-//! Who may see a job: whoever may see its container.
+//! Access to jobs: whoever may see the container may see its jobs.
 
 use std::time::{Duration, Instant};
 
@@ -20,14 +20,14 @@ use crate::manifest::dump::LoadReport;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
-/// How long whoever cancels a queued job waits for its end.
+/// How long cancelling a queued job waits for the job to end.
 const QUEUED: Duration = Duration::from_secs(5);
 
-/// The job of this id with its container, if the signed-in user may see it. Jobs of a purged
-/// container stay visible to its last owner; jobs about no container are the admins'.
+/// Returns the job with this id and its container, if the signed-in user may see it. Jobs of a permanently deleted
+/// container remain visible to its last owner; only administrators see jobs without a container.
 ///
 /// # Errors
-/// [`AppError::NotFound`] where there is none or it is hidden.
+/// [`AppError::NotFound`] if it does not exist or is hidden.
 pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Container>), AppError> {
     let user = ctx.user()?;
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
@@ -53,22 +53,22 @@ pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Contain
     Err(AppError::NotFound)
 }
 
-/// The rules of a job's kind; of one that this version does not know, the strictest.
+/// The rules of a job's kind; the strictest rules for a kind unknown to this version.
 pub fn rules(job: &Job) -> JobRules {
     registry::flow(&job.kind).map_or(JobRules::of(Pool::Short), |f| f.rules)
 }
 
-/// How a job that is under way will end at the latest.
+/// Whether an active job can be cancelled, and its deadline.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CancelOutlook {
     /// Whether it can be cancelled now.
     pub cancellable: bool,
-    /// When it is ended as failed if it is not done.
+    /// When it fails if it has not finished.
     pub deadline: Option<DateTime<Utc>>,
 }
 
 impl CancelOutlook {
-    /// Reads it. `job` may have ended since it was read.
+    /// Reads the outlook. `job` may have ended since it was read.
     pub async fn read(db: &mut PgConnection, app: &App, job: &Job) -> Result<Self, sqlx::Error> {
         let rules = rules(job);
         let cancellable = !job.status.is_final()
@@ -78,7 +78,7 @@ impl CancelOutlook {
     }
 }
 
-/// What may be done with a database is what its owner needs to be allowed to cancel a job on it.
+/// The action on the database that the owner must be allowed to perform in order to cancel this job.
 pub fn deed(job: &Job) -> Action {
     match job.kind() {
         Some(JobKind::Delete) => Action::Delete,
@@ -87,7 +87,7 @@ pub fn deed(job: &Job) -> Action {
     }
 }
 
-/// Asks for a job's end, with its row in the log. `false`: it is too late.
+/// Requests the cancellation of a job and logs it. Returns `false` if it is too late.
 pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> Result<bool, AppError> {
     if let Some(c) = container {
         ctx.permit(c, deed(job)).await?;
@@ -103,20 +103,20 @@ pub async fn cancel(ctx: &Context, job: &Job, container: Option<&Container>) -> 
     tx.commit().await?;
     if asked && job.status == JobStatus::Queued {
         ctx.app().cancels.notify_one();
-        // No worker has it, so it ends in a moment, and the answer says so.
+        // No worker has leased the job, so it ends within moments, and the response can report that.
         until_final(ctx, job.id, QUEUED).await?;
     }
     Ok(asked)
 }
 
-/// What became of the dump that a job loaded.
+/// The report on the dump loaded by a job.
 pub async fn load_report(db: &mut PgConnection, job: &Job) -> Result<Option<LoadReport>, sqlx::Error> {
     let Some(container) = job.container_id.filter(|_| is_load(job.kind())) else { return Ok(None) };
     Ok(dumps::of_container(db, container).await?.and_then(|d| d.report).map(|r| r.0))
 }
 
-/// The job once nothing more will happen to it, or as it is after `patience`. Holds no connection
-/// between looks: many may wait. While mydb_admin is away, it waits on.
+/// The job once it has ended, or as it is after `patience`. Holds no connection between checks, because many clients
+/// may wait. Continues to wait while mydb_admin is unavailable.
 pub async fn until_final(ctx: &Context, id: Uuid, patience: Duration) -> Result<Job, AppError> {
     let begin = Instant::now();
     loop {
@@ -135,5 +135,5 @@ pub async fn until_final(ctx: &Context, id: Uuid, patience: Duration) -> Result<
     }
 }
 
-/// Time between two looks at a job.
+/// Time between two checks of a job.
 pub(crate) const LOOK: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! Who asks, and what they may see: decided before a handler runs.
+//! Who is asking and what they may see, decided before a handler runs.
 
 pub mod backup_access;
 pub mod identity;
@@ -7,15 +7,15 @@ pub mod job_access;
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// Everyone.
     Public,
-    /// Everybody who is signed in; lists show only what is theirs.
+    /// Every signed-in user; lists show only their own objects.
     SignedIn,
-    /// A container's owner and admins, decided by `can`; to others it does not exist.
+    /// The owner of a container, and administrators, as decided by `can`; for others it does not exist.
     Owner,
-    /// Admins.
+    /// Administrators.
     Admin,
 }
 
-/// Most bytes of a request's body.
+/// Maximum size of a request body in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;

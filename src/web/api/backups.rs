@@ -1,4 +1,4 @@
-//! `/api/v1/backups`: what there is, a new one, a restore.
+//! `/api/v1/backups`: lists backups, creates and restores them.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, parse_cursor};
 
-/// A backup. Field names are a contract (DESIGN.md §7).
+/// A backup. Its field names are a contract (DESIGN.md §7).
 #[derive(Debug, Serialize)]
 pub struct BackupJson<'a> {
     id: Uuid,
@@ -121,8 +121,8 @@ pub async fn now(ctx: Context, Path(name): Path<String>, params: Params) -> Resu
     }
 }
 
-/// `POST /api/v1/backups/{id}/restore` with `{"name": NEW}`, and `"only": {"database": …, "table": …}` where not all is
-/// wanted; `{"beside": true, "only": …}` puts that beside what the database has
+/// `POST /api/v1/backups/{id}/restore` with `{"name": NEW}`, and `"only": {"database": …, "table": …}` for a partial
+/// restore; `{"beside": true, "only": …}` restores that part as a copy in the existing database
 pub async fn restore(
     ctx: Context,
     Path(id): Path<String>,

@@ -1,4 +1,4 @@
-//! A JSON body, read with the right error for every way it can be wrong.
+//! Reads JSON bodies, with a specific error for each way a body can be malformed.
 
 use std::fmt::Display;
 
@@ -13,19 +13,19 @@ use crate::web::forms::Fields;
 use crate::web::forms::create::Faults;
 use crate::web::portal::Shared;
 
-/// Fields that may be `true` or `false`.
+/// Fields whose value may be `true` or `false`.
 const FLAGS: &[&str] = &["in_place", "no_backup", "beside"];
 /// Fields whose value may be a number.
 const NUMBERS: &[&str] = &["memory", "cpus"];
 
-/// Fields whose value may be a list of texts.
+/// Fields whose value may be a list of strings.
 const LISTS: &[&str] = &["extensions"];
 
-/// A JSON object that must be there.
+/// A required JSON object.
 #[derive(Debug)]
 pub struct Body(Map<String, Value>);
 
-/// A JSON object, empty where no body was sent.
+/// An optional JSON object; empty if no body was sent.
 #[derive(Debug)]
 pub struct MaybeBody(Map<String, Value>);
 
@@ -35,20 +35,20 @@ impl Body {
         self.0.get(name).is_some_and(|v| v == &Value::Bool(true))
     }
 
-    /// Takes a field that is an object itself out of it; `null` is the same as none.
+    /// Removes a nested object from the body and parses it; `null` means that it is absent.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, String> {
         let value = self.0.remove(name).filter(|value| !value.is_null());
         value.map(serde_json::from_value).transpose().map_err(|e| format!("The value cannot be parsed: {e}."))
     }
 
-    /// The object's fields as those of a form.
+    /// Converts the object to form fields.
     pub fn fields(self, known: &[&str]) -> (Fields, Faults) {
         fields(self.0, known)
     }
 }
 
 impl MaybeBody {
-    /// The object's fields as those of a form.
+    /// Converts the object to form fields.
     pub fn fields(self, known: &[&str]) -> (Fields, Faults) {
         fields(self.0, known)
     }
@@ -88,7 +88,7 @@ async fn read(request: Request, state: &Shared) -> Result<Option<Map<String, Val
     }
 }
 
-/// Parses an object; the sentence names line and column, never the content, which may hold a password.
+/// Parses an object. The error gives line and column but never the content, which may include a password.
 fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
@@ -103,7 +103,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// The sentence for a field or parameter that does not exist.
+/// The error message for an unknown field or parameter.
 pub fn unknown(known: &[impl Display]) -> String {
     let names: Vec<String> = known.iter().map(ToString::to_string).collect();
     if names.is_empty() {
@@ -112,7 +112,7 @@ pub fn unknown(known: &[impl Display]) -> String {
     format!("Unknown field. Known fields: {}.", names.join(", "))
 }
 
-/// Turns an object into a form's fields. A `null` counts as not sent.
+/// Converts an object to form fields. `null` counts as not sent.
 fn fields(object: Map<String, Value>, known: &[&str]) -> (Fields, Faults) {
     let mut pairs = Vec::new();
     let mut faults = Faults::new();

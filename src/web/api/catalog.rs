@@ -1,4 +1,4 @@
-//! `/api/v1/catalog`: what can be created.
+//! `/api/v1/catalog`: the available engines and images.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -99,7 +99,7 @@ pub async fn show(ctx: Context, params: Params) -> Result<Response, AppError> {
     ))
 }
 
-/// The first image of an engine, at `place` 0, is its default.
+/// The first image of an engine (`place` 0) is its default.
 fn image_json(place: usize, i: &CatalogImage, reason: Option<String>) -> ImageJson<'_> {
     ImageJson {
         engine: i.engine,

@@ -1,4 +1,4 @@
-//! `/api/v1/containers`: the databases.
+//! `/api/v1/containers`: lists databases, creates, changes and deletes them.
 
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, Path};
@@ -28,7 +28,7 @@ use crate::web::forms::edit::read;
 use crate::web::forms::{dump, edit};
 use crate::web::pages::shared::{cursor, parse_cursor};
 
-/// Fields of a create: those of the form.
+/// Fields of a create call, the same as those of the form.
 const FIELDS: &[&str] = &[
     "engine",
     "image",
@@ -47,7 +47,7 @@ const FIELDS: &[&str] = &[
     "cpus",
 ];
 
-/// `GET /api/v1/containers`: one's own, newest first; to admins everybody's.
+/// `GET /api/v1/containers`: the caller's own databases, newest first; for administrators everyone's.
 pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
     params.only(&["limit", "cursor", "q", "state", "owner"])?;
     let limit = params.limit()?;
@@ -66,7 +66,7 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
     let account = match params.get("owner") {
         None => (!user.is_admin()).then_some(user.id),
         Some(name) if name == user.username.as_str() => Some(user.id),
-        // To others than admins nobody else owns anything.
+        // Only administrators can filter by another owner; for others the list is then empty.
         Some(name) => match accounts::by_name(&mut db, name).await?.filter(|_| user.is_admin()) {
             Some(account) => Some(account.id),
             None => return Ok(answer(StatusCode::OK, &ListJson::<()> { items: Vec::new(), next: None })),
@@ -78,7 +78,7 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
         state,
         purged: state == Some(ContainerState::Purged),
         after: after.transpose()?,
-        // One more than asked for tells whether there is a next page.
+        // One row more than requested shows whether there is another page.
         limit: limit + 1,
         ..ContainerQuery::default()
     };
@@ -96,7 +96,7 @@ pub async fn list(ctx: Context, params: Params) -> Result<Response, AppError> {
 /// `POST /api/v1/containers`
 ///
 /// # Errors
-/// With every value that can't be used; [`AppError::Conflict`] where the name is taken.
+/// With all invalid values; [`AppError::Conflict`] if the name is taken.
 pub async fn create(ctx: Context, params: Params, body: Body) -> Result<Response, AppError> {
     ctx.writable()?;
     params.only(&["wait"])?;
@@ -105,7 +105,7 @@ pub async fn create(ctx: Context, params: Params, body: Body) -> Result<Response
     let request = match parse(&ctx, &fields).await {
         Ok(_) if !faults.is_empty() => return Err(AppError::Invalid(faults)),
         Ok(request) => request,
-        // Of two faults of one field the last is told: that it is of the wrong type, not that it is missing.
+        // If a field has two errors, the last one is reported: that its type is wrong, not that it is missing.
         Err(CreateFault::Fields(found)) => return Err(AppError::Invalid(found.into_iter().chain(faults).collect())),
         Err(CreateFault::App(e)) => return Err(e),
     };
@@ -118,10 +118,10 @@ pub async fn create(ctx: Context, params: Params, body: Body) -> Result<Response
     }
 }
 
-/// `POST /api/v1/containers/from-dump`: a form in parts with the fields of a create and the file in `dump`.
+/// `POST /api/v1/containers/from-dump`: a multipart form with the fields of a create call and the file in `dump`.
 ///
 /// # Errors
-/// With every value that can't be used; [`AppError::Conflict`] where the name is taken.
+/// With all invalid values; [`AppError::Conflict`] if the name is taken.
 pub async fn from_dump(
     ctx: Context,
     params: Params,
@@ -164,7 +164,7 @@ pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: 
         Ok(Some(job)) => Enqueued::on(&c, job, patience).answer(&ctx).await,
         Ok(None) => {
             let mut db = ctx.app().db.acquire().await?;
-            // By its key: a new owner may hide it from whoever gave it away.
+            // Read by id: after a change of owner, the previous owner may no longer see it by name.
             let c = containers::by_id(&mut db, c.id).await?.ok_or(AppError::NotFound)?;
             Ok(answer(StatusCode::OK, &ContainerJson::new(ctx.app(), &c)))
         }
@@ -172,8 +172,8 @@ pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: 
     }
 }
 
-/// `DELETE /api/v1/containers/{name}`: to the trash. `confirm`, in the query or the body, is its name;
-/// with `no_backup` = true no final backup is made first.
+/// `DELETE /api/v1/containers/{name}`: moves a database to the trash. `confirm`, in the query or the body, is its name;
+/// `no_backup` = true skips the final backup.
 pub async fn delete(
     ctx: Context,
     Path(name): Path<String>,

@@ -1,4 +1,4 @@
-//! `/api/v1/jobs/{id}`, and its cancellation.
+//! `/api/v1/jobs/{id}`: shows and cancels jobs.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ use crate::web::access::job_access::{CancelOutlook, until_final, visible_job};
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
-/// `GET /api/v1/jobs/{id}`; with `?wait=SECONDS` it answers when the job ended, or after that time.
+/// `GET /api/v1/jobs/{id}`; with `?wait=SECONDS` it responds when the job has ended, or after that time.
 pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Result<Response, AppError> {
     params.only(&["wait"])?;
     let patience = params.wait()?;
@@ -26,9 +26,8 @@ pub async fn show(ctx: Context, Path(id): Path<String>, params: Params) -> Resul
     respond(&ctx, StatusCode::OK, &job, container.as_ref()).await
 }
 
-/// `POST /api/v1/jobs/{id}/cancel`: ends a job that is queued, and asks for the end of one that runs, which its worker sees
-/// within a second; 409 where it is too
-/// late or its kind can't be cancelled.
+/// `POST /api/v1/jobs/{id}/cancel`: ends a queued job at once; a running one gets a request to stop, which its worker
+/// sees within a second. 409 if it is too late or jobs of its kind cannot be cancelled.
 pub async fn cancel(ctx: Context, Path(id): Path<String>, params: Params) -> Result<Response, AppError> {
     params.only(&[])?;
     let (job, container) = visible_job(&ctx, &id).await?;

@@ -1,4 +1,4 @@
-//! Containers and jobs as JSON. Field names are a contract (DESIGN.md §7): scripts rely on them.
+//! Containers and jobs as JSON. Field names are a contract (DESIGN.md §7), because scripts rely on them.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -61,27 +61,27 @@ pub struct ContainerJson<'a> {
 }
 
 impl<'a> ContainerJson<'a> {
-    /// A container as the API shows it.
+    /// The JSON form of a container.
     pub fn new(app: &'a App, c: &'a Container) -> Self {
         let version = app.catalog.find(&c.image).map(|i| i.version.as_str());
         Self::at(app.config.databases.host_of(&c.name), version, c)
     }
 
-    /// With the password that was made up for it, for the one answer that carries it.
+    /// Adds the generated password, for the one response that delivers it.
     #[must_use]
     pub fn with_password(mut self, password: Option<&'a str>) -> Self {
         self.password = password;
         self
     }
 
-    /// With what became of the dump that it was made from, for the answer to the call that made it.
+    /// Adds the report on the loaded dump, for the response to the call that created the container.
     #[must_use]
     pub fn with_report(mut self, report: Option<LoadReport>) -> Self {
         self.report = report;
         self
     }
 
-    /// `version` is the catalog's; an image that left the catalog has the server's own word.
+    /// `version` is from the catalog; for an image no longer in it, the version reported by the server is used.
     fn at(host: String, version: Option<&'a str>, c: &'a Container) -> Self {
         let endpoint = Endpoint { host: &host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
         let url = (!c.ports.is_empty()).then(|| c.engine.engine().url(&endpoint, None));
@@ -95,7 +95,7 @@ impl<'a> ContainerJson<'a> {
             ports: c.ports.iter().map(|(name, port)| PortJson { name, port: *port }).collect(),
             dbname: &c.dbname,
             dbuser: &c.dbuser,
-            // A purged container has given its ports back: there is nothing to connect to.
+            // A permanently deleted container has released its ports: there is nothing to connect to.
             url,
             owner: &c.owner,
             contact: &c.contact,
@@ -153,7 +153,7 @@ pub struct JobJson<'a> {
 }
 
 impl<'a> JobJson<'a> {
-    /// A job as the API shows it.
+    /// The JSON form of a job.
     pub fn new(job: &'a Job, container: Option<&'a str>, steps: &'a [JobStep], outlook: CancelOutlook) -> Self {
         let step = |s: &'a JobStep| StepJson {
             name: &s.name,
@@ -180,14 +180,14 @@ impl<'a> JobJson<'a> {
         }
     }
 
-    /// With what became of the dump that it loaded.
+    /// Adds the report on the dump it loaded.
     #[must_use]
     pub fn with_report(mut self, report: Option<LoadReport>) -> Self {
         self.report = report;
         self
     }
 
-    /// With the password that was made up, for the one answer that carries it.
+    /// Adds the generated password, for the one response that delivers it.
     #[must_use]
     pub fn with_password(mut self, password: Option<&'a str>) -> Self {
         self.password = password;
@@ -195,23 +195,23 @@ impl<'a> JobJson<'a> {
     }
 }
 
-/// A page of a list.
+/// One page of a list.
 #[derive(Debug, Serialize)]
 pub struct ListJson<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// Where the next page begins.
+    /// Cursor of the next page.
     pub next: Option<String>,
 }
 
-/// An answer. Nothing on the way may keep it: it may carry a password, and it is true only now.
+/// A JSON response. It must not be cached: it may contain a password, and it applies only to this moment.
 pub fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// The same with the address of what it is about.
+/// Like [`answer`], with a `Location` header.
 pub fn answer_at(status: StatusCode, location: &str, body: &impl Serialize) -> Response {
     let mut response = answer(status, body);
     if let Ok(value) = HeaderValue::from_str(location) {

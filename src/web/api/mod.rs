@@ -1,4 +1,5 @@
-//! The JSON API under `/api/v1`, by bearer token. The same nouns and rules as the pages; docs/API.md tells it to its users.
+//! The JSON API under `/api/v1`, authenticated by bearer token. It has the same terms and rules as the pages;
+//! docs/API.md describes it for users.
 
 pub mod backups;
 pub mod body;

@@ -1,4 +1,4 @@
-//! `/api/v1/containers/{name}/notices`: what went wrong with a database's backups and restores.
+//! `/api/v1/containers/{name}/notices`: problems with the backups and restores of a database.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -33,7 +33,7 @@ impl<'a> NoticeJson<'a> {
     }
 }
 
-/// `GET /api/v1/containers/{name}/notices`: what is not over, the newest first.
+/// `GET /api/v1/containers/{name}/notices`: open notices, newest first.
 pub async fn list(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     params.only(&[])?;
     let c = ctx.container(&name, Action::View).await?;
@@ -44,7 +44,7 @@ pub async fn list(ctx: Context, Path(name): Path<String>, params: Params) -> Res
     Ok(answer(StatusCode::OK, &ListJson { items, next: None }))
 }
 
-/// `POST /api/v1/containers/{name}/notices/{id}/seen`: puts it away, and answers what is left.
+/// `POST /api/v1/containers/{name}/notices/{id}/seen`: dismisses a notice and returns the remaining ones.
 pub async fn seen(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,

@@ -1,4 +1,4 @@
-//! The parameters of a URL's query. Unknown ones are refused: a filter mistyped must not show everything.
+//! Query parameters. Unknown ones are rejected: a mistyped filter must not list everything.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::web::portal::Shared;
 
 /// Longest wait for a job, in seconds.
 const LONGEST_WAIT: u64 = 300;
-/// Rows of a list unless it says otherwise.
+/// Default number of rows of a list.
 const ROWS: i64 = 50;
-/// Most rows of a list.
+/// Maximum number of rows of a list.
 const MOST_ROWS: i64 = 200;
 
-/// Parameters by name; of one sent twice the last counts.
+/// Parameters by name; if one is sent several times, the last value counts.
 #[derive(Debug, Default)]
 pub struct Params(BTreeMap<String, String>);
 
@@ -32,28 +32,28 @@ impl FromRequestParts<Shared> for Params {
     }
 }
 
-/// A fault of one parameter.
+/// The error for an invalid parameter.
 pub fn invalid(name: &str, sentence: impl Into<String>) -> AppError {
     AppError::Invalid(vec![(name.to_owned(), sentence.into())])
 }
 
 impl Params {
-    /// Refuses all but the known parameters.
+    /// Rejects all parameters except the known ones.
     ///
     /// # Errors
-    /// [`AppError::Invalid`] with every unknown one.
+    /// [`AppError::Invalid`] with all unknown ones.
     pub fn only(&self, known: &[&str]) -> Result<(), AppError> {
         let strange: Vec<_> =
             self.0.keys().filter(|k| !known.contains(&k.as_str())).map(|k| (k.clone(), unknown(known))).collect();
         if strange.is_empty() { Ok(()) } else { Err(AppError::Invalid(strange)) }
     }
 
-    /// A parameter's text without blanks around it; `None` where it is empty or was not sent.
+    /// The text of a parameter without surrounding whitespace; `None` if it is empty or was not sent.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())
     }
 
-    /// `limit`: how many rows.
+    /// `limit`: maximum number of rows.
     pub fn limit(&self) -> Result<i64, AppError> {
         match self.get("limit") {
             None => Ok(ROWS),
@@ -65,7 +65,7 @@ impl Params {
         }
     }
 
-    /// `wait`: how long to wait for the job, if at all.
+    /// `wait`: how long to wait for the job; `None` if the call does not wait.
     pub fn wait(&self) -> Result<Option<Duration>, AppError> {
         let Some(text) = self.get("wait") else { return Ok(None) };
         let seconds = text.parse().ok().filter(|n| (1..=LONGEST_WAIT).contains(n));

@@ -1,4 +1,4 @@
-//! What changes a database's data for other data: a restore in place, the way back, an upgrade.
+//! API calls that replace the data of a database: restore in place, undo, upgrade.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -20,7 +20,7 @@ use crate::queue::refusal::RequestError;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
-/// Data of before, kept for some days.
+/// Previous data, kept for some days.
 #[derive(Debug, Serialize)]
 struct SnapshotJson<'a> {
     id: Uuid,
@@ -64,7 +64,8 @@ pub(super) async fn in_place(
     enqueued(ctx, c, params, "container.restore-in-place", done).await
 }
 
-/// `POST /api/v1/containers/{name}/upgrade` with `{"image": IMAGE, "confirm": NAME}`; the image by reference or version
+/// `POST /api/v1/containers/{name}/upgrade` with `{"image": IMAGE, "confirm": NAME}`; the image is given by reference
+/// or version
 pub async fn upgrade(ctx: Context, Path(name): Path<String>, params: Params, body: Body) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     params.only(&["wait"])?;

@@ -1,4 +1,4 @@
-//! A slow call's answer: 202 with the job, or with `?wait=SECONDS` the finished thing.
+//! Responses to slow calls: 202 with the job, or with `?wait=SECONDS` the finished result.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::web::access::job_access::{CancelOutlook, load_report, until_final};
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
-/// A job that a call enqueued.
+/// A job enqueued by a call.
 pub struct Enqueued {
     /// The job.
     pub job: Uuid,
@@ -25,21 +25,21 @@ pub struct Enqueued {
     pub container: Uuid,
     /// How long to wait for it.
     pub patience: Option<Duration>,
-    /// Status of the finished thing.
+    /// Status code once the job has finished.
     pub done: StatusCode,
-    /// The password that was made up, to be handed over once.
+    /// The generated password, delivered once.
     pub password: Option<SecretString>,
 }
 
 impl Enqueued {
-    /// A job on a container that is there already.
+    /// A job on an existing container.
     pub fn on(c: &Container, job: Uuid, patience: Option<Duration>) -> Self {
         Self { job, container: c.id, patience, done: StatusCode::OK, password: None }
     }
 
-    /// Waits as long as asked and answers.
+    /// Waits as long as requested, then responds.
     pub async fn answer(self, ctx: &Context) -> Result<Response, AppError> {
-        // The job is under way whether or not somebody may wait for it.
+        // The job proceeds even if the client has reached its limit of waiting calls.
         let held = if self.patience.is_some() { ctx.portal.waits.take(ctx)? } else { None };
         let patience = self.patience.filter(|_| held.is_some());
         let job = until_final(ctx, self.job, patience.unwrap_or_default()).await?;
@@ -71,8 +71,8 @@ impl Enqueued {
     }
 }
 
-/// Takes a generated password off the container's page, because this answer carries it. Where that
-/// can't be done the answer goes without, and the page still offers it.
+/// Marks a generated password as delivered, because this response contains it. If that fails, the response omits it,
+/// and the page of the container still offers it.
 async fn hand_over(ctx: &Context, c: &Container, password: SecretString) -> Option<SecretString> {
     let marked = async {
         let mut db = ctx.app().db.acquire().await?;
@@ -85,7 +85,7 @@ async fn hand_over(ctx: &Context, c: &Container, password: SecretString) -> Opti
             outcome: Outcome::Ok,
             detail: "in the API response",
         };
-        // From here on this answer is the only one that has it: it must not be withheld for a log row.
+        // From here on only this response contains the password: a failed log row must not withhold it.
         if let Err(e) = log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await {
             tracing::warn!(container = c.name, "Could not log the delivery of a password: {e}");
         }
@@ -100,8 +100,8 @@ async fn hand_over(ctx: &Context, c: &Container, password: SecretString) -> Opti
     }
 }
 
-/// A job that failed while a call waited for it. Neither the request's fault (4xx) nor worth a blind
-/// retry (502 to 504, which clients send again by themselves): 500, with the job in it.
+/// The response if the job failed while the call waited for it. Neither the request is at fault (4xx), nor would a
+/// blind retry help (502 to 504, which clients repeat automatically): 500 with the job.
 fn failed(ctx: &Context, job: &Job, body: &JobJson<'_>) -> Response {
     let problem = json!({
         "type": "about:blank",

@@ -1,4 +1,4 @@
-//! Bodies: those of requests must come at a least rate, those of answers keep their request under way.
+//! Bodies with limits: request bodies must arrive at a minimum rate, and response bodies keep their request in flight.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::web::connections::connection::RequestInFlight;
 use crate::web::error::AppError;
 use crate::web::portal::Shared;
 
-/// Time over which the rate is measured. Time in which nobody wanted to read does not count.
+/// Period over which the rate is measured. Time during which nobody wanted to read does not count.
 const WINDOW: Duration = Duration::from_secs(30);
 
-/// Keeps a request under way until its answer's body is gone.
+/// Keeps a request in flight until its response body has been dropped.
 pub(super) fn held(body: Body, busy: RequestInFlight) -> Body {
     if body.is_end_stream() { body } else { Body::new(Held { body, _busy: busy }) }
 }
@@ -49,7 +49,7 @@ impl HttpBody for Held {
     }
 }
 
-/// Reads a request's body no slower than the least rate: one that comes slower ends the request.
+/// Reads a request body at the minimum rate or faster; a slower one ends the request.
 pub async fn paced(State(portal): State<Shared>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
@@ -107,7 +107,7 @@ fn pace(
 mod tests {
     use super::*;
 
-    /// What comes of a body of so many pieces, one each so many milliseconds.
+    /// Reads a body that arrives as `pieces` chunks, one every `every` milliseconds.
     async fn comes(pieces: usize, size: usize, every: u64) -> (usize, bool) {
         let source = futures::stream::unfold(0, move |n| async move {
             tokio::time::sleep(Duration::from_millis(every)).await;

@@ -1,4 +1,4 @@
-//! The open connections: how many there are, and what each is doing.
+//! The open connections: their number, and the activity of each.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::config::Server;
 pub struct Connections {
     pub(crate) most: usize,
     pub(crate) per_address: usize,
-    /// Proxies: their connections are many people's.
+    /// Trusted proxies, which are exempt from the limit per address because many clients share their connections.
     pub(crate) trusted: Vec<IpAddr>,
     pub(crate) first: Duration,
     pub(crate) idle: Duration,
@@ -21,7 +21,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// None yet.
+    /// No connections yet.
     pub fn new(server: &Server) -> Arc<Self> {
         Arc::new(Self {
             most: server.connections,
@@ -33,17 +33,17 @@ impl Connections {
         })
     }
 
-    /// How many are open.
+    /// Number of open connections.
     pub fn open(&self) -> usize {
         self.lock().all
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Open> {
-        // What a panic left is as good as what was before it.
+        // Ignores poisoning: the data is consistent even after a panic.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts one more; `None`: there is no room even for telling so.
+    /// Counts one more connection, or returns `None` if there is not even room to report the refusal.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Connection>> {
         let place = place(address);
         let mut open = self.lock();
@@ -95,7 +95,7 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Until when it may go on without a whole request; while one is under way, when to look again.
+    /// The deadline for the next complete request; while one is in flight, when to check again.
     pub(crate) fn deadline(&self) -> (Instant, bool) {
         let activity = self.activity();
         match (activity.busy, activity.served) {
@@ -122,15 +122,15 @@ impl Drop for Connection {
 
 #[derive(Debug)]
 pub(crate) struct Activity {
-    /// Requests under way.
+    /// Requests in flight.
     pub(crate) busy: usize,
-    /// When the last one ended, or the connection began.
+    /// When the last request ended, or the connection was opened.
     pub(crate) since: Instant,
-    /// Whether there was one.
+    /// Whether the connection has served a request.
     pub(crate) served: bool,
 }
 
-/// A request under way, until the last byte of its answer.
+/// A request in flight, until the last byte of its response.
 pub(crate) struct RequestInFlight(pub(crate) Arc<Connection>);
 
 impl Drop for RequestInFlight {
@@ -147,12 +147,12 @@ pub(crate) struct Open {
     pub(crate) by_place: HashMap<IpAddr, usize>,
 }
 
-/// Why a connection is one too many.
+/// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectionRefusal {
     Address,
     All,
 }
 
-/// Connections beyond a limit that are answered with a sentence; further ones are closed at once.
+/// Connections beyond a limit that still get an error response; further ones are closed at once.
 pub(crate) const SPARE: usize = 64;

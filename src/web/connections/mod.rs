@@ -1,5 +1,5 @@
-//! Connections: how many there may be of an address and in all, and how long one may do nothing. Nobody keeps the others
-//! out by opening many, or by sending their requests a byte at a time.
+//! Limits on connections per address and in total, and on idle time, so that nobody can lock others out by opening many
+//! connections or by sending requests one byte at a time.
 
 mod body;
 pub mod connection;
@@ -21,10 +21,10 @@ use crate::web::connections::connection::{Connection, ConnectionRefusal, Connect
 pub use body::paced;
 pub use stream::TimedConnection;
 
-/// Seconds after which somebody turned away may come again.
+/// Seconds after which a refused client may try again.
 const AGAIN: u64 = 5;
 
-/// Accepts connections as long as there is room, and gives each its limits.
+/// Accepts connections while there is room, and applies the limits to each.
 #[derive(Debug, Clone)]
 pub struct Guarded(pub Arc<Connections>);
 
@@ -43,7 +43,7 @@ impl<S> Accept<TcpStream, S> for Guarded {
     }
 }
 
-/// The outermost layer: notes that a request is under way, and turns away those of a connection too many.
+/// The outermost layer: marks a request as in flight, and rejects requests on excess connections.
 pub async fn watch(request: Request, next: Next) -> Response {
     let Some(connection) = request.extensions().get::<Arc<Connection>>().cloned() else {
         return next.run(request).await;

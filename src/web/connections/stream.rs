@@ -1,4 +1,4 @@
-//! A connection's bytes, with an end to waiting for them.
+//! The byte stream of a connection, with timeouts.
 
 use std::io;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::web::connections::connection::Connection;
 
-/// How long a client may take nothing of what is sent to it.
+/// How long a client may read nothing of a response.
 const STALL: Duration = Duration::from_secs(120);
 
-/// A connection that ends by itself: where no request is under way and none has come whole in time, however its bytes
-/// trickle, and where the client takes nothing of an answer.
+/// A connection that closes itself if no request is in flight and none has arrived completely in time, however slowly
+/// its bytes trickle in, or if the client does not read a response.
 #[derive(Debug)]
 pub struct TimedConnection {
     stream: TcpStream,
@@ -33,7 +33,7 @@ impl TimedConnection {
         Self { stream, connection, reading: sleep(), writing: sleep(), stalled: None }
     }
 
-    /// Passes on what a write did, and fails where it has waited for too long.
+    /// Passes on the result of a write, and fails if it has been waiting for too long.
     fn waited<T>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if done.is_ready() {
             self.stalled = None;

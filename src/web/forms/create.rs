@@ -1,4 +1,4 @@
-//! The create form and the create call of the API: raw fields into a checked request.
+//! Converts the raw fields of the create form and of the API call to a validated request.
 
 use crate::admin_db::people::accounts;
 use crate::catalog::CatalogImage;
@@ -17,14 +17,14 @@ use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 
-/// Faults by field, in the order of the form.
+/// Errors by field, in the order of the form.
 pub type Faults = Vec<(String, String)>;
 
-/// How a form could not become a request.
+/// Why a form could not be converted to a request.
 pub enum CreateFault {
-    /// Values that can't be used.
+    /// Invalid values.
     Fields(Faults),
-    /// Something else.
+    /// Any other error.
     App(AppError),
 }
 
@@ -40,7 +40,7 @@ impl From<sqlx::Error> for CreateFault {
     }
 }
 
-/// Collects faults while values are read.
+/// Collects errors while values are read.
 #[derive(Default)]
 struct FormReader(Faults);
 
@@ -56,10 +56,10 @@ impl FormReader {
     }
 }
 
-/// Reads the fields of DESIGN.md §7: every fault at once, each beside its field.
+/// Reads the fields of DESIGN.md §7 and returns all errors at once, each for its field.
 ///
 /// # Errors
-/// [`CreateFault::Fields`] with all faults.
+/// [`CreateFault::Fields`] with all errors.
 pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateRequest<'a>, CreateFault> {
     let app = ctx.app();
     let user = ctx.user()?;
@@ -92,7 +92,8 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     let contact = r.take("contact", line(fields.text("contact"), 200));
     let department = r.take("department", line(fields.text("department"), 200));
     let description = r.take("description", line(fields.text("description"), 500));
-    // Of a wrong owner nothing is known; what oneself may not use is named at least.
+    // If the owner is invalid, the storage is checked for the signed-in user, so that at least their restrictions are
+    // reported.
     let storage = r.take("storage", storage(ctx, owner.as_ref().unwrap_or(user), engine, fields.text("storage")));
     let (field, line) = policy_text(fields);
     let backup_freq = r.take(field, policy(field, line));
@@ -151,8 +152,8 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     }
 }
 
-/// The field that says when a database is backed up by itself, and its text: the choice, or where that is “own times”,
-/// the line beside it.
+/// The field that holds the backup schedule, and its text: the selected schedule, or the cron line if “own times” is
+/// selected.
 pub fn policy_text(fields: &Fields) -> (&'static str, &str) {
     match fields.text("backup_freq") {
         OWN if fields.has("backup_cron") => ("backup_cron", fields.text("backup_cron")),
@@ -160,7 +161,7 @@ pub fn policy_text(fields: &Fields) -> (&'static str, &str) {
     }
 }
 
-/// Reads it.
+/// Parses the schedule.
 pub fn policy(field: &str, text: &str) -> Result<Policy, String> {
     if field == "backup_cron" {
         return CronLine::parse(text).map(|line| Policy::Own(Box::new(line)));
@@ -168,7 +169,8 @@ pub fn policy(field: &str, text: &str) -> Result<Policy, String> {
     Policy::read(text, Policy::Daily)
 }
 
-/// The image: one of the catalog, by its full reference or by its version within the engine; none named, the engine's default.
+/// The image: one from the catalog, by full reference or by version within the engine; the engine's default if none is
+/// named.
 fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, String> {
     let catalog = &ctx.app().catalog;
     let engine = match fields.text("engine") {
@@ -179,7 +181,7 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
     let wanted = fields.text("image");
     let usable = |i: &&CatalogImage| ctx.app().images.get(&i.image).unavailable().is_none();
     let found = match wanted {
-        // The engine's default; where that can't be had, the next that can.
+        // The engine's default; if it is unavailable, the next image that is available.
         "" => catalog.of(engine).find(usable).or_else(|| catalog.of(engine).next()),
         text => catalog.named(engine, text),
     };
@@ -192,7 +194,7 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
     }
 }
 
-/// A name as typed, or the one that the engine gives by itself: then the field may be empty or say the same.
+/// A name as typed, or the fixed name that the engine prescribes: then the field may be empty or equal it.
 fn own_name<'a>(typed: &'a str, fixed: Option<&'static str>, label: &str) -> Result<&'a str, String> {
     match fixed {
         Some(name) if typed.is_empty() || typed == name => Ok(name),
@@ -201,8 +203,8 @@ fn own_name<'a>(typed: &'a str, fixed: Option<&'static str>, label: &str) -> Res
     }
 }
 
-/// The extensions chosen, in the order in which the engine lists them. One field each, or several in one with blanks
-/// or commas between them.
+/// The selected extensions, in the order of the engine's list. One field each, or several in one field separated by
+/// spaces or commas.
 fn extensions(engine: EngineKind, fields: &Fields) -> Result<Vec<String>, String> {
     let offered = engine.engine().extensions();
     let wanted: Vec<&str> =
@@ -213,7 +215,7 @@ fn extensions(engine: EngineKind, fields: &Fields) -> Result<Vec<String>, String
     Ok(offered.iter().filter(|e| wanted.contains(&e.name)).map(|e| e.name.to_owned()).collect())
 }
 
-/// The owner: oneself, or for admins any enabled account.
+/// The owner: the signed-in user, or for administrators any enabled account.
 pub async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<User, String>, AppError> {
     if wanted.is_empty() || wanted == user.username.as_str() {
         return Ok(Ok(user.clone()));
@@ -227,7 +229,7 @@ pub async fn owner(ctx: &Context, user: &User, wanted: &str) -> Result<Result<Us
     Ok(found.ok_or_else(|| format!("There is no account “{wanted}”.")))
 }
 
-/// A tier this owner may use, that is there.
+/// A tier that this owner may use and that is available.
 fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Result<String, String> {
     let config = &ctx.app().config;
     let mut allowed =
@@ -247,7 +249,7 @@ fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Res
     }
 }
 
-/// Why no tier can be used, for those who can change it.
+/// Why no tier can be used, for those who can change that.
 fn no_tier(tiers: &[Tier]) -> String {
     let reasons = tiers.iter().filter_map(|t| Some(format!("“{}”: {}", t.name, unavailable_reason(t)?)));
     let reasons: Vec<_> = reasons.collect();
@@ -257,10 +259,10 @@ fn no_tier(tiers: &[Tier]) -> String {
     format!("No storage tier is available. {}.", reasons.join("; "))
 }
 
-/// A memory limit: empty is the default, never below what the image needs.
+/// A memory limit: the default if empty, and never below what the image needs.
 pub fn memory(text: &str, default: ByteSize, least: ByteSize, most: ByteSize) -> Result<ByteSize, String> {
     let memory = if text.is_empty() { default.max(least) } else { ByteSize::parse(text)? };
-    // A plain number is bytes, as the API sends them; whoever types a small one means another unit.
+    // A plain number means bytes, as in the API; a person who types a small one means another unit.
     if memory.0 < MIB && text.chars().all(|c| c.is_ascii_digit() || c == '.') && !text.is_empty() {
         return Err(format!("“{text}” needs a unit, for example 768m or 2g."));
     }
@@ -273,7 +275,7 @@ pub fn memory(text: &str, default: ByteSize, least: ByteSize, most: ByteSize) ->
     Ok(memory)
 }
 
-/// A CPU limit: empty is the default.
+/// A CPU limit: the default if empty.
 pub fn cpus(text: &str, default: MilliCpus, most: MilliCpus) -> Result<MilliCpus, String> {
     let cpus = if text.is_empty() { default } else { MilliCpus::parse(text)? };
     if cpus > most {
@@ -282,7 +284,7 @@ pub fn cpus(text: &str, default: MilliCpus, most: MilliCpus) -> Result<MilliCpus
     Ok(cpus)
 }
 
-/// Free text of one line or a few, without control characters but line ends.
+/// Free text of one or a few lines, without control characters other than line breaks.
 pub fn line(text: &str, most: usize) -> Result<String, String> {
     if text.chars().count() > most {
         return Err(format!("Use at most {most} characters."));

@@ -1,4 +1,5 @@
-//! A form with a dump in it, as it comes: fields of text, and a file that goes to a storage tier piece by piece.
+//! Reads a form with an uploaded dump as it arrives: text fields, and a file that is written to a storage tier in
+//! chunks.
 
 use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
@@ -17,21 +18,21 @@ use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{CreateFault, Faults, parse};
 
-/// Name of the file's field.
+/// Name of the file field.
 pub const FILE: &str = "dump";
-/// Name of the field that says which database of a dump is wanted.
+/// Name of the field that selects a database of the dump.
 pub const SOURCE: &str = "source";
-/// Name of the field that stands for a file which was sent before.
+/// Name of the field that refers to a file uploaded earlier.
 pub const UPLOAD: &str = "upload";
-/// So much of a file that is refused is still read, so that its sender reads the answer.
+/// Bytes of a rejected file that are still read, so that the client gets to read the response.
 const DRAINED: u64 = 256 * 1024 * 1024;
 
-/// A file with what its sender calls it, or why it can't be used.
+/// An uploaded file with its client-side name, or why it cannot be used.
 pub type SentFile = Result<(Staging, Dump, String), String>;
 
-/// What was sent.
+/// The content of a submitted form.
 pub struct SentForm {
-    /// The fields of text.
+    /// The text fields.
     pub fields: Fields,
     /// The file.
     pub file: Option<SentFile>,
@@ -44,7 +45,7 @@ fn broken(e: &MultipartError) -> AppError {
     }
 }
 
-/// Reads a form to its end. A connection that breaks leaves no file.
+/// Reads a form to its end. If the connection breaks, no file is left behind.
 pub async fn read(ctx: &Context, mut form: Multipart) -> Result<SentForm, AppError> {
     let (mut pairs, mut file, mut length) = (Vec::<(String, String)>::new(), None, 0);
     while let Some(mut field) = form.next_field().await.map_err(|e| broken(&e))? {
@@ -52,7 +53,7 @@ pub async fn read(ctx: &Context, mut form: Multipart) -> Result<SentForm, AppErr
         if name == FILE {
             let before = |name: &str| pairs.iter().rev().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
             let (tier, engine) = (before("storage").to_owned(), EngineKind::parse(before("engine")));
-            // A browser sends a field for a file that was not chosen.
+            // Browsers send a file field even if no file was selected.
             let chosen = field.file_name().is_none_or(|name| !name.is_empty());
             let sent = keep(ctx, &mut field, &tier, engine).await?;
             file = chosen.then_some(sent);
@@ -104,7 +105,7 @@ async fn keep(
     Ok(staging.finish().await.map(|dump| (staging, dump, name)))
 }
 
-/// The file, or the one that was sent before.
+/// The uploaded file, or the one uploaded earlier.
 async fn known(
     ctx: &Context,
     fields: &Fields,
@@ -127,29 +128,29 @@ async fn known(
     Ok(row.map(|row| ReceivedDump::kept(&row, account)).ok_or_else(gone))
 }
 
-/// What was wrong with a form, and what stands for its file if that was received.
+/// The errors in a form, and the reference to its file if that was received.
 pub struct RefusedForm {
-    /// The faults, by field.
+    /// Errors by field.
     pub faults: Faults,
-    /// The dump, kept for the next try.
+    /// The dump, kept for the next attempt.
     pub kept: Option<Box<KeptDump>>,
 }
 
-/// A dump that is kept while its sender looks at the form again.
+/// A dump that is kept while its sender corrects the form.
 pub struct KeptDump {
-    /// What stands for it.
+    /// The reference to it.
     pub upload: String,
-    /// What it is.
+    /// The recognised dump.
     pub dump: Dump,
-    /// What its sender calls it.
+    /// Its file name on the client.
     pub name: String,
 }
 
-/// Why a form was not taken.
+/// Why a form was rejected.
 pub enum DumpFault {
-    /// Something in it can't be used.
+    /// Invalid values.
     Refused(RefusedForm),
-    /// Something else.
+    /// Any other error.
     App(AppError),
 }
 
@@ -159,11 +160,12 @@ impl From<AppError> for DumpFault {
     }
 }
 
-/// What was sent, checked: all faults at once, that of the file in the field [`FILE`], a question about its databases in
-/// [`SOURCE`]. A file that can be used is kept for the next try: of a page always, else where its sender has to choose.
+/// Validates a form: returns all errors at once, that of the file in the field [`FILE`], a question about its databases
+/// in [`SOURCE`]. A usable file is kept for the next attempt: always if a page sent it, otherwise only if its sender
+/// has to select a database.
 ///
 /// # Errors
-/// [`DumpFault::Refused`] with all faults.
+/// [`DumpFault::Refused`] with all errors.
 pub async fn check<'a>(
     ctx: &'a Context,
     fields: &Fields,
@@ -209,7 +211,7 @@ pub async fn check<'a>(
     }
 }
 
-/// The faults for a program: a question says what to send next.
+/// The errors for API clients: a question is replaced by what to send next.
 pub fn for_programs(refused: RefusedForm) -> Faults {
     let RefusedForm { mut faults, kept } = refused;
     if let Some(kept) = kept {

@@ -1,4 +1,4 @@
-//! The settings form and the PATCH of the API: raw fields into checked changes.
+//! Converts the raw fields of the settings form and of the API's PATCH to validated changes.
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::people::accounts;
@@ -13,15 +13,15 @@ use crate::web::forms::create::{Faults, cpus, line, memory, policy, policy_text}
 /// Fields that can be changed.
 pub const FIELDS: &[&str] = &["contact", "department", "description", "owner", "backup_freq", "memory", "cpus"];
 
-/// The least memory that it can be given: what its image needs, or what it has now, should that be less.
+/// The lowest memory limit it may be given: what its image needs, or its current limit if that is lower.
 pub fn least_memory(ctx: &Context, c: &Container) -> ByteSize {
     ctx.app().catalog.find(&c.image).map_or(ByteSize(1), |i| i.min_memory).min(ByteSize(c.memory_bytes))
 }
 
-/// Reads changes: every fault at once, `faults` among them. A field that was not sent stays as it is.
+/// Reads changes and returns all errors at once, including `faults`. Fields that were not sent keep their values.
 ///
 /// # Errors
-/// [`AppError::Invalid`] with all faults; [`AppError::Forbidden`] where somebody may not give it away.
+/// [`AppError::Invalid`] with all errors; [`AppError::Forbidden`] if the user may not change the owner.
 pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults) -> Result<EditRequest, AppError> {
     let mut found = Faults::new();
     let mut changes = EditRequest::default();
@@ -35,7 +35,7 @@ pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults)
         }
     }
     let limits = &ctx.app().config.limits;
-    // What it has now stays allowed, should an administrator have lowered the limits since.
+    // Current values remain valid even if an administrator has since lowered the limits.
     let (has, share) = (ByteSize(c.memory_bytes), MilliCpus(c.millicpus));
     if fields.has("memory") {
         let wanted = memory(fields.text("memory"), has, least_memory(ctx, c), limits.memory_max.max(has));

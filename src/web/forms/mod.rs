@@ -1,4 +1,4 @@
-//! A posted form: its fields by name, read with the right error for every way it can be wrong.
+//! Reads submitted forms: their fields by name, with a specific error for each way a form can be malformed.
 
 pub mod create;
 pub mod dump;
@@ -14,17 +14,17 @@ use axum::http::StatusCode;
 use crate::web::error::AppError;
 use crate::web::portal::Shared;
 
-/// Fields by name. Of one sent twice the last counts, except where all are asked for.
+/// Fields by name. If one is sent several times, the last value counts, unless all are requested.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(BTreeMap<String, Vec<String>>);
 
 impl Fields {
-    /// A field's text without blanks around it; empty where it was not sent.
+    /// The text of a field without surrounding whitespace; empty if it was not sent.
     pub fn text(&self, name: &str) -> &str {
         self.raw(name).trim()
     }
 
-    /// A field's text as sent: for passwords, whose blanks count.
+    /// The text of a field as sent: for passwords, in which whitespace counts.
     pub fn raw(&self, name: &str) -> &str {
         self.0.get(name).and_then(|values| values.last()).map_or("", String::as_str)
     }
@@ -34,7 +34,7 @@ impl Fields {
         self.0.get(name).into_iter().flatten().map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// Whether the field was sent at all.
+    /// Whether the field was sent.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

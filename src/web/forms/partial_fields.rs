@@ -1,4 +1,4 @@
-//! What is wanted of a backup, as forms ask for it: a database, and a table of it.
+//! The form fields that select a part of a backup: a database, and one of its tables.
 
 use crate::admin_db::backups;
 use crate::admin_db::backups::Backup;
@@ -11,42 +11,42 @@ use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::views::{Choice, Field};
 
-/// Most tables that are proposed; others can be typed.
+/// Maximum number of suggested tables; others can be typed.
 const MOST: usize = 2000;
 
-/// What was typed, and what is wrong with it.
+/// What was typed, and the errors in it.
 #[derive(Debug, Clone, Default)]
 pub struct TypedSelection {
     /// The database.
     pub database: String,
-    /// What is wrong with that.
+    /// Error in the database.
     pub database_error: Option<String>,
     /// The table.
     pub table: String,
-    /// What is wrong with that.
+    /// Error in the table.
     pub table_error: Option<String>,
 }
 
 impl TypedSelection {
-    /// What a form sent.
+    /// Reads the fields of a form.
     pub fn of(fields: &Fields) -> Self {
         let text = |name| fields.text(name).to_owned();
         Self { database: text("only_database"), table: text("only_table"), ..Self::default() }
     }
 
-    /// A sentence about what was asked for, beside the field that it is about.
+    /// Adds an error to the field it concerns.
     pub fn wrong(&mut self, why: String) {
         let field = if self.table.is_empty() { &mut self.database_error } else { &mut self.table_error };
         *field = Some(why);
     }
 
-    /// Whether anything is wrong.
+    /// Whether there are errors.
     pub fn is_wrong(&self) -> bool {
         self.database_error.is_some() || self.table_error.is_some()
     }
 }
 
-/// A backup's manifest; `None` where nothing of the backup can be restored by itself.
+/// The manifest of a backup; `None` if the backup can only be restored completely.
 async fn manifest(ctx: &Context, b: &Backup) -> Result<Option<Manifest>, AppError> {
     if partial::possible(b.engine).0 == SmallestPart::Nothing || !b.is_good() {
         return Ok(None);
@@ -55,13 +55,13 @@ async fn manifest(ctx: &Context, b: &Backup) -> Result<Option<Manifest>, AppErro
     Ok(backups::manifest(&mut db, b.id).await?)
 }
 
-/// Databases that are of use by themselves.
+/// Databases that can be restored on their own.
 fn databases(b: &Backup, manifest: &Manifest) -> Vec<String> {
     let own = |name: &str| b.engine.engine().backup().is_some_and(|e| e.is_servers_own(name));
     manifest.databases().into_iter().filter(|name| !own(name)).map(str::to_owned).collect()
 }
 
-/// The fields; none where only all of it can be restored.
+/// The fields; empty if the backup can only be restored completely.
 pub async fn fields(ctx: &Context, b: &Backup, typed: &TypedSelection) -> Result<Vec<Field>, AppError> {
     let Some(manifest) = manifest(ctx, b).await? else { return Ok(Vec::new()) };
     let names = databases(b, &manifest);
@@ -103,7 +103,7 @@ pub async fn fields(ctx: &Context, b: &Backup, typed: &TypedSelection) -> Result
     Ok(fields)
 }
 
-/// What is wanted, if not all; or the same with what is wrong.
+/// The selected part, `None` for the whole backup, or the typed values with their errors.
 pub async fn read(
     ctx: &Context,
     b: &Backup,
@@ -115,10 +115,10 @@ pub async fn read(
     }
     let Some(manifest) = manifest(ctx, b).await? else {
         let only = Selection { database: typed.database, table: None };
-        // Refused with the reason, where that is decided.
+        // The restore itself checks this and rejects it with the reason.
         return Ok(Ok(Some(only)));
     };
-    // Blanks around a name may be of it.
+    // Surrounding whitespace may be part of a name.
     let known = |text: &str, sent: &str, names: &[String]| {
         if names.iter().any(|n| n == sent) { sent.to_owned() } else { text.to_owned() }
     };

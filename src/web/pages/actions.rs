@@ -1,4 +1,4 @@
-//! Start, stop, restart, a new password, delete, undelete, purge.
+//! Actions on a database: start, stop, restart, new password, delete, restore from the trash, delete permanently.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -23,8 +23,8 @@ use crate::web::forms::Fields;
 use crate::web::views::confirm::ConfirmPage;
 use crate::web::views::{Field, Flash};
 
-/// Enqueues a flow and shows the container's page, where its steps appear. A click too late is
-/// answered there with a sentence.
+/// Enqueues a flow and shows the page of the container, where its steps appear. If the action is no longer possible,
+/// that page shows the reason.
 async fn enqueue(ctx: &Context, c: &Container, flow: &'static Flow) -> Result<Response, AppError> {
     let done = request::act(ctx.app(), c, flow, &ctx.actor()).await;
     answered(ctx, c, flow, done).await
@@ -90,7 +90,7 @@ pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Re
     })
 }
 
-/// `POST /containers/{name}/rotate-password`: a new password, shown once when it is set.
+/// `POST /containers/{name}/rotate-password`: sets a new password, which is shown once afterwards.
 pub async fn rotate_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RotatePassword).await?;
     let base = format!("/containers/{}", c.name);
@@ -103,7 +103,7 @@ pub async fn rotate_password(ctx: Context, Path(name): Path<String>) -> Result<R
     }
 }
 
-/// What a deletion does with backups: what is told, and whether it can be done without one.
+/// The sentences about the final backup on the delete page, and whether a final backup is possible.
 fn final_backup(ctx: &Context, c: &Container, stopped: Option<String>) -> (Vec<String>, bool) {
     let mut will = Vec::new();
     if let Some(why) = stopped {
@@ -130,7 +130,7 @@ fn final_backup(ctx: &Context, c: &Container, stopped: Option<String>) -> (Vec<S
     (will, possible)
 }
 
-/// Why the last try to delete it stopped, where that was the last thing that was done with it.
+/// Why the last attempt to delete the database failed, if that was the most recent job.
 pub(super) fn stopped_deletion(latest: Option<&Job>) -> Option<String> {
     let job = latest.filter(|j| j.kind() == Some(JobKind::Delete) && j.status == JobStatus::Failed)?;
     job.error.as_deref().map(|e| e.replace('\n', " "))
@@ -216,7 +216,7 @@ pub async fn confirm_delete(ctx: Context, Path(name): Path<String>) -> Result<Re
     page(&delete_page(&ctx, &c, &Fields::default(), None).await?)
 }
 
-/// `POST /containers/{name}/delete` with `confirm` = the name, and `no_backup` to do without a final backup
+/// `POST /containers/{name}/delete` with `confirm` = the name, and `no_backup` to skip the final backup
 pub async fn delete(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Delete).await?;
     let typed = fields.text("confirm");

@@ -1,4 +1,4 @@
-//! The backups of one database: what there is, what each is worth, a new one now, a drill, a restore.
+//! The backups of a database: the list with their verification levels, a new backup, test restores, restores.
 
 use axum::extract::Path;
 use axum::response::Response;
@@ -28,9 +28,9 @@ use crate::web::views::backups::{BackupRow, BackupsPage, PreviousDataRow};
 use crate::web::views::elements::format::duration_text;
 use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment, Size};
 
-/// Most backups on the page.
+/// Maximum number of backups on the page.
 const MOST: i64 = 100;
-/// What is said where there are backups that the portal can't read.
+/// Shown if there are backups that the portal cannot decrypt.
 const SEALED: &str = "These backups are encrypted and the portal does not have the key, so it cannot restore or test \
                       them. Download one; the file RESTORE.txt in it explains how to restore it with the key.";
 
@@ -76,7 +76,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     })
 }
 
-/// Why no backup can be made now.
+/// Checks whether a backup can be made now; the error gives the reason.
 fn possible(ctx: &Context, c: &Container) -> Result<(), String> {
     if ctx.app().stores.first().is_none() {
         return Err(RequestError::NoTarget.to_string());
@@ -93,8 +93,8 @@ fn possible(ctx: &Context, c: &Container) -> Result<(), String> {
     Ok(())
 }
 
-/// The fields for when a database is backed up by itself: the choice, and the line of one's own times. `chosen` is what
-/// was chosen or a policy's text, `line` what was typed beside it.
+/// The fields of the backup schedule: the selection, and the cron line for custom times. `chosen` is the selected value
+/// or the text of a policy, `line` the typed cron line.
 pub fn policy_fields(ctx: &Context, chosen: &str, line: &str, fault: impl Fn(&str) -> Option<String>) -> [Field; 2] {
     let own = !chosen.is_empty() && Policy::WORDS.iter().all(|p| p.as_str() != chosen);
     let line = if own && chosen != OWN { chosen } else { line };
@@ -122,7 +122,7 @@ pub fn policy_fields(ctx: &Context, chosen: &str, line: &str, fault: impl Fn(&st
     ]
 }
 
-/// What a backup costs those who work with it meanwhile, where it does.
+/// How a backup affects people working with the database; `None` if it does not.
 fn pause(c: &Container) -> Option<String> {
     let stops = c.engine.engine().backup().is_some_and(|b| b.dump_mode() == DumpMode::Stopped);
     stops.then(|| {
@@ -134,18 +134,18 @@ fn pause(c: &Container) -> Option<String> {
     })
 }
 
-/// A size, for lists of backups.
+/// A size for lists of backups.
 pub(super) fn size(bytes: Option<i64>) -> Option<Size> {
     bytes.and_then(|b| u64::try_from(b).ok()).map(Size::new)
 }
 
-/// What went wrong with a backup, or with its last test restore.
+/// What went wrong with a backup or with its last test restore.
 pub(super) fn trouble(b: &Backup) -> Option<String> {
     let failed = || b.drill_error.as_deref().map(|e| format!("The last test restore failed: {}", reason::line(e)));
     b.error.as_deref().map(reason::line).or_else(failed)
 }
 
-/// A backup's state.
+/// The state of a backup.
 pub(super) fn chip(b: &Backup) -> Chip {
     match (b.status, b.removing_at, b.removed_at) {
         (BackupStatus::Succeeded, _, Some(_)) => Chip::new("gone", "removed"),
@@ -158,7 +158,7 @@ pub(super) fn chip(b: &Backup) -> Chip {
 fn why(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
     let why = assurance::reason(&b.reason);
     match b.locked_until.filter(|until| *until > now && b.is_good()) {
-        // The lock ends with the day before.
+        // The lock ends at midnight, so the last locked day is the day before.
         Some(until) => {
             format!("{why} · locked until {}", (until - chrono::Duration::seconds(1)).format("%Y-%m-%d"))
         }
@@ -166,7 +166,7 @@ fn why(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
     }
 }
 
-/// What is known of a copy.
+/// The state of a copy.
 pub(super) fn copy_text(copy: &Replica) -> String {
     match (copy.status.as_str(), &copy.error) {
         ("stored", _) => format!("Copy in {}", copy.target),
@@ -175,7 +175,7 @@ pub(super) fn copy_text(copy: &Replica) -> String {
     }
 }
 
-/// The way to a restore, where the portal can read the backup.
+/// The restore button, disabled if the portal cannot decrypt the backup.
 pub(super) fn restore_action(b: &Backup, keys: &Identities, href: String) -> ActionButton {
     let why = (!b.opens(keys)).then(|| RequestError::NeedsKey.to_string());
     ActionButton::link("Restore", href).unavailable(why)
@@ -234,7 +234,7 @@ fn aside_row(s: &Snapshot, c: &Container, now: chrono::DateTime<chrono::Utc>) ->
     }
 }
 
-/// The answer to a request that enqueued something, or could not.
+/// The response to a request that enqueued a job or was rejected.
 async fn answered<T>(
     ctx: &Context,
     c: &Container,

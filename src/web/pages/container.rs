@@ -1,4 +1,4 @@
-//! One database: its page, and the password that is shown once.
+//! The page of a database, and the page that shows its generated password once.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use crate::web::views::elements::format::{data_url, duration_text};
 use crate::web::views::elements::steps::{FailureView, Steps};
 use crate::web::views::{ActionButton, Fact, Flash, Moment};
 
-/// How long a page waits for a server's log lines; it comes without them after that.
+/// How long the page waits for the log lines of a server before it is shown without them.
 const LOG_WAIT: Duration = Duration::from_millis(500);
 
 /// `GET /containers/{name}`
@@ -94,7 +94,7 @@ fn stays(state: ContainerState) -> bool {
     matches!(state, ContainerState::Running | ContainerState::Stopped)
 }
 
-/// That the last thing done with it was to delete it, and why that stopped.
+/// The reason shown if the most recent job was a failed deletion.
 fn not_deleted(c: &Container, recent: &[Job]) -> Option<FailureView> {
     let reason = recent.first().filter(|j| stays(c.state) && stopped_deletion(Some(j)).is_some())?;
     let again = ActionButton::link("Delete without a backup", format!("/containers/{}/delete", c.name));
@@ -113,7 +113,7 @@ fn trash(ctx: &Context, c: &Container) -> Option<Trash> {
     })
 }
 
-/// How to connect; `None` before its ports are known.
+/// How to connect; `None` until its ports are known.
 fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
     let host = &ctx.app().config.databases.host_of(&c.name);
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
@@ -149,7 +149,7 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
         facts.push(Fact { title: Some(Moment::new(at, now).absolute), ..Fact::text("Uptime", duration_text(up)) });
     }
     if let (ContainerState::Running, Some(seen)) = (c.state, seen) {
-        // How long the server is up stands there already.
+        // The uptime is already among the facts.
         facts.extend(metrics::facts(&Survey { uptime_seconds: None, ..seen.clone() }));
     }
     let tier = ctx.app().config.tier(&c.storage).map_or(c.storage.as_str(), |t| t.label.as_str());
@@ -169,7 +169,7 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
     facts
 }
 
-/// `POST /containers/{name}/password`: shows the generated password, and keeps it no longer.
+/// `POST /containers/{name}/password`: shows the generated password and deletes it.
 pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RevealPassword).await?;
     let base = format!("/containers/{}", c.name);
@@ -212,7 +212,7 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
         file_name: format!("{}.txt", c.name),
         file_href: data_url(&file),
     })?;
-    // Only now is it forgotten: a page that could not be rendered has shown nothing.
+    // Deleted only now: if the page could not be rendered, nobody has seen the password.
     tx.commit().await?;
     Ok(response)
 }

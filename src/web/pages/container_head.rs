@@ -1,4 +1,4 @@
-//! The head that all pages of one database share.
+//! The header shared by all pages of a database.
 
 use crate::admin_db::containers::Container;
 use crate::domain::state::ContainerState;
@@ -8,11 +8,11 @@ use crate::web::pages::shared::{chip, version};
 use crate::web::views::container::ContainerHead;
 use crate::web::views::{ActionButton, Link};
 
-/// What stands above every page of one container. `tab` is the current one.
+/// The header of the pages of a container. `tab` is the current tab.
 pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let base = format!("/containers/{}", c.name);
     let busy = c.is_busy().then(|| "Another operation on this database is running.".to_owned());
-    // What is paused is paused for all of these together.
+    // A reason that blocks one of these actions blocks all of them.
     let not_now = busy.or_else(|| match permission(ctx, c, Action::Restart) {
         Some(Permission::Refused(why)) => Some(why),
         _ => None,

@@ -1,4 +1,4 @@
-//! `/docs/{page}`: help for the people who use the databases, written in Markdown under `docs/user/`.
+//! `/docs/{page}`: user help, written in Markdown under `docs/user/`.
 
 use axum::extract::Path;
 use axum::response::Response;
@@ -15,7 +15,7 @@ use crate::web::views::elements::format::every_text;
 #[folder = "docs/user/"]
 struct Texts;
 
-/// The pages, in the order in which they are listed. A test holds that every file is here.
+/// The pages, in the order of the list. A test checks that every file is included.
 const PAGES: &[&str] = &[
     "first-steps",
     "connecting",
@@ -29,14 +29,14 @@ const PAGES: &[&str] = &[
     "questions",
 ];
 
-/// The Markdown of a page, if there is such a page.
+/// The Markdown of a page, if it exists.
 fn text(name: &str) -> Option<String> {
     PAGES.contains(&name).then_some(())?;
     let file = Texts::get(&format!("{name}.md"))?;
     Some(String::from_utf8_lossy(&file.data).into_owned())
 }
 
-/// What stands in the pages as `@NAME@`, so that they tell the truth about this portal.
+/// The values of the placeholders (`@NAME@`) in the pages, taken from the configuration of this portal.
 fn values(config: &Config) -> [(&'static str, String); 10] {
     let limits = &config.limits;
     [
@@ -60,8 +60,8 @@ fn fill(mut text: String, values: &[(&str, String)]) -> String {
     text
 }
 
-/// Title and HTML of a Markdown text. The title is its `h1`, which is left out of the HTML. Tags
-/// written in the Markdown are shown as they are typed, never passed through.
+/// Converts Markdown to a title and HTML. The title is the `h1`, which the HTML omits. HTML tags in the Markdown are
+/// escaped, never passed through.
 fn render(markdown: &str) -> (String, String) {
     let (mut title, mut in_title) = (String::new(), false);
     let options = Options::ENABLE_TABLES | Options::ENABLE_HEADING_ATTRIBUTES;
@@ -87,7 +87,7 @@ fn render(markdown: &str) -> (String, String) {
     (title, body)
 }
 
-/// The title alone, for the list of pages.
+/// Only the title, for the list of pages.
 fn title(markdown: &str) -> String {
     markdown.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default().trim().to_owned()
 }
@@ -112,7 +112,7 @@ mod tests {
     use crate::domain::engine::EngineKind;
     use crate::web::routes::ROUTES;
 
-    /// Every link and image address of a text.
+    /// All link and image URLs of a text.
     fn links(markdown: &str) -> Vec<String> {
         Parser::new_ext(markdown, Options::ENABLE_TABLES)
             .filter_map(|event| match event {

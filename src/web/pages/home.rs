@@ -1,4 +1,4 @@
-//! My databases, and for admins everybody's.
+//! The list of databases: the user's own, and for administrators everyone's.
 
 use axum::extract::Query;
 use axum::response::Response;
@@ -16,24 +16,24 @@ use crate::web::error::AppError;
 use crate::web::views::home::HomePage;
 use crate::web::views::{Chip, Choice, Column, Field, FilterForm, Pager};
 
-/// Most notices on the page: the list is what one came for.
+/// Maximum number of notices, because the page is mainly for the list.
 const NOTICES: usize = 3;
-/// Rows of a page.
+/// Rows per page.
 const PAGE: i64 = 50;
 
-/// What the list is asked for.
+/// Query parameters of the list.
 #[derive(Debug, Default, Deserialize)]
 pub struct ListQuery {
-    /// Only where name, description or database contain this.
+    /// Only databases whose name, description or database name contains this text.
     #[serde(default)]
     pub q: String,
-    /// Only in this state.
+    /// Only databases in this state.
     #[serde(default)]
     pub state: String,
-    /// `name`, or newest first.
+    /// `name`; otherwise newest first.
     #[serde(default)]
     pub sort: String,
-    /// Where to go on.
+    /// Cursor of the page.
     #[serde(default)]
     pub after: String,
 }
@@ -117,7 +117,7 @@ fn filter(path: &str, query: &ListQuery, everyone: bool) -> FilterForm {
     let mut states = vec![Choice::new("", "Any state", &query.state)];
     for state in ContainerState::ALL {
         if everyone || state != ContainerState::Purged {
-            // Called what it is called beside each database.
+            // The same words as in the rows.
             states.push(Choice::new(state.as_str(), Chip::of(state.as_str()).word, &query.state));
         }
     }
@@ -132,7 +132,7 @@ fn filter(path: &str, query: &ListQuery, everyone: bool) -> FilterForm {
     }
 }
 
-/// The list's address with these parameters; those that are empty are left out.
+/// The URL of the list with these parameters; empty ones are omitted.
 fn address(path: &str, query: &ListQuery, sort: &str, after: &str) -> String {
     let encode =
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();

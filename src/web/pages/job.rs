@@ -1,4 +1,4 @@
-//! A job, and its steps as they happen.
+//! The page of a job, with a live stream of its steps.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -28,9 +28,9 @@ use crate::web::views::elements::steps::{Steps, StepsFragment};
 use crate::web::views::job::JobPage;
 use crate::web::views::{ActionButton, Chip, Fact, Flash, Link, Moment};
 
-/// How often a job is looked at while somebody watches.
+/// How often a job is checked while somebody watches it.
 const LOOK: Duration = Duration::from_millis(250);
-/// Longest stream; the browser then asks again.
+/// Maximum duration of a stream, after which the browser reconnects.
 const LONGEST: Duration = Duration::from_secs(600);
 
 async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Steps, sqlx::Error> {
@@ -57,7 +57,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     if let Some(at) = job.finished_at {
         facts.push(Fact::when("Ended", &Moment::new(at, now)));
     }
-    // Why it failed stands at its step.
+    // The reason of a failure is shown with the failed step.
     if let Some(why) = job.error.as_ref().filter(|_| job.status == JobStatus::Cancelled) {
         facts.push(Fact::text("Reason", why));
     }
@@ -81,7 +81,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     })
 }
 
-/// `GET /jobs/{id}/events`: each event is the steps as they are, until the job is over.
+/// `GET /jobs/{id}/events`: sends the current steps with each event until the job has ended.
 pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, _) = visible_job(&ctx, &id).await?;
     let held = ctx.portal.streams.hold(&ctx, "live pages")?;
@@ -90,7 +90,7 @@ pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// The button that ends a job, where it can be ended.
+/// The button that cancels a job, if that is possible.
 pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<ActionButton>, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let outlook = CancelOutlook::read(&mut db, ctx.app(), job).await?;
@@ -107,7 +107,7 @@ fn cancel_button(job: &Job) -> ActionButton {
     ActionButton::post(label, format!("/jobs/{}/cancel", job.id))
 }
 
-/// `POST /jobs/{id}/cancel`: asks for a job's end; its worker takes back what it did.
+/// `POST /jobs/{id}/cancel`: requests cancellation; the worker then rolls back what the job did.
 pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, container) = visible_job(&ctx, &id).await?;
     let href = match (&container, job.kind()) {
@@ -127,13 +127,13 @@ pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
     Ok(to(&href, (!asked).then(|| Flash::warn(late))))
 }
 
-/// Where somebody who watched goes when the job is over.
+/// The page to continue with once the job has ended.
 fn next(job: &Job, container: Option<&Container>) -> String {
     match container {
         Some(c) if c.purged_at.is_none() && matches!(job.kind(), Some(JobKind::Backup | JobKind::Drill)) => {
             format!("/containers/{}/backups", c.name)
         }
-        // What failed in a dump is told on the job's page.
+        // The report on a loaded dump is on the page of the job.
         Some(_) if is_load(job.kind()) => format!("/jobs/{}", job.id),
         Some(c) if c.purged_at.is_none() => format!("/containers/{}", c.name),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
@@ -156,7 +156,7 @@ fn follow(ctx: Context, id: Uuid) -> impl Stream<Item = Result<Event, Infallible
     })
 }
 
-/// One event's data, and whether it is the last. `None` while mydb_admin is away: the stream waits.
+/// The data of one event, and whether it is the last. `None` while mydb_admin is unavailable: the stream waits.
 async fn snapshot(app: &App, id: Uuid) -> Option<(String, bool)> {
     let mut db = app.db.acquire().await.ok()?;
     let job = jobs::by_id(&mut db, id).await.ok()??;

@@ -17,14 +17,14 @@ use crate::web::portal::Shared;
 use crate::web::views::Flash;
 use crate::web::views::login::LoginPage;
 
-/// Where to go afterwards.
+/// Where to continue after signing in.
 #[derive(Debug, Deserialize)]
 pub struct Next {
     #[serde(default)]
     next: String,
 }
 
-/// A path of ours, or the front page: never another site's address.
+/// Returns the path if it is one of the portal, otherwise `/`: never the URL of another site.
 pub fn safe_next(next: &str) -> &str {
     let ours =
         next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control);

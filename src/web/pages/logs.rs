@@ -1,4 +1,4 @@
-//! The log of one server: its last lines, and new ones as they come.
+//! The log of a server: its last lines, and a stream of new ones.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::web::pages::container_head::head;
 use crate::web::views::Choice;
 use crate::web::views::logs::LogsPage;
 
-/// How many lines may be asked for.
+/// Selectable numbers of lines.
 const CHOICES: [u32; 4] = [100, 500, 2000, 10_000];
-/// How long reading them may take.
+/// Timeout for reading them.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// How much of the log.
+/// How many lines to show.
 #[derive(Debug, Deserialize)]
 pub struct ServerLogQuery {
-    /// Lines.
+    /// Number of lines.
     #[serde(default)]
     lines: Option<u32>,
 }
@@ -68,7 +68,7 @@ async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::
     Ok(read_log(lines).await?.lines().map(str::to_owned).collect())
 }
 
-/// `GET /containers/{name}/logs/events`: each event is a new line; `end` when the server stopped.
+/// `GET /containers/{name}/logs/events`: sends each new line as an event, and `end` when the server has stopped.
 pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::ReadLogs).await?;
     let id = c

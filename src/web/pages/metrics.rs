@@ -1,5 +1,5 @@
-//! `/containers/{name}/metrics`: how a database has been doing, and what is in it. All of it was measured before;
-//! the page asks no server.
+//! `/containers/{name}/metrics`: charts and contents of a database, as recorded by earlier measurements and scans. The
+//! page does not query the server.
 
 use axum::extract::{Path, Query};
 use axum::response::Response;
@@ -21,7 +21,7 @@ use crate::web::views::elements::format::{duration_text, thousands};
 use crate::web::views::metrics::{DatabaseContents, MetricsPage, ObjectRow};
 use crate::web::views::{Fact, Link, Moment, Size};
 
-/// Which stretch of time.
+/// The selected period.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct MetricsQuery {
@@ -65,12 +65,12 @@ fn failed(look: &LastSurvey, now: DateTime<Utc>) -> Option<(Moment, String)> {
     Some((Moment::new(look.error_at?, now), look.error.clone()?))
 }
 
-/// The charts of a container's last day or week.
+/// The charts of the last day or week of a container.
 pub async fn charts(ctx: &Context, db: &mut PgConnection, c: &Container, week: bool) -> Result<Vec<Chart>, AppError> {
     let to = ctx.now();
     let from = to - if week { Duration::days(7) } else { Duration::days(1) };
     let points = samples::since(db, c.id, from).await?;
-    // Older points are hourly; a portal that was away leaves a gap.
+    // Older points are hourly; if the portal was down, there is a gap.
     let every = Duration::from_std(ctx.app().config.jobs.survey).unwrap_or(Duration::minutes(5));
     let gap = if week { Duration::minutes(150) } else { (every * 3).max(Duration::minutes(3)) };
     let value = |of: fn(&Sample) -> Option<i64>| -> Vec<(DateTime<Utc>, f64)> {
@@ -88,7 +88,7 @@ pub async fn charts(ctx: &Context, db: &mut PgConnection, c: &Container, week: b
     Ok(if running { charts } else { charts.into_iter().map(Chart::of_the_past).collect() })
 }
 
-/// Cores in use, from the processor time between two points. A restart begins it anew.
+/// Cores in use, calculated from the processor time between two points. A restart resets it.
 fn cores(points: &[Sample], gap: Duration) -> Vec<(DateTime<Utc>, f64)> {
     let pairs = points.iter().zip(points.iter().skip(1));
     let rate = |(a, b): (&Sample, &Sample)| {
@@ -99,7 +99,7 @@ fn cores(points: &[Sample], gap: Duration) -> Vec<(DateTime<Utc>, f64)> {
     pairs.filter_map(rate).collect()
 }
 
-/// What the server says of itself.
+/// What the server reported about itself in a scan.
 pub fn facts(s: &Survey) -> Vec<Fact> {
     let mut facts = Vec::new();
     if let Some(up) = s.uptime_seconds {

@@ -1,4 +1,4 @@
-//! The pages: for each family a file with its handlers, thin: read, ask, render.
+//! The handlers of the pages, one file per group. They are thin: read the input, call the domain, render.
 
 pub mod account;
 pub mod actions;

@@ -1,5 +1,5 @@
-//! What went wrong with backups: told to the owner of a database and to administrators until they have seen it, or it is
-//! right again.
+//! Notices about problems with backups, shown to the owner of a database and to administrators until they dismiss them
+//! or the problem is solved.
 
 use axum::extract::Path;
 use axum::response::Response;
@@ -17,7 +17,7 @@ use crate::web::forms::Fields;
 use crate::web::views::notices::NoticeCard;
 use crate::web::views::{ActionButton, Flash, Link, Moment};
 
-/// What went wrong, in a few words.
+/// The problem, in a few words.
 pub(super) fn title(n: &Notice) -> String {
     match n.kind.as_str() {
         "drill_failed" => format!("Test restore of {} failed", n.container),
@@ -27,12 +27,12 @@ pub(super) fn title(n: &Notice) -> String {
     }
 }
 
-/// Puts a notice away; `back` is the page it is on.
+/// The button that dismisses a notice; `back` is the page it is on.
 pub(super) fn seen_action(n: &Notice, back: &str) -> ActionButton {
     ActionButton::post("Dismiss", format!("/containers/{}/notices/{}/seen", n.container, n.id)).with("back", back)
 }
 
-/// A notice on a page of `user`'s.
+/// A notice as shown to `user`.
 pub(super) fn card(user: &User, n: &Notice, back: &str, now: DateTime<Utc>) -> NoticeCard {
     NoticeCard {
         title: title(n),
@@ -43,12 +43,13 @@ pub(super) fn card(user: &User, n: &Notice, back: &str, now: DateTime<Utc>) -> N
     }
 }
 
-/// Whether there is somebody to whom it is still to be told, and that is `user`.
+/// Whether `user` is a recipient of the notice and has not dismissed it.
 fn unseen(user: &User, n: &Notice) -> bool {
     (n.account_id == user.id && n.owner_seen_at.is_none()) || (user.is_admin() && n.admin_seen_at.is_none())
 }
 
-/// The cards on a database's own pages: what its viewer has not seen, and what is still missing.
+/// The notices on the pages of a database: those the user has not dismissed, and missed backups, which stay until one
+/// is made.
 pub(super) async fn of(
     ctx: &Context,
     db: &mut PgConnection,
@@ -61,7 +62,7 @@ pub(super) async fn of(
     Ok(open.iter().filter(stays).map(|n| card(user, n, back, ctx.now())).collect())
 }
 
-/// `POST /containers/{name}/notices/{id}/seen`, with `back` for the page to go on with
+/// `POST /containers/{name}/notices/{id}/seen`, with `back` for the page to return to
 pub async fn seen(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,

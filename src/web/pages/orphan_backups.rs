@@ -1,4 +1,4 @@
-//! `/backups`: what a person's purged databases left, and a restore of any backup by its key.
+//! `/backups`: backups of a user's permanently deleted databases, and the restore of any backup by its id.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -19,7 +19,7 @@ use crate::web::views::admin::backups::{LeftPage, LeftRow};
 use crate::web::views::backups::RestorePage;
 use crate::web::views::{ActionButton, Field, Moment};
 
-/// Most backups on the page.
+/// Maximum number of backups on the page.
 const MOST: usize = 200;
 
 /// `GET /backups`
@@ -81,7 +81,7 @@ pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Respon
     page(&form(&ctx, &b, TypedRestore { name: b.container.clone(), ..TypedRestore::default() }).await?)
 }
 
-/// `POST /backups/{id}/restore` with `name` = that of the new database
+/// `POST /backups/{id}/restore` with `name` for the new database
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     match restore_into(&ctx, &c, &b, &fields).await? {

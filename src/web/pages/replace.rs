@@ -1,4 +1,4 @@
-//! What changes a database's data for other data: a restore in place, the way back, an upgrade. Each asks first.
+//! Actions that replace the data of a database: restore in place, undo, upgrade. Each asks for confirmation.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -22,7 +22,7 @@ use crate::web::forms::Fields;
 use crate::web::views::confirm::ConfirmPage;
 use crate::web::views::{Choice, Field, Flash};
 
-/// The answer once it is enqueued, or why it is not.
+/// The response to a request that enqueued a job or was rejected.
 async fn answered(
     ctx: &Context,
     c: &Container,
@@ -93,7 +93,7 @@ pub(super) async fn in_place(ctx: &Context, c: &Container, b: &Backup, fields: &
         .await
 }
 
-/// What is set aside of this container.
+/// Previous data of this container.
 async fn aside(ctx: &Context, c: &Container, id: &str) -> Result<Snapshot, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;
@@ -133,7 +133,7 @@ pub async fn go_back_now(ctx: Context, Path((name, id)): Path<(String, String)>)
     answered(&ctx, &c, "container.go-back", go_back(ctx.app(), &c, &snapshot, &ctx.actor()).await).await
 }
 
-/// The later versions that a database can be upgraded to, and that can be had.
+/// The later versions that the database can be upgraded to and whose images are available.
 pub(super) fn later<'a>(ctx: &'a Context, c: &Container) -> Vec<&'a CatalogImage> {
     let app = ctx.app();
     let Some(from) = app.catalog.find(&c.image) else { return Vec::new() };

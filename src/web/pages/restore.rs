@@ -1,5 +1,5 @@
-//! `/containers/{name}/backups/{id}/restore`: a backup, or a part of it, becomes a new database, or is put beside the data
-//! of now.
+//! `/containers/{name}/backups/{id}/restore`: restores a backup, or a part of it, to a new database, or a part as a
+//! copy into the existing one.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -25,7 +25,7 @@ use crate::web::views::backups::RestorePage;
 use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Fact, Field, Flash, Moment};
 
-/// What is known of a backup that is to be restored.
+/// Details of the backup to be restored.
 pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
     let mut facts = vec![
         Fact::text("Database", &b.container),
@@ -42,7 +42,7 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
     facts
 }
 
-/// What was typed into the form, and what is wrong with it.
+/// What was typed into the form, and its errors.
 #[derive(Default)]
 pub(super) struct TypedRestore {
     pub(super) name: String,
@@ -75,7 +75,7 @@ async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRest
     })
 }
 
-/// Why nothing of a backup can be restored by itself.
+/// Why a backup can only be restored completely.
 pub(super) fn whole(engine: EngineKind, alone: SmallestPart) -> Option<String> {
     (alone == SmallestPart::Nothing).then(|| format!("Backups of {} can only be restored completely.", engine.label()))
 }
@@ -84,13 +84,14 @@ pub(super) fn whole(engine: EngineKind, alone: SmallestPart) -> Option<String> {
 pub async fn restore_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
     let backup = theirs(&ctx, &c, &id).await?;
-    // A long name gives way: cut off at its end it would be the database's own, which is taken.
+    // Long names are shortened before the suffix is appended: cutting at the end would give the name of the database
+    // itself, which is taken.
     let name = format!("{}-restored", c.name.chars().take(31).collect::<String>().trim_end_matches(['-', '_']));
     page(&restore_page(&ctx, &c, &backup, TypedRestore { name, ..TypedRestore::default() }).await?)
 }
 
-/// `POST /containers/{name}/backups/{id}/restore` with `name` = that of the new database, and `only_database` and
-/// `only_table` where not all is wanted; or `beside` with these; or `in_place` and `confirm`
+/// `POST /containers/{name}/backups/{id}/restore` with `name` for the new database, and `only_database` and
+/// `only_table` for a partial restore; or with `beside` and these fields; or with `in_place` and `confirm`
 pub async fn restore(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,
@@ -110,8 +111,8 @@ pub async fn restore(
     }
 }
 
-/// Restores a backup into a new database for the owner of `c`, whose backup it is: answers the way to the new one's page,
-/// or what was typed, with what is wrong about it.
+/// Restores a backup of `c` to a new database of its owner. Returns the response that leads to the new database's page,
+/// or the typed values with their errors.
 pub(super) async fn restore_into(
     ctx: &Context,
     c: &Container,
@@ -149,7 +150,7 @@ async fn wrong(ctx: &Context, c: &Container, b: &Backup, typed: TypedRestore) ->
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &restore_page(ctx, c, b, typed).await?)
 }
 
-/// Puts a part of a backup beside what the database has.
+/// Restores a part of a backup as a copy into the existing database.
 async fn beside_now(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -> Result<Response, AppError> {
     let name = fields.text("name").to_owned();
     let only = match partial_fields::read(ctx, b, fields).await? {

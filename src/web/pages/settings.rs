@@ -1,4 +1,4 @@
-//! What can be changed about a database, and maintenance.
+//! The settings of a database, and its maintenance.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -22,7 +22,7 @@ use crate::web::pages::container_head::head;
 use crate::web::views::settings::{MaintenanceForm, SettingsPage};
 use crate::web::views::{Field, Flash};
 
-/// Whether it lies in the trash, or is on the way into it: then nothing about it can be changed.
+/// Whether the database is in the trash or being deleted, so that none of its settings can be changed.
 fn in_trash(c: &Container) -> bool {
     matches!(c.state, ContainerState::Trashed | ContainerState::Deleting)
 }
@@ -74,7 +74,7 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
     fields
 }
 
-/// Which version it is, and where it can be upgraded.
+/// The current version, and where it can be upgraded.
 fn version(ctx: &Context, c: &Container) -> (String, Option<String>) {
     let label = c.engine.label();
     let version = c.server_version.as_deref().unwrap_or_default();
@@ -100,7 +100,7 @@ fn view(
         action: format!("{base}/settings"),
         fields: if in_trash(c) { Vec::new() } else { fields(ctx, c, typed, faults) },
         version: (!in_trash(c)).then(|| version(ctx, c)),
-        // In the trash the page says so in any case.
+        // If the database is in the trash, the page always says so.
         problem: problem.filter(|_| !in_trash(c)),
         maintenance: is_admin.then(|| MaintenanceForm {
             action: format!("{base}/maintenance"),

@@ -1,4 +1,4 @@
-//! From rows of mydb_admin to what several pages show.
+//! Converts rows of mydb_admin to the views shared by several pages.
 
 use chrono::{DateTime, Utc};
 
@@ -17,27 +17,27 @@ use crate::web::views::elements::steps::{FailureView, StepView, Steps};
 use crate::web::views::home::DatabaseRow;
 use crate::web::views::{ActionButton, Chip, Link, Moment, Size};
 
-/// What people are told of an image that can't be had; the reason, in a registry's words, is for administrators.
+/// Shown for an unavailable image; the reason, as reported by the registry, is for administrators.
 pub const NOT_AVAILABLE: &str = "currently unavailable";
 
-/// A version such as "10.11" as its numbers, so that "9" is older than "10".
+/// The numbers of a version such as "10.11", so that "9" is older than "10".
 fn numbers(version: &str) -> Vec<u32> {
     version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
-/// The server's own word for its version, without what its packager adds: rows written before the probe left that out
-/// still have it.
+/// The version reported by the server, without the suffix of its packager: rows written before the probe removed it
+/// still contain the suffix.
 fn said_version(c: &Container) -> Option<&str> {
     c.server_version.as_deref()?.split_whitespace().next()?.split("-MariaDB").next()
 }
 
-/// The version people see: the server's own word, or the catalog's before it first ran.
+/// The displayed version: as reported by the server, or the catalog's before its first start.
 pub fn version(app: &App, c: &Container) -> String {
     let known = app.catalog.find(&c.image).map(|i| i.version.as_str());
     said_version(c).or(known).unwrap_or_default().to_owned()
 }
 
-/// A container's state as people see it: what is being done with it comes before what it is.
+/// The displayed state of a container: an active job takes precedence over the state itself.
 pub fn chip(c: &Container) -> Chip {
     if c.maintenance_note.is_some() {
         return Chip::of("maintenance");
@@ -58,7 +58,7 @@ fn size(bytes: i64) -> Size {
     Size::new(u64::try_from(bytes).unwrap_or(0))
 }
 
-/// A database in a list.
+/// A row in a list of databases.
 pub fn database_row(c: &Container, now: DateTime<Utc>) -> DatabaseRow {
     let tag = c.image.rsplit(':').next().unwrap_or_default();
     DatabaseRow {
@@ -77,23 +77,23 @@ pub fn database_row(c: &Container, now: DateTime<Utc>) -> DatabaseRow {
     }
 }
 
-/// A measured size, for facts.
+/// A measured size, for details.
 pub fn size_of(bytes: Option<i64>) -> Option<Size> {
     bytes.map(size)
 }
 
-/// What a job does, for people.
+/// The title of a job, for people.
 pub fn job_title(kind: &str) -> &str {
     registry::flow(kind).map_or(kind, |f| f.title)
 }
 
-/// How long something took.
+/// A duration.
 pub fn took(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Option<String> {
     let milliseconds = (to? - from?).num_milliseconds();
     Some(duration_text(u64::try_from(milliseconds).unwrap_or(0)))
 }
 
-/// A job in a list.
+/// A row in a list of jobs.
 pub fn job_row(job: &Job, container: Option<&str>, now: DateTime<Utc>) -> JobRow {
     let note = match (&job.error, job.attempt) {
         (Some(error), _) => Some(reason::line(error)),
@@ -111,7 +111,7 @@ pub fn job_row(job: &Job, container: Option<&str>, now: DateTime<Utc>) -> JobRow
     }
 }
 
-/// The steps of a job, as its page and its database's page show them.
+/// The steps of a job, as shown on its page and on the page of its database.
 pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: DateTime<Utc>) -> Steps {
     let over = job.status.is_final();
     let pace = match (took(job.started_at, job.finished_at), usual) {
@@ -147,7 +147,7 @@ pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: D
     }
 }
 
-/// A failure: the first line is the sentence, the rest is folded away.
+/// A failure: the first line is shown as a sentence, the rest collapsed.
 pub fn failure(step: &str, reason: &str, advice: &str, actions: Vec<ActionButton>) -> FailureView {
     let (sentence, rest) = reason.split_once('\n').unwrap_or((reason, ""));
     FailureView {
@@ -169,7 +169,7 @@ pub fn failed_advice(c: &Container) -> &'static str {
     }
 }
 
-/// The engines on offer, one card each.
+/// The available engines, one card each.
 pub fn engine_cards(app: &App, selected: Option<EngineKind>) -> Vec<EngineCard> {
     let card = |engine: EngineKind| {
         let images: Vec<_> = app.catalog.of(engine).collect();
@@ -190,18 +190,18 @@ pub fn engine_cards(app: &App, selected: Option<EngineKind>) -> Vec<EngineCard> 
     app.catalog.engines().into_iter().map(card).collect()
 }
 
-/// "12 databases", and that there are more.
+/// "12 databases", with a note if there are more.
 pub fn summary(shown: usize, more: bool) -> String {
     let text = count_text(shown as u64, "database", "databases");
     if more { format!("{text} on this page") } else { text }
 }
 
-/// A place in a list sorted by time: microseconds and key.
+/// A cursor in a list sorted by time: microseconds and id.
 pub fn cursor(at: DateTime<Utc>, id: uuid::Uuid) -> String {
     format!("{}-{id}", at.timestamp_micros())
 }
 
-/// Reads what [`cursor`] wrote; anything else is the beginning.
+/// Parses the output of [`cursor`]; anything else means the first page.
 pub fn parse_cursor(text: &str) -> Option<(DateTime<Utc>, uuid::Uuid)> {
     let (micros, id) = text.split_once('-')?;
     Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))

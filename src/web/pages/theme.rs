@@ -1,4 +1,4 @@
-//! The choice between light and dark, kept in a cookie so that it works without scripting.
+//! The light or dark theme, stored in a cookie so that selecting it works without scripts.
 
 use axum::response::Response;
 

@@ -1,4 +1,4 @@
-//! `/account`: password, tokens, sessions.
+//! `/account`: password, tokens and sessions.
 
 use askama::Template;
 
@@ -7,31 +7,30 @@ use crate::web::views::elements::field::{Field, with_errors};
 use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::Fact;
 
-/// One's own account.
+/// The page of the signed-in user's account.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/account.html")]
 pub struct AccountPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// Name, role, mail, quota.
+    /// Name, role, e-mail address, quota.
     pub facts: Vec<Fact>,
-    /// `current`, `new`, `again`; posts to `/account/password`. Empty where
-    /// passwords are kept elsewhere.
+    /// `current`, `new`, `again`; sent to `/account/password`. Empty if passwords are managed elsewhere.
     pub password: Vec<Field>,
     /// The tokens.
     pub tokens: Vec<TokenRow>,
-    /// `name`, `days`; posts to `/account/tokens`.
+    /// `name`, `days`; sent to `/account/tokens`.
     pub token_form: Vec<Field>,
-    /// A token just made, shown once.
+    /// A newly created token, shown once.
     pub new_token: Option<NewToken>,
     /// The sessions.
     pub sessions: Vec<SessionRow>,
-    /// Ends all sessions but this one; a post. `None` where there is no other.
+    /// Ends all sessions except this one (POST); `None` if there are no others.
     pub end_others_href: Option<String>,
 }
 
 impl AccountPage {
-    /// Fields of the token form with an error.
+    /// Token form fields with an error.
     #[must_use]
     pub fn token_errors(&self) -> Vec<&Field> {
         with_errors(&self.token_form)
@@ -41,40 +40,40 @@ impl AccountPage {
 /// An API token.
 #[derive(Clone, Debug, Default)]
 pub struct TokenRow {
-    /// What its owner calls it.
+    /// Name given by its owner.
     pub name: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Moment,
     /// When it was last used.
     pub used: Option<Moment>,
-    /// When it ends.
+    /// When it expires.
     pub expires: Option<Moment>,
-    /// Revokes it; a post.
+    /// Revokes it (POST).
     pub revoke_href: String,
 }
 
-/// A token just made.
+/// A newly created token.
 #[derive(Clone, Debug, Default)]
 pub struct NewToken {
-    /// What its owner calls it.
+    /// Name given by its owner.
     pub name: String,
     /// The token.
     pub token: String,
-    /// A line to try it with.
+    /// A command line to try it with.
     pub example: String,
 }
 
-/// A place one is signed in at.
+/// A session of the user.
 #[derive(Clone, Debug, Default)]
 pub struct SessionRow {
-    /// Browser and system.
+    /// Browser and operating system.
     pub agent: String,
-    /// Its address.
+    /// Client address.
     pub address: String,
-    /// Since when.
+    /// When it started.
     pub created: Moment,
     /// When it was last seen.
     pub seen: Moment,
-    /// Whether it is this one.
+    /// Whether it is the current session.
     pub current: bool,
 }

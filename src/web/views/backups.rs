@@ -1,4 +1,4 @@
-//! `/containers/{name}/backups` and the page that restores one.
+//! `/containers/{name}/backups` and the page that restores a backup.
 
 use askama::Template;
 
@@ -10,55 +10,55 @@ use crate::web::views::elements::format::{Moment, Size};
 use crate::web::views::elements::parts::{ActionButton, Chip, Fact};
 use crate::web::views::elements::steps::Steps;
 
-/// The backups of one database.
+/// The backups of a database.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/backups.html")]
 pub struct BackupsPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// Title, state, actions, tabs.
+    /// Title, state, actions and tabs.
     pub head: ContainerHead,
-    /// What went wrong with them.
+    /// Problems with the backups.
     pub notices: Vec<NoticeCard>,
-    /// What would be lost now, and what is known of the newest.
+    /// What would be lost now, and the state of the newest backup.
     pub worth: String,
-    /// That the portal can't read some, and what to do then.
+    /// The note that the portal cannot decrypt some backups, and what to do about it.
     pub sealed: Option<String>,
-    /// When they are made.
+    /// The schedule.
     pub policy: String,
-    /// What a backup costs those who work meanwhile.
+    /// How a backup affects people working with the database.
     pub pause: Option<String>,
-    /// Makes one now.
+    /// Starts a backup now.
     pub now_action: ActionButton,
-    /// Ends the one under way.
+    /// Cancels the running backup.
     pub cancel: Option<ActionButton>,
-    /// The one under way.
+    /// Steps of the running backup.
     pub job: Option<Steps>,
-    /// What is set aside of earlier data.
+    /// Previous data kept for undo.
     pub aside: Vec<PreviousDataRow>,
-    /// All of them, the newest first.
+    /// All backups, newest first.
     pub rows: Vec<BackupRow>,
 }
 
-/// Data of before, kept for some days.
+/// Previous data, kept for some days.
 #[derive(Clone, Debug, Default)]
 pub struct PreviousDataRow {
-    /// When it was set aside.
+    /// When it was replaced.
     pub made: Moment,
-    /// Why.
+    /// Why it was replaced.
     pub reason: String,
     /// Until when it is kept.
     pub until: Moment,
-    /// Goes back to it.
+    /// Restores it.
     pub action: ActionButton,
 }
 
-/// One backup.
+/// A backup.
 #[derive(Clone, Debug, Default)]
 pub struct BackupRow {
-    /// When it began.
+    /// When it started.
     pub started: Moment,
-    /// Its job.
+    /// Page of its job.
     pub job_href: Option<String>,
     /// Why it was made.
     pub reason: String,
@@ -66,52 +66,52 @@ pub struct BackupRow {
     pub encrypted: bool,
     /// Its state.
     pub chip: Chip,
-    /// What it takes in the store.
+    /// Stored size.
     pub size: Option<Size>,
-    /// What it is unpacked.
+    /// Size before compression.
     pub raw: Option<Size>,
-    /// What was proven of it.
+    /// Its verification level.
     pub level: Option<String>,
-    /// When it was restored last, and how long that took.
+    /// When it was last restored in a test, and how long that took.
     pub proven: Option<(Moment, String)>,
-    /// Its copies in other targets, in words.
+    /// Descriptions of its copies in other targets.
     pub copies: Vec<String>,
     /// What went wrong with it.
     pub trouble: Option<String>,
-    /// How what its last test restore gave differs from it.
+    /// Differences found by its last test restore.
     pub differences: Vec<String>,
-    /// That its definitions can't be compared.
+    /// The note that its definitions cannot be compared.
     pub lacks: Option<&'static str>,
-    /// What can be done with it.
+    /// Available actions.
     pub actions: Vec<ActionButton>,
 }
 
-/// The page that restores one backup.
+/// The page that restores a backup.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/restore.html")]
 pub struct RestorePage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// "Restore trial-42".
     pub title: String,
-    /// What is known of the backup.
+    /// Details of the backup.
     pub facts: Vec<Fact>,
-    /// Where the form goes.
+    /// URL the form is sent to.
     pub action: String,
-    /// The new name.
+    /// Name of the new database.
     pub field: Field,
-    /// What of it; none where that can't be chosen.
+    /// Fields that select a part; empty if the backup can only be restored completely.
     pub part: Vec<Field>,
-    /// Why it can't.
+    /// Why it can only be restored completely.
     pub whole: Option<String>,
-    /// Whether these are in sight.
+    /// Whether the fields for a part start expanded.
     pub part_open: bool,
-    /// Whether the part can go beside the data of now.
+    /// Whether the part can be restored as a copy into the existing database.
     pub beside: bool,
-    /// Name of the database that it is of.
+    /// Name of the database the backup belongs to.
     pub database: String,
-    /// Where one restores in place instead.
+    /// The page for a restore in place.
     pub in_place_href: Option<String>,
-    /// Back to the list.
+    /// Link back to the list.
     pub back_href: String,
 }

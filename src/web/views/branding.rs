@@ -1,14 +1,14 @@
-//! The accent from configuration, made readable in both schemes.
+//! The configured accent colour, adjusted until it is readable in both colour schemes.
 
 /// A colour: red, green, blue.
 pub type Rgb = [u8; 3];
 
-/// The grounds that text stands on, light and dark; as in `static/style.css`.
+/// The backgrounds of text, light and dark, as in `static/style.css`.
 const LIGHT: Rgb = [0xf4, 0xf5, 0xf2];
 const DARK: Rgb = [0x1a, 0x1e, 0x20];
 
-/// What `/branding.css` answers: the accent for both schemes, moved towards
-/// black or white until text in it is readable. `None` if `accent` is not `#rrggbb`.
+/// The content of `/branding.css`: the accent colour for both schemes, darkened or lightened until text in it is
+/// readable. `None` if `accent` is not `#rrggbb`.
 #[must_use]
 pub fn branding_css(accent: &str) -> Option<String> {
     let colour = parse_hex(accent)?;
@@ -23,7 +23,7 @@ pub fn branding_css(accent: &str) -> Option<String> {
     ))
 }
 
-/// Reads `#rrggbb`.
+/// Parses `#rrggbb`.
 #[must_use]
 pub fn parse_hex(text: &str) -> Option<Rgb> {
     let digits = text.trim().strip_prefix('#')?;
@@ -34,7 +34,7 @@ pub fn parse_hex(text: &str) -> Option<Rgb> {
     Some([part(0)?, part(2)?, part(4)?])
 }
 
-/// The contrast of two colours after WCAG 2: 1 to 21.
+/// The contrast of two colours according to WCAG 2: 1 to 21.
 #[must_use]
 pub fn contrast(one: Rgb, other: Rgb) -> f64 {
     let (a, b) = (luminance(one), luminance(other));
@@ -49,7 +49,7 @@ fn luminance(colour: Rgb) -> f64 {
     0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
-/// Mixes `end` into `colour` in steps of 1/20 until it reads on `ground`.
+/// Mixes `end` into `colour` in steps of 1/20 until it is readable on `ground`.
 fn readable(colour: Rgb, ground: Rgb, end: Rgb) -> Rgb {
     (0..=20_u16).map(|step| mix(colour, end, step)).find(|mixed| contrast(*mixed, ground) >= 4.6).unwrap_or(end)
 }
@@ -79,7 +79,7 @@ mod tests {
 
     const STYLE: &str = include_str!("../../../static/style.css");
 
-    /// A token of `style.css`: its light and its dark value.
+    /// The light and the dark value of a token of `style.css`.
     fn token(name: &str) -> (Rgb, Rgb) {
         let start = format!("--{name}: light-dark(");
         let rest = STYLE.split_once(&start).unwrap_or_else(|| panic!("no token {name}")).1;

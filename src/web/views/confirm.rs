@@ -1,40 +1,40 @@
-//! A page that asks before something is lost.
+//! A page that asks for confirmation before data is lost.
 
 use askama::Template;
 
 use super::frame::Frame;
 use crate::web::views::elements::field::Field;
 
-/// Asks before it posts to `action`; where much is lost, for a typed name (field `confirm`).
+/// Asks before sending the form to `action`; if much would be lost, the user must type a name (field `confirm`).
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/confirm.html")]
 pub struct ConfirmPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// "Delete trial-42".
     pub title: String,
-    /// What will happen, a sentence each.
+    /// What will happen, one sentence each.
     pub will: Vec<String>,
-    /// What stays and until when, a sentence each.
+    /// What is kept and until when, one sentence each.
     pub kept: Vec<String>,
-    /// Where it posts to.
+    /// URL the form is sent to.
     pub action: String,
-    /// Sent with it: (name, value).
+    /// Hidden fields: (name, value).
     pub hidden: Vec<(String, String)>,
-    /// Fields before the name.
+    /// Fields above the confirmation.
     pub extra: Vec<Field>,
-    /// What has to be typed; nothing where the button is enough.
+    /// Text that must be typed; `None` if the button is sufficient.
     pub name: Option<String>,
     /// What was typed.
     pub value: String,
-    /// What is wrong with it.
+    /// Error in it.
     pub error: Option<String>,
     /// A checkbox above the button.
     pub option: Option<Field>,
-    /// What the button says, which is red where a name is typed: "Delete the database".
+    /// Label of the button, which is red if a name must be typed: "Delete the database".
     pub button: String,
-    /// The way back.
+    /// URL of the cancel link.
     pub back_href: String,
-    /// What the way back says: "Keep the database".
+    /// Label of the cancel link: "Keep the database".
     pub back_label: String,
 }

@@ -1,4 +1,4 @@
-//! `/containers/{name}`: one database, and its password page.
+//! `/containers/{name}`: the page of a database, and its password page.
 
 use askama::Template;
 
@@ -9,66 +9,66 @@ use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::{ActionButton, Chip, Fact, JobRow, Link};
 use crate::web::views::elements::steps::{FailureView, Steps};
 
-/// What every page of one container shows above its content.
+/// The header shown on all pages of a container.
 #[derive(Clone, Debug, Default)]
 pub struct ContainerHead {
     /// Its name.
     pub name: String,
-    /// `postgres`, `mariadb`, `mongodb`, `neo4j`: names its mark.
+    /// `postgres`, `mariadb`, `mongodb` or `neo4j`: selects its icon.
     pub engine: String,
     /// "PostgreSQL 17".
     pub engine_label: String,
-    /// What its owner says about it.
+    /// Description given by its owner.
     pub description: String,
     /// Its state.
     pub chip: Chip,
-    /// The one action that matters most.
+    /// The most important action.
     pub primary: Option<ActionButton>,
-    /// The others.
+    /// All other actions.
     pub menu: Vec<ActionButton>,
     /// Overview, Logs, Settings and so on.
     pub tabs: Vec<Link>,
-    /// Why the owner's actions pause.
+    /// Why the owner's actions are blocked: the maintenance note.
     pub maintenance: Option<String>,
 }
 
-/// One database.
+/// The page of a database.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/container.html")]
 pub struct ContainerPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// Title, state, actions, tabs.
+    /// Title, state, actions and tabs.
     pub head: ContainerHead,
-    /// What went wrong with its backups.
+    /// Problems with its backups.
     pub notices: Vec<NoticeCard>,
-    /// The job at work on it.
+    /// Steps of the running job.
     pub job: Option<Steps>,
-    /// Ends that job, where it can be ended.
+    /// Cancels that job, if possible.
     pub cancel: Option<ActionButton>,
-    /// How to connect; `None` before it first ran.
+    /// How to connect; `None` before its first start.
     pub connect: Option<Connect>,
-    /// A generated password that nobody has seen yet: where to post to.
+    /// URL that reveals a generated password nobody has seen yet.
     pub password: Option<String>,
-    /// What is known about it.
+    /// Details.
     pub facts: Vec<Fact>,
-    /// The last day, if anything was measured.
+    /// Charts of the last day; empty if nothing was measured.
     pub charts: Vec<Chart>,
-    /// More of it.
+    /// The page with more metrics.
     pub metrics_href: String,
-    /// Last lines of its log.
+    /// The last lines of its log.
     pub log_lines: Vec<String>,
-    /// All of its log.
+    /// The page with the whole log.
     pub log_href: String,
     /// Recent jobs.
     pub jobs: Vec<JobRow>,
-    /// Why it failed.
+    /// Why the last job failed.
     pub failure: Option<FailureView>,
-    /// That it is in the trash.
+    /// Set if the database is in the trash.
     pub trash: Option<Trash>,
-    /// The way to the page that deletes it; `None` for those who may not.
+    /// The page that deletes it; `None` if the user may not.
     pub delete_href: Option<String>,
-    /// Days that a deleted database stays in the trash.
+    /// How many days a deleted database stays in the trash.
     pub trash_days: u32,
 }
 
@@ -77,49 +77,49 @@ pub struct ContainerPage {
 pub struct Connect {
     /// Host, port, database, user.
     pub facts: Vec<Fact>,
-    /// Lines to paste, one tab each.
+    /// Snippets to copy, one tab each.
     pub snippets: Vec<SnippetView>,
-    /// A word on the password or on the certificate, below the lines.
+    /// A note on the password or the certificate, below the snippets.
     pub note: Option<String>,
 }
 
-/// Lines to paste.
+/// A snippet to copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnippetView {
-    /// `psql`: unique on the page, letters and dashes.
+    /// `psql`: unique on the page, letters and hyphens only.
     pub id: String,
     /// "psql".
     pub label: String,
     /// `sh`, `python`, `r`, `java`, `url`.
     pub language: String,
-    /// The lines.
+    /// The snippet.
     pub text: String,
-    /// What one has to know to use them.
+    /// What users need to know to run it.
     pub note: String,
-    /// Whether they read the password from a variable, which the help pages show how to set.
+    /// Whether it reads the password from a variable; the help pages show how to set it.
     pub variable: bool,
 }
 
-/// That a database is in the trash.
+/// Shown if a database is in the trash.
 #[derive(Clone, Debug, Default)]
 pub struct Trash {
-    /// Since when.
+    /// When it was deleted.
     pub since: Moment,
-    /// Until when it can be brought back.
+    /// Until when it can be restored from the trash.
     pub until: Moment,
-    /// Brings it back; a post.
+    /// Restores it from the trash (POST).
     pub undelete_href: String,
-    /// The page that purges it at once; `None` for those who may not.
+    /// The page that deletes it permanently; `None` if the user may not.
     pub purge_href: Option<String>,
 }
 
-/// The page that shows a generated password, once.
+/// The page that shows a generated password once.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/password.html")]
 pub struct PasswordPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// The database.
+    /// Name of the database.
     pub name: String,
     /// Its page.
     pub back_href: String,
@@ -129,10 +129,10 @@ pub struct PasswordPage {
     pub password: String,
     /// A connection URL.
     pub url: String,
-    /// Whether the password is in it: not every engine's can have it.
+    /// Whether the URL contains the password; not all engines support that.
     pub url_has_password: bool,
     /// Name of the file: "trial-42.txt".
     pub file_name: String,
-    /// The file as an address: see [`crate::web::views::elements::format::data_url`].
+    /// The file as a `data:` URL: see [`crate::web::views::elements::format::data_url`].
     pub file_href: String,
 }

@@ -1,4 +1,4 @@
-//! `/admin/contents`: what is in all servers.
+//! `/admin/contents`: the contents of all servers.
 
 use askama::Template;
 
@@ -10,41 +10,41 @@ use crate::web::views::elements::parts::{FilterForm, Link, Pager};
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_contents.html")]
 pub struct ContentsPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// By name or owner.
+    /// Filter by name or owner.
     pub filter: FilterForm,
-    /// One row a container.
+    /// One row per container.
     pub rows: Vec<ContentsRow>,
-    /// Where in the list one is.
+    /// Current position in the list.
     pub pager: Pager,
-    /// All of it as CSV.
+    /// The list as CSV.
     pub csv_href: String,
-    /// All of it as lines of JSON.
+    /// The list as JSON lines.
     pub json_href: String,
 }
 
-/// What is in one server.
+/// The contents of a server.
 #[derive(Clone, Debug, Default)]
 pub struct ContentsRow {
-    /// Its name, with the page that shows all of it.
+    /// Name of the container, linked to the page with all details.
     pub database: Link,
     /// "PostgreSQL 17".
     pub engine: String,
     /// Whose it is.
     pub owner: String,
-    /// Names of the databases in it.
+    /// Names of its databases.
     pub databases: Vec<String>,
-    /// How many can sign in to it.
+    /// Number of accounts that can sign in.
     pub roles: Option<usize>,
-    /// Tables, collections, labels.
+    /// Number of tables, collections or labels.
     pub objects: Option<usize>,
-    /// Rows, documents, nodes in them; mostly estimates.
+    /// Number of rows, documents or nodes in them; mostly estimates.
     pub entries: Option<String>,
-    /// What the databases take, where the server tells.
+    /// Size of the databases, if the server reports it.
     pub size: Option<Size>,
-    /// When that was seen.
+    /// Time of the scan.
     pub seen: Option<Moment>,
-    /// Why a later look failed.
+    /// Why a later scan failed.
     pub error: Option<String>,
 }

@@ -9,13 +9,13 @@ use crate::web::views::elements::parts::Link;
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/docs.html")]
 pub struct DocsPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// Its title, taken out of the text.
+    /// Its title, taken from the text.
     pub title: String,
-    /// All help pages, this one marked.
+    /// All help pages, with this one marked.
     pub pages: Vec<Link>,
-    /// The text as HTML, made from our own Markdown, without its `h1`.
-    /// It goes into the page as it is.
+    /// The text as HTML without its `h1`. It is inserted unescaped, because it is rendered from the portal's own
+    /// Markdown.
     pub body: String,
 }

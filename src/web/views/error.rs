@@ -1,15 +1,15 @@
-//! What is shown when something can't be.
+//! Error pages.
 
 use askama::Template;
 
 use super::frame::Frame;
 use crate::web::views::elements::parts::ActionButton;
 
-/// An error page. The handler sets the status of the answer.
+/// An error page. The handler sets the status of the response.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/error.html")]
 pub struct ErrorPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// 404.
     pub status: u16,
@@ -19,12 +19,12 @@ pub struct ErrorPage {
     pub happened: String,
     /// What to do.
     pub advice: String,
-    /// Where to go from here.
+    /// Where to continue.
     pub actions: Vec<ActionButton>,
 }
 
 impl ErrorPage {
-    /// The page for a status, in general words.
+    /// The page for a status, with generic text.
     #[must_use]
     pub fn of(frame: Frame, status: u16) -> Self {
         let (title, happened, advice) = words(status);

@@ -1,59 +1,58 @@
-//! What stands around every page: brand, navigation, banners, who is signed in.
+//! The frame of all pages: brand, navigation, banners, signed-in user.
 
 use crate::web::views::elements::parts::Link;
 
-/// The frame of a page. [`Frame::default`] is that of a page shown to nobody
-/// in particular; an error page can use it when nothing else is known.
+/// The frame of a page. [`Frame::default`] is the frame of a page for an anonymous user; an error page can use it if
+/// nothing else is known.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     /// Name of the portal; empty means "DB4SCI".
     pub brand: String,
-    /// Address of the logo from configuration; ours when `None`.
+    /// URL of the configured logo; `None` for the default logo.
     pub logo: Option<String>,
-    /// Whether configuration sets an accent, so that `/branding.css` is linked.
+    /// Whether an accent colour is configured, so that `/branding.css` is linked.
     pub has_accent: bool,
-    /// Whom to ask: a mail address or a sentence.
+    /// Contact for questions: an e-mail address or a sentence.
     pub contact: Option<String>,
-    /// Links of the footer, from configuration.
+    /// Configured footer links.
     pub links: Vec<Link>,
-    /// A sentence for everyone, from configuration.
+    /// Configured notice for all users.
     pub notice: Option<String>,
-    /// Id of this portal among others on the same machine.
+    /// Instance id, which distinguishes portals on the same host.
     pub instance: String,
     /// `Some("development")` in dev mode, `None` in prod.
     pub mode: Option<String>,
     /// Version of the portal.
     pub version: String,
-    /// Changes whenever a static file changes; appended to their addresses.
+    /// Version of the static files; appended to their URLs.
     pub assets: String,
-    /// Who is signed in.
+    /// The signed-in user.
     pub user: Option<String>,
-    /// Whether the admin pages are in the navigation.
+    /// Whether the navigation includes the administration pages.
     pub is_admin: bool,
-    /// The current item: `home`, `new`, `docs`, `account`, `admin`,
-    /// `admin-containers`, `admin-states`, `admin-backups`, `admin-log`, `admin-jobs`,
-    /// `admin-users`, `admin-storage`, `admin-system`.
+    /// The current navigation item: `home`, `new`, `docs`, `account`, `admin`, `admin-containers`, `admin-states`,
+    /// `admin-backups`, `admin-log`, `admin-jobs`, `admin-users`, `admin-storage`, `admin-system`.
     pub nav: String,
     /// `auto`, `light` or `dark`; empty means `auto`.
     pub theme: String,
-    /// Path and query of this page: where the theme form comes back to.
+    /// Path and query of this page, to which the theme form returns.
     pub here: String,
-    /// Why nothing can be changed now, while the portal is read-only.
+    /// Why nothing can be changed, if the portal is read-only.
     pub read_only: Option<String>,
-    /// The outcome of the last action.
+    /// Result of the last action.
     pub flash: Option<Flash>,
-    /// Id of the request, shown small in the footer and large on error pages.
+    /// Request id, small in the footer and large on error pages.
     pub request_id: Option<String>,
 }
 
 impl Frame {
-    /// The name people see.
+    /// The displayed name.
     #[must_use]
     pub fn brand_name(&self) -> &str {
         if self.brand.is_empty() { "DB4SCI" } else { &self.brand }
     }
 
-    /// The chosen theme, one of `auto`, `light` and `dark`.
+    /// The selected theme: `auto`, `light` or `dark`.
     #[must_use]
     pub fn theme_name(&self) -> &str {
         match self.theme.as_str() {
@@ -69,20 +68,20 @@ impl Frame {
         if self.nav == item { "page" } else { "false" }
     }
 
-    /// Where the theme form comes back to.
+    /// The path to which the theme form returns.
     #[must_use]
     pub fn back(&self) -> &str {
         if self.here.is_empty() { "/" } else { &self.here }
     }
 
-    /// Whether the contact is a plain mail address, to be linked as one.
+    /// Whether the contact is a plain e-mail address, which is then linked.
     #[must_use]
     pub fn contact_is_mail(&self) -> bool {
         self.contact.as_deref().is_some_and(|contact| contact.contains('@') && !contact.contains(char::is_whitespace))
     }
 }
 
-/// The outcome of the last action, shown once.
+/// The result of the last action, shown once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flash {
     /// `ok`, `warn` or `bad`.
@@ -92,19 +91,19 @@ pub struct Flash {
 }
 
 impl Flash {
-    /// Something worked.
+    /// The action succeeded.
     #[must_use]
     pub fn ok(text: impl Into<String>) -> Self {
         Self::new("ok", text)
     }
 
-    /// Something needs a look.
+    /// The action succeeded, but something needs attention.
     #[must_use]
     pub fn warn(text: impl Into<String>) -> Self {
         Self::new("warn", text)
     }
 
-    /// Something did not work.
+    /// The action failed.
     #[must_use]
     pub fn bad(text: impl Into<String>) -> Self {
         Self::new("bad", text)

@@ -1,4 +1,4 @@
-//! `/`: my databases.
+//! `/`: the list of databases.
 
 use askama::Template;
 
@@ -7,33 +7,32 @@ use super::notices::NoticeCard;
 use crate::web::views::elements::format::{Moment, Size};
 use crate::web::views::elements::parts::{Chip, Column, EngineCard, FilterForm, Pager};
 
-/// My databases; also `/admin/containers` with `everyone` set.
+/// The user's databases; also `/admin/containers` with `everyone` set.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/home.html")]
 pub struct HomePage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// What went wrong with backups of theirs.
+    /// Problems with the user's backups.
     pub notices: Vec<NoticeCard>,
-    /// How many more there are.
+    /// Number of notices not shown.
     pub more_notices: usize,
-    /// Whether this lists everybody's databases.
+    /// Whether the list includes everyone's databases.
     pub everyone: bool,
-    /// The heads: name, engine, state, size, created, address and, when
-    /// `show_owner`, owner; in this order: Database, Engine, State, Address,
-    /// Size, Created, Owner.
+    /// The column headers, in this order: Database, Engine, State, Address, Size, Created, and Owner if `show_owner` is
+    /// set.
     pub columns: Vec<Column>,
-    /// Whether the owner's column is shown.
+    /// Whether the owner column is shown.
     pub show_owner: bool,
     /// The rows of this page.
     pub rows: Vec<DatabaseRow>,
     /// The filter form.
     pub filter: FilterForm,
-    /// Where in the list one is.
+    /// Current position in the list.
     pub pager: Pager,
-    /// For the welcome when there is nothing yet: the engines on offer.
+    /// The available engines, for the welcome text if there are no databases yet.
     pub engines: Vec<EngineCard>,
-    /// Of how many of one's purged databases there are backups.
+    /// How many of the user's permanently deleted databases still have backups.
     pub left_behind: u64,
 }
 
@@ -44,9 +43,9 @@ pub struct DatabaseRow {
     pub name: String,
     /// Its page.
     pub href: String,
-    /// What its owner says about it.
+    /// Description given by its owner.
     pub description: String,
-    /// `postgres`, `mariadb`, `mongodb`, `neo4j`: names its mark.
+    /// `postgres`, `mariadb`, `mongodb` or `neo4j`: selects its icon.
     pub engine: String,
     /// "PostgreSQL".
     pub engine_label: String,
@@ -54,14 +53,14 @@ pub struct DatabaseRow {
     pub version: String,
     /// Its state.
     pub chip: Chip,
-    /// What it takes on disk, once measured.
+    /// Disk usage, once measured.
     pub size: Option<Size>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created: Moment,
-    /// Whose it is.
+    /// Name of the owner.
     pub owner: String,
     /// "db.example.org:41001".
     pub address: Option<String>,
-    /// When it ends.
+    /// When it expires.
     pub expires: Option<Moment>,
 }

@@ -7,11 +7,11 @@ use crate::manifest::dump::LoadReport;
 use crate::web::views::elements::parts::{ActionButton, Chip, Fact, Link};
 use crate::web::views::elements::steps::Steps;
 
-/// One job.
+/// The page of a job.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/job.html")]
 pub struct JobPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// "Create trial-42".
     pub title: String,
@@ -19,12 +19,12 @@ pub struct JobPage {
     pub chip: Chip,
     /// The database it works on.
     pub container: Option<Link>,
-    /// Ends it, where that can be done.
+    /// Cancels it, if possible.
     pub cancel: Option<ActionButton>,
     /// Its steps.
     pub job: Steps,
-    /// What failed while a dump was loaded.
+    /// What failed while the dump was loaded.
     pub report: Option<LoadReport>,
-    /// Asked for by whom and when, attempts, worker.
+    /// Who requested it and when, attempts, worker.
     pub facts: Vec<Fact>,
 }

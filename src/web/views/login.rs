@@ -8,14 +8,14 @@ use super::frame::Frame;
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/login.html")]
 pub struct LoginPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// What was typed as user name.
+    /// The user name that was typed.
     pub username: String,
-    /// Where to go afterwards: a path of ours, or empty.
+    /// Where to continue after signing in: a path of the portal, or empty.
     pub next: String,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     pub error: Option<String>,
-    /// In dev: where the first administrator's password lies.
+    /// In dev mode: where the first administrator's password is stored.
     pub hint: Option<String>,
 }

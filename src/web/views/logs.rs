@@ -6,22 +6,22 @@ use super::container::ContainerHead;
 use super::frame::Frame;
 use crate::web::views::elements::field::Choice;
 
-/// The log of one database.
+/// The log of a database.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/logs.html")]
 pub struct LogsPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// Title, state, actions, tabs.
+    /// Title, state, actions and tabs.
     pub head: ContainerHead,
-    /// This page, for the form with `lines`.
+    /// URL of this page, for the form with `lines`.
     pub href: String,
-    /// How many lines can be asked for.
+    /// Selectable numbers of lines.
     pub choices: Vec<Choice>,
     /// The lines, oldest first.
     pub lines: Vec<String>,
-    /// New lines as they come: `/containers/{name}/logs/events`, each event one line.
+    /// Stream of new lines: `/containers/{name}/logs/events`, one line per event.
     pub events: Option<String>,
-    /// Why there are none.
+    /// Why no lines are shown.
     pub problem: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `/containers/{name}/metrics`: charts and contents of one database.
+//! `/containers/{name}/metrics`: charts and contents of a database.
 
 use askama::Template;
 
@@ -8,29 +8,29 @@ use crate::web::views::elements::chart::Chart;
 use crate::web::views::elements::format::{Moment, Size};
 use crate::web::views::elements::parts::{Fact, Link};
 
-/// How it has been doing, and what is in it.
+/// Charts and contents of a database.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/metrics.html")]
 pub struct MetricsPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// Title, state, actions, tabs.
+    /// Title, state, actions and tabs.
     pub head: ContainerHead,
-    /// Day and week.
+    /// Links for day and week.
     pub ranges: Vec<Link>,
     /// Size, memory, processor, connections.
     pub charts: Vec<Chart>,
-    /// What the server said of itself.
+    /// What the server reported about itself.
     pub facts: Vec<Fact>,
-    /// Who can sign in to it.
+    /// Accounts that can sign in.
     pub roles: Vec<String>,
-    /// What is in it.
+    /// Its databases and their contents.
     pub databases: Vec<DatabaseContents>,
-    /// When that was seen.
+    /// Time of the scan.
     pub seen: Option<Moment>,
-    /// Why a later look failed, and when.
+    /// Time and cause of a later scan's failure.
     pub failed: Option<(Moment, String)>,
-    /// Minutes between two looks.
+    /// Minutes between scans.
     pub every_minutes: u64,
 }
 
@@ -39,21 +39,21 @@ pub struct MetricsPage {
 pub struct DatabaseContents {
     /// Its name.
     pub name: String,
-    /// What it takes.
+    /// Its size.
     pub size: Option<Size>,
-    /// The largest things in it.
+    /// Its largest objects.
     pub objects: Vec<ObjectRow>,
 }
 
-/// A table, a collection, a label.
+/// A table, collection or label.
 #[derive(Clone, Debug, Default)]
 pub struct ObjectRow {
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: String,
-    /// How many are in it; an estimate says so.
+    /// Number of entries; estimates are marked.
     pub rows: Option<String>,
-    /// What it takes.
+    /// Its size.
     pub size: Option<Size>,
 }

@@ -1,8 +1,8 @@
-//! What the pages show: plain structs for the templates in `templates/`.
+//! The data shown on pages: plain structs for the templates in `templates/`.
 //!
-//! A view holds text, numbers and lists that are ready to be shown; it knows
-//! no domain type and does no I/O. A handler fills one and renders it.
-//! [`Frame`] is in every page, [`elements`] holds what several pages share.
+//! A view contains text, numbers and lists that are ready to be displayed; it has no domain types and does no I/O. A
+//! handler fills a view and renders it. [`Frame`] is part of every page, and [`elements`] contains what several pages
+//! share.
 
 pub mod account;
 pub mod admin;

@@ -1,4 +1,4 @@
-//! `/containers/new`: the form for a database.
+//! `/containers/new`: the form for a new database.
 
 use askama::Template;
 
@@ -6,42 +6,42 @@ use super::frame::Frame;
 use crate::web::views::elements::field::{Field, with_errors};
 use crate::web::views::elements::parts::EngineCard;
 
-/// The form for a new database; posts to `/containers`.
+/// The form for a new database; sent to `/containers`.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/new.html")]
 pub struct NewPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// The engines on offer, one of them selected.
+    /// The available engines, one of them selected.
     pub engines: Vec<EngineCard>,
-    /// The chosen engine; empty when nothing is on offer.
+    /// The selected engine; empty if none is available.
     pub engine: String,
-    /// The choice of the image: a select named `image`.
+    /// The image: a select named `image`.
     pub image: Field,
     /// `name`, `dbname`, `dbuser`, `dbuserpass`.
     pub main: Vec<Field>,
-    /// The rest, under "More settings".
+    /// All other fields, under "More settings".
     pub more: Vec<Field>,
-    /// What the button says: "Create Postgres 17 database".
+    /// Label of the button: "Create Postgres 17 database".
     pub button: String,
     /// "usually ready in 4 s".
     pub usually: Option<String>,
-    /// Whether it is the form with a file.
+    /// Whether the form includes a dump file.
     pub from_dump: bool,
-    /// The file.
+    /// The file field.
     pub upload: Option<Field>,
-    /// What stands for a file that was received before, and what its sender calls it.
+    /// The reference to a file uploaded earlier, and its name on the client.
     pub kept: Option<(String, String)>,
-    /// Which database of the dump is wanted.
+    /// The field that selects a database of the dump.
     pub source: Option<Field>,
-    /// The form without, or with, a file.
+    /// URL of the other form, without or with a dump file.
     pub other_href: String,
-    /// What is wrong with the form as a whole.
+    /// Error in the form as a whole.
     pub problem: Option<String>,
 }
 
 impl NewPage {
-    /// The fields with an error, in the order of the form.
+    /// Fields with an error, in the order of the form.
     #[must_use]
     pub fn errors(&self) -> Vec<&Field> {
         with_errors(
@@ -49,7 +49,7 @@ impl NewPage {
         )
     }
 
-    /// Whether "More settings" starts open.
+    /// Whether "More settings" starts expanded.
     #[must_use]
     pub fn more_open(&self) -> bool {
         !with_errors(&self.more).is_empty()

@@ -1,19 +1,19 @@
-//! What went wrong with backups, as cards on several pages.
+//! Notices about problems with backups, shown as cards on several pages.
 
 use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::{ActionButton, Link};
 
-/// One of them.
+/// A notice.
 #[derive(Clone, Debug, Default)]
 pub struct NoticeCard {
     /// "A backup of trial-42 was missed".
     pub title: String,
     /// What happened.
     pub text: String,
-    /// When.
+    /// When it happened.
     pub at: Moment,
-    /// Where there is more.
+    /// Link to details.
     pub link: Link,
-    /// Puts it away; `None` where it stays until it is right again.
+    /// Dismisses it; `None` if it stays until the problem is solved.
     pub seen: Option<ActionButton>,
 }

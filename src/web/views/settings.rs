@@ -6,43 +6,43 @@ use super::container::ContainerHead;
 use super::frame::Frame;
 use crate::web::views::elements::field::{Field, with_errors};
 
-/// The settings of one database.
+/// The settings of a database.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/settings.html")]
 pub struct SettingsPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// Title, state, actions, tabs.
+    /// Title, state, actions and tabs.
     pub head: ContainerHead,
-    /// Its own page.
+    /// Page of the database.
     pub back_href: String,
-    /// Where the form posts to.
+    /// URL the form is sent to.
     pub action: String,
-    /// `contact`, `department`, `description`, `owner`, `memory`, `cpus`; none of them in the trash.
+    /// `contact`, `department`, `description`, `owner`, `memory`, `cpus`; empty if it is in the trash.
     pub fields: Vec<Field>,
-    /// What it is, and whether there is something later: (sentence, link to the upgrade).
+    /// The version, with a link to the upgrade if a later version is available.
     pub version: Option<(String, Option<String>)>,
-    /// What is wrong with the form as a whole.
+    /// Error in the form as a whole.
     pub problem: Option<String>,
     /// For administrators: the maintenance form.
     pub maintenance: Option<MaintenanceForm>,
 }
 
 impl SettingsPage {
-    /// The fields with an error.
+    /// Fields with an error.
     #[must_use]
     pub fn errors(&self) -> Vec<&Field> {
         with_errors(&self.fields)
     }
 }
 
-/// Puts one database into maintenance, or takes it out.
+/// Starts or ends maintenance of a database.
 #[derive(Clone, Debug, Default)]
 pub struct MaintenanceForm {
-    /// Where it posts to: `maintenance` = `on` or `off`, `note`.
+    /// URL it is sent to: `maintenance` = `on` or `off`, `note`.
     pub action: String,
-    /// Whether it is in maintenance now.
+    /// Whether it is in maintenance.
     pub on: bool,
-    /// A textarea named `note`: what its owner is told.
+    /// A textarea named `note`: the message for its owner.
     pub note: Field,
 }

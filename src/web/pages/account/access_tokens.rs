@@ -19,10 +19,10 @@ use crate::web::pages::account::{FormState, HERE, render};
 use crate::web::views::Flash;
 use crate::web::views::account::NewToken;
 
-/// Most days.
+/// Maximum lifetime in days.
 const MOST_DAYS: i64 = 3650;
 
-/// How many days a token lives; `None`: for good.
+/// The lifetime of a token in days; `None`: it does not expire.
 fn days(text: &str) -> Result<Option<i64>, String> {
     if text.is_empty() {
         return Ok(None);
@@ -33,7 +33,7 @@ fn days(text: &str) -> Result<Option<i64>, String> {
     }
 }
 
-/// The portal's address as the browser typed it. HTTP/2 has it in the URI, HTTP/1 in a header.
+/// The URL of the portal as used by the browser. HTTP/2 has the host in the URI, HTTP/1 in a header.
 fn base(ctx: &Context, uri: &Uri, headers: &HeaderMap) -> String {
     let host = uri.authority().map(axum::http::uri::Authority::as_str);
     let host = host.or_else(|| headers.get(header::HOST)?.to_str().ok()).unwrap_or("localhost");
@@ -41,7 +41,7 @@ fn base(ctx: &Context, uri: &Uri, headers: &HeaderMap) -> String {
     configured.map_or_else(|| format!("https://{host}"), |url| url.trim_end_matches('/').to_owned())
 }
 
-/// `POST /account/tokens` with `name` and `days`. The token is in the answer and nowhere else.
+/// `POST /account/tokens` with `name` and `days`. The secret of the token appears only in this response.
 pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fields) -> Result<Response, AppError> {
     ctx.writable()?;
     let (user, app, now) = (ctx.user()?, ctx.app(), ctx.now());
@@ -61,7 +61,7 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
     match tokens::insert(&mut tx, user.id, &name, &print, now, days.map(|d| now + Duration::days(d))).await {
         Ok(_) => {}
         Err(e) if constraint(&e) == Some("token_name_key") => {
-            // The page asks for a connection of its own; this one goes back first.
+            // Rendering the page acquires its own connection, so this one is released first.
             tx.rollback().await?;
             faults.push((
                 "name".to_owned(),
@@ -78,7 +78,7 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
     let made = NewToken {
         name,
         token: secret.expose_secret().to_owned(),
-        // By variable: a token typed into a command stays in the shell's history.
+        // In a variable, because a token typed into a command stays in the shell's history.
         example: format!(
             "read -rs DB4SCI_TOKEN    # paste the token, press Enter\ncurl --header \"Authorization: Bearer $DB4SCI_TOKEN\" {}/api/v1/containers",
             base(&ctx, &uri, &headers)

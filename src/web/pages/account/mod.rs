@@ -1,4 +1,4 @@
-//! `/account`: the page, one's password and one's sessions.
+//! `/account`: the account page, password changes and sessions.
 
 pub mod access_tokens;
 
@@ -19,17 +19,17 @@ use crate::web::forms::create::Faults;
 use crate::web::views::account::{AccountPage, NewToken, SessionRow, TokenRow};
 use crate::web::views::{Choice, Fact, Field, Flash, Moment};
 
-/// The page's address.
+/// Path of the page.
 pub(super) const HERE: &str = "/account";
 
-/// What a form left behind.
+/// The state of the forms after a submission.
 #[derive(Default)]
 pub(super) struct FormState {
-    /// Faults by field.
+    /// Errors by field.
     pub faults: Faults,
-    /// What was typed into the form for a token.
+    /// Values typed into the token form.
     pub token: Fields,
-    /// A token just made.
+    /// A newly created token.
     pub made: Option<NewToken>,
 }
 
@@ -114,14 +114,14 @@ fn password_form(fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
     ]
 }
 
-/// What may become of API tokens when a password changes.
+/// The choices for API tokens when a password changes.
 pub(super) fn token_choices() -> Vec<Choice> {
     vec![Choice::new("end", "Revoke all", "end"), Choice::new("keep", "Keep", "end")]
 }
 
-/// Browser and system, as far as a browser tells; it is a hint for people, nothing relies on it.
+/// Browser and operating system, as far as the browser reports them; a hint for people, on which nothing relies.
 fn browser(agent: &str) -> String {
-    // The order matters: Edge calls itself Chrome too, and Chrome calls itself Safari.
+    // The order matters: Edge also claims to be Chrome, and Chrome claims to be Safari.
     let pick =
         |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
     let program =
@@ -158,7 +158,7 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
         fault("again", "The passwords do not match.");
     }
     let Some(new) = new.filter(|_| faults.is_empty()) else { return refuse(&ctx, faults).await };
-    // Whoever is signed in is no stranger: floods from elsewhere don't count against them.
+    // A separate limit per session: floods of attempts from elsewhere must not lock out signed-in users.
     let session = ctx.identity.as_ref().and_then(|i| i.session).map(hex::encode).unwrap_or_default();
     if let Err(seconds) = ctx.portal.limits.count_known(&session, user.username.as_str()) {
         ctx.note("user.password", Outcome::Refused, "too many attempts").await?;
@@ -166,7 +166,7 @@ pub async fn change_password(ctx: Context, fields: Fields) -> Result<Response, A
     }
     let mut db = app.db.acquire().await?;
     let hash = accounts::by_id(&mut db, user.id).await?.and_then(|a| a.password_hash);
-    // The hash takes long; the connection is for others meanwhile.
+    // Hashing takes long; the connection is released in the meantime.
     drop(db);
     let right = passwords::verify(Lane::Known, fields.raw("current").to_owned(), hash).await?;
     if !right.ok_or(AppError::TooMany(1))? {
@@ -198,7 +198,7 @@ pub async fn end_other_sessions(ctx: Context) -> Result<Response, AppError> {
     Ok(to(HERE, Some(Flash::ok("Signed out everywhere else."))))
 }
 
-/// The form for a token.
+/// The form for a new token.
 pub(crate) fn token_form(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>) -> Vec<Field> {
     let days = if fields.has("days") { fields.text("days") } else { TOKEN_DAYS };
     vec![
@@ -215,7 +215,7 @@ pub(crate) fn token_form(fields: &Fields, fault: &dyn Fn(&str) -> Option<String>
     ]
 }
 
-/// Days a token lives unless its form says otherwise.
+/// Default lifetime of a token in days.
 pub(crate) const TOKEN_DAYS: &str = "90";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `/admin/backups/{id}`: one backup of any database, living or gone: what is known of it, a drill, a lock, a restore.
+//! `/admin/backups/{id}`: a backup of any database, existing or deleted: details, test restore, lock, restore.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -26,7 +26,7 @@ use crate::web::views::admin::backups::AdminBackupPage;
 use crate::web::views::elements::format::duration_text;
 use crate::web::views::{ActionButton, Fact, Field, Flash, Moment};
 
-/// What was typed into the forms, and what is wrong with it.
+/// What was typed into the forms, and its errors.
 #[derive(Default)]
 struct TypedForms {
     name: String,
@@ -179,20 +179,20 @@ pub async fn drill(ctx: Context, Path(id): Path<String>) -> Result<Response, App
     }
 }
 
-/// The end of the day that was typed, if that is still to come; nothing typed ends the lock.
+/// The end of the given day, which must be in the future; an empty text removes the lock.
 fn until(text: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String> {
     if text.is_empty() {
         return Ok(None);
     }
     let day: NaiveDate = text.parse().map_err(|_| format!("“{text}” is not a date. Use the format 2030-12-31."))?;
     let end = day.checked_add_days(Days::new(1)).map(|next| next.and_time(NaiveTime::MIN).and_utc());
-    // Later ones the database can't keep.
+    // The database cannot store later times.
     let end = end.filter(|end| end.signed_duration_since(now).num_days() < 365 * 1000);
     let end = end.ok_or_else(|| "This date is too far in the future.".to_owned())?;
     if end > now { Ok(Some(end)) } else { Err("This date is in the past.".to_owned()) }
 }
 
-/// `POST /admin/backups/{id}/lock` with `until`, a day; empty ends the lock.
+/// `POST /admin/backups/{id}/lock` with `until`, a date; an empty one removes the lock.
 pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::Backup).await?;
     let typed = fields.text("until");
@@ -224,7 +224,7 @@ pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Resul
     Ok(to(&base, Some(Flash::ok(if until.is_some() { "Backup locked." } else { "Backup unlocked." }))))
 }
 
-/// `POST /admin/backups/{id}/restore` with `name` and `owner` of the new database, and what of the backup it gets.
+/// `POST /admin/backups/{id}/restore` with `name` and `owner` of the new database, and the part to restore.
 pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     let (name, wanted) = (fields.text("name"), fields.text("owner"));

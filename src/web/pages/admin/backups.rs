@@ -1,4 +1,4 @@
-//! `/admin/backups`: what the audit found, the targets, and all backups, paged by key.
+//! `/admin/backups`: audit findings, targets, and all backups with keyset pagination.
 
 use std::collections::HashSet;
 
@@ -29,18 +29,18 @@ use crate::web::views::admin::backups::{AdminBackupRow, AdminBackupsPage, Target
 use crate::web::views::elements::format::{count_text, thousands};
 use crate::web::views::{Chip, Choice, Field, FilterForm, Flash, Moment, Size};
 
-/// Most findings on the page.
+/// Maximum number of findings on the page.
 const FINDINGS: usize = 50;
 
-/// What the list is asked for.
+/// Query parameters of the list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct BackupsQuery {
-    /// Only of databases of this name.
+    /// Only backups of databases with this name.
     pub container: String,
-    /// Only these.
+    /// Only backups with this status.
     pub status: String,
-    /// Where to go on.
+    /// Cursor of the page.
     pub after: String,
 }
 

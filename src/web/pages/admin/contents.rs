@@ -1,4 +1,4 @@
-//! `/admin/contents`: what is in all servers, as last seen; also as CSV and JSON. No server is asked.
+//! `/admin/contents`: the contents of all servers as of their last scan; also as CSV and JSON. No server is queried.
 
 use axum::body::Body;
 use axum::extract::Query;
@@ -19,19 +19,19 @@ use crate::web::views::contents::{ContentsPage, ContentsRow};
 use crate::web::views::elements::format::thousands;
 use crate::web::views::{Field, FilterForm, Link, Moment, Size};
 
-/// Rows of a page, and of one piece of an export.
+/// Rows per page, and per chunk of an export.
 const PAGE: usize = 50;
 const FETCH: i64 = 51;
 
-/// What is asked for.
+/// Query parameters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ContentsQuery {
-    /// Part of a database's or an owner's name.
+    /// Part of a database name or an owner's name.
     pub q: String,
     /// Continue after this name.
     pub after: String,
-    /// `csv` or `json`; else the page.
+    /// `csv` or `json`; otherwise the page.
     pub format: String,
 }
 
@@ -86,7 +86,7 @@ fn row(ctx: &Context, c: &Surveyed, now: DateTime<Utc>) -> ContentsRow {
     }
 }
 
-/// The sum of what is known; `None` where nothing is.
+/// The sum of the known values; `None` if none is known.
 fn total(numbers: impl Iterator<Item = Option<i64>>) -> Option<u64> {
     numbers.flatten().reduce(i64::saturating_add).map(|sum| u64::try_from(sum).unwrap_or(0))
 }
@@ -108,7 +108,7 @@ struct ExportLine<'a> {
     bytes: Option<i64>,
 }
 
-/// The lines of one container: itself, its roles, its databases, what is in those.
+/// The lines of a container: the container itself, its roles, its databases and their objects.
 fn lines(c: &Surveyed) -> Vec<ExportLine<'_>> {
     let line = |kind, database, name| ExportLine {
         container: &c.name,
@@ -139,7 +139,7 @@ fn lines(c: &Surveyed) -> Vec<ExportLine<'_>> {
     all
 }
 
-/// Turns one piece of the list into bytes; the first piece may begin with a head.
+/// Converts one chunk of the list to bytes; the first chunk may start with a header.
 type Piece = fn(&[Surveyed], bool) -> anyhow::Result<Vec<u8>>;
 
 fn csv_piece(rows: &[Surveyed], first: bool) -> anyhow::Result<Vec<u8>> {
@@ -169,7 +169,7 @@ fn csv_piece(rows: &[Surveyed], first: bool) -> anyhow::Result<Vec<u8>> {
     Ok(out.into_inner()?)
 }
 
-/// A spreadsheet would take a name that begins like a formula for one; a quote in front makes it text.
+/// Spreadsheets treat names that start like a formula as one; a leading quote turns them into text.
 fn harmless(name: &str) -> String {
     if name.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{name}") } else { name.to_owned() }
 }
@@ -183,7 +183,7 @@ fn json_piece(rows: &[Surveyed], _first: bool) -> anyhow::Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Sends all of the list piece by piece, so that its length costs no memory.
+/// Streams the whole list in chunks, so that memory use does not depend on its length.
 fn export(ctx: &Context, text: String, kind: &'static str, file: &str, piece: Piece) -> Response {
     let begin = (ctx.portal().clone(), text, Some(String::new()), true);
     let pieces = stream::try_unfold(begin, move |(portal, text, after, first): (Shared, String, _, bool)| async move {

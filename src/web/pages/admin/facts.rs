@@ -1,4 +1,4 @@
-//! What `/admin/system` says about each part of the machinery.
+//! The details shown on `/admin/system` for each component.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -164,7 +164,7 @@ pub(crate) fn image(app: &App, image: &CatalogImage, now: DateTime<Utc>) -> Imag
     }
 }
 
-/// Whether databases can reach anything.
+/// Whether databases can open outgoing connections.
 pub(crate) fn egress(wall: Option<&Wall>) -> FactGroup {
     let (kind, word, text) = match wall {
         Some(Wall::Stands) => (
@@ -189,15 +189,15 @@ pub(crate) fn egress(wall: Option<&Wall>) -> FactGroup {
     group("Firewall", Some(Chip::new(kind, word)), vec![Fact::text("Databases", text)])
 }
 
-/// Why the last run of a piece of periodic work failed, if it did.
+/// Why the last run of a scheduled task failed, if it did.
 pub(crate) fn error_of(work: &ScheduledDatabase) -> Option<String> {
     Some(work.result.as_ref()?.get("error")?.as_str()?.to_owned())
 }
 
-/// Time before a certificate's end at which it needs attention.
+/// Remaining validity at which a certificate needs attention.
 pub(crate) const CERTIFICATE_WARNING: Duration = Duration::days(30);
 
-/// The end and the issuer of the portal's own certificate, or why it can't be read. `None` where a proxy serves HTTPS.
+/// Expiry and issuer of the portal's certificate, or why it cannot be read. `None` if a proxy terminates HTTPS.
 pub(crate) async fn certificate(app: &App) -> Option<Result<(DateTime<Utc>, String), String>> {
     let server = &app.config.server;
     if !server.tls {

@@ -1,4 +1,4 @@
-//! `/admin/backups/find`: backups in a bucket that are in nobody's list, and taking them in.
+//! `/admin/backups/find`: lists unregistered backups in a bucket and registers them.
 
 use std::time::Duration;
 
@@ -19,18 +19,18 @@ use crate::web::pages::admin::lists::address;
 use crate::web::views::admin::backups::{FindPage, FoundRow};
 use crate::web::views::{ActionButton, Flash, Link, Moment, Size};
 
-/// Most backups on the page.
+/// Maximum number of backups on the page.
 const MOST: usize = 100;
-/// How long a page looks.
+/// Timeout for listing the bucket.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Where to look.
+/// Where to search.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct FindQuery {
-    /// Target; empty: the default one.
+    /// Target; the default one if empty.
     pub target: String,
-    /// Portal whose backups are looked for; empty: this one.
+    /// Portal whose backups to list; this one if empty.
     pub instance: String,
 }
 
@@ -102,7 +102,8 @@ fn row(f: &UnregisteredBackup, target: &str, now: DateTime<Utc>) -> FoundRow {
     }
 }
 
-/// Takes one in; one that is not signed by this portal only where the administrator says so.
+/// The button that registers a backup; for a backup not signed by this portal, the administrator must accept that
+/// explicitly.
 fn import_action(signed: Provenance, target: &str, location: &str) -> ActionButton {
     let import = |label: &'static str| {
         ActionButton::post(label, "/admin/backups/import").with("target", target).with("location", location)
@@ -113,7 +114,7 @@ fn import_action(signed: Provenance, target: &str, location: &str) -> ActionButt
     }
 }
 
-/// `POST /admin/backups/import` with `target`, `location`, and `unsigned` for one that this portal did not sign
+/// `POST /admin/backups/import` with `target`, `location`, and `unsigned` for a backup not signed by this portal
 pub async fn import(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     let store = store(&ctx, fields.text("target"))?;
     let location = fields.text("location");

@@ -1,4 +1,4 @@
-//! `/admin/log`, `/admin/jobs`: long lists, paged by key.
+//! `/admin/log`, `/admin/jobs`: long lists with keyset pagination.
 
 use axum::extract::Query;
 use axum::response::Response;
@@ -14,12 +14,12 @@ use crate::web::views::admin::lists::{JobsPage, LogPage, LogRow};
 use crate::web::views::elements::format::count_text;
 use crate::web::views::{Chip, Choice, Field, FilterForm, Link, Moment, Pager};
 
-/// Rows of a page.
+/// Rows per page.
 pub(crate) const PAGE: usize = 100;
-/// One more than a page, to know whether there is another.
+/// One more than a page, to detect whether there is another one.
 pub(crate) const FETCH: i64 = 101;
 
-/// An address with these parameters; those that are empty are left out.
+/// A URL with these parameters; empty ones are omitted.
 pub(crate) fn address(path: &str, pairs: &[(&str, &str)]) -> String {
     let encode =
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
@@ -27,22 +27,22 @@ pub(crate) fn address(path: &str, pairs: &[(&str, &str)]) -> String {
     if set.is_empty() { path.to_owned() } else { format!("{path}?{}", set.join("&")) }
 }
 
-/// Where in a list of `shown` rows one is. `next` is the address of the following page.
+/// The position in a list of which `shown` rows are shown. `next` is the URL of the next page.
 pub(crate) fn pager(shown: usize, (one, many): (&str, &str), first: Option<String>, next: Option<String>) -> Pager {
     let text = count_text(shown as u64, one, many);
     let part = first.is_some() || next.is_some();
     Pager { summary: if part { format!("{text} on this page") } else { text }, first, next }
 }
 
-/// What the log is asked for.
+/// Query parameters of the log.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct LogQuery {
-    /// Only this actor's.
+    /// Only actions of this actor.
     pub actor: String,
     /// Only this action.
     pub action: String,
-    /// Only on databases of this name.
+    /// Only actions on databases with this name.
     pub container: String,
     /// Only with this outcome.
     pub outcome: String,
@@ -101,7 +101,7 @@ pub async fn log(ctx: Context, Query(query): Query<LogQuery>) -> Result<Response
     drop(db);
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
-    // A name that no database has any more leads to what else the log says about it, not to nothing.
+    // If no database has this name any more, the link leads to its other log rows instead of a missing page.
     let link = |name: &String| {
         let page = format!("/containers/{name}");
         let history = || address("/admin/log", &[("container", name)]);
@@ -126,13 +126,13 @@ pub async fn log(ctx: Context, Query(query): Query<LogQuery>) -> Result<Response
     })
 }
 
-/// What the list of jobs is asked for.
+/// Query parameters of the list of jobs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct JobsQuery {
-    /// Only in this status.
+    /// Only jobs with this status.
     pub status: String,
-    /// Where to go on.
+    /// Cursor of the page.
     pub after: String,
 }
 

@@ -1,4 +1,4 @@
-//! `/admin`: what needs attention first, numbers second, lists third.
+//! `/admin`: items that need attention, then numbers, then lists.
 
 pub mod backup;
 pub mod backups;
@@ -44,9 +44,9 @@ use crate::web::views::admin::{AdminPage, Attention, Figure};
 use crate::web::views::elements::format::{count_text, size_text, thousands};
 use crate::web::views::{Link, Moment};
 
-/// Most items of one sort under "Needs attention"; the rest is summed up.
+/// Maximum number of items of one kind under "Needs attention"; the rest are summarised.
 const SHOWN: usize = 5;
-/// Rows of the two lists.
+/// Rows of each of the two lists.
 const NEWEST: i64 = 8;
 
 /// `GET /admin`
@@ -75,7 +75,7 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     attention.extend(missing_images(app));
     attention.extend(audited.iter().filter_map(|(at, counts)| backups_item(*at, counts, now)));
     attention.extend(failed_jobs(job_count(&job_counts, JobStatus::Failed)));
-    // The sort is stable: within one kind the order above stays.
+    // The sort is stable: items of equal severity keep the order above.
     attention.sort_by_key(|a| a.kind != "bad");
     page(&AdminPage {
         frame: ctx.frame("admin"),
@@ -94,12 +94,12 @@ fn job_count(counts: &[(JobStatus, i64)], status: JobStatus) -> i64 {
     counts.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n)
 }
 
-/// A count as it is shown; one from the database is never negative.
+/// A count for display; counts from the database are never negative.
 fn positive(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
-/// The word for this many.
+/// Singular or plural, depending on the count.
 fn noun(count: u64, one: &'static str, many: &'static str) -> &'static str {
     if count == 1 { one } else { many }
 }
@@ -124,7 +124,7 @@ fn broken_work(periodic: &[ScheduledDatabase], now: DateTime<Utc>) -> Vec<Attent
         .collect()
 }
 
-/// What went wrong with backups and no administrator has seen.
+/// Notices about backups that no administrator has dismissed.
 fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
     let one = |n: &Notice| Attention {
         since: Some(Moment::new(n.at, now)),
@@ -234,7 +234,7 @@ async fn certificate_item(app: &App, now: DateTime<Utc>) -> Option<Attention> {
     }
 }
 
-/// What the last audit of the backups found, and whether that is long ago.
+/// The result of the last audit of backups, with a warning if it is overdue.
 fn backups_item(at: DateTime<Utc>, counts: &BTreeMap<FindingKind, u64>, now: DateTime<Utc>) -> Option<Attention> {
     let link = Link::new("Backups", "/admin/backups");
     let since = Some(Moment::new(at, now));

@@ -1,4 +1,4 @@
-//! The backups of mydb_admin itself, on `/admin/backups`.
+//! The backups of mydb_admin on `/admin/backups`.
 
 use axum::response::Response;
 use chrono::{DateTime, Utc};
@@ -18,12 +18,12 @@ use crate::web::views::admin::backups::{OwnBackups, OwnRow};
 use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Flash, Moment, Size};
 
-/// Most of them on the page.
+/// Maximum number of them on the page.
 const MOST: i64 = 5;
-/// The periodic work that makes them.
+/// Name of the scheduled task that makes them.
 const WORK: &str = "admin backup";
 
-/// What the page shows of them.
+/// The section of the page that lists them.
 pub(crate) async fn section(app: &App, db: &mut PgConnection, now: DateTime<Utc>) -> Result<OwnBackups, sqlx::Error> {
     let every = app.config.backups.admin_every;
     let found = own::newest(db, MOST).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn section(app: &App, db: &mut PgConnection, now: DateTime<Utc>
     })
 }
 
-/// `POST /admin/backups/admin-db`: backs mydb_admin up now.
+/// `POST /admin/backups/admin-db`: backs up mydb_admin now.
 pub async fn now(ctx: Context) -> Result<Response, AppError> {
     if ctx.app().stores.first().is_none() {
         return Ok(to("/admin/backups", Some(Flash::warn(RequestError::NoTarget.to_string()))));

@@ -1,4 +1,4 @@
-//! `/admin/users`: the list, and the form for another.
+//! `/admin/users`: the list of accounts, and the form that creates one.
 
 use std::collections::HashMap;
 
@@ -28,10 +28,10 @@ use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
 use crate::web::views::admin::lists::{UserRow, UsersPage};
 use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment};
 
-/// The page's address.
+/// Path of the page.
 pub(crate) const HERE: &str = "/admin/users";
 
-/// What the list is asked for.
+/// Query parameters of the list.
 #[derive(Debug, Default, Deserialize)]
 pub struct PeopleQuery {
     /// Continue after this name.
@@ -45,7 +45,7 @@ pub async fn list(ctx: Context, Query(query): Query<PeopleQuery>) -> Result<Resp
     page_with(StatusCode::OK, &view)
 }
 
-/// The page, with what was typed into its form.
+/// The page, with the values typed into its form.
 pub(crate) async fn view(ctx: &Context, after: &str, fields: &Fields, faults: &Faults) -> Result<UsersPage, AppError> {
     let (me, now) = (ctx.user()?.id, ctx.now());
     let mut db = ctx.app().db.acquire().await?;
@@ -90,7 +90,7 @@ fn row(listed: &ListedAccount, me: Uuid, now: DateTime<Utc>, (quota, limits): (O
         toggle: other.then_some(toggle),
         role_href: other.then(|| path("role")),
         roles: roles(a.role.as_str()),
-        // One's own is changed on the account page, which asks for the present one.
+        // Administrators change their own password on the account page, which asks for the current one.
         password_href: other.then(|| path("password")),
     }
 }
@@ -156,7 +156,7 @@ pub async fn add(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     match accounts::insert(&mut tx, &new, now).await {
         Ok(_) => {}
         Err(e) if constraint(&e) == Some("account_username_key") => {
-            // The page asks for a connection of its own; this one goes back first.
+            // Rendering the page acquires its own connection, so this one is released first.
             tx.rollback().await?;
             faults.push(("username".to_owned(), format!("“{username}” already exists. Choose another name.")));
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view(&ctx, "", &fields, &faults).await?);

@@ -1,4 +1,4 @@
-//! `/admin/users`: what an admin changes about somebody else.
+//! `/admin/users`: changes by administrators to other accounts.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -21,7 +21,7 @@ use crate::web::forms::create::Faults;
 use crate::web::pages::admin::people::{HERE, view};
 use crate::web::views::Flash;
 
-/// What an admin changes about somebody else.
+/// A change to another account.
 enum Change {
     Disable,
     Enable,
@@ -40,7 +40,7 @@ impl Change {
     }
 }
 
-/// Makes a change with its log row in one transaction.
+/// Makes a change and writes its log row in one transaction.
 async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let (me, now) = (ctx.user()?.id, ctx.now());
@@ -52,7 +52,7 @@ async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppE
     }
     let mut tx = ctx.app().db.begin().await?;
     let locked = accounts::lock(&mut tx, &[me, id]).await?;
-    // Two admins may disable each other at the same instant: only the first is one still.
+    // Two administrators may disable each other at the same time: only the first one is still an administrator.
     if !locked.iter().any(|a| a.id == me && a.role == Role::Admin && a.disabled_at.is_none()) {
         return Err(AppError::Forbidden("You are no longer an administrator.".to_owned()));
     }
@@ -69,7 +69,7 @@ async fn change(ctx: &Context, id: &str, change: Change) -> Result<Account, AppE
             detail = format!("{detail}: {} → {}", account.role.as_str(), role.as_str());
         }
         Change::Password(hash, tokens) => {
-            // Whoever knew the old password is out.
+            // Everyone who knew the old password loses access.
             let ended = access::set_password(&mut tx, id, hash, (KeptAccess::default(), *tokens), now).await?;
             detail = format!("{detail}. {}", access::sentence(*tokens, ended));
         }
@@ -96,7 +96,7 @@ pub async fn enable(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
 /// `POST /admin/users/{id}/role` with `role`
 ///
 /// # Errors
-/// If there is no such account or role, or the account is one's own.
+/// If the account or role does not exist, or the account is one's own.
 pub async fn set_role(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let role = Role::parse(fields.text("role"));
     let role = role.ok_or_else(|| AppError::BadRequest("The role must be user or admin.".to_owned()))?;
@@ -109,7 +109,7 @@ pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) 
     let password = match Password::parse(fields.raw("password")) {
         Ok(password) => password,
         Err(rule) => {
-            // The field is one of many in the table, so the page says it on top.
+            // The field is one of many in the table, so the error is shown at the top of the page.
             let mut page = view(&ctx, "", &Fields::default(), &Faults::new()).await?;
             page.frame.flash = Some(Flash::bad(format!("The password was not set. {rule}")));
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
@@ -125,8 +125,8 @@ pub async fn set_password(ctx: Context, Path(id): Path<String>, fields: Fields) 
     Ok(to(HERE, Some(Flash::ok(format!("New password set for “{name}”, who is signed out everywhere. {said}")))))
 }
 
-/// `POST /admin/users/{id}/limits` with `memory` and `cpus`, of all databases of a person together; empty: as configured.
-/// What is there already goes on.
+/// `POST /admin/users/{id}/limits` with `memory` and `cpus`: limits on the total of all databases of a user; empty for
+/// the configured ones. Existing databases are not affected.
 pub async fn set_limits(ctx: Context, Path(id): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let memory = Some(fields.text("memory")).filter(|t| !t.is_empty()).map(ByteSize::parse).transpose();

@@ -1,4 +1,4 @@
-//! `/admin/backups/prune`: what the policy would remove now, and its removal.
+//! `/admin/backups/prune`: shows what the retention policy would remove now, and removes it.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ use crate::web::views::Flash;
 use crate::web::views::admin::backups::PrunePage;
 use crate::web::views::elements::format::{count_text, size_text};
 
-/// Most rows on the page.
+/// Maximum number of rows on the page.
 const MOST: usize = 200;
 
 /// `GET /admin/backups/prune`

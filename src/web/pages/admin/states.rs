@@ -1,4 +1,4 @@
-//! `/admin/states`: what should run, against what does.
+//! `/admin/states`: desired states compared with actual states.
 
 use axum::extract::Query;
 use axum::response::Response;
@@ -23,25 +23,25 @@ use crate::web::views::{Chip, Flash, Link, Moment};
 /// The reconciler's row in `schedule`.
 const RECONCILE: &str = "reconcile";
 
-/// What the list of states is asked for.
+/// Query parameters of the list.
 #[derive(Debug, Default, Deserialize)]
 pub struct StatesQuery {
-    /// Where to go on.
+    /// Cursor of the page.
     #[serde(default)]
     pub after: String,
 }
 
-/// How a difference is told.
+/// The text that describes a difference.
 pub(crate) struct FindingText {
     /// `bad` or `warn`.
     pub severity: &'static str,
-    /// In a word or two.
+    /// The difference, in a word or two.
     pub what: String,
-    /// What is done about it, or what to do.
+    /// What is being done about it, or what to do.
     pub advice: &'static str,
 }
 
-/// How a difference of this kind is told.
+/// The text for a kind of difference.
 pub(crate) fn words(kind: &str) -> FindingText {
     let (severity, what, advice) = match kind {
         "missing" => ("bad", "missing", "The portal recreates and starts it."),
@@ -73,7 +73,7 @@ fn finding(f: &ListedFinding, now: DateTime<Utc>) -> FindingRow {
     }
 }
 
-/// What the engine had when the reconciler last looked; `None` where it has not looked since the last change.
+/// The state the reconciler saw in the container engine; `None` if it has not run since the last change.
 fn actual(c: &Container, found: &[ListedFinding], compared: Option<DateTime<Utc>>) -> Option<Chip> {
     let differs = found.iter().find(|f| f.finding.container_id == Some(c.id));
     match differs.map(|f| f.finding.kind.as_str()) {
@@ -81,7 +81,7 @@ fn actual(c: &Container, found: &[ListedFinding], compared: Option<DateTime<Utc>
         Some("stopped") => Some(Chip::new("fail", "not running")),
         Some("running") => Some(Chip::of("running")),
         Some(_) => None,
-        // Beyond the most differences that are listed there may be one about this container.
+        // If the list of findings is full, there may be an unlisted one about this container.
         None if found.len() >= findings::MOST || c.active_job.is_some() => None,
         None if compared.is_none_or(|at| at < c.changed_at) => None,
         None => match c.state {
@@ -107,7 +107,7 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
     rows.truncate(PAGE);
     let error = reconciler.as_ref().and_then(error_of);
     let last_run = reconciler.as_ref().and_then(|s| s.last_run);
-    // A run that failed saw nothing: what it would have seen is not known.
+    // If the last run failed, the actual states are unknown.
     let compared = last_run.filter(|_| error.is_none());
     let mut shown: Vec<_> = found.iter().map(|f| finding(f, now)).collect();
     if let (Some(error), Some(at)) = (error, last_run) {
@@ -143,7 +143,7 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
     })
 }
 
-/// `POST /admin/states/check`: the comparison becomes due at once.
+/// `POST /admin/states/check`: makes the comparison due immediately.
 pub async fn check_now(ctx: Context) -> Result<Response, AppError> {
     let mut tx = ctx.app().db.begin().await?;
     schedule::make_due(&mut tx, RECONCILE).await?;

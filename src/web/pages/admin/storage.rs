@@ -1,4 +1,4 @@
-//! `/admin/storage`: the tiers, as configured and as last measured.
+//! `/admin/storage`: the tiers with their configuration and last measurement.
 
 use axum::response::Response;
 use sqlx::PgConnection;
@@ -18,31 +18,31 @@ use crate::web::views::admin::{StoragePage, TierRow};
 pub(crate) struct TierState {
     /// Its name.
     pub name: String,
-    /// What people see.
+    /// Display name.
     pub label: String,
     /// Its directory.
     pub path: String,
-    /// Who and what may use it.
+    /// Allowed users and engines.
     pub allowed: String,
-    /// Most bytes its databases may take together.
+    /// Maximum total size of its databases in bytes.
     pub limit: Option<i64>,
-    /// The measurement.
+    /// The last measurement.
     pub usage: Option<TierUsage>,
-    /// Why it can't be used now.
+    /// Why it is unavailable.
     pub unavailable: Option<String>,
 }
 
 impl TierState {
-    /// Percent in use from which it needs attention, as the page's meter has it.
+    /// Usage in percent that needs attention; the same as in the meter of the page.
     pub const NEARLY_FULL: u8 = 80;
-    /// Percent in use from which it needs it soon.
+    /// Usage in percent that needs attention urgently.
     pub const FULL: u8 = 92;
 
     fn used(&self) -> i64 {
         self.usage.as_ref().map_or(0, |u| u.total_bytes.saturating_sub(u.free_bytes)).max(0)
     }
 
-    /// How much of its file system is in use, 0 to 100.
+    /// Used space of its file system in percent, 0 to 100.
     pub fn used_percent(&self) -> u8 {
         let total = self.usage.as_ref().map_or(0, |u| u.total_bytes);
         if total <= 0 {
@@ -52,11 +52,11 @@ impl TierState {
     }
 }
 
-/// The tiers in the configuration's order.
+/// The tiers in the order of the configuration.
 pub(crate) async fn tiers(ctx: &Context, db: &mut PgConnection) -> Result<Vec<TierState>, AppError> {
     let measured = usage::list(db).await?;
     let configured = ctx.app().config.storage.clone();
-    // Off the async threads: a directory on a network that hangs would hold one up.
+    // Off the async threads: a hanging network directory would block one of them.
     let looked = tasks::blocking(move || {
         configured.into_iter().map(|tier| (unavailable_reason(&tier), tier)).collect::<Vec<_>>()
     });
@@ -73,7 +73,7 @@ pub(crate) async fn tiers(ctx: &Context, db: &mut PgConnection) -> Result<Vec<Ti
     Ok(states.collect())
 }
 
-/// Who and what may use a tier, in words.
+/// Allowed users and engines of a tier, in words.
 fn allowed(tier: &Tier) -> String {
     let named: Vec<_> = tier.users.iter().map(String::as_str).filter(|u| *u != "admins").collect();
     let mut text = match (tier.users.is_empty(), named.is_empty()) {

@@ -1,4 +1,4 @@
-//! `/admin/system`: the machinery, and the switch that makes the portal read-only.
+//! `/admin/system`: the state of the components, and the switch that makes the portal read-only.
 
 use std::time::Duration as Wait;
 
@@ -18,9 +18,9 @@ use crate::web::pages::admin::facts::certificate;
 use crate::web::views::admin::system::SystemPage;
 use crate::web::views::{Field, Flash};
 
-/// How long the page waits for the container engine; it says so after that.
+/// How long the page waits for the container engine before it reports a timeout.
 const ENGINE_WAIT: Wait = Wait::from_secs(3);
-/// Longest banner, in characters.
+/// Maximum length of the banner in characters.
 const BANNER: usize = 300;
 
 /// `GET /admin/system`

@@ -1,4 +1,4 @@
-//! What the form for a new database has more where that is made from a dump.
+//! The additional fields of the form for a new database from a dump.
 
 use crate::domain::engine::EngineKind;
 use crate::import::choice::{ALL, can_have_all, shown};
@@ -6,7 +6,7 @@ use crate::manifest::dump::Format;
 use crate::web::forms::dump::{KeptDump, SOURCE};
 use crate::web::views::{Choice, Field};
 
-/// The question which database of a dump is wanted.
+/// The field that asks which database of a dump to load.
 pub(crate) fn source_field(kept: &KeptDump, asked: &str, fault: Option<String>) -> Option<Field> {
     let names = &kept.dump.databases;
     let mut choices: Vec<Choice> = names.iter().map(|name| Choice::new(shown(name), shown(name), asked)).collect();
@@ -20,7 +20,7 @@ pub(crate) fn source_field(kept: &KeptDump, asked: &str, fault: Option<String>) 
     (names.len() > 1).then(|| Field::radios(SOURCE, "Database in the dump", choices).error(fault).required())
 }
 
-/// What dumps of an engine can be brought.
+/// The dump formats an engine accepts.
 pub(crate) fn what(engine: EngineKind) -> &'static str {
     match engine {
         EngineKind::Postgres => {

@@ -32,10 +32,10 @@ use crate::web::views::elements::format::seconds_text;
 use crate::web::views::new::NewPage;
 use crate::web::views::{Choice, Field};
 
-/// Which engine's form.
+/// The engine whose form to show.
 #[derive(Debug, Default, Deserialize)]
 pub struct NewQuery {
-    /// Its word.
+    /// Name of the engine.
     #[serde(default)]
     pub engine: String,
 }
@@ -52,7 +52,7 @@ pub async fn dump_form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Re
     render(&ctx, StatusCode::OK, &fields, (&Faults::new(), None), Form::Dump(None)).await
 }
 
-/// What a new form proposes.
+/// The suggested values of a new form.
 fn suggested(ctx: &Context, query: NewQuery) -> Result<Fields, AppError> {
     let user = ctx.user()?;
     let suggested =
@@ -60,10 +60,10 @@ fn suggested(ctx: &Context, query: NewQuery) -> Result<Fields, AppError> {
     Ok(suggested.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
 }
 
-/// `POST /containers/new/from-dump`, as a form in parts with the file in `dump`.
+/// `POST /containers/new/from-dump`, a multipart form with the file in `dump`.
 ///
 /// # Errors
-/// If mydb_admin can't be asked, the portal is read-only, or the form ends early.
+/// If mydb_admin is unavailable, the portal is read-only, or the form ends early.
 pub async fn submit_dump(ctx: Context, form: Multipart) -> Result<Response, AppError> {
     ctx.writable()?;
     let SentForm { fields, file } = read(&ctx, form).await?;
@@ -82,7 +82,7 @@ pub async fn submit_dump(ctx: Context, form: Multipart) -> Result<Response, AppE
     }
 }
 
-/// The form again, with what a request was turned down for.
+/// The form again, with the reason why the request was rejected.
 async fn turned_down(ctx: &Context, fields: &Fields, e: RequestError, form: Form<'_>) -> Result<Response, AppError> {
     let (mut faults, problem) = match &e {
         RequestError::NameTaken => (vec![("name".to_owned(), format!("{e} Choose another name."))], None),
@@ -112,7 +112,7 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     }
 }
 
-/// Asks for the password once more where a form with one comes back: no page has it in it.
+/// Asks for the password again when a form that contained one is shown again: no page contains passwords.
 fn again(faults: &mut Faults, fields: &Fields) {
     const PASSWORD: &str = "dbuserpass";
     if !fields.raw(PASSWORD).is_empty() && faults.iter().all(|(name, _)| name != PASSWORD) {
@@ -120,8 +120,7 @@ fn again(faults: &mut Faults, fields: &Fields) {
     }
 }
 
-/// What there is to know about an image, in sentences: whether it can be had, how long its makers look after it, what
-/// the catalog says.
+/// Describes an image in sentences: whether it is available, how long it is supported, and the catalog's remarks.
 fn about_image(image: &CatalogImage, available: bool, today: NaiveDate) -> String {
     let support = image.end_of_life.map(|day| match day < today {
         true => format!("Unsupported since {day}."),
@@ -171,7 +170,7 @@ async fn render(
     let first_time = faults.is_empty() && problem.is_none();
     let main = main_fields(engine, fields, &fault, first_time);
     let more = more_fields(ctx, fields, engine, &tiers, (chosen, &in_use), &fault)?;
-    // What is wrong with a field that this engine's form does not have must be seen too.
+    // Errors in fields that this engine's form does not have must be shown too.
     let shown = |name: &str| {
         matches!(name, "image" | "engine" | FILE | SOURCE) || main.iter().chain(&more).any(|field| field.name == name)
     };
@@ -208,16 +207,16 @@ async fn render(
     page_with(status, &view)
 }
 
-/// Which form it is.
+/// The variant of the form.
 #[derive(Clone, Copy)]
 enum Form<'a> {
     /// For an empty database.
     Empty,
-    /// For one that is made of a dump, which may have been received already.
+    /// For a database created from a dump, which may have been received already.
     Dump(Option<&'a KeptDump>),
 }
 
-/// The fields everybody fills in. The cursor starts in the first of them, but on a page that comes back with faults.
+/// The fields everyone fills in. The first one has the focus, unless the page shows errors.
 fn main_fields(
     engine: EngineKind,
     fields: &Fields,
@@ -237,7 +236,7 @@ fn main_fields(
     let password = Field::password("dbuserpass", "Password").error(fault("dbuserpass")).autocomplete("new-password");
     let password_help = "At least 8 characters. Leave empty to have one generated and shown once.";
     match engine.fixed_names() {
-        // What the engine names by itself is not asked for.
+        // Names prescribed by the engine are not asked for.
         Some(names) => main.push(password.help(format!(
             "For the built-in {1} user “{0}”. The database is always called “{2}”. {password_help}",
             names.dbuser,
@@ -263,7 +262,7 @@ fn main_fields(
     main
 }
 
-/// What can be added to the new database, if the engine has such things.
+/// The extensions that can be added to the new database, if the engine has any.
 fn extensions_field(engine: EngineKind, fields: &Fields, fault: Option<String>) -> Option<Field> {
     let offered = engine.engine().extensions();
     let choice = |e: &Extension| {

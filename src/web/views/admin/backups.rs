@@ -1,4 +1,4 @@
-//! `/admin/backups` and the pages below it, and the backups that purged databases left.
+//! `/admin/backups` and its subpages, and the page with backups of permanently deleted databases.
 
 use askama::Template;
 
@@ -8,204 +8,204 @@ use crate::web::views::elements::format::{Moment, Size};
 use crate::web::views::elements::parts::{ActionButton, Chip, Fact, FilterForm, Link, Pager};
 use crate::web::views::frame::Frame;
 
-/// What the audit found, where backups go, and all of them.
+/// Audit findings, targets, and the list of all backups.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_backups.html")]
 pub struct AdminBackupsPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// When they were audited last.
+    /// Time of the last audit.
     pub audited: Option<Moment>,
-    /// What was looked at: "12 databases and 340 backups".
+    /// The extent of the audit: "12 databases and 340 backups".
     pub extent: String,
-    /// What was found, the worst first.
+    /// Findings, most severe first.
     pub findings: Vec<FindingRow>,
-    /// How many findings are not shown.
+    /// Number of findings not shown.
     pub more: u64,
     /// The targets.
     pub targets: Vec<TargetRow>,
-    /// The backups of mydb_admin itself.
+    /// The backups of mydb_admin.
     pub own: OwnBackups,
-    /// What is kept, as a sentence.
+    /// The retention policy, as a sentence.
     pub policy: String,
     /// The filter of the list.
     pub filter: FilterForm,
     /// The list.
     pub rows: Vec<AdminBackupRow>,
-    /// Where in the list one is.
+    /// Current position in the list.
     pub pager: Pager,
 }
 
-/// The backups of mydb_admin itself.
+/// The backups of mydb_admin, the portal's own database.
 #[derive(Clone, Debug, Default)]
 pub struct OwnBackups {
-    /// How often one is made; `None`: never by itself.
+    /// The interval; `None` if they are made only on request.
     pub every: Option<String>,
-    /// When the next one is made.
+    /// When the next one is due.
     pub next: Option<Moment>,
-    /// Whether there is a place for them.
+    /// Whether there is a target for them.
     pub possible: bool,
-    /// What is wrong, as sentences.
+    /// Problems, one sentence each.
     pub trouble: Vec<String>,
-    /// The newest ones.
+    /// The newest backups.
     pub rows: Vec<OwnRow>,
 }
 
-/// One of them.
+/// A backup of mydb_admin.
 #[derive(Clone, Debug, Default)]
 pub struct OwnRow {
-    /// The moment it shows.
+    /// The moment whose data it contains.
     pub made: Moment,
-    /// Beginning of its keys.
+    /// Prefix of its object keys.
     pub location: String,
-    /// Target it is in.
+    /// Its target.
     pub target: String,
-    /// What it takes.
+    /// Stored size.
     pub size: Size,
-    /// Whether the keys lie beside it.
+    /// Whether it includes the keys.
     pub keys: bool,
 }
 
-/// A bucket for backups.
+/// A backup target.
 #[derive(Clone, Debug, Default)]
 pub struct TargetRow {
     /// Its name.
     pub name: String,
-    /// Whether new backups go there.
+    /// Whether new backups are stored there.
     pub first: bool,
-    /// Where it is.
+    /// Its location.
     pub place: String,
     /// Whether the audit could list it.
     pub chip: Chip,
-    /// Why not.
+    /// Why it could not.
     pub trouble: Option<String>,
-    /// Objects of this portal in it.
+    /// Number of objects of this portal in it.
     pub objects: Option<String>,
     /// Their size.
     pub size: Option<Size>,
-    /// Looks for backups in it.
+    /// The page that lists unregistered backups in it.
     pub find_href: String,
 }
 
-/// A backup in a list of all.
+/// A backup in the list of all backups.
 #[derive(Clone, Debug, Default)]
 pub struct AdminBackupRow {
     /// Its page.
     pub href: String,
-    /// When it began.
+    /// When it started.
     pub made: Moment,
     /// Why it was made.
     pub reason: String,
-    /// The database it is of.
+    /// Name of the database.
     pub database: String,
-    /// That database's page of backups, if it lives.
+    /// Backups page of the database, if it exists.
     pub database_href: Option<String>,
     /// Its state.
     pub chip: Chip,
-    /// What it takes.
+    /// Stored size.
     pub size: Option<Size>,
-    /// What was proven of it.
+    /// Its verification level.
     pub level: Option<String>,
     /// Until when it is locked.
     pub locked: Option<Moment>,
-    /// Target it is in.
+    /// Its target.
     pub target: String,
     /// What went wrong with it.
     pub trouble: Option<String>,
 }
 
-/// What the policy would remove.
+/// The backups that the retention policy would remove.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_prune.html")]
 pub struct PrunePage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// What is kept, as a sentence.
+    /// The retention policy, as a sentence.
     pub policy: String,
     /// "3 of 40 backups would go, 12 MiB."
     pub summary: String,
-    /// What would go, the newest first; not all where there are very many.
+    /// The backups to be removed, newest first; possibly not all.
     pub rows: Vec<AdminBackupRow>,
-    /// How many are not shown.
+    /// Number of backups not shown.
     pub more: u64,
 }
 
-/// One backup, for administrators.
+/// The page of a backup for administrators.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_backup.html")]
 pub struct AdminBackupPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// "Backup of trial-42".
     pub title: String,
     /// Its state.
     pub chip: Chip,
-    /// What is known of it.
+    /// Details.
     pub facts: Vec<Fact>,
-    /// What is wrong with it.
+    /// Problem with it.
     pub trouble: Option<String>,
-    /// How what its last test restore gave differs from it.
+    /// Differences found by its last test restore.
     pub differences: Vec<String>,
-    /// Why the policy keeps it, or that it goes.
+    /// Why the retention policy keeps it, or that it will be removed.
     pub kept: Option<String>,
-    /// Drills it, ends its lock.
+    /// Starts a test restore, unlocks the backup.
     pub actions: Vec<ActionButton>,
-    /// The form that restores it; empty where that can't be.
+    /// The restore form; empty if the backup cannot be restored.
     pub restore: Vec<Field>,
-    /// Where that form goes.
+    /// URL the restore form is sent to.
     pub restore_action: String,
-    /// The form that locks it, with one field.
+    /// The lock form, with one field.
     pub lock: Vec<Field>,
-    /// Where that form goes.
+    /// URL the lock form is sent to.
     pub lock_action: String,
 }
 
-/// Backups in a bucket that are in nobody's list.
+/// Unregistered backups in a bucket.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_find.html")]
 pub struct FindPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// Name of the target.
     pub target: String,
-    /// Portals that put something there, as links.
+    /// Portals with backups in the bucket, as links.
     pub instances: Vec<Link>,
-    /// The one that is looked at.
+    /// The selected portal.
     pub instance: String,
-    /// Why it can't be listed.
+    /// Why the bucket cannot be listed.
     pub trouble: Option<String>,
-    /// What was found.
+    /// The unregistered backups.
     pub rows: Vec<FoundRow>,
-    /// Whether there is more.
+    /// Whether there are more.
     pub more: bool,
 }
 
-/// One of them.
+/// An unregistered backup.
 #[derive(Clone, Debug, Default)]
 pub struct FoundRow {
-    /// The database it is of, with its owner.
+    /// Name of the database.
     pub database: String,
-    /// Name of the owner's account then.
+    /// Name of the owner's account at that time.
     pub owner: String,
     /// Engine and version.
     pub engine: String,
     /// When it was made.
     pub made: Option<Moment>,
-    /// What it takes.
+    /// Stored size.
     pub size: Option<Size>,
-    /// Beginning of its keys.
+    /// Prefix of its object keys.
     pub location: String,
-    /// Why it can't be used.
+    /// Why it cannot be used.
     pub trouble: Option<String>,
-    /// Takes it into the list.
+    /// Registers it.
     pub import: Option<ActionButton>,
 }
 
-/// The backups that a person's purged databases left.
+/// The backups of a user's permanently deleted databases.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/left_backups.html")]
 pub struct LeftPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// The backups, the newest first.
     pub rows: Vec<LeftRow>,
@@ -213,23 +213,23 @@ pub struct LeftPage {
     pub more: bool,
 }
 
-/// One of them.
+/// A backup of a permanently deleted database.
 #[derive(Clone, Debug, Default)]
 pub struct LeftRow {
     /// Name of the database.
     pub database: String,
     /// Its engine.
     pub engine: String,
-    /// Its engine, for people.
+    /// Display name of its engine.
     pub engine_label: String,
     /// When it was made.
     pub made: Moment,
     /// Why it was made.
     pub reason: String,
-    /// What it is unpacked.
+    /// Size before compression.
     pub size: Option<Size>,
-    /// What was proven of it.
+    /// Its verification level.
     pub level: String,
-    /// Restores it, or hands it out.
+    /// Restores or downloads it.
     pub actions: Vec<ActionButton>,
 }

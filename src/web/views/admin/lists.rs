@@ -7,71 +7,71 @@ use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::{ActionButton, Chip, FilterForm, JobRow, Link, Pager};
 use crate::web::views::frame::Frame;
 
-/// Who did what.
+/// The log.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_log.html")]
 pub struct LogPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// `actor`, `action`, `container`, `outcome`.
     pub filter: FilterForm,
     /// The rows, newest first.
     pub rows: Vec<LogRow>,
-    /// Where in the log one is.
+    /// Current position in the log.
     pub pager: Pager,
 }
 
 /// A row of the table `log`.
 #[derive(Clone, Debug, Default)]
 pub struct LogRow {
-    /// When.
+    /// When it happened.
     pub when: Moment,
-    /// Who.
+    /// Who acted.
     pub actor: String,
-    /// From where.
+    /// Client address.
     pub address: String,
-    /// What.
+    /// The action.
     pub action: String,
-    /// On which container.
+    /// The container concerned.
     pub container: Option<Link>,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Chip,
-    /// More about it.
+    /// Details.
     pub detail: String,
 }
 
-/// The queue.
+/// The job queue.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_jobs.html")]
 pub struct JobsPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// The statuses as links with their counts: "failed · 2".
+    /// The statuses as links with counts: "failed · 2".
     pub statuses: Vec<Link>,
     /// The rows, newest first.
     pub rows: Vec<JobRow>,
-    /// Where in the list one is.
+    /// Current position in the list.
     pub pager: Pager,
 }
 
-/// The people.
+/// The user accounts.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_users.html")]
 pub struct UsersPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// The users.
     pub rows: Vec<UserRow>,
-    /// Where in the list one is.
+    /// Current position in the list.
     pub pager: Pager,
-    /// `username`, `password`, `role`, `email`; posts to `/admin/users`.
+    /// `username`, `password`, `role`, `email`; sent to `/admin/users`.
     pub form: Vec<Field>,
-    /// Whether the form starts open, because it has an error or was asked for.
+    /// Whether the form starts expanded, because it has an error or was requested.
     pub form_open: bool,
 }
 
 impl UsersPage {
-    /// Fields of the form with an error.
+    /// Form fields with an error.
     #[must_use]
     pub fn errors(&self) -> Vec<&Field> {
         with_errors(&self.form)
@@ -81,34 +81,34 @@ impl UsersPage {
 /// A user.
 #[derive(Clone, Debug, Default)]
 pub struct UserRow {
-    /// The name to sign in with.
+    /// User name.
     pub name: String,
-    /// The mail address.
+    /// E-mail address.
     pub email: String,
     /// "user" or "admin".
     pub role: String,
     /// Active or disabled.
     pub chip: Chip,
-    /// How many databases are theirs.
+    /// Number of databases.
     pub databases: u64,
-    /// What they use together, of what they may.
+    /// Total resources in use, and the limits.
     pub used: String,
-    /// Where the form for their limits posts to (`memory`, `cpus`).
+    /// URL the limits form is sent to (`memory`, `cpus`).
     pub limits_href: String,
-    /// Their own limit of memory; empty: as configured.
+    /// The account's own memory limit; empty for the configured one.
     pub memory_limit: String,
-    /// Their own limit of CPUs; empty: as configured.
+    /// The account's own CPU limit; empty for the configured one.
     pub cpus_limit: String,
-    /// When they last signed in.
+    /// Time of the last sign-in.
     pub seen: Option<Moment>,
-    /// When they were added.
+    /// When the account was created.
     pub created: Moment,
-    /// "Disable" or "Enable"; `None` for oneself.
+    /// "Disable" or "Enable"; `None` for one's own account.
     pub toggle: Option<ActionButton>,
-    /// Where the role form posts to (`role`); `None` for oneself.
+    /// URL the role form is sent to (`role`); `None` for one's own account.
     pub role_href: Option<String>,
-    /// The roles.
+    /// Selectable roles.
     pub roles: Vec<Choice>,
-    /// Where the password form posts to (`password`).
+    /// URL the password form is sent to (`password`).
     pub password_href: Option<String>,
 }

@@ -11,48 +11,48 @@ use crate::web::views::elements::parts::{ActionButton, Chip, JobRow, Link, Pager
 use crate::web::views::frame::Frame;
 use crate::web::views::home::DatabaseRow;
 
-/// What needs attention first, numbers second, lists third.
+/// The overview: items that need attention, then numbers, then lists.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin.html")]
 pub struct AdminPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// What needs attention, the worst first.
+    /// Items that need attention, most severe first.
     pub attention: Vec<Attention>,
-    /// The numbers.
+    /// Key figures.
     pub numbers: Vec<Figure>,
     /// The newest databases.
     pub newest: Vec<DatabaseRow>,
-    /// The latest jobs.
+    /// The most recent jobs.
     pub jobs: Vec<JobRow>,
 }
 
 impl AdminPage {
-    /// What stands in place of the list when nothing needs attention.
+    /// Shown instead of the list if nothing needs attention.
     #[must_use]
     pub fn all_well(&self) -> Chip {
         Chip::new("run", "All good")
     }
 }
 
-/// Something that needs attention.
+/// An item that needs attention.
 #[derive(Clone, Debug, Default)]
 pub struct Attention {
     /// `bad` or `warn`.
     pub kind: String,
-    /// What is the matter: "trial-42 failed 5 times in 10 minutes".
+    /// The problem: "trial-42 failed 5 times in 10 minutes".
     pub text: String,
     /// What to do about it.
     pub advice: String,
     /// Since when.
     pub since: Option<Moment>,
-    /// Where to do it.
+    /// Link to the page where it can be solved.
     pub link: Option<Link>,
-    /// Puts it away.
+    /// Dismisses it.
     pub action: Option<ActionButton>,
 }
 
-/// A number worth knowing.
+/// A key figure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figure {
     /// "running".
@@ -61,23 +61,23 @@ pub struct Figure {
     pub value: String,
     /// "of 40".
     pub note: String,
-    /// What it counts.
+    /// Link to the counted objects.
     pub href: Option<String>,
 }
 
-/// What should run against what does.
+/// Desired states compared with actual states.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_states.html")]
 pub struct StatesPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
-    /// When the reconciler last looked.
+    /// Time of the last comparison.
     pub checked: Option<Moment>,
-    /// What it found.
+    /// Differences found.
     pub findings: Vec<FindingRow>,
-    /// What should run.
+    /// The desired states.
     pub rows: Vec<StateRow>,
-    /// Where in the list one is.
+    /// Current position in the list.
     pub pager: Pager,
 }
 
@@ -88,7 +88,7 @@ pub struct FindingRow {
     pub kind: String,
     /// "missing", "dead", "unknown", "started by hand".
     pub what: String,
-    /// The container, linked when it has a page.
+    /// The container, linked if it has a page.
     pub name: String,
     /// Its page.
     pub href: Option<String>,
@@ -103,15 +103,15 @@ pub struct FindingRow {
 pub struct StateRow {
     /// The container.
     pub container: Link,
-    /// What should be.
+    /// The desired state.
     pub wanted: Chip,
-    /// What the engine says, where it was seen.
+    /// The state reported by the container engine, if it was seen.
     pub actual: Option<Chip>,
-    /// The state before.
+    /// The previous state.
     pub previous: String,
     /// Who changed it.
     pub changed_by: String,
-    /// When.
+    /// When it was changed.
     pub changed: Moment,
 }
 
@@ -119,7 +119,7 @@ pub struct StateRow {
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_storage.html")]
 pub struct StoragePage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// The tiers.
     pub tiers: Vec<TierRow>,
@@ -130,28 +130,28 @@ pub struct StoragePage {
 pub struct TierRow {
     /// "cow".
     pub name: String,
-    /// What people see.
+    /// Display name.
     pub label: String,
     /// The directory.
     pub path: String,
     /// "xfs".
     pub file_system: String,
-    /// Whether copies share blocks.
+    /// Whether copies share blocks (reflinks).
     pub reflink: bool,
-    /// Used on the file system.
+    /// Used space of the file system.
     pub used: Size,
-    /// Free on it.
+    /// Free space of the file system.
     pub free: Size,
-    /// All of it.
+    /// Total space of the file system.
     pub total: Size,
     /// 0 to 100.
     pub used_percent: u8,
-    /// How many databases lie on it, and what they take.
+    /// Number of databases on it.
     pub databases: u64,
-    /// What those take.
+    /// Total size of its databases.
     pub databases_size: Option<Size>,
-    /// Who and what may use it: "everyone", "postgres only".
+    /// Allowed users and engines: "everyone", "postgres only".
     pub allowed: String,
-    /// Why it can't be used now.
+    /// Why it is unavailable.
     pub unavailable: Option<String>,
 }

@@ -6,11 +6,11 @@ use crate::web::views::elements::field::Field;
 use crate::web::views::elements::parts::{Chip, Fact};
 use crate::web::views::frame::Frame;
 
-/// The machinery.
+/// The state of the portal's components.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/admin_system.html")]
 pub struct SystemPage {
-    /// What stands around it.
+    /// The page frame.
     pub frame: Frame,
     /// Groups of facts: portal, engine, mydb_admin, certificate, jobs.
     pub groups: Vec<FactGroup>,
@@ -18,8 +18,7 @@ pub struct SystemPage {
     pub images: Vec<ImageRow>,
     /// Whether the portal is read-only.
     pub is_read_only: bool,
-    /// A text field named `message`; the form posts to `/admin/read-only`
-    /// with `read_only` = `on` or `off`.
+    /// A text field named `message`; the form is sent to `/admin/read-only` with `read_only` = `on` or `off`.
     pub message: Field,
 }
 
@@ -28,7 +27,7 @@ pub struct SystemPage {
 pub struct FactGroup {
     /// "Container engine".
     pub title: String,
-    /// How it is, when that can be said in a word.
+    /// Its status, if it can be given in one word.
     pub chip: Option<Chip>,
     /// The facts.
     pub facts: Vec<Fact>,
@@ -37,11 +36,11 @@ pub struct FactGroup {
 /// An image of the catalog.
 #[derive(Clone, Debug, Default)]
 pub struct ImageRow {
-    /// The name in the catalog.
+    /// Name in the catalog.
     pub name: String,
-    /// What it is replaced by.
+    /// The image that replaces it.
     pub replaced_by: Option<String>,
-    /// `postgres`, `mariadb`, `mongodb`, `neo4j`: names its mark.
+    /// `postgres`, `mariadb`, `mongodb` or `neo4j`: selects its icon.
     pub engine: String,
     /// "17".
     pub version: String,

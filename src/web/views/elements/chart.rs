@@ -1,28 +1,29 @@
-//! A line chart as SVG, drawn on the server: no script, no style of its own, and the same in words for those who listen.
+//! Line charts as SVG, rendered on the server without scripts or inline styles, with a text alternative for screen
+//! readers.
 
 use chrono::{DateTime, Duration, Utc};
 
-/// Size of the drawing, in its own units; the page scales it.
+/// Size of the drawing in SVG units; the page scales it.
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 96.0;
-/// Room for the labels on the left and below.
+/// Margins for the labels on the left and below.
 const LEFT: f64 = 52.0;
 const BOTTOM: f64 = 16.0;
 const TOP: f64 = 8.0;
 
-/// How a chart's values are written, and which steps its scale has.
+/// How the values of a chart are written, and the steps of its scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Bytes; steps of powers of two.
+    /// Bytes; the steps are powers of two.
     Bytes,
-    /// A number of things; whole steps.
+    /// A count; the steps are whole numbers.
     Count,
     /// Processor cores.
     Cores,
 }
 
 impl Unit {
-    /// A value in words.
+    /// The text of a value.
     pub fn text(self, value: f64) -> String {
         match self {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are far below 2^63")]
@@ -43,14 +44,14 @@ impl Unit {
                 }
                 top
             }
-            // Half of each of these is a whole number too, for the middle of the scale.
+            // Half of each step is a whole number too, for the middle of the scale.
             Self::Count => round_up(value.max(4.0), &[1.0, 2.0, 4.0, 6.0, 8.0, 10.0]),
             Self::Cores => round_up(value.max(0.1), &[1.0, 2.0, 4.0, 5.0, 10.0]),
         }
     }
 }
 
-/// The next of these steps times a power of ten.
+/// The next step times a power of ten.
 fn round_up(value: f64, steps: &[f64]) -> f64 {
     let power = 10f64.powf(value.log10().floor());
     steps.iter().map(|step| step * power).find(|top| *top >= value * 0.999).unwrap_or(value)
@@ -61,17 +62,17 @@ fn round_up(value: f64, steps: &[f64]) -> f64 {
 pub struct Chart {
     /// What it shows.
     pub title: String,
-    /// The last value, in words; empty where there is none.
+    /// Text of the last value; empty if there is none.
     pub last: String,
-    /// The lines, as points; a gap in the values begins a new one.
+    /// The lines, as points; a gap in the values starts a new line.
     pub lines: Vec<String>,
-    /// Values with a gap on either side, of which a line would not be seen: (place, height).
+    /// Isolated values, which would be invisible as lines: (x, y).
     pub dots: Vec<(String, String)>,
-    /// Labels of the scale: (height, text).
+    /// Labels of the scale: (y, text).
     pub scale: Vec<(String, String)>,
-    /// Labels of the times: (place, where the text is anchored, text).
+    /// Labels of the time axis: (x, text anchor, text).
     pub times: Vec<(String, &'static str, String)>,
-    /// All of it in a sentence.
+    /// Text alternative: the chart described in a sentence.
     pub alternative: String,
 }
 
@@ -139,7 +140,7 @@ impl Chart {
         self.lines.is_empty() && self.dots.is_empty()
     }
 
-    /// Says that the last value is not of now, for what does not run any more.
+    /// Marks the last value as outdated, for servers that are not running.
     #[must_use]
     pub fn of_the_past(mut self) -> Self {
         if !self.last.is_empty() {
@@ -167,7 +168,7 @@ mod tests {
         let scale: Vec<_> = chart.scale.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(scale, ["0", "4", "8"]);
         assert!(chart.alternative.contains("minimum 3, maximum 7"), "{}", chart.alternative);
-        // Everything lies inside the drawing.
+        // Everything is inside the drawing.
         for point in chart.lines.iter().flat_map(|l| l.split(' ')) {
             let (x, y) = point.split_once(',').unwrap();
             let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());

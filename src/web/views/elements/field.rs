@@ -5,51 +5,51 @@
 pub struct Field {
     /// Name in the form; also its id.
     pub name: String,
-    /// What stands above it.
+    /// Label above the field.
     pub label: String,
-    /// What stands below it.
+    /// Help text below the field.
     pub help: String,
-    /// What was typed, or the default. Never a password.
+    /// The typed value, or the default. Never a password.
     pub value: String,
-    /// What is wrong with the value.
+    /// Error in the value.
     pub error: Option<String>,
-    /// Whether it must be filled in.
+    /// Whether a value is required.
     pub required: bool,
-    /// Whether it is shown but can't be changed.
+    /// Whether it is shown but cannot be changed.
     pub read_only: bool,
     /// `text`, `password`, `email`, `number`, `search`, `date`, `textarea`,
     /// `select`, `radios`, `checkboxes` or `checkbox`.
     pub kind: String,
     /// Value of the `autocomplete` attribute.
     pub autocomplete: String,
-    /// Longest value, for the browser to enforce.
+    /// Maximum length, enforced by the browser.
     pub max_length: Option<u32>,
     /// For `select`, `radios` and `checkboxes`.
     pub choices: Vec<Choice>,
-    /// Values proposed for what is typed, with what each is.
+    /// Suggested values, each with its label.
     pub suggestions: Vec<Choice>,
     /// For `checkbox`.
     pub checked: bool,
-    /// Whether names for machines are typed here: monospace, no spell check.
+    /// Whether the value is an identifier: monospace, no spell checking.
     pub code: bool,
-    /// Whether the cursor starts here.
+    /// Whether the field has the focus when the page opens.
     pub focus: bool,
 }
 
 /// One choice of a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// What is sent.
+    /// The value sent.
     pub value: String,
-    /// What is shown.
+    /// The displayed label.
     pub label: String,
-    /// What it costs or means, after the label.
+    /// Its cost or meaning, after the label.
     pub note: String,
-    /// Whether it is the chosen one.
+    /// Whether it is selected.
     pub selected: bool,
-    /// Why it can't be chosen.
+    /// Why it cannot be selected.
     pub unavailable: Option<String>,
-    /// What there is to know about it, in a list below a `select`, whose own lines are short.
+    /// Details, listed below a `select`, whose own lines are short.
     pub detail: String,
 }
 
@@ -61,21 +61,21 @@ impl Choice {
         Self { selected: value == chosen, value, label: label.into(), ..Self::default() }
     }
 
-    /// Says what it costs or means.
+    /// Sets its cost or meaning.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();
         self
     }
 
-    /// Says what there is to know about it.
+    /// Sets its details.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
-    /// Disables it, and says why.
+    /// Disables it for this reason.
     #[must_use]
     pub fn unavailable(mut self, reason: Option<String>) -> Self {
         self.unavailable = reason;
@@ -94,67 +94,67 @@ impl Field {
         }
     }
 
-    /// A line of text.
+    /// A single-line text field.
     #[must_use]
     pub fn text(name: &str, label: &str) -> Self {
         Self::of("text", name, label)
     }
 
-    /// A name for machines: monospace, no spell check.
+    /// A field for an identifier: monospace, no spell checking.
     #[must_use]
     pub fn code(name: &str, label: &str) -> Self {
         Self { code: true, ..Self::text(name, label) }
     }
 
-    /// A search box.
+    /// A search field.
     #[must_use]
     pub fn search(name: &str, label: &str) -> Self {
         Self::of("search", name, label)
     }
 
-    /// A mail address.
+    /// An e-mail field.
     #[must_use]
     pub fn email(name: &str, label: &str) -> Self {
         Self::of("email", name, label)
     }
 
-    /// A number.
+    /// A number field.
     #[must_use]
     pub fn number(name: &str, label: &str) -> Self {
         Self::of("number", name, label)
     }
 
-    /// A password; what was typed is never shown again.
+    /// A password field; its value is never shown again.
     #[must_use]
     pub fn password(name: &str, label: &str) -> Self {
         Self::of("password", name, label)
     }
 
-    /// A file.
+    /// A file field.
     #[must_use]
     pub fn file(name: &str, label: &str) -> Self {
         Self::of("file", name, label)
     }
 
-    /// Several lines of text.
+    /// A multi-line text field.
     #[must_use]
     pub fn textarea(name: &str, label: &str) -> Self {
         Self::of("textarea", name, label)
     }
 
-    /// One of several, folded.
+    /// One of several choices, as a drop-down list.
     #[must_use]
     pub fn select(name: &str, label: &str, choices: Vec<Choice>) -> Self {
         Self { choices, ..Self::of("select", name, label) }
     }
 
-    /// One of several, all in sight with what each costs.
+    /// One of several choices, all visible with their costs.
     #[must_use]
     pub fn radios(name: &str, label: &str, choices: Vec<Choice>) -> Self {
         Self { choices, ..Self::of("radios", name, label) }
     }
 
-    /// Any of several, all in sight; each sends its own value.
+    /// Any of several choices, all visible; each sends its own value.
     #[must_use]
     pub fn checkboxes(name: &str, label: &str, choices: Vec<Choice>) -> Self {
         Self { choices, ..Self::of("checkboxes", name, label) }
@@ -166,21 +166,21 @@ impl Field {
         Self { checked, ..Self::of("checkbox", name, label) }
     }
 
-    /// Values proposed while one types; any other can be typed.
+    /// Sets the values suggested while typing; any other value can be typed too.
     #[must_use]
     pub fn suggestions(mut self, choices: Vec<Choice>) -> Self {
         self.suggestions = choices;
         self
     }
 
-    /// What stands below it.
+    /// Sets the help text.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
         self
     }
 
-    /// What was typed, or the default. Ignored for passwords.
+    /// Sets the typed value or the default. Ignored for passwords.
     #[must_use]
     pub fn value(mut self, value: impl Into<String>) -> Self {
         if self.kind != "password" {
@@ -189,42 +189,42 @@ impl Field {
         self
     }
 
-    /// What is wrong with it.
+    /// Sets the error.
     #[must_use]
     pub fn error(mut self, error: Option<String>) -> Self {
         self.error = error;
         self
     }
 
-    /// Must be filled in.
+    /// Makes the field required.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// Shown but not to be changed.
+    /// Sets whether the field is read-only.
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
     }
 
-    /// Longest value.
+    /// Sets the maximum length.
     #[must_use]
     pub fn max_length(mut self, length: u32) -> Self {
         self.max_length = Some(length);
         self
     }
 
-    /// Whether the cursor starts here.
+    /// Sets whether the field has the focus when the page opens.
     #[must_use]
     pub fn focus(mut self, focus: bool) -> Self {
         self.focus = focus;
         self
     }
 
-    /// Lets the browser fill it in: `username`, `current-password` and so on.
+    /// Lets the browser fill in the field: `username`, `current-password` and so on.
     #[must_use]
     pub fn autocomplete(mut self, hint: &str) -> Self {
         hint.clone_into(&mut self.autocomplete);
@@ -244,13 +244,13 @@ impl Field {
         ids.join(" ")
     }
 
-    /// Whether there is something to know about its choices, to be listed below it.
+    /// Whether any choice has details, to be listed below the field.
     #[must_use]
     pub fn has_details(&self) -> bool {
         self.choices.iter().any(|choice| !choice.detail.is_empty())
     }
 
-    /// Whether the label says that the field may stay empty.
+    /// Whether the label marks the field as optional.
     #[must_use]
     pub fn is_optional(&self) -> bool {
         !self.required
@@ -259,7 +259,7 @@ impl Field {
     }
 }
 
-/// Those of the fields that have an error, for the summary above a form.
+/// The fields that have an error, for the summary above a form.
 #[must_use]
 pub fn with_errors<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Vec<&'a Field> {
     fields.into_iter().filter(|field| field.error.is_some()).collect()

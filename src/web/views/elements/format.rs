@@ -1,4 +1,4 @@
-//! Times, sizes and durations as people read them. Pure functions.
+//! Formats times, sizes and durations for people. Pure functions.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -7,14 +7,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 pub struct Moment {
     /// For the `datetime` attribute: `2026-11-21T14:03:09Z`.
     pub iso: String,
-    /// How far from now: "3 h ago", "in 3 d", "just now".
+    /// Distance from now: "3 h ago", "in 3 d", "just now".
     pub ago: String,
     /// For the `title` attribute: `2026-11-21 14:03:09 UTC`.
     pub absolute: String,
 }
 
 impl Moment {
-    /// Describes `at` as seen from `now`. `at` may lie in the future.
+    /// Describes `at` relative to `now`. `at` may be in the future.
     #[must_use]
     pub fn new(at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl Moment {
 
 fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let seconds = now.signed_duration_since(at).num_seconds();
-    // What is still to come is not told shorter than it is: ten days at the beginning are ten, not nine.
+    // Future times are rounded up: a period of ten days starts as "in 10 d", not "in 9 d".
     let distance = if seconds < 0 { whole_units(seconds.unsigned_abs()) } else { seconds.unsigned_abs() };
     if distance < 10 {
         return if seconds >= 0 { "just now" } else { "in a moment" }.to_owned();
@@ -43,7 +43,7 @@ fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     if seconds >= 0 { format!("{amount} ago") } else { format!("in {amount}") }
 }
 
-/// Rounds seconds up to whole minutes, hours or days, as [`ago`] tells them.
+/// Rounds seconds up to whole minutes, hours or days, the units of [`ago`].
 fn whole_units(seconds: u64) -> u64 {
     let unit = match seconds {
         60..3_600 => 60,
@@ -71,14 +71,14 @@ impl Size {
     }
 }
 
-/// "512 B", "36 MiB", "1.4 GiB": two figures that matter, binary units.
+/// "512 B", "36 MiB", "1.4 GiB": two significant figures, binary units.
 #[must_use]
 pub fn size_text(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1_024 {
         return format!("{bytes} B");
     }
-    // Tenths of the unit, rounded, in whole numbers: no float to lose bits in.
+    // Integer arithmetic in tenths of the unit, because a float would lose precision.
     let mut scale: u128 = 1_024;
     let mut unit = "KiB";
     let tenths = |scale: u128| (u128::from(bytes) * 10 + scale / 2) / scale;
@@ -131,7 +131,7 @@ pub fn duration_text(milliseconds: u64) -> String {
     if small == 0 { format!("{big} {}", names.0) } else { format!("{big} {} {small} {}", names.0, names.1) }
 }
 
-/// A number of seconds that may have a fraction, as [`duration_text`] has it.
+/// Formats seconds, possibly with a fraction, like [`duration_text`].
 #[must_use]
 pub fn seconds_text(seconds: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, and far below 2^53")]
@@ -151,7 +151,7 @@ pub fn count_text(number: u64, one: &str, many: &str) -> String {
     format!("{} {noun}", thousands(number))
 }
 
-/// A `data:` address with the text in it, for a "download as file" link.
+/// A `data:` URL that contains the text, for a download link.
 #[must_use]
 pub fn data_url(text: &str) -> String {
     let mut url = String::from("data:text/plain;charset=utf-8,");

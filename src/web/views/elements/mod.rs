@@ -1,4 +1,4 @@
-//! What pages are made of: fields, charts, lists of steps, and how times and sizes are written.
+//! Building blocks of pages: fields, charts, step lists, and the formats of times and sizes.
 
 pub mod chart;
 pub mod field;

@@ -1,26 +1,26 @@
-//! Small pieces that several pages share; one macro each in `templates/parts/`.
+//! Small elements shared by several pages, with one macro each in `templates/parts/`.
 
 use crate::web::views::elements::format::{Moment, Size};
 
 /// A link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
-    /// What it says.
+    /// Its label.
     pub label: String,
-    /// Where it goes.
+    /// Its target.
     pub href: String,
-    /// Whether it is the page one is on.
+    /// Whether it leads to the current page.
     pub current: bool,
 }
 
 impl Link {
-    /// A link to somewhere else.
+    /// A link to another page.
     #[must_use]
     pub fn new(label: impl Into<String>, href: impl Into<String>) -> Self {
         Self { label: label.into(), href: href.into(), current: false }
     }
 
-    /// Marks it as the page one is on.
+    /// Sets whether it leads to the current page.
     #[must_use]
     pub fn current(mut self, current: bool) -> Self {
         self.current = current;
@@ -38,7 +38,7 @@ pub struct Chip {
 }
 
 impl Chip {
-    /// The chip of a container's or a job's state, by its name.
+    /// The chip for the state of a container or job, by name.
     #[must_use]
     pub fn of(state: &str) -> Self {
         let kind = match state {
@@ -59,7 +59,7 @@ impl Chip {
         Self::new(kind, word)
     }
 
-    /// The chip of a job's state: a job that is `running` is busy, not well.
+    /// The chip for the state of a job: a `running` job is shown as busy, not as healthy.
     #[must_use]
     pub fn of_job(state: &str) -> Self {
         match state {
@@ -69,27 +69,27 @@ impl Chip {
         }
     }
 
-    /// A chip with a word of one's own.
+    /// A chip with a custom word.
     #[must_use]
     pub fn new(kind: &str, word: impl Into<String>) -> Self {
         Self { kind: kind.to_owned(), word: word.into() }
     }
 }
 
-/// Something to do: a link, or a button that posts.
+/// An action: a link, or a button that sends a POST request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActionButton {
     /// A verb with its object: "Stop the database".
     pub label: String,
-    /// Where it goes or posts to.
+    /// URL of the link or the POST request.
     pub href: String,
-    /// Whether it posts.
+    /// Whether it sends a POST request.
     pub post: bool,
     /// `primary`, `plain` or `danger`.
     pub kind: String,
-    /// Why it can't be done now; shown disabled with this reason.
+    /// Why it is unavailable; shown disabled with this reason.
     pub unavailable: Option<String>,
-    /// Hidden fields sent along.
+    /// Hidden fields.
     pub fields: Vec<(String, String)>,
 }
 
@@ -100,13 +100,13 @@ impl ActionButton {
         Self { label: label.into(), href: href.into(), kind: "plain".to_owned(), ..Self::default() }
     }
 
-    /// A button that posts.
+    /// A button that sends a POST request.
     #[must_use]
     pub fn post(label: impl Into<String>, href: impl Into<String>) -> Self {
         Self { post: true, ..Self::link(label, href) }
     }
 
-    /// Makes it the one action that matters most on its page.
+    /// Makes it the primary action of its page.
     #[must_use]
     pub fn primary(mut self) -> Self {
         "primary".clone_into(&mut self.kind);
@@ -120,14 +120,14 @@ impl ActionButton {
         self
     }
 
-    /// Sends a hidden field along.
+    /// Adds a hidden field.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.push((name.into(), value.into()));
         self
     }
 
-    /// Disables it, and says why.
+    /// Disables it for this reason.
     #[must_use]
     pub fn unavailable(mut self, reason: Option<String>) -> Self {
         self.unavailable = reason;
@@ -144,11 +144,11 @@ pub struct Fact {
     pub text: String,
     /// The exact value, on hover.
     pub title: Option<String>,
-    /// For a moment: the value of `datetime`.
+    /// For times: the value of `datetime`.
     pub datetime: Option<String>,
-    /// Where the value leads.
+    /// Link target of the value.
     pub href: Option<String>,
-    /// Whether it is in monospace.
+    /// Whether it is shown in monospace.
     pub code: bool,
 }
 
@@ -159,19 +159,19 @@ impl Fact {
         Self { term: term.into(), text: text.into(), ..Self::default() }
     }
 
-    /// A value for machines, in monospace.
+    /// An identifier, in monospace.
     #[must_use]
     pub fn code(term: impl Into<String>, text: impl Into<String>) -> Self {
         Self { code: true, ..Self::text(term, text) }
     }
 
-    /// A value that leads somewhere.
+    /// A linked value.
     #[must_use]
     pub fn link(term: impl Into<String>, text: impl Into<String>, href: impl Into<String>) -> Self {
         Self { href: Some(href.into()), ..Self::text(term, text) }
     }
 
-    /// A moment.
+    /// A time.
     #[must_use]
     pub fn when(term: impl Into<String>, when: &Moment) -> Self {
         Self {
@@ -188,33 +188,33 @@ impl Fact {
     }
 }
 
-/// The head of a column, which may sort its table.
+/// A column header, which may sort the table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Column {
-    /// What it says.
+    /// Its label.
     pub label: String,
-    /// Where a click on it leads; not sortable when `None`.
+    /// The URL that sorts by this column; `None` if it is not sortable.
     pub href: Option<String>,
     /// `ascending`, `descending` or `none`, for `aria-sort`.
     pub sort: String,
-    /// Whether its values are numbers, set to the right.
+    /// Whether its values are numbers, which are right-aligned.
     pub number: bool,
 }
 
 impl Column {
-    /// A column that doesn't sort.
+    /// A column that is not sortable.
     #[must_use]
     pub fn plain(label: impl Into<String>) -> Self {
         Self { label: label.into(), sort: "none".to_owned(), ..Self::default() }
     }
 
-    /// A column that sorts. `sort` is `ascending`, `descending` or `none`.
+    /// A sortable column. `sort` is `ascending`, `descending` or `none`.
     #[must_use]
     pub fn sorted(label: impl Into<String>, href: impl Into<String>, sort: &str) -> Self {
         Self { href: Some(href.into()), sort: sort.to_owned(), ..Self::plain(label) }
     }
 
-    /// Sets its values to the right.
+    /// Right-aligns its values.
     #[must_use]
     pub fn number(mut self) -> Self {
         self.number = true;
@@ -222,46 +222,46 @@ impl Column {
     }
 }
 
-/// A filter form above a table: fields that are sent by GET.
+/// A filter form above a table, sent with GET.
 #[derive(Clone, Debug, Default)]
 pub struct FilterForm {
-    /// The page itself.
+    /// URL of the page itself.
     pub action: String,
     /// The fields, text or select.
     pub fields: Vec<crate::web::views::elements::field::Field>,
     /// Other parameters to keep, such as the sort order.
     pub keep: Vec<(String, String)>,
-    /// Whether a filter is set, so that "Clear" is offered.
+    /// Whether a filter is set, so that "Clear" is shown.
     pub active: bool,
 }
 
-/// Where in a long list one is.
+/// The current position in a long list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pager {
     /// "40 databases", "rows 1 to 50".
     pub summary: String,
-    /// The first page, when one is on a later one.
+    /// URL of the first page, if this is a later one.
     pub first: Option<String>,
-    /// The next page.
+    /// URL of the next page.
     pub next: Option<String>,
 }
 
-/// An engine on offer.
+/// An available engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineCard {
-    /// `postgres`, `mariadb`, `mongodb`, `neo4j`: names its mark.
+    /// `postgres`, `mariadb`, `mongodb` or `neo4j`: selects its icon.
     pub engine: String,
     /// "PostgreSQL".
     pub label: String,
-    /// What it is good for, in a few words.
+    /// What it is suited for, in a few words.
     pub tagline: String,
-    /// Versions on offer: "18, 17, 16".
+    /// Available versions: "18, 17, 16".
     pub versions: String,
     /// The form for it: `/containers/new?engine=postgres`.
     pub href: String,
-    /// Whether it is the chosen one.
+    /// Whether it is selected.
     pub selected: bool,
-    /// That none of its images can be used now.
+    /// The note that none of its images is available.
     pub unavailable: Option<String>,
 }
 
@@ -272,15 +272,15 @@ pub struct JobRow {
     pub href: String,
     /// What it does: "Create", "Stop".
     pub kind: String,
-    /// On which container, where the list mixes several.
+    /// Its container, if the list contains jobs of several.
     pub container: Option<Link>,
     /// Its state.
     pub chip: Chip,
-    /// When it was asked for.
+    /// When it was requested.
     pub when: Moment,
     /// How long it took.
     pub took: Option<String>,
-    /// Which attempt this is, when not the first, or the last error.
+    /// The number of the attempt unless it is the first, or the last error.
     pub note: Option<String>,
 }
 

@@ -1,24 +1,24 @@
-//! The steps of a job: what it did, is doing and will do.
+//! The steps of a job: completed, current and remaining.
 
 use askama::Template;
 
 use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::ActionButton;
 
-/// The live part of a job; what a page shows and what its events carry.
+/// The live part of a job, shown on pages and sent in events.
 #[derive(Clone, Debug, Default)]
 pub struct Steps {
-    /// What is going on: "Creating trial-42".
+    /// The current activity: "Creating trial-42".
     pub title: String,
     /// Page of the job.
     pub href: String,
-    /// Its events; `None` when it is over.
+    /// URL of its event stream; `None` if it has ended.
     pub events: Option<String>,
-    /// Whether it is over, well or not.
+    /// Whether it has ended, successfully or not.
     pub done: bool,
-    /// When it began.
+    /// When it started.
     pub started: Option<Moment>,
-    /// How long it usually takes, or took: "usually 4 s", "took 3.8 s".
+    /// Usual or actual duration: "usually 4 s", "took 3.8 s".
     pub pace: Option<String>,
     /// The steps, in order.
     pub steps: Vec<StepView>,
@@ -27,7 +27,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// What a screen reader is told: the step being done, or the outcome.
+    /// The text for screen readers: the current step, or the outcome.
     #[must_use]
     pub fn now(&self) -> String {
         if let Some(failure) = &self.failure {
@@ -42,7 +42,7 @@ impl Steps {
             .map_or_else(|| "Waiting in the queue.".to_owned(), |step| step.label.clone())
     }
 
-    /// How many steps are done.
+    /// Number of completed steps.
     #[must_use]
     pub fn done_count(&self) -> usize {
         self.steps.iter().filter(|step| step.state == "done").count()
@@ -63,7 +63,7 @@ pub struct StepView {
 }
 
 impl StepView {
-    /// The state in words, for those who don't see its mark.
+    /// The state in words, for screen readers.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self.state.as_str() {
@@ -76,22 +76,22 @@ impl StepView {
     }
 }
 
-/// Why something failed and what to do.
+/// Why something failed, and what to do.
 #[derive(Clone, Debug, Default)]
 pub struct FailureView {
     /// The step that failed.
     pub step: String,
-    /// What happened, as a sentence.
+    /// What happened, in one sentence.
     pub reason: String,
     /// What was kept, and what to do.
     pub advice: String,
-    /// The raw message, folded away.
+    /// The original message, collapsed.
     pub detail: Option<String>,
-    /// What can be done from here: "Try again".
+    /// Available actions: "Try again".
     pub actions: Vec<ActionButton>,
 }
 
-/// The fragment that the events of a job carry.
+/// The HTML fragment sent in the events of a job.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "fragments/steps.html")]
 pub struct StepsFragment {
