@@ -1,4 +1,4 @@
-//! `db4sci backup …`: what there is, what the policy removes, locks.
+//! `db4sci backup …`: lists, removes, audits, registers, downloads and locks backups.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -201,7 +201,7 @@ async fn removed(s: &mut CommandSession, places: &ConfiguredStores) -> anyhow::R
     Ok(())
 }
 
-/// Whether all is well.
+/// Runs the audit and returns whether it found no problems.
 async fn examine(at: &Surroundings, json: bool) -> anyhow::Result<bool> {
     let mut s = CommandSession::open(at).await?;
     let places = ConfiguredStores::open(at).await?;

@@ -1,4 +1,4 @@
-//! `db4sci backup download`: a backup as a file.
+//! `db4sci backup download`: downloads a backup to a file.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ async fn fetch(
     Ok(())
 }
 
-/// Writes a file that has its name only once it is whole.
+/// Writes a file that gets its name only once it is complete.
 async fn keep(package: Package, file: &Path) -> anyhow::Result<u64> {
     use std::os::unix::fs::OpenOptionsExt;
     ensure!(!file.exists(), "{} already exists", file.display());

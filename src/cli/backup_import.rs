@@ -1,4 +1,4 @@
-//! `db4sci backup find` and `import`: backups in a bucket that are in nobody's list.
+//! `db4sci backup find` and `import`: lists and registers unregistered backups in a bucket.
 
 use anyhow::{Context, ensure};
 

@@ -1,4 +1,4 @@
-//! `db4sci check-config`: every problem at once, or the settings in force.
+//! `db4sci check-config`: reports all configuration problems at once, or prints the effective settings.
 
 use std::process::ExitCode;
 
@@ -26,11 +26,11 @@ pub(super) fn run(at: &Surroundings) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What is wrong with settings, catalog, certificates and keys.
+/// All problems in settings, catalog, certificates and keys.
 pub(super) fn problems(at: &Surroundings) -> Vec<Problem> {
     let config = match at.config() {
         Ok(config) => config,
-        // The catalog's usual place, so that its faults show in the same run.
+        // Checks the catalog at its default path, so that its problems are reported in the same run.
         Err(mut problems) => {
             problems.extend(Catalog::load(&at.home.join("dbconfig/catalog.toml")).err().unwrap_or_default());
             return problems;

@@ -1,4 +1,4 @@
-//! `db4sci container …`: a look at the databases. Changes are made in the pages and the API.
+//! `db4sci container …`: lists and shows databases. Changes are made on the pages and in the API.
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -12,7 +12,7 @@ use crate::cli::surroundings::{Surroundings, say};
 use crate::domain::policy::{Policy, Window};
 use crate::domain::quantity::{ByteSize, MilliCpus};
 
-/// Rows read at once.
+/// Rows read per query.
 const PAGE: i64 = 500;
 
 #[derive(Debug, Subcommand)]

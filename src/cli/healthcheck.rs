@@ -1,4 +1,4 @@
-//! `db4sci healthcheck`: for container engines and supervisors.
+//! `db4sci healthcheck`: a liveness check for container engines and supervisors.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -29,7 +29,7 @@ pub(super) fn run(at: &Surroundings) -> ExitCode {
     }
 }
 
-/// The status of an answer of the portal on this machine.
+/// The status code of a response from the portal on this host.
 pub(super) fn ask(config: &Config, path: &str) -> anyhow::Result<u16> {
     let address = local(config.server.listen);
     let mut tcp =
@@ -39,7 +39,7 @@ pub(super) fn ask(config: &Config, path: &str) -> anyhow::Result<u16> {
     if config.server.tls { exchange(StreamOwned::new(client()?, tcp), path) } else { exchange(&mut tcp, path) }
 }
 
-/// Where a listener is reached from this machine.
+/// The address of a listener as reached from this host.
 fn local(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
@@ -70,8 +70,8 @@ fn client() -> anyhow::Result<ClientConnection> {
     Ok(ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?)
 }
 
-/// Takes every certificate. The question goes to this machine, tells nothing, and must be answered
-/// also while the certificate is for another name or has run out.
+/// Accepts any certificate. The request stays on this host, carries no secrets, and must succeed even if the
+/// certificate is for another name or has expired.
 #[derive(Debug)]
 struct AcceptAnyCertificate(Arc<CryptoProvider>);
 

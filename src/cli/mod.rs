@@ -101,7 +101,7 @@ enum Command {
     SettingsReference,
 }
 
-/// Runs what the command line says.
+/// Runs the subcommand given on the command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let home = match std::path::absolute(&cli.home) {
@@ -138,7 +138,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
     }
 }
 
-/// The environment, read here and nowhere else. What is not Unicode is none of ours.
+/// The environment, read only here. Variables that are not Unicode are ignored, because the portal uses none.
 fn environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
 }

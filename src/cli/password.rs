@@ -1,4 +1,4 @@
-//! Passwords of accounts on the terminal: typed, piped, or made up.
+//! Account passwords on the terminal: typed, piped or generated.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -8,16 +8,16 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use crate::domain::password::Password;
 use crate::secrets::Random;
 
-/// A new password, and whether it was made up here, so that it must be shown.
+/// A new password, and whether it was generated here and must be shown.
 pub(super) struct ChosenPassword {
     /// The password.
     pub(super) password: Password,
-    /// Nobody knows it yet.
+    /// Whether it was generated, so that nobody knows it yet.
     pub(super) generated: bool,
 }
 
 impl ChosenPassword {
-    /// Shows a password that was made up, once.
+    /// Prints a generated password, once.
     pub(super) fn show(&self) {
         if self.generated {
             println!("Password (shown only once):  {}", self.password.expose());
@@ -25,7 +25,7 @@ impl ChosenPassword {
     }
 }
 
-/// Takes the password from standard input, asks for it where a person sits, or makes one up.
+/// Reads the password from standard input, asks for it on a terminal, or generates one.
 pub(super) fn choose(from_stdin: bool, random: &Random) -> anyhow::Result<ChosenPassword> {
     let typed = if from_stdin {
         Some(read_line()?)
@@ -53,7 +53,7 @@ fn read_line() -> anyhow::Result<String> {
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-/// Asks on the terminal without showing what is typed.
+/// Asks on the terminal without echoing the input.
 fn ask(question: &str) -> anyhow::Result<String> {
     eprint!("{question}");
     std::io::stderr().flush()?;

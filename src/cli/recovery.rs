@@ -1,4 +1,4 @@
-//! `db4sci recovery-key`, `db4sci admin-db`, `db4sci rebuild`: the portal's own survival.
+//! `db4sci recovery-key`, `db4sci admin-db`, `db4sci rebuild`: backup and recovery of the portal itself.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl BucketOptions {
         self.recovery_key.as_deref().map(read_key).transpose()
     }
 
-    /// What opens encrypted backups, beside the recovery key.
+    /// Adds the keys that decrypt encrypted backups, in addition to the recovery key.
     fn unlock(&self, parts: &mut BootstrapParts) -> anyhow::Result<()> {
         let keys = &mut parts.config.backups.identities;
         if let Some(file) = &self.identity {
@@ -66,14 +66,14 @@ impl BucketOptions {
     }
 }
 
-/// The recovery key in a file, or on standard input.
+/// Reads the recovery key from a file or standard input.
 fn read_key(file: &Path) -> anyhow::Result<SecretString> {
     let text = if file == Path::new("-") {
         std::io::read_to_string(std::io::stdin())?
     } else {
         std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?
     };
-    // A file may have remarks around the key.
+    // The file may contain comments around the key.
     let line = text.lines().map(str::trim).find(|l| l.starts_with("AGE-SECRET-KEY-"));
     let line = line.with_context(|| {
         format!("{} contains no recovery key (a line that starts with AGE-SECRET-KEY-)", file.display())
@@ -126,7 +126,7 @@ pub(super) fn make_key(at: &Surroundings, replace: bool, register: Option<&Path>
     Ok(())
 }
 
-/// The parts that a portal is made of, without one.
+/// The parts of a portal, without starting one.
 async fn parts(at: &Surroundings) -> anyhow::Result<BootstrapParts> {
     let config = at.checked_config()?;
     let catalog = Catalog::load(&config.catalog)
@@ -145,7 +145,7 @@ fn chosen<'a>(stores: &'a Stores, target: Option<&str>) -> anyhow::Result<&'a Ar
 
 /// `db4sci admin-db …`
 pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyhow::Result<()> {
-    // Fails only where it was done before.
+    // Fails only if a provider is already installed.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut parts = parts(at).await?;
     let (stores, servers) = Stores::open(&parts.config).await?;
@@ -222,7 +222,7 @@ async fn restore(parts: &mut BootstrapParts, store: &Arc<Store>, from: &BucketOp
 
 /// `db4sci rebuild`
 pub(super) async fn rebuild_all(from: BucketOptions, json: bool, at: &Surroundings) -> anyhow::Result<()> {
-    // Fails only where it was done before.
+    // Fails only if a provider is already installed.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let key = from.key()?;
     let wanted = AdminRestoreRequest { at: from.at, key: key.as_ref(), unsigned: from.unsigned };

@@ -1,4 +1,4 @@
-//! `db4sci secret-key FILE`: the key that seals secrets at rest.
+//! `db4sci secret-key FILE`: creates the key that encrypts secrets at rest.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `db4sci serve`: the portal, until it is told to stop.
+//! `db4sci serve`: runs the portal until it is stopped.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use crate::config::{Config, Log, Problem};
 use crate::runtime::docker::DockerRuntime;
 use crate::serve::{Listeners, Running, start_on};
 
-/// Time between two tries to reach the container engine.
+/// Time between two attempts to reach the container engine.
 const ENGINE_RETRY: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(at: &Surroundings) -> ExitCode {
@@ -41,7 +41,7 @@ pub(super) async fn run(at: &Surroundings) -> ExitCode {
     }
 }
 
-/// Configuration and catalog, or everything that is wrong with them and the files they name.
+/// Loads configuration and catalog, or returns all problems with them and the files they name.
 fn load(at: &Surroundings) -> Result<(Config, Catalog), Vec<Problem>> {
     let problems = super::check_config::problems(at);
     if !problems.is_empty() {
@@ -52,7 +52,7 @@ fn load(at: &Surroundings) -> Result<(Config, Catalog), Vec<Problem>> {
     Ok((config, catalog))
 }
 
-/// Logs go to standard error; standard output is for people who start the portal by hand.
+/// Logs go to standard error; standard output is for people who start the portal interactively.
 fn init_log(log: &Log) -> Result<(), Problem> {
     let wrong = |e: &dyn std::fmt::Display| Problem {
         source: "configuration".to_owned(),
@@ -69,7 +69,7 @@ fn init_log(log: &Log) -> Result<(), Problem> {
     done.map_err(|e| wrong(&e))
 }
 
-/// A plain level is the portal's own. Libraries say at `debug` what they send, secrets included.
+/// A plain level applies to the portal only: at `debug`, libraries log what they send, including secrets.
 fn filter(level: &str) -> String {
     match level {
         "error" => "error".to_owned(),
@@ -138,7 +138,7 @@ async fn serve(at: &Surroundings, config: Config, catalog: Catalog, begin: Insta
     Ok(if failed.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The engine, as soon as it answers.
+/// Connects to the container engine, waiting until it responds.
 async fn engine() -> DockerRuntime {
     let mut said = false;
     loop {
@@ -154,7 +154,7 @@ async fn engine() -> DockerRuntime {
     }
 }
 
-/// The first administrator's password, where the environment sets it.
+/// The first administrator's password, if the environment sets it.
 fn admin_password(at: &Surroundings) -> anyhow::Result<Option<SecretString>> {
     if let Some(password) = at.var("DB4SCI_ADMIN_PASSWORD") {
         return Ok(Some(SecretString::from(password)));
@@ -165,7 +165,7 @@ fn admin_password(at: &Surroundings) -> anyhow::Result<Option<SecretString>> {
     Ok(Some(SecretString::from(text.trim_end_matches(['\n', '\r']))))
 }
 
-/// What somebody who tries the portal needs to know first.
+/// Prints what somebody who tries the portal needs first.
 fn welcome(running: &Running, took: Duration) {
     let config = &running.portal.app.config;
     let port = running.address.port();

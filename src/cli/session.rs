@@ -1,4 +1,4 @@
-//! A connection to mydb_admin for commands that look something up or change it beside the portal.
+//! A connection to mydb_admin for commands that read or change data independently of the portal process.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ use crate::secrets::Random;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// A command's connection, and who gave the command.
+/// The connection of a command, and who runs the command.
 pub(super) struct CommandSession {
     /// mydb_admin.
     pub(super) db: PgConnection,
-    /// Randomness.
+    /// Random number generator.
     pub(super) random: Random,
-    /// Who gave the command, for the log.
+    /// Who runs the command, for the log.
     pub(super) actor: Actor,
-    /// When.
+    /// Start time of the command.
     pub(super) now: DateTime<Utc>,
 }
 
 impl CommandSession {
-    /// Connects to the mydb_admin of the configured instance. Starts nothing.
+    /// Connects to mydb_admin of the configured instance. Does not start anything.
     pub(super) async fn open(at: &Surroundings) -> anyhow::Result<Self> {
         let config = at.checked_config()?;
         let random = Random::system();
@@ -46,7 +46,7 @@ impl CommandSession {
     }
 }
 
-/// Adds a row to the log, in the transaction of what it tells of.
+/// Adds a row to the log, in the transaction of the change it records.
 pub(super) async fn note(
     db: &mut PgConnection,
     actor: &Actor,
@@ -57,21 +57,22 @@ pub(super) async fn note(
     log::append(db, actor, &LogEntry { action, container: None, outcome: Outcome::Ok, detail }, now).await
 }
 
-/// A connection to mydb_admin, or `None` where it was never made.
+/// A connection to mydb_admin, or `None` if it has never been set up.
 pub(super) async fn connect(config: &Config, random: &Random) -> anyhow::Result<Option<PgConnection>> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let Some(url) = bootstrap::existing_url(config, random)? else { return Ok(None) };
     let connecting = PgConnection::connect(url.expose_secret());
     match tokio::time::timeout(CONNECT, connecting).await {
         Ok(Ok(db)) => Ok(Some(db)),
-        // Not as a cause: its words already hold those of the errors below it.
+        // Formatted into the message instead of attached as a cause, because its text already includes the errors below
+        // it.
         Ok(Err(e)) => bail!("mydb_admin is not responding: {e}"),
         Err(_) => bail!("mydb_admin did not respond within {} s", CONNECT.as_secs()),
     }
 }
 
-/// How many migrations this program has that are not applied; negative where mydb_admin is newer. Which tables there are is
-/// what is asked here, so the compiler checks none of it.
+/// Number of migrations of this program that have not been applied; negative if mydb_admin is newer. The queries are
+/// not checked at compile time, because they ask which tables exist.
 pub(super) async fn missing_migrations(db: &mut PgConnection) -> anyhow::Result<i64> {
     let table: bool =
         sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *db).await?;
@@ -84,7 +85,7 @@ pub(super) async fn missing_migrations(db: &mut PgConnection) -> anyhow::Result<
     Ok(i64::try_from(known)? - applied)
 }
 
-/// The name of the operating system's user, for the log.
+/// The operating system user, for the log.
 pub(super) fn os_user() -> String {
     let uid = rustix::process::getuid().as_raw();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The stores for backups, for commands that look into them.
+//! The object stores for commands that access them directly.
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,8 +19,8 @@ pub(super) struct ConfiguredStores {
 }
 
 impl ConfiguredStores {
-    /// Sets up the clients. An embedded store is served by whoever uses it: this process has one of its own on the
-    /// same directory.
+    /// Sets up the clients. Each process serves an embedded store itself: this one starts its own server on the same
+    /// directory.
     pub(super) async fn open(at: &Surroundings) -> anyhow::Result<Self> {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let config = at.checked_config()?;
@@ -30,7 +30,7 @@ impl ConfiguredStores {
         Ok(Self { config, stores, stop, serving })
     }
 
-    /// Ends what was served.
+    /// Stops the embedded stores.
     pub(super) async fn close(self) {
         self.stop.cancel();
         for task in self.serving {

@@ -1,4 +1,4 @@
-//! What every subcommand gets: the environment it was started in, and how it says what it has to say.
+//! What all subcommands share: the environment they were started in, and how they print results and errors.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::config::{Config, Problem};
 
-/// What the commands get of their surroundings.
+/// The environment of a command.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
     pub(crate) home: PathBuf,
@@ -14,23 +14,23 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// The configuration of the mode that the environment names.
+    /// The configuration of the mode set by the environment.
     pub(crate) fn config(&self) -> Result<Config, Vec<Problem>> {
         Config::load(&self.home, &self.env)
     }
 
-    /// The same for commands that end with an error.
+    /// Like [`Self::config`], for commands that end with an error.
     pub(crate) fn checked_config(&self) -> anyhow::Result<Config> {
         self.config().map_err(|problems| Problems(problems).into())
     }
 
-    /// An environment variable, where it is set and not empty.
+    /// An environment variable, if it is set and not empty.
     pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.env.iter().find(|(k, v)| k == name && !v.is_empty()).map(|(_, v)| v.as_str())
     }
 }
 
-/// Writes to standard output. That somebody reads only the first lines is no failure of ours.
+/// Writes to standard output. A reader that closes the pipe early is not an error.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
@@ -47,13 +47,13 @@ pub(crate) fn end(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Says what went wrong; exit code 1.
+/// Prints an error; exit code 1.
 pub(crate) fn failure(e: &anyhow::Error) -> ExitCode {
     eprintln!("db4sci: {e:#}");
     ExitCode::FAILURE
 }
 
-/// Prints every problem, each with file, key and rule; exit code 2.
+/// Prints all problems, each with file, key and rule; exit code 2.
 pub(crate) fn refuse(problems: &[Problem]) -> ExitCode {
     print_problems(problems);
     ExitCode::from(2)
@@ -67,7 +67,7 @@ pub(crate) fn print_problems(problems: &[Problem]) {
     eprintln!("db4sci: {n} problem{} in the configuration.", if n == 1 { "" } else { "s" });
 }
 
-/// Problems of the configuration as an error.
+/// Configuration problems as an error.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration has problems")]
 pub(crate) struct Problems(pub(crate) Vec<Problem>);

@@ -1,9 +1,9 @@
-//! Plain tables on the terminal.
+//! Plain-text tables on the terminal.
 
 use chrono::{DateTime, Utc};
 
-/// Lines with columns padded to their widest cell, under a line of titles. Names and reasons are others' words: a terminal
-/// must not take a part of them for an order.
+/// Formats rows in columns padded to their widest cell, below a header. Names and reasons come from others, so control
+/// characters are replaced: the terminal must not interpret them.
 pub(super) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
     let plain = |cell: &String| cell.replace(|c: char| c.is_control(), " ");
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(plain).collect()).collect();
@@ -19,7 +19,7 @@ pub(super) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
     std::iter::once(line(&titles)).chain(rows.iter().map(|row| line(row))).collect()
 }
 
-/// A moment, to the minute; a dash where there is none.
+/// A time to the minute; a dash if there is none.
 pub(super) fn moment(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "–".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
 }

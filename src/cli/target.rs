@@ -1,4 +1,4 @@
-//! `db4sci target`: the buckets for backups.
+//! `db4sci target`: manages the backup targets.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(super) enum TargetCommand {
     },
 }
 
-/// Forgets a target that was taken out of the configuration.
+/// Forgets a target that has been removed from the configuration.
 async fn forget(at: &Surroundings, places: &ConfiguredStores, name: &str) -> anyhow::Result<()> {
     ensure!(
         places.stores.get(name).is_none(),

@@ -1,4 +1,4 @@
-//! `db4sci token …`: bearer tokens of the API.
+//! `db4sci token …`: manages bearer tokens of the API.
 
 use anyhow::{bail, ensure};
 use chrono::Duration;
@@ -64,7 +64,7 @@ async fn create(mut s: CommandSession, user: &str, name: &str, days: Option<i64>
     };
     note(&mut tx, &s.actor, s.now, "token.create", &format!("“{name}” of {user}, {id}")).await?;
     tx.commit().await?;
-    // Only the secret on standard output, so that a script can take it.
+    // Only the secret goes to standard output, so that a script can capture it.
     eprintln!("Created token “{name}” for {user} ({id}). Secret (shown only once):");
     println!("{}", secret.expose_secret());
     Ok(())

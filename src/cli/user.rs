@@ -1,4 +1,4 @@
-//! `db4sci user …`: local accounts.
+//! `db4sci user …`: manages local accounts.
 
 use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
@@ -75,7 +75,7 @@ pub(super) async fn run(command: UserCommand, at: &Surroundings) -> anyhow::Resu
     }
 }
 
-/// The account of this name, or a sentence.
+/// The account with this name, or an error message.
 pub(super) async fn account(db: &mut PgConnection, name: &str) -> anyhow::Result<Account> {
     accounts::by_name(db, name).await?.with_context(|| format!("there is no account {name}"))
 }
@@ -87,7 +87,7 @@ async fn add(
     email: &str,
     from_stdin: bool,
 ) -> anyhow::Result<()> {
-    // Before a password is asked for; the constraint below decides all the same.
+    // Checked before asking for a password; the unique constraint decides in any case.
     ensure!(accounts::by_name(&mut s.db, username.as_str()).await?.is_none(), "the account {username} already exists");
     let chosen = choose(from_stdin, &s.random)?;
     let hash = passwords::hash(&chosen.password).await?;

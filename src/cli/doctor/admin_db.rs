@@ -1,4 +1,4 @@
-//! mydb_admin: reachable, up to date, and agreeing on the time.
+//! Checks mydb_admin: reachable, up to date, and its clock in sync.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::Random;
 
-/// Seconds that two clocks may differ.
+/// Maximum difference between the two clocks in seconds.
 const CLOCK: i64 = 2;
 
 pub(super) async fn examine(report: &mut DoctorReport, config: &Config, clock: &Clock) {

@@ -1,4 +1,4 @@
-//! The container engine, its limits, and the images.
+//! Checks the container engine, its limits and the images.
 
 use std::path::Path;
 
@@ -40,7 +40,7 @@ pub(super) async fn examine(report: &mut DoctorReport, at: &Surroundings, config
     firewall(report, config, &runtime).await;
 }
 
-/// Whether databases can reach anything.
+/// Checks whether databases can open outgoing connections.
 async fn firewall(report: &mut DoctorReport, config: &Config, runtime: &DockerRuntime) {
     let mut image = None;
     let Ok(catalog) = Catalog::load(&config.catalog) else { return };
@@ -76,7 +76,7 @@ async fn reach() -> Result<(DockerRuntime, RuntimeInfo), String> {
     Ok((runtime, info))
 }
 
-/// Whether the kernel keeps containers to their memory, CPUs and processes.
+/// Checks whether the kernel enforces the memory, CPU and process limits of containers.
 fn limits(report: &mut DoctorReport, info: &RuntimeInfo, root: &Path) {
     let missing: Vec<&str> = if info.cgroup == "2" {
         let found = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Storage tiers, the portal's own directory, keys and certificates.
+//! Checks storage tiers, the portal's own directory, keys and certificates.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::domain::quantity::ByteSize;
 use crate::encryption::Identities;
 use crate::storage;
 
-/// Days before its end when a certificate should be renewed.
+/// Remaining validity in days below which a certificate should be renewed.
 const RENEW_DAYS: i64 = 21;
 
 pub(super) fn examine(report: &mut DoctorReport, config: &Config, now: DateTime<Utc>) {
@@ -31,7 +31,7 @@ pub(super) fn examine(report: &mut DoctorReport, config: &Config, now: DateTime<
     }
 }
 
-/// Who can read the backups.
+/// Checks who can decrypt the backups.
 fn encryption(report: &mut DoctorReport, config: &Config) {
     let (backups, what) = (&config.backups, "encryption of backups");
     if let Some(file) = &backups.identity_file
@@ -145,7 +145,7 @@ fn certificate(report: &mut DoctorReport, config: &Config, now: DateTime<Utc>) {
     }
 }
 
-/// The host in an address such as `https://db.example.org:8443`.
+/// The host in a URL such as `https://db.example.org:8443`.
 fn host_of(url: &str) -> Option<&str> {
     let authority = url.split_once("://")?.1.split('/').next()?;
     match authority.strip_prefix('[') {

@@ -1,4 +1,4 @@
-//! `db4sci doctor`: what works, what does not, what to do.
+//! `db4sci doctor`: checks everything the portal needs and suggests fixes.
 
 mod admin_db;
 mod engine;

@@ -1,4 +1,4 @@
-//! Listeners and the ports of databases.
+//! Checks the listeners and the ports for databases.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -7,7 +7,7 @@ use crate::cli::doctor::report::DoctorReport;
 use crate::cli::{healthcheck, open_files};
 use crate::config::Config;
 
-/// How many ports of the range are tried.
+/// Number of ports in the range that are tried.
 const TRIED: usize = 50;
 
 pub(super) fn examine(report: &mut DoctorReport, config: &Config) {
@@ -61,7 +61,7 @@ fn advice(kind: ErrorKind, setting: &str) -> String {
     }
 }
 
-/// Tries some ports, spread over the range: living databases hold theirs, other programs may hold more.
+/// Tries some ports spread over the range: existing databases occupy theirs, and other programs may occupy more.
 fn ports(report: &mut DoctorReport, config: &Config) {
     let (bind, range) = (config.databases.bind, config.databases.ports.clone());
     let step = (range.len() / TRIED).max(1);

@@ -1,8 +1,8 @@
-//! What the doctor finds, line by line.
+//! The findings of the doctor, one per line.
 
 use serde::Serialize;
 
-/// The report as it is written.
+/// The report.
 #[derive(Debug, Default)]
 pub(crate) struct DoctorReport(pub(crate) Vec<DoctorFinding>);
 
@@ -45,15 +45,15 @@ impl DoctorReport {
     }
 }
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Level {
     /// It works.
     Ok,
-    /// It works, but somebody should know.
+    /// It works, but should be looked at.
     Warn,
-    /// The portal, or a part of it, does not work.
+    /// The portal or a part of it does not work.
     Fail,
 }
 
