@@ -1,5 +1,5 @@
-//! The table of routes, walked as nobody, as a stranger, as the owner and as an admin: every route answers each of
-//! them as its access level says, and a route without a case here fails the test.
+//! Requests every route in the table anonymously and as another user, owner and administrator: each must respond
+//! according to its access level. A route without a case here fails the test.
 
 use std::collections::BTreeMap;
 

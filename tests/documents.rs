@@ -1,4 +1,5 @@
-//! Checks that what the documentation names exists: files, Makefile targets, settings and commands of the program.
+//! Checks that everything the documentation names exists: files, Makefile targets, settings and commands of the
+//! program.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

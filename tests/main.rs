@@ -1,5 +1,5 @@
-//! The integration tests: one binary, real parts. Each test starts a portal of its own, with its own instance id,
-//! ports, directories and tables; they share the container engine and one server for the tables.
+//! The integration tests: one binary with real components. Each test starts its own portal, with its own instance id,
+//! ports, directories and tables; all share the container engine and one server for the tables.
 
 #![expect(
     clippy::expect_used,

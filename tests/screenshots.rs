@@ -1,4 +1,4 @@
-//! Pictures of every page, in both widths and both schemes: `make screenshots` puts them into var/screenshots.
+//! Screenshots of all pages, in both widths and both colour schemes: `make screenshots` saves them in var/screenshots.
 
 use std::path::Path;
 

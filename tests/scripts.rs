@@ -1,4 +1,4 @@
-//! The scripts of `dev/`, where what they decide can be tested without a machine of its own.
+//! Tests the decisions of the scripts in `dev/` as far as that is possible without a separate host.
 
 use std::process::{Command, Output};
 

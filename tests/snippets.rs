@@ -1,4 +1,4 @@
-//! The lines a database's page offers are run as they stand there, with a password of odd characters.
+//! Runs the connection snippets of a database's page unchanged, with a password of unusual characters.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

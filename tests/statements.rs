@@ -1,5 +1,5 @@
-//! The statements that the compiler checks: what `.sqlx` says of each is held against a fresh mydb_admin, and against the
-//! sources. That none is missing there, the build sees itself.
+//! The statements checked at compile time: compares `.sqlx` with a fresh mydb_admin and with the sources. Missing
+//! entries already fail the build.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! The structure of the code: which file imports which, read from the sources and held against the floors that
-//! `docs/ARCHITECTURE.md` lists.
+//! The structure of the code: reads all imports from the sources and checks them against the layers in
+//! `docs/ARCHITECTURE.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

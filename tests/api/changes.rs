@@ -1,4 +1,4 @@
-//! PATCH: what is sent changes, what is not stays, and new limits are in force.
+//! PATCH: fields that are sent change, others stay the same, and new limits take effect.
 
 use reqwest::Method;
 use serde_json::json;

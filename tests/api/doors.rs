@@ -1,4 +1,4 @@
-//! Who gets into the API, and what a create that can't be done is told.
+//! Access to the API, and its errors for create calls that are rejected.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A database's life over the API: made, used, stopped and started, deleted and brought back.
+//! The lifetime of a database over the API: created, used, stopped and started, deleted and restored from the trash.
 
 use reqwest::Method;
 use serde_json::{Value, json};

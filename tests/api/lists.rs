@@ -1,4 +1,4 @@
-//! Lists and the catalog: pages by cursor, filters, and what is on offer.
+//! Lists and the catalog: cursors, filters, and available images.
 
 use std::collections::BTreeSet;
 

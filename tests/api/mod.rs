@@ -1,4 +1,4 @@
-//! The JSON API, as a script with a token sees it.
+//! The JSON API as used by a script with a token.
 
 mod changes;
 mod doors;

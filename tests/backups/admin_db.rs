@@ -1,4 +1,4 @@
-//! mydb_admin's own backups: made by the hour, by a button and by hand; watched; and brought back by the program itself.
+//! The backups of mydb_admin: made hourly, by button and by command; audited; and restored by the program itself.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One database, one table, one collection out of a backup: into a new database, or beside what there is.
+//! Partial restores of a database, a table or a collection: to a new database, or as a copy in the existing one.
 
 use mongodb::bson::{Document, doc};
 use mysql_async::prelude::Queryable;

@@ -1,4 +1,4 @@
-//! A part of a backup that a strict attempt can't put back: a second one does, and is told.
+//! A partial restore whose strict first attempt fails: the second attempt succeeds and reports what was rejected.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A manifest that somebody changed in the bucket is believed by nothing; and what is not signed is told.
+//! Manifests that were changed in the bucket are rejected everywhere, and unsigned ones are reported.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The audit on real parts, and the administrators' page of backups.
+//! The audit with real components, and the administrators' page of backups.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Dumps that people bring: into new databases, with what failed in them told; and files that are none.
+//! Uploaded dumps: loaded into new databases, with a report of failed statements; and files that are not dumps.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! A dump of MySQL 8 in MariaDB: collations, definers and statements about replication are changed or left out, and told.
+//! A MySQL 8 dump loaded into MariaDB: collations, definers and replication statements are converted or omitted, and
+//! reported.
 
 use mysql_async::prelude::Queryable;
 

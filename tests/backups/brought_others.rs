@@ -1,4 +1,4 @@
-//! Dumps that people bring of engines which are not asked in SQL: archives of `mongodump`, dumps of `neo4j-admin`.
+//! Uploaded dumps that are not SQL: archives of `mongodump`, dumps of `neo4j-admin`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Dumps in SQL that people bring: of several databases, in any encoding and packing, and loads that are tried again.
+//! Uploaded SQL dumps: with several databases, in any encoding and compression, and loads that are retried.
 
 use serde_json::Value;
 

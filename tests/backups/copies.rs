@@ -1,4 +1,4 @@
-//! Backups from a copy of the data: engines that can't be dumped while they run, and databases that are stopped.
+//! Backups from a frozen copy of the data: of engines that cannot be dumped while running, and of stopped databases.
 
 use mydb::domain::engine::EngineKind;
 

@@ -1,4 +1,4 @@
-//! There and back: a backup, what it is worth, its drill, a restore into a new database.
+//! The full cycle: a backup, its verification level, a test restore, and a restore to a new database.
 
 use super::{back_up, ended, hand, objects};
 use crate::support::{TestPortal, docker};

@@ -1,4 +1,5 @@
-//! What is defined in a database is in its backup, and comes back: one of every kind of object, and each of them altered.
+//! Definitions are backed up and restored: one object of every kind, each also altered to check that the change is
+//! detected.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;

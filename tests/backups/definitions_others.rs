@@ -1,4 +1,4 @@
-//! What is altered in MongoDB and Neo4j is named, like in the engines that are asked in SQL.
+//! Altered definitions in MongoDB and Neo4j are reported, as they are for the SQL engines.
 
 use super::definitions::names_what_is_altered;
 use super::{back_up, ended};

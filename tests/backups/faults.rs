@@ -1,4 +1,4 @@
-//! What must not be called a backup, and what must not be left of it.
+//! Failed backups: what must not count as a backup, and what must not be left behind.
 
 use super::{back_up, ended, objects};
 use crate::support::{Client, TestPortal, docker};

@@ -1,4 +1,4 @@
-//! What backups are good for when their database is gone, from the list or from mydb_admin altogether.
+//! Backups whose database has been deleted, or which mydb_admin does not know at all.
 
 use super::{back_up, cli, ended, object, objects};
 use crate::support::{Client, TestPortal};

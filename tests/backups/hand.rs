@@ -1,4 +1,5 @@
-//! `RESTORE.txt` as a person would use it: fetched from the store, run as it stands, in a plain container of the image.
+//! Uses `RESTORE.txt` like a person would: downloads it from the store and runs it unchanged in a plain container of
+//! the image.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

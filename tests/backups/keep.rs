@@ -1,4 +1,4 @@
-//! What the policy removes and what it never does.
+//! Which backups the retention policy removes, and which it never does.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The final backup before a deletion.
+//! The final backup before a database is deleted.
 
 use mydb::runtime::fault::{Fault, FaultTiming};
 use serde_json::json;

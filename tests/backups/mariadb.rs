@@ -1,4 +1,5 @@
-//! MariaDB: there and back with all that makes its dumps interesting, and what must not be called a backup of it.
+//! MariaDB: backup and restore of everything that makes its dumps difficult, and failures that must not count as a
+//! backup.
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};

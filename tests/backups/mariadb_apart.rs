@@ -1,4 +1,5 @@
-//! A MariaDB made by a portal that still let tables lie outside the data directory: which do is told, of partitions too.
+//! A MariaDB created by a portal that still allowed tables outside the data directory: such tables and partitions are
+//! reported.
 
 use mysql_async::prelude::Queryable;
 

@@ -1,4 +1,4 @@
-//! Backups on real parts: real servers, the embedded S3 store, the whole way there and back.
+//! Backups with real components: real servers, the embedded S3 store, from the dump to the restore.
 
 mod admin_db;
 mod alone;

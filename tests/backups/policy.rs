@@ -1,4 +1,4 @@
-//! Own times for backups, and runs that are missed.
+//! Custom backup schedules, and missed runs.
 
 use reqwest::Method;
 use serde_json::json;

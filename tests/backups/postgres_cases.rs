@@ -1,4 +1,4 @@
-//! The small inputs of `tests/cases/` that broke backups and restores of PostgreSQL, together in one database.
+//! The small inputs in `tests/cases/` that once broke backups and restores of PostgreSQL, combined in one database.
 
 use super::{back_up, ended};
 use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal, docker};

@@ -1,4 +1,4 @@
-//! Everything lost but the bucket and the recovery key, and back.
+//! Rebuilds everything from the bucket and the recovery key alone.
 
 use std::sync::Arc;
 use std::time::Duration;

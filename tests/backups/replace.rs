@@ -1,4 +1,4 @@
-//! Data changed for other data: a restore in place and its undo, an upgrade and its undo, and what happens when they fail.
+//! Replacing data: restores in place, upgrades, the undo of both, and their failures.
 
 use mydb::domain::engine::EngineKind;
 use mydb::runtime::fault::{Fault, FaultTiming};

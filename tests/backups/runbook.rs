@@ -1,5 +1,4 @@
-//! The runbook of docs/OPERATIONS.md, walked literally: its commands, as they stand there, on a host that has lost
-//! everything, in both modes.
+//! Runs the commands of the runbook in docs/OPERATIONS.md literally, on a host that has lost everything, in both modes.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Backups that are encrypted to a key which the portal does not have, and then has; and their way to a person.
+//! Backups encrypted for a recipient whose secret key the portal first lacks and later has; and their download.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Copies of backups in a second target: made, watched over, used where the first fails, and removed. And a drill that
-//! fails is told.
+//! Copies of backups in a second target: made, audited, used if the first target fails, and removed. Also: a failed
+//! test restore is reported.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;

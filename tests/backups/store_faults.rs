@@ -1,5 +1,5 @@
-//! Stores that stumble, lie, hang, refuse or fill up: what passes is tried again, what does not is told, and nothing is
-//! left of it.
+//! Stores that fail briefly, return wrong data, hang, refuse or run full: temporary faults are retried, permanent ones
+//! are reported, and nothing is left behind.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Stores that go away and come back, whose answers are lost, that are slow, refuse for good, or are one place under two
-//! names; and targets that are retired.
+//! Stores that become unavailable and return, lose responses, are slow, refuse permanently, or are configured twice
+//! under two names; and retired targets.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What is strange about a backup or about what it is of: a later form, a database that goes away, very many tables, big
-//! and incompressible values, and nothing at all.
+//! Unusual backups: a later format, a database that disappears, very many tables, large and incompressible values, and
+//! an empty database.
 
 use std::time::{Duration, Instant};
 

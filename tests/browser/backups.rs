@@ -1,5 +1,5 @@
-//! Backups by clicking and typing: one now with its progress, its proof, a copy from it, a restore in place and its undo;
-//! and what an administrator does for a database that is purged.
+//! Backups with mouse and typing: a new one with its progress, its test restore, a restore to a new database, a restore
+//! in place and its undo; and what an administrator can do for a permanently deleted database.
 
 use super::driver::{Browser, JOB, Wish};
 use super::whole_way::{psql_line, run_line};

@@ -1,4 +1,4 @@
-//! Chromium without a window, steered by chromedriver. Both end with the value that stands for them.
+//! Headless Chromium, controlled by chromedriver. Both processes end when their owning value is dropped.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

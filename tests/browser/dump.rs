@@ -1,4 +1,4 @@
-//! A dump of several databases in the browser: sent once, asked about, chosen.
+//! Uploads a dump of several databases in the browser: it is sent once, and the page then asks which database to load.
 
 use super::driver::{Browser, JOB, Wish};
 use crate::support::TestPortal;

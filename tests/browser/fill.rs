@@ -1,5 +1,5 @@
-//! A portal as it looks after some years, written straight into its tables: forty databases with long names and in
-//! every state, their jobs, and a log. No server stands behind them, so nothing may compare them with the engine.
+//! Fills the tables as after some years of use: forty databases with long names and in every state, their jobs, and a
+//! log. They have no servers, so nothing may compare them with the container engine.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! With the keyboard only: everything is reached by Tab, and one sees where one is.
+//! Keyboard-only use: everything can be reached with Tab, and the focus is always visible.
 
 use serde_json::Value;
 use thirtyfour::prelude::*;

@@ -1,4 +1,4 @@
-//! Every page on a narrow screen, and what the browser has to say about each.
+//! Every page on a narrow screen, and the browser's console messages for each.
 
 use super::driver::{Browser, Wish};
 use super::tour::Tour;

@@ -1,4 +1,5 @@
-//! The pages in a real Chromium: what a researcher does by clicking and typing, without scripting, and by keyboard only.
+//! The pages in a real Chromium: a researcher's workflow with mouse and typing, without scripts, and with the keyboard
+//! only.
 
 mod backups;
 pub mod driver;

@@ -1,4 +1,4 @@
-//! The same way without scripting: pages that refresh themselves, forms, and no button that does nothing.
+//! The same workflow without scripts: pages that refresh themselves, forms, and no button without effect.
 
 use super::driver::{Browser, JOB, Wish};
 use super::whole_way::{psql_line, run_line};

@@ -1,4 +1,4 @@
-//! Every page there is, with the ways to those that only a form leads to.
+//! Lists all pages, including those reached only through a form.
 
 use super::driver::Browser;
 use super::fill::{

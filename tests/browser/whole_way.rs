@@ -1,4 +1,5 @@
-//! The whole way of a researcher, by clicking and typing: from the sign-in to a row that outlives the trash.
+//! The whole workflow of a researcher with mouse and typing: from signing in to a row that is still there after the
+//! trash.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

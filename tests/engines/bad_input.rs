@@ -1,4 +1,4 @@
-//! What one engine takes and another does not; images and directories that are not what they should be.
+//! Input that one engine accepts and another rejects; broken images and data directories.
 
 use mydb::domain::engine::EngineKind;
 

@@ -1,4 +1,4 @@
-//! The contract itself. Its steps follow each other on one database, as they do in its life.
+//! The contract itself: its steps run one after another on one database, in the order of its lifetime.
 
 use std::time::Duration;
 

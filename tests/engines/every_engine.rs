@@ -1,4 +1,4 @@
-//! What an engine consists of: whoever adds a fifth is told here what is missing.
+//! The parts of an engine: for a new engine, this test reports what is missing.
 
 use std::path::Path;
 

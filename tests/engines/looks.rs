@@ -1,4 +1,4 @@
-//! Looks into servers: what the metrics page and the audit of contents show, and that a server that hangs slows nobody.
+//! Scans of servers: the metrics page and the audit of contents show the results, and a hanging server delays nobody.
 
 use std::time::{Duration, Instant};
 

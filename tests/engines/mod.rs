@@ -1,5 +1,5 @@
-//! One contract, kept by every engine in every version whose image is here: from the form to the purge, with the
-//! engine's own driver, from outside, through the published port.
+//! A contract that every engine fulfils in every version whose image is available: from the form to permanent deletion,
+//! with the engine's own driver, from outside through the published port.
 
 mod bad_input;
 mod contract;

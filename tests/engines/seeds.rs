@@ -1,4 +1,4 @@
-//! Prepared data: made once, begun with by every new database, of nobody until its accounts are set.
+//! Seeds: initialised once, copied for every new database, and not accessible until the accounts are set up.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Parallel queries have the shared memory that they need.
+//! Parallel queries get the shared memory they need.
 
 use tokio_postgres::SimpleQueryMessage;
 

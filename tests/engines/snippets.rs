@@ -1,4 +1,4 @@
-//! Runs the lines that a database's page offers, as they stand there, for any engine.
+//! Runs the connection snippets of a database's page unchanged, for any engine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

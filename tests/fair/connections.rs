@@ -1,4 +1,5 @@
-//! Connections have an end, a share of them is everybody's, and slow ones harm nobody. All against 127.0.0.1, a few dozen.
+//! Connections time out, are limited per address, and slow ones harm nobody. All tests use 127.0.0.1 and a few dozen
+//! connections.
 
 use std::time::{Duration, Instant};
 

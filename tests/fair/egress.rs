@@ -1,4 +1,5 @@
-//! Databases reach nothing: not the machine, not each other, no other network, no names.
+//! Databases cannot open outgoing connections: not to the host, to each other or to other networks, and they resolve no
+//! names.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

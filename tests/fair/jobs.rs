@@ -1,4 +1,4 @@
-//! Every job can be cancelled or says when it ends, and a failure blames only what it says something about.
+//! Every job can be cancelled or shows its deadline, and a failure changes only the state of what it concerns.
 
 use std::time::{Duration, Instant};
 

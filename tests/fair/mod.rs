@@ -1,4 +1,4 @@
-//! One person can't stop the others: workers, connections, limits, sign-in, networks.
+//! No user can block the others: workers, connections, limits, sign-in, networks.
 
 mod connections;
 mod egress;

@@ -1,4 +1,4 @@
-//! Nobody locks somebody else out, and what a password opened ends with it.
+//! Nobody can lock others out, and access gained with a password ends when that password changes.
 
 use std::time::{Duration, Instant};
 

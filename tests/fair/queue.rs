@@ -1,4 +1,5 @@
-//! Workers are shared fairly between the owners of databases. The queue alone, on real tables: no portal takes its jobs.
+//! Workers are shared fairly between the owners of databases. Tests only the queue on real tables: no portal takes its
+//! jobs.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! All databases of a person together stay within what they may take, whoever asks and however many at once.
+//! All databases of a user together stay within the user's limits, whoever makes the requests and however many run at
+//! once.
 
 use reqwest::Method;
 use serde_json::json;

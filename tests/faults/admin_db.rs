@@ -1,4 +1,4 @@
-//! The portal's own mydb_admin is stopped, removed or paused by hand.
+//! The container of mydb_admin is stopped, removed or paused manually.
 
 use std::time::{Duration, Instant};
 

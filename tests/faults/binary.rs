@@ -1,4 +1,4 @@
-//! The real program with real signals, from its very first start on: `db4sci serve` and a mydb_admin of its own.
+//! The real program with real signals, from its first start: `db4sci serve` with its own mydb_admin.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Somebody works on the engine or the disk by hand: what should run runs again, what is unknown is shown and left alone.
+//! Manual changes to the container engine or the disk: what should run is started again; unknown objects are reported
+//! and left alone.
 
 use mydb::jobs::reconcile_servers::reconcile;
 

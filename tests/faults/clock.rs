@@ -1,4 +1,4 @@
-//! The clock jumps: an hour back, or days ahead.
+//! Clock jumps: an hour back, or days ahead.
 
 use super::{Place, until};
 use crate::support::{TestPortal, docker::docker};

@@ -1,4 +1,4 @@
-//! Servers that can't be kept running: those that keep dying, and those whose data is not what it should be.
+//! Servers that cannot be kept running: some crash repeatedly, others have damaged data.
 
 use super::{keep, kept, until, within};
 use crate::support::{TestPortal, docker::docker};

@@ -1,4 +1,4 @@
-//! The container engine fails at every operation: once, or for good; before it did what was asked, or after.
+//! The container engine fails at every operation: once or permanently, before or after it did what was requested.
 
 use std::time::Duration;
 

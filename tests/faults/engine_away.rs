@@ -1,4 +1,4 @@
-//! The container engine does not answer at all, for the time of a restart: work waits, and goes on.
+//! The container engine does not respond while it restarts: work waits and then continues.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Storage tiers that are full, or not there.
+//! Storage tiers that are full or missing.
 
 use std::path::PathBuf;
 use std::process::Command;

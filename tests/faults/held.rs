@@ -1,4 +1,4 @@
-//! Holds jobs still at chosen steps, by a trigger in mydb_admin: the portal waits for its own note to be written.
+//! Pauses jobs at selected steps with a trigger in mydb_admin: the portal waits for its own row to be written.
 
 use super::Place;
 

@@ -1,4 +1,4 @@
-//! Images that can't be had.
+//! Unavailable images.
 
 use mydb::config::Config;
 

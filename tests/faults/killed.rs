@@ -1,5 +1,5 @@
-//! The portal dies in the middle of its work, as by SIGKILL: all its tasks end at their next await. Started again it
-//! brings everything to an end.
+//! The portal dies in the middle of its work, as if by SIGKILL: all its tasks end at their next await. After a restart
+//! it completes everything.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The real program is killed at random instants of backups and of restores: each comes to its end all the same, what is
-//! called good is good, and nothing is left of the rest.
+//! The real program is killed at random moments during backups and restores: each is still completed or cleaned up,
+//! backups reported as good are good, and nothing else is left behind.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

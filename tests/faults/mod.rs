@@ -1,4 +1,4 @@
-//! Faults on purpose: whatever is killed, stopped, removed or filled up, nothing is lost and nothing stays half-made.
+//! Fault injection: whatever is killed, stopped, removed or filled up, nothing is lost or left half-done.
 
 mod admin_db;
 mod binary;

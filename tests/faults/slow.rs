@@ -1,5 +1,5 @@
-//! Servers that take their time: those that work are waited for, and what was cut short while an image made it is begun
-//! anew.
+//! Slow servers: the portal waits for those that are working, and starts over if an image was interrupted while
+//! initialising its data.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Told to stop, the portal leaves its work in order, and goes on with it when it is started again.
+//! A portal that is stopped leaves its work in a consistent state and continues it after the next start.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Two portals on one mydb_admin share the work.
+//! Two portals share the work of one mydb_admin.
 
 use std::sync::Arc;
 use std::time::Duration;

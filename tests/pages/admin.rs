@@ -1,4 +1,4 @@
-//! The admin pages, the account page and the help, as browsers without scripting see them.
+//! The administration pages, the account page and the help, as seen by browsers without scripts.
 
 use crate::support::TestPortal;
 

@@ -1,5 +1,5 @@
-//! Requests the portal can't take: the right status, a page or a problem that says what to do, nothing changed, and
-//! the headers that keep a browser safe on every answer.
+//! Requests the portal rejects: the right status, a page or problem document that says what to do, nothing changed, and
+//! security headers on every response.
 
 use reqwest::Method;
 use scraper::{Html, Selector};

@@ -1,4 +1,4 @@
-//! From the form to a server that answers, and through its whole life.
+//! A database from the form to a responding server, and through its whole lifetime.
 
 use crate::support::seeds::directories;
 use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal};

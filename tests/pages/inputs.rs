@@ -1,4 +1,4 @@
-//! What can't be used in the form for a database: a sentence beside the field, what was typed kept, nothing made.
+//! Invalid input in the form for a new database: an error at the field, typed values kept, nothing created.
 
 use scraper::{Html, Selector};
 

@@ -1,4 +1,4 @@
-//! The log: who did what, from where, on which database, with which outcome; and nobody can change it.
+//! The log: who did what, from where, to which database, with which outcome; and nobody can change it.
 
 use crate::support::TestPortal;
 

@@ -1,4 +1,4 @@
-//! The pages, as a researcher's browser without scripting sees them.
+//! The pages as seen by a browser without scripts.
 
 mod admin;
 mod answers;

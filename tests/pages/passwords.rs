@@ -1,4 +1,4 @@
-//! Passwords of databases: every printable character works with real clients, and none leaves a trace.
+//! Database passwords: every printable character works with real clients, and no password leaks.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Maintenance of one database, and the whole portal read-only: owners wait, admins act.
+//! Maintenance of one database, and a read-only portal: owners are blocked, administrators are not.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A new password: the old one is refused, the new one works and is shown once.
+//! A new password: the old one is rejected, the new one works and is shown once.
 
 use crate::support::TestPortal;
 

@@ -1,4 +1,4 @@
-//! A password the portal made up: shown once, to one, when it works.
+//! A generated password: shown once, to one person, and only once it works.
 
 use futures::future::join_all;
 

@@ -1,4 +1,4 @@
-//! What somebody learns of other people's databases: nothing, not even that they exist.
+//! Users learn nothing about other people's databases, not even that they exist.
 
 use crate::support::{Reply, TestPortal};
 

@@ -1,4 +1,4 @@
-//! Several things at once: the same form twice, many forms, a second action, and what runs out.
+//! Concurrent requests: the same form twice, many forms, a second action, and exhausted resources.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;

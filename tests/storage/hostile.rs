@@ -1,4 +1,4 @@
-//! Small files that are no files, and a data directory that is none.
+//! Special files in place of small files, and a data directory that is not a directory.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What a server may have laid into its data directory, against the portal's hands on it: directly, and through the helper
+//! Hostile contents of data directories against the portal's file operations: run directly, and in the helper
 //! container.
 
 mod hostile;

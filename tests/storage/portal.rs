@@ -1,5 +1,5 @@
-//! A database whose data directory was tampered with, at the portal: its start is refused with a sentence, and nothing that
-//! lies elsewhere is told.
+//! A portal with a database whose data directory was tampered with: the start is rejected with an error message, and
+//! nothing about files elsewhere is disclosed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whole directories: measured, copied and removed, whatever a server laid into them.
+//! Whole directories: measured, copied and removed, whatever a server has put into them.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

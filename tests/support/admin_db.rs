@@ -1,4 +1,4 @@
-//! One Postgres server for the tables of all test portals; each gets a database of its own on it.
+//! One PostgreSQL server for the tables of all test portals, with a separate database for each.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -11,7 +11,8 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use super::docker::docker;
 use super::portal::prefix;
 
-/// The URL of the server, without a database. Started once for all tests; the sweep after the run removes it by its label.
+/// The URL of the server, without a database. It is started once for all tests; the cleanup after the run removes it by
+/// its label.
 fn server() -> &'static str {
     static SERVER: OnceLock<String> = OnceLock::new();
     SERVER.get_or_init(|| {
@@ -19,7 +20,7 @@ fn server() -> &'static str {
         super::docker::sweep(&instance);
         let label = format!("db4sci.instance={instance}");
         let name = format!("{instance}-server");
-        // Its data is in memory and not durable: it holds what tests write, for minutes.
+        // Its data is in memory and not durable: it is needed only for the minutes of a test run.
         let id = docker(&[
             "run",
             "-d",
@@ -52,9 +53,9 @@ fn server() -> &'static str {
     })
 }
 
-/// Runs statements; answers their rows as psql does, unaligned and without headings. `None` if one failed. Each server is
-/// connected to once: tests ask ten times a second whether something has ended, and a program and a sign-in for each
-/// question took more of the processors than what was asked about.
+/// Runs statements and returns their rows in the format of psql, unaligned and without headers. `None` if one failed.
+/// Connections are kept open: tests check ten times a second whether something has ended, and a process and a sign-in
+/// per query used more processor time than the work being tested.
 pub fn psql(url: &str, statement: &str) -> Option<String> {
     static ASKER: LazyLock<Runtime> =
         LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"));
@@ -73,7 +74,7 @@ type Connection = Arc<tokio::sync::Mutex<Option<Client>>>;
 
 async fn ask(open: &mut Option<Client>, url: &str, statement: &str) -> Option<String> {
     let mut answer = None;
-    // Twice, because that a server has gone away meanwhile is only found out by asking.
+    // Twice, because a lost connection is detected only by using it.
     for _ in 0..2 {
         if open.as_ref().is_none_or(Client::is_closed) {
             let (client, connection) = tokio_postgres::connect(url, NoTls).await.ok()?;
@@ -84,7 +85,7 @@ async fn ask(open: &mut Option<Client>, url: &str, statement: &str) -> Option<St
         match said {
             Ok(said) => answer = Some(said),
             Err(e) if e.is_closed() => continue,
-            // Whatever the statement left open is nobody else's.
+            // Closes the connection, so that open transactions do not affect later queries.
             Err(_) => *open = None,
         }
         break;
@@ -99,15 +100,15 @@ async fn ask(open: &mut Option<Client>, url: &str, statement: &str) -> Option<St
     Some(rows.collect::<Vec<_>>().join("\n").trim().to_owned())
 }
 
-/// Seconds in which no test ends.
+/// An interval in seconds longer than any test.
 pub const NEVER: u32 = 86_400;
 
-/// Makes an empty database and answers its URL.
+/// Creates an empty database and returns its URL.
 pub fn empty(name: &str) -> String {
     make(name, "template0")
 }
 
-/// Makes a database with all tables, and the rows of the seeds that are lent, and answers its URL.
+/// Creates a database with all tables and the rows of the lent seeds, and returns its URL.
 pub fn from_template(name: &str) -> String {
     static TEMPLATE: OnceLock<String> = OnceLock::new();
     let template = TEMPLATE.get_or_init(|| {
@@ -131,7 +132,7 @@ async fn fill(url: &str, rows: &[Seed]) {
     for row in rows {
         mydb::admin_db::seeds::insert(&mut db, row).await.expect("a row");
     }
-    // As if it had just been done.
+    // Marks the task as just done.
     let done = mydb::admin_db::backups::schedule::claim(&mut db, "seeds", f64::from(NEVER), "tests").await;
     assert_eq!(done.ok(), Some(true));
     drop(db);

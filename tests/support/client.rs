@@ -1,11 +1,11 @@
-//! A browser without a screen: keeps cookies, follows no redirect by itself, and reads pages as text.
+//! A headless HTTP client: keeps cookies, does not follow redirects, and reads pages as text.
 
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode, redirect};
 use scraper::{Html, Selector};
 
-/// Somebody at the portal.
+/// A client of the portal.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -13,7 +13,7 @@ pub struct Client {
     token: Option<String>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     /// Status.
@@ -27,7 +27,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The page's visible text, blanks folded.
+    /// The visible text of the page, with whitespace collapsed.
     pub fn text(&self) -> String {
         let html = Html::parse_document(&self.body);
         let root = html.root_element();
@@ -47,7 +47,7 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("no JSON ({e}): {}", self.body))
     }
 
-    /// Fails unless the status is this one; answers itself.
+    /// Fails unless the status is this one; returns the response.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}: {}", self.location, self.text());
@@ -56,7 +56,7 @@ impl Reply {
 }
 
 impl Client {
-    /// Somebody who is not signed in.
+    /// A client that is not signed in.
     pub fn nobody(base: &str) -> Self {
         let http = reqwest::Client::builder()
             .cookie_store(true)
@@ -68,7 +68,7 @@ impl Client {
         Self { http, base: base.to_owned(), token: None }
     }
 
-    /// The same portal by bearer token.
+    /// A client of the same portal with a bearer token.
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..Self::nobody(&self.base) }
     }
@@ -79,7 +79,7 @@ impl Client {
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{username} signs in: {}", reply.text());
     }
 
-    /// Any request; `build` adds headers or a body.
+    /// Sends any request; `build` adds headers or a body.
     pub async fn send(
         &self,
         method: Method,
@@ -96,22 +96,22 @@ impl Client {
         Reply { status: response.status(), location, headers, body: response.text().await.expect("a body") }
     }
 
-    /// GET.
+    /// Sends a GET request.
     pub async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, |r| r).await
     }
 
-    /// POST of a form, as a browser on the portal's own page sends it.
+    /// Sends a form by POST, as a browser on the portal's own page does.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         self.send(Method::POST, path, |r| r.header("sec-fetch-site", "same-origin").form(fields)).await
     }
 
-    /// JSON.
+    /// Sends a JSON body.
     pub async fn json(&self, method: Method, path: &str, body: &serde_json::Value) -> Reply {
         self.send(method, path, |r| r.json(body)).await
     }
 
-    /// Creates a PostgreSQL 17 database over the form, without waiting.
+    /// Creates a PostgreSQL 17 database with the form, without waiting.
     pub async fn submit_create(&self, name: &str, more: &[(&str, &str)]) -> Reply {
         let mut fields = vec![
             ("engine", "postgres"),
@@ -132,17 +132,17 @@ impl Client {
         self.wait_for(name, "running").await;
     }
 
-    /// The word in the state chip of a database's page.
+    /// The word in the state chip on the page of a database.
     pub async fn state(&self, name: &str) -> String {
         let page = self.get(&format!("/containers/{name}")).await;
-        // Only that piece is parsed: a page takes longer to parse than to make, and this is asked again and again.
+        // Only this fragment is parsed: parsing a page takes longer than rendering it, and this is called repeatedly.
         let chip = page.body.find("<span class=\"chip ").and_then(|at| page.body.get(at..));
         let chip = chip.and_then(|rest| rest.split_inclusive("</span>").next()).unwrap_or_default();
         let text: String = Html::parse_fragment(chip).root_element().text().collect();
         text.trim().to_owned()
     }
 
-    /// Waits until a database is in this state and nothing is being done with it.
+    /// Waits until a database is in this state and no job is active on it.
     pub async fn wait_for(&self, name: &str, state: &str) {
         let begin = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! A portal in its own image, run by the compose file as it is shipped. The image is made of the program that the tests built.
+//! A portal in its own image, run with the compose file as shipped. The image is built from the program under test.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::portal::prefix;
 /// The checkout.
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The portal's image, made when it is first asked for.
+/// The portal's image, built on first use.
 pub fn image() -> &'static str {
     static IMAGE: OnceLock<String> = OnceLock::new();
     IMAGE.get_or_init(|| {
@@ -24,7 +24,7 @@ pub fn image() -> &'static str {
     })
 }
 
-/// The settings that a program has by its environment, as a file has them: compose hands the environment on to nobody.
+/// Converts settings from environment variables to a configuration file: compose does not pass the environment on.
 pub fn settings(env: &[(String, String)]) -> String {
     let (mut top, mut tables) = (Vec::new(), Vec::new());
     for (name, value) in env {
@@ -34,7 +34,7 @@ pub fn settings(env: &[(String, String)]) -> String {
         let value = if bare { value.clone() } else { format!("{value:?}") };
         match key.split_once("__") {
             Some((table, key)) => tables.push(format!("{table}.{key} = {value}\n")),
-            // Where these are inside is the compose file's to say.
+            // The compose file sets these paths inside the container.
             None if matches!(key.as_str(), "data_dir" | "catalog") => {}
             None => top.push(format!("{key} = {value}\n")),
         }
@@ -42,7 +42,7 @@ pub fn settings(env: &[(String, String)]) -> String {
     [top, tables].concat().concat()
 }
 
-/// Runs `docker-compose` for the portal of `instance`, whose compose file lies in `home`.
+/// Runs `docker-compose` for the portal of `instance`, whose compose file is in `home`.
 pub fn compose(instance: &str, home: &Path, data: &Path, user: u32, arguments: &[&str]) {
     std::fs::copy(format!("{ROOT}/docker-compose.yml"), home.join("docker-compose.yml")).expect("the compose file");
     let group = std::fs::metadata("/var/run/docker.sock").map_or(0, |m| m.gid());

@@ -1,21 +1,21 @@
-//! The engine's own command line: the test's second opinion on what the portal did, and its broom.
+//! The container engine's own command line, used to verify independently what the portal did, and to clean up.
 
 use std::process::Command;
 
-/// Runs `docker` and answers what it printed; an empty text where it failed.
+/// Runs `docker` and returns its output; empty if it failed.
 pub fn docker(args: &[&str]) -> String {
     let said = Command::new("docker").args(args).output().expect("docker is installed");
     String::from_utf8_lossy(&said.stdout).trim().to_owned()
 }
 
-/// Names of an instance's containers, running or not.
+/// Names of the containers of an instance, running or not.
 pub fn containers(instance: &str) -> Vec<String> {
     let filter = format!("label=db4sci.instance={instance}");
     docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]).lines().map(str::to_owned).collect()
 }
 
-/// Removes an instance's containers and network, by its own label only. One after the other: an engine that removes several
-/// at once may go on counting one of them in their network.
+/// Removes the containers and the network of an instance, identified by its label. One at a time, because an engine
+/// that removes several at once may keep counting one of them in their network.
 pub fn sweep(instance: &str) {
     let filter = format!("label=db4sci.instance={instance}");
     for id in docker(&["ps", "-aq", "--filter", &filter]).lines() {

@@ -1,4 +1,4 @@
-//! What the tests share: a portal each, browsers without a screen, and the clean-up after both.
+//! Helpers shared by all tests: a portal per test, HTTP clients, and the cleanup of both.
 
 pub mod admin_db;
 mod client;
@@ -12,7 +12,7 @@ pub mod store_proxy;
 pub use client::{Client, Reply};
 pub use portal::{ADMIN_PASSWORD, Options, Tables, TestPortal, store};
 
-/// The image most tests use: whatever holds for it holds for the other versions too, which have tests of their own.
+/// The image most tests use: results also apply to the other versions, which have their own tests.
 pub const POSTGRES_17: &str = "docker.io/library/postgres:17";
 /// The other version whose image is built here.
 pub const POSTGRES_15: &str = "docker.io/library/postgres:15";

@@ -1,4 +1,4 @@
-//! A portal of one test: its own instance, tables, directories and ports, all gone when it is dropped.
+//! The portal of a test, with its own instance id, tables, directories and ports, all removed when it is dropped.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use super::{Client, admin_db, docker, seeds};
 
 /// Password of the first administrator.
 pub const ADMIN_PASSWORD: &str = "administrator";
-/// Ports for databases of one portal.
+/// Number of database ports per portal.
 pub const PORTS: u16 = 60;
 
-/// What a test wants different.
+/// How a test's portal differs from the default.
 pub struct Options {
     /// Changes the configuration before the start.
     pub configure: Box<dyn FnOnce(&mut Config) + Send>,
     /// Where its tables are.
     pub tables: Tables,
-    /// Another way to the container engine.
+    /// Replaces the connection to the container engine.
     pub runtime: Option<Arc<dyn Runtime>>,
 }
 
@@ -42,11 +42,11 @@ impl Default for Options {
 /// Where the tables of a test portal are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tables {
-    /// On the server that all share, made from those of another, with prepared data for its databases.
+    /// On the shared server, copied from a template, with seeds for its databases.
     Shared,
-    /// On the same server, in an empty database; nothing is prepared.
+    /// On the shared server, in an empty database, without seeds.
     Empty,
-    /// In a container of its own, as a fresh installation has; nothing is prepared.
+    /// In its own container, as in a fresh installation, without seeds.
     Own,
 }
 
@@ -56,38 +56,38 @@ pub struct TestPortal {
     pub instance: String,
     /// Its directory.
     pub dir: PathBuf,
-    /// The URL of its tables; empty with a container of its own.
+    /// The URL of its tables; empty if they are in its own container.
     pub tables: String,
-    /// Its address.
+    /// Its URL.
     pub base: String,
-    /// Its configuration, to start it again.
+    /// Its configuration, for restarts.
     pub config: Config,
-    /// Faults for its engine.
+    /// Injects faults into its container engine.
     pub faults: Faulty,
     /// Its clock.
     pub clock: Clock,
     running: Option<Running>,
 }
 
-/// What dev/test.sh says of this run.
+/// A variable of this run, set by dev/test.sh.
 #[expect(clippy::disallowed_methods, reason = "tests are told by their environment where to work")]
 pub fn environment(name: &str) -> Result<String, std::env::VarError> {
     std::env::var(name)
 }
 
-/// Beginning of the instance ids of this checkout's tests.
+/// Prefix of the instance ids of this checkout's tests.
 pub fn prefix() -> String {
     environment("DB4SCI_TEST_PREFIX").unwrap_or_else(|_| "test-byhand".to_owned())
 }
 
-/// Where test portals have their directories.
+/// Directory that contains the directories of test portals.
 pub fn test_dir() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     environment("DB4SCI_TEST_DIR").map_or_else(|_| root.join("var/test"), PathBuf::from)
 }
 
-/// A block of ports below those the system gives out by itself, for each portal of this run another. Runs begin at
-/// different blocks, so that two at the same time rarely meet.
+/// A block of ports below the ephemeral range, different for each portal of this run. Runs start at different blocks,
+/// so that simultaneous runs rarely collide.
 pub fn ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let blocks = u32::from(12_000 / PORTS);
@@ -118,19 +118,19 @@ pub fn configuration(where_to: Tables) -> (Config, String) {
         set("ADMIN_DB__URL", tables.clone()),
         set("DATABASES__PORT_MIN", first.to_string()),
         set("DATABASES__PORT_MAX", (first + PORTS - 1).to_string()),
-        // Rules in the firewall outlive a test that is killed; those about them ask for them.
+        // Firewall rules outlive a test that is killed; tests about them enable them.
         set("DATABASES__FIREWALL", "false".to_owned()),
         set("LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
         set("JOBS__RECONCILE_SECONDS", "1".to_owned()),
         set("JOBS__USAGE_SECONDS", "2".to_owned()),
-        // Looks into servers cost processor time that other tests need; those about them ask for more.
+        // Scans use processor time that other tests need; tests about them shorten the interval.
         set("JOBS__SURVEY_SECONDS", "600".to_owned()),
-        // Those that are lent are as good as any; tests about seeds ask for more.
+        // The lent seeds are sufficient; tests about seeds shorten the interval.
         set("JOBS__PREPARE_SECONDS", admin_db::NEVER.to_string()),
         set("DATABASES__PREPARE", (where_to != Tables::Own).to_string()),
         set("JOBS__LEASE_SECONDS", "3".to_owned()),
         set("JOBS__RETRY_SECONDS", "1".to_owned()),
-        // It would come between what tests count. Those about it ask for it.
+        // It would interfere with counts in tests; tests about it enable it.
         set("BACKUPS__ADMIN_DB_SECONDS", "0".to_owned()),
         set("LOG__LEVEL", "warn".to_owned()),
     ];
@@ -146,7 +146,7 @@ pub fn configuration(where_to: Tables) -> (Config, String) {
         limit: None,
         seen: Some(dir.join("tiers-used").join(name)),
     };
-    // Without a place for backups none is made by itself, at a time of day when one is due. `with_store` has one.
+    // Without a target no scheduled backups are made, so the time of day does not matter. `with_store` adds a target.
     config.targets.clear();
     config.storage = vec![tier("standard", dir.join("tiers/standard"))];
     if let Ok(cow) = environment("DB4SCI_TEST_COW") {
@@ -158,7 +158,7 @@ pub fn configuration(where_to: Tables) -> (Config, String) {
     (config, tables)
 }
 
-/// Gives a portal an embedded store of its own.
+/// Adds an embedded store to the configuration of a portal.
 pub fn store(config: &mut Config) {
     let mut target =
         mydb::config::Config::load_mode(Mode::Dev, &config.home, &[]).expect("dev mode is sound").targets.remove(0);
@@ -172,12 +172,12 @@ impl TestPortal {
         Self::with(Options::default()).await
     }
 
-    /// Starts a portal that has a store for backups.
+    /// Starts a portal with a store for backups.
     pub async fn with_store() -> Self {
         Self::with(Options { configure: Box::new(store), ..Options::default() }).await
     }
 
-    /// Starts a portal with something different.
+    /// Starts a portal with these options.
     pub async fn with(options: Options) -> Self {
         let (mut config, tables) = configuration(options.tables);
         (options.configure)(&mut config);
@@ -199,7 +199,7 @@ impl TestPortal {
         portal
     }
 
-    /// Starts the portal, again if it was stopped.
+    /// Starts the portal, also after it was stopped.
     pub async fn run(&mut self) {
         let catalog = Catalog::load(&self.config.catalog).expect("the catalog is sound");
         let password = Some(SecretString::from(ADMIN_PASSWORD));
@@ -210,14 +210,14 @@ impl TestPortal {
         self.running = Some(running);
     }
 
-    /// Stops the portal as a signal does.
+    /// Stops the portal as a signal would.
     pub async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop().await.expect("all tasks end");
         }
     }
 
-    /// Ends the portal in the middle of whatever it does: its tasks are dropped at their next await.
+    /// Kills the portal in the middle of its work: its tasks are dropped at their next await.
     pub fn kill(&mut self) {
         drop(self.running.take());
     }
@@ -227,19 +227,19 @@ impl TestPortal {
         &self.running.as_ref().expect("the portal runs").portal
     }
 
-    /// Somebody who is not signed in.
+    /// A client that is not signed in.
     pub fn nobody(&self) -> Client {
         Client::nobody(&self.base)
     }
 
-    /// The first administrator, signed in.
+    /// A client signed in as the first administrator.
     pub async fn admin(&self) -> Client {
         let client = self.nobody();
         client.sign_in("admin", ADMIN_PASSWORD).await;
         client
     }
 
-    /// A new researcher of this name, signed in.
+    /// Creates a user with this name and returns a signed-in client.
     pub async fn user(&self, name: &str) -> Client {
         let admin = self.admin().await;
         let fields = [("username", name), ("password", "researcher-1"), ("role", "user"), ("email", "")];
@@ -249,7 +249,7 @@ impl TestPortal {
         client
     }
 
-    /// An API client of this account, with a new token.
+    /// An API client of this account with a new token.
     pub async fn token(&self, client: &Client) -> Client {
         let reply = client.post("/account/tokens", &[("name", "test"), ("days", "1")]).await.expect(200);
         let shown = reply.all("code, pre");
@@ -265,7 +265,7 @@ impl TestPortal {
         self.sql(&statement).parse().expect("a port")
     }
 
-    /// Asks the portal's tables directly.
+    /// Queries the portal's tables directly.
     pub fn sql(&self, statement: &str) -> String {
         admin_db::psql(&self.tables_url(), statement).unwrap_or_else(|| panic!("this runs: {statement}"))
     }
@@ -288,7 +288,7 @@ impl TestPortal {
         }
     }
 
-    /// The URL of its tables, wherever they are.
+    /// The URL of its tables, whichever server they are on.
     pub fn tables_url(&self) -> String {
         if !self.tables.is_empty() {
             return self.tables.clone();
@@ -297,12 +297,12 @@ impl TestPortal {
         url.expect("its connection can be read").expect("it has been made").expose_secret().to_owned()
     }
 
-    /// Names of the instance's containers in the engine.
+    /// Names of the instance's containers in the container engine.
     pub fn containers(&self) -> Vec<String> {
         docker::containers(&self.instance)
     }
 
-    /// A connection to a database as its user, from outside, through the published port.
+    /// A connection to a database as its user, from outside through the published port.
     pub async fn connect(&self, name: &str, password: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
         let port = self.port(name);
         let mut config = tokio_postgres::Config::new();

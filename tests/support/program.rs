@@ -1,4 +1,4 @@
-//! The real program in a process of its own: `db4sci serve`, with an installation of its own and a mydb_admin of its own.
+//! The real program in its own process: `db4sci serve` with its own installation and its own mydb_admin.
 
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -24,10 +24,10 @@ pub struct Program {
     /// Its directory.
     pub dir: PathBuf,
     env: Vec<(String, String)>,
-    /// Its address.
+    /// Its URL.
     pub base: String,
     user: Option<u32>,
-    /// Whether the compose file runs it, in the portal's own image.
+    /// Whether it runs in the portal's own image with the compose file.
     composed: bool,
     child: Option<Child>,
 }
@@ -38,13 +38,13 @@ impl Program {
         Self::install_in("")
     }
 
-    /// An installation with a store for backups, in the directory `objects` of its own.
+    /// An installation with a store for backups in its directory `objects`.
     pub fn install_with_store() -> Self {
         Self::install_in(STORE)
     }
 
-    /// The same as a user who is not root and owns nothing but the installation's directory, as the portal's own image
-    /// runs it; databases begin with prepared data, of the images of the catalog that are named.
+    /// The same as a user other than root who owns only the installation's directory, as in the portal's own image.
+    /// Databases start from seeds of the given images of the catalog.
     pub fn install_unprivileged(images: &[&str]) -> Self {
         let dev = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dev/config.toml")).expect("settings");
         let replaced: Vec<&str> = dev
@@ -59,7 +59,7 @@ impl Program {
         program
     }
 
-    /// The same in the portal's own image, run by the compose file that is shipped.
+    /// The same in the portal's own image, run with the compose file as shipped.
     pub fn install_composed(images: &[&str]) -> Self {
         let mut program = Self::install_unprivileged(images);
         (program.user, program.composed) = (Some(UNPRIVILEGED), true);
@@ -115,20 +115,20 @@ impl Program {
             ("DB4SCI__SERVER__REDIRECT_LISTEN", String::new()),
             ("DB4SCI__DATABASES__PORT_MIN", first.to_string()),
             ("DB4SCI__DATABASES__PORT_MAX", (first + PORTS - 1).to_string()),
-            // What these tests count are databases; preparing has tests of its own.
+            // These tests count databases; seeds have their own tests.
             ("DB4SCI__DATABASES__PREPARE", "false".to_owned()),
             ("DB4SCI__LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
             ("DB4SCI__JOBS__LEASE_SECONDS", "3".to_owned()),
             ("DB4SCI__JOBS__RETRY_SECONDS", "1".to_owned()),
             ("DB4SCI__JOBS__RECONCILE_SECONDS", "1".to_owned()),
-            // It would come between what tests count.
+            // It would interfere with counts in tests.
             ("DB4SCI__BACKUPS__ADMIN_DB_SECONDS", "0".to_owned()),
         ];
         let env = env.map(|(k, v)| (k.to_owned(), v)).to_vec();
         Self { instance, dir, env, base: format!("https://localhost:{free}"), user: None, composed: false, child: None }
     }
 
-    /// The program with these arguments and the installation's settings, as the user who owns it.
+    /// The program with these arguments and the installation's settings, as the user who owns the installation.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let binary = PathBuf::from(env!("CARGO_BIN_EXE_db4sci"));
         let mut command = match self.user {
@@ -138,7 +138,7 @@ impl Program {
                 let mut command = Command::new("setpriv");
                 let socket = std::fs::metadata("/var/run/docker.sock").map_or(0, |m| m.gid());
                 command.args([format!("--reuid={user}"), format!("--regid={user}"), format!("--groups={socket}")]);
-                // As strict as an administrator's may be: what the servers need must not hang on it.
+                // As strict as an administrator's umask may be: files the servers need must not depend on it.
                 command.args(["--", "sh", "-c", "umask 027; exec \"$@\"", "sh"]).arg(runnable(&binary, &self.dir));
                 command
             }
@@ -161,7 +161,7 @@ impl Program {
         self.child = Some(command.spawn().expect("the program starts"));
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         if self.composed {
             return self.compose(&["down", "-t", "5"]);
@@ -172,7 +172,7 @@ impl Program {
         }
     }
 
-    /// SIGTERM, and how it ended.
+    /// Sends SIGTERM; returns the exit status and how long it took.
     pub async fn terminate(&mut self) -> (ExitStatus, Duration) {
         let mut child = self.child.take().expect("it runs");
         let begin = Instant::now();
@@ -185,7 +185,7 @@ impl Program {
         }
     }
 
-    /// Waits until it answers.
+    /// Waits until it responds.
     pub async fn ready(&mut self) {
         let begin = Instant::now();
         let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().expect("a client");
@@ -198,7 +198,7 @@ impl Program {
         }
     }
 
-    /// The first administrator, signed in.
+    /// A client signed in as the first administrator.
     pub async fn admin(&self) -> Client {
         let client = Client::nobody(&self.base);
         let made = std::fs::read_to_string(self.dir.join("data/admin-password"));
@@ -250,18 +250,18 @@ impl Drop for Program {
     }
 }
 
-/// Whether somebody who owns nothing may go through all of these directories.
+/// Whether a user without privileges can traverse all of these directories.
 fn open_to_all(path: &Path) -> bool {
     path.ancestors().all(|p| p.metadata().is_ok_and(|m| m.permissions().mode() & 0o001 != 0))
 }
 
-/// `dir`, or where a user who is not root can't come there, another.
+/// Returns `dir`, or another directory if a user other than root cannot reach it.
 fn reachable(dir: &Path) -> PathBuf {
     std::fs::create_dir_all(dir).expect("a directory");
     if open_to_all(dir) { dir.to_owned() } else { std::env::temp_dir() }
 }
 
-/// The program where a user who is not root may run it.
+/// The path of the program that a user other than root can run.
 fn runnable(binary: &Path, dir: &Path) -> PathBuf {
     if open_to_all(binary) {
         return binary.to_owned();
@@ -273,7 +273,7 @@ fn runnable(binary: &Path, dir: &Path) -> PathBuf {
     copy
 }
 
-/// Gives what an installation begins with to its user; what comes to lie there later is whoever's made it.
+/// Gives the initial files of an installation to its user; files created later belong to whoever creates them.
 fn give(dir: &Path, user: u32) {
     let chown = |path: &Path| std::os::unix::fs::chown(path, Some(user), Some(user)).expect("it is given away");
     for below in ["", "data", "home", "home/dev", "home/dev/config.toml", "home/dev/ssl"] {

@@ -1,5 +1,5 @@
-//! The seeds of one run, made by a portal of their own and lent to all others: most tests are about what comes after a
-//! server has made its data. A run by hand finds those of the one before.
+//! The seeds of a run, made by a dedicated portal and lent to all others, because most tests concern what happens after
+//! a server has initialised its data. Manual runs reuse the seeds of the previous one.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::portal::{Options, Tables, TestPortal, test_dir};
 
-/// A seed that portals of this run begin with.
+/// A seed that portals of this run start from.
 pub struct Lent {
     id: Uuid,
     image: String,
@@ -24,17 +24,17 @@ pub struct Lent {
     password: SecretString,
 }
 
-/// Where the seeds of a run lie.
+/// Directory of the seeds of a run.
 fn store() -> PathBuf {
     test_dir().join("seeds")
 }
 
-/// The key that sealed their passwords: that of every portal that is lent them.
+/// The key that encrypted their passwords, shared by all portals that use them.
 pub fn key_file() -> PathBuf {
     store().join("seal.key")
 }
 
-/// All of them, made when the first portal asks.
+/// All seeds, made when the first portal needs them.
 pub fn lent() -> &'static [Lent] {
     static LENT: OnceLock<Vec<Lent>> = OnceLock::new();
     LENT.get_or_init(|| {
@@ -70,14 +70,14 @@ async fn all() -> Vec<Lent> {
     lent.collect()
 }
 
-/// What an earlier portal left in the store.
+/// A seed that an earlier portal left in the store.
 fn read(fingerprint: &str) -> Option<(Uuid, SecretString)> {
     let text = std::fs::read_to_string(store().join(fingerprint).join("lent")).ok()?;
     let (id, password) = text.split_once('\n')?;
     Some((id.parse().ok()?, SecretString::from(password)))
 }
 
-/// Has a portal make all of them, and takes their directories into the store.
+/// Has a portal make all seeds, and moves their directories to the store.
 async fn make(count: usize) {
     let configure = Box::new(|config: &mut Config| {
         config.jobs.prepare = Duration::from_secs(1);
@@ -98,14 +98,14 @@ async fn make(count: usize) {
     }
 }
 
-/// The tiers that all portals have, each with what is added to the ids of the seeds on it.
+/// The tiers of all portals, each with the number added to the ids of its seeds.
 const TIERS: [(&str, u128); 2] = [("standard", 0), ("cow", 1)];
 
 fn on_tier(lent: &Lent, n: u128) -> Uuid {
     Uuid::from_u128(lent.id.as_u128() + n)
 }
 
-/// Their rows.
+/// The database rows of the seeds.
 pub fn rows() -> Vec<Seed> {
     let lent = lent();
     let sealer = Sealer::from_file(&key_file(), Random::system()).expect("the key");
@@ -126,8 +126,8 @@ pub fn rows() -> Vec<Seed> {
     lent.iter().flat_map(|lent| TIERS.map(|tier| row(lent, tier))).collect()
 }
 
-/// Lends them to a portal: its key is theirs, and they are on its tiers as links, which are copied from like directories
-/// and vanish with its own.
+/// Lends the seeds to a portal: it gets their key, and symbolic links on its tiers, which are copied from like
+/// directories and disappear with its own.
 pub fn lend(config: &Config) {
     let lent = lent();
     std::fs::create_dir_all(&config.data_dir).expect("a directory");
@@ -143,13 +143,13 @@ pub fn lend(config: &Config) {
     }
 }
 
-/// What lies in an instance's directory on a tier, without what was lent to it.
+/// Entries of an instance's directory on a tier, without the lent seeds.
 pub fn directories(of_instance: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(of_instance).into_iter().flatten().flatten();
     entries.map(|e| e.path()).filter(|p| !p.is_symlink()).collect()
 }
 
-/// The copy of one on another file system, made when it is first asked for.
+/// A copy of a seed on another file system, made on first use.
 fn beside(tier: &Path, lent: &Lent) -> PathBuf {
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = ONE.lock().expect("no panic while it was held");

@@ -1,5 +1,5 @@
-//! A store with faults: an HTTP proxy before an embedded store. What passes is real, signatures included, for it goes
-//! on with the host that the client signed.
+//! A store with fault injection: an HTTP proxy in front of an embedded store. Forwarded requests are real, including
+//! their signatures, because the proxy keeps the host name that the client signed.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,22 +21,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Options, TestPortal, store};
 
-/// What is asked of a store.
+/// The operations of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// Begin an upload in parts.
+    /// Create a multipart upload.
     Begin,
-    /// A part of it.
+    /// Upload a part.
     Part,
-    /// Its end.
+    /// Complete a multipart upload.
     Complete,
-    /// Give it up.
+    /// Abort a multipart upload.
     Abort,
     /// Put a small object.
     Put,
     /// Read an object.
     Get,
-    /// Look at an object.
+    /// Read the metadata of an object.
     Head,
     /// List objects or uploads.
     List,
@@ -44,9 +44,9 @@ pub enum Op {
     Delete,
 }
 
-/// Whatever writes.
+/// All operations that write.
 pub const WRITES: &[Op] = &[Op::Begin, Op::Part, Op::Complete, Op::Put];
-/// Everything.
+/// All operations.
 pub const ALL: &[Op] =
     &[Op::Begin, Op::Part, Op::Complete, Op::Abort, Op::Put, Op::Get, Op::Head, Op::List, Op::Delete];
 
@@ -70,30 +70,30 @@ impl Op {
     }
 }
 
-/// What goes wrong.
+/// The faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
-    /// The store answers so instead of doing it: status and S3's word.
+    /// The store responds with this error instead of acting: status and S3 error code.
     Says(u16, &'static str),
-    /// Nothing is done, and no answer comes.
+    /// Nothing is done, and no response is sent.
     Hangs,
-    /// The connection ends in the middle of what is sent.
+    /// The connection is closed in the middle of the request.
     Closes,
-    /// It is done, but the connection ends before the answer.
+    /// The request is executed, but the connection is closed before the response.
     ClosesAfter,
-    /// Half of the answer comes, then the connection ends.
+    /// Half of the response is sent, then the connection is closed.
     HalfAnswer,
-    /// The head of the answer comes, and nothing of its body.
+    /// The headers of the response are sent, but nothing of its body.
     HeadOnly,
-    /// The store knows no ranges: it gives the whole object.
+    /// The store ignores ranges and returns the whole object.
     IgnoresRange,
-    /// Half of the answer comes, then no more.
+    /// Half of the response is sent, then nothing more.
     StallsHalfway,
     /// A bit is flipped on the way to the store.
     FlipsSent,
     /// A bit is flipped on the way from the store.
     FlipsAnswer,
-    /// The store says that it took something else.
+    /// The store returns the ETag of other data.
     OtherTag,
 }
 
@@ -105,7 +105,7 @@ struct Rule {
     struck: u32,
 }
 
-/// A portal whose store is behind a proxy, and waits for an answer so many seconds.
+/// A portal whose store is behind a proxy, with a response timeout of this many seconds.
 pub async fn portal(answer_seconds: u32) -> (TestPortal, StoreProxy) {
     let made = Arc::new(Mutex::new(None));
     let kept = made.clone();
@@ -121,9 +121,9 @@ pub async fn portal(answer_seconds: u32) -> (TestPortal, StoreProxy) {
     (portal, proxy)
 }
 
-/// The proxy and the store behind it, until this is dropped.
+/// The proxy and the store behind it, which run until this is dropped.
 pub struct StoreProxy {
-    /// Where the store keeps what it has.
+    /// Directory in which the store keeps its objects.
     pub dir: PathBuf,
     rules: Arc<Mutex<Vec<Rule>>>,
     line: Arc<Line>,
@@ -131,15 +131,15 @@ pub struct StoreProxy {
     _tasks: JoinSet<()>,
 }
 
-/// The line to the store: all that passes shares it.
+/// The shared line to the store.
 struct Line {
-    /// Bytes that pass in a second; 0: as many as want to.
+    /// Bandwidth in bytes per second; 0: unlimited.
     rate: AtomicU64,
-    /// Who waits for it.
+    /// Held while bytes pass, so that connections take turns.
     turn: tokio::sync::Mutex<()>,
-    /// Whether the store is there.
+    /// Whether the store is available.
     up: tokio::sync::watch::Sender<bool>,
-    /// Where the store keeps its objects, by bucket and key.
+    /// Directory of the store's objects, by bucket and key.
     dir: PathBuf,
 }
 
@@ -157,8 +157,8 @@ impl Line {
 type Answer = Response<BoxBody<Bytes, io::Error>>;
 
 impl StoreProxy {
-    /// Serves a store over `dir`, and makes `target` one that is reached through the proxy: for the portal it is any
-    /// store somewhere else.
+    /// Serves a store over `dir`, and changes `target` to reach it through the proxy: the portal treats it like any
+    /// remote store.
     pub fn start(dir: &Path, target: &mut Target) -> Self {
         let store = EmbeddedStore::bind(dir, target).expect("a store");
         let inner = target.endpoint.take().expect("its address");
@@ -177,27 +177,27 @@ impl StoreProxy {
         Self { dir: dir.to_owned(), rules, line, stop, _tasks: tasks }
     }
 
-    /// From now on so many bytes pass in a second, over all connections together, either way.
+    /// Limits the bandwidth to this many bytes per second, for all connections and both directions together.
     pub fn throttle(&self, bytes: u64) {
         self.line.rate.store(bytes, Ordering::Relaxed);
     }
 
-    /// Kills the store, whose connections end, or brings it back.
+    /// Stops the store, which closes its connections, or brings it back.
     pub fn up(&self, up: bool) {
         self.line.up.send_replace(up);
     }
 
-    /// The next so many of these requests go wrong.
+    /// Makes the next `times` of these requests fail.
     pub fn fail(&self, on: &'static [Op], wrong: Wrong, times: u32) {
         self.fail_at("", on, wrong, times);
     }
 
-    /// The same, of those with this in their path.
+    /// The same for requests with this text in their path.
     pub fn fail_at(&self, at: &'static str, on: &'static [Op], wrong: Wrong, times: u32) {
         self.rules.lock().expect("no panic").push(Rule { at, on, wrong, left: times, struck: 0 });
     }
 
-    /// No more faults; answers how often each struck, in the order in which they were asked for.
+    /// Removes all faults and returns how often each occurred, in the order in which they were requested.
     pub fn heal(&self) -> Vec<u32> {
         self.rules.lock().expect("no panic").drain(..).map(|r| r.struck).collect()
     }
@@ -234,7 +234,7 @@ async fn accept(listener: std::net::TcpListener, inner: String, rules: Arc<Mutex
                 let wrong = strike(&rules, Op::of(request.method(), request.uri()), request.uri().path());
                 pass(request, wrong, (inner.clone(), http.clone()), line.clone())
             });
-            // An error ends the connection, which is what is wanted then.
+            // An error closes the connection, as intended.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
         });
         while connections.try_join_next().is_some() {}
@@ -318,14 +318,15 @@ async fn pass(
     let (mut status, mut headers) = (got.status(), got.headers().clone());
     let mut content = got.bytes().await.map_err(io::Error::other)?;
     if wrong == Some(Wrong::IgnoresRange) {
-        // The range is signed, so the request passes as it is, and all of the object is put into the answer.
+        // The range is part of the signature, so the request is forwarded unchanged, and the whole object is put into
+        // the response.
         content = Bytes::from(std::fs::read(line.dir.join(head.uri.path().trim_start_matches('/')))?);
         status = StatusCode::OK;
         headers.remove(header::CONTENT_RANGE);
         headers.insert(header::CONTENT_LENGTH, content.len().into());
     }
     if status == 403 && Op::of(&head.method, &head.uri) == Op::Abort {
-        // The embedded store's word for an upload that is gone; others have the right one.
+        // The embedded store responds with 403 for an upload that no longer exists; other stores return this error.
         return Ok(says(404, "NoSuchUpload"));
     }
     let half = content.slice(..content.len() / 2);

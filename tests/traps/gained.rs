@@ -1,5 +1,5 @@
-//! A MongoDB in which somebody has more rights than an owner: its accounts lie among its data, so a restore would bring
-//! them back. It fails, and names them.
+//! A MongoDB database in which an account has more privileges than an owner. Accounts are stored with the data, so a
+//! restore would bring them back: it fails and names them.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

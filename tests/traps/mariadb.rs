@@ -1,4 +1,4 @@
-//! MariaDB: views, functions, triggers, events, defaults and names that try to become the server's administrator.
+//! MariaDB: views, functions, triggers, events, defaults and names that try to gain the administrator's privileges.
 
 use mydb::jobs::survey::survey;
 use mysql_async::prelude::Queryable;

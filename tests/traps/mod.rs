@@ -1,5 +1,5 @@
-//! Booby-trapped databases: whatever an owner can put into a server waits there for somebody with more rights to run it.
-//! Every operation of the portal goes over each; nothing climbs, and everything works.
+//! Booby-trapped databases: they contain everything an owner can place in a server for someone with more privileges to
+//! run. Every operation of the portal is applied to each; all succeed, and none escalates privileges.
 
 mod gained;
 mod mariadb;

@@ -1,5 +1,6 @@
-//! A MongoDB whose owner has set every trap that it lets one set: names that are something else to a shell, to JavaScript
-//! or to a program that cuts lines; views that fail once they are read; rules that would refuse what is there; functions.
+//! A MongoDB database whose owner has set every trap it allows: names with a different meaning in a shell, in
+//! JavaScript or in a line-based parser; views that fail when they are read; validation rules that would reject
+//! existing data; functions.
 
 use mydb::domain::engine::EngineKind;
 use mydb::jobs::survey::survey;

@@ -1,5 +1,5 @@
-//! A Neo4j whose owner has set every trap: names that would forge an answer to a program that cuts it, files and addresses
-//! of the server's, and power over the portal's own user, since Community gives it to everybody.
+//! A Neo4j database whose owner has set every trap: names that could forge output for a parser, paths to files and
+//! addresses of the server, and privileges over the portal's own user, which Community Edition grants to everyone.
 
 use mydb::domain::engine::EngineKind;
 use mydb::jobs::survey::survey;

@@ -1,4 +1,4 @@
-//! The traps of a PostgreSQL: `postgres.sql`.
+//! The traps for PostgreSQL, created by `postgres.sql`.
 
 use reqwest::Method;
 use serde_json::json;

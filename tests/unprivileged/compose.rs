@@ -1,4 +1,4 @@
-//! The shortest journey through the portal's own image and the compose file as it is shipped.
+//! The shortest journey in the portal's own image with the compose file as shipped.
 
 use mydb::domain::engine::EngineKind;
 

@@ -1,5 +1,5 @@
-//! One database of each engine the whole way: backed up, proven, restored, put back in place, upgraded, loaded, deleted, and
-//! rebuilt from the bucket, by a portal that is not root.
+//! The whole lifetime of one database per engine in a portal that does not run as root: backed up, tested, restored,
+//! restored in place, upgraded, loaded from a dump, deleted, and rebuilt from the bucket.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! The main journeys with the real program as a user who is not root: all work on data directories goes through helper
-//! containers then. The same journeys of a portal that is root are all over the suite.
+//! The main journeys with the real program as a user other than root: all work on data directories then happens in
+//! helper containers. The other tests cover the same journeys as root.
 
 mod compose;
 mod journeys;

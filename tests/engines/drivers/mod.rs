@@ -1,4 +1,4 @@
-//! The engines' own drivers behind one face, as little of each as the contract needs.
+//! The drivers of the engines behind a common trait, limited to what the contract needs.
 
 mod mariadb;
 mod mongodb;

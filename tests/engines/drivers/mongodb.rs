@@ -1,4 +1,4 @@
-//! MongoDB with its own driver, which follows the name that the server's replica set gives.
+//! MongoDB with its own driver, which uses the host name announced by the server's replica set.
 
 use std::time::Duration;
 
