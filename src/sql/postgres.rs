@@ -165,7 +165,7 @@ impl Postgres {
             && let Ok(text) = std::str::from_utf8(statement)
             && text.contains("standard_conforming_strings")
         {
-            self.escapes = text.contains("off");
+            self.escapes = is_off(text);
         }
     }
 
@@ -318,4 +318,33 @@ fn dollar_tag(ready: &[u8], at: usize) -> Option<Vec<u8>> {
     let length = rest.iter().take_while(|b| begins_word(**b) || b.is_ascii_digit()).count();
     let fine = length == 0 || begins_word(byte(rest, 0));
     (fine && byte(rest, length) == b'$').then(|| ready.get(at..at + length + 2).unwrap_or_default().to_vec())
+}
+
+/// Whether a statement switches `standard_conforming_strings` off. PostgreSQL takes each beginning of a word that is not
+/// ambiguous (`parse_bool_with_len` in its bool.c).
+fn is_off(statement: &str) -> bool {
+    let Some((_, value)) = statement.split_once("standard_conforming_strings") else { return false };
+    let value = value.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase();
+    let value = value
+        .strip_prefix("to")
+        .map_or(value.as_str(), |value| value.trim_start_matches([' ', '\t', '\n', '\r', '\'']));
+    let word = value.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let begins = |whole: &str, least: usize| word.len() >= least && whole.starts_with(word);
+    begins("off", 2) || begins("false", 1) || begins("no", 1) || word == "0"
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::postgres::is_off;
+
+    #[test]
+    fn every_way_to_switch_the_setting_off_is_understood() {
+        for value in ["= off", "= 'off'", "TO off", "to 'OFF'", "=false", "= f", "TO no", "= 0", "= of", "= 'n'"] {
+            assert!(is_off(&format!("SET standard_conforming_strings {value};")), "{value}");
+        }
+        assert!(is_off("SELECT pg_catalog.set_config('standard_conforming_strings', 'off', false);"));
+        for value in ["= on", "TO 'on'", "= true", "= 1", "TO DEFAULT", "= o", ""] {
+            assert!(!is_off(&format!("SET standard_conforming_strings {value};")), "{value}");
+        }
+    }
 }

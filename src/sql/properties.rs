@@ -92,7 +92,8 @@ fn rows() -> impl Strategy<Value = String> {
 type Written = (String, Vec<(PieceKind, String)>);
 
 fn postgres_unit() -> impl Strategy<Value = Written> {
-    let statement = |parts: Vec<String>| format!("select {}", parts.join(" "));
+    // A word between the parts: PostgreSQL goes on with a literal after a line break, comments or not.
+    let statement = |parts: Vec<String>| format!("select {}", parts.join(" w "));
     prop_oneof![
         6 => prop::collection::vec(postgres_part(), 0..6).prop_map(move |parts| {
             let text = statement(parts);

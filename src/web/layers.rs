@@ -154,7 +154,7 @@ fn render_error(portal: &Portal, identity: Option<&Identity>, meta: &Meta, respo
     // Health probes and similar endpoints provide their own body.
     if response.headers().contains_key(header::CONTENT_TYPE) && response.extensions().get::<ErrorInfo>().is_none() {
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        if !kind.starts_with("text/plain") || meta.here == "/readyz" {
+        if !kind.starts_with("text/plain") || meta.here.split('?').next() == Some("/readyz") {
             return response;
         }
     }

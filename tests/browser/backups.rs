@@ -79,7 +79,7 @@ async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
 
     browser.open("/containers/lab/backups").await;
     browser.click("a[href*='/snapshots/']").await;
-    browser.press("Go back").await;
+    browser.press("Switch to previous data").await;
     says(&browser, "lab", "before switching to previous data").await;
     browser.open("/containers/lab").await;
     browser.until_state("lab", "running").await;

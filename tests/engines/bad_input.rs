@@ -110,7 +110,7 @@ async fn an_image_without_the_tools_is_named_and_leaves_nothing() {
     ada.submit_create("lab", &[("engine", "mariadb"), ("image", MARIADB)]).await.expect(303);
     ada.wait_for("lab", "failed").await;
     let page = ada.get("/containers/lab").await.text();
-    assert!(page.contains("has no mariadb, which the portal needs"), "{page}");
+    assert!(page.contains("lacks mariadb, which the portal needs"), "{page}");
     assert!(portal.containers().is_empty(), "nothing is left: {:?}", portal.containers());
     drop(portal);
     docker(&["image", "rm", &tag]);

@@ -114,7 +114,7 @@ async fn works(db: &Database<'_>, version: &str) {
     assert_eq!(found, wanted, "a setting from dbconfig/ is in force");
     db.keeps(PASSWORD, "unicode").await;
     // The portal sees what is in it.
-    let report = mydb::jobs::survey::survey(&db.portal.app().app).await.expect("a look");
+    let report = db.portal.scan().await;
     assert_eq!(report["failed"], 0, "{}", db.portal.sql("select error from survey"));
     let page = db.ada.get("/containers/lab/metrics").await.expect(200).text();
     for wanted in ["kept", "Server uptime", "Connections", db.place.dbname.as_str()] {
@@ -181,7 +181,7 @@ async fn rotates(db: &Database<'_>) -> String {
     db.done().await;
     let noted = db.portal.sql(
         "select s.detail from job_step s join job j on j.id = s.job_id
-          where j.kind = 'rotate-password' and s.name = 'Look for open sessions'",
+          where j.kind = 'rotate-password' and s.name = 'Check for open sessions'",
     );
     assert!(noted.contains("open session"), "the open session is noted: {noted}");
     assert!(!noted.contains("did not report"), "{noted}");

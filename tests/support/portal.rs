@@ -270,6 +270,13 @@ impl TestPortal {
         admin_db::psql(&self.tables_url(), statement).unwrap_or_else(|| panic!("this runs: {statement}"))
     }
 
+    /// Scans every running server, also those that nobody has talked to since the last scan.
+    pub async fn scan(&self) -> serde_json::Value {
+        let app = &self.app().app;
+        app.activity.keep(|_| false);
+        mydb::jobs::survey::survey(app).await.expect("a scan")
+    }
+
     /// Asks again until the answer is as wanted, and returns it. After two minutes the test fails, with the last answer.
     pub async fn until(&self, statement: &str, wanted: impl Fn(&str) -> bool) -> String {
         self.until_within(Duration::from_secs(120), statement, wanted).await

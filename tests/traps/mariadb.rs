@@ -1,6 +1,5 @@
 //! MariaDB: views, functions, triggers, events, defaults and names that try to gain the administrator's privileges.
 
-use mydb::jobs::survey::survey;
 use mysql_async::prelude::Queryable;
 
 use super::password;
@@ -181,7 +180,7 @@ async fn trapped(image: &str, later: Option<&str>) {
     ada.create("lab", &[("engine", "mariadb"), ("image", image)]).await;
     set_traps(&portal, "lab").await;
 
-    let report = survey(&portal.app().app).await.expect("a look");
+    let report = portal.scan().await;
     assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
     nothing_climbed(&portal, "lab", "a look");
 

@@ -3,7 +3,6 @@
 //! existing data; functions.
 
 use mydb::domain::engine::EngineKind;
-use mydb::jobs::survey::survey;
 use reqwest::Method;
 use serde_json::json;
 
@@ -133,7 +132,7 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
     nothing_climbed(&portal, "lab", "create");
 
     // The look, which shows the names as they are.
-    let report = survey(&portal.app().app).await.expect("a look");
+    let report = portal.scan().await;
     assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
     let page = ada.get("/containers/lab/metrics").await.expect(200).text();
     for wanted in ["__proto__", "constructor", "quote\"'`", "{process.env.HOME}", "💧"] {
@@ -257,7 +256,7 @@ async fn a_server_without_the_user_that_only_reads_gets_one() {
       a.runCommand({ grantRolesToUser: "db4sci_observer", roles: ["root"] }); print("as before")"#;
     for script in [before, more, granted] {
         assert!(as_admin(&portal, "lab", script).ends_with("as before"));
-        let report = survey(&portal.app().app).await.expect("a look");
+        let report = portal.scan().await;
         assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
         nothing_climbed(&portal, "lab", "a look");
     }

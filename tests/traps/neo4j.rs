@@ -2,7 +2,6 @@
 //! addresses of the server, and privileges over the portal's own user, which Community Edition grants to everyone.
 
 use mydb::domain::engine::EngineKind;
-use mydb::jobs::survey::survey;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -95,7 +94,7 @@ async fn set(portal: &TestPortal) {
 }
 
 async fn survey_failures(portal: &TestPortal) -> (u64, String) {
-    let report = survey(&portal.app().app).await.expect("a look");
+    let report = portal.scan().await;
     (report["failed"].as_u64().unwrap_or(99), portal.sql("select coalesce(string_agg(error, ' '), '') from survey"))
 }
 

@@ -328,14 +328,33 @@ fn given(rights: &[Privilege], on: &GrantLevel, who: &Grantee, option: bool) -> 
 
 /// Whether a grant's pattern matches a name: `%` matches anything, `_` one character, and a backslash escapes.
 fn like(name: &[u8], pattern: &[u8]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some((b'%', rest)) => (0..=name.len()).any(|n| name.get(n..).is_some_and(|name| like(name, rest))),
-        Some((b'_', rest)) => name.split_first().is_some_and(|(_, name)| like(name, rest)),
-        Some((b'\\', [escaped, rest @ ..])) => {
-            name.split_first().is_some_and(|(b, name)| b.eq_ignore_ascii_case(escaped) && like(name, rest))
-        }
-        Some((b, rest)) => name.split_first().is_some_and(|(n, name)| n.eq_ignore_ascii_case(b) && like(name, rest)),
+    let (mut rest, mut wanted) = (name, pattern);
+    // Where the last `%` stands, and the name from where it is tried next: only that one has to be tried again.
+    let mut again: Option<(&[u8], &[u8])> = None;
+    loop {
+        let next = match (wanted, rest) {
+            ([b'%', after @ ..], _) => {
+                again = Some((after, rest));
+                Some((after, rest))
+            }
+            ([], []) => return true,
+            ([b'_', after @ ..], [_, others @ ..]) => Some((after, others)),
+            ([b'\\', escaped, after @ ..], [b, others @ ..]) if b.eq_ignore_ascii_case(escaped) => {
+                Some((after, others))
+            }
+            ([b'\\', _, ..], _) => None,
+            ([c, after @ ..], [b, others @ ..]) if b.eq_ignore_ascii_case(c) => Some((after, others)),
+            _ => None,
+        };
+        (wanted, rest) = match (next, again) {
+            (Some(next), _) => next,
+            (None, Some((after, [_, others @ ..]))) => {
+                let tried = (after, others);
+                again = Some(tried);
+                tried
+            }
+            (None, _) => return false,
+        };
     }
 }
 

@@ -117,3 +117,28 @@ fn whatever_no_portal_writes_is_refused() {
         assert!(said.is_err(), "{statement}: {said:?}");
     }
 }
+
+#[test]
+fn a_pattern_of_a_grant_means_what_the_server_takes_it_for() {
+    for (name, pattern, meant) in [
+        ("mysql", "my%", true),
+        ("mysql", "%sql", true),
+        ("mysql", "m_sql", true),
+        ("mysql", "MYSQL", true),
+        ("mysql", "m\\_sql", false),
+        ("my_sql", "my\\_sql", true),
+        ("mysql", "my%s%l", true),
+        ("mysql", "my%x%l", false),
+        ("mysql", "", false),
+        ("", "%", true),
+        ("mysql", "%%%", true),
+        ("mysql", "mysql_", false),
+    ] {
+        assert_eq!(like(name.as_bytes(), pattern.as_bytes()), meant, "{name} {pattern}");
+    }
+    // As long as a name may be, and made to be slow.
+    let begin = std::time::Instant::now();
+    assert!(!like("information_schema".as_bytes(), format!("{}x", "%a".repeat(31)).as_bytes()));
+    assert!(!like("performance_schema".as_bytes(), format!("{}x", "%".repeat(63)).as_bytes()));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(1));
+}
