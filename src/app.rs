@@ -1,4 +1,4 @@
-//! The portal's parts, put together once and handed to everything that works.
+//! Assembles the portal's parts once and passes them to all handlers and jobs.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -27,49 +27,49 @@ use crate::{admin_db, bootstrap, recovery_key};
 pub struct App {
     /// Configuration.
     pub config: Config,
-    /// What is on offer.
+    /// Available engines and images.
     pub catalog: Catalog,
-    /// mydb_admin.
+    /// Connections to mydb_admin.
     pub db: PgPool,
     /// The container engine.
     pub runtime: Arc<dyn Runtime>,
-    /// Where backups go.
+    /// The object stores of the backup targets.
     pub stores: Stores,
-    /// File work in data directories.
+    /// File operations in data directories.
     pub files: Files,
-    /// Seals secrets.
+    /// Encrypts secrets at rest.
     pub sealer: Sealer,
-    /// Randomness.
+    /// Source of randomness.
     pub random: Random,
     /// Time of day.
     pub clock: Clock,
-    /// Signs certificates of databases.
+    /// Signs the certificates of databases.
     pub authority: Authority,
-    /// Whether the firewall keeps databases from reaching anything.
+    /// Whether the firewall prevents databases from opening connections.
     pub egress: Egress,
-    /// Which servers were left alone since they were scanned.
+    /// Which servers have been idle since their last scan.
     pub activity: Activity,
-    /// Which images can be had.
+    /// Which images are available.
     pub images: ImageStates,
-    /// Wakes the workers when a job was enqueued here.
+    /// Wakes the workers when this process enqueues a job.
     pub wake: Notify,
-    /// Wakes whoever takes back jobs that were cancelled before they began.
+    /// Wakes the task that undoes jobs cancelled before they started.
     pub cancels: Notify,
-    /// This portal among those on the same mydb_admin.
+    /// Identifies this portal among those that share the same mydb_admin.
     pub worker: String,
-    /// When it started.
+    /// Start time of this portal.
     pub started: DateTime<Utc>,
-    /// The same, for measuring.
+    /// The same, monotonic, for measuring durations.
     pub started_instant: Instant,
-    /// The banner while the portal is read-only, as last read from mydb_admin.
+    /// The read-only banner as last read from mydb_admin; `None` if the portal is not read-only.
     read_only: RwLock<Option<String>>,
 }
 
 impl App {
-    /// Puts the parts together: keys, authority, mydb_admin and its tables.
+    /// Assembles the parts: keys, authority, mydb_admin and its tables.
     ///
     /// # Errors
-    /// If a key is missing, or mydb_admin can't be made or belongs to another instance.
+    /// If a key is missing, or if mydb_admin cannot be created or belongs to another instance.
     pub async fn assemble(parts: BootstrapParts, stores: Stores) -> anyhow::Result<Arc<Self>> {
         let random = Random::system();
         make_own_secrets(&parts.config, &random)?;
@@ -113,17 +113,17 @@ impl App {
         }))
     }
 
-    /// The banner while the portal is read-only.
+    /// The banner text while the portal is read-only.
     pub fn read_only(&self) -> Option<String> {
         self.read_only.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes over the banner as mydb_admin has it.
+    /// Updates the cached banner with the value read from mydb_admin.
     pub fn set_read_only(&self, banner: Option<String>) {
         *self.read_only.write().unwrap_or_else(PoisonError::into_inner) = banner;
     }
 
-    /// Starts mydb_admin's own container again if it is down. Called while mydb_admin does not answer.
+    /// Restarts mydb_admin's own container if it is down. Called while mydb_admin does not respond.
     pub async fn revive_admin_db(&self) -> anyhow::Result<()> {
         Bootstrap {
             config: &self.config,
@@ -141,7 +141,7 @@ impl App {
     }
 }
 
-/// What dev mode makes for itself where it is not there: the sealing key and a recovery key.
+/// In dev mode, creates missing secrets: the sealing key and a recovery key.
 fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
     if !config.mode.makes_own_secrets() {
         return Ok(());
@@ -150,7 +150,7 @@ fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
         Sealer::create_key_file(&config.seal_key, random)?;
         tracing::info!(file = %config.seal_key.display(), "Created a sealing key");
     }
-    // In production its administrator makes the recovery key, and keeps it elsewhere.
+    // In production, the administrator creates the recovery key and keeps it elsewhere.
     let file = config.seal_key.with_file_name("recovery.key");
     if file.exists() {
         let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
@@ -159,7 +159,7 @@ fn make_own_secrets(config: &Config, random: &Random) -> anyhow::Result<()> {
             .with_context(|| format!("in {}", file.display()));
     }
     if recovery_key::recipient(config)?.is_none() {
-        // The secret first: a recipient whose key is nowhere would be worse than none.
+        // Write the secret first: a recipient whose key is lost would be worse than no recipient.
         let made = recovery_key::generate();
         write_private(&file, format!("{}\n", made.expose_secret()).as_bytes())?;
         recovery_key::register(config, &made)?;

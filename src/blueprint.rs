@@ -1,4 +1,5 @@
-//! What a container is made from: its row, the catalog and the configuration, put together. It describes and acts on nothing.
+//! Describes what a container is made from, combining its row, the catalog and the configuration. It only describes and
+//! changes nothing.
 
 use secrecy::SecretString;
 use sqlx::PgConnection;
@@ -22,10 +23,11 @@ use crate::tls::ServerNames;
 /// Why a blueprint could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlueprintError {
-    /// The catalog, the configuration or the portal's keys no longer have what it needs; a sentence for the owner.
+    /// The catalog, the configuration or the portal's keys no longer contain what the container needs; a sentence for
+    /// the owner.
     #[error("{0}")]
     Missing(String),
-    /// mydb_admin's.
+    /// An error from mydb_admin.
     #[error(transparent)]
     Db(#[from] sqlx::Error),
 }
@@ -33,22 +35,22 @@ pub enum BlueprintError {
 /// What a container is made from, read from its row.
 #[derive(Clone)]
 pub struct Blueprint {
-    /// Its image in the catalog.
+    /// The container's image in the catalog.
     pub image: CatalogImage,
-    /// Its reference for the engine.
+    /// The image reference to pass to the container engine.
     pub reference: String,
-    /// Its tier.
+    /// The storage tier of the container.
     pub tier: Tier,
-    /// Its data directory.
+    /// The data directory of the container.
     pub dir: DataDir,
-    /// Extensions to make sure of when the accounts are set.
+    /// Extensions to ensure when the accounts are set up.
     pub extensions: Vec<String>,
     admin_password: SecretString,
     seed_password: Option<SecretString>,
     dbname: DbName,
     dbuser: DbUser,
     host: String,
-    /// Its certificate's.
+    /// The names for the server's certificate.
     names: ServerNames,
     ports: Vec<(String, u16)>,
     tools: Tools,
@@ -58,10 +60,10 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Reads what the row of `c` says, and opens its administrator's password.
+    /// Reads the row `c` and decrypts its administrator's password.
     ///
     /// # Errors
-    /// [`BlueprintError::Missing`] where the catalog or the configuration no longer has what it needs.
+    /// [`BlueprintError::Missing`] if the catalog or the configuration no longer contains what the container needs.
     pub async fn read(app: &App, c: &Container) -> Result<Self, BlueprintError> {
         let image = app.catalog.find(&c.image).ok_or_else(|| {
             BlueprintError::Missing(format!(
@@ -105,11 +107,11 @@ impl Blueprint {
         })
     }
 
-    /// What a sealed container for a backup of this is made from. It is reached by nobody, so its ports are any. It is
-    /// `fresh` unless the data that it gets has its administrator's account.
+    /// The blueprint of a sealed container for a backup of `of`. Nobody connects to it, so its ports are arbitrary. It
+    /// is `fresh` unless its data already contains the administrator's account.
     ///
     /// # Errors
-    /// [`BlueprintError::Missing`] where the catalog or the configuration no longer has what it needs.
+    /// [`BlueprintError::Missing`] if the catalog or the configuration no longer contains what the container needs.
     pub fn sealed(
         app: &App,
         of: &BackupSubject,
@@ -121,7 +123,7 @@ impl Blueprint {
         let gone = |what: String| BlueprintError::Missing(format!("{what} An administrator can add it again."));
         let image =
             app.catalog.find(&of.image).ok_or_else(|| gone(format!("{} is no longer in the catalog.", of.image)))?;
-        // Any tier will do, as long as its disk is there.
+        // Fall back to any tier whose disk is available.
         let usable = |t: &&Tier| unavailable_reason(t).is_none();
         let tier = app.config.tier(&of.storage).filter(usable).or_else(|| app.config.storage.iter().find(usable));
         let tier = tier.ok_or_else(|| gone("No storage tier is available.".to_owned()))?;
@@ -151,10 +153,11 @@ impl Blueprint {
         })
     }
 
-    /// What the sealed container of seed `id` on `tier` is made from. Names, ports and limits are any: a seed has none of them.
+    /// The blueprint of the sealed container of seed `id` on `tier`. Names, ports and limits are arbitrary, because
+    /// seeds have none of their own.
     ///
     /// # Errors
-    /// [`BlueprintError::Missing`] if the engine takes none of them.
+    /// [`BlueprintError::Missing`] if the engine rejects these names.
     pub fn of_seed(
         config: &Config,
         image: &CatalogImage,
@@ -185,7 +188,7 @@ impl Blueprint {
         })
     }
 
-    /// Its data is a copy whose administrator has this password.
+    /// Marks the data as a copy whose administrator has this password.
     pub fn begins_with(&mut self, password: SecretString) {
         (self.admin_password, self.fresh) = (password, false);
     }
@@ -195,7 +198,7 @@ impl Blueprint {
         self.admin_password.clone()
     }
 
-    /// What the engine's description needs.
+    /// The input for the engine's description.
     pub fn plan(&self) -> ServerSpec<'_> {
         ServerSpec {
             image: &self.image,
@@ -214,7 +217,7 @@ impl Blueprint {
         }
     }
 
-    /// The container of this, on `network`, with no port published.
+    /// The container specification on `network`, without published ports.
     pub fn spec(&self, app: &App, recipe: &Recipe, name: &str, network: String) -> ContainerSpec {
         ContainerSpec {
             name: name.to_owned(),
@@ -238,7 +241,8 @@ impl Blueprint {
         }
     }
 
-    /// How its container is made, with configuration and a certificate for the host people connect to.
+    /// The engine's recipe for this container, with configuration files and a certificate for the host name clients
+    /// use.
     pub fn recipe(&self, app: &App) -> Result<Recipe, BlueprintError> {
         let config = crate::catalog::config_files(&app.config.catalog, self.image.engine)
             .map_err(|e| BlueprintError::Missing(format!("Cannot read the configuration files: {e:#}.")))?;
@@ -250,7 +254,7 @@ impl Blueprint {
     }
 }
 
-/// A secret of container `id`, opened.
+/// Reads and decrypts a secret of container `id`.
 pub async fn password(
     app: &App,
     db: &mut PgConnection,
@@ -267,12 +271,13 @@ pub async fn password(
     })
 }
 
-/// Ports for a server that nobody reaches.
+/// Arbitrary ports for a server that nobody connects to.
 fn any_ports(engine: &dyn Engine) -> Vec<(String, u16)> {
     engine.ports().iter().zip(20_000u16..).map(|(p, port)| (p.purpose.to_owned(), port)).collect()
 }
 
-/// The names of the user's database and role as their types. Those that the engine gives by itself are right as they are.
+/// The names of the user's database and role as domain types. Names given by the engine itself are accepted as they
+/// are.
 fn names(c: &Container) -> Result<(DbName, DbUser), NameError> {
     let engine = c.engine.engine();
     Ok((DbName::parse(&c.dbname, &engine.database_rules())?, DbUser::parse(&c.dbuser, &engine.user_rules())?))

@@ -1,7 +1,7 @@
-//! mydb_admin's own container: made when it is absent, started when it is down.
+//! Creates mydb_admin's own container if it is missing and starts it if it is down.
 //!
-//! Its connection (port, sealed password) lies in the data directory, beside its data, so that a
-//! portal that starts anew, or a container removed by hand, finds the same database again.
+//! The connection (port, encrypted password) is stored in the data directory next to the database's files, so that a
+//! restarted portal finds the same database again, even if its container was removed manually.
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -26,38 +26,38 @@ use crate::secrets::{Random, Sealer, write_private};
 use crate::storage::Files;
 use crate::tls::Authority;
 
-/// Name of the container, after the instance and a dash; also of the database.
+/// Name of the container, after the instance and a dash; also the name of the database.
 pub const NAME: &str = "mydb_admin";
 const SEAL_CONTEXT: &str = "mydb_admin/password";
-/// How long a new mydb_admin may take, pulling its image not counted.
+/// Timeout for a new mydb_admin to respond, without the time to pull its image.
 const START: Duration = Duration::from_secs(120);
-/// How long one connection may take.
+/// Timeout of one connection attempt.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What is kept of the connection.
+/// The saved connection details.
 #[derive(Serialize, Deserialize)]
 struct SavedConnection {
     port: u16,
     sealed: String,
 }
 
-/// Everything the bootstrap works with.
+/// Everything needed to create or start mydb_admin.
 pub struct Bootstrap<'a> {
     /// Configuration.
     pub config: &'a Config,
-    /// Catalog, for the image's facts.
+    /// Catalog, for the properties of the image.
     pub catalog: &'a Catalog,
     /// The container engine.
     pub runtime: &'a dyn Runtime,
-    /// Seals the password.
+    /// Encrypts the password.
     pub sealer: &'a Sealer,
-    /// Makes it.
+    /// Generates the password.
     pub random: &'a Random,
-    /// File work.
+    /// File operations.
     pub files: &'a Files,
-    /// Signs its certificate.
+    /// Signs the certificate.
     pub authority: &'a Authority,
-    /// Time of day, for the certificate.
+    /// Current time, for the certificate.
     pub now: chrono::DateTime<chrono::Utc>,
 }
 
@@ -70,8 +70,8 @@ impl Bootstrap<'_> {
         format!("{}-{NAME}", self.config.instance)
     }
 
-    /// The URL of mydb_admin. Makes its container where none is configured and none is there, and
-    /// starts one that is down; waits until it answers.
+    /// The URL of mydb_admin. Unless a URL is configured, creates a missing container or starts one that is down, and
+    /// waits until the server responds.
     pub async fn ensure(&self) -> anyhow::Result<SecretString> {
         if let Some(url) = &self.config.admin_db.url {
             return Ok(url.clone());
@@ -79,7 +79,7 @@ impl Bootstrap<'_> {
         let saved = self.saved()?;
         let password = self.sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
         let url = url(saved.port, &password);
-        // Once it answered, an empty data directory means a disk that is not mounted.
+        // If mydb_admin has responded before, an empty data directory means that a disk is not mounted.
         let (data, answered) = (self.dir().join("data"), self.dir().join("answered"));
         if answered.exists() && !holds_data(&data) {
             bail!("mydb_admin's data is not in {}. Is its disk mounted? Nothing was changed.", data.display());
@@ -87,7 +87,7 @@ impl Bootstrap<'_> {
         match self.runtime.inspect(&self.container_name()).await? {
             Some(found) if found.running => {}
             Some(found) => {
-                // A portal that was killed while it made it may not have come to copying the files in.
+                // A portal killed while creating the container may not have copied the files into it.
                 let (_, files) = self.describe(saved.port, &password)?;
                 self.runtime.copy_in(&found.id, &files).await?;
                 self.runtime.start(&found.id).await?;
@@ -101,7 +101,7 @@ impl Bootstrap<'_> {
         Ok(url)
     }
 
-    /// The connection, made up at the first start.
+    /// The saved connection, generated at the first start.
     fn saved(&self) -> anyhow::Result<SavedConnection> {
         let file = self.dir().join("connection.json");
         match std::fs::read_to_string(&file) {
@@ -150,11 +150,11 @@ impl Bootstrap<'_> {
         Ok(())
     }
 
-    /// The container, and the files that are copied into it.
+    /// The container specification and the files to copy into the container.
     fn describe(&self, port: u16, password: &SecretString) -> anyhow::Result<(ContainerSpec, Vec<InjectedFile>)> {
         let image = self.image()?;
         let engine = image.engine.engine();
-        // Names the engine's rules reserve for this very database, so they are not parsed by them.
+        // The engine reserves these names for this very database, so they are not parsed with the engine's rules.
         let rules = crate::domain::names::NameRules { max_bytes: 63, reserved: &[], reserved_prefixes: &[] };
         let plan = ServerSpec {
             image,
@@ -206,7 +206,7 @@ impl Bootstrap<'_> {
     async fn wait(&self, url: &SecretString) -> anyhow::Result<()> {
         let begin = Instant::now();
         loop {
-            // A paused server takes the connection and says nothing.
+            // A paused server accepts the connection but never responds.
             let connecting = tokio::time::timeout(ANSWER, PgConnection::connect(url.expose_secret()));
             let error = match connecting.await {
                 Ok(Ok(connection)) => {
@@ -233,18 +233,18 @@ impl Bootstrap<'_> {
     }
 }
 
-/// The keys and the hands of a host, which mydb_admin's own container is made with.
+/// The keys and file helper of a host, needed to create mydb_admin's own container.
 pub struct HostKeys {
-    /// Seals secrets.
+    /// Encrypts secrets.
     pub sealer: Sealer,
     /// Signs certificates.
     pub authority: Authority,
-    /// File work.
+    /// File operations.
     pub files: Files,
 }
 
 impl HostKeys {
-    /// Reads the keys, in the data directory.
+    /// Reads the keys from the data directory, creating it if needed.
     pub fn of(parts: &BootstrapParts, random: &Random) -> anyhow::Result<Self> {
         let config = &parts.config;
         std::fs::create_dir_all(&config.data_dir)
@@ -257,7 +257,7 @@ impl HostKeys {
         })
     }
 
-    /// The URL of mydb_admin, with its server running: made where none is configured and none is there.
+    /// The URL of mydb_admin with its server running. Unless a URL is configured, a missing container is created.
     pub async fn admin_db(&self, parts: &BootstrapParts, random: &Random) -> anyhow::Result<SecretString> {
         Bootstrap {
             config: &parts.config,
@@ -275,15 +275,15 @@ impl HostKeys {
     }
 }
 
-/// The URL of mydb_admin, with its server running, for commands that are no portal.
+/// The URL of mydb_admin with its server running, for commands other than the portal.
 ///
 /// # Errors
-/// If a key is missing, or it can't be made or does not answer in time.
+/// If a key is missing, or if mydb_admin cannot be created or does not respond in time.
 pub async fn start(parts: &BootstrapParts, random: &Random) -> anyhow::Result<SecretString> {
     HostKeys::of(parts, random)?.admin_db(parts, random).await
 }
 
-/// Whether there is a mydb_admin with tables.
+/// Whether mydb_admin exists and contains tables.
 pub async fn holds_tables(parts: &BootstrapParts, random: &Random) -> anyhow::Result<bool> {
     if parts.config.admin_db.url.is_none() && existing_url(&parts.config, random)?.is_none() {
         return Ok(false);
@@ -295,13 +295,14 @@ pub async fn holds_tables(parts: &BootstrapParts, random: &Random) -> anyhow::Re
     Ok(found > 0)
 }
 
-/// How many tables there are. Like all that is asked before the migrations have run, the statement is not checked against them.
+/// The number of tables. Like all queries made before the migrations have run, this statement is not checked at compile
+/// time against the schema.
 pub async fn tables(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(db).await
 }
 
-/// The URL of a mydb_admin that is there already, for commands that start nothing. `None`: no portal
-/// of this instance has made one yet.
+/// The URL of an existing mydb_admin, for commands that start nothing. `None` if no portal of this instance has created
+/// one yet.
 pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<SecretString>> {
     if let Some(url) = &config.admin_db.url {
         return Ok(Some(url.clone()));
@@ -319,7 +320,7 @@ pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<S
     Ok(Some(url(saved.port, &password)))
 }
 
-/// Opens the pool, waits until mydb_admin answers, and brings its tables up to date.
+/// Opens the pool, waits until mydb_admin responds, and runs the migrations.
 pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool> {
     let pool = crate::admin_db::pool(url.expose_secret(), config.admin_db.connections)
         .context("admin_db.url can't be read")?;
@@ -340,16 +341,17 @@ pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool>
 }
 
 fn url(port: u16, password: &SecretString) -> SecretString {
-    // A generated password has only letters and digits, so it needs no encoding.
+    // A generated password consists of letters and digits, so it needs no URL encoding.
     SecretString::from(format!("postgres://{NAME}:{}@127.0.0.1:{port}/{NAME}?sslmode=prefer", password.expose_secret()))
 }
 
-/// A port nobody listens on at this moment. It is kept for good once the container has it.
+/// A port that is free at the moment. It is fixed once the container uses it.
 fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?.port())
 }
 
-/// Whether something lies in a directory. One that can't be read belongs to the server, which made it so.
+/// Whether a directory contains anything. An unreadable directory counts as non-empty, because the server restricted
+/// its access.
 fn holds_data(dir: &Path) -> bool {
     match std::fs::read_dir(dir) {
         Ok(mut entries) => entries.next().is_some(),
@@ -357,11 +359,11 @@ fn holds_data(dir: &Path) -> bool {
     }
 }
 
-/// What the parts are made from.
+/// What the portal's parts are made from.
 pub struct BootstrapParts {
     /// Configuration.
     pub config: Config,
-    /// What is on offer.
+    /// Available engines and images.
     pub catalog: Catalog,
     /// The container engine.
     pub runtime: Arc<dyn Runtime>,

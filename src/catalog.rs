@@ -1,4 +1,4 @@
-//! The engines and images on offer: `dbconfig/catalog.toml`, read and checked once.
+//! The available engines and images: reads and checks `dbconfig/catalog.toml` once.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use crate::config::Problem;
 use crate::domain::engine::EngineKind;
 use crate::domain::quantity::ByteSize;
 
-/// One image on offer.
+/// An available image.
 #[derive(Debug, Clone)]
 pub struct CatalogImage {
-    /// Its engine.
+    /// The engine that the image contains.
     pub engine: EngineKind,
     /// The reference users know, such as `docker.io/library/postgres:17`.
     pub image: String,
     /// Version of the server, such as `17`.
     pub version: String,
-    /// What the form says, such as `PostgreSQL 17`.
+    /// The label in the form, such as `PostgreSQL 17`.
     pub label: String,
     /// Where the data directory is mounted in the container.
     pub volume: String,
@@ -27,13 +27,13 @@ pub struct CatalogImage {
     pub data: String,
     /// User id of the server's process in the image.
     pub uid: u32,
-    /// Group id of the server's process in the image.
+    /// The minimum memory for a container of this image.
     pub gid: u32,
-    /// Least memory a container of it needs.
+    /// A sentence to show in the form.
     pub min_memory: ByteSize,
-    /// A sentence for the form.
+    /// Whether its containers may connect to this machine, other networks and the internet.
     pub notes: String,
-    /// Whether its containers may reach this machine, other networks and the internet.
+    /// Day after which its vendor provides no more fixes.
     pub egress: bool,
     /// Day after which its makers fix nothing any more.
     pub end_of_life: Option<NaiveDate>,
@@ -64,7 +64,7 @@ struct Entry {
     end_of_life: Option<String>,
 }
 
-/// Everything on offer, in the order of the file.
+/// All available images, in the order of the file.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     images: Vec<CatalogImage>,
@@ -107,7 +107,7 @@ impl Catalog {
         if faults.is_empty() { Ok(Self { images }) } else { Err(faults) }
     }
 
-    /// All images, in the file's order.
+    /// All images, in the order of the file.
     pub fn images(&self) -> &[CatalogImage] {
         &self.images
     }
@@ -117,17 +117,17 @@ impl Catalog {
         self.images.iter().find(|i| i.image == image)
     }
 
-    /// The images of one engine; the first is its default.
+    /// The images of one engine; the first is the default.
     pub fn of(&self, engine: EngineKind) -> impl Iterator<Item = &CatalogImage> {
         self.images.iter().filter(move |i| i.engine == engine)
     }
 
-    /// The image of an engine that people name, by its reference or by its version.
+    /// The image of an engine that a user names by its reference or its version.
     pub fn named(&self, engine: EngineKind, text: &str) -> Option<&CatalogImage> {
         self.of(engine).find(|i| i.image == text || i.version == text)
     }
 
-    /// The engines on offer, in the file's order.
+    /// The available engines, in the order of the file.
     pub fn engines(&self) -> Vec<EngineKind> {
         let mut engines = Vec::new();
         for image in &self.images {
@@ -163,8 +163,8 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
             faults.push((field, format!("“{path}” must be an absolute path")));
         }
     }
-    // A data directory outside the mounted volume would put the data into the container's own
-    // layer, and the next image change would lose it (as happened to users of Postgres 18's new layout).
+    // With a data directory outside the mounted volume, the data would be in the container's own layer and be lost at
+    // the next image change (as happened to users when Postgres 18 changed its layout).
     if !Path::new(&entry.data).starts_with(&entry.volume) {
         faults.push(("data", format!("“{}” must be inside the volume {}", entry.data, entry.volume)));
     }
@@ -202,7 +202,8 @@ fn check(entry: Entry, before: &[CatalogImage]) -> Result<CatalogImage, Vec<(&'s
     }
 }
 
-/// The files of `dbconfig/<engine>/`, by name. Read anew for every container, so that an edit takes effect with the next one.
+/// The files of `dbconfig/<engine>/`, by name. They are read again for every container, so that edits apply to the next
+/// one.
 pub fn config_files(catalog: &Path, engine: EngineKind) -> anyhow::Result<Vec<(String, String)>> {
     let dir = catalog.parent().unwrap_or(Path::new(".")).join(engine.as_str());
     let entries = std::fs::read_dir(&dir).with_context(|| format!("can't read {}", dir.display()))?;

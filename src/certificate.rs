@@ -1,4 +1,4 @@
-//! Certificates as files on this machine: what is in one, and whether the portal may use it.
+//! Inspects certificate files on this machine and checks whether the portal can use them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,18 +9,18 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::extensions::GeneralName;
 
-/// The first certificate of a chain, the server's own.
+/// The first certificate of a chain: the server's own.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    /// Whose it is.
+    /// The name the certificate was issued to.
     pub subject: String,
-    /// Who signed it.
+    /// The name of the issuer.
     pub issuer: String,
-    /// Host names and addresses it is for.
+    /// Host names and addresses the certificate is valid for.
     pub names: Vec<String>,
-    /// First moment it is valid.
+    /// Start of its validity.
     pub begins: DateTime<Utc>,
-    /// Last moment it is valid.
+    /// End of its validity.
     pub ends: DateTime<Utc>,
 }
 
@@ -44,7 +44,7 @@ impl Certificate {
         })
     }
 
-    /// Why no stranger's browser trusts it, if that is so: it was made in dev mode, or signed by itself.
+    /// Why browsers would not trust the certificate (created in dev mode or self-signed), or `None`.
     pub fn home_made(&self) -> Option<&'static str> {
         if self.issuer.contains("database authority") {
             Some("was made by a portal in dev mode")
@@ -55,7 +55,7 @@ impl Certificate {
         }
     }
 
-    /// Whether it is for this host name or address.
+    /// Whether the certificate is valid for this host name or address.
     pub fn covers(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         self.names.iter().any(|name| {
@@ -79,7 +79,7 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// Checks that a server can use this chain with this key.
+/// Checks that a server can use this certificate chain with this key.
 pub fn check_pair(cert: &Path, key: &Path) -> Result<(), String> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect)
@@ -93,7 +93,7 @@ pub fn check_pair(cert: &Path, key: &Path) -> Result<(), String> {
         .map_err(|e| format!("{} and {} can't be used together: {e}", cert.display(), key.display()))
 }
 
-/// What is wrong with a file that only the portal should read: absent, unreadable, or open to others.
+/// The problem with a file that only the portal should read: missing, unreadable, or accessible to others.
 pub fn private_file_fault(path: &Path) -> Option<String> {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,

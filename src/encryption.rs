@@ -1,5 +1,5 @@
-//! Encryption of backups to keys that are kept elsewhere (age, X25519). The portal encrypts with the recipients, which
-//! are no secret; it can decrypt only where it was given an identity that belongs to one of them.
+//! Encrypts backups for recipients whose keys are kept elsewhere (age, X25519). The recipients are public; the portal
+//! can decrypt only if it has an identity that belongs to one of them.
 
 use std::str::FromStr;
 
@@ -8,41 +8,41 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
-/// How a manifest names it.
+/// Name of the method in manifests.
 pub const AGE: &str = "age";
-/// What an identity begins with.
+/// Prefix of an identity.
 const BEGINNING: &str = "AGE-SECRET-KEY-1";
 
-/// To whom something is encrypted.
+/// The recipients that something is encrypted for.
 #[derive(Clone)]
 pub struct Recipients {
     recipients: Vec<Recipient>,
-    /// A key for this once, which is nowhere but in memory: what was stored is read back and opened with it, and then it
-    /// is forgotten. Absent where the portal has an identity of a recipient, which proves more.
+    /// An ephemeral key that exists only in memory: stored data is read back and decrypted with it, and then it is
+    /// discarded. Absent if the portal has an identity of a recipient, because reading back with that proves more.
     once: Option<Identity>,
 }
 
 impl Recipients {
-    /// To these recipients, `None` where there is none; read back with `keys`, if they open it.
+    /// Encrypts for these recipients; `None` if there are none. Data is read back with `keys` if they can decrypt it.
     pub fn to(recipients: &[String], keys: &Identities) -> Option<Self> {
         let opens = keys.open(recipients);
         let recipients: Vec<Recipient> = recipients.iter().filter_map(|r| Recipient::from_str(r).ok()).collect();
         (!recipients.is_empty()).then(|| Self { recipients, once: (!opens).then(Identity::generate) })
     }
 
-    /// What [`age::Encryptor`] needs to begin.
+    /// An [`age::Encryptor`] for all recipients, including the ephemeral key.
     pub(crate) fn encryptor(&self) -> std::io::Result<age::Encryptor> {
         let once = self.once.as_ref().map(Identity::to_public);
         let all = self.recipients.iter().chain(&once).map(|r| r as &dyn age::Recipient);
         age::Encryptor::with_recipients(all).map_err(std::io::Error::other)
     }
 
-    /// The key for this once, if there is one.
+    /// The ephemeral key, if there is one.
     pub fn once(&self) -> Option<Identities> {
         Some(Identities(vec![self.once.clone()?]))
     }
 
-    /// Encrypts a short secret for the recipients, as text.
+    /// Encrypts a short secret for the recipients and returns it as base64 text.
     pub fn text(&self, secret: &SecretString) -> Result<String, String> {
         let failed = |e: std::io::Error| format!("Cannot encrypt a secret of the backup: {e}.");
         let all = self.recipients.iter().map(|r| r as &dyn age::Recipient);
@@ -60,24 +60,24 @@ impl Recipients {
     }
 }
 
-/// Identities that open what was encrypted to theirs.
+/// Identities that decrypt what was encrypted for them.
 #[derive(Clone, Default)]
 pub struct Identities(Vec<Identity>);
 
 impl Identities {
-    /// The identities among these texts.
+    /// Parses these texts and keeps those that are identities.
     pub fn from_texts(identities: &[SecretString]) -> Self {
         Self(identities.iter().filter_map(|i| Identity::from_str(i.expose_secret()).ok()).collect())
     }
 
-    /// These and another one, if it is one.
+    /// Adds another key if it is an identity.
     #[must_use]
     pub fn and(mut self, key: Option<&SecretString>) -> Self {
         self.0.extend(key.and_then(|k| Identity::from_str(k.expose_secret().trim()).ok()));
         self
     }
 
-    /// Whether they open what is encrypted to `recipients`.
+    /// Whether these identities can decrypt data encrypted for `recipients`.
     pub fn open(&self, recipients: &[String]) -> bool {
         self.0.iter().any(|i| recipients.contains(&i.to_public().to_string()))
     }
@@ -87,7 +87,7 @@ impl Identities {
         self.0.iter().map(|i| i as &dyn age::Identity)
     }
 
-    /// Opens what [`Recipients::text`] made.
+    /// Decrypts the result of [`Recipients::text`].
     pub fn text(&self, sealed: &str) -> Result<SecretString, String> {
         let failed = |why: String| format!("Cannot decrypt a secret in the manifest of this backup: {why}.");
         let sealed = BASE64_STANDARD.decode(sealed).map_err(|e| failed(e.to_string()))?;
@@ -99,10 +99,10 @@ impl Identities {
     }
 }
 
-/// Why a text is no recipient.
+/// Checks that a text is a recipient and otherwise says why not.
 pub fn check_recipient(text: &str) -> Result<(), String> {
     if text.starts_with(BEGINNING) {
-        // Not repeated: it may end up in a log.
+        // Do not repeat the text: the message may end up in a log.
         return Err(
             "is a secret key; enter its recipient, which starts with age1, and keep the key elsewhere".to_owned()
         );
@@ -116,7 +116,7 @@ pub fn check_recipient(text: &str) -> Result<(), String> {
     }
 }
 
-/// The identities in the text of a key file, as `age-keygen` writes them, with remarks or without.
+/// The identities in a key file as written by `age-keygen`, with or without comments.
 pub fn identities(text: &str) -> Result<Vec<SecretString>, String> {
     let lines = text.lines().map(str::trim).filter(|l| l.to_ascii_uppercase().starts_with(BEGINNING));
     let found: Vec<&str> = lines.collect();
@@ -159,7 +159,7 @@ mod tests {
         let sealed = sealing.text(&SecretString::from("hush 🐘")).unwrap();
         let file = std::env::temp_dir().join(format!("db4sci-seal-{}.key", std::process::id()));
         std::fs::write(&file, key.to_string().expose_secret()).unwrap();
-        // As RESTORE.txt says it.
+        // The same commands as in RESTORE.txt.
         let script = "echo \"$0\" | base64 -d | age --decrypt --identity \"$1\"";
         let said = std::process::Command::new("bash").args(["-c", script, &sealed]).arg(&file).output().unwrap();
         std::fs::remove_file(&file).unwrap();
@@ -172,7 +172,7 @@ mod tests {
         let sealing = Recipients { recipients: vec![key.to_public()], once: Some(other.clone()) };
         let sealed = sealing.text(&SecretString::from("hush 🐘")).unwrap();
         assert_eq!(Identities(vec![key]).text(&sealed).unwrap().expose_secret(), "hush 🐘");
-        // Not with the key for once either: it is for the dumps.
+        // The ephemeral key cannot decrypt it either: it is only for the dumps.
         assert!(Identities(vec![other]).text(&sealed).is_err());
     }
 }

@@ -1,7 +1,6 @@
 //! DB4SCI: a self-hosted database-as-a-service portal for researchers.
 //!
-//! `mydb` is the name inside the code; DB4SCI is the name people see.
-//! `docs/ARCHITECTURE.md` has the map of the house.
+//! In the code it is called `mydb`; users know it as DB4SCI. `docs/ARCHITECTURE.md` describes the structure.
 
 pub mod admin_db;
 pub mod app;

@@ -1,4 +1,4 @@
-//! The portal's tasks: each has a name, is told to stop, and is waited for.
+//! The portal's long-running tasks: each has a name, receives a stop signal, and is awaited.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -8,10 +8,10 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// Longest wait for all tasks to end once they were told to.
+/// How long to wait for all tasks to end after the stop signal.
 pub const STOP_LIMIT: Duration = Duration::from_secs(60);
 
-/// Everything that runs until the portal stops. Dropping it cuts all of it short, as a crash would.
+/// All tasks that run until the portal stops. Dropping it aborts them, as a crash would.
 #[derive(Debug, Default)]
 pub struct Lifecycle {
     stop: CancellationToken,
@@ -20,7 +20,7 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// The token that tells a task to stop.
+    /// The token that signals tasks to stop.
     pub fn token(&self) -> CancellationToken {
         self.stop.clone()
     }
@@ -31,7 +31,7 @@ impl Lifecycle {
         self.names.insert(id, name);
     }
 
-    /// Waits for a task that ends by itself, which none should: the error says which and why.
+    /// Waits for a task that ends on its own, which none should; the error says which one and why.
     pub async fn failed(&mut self) -> anyhow::Error {
         match self.tasks.join_next_with_id().await {
             Some(ended) => self.describe(ended),
@@ -39,7 +39,7 @@ impl Lifecycle {
         }
     }
 
-    /// Tells every task to stop and waits for them, at most [`STOP_LIMIT`] and until `hurry` is done.
+    /// Signals every task to stop and waits for them, at most [`STOP_LIMIT`] or until `hurry` completes.
     pub async fn stop(self, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
         self.stop_within(STOP_LIMIT, hurry).await
     }

@@ -1,4 +1,4 @@
-//! The program `db4sci`. What it can do is in [`mydb::cli`].
+//! The program `db4sci`. Its commands are in [`mydb::cli`].
 
 fn main() -> std::process::ExitCode {
     mydb::cli::main()

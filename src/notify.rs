@@ -1,5 +1,5 @@
-//! The program that is told of what went wrong with backups: it gets JSON on its standard input, and is run beside
-//! everything else, without a shell and for a limited time.
+//! Passes notices about failed backups to the configured program, as JSON on its standard input. The program runs in
+//! the background, without a shell and with a timeout.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::config::Notify;
 use crate::process::Group;
 use crate::tasks;
 
-/// Where the program finds others. It gets nothing else of the portal's environment, in which there are secrets.
+/// `PATH` of the program. It gets nothing else from the portal's environment, which contains secrets.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Most bytes of what it says that are kept.
+/// Maximum bytes of its output to keep.
 const WORDS: u64 = 2000;
 
-/// What the program gets. Field names are a contract.
+/// The JSON passed to the program. The field names are a contract.
 #[derive(Debug, Serialize)]
 struct NotifyMessage<'a> {
     id: uuid::Uuid,
@@ -55,10 +55,10 @@ impl<'a> NotifyMessage<'a> {
     }
 }
 
-/// Waits between the attempts of one call. What still fails then is tried again with later calls, for a day.
+/// Delays between the attempts of one call. If all fail, later calls retry for a day.
 const AGAIN: [Duration; 3] = [Duration::from_secs(3), Duration::from_secs(6), Duration::from_secs(12)];
 
-/// Gives the program what it was not given yet, beside everything else.
+/// Passes all new notices to the program in the background.
 pub fn tell(app: &Arc<App>) {
     if app.config.notify.command.is_empty() {
         return;
@@ -98,7 +98,7 @@ async fn all(app: &App) -> anyhow::Result<()> {
 /// Runs the program once.
 ///
 /// # Errors
-/// If it can't be started, takes too long, or ends with another code than 0.
+/// If it cannot be started, exceeds its timeout, or exits with a code other than 0.
 async fn run(notify: &Notify, json: &[u8]) -> anyhow::Result<()> {
     let [program, arguments @ ..] = notify.command.as_slice() else { return Ok(()) };
     let mut child = Command::new(program)
@@ -109,7 +109,7 @@ async fn run(notify: &Notify, json: &[u8]) -> anyhow::Result<()> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        // With all that it starts, so that all of it can be ended.
+        // A process group of its own, so that the program can be killed with everything it starts.
         .process_group(0)
         .spawn()
         .with_context(|| format!("{program} can't be started"))?;
@@ -130,7 +130,7 @@ async fn talk(child: &mut Child, json: &[u8]) -> std::io::Result<(std::process::
     let (input, output) = (child.stdin.take(), child.stderr.take());
     let write = async {
         if let Some(mut input) = input {
-            // A program that does not read its input says how it went by its code.
+            // A program that does not read its input still reports its result by its exit code.
             let _ = input.write_all(json).await;
         }
     };
@@ -153,7 +153,7 @@ mod tests {
     use crate::notify::*;
 
     fn shell(script: &str, seconds: u64) -> Notify {
-        // Tests want a program that does what they say; the portal itself uses no shell.
+        // Tests need a program that follows a script; the portal itself uses no shell.
         let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
         Notify { command, timeout: Duration::from_secs(seconds) }
     }
@@ -165,7 +165,7 @@ mod tests {
         run(&shell(&format!("cat > {}; env | grep -c . >&2", dir.display()), 20), &json).await.unwrap();
         assert_eq!(std::fs::read(&dir).unwrap(), json);
         std::fs::remove_file(&dir).unwrap();
-        // One that reads nothing, and says very much.
+        // A program that reads nothing and prints a lot.
         run(&shell("yes | head -c 300000 >&2", 20), &json).await.unwrap();
         let said = format!("{:#}", run(&shell("echo no mail today >&2; exit 3", 20), b"{}").await.unwrap_err());
         assert!(said.contains("exit status: 3") && said.contains("no mail today"), "{said}");

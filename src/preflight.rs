@@ -1,4 +1,5 @@
-//! What must be right on the disk before the portal starts. The settings themselves were checked when they were read.
+//! Checks the files and directories that the portal needs before it starts. The settings themselves are checked when
+//! they are read.
 
 use std::path::Path;
 
@@ -8,8 +9,8 @@ use crate::config::{Config, Problem};
 use crate::secrets::{Random, Sealer};
 use crate::storage::fault;
 
-/// Everything that is wrong. In dev, files that the portal makes itself may be absent. A certificate that has
-/// ended is left to `doctor`: a portal that does not start helps nobody to replace it.
+/// Returns all problems. In dev mode, files that the portal creates itself may be missing. Expired certificates are
+/// left to `doctor`, because refusing to start would not help to replace them.
 pub fn check(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     let mut problems = images(config, catalog);
     let made = |path: &Path| config.mode.makes_own_secrets() && !path.exists();
@@ -23,7 +24,7 @@ pub fn check(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     problems
 }
 
-/// Tiers that are not there, and that the start does not make.
+/// Problems with tiers that are unavailable and are not created at startup.
 fn tiers(config: &Config) -> Vec<Problem> {
     let file = config.mode_dir.join("config.toml");
     let made = |n: usize| n == 0 && config.mode.makes_own_secrets();
@@ -40,7 +41,7 @@ fn problem(source: &Path, key: &str, rule: impl Into<String>) -> Problem {
     Problem { source: source.display().to_string(), key: key.to_owned(), rule: rule.into() }
 }
 
-/// Names of images that the catalog does not have are typing errors that would be found out much later.
+/// Image names missing from the catalog: typing errors that would otherwise be noticed much later.
 fn images(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     let file = config.mode_dir.join("config.toml");
     let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! That a portal is at work on a data directory, known by a lock that ends with its process, however that ends.
+//! Detects whether a portal is using a data directory, by a file lock that ends with the process, however it ends.
 
 use std::fs::{File, TryLockError};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::config::Config;
 
-/// Held while somebody is at work.
+/// The lock, held as long as the process uses the data directory.
 #[derive(Debug)]
 pub struct Presence {
     _lock: File,
@@ -21,7 +21,7 @@ fn open(config: &Config) -> anyhow::Result<File> {
 }
 
 impl Presence {
-    /// A portal's. Several may serve at once.
+    /// Takes the shared lock of a portal. Several portals may run at once.
     pub fn serving(config: &Config) -> anyhow::Result<Self> {
         let lock = open(config)?;
         match lock.try_lock_shared() {
@@ -33,7 +33,7 @@ impl Presence {
         }
     }
 
-    /// That of a program which must be alone.
+    /// Takes the exclusive lock of a program that must run alone.
     pub fn alone(config: &Config) -> anyhow::Result<Self> {
         let lock = open(config)?;
         match lock.try_lock() {

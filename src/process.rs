@@ -1,18 +1,19 @@
-//! Programs that the portal runs beside itself.
+//! External programs that the portal runs.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 
-/// A program that leads a process group of its own, with all that it started: they are ended when this is dropped.
+/// A program that leads its own process group. Dropping this value kills the whole group.
 pub struct Group(Option<Pid>);
 
 impl Group {
-    /// The group of a program that was started with `process_group(0)`.
+    /// The process group of a program started with `process_group(0)`.
     pub fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 
-    /// The program has ended: what it left at work is its own affair, and its number may be another's by now.
+    /// Disarms the kill after the program has exited: processes it left running are not the portal's concern, and the
+    /// process id may have been reused.
     pub fn ended(mut self) {
         self.0 = None;
     }

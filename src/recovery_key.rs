@@ -1,5 +1,5 @@
-//! The recovery key: an age identity that its administrator keeps elsewhere. The portal knows only the recipient that
-//! belongs to it, so what it encrypts to that it can't read itself.
+//! The recovery key: an age identity that the administrator keeps elsewhere. The portal knows only the recipient that
+//! belongs to it, so it cannot decrypt what it encrypts for that recipient.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::secrets::{Signer, hmac_sha256, write_private, write_whole};
 
-/// The keys without which mydb_admin's sealed secrets and the databases' certificates are lost.
+/// The keys without which mydb_admin's encrypted secrets and the databases' certificates are lost.
 #[derive(Serialize, Deserialize)]
 pub struct PortalKeys {
-    /// Text of the sealing key's file.
+    /// Content of the sealing key file.
     seal_key: String,
     /// Files of the authority that signs the databases' certificates, by name.
     authority: BTreeMap<String, String>,
 }
 
-/// Where the recipient is written down.
+/// The file that stores the recipient.
 pub fn recipient_file(config: &Config) -> PathBuf {
     config.data_dir.join("recovery-recipient")
 }
 
-/// Where the key lies that is derived from the recovery key, and signs backups of mydb_admin: whoever has the recovery key
-/// has it too.
+/// The file that stores the key derived from the recovery key, which signs backups of mydb_admin. Whoever has the
+/// recovery key can derive it too.
 fn signer_file(config: &Config) -> PathBuf {
     config.data_dir.join("recovery-signer")
 }
@@ -36,7 +36,7 @@ fn authority_dir(config: &Config) -> PathBuf {
     config.data_dir.join("ca")
 }
 
-/// The recipient, if a recovery key was made.
+/// The recipient, if there is a recovery key.
 pub fn recipient(config: &Config) -> anyhow::Result<Option<Recipient>> {
     let file = recipient_file(config);
     match std::fs::read_to_string(&file) {
@@ -49,12 +49,12 @@ pub fn recipient(config: &Config) -> anyhow::Result<Option<Recipient>> {
     }
 }
 
-/// A new recovery key, of which nothing is written down yet.
+/// Generates a recovery key without storing anything.
 pub fn generate() -> SecretString {
     SecretString::from(Identity::generate().to_string().expose_secret().to_owned())
 }
 
-/// Makes a recovery key and registers it. The key itself is only answered, and must be kept elsewhere.
+/// Generates a recovery key and registers it. The key itself is only returned, and must be kept elsewhere.
 pub fn create(config: &Config) -> anyhow::Result<SecretString> {
     let key = generate();
     register(config, &key)?;
@@ -65,8 +65,8 @@ fn parse(key: &SecretString) -> anyhow::Result<Identity> {
     key.expose_secret().trim().parse().map_err(|e| anyhow!("this is not a recovery key: {e}"))
 }
 
-/// Writes down what the portal needs of a recovery key that somebody has: its recipient, and what signs with it. The
-/// key itself is not kept.
+/// Stores what the portal needs of an existing recovery key: its recipient and the derived signing key. The key itself
+/// is not stored.
 pub fn register(config: &Config, key: &SecretString) -> anyhow::Result<()> {
     let recipient = parse(key)?.to_public();
     std::fs::create_dir_all(&config.data_dir)?;
@@ -78,11 +78,11 @@ pub fn register(config: &Config, key: &SecretString) -> anyhow::Result<()> {
     if !file.exists() {
         write_private(&file, signer.as_bytes())?;
     }
-    // Last: whoever sees a recipient finds the rest.
+    // Written last: if the recipient exists, so does everything else.
     write_whole(&recipient_file(config), format!("{recipient}\n").as_bytes())
 }
 
-/// The same unless another key is registered.
+/// Registers the key unless another one is registered.
 pub fn adopt(config: &Config, key: &SecretString) -> anyhow::Result<()> {
     let given = parse(key)?.to_public().to_string();
     match recipient(config)? {
@@ -91,17 +91,17 @@ pub fn adopt(config: &Config, key: &SecretString) -> anyhow::Result<()> {
     }
 }
 
-/// The key that is derived from a recovery key to sign with.
+/// Derives the signing key from a recovery key.
 fn signing_key(key: &SecretString) -> [u8; 32] {
     hmac_sha256(key.expose_secret().trim().as_bytes(), b"db4sci mydb_admin")
 }
 
-/// Verifies what was signed with a recovery key.
+/// Verifies signatures made with a recovery key.
 pub fn signer_of(key: &SecretString) -> Signer {
     Signer::with_key(&signing_key(key))
 }
 
-/// Signs with the recovery key that is registered; `None` where there is none, or only its recipient, by an earlier version.
+/// Signs with the registered recovery key; `None` if there is none, or if an earlier version stored only its recipient.
 pub fn signer(config: &Config) -> Option<Signer> {
     let text = std::fs::read_to_string(signer_file(config)).ok()?;
     let (of, key) = text.trim().split_once(' ')?;
@@ -109,7 +109,7 @@ pub fn signer(config: &Config) -> Option<Signer> {
     (of == registered).then_some(Signer::with_key(&hex::decode(key).ok()?))
 }
 
-/// The keys of this host, encrypted to the recipient.
+/// Encrypts the keys of this host for the recipient.
 pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u8>> {
     let text = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()));
     let mut authority = BTreeMap::new();
@@ -123,7 +123,7 @@ pub fn seal_keys(config: &Config, recipient: &Recipient) -> anyhow::Result<Vec<u
     age::encrypt(recipient, &serde_json::to_vec(&keys)?).context("the keys can't be encrypted")
 }
 
-/// Opens what [`seal_keys`] made.
+/// Decrypts the result of [`seal_keys`].
 pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<PortalKeys> {
     let plain =
         age::decrypt(&parse(identity)?, sealed).context("this recovery key does not decrypt the keys in the bucket")?;
@@ -131,7 +131,7 @@ pub fn open_keys(identity: &SecretString, sealed: &[u8]) -> anyhow::Result<Porta
 }
 
 impl PortalKeys {
-    /// Writes the keys where this host has none. What is there already is left alone.
+    /// Writes the keys that this host does not have. Existing files are not changed.
     pub fn install(&self, config: &Config) -> anyhow::Result<()> {
         if !config.seal_key.exists() {
             write_private(&config.seal_key, self.seal_key.as_bytes())?;
@@ -146,7 +146,7 @@ impl PortalKeys {
         Ok(())
     }
 
-    /// Whether this host's sealing key is this one.
+    /// Whether this host's sealing key is the same.
     pub fn is_installed(&self, config: &Config) -> bool {
         std::fs::read_to_string(&config.seal_key).is_ok_and(|text| text.trim() == self.seal_key.trim())
     }
@@ -171,7 +171,7 @@ mod tests {
         register(&config, &second).unwrap();
         register(&config, &second).unwrap();
         assert!(signer_of(&second).verifies(b"content", &signer(&config).unwrap().sign(b"content")));
-        // Only the recipient is there, as an earlier version left it; or that of another key.
+        // Only a recipient is stored, as by an earlier version, or that of another key.
         write_whole(&recipient_file(&config), format!("{}\n", Identity::generate().to_public()).as_bytes()).unwrap();
         assert!(signer(&config).is_none());
         assert!(register(&config, &SecretString::from("AGE-SECRET-KEY-1X")).is_err());

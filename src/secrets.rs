@@ -1,4 +1,4 @@
-//! Randomness, and the sealing of secrets at rest.
+//! Randomness, encryption of secrets at rest, and signatures.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-/// Where random bytes come from.
+/// Source of random bytes.
 #[derive(Debug, Clone)]
 pub struct Random(SystemRandom);
 
@@ -25,8 +25,8 @@ impl Random {
     /// `N` random bytes.
     ///
     /// # Panics
-    /// If the system's generator fails, which it does not do once it has started: going on with
-    /// predictable secrets would be worse than stopping.
+    /// If the system's generator fails, which does not happen once it has started. Continuing with predictable secrets
+    /// would be worse than stopping.
     #[expect(clippy::expect_used, reason = "no secret may be made without randomness")]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0u8; N];
@@ -34,13 +34,13 @@ impl Random {
         bytes
     }
 
-    /// 256 random bits as 64 hexadecimal digits: a session's or token's secret.
+    /// 256 random bits as 64 hexadecimal digits: the secret of a session or token.
     pub fn token(&self) -> SecretString {
         SecretString::from(hex::encode(self.bytes::<32>()))
     }
 }
 
-/// SHA-256 of a session's or token's secret: what is stored in its place.
+/// SHA-256 of the secret of a session or token. Only this fingerprint is stored.
 pub fn fingerprint(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
@@ -53,7 +53,7 @@ pub fn hmac_sha256(key: &[u8], content: &[u8]) -> [u8; 32] {
     bytes
 }
 
-/// Signs content with HMAC-SHA-256, and verifies what was signed.
+/// Signs content with HMAC-SHA-256 and verifies signatures.
 #[derive(Clone)]
 pub struct Signer(Arc<hmac::Key>);
 
@@ -68,18 +68,18 @@ impl Signer {
         Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, key)))
     }
 
-    /// The signature of `content`, in hexadecimal.
+    /// The signature of `content` in hexadecimal.
     pub fn sign(&self, content: &[u8]) -> String {
         hex::encode(hmac::sign(&self.0, content).as_ref())
     }
 
-    /// Whether `signature` is that of `content`.
+    /// Whether `signature` is a valid signature of `content`.
     pub fn verifies(&self, content: &[u8], signature: &str) -> bool {
         hex::decode(signature).is_ok_and(|tag| hmac::verify(&self.0, content, &tag).is_ok())
     }
 }
 
-/// Seals and opens secrets with AES-256-GCM under the key of the mode's directory.
+/// Encrypts and decrypts secrets with AES-256-GCM, using the key in the directory of the mode.
 #[derive(Clone)]
 pub struct Sealer {
     key: Arc<LessSafeKey>,
@@ -97,7 +97,7 @@ impl std::fmt::Debug for Sealer {
 impl Sealer {
     /// A sealer with this 256-bit key.
     pub fn new(key: &[u8], random: Random) -> anyhow::Result<Self> {
-        // Another key for each purpose.
+        // Derive a separate key for each purpose.
         let receipts = Signer::derived(key, "db4sci receipts");
         let manifests = Signer::derived(key, "db4sci manifests");
         let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| anyhow!("a sealing key has 32 bytes"))?;
@@ -114,17 +114,17 @@ impl Sealer {
         Self::new(&key, random).with_context(|| format!("in {}", path.display()))
     }
 
-    /// Writes a new key file, readable by its owner only.
+    /// Writes a new key file that only its owner can read.
     pub fn create_key_file(path: &Path, random: &Random) -> anyhow::Result<()> {
         let text = BASE64_STANDARD.encode(random.bytes::<32>());
         write_private(path, format!("{text}\n").as_bytes())
     }
 
-    /// Seals `secret`. `context` (for example the container's id) must be the same when opening,
-    /// so a sealed value copied to another row does not open there.
+    /// Encrypts `secret`. Decryption requires the same `context` (for example the container's id), so a value copied to
+    /// another row cannot be decrypted there.
     ///
     /// # Errors
-    /// If the cipher refuses, which it does only for absurd lengths.
+    /// If the cipher rejects the input, which happens only for absurd lengths.
     pub fn seal(&self, secret: &SecretString, context: &str) -> anyhow::Result<Vec<u8>> {
         let nonce = self.random.bytes::<NONCE_LEN>();
         let mut data = secret.expose_secret().as_bytes().to_vec();
@@ -134,21 +134,21 @@ impl Sealer {
         Ok([nonce.as_slice(), &data].concat())
     }
 
-    /// HMAC-SHA-256 of `content` under a key derived from the sealing key, in hexadecimal: who has the key can tell that
-    /// the portal wrote it.
+    /// HMAC-SHA-256 of `content` in hexadecimal, with a key derived from the sealing key. It proves that the portal
+    /// wrote the content.
     pub fn mac(&self, content: &[u8]) -> String {
         self.receipts.sign(content)
     }
 
-    /// Signs manifests and notes of deletions, and verifies them.
+    /// Signs and verifies manifests and deletion records.
     pub fn manifests(&self) -> &Signer {
         &self.manifests
     }
 
-    /// Opens what [`Sealer::seal`] made.
+    /// Decrypts the result of [`Sealer::seal`].
     ///
     /// # Errors
-    /// If it was sealed with another key or context, or was altered.
+    /// If the value was encrypted with another key or context, or was altered.
     pub fn open(&self, sealed: &[u8], context: &str) -> anyhow::Result<SecretString> {
         let Some((nonce, body)) = sealed.split_first_chunk::<NONCE_LEN>() else {
             bail!("a sealed secret is too short");
@@ -162,7 +162,7 @@ impl Sealer {
     }
 }
 
-/// Writes a file that only its owner can read (mode 0600); refuses to replace one.
+/// Writes a file that only its owner can read (mode 0600); never replaces an existing file.
 pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -175,7 +175,7 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
         file.write_all(content)?;
         file.sync_all()?;
-        // Takes its name only when it is whole, and only if the name is free.
+        // The file gets its name only when it is complete, and only if the name is free.
         std::fs::hard_link(&new, path)
     };
     let done = wrote().with_context(|| format!("can't write {}", path.display()));
@@ -183,14 +183,14 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     done
 }
 
-/// Writes a file that is no secret; whoever reads it sees the old one or the new one, whole.
+/// Writes a file that is not secret. Readers see either the old or the new content, never a part.
 pub fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let new = beside(path);
     let wrote = std::fs::write(&new, content).and_then(|()| std::fs::rename(&new, path));
     wrote.with_context(|| format!("can't write {}", path.display()))
 }
 
-/// Where a file is written before it takes its name. Several portals may do that at once.
+/// The temporary path of a file being written. It contains the process id, because several portals may write at once.
 fn beside(path: &Path) -> std::path::PathBuf {
     path.with_extension(format!("new-{}", std::process::id()))
 }

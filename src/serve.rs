@@ -1,4 +1,4 @@
-//! The portal in this process: listeners, parts and tasks. What `db4sci serve` runs, and tests too.
+//! Runs the portal in this process: listeners, parts and tasks. Used by `db4sci serve` and by tests.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use crate::web::portal::{Portal, Shared};
 use crate::web::server;
 use crate::{storage, tls};
 
-/// Time between clean-ups of the counters of sign-ins.
+/// Interval for cleaning up the counters of sign-in attempts.
 const TIDY: Duration = Duration::from_secs(300);
-/// Time for the connections to mydb_admin to be closed in good order.
+/// Timeout for closing the connections to mydb_admin properly.
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// The bound listeners.
@@ -37,9 +37,9 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds them, so that a taken port is found out before anything else starts.
+    /// Binds the listeners before anything else starts, so that a port in use is reported early.
     pub fn bind(config: &Config) -> anyhow::Result<Self> {
-        // Over plain HTTP there is nothing to redirect to.
+        // Without TLS, there is nothing to redirect to.
         let redirect = config.server.redirect_listen.filter(|_| config.server.tls);
         Ok(Self {
             portal: server::bind(config.server.listen).context("server.listen")?,
@@ -48,32 +48,32 @@ impl Listeners {
     }
 }
 
-/// A portal at work.
+/// A running portal.
 pub struct Running {
-    /// What its handlers share.
+    /// State shared by its handlers.
     pub portal: Shared,
-    /// Where it answers.
+    /// The address it listens on.
     pub address: SocketAddr,
     lifecycle: Lifecycle,
-    /// Shows to other programs that it is at work.
+    /// Shows other programs that the portal is running.
     _presence: Presence,
 }
 
 impl Running {
-    /// Waits for a task that ends by itself, which none should.
+    /// Waits for a task that ends on its own, which none should.
     pub async fn failed(&mut self) -> anyhow::Error {
         self.lifecycle.failed().await
     }
 
-    /// Stops it: open requests and steps of jobs come to their end.
+    /// Stops the portal: open requests and running steps of jobs are completed.
     pub async fn stop(self) -> Result<(), Vec<&'static str>> {
         self.stop_unless(std::future::pending()).await
     }
 
-    /// The same, not waiting on once `hurry` is done.
+    /// Like [`Running::stop`], but stops waiting once `hurry` completes.
     pub async fn stop_unless(self, hurry: impl Future<Output = ()>) -> Result<(), Vec<&'static str>> {
         let ended = self.lifecycle.stop(hurry).await;
-        // Closing waits for connections that are in use, and a straggler, or a mydb_admin that says nothing, may keep one for good.
+        // Closing waits for connections in use, and a straggler or an unresponsive mydb_admin may keep one forever.
         if ended.is_ok() {
             let _ = tokio::time::timeout(CLOSE, self.portal.app.db.close()).await;
         }
@@ -84,7 +84,7 @@ impl Running {
 /// Starts a portal in this process.
 ///
 /// # Errors
-/// If a listener, a key, mydb_admin or the first administrator can't be had.
+/// If a listener, a key, mydb_admin or the first administrator is unavailable.
 pub async fn start(
     config: Config,
     catalog: Catalog,
@@ -96,16 +96,16 @@ pub async fn start(
     start_on(listeners, BootstrapParts { config, catalog, runtime, clock }, admin_password).await
 }
 
-/// Starts a portal on listeners that are bound already.
+/// Starts a portal on listeners that are already bound.
 ///
 /// # Errors
-/// If a key, mydb_admin or the first administrator can't be had.
+/// If a key, mydb_admin or the first administrator is unavailable.
 pub async fn start_on(
     listeners: Listeners,
     parts: BootstrapParts,
     admin_password: Option<SecretString>,
 ) -> anyhow::Result<Running> {
-    // Fails only where an earlier portal in this process did it.
+    // Fails only if an earlier portal in this process has already installed it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let presence = Presence::serving(&parts.config)?;
     let (stores, store_servers) = Stores::open(&parts.config).await.context("a backup target is unusable")?;
@@ -143,13 +143,13 @@ async fn endless(work: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What dev mode makes for itself: the directory of the default tier, and a certificate.
+/// In dev mode, creates the directory of the default tier and a certificate.
 fn prepare_dev(app: &App) -> anyhow::Result<()> {
     let config = &app.config;
     if !config.mode.makes_own_secrets() {
         return Ok(());
     }
-    // Only the default: a directory made where another tier should be mounted would pass for it.
+    // Only the default tier: a directory created where another tier should be mounted would be mistaken for it.
     if let Some(tier) = config.storage.first() {
         std::fs::create_dir_all(&tier.path).with_context(|| format!("can't make {}", tier.path.display()))?;
     }
@@ -162,7 +162,8 @@ fn prepare_dev(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the directories of new tiers, and says which can't be used: a portal without one of several is still of use.
+/// Creates the directories of new tiers and logs which tiers are unavailable: a portal that lacks one of several tiers
+/// is still useful.
 async fn begin_tiers(app: &App) -> anyhow::Result<()> {
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
@@ -178,7 +179,7 @@ async fn begin_tiers(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names under which a portal in dev mode is opened.
+/// Host names under which users open a portal in dev mode.
 fn dev_names(host: &str) -> Vec<String> {
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let mut names: Vec<String> = Vec::new();

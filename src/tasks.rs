@@ -1,17 +1,17 @@
-//! Tasks that log as the request, job or step that started them: a log line carries the ids of its span, wherever it was written.
+//! Starts tasks in the span of the request, job or step that spawns them, so that their log lines carry its ids.
 
 use std::future::Future;
 
 use tokio::task::JoinHandle;
 use tracing::{Instrument, Span};
 
-/// Runs a future by itself. Whoever starts it keeps the handle, or sees to it that it ends.
+/// Spawns a future. The caller keeps the handle or makes sure that the task ends.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work.instrument(Span::current()))
 }
 
-/// Runs on a thread of its own what blocks or computes for long.
+/// Runs blocking or long computations on a separate thread.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     let span = Span::current();

@@ -1,4 +1,4 @@
-//! Certificates: the portal's own authority for the databases it makes (and, in dev, for itself).
+//! Certificates: the portal's own authority, which signs for databases (and in dev mode for the portal itself).
 
 use std::path::Path;
 
@@ -15,11 +15,11 @@ use crate::config::Config;
 use crate::engine::ServerCert;
 use crate::secrets::{write_private, write_whole};
 
-/// Years a certificate of ours is valid. Long, because it lives in a database server that should
-/// not need a restart for it; whoever wants short ones puts their own authority's files in place.
+/// Validity of issued certificates in years. It is long, because replacing one would require a restart of the database
+/// server. Administrators who want shorter validity can install files of their own authority.
 const YEARS: i64 = 10;
 
-/// The authority whose certificate people may download to check their database's.
+/// The authority. Users can download its certificate to verify their database's certificate.
 pub struct Authority {
     cert_pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -32,11 +32,11 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// Reads `ca.pem` and `ca.key` in `dir`, or makes them.
+    /// Reads `ca.pem` and `ca.key` in `dir`, or creates them.
     pub fn load_or_create(dir: &Path, name: &str, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let (cert_file, key_file) = (dir.join("ca.pem"), dir.join("ca.key"));
         if !cert_file.exists() || !key_file.exists() {
-            // A key without its certificate was left by a start that was cut short.
+            // A key without a certificate is left by an interrupted start.
             let key = match std::fs::read_to_string(&key_file) {
                 Ok(pem) => KeyPair::from_pem(&pem).context("the authority's key can't be used")?,
                 Err(_) => KeyPair::generate()?,
@@ -59,7 +59,7 @@ impl Authority {
         Ok(Self { cert_pem, issuer })
     }
 
-    /// The authority's certificate, PEM.
+    /// The authority's certificate in PEM format.
     pub fn certificate(&self) -> &str {
         &self.cert_pem
     }
@@ -69,7 +69,7 @@ impl Authority {
         self.issue_to(&ServerNames { hosts: names.to_vec(), id: None }, now)
     }
 
-    /// Issues a certificate, with a key of its own, that names this server alone.
+    /// Issues a certificate with its own key, for this server only.
     pub fn issue_to(&self, server: &ServerNames, now: DateTime<Utc>) -> anyhow::Result<ServerCert> {
         let names = &server.hosts;
         let key = KeyPair::generate()?;
@@ -90,7 +90,7 @@ impl Authority {
     }
 }
 
-/// Whom a server's certificate names: nobody but itself, as far as clients can tell it from others.
+/// The names in a server's certificate: only its own, as far as clients can distinguish it from other servers.
 #[derive(Debug, Clone)]
 pub struct ServerNames {
     hosts: Vec<String>,
@@ -98,8 +98,8 @@ pub struct ServerNames {
 }
 
 impl ServerNames {
-    /// Those of a database: the host name that its users connect to, and its id. Where all databases share a host, clients
-    /// tell them apart by nothing but the port, so their certificates can't either.
+    /// The names of a database: the host name its users connect to, and its id. If all databases share one host,
+    /// clients distinguish them only by port, so certificates cannot distinguish them either.
     pub fn of(config: &Config, name: &str, id: Uuid) -> Self {
         let mut hosts = vec![config.databases.host_of(name)];
         if config.databases.host == "localhost" {
@@ -108,7 +108,7 @@ impl ServerNames {
         Self { hosts, id: Some(format!("urn:db4sci:{}:{id}", config.instance)) }
     }
 
-    /// Those of a server that only itself reaches.
+    /// The names of a server that is reached only from inside its container.
     pub fn local() -> Self {
         Self { hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()], id: None }
     }
@@ -117,14 +117,14 @@ impl ServerNames {
 fn params(names: &[String], now: DateTime<Utc>) -> anyhow::Result<CertificateParams> {
     let mut params = CertificateParams::new(names.to_vec())?;
     let at = |t: DateTime<Utc>| std::time::SystemTime::from(t).into();
-    // A day back, so that a client whose clock is slow does not refuse a fresh certificate.
+    // Valid from a day ago, so that clients with a slow clock accept a new certificate.
     params.not_before = at(now - Duration::days(1));
     params.not_after = at(now + Duration::days(365 * YEARS));
     Ok(params)
 }
 
-/// In dev: makes the portal's own certificate where it is absent or was signed by another
-/// authority, and puts the authority's beside it as `ca.pem`, to be trusted by the browser.
+/// In dev mode, creates the portal's own certificate if it is missing or was signed by another authority, and stores
+/// the authority's certificate next to it as `ca.pem`, which browsers can be told to trust.
 pub fn ensure_dev_certificate(
     authority: &Authority,
     cert: &Path,
@@ -145,14 +145,15 @@ pub fn ensure_dev_certificate(
         }
     }
     let made = authority.issue(names, now)?;
-    // First what says that the others are ours, last what makes the pair complete: cut short in between, it is made anew.
+    // Write the file that marks the others as ours first, and the one that completes the pair last: after an
+    // interruption, the pair is created again.
     write_whole(&ca_copy, authority.certificate().as_bytes())?;
     write_private(key, secrecy::ExposeSecret::expose_secret(&made.key).as_bytes())?;
     write_whole(cert, made.cert.as_bytes())?;
     Ok(())
 }
 
-/// The day a PEM certificate ends, and whether it was issued by itself or by an authority of ours.
+/// The expiry date and the issuer of a PEM certificate.
 pub fn describe(pem: &str) -> anyhow::Result<(DateTime<Utc>, String)> {
     let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).context("not a PEM certificate")?;
     let cert = block.parse_x509().context("not an X.509 certificate")?;
