@@ -1,4 +1,4 @@
-//! What an audit finds: the kinds of faults, the findings, and the report that mydb_admin keeps.
+//! The result of an audit: kinds of findings, the findings, and the report stored in mydb_admin.
 
 use std::collections::BTreeMap;
 
@@ -6,42 +6,42 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What is wrong.
+/// The kinds of problems an audit finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// There is no place for backups.
+    /// No backup target is configured.
     NoTarget,
     /// A target can't be listed.
     TargetAway,
-    /// mydb_admin itself has no fresh backup.
+    /// There is no recent backup of mydb_admin.
     AdminDbStale,
-    /// There is no recovery key, so the portal's keys are in no backup.
+    /// There is no recovery key, so no backup contains the portal's keys.
     NoRecoveryKey,
-    /// Objects of a good backup are missing or have other lengths.
+    /// Objects of a complete backup are missing or have a different size.
     Missing,
-    /// A manifest is not the one that was stored.
+    /// A manifest differs from the one recorded.
     Altered,
-    /// A backup lacks its copy in another target.
+    /// A backup has no copy in another target.
     CopyMissing,
-    /// A database has no backup as fresh as its policy promises.
+    /// A database has no backup as recent as its policy requires.
     Stale,
     /// A backup holds much less than those before it.
     Shrunk,
-    /// The last drill failed.
+    /// The last test restore failed.
     DrillFailed,
-    /// No drill for too long.
+    /// The last test restore was too long ago.
     DrillOverdue,
     /// The engine can't be backed up.
     Impossible,
-    /// Backups without this portal's signature: a rebuild does not take them in by itself.
+    /// Backups are not signed by this portal: a rebuild does not use them automatically.
     Unsigned,
-    /// Objects that no row explains.
+    /// Objects that belong to no recorded backup.
     Unknown,
 }
 
 impl FindingKind {
-    /// Every kind, the worst first.
+    /// Every kind, the most severe first.
     pub const ALL: [Self; 14] = [
         Self::NoTarget,
         Self::TargetAway,
@@ -59,7 +59,7 @@ impl FindingKind {
         Self::Unknown,
     ];
 
-    /// Its word, in metrics.
+    /// Its word in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoTarget => "no_target",
@@ -79,7 +79,7 @@ impl FindingKind {
         }
     }
 
-    /// In a word or two, for people.
+    /// A short label for people.
     pub fn label(self) -> &'static str {
         match self {
             Self::NoTarget => "no backup target",
@@ -99,57 +99,57 @@ impl FindingKind {
         }
     }
 
-    /// Whether data may be at risk; the others want a look.
+    /// Whether data may be at risk. The other kinds only need attention.
     pub fn is_bad(self) -> bool {
         !matches!(self, Self::DrillOverdue | Self::Impossible | Self::Unsigned | Self::Unknown)
     }
 }
 
-/// One thing that is wrong.
+/// One problem found by an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What sort of thing.
+    /// The kind of problem.
     pub kind: FindingKind,
-    /// Name of the database it is about, if it is about one.
+    /// Name of the database concerned, if any.
     pub container: Option<String>,
-    /// The backup it is about, if it is about one.
+    /// The backup concerned, if any.
     pub backup: Option<Uuid>,
-    /// A sentence or two.
+    /// The description, one or two sentences.
     pub text: String,
 }
 
-/// A target as the audit found it.
+/// The state of a target during the audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditedTarget {
-    /// Its name.
+    /// Name of the target.
     pub target: String,
-    /// Objects of this portal in it.
+    /// Number of objects of this portal in the target.
     pub objects: u64,
-    /// Their bytes.
+    /// Total size of these objects in bytes.
     pub bytes: u64,
-    /// Why it could not be listed.
+    /// Why the target could not be listed.
     pub error: Option<String>,
 }
 
-/// What an audit found.
+/// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditReport {
-    /// When it began.
+    /// When the audit started.
     pub at: DateTime<Utc>,
-    /// Databases that were judged.
+    /// Number of databases checked.
     pub databases: usize,
-    /// Good backups that were looked for.
+    /// Number of complete backups checked.
     pub backups: usize,
     /// The targets.
     pub places: Vec<AuditedTarget>,
-    /// How many findings of each kind.
+    /// Number of findings of each kind.
     pub counts: BTreeMap<FindingKind, u64>,
-    /// The findings, the worst first; not all where there are very many.
+    /// The findings, the most severe first; truncated if there are very many.
     pub findings: Vec<Finding>,
 }
 
 impl AuditReport {
-    /// Findings in all.
+    /// Total number of findings.
     pub fn all(&self) -> u64 {
         self.counts.values().sum()
     }

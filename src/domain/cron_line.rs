@@ -1,4 +1,4 @@
-//! Own times for backups: a cron line with a time zone.
+//! Custom backup schedules: a cron expression with a time zone.
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use chrono_tz::Tz;
@@ -6,17 +6,18 @@ use croner::Cron;
 
 use super::wall_clock::moments;
 
-/// Longest line.
+/// Maximum length in characters.
 const LONGEST: usize = 200;
-/// More than any zone puts its clocks back by.
+/// More than clocks in any zone are ever set back.
 const CHANGE: Duration = Duration::hours(4);
-/// An example for people.
+/// An example for messages.
 const EXAMPLE: &str = "“30 2 * * 1-5 Europe/Berlin”";
 
-/// Five fields, minute, hour, day of the month, month and day of the week, and after them a time zone or none.
+/// Five fields (minute, hour, day of month, month, day of week), optionally followed by a time zone.
 ///
-/// The fields are about the clock on the wall there. A time that the clock skips counts at the moment it goes on; one
-/// that it shows twice counts the first time, but in a line for every hour both times: so no run is lost or made twice.
+/// The fields refer to local time in that zone. A time skipped by the clock runs at the moment of the change; a time
+/// that occurs twice runs the first time, or both times if the expression matches every hour. No run is lost or made
+/// twice.
 #[derive(Debug, Clone)]
 pub struct CronLine {
     text: String,
@@ -34,7 +35,7 @@ impl PartialEq for CronLine {
 impl Eq for CronLine {}
 
 impl CronLine {
-    /// Reads a line.
+    /// Parses a cron expression.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > LONGEST {
             return Err(format!("Use at most {LONGEST} characters."));
@@ -58,7 +59,7 @@ impl CronLine {
                                                  {EXAMPLE}."
             )
         })?;
-        // A minute that comes once in an hour: two runs are then an hour apart at least.
+        // A single minute per hour guarantees that two runs are at least an hour apart.
         if cron.pattern.minutes.values().len() != 1 {
             return Err(format!(
                 "Backups can be made once an hour at most, so the first field must be a single minute, for example \
@@ -74,12 +75,12 @@ impl CronLine {
         Ok(line)
     }
 
-    /// The line, with one blank between its words.
+    /// The expression, with its fields separated by single spaces.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The zone of its times.
+    /// The time zone of the expression, or `otherwise` if it has none.
     pub fn zone(&self, otherwise: Tz) -> Tz {
         self.zone.unwrap_or(otherwise)
     }
@@ -89,7 +90,8 @@ impl CronLine {
         let zone = self.zone(otherwise);
         let here = now.with_timezone(&zone).naive_local();
         let mut best: Option<DateTime<Utc>> = None;
-        // From a little ahead: what the clock shows for the second time is ahead of it and was, all the same.
+        // Start a little ahead: a local time that occurs twice may be ahead of `now` on the clock and yet have occurred
+        // before.
         let mut wall = here + CHANGE;
         while let Some(found) = self.on_the_wall(wall, true) {
             best = best.max(self.runs(zone, found).filter(|at| *at <= now).max());
@@ -118,7 +120,8 @@ impl CronLine {
         best
     }
 
-    /// The nearest time on a wall that the fields name, from `wall` back or on. There are no zones on this one.
+    /// The nearest local time that matches the fields, searching from `wall` backwards or forwards. It ignores time
+    /// zones.
     fn on_the_wall(&self, wall: NaiveDateTime, back: bool) -> Option<NaiveDateTime> {
         let from = wall.and_utc();
         let found = if back {
@@ -180,8 +183,8 @@ mod tests {
         CronLine::parse(text).unwrap()
     }
 
-    /// The runs, by somebody who looks at the clock on the wall every minute and never does the same work twice, unless
-    /// it is hourly work: what the clock has skipped is done when that is seen.
+    /// The runs as seen by somebody who checks the local clock every minute and never repeats work unless it is hourly.
+    /// A skipped run is made when the skip is noticed.
     fn watched(line: &CronLine, zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> BTreeSet<DateTime<Utc>> {
         let clock = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
         let due = |wall: NaiveDateTime| line.cron.is_time_matching(&wall.and_utc()).unwrap();

@@ -1,8 +1,8 @@
-//! The engines by name. What an engine is, `crate::engine` describes.
+//! The database engines by name. `crate::engine` describes what each of them does.
 
 use std::fmt;
 
-/// The engines. How to add a fifth: docs/ARCHITECTURE.md.
+/// The supported engines. docs/ARCHITECTURE.md explains how to add another one.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type, serde::Serialize, serde::Deserialize,
 )]

@@ -25,11 +25,11 @@ pub enum JobKind {
     Undelete,
     /// Delete a database permanently.
     Purge,
-    /// Back up.
+    /// Back up a database.
     Backup,
-    /// Test a backup by restoring it.
+    /// Test a backup by restoring it (test restore).
     Drill,
-    /// Restore into a new database.
+    /// Restore to a new database.
     Restore,
     /// The same for an engine whose data is restored while its server is stopped.
     RestoreCopy,
@@ -39,7 +39,7 @@ pub enum JobKind {
     RestoreBeside,
     /// Upgrade the server.
     Upgrade,
-    /// Bring back a database whose data is gone from this host.
+    /// Recover a database whose data is missing on this host.
     Recover,
     /// Switch to earlier data.
     GoBack,
@@ -51,7 +51,7 @@ pub enum JobKind {
     AdminBackup,
     /// Replicate backups to other targets.
     Copy,
-    /// Prepare initialised data of images.
+    /// Prepare seeds: data directories initialised by an image.
     PrepareImages,
 }
 
@@ -116,7 +116,7 @@ impl JobKind {
         }
     }
 
-    /// The kind with this word; `None` for one of another version of the portal.
+    /// The kind with this word; `None` for a kind of another portal version.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }

@@ -1,4 +1,4 @@
-//! The words of the portal as types. Nothing in here does I/O.
+//! The portal's terms as types. Nothing in this module performs I/O.
 
 pub mod audit;
 pub mod cron_line;

@@ -1,8 +1,9 @@
-//! Names, parsed once at the edge. Code that holds one of these types needs no further check or quoting.
+//! Names, parsed once where they enter the portal. Code that holds one of these types needs no further checks or
+//! quoting.
 
 use std::fmt;
 
-/// Why a name was refused, as a sentence for the person who typed it.
+/// Why a name was rejected, as a sentence for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NameError(pub String);
@@ -29,38 +30,38 @@ macro_rules! name_type {
 }
 
 name_type! {
-    /// The name of a database container: part of its address in the portal and of its name in the engine.
+    /// The name of a database container: part of its URL in the portal and of its name in the container engine.
     ContainerName
 }
 name_type! {
-    /// The id of one portal, carried by every container, network and directory it makes.
+    /// The id of one portal, attached to every container, network and directory it creates.
     InstanceId
 }
 name_type! {
-    /// The name of a person's account in the portal.
+    /// The name of a user account in the portal.
     Username
 }
 name_type! {
-    /// A database inside a container, checked against its engine's [`NameRules`].
+    /// The name of a database inside a container, checked against its engine's [`NameRules`].
     DbName
 }
 name_type! {
-    /// A role inside a container, checked against its engine's [`NameRules`].
+    /// The name of a role inside a container, checked against its engine's [`NameRules`].
     DbUser
 }
 
-/// What an engine allows for the names of databases and roles.
+/// The rules of an engine for the names of databases and roles.
 #[derive(Debug, Clone, Copy)]
 pub struct NameRules {
-    /// Longest name, in bytes of UTF-8.
+    /// Maximum length in bytes of UTF-8.
     pub max_bytes: usize,
-    /// Names the engine or the portal keeps for itself (lower case).
+    /// Names reserved by the engine or the portal (lower case).
     pub reserved: &'static [&'static str],
-    /// Beginnings the engine keeps for itself (lower case).
+    /// Prefixes reserved by the engine (lower case).
     pub reserved_prefixes: &'static [&'static str],
 }
 
-/// Names no container may have: they would shadow the portal's own.
+/// Names not allowed for containers, because they would shadow the portal's own.
 const RESERVED_CONTAINERS: &[&str] =
     &["mydb_admin", "postgres", "template0", "template1", "root", "admin", "new", "from-dump", "db4sci"];
 
@@ -94,9 +95,8 @@ fn lower(c: char) -> bool {
 }
 
 impl ContainerName {
-    /// Parses a container's name: 2 to 40 characters, a lower-case letter first, then lower-case
-    /// letters, digits, `-` and `_`. Lower case only, so that a name means the same in a URL, a
-    /// file name and an e-mail.
+    /// Parses a container name: 2 to 40 characters, a lower-case letter first, then lower-case letters, digits, `-` and
+    /// `_`. Only lower case, so that a name means the same in a URL, a file name and an e-mail.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a name", raw)?;
         let rule = "A name consists of 2 to 40 lower-case letters, digits, “-” and “_”.";
@@ -129,7 +129,7 @@ impl InstanceId {
 }
 
 impl Username {
-    /// Parses an account's name: 1 to 63 lower-case letters, digits, `.`, `_`, `-`, a letter first.
+    /// Parses an account name: 1 to 63 lower-case letters, digits, `.`, `_`, `-`, a letter first.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a user name", raw)?;
         let rule = "A user name consists of lower-case letters, digits, “.”, “_” and “-”.";
@@ -160,25 +160,25 @@ fn identifier(what: &str, raw: &str, rules: &NameRules) -> Result<String, NameEr
 }
 
 impl DbName {
-    /// Parses a database's name by its engine's rules.
+    /// Parses a database name by its engine's rules.
     pub fn parse(raw: &str, rules: &NameRules) -> Result<Self, NameError> {
         identifier("a database name", raw, rules).map(Self)
     }
 }
 
 impl DbUser {
-    /// Parses a role's name by its engine's rules.
+    /// Parses a role name by its engine's rules.
     pub fn parse(raw: &str, rules: &NameRules) -> Result<Self, NameError> {
         identifier("a database user", raw, rules).map(Self)
     }
 }
 
-/// The network of an instance's containers.
+/// The network of an instance's database containers.
 pub fn network_name(instance: &InstanceId) -> String {
     format!("{instance}-databases")
 }
 
-/// The network of those whose image may reach others (`egress = true` in the catalog).
+/// The network of containers whose image may open connections (`egress = true` in the catalog).
 pub fn open_network_name(instance: &InstanceId) -> String {
     format!("{instance}-databases-open")
 }

@@ -4,25 +4,25 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::secrets::Random;
 
-/// Shortest password that a person may choose, in characters.
+/// Minimum length of a typed password, in characters.
 pub const MIN_CHARS: usize = 8;
-/// Longest password, in bytes of UTF-8. Every engine on offer takes this many.
+/// Maximum length in bytes of UTF-8. Every supported engine accepts this length.
 pub const MAX_BYTES: usize = 256;
-/// Characters of a generated password: no look-alikes, nothing that needs escaping in a URL, a shell or SQL.
+/// Characters of generated passwords: no look-alikes, and none that needs escaping in a URL, a shell or SQL.
 const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-/// 24 characters of 56 are 139 bits.
+/// 24 characters out of 56 have 139 bits.
 const GENERATED_CHARS: usize = 24;
 
-/// A password that keeps the rules. Its text is never printed.
+/// A password that complies with the rules. Its text is never printed.
 #[derive(Debug, Clone)]
 pub struct Password(SecretString);
 
 impl Password {
-    /// Checks a password somebody typed. Every printable character is allowed, quotes, backslashes
-    /// and emoji included; control characters are not, since no form or file can carry them faithfully.
+    /// Checks a typed password. Every printable character is allowed, including quotes, backslashes and emoji. Control
+    /// characters are not, because forms and files cannot transfer them reliably.
     ///
     /// # Errors
-    /// A sentence that says which rule it breaks. It never repeats the password.
+    /// A sentence that states the violated rule. It never contains the password.
     pub fn parse(raw: &str) -> Result<Self, String> {
         if raw.chars().any(char::is_control) {
             return Err("A password cannot contain control characters such as tabs or line breaks.".to_owned());
@@ -37,12 +37,12 @@ impl Password {
         Ok(Self(SecretString::from(raw)))
     }
 
-    /// A fresh password of 139 random bits.
+    /// Generates a password of 139 random bits.
     pub fn generate(random: &Random) -> Self {
         let mut text = String::with_capacity(GENERATED_CHARS);
         while text.len() < GENERATED_CHARS {
             for byte in random.bytes::<32>() {
-                // Taking the remainder of a byte would favour the first letters; larger bytes are drawn again.
+                // The remainder of any byte would favour the first letters, so larger bytes are discarded.
                 let limit = 256 - 256 % ALPHABET.len();
                 if usize::from(byte) < limit
                     && let Some(c) = ALPHABET.get(usize::from(byte) % ALPHABET.len())
@@ -60,7 +60,7 @@ impl Password {
         &self.0
     }
 
-    /// The password's text, for the one place that needs it.
+    /// The password's text, for the code that has to send it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

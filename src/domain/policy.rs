@@ -1,4 +1,4 @@
-//! When a database is backed up by itself.
+//! Backup schedules: when databases are backed up automatically.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
@@ -7,56 +7,56 @@ use uuid::Uuid;
 use super::cron_line::CronLine;
 use super::wall_clock::{describe, moments};
 
-/// The choice of a form for which the line is in a field of its own.
+/// The form option that takes a cron expression from a separate field.
 pub const OWN: &str = "cron";
 
-/// Hours after which a backup that was due must have been made.
+/// Hours within which a due backup must have been made.
 const GRACE_HOURS: i64 = 6;
 
-/// A backup policy, as in the field `backup_freq`.
+/// A backup schedule, as in the field `backup_freq`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Policy {
     /// Every day.
     Daily,
     /// Every week.
     Weekly,
-    /// Not by itself.
+    /// No automatic backups.
     Never,
-    /// At times of its own.
+    /// A custom schedule.
     Own(Box<CronLine>),
 }
 
-/// When backups are made: the hour of the day they begin at, and the minutes over which they are spread.
+/// When daily and weekly backups are made: the hour they start at, and the minutes over which they are spread.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    /// Hour, 0 to 23.
+    /// Hour of the day, 0 to 23.
     pub hour: u32,
-    /// Minutes.
+    /// Minutes over which the backups are spread.
     pub spread: i64,
-    /// The zone of that hour, and of cron lines that name none.
+    /// The time zone of that hour, and of cron expressions without a zone.
     pub zone: Tz,
 }
 
-/// Days after which the newest backup of a database is drilled again.
+/// Days after which the newest backup of a database gets another test restore.
 pub const DRILL_DAYS: i64 = 7;
-/// Hours after which a backup that was due is surely made.
+/// Hours after which a due backup has certainly been made.
 const SLOWEST_HOURS: i64 = 12;
 
 impl Policy {
-    /// Those that are a word, in the order of the form.
+    /// The schedules that are a single word, in the order of the form.
     pub const WORDS: [Self; 3] = [Self::Daily, Self::Weekly, Self::Never];
 
-    /// The policy of this text.
+    /// Parses a schedule; `None` if it is empty or invalid.
     pub fn parse(text: &str) -> Option<Self> {
         Self::read(text, Self::Never).ok().filter(|_| !text.is_empty())
     }
 
-    /// The policy of a row. One that can't be read is daily: a backup too many does no harm.
+    /// Parses the schedule of a row. An unreadable one counts as daily: one backup too many does no harm.
     pub fn stored(text: &str) -> Self {
         Self::parse(text).unwrap_or(Self::Daily)
     }
 
-    /// For people.
+    /// A label for people.
     pub fn label(&self) -> String {
         match self {
             Self::Daily => "Every night".to_owned(),
@@ -66,7 +66,7 @@ impl Policy {
         }
     }
 
-    /// What it promises, within a sentence.
+    /// The schedule as part of a sentence.
     pub fn promise(&self) -> String {
         match self {
             Self::Own(line) => format!("custom schedule “{}”", line.as_str()),
@@ -74,7 +74,7 @@ impl Policy {
         }
     }
 
-    /// The policy that a form or a body names; an empty one is `otherwise`.
+    /// Parses the schedule in a form or request body; an empty text means `otherwise`.
     pub fn read(text: &str, otherwise: Self) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(otherwise);
@@ -91,7 +91,7 @@ impl Policy {
         CronLine::parse(text).map(|line| Self::Own(Box::new(line)))
     }
 
-    /// Its text.
+    /// Its text in the database.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Daily => "Daily",
@@ -101,14 +101,15 @@ impl Policy {
         }
     }
 
-    /// The last moment up to `now` at which this database was due. Each has a time (and, weekly, a day) of its own,
-    /// drawn from its id, so that they don't all begin at once and a restart of the portal changes nothing.
+    /// The last moment up to `now` at which this database was due. Each database has its own time (and, if weekly, its
+    /// own day), derived from its id, so that backups don't all start at once and restarts of the portal change
+    /// nothing.
     pub fn last_due(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let round = match self {
             Self::Own(line) => return line.last(window.zone, now),
             _ => Rotation::of(self.days()?, id, window)?,
         };
-        // From the one that is still to come; the spread may go past midnight.
+        // Start with the next occurrence, because the spread may extend past midnight.
         (-1..=3).map(|back| round.before(now, back)).find(|due| *due <= now)
     }
 
@@ -121,7 +122,7 @@ impl Policy {
         (-3..=3).rev().map(|back| round.before(now, back)).find(|due| *due > now)
     }
 
-    /// The last moment at which it was due so long ago that the backup must have been made by now.
+    /// The last due moment that is so long ago that the backup must have been made by now.
     pub fn overdue(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut due = self.last_due(id, window, now)?;
         while now - due < self.grace(id, window, due) {
@@ -130,15 +131,16 @@ impl Policy {
         Some(due)
     }
 
-    /// Whether a backup made now may be the one that is drilled next, where the last drill was `drilled`: the next is due before another backup of this policy can be whole.
+    /// Whether a backup made now may be used for the next test restore, if the last one was at `drilled`: the next test
+    /// restore is due before another backup of this schedule can be complete.
     pub fn may_be_drilled(&self, id: Uuid, window: Window, now: DateTime<Utc>, drilled: Option<DateTime<Utc>>) -> bool {
         let Some(drilled) = drilled else { return true };
         let until = drilled + Duration::days(DRILL_DAYS) - Duration::hours(SLOWEST_HOURS);
         until <= now || self.last_due(id, window, until).is_none_or(|another| another <= now)
     }
 
-    /// When the backup was due that was not made in time. The policy is in force since `since`, and the newest good backup
-    /// is from `good`.
+    /// When the missed backup was due, if one was not made in time. The schedule has been in force since `since`, and
+    /// the newest complete backup was made at `good`.
     pub fn missed(
         &self,
         id: Uuid,
@@ -150,13 +152,13 @@ impl Policy {
         (due >= since && good.is_none_or(|at| at < due)).then_some(due)
     }
 
-    /// Time after which a backup that was due must have been made: some hours, but not longer than until the next is due.
+    /// Time within which a due backup must have been made: some hours, but not longer than until the next one is due.
     fn grace(&self, id: Uuid, window: Window, due: DateTime<Utc>) -> Duration {
         let next = self.next_due(id, window, due).map_or(Duration::MAX, |next| next - due);
         next.min(Duration::hours(GRACE_HOURS))
     }
 
-    /// When the next backup is due, as a sentence.
+    /// A sentence that says when the next backup is due.
     pub fn sentence(&self, id: Uuid, window: Window, now: DateTime<Utc>) -> String {
         let how = match self {
             Self::Daily => "Backups are made every night".to_owned(),
@@ -183,12 +185,12 @@ impl Policy {
     }
 }
 
-/// The turns of one database that comes every so many days.
+/// The schedule of one database that recurs every given number of days.
 struct Rotation {
     days: i64,
-    /// Which of those days.
+    /// The day within this period.
     day: i64,
-    /// Minutes after the hour.
+    /// Minutes after the full hour.
     minute: i64,
     at: NaiveTime,
     zone: Tz,
@@ -197,7 +199,7 @@ struct Rotation {
 
 impl Rotation {
     fn of(days: i64, id: Uuid, window: Window) -> Option<Self> {
-        // The last bytes of a version 7 id are random.
+        // The last bytes of a version 7 UUID are random.
         let draw = i64::try_from(id.as_u128() & 0xffff_ffff).unwrap_or(0);
         Some(Self {
             days,
@@ -205,12 +207,12 @@ impl Rotation {
             minute: if window.spread > 0 { draw % window.spread } else { 0 },
             at: NaiveTime::from_hms_opt(window.hour, 0, 0)?,
             zone: window.zone,
-            // Counted from a fixed day, so that a week begins on the database's own day.
+            // Count from a fixed day, so that each database's week starts on its own day.
             first: NaiveDate::from_ymd_opt(2000, 1, 1)?,
         })
     }
 
-    /// The turn of the round that today belongs to, or of the one so many before it.
+    /// The occurrence in the current period, or the given number of periods before it.
     fn before(&self, now: DateTime<Utc>, rounds: i64) -> DateTime<Utc> {
         let today = now.with_timezone(&self.zone).date_naive();
         let since = today.signed_duration_since(self.first).num_days();
@@ -237,12 +239,12 @@ mod tests {
             let id = Uuid::from_u128(id);
             for (policy, days) in [(Policy::Daily, 1), (Policy::Weekly, 7)] {
                 let due = policy.last_due(id, window, now).unwrap();
-                // A day on which the clocks are put back has an hour more.
+                // A day on which clocks are set back is an hour longer.
                 let longest = Duration::days(days) + Duration::hours(1);
                 prop_assert!(due <= now && now - due < longest, "{policy:?} {due} {now}");
                 let next = policy.next_due(id, window, now).unwrap();
                 prop_assert!(next > now && next - due <= longest && next - due >= Duration::days(days) - Duration::hours(1));
-                // The same in the next minute, unless that minute is due itself.
+                // The result does not change in the next minute, unless that minute is due itself.
                 let later = policy.last_due(id, window, now + Duration::minutes(1)).unwrap();
                 prop_assert!(later == due || later == next);
                 prop_assert_eq!(policy.last_due(id, window, next), Some(next));

@@ -1,4 +1,4 @@
-//! Amounts of memory and CPU, read from forms and configuration.
+//! Amounts of memory and CPU, parsed from forms and configuration.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub const MIB: i64 = 1024 * 1024;
 pub const GIB: i64 = 1024 * MIB;
 
 impl ByteSize {
-    /// Reads `512m`, `2g`, `1.5 GiB`, `1073741824`. Units are powers of 1024.
+    /// Parses `512m`, `2g`, `1.5 GiB`, `1073741824`. Units are powers of 1024.
     pub fn parse(raw: &str) -> Result<Self, String> {
         let wrong = || format!("“{}” is not a valid amount of memory. Use a value such as 512m or 2g.", raw.trim());
         let text = raw.trim().to_ascii_lowercase();
@@ -27,7 +27,7 @@ impl ByteSize {
             _ => return Err(wrong()),
         };
         let bytes = number.parse::<f64>().map_err(|_| wrong())? * factor;
-        // 2^53: above it a double no longer holds every whole number.
+        // 2^53: above it, a double cannot represent every integer.
         if !(1.0..=9_007_199_254_740_992.0).contains(&bytes) {
             return Err(wrong());
         }
@@ -37,7 +37,7 @@ impl ByteSize {
 }
 
 impl ByteSize {
-    /// The amount as [`ByteSize::parse`] reads it back, without rounding: for forms.
+    /// The exact amount in the format of [`ByteSize::parse`], without rounding, for forms.
     pub fn exact(self) -> String {
         match self.0 {
             b if b % GIB == 0 => format!("{}g", b / GIB),
@@ -69,7 +69,7 @@ impl fmt::Display for ByteSize {
 pub struct MilliCpus(pub i32);
 
 impl MilliCpus {
-    /// Reads a number of cores such as `2` or `0.5`, down to a hundredth of one.
+    /// Parses a number of cores such as `2` or `0.5`, with a precision of a hundredth.
     pub fn parse(raw: &str) -> Result<Self, String> {
         let wrong = || format!("“{}” is not a valid number of CPUs. Use a value such as 1 or 0.5.", raw.trim());
         let cores: f64 = raw.trim().parse().map_err(|_| wrong())?;

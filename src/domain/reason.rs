@@ -1,13 +1,13 @@
-//! Why something failed, in one line. What failed keeps all that was said, which may be many lines; lists, notices and
-//! mails have room for one, and that has to say why.
+//! Shortens the reason of a failure to one line. The failed job or backup keeps the full output, but lists, notices and
+//! mails have room for one line, which has to contain the cause.
 
-/// Longest line that is shown; a person reads no more.
+/// Maximum length of the line; nobody reads more.
 const LONGEST: usize = 2000;
 
-/// Ends of what the portal says before it quotes others.
+/// Endings of the portal's own words before quoted output.
 const QUOTES: [&str; 4] = [" said: ", "Its words: ", "Output: ", "began with: "];
 
-/// Words of lines that say what is wrong, in lower case.
+/// Lower-case words that mark lines with the cause of an error.
 const WRONG: [&str; 17] = [
     "error",
     "fatal",
@@ -28,8 +28,8 @@ const WRONG: [&str; 17] = [
     "does not exist",
 ];
 
-/// The line of a reason that says why: the first one, with what it announces. Where that quotes a program, the program's
-/// first line that says what is wrong, or else its first line that says anything.
+/// The line of a reason that states the cause: the first line together with what it introduces. If it quotes a program,
+/// that is the program's first line that looks like an error, or else its first line with any words.
 pub fn line(text: &str) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| says_something(line));
     let Some(first) = lines.next() else { return String::new() };
@@ -40,7 +40,7 @@ pub fn line(text: &str) -> String {
         Some(head) => {
             let candidates =
                 || Some(quoted).into_iter().chain(rest.iter().copied()).filter(|line| says_something(line));
-            // A line that quotes nothing but a person's own words is not searched: they are in order.
+            // A line that quotes nothing is not searched: the portal's own sentences are already in order.
             let best = candidates().find(|line| is_wrong(line)).or_else(|| candidates().next());
             best.map_or_else(|| head.to_owned(), |best| joined(head, best, candidates()))
         }
@@ -52,7 +52,7 @@ pub fn line(text: &str) -> String {
     found
 }
 
-/// The heading with the line it announces, and with what that announces itself.
+/// Joins the heading with the line it introduces and with what that line introduces in turn.
 fn joined<'a>(head: &str, best: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     let mut found = format!("{head} {best}");
     let mut after = candidates.skip_while(|line| *line != best).skip(1);
@@ -64,7 +64,7 @@ fn joined<'a>(head: &str, best: &str, candidates: impl Iterator<Item = &'a str>)
     found
 }
 
-/// What comes before a colon that announces something, and what follows it on the same line.
+/// Splits a line at a colon that introduces something into what precedes it and what follows.
 fn announced(line: &str) -> (Option<&str>, &str) {
     if line.ends_with(':') {
         return (Some(line), "");
@@ -75,7 +75,7 @@ fn announced(line: &str) -> (Option<&str>, &str) {
             return (line.get(..end), quoted);
         }
     }
-    // A rule or a number after the last colon announces more.
+    // If only a rule or a number follows the last colon, the cause is on a later line.
     match line.rsplit_once(": ") {
         Some((head, last)) if !says_something(last) => (line.get(..=head.len()), ""),
         _ => (None, ""),
@@ -88,7 +88,7 @@ fn says_something(line: &str) -> bool {
 
 fn is_wrong(line: &str) -> bool {
     let lower = line.to_lowercase();
-    // "0 errors" is none.
+    // "0 errors" is not an error.
     WRONG.iter().any(|word| lower.contains(word)) && !lower.contains("0 errors") && !lower.contains("no error")
 }
 

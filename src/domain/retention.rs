@@ -1,30 +1,30 @@
-//! Which backups of one database are kept, and why. Pure: what is known of them goes in, a verdict on each comes out.
+//! Decides which backups of one database are kept, and why. A pure function of the recorded backups and the time.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, Duration, Utc};
 use uuid::Uuid;
 
-/// How much is kept. Each number is of the newest: so many backups, and of so many days, weeks, months and years that
-/// have any, the newest of each. A backup that one of them wants stays.
+/// Numbers of backups to keep: the newest ones, and the newest one of each of the latest days, weeks, months and years
+/// that have any. A backup is kept if any of these rules selects it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepCounts {
-    /// Backups, whenever they were made.
+    /// The newest backups, whenever they were made.
     pub last: usize,
-    /// Days.
+    /// Days that have backups.
     pub daily: usize,
-    /// Weeks, beginning on Monday.
+    /// Weeks that have backups, starting on Monday.
     pub weekly: usize,
-    /// Months.
+    /// Months that have backups.
     pub monthly: usize,
-    /// Years.
+    /// Years that have backups.
     pub yearly: usize,
-    /// Nothing younger than this goes.
+    /// Younger backups are never removed.
     pub min_age_days: i64,
 }
 
 impl KeepCounts {
-    /// In a sentence, for pages.
+    /// The rules as a sentence for pages.
     pub fn sentence(&self) -> String {
         let parts = [
             (self.last, "the latest backup", "the latest # backups"),
@@ -51,50 +51,50 @@ impl KeepCounts {
     }
 }
 
-/// What is known of a good backup that lies in its target.
+/// The facts about a complete backup in its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownBackup {
-    /// Key.
+    /// Id of the backup.
     pub id: Uuid,
     /// When it was made.
     pub at: DateTime<Utc>,
-    /// Whether it was ever restored and compared.
+    /// Whether it has passed a test restore.
     pub proven: bool,
-    /// Whether its last drill failed: it may be damaged.
+    /// Whether its last test restore failed: it may be damaged.
     pub doubtful: bool,
-    /// Not to be removed before this.
+    /// Not to be removed before this time.
     pub locked_until: Option<DateTime<Utc>>,
-    /// Whether a drill or a restore reads it now.
+    /// Whether a test restore or a restore is reading it.
     pub in_use: bool,
 }
 
-/// Why a backup stays.
+/// Why a backup is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeepReason {
-    /// It is the newest good one.
+    /// It is the newest complete backup.
     NewestGood,
-    /// It is the newest that was proven.
+    /// It is the newest backup that has passed a test restore.
     NewestProven,
     /// Somebody locked it.
     Locked,
     /// It is being read.
     InUse,
-    /// It is too young.
+    /// It is younger than the minimum age.
     Young,
-    /// Among the last ones.
+    /// It is one of the newest backups.
     Last,
-    /// Newest of its day.
+    /// It is the newest of its day.
     Daily,
-    /// Newest of its week.
+    /// It is the newest of its week.
     Weekly,
-    /// Newest of its month.
+    /// It is the newest of its month.
     Monthly,
-    /// Newest of its year.
+    /// It is the newest of its year.
     Yearly,
 }
 
 impl KeepReason {
-    /// In words.
+    /// The reason in words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NewestGood => "the newest complete backup",
@@ -111,29 +111,29 @@ impl KeepReason {
     }
 }
 
-/// What becomes of a backup.
+/// The decision on one backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// The backup.
     pub id: Uuid,
-    /// Why it stays; empty: it goes.
+    /// Why it is kept; if empty, it is removed.
     pub stays: BTreeSet<KeepReason>,
 }
 
 impl Verdict {
-    /// Whether it goes.
+    /// Whether it is removed.
     pub fn goes(&self) -> bool {
         self.stays.is_empty()
     }
 }
 
-/// Judges the good backups of one database. The order of the answer is from the newest to the oldest.
+/// Decides on the complete backups of one database. The result is sorted from the newest to the oldest.
 pub fn judge(keep: &KeepCounts, backups: &[KnownBackup], now: DateTime<Utc>) -> Vec<Verdict> {
     let mut sorted: Vec<&KnownBackup> = backups.iter().collect();
-    // By key where two began in the same moment, so that the verdict does not depend on the order they came in.
+    // Sort by id if two started at the same moment, so that the result does not depend on the order of the input.
     sorted.sort_by_key(|b| std::cmp::Reverse((b.at, b.id)));
     let newest = |fit: fn(&KnownBackup) -> bool| sorted.iter().find(|b| fit(b)).map(|b| b.id);
-    // One whose last drill failed may be damaged: the newest beside those stays as well.
+    // A backup whose last test restore failed may be damaged, so the newest without such a failure is kept too.
     let good = [newest(|_| true), newest(|b| !b.doubtful)];
     let proven = [newest(|b| b.proven), newest(|b| b.proven && !b.doubtful)];
     let periods: [(KeepReason, usize, Period); 4] = [
@@ -152,7 +152,7 @@ pub fn judge(keep: &KeepCounts, backups: &[KnownBackup], now: DateTime<Utc>) -> 
             (KeepReason::NewestProven, proven.contains(&Some(b.id))),
             (KeepReason::Locked, b.locked_until.is_some_and(|until| until > now)),
             (KeepReason::InUse, b.in_use),
-            // Also what a clock that was set back puts into the future.
+            // This includes backups that appear to be in the future because the clock was set back.
             (KeepReason::Young, now - b.at < Duration::days(keep.min_age_days)),
             (KeepReason::Last, place < keep.last),
         ];
@@ -164,7 +164,7 @@ pub fn judge(keep: &KeepCounts, backups: &[KnownBackup], now: DateTime<Utc>) -> 
     sorted.iter().enumerate().map(verdict).collect()
 }
 
-/// Names the period that a moment is in.
+/// Identifies the period that a moment belongs to.
 type Period = fn(&DateTime<Utc>) -> (i32, u32);
 
 /// The newest backup of each of the newest `most` periods that have any.
@@ -227,7 +227,7 @@ mod tests {
             .map(stays),
             [3, 14, 8, 12, 3, 7, 1]
         );
-        // The newest of a week or month is often that of another rule too.
+        // The newest backup of a week or month is often selected by another rule too.
         let kept = verdicts.iter().filter(|v| !v.goes()).count();
         assert!((14..14 + 8 + 12 + 3).contains(&kept), "{kept}");
     }

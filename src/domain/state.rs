@@ -1,32 +1,32 @@
-//! The life of a container: which states there are and what leads from one to another.
+//! The life cycle of a container: its states and the transitions between them.
 
 use std::fmt;
 
-/// Where a container is in its life.
+/// The state of a container in its life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, sqlx::Type, serde::Serialize)]
 #[sqlx(type_name = "container_state", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum ContainerState {
-    /// The form was accepted; nothing exists outside mydb_admin.
+    /// The request was accepted; nothing exists outside mydb_admin yet.
     Requested,
-    /// Its job is making it.
+    /// A job is creating it.
     Provisioning,
     /// It should be running.
     Running,
     /// It should not be running; its data is kept.
     Stopped,
-    /// A step failed; the reason is beside it.
+    /// A step failed; the reason is stored with the state.
     Failed,
-    /// Its job is moving it to the trash.
+    /// A job is moving it to the trash.
     Deleting,
-    /// In the trash: stopped, its data kept until the purge.
+    /// In the trash: stopped, with its data kept until permanent deletion.
     Trashed,
-    /// Gone. The row in `container` remains as history.
+    /// Deleted permanently. The row in `container` remains as history.
     Purged,
 }
 
 impl ContainerState {
-    /// Every state, in the order of a life.
+    /// Every state, in life cycle order.
     pub const ALL: [Self; 8] = [
         Self::Requested,
         Self::Provisioning,
@@ -38,7 +38,7 @@ impl ContainerState {
         Self::Purged,
     ];
 
-    /// The state's word, as in the database and in JSON.
+    /// The state's word in the database and in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -59,28 +59,28 @@ impl fmt::Display for ContainerState {
     }
 }
 
-/// What happens to a container.
+/// An event in the life cycle of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// Its create job begins, or begins again after a failure.
+    /// Its create job starts, or starts again after a failure.
     Provision,
-    /// The server answers and the accounts are set.
+    /// The server responds and the accounts are set up.
     Up,
     /// The server was stopped on purpose.
     Down,
-    /// A step failed for good.
+    /// A step failed permanently.
     Fail,
     /// Deletion begins.
     Delete,
-    /// Deletion is taken back before anything was stopped: it runs on.
+    /// Deletion is cancelled before anything was stopped: the server keeps running.
     Keep,
-    /// The same, and it is stopped as before.
+    /// Deletion is cancelled; the server stays stopped.
     KeepStopped,
-    /// It lies in the trash.
+    /// It has been moved to the trash.
     Trash,
-    /// It came back from the trash, stopped.
+    /// It was restored from the trash, stopped.
     Undelete,
-    /// Its data is gone.
+    /// Its data has been removed.
     Purge,
 }
 
@@ -100,10 +100,9 @@ impl Event {
     ];
 }
 
-/// The state that `event` leads to from `from`, or `None` where it makes no sense.
+/// The state that `event` leads to from `from`, or `None` if the transition is not allowed.
 ///
-/// An event that finds its work already done leads to the same state, because a job that was
-/// killed runs its last step again.
+/// An event whose work is already done leads to the same state, because a killed job runs its last step again.
 pub fn transition(from: ContainerState, event: Event) -> Option<ContainerState> {
     use ContainerState as S;
     use Event as E;

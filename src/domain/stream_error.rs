@@ -1,30 +1,30 @@
-//! Why a stream of bytes broke off.
+//! Why a stream of bytes failed.
 
-/// What may be done about it.
+/// The kinds of failures, which decide what is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamFault {
-    /// It may go well if tried again later.
+    /// A later retry may succeed.
     Transient,
-    /// What came is not what was stored. Another copy of it may be.
+    /// The data differs from what was stored. Another copy may be intact.
     Damaged,
-    /// It won't go well until somebody changes something; the text says what.
+    /// Retrying will not help until somebody changes something; the text says what.
     Refused,
-    /// It is not there. Another copy of it may be.
+    /// The object does not exist. Another copy may.
     Missing,
 }
 
-/// Why a stream of bytes broke off: the fault decides what is done about it, the text is for people.
+/// Why a stream of bytes failed: the fault decides what is done next, the text is for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct StreamError {
-    /// What may be done about it.
+    /// The kind of failure.
     pub fault: StreamFault,
-    /// A sentence.
+    /// A sentence for people.
     pub text: String,
 }
 
 impl From<std::io::Error> for StreamError {
-    /// The same where it went through a reader; any other error of a reader stays.
+    /// Recovers the original error if it was passed through a reader; other errors of readers stay as they are.
     fn from(e: std::io::Error) -> Self {
         match e.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
             Some(same) => same.clone(),
@@ -34,22 +34,22 @@ impl From<std::io::Error> for StreamError {
 }
 
 impl StreamError {
-    /// One that may pass.
+    /// An error that a retry may resolve.
     pub fn transient(text: impl Into<String>) -> Self {
         Self { fault: StreamFault::Transient, text: text.into() }
     }
 
-    /// One that shows that what was stored is no longer that.
+    /// An error that shows that the stored data has changed.
     pub fn damaged(text: impl Into<String>) -> Self {
         Self { fault: StreamFault::Damaged, text: text.into() }
     }
 
-    /// One that stays until somebody does something.
+    /// An error that persists until somebody intervenes.
     pub fn refused(text: impl Into<String>) -> Self {
         Self { fault: StreamFault::Refused, text: text.into() }
     }
 
-    /// Whether it may go well if tried again later.
+    /// Whether a later retry may succeed.
     pub fn may_pass(&self) -> bool {
         self.fault == StreamFault::Transient
     }

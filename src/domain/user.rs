@@ -1,17 +1,17 @@
-//! People, and the one function that decides what they may do.
+//! Users, and the one function that decides what they may do.
 
 use uuid::Uuid;
 
 use super::names::Username;
 
-/// What a person is to the portal.
+/// The role of a user in the portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
 #[sqlx(type_name = "user_role", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Owns databases and sees only those.
     User,
-    /// Sees and may do everything.
+    /// May see and do everything.
     Admin,
 }
 
@@ -33,18 +33,18 @@ impl Role {
     }
 }
 
-/// Somebody who is signed in.
+/// A signed-in user.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// Key of the account.
+    /// Id of the account.
     pub id: Uuid,
     /// Name of the account.
     pub username: Username,
     /// Role of the account.
     pub role: Role,
-    /// E-mail, proposed as contact on the form.
+    /// E-mail address, the default contact in forms.
     pub email: String,
-    /// Department, proposed on the form.
+    /// Department, the default in forms.
     pub department: String,
 }
 
@@ -55,24 +55,24 @@ impl User {
     }
 }
 
-/// What somebody wants to do with a container.
+/// An action that a user wants to perform on a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// See its pages.
+    /// View its pages.
     View,
-    /// Read its server's log.
+    /// Read the log of its server.
     ReadLogs,
-    /// See the generated password, once.
+    /// Show the generated password, once.
     RevealPassword,
-    /// Have a new password made up.
+    /// Generate a new password.
     RotatePassword,
-    /// Change contact, description, limits.
+    /// Change contact, description and limits.
     Edit,
-    /// Make a backup or drill one.
+    /// Make a backup or test one.
     Backup,
-    /// Take one of its backups away as a file.
+    /// Download one of its backups as a file.
     Download,
-    /// Make a new database from one of its backups.
+    /// Restore one of its backups to a new database.
     Restore,
     /// Start it.
     Start,
@@ -82,13 +82,13 @@ pub enum Action {
     Restart,
     /// Move it to the trash.
     Delete,
-    /// Bring it back from the trash.
+    /// Restore it from the trash.
     Undelete,
-    /// Remove its data for good.
+    /// Delete it permanently.
     Purge,
-    /// Give it to somebody else.
+    /// Transfer it to another owner.
     ChangeOwner,
-    /// Set or end maintenance.
+    /// Start or end maintenance.
     Maintain,
 }
 
@@ -113,39 +113,39 @@ impl Action {
         Self::Maintain,
     ];
 
-    /// Whether the action only looks.
+    /// Whether the action only reads.
     pub fn is_read(self) -> bool {
         matches!(self, Self::View | Self::ReadLogs | Self::Download)
     }
 }
 
-/// What the decision needs to know of a container.
+/// The facts about a container needed for the decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// The account that owns it.
     pub owner: Uuid,
-    /// An admin's note while it is in maintenance.
+    /// An admin's note while it is under maintenance.
     pub maintenance: Option<&'a str>,
-    /// The banner's text while the whole portal is read-only.
+    /// The banner text while the whole portal is read-only.
     pub read_only: Option<&'a str>,
 }
 
-/// The answer of [`can`].
+/// The result of [`can`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Permission {
-    /// Go on.
+    /// The action is allowed.
     Allowed,
-    /// To this person the container does not exist.
+    /// For this user the container does not exist.
     Hidden,
-    /// They may see it but not do this; the sentence says why.
+    /// The user may see the container but not perform the action; the sentence says why.
     Refused(String),
 }
 
-/// Decides whether `user` may do `action` on a container. The only authorisation function.
+/// Decides whether `user` may perform `action` on a container. The only authorisation function.
 ///
-/// A stranger gets [`Permission::Hidden`], never a refusal, so that names of other people's
-/// databases can't be probed. Maintenance and read-only stop owners, not admins: somebody must be
-/// able to do the maintenance.
+/// A stranger gets [`Permission::Hidden`], never a rejection, so that the names of other users' databases cannot be
+/// probed. Maintenance and read-only mode restrict owners but not admins, because somebody must be able to do the
+/// maintenance.
 pub fn can(user: &User, action: Action, container: &Subject<'_>) -> Permission {
     if user.is_admin() {
         return Permission::Allowed;

@@ -1,4 +1,4 @@
-//! Versions of servers as numbers.
+//! Server versions as numbers.
 
 /// The first two numbers of a version.
 pub(crate) fn numbers(text: &str) -> Option<(u32, u32)> {

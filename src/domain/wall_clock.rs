@@ -1,13 +1,13 @@
-//! From the time on a wall to the moment it stands for, also on the days on which clocks are changed.
+//! Converts local times to moments, including on days when clocks change.
 
 use chrono::{DateTime, Duration, MappedLocalTime, NaiveDateTime, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
-/// Minutes that a clock is put forward at most: once, a whole day was left out.
+/// The most minutes that clocks have ever been set forward: once, a whole day was skipped.
 const LONGEST_GAP: i64 = 26 * 60;
 
-/// The moment at which a clock in `zone` shows `local`. A time that a clock skips is the moment at which it goes on; one
-/// that it shows twice is the first of them, and the second comes beside it.
+/// The moment at which a clock in `zone` shows `local`. For a skipped time, this is the moment of the change; for a
+/// time that occurs twice, it is the first occurrence, and the second one is returned with it.
 pub fn moments(zone: Tz, local: NaiveDateTime) -> (DateTime<Utc>, Option<DateTime<Utc>>) {
     match zone.from_local_datetime(&local) {
         MappedLocalTime::Single(at) => (at.to_utc(), None),
@@ -20,11 +20,11 @@ fn after_gap(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     let whole = local.with_second(0).and_then(|l| l.with_nanosecond(0)).unwrap_or(local);
     let later = (1..=LONGEST_GAP)
         .filter_map(|minute| zone.from_local_datetime(&(whole + Duration::minutes(minute))).earliest());
-    // No zone skips more than that; should one ever, UTC is a time like any other.
+    // No zone skips more than that; if one ever does, UTC is as good as any other time.
     later.map(|at| at.to_utc()).next().unwrap_or_else(|| local.and_utc())
 }
 
-/// A moment for people: in UTC, and as a clock in `zone` shows it where that differs.
+/// A moment for people: in UTC, and in local time of `zone` if it differs.
 pub fn describe(at: DateTime<Utc>, zone: Tz) -> String {
     let utc = at.format("%Y-%m-%d %H:%M UTC");
     if zone == Tz::UTC {
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(moments(berlin, local("2026-03-29T02:30:00")), (utc("2026-03-29T01:00:00Z"), None));
         let twice = (utc("2026-10-25T00:30:00Z"), Some(utc("2026-10-25T01:30:00Z")));
         assert_eq!(moments(berlin, local("2026-10-25T02:30:00")), twice);
-        // A day that was left out, and half an hour.
+        // A skipped day, and a shift of half an hour.
         assert_eq!(moments(Tz::Pacific__Apia, local("2011-12-30T12:00:00")).0, utc("2011-12-30T10:00:00Z"));
         let (first, second) = moments(Tz::Australia__Lord_Howe, local("2026-04-05T01:45:00"));
         assert_eq!(second.unwrap() - first, Duration::minutes(30));

@@ -1,74 +1,74 @@
-//! What is so of a kind of job besides its steps: which workers do it, how it may be ended early, and what its failure
-//! says about its database.
+//! The rules of each kind of job besides its steps: which workers run it, until when it can be cancelled, and what its
+//! failure means for its database.
 
-/// Which workers do a job. Long jobs never take all workers, so that short ones always find one.
+/// The workers that run a job. Long jobs never occupy all workers, so that short ones always find a free one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pool {
-    /// Done within seconds or minutes: create, start, stop, a new password.
+    /// Takes seconds or minutes: create, start, stop, new password.
     Short,
-    /// As long as the data is large: restore, upgrade, copies.
+    /// Takes time in proportion to the size of the data: restore, upgrade, copies.
     Long,
-    /// The same; `backups.at_once` bounds them too.
+    /// Like `Long`, and limited by `backups.at_once`.
     Backup,
-    /// The same; `limits.loads_per_person` bounds them for each person too.
+    /// Like `Long`, and limited for each user by `limits.loads_per_person`.
     Load,
 }
 
 impl Pool {
-    /// Whether its jobs take as long as the data is large.
+    /// Whether the duration of its jobs depends on the size of the data.
     pub fn is_long(self) -> bool {
         self != Self::Short
     }
 }
 
-/// Until when a job can be cancelled by a person.
+/// Until when a user can cancel a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancel {
-    /// Not at all: it ends by itself, at the latest at its deadline.
+    /// Never: the job ends by itself, at the latest at its deadline.
     Never,
-    /// As long as its row in `backup_log` runs: from then on the backup is true.
+    /// As long as its row in `backup_log` says running: after that, the backup is valid.
     WhileBackingUp,
-    /// Until the step of this name begins: what it does can't be halved.
+    /// Until the step of this name starts: its work cannot be interrupted halfway.
     Before(&'static str),
-    /// Until it has ended.
+    /// Until the job has ended.
     Always,
 }
 
-/// What a failed job says about its database.
+/// What a failed job means for its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// It is not as it should be: failed.
+    /// The database is marked as failed.
     Database,
-    /// Nothing: what could not be done has left it as it was.
+    /// Nothing: the failed job left the database unchanged.
     Nobody,
-    /// Nothing, unless it is on its way out.
+    /// Nothing, unless the database is being deleted.
     IfDeleting,
 }
 
 /// The rules of a kind of job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobRules {
-    /// Which workers do it.
+    /// The workers that run it.
     pub pool: Pool,
-    /// Until when it can be cancelled.
+    /// Until when a user can cancel it.
     pub cancel: Cancel,
-    /// What its failure says about its database.
+    /// What its failure means for its database.
     pub blame: Blame,
 }
 
 impl JobRules {
-    /// A job of this pool that can't be cancelled and whose failure is its database's.
+    /// Rules for jobs of this pool that cannot be cancelled and whose failure marks the database as failed.
     pub const fn of(pool: Pool) -> Self {
         Self { pool, cancel: Cancel::Never, blame: Blame::Database }
     }
 
-    /// With another rule about its early end.
+    /// Replaces the rule for cancellation.
     #[must_use]
     pub const fn cancel(self, cancel: Cancel) -> Self {
         Self { cancel, ..self }
     }
 
-    /// With another rule about its failure.
+    /// Replaces the rule for failure.
     #[must_use]
     pub const fn blame(self, blame: Blame) -> Self {
         Self { blame, ..self }
