@@ -1,4 +1,4 @@
-//! Where backups go, and how they are made and kept.
+//! Settings for backups: targets, how backups are made, and how long they are kept.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,59 +13,60 @@ use crate::encryption::{Identities, Recipients};
 /// How backups are made.
 #[derive(Debug, Clone)]
 pub struct Backups {
-    /// Level of compression, 1 to 19.
+    /// Compression level, 1 to 19.
     pub level: i32,
-    /// Threads that compress one backup.
+    /// Number of threads that compress one backup.
     pub threads: u32,
-    /// Whether what repeats is found over long distances.
+    /// Whether compression looks for repeated data over long distances.
     pub long_distance: bool,
-    /// To whom backups are encrypted; empty: they are not.
+    /// The recipients that backups are encrypted for; if empty, they are not encrypted.
     pub recipients: Vec<String>,
-    /// Where the portal's own identities lie.
+    /// The file with the portal's own identities.
     pub identity_file: Option<PathBuf>,
-    /// What that file holds.
+    /// The identities read from that file.
     pub identities: Vec<SecretString>,
-    /// Largest dump that may be sent.
+    /// Maximum size of an uploaded dump.
     pub upload_max: ByteSize,
-    /// Most that one person's dumps may take while they are not loaded.
+    /// Maximum total size of one user's dumps that are not loaded yet.
     pub upload_person_max: ByteSize,
-    /// Most that everybody's may.
+    /// Maximum total size of all users' dumps that are not loaded yet.
     pub upload_total_max: ByteSize,
-    /// How long a dump is kept that could not be loaded.
+    /// How long to keep a dump that could not be loaded.
     pub upload_keep: Duration,
-    /// Most backups of this portal at once.
+    /// Maximum number of simultaneous backups of this portal.
     pub at_once: usize,
-    /// How long a backup waits for what others have locked in the database.
+    /// How long a backup waits for locks held by other sessions in the database.
     pub lock_wait: Duration,
-    /// When the daily and weekly ones are made, and the zone of cron lines that name none.
+    /// When daily and weekly backups are made, and the time zone of cron expressions without one.
     pub window: Window,
     /// Names of the targets that get a copy of every backup.
     pub copies: Vec<String>,
-    /// How often mydb_admin is backed up.
+    /// Interval between backups of mydb_admin.
     pub admin_every: Duration,
-    /// How much is kept.
+    /// The retention rules.
     pub keep: KeepCounts,
 }
 
-/// The program that is told of what went wrong with backups.
+/// The program that receives notices about failed backups.
 #[derive(Debug, Clone)]
 pub struct Notify {
-    /// The program and its arguments; empty: none.
+    /// The program and its arguments; empty if there is none.
     pub command: Vec<String>,
-    /// How long it may take.
+    /// Timeout of one call.
     pub timeout: Duration,
 }
 
-/// A bucket for backups, in any store that speaks S3.
+/// A bucket for backups in an S3-compatible store.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// Name, as in pages and in the database.
+    /// Name in pages and in the database.
     pub name: String,
-    /// A directory that the portal itself serves as an S3 store, on loopback. For dev mode: it is no other machine.
+    /// A directory that the portal itself serves as an S3 store on loopback. For dev mode, because it is not on another
+    /// machine.
     #[serde(default)]
     pub embedded: Option<PathBuf>,
-    /// Address of the store, such as `https://s3.example.org`; absent: Amazon's of the region.
+    /// URL of the store, such as `https://s3.example.org`; if absent, Amazon's endpoint of the region.
     #[serde(default)]
     pub endpoint: Option<String>,
     /// Region.
@@ -73,40 +74,40 @@ pub struct Target {
     pub region: String,
     /// Bucket.
     pub bucket: String,
-    /// What every key begins with.
+    /// Prefix of all keys.
     #[serde(default)]
     pub prefix: String,
-    /// Access key; absent: from the environment, a profile or the machine's role, as usual with Amazon's tools.
+    /// Access key; if absent, it comes from the environment, a profile or the machine's role, as with Amazon's tools.
     #[serde(default)]
     pub access_key_id: Option<String>,
-    /// Its secret.
+    /// The secret of the access key.
     #[serde(default)]
     pub secret_access_key: Option<SecretString>,
-    /// A file with the secret instead.
+    /// A file that contains the secret instead.
     #[serde(default)]
     pub secret_access_key_file: Option<PathBuf>,
-    /// Put the bucket into the path, not into the host name; most stores but Amazon's need it.
+    /// Put the bucket into the path instead of the host name; most stores other than Amazon's need it.
     #[serde(default)]
     pub path_style: bool,
-    /// Send the newer checksums with every request. Many other stores don't know them.
+    /// Send the newer checksums with every request. Many other stores don't support them.
     #[serde(default)]
     pub checksums: bool,
-    /// Encryption by the store: `AES256` or `aws:kms`.
+    /// Server-side encryption: `AES256` or `aws:kms`.
     #[serde(default)]
     pub encryption: Option<String>,
-    /// Key for `aws:kms`.
+    /// Key id for `aws:kms`.
     #[serde(default)]
     pub kms_key: Option<String>,
     /// Storage class, such as `STANDARD_IA`.
     #[serde(default)]
     pub storage_class: Option<String>,
-    /// Most parts of one upload.
+    /// Maximum number of parts in one upload.
     #[serde(default = "default_part_limit")]
     pub part_limit: u32,
-    /// Longest wait for one answer, in seconds.
+    /// Timeout for one response, in seconds.
     #[serde(default = "default_answer_seconds")]
     pub answer_seconds: u32,
-    /// Certificate authority of the store, PEM.
+    /// Certificate authority of the store, in PEM format.
     #[serde(default)]
     pub ca: Option<PathBuf>,
 }
@@ -124,15 +125,15 @@ fn default_part_limit() -> u32 {
 }
 
 impl Identities {
-    /// Those that the portal was given.
+    /// The portal's own identities.
     pub fn of(config: &Backups) -> Self {
-        // The configuration was checked when it was read.
+        // Invalid identities were rejected when the configuration was read.
         Self::from_texts(&config.identities)
     }
 }
 
 impl Recipients {
-    /// To whom this configuration has backups encrypted; `None`: they are not.
+    /// The recipients in this configuration; `None` if backups are not encrypted.
     pub fn of(config: &Backups) -> Option<Self> {
         Self::to(&config.recipients, &Identities::of(config))
     }

@@ -1,4 +1,4 @@
-//! Builds the checked configuration from the values that were gathered.
+//! Builds the validated configuration from the collected values.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -234,7 +234,7 @@ fn branding(r: &mut Reader<'_>) -> Branding {
     }
 }
 
-/// A number that is no use below `least`.
+/// Reads a number and reports it if it is below `least`.
 fn at_least(r: &mut Reader<'_>, key: &str, least: usize) -> usize {
     let found = usize::try_from(r.number(key)).unwrap_or(0);
     if found < least {

@@ -1,6 +1,6 @@
-//! The dev class: what differs from the common defaults when `DB4SCI_MODE=dev`.
+//! Dev mode: the settings whose defaults differ when `DB4SCI_MODE=dev`.
 
-/// Defaults of this class, over those of [`super::settings`].
+/// Defaults of this mode, which override those of [`super::settings`].
 pub const DEFAULTS: &[(&str, &str)] = &[
     ("instance", "dev"),
     ("data_dir", "var/dev"),
@@ -14,5 +14,5 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("log.format", "text"),
 ];
 
-/// Whether the class makes a certificate and a sealing key where they are absent.
+/// Whether this mode creates a missing certificate and sealing key.
 pub const MAKES_OWN_SECRETS: bool = true;

@@ -1,4 +1,4 @@
-//! The settings in force, for `check-config`: each with its source, secrets masked.
+//! The effective settings for `check-config`, with their sources and with secrets masked.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use super::settings::{SETTINGS, TABLES, ValueKind};
 use super::{Mode, load};
 use crate::domain::quantity::{ByteSize, MilliCpus};
 
-/// One setting in force.
+/// An effective setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
-    /// Its key.
+    /// Dotted key of the setting.
     pub key: &'static str,
-    /// Its value; a secret's is masked.
+    /// Its value; masked if it is a secret.
     pub value: String,
-    /// Where it comes from.
+    /// Where the value comes from.
     pub source: String,
 }
 
@@ -27,7 +27,7 @@ pub fn effective(mode: Mode, home: &Path, env: &[(String, String)]) -> Vec<Effec
             _ if setting.secret => "(secret)".to_owned(),
             ValueKind::Memory => ByteSize(number).to_string(),
             ValueKind::Cpus => MilliCpus(i32::try_from(number).unwrap_or_default()).to_string(),
-            // A key that was written where its recipient belongs is refused, and not repeated either.
+            // A secret key entered as a recipient is rejected, and must not be shown either.
             _ if found.value.to_string().contains("AGE-SECRET-KEY-") => "(secret)".to_owned(),
             _ => found.value.to_string(),
         };
@@ -40,7 +40,7 @@ pub fn effective(mode: Mode, home: &Path, env: &[(String, String)]) -> Vec<Effec
     settings.chain(tables).collect()
 }
 
-/// Secrets in tables, by the names of their keys.
+/// Masks secrets in tables, recognised by the names of their keys.
 fn masked(mut value: toml::Value) -> toml::Value {
     match &mut value {
         toml::Value::Array(items) => items.iter_mut().for_each(|i| *i = masked(i.clone())),

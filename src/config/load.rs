@@ -1,4 +1,4 @@
-//! From defaults, class, `config.toml` and environment to one set of values, each knowing its source.
+//! Merges defaults, mode, `config.toml` and environment into one set of values that record their sources.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,33 +7,33 @@ use super::settings::{SETTINGS, Setting, TABLES, ValueKind};
 use super::{Mode, settings};
 use crate::config::problem::Problem;
 
-/// One value and where it comes from.
+/// A value and its source.
 #[derive(Debug, Clone)]
 pub struct Value {
-    /// The value, of the setting's own type.
+    /// The value, in the type of its setting.
     pub value: toml::Value,
-    /// Where it was written.
+    /// Where the value was set.
     pub source: String,
 }
 
-/// All values by dotted key, and what was wrong on the way.
+/// All values by dotted key, and the problems found while reading them.
 #[derive(Debug, Default)]
 pub struct Values {
     /// Settings by key.
     pub settings: BTreeMap<&'static str, Value>,
     /// The raw tables of [`TABLES`].
     pub tables: BTreeMap<&'static str, Value>,
-    /// What was wrong.
+    /// The problems found.
     pub problems: Vec<Problem>,
 }
 
 impl Values {
-    /// Notes a problem.
+    /// Records a problem.
     pub fn problem(&mut self, source: &str, key: &str, rule: impl Into<String>) {
         self.problems.push(Problem { source: source.to_owned(), key: key.to_owned(), rule: rule.into() });
     }
 
-    /// Where the value of `key` comes from.
+    /// The source of the value of `key`.
     pub fn source(&self, key: &str) -> String {
         self.settings
             .get(key)
@@ -51,7 +51,7 @@ impl Values {
     }
 }
 
-/// Gathers the values of `mode`. `file` is its `config.toml` (absent is fine), `env` the environment.
+/// Collects the values of `mode`. `file` is its `config.toml`, which may be missing; `env` is the environment.
 pub fn gather(mode: Mode, file: &Path, env: &[(String, String)]) -> Values {
     let mut values = Values::default();
     for setting in SETTINGS {
@@ -130,7 +130,7 @@ fn read_secret_file(values: &mut Values, source: &str, setting: &'static Setting
     }
 }
 
-/// The message for an unknown key, with the nearest known one.
+/// The message for an unknown key, with the most similar known one.
 fn unknown(path: &str) -> String {
     let nearest = SETTINGS.iter().map(|s| s.key).min_by_key(|known| distance(known, path));
     match nearest.filter(|known| distance(known, path) <= 4) {
@@ -155,7 +155,7 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
-/// Checks that a value from a file has the setting's type; a text is read as if it came from the environment.
+/// Checks that a value from a file has the type of its setting; text is parsed as if it came from the environment.
 fn check(kind: ValueKind, value: &toml::Value) -> Result<toml::Value, String> {
     match (kind, value) {
         (ValueKind::Bool, toml::Value::Boolean(_)) | (ValueKind::Number, toml::Value::Integer(_)) => Ok(value.clone()),

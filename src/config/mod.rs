@@ -1,4 +1,4 @@
-//! What a setting means. [`Config`] is read once at the start and never changes.
+//! The configuration. [`Config`] is read once at startup and never changes.
 
 mod backups;
 pub mod build;
@@ -29,17 +29,17 @@ use crate::domain::work::Pool;
 pub use crate::config::problem::Problem;
 pub use backups::{Backups, Notify, Target};
 
-/// Which class of configuration is in force.
+/// The mode of the portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// For real data: nothing is made up, every secret must be there.
+    /// For real data: nothing is generated, and every secret must exist.
     Prod,
-    /// For trying and developing: makes its own certificate and keys.
+    /// For evaluation and development: creates its own certificate and keys.
     Dev,
 }
 
 impl Mode {
-    /// Reads `DB4SCI_MODE`.
+    /// Parses the value of `DB4SCI_MODE`.
     pub fn parse(text: Option<&str>) -> Result<Self, Problem> {
         let rule = match text {
             Some("prod") => return Ok(Self::Prod),
@@ -50,7 +50,7 @@ impl Mode {
         Err(Problem { source: "environment".to_owned(), key: "DB4SCI_MODE".to_owned(), rule })
     }
 
-    /// The mode's word, and the name of its directory.
+    /// The mode's word, which is also the name of its directory.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Prod => "prod",
@@ -58,7 +58,7 @@ impl Mode {
         }
     }
 
-    /// The defaults of this mode's class.
+    /// The defaults of this mode.
     pub fn class_defaults(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Prod => prod::DEFAULTS,
@@ -66,7 +66,7 @@ impl Mode {
         }
     }
 
-    /// Whether a missing certificate or sealing key is made rather than refused.
+    /// Whether a missing certificate or sealing key is created rather than reported.
     pub fn makes_own_secrets(self) -> bool {
         match self {
             Self::Prod => prod::MAKES_OWN_SECRETS,
@@ -81,139 +81,139 @@ impl std::fmt::Display for Mode {
     }
 }
 
-/// The portal's listeners and sessions.
+/// Listeners, connections and sessions of the portal.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Where the portal answers.
+    /// The address the portal listens on.
     pub listen: SocketAddr,
-    /// Where plain HTTP is redirected, if anywhere.
+    /// The address whose plain HTTP requests are redirected, if any.
     pub redirect_listen: Option<SocketAddr>,
-    /// Whether it serves HTTPS itself.
+    /// Whether the portal serves HTTPS itself.
     pub tls: bool,
-    /// Certificate chain, PEM.
+    /// Certificate chain in PEM format.
     pub cert: PathBuf,
-    /// Private key, PEM.
+    /// Private key in PEM format.
     pub key: PathBuf,
-    /// The portal's address as people type it.
+    /// The portal's URL as users enter it.
     pub public_url: Option<String>,
-    /// Proxies whose X-Forwarded-For is believed.
+    /// Proxies whose X-Forwarded-For header is trusted.
     pub trusted_proxies: Vec<IpAddr>,
-    /// Idle time after which a session ends.
+    /// Idle time after which a session expires.
     pub session: Duration,
-    /// Most open connections.
+    /// Maximum number of open connections.
     pub connections: usize,
-    /// Most open connections of one address.
+    /// Maximum number of open connections from one address.
     pub connections_per_address: usize,
-    /// Time for a connection's first request to come whole.
+    /// Timeout for the complete header of a connection's first request.
     pub header_time: Duration,
-    /// Time for a further request to come.
+    /// Timeout for another request on the same connection.
     pub idle: Duration,
-    /// Least bytes a second of a request's body.
+    /// Minimum rate of a request body in bytes per second.
     pub least_rate: u64,
-    /// Most answers of one person that go on.
+    /// Maximum number of streamed responses to one user.
     pub streams_per_person: usize,
-    /// Most calls of one person that wait for a job.
+    /// Maximum number of calls by one user that wait for a job.
     pub waits_per_person: usize,
 }
 
-/// How database containers are reached and how long they may take.
+/// Network addresses and timeouts of database containers.
 #[derive(Debug, Clone)]
 pub struct Databases {
-    /// Host name people connect to.
+    /// Host name that clients connect to.
     pub host: String,
-    /// Whether each database has a host name of its own below that one.
+    /// Whether each database has its own host name below that one.
     pub own_names: bool,
-    /// Address on which their ports are published.
+    /// Address on which the database ports are published.
     pub bind: IpAddr,
-    /// Ports for them.
+    /// Range of ports for databases.
     pub ports: RangeInclusive<u16>,
-    /// Longest wait for a started server to answer.
+    /// Timeout for a started server to respond.
     pub start_timeout: Duration,
-    /// Longest wait for a server that does something, such as to recover.
+    /// Timeout for a server that is still working, for example recovering.
     pub start_longest: Duration,
-    /// Longest wait for a new server to initialise.
+    /// Timeout for a new server to initialise.
     pub create_timeout: Duration,
-    /// Whether initialised data directories are kept.
+    /// Whether seeds (initialised data directories) are prepared.
     pub prepare: bool,
-    /// Whether the portal keeps rules in the host's firewall.
+    /// Whether the portal manages rules in the host's firewall.
     pub firewall: bool,
 }
 
 impl Databases {
-    /// The host name under which people reach the database of this name.
+    /// The host name at which clients reach the database of this name.
     pub fn host_of(&self, name: &str) -> String {
         if self.own_names { format!("{name}.{}", self.host) } else { self.host.clone() }
     }
 }
 
-/// Limits of database containers.
+/// Limits of database containers and users.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Memory unless the form says otherwise.
+    /// Default memory.
     pub memory_default: ByteSize,
-    /// Most memory.
+    /// Maximum memory.
     pub memory_max: ByteSize,
-    /// CPUs unless the form says otherwise.
+    /// Default number of CPUs.
     pub cpus_default: MilliCpus,
-    /// Most CPUs.
+    /// Maximum number of CPUs.
     pub cpus_max: MilliCpus,
-    /// Most processes and threads.
+    /// Maximum number of processes and threads.
     pub pids: i64,
-    /// Most living databases of one person.
+    /// Maximum number of existing databases for each user.
     pub containers_per_user: i64,
-    /// Loads of one person at once.
+    /// Maximum number of simultaneous loads for each user.
     pub loads_per_person: i64,
-    /// Most memory of all databases of one person, unless an administrator set another limit for them.
+    /// Maximum total memory of one user's databases, unless an administrator sets a different limit for the user.
     pub memory_per_person: ByteSize,
     /// The same for CPUs.
     pub cpus_per_person: MilliCpus,
 }
 
-/// Where mydb_admin is.
+/// Connection and container of mydb_admin.
 #[derive(Debug, Clone)]
 pub struct AdminDb {
-    /// An existing server, or `None` for the portal's own container.
+    /// URL of an existing server, or `None` for the portal's own container.
     pub url: Option<SecretString>,
     /// Image of the own container, as in the catalog.
     pub image: String,
     /// Memory of the own container.
     pub memory: ByteSize,
-    /// Most connections.
+    /// Maximum number of connections.
     pub connections: u32,
 }
 
-/// A directory that holds data directories, with those who may use it.
+/// A storage tier: a directory that contains data directories, and who may use it.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
-    /// Name, as in forms and in the database.
+    /// Name in forms and in the database.
     pub name: String,
     /// The directory.
     pub path: PathBuf,
-    /// What people read on the form.
+    /// The label in forms.
     #[serde(default)]
     pub label: String,
-    /// Accounts that may use it; empty: everybody. `admins` stands for all admins.
+    /// Accounts that may use it; if empty, everybody. `admins` means all admins.
     #[serde(default)]
     pub users: Vec<String>,
-    /// Engines that may use it; empty: all.
+    /// Engines that may use it; if empty, all.
     #[serde(default)]
     pub engines: Vec<String>,
-    /// Most bytes all its databases may take together, such as `200g`.
+    /// Maximum total size of all databases on it, such as `200g`.
     #[serde(default)]
     pub limit: Option<String>,
-    /// The portal's own note of where this tier was used, in its data directory.
+    /// The file in the portal's data directory that records where this tier was used.
     #[serde(skip)]
     pub seen: Option<PathBuf>,
 }
 
 impl Tier {
-    /// The limit in bytes. Checked when the configuration was read.
+    /// The limit in bytes. It was validated when the configuration was read.
     pub fn limit_bytes(&self) -> Option<i64> {
         self.limit.as_deref().and_then(|l| ByteSize::parse(l).ok()).map(|b| b.0)
     }
 
-    /// Whether this person may put a database of this engine on it.
+    /// Whether this user may create a database of this engine on it.
     pub fn allows(&self, username: &str, is_admin: bool, engine: &str) -> bool {
         let engine_ok = self.engines.is_empty() || self.engines.iter().any(|e| e == engine);
         let user_ok = self.users.is_empty() || is_admin || self.users.iter().any(|u| u == username);
@@ -221,12 +221,12 @@ impl Tier {
     }
 }
 
-/// How the catalog's images are turned into references for the engine.
+/// How image names in the catalog are converted to references for the container engine.
 #[derive(Debug, Clone, Default)]
 pub struct Images {
-    /// Prefix put before every reference.
+    /// Prefix for every reference.
     pub registry_mirror: Option<String>,
-    /// References to use instead.
+    /// Replacement references by catalog image.
     pub replace: BTreeMap<String, String>,
 }
 
@@ -234,13 +234,13 @@ pub struct Images {
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
-    /// Its text.
+    /// Text of the link.
     pub label: String,
-    /// Its address.
+    /// URL of the link.
     pub url: String,
 }
 
-/// How the portal presents itself.
+/// Name, logo and texts of the portal's pages.
 #[derive(Debug, Clone)]
 pub struct Branding {
     /// Name on every page.
@@ -249,9 +249,9 @@ pub struct Branding {
     pub logo: Option<PathBuf>,
     /// Accent colour, `#rrggbb`.
     pub accent: Option<String>,
-    /// Whom people ask.
+    /// Contact for questions.
     pub contact: Option<String>,
-    /// A sentence on top of every page.
+    /// A sentence at the top of every page.
     pub notice: Option<String>,
     /// Links in the footer.
     pub links: Vec<Link>,
@@ -260,27 +260,27 @@ pub struct Branding {
 /// Job queue and periodic work.
 #[derive(Debug, Clone)]
 pub struct Jobs {
-    /// Jobs at once.
+    /// Number of workers.
     pub workers: usize,
-    /// Those of them that long jobs leave free.
+    /// Number of workers reserved for short jobs.
     pub short_workers: usize,
-    /// Longest that a short job may take.
+    /// Time limit of short jobs.
     pub short: Duration,
-    /// Longest that a long job may take.
+    /// Time limit of long jobs.
     pub long: Duration,
-    /// Longest that the load of a dump may take.
+    /// Time limit for loading a dump.
     pub load: Duration,
-    /// Time after which a dead portal's job is taken over.
+    /// Time after which another portal takes over the jobs of a dead one.
     pub lease: Duration,
-    /// First wait before a retry; doubles each time.
+    /// Delay before the first retry; doubles each time.
     pub retry: Duration,
-    /// Time between reconciliations.
+    /// Interval between reconciliations.
     pub reconcile: Duration,
-    /// Time between size measurements.
+    /// Interval between size measurements.
     pub usage: Duration,
-    /// Time between looks into the running servers.
+    /// Interval between scans of the running servers.
     pub survey: Duration,
-    /// Time between looks whether seeds are missing.
+    /// Interval between checks for missing seeds.
     pub prepare: Duration,
 }
 
@@ -291,49 +291,49 @@ impl Jobs {
     }
 }
 
-/// What and how the portal logs about itself.
+/// Format and level of the portal's log.
 #[derive(Debug, Clone)]
 pub struct Log {
     /// JSON lines instead of text.
     pub json: bool,
-    /// Filter.
+    /// Filter for log messages.
     pub level: String,
 }
 
-/// Everything that can be configured, checked.
+/// The complete, validated configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The mode.
+    /// The mode, `prod` or `dev`.
     pub mode: Mode,
-    /// Directory that holds `prod/`, `dev/` and `dbconfig/`.
+    /// Directory that contains `prod/`, `dev/` and `dbconfig/`.
     pub home: PathBuf,
     /// The mode's directory.
     pub mode_dir: PathBuf,
     /// Id of this portal.
     pub instance: InstanceId,
-    /// The portal's own files.
+    /// Directory of the portal's own files.
     pub data_dir: PathBuf,
-    /// The catalog's file.
+    /// Path of the catalog.
     pub catalog: PathBuf,
     /// Listeners and sessions.
     pub server: Server,
-    /// Reaching databases.
+    /// Network addresses and timeouts of databases.
     pub databases: Databases,
     /// Limits of databases.
     pub limits: Limits,
     /// mydb_admin.
     pub admin_db: AdminDb,
-    /// Storage tiers; the first is the default.
+    /// Buckets for backups; the first is the default.
     pub storage: Vec<Tier>,
     /// Buckets for backups; the first is the default.
     pub targets: Vec<Target>,
-    /// How backups are made.
+    /// The program that receives notices about failed backups.
     pub backups: Backups,
     /// Who is told of what went wrong with them.
     pub notify: Notify,
-    /// Image references.
+    /// The key file that encrypts secrets.
     pub images: Images,
-    /// The key that seals secrets.
+    /// Days in the trash before permanent deletion.
     pub seal_key: PathBuf,
     /// Days in the trash.
     pub trash_days: i64,
@@ -346,7 +346,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// How long a job of this pool may take since it first began.
+    /// Time limit of a job of this pool, counted from its first start.
     pub fn deadline(&self, pool: Pool) -> Duration {
         match pool {
             Pool::Short => self.jobs.short,
@@ -355,12 +355,12 @@ impl Config {
         }
     }
 
-    /// The tier with this name.
+    /// The tier of this name.
     pub fn tier(&self, name: &str) -> Option<&Tier> {
         self.storage.iter().find(|t| t.name == name)
     }
 
-    /// The reference the engine is asked for when the catalog says `image`.
+    /// The reference to request from the container engine for catalog image `image`.
     pub fn image_reference(&self, image: &str) -> String {
         if let Some(replacement) = self.images.replace.get(image) {
             return replacement.clone();

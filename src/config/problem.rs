@@ -1,13 +1,13 @@
-//! What is wrong with a configuration.
+//! Describes problems with the configuration.
 
-/// Something wrong with the configuration: where, which key, which rule.
+/// A problem with the configuration: where, which key, which rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// File, or `environment`, or `defaults`.
+    /// The file, `environment` or `defaults`.
     pub source: String,
-    /// Key as written there.
+    /// The key as written there.
     pub key: String,
-    /// What is wrong and what to write.
+    /// What is wrong and how to correct it.
     pub rule: String,
 }
 

@@ -1,7 +1,7 @@
-//! The prod class: what differs from the common defaults when `DB4SCI_MODE=prod`.
+//! Production mode: the settings whose defaults differ when `DB4SCI_MODE=prod`.
 
-/// Defaults of this class, over those of [`super::settings`].
+/// Defaults of this mode, which override those of [`super::settings`].
 pub const DEFAULTS: &[(&str, &str)] = &[];
 
-/// Whether the class makes a certificate and a sealing key where they are absent.
+/// Whether this mode creates a missing certificate and sealing key.
 pub const MAKES_OWN_SECRETS: bool = false;

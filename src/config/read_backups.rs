@@ -1,4 +1,4 @@
-//! The part of the configuration about backups: how they are made, where they go, who is told.
+//! Reads the settings for backups: how they are made, their targets, and the program that receives notices.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -91,7 +91,7 @@ pub(super) fn notify(r: &mut Reader<'_>) -> Notify {
     Notify { command, timeout: r.seconds("notify.timeout_seconds") }
 }
 
-/// To whom backups are encrypted, and what this portal has to decrypt them.
+/// The recipients that backups are encrypted for, and the portal's identities for decrypting them.
 fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretString>) {
     const FILE: &str = "backups.identity_file";
     let recipients = r.list("backups.recipients");
@@ -108,7 +108,7 @@ fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretSt
         Vec::new()
     });
     let theirs = |i: &SecretString| encryption::recipient_of(i).is_some_and(|own| recipients.contains(&own));
-    // Without recipients it is for the backups of before.
+    // Without recipients, the identities are for earlier backups.
     if !identities.is_empty() && !recipients.is_empty() && !identities.iter().any(theirs) {
         let own: Vec<_> = identities.iter().filter_map(encryption::recipient_of).collect();
         r.problem(
@@ -127,7 +127,7 @@ fn encryption(r: &mut Reader<'_>) -> (Vec<String>, Option<PathBuf>, Vec<SecretSt
 fn keep(r: &mut Reader<'_>) -> KeepCounts {
     let mut number = |key: &str| {
         let n = r.number(key);
-        // Beyond that a date can't be reckoned with; it is for ever all the same.
+        // Larger values exceed the range of dates, and mean forever anyway.
         if !(0..=100_000).contains(&n) {
             r.problem(key, "must be from 0 to 100000");
         }

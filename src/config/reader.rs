@@ -1,4 +1,4 @@
-//! Reads single settings out of the gathered values, noting every problem on the way.
+//! Reads single settings from the collected values and records every problem.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Reader<'_> {
         self.values.problem(&source, key, rule);
     }
 
-    /// A number of seconds (or other units) that must be at least 1.
+    /// A number of seconds (or another unit), at least 1.
     pub(super) fn seconds(&mut self, key: &str) -> Duration {
         let n = self.number(key);
         if n < 1 {

@@ -1,4 +1,4 @@
-//! The settings reference of `docs/OPERATIONS.md`, printed from the table itself.
+//! Generates the settings reference in `docs/OPERATIONS.md` from the table of settings.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
-//! Every setting that exists: its key, type, default and meaning. The reference in
-//! `docs/OPERATIONS.md` is printed from this table, and keys that are not in it are errors.
+//! The table of all settings with their keys, types, defaults and meanings. The reference in `docs/OPERATIONS.md` is
+//! generated from it, and keys that it does not contain are errors.
 
-/// What a setting's value must be.
+/// The type of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     /// Any text.
@@ -16,7 +16,7 @@ pub enum ValueKind {
     Ip,
     /// An amount of memory such as `2g`.
     Memory,
-    /// A number of CPUs such as `0.5`.
+    /// A file or directory; relative paths start at the portal's home directory.
     Cpus,
     /// A file or directory; a relative one starts at the portal's home directory.
     Path,
@@ -25,7 +25,7 @@ pub enum ValueKind {
 }
 
 impl ValueKind {
-    /// The type's name in messages and in the reference.
+    /// The name of the type in messages and in the reference.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -41,18 +41,18 @@ impl ValueKind {
     }
 }
 
-/// One setting.
+/// A setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// Dotted key, as in `config.toml`.
     pub key: &'static str,
-    /// What its value must be.
+    /// Type of the value.
     pub kind: ValueKind,
-    /// Default of both modes; a class may set another. `None`: none, the setting may be absent.
+    /// Default in both modes, unless a mode overrides it. `None`: the setting may be absent.
     pub default: Option<&'static str>,
-    /// A secret: shown masked, and may be given as `…_file`.
+    /// Whether it is a secret, which is shown masked and may be given as `…_file`.
     pub secret: bool,
-    /// What it means, with its unit.
+    /// The meaning, with its unit.
     pub doc: &'static str,
 }
 
@@ -64,7 +64,7 @@ const fn o(key: &'static str, kind: ValueKind, doc: &'static str) -> Setting {
     Setting { key, kind, default: None, secret: false, doc }
 }
 
-/// The table.
+/// All settings, in the order of the reference.
 pub const SETTINGS: &[Setting] = &[
     s(
         "instance",
@@ -440,7 +440,7 @@ pub const SETTINGS: &[Setting] = &[
     o("branding.notice", ValueKind::Text, "A sentence shown at the top of every page."),
 ];
 
-/// Keys that hold tables or lists of tables of their own: `[[storage]]`, `[images.replace]`, `[[branding.links]]`.
+/// Keys that contain tables or lists of tables: `[[storage]]`, `[images.replace]`, `[[branding.links]]`.
 pub const TABLES: &[(&str, &str)] = &[
     (
         "storage",

@@ -8,7 +8,7 @@ use super::*;
 
 const TIER: &str = "[[storage]]\nname = \"standard\"\npath = \"tiers/standard\"\n";
 
-/// A home directory with one mode's `config.toml`, removed at the end.
+/// A home directory with the `config.toml` of one mode, removed when dropped.
 struct Home(PathBuf);
 
 impl Home {
