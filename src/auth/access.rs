@@ -1,4 +1,4 @@
-//! What a password opened, and what becomes of it when the password changes.
+//! Changes passwords and ends the sessions, devices and tokens that depend on the old one.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -6,33 +6,33 @@ use uuid::Uuid;
 
 use crate::admin_db::people::{accounts, devices, sessions, tokens};
 
-/// What becomes of an account's API tokens when its password changes.
+/// What happens to an account's API tokens when its password changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenPolicy {
-    /// They are revoked: whoever knew the password may have made one.
+    /// They are revoked: whoever knew the password may have created one.
     End,
-    /// They stay.
+    /// They stay valid.
     Keep,
 }
 
 impl TokenPolicy {
-    /// Reads the form's field; all but the one word that keeps them ends them.
+    /// Parses the form field; every value except “keep” revokes the tokens.
     pub fn parse(word: &str) -> Self {
         if word == "keep" { Self::Keep } else { Self::End }
     }
 }
 
-/// What survives a change of a password: the session and the device of whoever changes it.
+/// What survives a change of password: the session and the device from which it is changed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KeptAccess<'a> {
-    /// Hash of the session's secret.
+    /// Fingerprint of the session's secret.
     pub session: Option<&'a [u8; 32]>,
-    /// Hash of the device's secret.
+    /// Fingerprint of the device's secret.
     pub device: Option<&'a [u8; 32]>,
 }
 
-/// Sets a password and ends what the old one opened: sessions, known devices and, unless they are kept, tokens. Answers
-/// how many tokens ended.
+/// Sets a password and ends what the old one gave access to: sessions, known devices and, unless they are kept, tokens.
+/// Returns the number of revoked tokens.
 pub async fn set_password(
     db: &mut PgConnection,
     account: Uuid,
@@ -49,7 +49,7 @@ pub async fn set_password(
     }
 }
 
-/// What to say about tokens after a change.
+/// The message about tokens after a change of password.
 pub fn sentence(tokens: TokenPolicy, ended: u64) -> String {
     match (tokens, ended) {
         (TokenPolicy::Keep, _) => "API tokens stay valid.".to_owned(),

@@ -1,4 +1,4 @@
-//! The first administrator, made when there is none.
+//! Creates the first administrator if there is none.
 
 use std::path::PathBuf;
 
@@ -16,19 +16,19 @@ use crate::domain::password::Password;
 use crate::domain::user::Role;
 use crate::secrets::write_private;
 
-/// Name of the first administrator.
+/// User name of the first administrator.
 pub const NAME: &str = "admin";
 
-/// The file that holds the first administrator's password until somebody removes it.
+/// The file that contains the first administrator's password until somebody removes it.
 pub fn password_file(app: &App) -> PathBuf {
     app.config.data_dir.join("admin-password")
 }
 
-/// Makes the account `admin` if no administrator can sign in. `given` is its password from the
-/// environment; otherwise one is made up and written to a file only its owner can read.
+/// Creates the account `admin` if no administrator can sign in. `given` is its password from the environment; without
+/// it, a password is generated and written to a file that only its owner can read.
 ///
 /// # Errors
-/// If the given password breaks the rules, or the account can't be made.
+/// If the given password violates the rules, or the account cannot be created.
 pub async fn ensure(app: &App, given: Option<SecretString>) -> anyhow::Result<()> {
     let mut db = app.db.acquire().await?;
     if accounts::any_admin(&mut db).await? {
@@ -38,7 +38,7 @@ pub async fn ensure(app: &App, given: Option<SecretString>) -> anyhow::Result<()
     let password = match given {
         Some(text) => Password::parse(text.expose_secret())
             .map_err(|rule| anyhow::anyhow!("DB4SCI_ADMIN_PASSWORD can't be used: {rule}"))?,
-        // One from an earlier start whose mydb_admin was removed since.
+        // The file is from an earlier start whose mydb_admin has been removed since.
         None if file.exists() => {
             let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
             match Password::parse(text.trim()) {
@@ -59,7 +59,7 @@ pub async fn ensure(app: &App, given: Option<SecretString>) -> anyhow::Result<()
     let mut tx = app.db.begin().await?;
     match accounts::insert(&mut tx, &new, now).await {
         Ok(_) => {}
-        // Another portal on the same mydb_admin was faster, or every admin is disabled on purpose.
+        // Another portal on the same mydb_admin was faster, or all admins have been disabled on purpose.
         Err(e) if crate::admin_db::constraint(&e) == Some("account_username_key") => return Ok(()),
         Err(e) => return Err(e.into()),
     }

@@ -1,6 +1,6 @@
-//! Limits on guessing passwords. They slow whoever guesses and nobody else: an account is limited for each address, and
-//! for all strangers together; a device that somebody signed in to the account with before has a limit of its own, so
-//! that no flood of wrong passwords keeps them out.
+//! Rate limits on password guessing. They slow down guessers and nobody else: attempts on an account are limited for
+//! each address, and for all strangers together. A device from which somebody has signed in to the account before has
+//! its own limit, so that no flood of wrong passwords keeps its owner out.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -9,16 +9,18 @@ use std::time::Duration;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-/// Tries of an address in a burst, whatever the account; one more every 6 s after that.
+/// Attempts of an address in a burst, for any accounts; then one more every 6 s.
 const PER_ADDRESS: (u32, u64) = (20, 6000);
-/// Tries of an address for one account; one more every 12 s.
+/// Attempts of an address for one account; then one more every 12 s.
 const PER_PAIR: (u32, u64) = (10, 12_000);
-/// Tries of all strangers together for one account; one more every 2 s. Guessers with many addresses meet it.
+/// Attempts of all strangers together for one account; then one more every 2 s. This limits guessers with many
+/// addresses.
 const PER_ACCOUNT: (u32, u64) = (60, 2000);
-/// Tries of a known device, or of somebody who is signed in, for their account; one more every 12 s.
+/// Attempts from a known device, or by a signed-in user, for their own account; then one more every 12 s.
 const PER_DEVICE: (u32, u64) = (10, 12_000);
 
-/// Counts tries. Kept in memory: a restart forgives, which costs an attacker more than it gives.
+/// Counts sign-in attempts. Kept in memory: a restart resets the counters, but causing one costs an attacker more than
+/// it gains.
 pub struct LoginLimits {
     addresses: DefaultKeyedRateLimiter<String>,
     pairs: DefaultKeyedRateLimiter<(String, String)>,
@@ -43,7 +45,8 @@ impl Default for LoginLimits {
     }
 }
 
-/// What counts as one place to come from: of IPv6 whoever has one address has 2^64 of them.
+/// The address to count attempts by. For IPv6, a whole /64 network counts as one, because whoever has one address has
+/// 2^64.
 pub fn place(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -55,10 +58,10 @@ pub fn place(address: IpAddr) -> IpAddr {
 }
 
 impl LoginLimits {
-    /// Counts one try of a stranger. `Err` holds the seconds to wait.
+    /// Counts one attempt of a stranger.
     ///
     /// # Errors
-    /// When the address has used up its tries, or strangers have used up those of the account.
+    /// The seconds to wait, if the address has used up its attempts or strangers have used up those of the account.
     pub fn count(&self, address: &str, account: &str) -> Result<(), u64> {
         let place = address.parse().map_or_else(|_| address.to_owned(), |ip| place(ip).to_string());
         let now = DefaultClock::default().now();
@@ -68,14 +71,14 @@ impl LoginLimits {
         self.accounts.check_key(&account.to_owned()).map_err(wait)
     }
 
-    /// Counts one try for an account from a device or session that belongs to it.
+    /// Counts one attempt for an account from a device or session that belongs to it.
     pub fn count_known(&self, device: &str, account: &str) -> Result<(), u64> {
         let now = DefaultClock::default().now();
         let wait = |until: governor::NotUntil<_>| until.wait_time_from(now).as_secs() + 1;
         self.devices.check_key(&(device.to_owned(), account.to_owned())).map_err(wait)
     }
 
-    /// Forgets keys that have recovered, so that memory stays bounded under a flood of made-up names.
+    /// Removes keys that have recovered, so that a flood of invented names does not fill the memory.
     pub fn tidy(&self) {
         self.addresses.retain_recent();
         self.pairs.retain_recent();
@@ -88,7 +91,7 @@ impl LoginLimits {
 mod tests {
     use super::*;
 
-    /// How many of many tries pass.
+    /// How many of these attempts are allowed.
     fn passed(tries: u32, mut one: impl FnMut(u32) -> Result<(), u64>) -> u32 {
         (0..tries).map(|n| u32::from(one(n).is_ok())).sum()
     }

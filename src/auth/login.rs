@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Signs users in and out.
 
 use chrono::Duration;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,50 +12,50 @@ use crate::admin_db::people::{accounts, devices, sessions};
 use crate::app::App;
 use crate::secrets::fingerprint;
 
-/// Seconds to wait where so many sign in at once that no more can.
+/// Seconds to wait if too many users are signing in at once.
 const CROWDED: u64 = 5;
 
-/// Why nobody was signed in.
+/// Why a sign-in was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// Unknown account, wrong password or disabled: one answer for all three.
+    /// Unknown account, wrong password or disabled account: the same response for all three.
     #[error("User name or password is wrong.")]
     Wrong,
-    /// Too many tries; seconds to wait.
+    /// Too many attempts; contains the seconds to wait.
     #[error("Too many attempts. Wait {0} s and try again.")]
     TooMany(u64),
-    /// The database's.
+    /// An error from the database.
     #[error(transparent)]
     Db(#[from] sqlx::Error),
-    /// The hasher's.
+    /// An error from hashing.
     #[error(transparent)]
     Hash(#[from] anyhow::Error),
 }
 
-/// Somebody at the sign-in form.
+/// A sign-in attempt.
 #[derive(Debug)]
 pub struct Attempt<'a> {
-    /// What was typed as a name.
+    /// The text entered as user name.
     pub username: &'a str,
-    /// What was typed as a password.
+    /// The text entered as password.
     pub password: String,
-    /// From where.
+    /// Who makes the attempt, with the address.
     pub actor: &'a Actor,
-    /// Browser.
+    /// The browser's user agent.
     pub user_agent: &'a str,
-    /// Hash of the secret of the browser's device cookie.
+    /// Fingerprint of the secret in the browser's device cookie.
     pub device: Option<[u8; 32]>,
 }
 
-/// The secrets for the cookies of somebody who is signed in now.
+/// The secrets for the cookies of a user who has just signed in.
 pub struct SignedIn {
-    /// Of the session.
+    /// Secret of the session.
     pub session: SecretString,
-    /// Of the device, where it is new.
+    /// Secret of the device, if it is new.
     pub device: Option<SecretString>,
 }
 
-/// Signs somebody in. Every try is logged.
+/// Signs a user in. Every attempt is logged.
 ///
 /// # Errors
 /// [`LoginError`].
@@ -63,7 +63,7 @@ pub async fn sign_in(app: &App, limits: &LoginLimits, attempt: Attempt<'_>) -> R
     let Attempt { username, password, actor, user_agent, device } = attempt;
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;
-    // What was typed as a name is logged cut short: people type passwords there by mistake.
+    // Truncate the user name in the log, because users type passwords there by mistake.
     let shown: String = username.chars().filter(|c| !c.is_control()).take(63).collect();
     let as_typed = Actor { name: shown.clone(), ..actor.clone() };
     let known = match device {
@@ -79,7 +79,7 @@ pub async fn sign_in(app: &App, limits: &LoginLimits, attempt: Attempt<'_>) -> R
         return Err(LoginError::TooMany(seconds));
     }
     let account = accounts::by_name(&mut db, username).await?;
-    // The hash takes long; the connection is for others meanwhile.
+    // Hashing takes long, so release the connection meanwhile.
     drop(db);
     let hash = account.as_ref().and_then(|a| a.password_hash.clone());
     let lane = if known.is_some() { Lane::Known } else { Lane::Strangers };
@@ -115,7 +115,7 @@ pub async fn sign_out(app: &App, print: &[u8; 32], actor: &Actor) -> Result<(), 
     tx.commit().await
 }
 
-/// How long an idle session lasts.
+/// The idle time after which a session expires.
 pub fn idle(app: &App) -> Duration {
     Duration::from_std(app.config.server.session).unwrap_or(Duration::hours(12))
 }

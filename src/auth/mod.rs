@@ -1,4 +1,4 @@
-//! Who somebody is: local accounts, sessions, tokens, and limits on guessing.
+//! Authentication: local accounts, sessions, tokens, and limits on guessing.
 
 pub mod access;
 pub mod first_admin;

@@ -1,4 +1,5 @@
-//! Hashes of account passwords: argon2id with the library's defaults (19 MiB, 2 passes; RFC 9106's second choice).
+//! Hashes and verifies account passwords: argon2id with the library's defaults (19 MiB, 2 passes; RFC 9106's second
+//! choice).
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
@@ -7,10 +8,10 @@ use tokio::sync::Semaphore;
 use crate::domain::password::Password;
 use crate::tasks;
 
-/// Hashes a password, off the async threads, since it takes tens of milliseconds of CPU.
+/// Hashes a password on a separate thread, because it takes tens of milliseconds of CPU time.
 ///
 /// # Errors
-/// If the hasher refuses, which it does only for absurd lengths.
+/// If the hasher rejects the input, which happens only for absurd lengths.
 pub async fn hash(password: &Password) -> anyhow::Result<String> {
     let password = password.clone();
     tasks::blocking(move || {
@@ -22,22 +23,22 @@ pub async fn hash(password: &Password) -> anyhow::Result<String> {
     .await?
 }
 
-/// Whose password is checked. A check takes 19 MiB and tens of milliseconds of a processor, so few are made at once, and
-/// a flood of strangers must not keep those waiting who are known.
+/// Whose password is verified. Each verification takes 19 MiB and tens of milliseconds of CPU time, so only a few run
+/// at once, and a flood of strangers must not delay known users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Anybody's.
+    /// Anybody.
     Strangers,
-    /// From a device or session that belongs to the account.
+    /// Users on a device or in a session that belongs to the account.
     Known,
 }
 
-/// Checks at once in each lane.
+/// Simultaneous verifications in each lane.
 const AT_ONCE: usize = 2;
-/// Checks that may wait in each lane.
+/// Verifications that may wait in each lane.
 const WAITING: usize = 100;
 
-/// One lane: who is in it, and who may work.
+/// One lane: limits how many are admitted, and how many of them run at once.
 struct Queue {
     places: Semaphore,
     work: Semaphore,
@@ -52,8 +53,8 @@ impl Queue {
 static STRANGERS: Queue = Queue::new();
 static KNOWN: Queue = Queue::new();
 
-/// Whether `typed` is the password of `hash`; `None` where too many wait already. With no hash, as for an unknown
-/// account, the same work is done, so that the time of an answer does not tell which accounts exist.
+/// Whether `typed` is the password of `hash`; `None` if too many verifications are waiting. Without a hash, as for an
+/// unknown account, the same work is done, so that the response time does not reveal which accounts exist.
 pub async fn verify(lane: Lane, typed: String, hash: Option<String>) -> anyhow::Result<Option<bool>> {
     let queue = match lane {
         Lane::Strangers => &STRANGERS,
