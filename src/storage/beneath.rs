@@ -1,5 +1,5 @@
-//! What lies below a directory in which a server writes, reached by handles. All of it is hostile: no link is followed, no
-//! mount is crossed, nothing is opened that might block or do something, and nothing is read beyond a limit.
+//! Access to files below a server's data directory through handles. All contents are treated as hostile: links are not
+//! followed, mounts are not crossed, nothing is opened that might block or have an effect, and reads are limited.
 
 use std::ffi::CStr;
 use std::fmt::Write;
@@ -9,33 +9,33 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2};
 use rustix::io::Errno;
 
-/// A deeper nesting of directories is not a server's.
+/// Deeper nesting of directories does not come from a server.
 pub(super) const DEEPEST: usize = 64;
 
-/// Most bytes read of a file's first line.
+/// Maximum bytes to read of a file's first line.
 pub(super) const LINE: usize = 256;
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-/// A handle that only names what it is of: to take one of a device or a pipe does nothing to it.
+/// Flags for a handle that only identifies a file: opening one for a device or a pipe has no effect on it.
 const NAMED: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const READ: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// What a small file of a server says.
+/// The content of a small file written by a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SmallFile {
-    /// There is none.
+    /// The file does not exist.
     Missing,
-    /// Something of that name is there that no server writes: a link, a pipe, a line too long or not of plain text. What it
-    /// is or says is not told.
+    /// Something that no server writes: a link, a pipe, or a line that is too long or not plain text. Its type and
+    /// content are not revealed.
     Odd,
     /// The first line: printable ASCII, at most 256 bytes.
     Line(String),
 }
 
 impl SmallFile {
-    /// From the beginning of a file.
+    /// Parses the beginning of a file.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -44,12 +44,12 @@ impl SmallFile {
     }
 }
 
-/// Opens a directory of the portal's own. Links on the way are the administrator's.
+/// Opens one of the portal's own directories. Links in its path were created by the administrator.
 pub(super) fn own(path: &Path) -> Result<OwnedFd, Errno> {
     openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// Opens the directory `data` in a container's own; it may be a mount, but no link.
+/// Opens the directory `data` in a container's directory; it may be a mount but not a link.
 pub(super) fn data(root: &OwnedFd) -> Result<OwnedFd, Errno> {
     openat(root, c"data", DIRECTORY, Mode::empty())
 }
@@ -59,10 +59,10 @@ pub(super) fn directory(at: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
     beneath(at.as_fd(), name, DIRECTORY)
 }
 
-/// Opens a regular file below a directory, to be read, and says what it is.
+/// Opens a regular file below a directory for reading and returns its metadata.
 ///
 /// # Errors
-/// [`Errno::INVAL`] if something else is there.
+/// [`Errno::INVAL`] if it is not a regular file.
 pub(super) fn file(at: impl AsFd, name: &CStr) -> Result<(OwnedFd, Stat), Errno> {
     let at = at.as_fd();
     let named = fstat(beneath(at, name, NAMED)?)?;
@@ -71,7 +71,7 @@ pub(super) fn file(at: impl AsFd, name: &CStr) -> Result<(OwnedFd, Stat), Errno>
     }
     let opened = beneath(at, name, READ)?;
     let stat = fstat(&opened)?;
-    // Another may have taken its place in between.
+    // Another file may have replaced it in between.
     if (stat.st_dev, stat.st_ino) == (named.st_dev, named.st_ino) { Ok((opened, stat)) } else { Err(Errno::INVAL) }
 }
 
@@ -96,15 +96,15 @@ pub(super) fn head(at: impl AsFd, path: &CStr) -> Result<SmallFile, Errno> {
 fn beneath(at: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
     match openat2(at, path, flags, Mode::empty(), how) {
-        // A kernel, or a filter of system calls, that is older than the call.
+        // The kernel, or a system call filter, is older than this call.
         Err(Errno::NOSYS | Errno::PERM) => step_by_step(at, path, flags),
-        // What is renamed meanwhile makes the kernel unsure.
+        // Concurrent renames make the kernel return this error.
         Err(Errno::AGAIN) => openat2(at, path, flags, Mode::empty(), how),
         opened => opened,
     }
 }
 
-/// The same with one call for each name on the way.
+/// The same with one call for each component of the path.
 fn step_by_step(at: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut names = path.to_bytes().split(|b| *b == b'/').peekable();
     let mut here: Option<OwnedFd> = None;
@@ -121,7 +121,7 @@ fn step_by_step(at: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> Result<OwnedF
     here.ok_or(Errno::NOENT)
 }
 
-/// A name that a server chose, as it may be shown: one line, not too long.
+/// Formats a name chosen by a server for display: one line of limited length.
 pub(crate) fn shown(name: &[u8]) -> String {
     const MOST: usize = 120;
     let mut text = String::new();

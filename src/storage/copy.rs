@@ -1,5 +1,5 @@
-//! A data directory copied file by file, sharing blocks where the file system can. The source is a server's: it is read by
-//! handles, and what no server writes is refused by name instead of being copied or followed.
+//! Copies a data directory file by file, sharing blocks if the file system can. The source belongs to a server, so it
+//! is read through handles, and files that no server creates are rejected by name instead of being copied or followed.
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
@@ -16,20 +16,20 @@ use super::beneath::{DEEPEST, shown};
 use super::walk::is_dots;
 use crate::storage::error::StorageError;
 
-/// Copied with one call, after which is asked whether it is still wanted and whether there is room.
+/// Bytes to copy in one call, before checking again whether the copy is still needed and whether there is space.
 const CHUNK: u64 = 64 << 20;
-/// What a copy leaves free, whatever its source pretends to take.
+/// Bytes a copy always leaves free, whatever size its source claims to have.
 const LEFT: u64 = 64 << 20;
 
-/// A copy under way.
+/// A copy in progress.
 pub(super) struct DirectoryCopy<'a> {
-    /// The path at which the server finds its data: links below it are its own.
+    /// The path at which the server sees its data: links to paths below it are the server's own.
     pub volume: &'a str,
     /// Becomes false when nobody waits for the copy any more.
     pub wanted: &'a AtomicBool,
 }
 
-/// One directory of the copy that is being filled.
+/// A directory of the copy that is being filled.
 struct CopyLevel {
     from: Dir,
     to: OwnedFd,
@@ -38,7 +38,7 @@ struct CopyLevel {
 }
 
 impl DirectoryCopy<'_> {
-    /// Copies everything in `from` into `to`, and gives `to` its owner, mode and times.
+    /// Copies everything in `from` to `to`, and gives `to` the same owner, mode and times.
     pub fn tree(&self, from: &OwnedFd, to: OwnedFd) -> Result<(), StorageError> {
         let top = |e: Errno| io("data", e);
         let mut levels = vec![CopyLevel {
@@ -76,7 +76,7 @@ impl DirectoryCopy<'_> {
         Err(StorageError::Refused("The copy was abandoned.".to_owned()))
     }
 
-    /// Copies one entry. A directory is made, and answered to be filled.
+    /// Copies one entry. A directory is created and returned, to be filled.
     fn entry(&self, level: &CopyLevel, name: &CStr) -> Result<Option<CopyLevel>, StorageError> {
         let path = format!("{}/{}", level.name, shown(name.to_bytes()));
         let fault = |e: Errno| io(&path, e);
@@ -106,7 +106,7 @@ impl DirectoryCopy<'_> {
                 let (uid, gid) = owner(&stat);
                 chownat(&level.to, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
             }
-            // A server makes these anew.
+            // Servers create these again.
             FileType::Fifo | FileType::Socket => {}
             _ => return Err(refused(&format!("“{path}” is a device"))),
         }
@@ -128,9 +128,9 @@ impl DirectoryCopy<'_> {
         while at < size {
             let begin = match seek(from, SeekFrom::Data(at)) {
                 Ok(begin) => begin,
-                // Only a hole is left.
+                // The rest of the file is a hole.
                 Err(Errno::NXIO) => break,
-                // The file system knows no holes.
+                // The file system does not support holes.
                 Err(_) => at,
             };
             let end = seek(from, SeekFrom::Hole(begin)).ok().filter(|end| *end > begin).unwrap_or(size);
@@ -139,7 +139,7 @@ impl DirectoryCopy<'_> {
         Ok(())
     }
 
-    /// Copies what lies between two places of a file; answers how far it came, which is less where the file was cut.
+    /// Copies a range of a file. Returns the position reached, which is lower if the file was truncated.
     fn range(&self, from: &OwnedFd, to: &OwnedFd, begin: u64, end: u64, path: &str) -> Result<u64, StorageError> {
         let fault = |e: Errno| io(path, e);
         let (mut read, mut written) = (begin, begin);
@@ -165,7 +165,7 @@ impl DirectoryCopy<'_> {
     }
 }
 
-/// Reads and writes, where the kernel can't copy by itself.
+/// Copies by reading and writing, if the kernel cannot copy directly.
 fn through_memory(from: &OwnedFd, to: &OwnedFd, begin: u64, length: usize) -> Result<u64, Errno> {
     let mut buffer = vec![0; length.min(1 << 20)];
     let read = rustix::io::retry_on_intr(|| rustix::io::pread(from, &mut *buffer, begin))?;
@@ -176,11 +176,11 @@ fn through_memory(from: &OwnedFd, to: &OwnedFd, begin: u64, length: usize) -> Re
         rest = rest.get(n..).unwrap_or_default();
         at += n as u64;
     }
-    // A file that was cut short ends here.
+    // The file was truncated and ends here.
     Ok(if read == 0 { u64::MAX } else { at })
 }
 
-/// Owner, permissions and times. What lets a program run as another user is left out.
+/// Copies owner, permissions and times, without the bits that let a program run as another user.
 fn attributes(to: &OwnedFd, stat: &Stat) -> Result<(), Errno> {
     let (uid, gid) = owner(stat);
     fchown(to, uid, gid)?;
@@ -195,7 +195,7 @@ fn owner(stat: &Stat) -> (Option<Uid>, Option<Gid>) {
     (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))
 }
 
-/// Whether a link's text can lead out of the directory that the server knows as `volume`.
+/// Whether a link can lead out of the directory that the server sees as `volume`.
 fn leads_out(link: &[u8], volume: &str) -> bool {
     let climbs = link.split(|b| *b == b'/').any(|name| name == b"..");
     let absolute = link.first() == Some(&b'/');

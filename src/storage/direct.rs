@@ -1,4 +1,4 @@
-//! File work of a portal that is root, and what it does in its own directories whoever it is.
+//! File operations of a portal that runs as root, and those in the portal's own directories under any user.
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -11,8 +11,8 @@ use super::copy::DirectoryCopy;
 use super::{DataDir, beneath, walk};
 use crate::storage::error::{StorageError, io};
 
-/// Makes the container's directory, or finds it made. It is the portal's own, whoever works below it: what a helper makes
-/// would belong to root.
+/// Creates the container's directory unless it exists. It always belongs to the portal: created by a helper, it would
+/// belong to root.
 pub(super) fn own_root(dir: &DataDir) -> Result<OwnedFd, StorageError> {
     let path = dir.root();
     std::fs::create_dir_all(&path).map_err(io("make a directory", &path))?;
@@ -24,7 +24,7 @@ pub(super) fn own_root(dir: &DataDir) -> Result<OwnedFd, StorageError> {
     Ok(root)
 }
 
-/// The data directory, if there is one.
+/// Opens the data directory, if it exists.
 pub(super) fn open(dir: &DataDir) -> Result<Option<OwnedFd>, StorageError> {
     match beneath::own(&dir.root()).and_then(|root| beneath::data(&root)) {
         Ok(data) => Ok(Some(data)),
@@ -36,7 +36,7 @@ pub(super) fn open(dir: &DataDir) -> Result<Option<OwnedFd>, StorageError> {
     }
 }
 
-/// `false` where what was to be moved is not there; any other error stays one.
+/// Returns `false` if the directory to be moved does not exist, and passes on any other error.
 pub(super) fn absent(e: &std::io::Error, dir: &DataDir) -> Result<bool, StorageError> {
     if e.kind() == std::io::ErrorKind::NotFound {
         return Ok(false);
@@ -48,7 +48,7 @@ pub(super) fn absent(e: &std::io::Error, dir: &DataDir) -> Result<bool, StorageE
     })
 }
 
-/// Removes what waits for its removal.
+/// Removes the directory that was renamed for removal.
 pub(super) fn remove_doomed(dir: &DataDir) -> Result<(), StorageError> {
     let path = dir.doomed();
     let base = beneath::own(&dir.base).map_err(|e| io("remove the directory", &path)(e.into()))?;
@@ -57,7 +57,7 @@ pub(super) fn remove_doomed(dir: &DataDir) -> Result<(), StorageError> {
     walk::remove(&base, &name).map_err(|e| io("remove the directory", &path)(e.into()))
 }
 
-/// Copies beside, and puts the copy in place at the end.
+/// Copies to a temporary directory and renames it when the copy is complete.
 pub(super) fn copy(from: &DataDir, to: &DataDir, how: &DirectoryCopy<'_>) -> Result<(), StorageError> {
     static ATTEMPT: AtomicU64 = AtomicU64::new(0);
     let fault = |e: Errno| io("copy", &to.root())(e.into());
@@ -71,7 +71,7 @@ pub(super) fn copy(from: &DataDir, to: &DataDir, how: &DirectoryCopy<'_>) -> Res
             walk::remove(&root, name).map_err(fault)?;
         }
     }
-    // A name of its own: one that was given up may still be at its last file.
+    // Use a unique name, because an abandoned attempt may still be copying its last file.
     let name = format!("copy.{}.{}", std::process::id(), ATTEMPT.fetch_add(1, Ordering::Relaxed));
     mkdirat(&root, &name, Mode::RWXU).map_err(fault)?;
     let name = CString::new(name).map_err(|e| io("copy", &to.root())(e.into()))?;

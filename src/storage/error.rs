@@ -1,26 +1,26 @@
-//! Why work on a data directory failed.
+//! The error type of operations on data directories.
 
 use std::path::Path;
 
 use crate::runtime::RuntimeError;
 
-/// Why work on a data directory failed, as a sentence.
+/// Why an operation on a data directory failed, as a sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("Could not {operation} in {path}: {cause}")]
     Io {
-        /// What was to be done.
+        /// The operation that failed.
         operation: &'static str,
-        /// Where.
+        /// The path concerned.
         path: String,
-        /// The system's words.
+        /// The system's error message.
         cause: String,
     },
-    /// Something is wrong with what lies there.
+    /// The directory contains something that is not acceptable.
     #[error("{0}")]
     Refused(String),
-    /// The container engine's, where a helper container does the work.
+    /// An error of the container engine that runs the helper container.
     #[error(transparent)]
     Engine(#[from] RuntimeError),
 }

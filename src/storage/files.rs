@@ -1,5 +1,5 @@
-//! File work in data directories: directly as root, else in a helper container that is root. What lies below a data
-//! directory is a server's, and is trusted in nothing.
+//! File operations in data directories: directly if the portal is root, otherwise in a helper container that runs as
+//! root. Contents of a data directory come from a server and are never trusted.
 
 use std::ffi::CString;
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use crate::runtime::Runtime;
 use crate::storage::error::{StorageError, io};
 use crate::tasks;
 
-/// Longest for measuring one directory.
+/// Timeout for measuring a directory.
 const MEASURE: Duration = Duration::from_secs(120);
 
-/// How file work is done.
+/// How file operations are performed.
 #[derive(Clone)]
 pub enum Files {
     /// The portal is root.
     Direct,
-    /// The portal is not: the servers own their files, so a short-lived container of the same image does it.
+    /// The portal is not root and servers own their files, so a short-lived container of the same image does the work.
     Helper {
         /// The container engine.
         runtime: Arc<dyn Runtime>,
-        /// Whose helper it is.
+        /// The instance that the helper belongs to.
         instance: InstanceId,
     },
 }
 
 impl Files {
-    /// Chooses by the user the portal runs as.
+    /// Chooses according to the user that the portal runs as.
     pub fn choose(runtime: Arc<dyn Runtime>, instance: InstanceId) -> Self {
         if rustix::process::geteuid().is_root() { Self::Direct } else { Self::Helper { runtime, instance } }
     }
 
-    /// The helper for one directory, unless the portal is root.
+    /// The helper for a directory, unless the portal is root.
     fn helper<'a>(&'a self, dir: &'a DataDir, image: &'a str) -> Option<FileHelper<'a>> {
         match self {
             Self::Direct => None,
@@ -51,8 +51,8 @@ impl Files {
         }
     }
 
-    /// Makes the data directory, or finds it made, and gives it to `uid:gid` with nobody else let in: a server must be
-    /// able to work in it also where no entrypoint that starts as root sees to that. `image` is used by a helper container.
+    /// Creates the data directory unless it exists, and makes it accessible to `uid:gid` only: the server must be able
+    /// to use it even if no entrypoint running as root changes its owner. `image` is used by a helper container.
     pub async fn prepare(&self, dir: &DataDir, image: &str, uid: u32, gid: u32) -> Result<(), StorageError> {
         let direct = matches!(self, Self::Direct);
         let at = dir.clone();
@@ -80,10 +80,11 @@ impl Files {
         }
     }
 
-    /// Removes a container's directory with everything in it; one that is gone is fine.
-    /// `image` is used by a helper container.
+    /// Removes a container's directory with its contents; a missing one is not an error. `image` is used by a helper
+    /// container.
     pub async fn remove(&self, dir: &DataDir, image: &str) -> Result<(), StorageError> {
-        // It is moved first, so that a removal cut short is never taken for data. One that is in the way goes before.
+        // Rename it first, so that an interrupted removal is never mistaken for data. If a directory of that name
+        // already exists, remove it first.
         for _ in 0..2 {
             let at = dir.clone();
             if blocking(move || at.doomed().symlink_metadata().map(|_| true).or_else(|e| absent(&e, &at))).await? {
@@ -102,7 +103,7 @@ impl Files {
         Ok(())
     }
 
-    /// Whether copies from one directory to another share blocks, so that they take no time and no space.
+    /// Whether copies between the two directories share blocks, so that they take neither time nor space.
     pub async fn shares_blocks(&self, from: &DataDir, to: &DataDir, image: &str) -> Result<bool, StorageError> {
         let at = to.clone();
         blocking(move || own_root(&at).map(|_| ())).await?;
@@ -115,12 +116,12 @@ impl Files {
         }
     }
 
-    /// Copies the data of one directory into another on the same tier, sharing blocks where that can be. What an
-    /// earlier attempt left there is removed. `volume` is the path at which the server knows its data.
+    /// Copies the data of one directory to another on the same tier, sharing blocks if possible. Leftovers of an
+    /// earlier attempt are removed. `volume` is the path at which the server sees its data.
     ///
     /// # Errors
-    /// If it can't be copied, or something lies there that no server makes: it is named. A file that changes meanwhile is
-    /// no error: who copies has stopped its server, or frozen it.
+    /// If copying fails, or if the data contains something that no server creates, which is named. Files that change
+    /// meanwhile are not an error: the caller has stopped or paused the server.
     pub async fn copy(&self, from: &DataDir, to: &DataDir, image: &str, volume: &str) -> Result<(), StorageError> {
         let at = to.clone();
         let disk = blocking(move || {
@@ -138,7 +139,7 @@ impl Files {
         blocking(move || copy(&from, &to, &DirectoryCopy { volume: &volume, wanted: &still })).await
     }
 
-    /// Waits until all of a data directory is on the disk, as a server that is started on it trusts.
+    /// Waits until a data directory is completely on disk, which a server started on it relies on.
     pub async fn sync(&self, dir: &DataDir) -> Result<(), StorageError> {
         let root = dir.root();
         let work = move || {
@@ -147,7 +148,7 @@ impl Files {
         blocking(work).await
     }
 
-    /// Bytes that a container's data takes on the disk.
+    /// Bytes that a container's data takes on disk.
     pub async fn usage(&self, dir: &DataDir, image: &str) -> Result<i64, StorageError> {
         if !there(dir).await? {
             return Ok(0);
@@ -169,7 +170,7 @@ impl Files {
         blocking(work).await
     }
 
-    /// The first line of the first of these small files in the data directory that is there.
+    /// The first line of the first of these small files that exists in the data directory.
     pub async fn first_line(&self, dir: &DataDir, files: &[String], image: &str) -> Result<SmallFile, StorageError> {
         if !there(dir).await? {
             return Ok(SmallFile::Missing);
@@ -192,7 +193,7 @@ impl Files {
         blocking(work).await
     }
 
-    /// Whether nothing lies in the data directory.
+    /// Whether the data directory is empty.
     pub async fn is_empty(&self, dir: &DataDir, image: &str) -> Result<bool, StorageError> {
         if !there(dir).await? {
             return Ok(true);
@@ -209,7 +210,7 @@ impl Files {
     }
 }
 
-/// Tells a copy that nobody waits for it any more.
+/// Signals a copy that nobody waits for it any more.
 struct AbandonedFlag(Arc<AtomicBool>);
 
 impl Drop for AbandonedFlag {
@@ -218,7 +219,7 @@ impl Drop for AbandonedFlag {
     }
 }
 
-/// Whether there is a data directory at all, which needs no rights in it.
+/// Whether the data directory exists. This needs no permissions inside it.
 async fn there(dir: &DataDir) -> Result<bool, StorageError> {
     let data = dir.data();
     blocking(move || match data.symlink_metadata() {
@@ -229,7 +230,7 @@ async fn there(dir: &DataDir) -> Result<bool, StorageError> {
     .await
 }
 
-/// Does file work where waiting for a disk holds nobody up.
+/// Performs file operations on a blocking thread, so that waiting for a disk delays nothing else.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {

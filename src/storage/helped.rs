@@ -1,7 +1,7 @@
-//! File work of a portal that is not root: the servers own their files, so a short-lived container of the same image does
-//! it, as its own root. It has that one directory, to read only where it reads, no network, and no right that it does not
-//! need; whatever lies there can lead it nowhere but into its own image. What it prints is data: counted, and taken apart
-//! as what it must be.
+//! File operations of a portal that is not root. Servers own their files, so a short-lived container of the same image
+//! does the work as its own root user. It has access to that one directory only (read-only for reads), no network, and
+//! only the capabilities it needs; links in the directory can lead only into the helper's own image. Its output is
+//! treated as data: limited in size and strictly parsed.
 
 use std::time::Duration;
 
@@ -11,24 +11,25 @@ use crate::domain::names::InstanceId;
 use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
 use crate::storage::error::StorageError;
 
-/// Longest for a look or a change of one directory.
+/// Timeout for a query or a change of one directory.
 const SHORT: Duration = Duration::from_secs(60);
-/// Longest for measuring one; the script gives up before.
+/// Timeout for measuring a directory; the script gives up earlier.
 const MEASURE: Duration = Duration::from_secs(150);
-/// Longest for copying or removing one.
+/// Timeout for copying or removing a directory.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
 const READS: &[&str] = &["DAC_READ_SEARCH"];
 const WRITES: &[&str] = &["DAC_OVERRIDE", "FOWNER", "CHOWN"];
 
-/// Gives the data directory to the user of its server.
+/// Gives the data directory to its server's user.
 const OWN: &str = r#"set -eu
 [ -d /work/data ] && [ ! -L /work/data ]
 chown -h -- "$1" /work/data
 chmod -- 700 /work/data
 "#;
 
-/// Disk blocks. What a live server removes meanwhile makes du complain, but not wrong.
+/// Measures disk blocks. Files removed meanwhile by a running server make du print errors, but the result is still
+/// right.
 const USAGE: &str = r#"code=0
 [ -d /work/data ] && [ ! -L /work/data ] || { echo 0; exit 0; }
 said=$(timeout 120 du -s -x -B1 /work/data 2>/dev/null) || code=$?
@@ -36,7 +37,8 @@ said=$(timeout 120 du -s -x -B1 /work/data 2>/dev/null) || code=$?
 printf '%s\n' "${said%%[!0-9]*}"
 "#;
 
-/// The beginning of the first file that is there; a plus before it tells an empty one from none.
+/// Prints the beginning of the first file that exists, after a plus, which distinguishes an empty file from a missing
+/// one.
 const HEAD: &str = r#"for f; do
   f=/work/data/$f
   if [ -L "$f" ]; then printf '!'; exit 0; fi
@@ -45,22 +47,22 @@ const HEAD: &str = r#"for f; do
 done
 "#;
 
-/// One line if something is there.
+/// Prints one line if the directory contains anything.
 const FULL: &str = "[ -d /work/data ] || exit 3
 exec find /work/data -mindepth 1 -maxdepth 1 -exec echo full ';' -quit
 ";
 
-/// Everything in the directory.
+/// Removes everything in the directory.
 const CLEAR: &str = "exec find /work -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +";
 
-/// One file shared between two directories, as a copy does.
+/// Tries to share a file between two directories, as a copy would.
 const PROBE: &str = "set -eu
 if cp --reflink=always -- /from/made-by /work/.share-probe 2>/dev/null; then echo shared; else echo apart; fi
 rm -f -- /work/.share-probe
 ";
 
-/// Refuses what no server makes, then copies beside, and puts the copy in place at the end. `$1` is where the server knows
-/// its data, `$2` the bytes of the whole disk.
+/// Rejects files that no server creates, then copies to a temporary directory and renames it when complete. `$1` is
+/// where the server sees its data, `$2` the size of the whole disk in bytes.
 const COPY: &str = r#"set -eu
 odd() { printf '%s\n' "$1"; exit 9; }
 cd /from/data
@@ -83,15 +85,15 @@ mv -T -- /work/copy/data /work/data
 rmdir /work/copy
 "#;
 
-/// A portal's hands on directories that are not its own.
+/// A helper container for directories that the portal has no access to.
 pub(super) struct FileHelper<'a> {
     /// The container engine.
     pub runtime: &'a dyn Runtime,
-    /// Whose helper it is.
+    /// The instance that the helper belongs to.
     pub instance: &'a InstanceId,
-    /// What it works on.
+    /// The directory it works on.
     pub dir: &'a DataDir,
-    /// The image it is made of.
+    /// The image it is created from.
     pub image: &'a str,
 }
 
@@ -122,7 +124,7 @@ impl FileHelper<'_> {
         Ok(said.trim().is_empty())
     }
 
-    /// Removes everything in the directory that waits for its removal.
+    /// Removes the contents of the directory that was renamed for removal.
     pub async fn clear(&self) -> Result<(), StorageError> {
         let doomed = vec![Mount { source: self.dir.doomed(), target: "/work".to_owned(), read_only: false }];
         self.run("remove", &["sh", "-c", CLEAR], doomed, WRITES, LONG).await.map(|_| ())
@@ -133,7 +135,7 @@ impl FileHelper<'_> {
         Ok(said.trim() == "shared")
     }
 
-    /// Copies the data of `from` here.
+    /// Copies the data of `from` into this directory.
     pub async fn copy(&self, from: &DataDir, volume: &str, disk: u64) -> Result<(), StorageError> {
         let disk = disk.to_string();
         let mounts = self.both(from);
@@ -159,7 +161,7 @@ impl FileHelper<'_> {
     ) -> Result<String, StorageError> {
         let name = |what: &str| format!("{what}-{}", self.dir.id);
         if capabilities == WRITES {
-            // One that a killed portal left would go on writing where this one does.
+            // A helper left by a killed portal would keep writing to the same directory.
             for other in ["own", "copy", "remove"] {
                 let other = ContainerSpec::helper(self.instance, &name(other), self.image, &[]).name;
                 self.runtime.remove(&other).await?;
@@ -188,7 +190,7 @@ impl FileHelper<'_> {
     }
 }
 
-/// What no server makes, as the copy's script names it.
+/// The message for a file that no server creates, as reported by the copy script.
 fn odd(said: &str) -> String {
     let (kind, path) = said.split_at_checked(1).unwrap_or_default();
     let shown = |path: &str| shown(path.strip_prefix("./").unwrap_or(path).trim_end_matches('\n').as_bytes());

@@ -1,7 +1,7 @@
 //! Storage tiers and the data directories on them.
 //!
-//! A container's directory is `<tier>/<instance>/<container id>/`, with the server's files in `data/`
-//! below it. It is named by id, never by name, and removed only by that exact path.
+//! A container's directory is `<tier>/<instance>/<container id>/`, with the server's files in `data/` below it. It is
+//! named by id, never by name, and is removed only by that exact path.
 
 mod beneath;
 mod copy;
@@ -27,7 +27,7 @@ pub use files::Files;
 pub(crate) use tier::measured;
 pub use tier::{Capacity, begin, capacity, fault, unavailable_reason};
 
-/// Where one container's data lies.
+/// The location of a container's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataDir {
     /// Directory of the instance on the tier.
@@ -47,23 +47,23 @@ impl DataDir {
         self.base.join(self.id.to_string())
     }
 
-    /// What is mounted into the container.
+    /// The directory that is mounted into the container.
     pub fn data(&self) -> PathBuf {
         self.root().join("data")
     }
 
-    /// Where a directory waits while it is being removed, so that a removal cut short is never
-    /// mistaken for a data directory.
+    /// The directory's name while it is being removed, so that an interrupted removal is never mistaken for a data
+    /// directory.
     pub(crate) fn doomed(&self) -> PathBuf {
         self.base.join(format!(".removing-{}", self.id))
     }
 }
 
-/// File beside the data in a container's directory: what engine and version it is for.
+/// File next to the data in a container's directory that records the engine and version of the data.
 const MAKER: &CStr = c"made-by";
 
 impl DataDir {
-    /// What the note beside the data says; `None` where there is none.
+    /// The content of the file `made-by` next to the data; `None` if it does not exist.
     pub async fn made_by(&self) -> Result<Option<String>, StorageError> {
         let root = self.root();
         files::blocking(move || match beneath::own(&root).and_then(|root| beneath::head(&root, MAKER)) {
@@ -78,7 +78,7 @@ impl DataDir {
         .await
     }
 
-    /// Notes it, unless a note is there.
+    /// Writes the file `made-by` unless it exists.
     pub async fn note_maker(&self, maker: &str) -> Result<(), StorageError> {
         if self.made_by().await?.is_some() {
             return Ok(());
@@ -91,7 +91,7 @@ impl DataDir {
     }
 }
 
-/// Why a data directory is not copied.
+/// The message that says why a data directory is not copied.
 fn uncopied(what: &str) -> String {
     format!("The data directory cannot be copied: {what}. No server in the catalog creates such files.")
 }

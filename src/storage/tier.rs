@@ -1,5 +1,5 @@
-//! What a tier's file system can do, how full it is, and whether it is there at all: an empty directory where a disk should
-//! be mounted must not pass for the tier.
+//! The capabilities, free space and availability of a tier. An empty directory where a disk should be mounted must not
+//! be mistaken for the tier.
 
 use std::path::{Path, PathBuf};
 
@@ -9,24 +9,24 @@ use crate::secrets::write_whole;
 use crate::storage::error::{StorageError, io};
 use crate::tasks;
 
-/// File in a tier's directory that tells it from the empty place where its disk should be mounted.
+/// File in a tier's directory that distinguishes it from an empty mount point.
 const MARK: &str = ".db4sci-tier";
 
-/// A tier's file system.
+/// Type, capabilities and space of a tier's file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capacity {
-    /// Its type: ext4, xfs, btrfs …
+    /// Type of the file system: ext4, xfs, btrfs …
     pub file_system: String,
     /// Whether files can share blocks, so that copies are instant.
     pub reflink: bool,
-    /// Bytes free for the portal.
+    /// Bytes available to the portal.
     pub free: i64,
-    /// Bytes in all.
+    /// Total size in bytes.
     pub total: i64,
 }
 
-/// Why a tier can't be used now, or `None`. A directory that should be a mount may say so itself:
-/// the bootstrap leaves `<path>.unavailable` with the reason where it could not make one.
+/// Why a tier is currently unavailable, or `None`. If the bootstrap could not mount a directory, it leaves the reason
+/// in `<path>.unavailable`.
 pub fn unavailable_reason(tier: &Tier) -> Option<String> {
     if let Some(reason) = noted(tier) {
         return Some(reason);
@@ -39,8 +39,8 @@ pub fn unavailable_reason(tier: &Tier) -> Option<String> {
     }
 }
 
-/// Why a tier can't be used and the next start does not change it, with what to do; or `None`. One that says by itself why
-/// it is not there is not at fault.
+/// Why a tier is unavailable and will still be at the next start, with what to do; or `None`. A tier with a recorded
+/// reason is not reported.
 pub fn fault(tier: &Tier) -> Option<String> {
     if noted(tier).is_some() {
         return None;
@@ -58,8 +58,8 @@ pub fn fault(tier: &Tier) -> Option<String> {
     Some(reason)
 }
 
-/// Makes the directory of a tier that was never used, and marks one that is used from now on. `in_use` says that there are
-/// databases on it.
+/// Creates the directory of a tier that has never been used, and marks the tier as used from now on. `in_use` means
+/// that there are databases on it.
 pub fn begin(tier: &Tier, instance: &InstanceId, in_use: bool) -> Result<(), String> {
     let Some(seen) = &tier.seen else { return Ok(()) };
     if let Some(reason) = noted(tier) {
@@ -75,7 +75,7 @@ pub fn begin(tier: &Tier, instance: &InstanceId, in_use: bool) -> Result<(), Str
         make(&tier.path).map_err(cant)?;
     }
     if tier.path.join(MARK).exists() {
-        // A disk that another portal had, or this one before its own directory was lost.
+        // The disk was marked by another portal, or by this one before its own data directory was lost.
     } else if tier.path.join(instance.as_str()).exists() || !(in_use || used_before(tier)) {
         std::fs::write(tier.path.join(MARK), format!("{instance} {}\n", tier.name)).map_err(cant)?;
     } else {
@@ -93,19 +93,19 @@ fn remember(seen: &Path, tier: &Tier) -> Result<(), String> {
     write().map_err(|e: anyhow::Error| format!("cannot write {}: {e:#}", seen.display()))
 }
 
-/// What the directory's own note says.
+/// The reason recorded next to the directory.
 fn noted(tier: &Tier) -> Option<String> {
     let note = tier.path.with_extension("unavailable");
     std::fs::read_to_string(&note).ok().map(|reason| reason.trim().to_owned())
 }
 
-/// Whether this tier was used in this place.
+/// Whether this tier was used before at this path.
 fn used_before(tier: &Tier) -> bool {
     let said = tier.seen.as_deref().and_then(|seen| std::fs::read_to_string(seen).ok());
     said.is_some_and(|said| Path::new(said.trim_end_matches('\n')) == tier.path)
 }
 
-/// Why a directory that is there is not the tier's.
+/// Why an existing directory is not the tier's.
 fn unmounted(tier: &Tier) -> Option<String> {
     let seen = tier.seen.as_deref().filter(|_| used_before(tier))?;
     if tier.path.join(MARK).exists() {
@@ -121,7 +121,7 @@ fn unmounted(tier: &Tier) -> Option<String> {
 
 type Make = fn(&Path) -> std::io::Result<()>;
 
-/// How a tier's directory is made: where the one above it is there, and anywhere below the portal's own.
+/// How to create a tier's directory: only if its parent exists, or anywhere below the portal's own directory.
 fn place_to_make(tier: &Tier) -> Option<Make> {
     let own: Option<PathBuf> = tier.seen.as_deref().and_then(|s| Some(s.parent()?.parent()?.to_owned()));
     if own.is_some_and(|own| own.is_dir() && tier.path.starts_with(&own)) {
@@ -131,7 +131,7 @@ fn place_to_make(tier: &Tier) -> Option<Make> {
     Some(|path| std::fs::create_dir(path))
 }
 
-/// Measures a tier.
+/// Measures the file system of a tier.
 pub fn capacity(path: &Path) -> Result<Capacity, StorageError> {
     let stat = rustix::fs::statvfs(path).map_err(|e| io("measure the space", path)(e.into()))?;
     let kind = rustix::fs::statfs(path).map_err(|e| io("measure the space", path)(e.into()))?;
@@ -160,7 +160,7 @@ fn name(magic: i64) -> String {
     }
 }
 
-/// Tries it: the only answer that counts is the file system's own.
+/// Tests whether files can share blocks by trying it: only the file system itself knows.
 pub(super) fn reflink(path: &Path) -> bool {
     let (a, b) = (path.join(".reflink-probe-a"), path.join(".reflink-probe-b"));
     let tried = (|| -> std::io::Result<()> {
@@ -176,7 +176,7 @@ pub(super) fn reflink(path: &Path) -> bool {
     tried.is_ok()
 }
 
-/// What a tier's file system has, measured where waiting for a disk holds nobody up.
+/// Measures a tier's file system on a blocking thread, so that waiting for a disk delays nothing else.
 pub(crate) async fn measured(path: PathBuf) -> Result<Capacity, StorageError> {
     let place = path.clone();
     let asked = tasks::blocking(move || capacity(&path)).await;

@@ -1,5 +1,4 @@
-//! Everything below a directory, entry by entry: its size, and its end. What is held in memory does not grow with what
-//! lies there.
+//! Measures and removes directory trees entry by entry. Memory use does not grow with the size of the tree.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -10,22 +9,22 @@ use rustix::io::Errno;
 
 use super::beneath::{DEEPEST, directory};
 
-/// How often a directory that does not stay empty is emptied.
+/// Maximum attempts to empty a directory that does not stay empty.
 const ROUNDS: u32 = 100;
 
-/// Why a size can't be told.
+/// Why a size could not be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SizeError {
     /// It takes too long.
     Late,
-    /// Directories in directories without end.
+    /// Directories are nested too deeply.
     Deep,
-    /// The system's word.
+    /// The system's error.
     Io(Errno),
 }
 
-/// Bytes that everything below `top` takes on the disk. A file of several names counts once, if all are here. What
-/// vanishes meanwhile, as a live server's files do, counts nothing.
+/// Bytes that everything below `top` takes on disk. A file with several names counts once, if all of them are below
+/// `top`. Files that disappear meanwhile, as those of a running server may, count as nothing.
 pub(super) fn usage(top: &OwnedFd, until: Instant) -> Result<i64, SizeError> {
     let mut bytes = on_disk(fstat(top).map_err(SizeError::Io)?.st_blocks, 1);
     let mut open = vec![Dir::read_from(top).map_err(SizeError::Io)?];
@@ -67,7 +66,7 @@ pub(super) fn is_dots(name: &CStr) -> bool {
     matches!(name.to_bytes(), b"." | b"..")
 }
 
-/// Whether nothing is in a directory.
+/// Whether a directory is empty.
 pub(super) fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
     for entry in Dir::read_from(dir)? {
         if !is_dots(entry?.file_name()) {
@@ -77,14 +76,14 @@ pub(super) fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
     Ok(true)
 }
 
-/// Removes the entry `name` of `top` with all below it; one that is gone is fine.
+/// Removes the entry `name` of `top` with everything below it; a missing one is not an error.
 ///
 /// # Errors
-/// The system's; [`Errno::XDEV`] if something is mounted there.
+/// The system's error; [`Errno::XDEV`] if something is mounted there.
 pub(super) fn remove(top: &OwnedFd, name: &CStr) -> Result<(), Errno> {
     match unlinkat(top, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        // A directory, or a file that may not be removed.
+        // A directory, or a file that cannot be removed.
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(e) => return Err(e),
     }
@@ -97,7 +96,7 @@ pub(super) fn remove(top: &OwnedFd, name: &CStr) -> Result<(), Errno> {
         clear(&dir)?;
         match unlinkat(top, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
-            // Somebody who was told to stop wrote one more file.
+            // A process that was told to stop has written one more file.
             Err(Errno::NOTEMPTY | Errno::EXIST) => std::thread::sleep(Duration::from_millis(20)),
             Err(e) => return Err(e),
         }
@@ -105,11 +104,12 @@ pub(super) fn remove(top: &OwnedFd, name: &CStr) -> Result<(), Errno> {
     Err(Errno::NOTEMPTY)
 }
 
-/// Removes everything in a directory. What is in a directory there is removed, or moved up if it is a directory itself: so
-/// two are open at a time however deep they are nested, and entries are taken as they come however many they are.
+/// Removes everything in a directory. Entries of its subdirectories are removed or, if they are directories themselves,
+/// moved up. Thus only two directories are open at a time, however deep the nesting, and entries are processed as they
+/// are read, however many there are.
 fn clear(top: &OwnedFd) -> Result<(), Errno> {
     let mut moved = 0u64;
-    // A pass may miss what moved up behind it.
+    // A pass may miss directories that were moved up behind its position.
     loop {
         let mut found = false;
         for entry in Dir::read_from(top)? {
@@ -135,7 +135,7 @@ fn clear(top: &OwnedFd) -> Result<(), Errno> {
     }
 }
 
-/// Removes an entry unless it is a directory, and says whether it is gone.
+/// Removes an entry unless it is a directory, and returns whether it is gone.
 fn gone(at: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
     match unlinkat(at, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => Ok(true),
@@ -148,7 +148,7 @@ fn gone(at: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
     }
 }
 
-/// Empties `dir`, which lies in `top`: its directories move there.
+/// Empties `dir`, a subdirectory of `top`: its own subdirectories are moved to `top`.
 fn raise(dir: &OwnedFd, top: &OwnedFd, moved: &mut u64) -> Result<(), Errno> {
     loop {
         let mut found = false;
@@ -163,7 +163,8 @@ fn raise(dir: &OwnedFd, top: &OwnedFd, moved: &mut u64) -> Result<(), Errno> {
                 *moved += 1;
                 let place = CString::new(format!(".removing-{moved}")).map_err(|_| Errno::INVAL)?;
                 match renameat(dir, name, top, &place) {
-                    // Taken by what an earlier removal left, or by what the server called so.
+                    // The name is taken by leftovers of an earlier removal, or by a file that the server named like
+                    // this.
                     Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
                     Err(Errno::NOENT) | Ok(()) => break,
                     Err(e) => return Err(e),
