@@ -1,5 +1,5 @@
-//! Which servers were left alone since the last scan. To scan a server costs a client's start (a JVM for Neo4j), and nothing
-//! can have changed what a server holds for people if nobody has talked to it.
+//! Tracks which servers have been idle since their last scan. A scan has to start a client (a JVM for Neo4j), and
+//! unless somebody has connected, nothing that a scan shows can have changed.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::runtime::Stats;
 
-/// A server is scanned at least this often, for what changes without a connection, such as scheduled events.
+/// A server is scanned at least this often, to find changes made without a connection, such as by scheduled events.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
-/// Bytes that a server may send without having been talked to: two replies to ARP. The answer to the shortest statement is
-/// longer with its headers.
+/// Bytes that a server may send without having received a request: two ARP replies. The response to the shortest
+/// statement is longer, including its headers.
 const NOISE: i64 = 84;
 
-/// What was seen at a scan.
+/// The figures of a scan.
 #[derive(Debug, Clone)]
 struct Scan {
     /// The engine's id of the container.
@@ -25,32 +25,32 @@ struct Scan {
     cpu_us: i64,
 }
 
-/// The last successful scan of each server by this portal. Kept in memory: a portal that starts scans everything once.
+/// The last successful scan of each server by this portal. Kept in memory: after a restart, everything is scanned once.
 #[derive(Debug, Default)]
 pub struct Activity(Mutex<HashMap<Uuid, Scan>>);
 
 impl Activity {
-    /// Whether nobody can have changed anything in a server since its last successful scan, and it is alive: one that has
-    /// used no processor time since it was last looked at hangs.
+    /// Whether nobody can have changed anything in a server since its last successful scan, and the server is alive. A
+    /// server that has used no CPU time since it was last checked hangs.
     pub fn is_idle(&self, container: Uuid, docker_id: &str, stats: &Stats, now: Instant) -> bool {
         let mut scans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(last) = scans.get_mut(&container) else { return false };
         let idle = last.docker_id == docker_id
             && now.duration_since(last.at) < AT_LEAST_EVERY
-            // A container that was restarted counts from zero.
+            // A restarted container counts from zero.
             && stats.cpu_us > last.cpu_us
             && (0..=NOISE).contains(&(stats.sent - last.sent));
         last.cpu_us = stats.cpu_us;
         idle
     }
 
-    /// Notes a successful scan, with the figures at its beginning and its end.
+    /// Records a successful scan, with the figures before and after it.
     pub fn scanned(&self, container: Uuid, docker_id: &str, (begun, ended): (&Stats, &Stats), now: Instant) {
         let scan = Scan { docker_id: docker_id.to_owned(), at: now, sent: begun.sent, cpu_us: ended.cpu_us };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(container, scan);
     }
 
-    /// Forgets servers that no longer run, and those whose scan failed.
+    /// Removes servers that no longer run, and those whose scan failed.
     pub fn keep(&self, keep: impl Fn(&Uuid) -> bool) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| keep(id));
     }

@@ -21,22 +21,22 @@ use super::{
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, InjectedFile};
 
-/// Longest wait for one answer of the engine. Streams (logs, exec, pull) are not bounded by it.
+/// Timeout for one response of the engine. It does not apply to streams (logs, exec, pull).
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A connection to the engine. Cheap to clone; reconnects by itself for every request.
+/// A connection to the engine. Cheap to clone; it reconnects automatically for every request.
 #[derive(Clone)]
 pub struct DockerRuntime {
     docker: Docker,
-    /// Makers of a network queue here: older engines make a second one of the same name for two who ask at once.
+    /// Serialises the creation of networks: older engines create two of the same name for two simultaneous requests.
     networks: Arc<Mutex<()>>,
 }
 
 impl DockerRuntime {
-    /// Connects to the engine that `DOCKER_HOST` names, or the usual socket, and agrees on an API version.
+    /// Connects to the engine at `DOCKER_HOST` or the default socket, and negotiates an API version.
     ///
     /// # Errors
-    /// [`RuntimeError::Unreachable`] if nothing answers there.
+    /// [`RuntimeError::Unreachable`] if the engine does not respond.
     pub async fn connect() -> Result<Self, RuntimeError> {
         Self::agree(Docker::connect_with_defaults()).await
     }
@@ -44,7 +44,7 @@ impl DockerRuntime {
     /// The same for the Unix socket at this address.
     ///
     /// # Errors
-    /// [`RuntimeError::Unreachable`] if nothing answers there.
+    /// [`RuntimeError::Unreachable`] if the engine does not respond.
     pub async fn connect_to(address: &str) -> Result<Self, RuntimeError> {
         Self::agree(Docker::connect_with_unix(address, TIMEOUT.as_secs(), bollard::API_DEFAULT_VERSION)).await
     }
@@ -52,7 +52,7 @@ impl DockerRuntime {
     async fn agree(connected: Result<Docker, Error>) -> Result<Self, RuntimeError> {
         let wrong = |e: &Error| translate::error(e, "connect to it");
         let docker = connected.map_err(|e| wrong(&e))?.with_timeout(TIMEOUT);
-        // Debian's 20.10 speaks 1.41; a newer client is refused without this.
+        // Docker 20.10 in Debian supports API 1.41 and rejects newer clients without this negotiation.
         let docker = docker.negotiate_version().await.map_err(|e| wrong(&e))?;
         Ok(Self { docker, networks: Arc::default() })
     }
@@ -82,7 +82,7 @@ impl DockerRuntime {
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
-            // Containers of different people share this network but must not reach each other.
+            // Containers of different users share this network but must not reach each other.
             options: Some(HashMap::from([("com.docker.network.bridge.enable_icc".to_owned(), "false".to_owned())])),
             labels: Some(HashMap::from([(LABEL_INSTANCE.to_owned(), instance.to_string())])),
             ..Default::default()
@@ -147,7 +147,8 @@ impl Runtime for DockerRuntime {
             self.make_network(name, instance).await?;
             found = self.networks_named(name, instance).await?;
         }
-        // Where another portal asked at the same instant, both keep the same one: of two, the engine takes neither.
+        // If another portal made the same request at the same time, both keep the same network: the engine accepts
+        // neither of two networks with the same name.
         for extra in found.iter().skip(1) {
             if let Err(e) = self.docker.remove_network(extra).await {
                 tracing::warn!(network = name, "Could not remove a duplicate network: {e}");
@@ -160,7 +161,7 @@ impl Runtime for DockerRuntime {
         let Some(id) = self.networks_named(name, instance).await?.into_iter().next() else { return Ok(None) };
         let asked = self.docker.inspect_network(&id, None::<query::InspectNetworkOptions>).await;
         let options = asked.map_err(failed("inspect the network"))?.options.unwrap_or_default();
-        // The engine's own name for one that was given none.
+        // The engine's default name for a bridge without a configured one.
         let made_up = || format!("br-{}", id.chars().take(12).collect::<String>());
         Ok(Some(options.get("com.docker.network.bridge.name").cloned().unwrap_or_else(made_up)))
     }
@@ -199,7 +200,7 @@ impl Runtime for DockerRuntime {
     async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError> {
         let wait = i32::try_from(seconds).unwrap_or(i32::MAX);
         let options = query::StopContainerOptionsBuilder::default().t(wait).build();
-        // The answer comes when it has stopped, so this call must outlast the grace time.
+        // The response arrives when the container has stopped, so the timeout must exceed the grace period.
         let docker = self.docker.clone().with_timeout(TIMEOUT + Duration::from_secs(seconds.into()));
         match docker.stop_container(id, Some(options)).await {
             Ok(()) => Ok(()),
@@ -228,7 +229,7 @@ impl Runtime for DockerRuntime {
         let options = query::RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.docker.remove_container(id, Some(options)).await {
             Ok(()) => Ok(()),
-            // 409: another request is removing it at this moment.
+            // 409: another request is already removing it.
             Err(e) if matches!(translate::status(&e), Some(404 | 409)) => Ok(()),
             Err(e) => Err(failed("remove the container")(e)),
         }
@@ -253,7 +254,7 @@ impl Runtime for DockerRuntime {
     }
 
     async fn stats(&self, id: &str) -> Result<Option<Stats>, RuntimeError> {
-        // One reading: the engine would otherwise wait a second to compute a rate.
+        // A single reading, because otherwise the engine waits a second to compute a rate.
         let options = query::StatsOptionsBuilder::default().stream(false).one_shot(true).build();
         match self.docker.stats(id, Some(options)).next().await {
             Some(Ok(stats)) => Ok(translate::stats(&stats)),

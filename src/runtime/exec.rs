@@ -1,4 +1,4 @@
-//! Commands inside containers over a Docker API, with what goes in and comes out as streams. Part of [`super::docker`].
+//! Runs commands inside containers over a Docker API, with streamed input and output. Part of [`super::docker`].
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -16,12 +16,12 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use super::{ExecPiece, Input, RuntimeError, translate};
 use crate::engine::ExecSpec;
 
-/// Time between questions whether a command that takes no input still runs.
+/// Interval between checks whether a command that accepts no input is still running.
 const ALIVE: Duration = Duration::from_secs(1);
-/// How long a command may go on with what it got before its input broke.
+/// How long a command may keep processing what it received before its input failed.
 const LAST_WORK: Duration = Duration::from_secs(60);
 
-/// Runs a command; what it prints and how it ends comes as pieces.
+/// Runs a command and streams its output and its exit code.
 pub(super) async fn run(
     docker: &Docker,
     id: &str,
@@ -64,19 +64,19 @@ pub(super) async fn run(
             None => None,
         }
     };
-    // What feeds the command is driven by whoever reads what it prints.
+    // The input is sent while the caller reads the output.
     let both = stream::select(printed, fed.into_stream().filter_map(|e| async { e.map(Err) }));
     let docker = docker.clone();
     let ended = async move {
         let code = docker.inspect_exec(&exec).await.map_err(|e| wrong(&e))?.exit_code;
-        // No exit code means the command's end was not seen: never to be read as success.
+        // Without an exit code, the end of the command was not seen, which must never count as success.
         Ok(ExecPiece::Ended(code.unwrap_or(-1)))
     };
     Ok(both.chain(ended.into_stream()).boxed())
 }
 
-/// Sends the input and closes it. A command that does not want all of it is no fault here: how it ends says what it
-/// made of it. An input that breaks is one: the command must not take what it got for all.
+/// Sends the input and closes it. A command that does not read all of its input is not an error here: its exit code
+/// decides. A failing input is an error: the command must not mistake what it received for everything.
 async fn feed(
     mut input: Input,
     mut writer: Pin<Box<dyn AsyncWrite + Send>>,
@@ -94,13 +94,13 @@ async fn feed(
             }
         }
     }
-    // Also after a command that ended early: the engine ends the whole connection only when both sides are through.
+    // Also after a command that ended early, because the engine ends the connection only when both sides are closed.
     let _ = writer.shutdown().await;
     None
 }
 
-/// Waits until a command has ended whose input has, for at most [`LAST_WORK`]: whoever tries the same again must not meet
-/// it still at work.
+/// Waits for at most [`LAST_WORK`] until a command whose input has ended exits, so that a retry does not find it still
+/// running.
 async fn over(docker: &Docker, exec: &str) {
     let begin = Instant::now();
     while begin.elapsed() < LAST_WORK && docker.inspect_exec(exec).await.is_ok_and(|e| e.running == Some(true)) {
@@ -108,8 +108,8 @@ async fn over(docker: &Docker, exec: &str) {
     }
 }
 
-/// Whether the command took a piece. The engine does not say that a command has ended while more is sent to it: it
-/// just takes no more. So that is asked, again and again, while it takes nothing.
+/// Sends a piece and returns whether the command accepted it. The engine does not report that a command has exited
+/// while input is being sent; it just stops accepting data. Therefore check repeatedly while nothing is accepted.
 async fn send(writer: &mut Pin<Box<dyn AsyncWrite + Send>>, piece: &[u8], docker: &Docker, exec: &str) -> bool {
     let mut written = std::pin::pin!(writer.write_all(piece));
     loop {

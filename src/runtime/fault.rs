@@ -1,6 +1,6 @@
-//! Faults on purpose: a [`Runtime`] that passes everything on to another, and fails where a test says so.
+//! Fault injection: a [`Runtime`] that forwards everything to another one and fails where a test requests it.
 //!
-//! It never replaces the real engine; it stands before it, so what succeeds is real.
+//! It wraps the real engine and never replaces it, so everything that succeeds is real.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,29 +16,29 @@ use super::{
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, InjectedFile};
 
-/// When a fault strikes.
+/// When a fault occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultTiming {
     /// Instead of the operation.
     Before,
-    /// After it was done, so the caller does not learn of its success.
+    /// After the operation was performed, so the caller does not learn of its success.
     After,
 }
 
-/// One fault to come.
+/// A fault to be injected.
 #[derive(Debug, Clone)]
 pub struct Fault {
     /// The method's name: `create`, `start`, `exec` …
     pub operation: &'static str,
-    /// Instead of it or after it.
+    /// Instead of the operation or after it.
     pub strike: FaultTiming,
-    /// How many times.
+    /// How many times the fault occurs.
     pub times: u32,
-    /// Whether the engine seems unreachable (worth a retry) or refuses (not).
+    /// Whether the engine seems unreachable (worth a retry) or rejects the request (not worth one).
     pub transient: bool,
 }
 
-/// A runtime with faults.
+/// A runtime with injected faults.
 #[derive(Clone)]
 pub struct Faulty {
     inner: Arc<dyn Runtime>,
@@ -47,7 +47,7 @@ pub struct Faulty {
 }
 
 impl Faulty {
-    /// Stands before `inner`, without faults yet.
+    /// Wraps `inner`, initially without faults.
     pub fn new(inner: Arc<dyn Runtime>) -> Self {
         Self { inner, faults: Arc::default(), cut: Arc::default() }
     }
@@ -57,17 +57,17 @@ impl Faulty {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
     }
 
-    /// How often faults will still strike.
+    /// How often faults will still occur.
     pub fn left(&self) -> u64 {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|f| u64::from(f.times)).sum()
     }
 
-    /// Removes all faults that have not struck.
+    /// Removes all faults that have not occurred yet.
     pub fn heal(&self) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The next command's standard output ends after so many bytes, though it ends well.
+    /// Cuts the standard output of the next command after this many bytes, although the command succeeds.
     pub fn cut_output(&self, bytes: usize) {
         *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
     }
@@ -90,7 +90,7 @@ impl Faulty {
     }
 }
 
-/// Drops what a command prints to its standard output after `most` bytes.
+/// Drops a command's standard output after `most` bytes.
 fn cut(
     whole: BoxStream<'static, Result<ExecPiece, RuntimeError>>,
     most: usize,

@@ -1,29 +1,29 @@
-//! What the portal knows of the firewall around its databases.
+//! The last known state of the firewall rules for databases.
 
 use std::time::Instant;
 
 use tokio::sync::Mutex;
 
-/// Whether the rules stand.
+/// Whether the firewall rules are in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wall {
-    /// They do.
+    /// They are in place.
     Stands,
-    /// They don't; a sentence says why.
+    /// They are missing; a sentence says why.
     Missing(String),
-    /// `databases.firewall` is false: somebody else keeps them.
+    /// `databases.firewall` is false: somebody else manages them.
     Theirs,
 }
 
-/// What the portal knows of its wall.
+/// The last known state of the firewall.
 #[derive(Debug, Default)]
 pub struct Egress {
-    /// Held while it is looked at: one helper at a time.
+    /// Locked during a check, so that only one helper runs at a time.
     pub(crate) last: Mutex<Option<(Instant, Wall)>>,
 }
 
 impl Egress {
-    /// How the wall was when it was looked at last.
+    /// The result of the last check.
     pub async fn seen(&self) -> Option<Wall> {
         self.last.lock().await.as_ref().map(|(_, wall)| wall.clone())
     }

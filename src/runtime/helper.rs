@@ -1,15 +1,16 @@
-//! Short-lived containers that do one thing and are removed: file work for a portal that is not root, a look into an image.
+//! Short-lived containers that perform one task and are removed: file operations for a portal that is not root, or the
+//! inspection of an image.
 
 use std::time::Duration;
 
 use super::{ContainerSpec, LogRequest, Runtime, RuntimeError, read_log};
 use crate::domain::names::InstanceId;
 
-/// Arguments of a helper that does nothing until it is told to end, for commands to be run in it.
+/// Arguments of a helper that idles until it is stopped, so that commands can be run in it.
 pub const HOLD: [&str; 3] = ["sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"];
 
 impl ContainerSpec {
-    /// A helper of `instance`: `argv` in place of the image's entrypoint, no network, few resources, no capabilities.
+    /// A helper of `instance`: `argv` replaces the image's entrypoint; no network, few resources, no capabilities.
     pub fn helper(instance: &InstanceId, name: &str, image: &str, argv: &[&str]) -> Self {
         let (program, rest) = argv.split_first().unwrap_or((&"true", &[]));
         Self {
@@ -35,12 +36,12 @@ impl ContainerSpec {
     }
 }
 
-/// Runs a helper to its end, removes it, and answers its exit code and what it printed, of that at most 64 KiB.
+/// Runs a helper until it exits, removes it, and returns its exit code and output, at most 64 KiB.
 ///
 /// # Errors
-/// If the engine can't, or the helper does not end within `limit`.
+/// If the engine fails, or the helper does not exit within `limit`.
 pub async fn run(runtime: &dyn Runtime, spec: &ContainerSpec, limit: Duration) -> Result<(i64, String), RuntimeError> {
-    // One that a killed portal left behind did its work or not; this one does it again.
+    // Remove a helper left by a killed portal; whether or not it completed its work, this one repeats it.
     runtime.remove(&spec.name).await?;
     let id = runtime.create(spec).await?;
     let ran = async {

@@ -1,26 +1,26 @@
-//! Which images of the catalog can be had: present, pullable, or neither and why.
+//! Which images of the catalog are available: present, pullable, or unavailable with the reason.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-/// Whether an image can be had.
+/// Availability of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageState {
-    /// On this machine.
+    /// Present on this machine.
     Present {
         /// Its digest.
         digest: String,
         /// Its size in bytes.
         size: i64,
     },
-    /// Not here, but a registry has it.
+    /// Not on this machine, but available in a registry.
     Pullable,
-    /// Neither; the sentence says why.
+    /// Unavailable; the sentence says why.
     Unavailable(String),
 }
 
 impl ImageState {
-    /// The reason it is not offered, if it is not.
+    /// Why it is unavailable, if it is.
     pub fn unavailable(&self) -> Option<&str> {
         match self {
             Self::Unavailable(reason) => Some(reason),
@@ -29,18 +29,19 @@ impl ImageState {
     }
 }
 
-/// The states by catalog image. Asked by every form, refreshed by a task, never inside a request.
+/// The states by catalog image. Every form reads them; a task refreshes them, never a request.
 #[derive(Debug, Default)]
 pub struct ImageStates(RwLock<BTreeMap<String, ImageState>>);
 
 impl ImageStates {
-    /// The state of a catalog image; unknown ones are offered, since creating them finds out.
+    /// The state of a catalog image. Images with an unknown state are offered, because creating a container checks
+    /// them.
     pub fn get(&self, image: &str) -> ImageState {
         let states = self.0.read().unwrap_or_else(PoisonError::into_inner);
         states.get(image).cloned().unwrap_or(ImageState::Pullable)
     }
 
-    /// The digest of a catalog image that is on this machine.
+    /// The digest of a catalog image, if it is present on this machine.
     pub fn digest(&self, image: &str) -> Option<String> {
         match self.get(image) {
             ImageState::Present { digest, .. } => Some(digest),

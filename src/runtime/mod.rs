@@ -1,4 +1,4 @@
-//! The container engine as the portal needs it. Only [`docker`] names the real one.
+//! The container engine as a trait. Only [`docker`] uses the real engine.
 
 pub mod activity;
 pub mod docker;
@@ -22,66 +22,66 @@ use crate::domain::names::InstanceId;
 use crate::domain::stream_error::StreamError;
 use crate::engine::{ExecSpec, InjectedFile};
 
-/// Label that says which portal a container or network belongs to. Labels can't change while a
-/// container runs, so who it is stands in mydb_admin, keyed by the engine's id.
+/// Label that identifies the portal a container or network belongs to. Labels cannot change while a container runs, so
+/// all other facts are stored in mydb_admin under the engine's id.
 pub const LABEL_INSTANCE: &str = "db4sci.instance";
 
-/// What went wrong in the container engine. Every message is a sentence for the container's page.
+/// An error of the container engine. Every message is a sentence for the container's page.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// The engine does not answer at all.
+    /// The engine does not respond.
     #[error("The container engine did not respond when asked to {operation}: {cause}")]
     Unreachable {
-        /// What was to be done.
+        /// The operation that failed.
         operation: String,
-        /// The client's words.
+        /// The client's error message.
         cause: String,
     },
-    /// What was asked for is not there.
+    /// The requested object does not exist.
     #[error("Could not {operation}, because it does not exist: {cause}")]
     NotFound {
-        /// What was to be done.
+        /// The operation that failed.
         operation: String,
-        /// The engine's words.
+        /// The engine's error message.
         cause: String,
     },
-    /// A container or network of this name exists.
+    /// A container or network of this name already exists.
     #[error("The container engine could not {operation}, because the name is already in use: {cause}")]
     Conflict {
-        /// What was to be done.
+        /// The operation that failed.
         operation: String,
-        /// The engine's words.
+        /// The engine's error message.
         cause: String,
     },
-    /// A published port is held by another program.
+    /// Another program uses a published port.
     #[error("Port {port} is in use by another program.")]
     PortTaken {
         /// The port.
         port: u16,
     },
-    /// The image is not here and can't be fetched.
+    /// The image is not on this machine and cannot be pulled.
     #[error("The image {image} is not on this machine and cannot be pulled: {cause}")]
     ImageUnavailable {
         /// Its reference.
         image: String,
-        /// The engine's words.
+        /// The engine's error message.
         cause: String,
     },
-    /// What a command was to read broke off.
+    /// The input of a command failed.
     #[error(transparent)]
     Input(#[from] StreamError),
-    /// Anything else the engine refused.
+    /// The engine failed for another reason.
     #[error("The container engine could not {operation}: {cause}")]
     Failed {
-        /// What was to be done.
+        /// The operation that failed.
         operation: String,
-        /// The engine's words.
+        /// The engine's error message.
         cause: String,
     },
 }
 
 impl RuntimeError {
-    /// Whether trying again later may help without anybody doing anything.
+    /// Whether a later retry may succeed without intervention.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
@@ -91,7 +91,7 @@ impl RuntimeError {
     }
 }
 
-/// What the engine says about itself.
+/// Version and resources of the engine.
 #[derive(Debug, Clone, Serialize)]
 pub struct RuntimeInfo {
     /// Product and version.
@@ -100,33 +100,33 @@ pub struct RuntimeInfo {
     pub api: String,
     /// Storage driver.
     pub driver: String,
-    /// `1` or `2`.
+    /// Version of control groups: `1` or `2`.
     pub cgroup: String,
-    /// Directory of the engine.
+    /// Root directory of the engine's data.
     pub root: String,
-    /// Cores.
+    /// Number of cores.
     pub cpus: i64,
     /// Memory in bytes.
     pub memory: i64,
 }
 
-/// An image that is present.
+/// An image that is present on this machine.
 #[derive(Debug, Clone, Serialize)]
 pub struct ImageInfo {
-    /// Content id, or the registry's digest where there is one.
+    /// The registry's digest or, without one, the content id.
     pub digest: String,
     /// Size in bytes.
     pub size: i64,
 }
 
-/// A directory of the host inside a container.
+/// A host directory mounted into a container.
 #[derive(Debug, Clone)]
 pub struct Mount {
     /// Directory on the host.
     pub source: PathBuf,
-    /// Path inside; with `:ro` at its end nothing can be written there.
+    /// Path inside the container; read-only if it ends with `:ro`.
     pub target: String,
-    /// Whether nothing can be changed through it.
+    /// Whether the mount is read-only.
     pub read_only: bool,
 }
 
@@ -137,52 +137,52 @@ pub struct Publish {
     pub address: std::net::IpAddr,
     /// Port on the host.
     pub port: u16,
-    /// Port inside.
+    /// Port inside the container.
     pub inside: u16,
 }
 
-/// A container to be made.
+/// A container to create.
 #[derive(Debug, Clone)]
 pub struct ContainerSpec {
-    /// Name in the engine: the instance, a dash, and the container's.
+    /// Name in the engine: the instance, a dash, and the container's name.
     pub name: String,
-    /// Instance it belongs to.
+    /// The instance it belongs to.
     pub instance: InstanceId,
     /// Image reference.
     pub image: String,
-    /// Environment.
+    /// Environment variables.
     pub env: Vec<(String, String)>,
     /// Replaces the image's entrypoint, for helper containers.
     pub entrypoint: Option<Vec<String>>,
     /// Arguments.
     pub cmd: Vec<String>,
-    /// `uid:gid`, or the image's own.
+    /// `uid:gid`, or the image's default.
     pub user: Option<String>,
-    /// Directories.
+    /// Mounted directories.
     pub mounts: Vec<Mount>,
-    /// Ports.
+    /// Published ports.
     pub publish: Vec<Publish>,
-    /// Network to join; `none` for none.
+    /// Network to join; `none` for no network.
     pub network: String,
-    /// Host names it resolves by itself: (name, address).
+    /// Additional host names: (name, address).
     pub hosts: Vec<(String, String)>,
-    /// Memory limit in bytes. Swap is not added to it.
+    /// Memory limit in bytes, including swap.
     pub memory: i64,
     /// CPU limit in thousandths of a core.
     pub millicpus: i32,
-    /// Most processes.
+    /// Maximum number of processes.
     pub pids: i64,
     /// Size of `/dev/shm` in bytes.
     pub shm: i64,
-    /// Capabilities kept; all others are dropped.
+    /// Capabilities to keep; all others are dropped.
     pub capabilities: Vec<String>,
     /// Stop signal.
     pub stop_signal: Option<String>,
-    /// Seconds a stop may take.
+    /// Grace period for a stop, in seconds.
     pub stop_seconds: Option<u32>,
 }
 
-/// A container as the engine sees it.
+/// The state of a container in the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Observed {
     /// The engine's id.
@@ -191,57 +191,57 @@ pub struct Observed {
     pub name: String,
     /// Instance label.
     pub instance: String,
-    /// Whether it runs.
+    /// Whether it is running.
     pub running: bool,
-    /// The engine's word: created, running, exited, dead …
+    /// The engine's status: created, running, exited, dead …
     pub status: String,
     /// Exit code of its last run.
     pub exit_code: Option<i64>,
-    /// Whether the kernel killed it for memory.
+    /// Whether the kernel killed it because of its memory limit.
     pub oom_killed: bool,
-    /// When it was started last.
+    /// When it was last started.
     pub started_at: Option<DateTime<Utc>>,
     /// Published ports: (inside, host).
     pub ports: Vec<(u16, u16)>,
-    /// Memory limit in bytes and CPU limit in thousandths; not in a listing.
+    /// Memory limit in bytes and CPU limit in thousandths; absent in lists.
     pub limits: Option<(i64, i32)>,
-    /// Bytes of `/dev/shm`; not in a listing.
+    /// Size of `/dev/shm` in bytes; absent in lists.
     pub shm: Option<i64>,
 }
 
-/// What a command inside a container left.
+/// The result of a command inside a container.
 #[derive(Debug, Clone)]
 pub struct ExecOutput {
     /// Exit code.
     pub code: i64,
-    /// Standard output, cut at 64 KiB.
+    /// Standard output, truncated at 64 KiB.
     pub stdout: String,
-    /// Standard error, cut at 64 KiB.
+    /// Standard error, truncated at 64 KiB.
     pub stderr: String,
 }
 
-/// What a command that goes on prints, and how it ends.
+/// A piece of the streamed output of a command, or its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecPiece {
     /// Standard output.
     Stdout(Bytes),
     /// Standard error.
     Stderr(Bytes),
-    /// Its exit code; the last piece. A stream that ends without one was cut.
+    /// The exit code, always the last piece. A stream without it was interrupted.
     Ended(i64),
 }
 
-/// What a command reads. An `Err` says that the input broke: the command must not be taken as done.
+/// The input of a command. An `Err` means that the input failed, and the command must not count as complete.
 pub type Input = BoxStream<'static, Result<Bytes, StreamError>>;
 
-/// Most bytes kept of a command's output.
+/// Maximum bytes of a command's output to keep.
 const OUTPUT_LIMIT: usize = 64 * 1024;
-/// Most bytes that are read of it. Whatever prints more prints for ever.
+/// Maximum bytes of output to read. A command that prints more would never stop.
 const OUTPUT_MOST: u64 = 64 * 1024 * 1024;
-/// Most bytes kept of a log whose last lines are asked for.
+/// Maximum bytes of a log to keep when reading its last lines.
 const LOG_LIMIT: usize = 1024 * 1024;
 
-/// Reads the last lines of a log, or as much of them as is shown: a line may be of any length.
+/// Reads the last lines of a log, limited to what can be shown, because lines may be of any length.
 pub async fn read_log(mut pieces: BoxStream<'static, Result<Bytes, RuntimeError>>) -> Result<String, RuntimeError> {
     let mut said = Vec::new();
     while let Some(piece) = pieces.next().await {
@@ -258,77 +258,77 @@ pub async fn read_log(mut pieces: BoxStream<'static, Result<Bytes, RuntimeError>
     Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
-/// What a running container uses.
+/// Resource usage of a running container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
-    /// Memory in bytes, without the file cache that can be given back.
+    /// Memory in bytes, without reclaimable file cache.
     pub memory: i64,
-    /// Processor time since its start, in microseconds.
+    /// CPU time since its start, in microseconds.
     pub cpu_us: i64,
-    /// Bytes that it has sent over its networks since its start.
+    /// Bytes sent over its networks since its start.
     pub sent: i64,
 }
 
-/// Which lines of a server's log to read.
+/// Selects lines of a server's log.
 #[derive(Debug, Clone, Copy)]
 pub struct LogRequest {
-    /// How many of the last lines.
+    /// Number of lines from the end.
     pub tail: u32,
-    /// Whether to go on as lines are written.
+    /// Whether to continue with new lines as they are written.
     pub follow: bool,
 }
 
-/// A piece of progress while an image is pulled, as a sentence.
+/// Receives the progress of pulling an image, as sentences.
 pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
 
 /// The container engine.
 #[async_trait]
 pub trait Runtime: Send + Sync {
-    /// Succeeds if the engine answers. Quick also while it is busy, as a question about itself is not.
+    /// Succeeds if the engine responds. Fast even while the engine is busy, unlike [`Runtime::info`].
     async fn ping(&self) -> Result<(), RuntimeError>;
-    /// What the engine says about itself.
+    /// Version and resources of the engine.
     async fn info(&self) -> Result<RuntimeInfo, RuntimeError>;
-    /// The image, if present.
+    /// The image, if present on this machine.
     async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, RuntimeError>;
     /// Succeeds if a registry has the image.
     async fn pullable(&self, reference: &str) -> Result<(), RuntimeError>;
-    /// Fetches the image.
+    /// Pulls the image.
     async fn pull(&self, reference: &str, progress: Progress<'_>) -> Result<(), RuntimeError>;
-    /// Makes the instance's network, or finds it made. Containers on it can't reach each other.
+    /// Creates the instance's network unless it exists. Containers in it cannot reach each other.
     async fn ensure_network(&self, name: &str, instance: &InstanceId) -> Result<(), RuntimeError>;
-    /// The interface of the engine's host behind which this network's containers are; `None` where there is no such network.
+    /// The host interface of this network's bridge; `None` if the network does not exist.
     async fn bridge(&self, name: &str, instance: &InstanceId) -> Result<Option<String>, RuntimeError>;
-    /// Makes a container and answers its id.
+    /// Creates a container and returns its id.
     async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError>;
-    /// Copies files into a container, running or not.
+    /// Copies files into a container, whether it is running or not.
     async fn copy_in(&self, id: &str, files: &[InjectedFile]) -> Result<(), RuntimeError>;
-    /// Starts it; a running one is left alone.
+    /// Starts a container; does nothing if it is running.
     async fn start(&self, id: &str) -> Result<(), RuntimeError>;
-    /// Stops it with its own signal, killing it after `seconds`; a stopped one is left alone.
+    /// Stops a container with its own signal and kills it after `seconds`; does nothing if it is stopped.
     async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError>;
-    /// Freezes all its processes; a frozen one is left alone.
+    /// Pauses all processes of a container; does nothing if it is paused.
     async fn pause(&self, id: &str) -> Result<(), RuntimeError>;
-    /// Lets them go on; one that is not frozen, or gone, is left alone.
+    /// Resumes the processes; does nothing if the container is not paused or does not exist.
     async fn unpause(&self, id: &str) -> Result<(), RuntimeError>;
-    /// Removes it, and the anonymous volumes of its image; one that is gone is fine.
+    /// Removes a container and the anonymous volumes of its image; a missing one is not an error.
     async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
     /// The container with this id or name.
     async fn inspect(&self, id: &str) -> Result<Option<Observed>, RuntimeError>;
-    /// The engine's whole description of a container, with its environment removed.
+    /// The engine's complete description of a container, without its environment.
     async fn inspect_json(&self, id: &str) -> Result<serde_json::Value, RuntimeError>;
-    /// What a running container uses at this moment; `None` where it does not run.
+    /// Current resource usage of a container; `None` if it is not running.
     async fn stats(&self, id: &str) -> Result<Option<Stats>, RuntimeError>;
     /// All containers of an instance.
     async fn list(&self, instance: &InstanceId) -> Result<Vec<Observed>, RuntimeError>;
-    /// Runs a command inside a running container, to which `input` goes, or else what `spec` says. What it prints comes
-    /// as it prints it; one that nobody reads waits.
+    /// Runs a command inside a running container. Its input is `input` or, without it, the input in `spec`. Output is
+    /// streamed as it is printed; if the caller does not read it, the command waits.
     async fn exec_stream(
         &self,
         id: &str,
         spec: &ExecSpec,
         input: Option<Input>,
     ) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError>;
-    /// Runs a command inside a running container to its end.
+    /// Runs a command inside a running container until it exits.
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
         let mut pieces = self.exec_stream(id, spec, None).await?;
         let (mut stdout, mut stderr, mut code) = (Vec::new(), Vec::new(), -1);
@@ -360,9 +360,9 @@ pub trait Runtime: Send + Sync {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(ExecOutput { code, stdout: text(stdout), stderr: text(stderr) })
     }
-    /// Waits until a container ends, and answers its exit code.
+    /// Waits until a container exits, and returns its exit code.
     async fn wait(&self, id: &str) -> Result<i64, RuntimeError>;
-    /// Its log, standard output and error as the server wrote them.
+    /// The container's log: standard output and error as the server wrote them.
     async fn logs(
         &self,
         id: &str,

@@ -1,4 +1,4 @@
-//! Between the portal's words and those of the Docker API.
+//! Converts between the portal's types and those of the Docker API.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use super::{ContainerSpec, ImageInfo, LABEL_INSTANCE, Observed, RuntimeError, RuntimeInfo, Stats};
 use crate::engine::{InjectedFile, file_bytes};
 
-/// The HTTP status of an answer that was an error.
+/// The HTTP status of an error response.
 pub(super) fn status(e: &Error) -> Option<u16> {
     match e {
         Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
@@ -29,7 +29,7 @@ fn words(e: &Error) -> String {
     }
 }
 
-/// Names the operation that failed; tells an engine that does not answer from one that refuses.
+/// Adds the operation to an error, and distinguishes an unresponsive engine from one that rejects the request.
 pub(super) fn error(e: &Error, operation: &str) -> RuntimeError {
     let (operation, cause) = (operation.to_owned(), words(e));
     match (status(e), e) {
@@ -42,7 +42,7 @@ pub(super) fn error(e: &Error, operation: &str) -> RuntimeError {
     }
 }
 
-/// The error for an image that can't be had.
+/// The error for an unavailable image.
 pub(super) fn unavailable(e: &Error, image: &str) -> RuntimeError {
     match (status(e), e) {
         (Some(_), _) | (None, Error::DockerStreamError { .. }) => {
@@ -52,7 +52,7 @@ pub(super) fn unavailable(e: &Error, image: &str) -> RuntimeError {
     }
 }
 
-/// The error of a failed start: an occupied port is told from anything else, because another can be taken.
+/// The error of a failed start. A port in use is reported separately, because another port can be taken.
 pub(super) fn start_error(e: &Error) -> RuntimeError {
     let said = words(e);
     let taken = said.contains("port is already allocated") || said.contains("address already in use");
@@ -88,7 +88,7 @@ pub(super) fn image(image: ImageInspect) -> ImageInfo {
     ImageInfo { digest: digest.or(image.id).unwrap_or_default(), size: image.size.unwrap_or_default() }
 }
 
-/// One line of a pull's progress; layers' byte counts are left out, since there are hundreds of them.
+/// One line of a pull's progress, without the byte counts of layers, of which there are hundreds.
 pub(super) fn progress(item: &CreateImageInfo) -> Option<String> {
     let status = item.status.as_deref()?;
     let quiet = ["Downloading", "Extracting", "Waiting", "Pulling fs layer", "Verifying Checksum"];
@@ -119,7 +119,7 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
         network_mode: Some(spec.network.clone()),
         extra_hosts: Some(spec.hosts.iter().map(|(name, address)| format!("{name}:{address}")).chain(own).collect()),
         memory: Some(spec.memory),
-        // Equal to memory: no swap, so a database never looks alive while it thrashes.
+        // Equal to the memory limit: no swap, so that a database never seems alive while it thrashes.
         memory_swap: Some(spec.memory),
         nano_cpus: Some(i64::from(spec.millicpus) * 1_000_000),
         pids_limit: Some(spec.pids),
@@ -127,7 +127,7 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
         cap_drop: Some(vec!["ALL".to_owned()]),
         cap_add: Some(spec.capabilities.clone()),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
-        // A talkative server must not fill the host's disk.
+        // Limit the log, so that a verbose server does not fill the host's disk.
         log_config: Some(HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
             config: Some(HashMap::from([
@@ -153,7 +153,7 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
     }
 }
 
-/// A tar archive of the files, to be unpacked at `/`. Only the directories the portal owns get an entry.
+/// A tar archive of the files, to be unpacked at `/`. Only directories that belong to the portal get an entry.
 pub(super) fn archive(files: &[InjectedFile]) -> std::io::Result<Bytes> {
     let mut tar = tar::Builder::new(Vec::new());
     for file in files {
@@ -171,7 +171,7 @@ pub(super) fn archive(files: &[InjectedFile]) -> std::io::Result<Bytes> {
 
 fn time(text: Option<&str>) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(text?).ok()?.to_utc();
-    // The engine writes the year 1 for "never".
+    // The engine uses the year 1 for "never".
     (at.timestamp() > 0).then_some(at)
 }
 
@@ -206,11 +206,11 @@ pub(super) fn observed(c: ContainerInspectResponse) -> Observed {
     }
 }
 
-/// What a reading says. A container that is not running has none.
+/// Converts a reading. Containers that are not running have none.
 pub(super) fn stats(s: &ContainerStatsResponse) -> Option<Stats> {
     let memory = s.memory_stats.as_ref()?;
     let used = memory.usage?;
-    // The names of the kernel's two generations of control groups.
+    // The names used by the two versions of control groups.
     let cache = memory.stats.as_ref().and_then(|m| m.get("total_inactive_file").or_else(|| m.get("inactive_file")));
     let used = used.saturating_sub(cache.copied().unwrap_or_default());
     let cpu = s.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?;
