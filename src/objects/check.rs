@@ -1,23 +1,23 @@
-//! Tries out all that backups need of a store.
+//! Tests every operation that backups need from a store.
 
 use bytes::Bytes;
 
 use super::{ObjectError, Store, UploadPace};
 
-/// How one of the things that were tried went.
+/// The result of one test.
 #[derive(Debug)]
 pub struct CheckStep {
-    /// What.
+    /// The operation tested.
     pub what: &'static str,
-    /// How.
+    /// The error, if the test failed.
     pub outcome: Result<(), String>,
 }
 
-/// Least length of a part that is not the last, in S3.
+/// Minimum size of a part other than the last in S3.
 const PART: usize = 5 * 1024 * 1024;
 
-/// Writes, reads, lists, uploads in parts, gives up an upload, lists uploads and deletes, under keys that begin with
-/// `beginning`. What was written is deleted again.
+/// Writes, reads, lists, uploads in parts, aborts an upload, lists uploads and deletes, under keys that start with
+/// `beginning`. Everything written is deleted again.
 pub async fn check(store: &Store, beginning: &str) -> Vec<CheckStep> {
     let key = format!("{beginning}/probe");
     let parts = format!("{beginning}/probe-parts");
@@ -45,7 +45,7 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<CheckStep> {
     let open = match store.uploads(beginning).await {
         Ok(open) if open.is_empty() => Ok(()),
         Ok(open) => {
-            // Whatever became of them: nothing of this stays open.
+            // Whatever the results were, leave no upload open.
             for (key, upload) in &open {
                 let _ = store.abort(key, upload).await;
             }
@@ -54,7 +54,7 @@ pub async fn check(store: &Store, beginning: &str) -> Vec<CheckStep> {
         Err(e) => Err(e.to_string()),
     };
     tried.push(CheckStep { what: "list open uploads", outcome: open });
-    // Each by itself: one that can't be deleted keeps no other.
+    // Try to delete both: if one cannot be deleted, the other one still is.
     let (first, second) = (store.delete(&key).await, store.delete(&parts).await);
     let mut outcome = said(first.and(second));
     if outcome.is_ok() && matches!(store.head(&key).await, Ok(Some(_))) {
@@ -82,7 +82,7 @@ async fn upload(store: &Store, key: &str) -> Result<(), ObjectError> {
     };
     let outcome = sent.await;
     if outcome.is_err() {
-        // What went wrong first is what is told.
+        // Report the first error.
         let _ = store.abort(key, &upload).await;
     }
     outcome

@@ -1,5 +1,5 @@
-//! A store that the portal itself serves from a directory: signatures, parts and errors are real, so in dev mode and
-//! in tests everything goes through the same client as in prod.
+//! An S3 store that the portal itself serves from a directory. Its signatures, parts and errors are real, so dev mode
+//! and tests use the same client as production.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Target;
 use crate::secrets::Random;
 
-/// Whose uploads they are: a portal that was started again gives up those of the one before it.
+/// The owner of the uploads: a restarted portal aborts those of its previous run.
 const KEY_ID: &str = "embedded";
 
-/// Lists the uploads that are open, which the library's store can't: it keeps a file beside its buckets for each.
+/// Lists open uploads, which the library's store cannot do, from the files that it keeps for them next to the buckets.
 struct OpenUploads(PathBuf);
 
 impl OpenUploads {
-    /// The key and the upload that a file tells of.
+    /// The key and the upload that a file name stands for.
     fn of(name: &str, bucket: &str) -> Option<(String, String)> {
         let mut parts = name.strip_prefix(".bucket-")?.strip_suffix(".metadata.json")?.split('.');
         let text = |encoded: &str| String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?).ok();
@@ -64,8 +64,8 @@ impl S3Route for OpenUploads {
     }
 }
 
-/// Removes what is left of uploads that were being begun or completed when the process was killed: the library's store
-/// notes an upload before what it is of, and forgets it before its parts.
+/// Removes leftovers of uploads that were being started or completed when the process was killed: the library's store
+/// records an upload before its owner and key, and forgets it before its parts.
 fn remove_cut(dir: &Path) -> std::io::Result<()> {
     let files = std::fs::read_dir(dir)?.collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = files.iter().map(|f| f.file_name().to_string_lossy().into_owned()).collect();
@@ -86,15 +86,15 @@ fn remove_cut(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A store that is bound and not served yet.
+/// A store that is bound but not served yet.
 pub struct EmbeddedStore {
     listener: TcpListener,
     service: S3Service,
 }
 
 impl EmbeddedStore {
-    /// Binds a store over `dir` on loopback, and fills in where and with which keys it is reached. The secret is new
-    /// with every start and leaves this process nowhere.
+    /// Binds a store for `dir` on loopback and fills in its URL and keys. The secret is new at every start and never
+    /// leaves this process.
     pub fn bind(dir: &Path, target: &mut Target) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir.join(&target.bucket)).with_context(|| format!("can't make {}", dir.display()))?;
         let files = FileSystem::new(dir).map_err(|e| anyhow::anyhow!("can't serve {}: {e:?}", dir.display()))?;
@@ -113,7 +113,7 @@ impl EmbeddedStore {
         Ok(Self { listener, service: builder.build() })
     }
 
-    /// Serves until `stop`.
+    /// Serves requests until `stop` is cancelled.
     pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let http = auto::Builder::new(TokioExecutor::new());

@@ -1,5 +1,5 @@
-//! Object stores that speak S3, and nothing else: [`s3`] is the only one that names the client library, [`embedded`]
-//! the one that serves a store from a directory in dev mode.
+//! S3-compatible object stores. Only [`s3`] uses the client library; [`embedded`] serves a store from a directory in
+//! dev mode.
 
 pub mod check;
 pub mod embedded;
@@ -16,41 +16,41 @@ use crate::domain::stream_error::{StreamError, StreamFault};
 
 pub use s3::{Store, UploadPace};
 
-/// What went wrong in an object store. Every message is a sentence.
+/// An error of an object store. Every message is a sentence.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ObjectError {
-    /// No object, bucket or upload of that name.
+    /// The object, bucket or upload does not exist.
     #[error("Backup target {target} has no {key}.")]
     NotFound {
-        /// Target.
+        /// Name of the target.
         target: String,
-        /// What was asked for.
+        /// The object requested.
         key: String,
     },
-    /// The store does not answer, or says that it can't just now.
+    /// The store does not respond, or reports a temporary failure.
     #[error("Backup target {target} currently cannot {operation}: {cause}.")]
     Away {
-        /// Target.
+        /// Name of the target.
         target: String,
-        /// What was to be done.
+        /// The operation that failed.
         operation: String,
-        /// Its words.
+        /// The error message.
         cause: String,
     },
-    /// It refused for good.
+    /// The store rejected the request permanently.
     #[error("Backup target {target} could not {operation}: {cause}.")]
     Refused {
-        /// Target.
+        /// Name of the target.
         target: String,
-        /// What was to be done.
+        /// The operation that failed.
         operation: String,
-        /// Its words.
+        /// The error message.
         cause: String,
     },
 }
 
 impl ObjectError {
-    /// Whether trying again later may help without anybody doing anything.
+    /// Whether a later retry may succeed without intervention.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Away { .. })
     }
@@ -68,34 +68,34 @@ impl From<ObjectError> for StreamError {
     }
 }
 
-/// An object as a listing or a look tells of it.
+/// Key, size and tag of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// Key, without the target's prefix.
     pub key: String,
-    /// Length in bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// The store's tag: of an upload in parts, the MD5 of the parts' MD5s, a dash and their number.
+    /// The store's ETag. For an upload in parts, the MD5 of the parts' MD5s, a dash and the number of parts.
     pub etag: String,
 }
 
-/// An object being read.
+/// An object being downloaded.
 pub struct Download {
-    /// Length in bytes, where the store says it.
+    /// Size in bytes, if the store reports it.
     pub bytes: Option<u64>,
-    /// Its content.
+    /// The content as a stream.
     pub stream: BoxStream<'static, Result<Bytes, ObjectError>>,
 }
 
-/// The stores of a portal, by name; the first is the default.
+/// The stores of a portal by name; the first is the default.
 #[derive(Clone, Default)]
 pub struct Stores(Arc<Vec<Arc<Store>>>);
 
 impl Stores {
-    /// Connects to the targets of the configuration. Embedded stores are bound, and answered to be served.
+    /// Connects to the configured targets. Embedded stores are bound and returned, to be served by the caller.
     ///
     /// # Errors
-    /// If a certificate authority can't be read or an embedded store's directory not be used.
+    /// If a certificate authority cannot be read, or the directory of an embedded store cannot be used.
     pub async fn open(config: &Config) -> anyhow::Result<(Self, Vec<embedded::EmbeddedStore>)> {
         let (mut stores, mut servers) = (Vec::new(), Vec::new());
         for target in &config.targets {
@@ -108,22 +108,22 @@ impl Stores {
         Ok((Self(Arc::new(stores)), servers))
     }
 
-    /// The default one.
+    /// The default store.
     pub fn first(&self) -> Option<&Arc<Store>> {
         self.0.first()
     }
 
-    /// The one of this name.
+    /// The store of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Store>> {
         self.0.iter().find(|s| s.name() == name)
     }
 
-    /// Those of these names.
+    /// The stores of these names, without unknown ones.
     pub fn named(&self, names: &[String]) -> Vec<&Arc<Store>> {
         names.iter().filter_map(|name| self.get(name)).collect()
     }
 
-    /// All of them.
+    /// All stores, in the order of the configuration.
     pub fn all(&self) -> &[Arc<Store>] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! One bucket of a store that speaks S3.
+//! A bucket of an S3-compatible store.
 
 mod error;
 mod line;
@@ -30,15 +30,15 @@ use crate::config::Target;
 
 pub use line::UploadPace;
 
-/// Longest wait for a connection.
+/// Timeout for establishing a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// What the waits between the tries of a request may take.
+/// Total time for the pauses between the attempts of a request.
 const PAUSES: Duration = Duration::from_secs(5);
-/// How often a request is tried.
+/// Maximum attempts of a request.
 const TRIES: u32 = 4;
 
-/// How long one request of so many bytes is waited for. All tries of it together have twice as long, so that a store
-/// which takes requests and never answers is found out soon.
+/// Timeouts of a request with this many bytes. All its attempts together have twice as long, so that a store that
+/// accepts requests but never responds is noticed soon.
 fn patience(target: &Target, bytes: usize) -> TimeoutConfig {
     let answer = Duration::from_secs(target.answer_seconds.into()) + Duration::from_secs(bytes as u64 / line::SLOWEST);
     TimeoutConfig::builder()
@@ -48,14 +48,14 @@ fn patience(target: &Target, bytes: usize) -> TimeoutConfig {
         .build()
 }
 
-/// A bucket with a prefix. Keys go in and come out without the prefix.
+/// A bucket with a key prefix. Callers use keys without the prefix.
 pub struct Store {
     client: Client,
     target: Target,
 }
 
 impl Store {
-    /// Sets up the client; nothing is sent yet.
+    /// Sets up the client without sending anything.
     pub async fn connect(target: &Target) -> anyhow::Result<Self> {
         let region = Region::new(target.region.clone());
         let mut config = aws_sdk_s3::Config::builder()
@@ -65,7 +65,7 @@ impl Store {
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
             .timeout_config(patience(target, 0))
             .stalled_stream_protection(
-                // A body that is read and in which nothing moves for so long. What is sent has its own time.
+                // Applies to bodies being read that make no progress for this long. Uploads have their own timeouts.
                 StalledStreamProtectionConfig::enabled()
                     .upload_enabled(false)
                     .grace_period(Duration::from_secs(target.answer_seconds.into()))
@@ -98,17 +98,17 @@ impl Store {
         Ok(Self { client: Client::from_conf(config.build()), target: target.clone() })
     }
 
-    /// The target's name.
+    /// Name of the target.
     pub fn name(&self) -> &str {
         &self.target.name
     }
 
-    /// The target.
+    /// Configuration of the target.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Where an object is, for people: `s3://bucket/key`.
+    /// The location of an object for people: `s3://bucket/key`.
     pub fn url(&self, key: &str) -> String {
         format!("s3://{}/{}", self.target.bucket, self.full(key))
     }
@@ -133,7 +133,7 @@ impl Store {
         self.target.storage_class.as_deref().map(StorageClass::from)
     }
 
-    /// Puts a small object.
+    /// Uploads a small object.
     pub async fn put(&self, key: &str, content: Bytes, kind: &str) -> Result<(), ObjectError> {
         let sum = BASE64_STANDARD.encode(Md5::digest(&content));
         let time = aws_sdk_s3::Config::builder().timeout_config(patience(&self.target, content.len()));
@@ -155,7 +155,7 @@ impl Store {
             .map_err(self.failed("store an object", key))
     }
 
-    /// Looks at an object; `None` if there is none.
+    /// Size and tag of an object; `None` if it does not exist.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, ObjectError> {
         let looked = self.client.head_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
         match looked.map_err(self.failed("look up an object", key)) {
@@ -169,7 +169,7 @@ impl Store {
         }
     }
 
-    /// Deletes an object; one that is gone is fine.
+    /// Deletes an object; a missing one is not an error.
     pub async fn delete(&self, key: &str) -> Result<(), ObjectError> {
         let done = self.client.delete_object().bucket(&self.target.bucket).key(self.full(key)).send().await;
         match done.map_err(self.failed("delete an object", key)) {

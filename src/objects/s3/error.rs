@@ -1,4 +1,4 @@
-//! What a store's errors mean, and what to do about them.
+//! Interprets a store's errors and says how to resolve them.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::objects::ObjectError;
 
-/// An error with all that caused it, in its own words and without the client's inner life.
+/// An error and its causes in their own words, without internals of the client library.
 pub(super) fn causes(e: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(e), |e| (**e).source());
     let mut said: Vec<String> = chain.map(ToString::to_string).collect();
@@ -14,7 +14,7 @@ pub(super) fn causes(e: &(dyn Error + 'static)) -> String {
     said.join(": ")
 }
 
-/// Words of S3 for what passes by itself. What arrived other than it was sent may arrive well the next time.
+/// S3 error codes of temporary failures. Data that was altered in transit may arrive intact the next time.
 const PASSING: [&str; 9] = [
     "SlowDown",
     "InternalError",
@@ -27,7 +27,7 @@ const PASSING: [&str; 9] = [
     "IncompleteBody",
 ];
 
-/// What somebody has to do so that a store takes requests again.
+/// What has to be done before the store accepts requests again.
 fn remedy(code: &str, status: Option<u16>) -> Option<&'static str> {
     let full = ["StorageFull", "QuotaExceeded", "InsufficientStorage"];
     if status == Some(507) || full.iter().any(|word| code.contains(word)) {
@@ -64,7 +64,7 @@ const CERTIFICATE: &str = "Its certificate is not trusted: set ca of the target 
 const NO_TLS: &str = "It does not use TLS on this port: start endpoint of the target with http:// if that is \
                       intended, or correct the port";
 
-/// What to do where no connection can be made until somebody does something.
+/// How to resolve connection failures that persist until somebody intervenes.
 fn of_connection(e: &(dyn Error + 'static)) -> Option<&'static str> {
     let tls = |e: &rustls::Error| match e {
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Some(CERTIFICATE),
@@ -76,7 +76,7 @@ fn of_connection(e: &(dyn Error + 'static)) -> Option<&'static str> {
         if let Some(found) = e.downcast_ref::<rustls::Error>().and_then(tls) {
             return Some(found);
         }
-        // The source of such an error is its content's source, not its content.
+        // `source` of such an error skips its content and returns the content's source.
         let inner = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         next = match inner {
             Some(inner) => Some(inner as &(dyn Error + 'static)),
@@ -86,7 +86,7 @@ fn of_connection(e: &(dyn Error + 'static)) -> Option<&'static str> {
     None
 }
 
-/// Its words, with the status and the code.
+/// The error message with the status and the code.
 fn words(status: Option<u16>, code: &str, said: &str) -> String {
     let status = status.map(|s| format!("HTTP {s}"));
     let marks: Vec<&str> = status.as_deref().into_iter().chain(Some(code).filter(|c| !c.is_empty())).collect();
@@ -98,7 +98,7 @@ fn words(status: Option<u16>, code: &str, said: &str) -> String {
     }
 }
 
-/// What went wrong, as a sentence.
+/// Converts a client error, with a sentence as its message.
 pub(super) fn of<E>(e: &SdkError<E>, target: String, operation: &str, key: String) -> ObjectError
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,

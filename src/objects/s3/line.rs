@@ -1,26 +1,26 @@
-//! The line to a store, as an upload finds it: how many parts go at once, and how long one is waited for.
+//! Adapts uploads to the speed of the connection to a store: how many parts are sent at once, and their timeouts.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Bytes that a line must carry in a second: a part over a slower one is given up before it is through.
+/// Minimum speed in bytes per second: over a slower connection, a part times out before it is complete.
 pub(super) const SLOWEST: u64 = 32 * 1024;
-/// Most parts on their way at once.
+/// Maximum number of parts sent at once.
 const MOST: usize = 4;
-/// A part that is through sooner lets one more go beside it.
+/// If a part takes less than this, one more may be sent at once.
 const QUICK: Duration = Duration::from_secs(5);
-/// A part that takes longer has the line for itself from then on.
+/// If a part takes longer than this, parts are sent one at a time.
 const SLOW: Duration = Duration::from_secs(30);
-/// How much longer than the line has needed for as many bytes a part is waited for.
+/// The timeout of a part is this many times what the connection has recently needed for as many bytes.
 const SLACK: u32 = 8;
 
-/// One line, shared by the parts of an upload.
+/// The pace of one connection, shared by the parts of an upload.
 pub struct UploadPace(Mutex<State>);
 
 struct State {
-    /// When something was carried last, or the line was first used.
+    /// When a part was last sent successfully, or when the connection was first used.
     carried: Instant,
-    /// Time that a byte took, at the last part.
+    /// Seconds per byte of the last part.
     pace: Option<f64>,
     at_once: usize,
     under_way: u64,
@@ -37,28 +37,28 @@ impl UploadPace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many parts may be on their way at once: one at first, more while they go quickly, and one again where the line
-    /// turns out slow.
+    /// How many parts may be sent at once: initially one, more while parts are fast, and one again if the connection
+    /// turns out to be slow.
     pub fn at_once(&self) -> usize {
         self.state().at_once
     }
 
-    /// A part of so many bytes begins; it is told with [`UploadPace::ended`].
+    /// Records that a part of this size is being sent. [`UploadPace::ended`] must follow.
     pub(super) fn begun(&self, bytes: u64) {
         let mut state = self.state();
         if state.under_way == 0 {
-            // Nothing could be carried while nothing was there to be.
+            // While nothing was being sent, nothing could have succeeded.
             state.carried = Instant::now();
         }
         state.under_way += bytes;
     }
 
-    /// It is on its way no more.
+    /// Records that a part is no longer being sent.
     pub(super) fn ended(&self, bytes: u64) {
         self.state().under_way -= bytes;
     }
 
-    /// How long an answer to a part of so many bytes is waited for, where one to a request without any is for `answer`.
+    /// Timeout for the response to a part of this size, if that of a request without a body is `answer`.
     pub(super) fn patience(&self, answer: Duration, bytes: u64) -> Duration {
         let state = self.state();
         let together = state.under_way.max(bytes);
@@ -70,7 +70,7 @@ impl UploadPace {
         answer + at_slowest.min(at_pace)
     }
 
-    /// A part went through.
+    /// Records that a part was sent successfully.
     pub(super) fn carried(&self, bytes: u64, took: Duration) {
         let mut state = self.state();
         state.carried = Instant::now();
@@ -84,13 +84,13 @@ impl UploadPace {
         }
     }
 
-    /// A part did not go through: the line may be slower than it seemed.
+    /// Records that a part failed: the connection may be slower than it seemed.
     pub(super) fn stumbled(&self) {
         let mut state = self.state();
         (state.at_once, state.pace) = (1, None);
     }
 
-    /// For how long the whole line has carried nothing.
+    /// For how long no part has been sent successfully.
     pub(super) fn idle(&self) -> Duration {
         self.state().carried.elapsed()
     }
@@ -106,19 +106,19 @@ mod tests {
     fn a_quick_line_gets_more_parts_and_a_slow_one_is_waited_for() {
         let (line, answer) = (UploadPace::default(), Duration::from_secs(60));
         assert_eq!(line.at_once(), 1);
-        // Nothing is known of it: as for the slowest.
+        // Nothing is known yet, so the slowest speed is assumed.
         assert_eq!(line.patience(answer, 5 * MIB), Duration::from_secs(60 + 160));
         for n in 2..=6 {
             line.carried(5 * MIB, Duration::from_secs(1));
             assert_eq!(line.at_once(), n.min(4));
         }
         assert_eq!(line.patience(answer, 5 * MIB), Duration::from_secs(60 + 8));
-        // Four at once, each a quarter as fast.
+        // Four at once, each at a quarter of the speed.
         for _ in 0..4 {
             line.begun(5 * MIB);
         }
         assert_eq!(line.patience(answer, 5 * MIB), Duration::from_secs(60 + 32));
-        // It becomes slow.
+        // The connection becomes slow.
         line.stumbled();
         assert_eq!(line.at_once(), 1);
         assert_eq!(line.patience(answer, 5 * MIB), Duration::from_secs(60 + 640));

@@ -1,4 +1,4 @@
-//! What lies in a bucket.
+//! Lists the objects and uploads in a bucket.
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -7,8 +7,8 @@ use super::Store;
 use crate::objects::{ObjectError, ObjectInfo};
 
 impl Store {
-    /// The objects whose keys begin so, in the order of their keys, as the pages come: a bucket may hold more than fits
-    /// into memory.
+    /// Streams the objects whose keys have this prefix page by page, sorted by key, because a bucket may contain more
+    /// than fits into memory.
     pub fn pages<'a>(&'a self, beginning: &'a str) -> BoxStream<'a, Result<Vec<ObjectInfo>, ObjectError>> {
         let pages = self
             .client
@@ -32,13 +32,13 @@ impl Store {
             .boxed()
     }
 
-    /// All objects whose keys begin so, in the order of their keys.
+    /// All objects whose keys have this prefix, sorted by key.
     pub async fn list(&self, beginning: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
         self.pages(beginning).try_concat().await
     }
 
-    /// The uploads under keys that begin so which were begun and neither completed nor given up: (key, upload). None of
-    /// a store that can't list them.
+    /// Uploads under keys with this prefix that were neither completed nor aborted: (key, upload). Empty for stores
+    /// that cannot list them.
     pub async fn uploads(&self, beginning: &str) -> Result<Vec<(String, String)>, ObjectError> {
         let (mut found, mut after) = (Vec::new(), (None, None));
         loop {
@@ -67,8 +67,8 @@ impl Store {
         }
     }
 
-    /// The next parts of the keys that begin so, up to their slash: what would be directories. At most about `most`,
-    /// and whether there are more.
+    /// The next components of the keys with this prefix, up to their slash, which correspond to directories. Returns at
+    /// most about `most`, and whether there are more.
     pub async fn folders(&self, beginning: &str, most: usize) -> Result<(Vec<String>, bool), ObjectError> {
         let full = self.full(beginning);
         let mut pages = self

@@ -1,4 +1,4 @@
-//! Reading objects, on from where a connection broke.
+//! Downloads objects, resuming after interrupted connections.
 
 use std::time::{Duration, Instant};
 
@@ -12,29 +12,29 @@ use super::error::causes;
 use super::{PAUSES, Store, error};
 use crate::objects::{Download, ObjectError};
 
-/// Bytes that have to come between two breaks, or else they are counted together.
+/// Minimum bytes between two interruptions; otherwise they count as one.
 const PROGRESS: u64 = 64 * 1024;
-/// Wait before a broken reading goes on; grows with every break, up to [`LONGEST_WAIT`].
+/// Delay before resuming; grows with every interruption, up to [`LONGEST_WAIT`].
 const WAIT: Duration = Duration::from_millis(500);
-/// Longest wait between two tries.
+/// Maximum delay between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// An object that is being read.
+/// An object being downloaded.
 struct ObjectReader {
     client: Client,
     target: String,
     bucket: String,
     key: String,
     url: String,
-    /// How long the store may give nothing.
+    /// How long the store may send nothing.
     patience: Duration,
     etag: Option<String>,
     body: ByteStream,
-    /// Its length, where the store says it.
+    /// Size, if the store reports it.
     bytes: Option<u64>,
-    /// Bytes handed on.
+    /// Bytes passed on.
     at: u64,
-    /// Bytes to be left out, of a store that begins anew.
+    /// Bytes to skip if the store starts from the beginning.
     skip: u64,
     breaks: u32,
     broke_at: u64,
@@ -45,7 +45,7 @@ impl ObjectReader {
     async fn ask(&self) -> Result<GetObjectOutput, ObjectError> {
         let mut request = self.client.get_object().bucket(&self.bucket).key(&self.key);
         if self.at > 0 {
-            // Of the same object, should another have taken its place.
+            // Only of the same object, in case another one has replaced it.
             request = request.range(format!("bytes={}-", self.at)).set_if_match(self.etag.clone());
         }
         let got = request.send().await;
@@ -57,7 +57,7 @@ impl ObjectReader {
         ObjectError::Away { target, operation, cause }
     }
 
-    /// Goes on with an answer: the rest of the object, or all of it where the store knows no ranges.
+    /// Continues with a response: the rest of the object, or all of it if the store does not support ranges.
     fn take(&mut self, got: GetObjectOutput) -> Result<(), ObjectError> {
         if self.at == 0 {
             self.bytes = got.content_length().and_then(|n| u64::try_from(n).ok());
@@ -78,7 +78,7 @@ impl ObjectReader {
         Ok(())
     }
 
-    /// Asks for what is left, again and again while the store is away.
+    /// Requests the rest, retrying while the store is unavailable.
     async fn go_on(&mut self) -> Result<(), ObjectError> {
         loop {
             let e = match self.ask().await {
@@ -96,7 +96,7 @@ impl ObjectReader {
         tokio::time::sleep((WAIT * self.breaks).min(LONGEST_WAIT)).await;
     }
 
-    /// The next piece; asks for the rest where the store broke off, unless it does so again and again.
+    /// The next piece. Requests the rest after an interruption, unless interruptions repeat without progress.
     async fn next(&mut self) -> Option<Result<Bytes, ObjectError>> {
         loop {
             let cause = match self.body.next().await {
@@ -133,10 +133,10 @@ impl ObjectReader {
 }
 
 impl Store {
-    /// Begins to read an object.
+    /// Starts to download an object.
     ///
     /// # Errors
-    /// [`ObjectError::NotFound`] if there is none, or the store's.
+    /// [`ObjectError::NotFound`] if it does not exist, or another error of the store.
     pub async fn get(&self, key: &str) -> Result<Download, ObjectError> {
         let mut reading = ObjectReader {
             client: self.client.clone(),
@@ -155,7 +155,7 @@ impl Store {
             broken_since: Instant::now(),
         };
         reading.go_on().await?;
-        // Only what breaks from here on counts.
+        // Count only interruptions from here on.
         reading.breaks = 0;
         let bytes = reading.bytes;
         let stream = futures::stream::unfold(Some(reading), |reading| async move {
@@ -167,10 +167,10 @@ impl Store {
         Ok(Download { bytes, stream: stream.boxed() })
     }
 
-    /// Reads a small object whole; one of more than `most` bytes is refused.
+    /// Reads a small object completely; one of more than `most` bytes is rejected.
     ///
     /// # Errors
-    /// [`ObjectError::NotFound`] if there is none, or the store's.
+    /// [`ObjectError::NotFound`] if it does not exist, or another error of the store.
     pub async fn read(&self, key: &str, most: u64) -> Result<Vec<u8>, ObjectError> {
         let mut download = self.get(key).await?;
         let mut content = Vec::new();

@@ -1,4 +1,5 @@
-//! Uploads in parts. An answer that was lost is found out by asking; a part that did not arrive as it was sent is sent again.
+//! Uploads in parts. If a response is lost, the store is queried; a part that arrives damaged or not at all is sent
+//! again.
 
 use std::time::{Duration, Instant};
 
@@ -15,17 +16,17 @@ use super::line::UploadPace;
 use super::{CONNECT, PAUSES, Store, TRIES};
 use crate::objects::{ObjectError, ObjectInfo};
 
-/// Wait before the second try; doubled before each further one.
+/// Delay before the second attempt; doubled for each further one.
 const WAIT: Duration = Duration::from_millis(500);
-/// Longest wait between two tries.
+/// Maximum delay between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// How long is waited before the try after this one.
+/// The delay after this attempt.
 fn pause(tries: u32) -> Duration {
     (WAIT * 2u32.saturating_pow(tries - 1)).min(LONGEST_WAIT)
 }
 
-/// A part on its line, until this is dropped.
+/// Counts a part as being sent until this is dropped.
 struct PartInFlight<'a>(&'a UploadPace, u64);
 
 impl<'a> PartInFlight<'a> {
@@ -42,12 +43,13 @@ impl Drop for PartInFlight<'_> {
 }
 
 impl Store {
-    /// Whether tags of this store are MD5s: with a key of a key service they are not, and its own checks have to do.
+    /// Whether ETags of this store are MD5s. With a key of a key management service they are not, and only the store's
+    /// own checks apply.
     fn tags_are_sums(&self) -> bool {
         self.target.encryption.as_deref() != Some("aws:kms")
     }
 
-    /// Begins an upload in parts, and answers its id.
+    /// Starts an upload in parts and returns its id.
     pub async fn begin(&self, key: &str) -> Result<String, ObjectError> {
         let (mut tries, begin) = (0, Instant::now());
         let longest = Duration::from_secs(self.target.answer_seconds.into()) * 2 + PAUSES;
@@ -60,10 +62,10 @@ impl Store {
             };
             tracing::debug!(object = self.url(key), "Could not start an upload; retrying: {e}");
             tokio::time::sleep(pause(tries)).await;
-            // It may have been begun, and only the answer was lost. Nobody else uploads under this key.
+            // The upload may have been started although the response was lost. Nobody else uploads under this key.
             if let Ok(begun) = self.uploads(key).await {
                 for (_, upload) in begun.iter().filter(|(under, _)| under == key) {
-                    // What stays is found by whoever tidies up below the backup's beginning.
+                    // If this fails, the cleanup below the backup's prefix finds the upload.
                     let _ = self.abort(key, upload).await;
                 }
             }
@@ -93,11 +95,11 @@ impl Store {
         ObjectError::Refused { target, operation, cause }
     }
 
-    /// Sends one part, whose MD5 the store checks, and answers the MD5. It is sent again where it did not arrive, or not as
-    /// it was sent, for as long as the line carries others.
+    /// Sends one part, whose MD5 the store verifies, and returns the MD5. A part that arrives damaged or not at all is
+    /// sent again, as long as other parts succeed.
     ///
     /// # Errors
-    /// The store's, or that it took something else than what was sent, again and again.
+    /// If the store fails, or repeatedly stores something other than what was sent.
     pub async fn part(
         &self,
         key: &str,
@@ -123,8 +125,8 @@ impl Store {
                 Err(SendError::Otherwise(e)) if tries < TRIES => e,
                 Err(SendError::Failed(e)) if e.is_transient() => {
                     line.stumbled();
-                    // Not as long as others go through. Else as long as a store may be away, or as the slowest line
-                    // would take for this part, twice.
+                    // Not while other parts succeed. Otherwise after twice the time that a store may be unavailable, or
+                    // that the slowest connection would take for this part.
                     let away = tries >= TRIES && line.idle() >= answer * 2 + PAUSES;
                     if away || line.idle() >= line.patience(answer, bytes) * 2 {
                         return Err(e);
@@ -145,7 +147,7 @@ impl Store {
         sum: &[u8; 16],
         patience: Duration,
     ) -> Result<(), SendError> {
-        // All of them: what is not set here is that of requests without a body.
+        // Set all timeouts: those not set here would be the ones of requests without a body.
         let time = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .operation_attempt_timeout(patience)
@@ -180,7 +182,7 @@ impl Store {
         Ok(())
     }
 
-    /// An upload that the store no longer knows is one to be begun anew, not an object that is missing.
+    /// An upload that the store does not know any more must be started again; no object is missing.
     fn upload_gone(&self, operation: &str, e: ObjectError) -> ObjectError {
         match e {
             ObjectError::NotFound { .. } => ObjectError::Away {
@@ -192,10 +194,10 @@ impl Store {
         }
     }
 
-    /// Makes an object of the parts, which have so many bytes together.
+    /// Completes an upload, whose parts have this many bytes in total.
     ///
     /// # Errors
-    /// The store's, or that the object is another than that of these parts.
+    /// If the store fails, or the object is not the one made of these parts.
     pub async fn complete(
         &self,
         key: &str,
@@ -209,7 +211,7 @@ impl Store {
                 Err(self.refused(&format!("complete {}", self.url(key)), &cause))
             }
             Ok(_) => Ok(()),
-            // It may have been completed, and only the answer was lost: a further try finds no upload then.
+            // The upload may have been completed although the response was lost: a retry then finds no upload.
             Err(e) => match self.head(key).await {
                 Ok(Some(there)) if self.is_of(&there, &expected, bytes) => Ok(()),
                 _ => Err(self.upload_gone("complete an upload", e)),
@@ -238,7 +240,7 @@ impl Store {
         Ok(done.e_tag().unwrap_or_default().trim_matches('"').to_owned())
     }
 
-    /// Gives up an upload; one that is gone is fine.
+    /// Aborts an upload; a missing one is not an error.
     pub async fn abort(&self, key: &str, upload: &str) -> Result<(), ObjectError> {
         let done = self
             .client
@@ -250,7 +252,7 @@ impl Store {
             .await;
         match done.map_err(self.failed("abort an upload", key)) {
             Ok(_) | Err(ObjectError::NotFound { .. }) => Ok(()),
-            // The embedded store's word for an upload that is gone.
+            // The embedded store's error for a missing upload.
             Err(ObjectError::Refused { cause, .. })
                 if cause.contains("AccessDenied") && self.target.embedded.is_some() =>
             {
@@ -263,13 +265,13 @@ impl Store {
 
 /// How sending a part failed.
 enum SendError {
-    /// It went, but the store took something else.
+    /// The part was sent, but the store received something else.
     Otherwise(ObjectError),
-    /// It did not go.
+    /// The part was not sent.
     Failed(ObjectError),
 }
 
-/// The tag of an object made of parts with these MD5s, as S3 computes it.
+/// The ETag of an object made of parts with these MD5s, as computed by S3.
 pub fn etag_of(sums: &[[u8; 16]]) -> String {
     format!("{}-{}", hex::encode(Md5::digest(sums.concat())), sums.len())
 }
