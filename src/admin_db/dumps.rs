@@ -1,4 +1,4 @@
-//! Table `dump_upload`: dumps that people brought, and what became of them.
+//! Table `dump_upload`: uploaded dumps and the results of loading them.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -8,37 +8,37 @@ use uuid::Uuid;
 use super::plain;
 use crate::manifest::dump::{Dump, Format, LoadReport, Packing};
 
-/// A dump.
+/// An uploaded dump.
 #[derive(Debug)]
 pub struct DumpRow {
-    /// Key; it names the file.
+    /// Id, which is also part of the file's name.
     pub id: Uuid,
-    /// Who sent it; unknown of those before that was kept.
+    /// Who uploaded it; unknown for uploads from before this was recorded.
     pub account_id: Option<Uuid>,
-    /// Tier that the file lies on.
+    /// Tier on which the file is stored.
     pub tier: String,
-    /// What its sender calls it.
+    /// Name given by the uploader.
     pub name: String,
     format: Json<Format>,
     packing: String,
     says_its_end: bool,
     version: Option<Json<(u32, u32)>>,
-    /// Which database of it is wanted, where it has names.
+    /// The selected database, if the dump names its databases.
     pub source: Option<String>,
-    /// Whether all of them are.
+    /// Whether all its databases are selected.
     pub everything: bool,
-    /// The databases in it.
+    /// Names of the databases in it.
     pub databases: Json<Vec<String>>,
-    /// What was noticed when it was received.
+    /// Remarks made while it was received.
     pub told: Json<Vec<String>>,
-    /// Its length.
+    /// Size in bytes.
     pub bytes: i64,
-    /// What became of it.
+    /// The result of loading it.
     pub report: Option<Json<LoadReport>>,
 }
 
 impl DumpRow {
-    /// What it is.
+    /// Format and compression of the dump.
     pub fn dump(&self) -> Dump {
         Dump {
             packing: Packing::parse(&self.packing),
@@ -51,33 +51,33 @@ impl DumpRow {
     }
 }
 
-/// A row to be written.
+/// A row to insert.
 #[derive(Debug)]
 pub struct NewDump<'a> {
-    /// Key.
+    /// Id of the dump.
     pub id: Uuid,
-    /// Who sent it.
+    /// Who uploaded it.
     pub account: Uuid,
-    /// The container it is for; none while its sender is asked something.
+    /// The container it is for; none while a question to the uploader is open.
     pub container: Option<Uuid>,
-    /// Tier of the file.
+    /// Tier on which the file is stored.
     pub tier: &'a str,
-    /// What its sender calls it.
+    /// Name given by the uploader.
     pub name: &'a str,
-    /// What it is.
+    /// Format and compression of the dump.
     pub dump: &'a Dump,
-    /// Which database of it is wanted, where it has names.
+    /// The selected database, if the dump names its databases.
     pub source: Option<&'a str>,
-    /// Whether all of them are.
+    /// Whether all its databases are selected.
     pub everything: bool,
-    /// Its length.
+    /// Size in bytes.
     pub bytes: i64,
 }
 
-/// Writes it; one that waited for an answer now has it.
+/// Inserts a dump, or updates one whose question has been answered.
 ///
 /// # Errors
-/// The database's; no row, if it was given to another container meanwhile.
+/// Errors of the database; no row if the dump was assigned to another container meanwhile.
 pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "INSERT INTO dump_upload AS d (id, container_id, tier, name, format, packing, says_its_end, bytes, received_at, source,
@@ -108,7 +108,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>
     if done.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
-/// Reads rows as [`DumpRow`]: one text, so that every query reads the same.
+/// Reads rows as [`DumpRow`], with the same columns in every query.
 macro_rules! select {
     ($rest:literal $(, $arg:expr)+) => {
         sqlx::query_as!(
@@ -122,23 +122,23 @@ macro_rules! select {
     };
 }
 
-/// The dump that a container is made of.
+/// The dump that a container is created from.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
     select!("WHERE container_id = $1", container).fetch_optional(db).await
 }
 
-/// A dump that its sender was asked something about.
+/// A dump with an open question to its uploader.
 pub async fn asked_about(db: &mut PgConnection, id: Uuid, account: Uuid) -> Result<Option<DumpRow>, sqlx::Error> {
     select!("WHERE id = $1 AND account_id = $2 AND container_id IS NULL", id, account).fetch_optional(db).await
 }
 
-/// Notes that it is being loaded. `false`: it was before.
+/// Records that loading starts. `false`: it had already started.
 pub async fn begin(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!("UPDATE dump_upload SET begun_at = $2 WHERE id = $1 AND begun_at IS NULL", id, now);
     Ok(done.execute(db).await?.rows_affected() == 1)
 }
 
-/// Lets a container's dump be loaded once more: nothing of it is left in a database.
+/// Allows a container's dump to be loaded again, because nothing of it is left in a database.
 pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE dump_upload SET begun_at = NULL WHERE container_id = $1 AND report IS NULL", container)
         .execute(db)
@@ -146,7 +146,7 @@ pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::E
         .map(|_| ())
 }
 
-/// Notes what became of it.
+/// Records the result of loading.
 pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE dump_upload SET report = $2 WHERE id = $1", id, plain::json(report)? as _)
         .execute(db)
@@ -154,8 +154,8 @@ pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) ->
         .map(|_| ())
 }
 
-/// Keys of those whose files are still wanted: of jobs under way, of loads that failed after `failed`, and of forms that
-/// their senders were asked about after `asked`.
+/// Ids of dumps whose files are still needed: by unfinished jobs, for retrying loads that failed after `failed`, and
+/// for questions to uploaders asked after `asked`.
 pub async fn waiting(
     db: &mut PgConnection,
     failed: DateTime<Utc>,
@@ -176,7 +176,7 @@ pub async fn waiting(
     .await
 }
 
-/// Forgets those that nobody answered for.
+/// Deletes dumps whose question was not answered in time.
 pub async fn forget_asked(db: &mut PgConnection, asked: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM dump_upload WHERE container_id IS NULL AND received_at <= $1", asked)
         .execute(db)

@@ -1,18 +1,18 @@
-//! Table `image_tool`: which programs an image has, looked up once for its digest.
+//! Table `image_tool`: which programs an image contains, determined once for each digest.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::engine::Tools;
 
-/// What is known of an image; `None` where nobody has looked yet.
+/// The known tools of an image; `None` if it has not been inspected yet.
 pub async fn get(db: &mut PgConnection, digest: &str) -> Result<Option<Tools>, sqlx::Error> {
     let found: Option<Vec<String>> =
         sqlx::query_scalar!("SELECT tools FROM image_tool WHERE digest = $1", digest).fetch_optional(db).await?;
     Ok(found.map(Tools))
 }
 
-/// The same, if all of these programs have been looked for.
+/// The same, if the image has been inspected for all of these programs.
 pub async fn of(db: &mut PgConnection, digest: &str, asked: &[String]) -> Result<Option<Tools>, sqlx::Error> {
     let found: Option<Vec<String>> =
         sqlx::query_scalar!("SELECT tools FROM image_tool WHERE digest = $1 AND asked @> $2", digest, asked)
@@ -21,7 +21,7 @@ pub async fn of(db: &mut PgConnection, digest: &str, asked: &[String]) -> Result
     Ok(found.map(Tools))
 }
 
-/// Notes which of the programs that were `asked` for were found.
+/// Records which of the programs in `asked` were found.
 pub async fn set(
     db: &mut PgConnection,
     digest: &str,

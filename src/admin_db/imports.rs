@@ -1,4 +1,4 @@
-//! Tables `backup_log` and `container`, for backups that are taken in from a bucket.
+//! Imports backups from a bucket into the tables `backup_log` and `container`.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::manifest::Manifest;
 
-/// Why what was under way failed where mydb_admin was restored. A backup that was under way then may have become whole
-/// afterwards, so its row does not say that it is none.
+/// The error of jobs and backups that were running when mydb_admin was backed up, after its restore. Such a backup may
+/// have been completed afterwards, so this error does not mean that it does not exist.
 pub const RESTORED: &str = "The portal was restored from a backup.";
 
-/// Those of the keys that are in the list, whatever became of them; not those whose target was retired.
+/// Those of the ids that are registered in any status, except those in retired targets.
 pub async fn known(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT id FROM backup_log WHERE id = ANY($1) AND error IS DISTINCT FROM $2 AND retired_at IS NULL",
@@ -22,7 +22,7 @@ pub async fn known(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sql
     .await
 }
 
-/// Writes a database that is gone, as its backup's manifest has it. One that is known stays as it is.
+/// Inserts a deleted database as described in its backup's manifest. An existing row is not changed.
 pub async fn container(
     db: &mut PgConnection,
     manifest: &Manifest,
@@ -63,23 +63,23 @@ pub async fn container(
     .map(|_| ())
 }
 
-/// A backup to be taken in.
+/// A backup to import.
 #[derive(Debug)]
 pub struct NewImport<'a> {
     /// Its manifest.
     pub manifest: &'a Manifest,
-    /// SHA-256 of the manifest as it lies there.
+    /// SHA-256 of the manifest as stored.
     pub sha256: [u8; 32],
-    /// Target it is in.
+    /// Target that contains it.
     pub target: &'a str,
-    /// Beginning of its keys.
+    /// Prefix of its keys.
     pub location: &'a str,
-    /// Not removed before this.
+    /// Not to be removed before this time.
     pub locked_until: DateTime<Utc>,
 }
 
-/// Writes the row of a backup that was made elsewhere or forgotten. Its manifest is written only when level 2 is
-/// reached, so that is what is known of it. `false`: it is in the list.
+/// Inserts the row of a backup that was made elsewhere or is not registered. Its level is 2, because the manifest is
+/// written only after that level has been reached. `false`: it is already registered.
 pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, sqlx::Error> {
     let m = new.manifest;
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -117,18 +117,18 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, 
     Ok(done.rows_affected() == 1)
 }
 
-/// A database that only its backups tell of, to be made anew from the newest of them.
+/// A database known only from its backups, to be recreated from the newest one.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Key of the database of then.
+    /// Id of the original database.
     pub id: Uuid,
-    /// Its newest good backup.
+    /// Its newest complete backup.
     pub backup: Uuid,
-    /// When that began.
+    /// When that backup started.
     pub made_at: DateTime<Utc>,
 }
 
-/// The databases that `by` took in from a bucket and that nothing was made from yet: by name, the newest first.
+/// Databases that `by` imported from a bucket and that have not been recreated yet: sorted by name, the newest first.
 pub async fn candidates(db: &mut PgConnection, by: &str) -> Result<Vec<Candidate>, sqlx::Error> {
     sqlx::query_as!(
         Candidate,

@@ -1,24 +1,24 @@
-//! Table `log`: every action. Rows are only ever added.
+//! Table `log`: all actions. Rows are only ever added.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// How an action ended.
+/// Outcome of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
 #[sqlx(type_name = "log_outcome", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Done, or accepted where a job does it.
+    /// Completed, or accepted if a job performs it.
     Ok,
-    /// Not allowed.
+    /// Not permitted.
     Refused,
-    /// Tried and failed.
+    /// Attempted and failed.
     Failed,
 }
 
 impl Outcome {
-    /// The outcome's word.
+    /// The word of the outcome.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -33,14 +33,14 @@ impl Outcome {
     }
 }
 
-/// Who acts, and from where.
+/// Who performs an action, and from where.
 #[derive(Debug, Clone, Default)]
 pub struct Actor {
-    /// Account, or the part of the portal that acted by itself.
+    /// User name, or the part of the portal that acts on its own.
     pub name: String,
-    /// Address, or empty.
+    /// Client address, or empty.
     pub address: String,
-    /// Request, or empty.
+    /// Id of the request, or empty.
     pub request_id: String,
 }
 
@@ -51,16 +51,16 @@ impl Actor {
     }
 }
 
-/// What happened.
+/// An action to log.
 #[derive(Debug, Clone)]
 pub struct LogEntry<'a> {
-    /// The action, such as `container.create`.
+    /// Name of the action, such as `container.create`.
     pub action: &'a str,
-    /// On which container.
+    /// The container concerned, if any.
     pub container: Option<(Uuid, &'a str)>,
-    /// How it ended.
+    /// Outcome of the action.
     pub outcome: Outcome,
-    /// A sentence.
+    /// A sentence for people.
     pub detail: &'a str,
 }
 
@@ -89,33 +89,33 @@ pub async fn append(
     .map(|_| ())
 }
 
-/// A row.
+/// A row of the log.
 #[derive(Debug, Clone)]
 pub struct LogRecord {
-    /// Key; grows with time.
+    /// Id, which increases with time.
     pub id: i64,
-    /// When.
+    /// When the action was logged.
     pub at: DateTime<Utc>,
-    /// Who.
+    /// Who performed the action.
     pub actor: String,
-    /// From where.
+    /// Client address.
     pub address: String,
-    /// What.
+    /// Name of the action.
     pub action: String,
-    /// On which container.
+    /// Name of the container concerned.
     pub container_name: String,
-    /// How it ended.
+    /// Outcome of the action.
     pub outcome: Outcome,
-    /// A sentence.
+    /// A sentence for people.
     pub detail: String,
-    /// The request.
+    /// Id of the request.
     pub request_id: String,
 }
 
-/// What a list shows.
+/// Filter of a list.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter {
-    /// Only this actor's.
+    /// Only of this actor.
     pub actor: Option<String>,
     /// Only this action.
     pub action: Option<String>,
@@ -123,11 +123,11 @@ pub struct LogFilter {
     pub container: Option<String>,
     /// Only on this container.
     pub container_id: Option<Uuid>,
-    /// Only with this outcome.
+    /// Only rows older than this id.
     pub outcome: Option<Outcome>,
     /// Only rows older than this key.
     pub before: Option<i64>,
-    /// Most rows.
+    /// Maximum number of rows.
     pub limit: i64,
 }
 

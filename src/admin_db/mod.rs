@@ -1,5 +1,5 @@
-//! mydb_admin: everything the portal knows. One file a table; every function takes the connection
-//! or transaction it works in.
+//! mydb_admin, the portal's own database. One file for each table; every function takes the connection or transaction
+//! to use.
 
 pub mod backups;
 pub mod containers;
@@ -20,26 +20,26 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-/// The migrations, forward only, in the binary.
+/// The migrations, embedded in the binary. There are no down migrations.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// A new key. Version 7: sorts by time, so indexes grow at their end.
+/// A new id. Version 7 UUIDs are sorted by time, so indexes grow at their end.
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// Opens a pool. It connects when first used and again after every loss by itself.
+/// Opens a pool. It connects on first use and reconnects automatically.
 pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
     Ok(PgPoolOptions::new()
         .max_connections(connections)
-        // A page must not hang while mydb_admin is away: it says so after this long.
+        // Pages must not hang while mydb_admin is unavailable, so fail after this time.
         .acquire_timeout(Duration::from_secs(3))
         .idle_timeout(Duration::from_secs(300))
         .connect_lazy_with(options.application_name("db4sci")))
 }
 
-/// Whether an error means that mydb_admin can't be reached now, rather than that it refused something.
+/// Whether an error means that mydb_admin is currently unavailable rather than that it rejected a statement.
 pub fn is_unreachable(e: &sqlx::Error) -> bool {
     match e {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
@@ -51,7 +51,7 @@ pub fn is_unreachable(e: &sqlx::Error) -> bool {
     }
 }
 
-/// The name of the constraint that refused, if one did.
+/// The name of the violated constraint, if any.
 pub fn constraint(e: &sqlx::Error) -> Option<&str> {
     e.as_database_error().and_then(sqlx::error::DatabaseError::constraint)
 }
@@ -64,12 +64,12 @@ pub fn one_row(done: &sqlx::postgres::PgQueryResult) -> Result<(), sqlx::Error> 
     if done.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
-/// The database's own time, which leases are measured by.
+/// Checks that mydb_admin responds.
 pub async fn ping(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query_scalar!("SELECT 1").fetch_one(db).await.map(|_| ())
 }
 
-/// The version of mydb_admin's server, and its size in bytes.
+/// The version of mydb_admin's server and the size of the database in bytes.
 pub async fn about(db: &mut PgConnection) -> Result<(String, i64), sqlx::Error> {
     sqlx::query!(
         r#"SELECT current_setting('server_version') AS "version!", pg_database_size(current_database()) AS "bytes!""#

@@ -1,5 +1,5 @@
-//! Table `notice`: what the owner of a database and the administrators are told until they have seen it, or it is right
-//! again.
+//! Table `notice`: notices to the owner of a database and to administrators, shown until they are dismissed or
+//! resolved.
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
@@ -7,21 +7,21 @@ use uuid::Uuid;
 
 use super::new_id;
 
-/// What went wrong.
+/// The kinds of notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeKind {
-    /// A backup could not be restored for proof.
+    /// A test restore failed.
     DrillFailed,
     /// A backup failed.
     BackupFailed,
-    /// A backup was due and was not made in time.
+    /// A due backup was not made in time.
     BackupMissed,
-    /// A database was restored, but something in it is not as in its backup.
+    /// A restored database differs from its backup.
     RestoreDiffers,
 }
 
 impl NoticeKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::DrillFailed, Self::BackupFailed, Self::BackupMissed, Self::RestoreDiffers];
 
     /// Its word.
@@ -38,29 +38,29 @@ impl NoticeKind {
 /// A notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// Key.
+    /// Id of the notice.
     pub id: Uuid,
-    /// The database it is about.
+    /// The database concerned.
     pub container_id: Uuid,
-    /// Its name.
+    /// Name of the database.
     pub container: String,
-    /// Its owner's account.
+    /// Account of the owner.
     pub account_id: Uuid,
-    /// Its owner's name.
+    /// User name of the owner.
     pub owner: String,
-    /// Whom to ask about it.
+    /// Contact for questions about the database.
     pub contact: String,
-    /// What went wrong, as a word.
+    /// The word of its kind.
     pub kind: String,
-    /// The backup it is about.
+    /// The backup concerned.
     pub backup_id: Option<Uuid>,
-    /// What happened.
+    /// What happened, for people.
     pub text: String,
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
-    /// When its owner has seen it.
+    /// When the owner dismissed it.
     pub owner_seen_at: Option<DateTime<Utc>>,
-    /// When an administrator has seen it.
+    /// When an administrator dismissed it.
     pub admin_seen_at: Option<DateTime<Utc>>,
 }
 
@@ -82,9 +82,8 @@ macro_rules! select {
     };
 }
 
-/// Tells of something, and answers whether it is new. A drill that fails again, or a restore that
-/// differs again, is told again; of backups that go on
-/// failing, or missing, one notice is enough.
+/// Raises a notice and returns whether it is new. A test restore that fails again, or a restore that differs again,
+/// raises it again; for backups that keep failing or keep being missed, one notice is enough.
 pub async fn raise(
     db: &mut PgConnection,
     container: Uuid,
@@ -93,7 +92,7 @@ pub async fn raise(
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let again = matches!(kind, NoticeKind::DrillFailed | NoticeKind::RestoreDiffers);
-    // xmax is 0 only for a row this statement inserted.
+    // xmax is 0 only for rows inserted by this statement.
     sqlx::query_scalar!(
         r#"INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after) VALUES ($1, $2, $3, $4, $5, $6, $6)
          ON CONFLICT (container_id, kind) WHERE ended_at IS NULL DO UPDATE
@@ -118,7 +117,7 @@ pub async fn raise(
     .await
 }
 
-/// A good backup is there: that one failed or was missed is over.
+/// Resolves notices of failed and missed backups, because a backup has been completed.
 pub async fn backed_up(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = $2
@@ -131,7 +130,7 @@ pub async fn backed_up(db: &mut PgConnection, container: Uuid, now: DateTime<Utc
     .map(|_| ())
 }
 
-/// A drill succeeded: that one failed is over, unless it was of a later backup.
+/// Resolves notices of failed test restores after a successful one, unless they concern a later backup.
 pub async fn proven(db: &mut PgConnection, drill: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice n SET ended_at = $2
@@ -146,7 +145,7 @@ pub async fn proven(db: &mut PgConnection, drill: Uuid, now: DateTime<Utc>) -> R
     .map(|_| ())
 }
 
-/// What was restored is now what was backed up.
+/// Resolves notices of differences, because the database now equals its backup.
 pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = $2 WHERE container_id = $1 AND kind = 'restore_differs' AND ended_at IS NULL",
@@ -158,7 +157,7 @@ pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>
     .map(|_| ())
 }
 
-/// The data of before `since` is there again, and so is what was told of it until then.
+/// Reopens notices about the data from before `since`, because the database has been switched back to it.
 pub async fn gone_back(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = NULL
@@ -174,14 +173,14 @@ pub async fn gone_back(db: &mut PgConnection, container: Uuid, since: DateTime<U
     .map(|_| ())
 }
 
-/// Databases of which it is told that they miss a backup.
+/// Databases that have an open notice of a missed backup.
 pub async fn missing(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!("SELECT container_id FROM notice WHERE kind = 'backup_missed' AND ended_at IS NULL")
         .fetch_all(db)
         .await
 }
 
-/// Ends what is told of missed backups, but of these databases.
+/// Resolves notices of missed backups, except for these databases.
 pub async fn end_missing_but(db: &mut PgConnection, still: &[Uuid], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = $2 WHERE kind = 'backup_missed' AND ended_at IS NULL AND container_id <> ALL($1)",
@@ -193,24 +192,24 @@ pub async fn end_missing_but(db: &mut PgConnection, still: &[Uuid], now: DateTim
     .map(|_| ())
 }
 
-/// What the owner of databases has not seen yet, the newest first.
+/// Notices not yet dismissed by an owner of databases, the newest first.
 pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice>, sqlx::Error> {
     select!("AND c.account_id = $1 AND n.owner_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50", account)
         .fetch_all(db)
         .await
 }
 
-/// What no administrator has seen yet, the newest first.
+/// Notices not yet dismissed by an administrator, the newest first.
 pub async fn of_admins(db: &mut PgConnection) -> Result<Vec<Notice>, sqlx::Error> {
     select!("AND n.admin_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50").fetch_all(db).await
 }
 
-/// What is not over of one database.
+/// Unresolved notices of a database.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Notice>, sqlx::Error> {
     select!("AND n.container_id = $1 ORDER BY n.at DESC, n.id", container).fetch_all(db).await
 }
 
-/// Notes who has seen it. `false`: there is no such notice of this database.
+/// Records who dismissed it. `false`: the database has no such notice.
 pub async fn see(
     db: &mut PgConnection,
     (id, container): (Uuid, Uuid),
@@ -233,7 +232,7 @@ pub async fn see(
     Ok(done.rows_affected() == 1)
 }
 
-/// How many are not over, by their words.
+/// Number of unresolved notices by kind.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT n.kind, count(*) AS "notices!" FROM notice n JOIN state s ON s.container_id = n.container_id
@@ -244,7 +243,8 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::E
     .await
 }
 
-/// Takes one that the configured program was not given yet, for as long as it may take; after that it is taken again.
+/// Claims a notice not yet passed to the configured program, for at most the time the program may take; after that, it
+/// can be claimed again.
 pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) -> Result<Option<Notice>, sqlx::Error> {
     let id: Option<Uuid> = sqlx::query_scalar!(
         "UPDATE notice SET tell_after = $1::timestamptz + $2::interval, tell_tries = tell_tries + 1
@@ -264,7 +264,8 @@ pub async fn claim(db: &mut PgConnection, now: DateTime<Utc>, most: Duration) ->
     select!("AND n.id = $1", id).fetch_optional(db).await
 }
 
-/// Notes that the configured program was given it as it was then: one that came back meanwhile is to be told again.
+/// Records that this version of a notice was passed to the configured program. A notice raised again meanwhile has to
+/// be passed again.
 pub async fn mark_reported(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE notice SET told_at = $3 WHERE id = $1 AND at = $2", n.id, n.at, now)
         .execute(db)
@@ -272,7 +273,7 @@ pub async fn mark_reported(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>
         .map(|_| ())
 }
 
-/// Notes that the configured program did not take it: it is tried again, after a wait that grows to an hour.
+/// Records that the configured program failed. It is retried after a delay that grows to an hour.
 pub async fn put_back(db: &mut PgConnection, n: &Notice, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET tell_after = $3::timestamptz + least(interval '1 second' * 2 ^ least(tell_tries, 20), interval '1 hour')

@@ -1,4 +1,4 @@
-//! What others wrote, as mydb_admin takes it: its texts and its JSON know no zero byte, and refuse all that has one.
+//! Converts external text for mydb_admin: PostgreSQL's text and JSON types reject values that contain zero bytes.
 
 use std::borrow::Cow;
 
@@ -6,15 +6,15 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::types::Json;
 
-/// Stands for a zero byte.
+/// Replacement for a zero byte.
 const SIGN: &str = "\u{fffd}";
 
-/// A text without zero bytes.
+/// The text with zero bytes replaced.
 pub fn text(of: &str) -> Cow<'_, str> {
     if of.contains('\0') { Cow::Owned(of.replace('\0', SIGN)) } else { Cow::Borrowed(of) }
 }
 
-/// A value as JSON without zero bytes.
+/// The value as JSON with zero bytes replaced.
 pub fn json(value: &impl Serialize) -> Result<Json<Value>, sqlx::Error> {
     let value = serde_json::to_value(value).map_err(|e| sqlx::Error::Encode(e.into()))?;
     Ok(Json(cleaned(value)))

@@ -1,32 +1,32 @@
-//! Table `seed`: data directories that were initialised once, of which new databases get a copy.
+//! Table `seed`: data directories initialised once, which are copied for new databases.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A row.
+/// A seed.
 #[derive(Debug, Clone)]
 pub struct Seed {
-    /// Key, and the directory's name.
+    /// Id, which is also the name of the directory.
     pub id: Uuid,
-    /// Its tier.
+    /// Tier of the directory.
     pub tier: String,
     /// Image, as in the catalog.
     pub image: String,
-    /// What the content depends on.
+    /// Identifies everything that the content depends on.
     pub fingerprint: String,
-    /// Sealed password of the administrator in it.
+    /// Encrypted password of the seed's administrator.
     pub sealed: Vec<u8>,
-    /// When its directory was begun.
+    /// When its preparation started.
     pub begun_at: DateTime<Utc>,
-    /// When its directory was whole.
+    /// When it was complete.
     pub made_at: Option<DateTime<Utc>>,
-    /// Why it could not be made.
+    /// Why it could not be prepared.
     pub failed: Option<String>,
 }
 
 impl Seed {
-    /// What the password of seed `id` is sealed to.
+    /// The encryption context of the password of seed `id`.
     pub fn context(id: Uuid) -> String {
         format!("seed/{id}")
     }
@@ -42,12 +42,12 @@ macro_rules! select {
     };
 }
 
-/// All of them.
+/// All seeds.
 pub async fn all(db: &mut PgConnection) -> Result<Vec<Seed>, sqlx::Error> {
     select!("ORDER BY tier, image, begun_at").fetch_all(db).await
 }
 
-/// The whole one for this on a tier.
+/// The complete seed with this fingerprint on a tier.
 pub async fn whole(db: &mut PgConnection, tier: &str, fingerprint: &str) -> Result<Option<Seed>, sqlx::Error> {
     select!("WHERE tier = $1 AND fingerprint = $2 AND made_at IS NOT NULL", tier, fingerprint).fetch_optional(db).await
 }
@@ -69,17 +69,17 @@ pub async fn insert(db: &mut PgConnection, seed: &Seed) -> Result<(), sqlx::Erro
     .map(|_| ())
 }
 
-/// Notes that its directory is whole.
+/// Records that the seed is complete.
 pub async fn made(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE seed SET made_at = $2 WHERE id = $1", id, now).execute(db).await.map(|_| ())
 }
 
-/// Notes that it can't be used, and why.
+/// Records that the seed is not usable, and why.
 pub async fn fail(db: &mut PgConnection, id: Uuid, why: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE seed SET made_at = NULL, failed = $2 WHERE id = $1", id, why).execute(db).await.map(|_| ())
 }
 
-/// Removes a row. Not before its directory is gone.
+/// Deletes a row. Its directory must have been removed before.
 pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM seed WHERE id = $1", id).execute(db).await.map(|_| ())
 }

@@ -27,12 +27,12 @@ async fn set(db: &mut PgConnection, key: &str, value: &str, by: &str, now: DateT
     .map(|_| ())
 }
 
-/// The banner's text while the portal is read-only.
+/// The banner text while the portal is read-only.
 pub async fn read_only(db: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     get(db, READ_ONLY).await
 }
 
-/// Makes the portal read-only with this banner, or ends that.
+/// Makes the portal read-only with this banner, or ends read-only mode.
 pub async fn set_read_only(
     db: &mut PgConnection,
     banner: Option<&str>,
@@ -48,8 +48,8 @@ pub async fn set_read_only(
     }
 }
 
-/// Binds this database to an instance, and answers the one it is bound to: a portal that is
-/// pointed at another's mydb_admin must not treat that one's containers as lost.
+/// Binds this database to an instance and returns the instance it is bound to: a portal with the mydb_admin of another
+/// instance must not treat its containers as lost.
 pub async fn bind_instance(db: &mut PgConnection, instance: &str, now: DateTime<Utc>) -> Result<String, sqlx::Error> {
     if let Some(bound) = get(db, INSTANCE).await? {
         return Ok(bound);

@@ -1,4 +1,4 @@
-//! What an audit of the backups judges by, from `container` and `backup_log`.
+//! The facts that an audit of backups is based on, from the tables `container` and `backup_log`.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -9,41 +9,41 @@ use crate::admin_db::backups::BackupStatus;
 use crate::domain::engine::EngineKind;
 use crate::domain::state::ContainerState;
 
-/// A living database that has run, with what is known of its backups.
+/// An existing database that has run, with the facts about its backups.
 #[derive(Debug, Clone)]
 pub struct AuditedDatabase {
-    /// Key.
+    /// Id of the database.
     pub id: Uuid,
     /// Name.
     pub name: String,
     /// Engine.
     pub engine: EngineKind,
-    /// Backup policy.
+    /// Backup schedule.
     pub backup_freq: String,
     /// State.
     pub state: ContainerState,
-    /// Since when that policy is in force.
+    /// Since when this schedule has been in force.
     pub policy_at: DateTime<Utc>,
-    /// When its newest good backup began.
+    /// Start of its newest complete backup.
     pub good_at: Option<DateTime<Utc>>,
-    /// When its oldest good backup began.
+    /// Start of its oldest complete backup.
     pub first_good_at: Option<DateTime<Utc>>,
-    /// Why the last try failed, if it did.
+    /// Why the last attempt failed, if it did.
     pub failed: Option<String>,
-    /// What its newest backups hold, before compression, the newest first.
+    /// Sizes of its newest backups before compression, the newest first.
     pub sizes: Vec<Option<i64>>,
-    /// When one of its backups was last restored for proof.
+    /// When one of its backups was last restored by a drill.
     pub drilled_at: Option<DateTime<Utc>>,
-    /// When its last drill failed, if that failed.
+    /// When its last drill failed, if it did.
     pub drill_failed_at: Option<DateTime<Utc>>,
-    /// Why.
+    /// Why that drill failed.
     pub drill_error: Option<String>,
 }
 
-/// How many backups back sizes are compared.
+/// Number of past backups whose sizes are compared.
 pub const SIZES: i64 = 8;
 
-/// All living databases that have run and are not on their way to the trash.
+/// All existing databases that have run and are not being moved to the trash.
 pub async fn databases(db: &mut PgConnection) -> Result<Vec<AuditedDatabase>, sqlx::Error> {
     sqlx::query_as!(
         AuditedDatabase,
@@ -73,32 +73,32 @@ pub async fn databases(db: &mut PgConnection) -> Result<Vec<AuditedDatabase>, sq
     .await
 }
 
-/// A backup's row, as its objects in the bucket are compared with it.
+/// A backup's row, for the comparison with its objects in the bucket.
 #[derive(Debug, Clone)]
 pub struct StoredBackup {
-    /// Key.
+    /// Id of the backup.
     pub id: Uuid,
     /// Name of its database.
     pub container: String,
-    /// When it began.
+    /// Start of the backup.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
+    /// End of the backup.
     pub finished_at: Option<DateTime<Utc>>,
     /// Status.
     pub status: BackupStatus,
-    /// When its removal began.
+    /// Start of its removal.
     pub removing_at: Option<DateTime<Utc>>,
     /// When it was removed.
     pub removed_at: Option<DateTime<Utc>>,
-    /// Target it is in.
+    /// Target that contains it.
     pub target: Option<String>,
-    /// Beginning of its keys.
+    /// Prefix of its keys.
     pub location: Option<String>,
-    /// Where its copy in the target that is looked at is, if one was asked for: a word of `backup_copy`.
+    /// Status of its copy in the audited target, if one was requested: a word of `backup_copy`.
     pub copy: Option<String>,
     /// SHA-256 of its manifest.
     pub sha256: Option<Vec<u8>>,
-    /// Its objects and their lengths, as its manifest has them.
+    /// Its objects and their sizes, according to its manifest.
     pub objects: Json<Vec<(String, u64)>>,
 }
 
@@ -119,12 +119,13 @@ macro_rules! stored {
     };
 }
 
-/// The rows of these backups, whatever became of them, with their copies in a target.
+/// The rows of these backups in any status, with their copies in a target.
 pub async fn stored(db: &mut PgConnection, target: &str, ids: &[Uuid]) -> Result<Vec<StoredBackup>, sqlx::Error> {
     stored!("WHERE b.id = ANY($2) AND b.kind = 'backup'", target, ids).fetch_all(db).await
 }
 
-/// Good backups of a target, and copies there, that were whole before `since`, in the order of their keys, after the key `after`.
+/// Complete backups in a target, and copies there, that were complete before `since`, sorted by key, after the key
+/// `after`.
 pub async fn good_in(
     db: &mut PgConnection,
     target: &str,
@@ -144,7 +145,7 @@ pub async fn good_in(
     .await
 }
 
-/// Good backups in targets that are no longer configured: (target, how many).
+/// Complete backups in targets that are no longer configured: (target, number).
 pub async fn elsewhere(db: &mut PgConnection, targets: &[String]) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT coalesce(target, '') AS "target!", count(*) AS "backups!" FROM backup_log

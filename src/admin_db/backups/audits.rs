@@ -1,4 +1,4 @@
-//! Table `backup_audit`: what audits of the backups found.
+//! Table `backup_audit`: the reports of backup audits.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::domain::audit::{AuditReport, FindingKind};
 /// Days for which reports are kept.
 const DAYS: i64 = 90;
 
-/// Keeps a report, and forgets old ones.
+/// Stores a report and deletes old ones.
 pub async fn insert(db: &mut PgConnection, report: &AuditReport) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO backup_audit (id, at, counts, report) VALUES ($1, $2, $3, $4)",
@@ -39,10 +39,10 @@ pub async fn newest(db: &mut PgConnection) -> Result<Option<AuditReport>, sqlx::
     Ok(found.map(|r| r.0))
 }
 
-/// How many findings there are of each kind.
+/// Number of findings of each kind.
 pub type FindingCounts = BTreeMap<FindingKind, u64>;
 
-/// When the newest report was made, and how many findings of each kind it has.
+/// The time of the newest report and its number of findings of each kind.
 pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, FindingCounts)>, sqlx::Error> {
     let found: Option<(DateTime<Utc>, Json<FindingCounts>)> = sqlx::query!(
         r#"SELECT at, counts AS "counts: Json<FindingCounts>" FROM backup_audit ORDER BY at DESC LIMIT 1"#

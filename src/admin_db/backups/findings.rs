@@ -1,19 +1,19 @@
-//! Table `finding`: where the container engine and mydb_admin differ.
+//! Table `finding`: differences between the container engine and mydb_admin.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A difference.
+/// A difference between the container engine and mydb_admin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedFinding {
-    /// What differs: a container's name in the engine, or a directory.
+    /// The name of a container in the engine, or a directory.
     pub subject: String,
-    /// How: `missing`, `stopped`, `unknown`, `running` …
+    /// The kind of difference: `missing`, `stopped`, `unknown`, `running` …
     pub kind: String,
-    /// A sentence.
+    /// A sentence for people.
     pub detail: String,
-    /// The container it concerns.
+    /// The container concerned.
     pub container_id: Option<Uuid>,
     /// When it was first seen.
     pub first_seen: DateTime<Utc>,
@@ -21,8 +21,8 @@ pub struct RecordedFinding {
     pub last_seen: DateTime<Utc>,
 }
 
-/// Notes a difference; answers whether it is new. One that a later run has seen already stays as late as it was, so that the
-/// later run does not forget it.
+/// Records a difference and returns whether it is new. Never moves `last_seen` back, so that a later run that has seen
+/// it too does not delete it.
 pub async fn note(
     db: &mut PgConnection,
     subject: &str,
@@ -31,7 +31,7 @@ pub async fn note(
     container: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    // xmax is 0 only for a row this statement inserted.
+    // xmax is 0 only for rows inserted by this statement.
     sqlx::query_scalar!(
         r#"INSERT INTO finding (subject, kind, detail, container_id, first_seen, last_seen)
          VALUES ($1, $2, $3, $4, $5, $5)
@@ -47,8 +47,8 @@ pub async fn note(
     .await
 }
 
-/// Removes the differences that the run at `now` did not see again. Those of a run that began later stay;
-/// what lies further ahead is from before the clock was set back.
+/// Deletes the differences that the run at `now` has not seen. Those of a run that started later are kept; times
+/// further in the future were recorded before the clock was set back.
 pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<RecordedFinding>, sqlx::Error> {
     sqlx::query_as!(
         RecordedFinding,
@@ -60,19 +60,19 @@ pub async fn forget_unseen(db: &mut PgConnection, now: DateTime<Utc>) -> Result<
     .await
 }
 
-/// A difference in a list.
+/// A difference with the name of its container.
 #[derive(Debug, Clone)]
 pub struct ListedFinding {
     /// The difference.
     pub finding: RecordedFinding,
-    /// Name of the container it concerns.
+    /// Name of the container concerned.
     pub container_name: Option<String>,
 }
 
-/// Most differences that are listed.
+/// Maximum number of differences in a list.
 pub const MOST: usize = 500;
 
-/// The differences with the names of their containers, the newest first; at most [`MOST`].
+/// The differences with the names of their containers, the newest first, at most [`MOST`].
 pub async fn listed(db: &mut PgConnection) -> Result<Vec<ListedFinding>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT f.subject AS "subject!", f.kind AS "kind!", f.detail AS "detail!", f.container_id AS "container_id?"

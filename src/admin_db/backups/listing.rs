@@ -1,5 +1,5 @@
-//! Pages of table `backup_log`, as fast with many rows as with few: the keys of a page are found by an index that was
-//! made for it, and only those rows are read whole.
+//! Pages of table `backup_log`, as fast with many rows as with few: a dedicated index finds the ids of a page, and only
+//! those rows are read completely.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -7,17 +7,17 @@ use uuid::Uuid;
 
 use crate::admin_db::backups::{Backup, BackupStatus, select};
 
-/// What of all backups is listed.
+/// Filter for the list of all backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusFilter {
-    /// In this status, and not removed.
+    /// Has this status and is not removed.
     Status(BackupStatus),
-    /// Removed, or being removed.
+    /// Removed or being removed.
     Removed,
 }
 
 impl StatusFilter {
-    /// All of them, in the order of the filter.
+    /// All filters, in the order of the page.
     pub const ALL: [Self; 5] = [
         Self::Status(BackupStatus::Succeeded),
         Self::Status(BackupStatus::Running),
@@ -26,7 +26,7 @@ impl StatusFilter {
         Self::Removed,
     ];
 
-    /// Its word, in addresses.
+    /// Its word in URLs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Status(BackupStatus::Succeeded) => "stored",
@@ -35,22 +35,22 @@ impl StatusFilter {
         }
     }
 
-    /// The one with this word.
+    /// The filter with this word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|w| w.as_str() == word)
     }
 }
 
-/// A page of backups, the newest first.
+/// A query for a page of backups, the newest first.
 #[derive(Debug, Clone, Default)]
 pub struct BackupQuery<'a> {
-    /// Only of databases of this name, living or gone.
+    /// Only of databases of this name, existing or deleted.
     pub container: Option<&'a str>,
-    /// Only these.
+    /// Only those matching this filter.
     pub which: Option<StatusFilter>,
-    /// Only older than this.
+    /// Only older than this start and id.
     pub before: Option<(DateTime<Utc>, Uuid)>,
-    /// Most rows.
+    /// Maximum number of rows.
     pub limit: i64,
 }
 
@@ -67,7 +67,7 @@ pub async fn page(db: &mut PgConnection, f: &BackupQuery<'_>) -> Result<Vec<Back
             sqlx::query_scalar!($text, f.container, status as _, at, id, f.limit, removed)
         };
     }
-    // One text for each, so that each walks its own index.
+    // A separate statement for each case, so that each uses its own index.
     let query = match (f.container.is_some(), f.which) {
         (true, _) => keys!(
             "SELECT id FROM backup_log
@@ -101,12 +101,12 @@ pub async fn page(db: &mut PgConnection, f: &BackupQuery<'_>) -> Result<Vec<Back
     by_ids(db, &keys).await
 }
 
-/// These backups, the newest first.
+/// The backups with these ids, the newest first.
 pub async fn by_ids(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Backup>, sqlx::Error> {
     select!("WHERE b.id = ANY($1) ORDER BY b.started_at DESC, b.id DESC", ids).fetch_all(db).await
 }
 
-/// Good backups of purged databases of an account, the newest first.
+/// Complete backups of an account's permanently deleted databases, the newest first.
 pub async fn left_behind(db: &mut PgConnection, account: Uuid, most: i64) -> Result<Vec<Backup>, sqlx::Error> {
     let keys: Vec<Uuid> = sqlx::query_scalar!(
         "SELECT b.id FROM container c JOIN backup_log b ON b.container_id = c.id
@@ -121,7 +121,7 @@ pub async fn left_behind(db: &mut PgConnection, account: Uuid, most: i64) -> Res
     by_ids(db, &keys).await
 }
 
-/// Of how many purged databases of an account there are good backups.
+/// The number of an account's permanently deleted databases that have complete backups.
 pub async fn databases_left_behind(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "databases!" FROM container c
@@ -134,7 +134,7 @@ pub async fn databases_left_behind(db: &mut PgConnection, account: Uuid) -> Resu
     .await
 }
 
-/// Keys of the backups and drills under way, which name their directories.
+/// Ids of running backups and drills, which are also the names of their directories.
 pub async fn under_way(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT b.id FROM backup_log b LEFT JOIN job j ON j.id = b.job_id

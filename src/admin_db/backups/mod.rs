@@ -1,4 +1,4 @@
-//! Table `backup_log`: one row a backup or drill.
+//! Table `backup_log`: one row for each backup or drill.
 
 pub mod audit_facts;
 pub mod audits;
@@ -23,23 +23,23 @@ use crate::domain::engine::EngineKind;
 use crate::encryption::Identities;
 use crate::manifest::Manifest;
 
-/// Where a backup or drill is.
+/// Status of a backup or drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
 #[sqlx(type_name = "backup_status", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum BackupStatus {
-    /// Under way.
+    /// In progress.
     Running,
-    /// Whole, and in the target.
+    /// Complete and stored in the target.
     Succeeded,
-    /// It failed; nothing of it is left.
+    /// It failed, and nothing of it is kept.
     Failed,
-    /// Somebody ended it; nothing of it is left.
+    /// It was cancelled, and nothing of it is kept.
     Cancelled,
 }
 
 impl BackupStatus {
-    /// The status' word.
+    /// The word of the status.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -53,17 +53,17 @@ impl BackupStatus {
 /// A backup or drill.
 #[derive(Debug, Clone)]
 pub struct Backup {
-    /// Key.
+    /// Id of the backup or drill.
     pub id: Uuid,
-    /// Container it is of.
+    /// The container it belongs to.
     pub container_id: Uuid,
-    /// That container's name.
+    /// Name of that container.
     pub container: String,
-    /// Whether that container is purged.
+    /// Whether that container is deleted permanently.
     pub container_gone: bool,
     /// Owner of that container.
     pub account_id: Uuid,
-    /// Its engine.
+    /// Engine of that container.
     pub engine: EngineKind,
     /// `backup` or `drill`.
     pub kind: String,
@@ -71,71 +71,71 @@ pub struct Backup {
     pub reason: String,
     /// Status.
     pub status: BackupStatus,
-    /// Its job.
+    /// The job that makes it.
     pub job_id: Option<Uuid>,
-    /// When it began.
+    /// When it started.
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Target it is in.
+    /// Target that contains it.
     pub target: Option<String>,
-    /// Beginning of its keys.
+    /// Prefix of its keys.
     pub location: Option<String>,
-    /// Bytes stored.
+    /// Stored size in bytes.
     pub bytes: Option<i64>,
-    /// Bytes before compression.
+    /// Size before compression in bytes.
     pub raw_bytes: Option<i64>,
     /// SHA-256 of its manifest.
     pub sha256: Option<Vec<u8>>,
-    /// Level proven.
+    /// Verification level reached.
     pub level: Option<i16>,
-    /// Whether it has sums over the content, so that a drill can reach level 5.
+    /// Whether it has fingerprints of the content, so that a drill can reach level 5.
     pub fingerprints: bool,
-    /// How long a restore took, in milliseconds.
+    /// Duration of a restore in milliseconds.
     pub restore_ms: Option<i64>,
     /// Why it failed.
     pub error: Option<String>,
-    /// The backup that a drill is of.
+    /// The backup that a drill tests.
     pub drill_of: Option<Uuid>,
-    /// Whose keys open it; absent: it is not encrypted.
+    /// The recipients whose keys decrypt it; absent if it is not encrypted.
     pub recipients: Option<Json<Vec<String>>>,
-    /// When the removal of its objects began: since then it is no backup any more.
+    /// When the removal of its objects started. Since then it does not count as a backup.
     pub removing_at: Option<DateTime<Utc>>,
     /// When its objects were removed.
     pub removed_at: Option<DateTime<Utc>>,
-    /// When its target was retired, so that it is removed for this portal.
+    /// When its target was retired. For this portal, the backup is removed since then.
     pub retired_at: Option<DateTime<Utc>>,
-    /// Not removed before this.
+    /// Not to be removed before this time.
     pub locked_until: Option<DateTime<Utc>>,
-    /// Last good drill of it: when it ended, and how long its restore took.
+    /// When its last successful drill ended.
     pub proven_at: Option<DateTime<Utc>>,
-    /// Milliseconds of that restore.
+    /// Duration of the restore in that drill, in milliseconds.
     pub proven_ms: Option<i64>,
-    /// How its last drill went.
+    /// Status of its last drill.
     pub drill_status: Option<BackupStatus>,
-    /// When that ended.
+    /// When that drill ended.
     pub drill_at: Option<DateTime<Utc>>,
-    /// Why that failed, if it did.
+    /// Why that drill failed, if it did.
     pub drill_error: Option<String>,
-    /// How what that restored differs from the backup.
+    /// Differences between the backup and the data restored by that drill.
     pub differences: Option<Json<Vec<String>>>,
-    /// How many definitions its manifest has; absent where those were not recorded.
+    /// Number of definitions in its manifest; absent if they were not recorded.
     pub definitions: Option<i32>,
 }
 
 impl Backup {
-    /// Whether it is whole and lies in its target.
+    /// Whether it is complete and stored in its target.
     pub fn is_good(&self) -> bool {
         self.kind == "backup" && self.status == BackupStatus::Succeeded && self.removing_at.is_none()
     }
 
-    /// Whether its objects can be read with `keys`.
+    /// Whether its objects can be decrypted with `keys`.
     pub fn opens(&self, keys: &Identities) -> bool {
         self.recipients.as_ref().is_none_or(|r| keys.open(r))
     }
 }
 
-/// Reads rows as [`Backup`]: one text, so that every query reads the same.
+/// Reads rows as [`Backup`], with the same columns in every query.
 macro_rules! select {
     ($rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
@@ -167,23 +167,23 @@ macro_rules! select {
 
 pub(super) use select;
 
-/// A row to be written when a job is enqueued.
+/// A row to insert when a job is enqueued.
 #[derive(Debug)]
 pub struct NewBackup<'a> {
-    /// Key.
+    /// Id of the backup or drill.
     pub id: Uuid,
     /// Container.
     pub container: Uuid,
-    /// Why.
+    /// Reason for the backup.
     pub reason: &'a str,
     /// Target.
     pub target: &'a str,
-    /// The backup to drill; `None` for a backup.
+    /// The backup to test; `None` for a backup.
     pub drill_of: Option<Uuid>,
 }
 
-/// Writes the row of a backup or drill that begins. A second backup of a container at the same time is refused (index
-/// `backup_log_running_key`).
+/// Inserts the row of a backup or drill that starts. A second backup of the same container at the same time is rejected
+/// (index `backup_log_running_key`).
 pub async fn insert(db: &mut PgConnection, new: &NewBackup<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO backup_log (id, container_id, kind, reason, status, started_at, target, drill_of)
@@ -200,13 +200,13 @@ pub async fn insert(db: &mut PgConnection, new: &NewBackup<'_>, now: DateTime<Ut
     .map(|_| ())
 }
 
-/// Notes the job of a row.
+/// Records the job of a row.
 pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE backup_log SET job_id = $2 WHERE id = $1", id, job).execute(db).await?;
     one_row(&done)
 }
 
-/// Keeps the manifest as far as it is known, while the backup is under way.
+/// Stores the incomplete manifest while the backup is running.
 pub async fn set_draft(db: &mut PgConnection, id: Uuid, manifest: &Manifest, level: i16) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE backup_log SET manifest = $2, level = $3 WHERE id = $1 AND status = 'running'",
@@ -228,20 +228,20 @@ pub async fn manifest(db: &mut PgConnection, id: Uuid) -> Result<Option<Manifest
     Ok(found.flatten().map(|m| m.0))
 }
 
-/// What a backup has become.
+/// The result of a backup.
 #[derive(Debug)]
 pub struct BackupOutcome<'a> {
     /// Its manifest.
     pub manifest: &'a Manifest,
-    /// SHA-256 of the manifest as stored.
+    /// SHA-256 of the stored manifest.
     pub sha256: [u8; 32],
-    /// Beginning of its keys.
+    /// Prefix of its keys.
     pub location: &'a str,
-    /// Level proven.
+    /// Verification level reached.
     pub level: i16,
 }
 
-/// Marks a backup good. `false`: it is no longer under way.
+/// Marks a backup as succeeded. `false`: it is no longer running.
 pub async fn succeed(
     db: &mut PgConnection,
     id: Uuid,
@@ -270,7 +270,7 @@ pub async fn succeed(
     Ok(changed.rows_affected() == 1)
 }
 
-/// Marks a drill good, and raises the level of its backup.
+/// Marks a drill as succeeded and raises the level of its backup.
 pub async fn drilled(
     db: &mut PgConnection,
     id: Uuid,
@@ -298,7 +298,7 @@ pub async fn drilled(
     .map(|_| ())
 }
 
-/// Notes how what was restored differs from the backup, while a drill is under way.
+/// Records differences between the backup and the restored data, while a drill is running.
 pub async fn set_differences(db: &mut PgConnection, id: Uuid, differences: &[String]) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE backup_log SET differences = $2 WHERE id = $1 AND status = 'running'",
@@ -331,7 +331,7 @@ pub async fn end(
     .map(|_| ())
 }
 
-/// The row with this key.
+/// The row with this id.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Backup>, sqlx::Error> {
     select!("WHERE b.id = $1", id).fetch_optional(db).await
 }
@@ -341,7 +341,7 @@ pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Backup>, 
     select!("WHERE b.job_id = $1", job).fetch_optional(db).await
 }
 
-/// Backups (not drills) of a container, or of all that an account owns or everybody's, the newest first.
+/// Backups (not drills) of a container, or of all containers of one or all accounts, the newest first.
 pub async fn list(
     db: &mut PgConnection,
     container: Option<&str>,
@@ -367,7 +367,7 @@ pub async fn list(
     .await
 }
 
-/// Backups of one container by its key, the newest first.
+/// Backups of the container with this id, the newest first.
 pub async fn of_container(db: &mut PgConnection, container: Uuid, most: i64) -> Result<Vec<Backup>, sqlx::Error> {
     select!(
         "WHERE b.kind = 'backup' AND b.container_id = $1 ORDER BY b.started_at DESC, b.id DESC LIMIT $2",

@@ -1,23 +1,23 @@
-//! Table `backup_log`, read for what is due: the newest backup of every container.
+//! The newest backup of every container in table `backup_log`, to determine what is due.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// What is known of a container's newest backup.
+/// The facts about a container's newest backup.
 #[derive(Debug, Clone)]
 pub struct Newest {
     /// Container.
     pub container_id: Uuid,
-    /// Its newest good backup.
+    /// Its newest complete backup.
     pub good_id: Option<Uuid>,
-    /// When that began.
+    /// When that backup started.
     pub good_at: Option<DateTime<Utc>>,
-    /// When any was tried last.
+    /// When a backup was last attempted.
     pub tried_at: Option<DateTime<Utc>>,
-    /// When one of its backups was drilled last, well or not.
+    /// When one of its backups was last tested, successfully or not.
     pub drilled_at: Option<DateTime<Utc>>,
-    /// Whether a drill is under way.
+    /// Whether a drill is running.
     pub drilling: bool,
 }
 
@@ -40,7 +40,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Newest>, sqlx::Error> {
     .await
 }
 
-/// Whether a container has ever had a drill, good or under way.
+/// Whether a container has ever had a drill that succeeded or is running.
 pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM backup_log WHERE container_id = $1 AND kind = 'drill'
@@ -51,7 +51,7 @@ pub async fn ever_drilled(db: &mut PgConnection, container: Uuid) -> Result<bool
     .await
 }
 
-/// When the last drill of a container began that went well, or goes on.
+/// Start of the last drill of a container that succeeded or is running.
 pub async fn last_drill(db: &mut PgConnection, container: Uuid) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT max(started_at) FROM backup_log WHERE container_id = $1 AND kind = 'drill' AND status IN ('running', 'succeeded')",
@@ -61,7 +61,7 @@ pub async fn last_drill(db: &mut PgConnection, container: Uuid) -> Result<Option
     .await
 }
 
-/// How much was dumped the last time, to tell how far this one is.
+/// Size of the last dump before compression, for estimating the progress of the current one.
 pub async fn last_raw_bytes(db: &mut PgConnection, container: Uuid) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT raw_bytes FROM backup_log WHERE container_id = $1 AND kind = 'backup' AND status = 'succeeded'

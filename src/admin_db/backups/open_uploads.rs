@@ -1,10 +1,10 @@
-//! Table `upload`: what backups that are not good yet began to write into their targets.
+//! Table `upload`: what incomplete backups have started to write to their targets.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Notes what is begun; an empty `upload` says that something under `key` may follow.
+/// Records what is about to be written. An empty `upload` means that something under `key` may follow.
 pub async fn insert(
     db: &mut PgConnection,
     backup: Uuid,
@@ -26,12 +26,12 @@ pub async fn insert(
     .map(|_| ())
 }
 
-/// Forgets all of a backup: it is good, or nothing of it is left.
+/// Deletes all records of a backup that is complete or completely cleaned up.
 pub async fn forget(db: &mut PgConnection, backup: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM upload WHERE backup_id = $1", backup).execute(db).await.map(|_| ())
 }
 
-/// Forgets one upload: it was completed or given up.
+/// Deletes the record of one upload that was completed or aborted.
 pub async fn delete(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM upload WHERE backup_id = $1 AND upload = $2", backup, upload)
         .execute(db)
@@ -39,7 +39,7 @@ pub async fn delete(db: &mut PgConnection, backup: Uuid, upload: &str) -> Result
         .map(|_| ())
 }
 
-/// What was begun of a backup in one target: (key, upload).
+/// The records of a backup in one target: (key, upload).
 pub async fn in_target(
     db: &mut PgConnection,
     backup: Uuid,
@@ -51,7 +51,7 @@ pub async fn in_target(
         .await
 }
 
-/// What was begun of a backup: (key, upload), without an upload where only a key was to be written under.
+/// The records of a backup: (key, upload). The upload is empty if only a key was recorded.
 pub async fn of_backup(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
     sqlx::query!("SELECT key, upload FROM upload WHERE backup_id = $1", backup)
         .map(|r| (r.key, r.upload))
@@ -59,7 +59,7 @@ pub async fn of_backup(db: &mut PgConnection, backup: Uuid) -> Result<Vec<(Strin
         .await
 }
 
-/// Backups that failed or were cancelled, and may have left something in their target: nobody could remove it then.
+/// Failed or cancelled backups that may have left something in their target, because it could not be removed then.
 pub async fn left(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT DISTINCT b.id FROM upload JOIN backup_log b ON b.id = backup_id WHERE b.status IN ('failed', 'cancelled')

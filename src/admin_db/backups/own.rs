@@ -1,4 +1,4 @@
-//! Table `admin_backup`: the backups of mydb_admin, as they were last seen in their target.
+//! Table `admin_backup`: the backups of mydb_admin, as last seen in their targets.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
@@ -6,20 +6,20 @@ use sqlx::{Connection, PgConnection};
 /// A backup of mydb_admin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminBackup {
-    /// Target it is in.
+    /// Target that contains it.
     pub target: String,
-    /// Beginning of its keys.
+    /// Prefix of its keys.
     pub location: String,
-    /// The moment it shows.
+    /// The moment whose data it contains.
     pub made_at: DateTime<Utc>,
-    /// Length of the dump, as stored.
+    /// Stored size of the dump in bytes.
     pub bytes: i64,
-    /// Whether the keys lie beside it.
+    /// Whether the encrypted keys are stored with it.
     pub keys: bool,
 }
 
-/// Writes down what a target holds now, in place of what it held before. A mydb_admin of an earlier version, which a
-/// command backs up before it is upgraded, has no such table yet.
+/// Replaces the recorded backups of a target with those it contains now. A mydb_admin of an earlier version, which a
+/// command backs up before upgrading it, does not have this table yet.
 pub async fn replace(db: &mut PgConnection, target: &str, seen: &[AdminBackup]) -> Result<(), sqlx::Error> {
     let there: bool = sqlx::query_scalar!(r#"SELECT to_regclass('admin_backup') IS NOT NULL AS "there!""#)
         .fetch_one(&mut *db)
@@ -45,7 +45,7 @@ pub async fn replace(db: &mut PgConnection, target: &str, seen: &[AdminBackup]) 
     tx.commit().await
 }
 
-/// The newest ones.
+/// The newest backups of mydb_admin.
 pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<AdminBackup>, sqlx::Error> {
     sqlx::query_as!(
         AdminBackup,
@@ -56,7 +56,8 @@ pub async fn newest(db: &mut PgConnection, most: i64) -> Result<Vec<AdminBackup>
     .await
 }
 
-/// Keeps every other backup of this mydb_admin from beginning while the connection is open. `false`: one is under way.
+/// Prevents any other backup of this mydb_admin from starting while the connection is open. `false`: one is already
+/// running.
 pub async fn alone(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // Any number that nothing else here locks.
     sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(8041972) AS "alone!""#).fetch_one(db).await

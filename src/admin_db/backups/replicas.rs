@@ -1,4 +1,4 @@
-//! Table `backup_copy`: copies of backups in other targets, at the same places there.
+//! Table `backup_copy`: copies of backups in other targets, under the same keys.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -7,20 +7,20 @@ use uuid::Uuid;
 use crate::admin_db::backups::retention;
 use crate::admin_db::one_row;
 
-/// A copy.
+/// A copy of a backup in another target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
     /// The backup.
     pub backup_id: Uuid,
-    /// Where the copy is.
+    /// Target of the copy.
     pub target: String,
     /// `waiting`, `running`, `stored` or `failed`.
     pub status: String,
-    /// When it was whole.
+    /// When it was complete.
     pub stored_at: Option<DateTime<Utc>>,
-    /// How often it was tried.
+    /// Number of attempts.
     pub tries: i32,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     pub error: Option<String>,
     /// When it was removed.
     pub removed_at: Option<DateTime<Utc>>,
@@ -36,7 +36,7 @@ macro_rules! select {
     };
 }
 
-/// Asks for the copies that the good backups of this portal lack in these targets.
+/// Requests missing copies of this portal's complete backups in these targets.
 pub async fn ask(
     db: &mut PgConnection,
     instance: &str,
@@ -60,7 +60,7 @@ pub async fn ask(
     Ok(done.rows_affected())
 }
 
-/// A copy that is to be made now, of the newest backup that lacks one; none in the targets `away`.
+/// The next copy to make, of the newest backup that lacks one; none in the targets `away`.
 pub async fn due(
     db: &mut PgConnection,
     targets: &[String],
@@ -80,8 +80,8 @@ pub async fn due(
     .await
 }
 
-/// Notes that a job makes it, so that the backup is not removed meanwhile. `false`: the backup is none any more. In a
-/// transaction.
+/// Records that a job is making the copy, so that the backup is not removed meanwhile. `false`: the backup is no longer
+/// available. Must be called in a transaction.
 pub async fn begin(db: &mut PgConnection, copy: &Replica, job: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     if !retention::hold(db, copy.backup_id).await? {
         return Ok(false);
@@ -99,7 +99,7 @@ pub async fn begin(db: &mut PgConnection, copy: &Replica, job: Uuid, now: DateTi
     Ok(done.rows_affected() == 1)
 }
 
-/// Notes that it is whole.
+/// Records that the copy is complete.
 pub async fn stored(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE backup_copy SET status = 'stored', stored_at = $3 WHERE backup_id = $1 AND target = $2",
@@ -112,7 +112,7 @@ pub async fn stored(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -
     one_row(&done)
 }
 
-/// Notes why it failed, and when it is tried again.
+/// Records why the copy failed, and when to retry.
 pub async fn failed(
     db: &mut PgConnection,
     copy: &Replica,
@@ -136,7 +136,7 @@ pub async fn of(db: &mut PgConnection, backups: &[Uuid]) -> Result<Vec<Replica>,
     select!("WHERE backup_id = ANY($1) AND removed_at IS NULL ORDER BY backup_id, target", backups).fetch_all(db).await
 }
 
-/// Notes that nothing of it is left.
+/// Records that the copy has been removed.
 pub async fn set_removed(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE backup_copy SET removed_at = $3 WHERE backup_id = $1 AND target = $2 AND removed_at IS NULL",
@@ -149,20 +149,20 @@ pub async fn set_removed(db: &mut PgConnection, copy: &Replica, now: DateTime<Ut
     .map(|_| ())
 }
 
-/// Backups of one database that lack their copy in a target.
+/// Backups of one database that have no copy in a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingReplicas {
     /// Name of the database.
     pub container: String,
     /// The target.
     pub target: String,
-    /// How many.
+    /// Number of backups without a copy.
     pub backups: i64,
-    /// Why the newest of them has none, where a try failed.
+    /// Why the copy of the newest of them failed, if it was attempted.
     pub error: Option<String>,
 }
 
-/// Good backups of this portal that lack their copy though the last try failed, or they are from before `since`.
+/// Complete backups of this portal without a copy, if the last attempt failed or they are from before `since`.
 pub async fn lacking(
     db: &mut PgConnection,
     instance: &str,

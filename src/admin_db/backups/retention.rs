@@ -1,4 +1,4 @@
-//! Table `backup_log`, for what is kept and what goes: what the policy judges by, locks, and removals under way.
+//! Retention in table `backup_log`: the facts that the policy needs, locks, and removals in progress.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::admin_db::one_row;
 use crate::domain::retention::KnownBackup;
 
-/// A good backup, for the judgement.
+/// A complete backup with the facts that the policy needs.
 #[derive(Debug, Clone, Copy)]
 struct GoodBackup {
     id: Uuid,
@@ -19,8 +19,8 @@ struct GoodBackup {
     in_use: bool,
 }
 
-/// The good backups that this portal made, with their containers and in their order: of one container, or of all.
-/// Those imported from another portal's place are for that portal to keep or remove, and are not among them.
+/// The complete backups made by this portal, of one container or of all, sorted by container. Backups imported from
+/// another portal's prefix are excluded: that portal decides about them.
 pub async fn known(
     db: &mut PgConnection,
     instance: &str,
@@ -62,8 +62,8 @@ pub async fn known(
     Ok(rows.into_iter().map(|r| (r.container_id, known(r))).collect())
 }
 
-/// Holds a good backup until the end of the transaction, so that its removal can't begin before what is about to read
-/// it is written down. `false`: it is none any more.
+/// Holds a complete backup until the end of the transaction, so that its removal cannot start before its reader is
+/// registered. `false`: the backup is no longer available.
 pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
     let held: Option<i32> = sqlx::query_scalar!(
         r#"SELECT 1 AS "held!" FROM backup_log
@@ -75,13 +75,14 @@ pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> 
     Ok(held.is_some())
 }
 
-/// Takes a backup for a decision about its removal, after whoever holds it; one decision at a time on each database.
+/// Locks a backup for a decision about its removal, after any holder has finished. Only one decision is made at a time
+/// for each database.
 pub async fn lock_for_removal(db: &mut PgConnection, container: Uuid, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT FROM container WHERE id = $1 FOR NO KEY UPDATE", container).execute(&mut *db).await?;
     sqlx::query!("SELECT FROM backup_log WHERE id = $1 FOR UPDATE", id).execute(db).await.map(|_| ())
 }
 
-/// Notes that a backup's removal begins.
+/// Records that the removal of a backup starts.
 pub async fn begin_removal(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE backup_log SET removing_at = $2 WHERE id = $1 AND status = 'succeeded' AND removing_at IS NULL",
@@ -93,7 +94,7 @@ pub async fn begin_removal(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) 
     one_row(&done)
 }
 
-/// Takes that back: its manifest is still there, so it is whole.
+/// Cancels a removal whose manifest still exists: the backup is complete.
 pub async fn end_removal(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE backup_log SET removing_at = NULL WHERE id = $1 AND removed_at IS NULL", id)
         .execute(db)
@@ -101,7 +102,7 @@ pub async fn end_removal(db: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Er
         .map(|_| ())
 }
 
-/// Notes that nothing of a backup is left. `false`: that was known.
+/// Records that a backup has been removed completely. `false`: this was already recorded.
 pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE backup_log SET removed_at = $2 WHERE id = $1 AND removing_at IS NOT NULL AND removed_at IS NULL",
@@ -113,7 +114,7 @@ pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) ->
     Ok(done.rows_affected() == 1)
 }
 
-/// Backups whose removal began before `since` and did not come to an end.
+/// Backups whose removal started before `since` and was not completed.
 pub async fn half_removed(db: &mut PgConnection, since: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT id FROM backup_log WHERE removing_at < $1 AND removed_at IS NULL ORDER BY removing_at LIMIT 1000",
@@ -123,7 +124,7 @@ pub async fn half_removed(db: &mut PgConnection, since: DateTime<Utc>) -> Result
     .await
 }
 
-/// Locks a good backup until then, or unlocks it. `false`: it is none.
+/// Locks a complete backup until the given time, or unlocks it. `false`: there is no such backup.
 pub async fn set_lock(db: &mut PgConnection, id: Uuid, until: Option<DateTime<Utc>>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE backup_log SET locked_until = $2

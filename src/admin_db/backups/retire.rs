@@ -1,29 +1,29 @@
-//! What mydb_admin says of a target that was retired: its rows name it no more, so that nothing waits for it.
+//! Retires a target: removes it from all rows of mydb_admin, so that nothing waits for it.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-/// What became of the rows that named it.
+/// What happened to the rows that referred to the target.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct RetiredTarget {
-    /// Backups that go on where their copy lies.
+    /// Backups that continue with a copy in another target.
     pub moved: u64,
-    /// Backups that lay only there: they are marked as gone.
+    /// Backups that existed only there and are marked as removed.
     pub gone: u64,
-    /// Copies that are forgotten.
+    /// Copies whose rows were deleted.
     pub copies: u64,
-    /// Backups of mydb_admin that are forgotten.
+    /// Backups of mydb_admin whose rows were deleted.
     pub admin: u64,
 }
 
 impl RetiredTarget {
-    /// Whether nothing named it.
+    /// Whether no row referred to the target.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Takes a target out of all rows. In a transaction. `configured` are the targets that remain.
+/// Removes a target from all rows. `configured` are the remaining targets. Must be called in a transaction.
 pub async fn retire(
     db: &mut PgConnection,
     target: &str,
@@ -42,7 +42,7 @@ pub async fn retire(
     .execute(&mut *db)
     .await?
     .rows_affected();
-    // What was a copy is the backup now.
+    // The former copy is the backup now.
     sqlx::query!("DELETE FROM backup_copy k USING backup_log b WHERE b.id = k.backup_id AND b.target = k.target")
         .execute(&mut *db)
         .await?;

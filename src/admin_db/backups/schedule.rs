@@ -1,25 +1,25 @@
-//! Table `schedule`: periodic work, claimed by whichever portal comes first.
+//! Table `schedule`: periodic work, claimed by the first portal that finds it due.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-/// A row.
+/// The schedule of one kind of periodic work.
 #[derive(Debug, Clone)]
 pub struct ScheduledDatabase {
-    /// The work.
+    /// Name of the work.
     pub name: String,
-    /// When it is due.
+    /// When it is next due.
     pub next_run: DateTime<Utc>,
-    /// When it ran.
+    /// When it last ran.
     pub last_run: Option<DateTime<Utc>>,
-    /// Which portal ran it.
+    /// The portal that ran it.
     pub worker: Option<String>,
-    /// What it said.
+    /// The result of the last run.
     pub result: Option<serde_json::Value>,
 }
 
-/// Which of this work, each with its period in seconds, [`claim`] would give: one question for all, because nearly always
-/// none is due.
+/// Which of this work, given with its periods in seconds, [`claim`] would grant. A single query for all, because nearly
+/// always nothing is due.
 pub async fn due(db: &mut PgConnection, work: &[(&str, f64)]) -> Result<Vec<String>, sqlx::Error> {
     let (names, every): (Vec<_>, Vec<_>) = work.iter().map(|(name, every)| ((*name).to_owned(), *every)).unzip();
     sqlx::query_scalar!(
@@ -34,8 +34,7 @@ pub async fn due(db: &mut PgConnection, work: &[(&str, f64)]) -> Result<Vec<Stri
     .await
 }
 
-/// Claims a piece of work if it is due, and sets when it is due again. By the database's clock,
-/// which all portals share.
+/// Claims work if it is due, and sets when it is due next. Uses the database's clock, which all portals share.
 pub async fn claim(db: &mut PgConnection, name: &str, every_seconds: f64, worker: &str) -> Result<bool, sqlx::Error> {
     let due: Option<i32> = sqlx::query_scalar!(
         r#"INSERT INTO schedule (name, next_run, last_run, worker)
@@ -55,12 +54,12 @@ pub async fn claim(db: &mut PgConnection, name: &str, every_seconds: f64, worker
     Ok(due.is_some())
 }
 
-/// Makes a piece of work due at once.
+/// Makes work due immediately.
 pub async fn make_due(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE schedule SET next_run = now() WHERE name = $1", name).execute(db).await.map(|_| ())
 }
 
-/// Notes what a run said.
+/// Records the result of a run.
 pub async fn set_result(db: &mut PgConnection, name: &str, result: &serde_json::Value) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE schedule SET result = $2 WHERE name = $1", name, result).execute(db).await.map(|_| ())
 }

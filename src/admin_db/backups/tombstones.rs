@@ -1,4 +1,4 @@
-//! Table `container`: of which databases the targets should say that they were deleted, and of which no longer.
+//! Deletion records (tombstones) in table `container`: which still have to be written to or removed from the targets.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -6,18 +6,19 @@ use uuid::Uuid;
 
 use crate::admin_db::one_row;
 
-/// A database of which the targets don't say what is so.
+/// A database whose deletion record in the targets is not up to date.
 #[derive(Debug, Clone)]
 pub struct PendingTombstone {
-    /// Key.
+    /// Id of the database.
     pub id: Uuid,
-    /// Name.
+    /// Name of the database.
     pub name: String,
-    /// When it was deleted; `None`: it lives, and the targets say otherwise.
+    /// When it was deleted; `None` if it exists and its deletion record must be removed.
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
-/// All of them, or of one container. What was taken in from a bucket was never made here, so it is not noted.
+/// All such databases, or only one container. Databases imported from a bucket were never created here and get no
+/// record.
 pub async fn due(db: &mut PgConnection, one: Option<Uuid>) -> Result<Vec<PendingTombstone>, sqlx::Error> {
     sqlx::query_as!(
         PendingTombstone,
@@ -34,7 +35,7 @@ pub async fn due(db: &mut PgConnection, one: Option<Uuid>) -> Result<Vec<Pending
     .await
 }
 
-/// Notes that the targets say so now.
+/// Records that the targets are up to date.
 pub async fn set(db: &mut PgConnection, id: Uuid, at: Option<DateTime<Utc>>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET marked_at = $2 WHERE id = $1", id, at).execute(db).await?;
     one_row(&done)

@@ -1,17 +1,17 @@
-//! Table `credential`: sealed secrets of containers.
+//! Table `credential`: encrypted secrets of containers.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Which of a container's secrets.
+/// The kinds of secrets of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialKind {
     /// The portal's administrator role.
     Admin,
     /// The user's role; kept only until it is set and, if generated, shown.
     User,
-    /// The administrator's in the data that the container began with; in force, and kept, until the accounts are set.
+    /// The administrator in the seed that the container was created from; valid and kept until the accounts are set up.
     Seed,
 }
 
@@ -24,20 +24,20 @@ impl CredentialKind {
         }
     }
 
-    /// What the secret is sealed to, so that it opens only as this container's.
+    /// The encryption context, which ties the secret to this container.
     pub fn context(self, container: Uuid) -> String {
         format!("credential/{container}/{}", self.as_str())
     }
 }
 
-/// A row.
+/// A role and its encrypted password.
 #[derive(Debug, Clone)]
 pub struct Credential {
     /// Role.
     pub username: String,
-    /// Sealed password.
+    /// Encrypted password.
     pub sealed: Vec<u8>,
-    /// Whether the portal made it up, so its owner has yet to see it.
+    /// Whether the portal generated it, so that its owner has not seen it yet.
     pub generated: bool,
 }
 
@@ -80,7 +80,7 @@ pub async fn get(
     .await
 }
 
-/// Removes a credential and answers what it was: of two who ask at once, one gets it.
+/// Deletes a credential and returns it: of two simultaneous callers, only one gets it.
 pub async fn take(
     db: &mut PgConnection,
     container: Uuid,
@@ -96,8 +96,7 @@ pub async fn take(
     .await
 }
 
-/// Removes the user's password once it is set in the server, unless it is a generated one that
-/// waits to be shown.
+/// Deletes the user's password once it is set in the server, unless it was generated and has not been shown yet.
 pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated", container)
         .execute(db)
@@ -105,10 +104,10 @@ pub async fn forget_typed(db: &mut PgConnection, container: Uuid) -> Result<(), 
         .map(|_| ())
 }
 
-/// Notes that the user's generated password was handed to somebody by the API, so that the page does
-/// not offer it again; `false` where somebody was faster. It stays while the create needs it.
-/// Not to be called in a transaction: [`forget_typed`], which the create's last step calls, must see
-/// the mark, or else have been before the look at `started_at` here.
+/// Records that the API has returned the user's generated password, so that the page does not offer it again; `false`
+/// if another request was faster. The password is kept while the create job needs it. Must not be called in a
+/// transaction: [`forget_typed`], called by the last step of the create job, must either see this mark or have run
+/// before `started_at` is read here.
 pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, sqlx::Error> {
     let marked = sqlx::query!(
         "UPDATE credential SET generated = false WHERE container_id = $1 AND kind = 'user' AND generated",
@@ -116,7 +115,7 @@ pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, 
     )
     .execute(&mut *db)
     .await?;
-    // A server that ran has its accounts: the create, or its last step, needs the password no more.
+    // A server that has run has its accounts, so neither the create job nor its last step needs the password any more.
     sqlx::query!(
         "DELETE FROM credential WHERE container_id = $1 AND kind = 'user' AND NOT generated
             AND EXISTS (SELECT FROM container WHERE id = $1 AND started_at IS NOT NULL)",
@@ -127,7 +126,7 @@ pub async fn mark_shown(db: &mut PgConnection, container: Uuid) -> Result<bool, 
     Ok(marked.rows_affected() == 1)
 }
 
-/// Removes all secrets of a container.
+/// Deletes all secrets of a container.
 pub async fn delete(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM credential WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

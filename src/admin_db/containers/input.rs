@@ -1,4 +1,4 @@
-//! Table `container`, as people fill it in: a new one, and what its owner may change.
+//! User input in table `container`: new containers, and the fields that an owner can change.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -9,10 +9,10 @@ use crate::admin_db::one_row;
 use crate::domain::engine::EngineKind;
 use crate::engine::partial::Selection;
 
-/// A container to be made.
+/// A container to create.
 #[derive(Debug)]
 pub struct NewContainer<'a> {
-    /// Key.
+    /// Id of the container.
     pub id: Uuid,
     /// Name.
     pub name: &'a str,
@@ -22,13 +22,13 @@ pub struct NewContainer<'a> {
     pub image: &'a str,
     /// The user's database.
     pub dbname: &'a str,
-    /// The user's role.
+    /// Account of the owner.
     pub dbuser: &'a str,
-    /// Whose it is.
+    /// Contact for questions about it.
     pub account_id: Uuid,
     /// Whom to ask about it.
     pub contact: &'a str,
-    /// Department.
+    /// Purpose of the database.
     pub department: &'a str,
     /// What it is for.
     pub description: &'a str,
@@ -40,19 +40,19 @@ pub struct NewContainer<'a> {
     pub millicpus: i32,
     /// Extensions to add to its database.
     pub extensions: &'a [String],
-    /// The engine's name of its container.
+    /// Name of its container in the engine.
     pub docker_name: &'a str,
-    /// When it is backed up by itself.
+    /// Backup schedule.
     pub backup_freq: &'a str,
-    /// The backup it is made from, if it is.
+    /// The backup it is created from, if any.
     pub restored_from: Option<Uuid>,
-    /// What of that, if not all.
+    /// The part of that backup, if not everything.
     pub restored_only: Option<&'a Selection>,
-    /// Who makes it.
+    /// Who creates it.
     pub created_by: &'a str,
 }
 
-/// Inserts a container. Its name may be taken (index `container_name_key`).
+/// Inserts a container. The name may be in use (index `container_name_key`).
 pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO container (id, name, engine, image, dbname, dbuser, account_id, contact, department, description,
@@ -84,28 +84,28 @@ pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime
     .map(|_| ())
 }
 
-/// What its owner may change.
+/// The fields that an owner can change.
 #[derive(Debug)]
 pub struct ContainerEdit<'a> {
-    /// Whom to ask about it.
+    /// Contact for questions about it.
     pub contact: &'a str,
     /// Department.
     pub department: &'a str,
-    /// What it is for.
+    /// Purpose of the database.
     pub description: &'a str,
-    /// Whose it is.
+    /// Account of the owner.
     pub account_id: Uuid,
-    /// When it is backed up by itself.
+    /// Backup schedule.
     pub backup_freq: &'a str,
     /// Memory limit.
     pub memory_bytes: i64,
     /// CPU limit in thousandths.
     pub millicpus: i32,
-    /// When it is.
+    /// Current time.
     pub now: DateTime<Utc>,
 }
 
-/// Changes what may be changed.
+/// Updates the fields that an owner can change.
 pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &ContainerEdit<'_>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE container SET contact = $2, department = $3, description = $4, account_id = $5, memory_bytes = $6,

@@ -1,4 +1,4 @@
-//! Pages of table `container`: filtered, sorted, continued by key.
+//! Pages of table `container`: filtered, sorted, and continued after a row.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -7,24 +7,24 @@ use uuid::Uuid;
 use crate::admin_db::containers::{Container, select};
 use crate::domain::state::ContainerState;
 
-/// What a list shows.
+/// Filter and order of a list.
 #[derive(Debug, Clone, Default)]
 pub struct ContainerQuery {
-    /// Only this account's.
+    /// Only of this account.
     pub account: Option<Uuid>,
-    /// Only where name, description or database contain this.
+    /// Only if name, description or database contain this text.
     pub text: Option<String>,
     /// Only in this state.
     pub state: Option<ContainerState>,
-    /// Purged ones too.
+    /// Include permanently deleted ones.
     pub purged: bool,
-    /// Continue after this row: its time and key.
+    /// Continue after this row: its time and id.
     pub after: Option<(DateTime<Utc>, Uuid)>,
     /// Continue after this name, when sorted by name.
     pub after_name: Option<String>,
-    /// By name, instead of newest first.
+    /// Sort by name instead of newest first.
     pub by_name: bool,
-    /// Most rows.
+    /// Maximum number of rows.
     pub limit: i64,
 }
 
@@ -40,7 +40,7 @@ pub async fn list(db: &mut PgConnection, f: &ContainerQuery) -> Result<Vec<Conta
                 .await
         };
     }
-    // Separate texts, not one with OR, so that each walks the index made for it.
+    // Separate statements instead of one with OR, so that each uses the index made for it.
     match (f.by_name, f.account.is_some(), f.purged) {
         (true, _, _) => page!(
             "WHERE c.purged_at IS NULL AND ($1::uuid IS NULL OR c.account_id = $1)

@@ -22,10 +22,10 @@ use crate::domain::state::ContainerState;
 use crate::engine::partial::Selection;
 use crate::manifest::BackupSubject;
 
-/// A container with everything the pages and jobs need of it.
+/// A container with everything that pages and jobs need.
 #[derive(Debug, Clone)]
 pub struct Container {
-    /// Key.
+    /// Id of the container.
     pub id: Uuid,
     /// Name.
     pub name: String,
@@ -33,23 +33,23 @@ pub struct Container {
     pub engine: EngineKind,
     /// Image, as in the catalog.
     pub image: String,
-    /// Digest of the image it was made from.
+    /// Digest of the image it was created from.
     pub image_digest: Option<String>,
-    /// What the server said its version is.
+    /// Version reported by the server.
     pub server_version: Option<String>,
     /// The user's database.
     pub dbname: String,
     /// The user's role.
     pub dbuser: String,
-    /// Whose it is.
+    /// Account of the owner.
     pub account_id: Uuid,
     /// Name of that account.
     pub owner: String,
-    /// Whom to ask about it.
+    /// Contact for questions about it.
     pub contact: String,
     /// Department.
     pub department: String,
-    /// What it is for.
+    /// Purpose of the database.
     pub description: String,
     /// Storage tier.
     pub storage: String,
@@ -57,75 +57,75 @@ pub struct Container {
     pub memory_bytes: i64,
     /// CPU limit in thousandths.
     pub millicpus: i32,
-    /// Backup policy.
+    /// Backup schedule.
     pub backup_freq: String,
-    /// Since when that is in force.
+    /// Since when this schedule has been in force.
     pub policy_at: DateTime<Utc>,
-    /// Extensions chosen when it was made.
+    /// Extensions selected at creation.
     pub extensions: Vec<String>,
-    /// Whether it is made from a dump that somebody brought.
+    /// Whether it is created from an uploaded dump.
     pub brought: bool,
-    /// The backup it was made from, if it was.
+    /// The backup it was created from, if any.
     pub restored_from: Option<Uuid>,
-    /// What of that, if not all of it is wanted.
+    /// The part of that backup, if not everything.
     pub restored_only: Option<Json<Selection>>,
     /// The engine's id of its container.
     pub docker_id: Option<String>,
-    /// The engine's name of its container.
+    /// Name of its container in the engine.
     pub docker_name: String,
     /// Size on disk at `size_at`.
     pub size_bytes: Option<i64>,
-    /// When it was measured.
+    /// When its size was measured.
     pub size_at: Option<DateTime<Utc>>,
-    /// Who made it.
+    /// Who created it.
     pub created_by: String,
-    /// When.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// Start of its server's present run.
+    /// When its server was last started.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ends by itself.
+    /// When it expires automatically.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was moved to the trash.
     pub trashed_at: Option<DateTime<Utc>>,
-    /// When the trash is emptied of it.
+    /// When it is to be deleted permanently.
     pub purge_after: Option<DateTime<Utc>>,
-    /// When it was purged.
+    /// When it was deleted permanently.
     pub purged_at: Option<DateTime<Utc>>,
-    /// Its state; `purged` where it has no state row any more.
+    /// Its state; `purged` if it no longer has a state row.
     pub state: ContainerState,
-    /// The state before.
+    /// The previous state.
     pub last_state: ContainerState,
-    /// Who changed it.
+    /// Who changed the state.
     pub changed_by: String,
-    /// When.
+    /// When the state was changed.
     pub changed_at: DateTime<Utc>,
     /// The step that failed.
     pub failed_step: Option<String>,
-    /// Why, as a sentence.
+    /// Why it failed, as a sentence.
     pub failed_reason: Option<String>,
-    /// An admin's note while in maintenance.
+    /// An admin's note while it is under maintenance.
     pub maintenance_note: Option<String>,
     /// Its ports: (purpose, port).
     pub ports: Json<Vec<(String, u16)>>,
-    /// Kind of the job that is under way.
+    /// Kind of the job in progress.
     pub active_job: Option<String>,
-    /// That job.
+    /// Id of that job.
     pub active_job_id: Option<Uuid>,
 }
 
 impl Container {
-    /// Kind of the job that is under way, unless it is one of another version of the portal.
+    /// Kind of the job in progress; `None` if there is none or it is of another portal version.
     pub fn active_kind(&self) -> Option<JobKind> {
         self.active_job.as_deref().and_then(JobKind::parse)
     }
 
-    /// Whether a job is under way that nothing else can be done beside. A backup gives way.
+    /// Whether a job in progress excludes other actions. A backup yields to them.
     pub fn is_busy(&self) -> bool {
         self.active_job.is_some() && self.active_kind() != Some(JobKind::Backup)
     }
 }
 
-/// Reads rows as [`Container`]: one text, so that every query reads the same.
+/// Reads rows as [`Container`], with the same columns in every query.
 macro_rules! select {
     ($rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
@@ -160,34 +160,34 @@ macro_rules! select {
 
 pub(super) use select;
 
-/// The living container of this name.
+/// The existing container of this name.
 pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Container>, sqlx::Error> {
     select!("WHERE c.name = $1 AND c.purged_at IS NULL", name).fetch_optional(db).await
 }
 
-/// The container with this key, living or not.
+/// The container with this id, including permanently deleted ones.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Container>, sqlx::Error> {
     select!("WHERE c.id = $1", id).fetch_optional(db).await
 }
 
-/// All living containers, for the reconciler and the measuring job.
+/// All existing containers, for the reconciler and the measuring job.
 pub async fn living(db: &mut PgConnection) -> Result<Vec<Container>, sqlx::Error> {
     select!("WHERE c.purged_at IS NULL ORDER BY c.created_at").fetch_all(db).await
 }
 
-/// The containers that failed, the latest first.
+/// Failed containers, the latest first.
 pub async fn failed(db: &mut PgConnection, limit: i64) -> Result<Vec<Container>, sqlx::Error> {
     select!("WHERE s.state = 'failed' ORDER BY s.changed_at DESC, c.id LIMIT $1", limit).fetch_all(db).await
 }
 
-/// Those of the names that belong to a living container.
+/// Those of the names that belong to existing containers.
 pub async fn living_names(db: &mut PgConnection, names: &[String]) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT name FROM container WHERE name = ANY($1) AND purged_at IS NULL", names)
         .fetch_all(db)
         .await
 }
 
-/// How many living containers an account owns.
+/// The number of existing containers that an account owns.
 pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "owned!" FROM container WHERE account_id = $1 AND purged_at IS NULL"#,
@@ -197,19 +197,19 @@ pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Er
     .await
 }
 
-/// Notes which container of the engine it is, or that there is none now.
+/// Records the engine's id of the container, or that it has none now.
 pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&str>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET docker_id = $2 WHERE id = $1", id, docker_id).execute(db).await?;
     one_row(&done)
 }
 
-/// Notes the digest of its image.
+/// Records the digest of its image.
 pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET image_digest = $2 WHERE id = $1", id, digest).execute(db).await?;
     one_row(&done)
 }
 
-/// Makes a container one that has never run, to be made from this backup.
+/// Resets a container to one that has never run and is to be created from this backup.
 pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE container SET restored_from = $2, restored_only = NULL, started_at = NULL, docker_id = NULL WHERE id = $1 AND purged_at IS NULL",
@@ -221,7 +221,7 @@ pub async fn set_recovering(db: &mut PgConnection, id: Uuid, backup: Uuid) -> Re
     one_row(&done)
 }
 
-/// Gives a container another image, of this digest.
+/// Changes the image of a container and records its digest.
 pub async fn set_image(db: &mut PgConnection, id: Uuid, image: &str, digest: &str) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET image = $2, image_digest = $3 WHERE id = $1", id, image, digest)
         .execute(db)
@@ -229,7 +229,7 @@ pub async fn set_image(db: &mut PgConnection, id: Uuid, image: &str, digest: &st
     one_row(&done)
 }
 
-/// Notes what the running server says of itself.
+/// Records what the running server reports about itself.
 pub async fn set_running(
     db: &mut PgConnection,
     id: Uuid,
@@ -249,7 +249,7 @@ pub async fn set_running(
     one_row(&done)
 }
 
-/// Notes that it lies in the trash until `purge_after`, or that it is back.
+/// Records that it is in the trash until `purge_after`, or that it has been restored from there.
 pub async fn set_trashed(
     db: &mut PgConnection,
     id: Uuid,
@@ -266,7 +266,7 @@ pub async fn set_trashed(
     one_row(&done)
 }
 
-/// Notes that its data is gone; its name is free from now on.
+/// Records that its data has been removed. Its name is available from now on.
 pub async fn set_purged(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE container SET purged_at = coalesce(purged_at, $2), docker_id = NULL WHERE id = $1", id, now)
         .execute(db)
@@ -274,7 +274,7 @@ pub async fn set_purged(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> 
         .map(|_| ())
 }
 
-/// Notes its size.
+/// Records its size.
 pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE container SET size_bytes = $2, size_at = $3 WHERE id = $1", id, bytes, now)
         .execute(db)
@@ -282,7 +282,7 @@ pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, now: DateTime
         .map(|_| ())
 }
 
-/// Containers whose time in the trash is over and that no job is busy with.
+/// Containers whose time in the trash is over and that have no job in progress.
 pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     sqlx::query!(
         "SELECT c.id, c.name FROM container c JOIN state s ON s.container_id = c.id
@@ -295,7 +295,7 @@ pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<
     .await
 }
 
-/// Living containers in each state.
+/// Number of existing containers in each state.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(ContainerState, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT state AS "state: ContainerState", count(*) AS "containers!" FROM state GROUP BY state ORDER BY state"#
@@ -306,7 +306,7 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(ContainerState, i64)>,
 }
 
 impl BackupSubject {
-    /// Describes a container.
+    /// Describes a container for the manifest.
     pub fn new(c: &Container, version: &str) -> Self {
         Self {
             id: c.id,

@@ -1,4 +1,4 @@
-//! Table `port`: a published port is a row.
+//! Table `port`: one row for each published port.
 
 use std::ops::RangeInclusive;
 
@@ -6,11 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Key of the transaction lock that makes takers of ports queue. Any constant of our own will do.
+/// Key of the transaction lock that serialises the allocation of ports. Any constant unique to the portal will do.
 const LOCK: i64 = 0x6462_3473_6369_0001;
 
-/// Takes the lowest free port of the range for a container, in the caller's transaction.
-/// `None` when the range is used up.
+/// Takes the lowest free port of the range for a container, in the caller's transaction. `None` if no port is free.
 pub async fn take(
     db: &mut PgConnection,
     range: &RangeInclusive<u16>,
@@ -40,7 +39,7 @@ pub async fn take(
     Ok(u16::try_from(port).ok())
 }
 
-/// Turns a container's port into one that is marked as held by another program, so nobody is given it.
+/// Marks a container's port as used by another program, so that it is not allocated again.
 pub async fn mark_occupied(
     db: &mut PgConnection,
     port: u16,
@@ -58,19 +57,19 @@ pub async fn mark_occupied(
     .map(|_| ())
 }
 
-/// Frees ports that were marked as occupied before `before`: the other program may be gone.
+/// Frees ports that were marked as occupied before `before`, because the other program may have exited.
 pub async fn forget_occupied(db: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let done =
         sqlx::query!("DELETE FROM port WHERE container_id IS NULL AND taken_at < $1", before).execute(db).await?;
     Ok(done.rows_affected())
 }
 
-/// Frees a container's ports.
+/// Releases a container's ports.
 pub async fn release(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM port WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }
 
-/// Ports of the range: (taken, marked as occupied).
+/// Number of ports: (taken, marked as occupied).
 pub async fn counts(db: &mut PgConnection) -> Result<(i64, i64), sqlx::Error> {
     sqlx::query!(r#"SELECT count(container_id) AS "taken!", count(*) - count(container_id) AS "occupied!" FROM port"#)
         .map(|r| (r.taken, r.occupied))

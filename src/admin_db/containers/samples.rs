@@ -1,24 +1,24 @@
-//! Table `sample`: the points of the charts.
+//! Table `sample`: the data points of the charts.
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// How long every point is kept; after that one an hour.
+/// How long every point is kept; after that, one an hour.
 const FINE: Duration = Duration::hours(26);
-/// How long the hourly ones are kept.
+/// How long hourly points are kept.
 const COARSE: Duration = Duration::days(8);
 
-/// One point.
+/// A data point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// When.
+    /// Time of the measurement.
     pub at: DateTime<Utc>,
-    /// Bytes on the disk.
+    /// Size on disk in bytes.
     pub size_bytes: Option<i64>,
-    /// Bytes of memory in use.
+    /// Memory in use, in bytes.
     pub memory_bytes: Option<i64>,
-    /// Processor time since the container's start, in microseconds.
+    /// CPU time since the container's start, in microseconds.
     pub cpu_us: Option<i64>,
     /// Open connections.
     pub connections: Option<i32>,
@@ -41,7 +41,7 @@ pub async fn insert(db: &mut PgConnection, container: Uuid, sample: &Sample) -> 
     .map(|_| ())
 }
 
-/// The points since then, oldest first.
+/// The points since the given time, the oldest first.
 pub async fn since(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<Vec<Sample>, sqlx::Error> {
     sqlx::query_as!(
         Sample,
@@ -54,7 +54,8 @@ pub async fn since(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>)
     .await
 }
 
-/// Thins out what is older than a day and drops what is older than a week. Answers how many points went.
+/// Reduces points older than `FINE` to one an hour and deletes those older than `COARSE`. Returns the number
+/// deleted.
 pub async fn thin(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         "DELETE FROM sample s
@@ -70,7 +71,7 @@ pub async fn thin(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx
     Ok(done.rows_affected())
 }
 
-/// Forgets the points of a container that is purged.
+/// Deletes the points of a permanently deleted container.
 pub async fn forget(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM sample WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

@@ -1,46 +1,46 @@
-//! Table `snapshot`: data directories beside a database's own, to come or set aside.
+//! Table `snapshot`: data directories next to a database's own, either new data being prepared or previous data.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A directory beside a database's own.
+/// A directory with new or previous data of a database.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Key, and the directory's name.
+    /// Id, which is also the name of the directory.
     pub id: Uuid,
-    /// Whose data it is.
+    /// The container it belongs to.
     pub container_id: Uuid,
     /// `restore`, `upgrade` or `undo`.
     pub reason: String,
     /// The backup that the new data comes from.
     pub backup_id: Option<Uuid>,
-    /// Image that what is set aside was written by.
+    /// Image that wrote the previous data.
     pub image: String,
-    /// Image that runs on what took its place.
+    /// Image that runs on the new data.
     pub image_after: String,
-    /// When the two changed places.
+    /// When the two directories were swapped.
     pub made_at: Option<DateTime<Utc>>,
-    /// Until when it is kept.
+    /// Until when the previous data is kept.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// A row to be written when a job is enqueued.
+/// A row to insert when a job is enqueued.
 #[derive(Debug)]
 pub struct NewSnapshot<'a> {
-    /// Key.
+    /// Id of the directory.
     pub id: Uuid,
     /// Container.
     pub container: Uuid,
-    /// Its job.
+    /// The job that prepares it.
     pub job: Uuid,
-    /// Why.
+    /// Reason: `restore`, `upgrade` or `undo`.
     pub reason: &'a str,
     /// The backup that the new data comes from.
     pub backup: Option<Uuid>,
-    /// Image of now.
+    /// Image of the current data.
     pub image: &'a str,
-    /// Image of then.
+    /// Image of the new data.
     pub image_after: &'a str,
 }
 
@@ -75,27 +75,27 @@ pub async fn insert(db: &mut PgConnection, new: &NewSnapshot<'_>, now: DateTime<
     .map(|_| ())
 }
 
-/// That of a job.
+/// The directory of a job.
 pub async fn of_job(db: &mut PgConnection, job: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
     select!("job_id = $1", job).fetch_optional(db).await
 }
 
-/// The one with this key.
+/// The directory with this id.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
     select!("id = $1", id).fetch_optional(db).await
 }
 
-/// What is set aside of a container, the newest first.
+/// The previous data of a container, the newest first.
 pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Snapshot>, sqlx::Error> {
     select!("container_id = $1 AND made_at IS NOT NULL ORDER BY made_at DESC", container).fetch_all(db).await
 }
 
-/// All that there are, to come or set aside.
+/// All directories, with new or previous data.
 pub async fn all(db: &mut PgConnection) -> Result<Vec<Snapshot>, sqlx::Error> {
     select!("true ORDER BY id").fetch_all(db).await
 }
 
-/// Those whose time is over, while nothing is done with their containers.
+/// Previous data that has expired, of containers without a job in progress.
 pub async fn expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Snapshot>, sqlx::Error> {
     select!(
         "expires_at < $1 AND NOT EXISTS (SELECT FROM job j WHERE j.container_id = snapshot.container_id
@@ -106,12 +106,12 @@ pub async fn expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Sn
     .await
 }
 
-/// Hands what is set aside to the job that brings it back.
+/// Assigns previous data to the job that switches back to it.
 pub async fn set_job(db: &mut PgConnection, id: Uuid, job: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE snapshot SET job_id = $2 WHERE id = $1", id, job).execute(db).await.map(|_| ())
 }
 
-/// Notes that the directories have changed places.
+/// Records that the directories have been swapped.
 pub async fn set_made(
     db: &mut PgConnection,
     id: Uuid,
@@ -124,8 +124,8 @@ pub async fn set_made(
         .map(|_| ())
 }
 
-/// Notes that they have changed places once more: what was set aside runs, with the image `runs`, and what ran is set
-/// aside. Noted twice, it is the same.
+/// Records that the directories have been swapped again: the previous data runs with the image `runs`, and the data
+/// that ran until then is kept instead. Calling it twice has no further effect.
 pub async fn set_undone(
     db: &mut PgConnection,
     id: Uuid,
@@ -146,7 +146,7 @@ pub async fn set_undone(
     .map(|_| ())
 }
 
-/// Notes that its directory is gone.
+/// Records that its directory has been removed.
 pub async fn set_removed(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE snapshot SET removed_at = $2 WHERE id = $1", id, now).execute(db).await.map(|_| ())
 }

@@ -1,4 +1,4 @@
-//! Table `state`: what should run now.
+//! Table `state`: the intended state of each container.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -21,32 +21,32 @@ pub async fn insert(db: &mut PgConnection, id: Uuid, by: &str, now: DateTime<Utc
     .map(|_| ())
 }
 
-/// Why a change of state did not happen.
+/// Why a state transition was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum TransitionError {
-    /// The event makes no sense in the present state.
+    /// The event is not allowed in the current state.
     #[error("it is {0}")]
     Refused(ContainerState),
-    /// The container has no state row: it was purged.
+    /// The container has no state row, because it was deleted permanently.
     #[error("it is purged")]
     Gone,
-    /// The database's.
+    /// An error from the database.
     #[error(transparent)]
     Db(#[from] sqlx::Error),
 }
 
-/// Reads a state and keeps it as it is until the transaction ends. `None`: the container is purged.
+/// Reads a state and locks it until the transaction ends. `None`: the container is deleted permanently.
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<ContainerState>, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT state AS "state: ContainerState" FROM state WHERE container_id = $1 FOR UPDATE"#, id)
         .fetch_optional(db)
         .await
 }
 
-/// Applies an event: the only way a state changes. Locks the row, so two events never interleave.
-/// `failure` is the step and reason of [`Event::Fail`].
+/// Applies an event: the only way to change a state. Locks the row, so that two events never interleave. `failure` is
+/// the step and reason of [`Event::Fail`].
 ///
 /// # Errors
-/// [`TransitionError::Refused`] where the event makes no sense.
+/// [`TransitionError::Refused`] if the event is not allowed in the current state.
 pub async fn apply(
     db: &mut PgConnection,
     id: Uuid,
@@ -84,25 +84,25 @@ pub async fn apply(
     Ok(to)
 }
 
-/// Sets or ends maintenance of one container.
+/// Starts or ends maintenance of a container.
 pub async fn set_maintenance(db: &mut PgConnection, id: Uuid, note: Option<&str>) -> Result<(), sqlx::Error> {
     let done =
         sqlx::query!("UPDATE state SET maintenance_note = $2 WHERE container_id = $1", id, note).execute(db).await?;
     one_row(&done)
 }
 
-/// The bookkeeping of automatic restarts.
+/// Counters and delays of automatic restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestartCounters {
     /// Failures since `failures_since`.
     pub failures: i32,
-    /// Start of the window they are counted in.
+    /// Start of the period in which failures are counted.
     pub failures_since: Option<DateTime<Utc>>,
-    /// Not before this.
+    /// Earliest time of the next restart.
     pub next_start_at: Option<DateTime<Utc>>,
 }
 
-/// Reads the bookkeeping.
+/// Reads the restart counters.
 pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<RestartCounters>, sqlx::Error> {
     sqlx::query_as!(
         RestartCounters,
@@ -113,7 +113,7 @@ pub async fn restarts(db: &mut PgConnection, id: Uuid) -> Result<Option<RestartC
     .await
 }
 
-/// Writes the bookkeeping.
+/// Writes the restart counters.
 pub async fn set_restarts(db: &mut PgConnection, id: Uuid, r: RestartCounters) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE state SET failures = $2, failures_since = $3, next_start_at = $4 WHERE container_id = $1",

@@ -1,4 +1,4 @@
-//! Table `survey`: the last look into each server. A look that fails keeps what the one before found.
+//! Table `survey`: the last scan of each server. A failed scan keeps the previous result.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -9,35 +9,35 @@ use crate::admin_db::plain;
 use crate::domain::engine::EngineKind;
 use crate::engine::Survey;
 
-/// What the last looks into one server found.
+/// The last results of scanning a server.
 #[derive(Debug, Clone)]
 pub struct LastSurvey {
-    /// When it was seen last.
+    /// Time of the last successful scan.
     pub at: Option<DateTime<Utc>>,
-    /// What was seen then.
+    /// Result of that scan.
     pub data: Option<Json<Survey>>,
-    /// Why a later look failed.
+    /// Why a later scan failed.
     pub error: Option<String>,
-    /// When that was.
+    /// Time of that failure.
     pub error_at: Option<DateTime<Utc>>,
 }
 
-/// A container with what was seen in it, for the audit of all contents.
+/// A container with its last scan, for the overview of all contents.
 #[derive(Debug, Clone)]
 pub struct Surveyed {
-    /// Its name.
+    /// Name of the container.
     pub name: String,
     /// Its engine.
     pub engine: EngineKind,
     /// Its image, as in the catalog.
     pub image: String,
-    /// Name of its owner's account.
+    /// User name of its owner.
     pub owner: String,
-    /// What was seen.
+    /// Its last scan.
     pub look: LastSurvey,
 }
 
-/// What is known of one server.
+/// The last scan of a server.
 pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<LastSurvey>, sqlx::Error> {
     sqlx::query_as!(
         LastSurvey,
@@ -48,7 +48,7 @@ pub async fn get(db: &mut PgConnection, container: Uuid) -> Result<Option<LastSu
     .await
 }
 
-/// Living containers after this name, with what was seen in them.
+/// Existing containers after this name, with their last scans.
 pub async fn list(db: &mut PgConnection, text: &str, after: &str, limit: i64) -> Result<Vec<Surveyed>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT c.name AS "name!", c.engine AS "engine!: EngineKind", c.image AS "image!", a.username AS "owner!"
@@ -72,7 +72,7 @@ pub async fn list(db: &mut PgConnection, text: &str, after: &str, limit: i64) ->
     .await
 }
 
-/// Notes what was seen.
+/// Records a successful scan.
 pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO survey (container_id, at, data) VALUES ($1, $2, $3)
@@ -86,7 +86,7 @@ pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: Dat
     .map(|_| ())
 }
 
-/// Confirms that nothing has changed since the last scan, and returns the number of connections it found; `None` if that
+/// Records that nothing has changed since the last scan, and returns the number of connections it found; `None` if that
 /// scan failed or there was none.
 pub async fn confirm(
     db: &mut PgConnection,
@@ -103,7 +103,7 @@ pub async fn confirm(
     .await
 }
 
-/// Notes that a look failed.
+/// Records that a scan failed.
 pub async fn fail(db: &mut PgConnection, container: Uuid, error: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO survey (container_id, error, error_at) VALUES ($1, $2, $3)
@@ -117,7 +117,7 @@ pub async fn fail(db: &mut PgConnection, container: Uuid, error: &str, now: Date
     .map(|_| ())
 }
 
-/// Forgets what was seen in a container that is purged.
+/// Deletes the scan of a permanently deleted container.
 pub async fn forget(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM survey WHERE container_id = $1", container).execute(db).await.map(|_| ())
 }

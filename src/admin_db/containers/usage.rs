@@ -1,22 +1,22 @@
-//! Table `tier_usage`: how full the tiers are, as last measured.
+//! Table `tier_usage`: how full the storage tiers were at the last measurement.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-/// A row.
+/// The measured usage of a tier.
 #[derive(Debug, Clone)]
 pub struct TierUsage {
-    /// The tier's name.
+    /// Name of the tier.
     pub tier: String,
-    /// Bytes of the databases on it.
+    /// Total size of its databases in bytes.
     pub used_bytes: i64,
-    /// Bytes free on its file system.
+    /// Free bytes on its file system.
     pub free_bytes: i64,
-    /// Bytes of its file system.
+    /// Total bytes of its file system.
     pub total_bytes: i64,
-    /// Databases on it.
+    /// Number of its databases.
     pub databases: i64,
-    /// Its file system.
+    /// Type of its file system.
     pub file_system: String,
     /// Whether files on it can share blocks.
     pub reflink: bool,
@@ -24,7 +24,7 @@ pub struct TierUsage {
     pub measured_at: DateTime<Utc>,
 }
 
-/// Writes a measurement.
+/// Stores a measurement.
 pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO tier_usage (tier, used_bytes, free_bytes, total_bytes, databases, file_system, reflink, measured_at)

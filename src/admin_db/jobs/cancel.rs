@@ -1,5 +1,5 @@
-//! The end of a job before it is done: asked for by somebody, seen by its worker. Until when that can be asked is a rule
-//! of its kind ([`Cancel`]), and what is asked and what begins are told apart by a lock on the job's row.
+//! Cancels jobs: a user requests it, and the worker sees the request. The rule of each kind ([`Cancel`]) defines until
+//! when this is possible, and a lock on the job's row serialises requests and starting steps.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::admin_db::jobs;
 use crate::admin_db::jobs::{Job, JobStatus, StepStatus, job_of};
 use crate::domain::work::Cancel;
 
-/// Reads who asked for a job's end, and lets nobody ask until the transaction ends.
+/// Reads who requested cancellation, and prevents new requests until the transaction ends.
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT cancelled_by FROM job WHERE id = $1 FOR UPDATE", id)
         .fetch_optional(db)
@@ -18,15 +18,15 @@ pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sql
         .map(Option::flatten)
 }
 
-/// Asks whoever works on a job to end it. `false`: it is too late. In a transaction, so that the answer is still so when
-/// it is written.
+/// Requests the cancellation of a job. `false`: it is too late. Must be called in a transaction, so that the result is
+/// still true when it is recorded.
 pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str, rule: Cancel) -> Result<bool, sqlx::Error> {
-    // Locked by a statement of its own: what the next one sees is then no older than the lock.
+    // Lock in a separate statement, so that the next statement sees data no older than the lock.
     lock(&mut *db, id).await?;
     if !open(&mut *db, id, rule).await? {
         return Ok(false);
     }
-    // One that waits for its next attempt is due at once.
+    // A job waiting for its next attempt becomes due immediately.
     let done = sqlx::query!(
         "UPDATE job SET cancelled_by = coalesce(cancelled_by, $2)
               , run_at = CASE WHEN status = 'queued' THEN least(run_at, now()) ELSE run_at END
@@ -39,8 +39,8 @@ pub async fn ask(db: &mut PgConnection, id: Uuid, by: &str, rule: Cancel) -> Res
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes a queued job whose end was asked for away from the workers, under a lease of its own, and answers who asked. One
-/// statement: a worker that comes first has the job, and ends it itself.
+/// Leases a queued job whose cancellation was requested, so that no worker starts it, and returns who requested it. A
+/// single statement: if a worker is faster, it has the job and ends it itself.
 pub async fn take_queued(
     db: &mut PgConnection,
     worker: &str,
@@ -65,7 +65,8 @@ pub async fn possible(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<b
     Ok(open(&mut *db, id, rule).await? && asked_by(db, id).await?.is_none())
 }
 
-/// Whether a job has not come so far that it can't be cancelled. One that failed and is being taken back ends by itself.
+/// Whether a job has not passed the point up to which it can be cancelled. A failed job that is being rolled back ends
+/// by itself.
 async fn open(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sqlx::Error> {
     let (backing_up, before) = match rule {
         Cancel::Never => return Ok(false),
@@ -86,8 +87,8 @@ async fn open(db: &mut PgConnection, id: Uuid, rule: Cancel) -> Result<bool, sql
     .await
 }
 
-/// Notes that a step begins, unless somebody asked for the job's end: then who it was. In a transaction, whose lock keeps
-/// only those waiting who ask, not those who extend the lease or put the job back.
+/// Records that a step starts, or returns who has requested cancellation. Must be called in a transaction. Its lock
+/// blocks only cancellation requests, not renewals of the lease or retries.
 pub async fn begin_step(
     db: &mut PgConnection,
     (id, worker): (Uuid, &str),
@@ -104,7 +105,7 @@ pub async fn begin_step(
     Ok(None)
 }
 
-/// Who asked for a job's end, if anybody did.
+/// Who requested the job's cancellation, if anybody did.
 pub async fn asked_by(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT cancelled_by FROM job WHERE id = $1", id).fetch_optional(db).await.map(Option::flatten)
 }

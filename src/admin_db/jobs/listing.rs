@@ -1,4 +1,4 @@
-//! Tables `job` and `job_step`, as pages show them: lists, counts, how long things usually take.
+//! Lists, counts and typical durations from the tables `job` and `job_step`, for pages.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::admin_db::jobs::{Job, JobStatus, job_of};
 
-/// A job in a list, with its container's name.
+/// A job in a list, with the name of its container.
 #[derive(Debug, Clone)]
 pub struct ListedJob {
     /// The job.
@@ -15,7 +15,7 @@ pub struct ListedJob {
     pub container_name: Option<String>,
 }
 
-/// A page of jobs, newest first, before the key `before`.
+/// A page of jobs older than the id `before`, the newest first.
 pub async fn list(
     db: &mut PgConnection,
     status: Option<JobStatus>,
@@ -42,7 +42,7 @@ pub async fn list(
     .await
 }
 
-/// Jobs in each status, of those that are not final, and of those that failed in the last day.
+/// Number of unfinished jobs in each status, and of those that failed in the last day.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(JobStatus, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT status AS "status: JobStatus", count(*) AS "jobs!" FROM job
@@ -54,7 +54,7 @@ pub async fn counts(db: &mut PgConnection) -> Result<Vec<(JobStatus, i64)>, sqlx
     .await
 }
 
-/// How long the newest successful jobs of a kind took for an image, in seconds: their median.
+/// Median duration in seconds of the newest successful jobs of a kind for an image.
 pub async fn usual_seconds(db: &mut PgConnection, kind: &str, image: &str) -> Result<Option<f64>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM (

@@ -1,4 +1,4 @@
-//! Tables `job` and `job_step`: slow work, leased by workers.
+//! Tables `job` and `job_step`: long-running work, leased by workers.
 
 pub mod cancel;
 pub mod listing;
@@ -12,20 +12,20 @@ use uuid::Uuid;
 
 use crate::domain::job_kind::JobKind;
 
-/// Where a job is.
+/// Status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
 #[sqlx(type_name = "job_status", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {
-    /// Waits for a worker, or for its time.
+    /// Waits for a worker or for its time.
     Queued,
-    /// A worker has it.
+    /// Leased by a worker.
     Running,
-    /// Done.
+    /// Completed.
     Succeeded,
-    /// Failed for good and undone.
+    /// Failed permanently and rolled back.
     Failed,
-    /// Taken back before it began.
+    /// Cancelled before it started.
     Cancelled,
 }
 
@@ -33,7 +33,7 @@ impl JobStatus {
     /// Every status.
     pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
 
-    /// The status' word.
+    /// The word of the status.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -44,33 +44,33 @@ impl JobStatus {
         }
     }
 
-    /// Whether nothing more will happen to it.
+    /// Whether the status is final.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
 }
 
-/// Where a step is.
+/// Status of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Serialize)]
 #[sqlx(type_name = "step_status", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum StepStatus {
-    /// Not begun.
+    /// Not started.
     Pending,
-    /// Under way.
+    /// In progress.
     Running,
-    /// Done.
+    /// Completed.
     Done,
     /// Failed.
     Failed,
-    /// Done and taken back.
+    /// Completed and rolled back.
     Undone,
 }
 
 /// A job.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Key.
+    /// Id of the job.
     pub id: Uuid,
     /// Kind.
     pub kind: String,
@@ -78,28 +78,28 @@ pub struct Job {
     pub container_id: Option<Uuid>,
     /// Arguments.
     pub payload: serde_json::Value,
-    /// Status.
+    /// Number of attempts started.
     pub status: JobStatus,
-    /// How often it was begun.
+    /// Maximum number of attempts.
     pub attempt: i32,
-    /// How often it may be begun.
+    /// Not to be started before this time.
     pub max_attempts: i32,
-    /// Not before this.
+    /// Who requested it.
     pub run_at: DateTime<Utc>,
-    /// Who asked for it.
+    /// When it was requested.
     pub created_by: String,
-    /// When.
+    /// When it first started.
     pub created_at: DateTime<Utc>,
     /// When it first began.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// The last error.
     pub finished_at: Option<DateTime<Utc>>,
     /// What went wrong last.
     pub error: Option<String>,
 }
 
 impl Job {
-    /// Its kind, unless it is one of another version of the portal.
+    /// Its kind; `None` for a kind of another portal version.
     pub fn kind(&self) -> Option<JobKind> {
         JobKind::parse(&self.kind)
     }
@@ -108,36 +108,36 @@ impl Job {
 /// A step of a job.
 #[derive(Debug, Clone)]
 pub struct JobStep {
-    /// Place in the list.
+    /// Position in the list.
     pub seq: i16,
     /// What it does, in words.
     pub name: String,
     /// Status.
     pub status: StepStatus,
-    /// Progress or reason.
+    /// Progress, or the reason of a failure.
     pub detail: String,
-    /// When it began.
+    /// When it started.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// A job to be enqueued.
+/// A job to enqueue.
 #[derive(Debug)]
 pub struct NewJob<'a> {
     /// Kind.
     pub kind: &'a str,
     /// Container it works on.
     pub container: Option<Uuid>,
-    /// Arguments.
+    /// Who requests it.
     pub payload: serde_json::Value,
-    /// Who asks for it.
+    /// Names of its steps.
     pub by: &'a str,
     /// Its steps, in words.
     pub steps: &'a [&'a str],
 }
 
-/// Reads rows as [`Job`]: one text, so that every query reads the same.
+/// Reads rows as [`Job`], with the same columns in every query.
 macro_rules! select {
     ($rest:literal $(, $arg:expr)+) => {
         sqlx::query_as!(
@@ -151,7 +151,7 @@ macro_rules! select {
     };
 }
 
-/// The job in a row that has other columns besides.
+/// Builds a job from a row that has additional columns.
 macro_rules! job_of {
     ($row:ident) => {
         $crate::admin_db::jobs::Job {
@@ -174,8 +174,8 @@ macro_rules! job_of {
 
 pub(super) use job_of;
 
-/// Enqueues a job in the caller's transaction. A container with a job under way refuses
-/// (index `job_one_per_container`).
+/// Enqueues a job in the caller's transaction. Rejected if the container has an unfinished job (index
+/// `job_one_per_container`).
 pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
     let id = crate::admin_db::new_id();
     sqlx::query!(
@@ -201,12 +201,12 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>
     Ok(id)
 }
 
-/// Adds to a job's arguments.
+/// Adds values to a job's arguments.
 pub async fn add_to_payload(db: &mut PgConnection, id: Uuid, more: &serde_json::Value) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE job SET payload = payload || $2 WHERE id = $1", id, more).execute(db).await.map(|_| ())
 }
 
-/// Extends a lease. `false`: the job is somebody else's now.
+/// Extends a lease. `false`: another worker has the job now.
 pub async fn heartbeat(db: &mut PgConnection, id: Uuid, worker: &str, lease: Duration) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE job SET lease_until = now() + make_interval(secs => $3) WHERE id = $1 AND worker = $2 AND status = 'running'",
@@ -219,7 +219,7 @@ pub async fn heartbeat(db: &mut PgConnection, id: Uuid, worker: &str, lease: Dur
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends a job. `false`: it was somebody else's.
+/// Ends a job. `false`: another worker has it.
 pub async fn finish(
     db: &mut PgConnection,
     id: Uuid,
@@ -240,8 +240,8 @@ pub async fn finish(
     Ok(done.rows_affected() == 1)
 }
 
-/// Puts a job back to be tried again after `wait`. An `uncounted` attempt does not use up the job's attempts:
-/// the worker was asked to stop.
+/// Returns a job to the queue for a retry after `wait`. An `uncounted` attempt, which ended because the worker was
+/// stopped, does not count towards the maximum.
 pub async fn retry(
     db: &mut PgConnection,
     id: Uuid,
@@ -265,8 +265,8 @@ pub async fn retry(
     .map(|_| ())
 }
 
-/// Sets a step's status, unless the job is somebody else's by now: whoever lost its lease must not mark as running
-/// what the one who took it over has done.
+/// Sets a step's status, unless another worker has the job by now: a worker that lost its lease must not mark steps as
+/// running that its successor has completed.
 pub async fn set_step(
     db: &mut PgConnection,
     job: Uuid,
@@ -294,7 +294,8 @@ pub async fn set_step(
     .map(|_| ())
 }
 
-/// Marks the steps of a job that went well as done: the end of one may not have been written when mydb_admin was away.
+/// Marks the steps of a successful job as done: the end of one may not have been recorded while mydb_admin was
+/// unavailable.
 pub async fn all_steps_done(db: &mut PgConnection, job: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE job_step SET status = 'done', finished_at = clock_timestamp() WHERE job_id = $1 AND status <> 'done'",
@@ -305,7 +306,7 @@ pub async fn all_steps_done(db: &mut PgConnection, job: Uuid) -> Result<(), sqlx
     .map(|_| ())
 }
 
-/// Writes a step's progress.
+/// Records a step's progress.
 pub async fn set_detail(db: &mut PgConnection, job: Uuid, seq: i16, detail: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE job_step SET detail = $3 WHERE job_id = $1 AND seq = $2", job, seq, detail)
         .execute(db)
@@ -313,7 +314,7 @@ pub async fn set_detail(db: &mut PgConnection, job: Uuid, seq: i16, detail: &str
         .map(|_| ())
 }
 
-/// The job with this key.
+/// The job with this id.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Job>, sqlx::Error> {
     select!("WHERE id = $1", id).fetch_optional(db).await
 }
@@ -330,7 +331,7 @@ pub async fn steps(db: &mut PgConnection, job: Uuid) -> Result<Vec<JobStep>, sql
     .await
 }
 
-/// The last jobs of a container.
+/// The latest jobs of a container.
 pub async fn of_container(db: &mut PgConnection, container: Uuid, limit: i64) -> Result<Vec<Job>, sqlx::Error> {
     select!("WHERE container_id = $1 ORDER BY created_at DESC LIMIT $2", container, limit).fetch_all(db).await
 }

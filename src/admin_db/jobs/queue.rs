@@ -1,5 +1,6 @@
-//! Which job a free worker does next. Workers are shared between the owners of databases: whoever has the least under
-//! way comes first, then whoever waited longest for a turn, and nobody takes the last worker who has one already.
+//! Selects the next job for a free worker. Workers are shared fairly between database owners: the one with the fewest
+//! running jobs comes first, then the one who has waited longest, and nobody who has a running job gets the last
+//! worker.
 
 use std::time::Duration;
 
@@ -9,35 +10,35 @@ use uuid::Uuid;
 
 use crate::admin_db::jobs::{Job, JobStatus, job_of};
 
-/// How the workers of one portal are shared.
+/// How the workers of a portal are shared.
 #[derive(Debug, Clone)]
 pub struct WorkerShares {
-    /// Jobs this portal runs at once.
+    /// Number of jobs that this portal runs at once.
     pub workers: i64,
-    /// How many of them may be long ones.
+    /// How many of them may be long jobs.
     pub long: i64,
-    /// Backups and drills at once, of all portals.
+    /// Maximum number of backups and drills at once, of all portals.
     pub backups: i64,
-    /// Loads of one person at once, of all portals.
+    /// Maximum number of loads of one user at once, of all portals.
     pub loads: i64,
-    /// Kinds of jobs that are long.
+    /// Kinds of long jobs.
     pub long_kinds: Vec<&'static str>,
-    /// Those of them that are backups and drills.
+    /// Kinds of long jobs that are backups and drills.
     pub backup_kinds: Vec<&'static str>,
-    /// Those of them that are loads.
+    /// Kinds of long jobs that are loads.
     pub load_kinds: Vec<&'static str>,
 }
 
-/// A job that a worker has now.
+/// A job that a worker has just leased.
 #[derive(Debug, Clone)]
 pub struct ReservedJob {
     /// The job.
     pub job: Job,
-    /// Seconds since it first began, by mydb_admin's clock.
+    /// Seconds since its first start, according to mydb_admin's clock.
     pub age: f64,
 }
 
-/// Leases the next job to a worker of `portal`. A lease's name begins with its portal's and a slash.
+/// Leases the next job to a worker of `portal`. The name of a lease starts with that of its portal and a slash.
 pub async fn reserve(
     db: &mut PgConnection,
     (portal, worker): (&str, &str),
@@ -106,12 +107,12 @@ pub async fn reserve(
         };
     }
     let reserved = next!(
-        // Whether a row `j` is to be begun: due, or its worker died. Times far ahead were written before the clock was set back:
-        // nobody waits or leases that long.
+        // Whether row `j` is to be started: it is due, or its worker died. Times far in the future were recorded before
+        // the clock was set back, because no wait or lease is that long.
         "((j.status = 'queued' AND (j.run_at <= now() OR j.run_at > now() + interval '5 minutes'))
           OR (j.status = 'running' AND (j.lease_until < now()
                                         OR j.lease_until > now() + make_interval(secs => $2) + interval '5 minutes')))",
-        // Whether a row `j` is a long job; a deletion is one while it makes its final backup.
+        // Whether row `j` is a long job. A deletion is one while it makes its final backup.
         "(j.kind = ANY($6) OR EXISTS (SELECT FROM backup_log b WHERE b.job_id = j.id AND b.status = 'running'))"
     )
     .map(|row| ReservedJob { job: job_of!(row), age: row.age })
@@ -132,7 +133,7 @@ pub async fn reserve(
     Ok(reserved)
 }
 
-/// When a job that is under way is ended at the latest, where it may take this long since it first began.
+/// When a running job is ended at the latest, given its time limit since the first start.
 pub fn deadline(job: &Job, most: Duration) -> Option<DateTime<Utc>> {
     let begun = job.started_at.filter(|_| !job.status.is_final())?;
     begun.checked_add_signed(chrono::Duration::from_std(most).ok()?)

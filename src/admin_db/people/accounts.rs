@@ -1,4 +1,4 @@
-//! Table `account`: people.
+//! Table `account`: user accounts.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -8,12 +8,12 @@ use crate::admin_db::one_row;
 use crate::domain::names::Username;
 use crate::domain::user::{Role, User};
 
-/// A row.
+/// A user account.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Key.
+    /// Id of the account.
     pub id: Uuid,
-    /// Name to sign in with.
+    /// User name for signing in.
     pub username: String,
     /// E-mail, or empty.
     pub email: String,
@@ -21,18 +21,18 @@ pub struct Account {
     pub department: String,
     /// Role.
     pub role: Role,
-    /// argon2id hash in PHC form; absent: can't sign in with a password.
+    /// argon2id hash in PHC format; without it, signing in with a password is not possible.
     pub password_hash: Option<String>,
     /// When it was disabled.
     pub disabled_at: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// Last sign-in.
+    /// When the user last signed in.
     pub last_login_at: Option<DateTime<Utc>>,
 }
 
 impl Account {
-    /// The person, for authorisation. `None` for a row whose name no longer parses.
+    /// The user, for authorisation. `None` if the stored name is no longer valid.
     pub fn user(&self) -> Option<User> {
         Some(User {
             id: self.id,
@@ -44,7 +44,7 @@ impl Account {
     }
 }
 
-/// An account to be made.
+/// An account to create.
 #[derive(Debug)]
 pub struct NewAccount<'a> {
     /// Name.
@@ -57,7 +57,7 @@ pub struct NewAccount<'a> {
     pub password_hash: &'a str,
 }
 
-/// Reads rows of `a` as [`Account`]: one text, so that every query reads the same.
+/// Reads rows of `a` as [`Account`], with the same columns in every query.
 macro_rules! select {
     ($from:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
@@ -71,7 +71,7 @@ macro_rules! select {
     };
 }
 
-/// Inserts an account; its name may be taken (constraint `account_username_key`).
+/// Inserts an account; its name may be in use (constraint `account_username_key`).
 pub async fn insert(db: &mut PgConnection, new: &NewAccount<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
     let id = crate::admin_db::new_id();
     sqlx::query!(
@@ -93,12 +93,12 @@ pub async fn by_name(db: &mut PgConnection, username: &str) -> Result<Option<Acc
     select!("WHERE a.username = $1", username).fetch_optional(db).await
 }
 
-/// The account with this key.
+/// The account with this id.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Account>, sqlx::Error> {
     select!("WHERE a.id = $1", id).fetch_optional(db).await
 }
 
-/// All accounts by name.
+/// All accounts, sorted by name.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Account>, sqlx::Error> {
     select!("ORDER BY a.username").fetch_all(db).await
 }
@@ -108,11 +108,11 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Account>, sqlx::Error> {
 pub struct ListedAccount {
     /// The account.
     pub account: Account,
-    /// How many living databases are theirs.
+    /// Number of existing databases that it owns.
     pub databases: i64,
 }
 
-/// A page of accounts by name, after the name `after`.
+/// A page of accounts after the name `after`, sorted by name.
 pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<ListedAccount>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT a.id, a.username, a.email, a.department, a.role AS "role: Role", a.password_hash, a.disabled_at, a.created_at
@@ -140,25 +140,25 @@ pub async fn page(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Res
     .await
 }
 
-/// How many accounts can sign in.
+/// Number of accounts that are not disabled.
 pub async fn enabled(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT count(*) AS "enabled!" FROM account WHERE disabled_at IS NULL"#).fetch_one(db).await
 }
 
-/// Locks accounts until the transaction ends, and answers them as they are then.
+/// Locks accounts until the transaction ends, and returns their current values.
 pub async fn lock(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Account>, sqlx::Error> {
-    // In one order for everybody: two admins who change each other then wait, not deadlock.
+    // Always in the same order, so that two admins who change each other's accounts wait instead of deadlocking.
     select!("WHERE a.id = ANY($1) ORDER BY a.id FOR UPDATE", ids).fetch_all(db).await
 }
 
-/// Whether any admin can sign in.
+/// Whether any admin account is enabled.
 pub async fn any_admin(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM account WHERE role = 'admin' AND disabled_at IS NULL) AS "any!""#)
         .fetch_one(db)
         .await
 }
 
-/// Sets the password's hash.
+/// Sets the hash of the password.
 pub async fn set_password(db: &mut PgConnection, id: Uuid, hash: &str) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE account SET password_hash = $2 WHERE id = $1", id, hash).execute(db).await?;
     one_row(&done)
@@ -176,22 +176,22 @@ pub async fn set_role(db: &mut PgConnection, id: Uuid, role: Role) -> Result<(),
     one_row(&done)
 }
 
-/// Notes a sign-in.
+/// Records a sign-in.
 pub async fn signed_in(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE account SET last_login_at = $2 WHERE id = $1", id, now).execute(db).await?;
     one_row(&done)
 }
 
-/// By what somebody is known: each is a row whose key is a fingerprint.
+/// The kinds of credentials that identify a user: each is a row whose key is a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessKind {
-    /// A session of a browser.
+    /// A browser session.
     Session,
-    /// A token of the API.
+    /// An API token.
     Token,
 }
 
-/// The account of a session or token as it is now, without noting a use of it. One that is disabled has none.
+/// The current account of a session or token, without recording its use. None if the account is disabled.
 pub async fn holder(
     db: &mut PgConnection,
     by: AccessKind,

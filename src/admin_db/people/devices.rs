@@ -1,15 +1,15 @@
-//! Table `device`: browsers that somebody signed in with before.
+//! Table `device`: browsers from which users have signed in before.
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Most of one account; those that were used least recently are forgotten.
+/// Maximum number for each account; the least recently used ones are deleted.
 const MOST: i64 = 50;
-/// Days after which one that is not used is forgotten. Browsers keep cookies no longer than 400.
+/// Days after which unused devices are deleted. Browsers keep cookies no longer than 400 days.
 const DAYS: i64 = 400;
 
-/// Whether somebody signed in to the account of this name with this device.
+/// Whether somebody has signed in to the account of this name from this device.
 pub async fn knows(db: &mut PgConnection, print: &[u8; 32], username: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM device d JOIN account a ON a.id = d.account_id
@@ -21,7 +21,7 @@ pub async fn knows(db: &mut PgConnection, print: &[u8; 32], username: &str) -> R
     .await
 }
 
-/// Notes that somebody signed in with it.
+/// Records a sign-in from this device.
 pub async fn note(
     db: &mut PgConnection,
     print: &[u8; 32],
@@ -50,7 +50,7 @@ pub async fn note(
     .map(|_| ())
 }
 
-/// Forgets all devices of an account but one.
+/// Deletes all devices of an account except one.
 pub async fn forget_others(db: &mut PgConnection, account: Uuid, keep: Option<&[u8; 32]>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "DELETE FROM device WHERE account_id = $1 AND secret_sha256 IS DISTINCT FROM $2",

@@ -1,4 +1,4 @@
-//! Accounts, their sessions, tokens, devices and quotas.
+//! User accounts with their sessions, tokens, devices and quotas.
 
 pub mod accounts;
 pub mod devices;

@@ -1,5 +1,5 @@
-//! What all databases of a person together take and may take: sums of memory and processors. Those in the trash take
-//! nothing until they are on their way back.
+//! Quotas: the total memory and CPUs that a user's databases use and may use. Databases in the trash count only once
+//! they are being restored from there.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -8,22 +8,22 @@ use crate::config::Limits;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::user::Role;
 
-/// Sums of a person.
+/// Usage and limits of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Role of the account.
     pub role: Role,
-    /// Memory that their databases may use now.
+    /// Total memory of the user's databases.
     pub memory: i64,
-    /// Processors, in thousandths.
+    /// Total CPUs, in thousandths.
     pub millicpus: i64,
-    /// Memory that an administrator set for them together.
+    /// Limit of the total memory set by an administrator.
     pub memory_limit: Option<i64>,
-    /// The same for processors.
+    /// Limit of the total CPUs set by an administrator, in thousandths.
     pub millicpu_limit: Option<i32>,
 }
 
-/// Reads the sums of accounts `a`: one text, so that every query reads the same.
+/// Reads the sums of accounts `a`, the same way in every query.
 macro_rules! sums {
     ($rest:literal, $arg:expr) => {
         sqlx::query!(
@@ -48,17 +48,17 @@ macro_rules! sums {
 }
 
 impl Quota {
-    /// Most memory; `None`: as much as there is.
+    /// Maximum memory; `None` if unlimited.
     pub fn most_memory(&self, limits: &Limits) -> Option<ByteSize> {
         (self.role != Role::Admin).then(|| self.memory_limit.map_or(limits.memory_per_person, ByteSize))
     }
 
-    /// Most processors; `None`: as many as there are.
+    /// Maximum CPUs; `None` if unlimited.
     pub fn most_cpus(&self, limits: &Limits) -> Option<MilliCpus> {
         (self.role != Role::Admin).then(|| self.millicpu_limit.map_or(limits.cpus_per_person, MilliCpus))
     }
 
-    /// What is used now of what is allowed, for people.
+    /// Usage and limits as a sentence for people.
     pub fn sentence(&self, limits: &Limits) -> String {
         let cpus = MilliCpus(i32::try_from(self.millicpus).unwrap_or(i32::MAX));
         match (self.most_memory(limits), self.most_cpus(limits)) {
@@ -69,7 +69,7 @@ impl Quota {
         }
     }
 
-    /// Why so much is too much, where it is: `before` is what was used before something asked for more.
+    /// Why the usage exceeds the limits, if it does; `before` is the usage before the request for more.
     pub fn exceeded(&self, before: &Self, who: &str, limits: &Limits) -> Option<String> {
         if let Some(most) = self.most_memory(limits).filter(|most| self.memory > most.0 && self.memory > before.memory)
         {
@@ -92,17 +92,17 @@ impl Quota {
     }
 }
 
-/// The sums of an account.
+/// Usage and limits of an account.
 pub async fn of(db: &mut PgConnection, account: Uuid) -> Result<Option<Quota>, sqlx::Error> {
     Ok(sums!("WHERE a.id = $1", account).fetch_optional(db).await?.map(|(_, quota)| quota))
 }
 
-/// The sums of accounts, in no order.
+/// Usage and limits of accounts, in any order.
 pub async fn of_all(db: &mut PgConnection, accounts: &[Uuid]) -> Result<Vec<(Uuid, Quota)>, sqlx::Error> {
     sums!("WHERE a.id = ANY($1)", accounts).fetch_all(db).await
 }
 
-/// Sets what all databases of a person together may take; `None`: as configured.
+/// Sets the limits for all databases of a user together; `None`: as configured.
 pub async fn set(
     db: &mut PgConnection,
     account: Uuid,

@@ -1,4 +1,4 @@
-//! Table `session`: who is signed in from where.
+//! Table `session`: signed-in users and their browsers.
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
@@ -6,18 +6,18 @@ use uuid::Uuid;
 
 use crate::admin_db::people::accounts::{AccessKind, Account, holder};
 
-/// A session as its owner sees it.
+/// A session as shown to its owner.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// Start.
+    /// When the user signed in.
     pub created_at: DateTime<Utc>,
     /// Last request, to the minute.
     pub last_seen_at: DateTime<Utc>,
-    /// Address of the sign-in.
+    /// Client address at sign-in.
     pub address: String,
-    /// Browser.
+    /// User agent of the browser.
     pub user_agent: String,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of the current request.
     pub current: bool,
 }
 
@@ -45,8 +45,8 @@ pub async fn insert(
     .map(|_| ())
 }
 
-/// The account of a session that is still good and whose account is enabled. Moves the session's end,
-/// at most once a minute, so that reading pages does not write to the database each time.
+/// The account of a valid session whose account is enabled. Extends the session at most once a minute, so that not
+/// every page view writes to the database.
 pub async fn account(
     db: &mut PgConnection,
     fingerprint: &[u8; 32],
@@ -68,7 +68,7 @@ pub async fn account(
     Ok(found)
 }
 
-/// The sessions of an account; `current` is the one that asks.
+/// The sessions of an account; `current` is the session of the request.
 pub async fn list(
     db: &mut PgConnection,
     account: Uuid,
@@ -92,7 +92,7 @@ pub async fn delete(db: &mut PgConnection, fingerprint: &[u8; 32]) -> Result<(),
     sqlx::query!("DELETE FROM session WHERE token_sha256 = $1", fingerprint.as_slice()).execute(db).await.map(|_| ())
 }
 
-/// Ends all sessions of an account but one.
+/// Ends all sessions of an account except one.
 pub async fn delete_others(db: &mut PgConnection, account: Uuid, keep: Option<&[u8; 32]>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "DELETE FROM session WHERE account_id = $1 AND token_sha256 IS DISTINCT FROM $2",
@@ -104,7 +104,7 @@ pub async fn delete_others(db: &mut PgConnection, account: Uuid, keep: Option<&[
     .map(|_| ())
 }
 
-/// Removes sessions that have ended.
+/// Deletes expired sessions.
 pub async fn delete_expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     Ok(sqlx::query!("DELETE FROM session WHERE expires_at <= $1", now).execute(db).await?.rows_affected())
 }

@@ -6,24 +6,24 @@ use uuid::Uuid;
 
 use crate::admin_db::people::accounts::{AccessKind, Account, holder};
 
-/// A row, without its secret's hash.
+/// An API token, without the fingerprint of its secret.
 #[derive(Debug, Clone)]
 pub struct ApiToken {
-    /// Key.
+    /// Id of the token.
     pub id: Uuid,
-    /// Whose.
+    /// User name of the owner.
     pub username: String,
-    /// What its owner calls it.
+    /// Name given by the owner.
     pub name: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires_at: Option<DateTime<Utc>>,
     /// Last use, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-/// Inserts a token; its name may be taken (index `token_name_key`).
+/// Inserts a token; its name may be in use (index `token_name_key`).
 pub async fn insert(
     db: &mut PgConnection,
     account: Uuid,
@@ -47,7 +47,7 @@ pub async fn insert(
     Ok(id)
 }
 
-/// The account of a token that is still good and whose account is enabled.
+/// The account of a valid token whose account is enabled.
 pub async fn account(
     db: &mut PgConnection,
     fingerprint: &[u8; 32],
@@ -67,7 +67,7 @@ pub async fn account(
     Ok(found)
 }
 
-/// Tokens that are not revoked: of one account, or of all.
+/// Tokens that are not revoked, of one account or of all.
 pub async fn list(db: &mut PgConnection, account: Option<Uuid>) -> Result<Vec<ApiToken>, sqlx::Error> {
     sqlx::query_as!(
         ApiToken,
@@ -81,7 +81,7 @@ pub async fn list(db: &mut PgConnection, account: Option<Uuid>) -> Result<Vec<Ap
     .await
 }
 
-/// Revokes a token; `account` limits it to the tokens of one person. Answers whether there was one.
+/// Revokes a token; `account` restricts this to the tokens of one user. Returns whether there was one.
 pub async fn revoke(
     db: &mut PgConnection,
     id: Uuid,
@@ -99,7 +99,7 @@ pub async fn revoke(
     Ok(done.rows_affected() == 1)
 }
 
-/// Revokes all tokens of an account; answers how many there were.
+/// Revokes all tokens of an account and returns their number.
 pub async fn revoke_all(db: &mut PgConnection, account: Uuid, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let done =
         sqlx::query!("UPDATE token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL", account, now)
