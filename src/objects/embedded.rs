@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Target;
 use crate::secrets::Random;
 
-/// The owner of the uploads: a restarted portal aborts those of its previous run.
+/// The owner of uploads, the same in every run, so that a restarted portal can abort those of its previous run.
 const KEY_ID: &str = "embedded";
 
 /// Lists open uploads, which the library's store cannot do, from the files that it keeps for them next to the buckets.
@@ -65,7 +65,7 @@ impl S3Route for OpenUploads {
 }
 
 /// Removes leftovers of uploads that were being started or completed when the process was killed: the library's store
-/// records an upload before its owner and key, and forgets it before its parts.
+/// records an upload before the key it belongs to, and forgets it before its parts.
 fn remove_cut(dir: &Path) -> std::io::Result<()> {
     let files = std::fs::read_dir(dir)?.collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = files.iter().map(|f| f.file_name().to_string_lossy().into_owned()).collect();

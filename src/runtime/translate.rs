@@ -110,7 +110,7 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
         let how = if m.read_only { ":ro" } else { "" };
         format!("{}:{}{how}", m.source.display(), m.target)
     });
-    // A server without a network must still find itself by its name.
+    // A server without a network must still resolve its own host name.
     let alone = spec.network == "none";
     let own = alone.then(|| format!("{ALONE}:127.0.0.1"));
     let host = HostConfig {

@@ -12,7 +12,7 @@ use super::error::causes;
 use super::{PAUSES, Store, error};
 use crate::objects::{Download, ObjectError};
 
-/// Minimum bytes between two interruptions; otherwise they count as one.
+/// Minimum bytes between two interruptions for them to be counted separately.
 const PROGRESS: u64 = 64 * 1024;
 /// Delay before resuming; grows with every interruption, up to [`LONGEST_WAIT`].
 const WAIT: Duration = Duration::from_millis(500);
