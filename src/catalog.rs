@@ -27,15 +27,15 @@ pub struct CatalogImage {
     pub data: String,
     /// User id of the server's process in the image.
     pub uid: u32,
-    /// The minimum memory for a container of this image.
+    /// Group id of the server's process in the image.
     pub gid: u32,
-    /// A sentence to show in the form.
+    /// The minimum memory for a container of this image.
     pub min_memory: ByteSize,
-    /// Whether its containers may connect to this machine, other networks and the internet.
+    /// A sentence to show in the form.
     pub notes: String,
-    /// Day after which its vendor provides no more fixes.
+    /// Whether its containers may connect to this machine, other networks and the internet.
     pub egress: bool,
-    /// Day after which its makers fix nothing any more.
+    /// Day after which its vendor provides no more fixes.
     pub end_of_life: Option<NaiveDate>,
 }
 

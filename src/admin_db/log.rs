@@ -123,9 +123,9 @@ pub struct LogFilter {
     pub container: Option<String>,
     /// Only on this container.
     pub container_id: Option<Uuid>,
-    /// Only rows older than this id.
+    /// Only with this outcome.
     pub outcome: Option<Outcome>,
-    /// Only rows older than this key.
+    /// Only rows older than this id.
     pub before: Option<i64>,
     /// Maximum number of rows.
     pub limit: i64,

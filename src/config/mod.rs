@@ -323,19 +323,19 @@ pub struct Config {
     pub limits: Limits,
     /// mydb_admin.
     pub admin_db: AdminDb,
-    /// Buckets for backups; the first is the default.
+    /// Storage tiers; the first is the default.
     pub storage: Vec<Tier>,
     /// Buckets for backups; the first is the default.
     pub targets: Vec<Target>,
-    /// The program that receives notices about failed backups.
+    /// How backups are made.
     pub backups: Backups,
-    /// Who is told of what went wrong with them.
+    /// The program that receives notices about failed backups.
     pub notify: Notify,
-    /// The key file that encrypts secrets.
+    /// How image names are converted to references.
     pub images: Images,
-    /// Days in the trash before permanent deletion.
+    /// The key file that encrypts secrets.
     pub seal_key: PathBuf,
-    /// Days in the trash.
+    /// Days in the trash before permanent deletion.
     pub trash_days: i64,
     /// Job queue.
     pub jobs: Jobs,

@@ -16,9 +16,9 @@ pub enum ValueKind {
     Ip,
     /// An amount of memory such as `2g`.
     Memory,
-    /// A file or directory; relative paths start at the portal's home directory.
+    /// A number of CPUs such as `0.5`.
     Cpus,
-    /// A file or directory; a relative one starts at the portal's home directory.
+    /// A file or directory; relative paths start at the portal's home directory.
     Path,
     /// A list of texts.
     List,

@@ -22,15 +22,15 @@ pub struct NewContainer<'a> {
     pub image: &'a str,
     /// The user's database.
     pub dbname: &'a str,
-    /// Account of the owner.
+    /// The user's role.
     pub dbuser: &'a str,
-    /// Contact for questions about it.
+    /// Account of the owner.
     pub account_id: Uuid,
-    /// Whom to ask about it.
+    /// Contact for questions about it.
     pub contact: &'a str,
-    /// Purpose of the database.
+    /// Department.
     pub department: &'a str,
-    /// What it is for.
+    /// Purpose of the database.
     pub description: &'a str,
     /// Storage tier.
     pub storage: &'a str,

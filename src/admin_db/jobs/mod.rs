@@ -78,23 +78,23 @@ pub struct Job {
     pub container_id: Option<Uuid>,
     /// Arguments.
     pub payload: serde_json::Value,
-    /// Number of attempts started.
+    /// Status.
     pub status: JobStatus,
-    /// Maximum number of attempts.
+    /// Number of attempts started.
     pub attempt: i32,
-    /// Not to be started before this time.
+    /// Maximum number of attempts.
     pub max_attempts: i32,
-    /// Who requested it.
+    /// Not to be started before this time.
     pub run_at: DateTime<Utc>,
-    /// When it was requested.
+    /// Who requested it.
     pub created_by: String,
-    /// When it first started.
+    /// When it was requested.
     pub created_at: DateTime<Utc>,
-    /// When it first began.
+    /// When it first started.
     pub started_at: Option<DateTime<Utc>>,
-    /// The last error.
+    /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// What went wrong last.
+    /// The last error.
     pub error: Option<String>,
 }
 
@@ -129,11 +129,11 @@ pub struct NewJob<'a> {
     pub kind: &'a str,
     /// Container it works on.
     pub container: Option<Uuid>,
-    /// Who requests it.
+    /// Arguments.
     pub payload: serde_json::Value,
-    /// Names of its steps.
+    /// Who requests it.
     pub by: &'a str,
-    /// Its steps, in words.
+    /// Names of its steps.
     pub steps: &'a [&'a str],
 }
 
