@@ -1,4 +1,4 @@
-//! What a step of a job works with.
+//! The context in which a step of a job runs.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,38 +14,38 @@ use crate::blueprint::Blueprint;
 use crate::queue::step_error::StepError;
 use crate::runtime::Observed;
 
-/// The span that every log line of a job is in. At the level of errors, so that a log of errors alone has the ids too.
+/// The span for all log lines of a job. It has the level `ERROR`, so that a log of errors only contains the ids too.
 pub fn job_span(job: &jobs::Job) -> Span {
     let (id, kind, container) = (job.id, &job.kind, job.container_id.map(field::display));
     tracing::error_span!(parent: None, "job", job = %id, kind, container, backup = field::Empty)
 }
 
-/// What a step works with. The rows of its container are read once in a step, when they are first asked for.
+/// The context of a step. The rows of its container are read once per step, when they are first needed.
 pub struct StepContext {
     /// The portal.
     pub app: Arc<App>,
     /// The job.
     pub job: jobs::Job,
-    /// The reservation under which it runs: whoever has the job now has another.
+    /// The lease under which the job runs. If another worker takes over the job, the lease changes.
     pub lease: String,
-    /// Which step it is.
+    /// Number of the current step.
     pub seq: AtomicI64,
     /// The job's span.
     span: Span,
-    /// What answered in this run.
+    /// The server that last responded in this run.
     answered: Mutex<Option<ServerAnswer>>,
-    /// What was read in this step.
+    /// Rows read in this step.
     read: Mutex<Rows>,
 }
 
-/// What a step has read of its container.
+/// Rows of the container that a step has read.
 #[derive(Default)]
 struct Rows {
     container: Option<Arc<Container>>,
     blueprint: Option<Arc<Blueprint>>,
 }
 
-/// A server that answered.
+/// A server that has responded.
 #[derive(Debug, Clone)]
 struct ServerAnswer {
     container: String,
@@ -54,7 +54,7 @@ struct ServerAnswer {
 }
 
 impl StepContext {
-    /// A run of a job from its beginning.
+    /// Context for a run of a job from its first step.
     pub fn new(app: &Arc<App>, job: jobs::Job, lease: &str) -> Self {
         let (app, lease) = (app.clone(), lease.to_owned());
         Self {
@@ -68,18 +68,18 @@ impl StepContext {
         }
     }
 
-    /// Notes the backup that the job makes, tests or restores, for its log lines.
+    /// Adds the id of the backup that the job makes, tests or restores to its log lines.
     pub fn note_backup(&self, backup: Uuid) {
         self.span.record("backup", field::display(backup));
     }
 
-    /// Notes that the server in this container answered, since the container was started last.
+    /// Records that the server in this container has responded since the container was last started.
     pub fn note_answer(&self, found: &Observed, version: &str) {
         let (container, version) = (found.id.clone(), version.to_owned());
         *self.last() = Some(ServerAnswer { container, started_at: found.started_at, version });
     }
 
-    /// The version that the server in this container told, if it answered in this run and has run since.
+    /// The version reported by the server in this container, if it responded in this run and has been running since.
     pub fn answer(&self, found: &Observed) -> Option<String> {
         let last = self.last();
         let same = |a: &&ServerAnswer| found.running && a.container == found.id && a.started_at == found.started_at;
@@ -87,11 +87,11 @@ impl StepContext {
     }
 
     fn last(&self) -> MutexGuard<'_, Option<ServerAnswer>> {
-        // What a panic left is as good as what was before it.
+        // A panic cannot leave an incomplete value.
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The container this job works on, as it was when this step first asked, or since [`Self::changed`].
+    /// The container of this job, as first read in this step or since the last call of [`Self::changed`].
     pub async fn container(&self) -> Result<Arc<Container>, StepError> {
         if let Some(read) = &self.rows().container {
             return Ok(read.clone());
@@ -105,10 +105,10 @@ impl StepContext {
         Ok(read)
     }
 
-    /// What that container is made from, read as often.
+    /// What the container is made from, cached like its row.
     ///
     /// # Errors
-    /// [`StepError::Fail`] where the catalog or the configuration no longer has what it needs.
+    /// [`StepError::Fail`] if the catalog or the configuration no longer contains something it needs.
     pub async fn blueprint(&self) -> Result<Arc<Blueprint>, StepError> {
         if let Some(read) = &self.rows().blueprint {
             return Ok(read.clone());
@@ -118,22 +118,23 @@ impl StepContext {
         Ok(read)
     }
 
-    /// The step has changed the container's rows, or another step begins: they are read anew when next asked for.
+    /// Discards the rows that were read, because the step has changed them or another step begins. They are read again
+    /// when needed.
     pub fn changed(&self) {
         *self.rows() = Rows::default();
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
-        // A panic leaves nothing half written: each field is set in one assignment.
+        // A panic cannot leave an incomplete value: each field is set in one assignment.
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Key of the container this job works on.
+    /// Key of the container of this job.
     pub fn container_id(&self) -> Result<Uuid, StepError> {
         self.job.container_id.ok_or_else(|| StepError::Fail("This job does not specify a container.".to_owned()))
     }
 
-    /// Shows a step's progress. Failing to is no reason to fail the step.
+    /// Shows the progress of the step. If that fails, the step continues.
     pub async fn progress(&self, detail: &str) {
         let seq = i16::try_from(self.seq.load(Ordering::Relaxed)).unwrap_or(i16::MAX);
         if let Ok(mut db) = self.app.db.acquire().await {

@@ -1,4 +1,4 @@
-//! Puts a job into the queue, in the transaction that asks for it, with its row in the log.
+//! Enqueues a job and writes its log row in the transaction of the request.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ pub(crate) async fn enqueue(
     enqueue_with(app, tx, flow, container, actor, (detail, serde_json::Value::Null)).await
 }
 
-/// The same, with what the job has to know besides: an object.
+/// Like [`enqueue`], with a payload (a JSON object) for the job.
 pub(crate) async fn enqueue_with(
     app: &App,
     tx: &mut PgConnection,
@@ -53,10 +53,10 @@ pub(crate) async fn enqueue_with(
     Ok(job)
 }
 
-/// Enqueues one.
+/// Enqueues a job of the portal itself.
 ///
 /// # Errors
-/// [`RequestError::Busy`] if one of this kind is under way, or the database's.
+/// [`RequestError::Busy`] if a job of this kind is already running or waiting.
 pub async fn enqueue_portal(app: &App, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
     let now = app.clock.now();
     let names = flow.names();

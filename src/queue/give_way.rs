@@ -1,5 +1,5 @@
-//! A backup gives way: whoever wants something else of a database does not wait until it is done. It is cancelled, leaves
-//! nothing, and is made later.
+//! A running backup yields to any other action on its database: it is cancelled and cleaned up, and a scheduled one is
+//! repeated later.
 
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,19 @@ use crate::app::App;
 use crate::domain::work::Cancel;
 use crate::queue::refusal::RequestError;
 
-/// How long whoever asks waits for its end. A worker sees within a second that it is to end.
+/// Longest wait for the backup to end. A worker notices the cancellation within a second.
 const LONGEST: Duration = Duration::from_secs(20);
-/// Time between two looks.
+/// Time between two checks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Cancels a backup of this database that is under way, and waits until nothing of it is left.
+/// Cancels a running backup of this database and waits until it has been cleaned up.
 ///
 /// # Errors
 /// [`RequestError::Busy`] if it does not end in time.
 pub(crate) async fn cancel_backup(app: &App, c: &Container, actor: &Actor) -> Result<(), RequestError> {
     let Some(job) = c.active_job_id.filter(|_| c.active_job.is_some() && !c.is_busy()) else { return Ok(()) };
     let mut tx = app.db.begin().await?;
-    // Where it has ended meanwhile, there is nothing to wait for but its last lines.
+    // If it has ended in the meantime, only its last writes remain to be awaited.
     cancel::ask(&mut tx, job, &actor.name, Cancel::WhileBackingUp).await?;
     tx.commit().await?;
     app.cancels.notify_one();

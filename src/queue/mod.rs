@@ -1,5 +1,5 @@
-//! Jobs as data: what a flow is made of, how one is put into the queue, and why a request is refused. Whoever asks for
-//! slow work needs this and no more; the workers stand in [`crate::jobs`].
+//! Jobs as data: the definition of a flow, how it is enqueued, and why a request is rejected. Code that requests slow
+//! work needs only this module; the workers are in [`crate::jobs`].
 
 pub mod context;
 pub mod enqueue;

@@ -1,4 +1,4 @@
-//! How a step of a job fails.
+//! The error type of job steps.
 
 use crate::blueprint::BlueprintError;
 use crate::domain::stream_error::StreamError;
@@ -8,19 +8,19 @@ use crate::storage::error::StorageError;
 /// How a step failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// It may work if tried again later.
+    /// A later attempt may succeed.
     #[error("{0}")]
     Retry(String),
-    /// It won't; the sentence is shown to the owner.
+    /// No later attempt can succeed. The sentence is shown to the owner.
     #[error("{0}")]
     Fail(String),
-    /// What a store has could not be read or written. Another store may do.
+    /// A target could not be read or written. Another target may work.
     #[error(transparent)]
     Store(#[from] StreamError),
 }
 
 impl StepError {
-    /// Whether it may work if tried again later.
+    /// Whether a later attempt may succeed.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Retry(_) => true,
@@ -29,7 +29,7 @@ impl StepError {
         }
     }
 
-    /// The same with another sentence, made of the one it has.
+    /// The same error with its message replaced by what `tell` makes of it.
     #[must_use]
     pub fn with_message(self, tell: impl FnOnce(String) -> String) -> Self {
         match self {
