@@ -1,5 +1,5 @@
-//! What lies in a bucket for a backup of mydb_admin: `<instance>/mydb_admin/<time>/`, found by its time, since the list of
-//! backups is in what it is a backup of.
+//! Backups of mydb_admin in a bucket: `<instance>/mydb_admin/<time>/`. They are found by their time, because the list
+//! of backups is itself in mydb_admin.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,78 +8,78 @@ use crate::domain::names::InstanceId;
 use crate::manifest::Object;
 use crate::objects::{ObjectError, ObjectInfo, Store};
 
-/// Version of the form.
+/// Version of the format.
 pub const SCHEMA: u32 = 2;
-/// Version of the form of one that is not encrypted, which older portals read too.
+/// Format version of unencrypted backups, which older portals can read too.
 pub const PLAIN_SCHEMA: u32 = 1;
-/// Name of the manifest's object, which is written last.
+/// Name of the manifest object, which is written last.
 pub const FILE: &str = "manifest.json";
 /// Name of the dump before compression.
 pub const DUMP: &str = "mydb_admin.pgdump";
-/// Name of the object with the keys, encrypted to the recovery key.
+/// Name of the object with the keys, encrypted for the recovery key.
 pub const KEYS: &str = "keys.age";
-/// Longest manifest and longest keys that are read.
+/// Maximum size of a manifest and of the encrypted keys in bytes.
 pub const LONGEST: u64 = 1024 * 1024;
-/// How a time is written in keys: it sorts as the times do.
+/// Format of times in key prefixes. It sorts chronologically.
 const TIME: &str = "%Y%m%dT%H%M%SZ";
 
-/// A backup of mydb_admin.
+/// The manifest of a backup of mydb_admin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AdminManifest {
-    /// Version of the form.
+    /// Version of the format.
     pub schema: u32,
-    /// Portal it is of.
+    /// Instance id of the portal.
     pub instance: String,
-    /// The moment it shows.
+    /// The moment of which it contains the state.
     pub made_at: DateTime<Utc>,
     /// Version of the program that made it.
     pub program: String,
-    /// Number of the last migration that its tables have had.
+    /// Number of the last migration that had been applied.
     pub migration: i64,
-    /// Databases that lived.
+    /// Number of existing databases.
     pub containers: i64,
-    /// The dump.
+    /// The object with the dump.
     pub object: Object,
-    /// Whether the keys lie beside it.
+    /// Whether the keys are stored with it.
     pub keys: bool,
-    /// SHA-256 of the object with them, in hexadecimal.
+    /// SHA-256 of the object with the keys, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys_sha256: Option<String>,
 }
 
-/// Beginning of the keys of all of an instance.
+/// Key prefix of all backups of mydb_admin of an instance.
 pub fn beginning(instance: &InstanceId) -> String {
     format!("{instance}/mydb_admin/")
 }
 
-/// Beginning of the keys of the one of this moment.
+/// Key prefix of the backup of this moment.
 pub fn location(instance: &InstanceId, at: DateTime<Utc>) -> String {
     format!("{}{}", beginning(instance), at.format(TIME))
 }
 
-/// A whole backup of mydb_admin in a store.
+/// A complete backup of mydb_admin in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAdminBackup {
-    /// The moment it shows.
+    /// The moment of which it contains the state.
     pub made_at: DateTime<Utc>,
-    /// Beginning of its keys.
+    /// Its key prefix.
     pub location: String,
-    /// Length of the dump, as stored.
+    /// Size of the stored dump in bytes.
     pub bytes: u64,
-    /// Whether the keys lie beside it.
+    /// Whether the keys are stored with it.
     pub keys: bool,
 }
 
-/// After so long without a manifest, what lies there is left of a portal that was killed.
+/// Objects without a manifest are considered abandoned after this time: their portal was killed.
 const ABANDONED: TimeDelta = TimeDelta::hours(1);
 
-/// The whole ones there are, the newest first.
+/// The complete backups, the newest first.
 pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<StoredAdminBackup>, ObjectError> {
     let beginning = beginning(instance);
     Ok(whole(&store.list(&beginning).await?, &beginning))
 }
 
-/// The same, and the keys of what is left of unfinished ones.
+/// The complete backups, and the objects of abandoned ones.
 pub async fn look(
     store: &Store,
     instance: &InstanceId,
@@ -115,7 +115,7 @@ fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<StoredAdminBackup> {
     found
 }
 
-/// Whether a backup of mydb_admin may lie at this beginning of keys: `<instance>/mydb_admin/<time>`.
+/// Whether this key prefix has the form of a backup of mydb_admin: `<instance>/mydb_admin/<time>`.
 pub fn is_location(location: &str) -> bool {
     let mut parts = location.split('/').skip(2);
     let time = parts.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Dumps that people bring: how they are packed, what they are, and what became of them. mydb_admin keeps all three.
+//! Uploaded dumps: how they are compressed, their format, and the result of loading them. mydb_admin stores all three.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::sql::Dialect;
 /// How a dump is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
-    /// Not at all.
+    /// Not compressed.
     None,
     /// gzip.
     Gzip,
@@ -19,7 +19,7 @@ pub enum Packing {
     Bzip2,
     /// xz.
     Xz,
-    /// As the only file of a zip archive.
+    /// The only file in a zip archive.
     Zip,
 }
 
@@ -32,40 +32,40 @@ impl Packing {
         (Self::Zip, "zip", b"PK\x03\x04"),
     ];
 
-    /// What the beginning of a file shows.
+    /// Recognises the compression by the first bytes of a file.
     pub fn of(head: &[u8]) -> Self {
         Self::ALL.into_iter().find(|(.., magic)| head.starts_with(magic)).map_or(Self::None, |(packing, ..)| packing)
     }
 
-    /// As in the database.
+    /// The name stored in mydb_admin.
     pub fn as_str(self) -> &'static str {
         Self::ALL.into_iter().find(|(packing, ..)| *packing == self).map_or("none", |(_, name, _)| name)
     }
 
-    /// The same back.
+    /// Parses the name stored in mydb_admin; unknown names become [`Self::None`].
     pub fn parse(name: &str) -> Self {
         Self::ALL.into_iter().find(|(_, known, _)| *known == name).map_or(Self::None, |(packing, ..)| packing)
     }
 }
 
-/// What a dump is.
+/// The format of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// An archive of `pg_dump`, custom format.
+    /// A `pg_dump` archive in the custom format.
     PgCustom,
-    /// Statements for PostgreSQL, by `pg_dump` or by hand.
+    /// SQL for PostgreSQL, written by `pg_dump` or by hand.
     PgPlain,
-    /// Statements for MariaDB or MySQL.
+    /// SQL for MariaDB or MySQL.
     MariaSql,
-    /// An archive of `mongodump`.
+    /// A `mongodump` archive.
     MongoArchive,
-    /// A dump of `neo4j-admin`.
+    /// A `neo4j-admin` dump.
     Neo4jDump,
 }
 
 impl Format {
-    /// The engine it is for.
+    /// The engine that loads it.
     pub fn engine(self) -> EngineKind {
         match self {
             Self::PgCustom | Self::PgPlain => EngineKind::Postgres,
@@ -75,7 +75,7 @@ impl Format {
         }
     }
 
-    /// Whose SQL it is, if it is SQL.
+    /// The SQL dialect, if the format is SQL.
     pub fn dialect(self) -> Option<Dialect> {
         match self {
             Self::PgPlain => Some(Dialect::Postgres),
@@ -84,7 +84,7 @@ impl Format {
         }
     }
 
-    /// What it is, for people.
+    /// Description for people.
     pub fn label(self) -> &'static str {
         match self {
             Self::PgCustom => "a pg_dump archive",
@@ -101,45 +101,46 @@ impl Format {
 pub struct Dump {
     /// How it is compressed.
     pub packing: Packing,
-    /// What it is.
+    /// Its format.
     pub format: Format,
-    /// The version of the server it was made of, as numbers, where it says so.
+    /// Version of the server it was made from, as numbers, if the dump contains it.
     pub version: Option<(u32, u32)>,
-    /// Whether its end has to say that it is the end.
+    /// Whether a complete dump ends with an end marker.
     pub says_its_end: bool,
-    /// The databases in it, where it says which; not the server's own. An empty name: what comes before any is named.
+    /// Names of the databases in it, if the dump contains them, without the server's own. An empty name stands for
+    /// statements before the first database is named.
     pub databases: Vec<String>,
-    /// What its sender should know of how it was read.
+    /// Remarks for the uploader about how the dump was read.
     pub told: Vec<String>,
 }
 
-/// What became of a dump.
+/// The result of loading a dump.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoadReport {
-    /// What was loaded.
+    /// The format that was loaded.
     pub format: Option<Format>,
-    /// Tables that are there; collections, or labels of nodes.
+    /// Number of tables, collections or node labels after the load.
     pub tables: u64,
-    /// Rows in them; documents, or nodes and relationships.
+    /// Number of rows or documents in them, or of nodes and relationships.
     pub rows: u64,
-    /// How many statements, entries or documents failed.
+    /// Number of statements, entries or documents that failed.
     pub failed: u64,
-    /// The first of them.
+    /// The first failures, at most [`MOST`].
     pub failures: Vec<LoadFailure>,
-    /// How many databases it went into.
+    /// Number of databases it was loaded into.
     pub databases: u64,
-    /// What else its owner should know.
+    /// Other remarks for the owner.
     pub told: Vec<String>,
 }
 
 impl LoadReport {
-    /// Whether more failed than is kept.
+    /// Whether there were more failures than are listed.
     pub fn is_cut(&self) -> bool {
         self.failed > self.failures.len() as u64
     }
 
-    /// Adds what was counted in a server.
+    /// Adds the counts of a server.
     pub fn add(&mut self, counts: &[Count]) {
         for count in counts {
             let rows = u64::try_from(count.rows).unwrap_or(0);
@@ -149,14 +150,14 @@ impl LoadReport {
                     self.rows += rows;
                 }
                 "label" => self.tables += 1,
-                // All nodes, and all relationships.
+                // `content` counts all nodes and all relationships.
                 "content" => self.rows += rows,
                 _ => {}
             }
         }
     }
 
-    /// One sentence.
+    /// Summary in one sentence.
     pub fn sentence(&self) -> String {
         let (table, row, one) = match self.format {
             Some(Format::MongoArchive) => ("collection", "document", "document"),
@@ -171,7 +172,7 @@ impl LoadReport {
         format!("Loaded {} with {}{places}. {failed}", amount(self.tables, table), amount(self.rows, row))
     }
 
-    /// Adds what became of another database of the same dump.
+    /// Adds the result for another database of the same dump.
     pub fn join(&mut self, other: Self) {
         self.format = other.format;
         self.failed += other.failed;
@@ -182,24 +183,24 @@ impl LoadReport {
     }
 }
 
-/// One thing that failed.
+/// One failure of a load.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoadFailure {
-    /// Line of the dump on which its statement begins, where that is known.
+    /// Line of the dump on which the statement begins, if known.
     pub line: Option<u64>,
-    /// The server's words.
+    /// The server's error message.
     pub text: String,
     /// The beginning of the statement.
     pub statement: String,
-    /// What else was said about it.
+    /// Further details from the server.
     pub detail: String,
 }
 
-/// Most failures that are kept; all are counted.
+/// Longest list of failures that is kept. All of them are counted.
 pub const MOST: usize = 100;
 
-/// So many of something.
+/// A number with its noun, for example “3 tables”.
 pub(crate) fn amount(n: u64, one: &str) -> String {
     match (n, one) {
         (1, _) => format!("1 {one}"),

@@ -1,5 +1,5 @@
-//! The manifest of a backup: all that is needed to restore it, without mydb_admin and without this program.
-//! Its form is documented in docs/BACKUPS.md.
+//! The manifest of a backup: everything needed to restore it without mydb_admin and without this program.
+//! docs/BACKUPS.md documents its format.
 
 pub mod admin;
 pub mod dump;
@@ -19,85 +19,84 @@ use crate::engine::part::{Count, Part};
 use crate::engine::partial::Selection;
 use crate::manifest::sum::Sum;
 
-/// Version of the form. A reader refuses later ones: what it does not know it can't restore.
+/// Version of the format. Readers reject later versions, because they could not restore what they do not know.
 pub const SCHEMA: u32 = 2;
-/// Version of the form of one that is not encrypted, which older portals read too.
+/// Format version of unencrypted backups, which older portals can read too.
 pub const PLAIN_SCHEMA: u32 = 1;
-/// Name of the manifest's object.
+/// Name of the manifest object.
 pub const FILE: &str = "manifest.json";
-/// Name of the object with the commands for people.
+/// Name of the object with instructions for a manual restore.
 pub const BY_HAND: &str = "RESTORE.txt";
-/// Source of a dump that the running server made.
+/// `source` of a dump made by the running server.
 pub const RUNNING: &str = "running server";
-/// Source of a dump that was made from a copy of the data.
+/// `source` of a dump made from a copy of the data directory.
 pub const COPY: &str = "frozen copy";
-/// Kind of the counts of what is computed from other data: how much of it there is depends on when that was done.
+/// Kind of the counts of computed data. Their rows depend on when they were last computed.
 pub const COMPUTED: &str = "materialized view";
-/// Longest manifest that is read: 100,000 tables fit.
+/// Maximum size of a manifest in bytes, enough for 100,000 tables.
 pub const LONGEST: u64 = 64 * 1024 * 1024;
 
-/// A backup's manifest.
+/// The manifest of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of the form.
+    /// Version of the format.
     pub schema: u32,
-    /// The backup.
+    /// Id of the backup.
     pub backup: Uuid,
-    /// Portal it was made by.
+    /// Instance id of the portal that made it.
     pub instance: String,
     /// When the dump began.
     pub started_at: DateTime<Utc>,
-    /// When all of it was stored.
+    /// When everything was stored.
     pub finished_at: DateTime<Utc>,
     /// `running server` or `frozen copy`.
     pub source: String,
-    /// The database it is of.
+    /// The database that was backed up.
     pub container: BackupSubject,
-    /// Its databases.
+    /// Names of the databases in it.
     #[serde(default)]
     pub databases: Vec<String>,
-    /// Password of the administrator's account in the data: made for this backup only. Absent where the account is not
-    /// in it.
+    /// Password of the administrator's account in the data, generated for this backup only. Absent if the data does not
+    /// contain the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_password: Option<String>,
-    /// The same where the objects are encrypted: encrypted to the same recipients, in base64.
+    /// The same password if the objects are encrypted: encrypted for the same recipients, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_admin_password: Option<String>,
-    /// How the objects are encrypted; absent: they are not.
+    /// How the objects are encrypted; absent if they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
-    /// Its objects, in the order in which they are restored.
+    /// The objects, in the order in which they are restored.
     pub objects: Vec<Object>,
-    /// What was in it, counted in the moment of the dump if `exact_counts`.
+    /// Counts of the content, taken at the moment of the dump if `exact_counts`.
     pub counts: Vec<Count>,
-    /// What was defined in it, in the moment of the dump. None in a backup of an older portal, or of an engine that does
-    /// not tell.
+    /// Definitions at the moment of the dump. Empty in backups of older portals and of engines that do not report them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub definitions: Vec<Definition>,
-    /// Whether the counts are of the very moment of the dump.
+    /// Whether the counts are from exactly the moment of the dump.
     pub exact_counts: bool,
-    /// Whether the counts have fingerprints of the content.
+    /// Whether the counts include fingerprints of the content.
     pub fingerprints: bool,
-    /// What else the server said about itself: settings, encodings.
+    /// Other facts reported by the server, such as settings and encodings.
     pub facts: serde_json::Value,
     /// Configuration files of the container, by name.
     pub config: BTreeMap<String, String>,
-    /// Remarks of the dump.
+    /// Notes reported by the dump.
     pub notes: Vec<String>,
-    /// What of it is wanted, if not all; never written.
+    /// The part to restore, if not everything. Never written.
     #[serde(skip)]
     pub wanted: Option<WantedPart>,
 }
 
-/// What of a backup is wanted.
+/// The part of a backup to restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedPart {
-    /// That.
+    /// The selected database and table.
     pub only: Selection,
-    /// The other databases of the backup.
+    /// The other databases in the backup.
     pub others: Vec<String>,
-    /// What of the backup is defined in no database: where data brings the accounts of the whole server with it, they are
-    /// compared whatever is wanted.
+    /// Definitions that belong to no database. If the data contains the accounts of the whole server, they are compared
+    /// whatever part is selected.
     pub accounts: Vec<Definition>,
 }
 
@@ -106,74 +105,74 @@ pub struct WantedPart {
 pub struct Encryption {
     /// `age`.
     pub method: String,
-    /// Whose keys open them.
+    /// The recipients that can decrypt them.
     pub recipients: Vec<String>,
 }
 
-/// What a backup is of.
+/// The database that a backup was made of, as it was then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupSubject {
-    /// Key in mydb_admin.
+    /// Its key in mydb_admin.
     pub id: Uuid,
     /// Name.
     pub name: String,
     /// Engine.
     pub engine: EngineKind,
-    /// Image, as in the catalog.
+    /// Image, as named in the catalog.
     pub image: String,
     /// Digest of the image.
     pub digest: String,
-    /// The server's version, in its own words.
+    /// Version, as reported by the server.
     pub version: String,
     /// The user's database.
     pub dbname: String,
     /// The user's role.
     pub dbuser: String,
-    /// Owner's account.
+    /// The owner's account.
     pub owner: String,
-    /// Whom to ask about it.
+    /// Contact for questions about it.
     pub contact: String,
     /// Department.
     pub department: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: String,
     /// Storage tier.
     pub storage: String,
     /// Memory limit in bytes.
     pub memory_bytes: i64,
-    /// CPU limit in thousandths.
+    /// CPU limit in thousandths of a CPU.
     pub millicpus: i32,
     /// Backup policy.
     pub backup_freq: String,
-    /// Extensions chosen when it was made.
+    /// Extensions selected when it was created.
     pub extensions: Vec<String>,
 }
 
 /// An object of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
-    /// Its name, beside the manifest.
+    /// Its name, next to the manifest.
     pub file: String,
     /// Name of the dump before compression.
     pub plain: String,
-    /// The database it holds; absent for what belongs to the whole server.
+    /// The database it contains; absent if it belongs to the whole server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// What it is, for people.
+    /// Description for people.
     pub what: String,
-    /// The dump as it left the container.
+    /// Size and checksum of the dump as it left the container.
     pub dumped: Sum,
-    /// The object as it lies in the store.
+    /// Size and checksum of the object as stored.
     pub stored: Sum,
     /// `zstd`.
     pub compression: String,
-    /// `age`, after compression; absent: it is not encrypted.
+    /// `age`, applied after compression; absent if it is not encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<String>,
 }
 
 impl Object {
-    /// Its name once it is decrypted.
+    /// Its name after decryption.
     pub fn compressed(&self) -> &str {
         match self.encryption {
             Some(_) => self.file.strip_suffix(".age").unwrap_or(&self.file),
@@ -181,14 +180,14 @@ impl Object {
         }
     }
 
-    /// The part it holds.
+    /// The part of the dump it contains.
     pub fn part(&self) -> Part {
         Part { file: self.plain.clone(), database: self.database.clone(), what: "" }
     }
 }
 
 impl Manifest {
-    /// Reads one and checks that it is of what was asked for.
+    /// Parses a manifest and checks that it belongs to the expected backup.
     pub fn read(bytes: &[u8], backup: Uuid) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Version {
@@ -220,12 +219,12 @@ impl Manifest {
         Ok(read)
     }
 
-    /// Whose keys open its objects; none where they are not encrypted.
+    /// The recipients that can decrypt its objects; empty if they are not encrypted.
     pub fn recipients(&self) -> &[String] {
         self.encryption.as_ref().map(|e| e.recipients.as_slice()).unwrap_or_default()
     }
 
-    /// Whether the objects can be read with `keys`.
+    /// Whether `keys` can decrypt the objects.
     pub fn opens(&self, keys: &Identities) -> bool {
         self.encryption.is_none() || keys.open(self.recipients())
     }
@@ -238,21 +237,21 @@ impl Manifest {
         }
     }
 
-    /// Bytes stored in all.
+    /// Total stored size in bytes.
     pub fn bytes(&self) -> u64 {
         self.objects.iter().map(|o| o.stored.bytes).sum()
     }
 
-    /// Its databases.
+    /// Names of its databases.
     pub fn databases(&self) -> Vec<&str> {
         if self.databases.is_empty() {
-            // Of a portal that did not write them down.
+            // Older portals did not write the names.
             return self.objects.iter().filter_map(|o| o.database.as_deref()).collect();
         }
         self.databases.iter().map(String::as_str).collect()
     }
 
-    /// The same with nothing but what is wanted: its objects and counts.
+    /// The manifest reduced to the objects and counts of the selected part.
     pub fn reduced(mut self, only: &Selection) -> Result<Self, String> {
         let (mine, others) = self.databases().into_iter().map(str::to_owned).partition(|name| *name == only.database);
         self.databases = mine;
@@ -261,7 +260,8 @@ impl Manifest {
         }
         self.objects.retain(|o| o.database.as_ref().is_none_or(|database| *database == only.database));
         self.counts.retain(|count| only.holds(count));
-        // Of one table nothing is compared but its rows: what it needs comes with it, and whatever needs it does not.
+        // For a single table only its rows are compared: what it depends on is restored with it, what depends on it is
+        // not.
         let (accounts, mut definitions): (Vec<_>, Vec<_>) =
             self.definitions.into_iter().partition(|d| d.database.is_empty());
         definitions.retain(|d| only.table.is_none() && d.database == only.database);
@@ -275,16 +275,17 @@ impl Manifest {
         Ok(self)
     }
 
-    /// Differences between these counts and its own, as sentences.
+    /// Differences between these counts and those of the manifest, as sentences.
     pub fn differences(&self, counts: &[Count]) -> Vec<String> {
         let key = |c: &Count| (c.database.clone(), c.kind.clone(), c.name.clone());
         let wanted = |c: &&Count| self.wanted.as_ref().is_none_or(|w| w.only.holds(c));
-        // How many of a kind there are says less than which ones, where that is known; what is in them is in no definition.
+        // If definitions are known, they say more than the number of objects of a kind. Fingerprints of content are in
+        // no definition.
         let counts_for = |c: &&Count| self.definitions.is_empty() || c.kind != "object" || c.fingerprint.is_some();
         let known: BTreeSet<_> = self.counts.iter().map(key).collect();
         let now: BTreeMap<_, _> = counts.iter().filter(wanted).map(|c| (key(c), c)).collect();
         let then: BTreeMap<_, _> = self.counts.iter().filter(counts_for).map(|c| (key(c), c)).collect();
-        // Portals of before counted the rows that are computed like others.
+        // Older portals counted computed rows like those of tables.
         let computed = |c: &Count| now.contains_key(&(c.database.clone(), COMPUTED.to_owned(), c.name.clone()));
         let named = |c: &Count| format!("{} {} in {}", c.kind, c.name, c.database);
         let mut found = Vec::new();
@@ -292,9 +293,9 @@ impl Manifest {
             match now.get(key) {
                 None if was.rows == 0 && was.kind == "object" => {}
                 None if was.kind == "table" && computed(was) => {}
-                // One that could not be computed is there, and empty: that is noted by the restore.
+                // A materialized view that could not be computed exists and is empty. The restore notes that.
                 None if was.kind == COMPUTED && !self.definitions.is_empty() => {}
-                // A restore computes them anew.
+                // A restore recomputes them.
                 Some(_) if was.kind == COMPUTED => {}
                 None => found.push(format!("{} is missing; it had {}.", named(was), was.rows)),
                 Some(is) if is.rows != was.rows => {
