@@ -1,4 +1,4 @@
-//! Delete to the trash, undelete, purge.
+//! The jobs that move a database to the trash, restore it from there, and delete it permanently.
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
@@ -20,7 +20,7 @@ use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 use crate::trash::{final_backup, tombstone};
 
-/// Delete database: to the trash. Its data, name and ports are kept.
+/// Moves a database to the trash. Its data, name and ports are kept.
 pub static DELETE: Flow = Flow {
     kind: JobKind::Delete,
     title: "Delete database",
@@ -34,7 +34,7 @@ pub static DELETE: Flow = Flow {
     ],
 };
 
-/// Bring back from the trash.
+/// Restores a database from the trash.
 pub static UNDELETE: Flow = Flow {
     kind: JobKind::Undelete,
     title: "Restore from trash",
@@ -48,7 +48,7 @@ pub static UNDELETE: Flow = Flow {
     ],
 };
 
-/// Purge: its data is removed for good.
+/// Deletes a database permanently, with its data.
 pub static PURGE: Flow = Flow {
     kind: JobKind::Purge,
     title: "Delete permanently",
@@ -60,16 +60,16 @@ pub static PURGE: Flow = Flow {
     ],
 };
 
-/// Enqueues a deletion, which makes a final backup first unless there is none to be made or it is to be done without.
+/// Enqueues a deletion. It begins with a final backup unless none can be made or `without_backup` is set.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
     give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
-    // A deletion shows at once; all other jobs change the state when they are done.
+    // A deletion is visible immediately; all other jobs change the state when they finish.
     request::transition(states::apply(&mut tx, c.id, Event::Delete, &actor.name, app.clock.now(), None).await)?;
-    // What never ran has no data: there is nothing to keep in the trash.
+    // A database that never ran has no data to keep in the trash.
     let flow = if c.started_at.is_none() { &PURGE } else { &DELETE };
     let job = request::act_in(app, &mut tx, c, flow, actor).await?;
     if !without_backup && final_backup::none_because(app, c).is_none() {
@@ -117,7 +117,7 @@ async fn free(w: &StepContext) -> Result<(), StepError> {
     let now = w.app.clock.now();
     let mut tx = w.app.db.begin().await?;
     match states::apply(&mut tx, id, Event::Purge, &w.job.created_by, now, None).await {
-        // Gone: an earlier run of this step got this far.
+        // Already done by an earlier run of this step.
         Err(TransitionError::Gone) => {}
         other => change(other)?,
     }
@@ -126,7 +126,7 @@ async fn free(w: &StepContext) -> Result<(), StepError> {
     tombstone::note(&w.app, id).await
 }
 
-/// Removes all that a living database has in mydb_admin; its row stays as history.
+/// Removes everything that mydb_admin stores for a living database. Its row is kept as history.
 pub async fn forget(db: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<(), sqlx::Error> {
     ports::release(db, id).await?;
     credentials::delete(db, id).await?;

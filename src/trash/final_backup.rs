@@ -1,5 +1,5 @@
-//! The final backup of a database that is deleted: the first steps of its deletion. Where it fails or is cancelled the
-//! deletion is called off, and the database is as before. One that does not run is backed up from a copy.
+//! The final backup of a database being deleted: the first steps of the deletion. If it fails or is cancelled, the
+//! deletion is called off and the database stays as it was. A stopped database is backed up from a copy.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::queue::context::StepContext;
 use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 
-/// Why a database that is deleted gets no final backup, as a sentence; `None`: it gets one.
+/// Why a deleted database gets no final backup, as a sentence; `None` if it gets one.
 pub fn none_because(app: &App, c: &Container) -> Option<String> {
     if c.started_at.is_none() {
         return Some("The database never ran, so there is nothing to back up.".to_owned());
@@ -37,11 +37,11 @@ pub fn none_because(app: &App, c: &Container) -> Option<String> {
     None
 }
 
-/// Where the job of a deletion keeps why the database had failed before.
+/// Payload keys under which a deletion keeps the failure that the database had before.
 const FAILED_STEP: &str = "failed_step";
 const FAILED_REASON: &str = "failed_reason";
 
-/// Writes the row of the final backup that the job of a deletion makes first.
+/// Inserts the row of the final backup with which a deletion begins.
 ///
 /// # Errors
 /// [`RequestError`]
@@ -66,7 +66,7 @@ async fn row(w: &StepContext) -> Result<Option<Backup>, StepError> {
     Ok(backups::of_job(&mut db, w.job.id).await?)
 }
 
-/// Whether this deletion makes a backup that is not whole yet.
+/// Whether this deletion makes a final backup that is still incomplete.
 async fn wanted(w: &StepContext) -> Result<bool, StepError> {
     let wanted = row(w).await?.is_some_and(|b| b.status == BackupStatus::Running);
     if !wanted {
@@ -80,7 +80,7 @@ pub async fn dump(w: &StepContext) -> Result<(), StepError> {
     if wanted(w).await? { describe(Box::pin(dump::dump(w)).await) } else { Ok(()) }
 }
 
-/// Reads its beginning back, and writes its manifest.
+/// Reads it back and writes its manifest.
 pub async fn finish(w: &StepContext) -> Result<(), StepError> {
     if wanted(w).await? {
         describe(read_back::list(w).await)?;
@@ -103,12 +103,12 @@ fn describe(done: Result<(), StepError>) -> Result<(), StepError> {
     })
 }
 
-/// Takes the deletion back if its backup is what failed or was cancelled: nothing was stopped yet.
+/// Calls off the deletion if its backup failed or was cancelled. Nothing has been stopped at that point.
 pub async fn keep(w: &StepContext) -> Result<(), StepError> {
     if row(w).await?.is_none_or(|b| b.status != BackupStatus::Running) {
         return Ok(());
     }
-    // Whatever is left of the dump in the target, the database is not on its way out any more.
+    // Even if objects of the backup remain in the target, the database is no longer being deleted.
     let c = w.container().await?;
     let reason = |key: &str| w.job.payload.get(key).and_then(|v| v.as_str()).unwrap_or_default();
     let failure = (reason(FAILED_STEP), reason(FAILED_REASON));
@@ -116,7 +116,7 @@ pub async fn keep(w: &StepContext) -> Result<(), StepError> {
         (ContainerState::Deleting, ContainerState::Stopped) => Some((Event::KeepStopped, None)),
         (ContainerState::Deleting, ContainerState::Failed) => Some((Event::Fail, Some(failure))),
         (ContainerState::Deleting, _) => Some((Event::Keep, None)),
-        // An earlier run of this got this far.
+        // Already done by an earlier run of this undo.
         _ => None,
     };
     if let Some((event, failure)) = event {

@@ -1,4 +1,4 @@
-//! Deleting a database: its final backup, the trash, the note in the targets, and the end.
+//! Deletion of databases: the final backup, the trash, the deletion record in the targets, and permanent deletion.
 
 pub mod delete;
 pub mod final_backup;

@@ -1,5 +1,5 @@
-//! That a database was deleted, noted beside its backups: `<instance>/<container id>/deleted.json`. A rebuild that has
-//! nothing but the bucket does not bring back what its owner threw away.
+//! The record of a deletion, stored next to the backups of the database: `<instance>/<container id>/deleted.json`. It
+//! keeps a rebuild that has only the bucket from recovering databases that their owners deleted.
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -15,25 +15,25 @@ use crate::objects::{ObjectError, Store};
 use crate::queue::step_error::StepError;
 use crate::recovery_key;
 
-/// Version of the form.
+/// Version of the format.
 const SCHEMA: u32 = 1;
-/// Name of the object, beside the backups' own beginnings.
+/// Name of the object, next to the prefixes of the backups.
 pub const FILE: &str = "deleted.json";
-/// Longest note that is read.
+/// Maximum size of a record in bytes.
 const LONGEST: u64 = 64 * 1024;
 
-/// The note.
+/// The record of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
-    /// Version of the form.
+    /// Version of the format.
     pub schema: u32,
-    /// Portal whose database it was.
+    /// Instance id of the portal.
     pub instance: String,
     /// Key of the database.
     pub container: Uuid,
-    /// Its name.
+    /// Name of the database.
     pub name: String,
-    /// When it was moved to the trash, or purged without.
+    /// When it was moved to the trash, or deleted permanently without that.
     pub deleted_at: DateTime<Utc>,
     /// The portal's signature of all fields above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub struct Tombstone {
 }
 
 impl Tombstone {
-    /// What is signed.
+    /// The text that is signed.
     fn content(&self) -> String {
         let Self { schema, instance, container, name, deleted_at, .. } = self;
         json!(["db4sci deletion", schema, instance, container, name, deleted_at]).to_string()
@@ -56,8 +56,8 @@ fn key(instance: &str, container: Uuid) -> String {
     format!("{instance}/{container}/{FILE}")
 }
 
-/// The note about a database, if there is one. One that can't be read or that this portal did not sign does not count (the
-/// second unless `unsigned`): a database too many does no harm.
+/// The deletion record of a database, if there is one. A record that cannot be read does not count, and neither does
+/// one that this portal did not sign unless `unsigned`: recovering one database too many does no harm.
 pub(crate) async fn read(
     store: &Store,
     instance: &str,
@@ -73,7 +73,7 @@ pub(crate) async fn read(
     }
 }
 
-/// Writes or removes what is due, in every target. A target that is away is asked again at the next run.
+/// Writes or removes all outstanding records in every target. Unavailable targets are retried in the next run.
 pub async fn settle(app: &App) -> anyhow::Result<Value> {
     let mut db = app.db.acquire().await?;
     let due = tombstones::due(&mut db, None).await?;
@@ -91,7 +91,8 @@ pub async fn settle(app: &App) -> anyhow::Result<Value> {
     })
 }
 
-/// The same for one database, at the end of its deletion or of its way back. A target that is away does not hold that up.
+/// The same for one database, when it has been deleted or restored from the trash. An unavailable target does not delay
+/// that.
 pub async fn note(app: &App, container: Uuid) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     let due = tombstones::due(&mut db, Some(container)).await?;
