@@ -1,5 +1,5 @@
-//! Databases that mydb_admin does not know and the bucket does: all of them where it and its backups are gone, those of the
-//! last hour where it came from its newest backup.
+//! Recreates databases that only the bucket knows: all of them if mydb_admin and its backups are lost, those of the
+//! last hour if mydb_admin was restored from its newest backup.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -25,15 +25,14 @@ use crate::objects::Store;
 use crate::rebuild::report::{DatabaseLine, DatabaseOutcome, TrustedKeys};
 use crate::trash::tombstone;
 
-/// Who is in the log.
+/// The actor in the log.
 const ACTOR: &str = "rebuild";
-/// Most backups looked at.
+/// Maximum number of backups examined.
 const MOST: usize = 100_000;
 
-/// Takes every backup of this instance that is not in the list into it, and answers how many, and how many were left out
-/// because this portal did not sign them. They belong to the account
-/// of their owner's name where there is one, else to the first administrator. A database of which none can be used is a
-/// line.
+/// Registers all backups of this instance that mydb_admin does not know. Returns how many, and how many were skipped
+/// because this portal did not sign them. They belong to the account with the name of their owner if it exists,
+/// otherwise to the first administrator. A database without a usable backup gets a line in the report.
 pub(crate) async fn take_in(
     app: &Arc<App>,
     store: &Store,
@@ -80,11 +79,11 @@ pub(crate) async fn take_in(
     Ok((taken, left_out))
 }
 
-/// Enqueues the making of each database that only its backups tell of, from the newest one, unless the bucket says that it
-/// was deleted.
+/// Enqueues the creation of each database that is known only from its backups, from the newest one, unless the bucket
+/// records its deletion.
 ///
 /// # Errors
-/// If the bucket or mydb_admin can't be asked. What fails for one database is in its line.
+/// If the bucket or mydb_admin cannot be queried. Failures of single databases are in their lines.
 pub(crate) async fn enqueue(
     app: &Arc<App>,
     store: &Store,
@@ -102,7 +101,8 @@ pub(crate) async fn enqueue(
             is,
             outcome,
         };
-        // No two that live have one name: before the later one of a name was made, the other was purged.
+        // Two databases never had the same name at the same time: the earlier one was deleted permanently before the
+        // later one was created.
         if !names.insert(c.name.clone()) || outlived(&mut db, &c.name, candidate.made_at).await? {
             let why = "A later database has the same name, so this one had been deleted. Its backups are registered.";
             lines.push(line(DatabaseOutcome::Deleted, why.to_owned()));
@@ -121,14 +121,14 @@ pub(crate) async fn enqueue(
     Ok(made)
 }
 
-/// Whether a living database of this name is later than a backup of another that had it.
+/// Whether the existing database of this name is newer than a backup of another one that had the name.
 async fn outlived(db: &mut PgConnection, name: &str, made_at: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let Some(living) = containers::by_name(db, name).await? else { return Ok(false) };
     let newest = backups::of_container(db, living.id, 100).await?.into_iter().find(Backup::is_good);
     Ok(living.created_at > made_at || newest.is_some_and(|b| b.started_at > made_at))
 }
 
-/// What a line says of a database that its owner deleted.
+/// The sentence in the report about a database that its owner deleted.
 pub(crate) fn deleted(mark: &tombstone::Tombstone) -> String {
     format!("Deleted at {}. Its backups are registered.", mark.deleted_at.format("%Y-%m-%d %H:%M UTC"))
 }

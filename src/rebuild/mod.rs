@@ -1,4 +1,4 @@
-//! From nothing but the bucket and the recovery key: mydb_admin, then every database that should be there.
+//! Rebuilds a portal from only the bucket and the recovery key: first mydb_admin, then all databases that should exist.
 
 pub mod from_manifests;
 pub mod report;
@@ -37,22 +37,22 @@ use crate::secrets::Random;
 use crate::trash::{delete, tombstone};
 use crate::{bootstrap, recovery_key};
 
-/// Who is in the log.
+/// The actor in the log.
 const ACTOR: &str = "rebuild";
-/// Wait between looks at a job.
+/// Time between two checks of a job.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Rebuilds this instance. What is there already stays as it is, so a run that was cut short is begun again.
+/// Rebuilds this instance. Whatever exists already is kept, so an interrupted run can simply be repeated.
 ///
 /// # Errors
-/// If mydb_admin can't be had. What fails for one database is in the report.
+/// If mydb_admin cannot be opened or restored. Failures of single databases are in the report.
 pub async fn rebuild(
     mut parts: BootstrapParts,
     target: Option<&str>,
     wanted: &AdminRestoreRequest<'_>,
 ) -> anyhow::Result<RebuildReport> {
     let _alone = Presence::alone(&parts.config)?;
-    // It may be one of those to whom backups are encrypted.
+    // The recovery key may be one of the recipients of encrypted backups.
     parts.config.backups.identities.extend(wanted.key.cloned());
     let (stores, servers) = Stores::open(&parts.config).await.context("a backup target is unusable")?;
     let mut lifecycle = Lifecycle::default();
@@ -69,7 +69,7 @@ pub async fn rebuild(
     if found.is_none()
         && let Some(key) = wanted.key
     {
-        // Else the backup's keys show whether it is the right one.
+        // Otherwise the keys in the backup of mydb_admin show whether it is the right one.
         recovery_key::adopt(&parts.config, key)?;
     }
     let known = bootstrap::holds_tables(&parts, &Random::system()).await?;
@@ -87,7 +87,7 @@ pub async fn rebuild(
     let app = Box::pin(App::assemble(parts, stores)).await?;
     first_admin::ensure(&app, None).await.context("the first administrator cannot be created")?;
     let mut lines = Vec::new();
-    // In this order: a database of the last hour may have the name of one that was deleted in it.
+    // The order matters: a database created in the last hour may have the name of one deleted in that hour.
     let recovery = wanted.key.map(recovery_key::signer_of);
     let by: Vec<AcceptedSigners<'_>> = std::iter::once(AcceptedSigners::Sealing(app.sealer.manifests()))
         .chain(recovery.as_ref().map(AcceptedSigners::Recovery))
@@ -118,8 +118,8 @@ pub async fn rebuild(
     Ok(RebuildReport { admin_db, taken_in, unsigned, databases: databases? })
 }
 
-/// Lets go of the databases that were deleted after mydb_admin was backed up: their data is not here, and the note beside
-/// their backups is later than all that is known of them.
+/// Forgets the databases that were deleted after mydb_admin was backed up: their data is not on this host, and the
+/// deletion record next to their backups is newer than everything known about them.
 async fn forget_deleted(
     app: &Arc<App>,
     store: &Store,
@@ -161,13 +161,13 @@ async fn forget_deleted(
     Ok(())
 }
 
-/// The newest good backup of each database, and when that began.
+/// The newest good backup of each database, and when it began.
 async fn newest_good(db: &mut PgConnection) -> Result<HashMap<Uuid, (Uuid, DateTime<Utc>)>, sqlx::Error> {
     let found = newest::list(db).await?;
     Ok(found.into_iter().filter_map(|n| Some((n.container_id, (n.good_id?, n.good_at?)))).collect())
 }
 
-/// Enqueues the way back of all that have no data here, at once, and waits for each.
+/// Enqueues the recovery of all databases without data on this host at once, and waits for each.
 async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<DatabaseLine>> {
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
@@ -191,7 +191,7 @@ async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<DatabaseLine>> {
         }
         let job = match (c.active_job_id, newest.get(&c.id)) {
             (Some(job), _) => Ok(job),
-            // It was being made from the backup of another, in a run of this that was cut short.
+            // It was being restored from another database's backup when an earlier run of the rebuild was interrupted.
             (None, None) if c.started_at.is_none() && c.restored_from.is_some() => {
                 request::act(app, &c, start_flow(&c), &Actor::portal(ACTOR)).await.map_err(|e| e.to_string())
             }
@@ -224,13 +224,13 @@ async fn bring_back(app: &Arc<App>) -> anyhow::Result<Vec<DatabaseLine>> {
     Ok(lines)
 }
 
-/// Whether the database's data lies on this host.
+/// Whether the data of the database is on this host.
 async fn is_here(app: &App, c: &Container) -> anyhow::Result<bool> {
     let Ok(b) = Blueprint::read(app, c).await else { return Ok(false) };
     Ok(c.started_at.is_some() && !app.files.is_empty(&b.dir, &b.reference).await?)
 }
 
-/// Waits for a job, and says what became of it.
+/// Waits for a job and records its outcome.
 async fn ended(app: &App, mut line: DatabaseLine, job: Uuid) -> anyhow::Result<DatabaseLine> {
     loop {
         let mut db = app.db.acquire().await?;
@@ -251,7 +251,7 @@ async fn ended(app: &App, mut line: DatabaseLine, job: Uuid) -> anyhow::Result<D
     }
 }
 
-/// One that was stopped is stopped again.
+/// Stops a database that was stopped before.
 async fn stop_again(app: &Arc<App>, name: &str) -> anyhow::Result<()> {
     let mut db = app.db.acquire().await?;
     let c = containers::by_name(&mut db, name).await?.context("a database disappeared")?;

@@ -1,52 +1,52 @@
-//! What a rebuild did with each database.
+//! The outcome of a rebuild for each database.
 
 use serde::Serialize;
 
 use crate::backup::sign::AcceptedSigners;
 
-/// How a database is after a rebuild.
+/// State of a database after a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseOutcome {
-    /// It is there.
+    /// It exists.
     There,
-    /// It should be there, and is not.
+    /// It should exist but does not.
     Missing,
-    /// It was deleted before, so it stays away.
+    /// It had been deleted, so it was not recovered.
     Deleted,
 }
 
-/// What became of one database.
+/// The outcome for one database.
 #[derive(Debug, Clone, Serialize)]
 pub struct DatabaseLine {
     /// Its name.
     pub database: String,
     /// Its engine.
     pub engine: &'static str,
-    /// How it is.
+    /// Its state.
     pub is: DatabaseOutcome,
-    /// A sentence.
+    /// Details as a sentence.
     pub outcome: String,
 }
 
-/// What became of all of it.
+/// The outcome of a rebuild.
 #[derive(Debug, Clone, Serialize)]
 pub struct RebuildReport {
-    /// Where mydb_admin came from, as a sentence.
+    /// The source of mydb_admin, as a sentence.
     pub admin_db: String,
-    /// Backups that mydb_admin did not know, and that were taken into its list.
+    /// Number of backups that mydb_admin did not know and that were registered.
     pub taken_in: usize,
-    /// Backups that were left out because this portal did not sign them.
+    /// Number of backups skipped because this portal did not sign them.
     pub unsigned: usize,
-    /// The databases.
+    /// The outcome for each database.
     pub databases: Vec<DatabaseLine>,
 }
 
-/// Whom a rebuild believes.
+/// The signatures that a rebuild accepts.
 #[derive(Clone, Copy)]
 pub(crate) struct TrustedKeys<'a> {
-    /// Whose signatures are this portal's.
+    /// Keys whose signatures count as this portal's.
     pub(crate) by: &'a [AcceptedSigners<'a>],
-    /// Whether what is not signed is believed too.
+    /// Whether unsigned backups are accepted too.
     pub(crate) unsigned: bool,
 }
