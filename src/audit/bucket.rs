@@ -1,5 +1,5 @@
-//! Whether a target holds what the rows say: objects that are missing or have other lengths, and objects that no row
-//! explains. Those are told and never touched.
+//! Compares the objects in a target with the rows: objects that are missing or have another size, and objects that no
+//! row explains. The latter are reported, never changed.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -25,23 +25,24 @@ use crate::trash::tombstone;
 /// Backups compared at once.
 const BATCH: usize = 200;
 
-/// What was found so far.
+/// The findings of one target so far.
 pub(super) struct BucketScan<'a> {
     /// The findings.
     pub(super) findings: Vec<Finding>,
-    /// Good backups that were looked for.
+    /// Number of good backups that were checked.
     pub(super) backups: usize,
     /// Verifies signatures.
     pub(super) signer: &'a Signer,
 }
 
-/// The objects that lie together, by their names, with their lengths.
+/// Objects under one key prefix: their names and sizes.
 type Group = BTreeMap<String, u64>;
 
-/// Compares one target with the rows. What was made or removed since `begun` is left to the next audit.
+/// Compares one target with the rows. What was made or removed after `begun` is left to the next audit.
 ///
 /// # Errors
-/// The database's. If the store can't be listed to the end, that is the finding, and nothing is called missing.
+/// Only those of mydb_admin. If the store cannot be listed completely, that is the finding, and nothing is reported as
+/// missing.
 pub(super) async fn compare(
     db: &mut PgConnection,
     store: &Store,
@@ -74,7 +75,7 @@ pub(super) async fn compare(
             let (location, file) = split(&object.key);
             groups.entry(location.to_owned()).or_default().insert(file.to_owned(), object.bytes);
         }
-        // The last one may go on with the next page.
+        // The last group may continue on the next page.
         while groups.len() > BATCH {
             let last = groups.pop_last();
             unsigned += check(db, store, std::mem::take(&mut groups), begun, seen, &mut there).await?;
@@ -87,7 +88,7 @@ pub(super) async fn compare(
     Ok(place)
 }
 
-/// Where an object lies, to the backup's own beginning, and its name there.
+/// Splits an object key into the backup's key prefix and the name of the object.
 fn split(key: &str) -> (&str, &str) {
     match key.match_indices('/').nth(2) {
         Some((at, _)) => (&key[..at], &key[at + 1..]),
@@ -106,7 +107,7 @@ async fn check(
     let id_of = |location: &str| location.rsplit('/').next().and_then(|id| id.parse::<Uuid>().ok());
     let ids: Vec<Uuid> = groups.keys().filter_map(|l| id_of(l)).collect();
     let rows = audit_facts::stored(db, store.name(), &ids).await?;
-    // mydb_admin's own backups have no rows: they would be in what they are backups of.
+    // Backups of mydb_admin have no rows: these would be in mydb_admin itself.
     let (own, of_databases): (Vec<_>, Vec<_>) = groups
         .iter()
         .filter(|(location, group)| !is_mark(location, group))
@@ -141,7 +142,7 @@ async fn check(
     Ok(unsigned)
 }
 
-/// Whether it is the note that a database was deleted, which lies beside its backups.
+/// Whether it is the record of a deletion, stored next to the backups of the database.
 fn is_mark(location: &str, group: &Group) -> bool {
     let of_database = location.split_once('/').is_some_and(|(_, id)| id.parse::<Uuid>().is_ok());
     of_database && group.keys().all(|file| file == tombstone::FILE)
@@ -149,9 +150,9 @@ fn is_mark(location: &str, group: &Group) -> bool {
 
 enum State {
     Good,
-    /// Being made or removed, or it was a moment ago.
+    /// It is being made or removed, or was a moment ago.
     Passing,
-    /// Nothing of it should be there.
+    /// No objects of it should exist.
     Gone,
 }
 
@@ -222,8 +223,8 @@ fn unknown<'a>(store: &Store, location: &str, objects: impl Iterator<Item = (&'a
     Finding { kind: FindingKind::Unknown, container: None, backup: None, text }
 }
 
-/// Good backups of which nothing was seen. What was imported from another portal's place was not listed, and is asked
-/// for one by one.
+/// Good backups of which no object was listed. Those imported from the prefix of another portal are not part of the
+/// listing, so they are requested one by one.
 async fn missing_altogether(
     db: &mut PgConnection,
     store: &Store,

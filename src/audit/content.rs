@@ -1,4 +1,4 @@
-//! Whether the manifests in a target are those that were stored, and signed.
+//! Checks that the manifests in a target are unchanged since they were stored, and signed.
 
 use futures::StreamExt;
 
@@ -11,20 +11,20 @@ use crate::manifest::{FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
 
-/// Manifests that are read at once.
+/// Number of manifests read at the same time.
 const AT_ONCE: usize = 8;
 
-/// What became of one.
+/// The result for one manifest.
 enum CheckOutcome {
-    /// It is as it was stored.
+    /// Unchanged since it was stored.
     Good(Provenance),
-    /// It is not, or can't be read; why.
+    /// Changed or unreadable, with the reason.
     Bad(FindingKind, String),
-    /// It went away meanwhile: the next audit sees why.
+    /// Removed in the meantime. If that is wrong, the next audit reports it.
     Gone,
 }
 
-/// Reads the manifests of these backups, each with where it lies; answers what is wrong, and how many have no signature.
+/// Reads the manifests of these backups at their locations. Returns the findings and the number of unsigned manifests.
 pub(super) async fn compare(
     store: &Store,
     signer: &Signer,
@@ -74,7 +74,7 @@ async fn look(store: &Store, signer: &Signer, row: &StoredBackup, location: &str
     }
 }
 
-/// That there are backups without a signature in a target.
+/// The finding about unsigned backups in a target.
 pub(super) fn unsigned(store: &Store, count: usize) -> Option<Finding> {
     let which = match count {
         0 => return None,
@@ -95,7 +95,7 @@ pub(crate) fn named(row: &StoredBackup, target: &str) -> String {
     format!("The {copy}backup of {} from {}", row.container, row.started_at.format("%Y-%m-%d %H:%M UTC"))
 }
 
-/// Whether this is the target that the backup went to first; else a copy of it is there.
+/// Whether the backup was made into this target; otherwise the target contains a copy.
 pub(crate) fn is_own(row: &StoredBackup, target: &str) -> bool {
     row.target.as_deref() == Some(target)
 }

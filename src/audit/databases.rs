@@ -1,4 +1,4 @@
-//! Whether a database has the backups that its policy promises, and whether they are worth what they seem.
+//! Checks whether a database has the backups required by its policy, and whether they can be trusted.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -9,12 +9,12 @@ use crate::domain::quantity::ByteSize;
 use crate::domain::reason;
 use crate::domain::state::ContainerState;
 
-/// Days after which a drill is overdue; they are due every week.
+/// Days after which a test restore is overdue. They are due every week.
 const DRILL_DAYS: i64 = 10;
-/// A backup that holds so many times less than one of those before it is an alarm.
+/// A backup smaller than an earlier one by this factor raises an alarm.
 const SHRUNK: i64 = 10;
 
-/// All that is wrong with the backups of one database.
+/// All findings about the backups of one database.
 pub(super) fn judge(d: &AuditedDatabase, window: Window, now: DateTime<Utc>) -> Vec<Finding> {
     let found = [stale(d, window, now), shrunk(d), drill_failed(d), drill_overdue(d, now)];
     let finding = |(kind, text)| Finding { kind, container: Some(d.name.clone()), backup: None, text };
@@ -140,7 +140,7 @@ mod tests {
             ..fine()
         };
         assert!(texts(&never).is_empty());
-        // Due at one o'clock, and until seven it may still be on its way.
+        // Due at one o'clock; until seven it may still be running.
         let early = AuditedDatabase { good_at: Some(now() - Duration::minutes(34 * 60 + 30)), ..fine() };
         assert!(judge(&early, WINDOW, "2026-11-25T06:59:00Z".parse().unwrap()).is_empty());
         assert_eq!(judge(&early, WINDOW, "2026-11-25T07:01:00Z".parse().unwrap()).len(), 1);

@@ -1,5 +1,5 @@
-//! The audit: whether each database has the backups that its policy promises, and the targets hold what the rows say.
-//! It looks, and changes nothing.
+//! The audit: checks that each database has the backups required by its policy, and that the targets contain what the
+//! rows say. It only reads.
 
 pub(crate) mod bucket;
 pub(crate) mod content;
@@ -23,7 +23,7 @@ use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
 use crate::secrets::Sealer;
 
-/// Audit the backups.
+/// Audits the backups.
 pub static AUDIT: Flow = Flow {
     kind: JobKind::Audit,
     title: "Audit the backups",
@@ -31,13 +31,13 @@ pub static AUDIT: Flow = Flow {
     steps: &[Step::new("Compare databases, records and objects", |w| Box::pin(audit(w)))],
 };
 
-/// Hours after which a backup should have its copies.
+/// Hours after which a backup should have been copied.
 const COPY_HOURS: i64 = 6;
 
-/// Most findings that are kept one by one.
+/// Maximum number of findings listed individually.
 const MOST: usize = 500;
 
-/// Looks at everything.
+/// Runs all checks.
 pub async fn look(
     db: &mut PgConnection,
     config: &Config,
@@ -56,7 +56,7 @@ pub async fn look(
         });
     }
     let backups = &config.backups;
-    // Where the key is elsewhere, so are the drills.
+    // Without a secret key here, test restores are run elsewhere.
     let drills_here = backups.recipients.is_empty() || Identities::of(backups).open(&backups.recipients);
     for row in &rows {
         let found = databases::judge(row, config.backups.window, now);

@@ -1,4 +1,4 @@
-//! Whether the portal itself would survive the loss of this host.
+//! Checks whether the portal itself would survive the loss of this host.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::objects::Store;
 use crate::recovery_key;
 use crate::secrets::Sealer;
 
-/// So many times the time between two backups of mydb_admin the newest may be old.
+/// The newest backup of mydb_admin may be this many intervals old.
 const LATE: u32 = 3;
 
-/// All that is wrong with the backups of mydb_admin; nothing where they are switched off.
+/// All findings about the backups of mydb_admin; none if they are switched off.
 pub(super) async fn judge(config: &Config, store: &Store, sealer: &Sealer, now: DateTime<Utc>) -> Vec<Finding> {
     let every = config.backups.admin_every;
     if every.is_zero() {
         return Vec::new();
     }
     let mut found = Vec::new();
-    // A store that can't be listed is told of once, by what looks through all of it.
+    // A store that cannot be listed is reported once, by the comparison of the whole store.
     if let Ok(there) = admin::list(store, &config.instance).await {
         found.extend(stale(there.first().map(|t| t.made_at), every, now).map(|text| (FindingKind::AdminDbStale, text)));
         if let Some(newest) = there.first() {
@@ -50,14 +50,14 @@ pub(super) async fn judge(config: &Config, store: &Store, sealer: &Sealer, now: 
     found.into_iter().map(|(kind, text)| Finding { kind, container: None, backup: None, text }).collect()
 }
 
-/// Whether an object that lies at a beginning of keys below those of mydb_admin's backups is one of theirs.
+/// Whether an object under the prefix of mydb_admin's backups belongs to one of them.
 pub(super) fn is_ours(location: &str, file: &str) -> bool {
     let (sealed, plain) = (format!("{}.zst.age", admin::DUMP), format!("{}.zst", admin::DUMP));
     let known = [admin::FILE, admin::KEYS, sign::FILE, &sealed, &plain];
     admin::is_location(location) && known.contains(&file)
 }
 
-/// What is wrong with the newest backup's signature. Those of an earlier version go with the hours.
+/// The problem with the signature of the newest backup. Backups made by an earlier version disappear within hours.
 async fn unsigned(store: &Store, newest: &StoredAdminBackup, sealer: &Sealer) -> Option<String> {
     let at = store.url(&newest.location);
     let text = store.read(&format!("{}/{}", newest.location, admin::FILE), admin::LONGEST).await;
