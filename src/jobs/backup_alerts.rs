@@ -1,4 +1,4 @@
-//! What went wrong with backups and must not go unseen: a drill or a backup that failed, a backup that was missed.
+//! Raises notices about backups: failed test restores, failed backups and missed backups.
 
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ fn day(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// Tells that the backup or drill of a job failed, before its row says so. What was proven before stays proven.
+/// Raises a notice that the backup or test restore of a job failed, before its row records that. Earlier test restores
+/// remain valid.
 pub async fn failed(tx: &mut PgConnection, job: &Job, why: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     if !matches!(job.kind(), Some(JobKind::Backup | JobKind::Drill | JobKind::Delete)) {
         return Ok(());
@@ -42,7 +43,7 @@ pub async fn failed(tx: &mut PgConnection, job: &Job, why: &str, now: DateTime<U
     notices::raise(tx, row.container_id, kind, (row.drill_of, &text), now).await.map(|_| ())
 }
 
-/// When the backup of a database was due that was not made in time.
+/// When the backup of a database was due, if it was not made in time.
 fn missed(app: &App, c: &Container, seen: Option<&Newest>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let counts = matches!(c.state, ContainerState::Running | ContainerState::Stopped | ContainerState::Failed);
     if !counts || c.started_at.is_none() || c.engine.engine().backup().is_none() {
@@ -52,7 +53,8 @@ fn missed(app: &App, c: &Container, seen: Option<&Newest>, now: DateTime<Utc>) -
     Policy::stored(&c.backup_freq).missed(c.id, app.config.backups.window, (c.policy_at, good), now)
 }
 
-/// Tells of the databases that miss a backup, and no longer of those that have it. Answers their names.
+/// Raises notices for databases that missed a backup, clears those of databases that have one again, and returns the
+/// names of the former.
 pub async fn look(app: &Arc<App>, rows: &[Container], newest: &[Newest]) -> Result<Vec<String>, sqlx::Error> {
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;

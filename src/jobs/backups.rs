@@ -1,4 +1,4 @@
-//! Backups that are due, and drills of the newest ones.
+//! Enqueues the backups that are due, and test restores of the newest ones.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use crate::jobs::backup_alerts;
 use crate::notify;
 use crate::queue::refusal::RequestError;
 
-/// Who is in the log for what is due.
+/// The actor in the log.
 const ACTOR: &str = "backups";
-/// Drills enqueued in one run: they take processor time that databases want too.
+/// Test restores enqueued per run. They use processor time that databases need too.
 const DRILLS: usize = 1;
-/// After a backup failed it is tried again, not at once.
+/// Minutes after which a failed backup is retried.
 const AGAIN_MINUTES: i64 = 30;
 
-/// Enqueues what is due. A run that was missed, because the portal or the server was down, is made up for once.
+/// Enqueues what is due. Runs that were missed because the portal or the server was down are made up for once.
 pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
     if app.stores.first().is_none() {
-        // That none can be made is one alarm, and the audit's.
+        // The audit raises one alarm for all of them.
         return Ok(json!({ "skipped": "no target is configured" }));
     }
     let now = app.clock.now();
@@ -35,7 +35,8 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
     let rows = containers::living(&mut db).await?;
     let newest = newest::list(&mut db).await?;
     drop(db);
-    // Before what is due is enqueued: that makes up for it, and the alarm stays until it is done.
+    // Checked before what is due is enqueued: that makes up for a missed backup, but the alarm must remain until it is
+    // done.
     let missed = backup_alerts::look(app, &rows, &newest).await?;
     notify::tell(app);
     let copies = replicate::enqueue_if_due(app, &Actor::portal(ACTOR)).await?;
@@ -62,7 +63,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
             drop(db);
             match drill::request(app, &backup, "schedule", &Actor::portal(ACTOR)).await {
                 Ok(_) => drills.push(c.name.clone()),
-                // What can't be decrypted here can't be proven here.
+                // Without the key, the portal cannot run a test restore.
                 Err(RequestError::Busy | RequestError::NeedsKey) => {}
                 Err(e) => tracing::warn!(container.name = c.name, "Could not enqueue a due test restore: {e}"),
             }
@@ -71,7 +72,7 @@ pub async fn enqueue(app: &Arc<App>) -> anyhow::Result<Value> {
     Ok(json!({ "backups": made, "drills": drills, "copies": copies, "missed": missed }))
 }
 
-/// A stopped database is backed up too, from a copy: nobody promised that its disk lasts.
+/// Stopped databases are backed up too, from a copy: their disk can fail as well.
 fn can(state: ContainerState) -> bool {
     matches!(state, ContainerState::Running | ContainerState::Stopped)
 }

@@ -1,4 +1,4 @@
-//! How a job ends, and what that says about its database.
+//! Ends jobs, and records what the end means for their databases.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,15 +23,15 @@ use crate::notify;
 use crate::queue::context::StepContext;
 use crate::queue::flow::Flow;
 
-/// Marks the container failed, where its job's failure says so.
+/// Marks the container failed if the rules of the failed job say so.
 async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str, &str)) -> Result<(), sqlx::Error> {
     let Some(id) = job.container_id else { return Ok(()) };
     backup_alerts::failed(tx, job, failure.1, app.clock.now()).await?;
-    // The reconciler counts the failures of its own restarts, and decides itself.
+    // The reconciler counts the failures of its own restarts and decides itself.
     if job.created_by == crate::jobs::reconcile_servers::ACTOR && job.kind() == Some(JobKind::Start) {
         return Ok(());
     }
-    // A backup or drill, where that is what failed.
+    // Ends the row of the backup or test restore that failed, if there is one.
     backups::end(tx, job.id, BackupStatus::Failed, failure.1, app.clock.now()).await?;
     let blamed = match registry::flow(&job.kind).map_or(Blame::Database, |f| f.rules.blame) {
         Blame::Database => true,
@@ -53,7 +53,7 @@ async fn fail(tx: &mut PgConnection, app: &App, job: &Job, id: Uuid, failure: (&
     }
 }
 
-/// Marks a container failed whose making was cancelled: it never ran.
+/// Marks a container failed if its creation was cancelled: it never ran.
 async fn unmade(tx: &mut PgConnection, app: &App, job: &Job, why: &str) -> Result<(), sqlx::Error> {
     let Some(flow) = registry::flow(&job.kind).filter(|f| f.rules.blame == Blame::Database) else { return Ok(()) };
     let Some(id) = job.container_id else { return Ok(()) };
@@ -63,17 +63,17 @@ async fn unmade(tx: &mut PgConnection, app: &App, job: &Job, why: &str) -> Resul
 /// How a job ends.
 #[derive(Clone, Copy)]
 pub(super) enum JobEnd<'a> {
-    /// All its steps are done.
+    /// All steps are complete.
     Well,
-    /// At this step, for this reason.
+    /// It failed; the name of the step and the reason.
     Failed(&'a str, &'a str),
-    /// By somebody; a sentence.
+    /// Someone cancelled it; a sentence.
     Cancelled(&'a str),
 }
 
-/// Ends the job, marks its container failed where it failed at a step, and writes the outcome to the log: all or nothing.
+/// Ends the job, marks its container failed if a step failed, and logs the outcome, in one transaction.
 pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: JobEnd<'_>) {
-    // The reason may be in a server's words. An end that could not be written would be none.
+    // The reason may quote a server. Text that cannot be stored would keep the job from ending.
     let why = match ending {
         JobEnd::Well => Cow::Borrowed(""),
         JobEnd::Failed(_, why) | JobEnd::Cancelled(why) => plain::text(why),
@@ -90,7 +90,7 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: JobEnd<'
     };
     let ended = async {
         let mut tx = app.db.begin().await?;
-        // The state before the job, as everywhere, so that two transactions never wait for each other.
+        // The state is locked before the job, as everywhere else, so that two transactions never deadlock.
         match ending {
             JobEnd::Well => {}
             JobEnd::Failed(step, why) => mark_failed(&mut tx, app, job, (step, why)).await?,
@@ -133,7 +133,7 @@ pub(super) async fn end(app: &Arc<App>, job: &Job, lease: &str, ending: JobEnd<'
     }
 }
 
-/// Takes back all that a cancelled job did. Its own work was dropped where it was.
+/// Undoes everything that a cancelled job did. Its running step has already been dropped.
 pub(crate) async fn take_back(app: &Arc<App>, job: Job, lease: &str, by: &str) {
     let Some(flow) = registry::flow(&job.kind) else { return };
     let why = format!("Cancelled by {by}.");
@@ -143,8 +143,8 @@ pub(crate) async fn take_back(app: &Arc<App>, job: Job, lease: &str, by: &str) {
     }
 }
 
-/// Takes back the failed step and those before it, the last one first. An undo that fails is shown and logged, and
-/// the others go on. `false`: what it needs is away, and it will be tried again.
+/// Undoes the failed step and those before it, in reverse order. If an undo fails, that is shown and logged, and the
+/// others continue. Returns `false` if something it needs is unavailable; it is retried later.
 pub(crate) async fn undo(work: &StepContext, flow: &Flow, (failed, why): (usize, &str)) -> bool {
     for (i, step) in flow.steps.iter().enumerate().take(failed + 1).rev() {
         let Some(undo) = step.undo else { continue };
@@ -166,11 +166,11 @@ pub(crate) async fn undo(work: &StepContext, flow: &Flow, (failed, why): (usize,
     true
 }
 
-/// Wait between looks at the queue when nothing wakes the workers, as jobs of other portals don't.
+/// Time between two checks of the queue if nothing wakes the workers, for example for jobs of other portals.
 pub(crate) const POLL: Duration = Duration::from_secs(1);
 
-/// Extends the lease again and again; ends when the job is somebody else's, or may be: a lease that could not be
-/// extended in time has run out, whatever mydb_admin says when it answers again.
+/// Extends the lease periodically. Returns when another worker owns the job or may own it: a lease that could not be
+/// extended in time has expired, whatever mydb_admin reports when it is available again.
 pub(crate) async fn lose_lease(app: &App, id: uuid::Uuid, lease: &str) {
     let length = app.config.jobs.lease;
     let mut extended = Instant::now();
@@ -190,15 +190,15 @@ pub(crate) async fn lose_lease(app: &App, id: uuid::Uuid, lease: &str) {
     }
 }
 
-/// Whether all that jobs need answers at this moment.
+/// Whether the container engine and mydb_admin respond right now.
 pub(crate) async fn answers(app: &App) -> bool {
     let engine = tokio::time::timeout(Duration::from_secs(3), app.runtime.ping());
     let admin_db = async { crate::admin_db::ping(&mut *app.db.acquire().await?).await };
     matches!(tokio::join!(engine, admin_db), (Ok(Ok(())), Ok(())))
 }
 
-/// Puts the job back to be tried again later; `false` when it was tried often enough. While the engine or
-/// mydb_admin is away that is waited for as long as it takes: it says nothing about the job.
+/// Requeues the job for a later attempt; returns `false` if it has no attempts left. While the engine or mydb_admin is
+/// unavailable, attempts are not counted, because that says nothing about the job.
 pub(crate) async fn wait_for_it(work: &StepContext, why: &str) -> bool {
     let (app, job) = (&work.app, &work.job);
     let away = !answers(app).await;
@@ -215,8 +215,8 @@ pub(crate) fn number(i: usize) -> i16 {
     i16::try_from(i + 1).unwrap_or(i16::MAX)
 }
 
-/// A step's status is for people to read; the job goes on where it can't be written, and does that step again after a
-/// crash. Nothing is written of a job that is somebody else's by now.
+/// Records the status of a step, which is only shown to people: if that fails, the job continues, and after a crash the
+/// step is repeated. Nothing is written if another worker owns the job by now.
 pub(crate) async fn set_step(work: &StepContext, seq: i16, status: StepStatus, detail: Option<&str>) {
     let done = async {
         let mut db = work.app.db.acquire().await?;

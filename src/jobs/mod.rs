@@ -1,4 +1,4 @@
-//! Work in the background: the queue's workers, and what is due again and again.
+//! Background work: the workers of the job queue, and periodic work.
 
 pub mod backup_alerts;
 pub mod backups;

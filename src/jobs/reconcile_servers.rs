@@ -1,7 +1,7 @@
 //! The reconciler: compares the container engine with `state`, whatever happened in between.
 //!
-//! It takes no input and does the same twice. What should run and does not is started again with
-//! growing waits; what differs otherwise is shown and logged, never removed or adopted.
+//! It takes no input and is idempotent. Servers that should run but do not are restarted with increasing delays; all
+//! other differences are shown and logged, and nothing is removed or adopted.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,24 +25,24 @@ use crate::provision::{egress, request};
 use crate::queue::refusal::RequestError;
 use crate::runtime::Observed;
 
-/// Who acts, in the log.
+/// The actor in the log.
 pub const ACTOR: &str = "reconciler";
-/// Failures within [`WINDOW`] after which a container is marked failed.
+/// Number of failures within [`WINDOW`] after which a container is marked failed.
 const MOST_FAILURES: i32 = 5;
 const WINDOW: Duration = Duration::minutes(10);
 
-/// What a run saw and did.
+/// What a run found and did.
 #[derive(Debug, Default, Serialize)]
 pub struct ReconcileReport {
-    /// Containers of this instance in the engine.
+    /// Number of containers of this instance in the engine.
     pub observed: usize,
-    /// Living containers in mydb_admin.
+    /// Number of living containers in mydb_admin.
     pub expected: usize,
-    /// Names of those started again.
+    /// Names of restarted containers.
     pub restarted: Vec<String>,
-    /// Names of those given up.
+    /// Names of containers marked failed.
     pub failed: Vec<String>,
-    /// Differences now.
+    /// Number of current differences.
     pub findings: usize,
 }
 
@@ -55,10 +55,10 @@ struct Run<'a> {
 /// Compares once.
 ///
 /// # Errors
-/// If the engine or mydb_admin can't be asked; nothing is concluded from silence.
+/// If the engine or mydb_admin cannot be queried. A missing answer leads to no conclusions.
 pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<ReconcileReport> {
     let now = app.clock.now();
-    // The engine first: a container made in between is then in the second list, not taken for unknown.
+    // The engine is listed first: a container created in between is then in the second list and not considered unknown.
     let observed = app.runtime.list(&app.config.instance).await?;
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
@@ -88,7 +88,7 @@ pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<ReconcileReport> {
 impl Run<'_> {
     async fn compare(&mut self, c: &Container, found: Option<&Observed>) -> anyhow::Result<()> {
         if c.active_job.is_some() || agree(c, found) {
-            // Whatever differs while a job is under way, the job is changing it.
+            // The running job is the reason for the difference.
             return Ok(());
         }
         let Some((c, found)) = self.look_again(c.id).await? else { return Ok(()) };
@@ -109,7 +109,7 @@ impl Run<'_> {
                 self.start_again(&c, None).await
             }
             (ContainerState::Requested | ContainerState::Provisioning | ContainerState::Deleting, _) => {
-                // A state between two others without a job can't come from this code; somebody must look.
+                // No code leaves a transitional state without a job, so a person must investigate.
                 let detail = format!("{} is {} but no job is working on it", c.name, c.state);
                 self.note(&c.docker_name, "stuck", &detail, Some(&c)).await
             }
@@ -125,14 +125,14 @@ impl Run<'_> {
         }
     }
 
-    /// The two lists are of different moments, so what differs is looked at again. `None`: it no longer does, or a job
-    /// changes it or has just changed it.
+    /// Checks a difference again, because the two lists are from different moments. Returns `None` if it has
+    /// disappeared, or if a job is changing the container or has just changed it.
     async fn look_again(&self, id: Uuid) -> anyhow::Result<Option<(Container, Option<Observed>)>> {
         let Some(before) = self.row(id).await? else { return Ok(None) };
         let found = match find(self.app, &before).await {
             Ok(found) => found,
             Err(e) if e.may_pass() => anyhow::bail!(e),
-            // Somebody else's container has its name.
+            // A container of someone else has its name.
             Err(_) => None,
         };
         let still = |c: &Container| {
@@ -149,12 +149,12 @@ impl Run<'_> {
         Ok(containers::by_id(&mut db, id).await?)
     }
 
-    /// Starts a container again, unless it failed too often or its wait is not over.
+    /// Restarts a container, unless it has failed too often or its delay is not over.
     async fn start_again(&mut self, c: &Container, found: Option<&Observed>) -> anyhow::Result<()> {
         let mut db = self.app.db.acquire().await?;
         let Some(before) = states::restarts(&mut db, c.id).await? else { return Ok(()) };
         let waits = before.next_start_at.is_some_and(|at| {
-            // A wait longer than any we set means the clock was moved back.
+            // A delay longer than any the portal sets means that the clock was set back.
             at > self.now && at - self.now <= Duration::minutes(5)
         });
         if waits {
@@ -168,7 +168,7 @@ impl Run<'_> {
         }
         match request::act(self.app, c, &START, &Actor::portal(ACTOR)).await {
             Ok(_) => self.report.restarted.push(c.name.clone()),
-            // Its owner was faster.
+            // The owner acted first.
             Err(RequestError::Busy | RequestError::State(_) | RequestError::Gone) => {}
             Err(e) => return Err(e.into()),
         }
@@ -194,7 +194,7 @@ impl Run<'_> {
         match states::apply(&mut tx, c.id, Event::Fail, ACTOR, self.now, failure).await {
             Ok(_) => {}
             Err(states::TransitionError::Db(e)) => return Err(e.into()),
-            // Changed by somebody since it was read: their state stands.
+            // Someone changed the state after it was read. Their state is kept.
             Err(_) => return Ok(()),
         }
         states::set_restarts(&mut tx, c.id, RestartCounters { failures: 0, failures_since: None, next_start_at: None })
@@ -225,7 +225,7 @@ impl Run<'_> {
                 continue;
             }
             if self.app.runtime.inspect(&o.id).await?.is_none() {
-                // A job removed it, and its row was purged, after the list was made.
+                // After the list was made, a job removed the container, and its database was deleted permanently.
                 continue;
             }
             let detail = format!("{} has this portal's label but is unknown to the portal", o.name);
@@ -234,7 +234,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Directories on the tiers that no container, living or purged, explains.
+    /// Directories on the tiers that belong to no container, living or deleted permanently.
     async fn orphan_directories(&mut self, rows: &[Container]) -> anyhow::Result<()> {
         let mut found = Vec::new();
         for tier in &self.app.config.storage {
@@ -244,7 +244,8 @@ impl Run<'_> {
                 found.push(entry.path());
             }
         }
-        // Asked after the look: what explains a directory is written before it is made, and goes after it.
+        // Queried after listing the directories: the row that explains a directory is written before it is made and
+        // removed after it.
         let mut known: HashSet<String> = rows.iter().map(|c| c.id.to_string()).collect();
         let mut db = self.app.db.acquire().await?;
         known.extend(backups::listing::under_way(&mut db).await?.iter().map(ToString::to_string));
@@ -256,7 +257,7 @@ impl Run<'_> {
             if name.starts_with('.') || known.contains(&name) || self.is_living(&name).await? {
                 continue;
             }
-            // One that was on its way out, and is gone by now, is nobody's business.
+            // It was being removed when it was listed.
             if tokio::fs::symlink_metadata(&path).await.is_ok() {
                 let path = path.display().to_string();
                 self.note(&path, "directory", &format!("{path} does not belong to any known database"), None).await?;
@@ -265,7 +266,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether a directory's name is the id of a container, perhaps of one made since the rows were read.
+    /// Whether the name of a directory is the id of a container, perhaps of one created after the rows were read.
     async fn is_living(&self, name: &str) -> anyhow::Result<bool> {
         let Ok(id) = name.parse() else { return Ok(false) };
         Ok(self.row(id).await?.is_some_and(|c| c.purged_at.is_none()))
@@ -287,7 +288,7 @@ impl Run<'_> {
     }
 }
 
-/// Whether the engine has of a container what its state says.
+/// Whether the container in the engine is as its state requires.
 fn agree(c: &Container, found: Option<&Observed>) -> bool {
     match c.state {
         ContainerState::Running => found.is_some_and(|o| o.running && o.status != "paused"),
@@ -297,7 +298,8 @@ fn agree(c: &Container, found: Option<&Observed>) -> bool {
     }
 }
 
-/// One more failure: within the window it adds up and the wait doubles (2, 4, 8 … s); after it, counting begins anew.
+/// Counts a failure: within the window failures add up and the delay doubles (2, 4, 8 … s); after it, counting starts
+/// over.
 fn count_failure(before: RestartCounters, now: DateTime<Utc>) -> RestartCounters {
     let fresh = before.failures_since.is_none_or(|since| now - since > WINDOW || since > now);
     let failures = if fresh { 1 } else { before.failures + 1 };
@@ -323,7 +325,7 @@ mod tests {
         }
         assert_eq!(r.next_start_at, Some(now + Duration::minutes(6) + Duration::seconds(64)));
         assert_eq!(count_failure(r, now + Duration::minutes(12)).failures, 1);
-        // A clock set back an hour must not freeze the count either.
+        // Setting the clock back by an hour must not freeze the count either.
         assert_eq!(count_failure(r, now - Duration::hours(1)).failures, 1);
     }
 }

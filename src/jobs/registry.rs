@@ -1,4 +1,4 @@
-//! The kinds of jobs.
+//! The registry of all kinds of jobs.
 
 use crate::admin_db::containers::Container;
 use crate::audit;
@@ -13,7 +13,7 @@ use crate::queue::flow::Flow;
 use crate::recovery::admin_backup;
 use crate::trash::delete;
 
-/// Every flow.
+/// All flows.
 pub static FLOWS: &[&Flow] = &[
     &create::CREATE,
     &load::LOAD,
@@ -42,13 +42,13 @@ pub static FLOWS: &[&Flow] = &[
     &seed_builder::PREPARE,
 ];
 
-/// The flow of this kind, unless it is one of another version of the portal.
+/// The flow of this kind; `None` if only another version of the portal has it.
 pub fn flow(kind: &str) -> Option<&'static Flow> {
     let kind = JobKind::parse(kind)?;
     FLOWS.iter().copied().find(|f| f.kind == kind)
 }
 
-/// The flow that starts a container again: the whole of create if it never ran.
+/// The flow that starts a container again. If it never ran, that is the flow that creates it.
 pub fn start_flow(c: &Container) -> &'static Flow {
     match (c.started_at, c.restored_from) {
         (Some(_), _) => &power::START,

@@ -1,4 +1,4 @@
-//! What is due again and again. Of several portals on one mydb_admin, one does each run.
+//! Periodic work. If several portals use one mydb_admin, each run is done by one of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::recovery::admin_backup;
 use crate::trash::delete::PURGE;
 use crate::trash::tombstone;
 
-/// One piece of periodic work.
+/// One kind of periodic work.
 struct PeriodicWork {
     name: &'static str,
     every: fn(&App) -> Duration,
@@ -68,10 +68,10 @@ const WORK: &[PeriodicWork] = &[
     PeriodicWork { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
 ];
 
-/// How often the list is looked at.
+/// Time between two checks for due work.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Runs what is due until `stop`.
+/// Runs due work until `stop`.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     loop {
         tokio::select! {
@@ -87,7 +87,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             }
         };
         for due in WORK.iter().filter(|due| names.iter().any(|name| name == due.name)) {
-            // Cut short where it is: all of it does the same again in the next run.
+            // Can be interrupted anywhere: the next run repeats all of it.
             match stop.run_until_cancelled(run_if_due(&app, due)).await {
                 None => return,
                 Some(Ok(())) => {}
@@ -97,7 +97,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Names of what is due.
+/// Names of the work that is due.
 async fn due(app: &App) -> anyhow::Result<Vec<String>> {
     let work: Vec<_> = WORK.iter().map(|due| (due.name, (due.every)(app).as_secs_f64())).collect();
     let mut db = app.db.acquire().await?;
@@ -121,13 +121,13 @@ async fn run_if_due(app: &Arc<App>, due: &PeriodicWork) -> anyhow::Result<()> {
     Ok(schedule::set_result(&mut db, due.name, &result).await?)
 }
 
-/// Enqueues the removal of backups that the policy does not keep.
+/// Enqueues the removal of backups that the retention policy does not keep.
 async fn prune(app: &Arc<App>) -> anyhow::Result<Value> {
     let due = prune_if_due(app, &Actor::portal("prune")).await?;
     Ok(json!({ "to_remove": due }))
 }
 
-/// Enqueues the daily audit of the backups. Without a place for them there is nothing to compare; pages say so.
+/// Enqueues the daily audit of the backups. Without a target there is nothing to compare, which pages show.
 async fn audit(app: &Arc<App>) -> anyhow::Result<Value> {
     if app.stores.first().is_none() {
         return Ok(json!({ "skipped": "no target is configured" }));
@@ -139,7 +139,7 @@ async fn audit(app: &Arc<App>) -> anyhow::Result<Value> {
     }
 }
 
-/// Enqueues the purge of what was long enough in the trash.
+/// Enqueues the permanent deletion of databases that have been in the trash long enough.
 async fn purge(app: &Arc<App>) -> anyhow::Result<Value> {
     let mut db = app.db.acquire().await?;
     let due = containers::due_for_purge(&mut db, app.clock.now()).await?;
@@ -154,7 +154,7 @@ async fn purge(app: &Arc<App>) -> anyhow::Result<Value> {
     Ok(json!({ "enqueued": names }))
 }
 
-/// Removes sessions that ended and looks again at ports that were held by other programs.
+/// Removes expired sessions, and checks ports again that were held by other programs.
 async fn tidy(app: &Arc<App>) -> anyhow::Result<Value> {
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;

@@ -1,5 +1,5 @@
-//! Looks into every running server: what it holds, for its page and the audit, and a point for its charts. Never
-//! inside a request, and bounded in time, so a server that hangs slows nothing but its own row.
+//! Scans every running server: its content for its page and the audit, and a data point for its charts. Scans never run
+//! within a request and have a timeout, so a server that hangs delays nothing but its own row.
 
 use std::time::{Duration, Instant};
 
@@ -16,16 +16,17 @@ use crate::domain::state::ContainerState;
 use crate::engine::{ExecOutcome, LOCKED_OUT, Survey};
 use crate::provision::exec::ask;
 
-/// How long one server may take to answer.
+/// Timeout for one server.
 const ANSWER: Duration = Duration::from_secs(20);
-/// Servers asked at the same time. Few, because some clients take a second of processor time to start.
+/// Number of servers scanned at the same time. It is small, because some clients need a second of processor time to
+/// start.
 const AT_ONCE: usize = 2;
 
-/// Why a server whose owner shut the portal's user out can't be looked into, and what helps.
+/// Why a server cannot be scanned if its owner removed the portal's user or changed its password, and what to do.
 const SHUT_OUT: &str = "The portal's user cannot sign in to this server: someone removed the user or changed its \
                         password. Restart the database and the portal recreates the user.";
 
-/// Why a look failed: a sentence for the database's page, and what exactly was said for the portal's log.
+/// Why a scan failed: a sentence for the page of the database, and the exact error for the portal's log.
 struct SurveyError {
     sentence: &'static str,
     detail: String,
@@ -37,21 +38,21 @@ impl SurveyError {
     }
 }
 
-/// What became of a scan.
+/// Outcome of a scan.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// The server was asked, and answered.
+    /// The server was scanned.
     Scanned,
-    /// Nobody has talked to the server since it was scanned, so what was seen then still holds.
+    /// Nobody has used the server since the last scan, so its result is still valid.
     Idle,
-    /// The server could not be asked, or what it said could not be written.
+    /// The server could not be scanned, or the result could not be saved.
     Failed,
 }
 
-/// Scans every running server once, except those that were left alone since their last scan.
+/// Scans every running server once, except those that have not been used since their last scan.
 ///
 /// # Errors
-/// If mydb_admin can't be asked. A server that can't be asked keeps what was seen before, with the reason.
+/// If mydb_admin cannot be queried. A server that cannot be scanned keeps its previous result, with the reason.
 pub async fn survey(app: &App) -> anyhow::Result<serde_json::Value> {
     let mut db = app.db.acquire().await?;
     let mut rows = containers::living(&mut db).await?;
@@ -62,7 +63,7 @@ pub async fn survey(app: &App) -> anyhow::Result<serde_json::Value> {
     let mut scans = futures::stream::iter(scans).buffer_unordered(AT_ONCE);
     let (mut failed, mut idle) = (0, 0);
     while let Some(outcome) = scans.next().await {
-        // What could not be written of one server keeps nobody from looking into the others.
+        // If the result of one server cannot be saved, the others are still scanned.
         let outcome = outcome.unwrap_or_else(|e| {
             tracing::warn!("The result of a scan could not be saved: {e:#}");
             Outcome::Failed
@@ -75,10 +76,10 @@ pub async fn survey(app: &App) -> anyhow::Result<serde_json::Value> {
     Ok(serde_json::json!({ "servers": rows.len(), "failed": failed, "idle": idle, "points_dropped": thinned }))
 }
 
-/// One scan, with a point for the charts.
+/// Scans one server and adds a data point for the charts.
 async fn scan(app: &App, c: &Container) -> anyhow::Result<Outcome> {
     let id = c.docker_id.as_deref().unwrap_or_default();
-    // Before the scan: what comes while it is under way is looked at by the next one.
+    // Taken before the scan, so that changes during the scan are noticed by the next one.
     let (stats, begun) = (app.runtime.stats(id).await.ok().flatten(), Instant::now());
     let sample = |connections: Option<i32>| Sample {
         at: app.clock.now(),

@@ -1,4 +1,4 @@
-//! Measures what databases and tiers take. Never inside a request.
+//! Measures the disk space used by databases and tiers. Never runs within a request.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::tasks;
 /// Measures everything once.
 ///
 /// # Errors
-/// If mydb_admin can't be asked. A directory that can't be measured keeps its last size.
+/// If mydb_admin cannot be queried. A directory that cannot be measured keeps its last size.
 pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;

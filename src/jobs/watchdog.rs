@@ -1,4 +1,4 @@
-//! Keeps what this portal itself needs: mydb_admin answering, and the images' states fresh.
+//! The watchdog: keeps mydb_admin running and the states of the images current.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::app::App;
 use crate::runtime::RuntimeError;
 use crate::runtime::image_states::ImageState;
 
-/// Time between looks at mydb_admin.
+/// Time between two checks of mydb_admin.
 const LOOK: Duration = Duration::from_secs(2);
-/// Time between looks at the images.
+/// Time between two checks of the images.
 const IMAGES: Duration = Duration::from_secs(300);
 
-/// Looks until `stop`. The two don't wait for each other: a registry that does not answer must not keep
-/// mydb_admin down.
+/// Runs until `stop`. Both checks run independently: a registry that does not respond must not delay the restart of
+/// mydb_admin.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let both = async { tokio::join!(keep_images(&app), keep_admin_db(&app)) };
     stop.run_until_cancelled(both).await;
@@ -59,7 +59,8 @@ async fn look(app: &App) -> Result<Option<String>, sqlx::Error> {
     switches::read_only(&mut db).await
 }
 
-/// Looks up every image of the catalog: first which are here, which is quick, then asks registries for the others.
+/// Checks every image of the catalog: first which ones are on this host, which is fast, then the registries for the
+/// others.
 pub async fn refresh(app: &App) {
     let mut absent = Vec::new();
     for image in app.catalog.images() {
@@ -69,7 +70,7 @@ pub async fn refresh(app: &App) {
                 app.images.set(&image.image, ImageState::Present { digest: found.digest, size: found.size });
             }
             Ok(None) => absent.push((image.image.clone(), reference)),
-            // The engine is away: that says nothing about the image, and the pages say it elsewhere.
+            // The engine is unavailable. That says nothing about the image, and pages show it elsewhere.
             Err(e) => tracing::debug!(image = image.image, "Could not look up an image: {e}"),
         }
     }

@@ -1,5 +1,5 @@
-//! Jobs that were cancelled before a worker took them: they are taken back at once, beside the workers, which may all be
-//! busy for hours.
+//! Ends jobs that were cancelled before a worker leased them. This happens at once and outside the workers, which may
+//! all be busy for hours.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::jobs::ending::{POLL, lose_lease, take_back};
 use crate::queue::context::job_span;
 
-/// Takes such jobs back until `stop`. What it leaves in the middle is taken up by a worker once its lease has run out.
+/// Withdraws such jobs until `stop`. If one is interrupted, a worker continues after its lease has expired.
 pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {

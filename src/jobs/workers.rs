@@ -1,8 +1,8 @@
-//! The workers: reserve a job, run its steps, undo them when it fails for good.
+//! The workers: they lease jobs, run their steps, and undo the steps of jobs that fail permanently.
 //!
-//! No transaction is held while a job runs: a lease in its row, extended by a heartbeat, says whose
-//! it is. A portal that dies loses its leases, and another (or the same, started again) goes on
-//! with the first step that is not done.
+//! No transaction is held while a job runs. A lease in its row, extended by a heartbeat, shows which worker owns it. If
+//! a portal dies, its leases expire, and another portal (or the same one after a restart) resumes with the first
+//! unfinished step.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,11 +25,12 @@ use crate::provision::resume;
 use crate::queue::context::{StepContext, job_span};
 use crate::queue::flow::Flow;
 
-/// How long a step may go on after the portal was asked to stop.
+/// How long a step may continue after the portal was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
-/// How often a job may be begun without ever coming to an end, in multiples of its attempts: it may be what ends the portal.
+/// Number of times that a job may be started without ending, in multiples of its attempts: the job may be what crashes
+/// the portal.
 const MOST_CRASHES: i32 = 3;
-/// Runs jobs until `stop`, then lets those under way reach the end of their step.
+/// Runs jobs until `stop`, then lets running jobs finish their current step.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     tokio::join!(work(&app, &stop), withdraw::run(&app, &stop));
 }
@@ -37,7 +38,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 async fn work(app: &Arc<App>, stop: &CancellationToken) {
     let room = Arc::new(Semaphore::new(app.config.jobs.workers));
     let shares = shares(&app.config);
-    // Dropped with this future, so that a portal that is cut short leaves no worker behind.
+    // Dropped with this future, so that no worker remains if it is cancelled.
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
         while let Some(ended) = tasks.try_join_next() {
@@ -47,8 +48,8 @@ async fn work(app: &Arc<App>, stop: &CancellationToken) {
         if stop.is_cancelled() {
             break;
         }
-        // Each reservation has a name of its own: a run that lost its lease must not pass for the one that took it over,
-        // not even in the same portal.
+        // Every lease has its own name: a run that lost its lease must not be confused with the one that took over,
+        // even in the same portal.
         let lease = format!("{}/{}", app.worker, hex::encode(app.random.bytes::<4>()));
         let reserved = async {
             let mut db = app.db.acquire().await?;
@@ -61,7 +62,7 @@ async fn work(app: &Arc<App>, stop: &CancellationToken) {
                 let work = async move {
                     Box::pin(lead(&app, reserved, &lease, &stop)).await;
                     drop(permit);
-                    // There may be more than this worker saw when it looked.
+                    // There may be more jobs than this worker saw.
                     app.wake.notify_one();
                 };
                 tasks.spawn(work.instrument(span));
@@ -82,14 +83,14 @@ async fn work(app: &Arc<App>, stop: &CancellationToken) {
     }
 }
 
-/// A worker that panicked is a fault of ours; its job goes on when the lease has run out.
+/// A worker that panicked is a bug in the portal. Its job resumes when the lease has expired.
 fn noted(ended: Result<(), tokio::task::JoinError>) {
     if let Err(e) = ended {
         tracing::error!("A worker crashed: {e}");
     }
 }
 
-/// How the workers are shared.
+/// How the workers are divided among the pools.
 fn shares(config: &Config) -> WorkerShares {
     let of = |fits: fn(Pool) -> bool| {
         registry::FLOWS.iter().filter(|f| fits(f.rules.pool)).map(|f| f.kind.as_str()).collect()
@@ -112,7 +113,7 @@ async fn lead(app: &Arc<App>, ReservedJob { job, age }: ReservedJob, lease: &str
     let kind = job.kind.clone();
     let flow = registry::flow(&kind);
     let most = app.config.deadline(flow.map_or(Pool::Short, |f| f.rules.pool));
-    // Also what takes the job back is done under its lease.
+    // Undoing the job also happens under its lease.
     let work = async {
         tokio::select! {
             () = execute(app, job.clone(), lease, stop) => {}
@@ -135,7 +136,7 @@ async fn lead(app: &Arc<App>, ReservedJob { job, age }: ReservedJob, lease: &str
     }
 }
 
-/// Takes back a job that took longer than any may, as one that failed where it is.
+/// Fails a job that exceeded its time limit at the step it has reached, and undoes it.
 async fn expire(app: &Arc<App>, job: Job, lease: &str, most: Duration) {
     let Some(flow) = registry::flow(&job.kind) else { return };
     let hours = most.as_secs().div_ceil(3600);
@@ -146,7 +147,7 @@ async fn expire(app: &Arc<App>, job: Job, lease: &str, most: Duration) {
     give_up(&work, flow, (at.min(flow.steps.len().saturating_sub(1)), &why)).await;
 }
 
-/// Ends when somebody asks for the job's end.
+/// Completes when someone cancels the job. Returns who.
 async fn cancelled(app: &App, id: uuid::Uuid) -> String {
     loop {
         let asked = async {
@@ -160,7 +161,7 @@ async fn cancelled(app: &App, id: uuid::Uuid) -> String {
     }
 }
 
-/// Runs the steps that are not done yet.
+/// Runs the unfinished steps.
 async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken) {
     let Some(flow) = registry::flow(&job.kind) else {
         let error = format!("This version of the portal does not support jobs of the kind {}.", job.kind);
@@ -172,8 +173,8 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         Err(e) => return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await,
     };
     let mut resumed = before.iter().any(|s| s.status == StepStatus::Done);
-    // A run that was cut short while it took things back goes on with that. Steps that could not be taken back
-    // are marked failed too, but all of them come before the one that failed first.
+    // If the previous run was interrupted while undoing steps, undoing continues. Steps whose undo failed are marked
+    // failed too, but all of them come before the step that failed first.
     if let Some(failed) = before.iter().rev().find(|s| s.status == StepStatus::Failed) {
         let at = usize::try_from(failed.seq).unwrap_or(1).saturating_sub(1);
         return give_up(&work, flow, (at, &failed.detail)).await;
@@ -217,9 +218,9 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
     end(app, &work.job, lease, JobEnd::Well).await;
 }
 
-/// Takes back what was done and ends the job as failed.
+/// Undoes the completed steps and ends the job as failed.
 async fn give_up(work: &StepContext, flow: &Flow, (failed, why): (usize, &str)) {
-    // Noted first: a run that takes over from here goes on taking back, with this reason.
+    // Recorded first, so that a run that takes over from here continues undoing, with the same reason.
     set_step(work, number(failed), StepStatus::Failed, Some(why)).await;
     if undo(work, flow, (failed, why)).await {
         let step = flow.steps.get(failed).map_or("", |s| s.name);
@@ -232,8 +233,8 @@ async fn steps_before(work: &StepContext) -> Result<Vec<jobs::JobStep>, sqlx::Er
     jobs::steps(&mut db, work.job.id).await
 }
 
-/// Notes that a step begins, unless the job was cancelled: then by whom. As with [`set_step`], the job goes on where that
-/// can't be written.
+/// Records that a step begins, unless the job was cancelled; then returns by whom. As with [`set_step`], the job
+/// continues if this cannot be recorded.
 async fn begin_step(work: &StepContext, seq: i16) -> Option<String> {
     let done = async {
         let mut tx = work.app.db.begin().await?;
