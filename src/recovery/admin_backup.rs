@@ -1,4 +1,4 @@
-//! The backup of mydb_admin: dumped, stored and read back like any other, with the keys beside it.
+//! Backs up mydb_admin: it is dumped, stored and read back like any other database, with the keys next to it.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -40,7 +40,7 @@ use crate::runtime::Runtime;
 use crate::secrets::{Random, Sealer};
 use crate::{bootstrap, recovery_key};
 
-/// Back up mydb_admin, because somebody asked for it.
+/// Backs up mydb_admin on request.
 pub static BACK_UP: Flow = Flow {
     kind: JobKind::AdminBackup,
     title: "Back up mydb_admin",
@@ -48,44 +48,44 @@ pub static BACK_UP: Flow = Flow {
     steps: &[Step::new("Dump, upload and read back", |w| Box::pin(asked_for(w)))],
 };
 
-/// What a backup of mydb_admin needs; no portal.
+/// What a backup of mydb_admin needs. It does not need a running portal.
 pub struct AdminBackupMaker<'a> {
-    /// Configuration.
+    /// The configuration.
     pub config: &'a Config,
-    /// The container engine, for the client programs.
+    /// The container engine, which runs the client programs.
     pub runtime: &'a dyn Runtime,
-    /// Where it goes.
+    /// The target.
     pub store: &'a Arc<Store>,
-    /// Opens the saved connection.
+    /// Decrypts the saved connection.
     pub random: &'a Random,
-    /// The moment.
+    /// The current time.
     pub now: DateTime<Utc>,
-    /// The targets that get copies.
+    /// Targets that get copies.
     pub copies: Vec<&'a Arc<Store>>,
 }
 
-/// A backup that was made.
+/// A new backup.
 #[derive(Debug)]
 pub struct NewAdminBackup {
     /// Its manifest.
     pub manifest: AdminManifest,
-    /// Beginning of its keys.
+    /// Its key prefix.
     pub location: String,
-    /// How many older ones went.
+    /// Number of older backups that were removed.
     pub removed: usize,
-    /// In how many other targets it is too.
+    /// Number of other targets that have a copy.
     pub copies: usize,
 }
 
-/// Another one is under way.
+/// Another backup of mydb_admin is running.
 #[derive(Debug, thiserror::Error)]
 #[error("another backup of mydb_admin is running; wait until it is done")]
 pub struct AlreadyRunning;
 
-/// The hourly backup into the first target.
+/// Makes the hourly backup into the first target.
 ///
 /// # Errors
-/// If it can't be dumped, stored or read back; nothing is left of it then.
+/// If it cannot be dumped, stored or read back. Everything already stored is removed then.
 pub async fn hourly(app: &Arc<App>) -> anyhow::Result<Value> {
     if app.config.backups.admin_every.is_zero() {
         return Ok(json!({ "skipped": "switched off in the configuration" }));
@@ -130,8 +130,8 @@ async fn asked_for(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// To whom mydb_admin's own dump is encrypted where backups are: the same recipients, and the recovery key, with which
-/// everything else is brought back.
+/// The recipients of mydb_admin's dump if backups are encrypted: the same as theirs, and the recovery key, which is
+/// needed to recover everything else.
 fn seal(config: &Config) -> anyhow::Result<Option<Recipients>> {
     if config.backups.recipients.is_empty() {
         return Ok(None);
@@ -141,7 +141,7 @@ fn seal(config: &Config) -> anyhow::Result<Option<Recipients>> {
     Ok(Recipients::to(&recipients, &Identities::of(&config.backups)))
 }
 
-/// Removes one: its manifest first, so that what is left of it is none.
+/// Removes a backup: its manifest first, so that an incomplete rest does not count as a backup.
 async fn remove(store: &Store, location: &str) -> Result<(), ObjectError> {
     for file in [FILE, sign::FILE, KEYS, &format!("{DUMP}.zst"), &format!("{DUMP}.zst.age")] {
         store.delete(&format!("{location}/{file}")).await?;
@@ -150,18 +150,19 @@ async fn remove(store: &Store, location: &str) -> Result<(), ObjectError> {
 }
 
 impl AdminBackupMaker<'_> {
-    /// Backs mydb_admin up, and removes the backups of it that are not kept.
+    /// Backs up mydb_admin, and removes the backups of it that the retention rules do not keep.
     ///
     /// # Errors
-    /// [`AlreadyRunning`] while another one is under way. If it can't be dumped, stored or read back, nothing is left of it.
+    /// [`AlreadyRunning`] while another one is running. If it cannot be dumped, stored or read back, everything already
+    /// stored is removed.
     pub async fn back_up(&self) -> anyhow::Result<NewAdminBackup> {
         let url = bootstrap::existing_url(self.config, self.random)?.context("mydb_admin does not exist yet")?;
         let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin is not responding")?;
-        // The lock ends with this connection, however this ends.
+        // The lock ends with this connection in any case.
         if !own::alone(&mut db).await? {
             return Err(AlreadyRunning.into());
         }
-        // What an earlier one had begun when its portal was killed.
+        // Removes what an earlier attempt had begun when its portal was killed.
         cleanup::give_up(self.store, &admin::beginning(&self.config.instance), &[]).await?;
         let client = ClientContainer::start(self.runtime, self.config, &url).await?;
         let made_at = self.now.trunc_subsecs(0);
@@ -188,8 +189,8 @@ impl AdminBackupMaker<'_> {
         Ok(Signers { sealing, recovery: recovery_key::signer(self.config) })
     }
 
-    /// Copies one into every target that gets copies, so that a portal can be rebuilt from any of them. Fails for the
-    /// first that it can't be copied into, when all were tried.
+    /// Copies a backup to every target that gets copies, so that a portal can be rebuilt from any of them. Tries all
+    /// targets, then fails with the first error.
     async fn copy(&self, db: &mut PgConnection, made: &AdminManifest, small: &SmallObjects) -> anyhow::Result<usize> {
         let signers = self.signers()?;
         let mut failed = None;
@@ -205,7 +206,7 @@ impl AdminBackupMaker<'_> {
         failed.map_or(Ok(self.copies.len()), Err)
     }
 
-    /// Removes what is not kept and what is left of unfinished ones, and writes down what is there.
+    /// Removes backups that are not kept and the objects of abandoned ones, and records which backups exist.
     async fn tidy(&self, db: &mut PgConnection, store: &Store) -> anyhow::Result<usize> {
         let (there, left) = admin::look(store, &self.config.instance, self.now).await?;
         for key in &left {
@@ -316,7 +317,7 @@ impl AdminBackupMaker<'_> {
             compression: "zstd".to_owned(),
             encryption,
         };
-        // What can't be read back is none.
+        // A backup that cannot be read back does not count.
         let read = async {
             let input =
                 transfer::fetch(&ObjectSource { store, key: &key, object: &object, keys: &keys }, Arc::default())

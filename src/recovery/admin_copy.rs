@@ -1,4 +1,4 @@
-//! Copies of the backups of mydb_admin in the other targets, so that a portal can be rebuilt from any of them.
+//! Copies backups of mydb_admin to the other targets, so that a portal can be rebuilt from any of them.
 
 use bytes::Bytes;
 
@@ -11,11 +11,11 @@ use crate::objects::{ObjectError, Store};
 use crate::queue::step_error::StepError;
 use crate::secrets::{Sealer, Signer};
 
-/// Copies one from one target into another: the dump as it lies in the first, compared with the manifest on its way, and
-/// the small objects as they were written there.
+/// Copies a backup from one target to another: the dump as stored in the first, compared with the manifest during the
+/// transfer, and the small objects as they were written there.
 ///
 /// # Errors
-/// Either store's; nothing of an unfinished upload is left then.
+/// Errors of either store. Unfinished uploads are removed.
 pub(super) async fn copy(
     instance: &InstanceId,
     from: &Store,
@@ -23,7 +23,7 @@ pub(super) async fn copy(
     (made, small, signers): (&AdminManifest, &SmallObjects, &Signers),
 ) -> Result<(), StepError> {
     replicate::elsewhere(instance, from, to).await?;
-    // What an earlier one had begun when its portal was killed.
+    // Removes what an earlier attempt had begun when its portal was killed.
     cleanup::give_up(to, &admin::beginning(instance), &[]).await?;
     let location = admin::location(instance, made.made_at);
     let key = format!("{location}/{}", made.object.file);
@@ -39,28 +39,28 @@ pub(super) async fn copy(
     if let Some(keys) = &small.keys {
         to.put(&format!("{location}/{KEYS}"), keys.clone(), "application/octet-stream").await?;
     }
-    // The manifest last: without it, it is none.
+    // The manifest is written last: without it, the backup does not exist.
     Ok(signers.put(to, &location, &small.manifest).await?)
 }
 
-/// The small objects of a backup, as they were written.
+/// The small objects of a backup, as written to the first target.
 pub(crate) struct SmallObjects {
     /// The manifest.
     pub(crate) manifest: Bytes,
-    /// The keys, encrypted to the recovery key.
+    /// The keys, encrypted for the recovery key.
     pub(crate) keys: Option<Bytes>,
 }
 
-/// Whose signatures a manifest gets.
+/// The keys that sign a manifest.
 pub(crate) struct Signers {
-    /// The sealing key's.
+    /// The sealing key.
     pub(crate) sealing: Sealer,
-    /// The recovery key's, where one is registered.
+    /// The recovery key, if one is registered.
     pub(crate) recovery: Option<Signer>,
 }
 
 impl Signers {
-    /// Signs a manifest below `location`, and writes it: its existence is what makes a backup of the rest.
+    /// Signs a manifest and writes both below `location`. Only the manifest turns the other objects into a backup.
     pub(crate) async fn put(&self, store: &Store, location: &str, manifest: &Bytes) -> Result<(), ObjectError> {
         sign::put(store, location, manifest, self.sealing.manifests(), self.recovery.as_ref()).await?;
         store.put(&format!("{location}/{FILE}"), manifest.clone(), "application/json").await

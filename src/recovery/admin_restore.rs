@@ -1,4 +1,4 @@
-//! mydb_admin back from the bucket, on a host that has none.
+//! Restores mydb_admin from the bucket on a host that has none.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -25,27 +25,27 @@ use crate::objects::Store;
 use crate::secrets::{Random, Sealer};
 use crate::{bootstrap, recovery_key};
 
-/// What is to be brought back.
+/// What to restore.
 pub struct AdminRestoreRequest<'a> {
-    /// The newest of at most this moment; without one the newest.
+    /// Restores the newest backup of at most this moment; if `None`, the newest of all.
     pub at: Option<DateTime<Utc>>,
     /// The recovery key, for a host without the sealing key.
     pub key: Option<&'a SecretString>,
-    /// Whether what is not signed by this portal is taken for its own too.
+    /// Whether backups that this portal did not sign are accepted.
     pub unsigned: bool,
 }
 
-/// A backup of mydb_admin that is to be brought back.
+/// The backup of mydb_admin to restore.
 pub struct ChosenAdminBackup {
     /// Its manifest.
     pub manifest: AdminManifest,
-    /// Beginning of its keys.
+    /// Its key prefix.
     pub location: String,
-    /// The manifest as it lies there.
+    /// The manifest as stored.
     text: Vec<u8>,
 }
 
-/// The backup that is wanted.
+/// Chooses the backup to restore.
 pub async fn choose(
     parts: &BootstrapParts,
     store: &Store,
@@ -79,7 +79,8 @@ pub async fn choose(
     Ok(Some(ChosenAdminBackup { manifest: found, location, text }))
 }
 
-/// Looks whether this portal wrote a backup, with the recovery key where it was given, else with this host's sealing key.
+/// Verifies that this portal signed a backup, with the recovery key if one was given, otherwise with this host's
+/// sealing key.
 async fn believe(
     config: &Config,
     store: &Store,
@@ -111,7 +112,7 @@ async fn believe(
     }
 }
 
-/// Puts the keys in their places, unless this host has them.
+/// Installs the keys, unless this host has them.
 async fn install_keys(
     config: &Config,
     store: &Store,
@@ -139,7 +140,7 @@ async fn install_keys(
     }
     let keys = recovery_key::open_keys(identity, &sealed)?;
     keys.install(config)?;
-    // From now on this host backs up for the same key.
+    // From now on this host encrypts its backups of mydb_admin for the same recovery key.
     recovery_key::register(config, identity)?;
     ensure!(
         keys.is_installed(config),
@@ -149,10 +150,10 @@ async fn install_keys(
     Ok(())
 }
 
-/// Brings mydb_admin back into an empty server, which is made where none is configured.
+/// Restores mydb_admin into an empty server, which is created if none is configured.
 ///
 /// # Errors
-/// If mydb_admin holds something, or the backup can't be read or is damaged.
+/// If mydb_admin is not empty, or the backup cannot be read or is damaged.
 pub async fn restore(
     parts: &BootstrapParts,
     store: &Arc<Store>,
@@ -196,8 +197,8 @@ pub async fn restore(
     Ok(db.close().await?)
 }
 
-/// What was under way when the backup was made is not under way any more; who was signed in signs in again.
-/// The tables are those of the portal that made the backup, so the compiler can't check these statements.
+/// Ends what was running when the backup was made, and all sessions. The tables are those of the portal that made the
+/// backup, so the compiler cannot check these statements.
 async fn settle(db: &mut PgConnection, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     for statement in [
         "UPDATE job SET status = 'failed', finished_at = $1, error = $2, worker = NULL, lease_until = NULL

@@ -1,5 +1,5 @@
-//! The client programs for mydb_admin: in a container of its image, on the host's network, so that it is all the same
-//! whether the portal made the server or it was there before.
+//! The client programs for mydb_admin. They run in a container of its image on the host's network, so they work the
+//! same whether the portal created the server or it existed before.
 
 use anyhow::Context;
 use percent_encoding::percent_decode_str;
@@ -14,13 +14,13 @@ use crate::runtime::{ContainerSpec, Runtime};
 /// A container with the client programs.
 pub struct ClientContainer<'a> {
     runtime: &'a dyn Runtime,
-    /// The engine's id.
+    /// The container engine's id.
     pub id: String,
     env: Vec<(String, SecretString)>,
 }
 
 impl<'a> ClientContainer<'a> {
-    /// Starts one for the server of this URL.
+    /// Starts a container for the server of this URL.
     pub async fn start(
         runtime: &'a dyn Runtime,
         config: &Config,
@@ -39,20 +39,20 @@ impl<'a> ClientContainer<'a> {
         Ok(Self { runtime, id, env })
     }
 
-    /// A script for sh that finds the server by its environment.
+    /// A shell script whose environment contains the connection.
     pub fn script(&self, text: String, more: &[(&str, &str)]) -> ExecSpec {
         let mut env = self.env.clone();
         env.extend(more.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))));
         ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: None, user: None }
     }
 
-    /// Removes it.
+    /// Removes the container.
     pub async fn remove(self) -> anyhow::Result<()> {
         Ok(self.runtime.remove(&self.id).await?)
     }
 }
 
-/// A URL as the variables that the client programs read: an argument would be seen by everybody on the host.
+/// Converts a URL to the environment variables of the client programs: everyone on the host could see an argument.
 fn environment(url: &SecretString) -> anyhow::Result<Vec<(String, SecretString)>> {
     let url = Url::parse(url.expose_secret()).map_err(|e| anyhow::anyhow!("the URL of mydb_admin is invalid: {e}"))?;
     let plain = |text: &str| -> anyhow::Result<SecretString> {

@@ -1,4 +1,4 @@
-//! The portal's own survival: mydb_admin and the keys in the bucket, and the way back from nothing but that.
+//! Protects the portal itself: backups of mydb_admin and its keys in the bucket, and their restore.
 
 pub mod admin_backup;
 mod admin_copy;

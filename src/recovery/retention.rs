@@ -1,20 +1,20 @@
-//! Which backups of mydb_admin stay: every one of the last two days, and the first of each day of the last three months.
+//! Retention of mydb_admin backups: all of the last two days, and the first of each day of the last three months.
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Duration, Utc};
 
-/// Hours of which all stay.
+/// Hours for which all are kept.
 const ALL_HOURS: i64 = 48;
-/// Days of which one stays.
+/// Days for which one per day is kept.
 const DAYS: i64 = 90;
-/// So many of the newest stay however old they are: a portal that was off for a year must not forget the last it had.
+/// Number of the newest kept whatever their age: a portal that was off for a year must not lose its last backups.
 const NEWEST: usize = 24;
 
-/// Those that go, of `there`, which begins with the newest.
+/// The backups to remove from `there`, which is sorted newest first.
 pub fn goes<T: Clone>(there: &[(DateTime<Utc>, T)], now: DateTime<Utc>) -> Vec<T> {
     let mut days = HashSet::new();
-    // From the oldest on, so that the first of a day is the one that stays.
+    // From the oldest on, so that the first of each day is kept.
     let first: HashSet<DateTime<Utc>> =
         there.iter().rev().filter(|(at, _)| days.insert(at.date_naive())).map(|(at, _)| *at).collect();
     there
@@ -40,10 +40,10 @@ mod tests {
         let gone: HashSet<i64> = goes(&hourly, now).into_iter().collect();
         let kept: Vec<i64> = (0..24 * 120).filter(|h| !gone.contains(h)).collect();
         assert!((0..48).all(|h| kept.contains(&h)) && kept.len() > 130 && kept.len() < 140, "{}", kept.len());
-        // Done again, nothing more goes.
+        // A second run removes nothing more.
         let left: Vec<_> = hourly.iter().filter(|(_, h)| !gone.contains(h)).copied().collect();
         assert!(goes(&left, now).is_empty());
-        // After a year of silence the last are still there.
+        // After a year without backups the last ones are still kept.
         assert_eq!(goes(&left, now + Duration::days(400)).len(), left.len() - NEWEST);
     }
 }
