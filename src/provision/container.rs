@@ -1,4 +1,4 @@
-//! The container of one database in the engine: found, made, started, stopped, removed. Shared by all flows.
+//! Finds, creates, starts, stops and removes the container of a database in the engine. Shared by all flows.
 
 use super::data_directory::{prepare, refuse_foreign_data};
 use super::egress;
@@ -9,11 +9,11 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::{ContainerSpec, Observed, Publish, RuntimeError};
 
-/// The engine's container of `c`, if there is one. One of the same name that carries another
-/// instance's label is somebody else's, and is left alone.
+/// The engine's container of `c`, if it exists. A container of this name with another instance's label belongs to
+/// someone else and is not touched.
 ///
 /// # Errors
-/// If the engine can't be asked, or the name is somebody else's.
+/// If the engine cannot be queried, or someone else's container has the name.
 pub async fn find(app: &App, c: &Container) -> Result<Option<Observed>, StepError> {
     let by_id = match &c.docker_id {
         Some(id) => app.runtime.inspect(id).await?,
@@ -32,7 +32,7 @@ pub async fn find(app: &App, c: &Container) -> Result<Option<Observed>, StepErro
     }
 }
 
-/// Finds or makes the engine's container, with its files copied in, not yet started (unless it runs).
+/// Finds or creates the engine's container, with its files copied in. It is not started, but may already be running.
 pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
     let app = &work.app;
     let c = work.container().await?;
@@ -44,12 +44,13 @@ pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
         f.limits.is_some_and(|l| l != (c.memory_bytes, c.millicpus)) || f.shm.is_some_and(|s| s != recipe.shm.0)
     };
     if let Some(old) = found.take_if(|f| !f.running && differs(f)) {
-        // Its limits were changed while it was stopped, or it is of an older portal; servers read theirs when they start.
+        // Its limits were changed while it was stopped, or an older portal created it. Servers read their settings at
+        // the start.
         app.runtime.remove(&old.id).await?;
     }
     if let Some(found) = found {
         if found.status == "created" && c.docker_id.as_deref() != Some(found.id.as_str()) {
-            // Its id is noted once the files are in it: a portal that was killed did not come to that.
+            // The id is recorded after the files have been copied in. A portal that was killed did not get that far.
             app.runtime.copy_in(&found.id, &recipe.files).await?;
         }
         note_id(work, &c, &found.id).await?;
@@ -77,7 +78,7 @@ pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
         spec.mounts.push(names.map_err(|e| StepError::Fail(format!("Cannot write a file for the container: {e}.")))?);
     }
     let id = match app.runtime.create(&spec).await {
-        // The engine is still at work on it for a portal that was killed, or for a call that was given up.
+        // The engine is still creating it for a portal that was killed, or for a call that timed out.
         Err(e @ RuntimeError::Conflict { .. }) => return Err(StepError::Retry(e.to_string())),
         made => made?,
     };
@@ -95,8 +96,8 @@ async fn note_id(work: &StepContext, c: &Container, id: &str) -> Result<(), Step
     Ok(())
 }
 
-/// Starts the engine's container. A port that another program holds is marked, another is taken,
-/// and the container is made again with it.
+/// Starts the engine's container. If another program uses a port, the port is marked and replaced, and the container is
+/// created again with the new one.
 pub async fn start(work: &StepContext) -> Result<(), StepError> {
     let app = &work.app;
     loop {
@@ -109,7 +110,8 @@ pub async fn start(work: &StepContext) -> Result<(), StepError> {
                     return Err(StepError::Retry(format!("Port {port} is in use by another program.")));
                 }
                 work.progress(&format!("Port {port} is in use by another program; taking another")).await;
-                // Its container carries the port in its description, so it is made anew; the data stays.
+                // The port is part of the container's configuration, so the container is created again. The data is
+                // kept.
                 app.runtime.remove(&id).await?;
                 replace_port(app, &c, port).await?;
                 work.changed();
@@ -133,19 +135,19 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
     Ok(())
 }
 
-/// Stops the engine's container within its grace time.
+/// Stops the engine's container within its grace period.
 pub async fn stop(work: &StepContext) -> Result<(), StepError> {
     let c = work.container().await?;
     if let Some(found) = find(&work.app, &c).await?
         && found.running
     {
-        // The image's own stop time was set when the container was made; this is its upper bound.
+        // The image's own stop timeout was set when the container was created; this is its upper limit.
         work.app.runtime.stop(&found.id, 60).await?;
     }
     Ok(())
 }
 
-/// Removes the engine's container; the data stays.
+/// Removes the engine's container. The data is kept.
 pub async fn remove(work: &StepContext) -> Result<(), StepError> {
     let c = work.container().await?;
     if let Some(found) = find(&work.app, &c).await? {

@@ -1,4 +1,4 @@
-//! Create: from accepted form to a server its owner can sign in to.
+//! Creates a database: from the accepted form to a server to which its owner can sign in.
 
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
-/// Least free space on a tier for a new database: an empty server with its write-ahead log, and room to begin.
+/// Minimum free space on a tier for a new database: an empty server with its write-ahead log, and some room to start
+/// with.
 const ROOM: i64 = 256 * MIB;
 
-/// Create database.
+/// Creates a database.
 pub static CREATE: Flow = Flow {
     kind: JobKind::Create,
     title: "Create database",
@@ -36,18 +37,18 @@ pub static CREATE: Flow = Flow {
     ],
 };
 
-// What other flows that end in a new server have too.
-/// Refuses a tier that is full.
+// Steps shared with other flows that result in a new server.
+/// Rejects a full tier.
 pub(crate) const CHECK_STORAGE: Step = Step::new("Check the storage", |w| Box::pin(check_storage(w)));
-/// Has the image here.
+/// Gets the image if it is not on this host.
 pub(crate) const GET_IMAGE: Step = Step::new("Get the image", |w| Box::pin(get_image(w)));
-/// Makes the data directory of a new server.
+/// Prepares the data directory of a new server.
 pub(crate) const PREPARE_DATA: Step =
     Step::new("Prepare the data directory", |w| Box::pin(seed::prepare(w))).undo(|w| Box::pin(remove_data(w)));
-/// Makes an empty data directory, for data that comes from elsewhere.
+/// Creates an empty data directory, for data from elsewhere.
 pub(crate) const EMPTY_DATA: Step =
     Step::new(PREPARE_DATA.name, |w| Box::pin(empty_data(w))).undo(|w| Box::pin(remove_data(w)));
-/// Makes the container.
+/// Creates the container.
 pub(crate) const MAKE_CONTAINER: Step = Step::new("Create the container", |w| Box::pin(make_container(w)))
     .undo(|w| Box::pin(container::remove(w)))
     .resume(Resume::Copy);
@@ -108,8 +109,8 @@ pub(crate) async fn get_image(w: &StepContext) -> Result<(), StepError> {
     refuse_full_directory(w).await
 }
 
-/// Before the step whose undo removes the directory, so that what is not of this create's making stays. After the
-/// image is there, because a portal that is not root looks with a helper container of it.
+/// Runs before the step whose undo removes the directory, so that a directory this job did not create is kept. Runs
+/// after the image was pulled, because a portal that is not root uses a helper container of it to look inside.
 async fn refuse_full_directory(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     let b = w.blueprint().await?;
@@ -123,7 +124,7 @@ async fn refuse_full_directory(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Pulls the image, and shows how far it is twice a second.
+/// Pulls the image and shows the progress twice a second.
 pub(crate) async fn pull(w: &StepContext, reference: &str) -> Result<(), StepError> {
     let (sender, said) = watch::channel(format!("Pulling {reference}"));
     let tell = |line: String| {
@@ -151,7 +152,7 @@ async fn empty_data(w: &StepContext) -> Result<(), StepError> {
 pub(crate) async fn remove_data(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.started_at.is_some() {
-        // It was handed over before this job was cut short: its data is somebody's now.
+        // The database was handed over before this job was interrupted: its data belongs to its owner now.
         return Ok(());
     }
     let b = w.blueprint().await?;
@@ -173,7 +174,7 @@ pub(crate) async fn wait(w: &StepContext) -> Result<(), StepError> {
 
 pub(crate) async fn hand_over(w: &StepContext) -> Result<(), StepError> {
     power::up(w).await?;
-    // After that is committed, as `mark_shown` expects.
+    // Only after that has been committed, as `mark_shown` expects.
     let mut db = w.app.db.acquire().await?;
     Ok(credentials::forget_typed(&mut db, w.container_id()?).await?)
 }

@@ -1,4 +1,4 @@
-//! The data directory of a container, before a server touches it: made, and compared with what it should hold.
+//! The data directory of a container: prepared, and checked before a server uses it.
 
 use crate::admin_db::containers::Container;
 use crate::app::App;
@@ -7,14 +7,14 @@ use crate::catalog::CatalogImage;
 use crate::queue::step_error::StepError;
 use crate::storage::SmallFile;
 
-/// Makes the data directory, or finds it made, with a note beside it of what it is for.
+/// Prepares the data directory, or finds it prepared, with a note next to it about what it is for.
 pub async fn prepare(app: &App, b: &Blueprint) -> Result<(), StepError> {
     app.files.prepare(&b.dir, &b.reference, b.image.uid, b.image.gid).await?;
     Ok(b.dir.note_maker(&maker(&b.image)).await?)
 }
 
-/// Refuses before a server touches data of another version, or initialises anew what once held data:
-/// an empty directory then means a disk that is not mounted, not an empty database.
+/// Fails before a server opens data of another version, or initialises a directory that contained data before: if that
+/// is empty, a disk is not mounted, and the database is not empty.
 ///
 /// # Errors
 /// [`StepError::Fail`] with what was found.
@@ -24,12 +24,13 @@ pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint)
             "The data directory was written by {found}, but the image is {expected}. Nothing was changed."
         ))
     };
-    // The portal's own note beside the data, for all engines …
+    // The portal's own note next to the data, which every engine has …
     let (made_by, expected) = (b.dir.made_by().await?, maker(&b.image));
     if let Some(found) = made_by.as_deref().filter(|found| *found != expected) {
         return Err(wrong(found, &expected));
     }
-    // … and the server's own in it, where there is one, which also tells of data that was put there by hand.
+    // … and the server's own version file in it, if there is one, which also identifies data that was copied in
+    // manually.
     let written = c.engine.engine().version_file(&b.image);
     let found = match &written {
         Some(written) => app.files.first_line(&b.dir, &written.files, &b.reference).await?,
@@ -63,14 +64,14 @@ pub(super) async fn refuse_foreign_data(app: &App, c: &Container, b: &Blueprint)
     Ok(())
 }
 
-/// Whether a line may be quoted: what else stands in a server's directory is its owner's business.
+/// Whether a line may be quoted in a message: other content of the file is the owner's.
 fn is_version(line: &str) -> bool {
     let line = line.trim();
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-+_~:".contains(c);
     line.len() <= 40 && line.starts_with(|c: char| c.is_ascii_digit()) && line.chars().all(allowed)
 }
 
-/// Engine and version, as they are noted beside a data directory.
+/// Engine and version, as noted next to a data directory.
 fn maker(image: &CatalogImage) -> String {
     format!("{} {}", image.engine.label(), image.version)
 }

@@ -1,4 +1,4 @@
-//! Edit: what may be changed after the create. New limits of a running server are put in place by a job.
+//! Edits an existing database. New limits of a running server are applied by a job.
 
 use uuid::Uuid;
 
@@ -15,18 +15,18 @@ use crate::domain::user::User;
 use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
 
-/// Checked changes; what is `None` stays as it is.
+/// Validated changes; a field that is `None` stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct EditRequest {
-    /// Whom to ask about it.
+    /// Contact for questions about it.
     pub contact: Option<String>,
     /// Department.
     pub department: Option<String>,
-    /// What it is for.
+    /// Its purpose.
     pub description: Option<String>,
-    /// Whose it will be. Only admins may; the caller has asked `can` for it.
+    /// The new owner. Only administrators may set it; the caller has checked that with `can`.
     pub owner: Option<User>,
-    /// When it is backed up by itself.
+    /// Schedule of its backups.
     pub backup_freq: Option<Policy>,
     /// Memory limit.
     pub memory: Option<ByteSize>,
@@ -35,7 +35,7 @@ pub struct EditRequest {
 }
 
 impl EditRequest {
-    /// What differs from `c`, in words for the log; empty where nothing does.
+    /// The changes compared with `c`, in words for the log; empty if there are none.
     fn differences(&self, c: &Container) -> Vec<String> {
         let mut found = Vec::new();
         let texts = [
@@ -63,18 +63,18 @@ impl EditRequest {
         found
     }
 
-    /// Whether the limits of `c` would be others.
+    /// Whether the limits of `c` would change.
     fn resizes(&self, c: &Container) -> bool {
         self.memory.is_some_and(|m| m.0 != c.memory_bytes) || self.cpus.is_some_and(|m| m.0 != c.millicpus)
     }
 }
 
-/// Writes changes, their log row and, where a running server gets new limits, the job for it: all in
-/// one transaction. Answers that job. What changes nothing writes nothing.
+/// Writes the changes, their log row and, if a running server gets new limits, the job that applies them, in one
+/// transaction. Returns that job. If nothing changes, nothing is written.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written: [`RequestError::Busy`] for new limits while a job is under way,
-/// [`RequestError::State`] for anything in the trash.
+/// [`RequestError`]; nothing is written then. [`RequestError::Busy`] for new limits while a job is running,
+/// [`RequestError::State`] for databases in the trash.
 pub async fn edit(
     app: &App,
     c: &Container,
@@ -86,8 +86,8 @@ pub async fn edit(
     }
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    // The state's lock lets one edit after the other through, so that neither undoes the other's
-    // fields, and keeps the state still while it decides about the job.
+    // The lock on the state serialises edits, so that none reverts the fields of another, and keeps the state from
+    // changing while it decides about the job.
     let locked = states::lock(&mut tx, c.id).await?;
     let state = locked.ok_or(RequestError::Gone)?;
     if matches!(state, ContainerState::Deleting | ContainerState::Trashed) {

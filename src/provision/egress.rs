@@ -1,6 +1,6 @@
-//! What databases may reach: nothing. Rules in the firewall of the engine's host keep what is behind the network's bridge
-//! from beginning any connection; answers to those who connect to a database pass. The portal sets them where it is root
-//! beside the engine, else a helper container does, with the host's own `iptables`.
+//! Keeps databases from connecting to anything. Rules in the firewall of the engine's host reject connections that
+//! begin behind the network's bridge; responses to clients of a database pass. The portal sets the rules itself if it
+//! runs as root on the engine's host, otherwise a helper container does, with the host's own `iptables`.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -15,24 +15,24 @@ use crate::domain::names::InstanceId;
 use crate::runtime::firewall::Wall;
 use crate::runtime::{ContainerSpec, Mount, Runtime, RuntimeError, helper};
 
-/// Sets, looks for or removes the rules.
+/// Sets, checks or removes the rules.
 const SCRIPT: &str = include_str!("egress/wall.sh");
-/// How long that may take.
+/// Timeout for the script.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Time between two looks where the portal looks itself, and where a container has to be made for it.
+/// Time between two checks if the portal checks itself, and if it needs a helper container.
 const LOOK: Duration = Duration::from_secs(60);
 const HELPER_LOOK: Duration = Duration::from_secs(600);
-/// Where the host's files are in the helper.
+/// Where the host's files are mounted in the helper.
 const HOST: &str = "/host";
-/// A file that names no name server.
+/// A `resolv.conf` without a name server.
 const NO_NAMES: &str = "# Databases look up no names.\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
 
-/// What is to be done with the rules.
+/// What to do with the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleChange {
-    /// Set those that are missing.
+    /// Set missing rules.
     Set,
-    /// Only look.
+    /// Only check.
     Look,
 }
 
@@ -45,12 +45,13 @@ impl RuleChange {
     }
 }
 
-/// The comment of the rules of a portal.
+/// The comment that marks the rules of a portal.
 pub fn mark(instance: &InstanceId) -> String {
     format!("db4sci:{instance}")
 }
 
-/// Sets the rules unless that was done lately, and answers whether they stand. `image` is one that is here.
+/// Sets the rules unless they were checked recently, and returns whether they are in place. `image` must be present on
+/// the host.
 pub async fn ensure(app: &App, image: &str) -> Wall {
     let mut last = app.egress.last.lock().await;
     if let Some(wall) = fresh(last.as_ref()) {
@@ -69,7 +70,7 @@ pub async fn ensure(app: &App, image: &str) -> Wall {
     wall
 }
 
-/// What was seen, unless that is long ago.
+/// The last result, unless it is too old.
 fn fresh(last: Option<&(Instant, Wall)>) -> Option<Wall> {
     let (at, wall) = last?;
     let most = match wall {
@@ -79,7 +80,7 @@ fn fresh(last: Option<&(Instant, Wall)>) -> Option<Wall> {
     (at.elapsed() < most).then(|| wall.clone())
 }
 
-/// The same for periodic work: finds an image for the helper by itself. Asks the engine for nothing unless a look is due.
+/// The same for periodic work, which finds an image for the helper itself. Queries the engine only if a check is due.
 pub async fn keep(app: &App) {
     let mut last = app.egress.last.lock().await;
     if !app.config.databases.firewall {
@@ -100,7 +101,7 @@ pub async fn keep(app: &App) {
     }
 }
 
-/// Sets the rules or looks for them.
+/// Sets or checks the rules.
 pub async fn wall(runtime: &dyn Runtime, config: &Config, image: &str, deed: RuleChange) -> Wall {
     if !config.databases.firewall {
         return Wall::Theirs;
@@ -118,7 +119,7 @@ pub async fn wall(runtime: &dyn Runtime, config: &Config, image: &str, deed: Rul
     by_helper(runtime, &config.instance, image, (&bridge, deed)).await
 }
 
-/// The same by a helper container, wherever the portal runs.
+/// The same with a helper container, wherever the portal runs.
 pub async fn by_helper(
     runtime: &dyn Runtime,
     instance: &InstanceId,
@@ -131,7 +132,7 @@ pub async fn by_helper(
     }
 }
 
-/// What the script said.
+/// Interprets the output of the script.
 fn judge(said: &str) -> Wall {
     if said.lines().any(|line| line.trim() == "walled") {
         return Wall::Stands;
@@ -142,7 +143,7 @@ fn judge(said: &str) -> Wall {
     }
 }
 
-/// Whether the portal itself may change the firewall of the machine it runs on.
+/// Whether the portal itself may change the firewall of its machine.
 fn beside_the_engine() -> bool {
     let found = |dir: &str| std::path::Path::new(dir).join("iptables").exists();
     rustix::process::geteuid().is_root() && ["/usr/sbin", "/sbin", "/usr/bin"].iter().any(|dir| found(dir))
@@ -170,7 +171,7 @@ async fn helper_run(
         user: Some("0:0".to_owned()),
         mounts: vec![
             Mount { source: "/".into(), target: HOST.to_owned(), read_only: true },
-            // For the lock that all who change the firewall take.
+            // For the lock that all programs share when they change the firewall.
             Mount { source: "/run".into(), target: format!("{HOST}/run"), read_only: false },
         ],
         capabilities: ["NET_ADMIN", "NET_RAW", "SYS_CHROOT"].map(str::to_owned).to_vec(),
@@ -179,14 +180,14 @@ async fn helper_run(
     helper::run(runtime, &spec, PATIENCE).await
 }
 
-/// The mount that lets a database look up no names: those of its neighbours would tell who they are, and questions to
-/// name servers carry data out.
+/// The mount that disables name resolution in a database: names would reveal its neighbours, and queries to name
+/// servers could carry data out.
 pub(super) async fn no_names(config: &Config) -> std::io::Result<Mount> {
     let file = config.data_dir.join("no-names.conf");
     if tokio::fs::read_to_string(&file).await.ok().as_deref() != Some(NO_NAMES) {
         tokio::fs::write(&file, NO_NAMES).await?;
     }
-    // Whatever the portal's umask is, a server reads it as another user.
+    // The server reads the file as another user, so its mode must not depend on the portal's umask.
     tokio::fs::set_permissions(&file, Permissions::from_mode(0o644)).await?;
     Ok(Mount { source: file, target: "/etc/resolv.conf".to_owned(), read_only: true })
 }

@@ -1,4 +1,4 @@
-//! Commands in a container, and its last lines.
+//! Runs commands in containers, and reads the end of their logs.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::engine::{ExecOutcome, ExecSpec};
 use crate::queue::step_error::StepError;
 use crate::runtime::{ExecOutput, LogRequest, RuntimeError, read_log};
 
-/// Runs a command in a container, for at most `limit`.
+/// Runs a command in a container with the timeout `limit`.
 pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Result<ExecOutput, RuntimeError> {
     tokio::time::timeout(limit, app.runtime.exec(id, command)).await.unwrap_or_else(|_| {
         let program = command.argv.first().map_or("", String::as_str);
@@ -18,7 +18,7 @@ pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Re
     })
 }
 
-/// The last lines of a server's log, for messages; empty where they can't be read.
+/// The last lines of a server's log, for error messages; empty if they cannot be read.
 pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
     match app.runtime.logs(id, LogRequest { tail, follow: false }).await {
         Ok(lines) => read_log(lines).await.unwrap_or_default().trim_end().to_owned(),
@@ -26,7 +26,7 @@ pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
     }
 }
 
-/// Runs commands of an engine one after the other; the first that fails ends it.
+/// Runs commands of an engine in order and stops at the first failure.
 pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) -> Result<(), StepError> {
     for command in commands {
         let said = match ask(app, id, command, ANSWER).await {
@@ -42,5 +42,5 @@ pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) 
     Ok(())
 }
 
-/// How long one command may take. A server that hangs must not hold a job for good.
+/// Timeout for one command. A server that hangs must not block a job forever.
 pub(crate) const ANSWER: Duration = Duration::from_secs(60);

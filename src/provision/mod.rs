@@ -1,4 +1,4 @@
-//! Making, starting, stopping and deleting containers: step lists with undo, to be read top to bottom.
+//! Creates, starts, stops and edits databases: lists of steps with undo, to be read from top to bottom.
 //!
 //! A request only writes rows ([`request`]); the steps run as jobs.
 

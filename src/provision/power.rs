@@ -1,4 +1,4 @@
-//! Start, stop, restart, and new limits.
+//! Starts, stops and restarts databases, and applies new limits.
 
 use sqlx::PgConnection;
 
@@ -13,7 +13,7 @@ use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
 
-/// Start database. Makes the container anew from the row if it was removed.
+/// Starts a database. If its container was removed, it is created again from the row.
 pub static START: Flow = Flow {
     kind: JobKind::Start,
     title: "Start database",
@@ -26,7 +26,7 @@ pub static START: Flow = Flow {
     ],
 };
 
-/// Stop database.
+/// Stops a database.
 pub static STOP: Flow = Flow {
     kind: JobKind::Stop,
     title: "Stop database",
@@ -37,7 +37,7 @@ pub static STOP: Flow = Flow {
     ],
 };
 
-/// Restart database.
+/// Restarts a database.
 pub static RESTART: Flow = Flow {
     kind: JobKind::Restart,
     title: "Restart database",
@@ -50,8 +50,8 @@ pub static RESTART: Flow = Flow {
     ],
 };
 
-/// New memory and CPU limits. The container is made anew, because the server derives its own
-/// settings from the limit when it starts.
+/// Applies new memory and CPU limits. The container is created again, because the server derives its own settings from
+/// the limit when it starts.
 pub static RESIZE: Flow = Flow {
     kind: JobKind::Resize,
     title: "Change limits",
@@ -78,8 +78,8 @@ pub(crate) async fn wait(w: &StepContext) -> Result<(), StepError> {
     server::wait_ready(w, w.app.config.databases.start_timeout).await.map(|_| ())
 }
 
-/// Writes down what the running server says of itself, with the state in one transaction: what is noted as having
-/// run is running.
+/// Records the facts reported by the running server, together with its state in one transaction: whatever is recorded
+/// as started is running.
 pub(crate) async fn up(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let c = w.container().await?;
@@ -91,14 +91,14 @@ pub(crate) async fn up(w: &StepContext) -> Result<(), StepError> {
     let mut tx = app.db.begin().await?;
     apply_in(w, &mut tx, Event::Up).await?;
     containers::set_running(&mut tx, c.id, &version, started, &inspect).await?;
-    // So that its page shows a size from the beginning; the measuring job goes on from here.
+    // Shows a size on the page from the beginning; the measuring job updates it later.
     if let Ok(bytes) = size {
         containers::set_size(&mut tx, c.id, bytes, app.clock.now()).await?;
     }
     Ok(tx.commit().await?)
 }
 
-/// Applies an event to the job's container, in the name of whoever asked for the job.
+/// Applies an event to the job's container, on behalf of the person who requested the job.
 pub(super) async fn apply(w: &StepContext, event: Event) -> Result<(), StepError> {
     let mut tx = w.app.db.begin().await?;
     apply_in(w, &mut tx, event).await?;

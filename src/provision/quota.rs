@@ -1,5 +1,5 @@
-//! Whether a person's databases together stay within what they may take. Asked in the transaction that asks for more,
-//! under the account's lock, so that two requests at once count each other.
+//! Checks that the databases of a person together stay within the quota. Runs in the transaction of the request and
+//! under the lock of the account, so that concurrent requests count each other.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -9,14 +9,14 @@ use crate::admin_db::people::{accounts, quotas};
 use crate::app::App;
 use crate::queue::refusal::RequestError;
 
-/// What an account's databases took before something asks for more.
+/// Usage of an account before a request.
 pub(super) struct QuotaUsage {
     account: Uuid,
     username: String,
     quota: Quota,
 }
 
-/// Locks the account and reads its sums.
+/// Locks the account and reads its current usage.
 pub(super) async fn before(tx: &mut PgConnection, account: Uuid) -> Result<QuotaUsage, RequestError> {
     let locked = accounts::lock(&mut *tx, &[account]).await?;
     let username = locked.into_iter().next().ok_or(RequestError::Gone)?.username;
@@ -25,7 +25,7 @@ pub(super) async fn before(tx: &mut PgConnection, account: Uuid) -> Result<Quota
 }
 
 impl QuotaUsage {
-    /// Refuses what was written since, where that is too much.
+    /// Rejects what was written since [`before`] if it exceeds the quota.
     pub(super) async fn check(self, app: &App, tx: &mut PgConnection) -> Result<(), RequestError> {
         let now = quotas::of(tx, self.account).await?.ok_or(RequestError::Gone)?;
         match now.exceeded(&self.quota, &self.username, &app.config.limits) {

@@ -1,8 +1,8 @@
-//! Waiting for a server. One command in its container asks again and again: each command that is begun there costs the
-//! container engine many times what the question costs the server.
+//! Waits for a server. A single command in its container probes repeatedly, because starting a command costs the
+//! container engine far more than the probe costs the server.
 //!
-//! A server that recovers after a crash may take hours. It is waited for as long as it does something: the same command
-//! tells how much the server's own processes have worked.
+//! A server that recovers after a crash may take hours. The portal waits as long as the server is working: the same
+//! command reports how much work the server's own processes have done.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,9 @@ use crate::provision::exec::{ANSWER, ask, last_lines};
 use crate::queue::step_error::StepError;
 use crate::runtime::{Observed, RuntimeError};
 
-/// Asks until it is answered, for about as many seconds as its name says. What is asked gets the same input each time.
-/// In the end it tells how many ticks of the processor all others in the container have had, and how many bytes they have
-/// read and written: its own children are gone by then.
+/// Probes until the server responds, for about as many seconds as its `$0` says. Each probe gets the same
+/// input. At the end it reports the processor ticks used by all other processes in the container, and the bytes they
+/// have read and written: its own children have ended by then.
 const AGAIN: &str = r#"said=$(cat; echo .)
 worked() {
   ticks=0 bytes=0
@@ -34,54 +34,53 @@ until printf %s "${said%.}" | "$@"; do
   sleep 0.1
 done
 "#;
-/// Begins the line that tells of work.
+/// Prefix of the line that reports the work.
 const WORKED: &str = "db4sci-worked ";
-/// How long one command asks: then the engine is asked whether the container is still there.
+/// Duration of one command. After that, the engine is asked whether the container still exists.
 const ROUND: Duration = Duration::from_secs(5);
-/// Wait after a command that could not even begin.
+/// Delay after a command that could not be started.
 const PAUSE: Duration = Duration::from_millis(100);
-/// So many of a server's last lines are told.
+/// Number of lines at the end of a server's log that are quoted.
 const LAST_LINES: u32 = 15;
-/// Ticks, of a hundredth of a second, that a server takes in a round in which it does something: more than it takes to
-/// refuse what it is asked.
+/// Ticks (hundredths of a second) that a working server uses per round: more than it needs to reject probes.
 const TICKS: u64 = 75;
-/// Bytes that it moves in such a round.
+/// Bytes that a working server reads or writes per round.
 const BYTES: u64 = 256 * 1024;
-/// In these words servers say that they are on their way.
+/// Messages with which servers report that they are starting.
 const STARTING: [&str; 3] = ["starting up", "not yet accepting connections", "in recovery"];
 
-/// Why a server does not answer.
+/// Why a server does not respond.
 pub(super) enum NotReady {
-    /// Its container is gone.
+    /// Its container no longer exists.
     Gone,
     /// It ended.
     Ended(Observed),
-    /// It runs; what it said to the last question.
+    /// It is running; contains its output for the last probe.
     Mute(String),
-    /// It runs, and does not let the portal's administrator in.
+    /// It is running, but the portal's administrator cannot sign in.
     LockedOut(String),
 }
 
-/// How long a server is waited for.
+/// How long to wait for a server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// So long while it does nothing.
+    /// Timeout while it does nothing.
     pub idle: Duration,
-    /// So long at most.
+    /// Timeout in total.
     pub longest: Duration,
 }
 
 impl Patience {
-    /// For a server that may do nothing for so long.
+    /// For a server that may do nothing for `idle`.
     pub(super) fn new(app: &App, idle: Duration) -> Self {
         Self { idle, longest: app.config.databases.start_longest.max(idle) }
     }
 }
 
-/// What a round told.
+/// The result of a round.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct ProbeResult {
-    /// What the server said to the last question.
+    /// The server's output for the last probe.
     words: String,
     /// Ticks and bytes.
     worked: Option<(u64, u64)>,
@@ -99,10 +98,10 @@ impl ProbeResult {
         round
     }
 
-    /// Whether the server has done something since `before`.
+    /// Whether the server has worked since `before`.
     fn made_progress(&self, before: Option<(u64, u64)>) -> bool {
         let worked = match (before, self.worked) {
-            // A process that ended takes its numbers with it: that is a change too.
+            // The numbers of a process that ended are no longer included, which is a change too.
             (Some((ticks, bytes)), Some((now, moved))) => {
                 now < ticks || now - ticks >= TICKS || moved < bytes || moved - bytes >= BYTES
             }
@@ -112,13 +111,13 @@ impl ProbeResult {
     }
 }
 
-/// The same question, asked again and again.
+/// The command that repeats a probe.
 fn again(probe: &ExecSpec) -> ExecSpec {
     let begin = ["sh".to_owned(), "-c".to_owned(), AGAIN.to_owned(), ROUND.as_secs().to_string()];
     ExecSpec { argv: begin.into_iter().chain(probe.argv.iter().cloned()).collect(), ..probe.clone() }
 }
 
-/// Waits until the server in the container `id` answers `probe`, and answers what that printed.
+/// Waits until the server in the container `id` responds to `probe`, and returns the output of the probe.
 pub(super) async fn until_answers(
     app: &App,
     id: &str,
@@ -138,12 +137,12 @@ pub(super) async fn until_answers(
             Ok(said) if said.code == 0 => return Ok(Ok(said.stdout.trim().to_owned())),
             Ok(said) => {
                 let round = ProbeResult::read(&said.stderr);
-                // The first round only tells from where it is counted.
+                // The first round only provides the numbers to compare with.
                 if worked.is_none() && round.worked.is_some() || round.made_progress(worked) {
                     moved = Instant::now();
                 }
                 (worked, last) = (round.worked, round.words);
-                // Twice in a row: one may be of a moment.
+                // Twice in a row, because a single rejection may be temporary.
                 locked = if last.contains(LOCKED_OUT) { locked + 1 } else { 0 };
                 if locked == 2 {
                     return Ok(Err(NotReady::LockedOut(last)));
@@ -159,7 +158,7 @@ pub(super) async fn until_answers(
     }
 }
 
-/// Says why a server does not answer, with its own last words.
+/// Explains why a server does not respond, with the last lines of its log.
 pub(super) async fn describe(app: &App, id: &str, silent: NotReady, patience: Patience) -> String {
     let words = last_lines(app, id, LAST_LINES).await;
     match silent {

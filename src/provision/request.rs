@@ -1,4 +1,4 @@
-//! What a request writes: one transaction with all rows, the job among them. Nothing slow happens here.
+//! Writes the rows of a request in one transaction, including the job. Nothing slow happens here.
 
 use secrecy::SecretString;
 use sqlx::PgConnection;
@@ -26,7 +26,7 @@ use crate::queue::flow::Flow;
 use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
 
-/// A checked form.
+/// A validated form.
 #[derive(Debug)]
 pub struct CreateRequest<'a> {
     /// Image.
@@ -37,15 +37,15 @@ pub struct CreateRequest<'a> {
     pub dbname: DbName,
     /// The user's role.
     pub dbuser: DbUser,
-    /// Their password; `None`: one is made up and shown once.
+    /// The role's password; if `None`, one is generated and shown once.
     pub password: Option<Password>,
-    /// Whose it will be.
+    /// The owner.
     pub owner: User,
-    /// Whom to ask about it.
+    /// Contact for questions about it.
     pub contact: String,
     /// Department.
     pub department: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: String,
     /// Storage tier.
     pub storage: String,
@@ -53,36 +53,36 @@ pub struct CreateRequest<'a> {
     pub memory: ByteSize,
     /// CPU limit.
     pub cpus: MilliCpus,
-    /// Extensions to add to the user's database.
+    /// Extensions to install in the user's database.
     pub extensions: Vec<String>,
-    /// When it is backed up by itself.
+    /// Schedule of its backups.
     pub backup_freq: Policy,
 }
 
-/// What a create answers.
+/// Result of a create request.
 #[derive(Debug)]
 pub struct Created {
     /// The container.
     pub id: Uuid,
     /// Its job.
     pub job: Uuid,
-    /// The password, if it was made up.
+    /// The password, if it was generated.
     pub generated: Option<SecretString>,
 }
 
-/// Writes everything for a new container in one transaction: container, state, ports, sealed
-/// credentials, log and job.
+/// Writes everything for a new container in one transaction: container, state, ports, encrypted credentials, log and
+/// job.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn create(app: &App, request: &CreateRequest<'_>, actor: &Actor) -> Result<Created, RequestError> {
     make(app, request, actor, &super::create::CREATE, None).await
 }
 
-/// The same by another flow, for a container that is made from a backup.
+/// The same with another flow, for a container made from a backup.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub(crate) async fn make(
     app: &App,
     request: &CreateRequest<'_>,
@@ -93,10 +93,10 @@ pub(crate) async fn make(
     make_of(app, request, actor, flow, restored_from.map(|backup| (backup, None))).await
 }
 
-/// The same where only a part of the backup is wanted.
+/// The same for a part of a backup.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub(crate) async fn make_of(
     app: &App,
     request: &CreateRequest<'_>,
@@ -111,7 +111,7 @@ pub(crate) async fn make_of(
     Ok(made)
 }
 
-/// The same in the caller's transaction, who wakes the workers once it is committed.
+/// The same in the caller's transaction. The caller wakes the workers after the commit.
 ///
 /// # Errors
 /// [`RequestError`]
@@ -154,7 +154,7 @@ pub(crate) async fn make_in(
         backup_freq: request.backup_freq.as_str(),
         created_by: &actor.name,
     };
-    // Creates of one owner queue here, so that each counts those before it.
+    // Create requests for one owner wait for each other here, so that each counts those before it.
     let before = quota::before(&mut *tx, request.owner.id).await?;
     input::insert(&mut *tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("container_name_key") => RequestError::NameTaken,
@@ -189,10 +189,10 @@ pub(crate) async fn make_in(
     Ok(Created { id, job, generated: generated.then(|| password.secret().clone()) })
 }
 
-/// Enqueues an action on a container, with its log row, in one transaction.
+/// Enqueues an action on a container with its log row, in one transaction.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
     give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
@@ -215,20 +215,20 @@ pub(crate) async fn act_in(
 ) -> Result<Uuid, RequestError> {
     allowed(flow.kind, c.state)?;
     if flow.kind == JobKind::Stop && c.started_at.is_none() {
-        // Nothing was ever started; a stopped state would promise data that can be started again.
+        // It has never been started. The state “stopped” would promise data that can be started again.
         return Err(RequestError::State(c.state));
     }
     if flow.kind != JobKind::Undelete {
         return enqueue(app, tx, flow, (c.id, &c.name), actor, "requested").await;
     }
-    // What comes back from the trash is counted again.
+    // A database restored from the trash counts towards the quota again.
     let before = quota::before(&mut *tx, c.account_id).await?;
     let job = enqueue(app, tx, flow, (c.id, &c.name), actor, "requested").await?;
     before.check(app, tx).await?;
     Ok(job)
 }
 
-/// Which flows make sense in which state, so that a click too late is answered with a sentence, not a failed job.
+/// Which flows are allowed in which state, so that a late click is answered with a sentence instead of a failed job.
 fn allowed(kind: JobKind, state: ContainerState) -> Result<(), RequestError> {
     use ContainerState as S;
     let fine = match kind {

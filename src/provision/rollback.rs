@@ -1,5 +1,5 @@
-//! Back to the data of before: what was set aside and what runs change places once more. And the end of what was set
-//! aside long enough ago.
+//! Switches back to the previous data: it is swapped with the current data once more. Also removes previous data that
+//! has been kept long enough.
 
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 
-/// Go back to the data of before.
+/// Switches to the previous data.
 pub static GO_BACK: Flow = Flow {
     kind: JobKind::GoBack,
     title: "Switch to previous data",
@@ -32,7 +32,7 @@ pub static GO_BACK: Flow = Flow {
     steps: &[
         swap::STOP,
         swap::EXCHANGE,
-        // The names are those of the change that is taken back.
+        // The names describe the change that is rolled back.
         Step::new("Find or create the container", |w| Box::pin(swap::change_image_back(w)))
             .undo(|w| Box::pin(swap::change_image(w))),
         swap::START,
@@ -53,10 +53,10 @@ async fn done(w: &StepContext) -> Result<(), StepError> {
     Ok(tx.commit().await?)
 }
 
-/// Enqueues the way back to what `snapshot` holds.
+/// Enqueues the switch to the data of `snapshot`.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn go_back(app: &App, c: &Container, snapshot: &Snapshot, actor: &Actor) -> Result<Uuid, RequestError> {
     give_way::cancel_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
@@ -71,7 +71,7 @@ pub async fn go_back(app: &App, c: &Container, snapshot: &Snapshot, actor: &Acto
     Ok(job)
 }
 
-/// Removes what was set aside long enough ago.
+/// Removes previous data that has been kept long enough.
 pub async fn remove_expired(app: &App) -> anyhow::Result<Value> {
     let mut db = app.db.acquire().await?;
     let due = snapshots::expired(&mut db, app.clock.now()).await?;
@@ -86,11 +86,11 @@ pub async fn remove_expired(app: &App) -> anyhow::Result<Value> {
     Ok(json!({ "removed": removed }))
 }
 
-/// Removes one directory that was set aside.
+/// Removes the directory of one snapshot.
 pub(crate) async fn remove(app: &App, c: &Container, snapshot: &Snapshot) -> Result<(), StepError> {
     let reference = match Blueprint::read(app, c).await {
         Ok(b) => b.reference,
-        // Its tier or its image is no longer configured; the name is only for a helper.
+        // Its tier or image is no longer configured. The name is only used for a helper container.
         Err(_) => app.config.image_reference(&snapshot.image),
     };
     app.files.remove(&swap::dir(app, c, snapshot.id)?, &reference).await?;

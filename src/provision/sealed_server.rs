@@ -1,5 +1,5 @@
-//! A container that belongs to nobody and reaches nothing: a backup is restored into it and looked at, or a copy of a
-//! database's data is dumped in it; then it is removed.
+//! A temporary container without network access. A backup is restored into it and checked, or a copy of a database's
+//! data is dumped in it; then it is removed.
 
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -19,17 +19,17 @@ use crate::provision::seed;
 use crate::queue::step_error::StepError;
 use crate::runtime::helper::HOLD;
 
-/// A sealed container under way.
+/// A sealed container in use.
 pub struct SealedServer {
     /// What it is made from.
     pub blueprint: Blueprint,
     /// Its name in the engine.
     pub name: String,
-    /// Whether its data may begin with a copy of a seed, and its administrator's password be that.
+    /// Whether its data may be a copy of a seed, whose administrator's password then applies.
     seeded: bool,
 }
 
-/// Name in the engine of the throw-away container for this work.
+/// Name in the engine of the temporary container for this work.
 pub fn name(app: &App, id: Uuid) -> String {
     format!("{}-helper-drill-{}", app.config.instance, id.simple())
 }
@@ -37,19 +37,19 @@ pub fn name(app: &App, id: Uuid) -> String {
 /// The password of a sealed server's administrator.
 #[derive(Debug)]
 pub enum AdminPassword {
-    /// One of its own.
+    /// A generated one.
     New,
-    /// This one, set when the server makes its data.
+    /// This password, set when the server initialises its data.
     Made(SecretString),
-    /// This one, which is in the data that it gets.
+    /// This password, which is already in the data it gets.
     There(SecretString),
 }
 
 impl SealedServer {
-    /// Describes one for what a backup is of. `id` names its directory, on the tier of `of`.
+    /// Describes a sealed server for the database of a backup. `id` names its directory on the tier of `of`.
     ///
     /// # Errors
-    /// If the catalog or the configuration no longer has what it needs.
+    /// If the catalog or the configuration no longer contains something it needs.
     pub async fn of(app: &App, of: &BackupSubject, id: Uuid, admin: AdminPassword) -> Result<Self, StepError> {
         let mut db = app.db.acquire().await?;
         let tools = image_tools::get(&mut db, &of.digest).await?.unwrap_or_default();
@@ -62,7 +62,7 @@ impl SealedServer {
         Ok(Self { blueprint: Blueprint::sealed(app, of, id, password, tools, fresh)?, name: name(app, id), seeded })
     }
 
-    /// Describes the one in which seed `id` is made.
+    /// Describes the sealed server in which seed `id` is made.
     pub(super) fn of_seed(
         app: &App,
         image: &CatalogImage,
@@ -77,7 +77,7 @@ impl SealedServer {
         })
     }
 
-    /// Removes the container and its data; what is gone is fine.
+    /// Removes the container and its data; either may already be gone.
     pub async fn remove(&self, app: &App) -> Result<(), StepError> {
         self.remove_container(app).await?;
         Ok(app.files.remove(&self.blueprint.dir, &self.blueprint.reference).await?)
@@ -88,7 +88,7 @@ impl SealedServer {
         Ok(app.runtime.remove(&self.name).await?)
     }
 
-    /// Starts its server anew on a directory with nothing of anybody's, and waits until it answers. Answers the engine's id.
+    /// Starts its server on a new, empty directory and waits until it responds. Returns the engine's id.
     pub async fn start(&mut self, app: &App) -> Result<String, StepError> {
         self.remove(app).await?;
         if self.seeded
@@ -100,7 +100,7 @@ impl SealedServer {
         self.launch(app).await
     }
 
-    /// The same for data that copies will begin with: the server is told nothing that differs from copy to copy.
+    /// The same for the data of a seed: the server gets nothing that differs between copies.
     pub(super) async fn start_seed(&self, app: &App) -> Result<(), StepError> {
         self.remove(app).await?;
         prepare(app, &self.blueprint).await?;
@@ -108,7 +108,7 @@ impl SealedServer {
         self.launch_until(app, &probe).await.map(|_| ())
     }
 
-    /// Starts its server on the data that is there, without any network, and waits until it answers. Answers the
+    /// Starts its server on the existing data, without network access, and waits until it responds. Returns the
     /// engine's id.
     pub async fn launch(&self, app: &App) -> Result<String, StepError> {
         let probe = self.blueprint.image.engine.engine().probe(&self.blueprint.plan());
@@ -120,7 +120,7 @@ impl SealedServer {
         match self.run(app, probe, Vec::new()).await? {
             Ok(id) => Ok(id),
             Err((_, NotReady::LockedOut(_))) if engine.regain(&self.blueprint.plan()).is_some() => {
-                // The data is a copy of a server whose owner shut the portal's user out.
+                // The data is a copy from a server whose owner locked out the portal's user.
                 self.regain(app).await?;
                 match self.run(app, probe, Vec::new()).await? {
                     Ok(id) => Ok(id),
@@ -131,10 +131,10 @@ impl SealedServer {
         }
     }
 
-    /// Makes the administrator anew in data in which it can't sign in, and leaves it as a clean stop does.
+    /// Recreates the administrator in data in which it cannot sign in, and stops the server cleanly.
     ///
     /// # Errors
-    /// If the engine has no way to do that, or the server does not answer.
+    /// If the engine has no way to do that, or the server does not respond.
     pub(super) async fn regain(&self, app: &App) -> Result<(), StepError> {
         let (engine, plan) = (self.blueprint.image.engine.engine(), self.blueprint.plan());
         let regain = engine
@@ -152,7 +152,7 @@ impl SealedServer {
         StepError::Fail(format!("In an isolated container: {why}"))
     }
 
-    /// Starts the server, with more in its environment, and waits until it answers.
+    /// Starts the server with additional environment variables and waits until it responds.
     async fn run(
         &self,
         app: &App,
@@ -174,10 +174,10 @@ impl SealedServer {
         })
     }
 
-    /// Stops its server cleanly and removes the container; the data stays.
+    /// Stops its server cleanly and removes the container. The data is kept.
     ///
     /// # Errors
-    /// If it had to be killed: its data is not as a clean stop leaves it.
+    /// If the server had to be killed: its data was not shut down cleanly.
     pub async fn stop(&self, app: &App) -> Result<(), StepError> {
         let recipe = self.blueprint.recipe(app)?;
         app.runtime.stop(&self.name, recipe.stop_seconds).await?;
@@ -188,8 +188,8 @@ impl SealedServer {
         self.remove_container(app).await
     }
 
-    /// Starts a container of the same image in which no server runs, for commands; on the data, if `with_data`.
-    /// Answers the engine's id.
+    /// Starts a container of the same image without a server, for commands; with the data mounted if `with_data`.
+    /// Returns the engine's id.
     pub async fn hold(&self, app: &App, with_data: bool) -> Result<String, StepError> {
         self.remove_container(app).await?;
         let recipe = self.blueprint.recipe(app)?;
@@ -207,5 +207,5 @@ impl SealedServer {
     }
 }
 
-/// Exit code of what the engine killed.
+/// Exit code of a process killed by the engine.
 const KILLED: i64 = 137;

@@ -1,9 +1,10 @@
-//! Seeds: data directories that an image initialised once. A new database begins with a copy of one, which takes
-//! milliseconds, where the image would need seconds to make the same again.
+//! Seeds: data directories that an image initialised once. A new database starts with a copy of one, which takes
+//! milliseconds, whereas the image would need seconds to create the same data again.
 //!
-//! A seed is of one engine, digest of the image and configuration, on one tier. The administrator in it has a password that
-//! only the portal knows; it is in force in a copy until the accounts are set ([`super::rotate`]), which gives the
-//! administrator its own. Until then nothing in the copy is anybody's, so an attempt that was cut short begins with a new one.
+//! A seed belongs to an engine, a digest of the image, a configuration and a tier. Its administrator has a password
+//! that only the portal knows. It remains valid in a copy until the accounts are set up ([`super::rotate`]), which
+//! gives the administrator of the copy its own password. Until then the copy contains nothing of anyone's, so an
+//! interrupted attempt starts over with another copy.
 
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
@@ -24,11 +25,11 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::storage::DataDir;
 
-/// Changes when what is made, or how, does: no copy is taken of what an older portal made.
+/// Changed whenever seeds are made differently, so that seeds of older portals are not copied.
 const FORM: &str = "1";
 
-/// What a seed of `image` depends on, where the engine has it by this digest. Passwords, certificates and the limit of
-/// memory are not in a seed, so they don't count.
+/// Everything a seed of `image` with this digest depends on. Passwords, certificates and the memory limit are not part
+/// of a seed, so they are not included.
 pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Result<String, StepError> {
     let tier = config.storage.first().ok_or_else(|| StepError::Fail("No storage tier is configured.".to_owned()))?;
     let any = Blueprint::of_seed(config, image, tier, Uuid::nil(), SecretString::default())?;
@@ -41,13 +42,13 @@ pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Resul
     Ok(hex::encode(Sha256::digest(all)))
 }
 
-/// Seals the password of a seed.
+/// Encrypts the password of a seed.
 pub(super) fn seal(app: &App, password: &SecretString, context: &str) -> Result<Vec<u8>, StepError> {
     let sealed = app.sealer.seal(password, context);
     sealed.map_err(|e| StepError::Fail(format!("Could not encrypt the password: {e:#}.")))
 }
 
-/// The whole seed for what a container is to be on, with the administrator's password in it.
+/// The complete seed for a container, with the administrator's password in it.
 async fn find(app: &App, b: &Blueprint) -> Result<Option<(Seed, SecretString)>, StepError> {
     let Some(image) = app.runtime.image(&b.reference).await? else { return Ok(None) };
     let fingerprint = fingerprint(&app.config, &b.image, &image.digest)?;
@@ -63,8 +64,8 @@ async fn find(app: &App, b: &Blueprint) -> Result<Option<(Seed, SecretString)>, 
     }
 }
 
-/// Copies a seed into the directory of `b`, and answers the administrator's password in it; `None` where there is none,
-/// or it can't be copied: then the image makes the data.
+/// Copies a seed into the directory of `b` and returns the administrator's password in it. Returns `None` if there is
+/// no seed or it cannot be copied; the image then initialises the data.
 pub async fn copy_into(app: &App, b: &Blueprint) -> Result<Option<SecretString>, StepError> {
     let Some((seed, password)) = find(app, b).await? else { return Ok(None) };
     let from = DataDir::new(&b.tier, &app.config.instance, seed.id);
@@ -79,14 +80,14 @@ pub async fn copy_into(app: &App, b: &Blueprint) -> Result<Option<SecretString>,
     Ok(Some(password))
 }
 
-/// Makes the data directory of a new database: a copy of a seed, or an empty one that the image fills.
+/// Prepares the data directory of a new database: a copy of a seed, or an empty one that the image initialises.
 pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let c = w.container().await?;
     let b = w.blueprint().await?;
-    // One that an attempt before left must not run on what is copied over.
+    // A container of an earlier attempt must not run on the data that is copied.
     container::remove(w).await?;
-    // Cut short before the password is noted, this step is not done, and copies once more.
+    // If this step is interrupted before the password is recorded, it is not done and copies again.
     let copied = copy_into(app, &b).await?;
     let mut db = app.db.acquire().await?;
     credentials::take(&mut db, c.id, CredentialKind::Seed).await?;
@@ -105,7 +106,7 @@ pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Begins again with a new copy where an attempt was cut short whose administrator may have either password.
+/// Starts over with a new copy if an attempt was interrupted and the administrator may have either password.
 pub(super) async fn copy_again(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let begun = credentials::get(&mut db, w.container_id()?, CredentialKind::Seed).await?.is_some();
@@ -119,11 +120,11 @@ pub(super) async fn copy_again(w: &StepContext) -> Result<(), StepError> {
     prepare(w).await
 }
 
-/// Jobs whose data the image makes where there is no seed.
+/// Jobs in which the image initialises the data if there is no seed.
 const IMAGE_MAKES: [JobKind; 3] = [JobKind::Create, JobKind::Restore, JobKind::Load];
 
-/// Begins again where the image was making the data and its container ended with the portal: what it left can look made
-/// and lack the administrator, for which the next start would wait in vain.
+/// Starts over if the image was initialising the data and its container ended with the portal. What it left can look
+/// complete but lack the administrator, for which the next start would wait in vain.
 pub(super) async fn initialise_again(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.started_at.is_some() || !w.job.kind().is_some_and(|kind| IMAGE_MAKES.contains(&kind)) {
@@ -143,7 +144,8 @@ pub(super) async fn initialise_again(w: &StepContext) -> Result<(), StepError> {
     prepare(w).await
 }
 
-/// Notes that the accounts are set, once all of the copy is on the disk: a server trusts that what it was started on is.
+/// Records that the accounts are set up, after the whole copy has been written to disk: a server assumes that the data
+/// it was started on is there.
 pub async fn settle(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     let mut db = w.app.db.acquire().await?;

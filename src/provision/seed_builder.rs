@@ -1,4 +1,4 @@
-//! Makes the seeds that are missing, one after the other, and removes those that nothing begins with any more.
+//! Makes missing seeds, one at a time, and removes those that no new database would use.
 
 use chrono::Duration;
 use secrecy::SecretString;
@@ -24,28 +24,29 @@ use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 use crate::storage::{DataDir, measured, unavailable_reason};
 
-/// Prepare images.
+/// Prepares images.
 pub static PREPARE: Flow = Flow {
     kind: JobKind::PrepareImages,
     title: "Prepare images",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always),
-    // One step: what an attempt before has begun is removed before anything is made.
+    // A single step: it removes what an earlier attempt has begun before it makes anything.
     steps: &[Step::new("Remove unneeded images, prepare missing ones", |w| Box::pin(work(w)))],
 };
 
-/// Least free space on a tier on which seeds are made: they are for comfort, and must not take a database's last room.
+/// Minimum free space on a tier for making seeds: they are only an optimisation and must not take a database's last
+/// space.
 const ROOM: i64 = 2 * GIB;
-/// After this, one that could not be made, or not be copied, is tried again.
+/// Time after which a seed that could not be made or copied is retried.
 const AGAIN: Duration = Duration::hours(6);
 
-/// A seed that there should be.
+/// A seed that should exist.
 struct WantedSeed<'a> {
     tier: &'a Tier,
     image: &'a CatalogImage,
     fingerprint: String,
 }
 
-/// What there should be: a seed of every image that is here, on every tier where its engine may be.
+/// The seeds that should exist: one of every image on this host, on every tier its engine may use.
 fn wanted(app: &App) -> Result<Vec<WantedSeed<'_>>, StepError> {
     if !app.config.databases.prepare {
         return Ok(Vec::new());
@@ -61,7 +62,7 @@ fn wanted(app: &App) -> Result<Vec<WantedSeed<'_>>, StepError> {
     Ok(wanted)
 }
 
-/// What is to be done: seeds to make, and rows whose directory is to go.
+/// The work to do: seeds to make, and rows whose directories are to be removed.
 struct SeedWork<'a> {
     make: Vec<WantedSeed<'a>>,
     clear: Vec<Seed>,
@@ -79,7 +80,7 @@ async fn due(app: &App) -> Result<SeedWork<'_>, StepError> {
         let place = make.iter().position(|w| w.tier.name == seed.tier && w.fingerprint == seed.fingerprint);
         match place {
             Some(n) if settled => drop(make.swap_remove(n)),
-            // While the container engine is away nothing is known of an image: that is no reason to throw anything away.
+            // While the container engine is unavailable, images are unknown. That is no reason to remove their seeds.
             None if settled && app.config.databases.prepare && unknown(app, &seed.image) => {}
             _ => clear.push(seed),
         }
@@ -87,7 +88,7 @@ async fn due(app: &App) -> Result<SeedWork<'_>, StepError> {
     Ok(SeedWork { make, clear })
 }
 
-/// Whether an image of the catalog has not been found on this machine.
+/// Whether an image of the catalog has not been found on this host.
 fn unknown(app: &App, image: &str) -> bool {
     app.images.digest(image).is_none() && app.catalog.find(image).is_some()
 }
@@ -104,7 +105,7 @@ pub async fn enqueue_if_due(app: &App) -> anyhow::Result<Value> {
     }
 }
 
-/// Removes a seed's directory and then its row. Of one on a tier that is not there, both stay until it is.
+/// Removes the directory of a seed, then its row. While its tier is unavailable, both stay.
 async fn remove(app: &App, seed: &Seed) -> Result<(), StepError> {
     let tier = app.config.tier(&seed.tier).filter(|t| unavailable_reason(t).is_none());
     let Some(tier) = tier else { return Ok(()) };
@@ -149,7 +150,7 @@ async fn work(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Has an image initialise a directory in a sealed container, and its server stop cleanly.
+/// Lets an image initialise a directory in a sealed container and stops its server cleanly.
 async fn make_one(app: &App, wanted: &WantedSeed<'_>) -> Result<(), StepError> {
     let (id, password) = (new_id(), Password::generate(&app.random));
     let row = row(app, wanted, id, password.secret())?;
@@ -169,14 +170,14 @@ async fn make_one(app: &App, wanted: &WantedSeed<'_>) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     match &result {
         Ok(()) => seeds::made(&mut db, id, app.clock.now()).await?,
-        // The next attempt clears it away and begins again.
+        // The next attempt removes it and starts over.
         Err(e) if e.may_pass() => {}
         Err(e) => seeds::fail(&mut db, id, &e.to_string()).await?,
     }
     result
 }
 
-/// The row of a seed that is about to be made.
+/// The row of a seed about to be made.
 fn row(app: &App, wanted: &WantedSeed<'_>, id: Uuid, password: &SecretString) -> Result<Seed, StepError> {
     Ok(Seed {
         id,

@@ -1,4 +1,4 @@
-//! Talk with a running server, by commands inside its container.
+//! Talks to a running server through commands in its container.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::{Observed, RuntimeError};
 
-/// Which of the programs that the portal runs in an engine's containers an image has: looked up once for its digest, in
-/// a running container `id` of it. `None` if that has ended meanwhile.
+/// Which of the programs that the portal runs in containers of an engine are in an image. Looked up once per digest, in
+/// the running container `id` of the image. `None` if the container has ended in the meantime.
 pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Result<Option<Tools>, StepError> {
     let engine = kind.engine();
     let backup = engine.backup().into_iter().flat_map(|b| b.tools().iter().chain(b.load_tools()));
@@ -40,20 +40,20 @@ pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Re
             image_tools::set(&mut db, digest, &asked, &tools, app.clock.now()).await?;
             Ok(Some(tools))
         }
-        // An image without even a shell.
+        // The image does not even have a shell.
         Ok(_) => Ok(Some(Tools::default())),
         Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => Ok(None),
         Err(e) => Err(e.into()),
     }
 }
 
-/// Refuses an image that has not what its engine needs.
+/// Rejects an image that lacks programs its engine needs.
 ///
 /// # Errors
-/// [`StepError::Fail`] with those that are missing.
+/// [`StepError::Fail`] with the missing programs.
 async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepError> {
     let digest = c.image_digest.as_deref().unwrap_or_default();
-    // One that has ended already: the wait for it says why.
+    // The container has already ended; waiting for its server reports why.
     let Some(tools) = tools_in(app, c.engine, digest, id).await? else { return Ok(()) };
     let missing = tools.missing(c.engine.engine().tools());
     if missing.is_empty() {
@@ -67,8 +67,8 @@ async fn look_up_tools(app: &App, c: &Container, id: &str) -> Result<(), StepErr
     )))
 }
 
-/// Waits until the server answers its own protocol, and answers its version. One that does not let the portal's
-/// administrator in is stopped, given the administrator again and started once more.
+/// Waits until the server responds in its own protocol, and returns its version. If the portal's administrator cannot
+/// sign in, the server is stopped, the administrator is restored, and the server is started once more.
 pub async fn wait_ready(work: &StepContext, limit: Duration) -> Result<String, StepError> {
     match first_answer(work, limit).await? {
         Ok(version) => Ok(version),
@@ -81,13 +81,13 @@ pub async fn wait_ready(work: &StepContext, limit: Duration) -> Result<String, S
     }
 }
 
-/// A server does not let the portal's administrator in.
+/// The portal's administrator cannot sign in to the server.
 enum AdminLockedOut {
-    /// It knows another password, or no such user.
+    /// The password differs, or the user does not exist.
     Out,
 }
 
-/// Gives the server its administrator again, in a sealed container on the same data.
+/// Restores the server's administrator, in a sealed container on the same data.
 async fn regain(work: &StepContext) -> Result<(), StepError> {
     let (app, c) = (&work.app, work.container().await?);
     work.progress("Someone locked out the portal's user in this server. Recreating the user").await;
@@ -108,7 +108,7 @@ async fn first_answer(work: &StepContext, limit: Duration) -> Result<Result<Stri
     let found = find(app, &c).await?.ok_or_else(gone)?;
     let id = &found.id;
     look_up_tools(app, &c, id).await?;
-    // The blueprint names the tools that were found just now.
+    // The blueprint contains the programs that were just looked up.
     work.changed();
     let blueprint = work.blueprint().await?;
     let probe = c.engine.engine().probe(&blueprint.plan());
@@ -125,8 +125,8 @@ async fn first_answer(work: &StepContext, limit: Duration) -> Result<Result<Stri
     }
 }
 
-/// The container of a running server, and the version of that: as it told when an earlier step waited for it, if it has run
-/// since, because MongoDB's shell, for one, takes a second to ask again.
+/// The container of a running server, and its version. If the server has been running since an earlier step waited for
+/// it, the version reported then is used, because MongoDB's shell, for example, needs a second to query it again.
 pub async fn running(work: &StepContext, c: &Container, limit: Duration) -> Result<(Observed, String), StepError> {
     if let Some(found) = find(&work.app, c).await?
         && let Some(version) = work.answer(&found)

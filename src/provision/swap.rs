@@ -1,5 +1,5 @@
-//! Two data directories change places: a database's own and one beside it. One system call does it, so at every instant
-//! there is a whole directory in either place, and going back is the same again.
+//! Swaps two data directories: that of a database and one next to it. A single system call does it, so both places
+//! contain a complete directory at any moment, and rolling back is the same swap again.
 
 use std::path::PathBuf;
 
@@ -17,26 +17,26 @@ use crate::queue::flow::{Resume, Step};
 use crate::queue::step_error::StepError;
 use crate::storage::DataDir;
 
-/// How long what was set aside is kept.
+/// Days for which previous data is kept.
 pub const KEPT_DAYS: i64 = 7;
 
 /// Stops the server.
 pub(crate) const STOP: Step =
     Step::new("Stop the server", |w| Box::pin(container::stop(w))).undo(|w| Box::pin(start_again(w)));
-/// Exchanges the two data directories.
+/// Swaps the two data directories.
 pub(crate) const EXCHANGE: Step =
     Step::new("Swap the data directories", |w| Box::pin(exchange(w))).undo(|w| Box::pin(exchange_back(w)));
-/// Starts the server on the data that is there now.
+/// Starts the server on the new data.
 pub(crate) const START: Step =
     Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w)));
-/// Waits until the server answers.
+/// Waits until the server responds.
 pub(crate) const WAIT: Step =
     Step::new("Wait until the server responds", |w| Box::pin(power::wait(w))).resume(Resume::Running);
 /// Keeps the previous data for some days.
 pub(crate) const KEEP_PREVIOUS: Step =
     Step::new("Keep the previous data for undo", |w| Box::pin(done(w))).resume(Resume::Running);
 
-/// The row of this job's snapshot.
+/// The snapshot row of this job.
 pub(crate) async fn row(w: &StepContext) -> Result<Snapshot, StepError> {
     let mut db = w.app.db.acquire().await?;
     let found = snapshots::of_job(&mut db, w.job.id).await?;
@@ -51,7 +51,7 @@ pub(crate) fn dir(app: &App, c: &Container, snapshot: Uuid) -> Result<DataDir, S
     Ok(DataDir::new(tier, &app.config.instance, snapshot))
 }
 
-/// The two directories, and the name of the mark that tells them apart.
+/// The two directories, and the name of the marker file that tells them apart.
 struct SwapDirs {
     own: PathBuf,
     aside: PathBuf,
@@ -65,7 +65,7 @@ async fn places(w: &StepContext) -> Result<SwapDirs, StepError> {
 }
 
 impl SwapDirs {
-    /// Lets them change places, unless they have.
+    /// Swaps them, unless they have been swapped.
     async fn exchange(self) -> Result<(), StepError> {
         let io = |e: std::io::Error, path: &PathBuf| StepError::Fail(format!("{}: {e}", path.display()));
         if tokio::fs::try_exists(self.own.join(&self.mark)).await.map_err(|e| io(e, &self.own))? {
@@ -76,7 +76,7 @@ impl SwapDirs {
         swap(&self.own, &self.aside)
     }
 
-    /// Lets them change places again, if they have.
+    /// Swaps them back, if they have been swapped.
     async fn exchange_back(self) -> Result<(), StepError> {
         let there = tokio::fs::try_exists(self.own.join(&self.mark)).await;
         if matches!(there, Ok(true)) {
@@ -106,7 +106,7 @@ pub(crate) async fn exchange_back(w: &StepContext) -> Result<(), StepError> {
     places(w).await?.exchange_back().await
 }
 
-/// Starts the server again, if it ran before.
+/// Starts the server again if it was running before.
 pub(crate) async fn start_again(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
     if c.state != ContainerState::Running {
@@ -116,13 +116,13 @@ pub(crate) async fn start_again(w: &StepContext) -> Result<(), StepError> {
     power::wait(w).await
 }
 
-/// Gives the container the image of the data that now lies in its directory, and makes it anew if that is another.
+/// Gives the container the image for the data now in its directory, and creates it again if the image differs.
 pub(crate) async fn change_image(w: &StepContext) -> Result<(), StepError> {
     let snapshot = row(w).await?;
     wear(w, &snapshot.image_after).await
 }
 
-/// The same back.
+/// Gives the container its previous image.
 pub(crate) async fn change_image_back(w: &StepContext) -> Result<(), StepError> {
     let snapshot = row(w).await?;
     wear(w, &snapshot.image).await
@@ -141,7 +141,7 @@ async fn wear(w: &StepContext, image: &str) -> Result<(), StepError> {
     container::ensure(w).await.map(|_| ())
 }
 
-/// Notes that what was there before is set aside, and that the server runs.
+/// Records that the previous data is kept and that the server is running.
 pub(crate) async fn done(w: &StepContext) -> Result<(), StepError> {
     power::up(w).await?;
     let snapshot = row(w).await?;
@@ -150,8 +150,8 @@ pub(crate) async fn done(w: &StepContext) -> Result<(), StepError> {
     Ok(snapshots::set_made(&mut db, snapshot.id, now, now + Duration::days(KEPT_DAYS)).await?)
 }
 
-/// Removes the directory that was to come. Once they have changed places it holds what was there before, so it stays:
-/// [`exchange_back`] ran first if that was undone.
+/// Removes the directory with the new data. After the swap this directory contains the previous data, so it is kept. If
+/// the swap was undone, [`exchange_back`] ran first.
 pub(crate) async fn remove_aside(w: &StepContext) -> Result<(), StepError> {
     let (c, snapshot) = (w.container().await?, row(w).await?);
     let at = places(w).await?;
