@@ -1,10 +1,10 @@
-//! What backups are worth, in sentences.
+//! Explains in sentences how far backups can be relied on.
 
 use chrono::{DateTime, Utc};
 
 use crate::admin_db::backups::Backup;
 
-/// What a level means.
+/// Meaning of a verification level.
 pub fn level(level: Option<i16>) -> &'static str {
     match level {
         None => "not verified",
@@ -18,7 +18,7 @@ pub fn level(level: Option<i16>) -> &'static str {
     }
 }
 
-/// What of it can be compared with what is restored from it.
+/// What of the backup can be compared after a restore.
 pub fn compared(b: &Backup) -> &'static str {
     match (b.fingerprints, b.definitions.is_some()) {
         (true, true) => "row counts, content and schema",
@@ -28,7 +28,7 @@ pub fn compared(b: &Backup) -> &'static str {
     }
 }
 
-/// Why it was made, for people.
+/// The reason for the backup, for people.
 pub fn reason(word: &str) -> &str {
     match word {
         "manual" => "manual",
@@ -40,7 +40,7 @@ pub fn reason(word: &str) -> &str {
     }
 }
 
-/// What is lost if the server died now, and what is known of the newest backup.
+/// What would be lost if the server failed now, and how far the newest backup has been verified.
 pub fn sentence(rows: &[Backup], now: DateTime<Utc>) -> String {
     let good = |b: &&Backup| b.is_good();
     let Some(newest) = rows.iter().find(good) else {

@@ -1,4 +1,4 @@
-//! What was restored, compared with the backup: how much there is of everything and its content, and what is defined.
+//! Compares restored data with the backup: counts, fingerprints of the content, and definitions.
 
 use std::sync::atomic::AtomicU64;
 
@@ -10,15 +10,15 @@ use crate::engine::part::Count;
 use crate::manifest::Manifest;
 use crate::queue::step_error::StepError;
 
-/// Most differences that are told.
+/// Maximum number of differences that are listed.
 const MOST: usize = 50;
 
-/// What a comparison found.
+/// Result of a comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// How many counts were compared.
+    /// Number of counts compared.
     pub counts: usize,
-    /// How many definitions were compared, and how closely; none where the backup has none.
+    /// Number of definitions compared, and how closely; `None` if the backup has none.
     pub definitions: Option<(usize, Closeness)>,
     /// Differences in counts and content.
     pub content: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// All differences, limited.
+    /// All differences, up to [`MOST`].
     pub fn differences(&self) -> Vec<String> {
         limited(self.content.iter().chain(&self.defined).cloned().collect())
     }
@@ -45,18 +45,18 @@ impl Comparison {
         }
     }
 
-    /// Refuses any difference.
+    /// Fails if there is any difference.
     pub fn equal(&self) -> Result<(), StepError> {
         refused(&self.differences())
     }
 
-    /// Refuses data that differs.
+    /// Fails if counts or content differ.
     pub fn same_content(&self) -> Result<(), StepError> {
         refused(&limited(self.content.clone()))
     }
 }
 
-/// The first of them, and how many more there are.
+/// The first differences, and the number of the others.
 pub(super) fn limited(mut found: Vec<String>) -> Vec<String> {
     let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);
@@ -73,7 +73,7 @@ fn refused(differences: &[String]) -> Result<(), StepError> {
     Err(StepError::Fail(format!("The restored data does not match the backup: {}", differences.join("\n"))))
 }
 
-/// Compares what is in a server with the manifest.
+/// Compares the content of a server with the manifest.
 pub async fn compare(
     app: &App,
     manifest: &Manifest,
@@ -91,11 +91,11 @@ pub async fn compare(
     if manifest.definitions.is_empty() {
         return Ok(comparison);
     }
-    // The same image may have become a newer build of the same version, which tells the same.
+    // The same image may be a newer build of the same version by now, which reports definitions in the same way.
     let closeness = if manifest.container.image == server.spec.image.image { Closeness::Text } else { Closeness::Name };
     let server_wide = manifest.wanted.is_none().then_some(None);
     let mut compared = 0;
-    // One database after the other, so that not all are held at once.
+    // One database at a time, so that memory never holds the definitions of all of them.
     for database in server_wide.into_iter().chain(manifest.databases().into_iter().map(Some)) {
         let Some(exec) = server.engine.definitions(&server.spec, database) else { continue };
         let split = server.engine.split(&server.spec, database);
@@ -111,11 +111,11 @@ pub async fn compare(
 
 /// Differences between counts and those of the manifest.
 fn content(manifest: &Manifest, counts: &[Count]) -> Vec<String> {
-    // Counted a moment before or after the dump: only what is missing altogether says something.
+    // If the counts are from a moment before or after the dump, a difference says nothing about the restore.
     if manifest.exact_counts { manifest.differences(counts) } else { Vec::new() }
 }
 
-/// Compares counts with those of the manifest, and answers how many there are.
+/// Compares counts with those of the manifest and returns how many there are.
 pub(super) fn matching(manifest: &Manifest, counts: &[Count]) -> Result<usize, StepError> {
     refused(&limited(content(manifest, counts)))?;
     Ok(counts.len())

@@ -1,4 +1,4 @@
-//! Which definitions of a server differ from those of a backup, by name.
+//! Lists the definitions that differ between a server and a backup.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,14 @@ use crate::engine::definition::Definition;
 /// How closely definitions are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closeness {
-    /// By their text; where that differs, without what a server writes differently once it has read it back.
+    /// By their text; if it differs, by the `loose` text without what a server rewrites when it reads a definition
+    /// back.
     Text,
-    /// By kind and name: another version of the server writes the same in other words.
+    /// By kind and name only, because another version of the server words the same definitions differently.
     Name,
 }
 
-/// The differences between the definitions of a backup and those of a server, each a sentence.
+/// The differences between the definitions of a backup and those of a server, one sentence each.
 pub fn differences(then: &[Definition], now: &[Definition], closeness: Closeness) -> Vec<String> {
     let key = |d: &Definition| (d.database.clone(), d.kind.clone(), d.name.clone());
     let was: BTreeMap<_, _> = then.iter().map(|d| (key(d), d)).collect();

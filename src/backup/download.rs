@@ -1,5 +1,5 @@
-//! A backup on its way to a person: all its objects as one tar archive, or one of them alone. What goes out is compared
-//! with the manifest as it passes, and ends early where it is not that.
+//! Downloads of backups: all objects as one tar archive, or a single object. The data is compared with the manifest
+//! while it is sent; if it differs, the transfer ends early.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -18,22 +18,22 @@ use crate::objects::Store;
 use crate::queue::step_error::StepError;
 use crate::runtime::Input;
 
-/// Length of a tar archive's blocks.
+/// Block size of a tar archive.
 const BLOCK: u64 = 512;
-/// What ends a tar archive.
+/// Size of the end marker of a tar archive.
 const END: u64 = 2 * BLOCK;
 
-/// In which form the objects are handed out.
+/// The form in which objects are downloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DownloadForm {
-    /// As they were dumped: decrypted and decompressed.
+    /// As dumped: decrypted and decompressed.
     Plain,
-    /// As they lie in the store.
+    /// As stored in the target.
     Stored,
 }
 
 impl DownloadForm {
-    /// The form with this word.
+    /// Parses the value of `?as=`.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "plain" => Some(Self::Plain),
@@ -42,7 +42,7 @@ impl DownloadForm {
         }
     }
 
-    /// Its word.
+    /// The value of `?as=`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -57,7 +57,7 @@ impl DownloadForm {
         }
     }
 
-    /// What an object is called in this form.
+    /// Name of an object in this form.
     pub fn name(self, object: &Object) -> &str {
         match self {
             Self::Plain => &object.plain,
@@ -66,19 +66,19 @@ impl DownloadForm {
     }
 }
 
-/// What is handed out.
+/// A download.
 pub struct Package {
-    /// Name of the file it becomes.
+    /// File name.
     pub name: String,
-    /// Its length: what ends before was not what was stored, and the error says why.
+    /// Its size. If the content ends earlier, it is not what was stored, and the error gives the reason.
     pub bytes: u64,
     /// Whether it is a tar archive.
     pub is_tar: bool,
-    /// Its content. An error is the last piece.
+    /// Its content. An error is always the last item.
     pub content: Input,
 }
 
-/// What is needed to read objects while the answer goes out.
+/// Everything needed to read objects while the response is sent.
 struct Reader {
     store: Arc<Store>,
     location: String,
@@ -102,8 +102,8 @@ impl Reader {
     }
 }
 
-/// Hands a stream on whose end is known, and its last piece only when the stream was found right: whoever counts bytes
-/// must not take for whole what is not.
+/// Passes on a stream of known size, and its last chunk only after the stream has been verified: a client that counts
+/// bytes must not consider damaged data complete.
 fn exactly(content: Input, bytes: u64) -> Input {
     let state = (content.fuse(), bytes, None::<Bytes>);
     stream::unfold(state, |(mut content, left, held)| async move {
@@ -132,7 +132,7 @@ fn exactly(content: Input, bytes: u64) -> Input {
     .boxed()
 }
 
-/// Ends after the first error.
+/// Ends the stream after the first error.
 fn until_error(content: impl futures::Stream<Item = Result<Bytes, StreamError>> + Send + 'static) -> Input {
     content
         .scan(false, |failed, piece| {
@@ -143,12 +143,12 @@ fn until_error(content: impl futures::Stream<Item = Result<Bytes, StreamError>> 
         .boxed()
 }
 
-/// One object of a backup by its name, as it lies there or as it was dumped.
+/// Finds an object of a backup by its stored name or the name of its dump.
 pub fn find<'m>(manifest: &'m Manifest, name: &str) -> Option<&'m Object> {
     manifest.objects.iter().find(|o| o.file == name || o.plain == name)
 }
 
-/// Prepares one object.
+/// Prepares the download of one object.
 pub async fn object(source: &BackupSource<'_>, form: DownloadForm, object: &Object) -> Package {
     let reader = reader(source, form);
     Package {
@@ -164,21 +164,21 @@ fn reader(source: &BackupSource<'_>, form: DownloadForm) -> Reader {
     Reader { store, location, keys, form }
 }
 
-/// Something in the archive.
+/// An entry of the archive.
 enum ArchiveEntry {
     Text(&'static str, Bytes),
     Object(Object),
 }
 
-/// Prepares a whole backup: a tar archive with a directory in it, which has the objects, the manifest and the script
-/// that restores them.
+/// Prepares the download of a whole backup: a tar archive with one directory, which contains the objects, the manifest
+/// and the restore script.
 pub fn whole(source: &BackupSource<'_>, form: DownloadForm) -> Package {
     let reader = Arc::new(reader(source, form));
     let m = &source.manifest;
     let folder = format!("{}-{}", m.container.name, m.started_at.format("%Y%m%dT%H%M%SZ"));
     let made = u64::try_from(m.started_at.timestamp()).unwrap_or(0);
     let mut entries = Vec::new();
-    // Made anew from the manifest, which was checked: a script that somebody could change in the bucket is not handed out.
+    // Generated from the verified manifest: the script in the bucket may have been changed by someone.
     let script = restore_script::lines(m, source.store, &source.location, m.container.engine.engine().backup());
     entries.push(ArchiveEntry::Text(BY_HAND, Bytes::from(script)));
     entries.push(ArchiveEntry::Text(FILE, source.text.clone()));
@@ -213,7 +213,7 @@ fn zeros(bytes: u64) -> Bytes {
     Bytes::from(vec![0; usize::try_from(bytes).unwrap_or(0)])
 }
 
-/// What stands before a file in a tar archive.
+/// The header of a file in a tar archive.
 fn head(path: &str, bytes: u64, made: u64) -> Result<Bytes, StreamError> {
     let mut head = tar::Header::new_gnu();
     head.set_path(path).map_err(|e| StreamError::refused(format!("Cannot add {path} to the archive: {e}.")))?;
@@ -224,10 +224,10 @@ fn head(path: &str, bytes: u64, made: u64) -> Result<Bytes, StreamError> {
     Ok(Bytes::copy_from_slice(head.as_bytes()))
 }
 
-/// Writes a package somewhere, to its end.
+/// Writes a download to `out`.
 ///
 /// # Errors
-/// If the place does not take it, or the content is not what was stored.
+/// If `out` cannot be written, or the content differs from what was stored.
 pub async fn write(package: Package, out: &mut (impl tokio::io::AsyncWrite + Unpin)) -> anyhow::Result<u64> {
     use tokio::io::AsyncWriteExt;
     let mut content = package.content.map_err(anyhow::Error::from);

@@ -1,5 +1,5 @@
-//! The drill: a backup is restored into a sealed container, checked by the engine's own means, compared with its
-//! manifest, and the time is taken. What it shows is written beside the backup.
+//! The drill (for people: test restore). A backup is restored into a sealed container, checked with the engine's own
+//! tools and compared with its manifest, and the time is measured. The result is stored next to the backup.
 
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
-/// Drill.
+/// Runs a test restore.
 pub static DRILL: Flow = Flow {
     kind: JobKind::Drill,
     title: "Test restore",
@@ -41,13 +41,13 @@ pub static DRILL: Flow = Flow {
     ],
 };
 
-/// What a drill leaves beside the backup.
+/// The receipt that a test restore stores next to the backup.
 #[derive(Debug, Serialize)]
 struct Receipt<'a> {
     drill: Uuid,
     backup: Uuid,
     database: &'a str,
-    /// Of the manifest as it was read for this drill.
+    /// Checksum of the manifest as read for this test restore.
     manifest_sha256: String,
     at: chrono::DateTime<chrono::Utc>,
     image: &'a str,
@@ -55,10 +55,10 @@ struct Receipt<'a> {
     level: i16,
     restore_ms: i64,
     counts: usize,
-    /// What could not be brought back, or not at the first attempt.
+    /// What could not be restored, or only in a second attempt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
-    /// How many definitions were compared; absent: the backup has none.
+    /// Number of definitions compared; absent if the backup has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     definitions: Option<usize>,
     /// HMAC-SHA-256 of all fields above as JSON, with the portal's sealing key.
@@ -73,7 +73,7 @@ async fn source(w: &StepContext) -> Result<(Uuid, BackupSource<'_>), StepError> 
 }
 
 async fn remove(w: &StepContext) -> Result<(), StepError> {
-    // By the row's own manifest: the store may be what is away.
+    // Described by its row, because the store may be what is unavailable.
     let row = row(w).await?;
     let Some(of) = row.drill_of else { return Ok(()) };
     let mut db = w.app.db.acquire().await?;
@@ -87,7 +87,7 @@ async fn remove(w: &StepContext) -> Result<(), StepError> {
     }
 }
 
-/// The copy must not fill the tier on which others live.
+/// The restored data must not fill the tier that other databases use.
 async fn room(path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
     let has = measured(path).await?;
     let needed = raw.saturating_mul(3).saturating_add(512 * MIB);
@@ -108,14 +108,14 @@ async fn prove(w: &StepContext) -> Result<(), StepError> {
     }
     let app = &w.app;
     let (id, mut source) = source(w).await?;
-    // What is damaged in its own target is a fault that a drill is there to find.
+    // No copies are used: a test restore must detect damage in the backup's own target.
     source.others.clear();
     let manifest = &source.manifest;
     let password = manifest.admin(&source.keys).map_err(StepError::Fail)?;
     let admin = password.map_or(AdminPassword::New, AdminPassword::There);
     let mut sealed = SealedServer::of(app, &manifest.container, id, admin).await?;
     room(sealed.blueprint.tier.path.clone(), source.row.raw_bytes.unwrap_or(0)).await?;
-    // What an earlier attempt left.
+    // Removes what an earlier attempt left.
     sealed.remove(app).await?;
     w.progress("Starting an isolated container").await;
     let begin = Instant::now();
@@ -131,11 +131,11 @@ async fn prove(w: &StepContext) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     backups::set_differences(&mut db, id, &found.differences()).await?;
     drop(db);
-    // What could not be rebuilt may differ; that is told, and the level says so.
+    // After a second attempt definitions may differ. The receipt lists that, and the level shows it.
     if source.notes().is_empty() {
         found.equal()?;
     } else {
-        // Rows that are missing prove nothing, whatever was tried.
+        // Missing rows fail the test restore, whatever was attempted.
         found.same_content().map_err(|e| kept::with_reasons(&source, e))?;
     }
     if engine.check_mode() == DumpMode::Stopped {
@@ -146,7 +146,7 @@ async fn prove(w: &StepContext) -> Result<(), StepError> {
     let notes = source.notes();
     let level = match (notes.is_empty(), manifest.exact_counts) {
         (true, true) if manifest.fingerprints => 5,
-        // Nothing says that no rows are among what was left out.
+        // Without exact counts, rows may be among what was skipped.
         (false, false) => 3,
         _ => 4,
     };
@@ -179,10 +179,10 @@ async fn prove(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Enqueues a drill of a backup, and answers the drill's and the job's keys.
+/// Enqueues a test restore of a backup. Returns the ids of the test restore and of the job.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn request(app: &App, backup: &Backup, reason: &str, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
     openable(app, backup)?;
     let id = new_id();

@@ -1,5 +1,5 @@
-//! What a restore keeps although it is not exactly what was backed up: to have all but some things is better than to have
-//! nothing. Nobody may take it for the whole, so a notice names what differs.
+//! Keeps restored data that differs from the backup: almost everything is better than nothing. A notice lists the
+//! differences, so that nobody considers it complete.
 
 use super::compare::{Comparison, limited};
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
@@ -10,18 +10,18 @@ use crate::notify;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 
-/// Where a job notes why it needed a second attempt, and what that left out.
+/// Payload keys for the reason of a second attempt, and for what it skipped.
 const SECOND: &str = "second_attempt";
 const LEFT_OUT: &str = "left_out";
 
-/// Notes with the job what its restore could not bring back, for the step that compares.
+/// Records in the job what its restore skipped, for the step that compares.
 pub(super) async fn remember(w: &StepContext, source: &BackupSource<'_>) -> Result<(), StepError> {
     let found = serde_json::json!({ SECOND: source.second(), LEFT_OUT: source.left_out() });
     let mut db = w.app.db.acquire().await?;
     Ok(jobs::add_to_payload(&mut db, w.job.id, &found).await?)
 }
 
-/// Gives a source what an earlier step noted.
+/// Loads what an earlier step recorded into a source.
 pub(super) async fn recall(w: &StepContext, source: &BackupSource<'_>) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let Some(job) = jobs::by_id(&mut db, w.job.id).await? else { return Ok(()) };
@@ -34,16 +34,16 @@ pub(super) async fn recall(w: &StepContext, source: &BackupSource<'_>) -> Result
     Ok(())
 }
 
-/// A failure, with what could not be brought back: why something differs must not be lost.
+/// Adds what was skipped to a failure: it may be the reason for a difference.
 pub(super) fn with_reasons(source: &BackupSource<'_>, e: StepError) -> StepError {
     let left_out = source.left_out();
     if left_out.is_empty() { e } else { e.with_message(|why| format!("{why}\n{}", limited(left_out).join("\n"))) }
 }
 
-/// What of a restored database is not as in its backup.
+/// The differences between a restored database and its backup.
 ///
 /// # Errors
-/// With the differences in the data, unless a second attempt was made, which says what it could not bring back.
+/// With the differences in the data, unless a second attempt was made and reports what it skipped.
 fn differences(source: &BackupSource<'_>, found: &Comparison) -> Result<Vec<String>, StepError> {
     if source.second().is_none() || source.left_out().is_empty() {
         found.same_content()?;
@@ -51,11 +51,11 @@ fn differences(source: &BackupSource<'_>, found: &Comparison) -> Result<Vec<Stri
     Ok(limited(source.left_out().into_iter().chain(found.differences()).collect()))
 }
 
-/// Decides whether a restored database is kept, tells its owner and the administrators what is not as in the backup, and
-/// answers what the step says.
+/// Decides whether a restored database is kept, notifies its owner and the administrators of differences from the
+/// backup, and returns the message of the step.
 ///
 /// # Errors
-/// With the differences that make it useless, and the database's.
+/// With the differences that make the database useless, and errors of mydb_admin.
 pub(super) async fn keep(w: &StepContext, source: &BackupSource<'_>, found: &Comparison) -> Result<String, StepError> {
     let differences = differences(source, found)?;
     let (id, now) = (w.container_id()?, w.app.clock.now());

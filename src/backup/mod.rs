@@ -1,5 +1,5 @@
 //! Backups: dumped by a command in the database's own container, streamed through compression into an object store,
-//! proven there, and restored into new containers.
+//! verified there, and restored into new containers.
 
 pub mod assurance;
 pub mod compare;
@@ -32,10 +32,10 @@ impl From<ObjectError> for StepError {
     }
 }
 
-/// How an engine is backed up.
+/// The engine's description of backups.
 ///
 /// # Errors
-/// [`StepError::Fail`] where that is not to be had yet.
+/// [`StepError::Fail`] if the engine does not support backups yet.
 pub(crate) fn engine_backup(engine: EngineKind) -> Result<&'static dyn EngineBackup, StepError> {
     let found = engine.engine().backup();
     found.ok_or_else(|| StepError::Fail(RequestError::NoBackup(engine.label()).to_string()))

@@ -1,5 +1,5 @@
-//! Copies of backups in other targets: object by object from one store into another, compared with the manifest on the
-//! way, the manifest last, so that a half-made copy is none.
+//! Copies backups to other targets: object by object from store to store, compared with the manifest during the
+//! transfer. The manifest is written last, so that an incomplete copy does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ use crate::queue::step_error::StepError;
 use crate::recovery_key;
 use crate::tasks;
 
-/// Copy backups to other targets.
+/// Copies backups to other targets.
 pub static COPY: Flow = Flow {
     kind: JobKind::Copy,
     title: "Copy backups to other targets",
@@ -40,16 +40,16 @@ pub static COPY: Flow = Flow {
     steps: &[Step::new("Copy missing backups", |w| Box::pin(copy(w)))],
 };
 
-/// Minutes before a copy that failed is tried again; doubled each time, up to [`LONGEST_WAIT`].
+/// Minutes before a failed copy is retried; doubled each time, up to [`LONGEST_WAIT`].
 const WAIT: i64 = 2;
-/// Most minutes before it is.
+/// Longest wait before a retry in minutes.
 const LONGEST_WAIT: i64 = 120;
-/// Pieces of an object that wait between two stages.
+/// Chunks of an object buffered between two stages.
 const WAITING: usize = 16;
-/// Most bytes of a receipt.
+/// Maximum size of a receipt in bytes.
 const RECEIPT: u64 = 1024 * 1024;
 
-/// Enqueues the making of copies, if any are to be made now.
+/// Enqueues the copy job if any copies are due.
 pub async fn enqueue_if_due(app: &App, actor: &Actor) -> Result<bool, RequestError> {
     let targets = &app.config.backups.copies;
     if targets.is_empty() {
@@ -62,7 +62,7 @@ pub async fn enqueue_if_due(app: &App, actor: &Actor) -> Result<bool, RequestErr
     drop(db);
     if due {
         match enqueue_portal(app, &COPY, actor).await {
-            // The one that is under way looks again before it ends.
+            // A running job checks again before it ends.
             Ok(_) | Err(RequestError::Busy) => {}
             Err(e) => return Err(e),
         }
@@ -70,7 +70,7 @@ pub async fn enqueue_if_due(app: &App, actor: &Actor) -> Result<bool, RequestErr
     Ok(due)
 }
 
-/// Makes all copies that are due. One that fails waits for a later run, and a target that is away is left alone.
+/// Makes all due copies. A failed one waits for a later run, and an unavailable target is skipped.
 async fn copy(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let (mut made, mut away) = (0usize, Vec::new());
@@ -109,11 +109,11 @@ async fn copy(w: &StepContext) -> Result<(), StepError> {
         return Ok(());
     }
     let said: Vec<_> = failed.iter().map(|(target, why)| format!("Some copies to “{target}” failed: {why}")).collect();
-    // They wait in the list, each for its own time, so the job itself need not be tried again.
+    // Each copy has its own time for the next attempt, so the job itself need not be retried.
     Err(StepError::Fail(said.join("\n")))
 }
 
-/// Refuses to copy into the very place that is copied from: it would be no second copy.
+/// Rejects copying to the same place: it would not be a second copy.
 pub(crate) async fn elsewhere(instance: &InstanceId, from: &Store, to: &Store) -> Result<(), StepError> {
     if !same_place(instance.as_str(), from, to).await? {
         return Ok(());
@@ -147,7 +147,7 @@ async fn one(
     let manifest = &source.manifest;
     let (name, at) = (&manifest.container.name, manifest.started_at.format("%Y-%m-%d %H:%M UTC"));
     w.progress(&format!("{made} copied; now copying {name} of {at} to “{}”", copy.target)).await;
-    // An earlier run may have come to the end, and not said so.
+    // An earlier run may have finished without recording it.
     match to.read(&source.key(FILE), LONGEST).await {
         Ok(there) if there == source.text => return Ok(()),
         Ok(_) | Err(ObjectError::NotFound { .. }) => {}
@@ -168,12 +168,12 @@ async fn one(
     Ok(())
 }
 
-/// The script beside the copy names the copy's own place.
+/// The restore script of a copy, which gives the copy's own location.
 fn by_hand(manifest: &Manifest, to: &Store, source: &BackupSource<'_>) -> Bytes {
     Bytes::from(restore_script::lines(manifest, to, &source.location, manifest.container.engine.engine().backup()))
 }
 
-/// Gives up what an earlier run has begun and not completed.
+/// Aborts uploads that an earlier run did not complete.
 async fn give_up_uploads(app: &App, backup: Uuid, to: &Store) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     for (key, upload) in open_uploads::in_target(&mut db, backup, to.name()).await? {
@@ -183,7 +183,7 @@ async fn give_up_uploads(app: &App, backup: Uuid, to: &Store) -> Result<(), Step
     Ok(())
 }
 
-/// Sends one object. It is made there only if what passed is what the manifest says.
+/// Copies one object. It is created only if the transferred data matches the manifest.
 async fn send(app: &App, source: &BackupSource<'_>, object: &Object, to: &Store) -> Result<(), StepError> {
     let key = source.key(&object.file);
     let upload = to.begin(&key).await?;
@@ -196,7 +196,7 @@ async fn send(app: &App, source: &BackupSource<'_>, object: &Object, to: &Store)
     };
     let sent = sent.await;
     if sent.is_err() && to.abort(&key, &upload).await.is_err() {
-        // What went wrong first is what is told. The upload stays noted, and the next run gives it up.
+        // The first error is the one to report. The upload stays recorded, and the next run aborts it.
         return sent;
     }
     let mut db = app.db.acquire().await?;
@@ -204,8 +204,8 @@ async fn send(app: &App, source: &BackupSource<'_>, object: &Object, to: &Store)
     sent
 }
 
-/// Passes one object from one store into the parts of an upload to another. The upload may be completed only if this
-/// succeeds: what passed is then what was stored.
+/// Streams one object from a store into the parts of an upload to another. The upload may be completed only if this
+/// succeeds: then the transferred data is what was stored.
 pub async fn pass(
     from: &Store,
     to: &Store,

@@ -1,4 +1,4 @@
-//! What a request for a backup, a drill or a restore writes: one transaction, with the job.
+//! Writes the rows of a request for a backup or a restore to a new database, in one transaction with the job.
 
 use uuid::Uuid;
 
@@ -24,10 +24,10 @@ use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
 
-/// Enqueues a backup of `c`, and answers the backup's and the job's keys.
+/// Enqueues a backup of `c`. Returns the ids of the backup and of the job.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
     let store = app.stores.first().ok_or(RequestError::NoTarget)?;
     if c.engine.engine().backup().is_none() {
@@ -52,21 +52,21 @@ pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Re
     Ok((id, job))
 }
 
-/// What a new container from a backup is called and whose it is.
+/// Name and owner of the new container restored from a backup.
 #[derive(Debug)]
 pub struct RestoreRequest {
     /// Its name.
     pub name: ContainerName,
-    /// Its owner's account.
+    /// The owner's account.
     pub owner: Uuid,
-    /// What of the backup; `None`: all of it.
+    /// The part to restore; `None` for the whole backup.
     pub only: Option<Selection>,
 }
 
-/// Enqueues the making of a new container from a backup.
+/// Enqueues the restore of a backup into a new container.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn restore(
     app: &App,
     backup: &Backup,
@@ -90,10 +90,10 @@ pub async fn restore(
     let engine = of.engine.engine();
     let names = (DbName::parse(&of.dbname, &engine.database_rules()), DbUser::parse(&of.dbuser, &engine.user_rules()));
     let (Ok(dbname), Ok(dbuser)) = names else { return Err(RequestError::NoSuchBackup) };
-    // Where one of its databases is wanted that is the one to connect to, if the portal can name it so.
+    // If one database is selected, it becomes the database to connect to, provided that its name is valid here.
     let only = wanted.only.as_ref();
     let dbname = only.and_then(|o| DbName::parse(&o.database, &engine.database_rules()).ok()).unwrap_or(dbname);
-    // The tier of then may be gone; the default one is as good for a copy.
+    // The tier may no longer exist; the default one will do for a copy.
     let tier = app.config.tier(&of.storage).or(app.config.storage.first()).ok_or(RequestError::NoSuchBackup)?;
     let request = CreateRequest {
         image,
@@ -115,7 +115,7 @@ pub async fn restore(
         .await
 }
 
-/// The flow that makes a new database of this engine from a backup.
+/// The flow that restores a backup into a new database of this engine.
 pub fn restore_flow(engine: EngineKind) -> &'static Flow {
     match engine.engine().backup().map(super::super::engine::backup::EngineBackup::dump_mode) {
         Some(DumpMode::Stopped) => &offline::RESTORE_COPY,

@@ -1,4 +1,4 @@
-//! Signs backups of earlier versions, whose manifests are as mydb_admin says that they were stored.
+//! Signs backups of earlier versions whose manifests are unchanged since they were stored, according to mydb_admin.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,19 +11,19 @@ use crate::manifest::{FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
 
-/// Backups looked at together.
+/// Number of backups checked together.
 const BATCH: i64 = 500;
 
-/// What was done.
+/// Result of signing.
 #[derive(Debug, Default)]
 pub struct ResignReport {
-    /// Backups that have a signature now.
+    /// Number of backups that are signed now.
     pub signed: usize,
-    /// Why others have none, as sentences.
+    /// Why others are not, as sentences.
     pub not: Vec<String>,
 }
 
-/// Signs all good backups and copies in one target that have no signature, or one that does not fit.
+/// Signs all good backups and copies in a target that have no signature or an invalid one.
 pub async fn all(
     db: &mut PgConnection,
     store: &Store,

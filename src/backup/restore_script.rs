@@ -1,5 +1,5 @@
-//! `RESTORE.txt`: how a person restores a backup without this portal, with tools that everybody has. A script, so that
-//! it can be run as it stands; the tests do.
+//! Generates `RESTORE.txt`: instructions for restoring a backup manually without this portal, with common tools. It is
+//! a script that can be run as it is; the tests run it.
 
 use std::fmt::Write;
 
@@ -7,23 +7,23 @@ use crate::engine::backup::EngineBackup;
 use crate::manifest::{BY_HAND, FILE, Manifest, Object};
 use crate::objects::Store;
 
-/// A word for bash.
+/// Quotes a word for bash.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// A name within a comment, which must not end before it does.
+/// A name for use in a comment, without characters that could end the comment.
 fn shown(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
 
-/// Lines that check sums.
+/// Lines of the script that verify checksums.
 fn sums<'a>(objects: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let lines: Vec<_> = objects.map(|(sha256, file)| format!("{sha256}  {file}\n")).collect();
     format!("  sha256sum --check --quiet <<'SUMS'\n{}SUMS\n", lines.concat())
 }
 
-/// Lines that decrypt what is encrypted.
+/// Lines of the script that decrypt the encrypted objects.
 fn decrypt(m: &Manifest) -> String {
     let sealed = m.objects.iter().filter(|o| o.encryption.is_some());
     let lines: Vec<_> = sealed
@@ -38,7 +38,7 @@ fn decrypt(m: &Manifest) -> String {
     lines.concat()
 }
 
-/// Demands what the objects can't be had or opened without, before anything is fetched.
+/// Checks for the key and the CA file before anything is downloaded.
 fn demands(m: &Manifest, store: &Store) -> (String, String) {
     let key = match m.encryption {
         Some(_) => "  : \"${KEY:?set it to the file with the secret key}\"\n  head -c 1 \"$KEY\" >/dev/null\n",
@@ -51,7 +51,7 @@ fn demands(m: &Manifest, store: &Store) -> (String, String) {
     (key.to_owned(), authority.to_owned())
 }
 
-/// Said before the script.
+/// The instructions before the script.
 fn head(m: &Manifest, store: &Store, location: &str) -> String {
     let c = &m.container;
     let place = match &store.target().embedded {
@@ -117,15 +117,15 @@ fn head(m: &Manifest, store: &Store, location: &str) -> String {
     )
 }
 
-/// The text beside a manifest.
+/// The text stored next to a manifest.
 pub fn lines(m: &Manifest, store: &Store, location: &str, engine: Option<&'static dyn EngineBackup>) -> String {
     let target = store.target();
-    // The portal's own store has another address with every start.
+    // The embedded store gets another address at every start.
     let endpoint = target.endpoint.as_deref().filter(|_| target.embedded.is_none()).unwrap_or_default();
     let files = |name: fn(&Object) -> &str| m.objects.iter().map(|o| quoted(name(o))).collect::<Vec<_>>().join(" ");
     let mut text = head(m, store, location);
     let (key, authority) = demands(m, store);
-    // Writing to a String does not fail.
+    // Writing to a `String` cannot fail.
     let _ = write!(
         text,
         "fetch() {{\n{key}{authority}  ENDPOINT=${{ENDPOINT:-{endpoint}}}\n  export AWS_DEFAULT_REGION=${{AWS_DEFAULT_REGION:-{}}}\n  \

@@ -1,5 +1,5 @@
-//! Who may do what in a server whose accounts came with its data: nobody may have become more than they were in the
-//! backup, and nobody but the portal is the server's administrator.
+//! Checks privileges in a server whose accounts were restored with its data: nobody may have more than in the backup,
+//! and only the portal may administer the server.
 
 use std::sync::atomic::AtomicU64;
 
@@ -11,18 +11,18 @@ use crate::backup::pipeline::transfer;
 use crate::manifest::Manifest;
 use crate::queue::step_error::StepError;
 
-/// What such a finding says about what came in.
+/// Last sentence of such a finding.
 const MEANS: &str = "The restored data may come from a compromised server.";
 
-/// Refuses a server in which somebody may do more than the owner of its database.
+/// Rejects a server in which an account may do more than the owner of its database.
 pub async fn nobody_gained(app: &App, server: &ServerHandle<'_>) -> Result<(), StepError> {
     let Some(exec) = server.engine.gained(&server.spec) else { return Ok(()) };
     let said = transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
     refused(said.faults)
 }
 
-/// Refuses that, and accounts that differ from those of the manifest or were not in it. One that is missing gives nobody
-/// more rights; like all else it is compared later.
+/// Rejects that, and accounts that differ from the manifest or are not in it. A missing account gives nobody more
+/// privileges; it is compared later like everything else.
 pub(super) async fn as_before(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
     nobody_gained(app, server).await?;
     let known = manifest.wanted.as_ref().map_or(&manifest.definitions, |wanted| &wanted.accounts);

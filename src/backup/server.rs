@@ -2,12 +2,11 @@
 
 use crate::engine::{EngineBackup, ServerSpec};
 
-/// The row of a backup that lies in its target.
-/// A server that is to be filled.
+/// A server to fill or compare.
 pub struct ServerHandle<'a> {
     /// The engine's id of its container.
     pub id: &'a str,
-    /// What its engine's description needs.
+    /// Input for the engine's description.
     pub spec: ServerSpec<'a>,
     /// How its engine restores.
     pub engine: &'static dyn EngineBackup,

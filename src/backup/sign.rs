@@ -1,5 +1,5 @@
-//! The portal's signature of a manifest, in an object beside it. A portal that has no row of a backup (after a rebuild, for
-//! an import) knows by it that the manifest is as this portal wrote it.
+//! The portal's signature of a manifest, in an object next to it. If a portal has no row of a backup (after a rebuild,
+//! or when a backup is registered), the signature proves that the portal wrote the manifest.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -9,26 +9,26 @@ use crate::secrets::Signer;
 
 /// Name of the object.
 pub const FILE: &str = "manifest.sig";
-/// Version of the form.
+/// Version of the format.
 const SCHEMA: u32 = 1;
-/// Longest signature that is read.
+/// Maximum size of a signature object in bytes.
 const LONGEST: u64 = 16 * 1024;
-/// What is signed begins with this, so that no other signature passes for one of a manifest.
+/// Prefix of the signed data, so that no other signature can be used as one of a manifest.
 const PURPOSE: &[u8] = b"db4sci manifest\n";
 
-/// What is known of who wrote a manifest.
+/// The result of verifying a manifest's signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provenance {
-    /// This portal, and it is as it was written.
+    /// Signed by this portal and unchanged.
     Ours,
-    /// It has no signature.
+    /// Not signed.
     Not,
-    /// It has one that does not fit: it was changed, or another portal signed it.
+    /// The signature does not match: the manifest was changed, or another portal signed it.
     Otherwise,
 }
 
 impl Provenance {
-    /// Why it is not believed, as a sentence; `None` if it is.
+    /// Why the manifest is not trusted, as a sentence; `None` if it is.
     pub fn doubt(self) -> Option<&'static str> {
         match self {
             Self::Ours => None,
@@ -47,29 +47,29 @@ impl Provenance {
 /// A signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
-    /// With a key derived from the sealing key.
+    /// MAC with a key derived from the sealing key.
     mac: String,
-    /// With a key derived from the recovery key, where one is registered: all that a host without anything else has.
+    /// MAC with a key derived from the recovery key, if one is registered: a host may have nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recovery_mac: Option<String>,
 }
 
-/// Whose signature is accepted.
+/// A key whose signatures are accepted.
 #[derive(Clone, Copy)]
 pub enum AcceptedSigners<'a> {
-    /// The sealing key's.
+    /// The one derived from the sealing key.
     Sealing(&'a Signer),
-    /// The recovery key's.
+    /// The one derived from the recovery key.
     Recovery(&'a Signer),
 }
 
 impl Signature {
-    /// Signs something.
+    /// Signs `content`.
     pub(crate) fn of(content: &[u8], sealing: &Signer, recovery: Option<&Signer>) -> Self {
         Self { mac: sealing.sign(content), recovery_mac: recovery.map(|r| r.sign(content)) }
     }
 
-    /// Compares it with what is to be signed; one of the accepted signatures is enough.
+    /// Verifies the signature of `content`; one of the accepted keys is enough.
     pub(crate) fn judge(&self, content: &[u8], by: &[AcceptedSigners<'_>]) -> Provenance {
         let mut there = by.iter().filter_map(|by| match by {
             AcceptedSigners::Sealing(signer) => Some((signer, &self.mac)),
@@ -85,10 +85,10 @@ impl Signature {
     }
 }
 
-/// The object's content.
+/// The content of the object.
 #[derive(Serialize, Deserialize)]
 struct File {
-    /// Version of the form.
+    /// Version of the format.
     schema: u32,
     #[serde(flatten)]
     signature: Signature,
@@ -98,7 +98,7 @@ fn content(manifest: &[u8]) -> Vec<u8> {
     [PURPOSE, manifest].concat()
 }
 
-/// Writes the signature of `manifest` beside it, below `location`.
+/// Writes the signature of `manifest` next to it, below `location`.
 pub(crate) async fn put(
     store: &Store,
     location: &str,
@@ -111,7 +111,7 @@ pub(crate) async fn put(
     store.put(&format!("{location}/{FILE}"), Bytes::from(text), "application/json").await
 }
 
-/// Reads the signature below `location` and compares it with `manifest`.
+/// Reads the signature below `location` and verifies `manifest` with it.
 pub(crate) async fn look(
     store: &Store,
     location: &str,
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(judge(&one, b"manifest", &[AcceptedSigners::Recovery(&recovery)]), Provenance::Not);
         assert_eq!(judge(&both, b"manifest", &[AcceptedSigners::Recovery(&recovery)]), Provenance::Ours);
         assert_eq!(judge(&both, b"manifest", &[AcceptedSigners::Recovery(&sealing)]), Provenance::Otherwise);
-        // A host that was made anew has another sealing key.
+        // A rebuilt host has another sealing key.
         let new = Signer::derived(b"c", "x");
         assert_eq!(
             judge(&both, b"manifest", &[AcceptedSigners::Sealing(&new), AcceptedSigners::Recovery(&recovery)]),

@@ -1,4 +1,4 @@
-//! Backups in a bucket that mydb_admin does not know: found by their manifests, checked, and taken into its list.
+//! Backups in a bucket that mydb_admin does not know: finds them by their manifests, checks and registers them.
 
 use std::collections::HashSet;
 
@@ -17,37 +17,37 @@ use crate::domain::names::{ContainerName, InstanceId};
 use crate::manifest::{FILE, LONGEST, Manifest};
 use crate::objects::{ObjectError, Store};
 
-/// Requests to a store at once.
+/// Number of simultaneous requests to a store.
 const AT_ONCE: usize = 8;
-/// Days for which the policy leaves alone what was taken in: somebody wants it for something.
+/// Days for which the retention policy keeps a registered backup: someone registered it for a reason.
 pub const LOCK_DAYS: i64 = 30;
 
-/// A backup in a bucket that is in nobody's list.
+/// A backup in a bucket that is not registered.
 #[derive(Debug)]
 pub struct UnregisteredBackup {
-    /// Beginning of its keys.
+    /// Its key prefix.
     pub location: String,
-    /// Its manifest, or why that can't be used.
+    /// Its manifest, or why it cannot be used.
     pub manifest: Result<Manifest, String>,
-    /// Who wrote the manifest.
+    /// The result of verifying the manifest's signature.
     pub signed: Provenance,
 }
 
-/// What a look found.
+/// Result of a search.
 #[derive(Debug, Default)]
 pub struct BucketSearch {
-    /// The backups, by their database, the newest first.
+    /// The backups, sorted by database, the newest first.
     pub found: Vec<UnregisteredBackup>,
     /// Whether there are more.
     pub more: bool,
 }
 
-/// The portals that have put something into a bucket.
+/// Instance ids of the portals that have stored objects in a bucket.
 pub async fn instances(store: &Store) -> Result<Vec<String>, ObjectError> {
     Ok(store.folders("", 100).await?.0)
 }
 
-/// Looks for backups of one portal that are not in mydb_admin's list; at most `most`.
+/// Finds at most `most` backups of a portal that are not registered in mydb_admin.
 pub async fn unknown(
     db: &mut PgConnection,
     store: &Store,
@@ -88,33 +88,33 @@ pub async fn unknown(
     let mut found: Vec<UnregisteredBackup> = futures::stream::iter(unknown).map(read).buffered(AT_ONCE).collect().await;
     found.sort_by_key(|f| match &f.manifest {
         Ok(m) => (m.container.name.clone(), std::cmp::Reverse(m.started_at)),
-        // What can't be used comes last: no name begins so.
+        // Unusable ones are sorted last: no name begins with this character.
         Err(_) => ("~".to_owned(), std::cmp::Reverse(DateTime::<Utc>::MIN_UTC)),
     });
     Ok(BucketSearch { found, more })
 }
 
-/// Why a backup is not taken in.
+/// Why a backup is not registered.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportRefusal {
-    /// It is none, or a damaged one; the sentence says why.
+    /// It is not a backup or is damaged; the sentence gives the reason.
     #[error("{0}")]
     Unfit(String),
-    /// Its manifest is not signed by this portal, and nobody said that it is to be taken in all the same.
+    /// Its manifest is not signed by this portal, and unsigned backups were not allowed.
     #[error("{0}")]
     Unsigned(String),
-    /// It is in the list.
+    /// It is already registered.
     #[error("This backup is already registered.")]
     Known,
-    /// The store.
+    /// An error of the store.
     #[error(transparent)]
     Store(#[from] ObjectError),
-    /// mydb_admin.
+    /// An error of mydb_admin.
     #[error("cannot query mydb_admin: {0}")]
     Db(#[from] sqlx::Error),
 }
 
-/// The database and the backup that a beginning of keys is of.
+/// The instance, database and backup in a key prefix.
 fn parse(location: &str) -> Option<(InstanceId, Uuid, Uuid)> {
     let mut parts = location.split('/');
     let (instance, container, backup) = (parts.next()?, parts.next()?, parts.next()?);
@@ -123,25 +123,25 @@ fn parse(location: &str) -> Option<(InstanceId, Uuid, Uuid)> {
     Some((InstanceId::parse(instance).ok()?, id(container)?, id(backup)?))
 }
 
-/// How backups are taken in.
+/// How backups are registered.
 pub struct ImportOptions<'a> {
-    /// Account that a backup belongs to whose owner's name is no account here.
+    /// Account for backups whose owner's name is not an account here.
     pub otherwise: Uuid,
-    /// Whose signatures are this portal's.
+    /// Keys whose signatures count as this portal's.
     pub by: &'a [AcceptedSigners<'a>],
-    /// Whether those that are not signed by this portal are taken in too.
+    /// Whether backups that this portal did not sign are registered too.
     pub unsigned: bool,
-    /// Who does it, for the log.
+    /// The actor in the log.
     pub actor: &'a Actor,
-    /// When.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
-/// Checks that a backup is whole and signed by this portal, and takes it into the list. A database that mydb_admin does
-/// not know gets a row as one that is gone; it belongs to the account of its owner's name, where there is one.
+/// Checks that a backup is complete and signed by this portal, and registers it. A database that mydb_admin does not
+/// know gets the row of a permanently deleted one, owned by the account with the name of its owner, if there is one.
 ///
 /// # Errors
-/// [`ImportRefusal`], with nothing written.
+/// [`ImportRefusal`]; nothing is written then.
 pub async fn import(
     db: &mut PgConnection,
     store: &Store,
@@ -206,7 +206,7 @@ pub async fn import(
     Ok(backup)
 }
 
-/// Whether what a manifest says can be a row here.
+/// Whether the content of a manifest is valid for rows here.
 fn fit(m: &Manifest) -> Result<(), String> {
     let c = &m.container;
     ContainerName::parse(&c.name).map_err(|e| format!("The manifest contains an invalid database: {e}"))?;

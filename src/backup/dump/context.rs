@@ -1,4 +1,4 @@
-//! What all steps of a backup need, and the draft of its manifest.
+//! The context that all steps of a backup need, and the draft of the manifest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::provision::server::tools_in;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 
-/// Beginning of the keys of a backup: by ids, because names come and go.
+/// Key prefix of a backup. It consists of ids, because names are reused.
 pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
     format!("{}/{container}/{backup}", app.config.instance)
 }
@@ -39,13 +39,13 @@ pub(crate) async fn row(w: &StepContext) -> Result<Backup, StepError> {
     Ok(row)
 }
 
-/// The store that a backup goes to or lies in.
+/// The store that contains or will contain a backup.
 pub(crate) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a Arc<Store>, StepError> {
     let name = row.target.as_deref().unwrap_or_default();
     app.stores.get(name).ok_or_else(|| StepError::Fail(format!("The target “{name}” is no longer configured.")))
 }
 
-/// Whether the next drill of this database may be of the backup that is made now.
+/// Whether this backup may be used for the next test restore of the database.
 async fn may_be_drilled(app: &App, c: &Container) -> Result<bool, StepError> {
     let mut db = app.db.acquire().await?;
     let drilled = newest::last_drill(&mut db, c.id).await?;
@@ -53,20 +53,20 @@ async fn may_be_drilled(app: &App, c: &Container) -> Result<bool, StepError> {
     Ok(policy.may_be_drilled(c.id, app.config.backups.window, app.clock.now(), drilled))
 }
 
-/// What all steps of a backup need.
+/// Everything the steps of a backup need.
 pub(crate) struct BackupContext<'a> {
     pub(crate) row: Backup,
     pub(crate) container: Arc<Container>,
     pub(crate) blueprint: Arc<Blueprint>,
-    /// The engine's id of the container whose server runs.
+    /// The engine's id of the container, if its server is running.
     pub(crate) running: Option<String>,
     pub(crate) engine: &'static dyn EngineBackup,
     pub(crate) store: &'a Arc<Store>,
     pub(crate) location: String,
-    /// Whether it gets sums over the content, which take as long as the dump: it may be the one that is drilled next, or
-    /// nothing comes after it.
+    /// Whether fingerprints of the content are computed, which takes as long as the dump: the backup may be used for
+    /// the next test restore, or is the last one of its database.
     pub(crate) fingerprints: bool,
-    /// To whom it is encrypted.
+    /// Recipients, if it is encrypted.
     pub(crate) seal: Option<Recipients>,
 }
 
@@ -96,7 +96,7 @@ impl<'a> BackupContext<'a> {
         Ok(Self { row, container, blueprint, running, engine, store, location, fingerprints, seal })
     }
 
-    /// The container whose running server is dumped; `None` where a copy is.
+    /// The container whose running server is dumped; `None` if a copy is dumped.
     pub(crate) fn live(&self) -> Option<&str> {
         self.running.as_deref().filter(|_| self.engine.dump_mode() == DumpMode::Running)
     }
@@ -115,7 +115,7 @@ impl<'a> BackupContext<'a> {
         self.blueprint.plan()
     }
 
-    /// The manifest as far as it is known before anything is dumped.
+    /// The manifest as far as it is known before the dump.
     pub(crate) fn draft(&self, app: &App, inventory: &Inventory) -> Result<Manifest, StepError> {
         let config = crate::catalog::config_files(&app.config.catalog, self.container.engine)
             .map_err(|e| StepError::Fail(format!("Cannot read the configuration files: {e:#}.")))?;
@@ -144,10 +144,10 @@ impl<'a> BackupContext<'a> {
     }
 }
 
-/// A container that dumps: the database's own, or one on a copy.
+/// The container that is dumped: the database's own, or one on a copy.
 pub(crate) struct DumpSource<'a> {
     /// The engine's id.
     pub(crate) id: &'a str,
-    /// What its engine's description needs.
+    /// Input for the engine's description.
     pub(crate) plan: ServerSpec<'a>,
 }

@@ -1,5 +1,6 @@
-//! The dump from a copy: the database is frozen while its directory is copied, which takes no time where the file system
-//! shares blocks; a sealed server on the copy recovers it, is counted, and is dumped, stopped or running.
+//! Dumps a copy of the data. The database is frozen while its directory is copied, which takes almost no time if the
+//! file system shares blocks. A sealed server on the copy recovers it, is counted, and is dumped while running or
+//! stopped.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -19,13 +20,13 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
-/// Kept free on a tier beside what a copy takes.
+/// Free space in bytes that must remain on a tier besides the copy.
 const RESERVE: i64 = 512 * MIB;
 
-/// Makes the copy and dumps it. What is left of the copy when this fails, the sweep of the backup removes.
+/// Makes the copy and dumps it. If this fails, the cleanup of the backup removes the copy.
 ///
 /// # Errors
-/// If there is no room for the copy, its server does not recover it, or it can't be dumped.
+/// If there is no room for the copy, its server cannot recover it, or it cannot be dumped.
 pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Manifest, StepError> {
     let app = &w.app;
     let sealed = site.sealed(app).await?;
@@ -53,8 +54,8 @@ pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Ma
                     manifest.definitions.extend(told);
                 }
             }
-            // The copy holds the administrator's account. Its password of today is nobody's business, so the copy has
-            // one of its own, with which whoever restores it signs in.
+            // The copy contains the administrator's account. To keep its current password secret, the copy gets a
+            // password of its own, with which the restored server is administered.
             let once = Password::generate(&app.random);
             let adopt = site.engine.adopt(&from.plan, once.secret());
             run_all(app, &id, adopt.as_slice()).await?;
@@ -74,7 +75,7 @@ pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Ma
     Ok(manifest)
 }
 
-/// Copies the data, with its server frozen meanwhile if it runs, and says in a sentence what that cost.
+/// Copies the data while a running server is paused. Returns a sentence that says for how long.
 async fn freeze(w: &StepContext, site: &BackupContext<'_>, sealed: &SealedServer) -> Result<String, StepError> {
     let app = &w.app;
     let (from, to, image) = (&site.blueprint.dir, &sealed.blueprint.dir, &sealed.blueprint.reference);
@@ -103,7 +104,7 @@ async fn freeze(w: &StepContext, site: &BackupContext<'_>, sealed: &SealedServer
     let begin = Instant::now();
     app.runtime.pause(id).await?;
     let copied = app.files.copy(from, to, image, volume).await;
-    // Whatever became of the copy.
+    // Unpaused whether the copy succeeded or not.
     app.runtime.unpause(id).await?;
     let frozen = begin.elapsed().as_millis();
     copied?;

@@ -1,4 +1,4 @@
-//! The flow of a backup: look, dump and store, read back, write the manifest.
+//! The flow of a backup: query the server, dump and upload, read back, write the manifest.
 
 pub mod context;
 pub mod frozen_copy;
@@ -37,10 +37,10 @@ use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 use crate::{manifest, recovery_key};
 
-/// How long a store may take to let go of what a failed or cancelled backup left.
+/// Timeout for the cleanup of a target after a failed or cancelled backup.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Back up.
+/// Makes a backup.
 pub static BACKUP: Flow = Flow {
     kind: JobKind::Backup,
     title: "Back up",
@@ -52,14 +52,14 @@ pub static BACKUP: Flow = Flow {
     ],
 };
 
-/// Removes all that is left of an attempt: uploads, objects, and the program that may still dump.
+/// Cleans up everything an attempt left: uploads, objects, and the program that may still be dumping.
 pub(super) async fn sweep(w: &StepContext) -> Result<(), StepError> {
     let Some(container) = end_on_host(w).await? else { return Ok(()) };
     let row = row(w).await?;
     clear(w, store(&w.app, &row)?, &container, row.id).await
 }
 
-/// Removes what an attempt left in its target, and forgets what was noted of it.
+/// Removes what an attempt left in its target, and the records of it.
 async fn clear(w: &StepContext, store: &Store, container: &Container, id: Uuid) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let begun = open_uploads::of_backup(&mut db, id).await?;
@@ -69,16 +69,17 @@ async fn clear(w: &StepContext, store: &Store, container: &Container, id: Uuid) 
     Ok(open_uploads::forget(&mut db, id).await?)
 }
 
-/// Ends what an attempt has on this host. `None`: its row has ended, so nothing of it is to be touched.
+/// Ends everything that an attempt runs on this host. `None`: the row has ended, so nothing of the backup may be
+/// touched.
 async fn end_on_host(w: &StepContext) -> Result<Option<Arc<Container>>, StepError> {
     let row = row(w).await?;
     if row.status != BackupStatus::Running {
-        // Good, or swept before: never to be touched here.
+        // It succeeded, or was already cleaned up: never touched here.
         return Ok(None);
     }
     let container = w.container().await?;
     if let Some(found) = find(&w.app, &container).await?.filter(|f| f.running) {
-        // Before anything else: nobody should wait for a server that a copy has been made of.
+        // This comes first, so that nobody waits for a server longer than its copy takes.
         w.app.runtime.unpause(&found.id).await?;
         end_dump(&w.app, &found.id, &container, row.id).await;
     }
@@ -89,8 +90,8 @@ async fn end_on_host(w: &StepContext) -> Result<Option<Arc<Container>>, StepErro
     Ok(Some(container))
 }
 
-/// The same at the end of a backup that failed or was cancelled: a store that does not answer holds nobody up. What is left
-/// stays noted, and goes when old backups do.
+/// The same at the end of a failed or cancelled backup, without waiting for a store that does not respond. What remains
+/// stays recorded and is removed together with old backups.
 pub(crate) async fn sweep_soon(w: &StepContext) -> Result<(), StepError> {
     let Some(container) = end_on_host(w).await? else { return Ok(()) };
     let row = row(w).await?;
@@ -110,13 +111,13 @@ pub(crate) async fn sweep_soon(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Ends a dump that nobody reads any more: it is found by the file that it leaves while it runs.
+/// Ends a dump whose output nobody reads any more. While it runs, its process id is in a file.
 async fn end_dump(app: &App, id: &str, c: &Container, run: Uuid) {
     let script = r#"f="/tmp/db4sci-dump-$1.pid"; if [ -e "$f" ]; then kill -s TERM -- "-$(cat "$f")"; rm -f "$f"; fi"#;
     let argv = ["sh", "-c", script, "sh", &run.to_string()].map(str::to_owned).to_vec();
-    // As the user it runs as: root may end nobody else's programs in there.
+    // As the same user: root in the container may not end other users' processes.
     let user = app.catalog.find(&c.image).map(|i| format!("{}:{}", i.uid, i.gid));
-    // What can't be ended now ends with the server at the latest.
+    // If this fails, the dump ends with the server at the latest.
     let _ = ask(app, id, &ExecSpec { argv, env: Vec::new(), stdin: None, user }, Duration::from_secs(10)).await;
 }
 
@@ -126,11 +127,12 @@ pub(crate) async fn dump(w: &StepContext) -> Result<(), StepError> {
     let begun = open_uploads::of_backup(&mut db, id).await?;
     drop(db);
     if !begun.is_empty() {
-        // An attempt before this was cut short.
+        // An earlier attempt was interrupted.
         sweep(w).await?;
     }
     let site = BackupContext::of(w).await?;
-    // Noted before anything is begun, so that it is found also if the store is away when it has to go.
+    // Recorded before anything is uploaded, so that it is found later even if the store is unavailable during the
+    // cleanup.
     let mut db = w.app.db.acquire().await?;
     open_uploads::insert(&mut db, site.row.id, site.store.name(), &site.location, "", w.app.clock.now()).await?;
     drop(db);
@@ -150,11 +152,11 @@ pub(crate) async fn dump(w: &StepContext) -> Result<(), StepError> {
     Ok(backups::set_draft(&mut db, site.row.id, &manifest, 1).await?)
 }
 
-/// The manifest goes last: a set of objects without one is no backup.
+/// The manifest is written last: without it, the objects are not a backup.
 pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
     let row = row(w).await?;
     if row.status == BackupStatus::Succeeded {
-        // An earlier run got this far.
+        // Already done by an earlier run.
         let mut db = w.app.db.acquire().await?;
         return first_drill(w, &mut db, row.id).await;
     }
@@ -172,13 +174,13 @@ pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
     let recovery = recovery_key::signer(&w.app.config);
     sign::put(store, &location, &text, w.app.sealer.manifests(), recovery.as_ref()).await?;
     store.put(&format!("{location}/{}", manifest::FILE), Bytes::from(text), "application/json").await?;
-    // An upload whose beginning was not answered was begun once more: the first one is in nobody's list.
+    // An upload whose start was not confirmed was started again, so the first one is recorded nowhere.
     cleanup::give_up(store, &format!("{location}/"), &[]).await?;
     let done = backups::BackupOutcome { manifest: &manifest, sha256, location: &location, level: 2 };
     let mut tx = w.app.db.begin().await?;
     if cancel::lock(&mut tx, w.job.id).await?.is_some() {
         drop(tx);
-        // Cancelled just before it was good. Its worker sees that in a moment, and drops this.
+        // Cancelled just before it succeeded. The worker notices that in a moment and drops this future.
         return std::future::pending().await;
     }
     if !backups::succeed(&mut tx, row.id, &done, w.app.clock.now()).await? {
@@ -188,14 +190,14 @@ pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
     notices::backed_up(&mut tx, row.container_id, w.app.clock.now()).await?;
     tx.commit().await?;
     if let Err(e) = replicate::enqueue_if_due(&w.app, &Actor::portal("backups")).await {
-        // The schedule sees it too.
+        // The schedule enqueues them too.
         tracing::warn!(backup = %row.id, "Could not enqueue the copies of a backup: {e}");
     }
     let mut db = w.app.db.acquire().await?;
     first_drill(w, &mut db, row.id).await
 }
 
-/// The first backup of a database is proven at once.
+/// The first backup of a database is tested immediately.
 async fn first_drill(w: &StepContext, db: &mut PgConnection, id: Uuid) -> Result<(), StepError> {
     let Some(backup) = backups::by_id(db, id).await? else { return Ok(()) };
     if newest::ever_drilled(db, backup.container_id).await? {
@@ -203,7 +205,7 @@ async fn first_drill(w: &StepContext, db: &mut PgConnection, id: Uuid) -> Result
     }
     match drill::request(&w.app, &backup, "first", &Actor::portal("backups")).await {
         Ok(_) | Err(RequestError::Busy | RequestError::NeedsKey) => Ok(()),
-        // The backup is good all the same; the audit says that it was not proven.
+        // The backup is good nevertheless. The audit reports that its test restore is overdue.
         Err(e) => {
             tracing::warn!(backup = %id, "Could not enqueue the test restore of a backup: {e}");
             Ok(())

@@ -1,5 +1,5 @@
-//! Level 2: what was stored is read back as far as the engine's own tool wants it, and that tool must know it. That all of
-//! it arrived, and how it ends, was seen when it was stored.
+//! Level 2: as much of the stored data is read back as the engine's own tool needs to recognise it. That everything
+//! arrived, and how it ends, was verified during the upload.
 
 use crate::admin_db::backups;
 use crate::backup::dump::context::{BackupContext, DumpSource};
@@ -10,7 +10,7 @@ use crate::manifest::Object;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 
-/// Has the engine's own tool, in the container `from`, look at an object as it lies in the store.
+/// Checks a stored object with the engine's own tool in the container `from`.
 pub(crate) async fn read_back(
     w: &StepContext,
     site: &BackupContext<'_>,
@@ -27,7 +27,8 @@ pub(crate) async fn read_back(
     })
 }
 
-/// Lists every object of the backup with the engine's own tool, in the database's container or another of its image.
+/// Lists every object of the backup with the engine's own tool, in the container of the database or in another one of
+/// its image.
 pub(crate) async fn list(w: &StepContext) -> Result<(), StepError> {
     let site = BackupContext::of(w).await?;
     let mut db = w.app.db.acquire().await?;
@@ -36,14 +37,14 @@ pub(crate) async fn list(w: &StepContext) -> Result<(), StepError> {
     let manifest = manifest.ok_or_else(|| StepError::Fail("The draft of the manifest no longer exists.".to_owned()))?;
     let keys = Identities::of(&w.app.config.backups);
     if !manifest.opens(&keys) {
-        // Each was read back as it was stored, with a key that has been forgotten since.
+        // Each object was read back after its upload, with an ephemeral key that has been discarded since.
         w.progress(&format!("{} objects verified during upload", manifest.objects.len())).await;
         return Ok(());
     }
     let sealed = site.sealed(&w.app).await?;
     let (id, plan) = match site.live() {
         Some(id) => (id.to_owned(), site.plan()),
-        // Its tools may need more memory than a server that is in use leaves.
+        // The tools may need more memory than a server in use leaves.
         None => (sealed.hold(&w.app, false).await?, sealed.blueprint.plan()),
     };
     let from = DumpSource { id: &id, plan };

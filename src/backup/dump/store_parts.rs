@@ -1,4 +1,4 @@
-//! From a container into the store: every part of a dump, with its sums.
+//! Dumps all parts of a backup from a container into the store, with their checksums.
 
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ use crate::provision::exec::ask;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 
-/// How long a server may take to say what is in it.
+/// Timeout for the inventory of a server.
 const LOOK: Duration = Duration::from_secs(120);
 
-/// Shows every second how far it is. Never ends.
+/// Shows the progress every second. Never returns.
 pub(crate) async fn tell(w: &StepContext, passed: &AtomicU64, expected: Option<i64>) {
     let begin = Instant::now();
     loop {
@@ -41,7 +41,7 @@ pub(crate) async fn tell(w: &StepContext, passed: &AtomicU64, expected: Option<i
     }
 }
 
-/// Asks a server what has to be in its backup.
+/// Queries what a server's backup must contain.
 pub(crate) async fn look(app: &App, engine: &dyn EngineBackup, from: &DumpSource<'_>) -> Result<Inventory, StepError> {
     let said = ask(app, from.id, &engine.inventory(&from.plan), LOOK).await?;
     if said.code != 0 {
@@ -58,7 +58,7 @@ pub(crate) async fn look(app: &App, engine: &dyn EngineBackup, from: &DumpSource
     }
 }
 
-/// Dumps all parts into the store, and adds to the manifest what they are. Shows how far it is meanwhile.
+/// Dumps all parts into the store and adds them to the manifest. Shows the progress meanwhile.
 pub(crate) async fn all(
     w: &StepContext,
     site: &BackupContext<'_>,
@@ -75,7 +75,7 @@ pub(crate) async fn all(
         for part in site.engine.parts(inventory) {
             let (object, reports) = one(w, site, from, &part, manifest.fingerprints, &passed).await?;
             if let Some(once) = seal.and_then(Recipients::once) {
-                // Nobody here can open it later, so it is read back at once.
+                // The portal cannot decrypt it later, so it is read back now.
                 read_back::read_back(w, site, from, &object, &once).await?;
             }
             manifest.objects.push(object);
@@ -110,7 +110,7 @@ pub(crate) async fn one(
     open_uploads::insert(&mut db, site.row.id, site.store.name(), &key, &upload, w.app.clock.now()).await?;
     drop(db);
     let mut exec = site.engine.dump(&from.plan, part, fingerprints);
-    // How long it may wait for what others have locked, in seconds.
+    // Longest wait for locked tables, in seconds.
     let patience = w.app.config.backups.lock_wait.as_secs().to_string();
     exec.env.push(("DB4SCI_LOCK_SECONDS".to_owned(), patience.into()));
     exec.env.push(("DB4SCI_RUN".to_owned(), site.row.id.to_string().into()));

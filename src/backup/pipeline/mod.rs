@@ -1,4 +1,4 @@
-//! The way of the bytes between a container and a store: compressed, encrypted, summed and cut into parts, and back.
+//! Streams data between a container and a store, with compression, encryption, checksums and multipart uploads.
 
 pub mod multipart;
 pub mod pack;

@@ -1,4 +1,4 @@
-//! Parts into a store, several at once, in bounded memory.
+//! Uploads parts to a store, several at a time, in bounded memory.
 
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
@@ -7,17 +7,17 @@ use tokio::sync::mpsc;
 use crate::backup::pipeline::pack::UploadPart;
 use crate::objects::{ObjectError, Store, UploadPace};
 
-/// Sends the parts as they come, and answers their MD5s once there are no more. The upload is not completed.
+/// Uploads parts as they arrive and returns their MD5s after the last one. Does not complete the upload.
 ///
 /// # Errors
-/// The store's, with parts possibly still on their way when it is answered.
+/// Errors of the store. Other parts may still be uploading then.
 pub async fn send(
     store: &Store,
     key: &str,
     upload: &str,
     mut parts: mpsc::Receiver<UploadPart>,
 ) -> Result<Vec<[u8; 16]>, ObjectError> {
-    // Before what is on it.
+    // Declared before the uploads that borrow it.
     let line = UploadPace::default();
     let line = &line;
     let mut under_way = FuturesOrdered::new();
@@ -25,7 +25,8 @@ pub async fn send(
     let mut more = true;
     while more || !under_way.is_empty() {
         tokio::select! {
-            // Each has its room until it is there. How many go at once depends on the line.
+            // Each part holds its memory until it is uploaded. How many are uploaded at once depends on the speed of
+            // the connection.
             part = parts.recv(), if more && under_way.len() < line.at_once() => match part {
                 Some(part) => {
                     number += 1;

@@ -1,8 +1,8 @@
-//! From what a command prints to parts for a store: summed, compressed, encrypted where that is wanted, summed again,
-//! cut.
+//! Turns the output of a command into parts for a store: checksum, compression, optional encryption, second checksum,
+//! split.
 //!
-//! Compression computes, so it has threads of its own; bounded channels on both sides, and room for only so many bytes of
-//! parts, keep what is in memory small whatever the size of the dump.
+//! Compression is computation, so it has threads of its own. Bounded channels on both sides and a memory budget for
+//! parts keep memory use small, whatever the size of the dump.
 
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -17,38 +17,37 @@ use crate::encryption::Recipients;
 use crate::manifest::sum::{Sum, Summing};
 
 const MIB: usize = 1024 * 1024;
-/// Most bytes of parts in memory: of the one that is being filled and those on their way to the store. One that is longer
-/// is there by itself.
+/// Memory in bytes for parts: the one being filled and those being uploaded. A longer part is in memory alone.
 const ROOM: usize = 20 * MIB;
-/// Lengths of parts in MiB, for each tenth of the parts that a store takes of one object. S3 wants at least 5 MiB. They
-/// grow late, so that the parts of a database of 250 GiB still fit into little memory, and 10,000 hold more than 5 TiB.
+/// Part sizes in MiB, for each tenth of the parts that a store allows per object. S3 requires at least 5 MiB. They grow
+/// late, so that the parts of a database of 250 GiB still need little memory, and 10,000 parts hold more than 5 TiB.
 const LENGTHS: [usize; 10] = [5, 5, 10, 10, 20, 20, 20, 80, 640, 5120];
-/// Bytes that one thread compresses at a time. More would compress a little better, and each thread has several.
+/// Bytes that a thread compresses at a time. More would compress slightly better, but each thread keeps several.
 const PIECE: u32 = 1024 * 1024;
-/// Bytes kept of the end of a dump, to look for its end mark.
+/// Bytes kept of the end of a dump, in which its end marker is searched.
 const TAIL: usize = 1024;
 
-/// Length of part `number` (from 1) where a store takes at most `limit` parts.
+/// Size of part `number` (from 1) if a store allows `limit` parts.
 pub fn part_size(number: u32, limit: u32) -> usize {
     let tenth = number.saturating_sub(1) / (limit / 10).max(1);
     LENGTHS.get(tenth as usize).or(LENGTHS.last()).map_or(MIB, |mib| mib * MIB)
 }
 
-/// The room that parts share.
+/// The memory budget shared by all parts.
 #[derive(Default)]
 struct PartBudget {
     taken: Mutex<usize>,
     freed: Condvar,
 }
 
-/// Room that a part has, given back when this is dropped.
+/// A part's share of the budget, returned when it is dropped.
 struct BudgetShare {
     room: Arc<PartBudget>,
     bytes: usize,
 }
 
 impl PartBudget {
-    /// Waits until there is room for so many bytes, or for nothing else.
+    /// Waits until the bytes fit into the budget, or until nothing else uses it.
     fn take(self: &Arc<Self>, bytes: usize) -> BudgetShare {
         let bytes = bytes.min(ROOM);
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,15 +65,15 @@ impl Drop for BudgetShare {
     }
 }
 
-/// A part of an object on its way to a store.
+/// A part of an object to be uploaded.
 pub struct UploadPart {
     /// Its bytes.
     pub bytes: Bytes,
-    /// The room it takes until it is dropped.
+    /// Its share of the budget, held until the part is dropped.
     _held: BudgetShare,
 }
 
-/// Cuts what is written into parts and sums it.
+/// Splits the written data into parts and computes its checksum.
 struct Cutter {
     parts: mpsc::Sender<UploadPart>,
     limit: u32,
@@ -115,7 +114,7 @@ impl Write for Cutter {
     }
 }
 
-/// What is written on its way to the cutter.
+/// The writer in front of the splitter, with or without encryption.
 enum PackWriter {
     Plain(Cutter),
     Sealed(StreamWriter<Cutter>),
@@ -146,39 +145,39 @@ impl Write for PackWriter {
 /// How a stream is packed.
 #[derive(Clone)]
 pub struct PackOptions {
-    /// Level of compression, 1 to 19.
+    /// Compression level, 1 to 19.
     pub level: i32,
-    /// Threads that compress.
+    /// Number of compression threads.
     pub threads: u32,
-    /// Whether what repeats is found over long distances.
+    /// Whether repetitions are found over long distances.
     pub long: bool,
-    /// To whom it is encrypted, if it is.
+    /// Recipients, if it is encrypted.
     pub seal: Option<Recipients>,
 }
 
 impl PackOptions {
-    /// As the configuration says.
+    /// The options given by the configuration.
     pub fn of(config: &Backups, seal: Option<Recipients>) -> Self {
         Self { level: config.level, threads: config.threads, long: config.long_distance, seal }
     }
 }
 
-/// The farthest that a plain `zstd -d` looks back: 128 MiB.
+/// The farthest that `zstd -d` looks back without an option: 128 MiB.
 const LONG_WINDOW: u32 = 27;
 
-/// What was packed.
+/// Result of packing a stream.
 #[derive(Debug)]
 pub struct Packed {
-    /// Before.
+    /// Size and checksum of the input.
     pub plain: Sum,
-    /// After.
+    /// Size and checksum of the output.
     pub stored: Sum,
-    /// The last bytes of what came in.
+    /// The last bytes of the input.
     pub tail: Vec<u8>,
 }
 
-/// Compresses all of `input`, encrypts it where that is wanted, and cuts it into `parts`, of which a store takes `limit` at
-/// most. Blocks; for a thread of its own.
+/// Compresses and optionally encrypts all of `input`, and splits it into `parts`, at most `limit`. Blocking: needs a
+/// thread of its own.
 pub fn pack(
     mut input: mpsc::Receiver<Bytes>,
     parts: mpsc::Sender<UploadPart>,
@@ -194,11 +193,11 @@ pub fn pack(
     let mut encoder = zstd::stream::write::Encoder::new(out, how.level)?;
     encoder.include_checksum(true)?;
     if how.long {
-        // By this thread alone: several would each want four times what is looked back over.
+        // In this thread only: each further thread would need four times the window.
         encoder.long_distance_matching(true)?;
         encoder.window_log(LONG_WINDOW)?;
     } else {
-        // The sums have this thread.
+        // This thread computes the checksums.
         encoder.multithread(how.threads)?;
         encoder.set_parameter(CParameter::JobSize(PIECE))?;
     }
@@ -215,7 +214,8 @@ pub fn pack(
     Ok(Packed { plain: raw.done(), stored: cutter.sum.done(), tail })
 }
 
-/// Cuts all of `input` into `parts` as it is, and answers its sum. Blocks; for a thread of its own.
+/// Splits all of `input` into `parts` unchanged, and returns its size and checksum. Blocking: needs a thread of its
+/// own.
 pub fn cut(mut input: mpsc::Receiver<Bytes>, parts: mpsc::Sender<UploadPart>, limit: u32) -> std::io::Result<Sum> {
     let mut cutter = Cutter { parts, limit, number: 0, room: Arc::default(), part: None, sum: Summing::default() };
     while let Some(piece) = input.blocking_recv() {
@@ -248,7 +248,7 @@ mod tests {
         std::iter::from_fn(|| receiver.blocking_recv().map(|b| b.to_vec())).collect()
     }
 
-    /// What these pieces are packed to, in parts, while somebody takes those.
+    /// Packs these chunks, receiving the parts meanwhile.
     fn packed(pieces: Vec<Vec<u8>>, how: &PackOptions) -> (Packed, Vec<Vec<u8>>) {
         let (sender, mut parts) = mpsc::channel(1);
         let taking = std::thread::spawn(move || {
@@ -262,7 +262,7 @@ mod tests {
         PackOptions { level: 1, threads: 2, long: false, seal }
     }
 
-    /// To nobody but a key for this once.
+    /// An ephemeral key as the only recipient.
     fn sealed() -> (Recipients, Identities) {
         let recipient = age::x25519::Identity::generate().to_public().to_string();
         let sealing = Recipients::to(&[recipient], &Identities::default()).unwrap();
@@ -300,7 +300,7 @@ mod tests {
         }
         assert_eq!((part_size(1, 10_000), part_size(2001, 10_000), part_size(7000, 10_000)), (5 * MIB, 10 * MIB, ROOM));
         assert!((1..=10_000).all(|n| part_size(n, 10_000) <= 5 * 1024 * MIB), "S3 takes 5 GiB a part");
-        // Hashes of numbers don't compress.
+        // Hashes of numbers are incompressible.
         let noise = (0..20u32)
             .map(|n| {
                 (0..32_768u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest((n * 32_768 + i).to_le_bytes()))).collect()
@@ -315,7 +315,7 @@ mod tests {
         let room = Arc::<PartBudget>::default();
         let held: Vec<BudgetShare> = (0..4).map(|_| room.take(5 * MIB)).collect();
         let (other, began) = (room.clone(), std::time::Instant::now());
-        // Longer than all the room: it waits until it is alone, and gets it.
+        // Larger than the whole budget: it waits until it is alone.
         let waiting = std::thread::spawn(move || other.take(640 * MIB).bytes);
         std::thread::sleep(std::time::Duration::from_millis(50));
         assert!(!waiting.is_finished());
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn what_repeats_far_away_is_found_and_a_plain_tool_unpacks_it() {
-        // 24 MiB that don't compress, twice.
+        // 24 incompressible MiB, twice.
         let noise: Vec<u8> = (0..786_432u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest(i.to_le_bytes()))).collect();
         let packed = |long| {
             let pieces = vec![noise.clone(), noise.clone()];

@@ -1,4 +1,4 @@
-//! Reads of an object as much as a command needs of its beginning.
+//! Reads as much of the beginning of an object as a command needs.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,11 +10,11 @@ use crate::engine::ExecSpec;
 use crate::queue::step_error::StepError;
 use crate::runtime::Runtime;
 
-/// Bytes of a dump that are read, and if those are too few, as where a table of contents has a million entries.
+/// Bytes of a dump that are read, and if they are too few, for example for a table of contents with a million entries.
 const LOOKS: [usize; 2] = [8 * 1024 * 1024, 256 * 1024 * 1024];
 
-/// Runs a command on the beginning of an object, or all of a short one. `DB4SCI_WHOLE` in its environment is 1 for that.
-/// It is run again with more if it fails on part of a long one.
+/// Runs a command on the beginning of an object, or on all of a short one; then `DB4SCI_WHOLE` in its environment is 1.
+/// If the command fails on the beginning of a longer object, it is run again with more.
 pub async fn run(
     runtime: &dyn Runtime,
     from: &ObjectSource<'_>,

@@ -1,50 +1,50 @@
-//! What a command in a container reports, and what it says for people. Both come from where others have a say, so
-//! nothing of it is kept without a limit.
+//! Parses what a command in a container reports, and collects its messages. Users can influence both, so everything is
+//! read with limits.
 
 use crate::backup::pipeline::words::Words;
 use crate::engine::backup::{DumpSum, MARK, ReportLine};
 use crate::engine::definition::{Definition, DefinitionSplitter, SQL_MARK};
 use crate::engine::part::Count;
 
-/// Longest line that is read as a report.
+/// Maximum length of a report line.
 const LINE: usize = 1024 * 1024;
-/// Bytes of a line after which it is looked at: a longer one is a report, or is passed on in pieces.
+/// Bytes of a line after which it is examined: a longer line is either a report or passed on in chunks.
 const PIECE: usize = 64 * 1024;
-/// What is said of a longer one.
+/// The error for longer lines.
 const TOO_LONG: &str = "The container reported a line longer than 1 MiB.";
-/// Most counts.
+/// Maximum number of counts.
 const COUNTS: usize = 200_000;
-/// Most definitions: 10,000 tables have some 50,000.
+/// Maximum number of definitions: 10,000 tables have about 50,000.
 const DEFINITIONS: usize = 500_000;
-/// Most remarks, and the longest.
+/// Maximum number of notes, and of the bytes of each.
 const NOTES: (usize, usize) = (200, 4096);
-/// Most faults that are kept; as long as a remark.
+/// Maximum number of faults kept. They have the same length limit as notes.
 const FAULTS: usize = 100;
-/// Most that is said for people, in bytes. Whatever says more goes on for ever.
+/// Maximum size of the messages for people, in bytes. A command that exceeds it would never stop.
 const MOST_WORDS: u64 = 64 * 1024 * 1024;
-/// Most that is reported, in bytes.
+/// Maximum size of the reports, in bytes.
 const MOST_REPORTS: u64 = 2 * 1024 * 1024 * 1024;
 
-/// How the line that is being read is used.
+/// How the current line is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum LineUse {
     /// Not known yet, or a report.
     #[default]
     Held,
-    /// Its beginning was given to the split; so is the rest.
+    /// Its beginning was passed to the splitter, so the rest is too.
     Sql,
-    /// Its beginning was for people; so is the rest.
+    /// Its beginning was a message, so the rest is too.
     Words,
 }
 
-/// The line that is being read of one output.
+/// The current line of one output.
 #[derive(Debug, Default)]
 struct PendingLine {
     text: Vec<u8>,
     used: LineUse,
 }
 
-/// Which output of a command.
+/// One of the outputs of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     /// Standard output.
@@ -53,31 +53,31 @@ pub(crate) enum Output {
     Err,
 }
 
-/// What a command reported, and its words for people.
+/// The reports of a command, and its messages for people.
 #[derive(Default)]
 pub struct Reports {
     split: Option<Box<dyn DefinitionSplitter>>,
-    /// Whether standard error is for people only, whatever it looks like.
+    /// Whether standard error contains only messages, even if they look like reports.
     only_words: bool,
-    /// Of each output, so that neither gets into the middle of the other's lines.
+    /// One per output, so that neither gets into the middle of the other's lines.
     out: PendingLine,
     err: PendingLine,
     words: Words,
     said: u64,
     reported: u64,
-    /// Its sums over dumps.
+    /// Reported checksums of dumps.
     pub sums: Vec<DumpSum>,
-    /// Its counts.
+    /// Reported counts.
     pub counts: Vec<Count>,
-    /// What it said is defined.
+    /// Reported definitions.
     pub definitions: Vec<Definition>,
-    /// Its remarks.
+    /// Reported notes.
     pub notes: Vec<String>,
-    /// What was changed of what it read.
+    /// Reported changes to the input.
     pub changed: Vec<String>,
-    /// Whether its counts may be of another moment than its dump.
+    /// Whether the counts may be from another moment than the dump.
     pub inexact: bool,
-    /// What it found wrong.
+    /// Reported faults.
     pub faults: Vec<String>,
 }
 
@@ -88,20 +88,20 @@ impl std::fmt::Debug for Reports {
 }
 
 impl Reports {
-    /// Of a command that may print the text of definitions.
+    /// For a command that may print the text of definitions.
     pub(crate) fn of(split: Option<Box<dyn DefinitionSplitter>>) -> Self {
         Self { split, ..Self::default() }
     }
 
-    /// Of a command that reports on standard output only. What it says on standard error may be somebody else's words: a
-    /// function of an owner's can raise a warning of several lines, one of which looks like a report.
+    /// For a command that reports on standard output only. Its standard error may contain text from users: a function
+    /// of an owner can raise a warning of several lines, one of which looks like a report.
     #[must_use]
     pub(crate) fn on_stdout(mut self) -> Self {
         self.only_words = true;
         self
     }
 
-    /// Takes what it printed.
+    /// Reads a chunk of output.
     pub(crate) fn take(&mut self, output: Output, piece: &[u8]) -> Result<(), String> {
         if self.only_words && output == Output::Err {
             return self.say(piece, false);
@@ -128,7 +128,7 @@ impl Reports {
         }
     }
 
-    /// Ends the last lines, and the object that they belong to.
+    /// Ends the last lines, and the object they belong to.
     pub(crate) fn end(&mut self) -> Result<(), String> {
         for mut line in [std::mem::take(&mut self.out), std::mem::take(&mut self.err)] {
             if !line.text.is_empty() {
@@ -141,7 +141,7 @@ impl Reports {
         Ok(())
     }
 
-    /// Uses as much of a long line as is there, where it need not be read as a whole.
+    /// Passes on the beginning of a long line that need not be read as a whole.
     fn pass_on(&mut self, line: &mut PendingLine) -> Result<(), String> {
         if line.used == LineUse::Held && line.text.starts_with(MARK.as_bytes()) {
             return if line.text.len() > LINE { Err(TOO_LONG.to_owned()) } else { Ok(()) };
@@ -204,11 +204,11 @@ impl Reports {
         match report {
             ReportLine::Sum(sum) => {
                 self.sums.push(sum);
-                // One is right; more are refused by whoever asked.
+                // Exactly one is correct; the caller rejects more.
                 self.sums.truncate(2);
             }
             ReportLine::Count(count) | ReportLine::Counted(count) => {
-                // A word of the portal's own questions; what is none comes from somebody else.
+                // The portal's own queries use such words only. Anything else comes from someone else.
                 let word = count.kind.len() <= 40 && count.kind.bytes().all(|b| b.is_ascii_lowercase() || b == b' ');
                 if !word {
                     return Err("The container reported a count of an unknown kind.".to_owned());
@@ -232,14 +232,14 @@ impl Reports {
         Ok(())
     }
 
-    /// What it said for people.
+    /// Its messages for people.
     pub fn words(&self) -> String {
         let said = self.words.text();
         if said.is_empty() { "nothing".to_owned() } else { plain(&said) }
     }
 }
 
-/// What can be kept: mydb_admin takes no zero byte.
+/// Replaces zero bytes, which mydb_admin cannot store.
 fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
@@ -248,7 +248,7 @@ fn limited(has: usize, most: usize, what: &str) -> Result<(), String> {
     if has > most { Err(format!("The container reported more than {most} {what}.")) } else { Ok(()) }
 }
 
-/// Adds a text, as long as there are not too many; the last one says that there are.
+/// Adds a text unless there are too many. The last one says that there are more.
 fn push(texts: &mut Vec<String>, text: &str, most: usize) {
     let mut text = plain(text);
     if texts.len() >= most {
@@ -362,7 +362,7 @@ mod tests {
         assert!(told(&[b"db4sci-sql CREATE\n"]).unwrap_err().contains("not requested"));
     }
 
-    /// Counts what it gets.
+    /// Counts the calls and their bytes.
     #[derive(Default)]
     struct Counting(usize, usize);
 

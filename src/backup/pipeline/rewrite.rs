@@ -1,5 +1,5 @@
-//! Dumps that are changed on their way from the store into a server, as the engine's description says. What was changed is
-//! told once all of it has passed.
+//! Rewrites dumps while they are streamed from the store into a server, as the engine's description requires. What was
+//! changed is reported after the last byte.
 
 use std::io;
 use std::io::Read;
@@ -19,20 +19,20 @@ use crate::sql::to_mariadb::rewrite::RewriteRules;
 use crate::sql::{Dialect, PieceKind};
 use crate::tasks;
 
-/// Longest statement of accounts.
+/// Maximum size of an account statement in bytes.
 const LONGEST: usize = 64 * 1024;
-/// Longest part that the portal reads itself before it goes on.
+/// Maximum size of a part that the portal reads completely before it continues, in bytes.
 const SHORT: usize = 64 * 1024 * 1024;
-/// Most remarks about accounts.
+/// Maximum number of notes about accounts.
 const REMARKS: usize = 50;
 
-/// Pieces that wait between two stages.
+/// Chunks buffered between two stages.
 const WAITING: usize = 8;
 
-/// What was changed.
+/// Resolves to what was changed.
 pub(crate) type ChangeNotes = futures::future::BoxFuture<'static, Vec<String>>;
 
-/// The dump as the command gets it. `token` is a word that is in no dump.
+/// The dump as the command gets it. `token` must be a word that occurs in no dump.
 pub(crate) fn through(input: Input, how: &Transform, token: &str) -> (Input, ChangeNotes) {
     match how {
         Transform::AsItIs => (input, std::future::ready(Vec::new()).boxed()),
@@ -55,7 +55,7 @@ pub(crate) fn through(input: Input, how: &Transform, token: &str) -> (Input, Cha
     }
 }
 
-/// Reads a short input to its end.
+/// Reads a short input to the end.
 async fn short(mut input: Input) -> Result<Vec<u8>, StreamError> {
     let mut whole = Vec::new();
     while let Some(piece) = input.next().await {
@@ -73,11 +73,11 @@ fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String
     let (tell, told) = oneshot::channel();
     let reader = read_from(input);
     tasks::blocking(move || {
-        // Nothing of it is run unless all of it is understood.
+        // No statement is executed unless all are understood.
         match statements(reader, &admin) {
             Ok((text, notes)) => {
                 if out.blocking_send(Ok(Bytes::from(text))).is_ok() {
-                    // Nobody may be waiting for it.
+                    // The receiver may have been dropped.
                     drop(tell.send(notes));
                 }
             }
@@ -87,10 +87,10 @@ fn accounts(input: Input, admin: String) -> (Input, oneshot::Receiver<Vec<String
     (arriving(pieces), told)
 }
 
-/// Statements for the accounts of a backup, and remarks.
+/// Statements that recreate the accounts of a backup, and notes.
 fn statements(from: impl io::Read, admin: &str) -> io::Result<(String, Vec<String>)> {
     let (mut pieces, mut text, mut notes) = (Splitter::new(from, Dialect::Mysql), String::new(), Vec::new());
-    // A right must not make an account that could not be made: it would have no password.
+    // A GRANT must not create an account that could not be created before: it would have no password.
     text.push_str("SET SESSION sql_mode = 'NO_AUTO_CREATE_USER';\n");
     while let Some(piece) = pieces.next_piece()? {
         if piece.kind != PieceKind::Statement {
@@ -113,8 +113,9 @@ fn statements(from: impl io::Read, admin: &str) -> io::Result<(String, Vec<Strin
     Ok((text, notes))
 }
 
-/// A dump with its statements changed as `rules` say, and what was changed once all of it has passed. `delimiter` is a word
-/// of at most 15 characters that is in none of its statements. All lines stay where they are but for one before the first.
+/// Rewrites the statements of a dump according to `rules`, and reports what was changed after the last byte.
+/// `delimiter` is a word of at most 15 characters that occurs in none of the statements. Line numbers stay the same,
+/// except for one line added before the first.
 pub fn rewritten(input: Input, rules: RewriteRules, delimiter: String) -> (Input, oneshot::Receiver<ChangeCounts>) {
     let (out, pieces) = mpsc::channel(WAITING);
     let (tell, told) = oneshot::channel();
@@ -122,7 +123,7 @@ pub fn rewritten(input: Input, rules: RewriteRules, delimiter: String) -> (Input
     tasks::blocking(move || {
         let send = |piece: Vec<u8>| out.blocking_send(Ok(Bytes::from(piece))).map_err(|_| gone());
         match pour(reader, &rules, &delimiter, send) {
-            // Nobody may be waiting for it.
+            // The receiver may have been dropped.
             Ok(done) => drop(tell.send(done)),
             Err(e) => drop(out.blocking_send(Err(StreamError::from(e)))),
         }
@@ -130,17 +131,17 @@ pub fn rewritten(input: Input, rules: RewriteRules, delimiter: String) -> (Input
     (arriving(pieces), told)
 }
 
-/// The pieces that another task sends, as an input.
+/// Turns chunks sent by another task into an input.
 fn arriving(pieces: mpsc::Receiver<Result<Bytes, StreamError>>) -> Input {
     stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) }).boxed()
 }
 
-/// The reader has ended.
+/// The error when the reader has ended.
 pub(crate) fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "The command in the container ended before reading all input.")
 }
 
-/// An input as something that can be read where waiting holds nobody up. The task that feeds it ends with it.
+/// Turns an input into a reader for a blocking thread. The task that feeds it ends with it.
 pub fn read_from(mut input: Input) -> impl Read + Send + 'static {
     let (out, pieces) = mpsc::channel(WAITING);
     tasks::spawn(async move {

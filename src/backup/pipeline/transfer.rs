@@ -1,4 +1,4 @@
-//! The two ways of a dump: from a command in a container into a store, and back. All sums are compared here.
+//! Transfers dumps from a command in a container to a store, and back. All checksums are compared here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,13 +24,13 @@ use crate::queue::step_error::StepError;
 use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
 use crate::tasks;
 
-/// Longest silence of a command. Counting a large table prints nothing for long.
+/// Longest time without output of a command. Counting a large table prints nothing for a long time.
 const SILENCE: Duration = Duration::from_secs(3600);
-/// Pieces that wait between two stages.
+/// Chunks buffered between two stages.
 const WAITING: usize = 16;
 type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
 
-/// Reads all that a command prints; standard output goes to `out`, or is read for reports where there is none.
+/// Reads all output of a command. Standard output is sent to `out`; without `out` it is parsed for reports.
 async fn follow(
     mut pieces: Pieces,
     out: Option<mpsc::Sender<Bytes>>,
@@ -64,7 +64,7 @@ async fn follow(
                 return Ok((code, reports));
             }
             Some(Err(e)) => return Err(e.into()),
-            // A stream that ends without an exit code was cut.
+            // A stream without an exit code was cut off.
             None => {
                 return Err(StepError::Fail(
                     "The container engine closed the command's output before the command ended.".to_owned(),
@@ -74,7 +74,7 @@ async fn follow(
     }
 }
 
-/// Runs a command to its end and answers what it reported on standard output.
+/// Runs a command to its end and returns what it reported on standard output.
 pub async fn run(
     runtime: &dyn Runtime,
     id: &str,
@@ -106,7 +106,7 @@ fn ended_well((code, reports): (i64, Reports)) -> Result<Reports, StepError> {
     Err(StepError::Fail(format!("A command in the container {}. Output: {}", ending(code), reports.words())))
 }
 
-/// How a command ended: a shell adds 128 to the number of the signal that ended one.
+/// Describes how a command ended: a shell adds 128 to the number of a signal.
 fn ending(code: i64) -> String {
     match code - 128 {
         9 => "was killed (signal 9)".to_owned(),
@@ -116,14 +116,14 @@ fn ending(code: i64) -> String {
     }
 }
 
-/// What became of a dump.
+/// Result of a dump.
 #[derive(Debug)]
 pub struct Dumped {
-    /// As it left the container.
+    /// Size and checksum as it left the container.
     pub plain: Sum,
-    /// As it lies in the store.
+    /// Size and checksum as stored.
     pub stored: Sum,
-    /// What its command reported.
+    /// The reports of its command.
     pub reports: Reports,
     /// MD5s of the uploaded parts.
     pub parts: Vec<[u8; 16]>,
@@ -137,21 +137,21 @@ pub struct DumpTarget<'a> {
     pub store: &'a Store,
     /// Key of the object.
     pub key: &'a str,
-    /// The upload that was begun for it.
+    /// Id of its upload, which has been started.
     pub upload: &'a str,
     /// How it is compressed and encrypted.
     pub how: PackOptions,
-    /// What the dump's last lines have in them, if they are known to have something.
+    /// Text that the last lines of a complete dump contain, if known.
     pub end_mark: Option<&'static str>,
-    /// Counts the bytes that left the container.
+    /// Counts the bytes that have left the container.
     pub passed: &'a AtomicU64,
 }
 
-/// Runs a command that dumps in the container `id`, and sends what it prints; `split` takes apart what it says is defined.
-/// The upload is not completed: it may be only if this succeeds.
+/// Runs a command that dumps in the container `id`, and uploads its output; `split` separates the definitions it
+/// reports. The upload is not completed: that is allowed only if this succeeds.
 ///
 /// # Errors
-/// If the command fails or prints another thing than arrived here, or the store does not take it.
+/// If the command fails, its checksum differs from that of the data received, or the store rejects the data.
 pub async fn dump(
     to: &DumpTarget<'_>,
     id: &str,
@@ -197,12 +197,12 @@ pub async fn dump(
     Ok(Dumped { plain, stored, reports, parts })
 }
 
-/// What a dump's command found to be the reason, if it did: before all that its programs said.
+/// The reason found by the dump's command, if any, placed before the output of its programs.
 fn found(reports: &Reports) -> String {
     reports.faults.iter().flat_map(|fault| [fault.as_str(), "\n"]).collect()
 }
 
-/// A task that ends when this is dropped.
+/// A task that is aborted when this is dropped.
 struct FeedTask(JoinHandle<Result<(), ObjectError>>);
 
 impl Drop for FeedTask {
@@ -211,7 +211,7 @@ impl Drop for FeedTask {
     }
 }
 
-/// What ends a sentence on an object that is not what was stored, for people.
+/// Last sentence of errors about objects that differ from what was stored.
 pub const DAMAGED: &str = "This backup is damaged.";
 
 /// Where the content of an object comes from.
@@ -220,17 +220,17 @@ pub struct ObjectSource<'a> {
     pub store: &'a Arc<Store>,
     /// Key of the object.
     pub key: &'a str,
-    /// What the manifest says of it.
+    /// The object as described by the manifest.
     pub object: &'a Object,
-    /// What opens it, if it is encrypted.
+    /// Keys to decrypt it, if it is encrypted.
     pub keys: &'a Identities,
 }
 
-/// The content of an object of a backup as the input of a command: unpacked, and compared with the manifest before its
-/// end is told.
+/// The content of an object as the input of a command: decrypted, decompressed, and compared with the manifest before
+/// the end of the input is passed on.
 ///
 /// # Errors
-/// If the store does not give it, or another length than the manifest says.
+/// If the store does not return the object, or its size differs from the manifest.
 pub async fn fetch(from: &ObjectSource<'_>, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
     let ObjectSource { store, key, object, keys } = from;
     if object.compression != "zstd" {
@@ -268,10 +268,10 @@ pub async fn fetch(from: &ObjectSource<'_>, passed: Arc<AtomicU64>) -> Result<In
     .boxed())
 }
 
-/// The same as it lies in the store: neither decrypted nor unpacked, but compared with the manifest.
+/// The object as stored: not decrypted or decompressed, but compared with the manifest.
 ///
 /// # Errors
-/// If the store does not give it, or another length than the manifest says.
+/// If the store does not return the object, or its size differs from the manifest.
 pub async fn fetch_stored(from: &ObjectSource<'_>) -> Result<Input, StepError> {
     let download = get(from).await?;
     let (url, stored) = (from.store.url(from.key), from.object.stored.clone());
@@ -296,7 +296,7 @@ pub async fn fetch_stored(from: &ObjectSource<'_>) -> Result<Input, StepError> {
     .boxed())
 }
 
-/// Begins to read an object, if it has the length that the manifest says.
+/// Starts reading an object if it has the size given by the manifest.
 async fn get(from: &ObjectSource<'_>) -> Result<Download, StepError> {
     let ObjectSource { store, key, object, .. } = from;
     let download = store.get(key).await?;
@@ -311,7 +311,7 @@ async fn get(from: &ObjectSource<'_>) -> Result<Download, StepError> {
     }
 }
 
-/// That an object is not what was stored.
+/// The error for an object that differs from what was stored.
 pub(crate) fn other_than(url: &str, is: &Sum, stored: &Sum) -> StreamError {
     StreamError::damaged(format!(
         "{url} differs from what was stored: it has {} bytes with SHA-256 {}, and the manifest states {} with {}. \
@@ -320,7 +320,7 @@ pub(crate) fn other_than(url: &str, is: &Sum, stored: &Sum) -> StreamError {
     ))
 }
 
-/// The beginning of an input, of at most about `most` bytes. If that is not all of it, nothing is compared.
+/// The beginning of an input, at most about `most` bytes. If the input is longer, nothing is compared.
 pub fn beginning(input: Input, most: usize) -> Input {
     let mut left = most;
     input
@@ -332,7 +332,7 @@ pub fn beginning(input: Input, most: usize) -> Input {
         .boxed()
 }
 
-/// What is looked at when an object was read to its end.
+/// What is compared after an object was read to the end.
 struct FinalCheck {
     url: String,
     object: Object,

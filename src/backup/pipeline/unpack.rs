@@ -1,4 +1,4 @@
-//! From what lies in a store back to what a command printed: opened, decompressed, and summed on both sides.
+//! Turns a stored object back into the output of a command: decrypted and decompressed, with checksums on both sides.
 
 use std::io::{Read, Write};
 
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::encryption::Identities;
 use crate::manifest::sum::{Sum, Summing};
 
-/// Hands on what is written, summed.
+/// Passes on what is written and computes its checksum.
 struct SummedWriter {
     out: mpsc::Sender<Bytes>,
     sum: Summing,
@@ -29,7 +29,7 @@ impl Write for SummedWriter {
     }
 }
 
-/// Pieces as they come, to be read; summed.
+/// Reads chunks as they arrive and computes their checksum.
 struct SummedReader {
     input: mpsc::Receiver<Bytes>,
     piece: Bytes,
@@ -55,11 +55,11 @@ impl Read for SummedReader {
     }
 }
 
-/// Opens and decompresses all of `input` into `out`, and answers the sums before and after. Blocks; for a thread of its
-/// own. `keys` are for what is encrypted; `None`: it is not.
+/// Decrypts and decompresses all of `input` into `out`, and returns size and checksum before and after. Blocking: needs
+/// a thread of its own. `keys` is `None` if the input is not encrypted.
 ///
 /// # Errors
-/// If the input is no whole compressed stream, the keys don't open it, or the output is no longer taken.
+/// If the input is not a complete compressed stream, the keys cannot decrypt it, or `out` has been closed.
 pub fn unpack(
     input: mpsc::Receiver<Bytes>,
     out: mpsc::Sender<Bytes>,
@@ -78,7 +78,7 @@ pub fn unpack(
             let decryptor = age::Decryptor::new(&mut source).map_err(std::io::Error::other)?;
             let mut plain = decryptor.decrypt(keys.all()).map_err(std::io::Error::other)?;
             std::io::copy(&mut plain, &mut decoder)?;
-            // What comes after the end of what was encrypted belongs to the sum.
+            // Bytes after the end of the encrypted data are part of the checksum.
             std::io::copy(&mut source, &mut std::io::sink())?;
         }
     }

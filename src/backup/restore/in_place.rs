@@ -1,5 +1,5 @@
-//! Restore in place: the backup is filled into a directory beside the database's own and proven there while the database
-//! goes on; then the two change places. What was there before is kept for some days.
+//! Restores in place: the backup is restored into a directory next to that of the database and compared while the
+//! database keeps running; then the two are swapped. The previous data is kept for some days.
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::containers::snapshots::Snapshot;
@@ -18,7 +18,7 @@ use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
-/// Restore in place.
+/// Restores in place.
 pub static RESTORE_IN_PLACE: Flow = Flow {
     kind: JobKind::RestoreInPlace,
     title: "Restore in place",
@@ -34,7 +34,7 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
     ],
 };
 
-/// The backup that the new data comes from.
+/// The backup with the new data.
 async fn source<'a>(w: &'a StepContext, snapshot: &Snapshot) -> Result<BackupSource<'a>, StepError> {
     let id = snapshot.backup_id.ok_or_else(|| StepError::Fail("This job does not specify a backup.".to_owned()))?;
     w.note_backup(id);
@@ -58,7 +58,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// The sealed container that fills the directory beside that of `c`.
+/// The sealed container that fills the directory next to that of `c`.
 async fn sealed(
     app: &App,
     c: &Container,
@@ -76,8 +76,8 @@ async fn sealed(
     Err(StepError::Fail(format!("The storage tier “{}” is unavailable.", c.storage)))
 }
 
-/// Fills the directory beside, compares what is in it, and leaves it as a clean stop does, with the administrator's
-/// password that the container's own data has.
+/// Fills the new directory, compares its content and stops its server cleanly. The administrator's password in it is
+/// the one in the container's own data.
 pub(crate) async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (app, c, snapshot) = (&w.app, w.container().await?, swap::row(w).await?);
     let source = source(w, &snapshot).await?;
@@ -87,8 +87,8 @@ pub(crate) async fn fill(w: &StepContext) -> Result<(), StepError> {
     seal_in(w, &source, &mut sealed, &own, true).await
 }
 
-/// Sets aside what was there before, and with it what was told of that: what took its place is what was backed up. A
-/// backup without definitions was compared with less, so it ends nothing.
+/// Keeps the previous data, and clears the notice about it: the data that replaced it is what was backed up. A backup
+/// without definitions was compared less thoroughly, so it clears nothing.
 async fn keep_previous(w: &StepContext) -> Result<(), StepError> {
     swap::done(w).await?;
     let Some(backup) = swap::row(w).await?.backup_id else { return Ok(()) };
@@ -99,7 +99,7 @@ async fn keep_previous(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Removes the sealed container, and the directory unless it holds what was there before.
+/// Removes the sealed container, and the directory unless it contains the previous data.
 pub(crate) async fn clear(w: &StepContext) -> Result<(), StepError> {
     let (c, snapshot) = (w.container().await?, swap::row(w).await?);
     sealed(&w.app, &c, &snapshot, AdminPassword::New).await?.remove_container(&w.app).await?;

@@ -1,4 +1,4 @@
-//! Restore into a new container: made like any other, then filled from the store and compared with the manifest.
+//! Restores into a new container: created like any other, then filled from the store and compared with the manifest.
 
 pub mod in_place;
 pub mod offline;
@@ -40,10 +40,10 @@ use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
 
-/// Finds the backup, and says from when it is.
+/// Finds the backup and reports its time.
 const FIND_BACKUP: Step = Step::new("Find the backup", |w| Box::pin(look(w)));
 
-/// Restore into a new database.
+/// Restores into a new database.
 pub static RESTORE: Flow = Flow {
     kind: JobKind::Restore,
     title: "Restore to a new database",
@@ -59,17 +59,17 @@ pub static RESTORE: Flow = Flow {
         Step::new("Set up your database and user", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
         Step::new("Restore the data", |w| Box::pin(fill(w))).resume(Resume::Answering),
         Step::new("Compare with the backup", |w| Box::pin(match_backup(w))).resume(Resume::Answering),
-        // The roles came back with the passwords of then.
+        // The roles were restored with their old passwords.
         Step::new("Set the new password", |w| Box::pin(rotate::set_password(w))).resume(Resume::Answering),
         create::HAND_OVER,
     ],
 };
 
-/// Runs a command with what it reads of an object; once more with each copy of it, while a store gives it not at all, not
-/// whole or damaged: these commands begin anew with what an attempt before them left.
+/// Runs a command on an object. If a store does not return the object, or returns it incomplete or damaged, the command
+/// is run again with each copy: these commands remove what a previous attempt left.
 ///
 /// # Errors
-/// If the object can't be read or is damaged in every store, or the command fails.
+/// If the object cannot be read or is damaged in every store, or the command fails.
 pub(super) async fn begin_stage(
     app: &App,
     source: &BackupSource<'_>,
@@ -91,7 +91,7 @@ pub(super) async fn begin_stage(
         done = stage_from(app, source, other, object, id, stage, passed).await;
     }
     match (done, waits) {
-        // None has it now, but one may have it later.
+        // No store has it now, but one may have it later.
         (Err(StepError::Store(_)), Some(why)) => Err(why),
         (done, _) => done,
     }
@@ -113,7 +113,7 @@ async fn stage_from(
         StageInput::Nothing => return transfer::run(runtime, id, &stage.exec, None, &AtomicU64::new(0)).await,
         StageInput::All => transfer::fetch(&from, passed.clone()).await?,
     };
-    // A word that whoever wrote the dump can't know.
+    // A random word that the author of the dump cannot know.
     let token = format!("${}", hex::encode(app.random.bytes::<6>()));
     let (input, changes) = through(input, &stage.through, &token);
     let mut reports = transfer::run(runtime, id, &stage.exec, Some(input), &AtomicU64::new(0)).await?;
@@ -121,18 +121,18 @@ async fn stage_from(
     Ok(reports)
 }
 
-/// Removes from a server what came with the wanted part of a backup but does not belong to it.
+/// Removes what was restored with the selected part of a backup but does not belong to it.
 async fn keep_only(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
     let Some(wanted) = &manifest.wanted else { return Ok(()) };
     let Some(exec) = server.engine.keep_only(&server.spec, &wanted.only, &wanted.others) else { return Ok(()) };
     transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await.map(|_| ())
 }
 
-/// Puts all that is wanted of a backup into a server. The source notes what was changed on the way, and what could not be
-/// put back.
+/// Restores everything selected of a backup into a server. The source records what was changed and what could not be
+/// restored.
 ///
 /// # Errors
-/// If one can't be read, is damaged, or the server does not take it.
+/// If an object cannot be read or is damaged, or the server rejects it.
 pub async fn into(
     app: &App,
     source: &BackupSource<'_>,
@@ -153,7 +153,7 @@ pub async fn into(
     Ok(())
 }
 
-/// The first attempt: every fault ends it.
+/// The first attempt: any error ends it.
 async fn strictly(
     app: &App,
     source: &BackupSource<'_>,
@@ -174,12 +174,12 @@ async fn strictly(
     Ok(())
 }
 
-/// What is told of a second attempt.
+/// The sentence about a second attempt.
 fn second(why: &str) -> String {
     format!("Restored in a second attempt, because the first failed: {why}")
 }
 
-/// The second attempt, where the engine has one: what can be put back is, and all else is told.
+/// The second attempt, if the engine has one: restores as much as possible and reports the rest.
 async fn second_attempt(
     app: &App,
     source: &BackupSource<'_>,
@@ -213,10 +213,10 @@ async fn second_attempt(
     Ok(())
 }
 
-/// Puts a backup's data into a sealed container and answers the engine's id of it, with its server running.
+/// Restores a backup into a sealed container, with its server running. Returns the engine's id of the container.
 ///
 /// # Errors
-/// If one object can't be read, is damaged, is not taken, or the server does not start.
+/// If an object cannot be read, is damaged or rejected, or the server does not start.
 pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut SealedServer) -> Result<String, StepError> {
     let (app, engine) = (&w.app, engine_backup(source.manifest.container.engine)?);
     let passed = Arc::new(AtomicU64::new(0));
@@ -243,15 +243,15 @@ pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut Seal
             let id = sealed.launch(app).await?;
             let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
             keep_only(app, &source.manifest, &server).await?;
-            // The accounts came with the data.
+            // The accounts were restored with the data.
             rights::as_before(app, &source.manifest, &server).await?;
             Ok(id)
         }
     }
 }
 
-/// What a sealed server that is filled from `source` has as its administrator's password: that in the data, or where it
-/// makes its data anew, the one that the database itself has.
+/// The administrator's password of a sealed server filled from `source`: the one in the data, or, if the server
+/// initialises its data, that of the database itself.
 pub(super) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<AdminPassword, StepError> {
     let manifest = &source.manifest;
     match (
@@ -266,9 +266,9 @@ pub(super) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<
     }
 }
 
-/// Fills a sealed container's directory, compares what is in it, and leaves it as a clean stop does, with `own` as the
-/// administrator's password. `strict`: definitions that differ are a fault, because it is to take the place of what is
-/// good; else they are told.
+/// Fills the directory of a sealed container, compares its content and stops its server cleanly, with `own` as the
+/// administrator's password. If `strict`, different definitions are an error, because the data is to replace good data;
+/// otherwise they are reported.
 pub(super) async fn seal_in(
     w: &StepContext,
     source: &BackupSource<'_>,
@@ -294,7 +294,7 @@ pub(super) async fn seal_in(
     Ok(())
 }
 
-/// Has the engine's own checks done.
+/// Runs the engine's own checks.
 pub async fn sound(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
     for database in manifest.databases() {
         let exec = server.engine.check(&server.spec, database);
@@ -331,7 +331,7 @@ async fn running(w: &StepContext, c: &Container) -> Result<String, StepError> {
     found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))
 }
 
-/// The server that is being filled, once it answers, and what it is filled from.
+/// The server to fill, once it responds, and the backup to fill it from.
 async fn filling(w: &StepContext) -> Result<(BackupSource<'_>, Arc<Blueprint>, String), StepError> {
     let (c, source) = source(w).await?;
     let blueprint = w.blueprint().await?;

@@ -1,5 +1,5 @@
-//! Restore into a new container of an engine whose data moves while its server is stopped: the data is put into the new
-//! directory and proven by a sealed server first; then the container is made on it like on any data that is there.
+//! Restores into a new container of an engine whose data is restored while its server is stopped. A sealed server
+//! restores the data into the new directory and compares it first; then the container is created on this existing data.
 
 use crate::backup::restore::{FIND_BACKUP, admin_of, seal_in, source};
 use crate::domain::job_kind::JobKind;
@@ -15,7 +15,7 @@ use crate::queue::step_error::StepError;
 pub(crate) const FILL: Step =
     Step::new("Restore the data and compare it with the backup", |w| Box::pin(fill(w))).undo(|w| Box::pin(unseal(w)));
 
-/// Restore into a new database, its data first.
+/// Restores into a new database, its data first.
 pub static RESTORE_COPY: Flow = Flow {
     kind: JobKind::RestoreCopy,
     title: "Restore to a new database",
@@ -37,14 +37,14 @@ pub static RESTORE_COPY: Flow = Flow {
 /// Removes the sealed container.
 async fn unseal(w: &StepContext) -> Result<(), StepError> {
     let c = w.container().await?;
-    // Only the container: the directory has an undo of its own.
+    // Only the container: another step's undo removes the directory.
     SealedServer::of(&w.app, &BackupSubject::new(&c, ""), c.id, AdminPassword::New)
         .await?
         .remove_container(&w.app)
         .await
 }
 
-/// Fills the container's own directory and compares what is in it, before anybody can reach it.
+/// Fills the container's own directory and compares its content, before anyone can connect.
 async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (app, (c, source)) = (&w.app, source(w).await?);
     let own = w.blueprint().await?;

@@ -1,4 +1,4 @@
-//! Restore of one database or table beside what a running server has, under another name. Nothing that is there is touched.
+//! Restores a database or table as a copy under another name into a running server. Existing data is not changed.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -32,7 +32,7 @@ use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 
-/// Restore beside.
+/// Restores a part as a copy.
 pub static RESTORE_BESIDE: Flow = Flow {
     kind: JobKind::RestoreBeside,
     title: "Restore part as a copy",
@@ -44,17 +44,17 @@ pub static RESTORE_BESIDE: Flow = Flow {
     ],
 };
 
-/// What the job has to know.
+/// The payload of the job.
 #[derive(Debug, Serialize, Deserialize)]
 struct PartialOrder {
-    /// The backup; its removal waits while a job names it so.
+    /// The backup. The key `backup` keeps it from being removed while the job exists.
     backup: Uuid,
     only: Selection,
-    /// The new name.
+    /// Name of the copy.
     name: String,
 }
 
-/// Whether an engine's backups can give something by themselves, and that can go beside what a server has.
+/// The smallest part that can be restored from an engine's backups, and whether it can be restored as a copy.
 pub fn possible(engine: EngineKind) -> (SmallestPart, bool) {
     engine
         .engine()
@@ -62,10 +62,10 @@ pub fn possible(engine: EngineKind) -> (SmallestPart, bool) {
         .map_or((SmallestPart::Nothing, false), |b| (b.smallest_part(), b.restore_as_copy().is_some()))
 }
 
-/// Whether a backup with this manifest can give this by itself.
+/// Checks whether this part can be restored from backups of the engine.
 ///
 /// # Errors
-/// [`RequestError::NotAlone`] with why not.
+/// [`RequestError::NotAlone`] with the reason.
 pub(crate) fn allowed(engine: EngineKind, only: &Selection) -> Result<(), RequestError> {
     let why = match (possible(engine).0, &only.table) {
         (SmallestPart::Nothing, _) => "its backups can only be restored completely",
@@ -75,10 +75,11 @@ pub(crate) fn allowed(engine: EngineKind, only: &Selection) -> Result<(), Reques
     Err(RequestError::NotAlone(format!("{}: {why}.", engine.label())))
 }
 
-/// Enqueues the restore of a part of a backup into the database it is of, and answers the job's key and the new name.
+/// Enqueues the restore of a part of a backup as a copy into the database it was made of. Returns the id of the job and
+/// the name of the copy.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn beside(
     app: &App,
     c: &Container,
@@ -134,7 +135,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// What a step works with: the running server, and how its engine does it.
+/// The running server that a step works on, and how its engine restores.
 struct PartialContext {
     id: String,
     blueprint: Arc<Blueprint>,
@@ -159,8 +160,8 @@ impl PartialContext {
     }
 }
 
-/// Puts back what is wanted: in the first attempt every fault ends it, in the second, `told`, what can be put back is, and
-/// all else is named.
+/// Restores the selected part. In the first attempt any error ends it; in the second, with `told`, as much as possible
+/// is restored and the rest is listed.
 async fn stages(
     w: &StepContext,
     (order, site): (&PartialOrder, &PartialContext),
@@ -225,7 +226,7 @@ async fn compare(w: &StepContext) -> Result<(), StepError> {
     kept::recall(w, &source).await?;
     let compared = match matching(&source.manifest, &counts) {
         Ok(counted) => format!("{counted} counts match the backup"),
-        // What could not be put back is missed; that is told, like in the restore of a whole.
+        // What a second attempt could not restore is reported, as in the restore of a whole backup.
         Err(StepError::Fail(why)) if source.second().is_some() && !source.left_out().is_empty() => why,
         Err(e) => return Err(e),
     };

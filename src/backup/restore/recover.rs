@@ -1,4 +1,4 @@
-//! A database whose data is gone from this host comes back from its newest backup, as itself: name, port, users.
+//! Recovers a database whose data is lost from its newest backup, with its name, port and users.
 
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
 
-/// Recover.
+/// Recovers a database.
 pub static RECOVER: Flow = Flow {
     kind: JobKind::Recover,
     title: "Recover from backup",
@@ -37,10 +37,10 @@ pub static RECOVER: Flow = Flow {
     ],
 };
 
-/// Enqueues the way back of `c`, whose data is not on this host, from `backup`.
+/// Enqueues the recovery of `c`, whose data is not on this host, from `backup`.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn recover(app: &App, c: &Container, backup: &Backup, actor: &Actor) -> Result<Uuid, RequestError> {
     openable(app, backup)?;
     let now = app.clock.now();
@@ -52,7 +52,7 @@ pub async fn recover(app: &App, c: &Container, backup: &Backup, actor: &Actor) -
         Err(TransitionError::Refused(state)) => return Err(RequestError::State(state)),
         Err(TransitionError::Gone) => return Err(RequestError::Gone),
     }
-    // As one that has never run: until it has, what a job leaves of its data is nobody's.
+    // It counts as never started: until it starts, data left by an interrupted job belongs to nobody.
     containers::set_recovering(&mut tx, c.id, backup.id).await?;
     let job = enqueue(app, &mut tx, &RECOVER, (c.id, &c.name), actor, &format!("backup {}", backup.id)).await?;
     tx.commit().await?;

@@ -1,4 +1,4 @@
-//! What a request for a restore in place or an upgrade writes: one transaction, with the job.
+//! Writes the rows of a request for a restore in place or an upgrade, in one transaction with the job.
 
 use uuid::Uuid;
 
@@ -20,10 +20,10 @@ use crate::queue::enqueue::enqueue;
 use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
 
-/// Enqueues the restore of a backup in the place of the data of `c`.
+/// Enqueues the restore in place of a backup, which replaces the data of `c`.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) -> Result<Uuid, RequestError> {
     if backup.status != BackupStatus::Succeeded || backup.removed_at.is_some() || backup.kind != "backup" {
         return Err(RequestError::NoSuchBackup);
@@ -61,7 +61,7 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
 /// Enqueues the upgrade of `c` to another image of the catalog.
 ///
 /// # Errors
-/// [`RequestError`], with nothing written.
+/// [`RequestError`]; nothing is written then.
 pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor) -> Result<Uuid, RequestError> {
     let store = app.stores.first().ok_or(RequestError::NoTarget)?;
     let backups = &app.config.backups;
@@ -106,8 +106,8 @@ fn ready(state: Option<ContainerState>) -> Result<(), RequestError> {
     }
 }
 
-/// Whether a database of the image `from` can be upgraded to `to`: the same engine, a later version, and data that moves
-/// as statements, since a server's own files are only its version's.
+/// Whether a database of the image `from` can be upgraded to `to`: it must be the same engine, a later version, and
+/// dumped as statements, because a server's own files only suit its version.
 pub fn possible(from: &CatalogImage, to: &CatalogImage) -> bool {
     let moves = from.engine.engine().backup().map(EngineBackup::dump_mode);
     from.engine == to.engine && newer(to, from) && moves == Some(DumpMode::Running)

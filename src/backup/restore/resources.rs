@@ -1,18 +1,18 @@
-//! Restores that fail because the machine runs out of something, not because of what they restore.
+//! Recognises restores that fail because the machine runs out of disk space or memory, not because of their data.
 
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
-/// With less free space than this, in bytes, a tier counts as full: a server that extends a file finds no room for it.
+/// Free space in bytes below which a tier counts as full: a server cannot extend a file then.
 const FULL: i64 = 32 * MIB;
 
 /// The operating system's message for a full disk, which every engine repeats.
 const NO_ROOM: &str = "No space left on device";
 
-/// Whether a server failed because the machine ran out of disk space or memory, or because the server itself ended. Such a
-/// failure says nothing about the object being restored, so a second attempt must not leave that object out.
+/// Whether a server failed because the machine ran out of disk space or memory, or because the server itself ended.
+/// Such a failure says nothing about the object being restored, so a second attempt must not skip that object.
 pub(super) fn is_resource_failure(why: &str) -> bool {
     const WORDS: [&str; 8] = [
         NO_ROOM,

@@ -1,4 +1,4 @@
-//! Where a backup lies: in its own target, or in another that has a copy.
+//! Finds a backup: in its own target, or in another one that has a copy.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,37 +19,38 @@ use crate::objects::Store;
 use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 
-/// Where a backup lies, with its manifest as it lies there.
+/// A backup in a store, with its manifest as read there.
 pub struct BackupSource<'a> {
     /// Its row.
     pub row: Backup,
     /// Its store.
     pub store: &'a Arc<Store>,
-    /// Beginning of its keys.
+    /// Its key prefix.
     pub location: String,
     /// Its manifest.
     pub manifest: Manifest,
-    /// The manifest as it lies there.
+    /// The manifest as stored.
     pub text: Bytes,
-    /// Why a copy is read instead of what is in its own target, as a sentence; also if only one object is.
+    /// Why a copy is used instead of the backup's own target, as a sentence; also set if a copy provides only one
+    /// object.
     pub instead: OnceLock<String>,
-    /// The other stores that have it, for what turns out to be damaged while it is read.
+    /// The other stores that have it, used if an object turns out to be damaged while it is read.
     pub others: Vec<&'a Arc<Store>>,
-    /// What this portal has to decrypt with.
+    /// The portal's keys for decryption.
     pub keys: Identities,
-    /// Why a second attempt restored it, as a sentence, if one did.
+    /// Why a second attempt was needed to restore it, as a sentence.
     second: OnceLock<String>,
-    /// What a restore of it could not bring back, as sentences.
+    /// What could not be restored, as sentences.
     left_out: Mutex<Vec<String>>,
-    /// What a restore of it changed on the way, as sentences.
+    /// What was changed during the restore, as sentences.
     changed: Mutex<Vec<String>>,
 }
 
 impl<'a> BackupSource<'a> {
-    /// Reads the manifest from the store, and compares it with the sum that mydb_admin has of it. Where the backup's own
-    /// target does not give it, gives another, or lacks one of its objects, a copy in another target takes its place.
+    /// Reads the manifest from the store and compares it with the checksum in mydb_admin. If the backup's own target
+    /// does not return it, returns a different one, or lacks an object, a copy in another target is used.
     pub async fn read(app: &'a App, id: Uuid) -> Result<Self, StepError> {
-        // The way through the stores takes much room on the stack, which callers have other uses for.
+        // Boxed, because this future is large and would take stack space from the callers.
         Box::pin(Self::anywhere(app, id)).await
     }
 
@@ -84,24 +85,24 @@ impl<'a> BackupSource<'a> {
         Err(why)
     }
 
-    /// The same for a row that is there, from the backup's own target only.
+    /// The same for a row that has been read, from the backup's own target only.
     pub async fn open(app: &'a App, row: Backup) -> Result<Self, StepError> {
         let store = store(app, &row)?;
         Self::at(store, row, Identities::of(&app.config.backups)).await
     }
 
-    /// The same by its id, with the manifest as it lies there.
+    /// The same by its id, with the manifest as stored there.
     pub async fn first(app: &'a App, id: Uuid) -> Result<Self, StepError> {
         Self::open(app, row(app, id).await?).await
     }
 
-    /// The same in a store.
+    /// The same in a given store.
     pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Identities) -> Result<Self, StepError> {
         let location = row.location.clone().filter(|_| row.removed_at.is_none());
         let location = location.ok_or_else(|| StepError::Fail("This backup is no longer in its target.".to_owned()))?;
         let key = format!("{location}/{FILE}");
         let text = store.read(&key, LONGEST).await?;
-        // Before anything in it is believed.
+        // Checked before anything in it is used.
         if let Some(why) = altered(&text, row.sha256.as_deref()) {
             return Err(StreamError::damaged(format!("{} {why} {DAMAGED}", store.url(&key))).into());
         }
@@ -127,49 +128,48 @@ impl<'a> BackupSource<'a> {
         })
     }
 
-    /// SHA-256 of the manifest as it was read, in hexadecimal.
+    /// SHA-256 of the manifest as read, in hexadecimal.
     pub fn sha256(&self) -> String {
         hex::encode(Sha256::digest(&self.text))
     }
 
-    /// Notes that a copy takes the place of what its own target does not give.
+    /// Records that a copy is used because the backup's own target failed.
     pub fn takes(&self, copy: &Store, why: &StepError) {
-        // What was noted first is where it began.
+        // The first reason recorded is the cause.
         let _ = self.instead.set(format!("Using the copy in “{}”. {why}", copy.name()));
     }
 
-    /// Notes that a second attempt restores it, and why.
+    /// Records that a second attempt is made, and why.
     pub fn begin_again(&self, why: String) {
         let _ = self.second.set(why);
     }
 
-    /// Why a second attempt restored it, if one did.
+    /// Why a second attempt was made, if any.
     pub fn second(&self) -> Option<&str> {
         self.second.get().map(String::as_str)
     }
 
-    /// Notes what a restore of it could not bring back.
+    /// Records something that could not be restored.
     pub fn leave_out(&self, sentence: String) {
         add(&self.left_out, sentence);
     }
 
-    /// What a restore of it could not bring back.
+    /// What could not be restored.
     pub fn left_out(&self) -> Vec<String> {
         all(&self.left_out)
     }
 
-    /// Notes what a restore of it changed on the way.
+    /// Records something that was changed during the restore.
     pub fn change(&self, sentence: String) {
         add(&self.changed, sentence);
     }
 
-    /// Why it is not exactly what was backed up: the second attempt, and what could not be brought back.
+    /// Why the result may differ from the backup: the second attempt, and what could not be restored.
     pub fn notes(&self) -> Vec<String> {
         self.second.get().cloned().into_iter().chain(self.left_out()).collect()
     }
 
-    /// What a step says of where the backup was read, of what could not be brought back and of what was changed, after
-    /// what it did.
+    /// The message of a step: what it did, then which copy was read, what could not be restored and what was changed.
     pub fn describe(&self, done: &str) -> String {
         let mut said = vec![done.trim_end_matches('.').to_owned()];
         said.extend(self.instead.get().cloned());
@@ -178,7 +178,7 @@ impl<'a> BackupSource<'a> {
         said.iter().map(|s| s.trim_end_matches('.')).collect::<Vec<_>>().join(". ")
     }
 
-    /// The same with nothing but what is wanted of it.
+    /// The source reduced to the selected part.
     pub fn reduced(mut self, only: Option<&Selection>) -> Result<Self, StepError> {
         if let Some(only) = only {
             self.manifest = self.manifest.reduced(only).map_err(StepError::Fail)?;
@@ -203,7 +203,7 @@ fn all(list: &Mutex<Vec<String>>) -> Vec<String> {
     list.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Says so if a manifest is not the one that mydb_admin has the sum of.
+/// The problem if a manifest does not match the checksum in mydb_admin.
 pub(crate) fn altered(text: &[u8], known: Option<&[u8]>) -> Option<String> {
     let is = Sha256::digest(text);
     match known {
@@ -223,7 +223,7 @@ async fn row(app: &App, id: Uuid) -> Result<Backup, StepError> {
     row.ok_or_else(|| StepError::Fail("There is no such backup.".to_owned()))
 }
 
-/// Looks whether all objects are there.
+/// Checks that all objects exist.
 pub(crate) async fn present(source: &BackupSource<'_>) -> Result<(), StepError> {
     for object in &source.manifest.objects {
         let key = source.key(&object.file);
@@ -236,7 +236,7 @@ pub(crate) async fn present(source: &BackupSource<'_>) -> Result<(), StepError> 
     Ok(())
 }
 
-/// Refuses what this portal can't decrypt.
+/// Rejects a backup that this portal cannot decrypt.
 ///
 /// # Errors
 /// [`RequestError::NeedsKey`]

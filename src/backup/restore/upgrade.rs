@@ -1,5 +1,5 @@
-//! A newer version of the server: stopped, backed up, restored into a new directory by the new version, compared, and only
-//! then put in the place of the old, which is kept for some days.
+//! Upgrades a database to a newer version: it is stopped and backed up, the new version restores the backup into a new
+//! directory and compares it, and only then are the two directories swapped. The previous data is kept for some days.
 
 use crate::backup::dump::{dump, finish, read_back, sweep_soon};
 use crate::backup::restore::in_place;
@@ -10,14 +10,14 @@ use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
 
-/// Upgrade.
+/// Upgrades a database.
 pub static UPGRADE: Flow = Flow {
     kind: JobKind::Upgrade,
     title: "Upgrade to another version",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
         Step::new("Get the image", |w| Box::pin(get_image(w))),
-        // Nothing may be written that the backup does not have.
+        // Nothing may be written that the backup does not contain.
         swap::STOP,
         Step::new("Dump and upload", |w| Box::pin(dump(w))).undo(|w| Box::pin(sweep_soon(w))),
         Step::new("Read back the start of the dump", |w| Box::pin(read_back::list(w))),

@@ -1,4 +1,4 @@
-//! What a backup that is none has left in its target.
+//! Cleans up targets after failed or cancelled backups.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -8,11 +8,11 @@ use crate::admin_db::backups::{BackupStatus, open_uploads};
 use crate::backup::retention::prune::{KeptBecause, Remover};
 use crate::objects::{ObjectError, Store};
 
-/// Gives up all uploads below a beginning of keys, and those that were noted.
+/// Aborts all uploads under a key prefix, and those that were recorded.
 pub async fn give_up(store: &Store, place: &str, begun: &[(String, String)]) -> Result<(), ObjectError> {
     let open = match store.uploads(place).await {
         Err(e) if !e.is_transient() => {
-            // Some credentials may do all but that.
+            // Some credentials have all permissions but this one.
             tracing::warn!("Could not list open uploads below {place}: {e}");
             Vec::new()
         }
@@ -24,8 +24,8 @@ pub async fn give_up(store: &Store, place: &str, begun: &[(String, String)]) -> 
     Ok(())
 }
 
-/// Gives up all uploads and deletes all objects below the beginning of keys of one backup. `begun` are the uploads that
-/// were noted; the store knows of more if a portal died between beginning one and noting it.
+/// Aborts all uploads and deletes all objects under the key prefix of one backup. `begun` are the recorded uploads; the
+/// store knows more of them if a portal died between starting one and recording it.
 pub async fn clear(store: &Store, location: &str, begun: &[(String, String)]) -> Result<(), ObjectError> {
     let place = format!("{location}/");
     give_up(store, &place, begun).await?;
@@ -36,10 +36,10 @@ pub async fn clear(store: &Store, location: &str, begun: &[(String, String)]) ->
 }
 
 impl Remover<'_> {
-    /// Removes what a failed or cancelled backup left while its target was away.
+    /// Removes what a failed or cancelled backup left while its target was unavailable.
     ///
     /// # Errors
-    /// [`KeptBecause`]; it is tried again in the next run.
+    /// [`KeptBecause`]; the next run tries again.
     pub async fn clear_failed(&self, db: &mut PgConnection, id: Uuid) -> Result<(), KeptBecause> {
         let ended = |b: &backups::Backup| matches!(b.status, BackupStatus::Failed | BackupStatus::Cancelled);
         let Some(b) = backups::by_id(db, id).await?.filter(ended) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What is removed from a target: backups that the policy no longer keeps, and what failed ones left.
+//! Removes data from targets: backups that the policy no longer keeps, and the remains of failed ones.
 
 pub mod cleanup;
 pub mod prune;

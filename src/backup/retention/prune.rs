@@ -1,5 +1,5 @@
-//! Removes the backups that the policy does not keep: by their rows, each from the target it lies in, and only what
-//! lies under its own beginning of keys. The manifest goes first, so that a half-removed backup is none.
+//! Removes backups that the retention policy does not keep. They are found by their rows, and only objects under their
+//! own key prefix are removed. The manifest is deleted first, so that a partly removed backup does not count.
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::{Connection, PgConnection};
@@ -24,7 +24,7 @@ use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 
-/// Remove old backups.
+/// Removes old backups.
 pub static PRUNE: Flow = Flow {
     kind: JobKind::Prune,
     title: "Remove old backups",
@@ -32,19 +32,19 @@ pub static PRUNE: Flow = Flow {
     steps: &[Step::new("Remove expired backups", |w| Box::pin(prune(w)))],
 };
 
-/// After this no remover is still about to delete a manifest: a single request to a store ends sooner.
+/// Minutes after which no other removal can still be about to delete a manifest: every request to a store ends sooner.
 const UNDER_WAY: i64 = 30;
 
 /// Why a backup was not removed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeptBecause {
-    /// It stays after all: somebody reads it now, locked it, or the judgement of a moment ago is no longer right.
+    /// It is kept after all: it is being read, was locked, or the decision is no longer valid.
     #[error("it is kept after all")]
     Judged,
-    /// Its manifest is not there. The audit says so; that it was removed can't be said.
+    /// Its manifest is missing, so it cannot be recorded as removed. The audit reports it.
     #[error("its manifest is missing from the target")]
     Missing,
-    /// Its place is not one that a backup of this portal has.
+    /// Its location is not one that this portal uses for the backup.
     #[error("its location “{0}” is not exclusively its own")]
     Elsewhere(String),
     /// Its target is no longer configured.
@@ -53,22 +53,22 @@ pub enum KeptBecause {
              {0}`"
     )]
     NoTarget(String),
-    /// The store.
+    /// An error of the store.
     #[error(transparent)]
     Store(#[from] ObjectError),
-    /// mydb_admin.
+    /// An error of mydb_admin.
     #[error("cannot query mydb_admin: {0}")]
     Db(#[from] sqlx::Error),
 }
 
-/// The verdicts on all good backups of this portal, database by database.
+/// The decisions about all good backups of this portal, database by database.
 pub async fn judged(db: &mut PgConnection, config: &Config, now: DateTime<Utc>) -> Result<Vec<Verdict>, sqlx::Error> {
     let known = retention::known(db, config.instance.as_str(), None).await?;
     let databases = known.chunk_by(|a, b| a.0 == b.0);
     Ok(databases.flat_map(|of_one| verdicts(&config.backups.keep, of_one, now)).collect())
 }
 
-/// The verdicts on the good backups of one database.
+/// The decisions about the good backups of one database.
 pub async fn judged_of(
     db: &mut PgConnection,
     config: &Config,
@@ -84,25 +84,25 @@ fn verdicts(keep: &KeepCounts, of_one: &[(Uuid, KnownBackup)], now: DateTime<Utc
     judge(keep, &known, now)
 }
 
-/// Keys of what goes.
+/// Ids of the backups to remove.
 pub async fn due(db: &mut PgConnection, config: &Config, now: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
     Ok(judged(db, config, now).await?.into_iter().filter(Verdict::goes).map(|v| v.id).collect())
 }
 
-/// Whether removals were cut short, so that they want to be finished.
+/// Ids of backups whose removal was interrupted and must be resumed.
 pub async fn unfinished(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
     retention::half_removed(db, now - Duration::minutes(UNDER_WAY)).await
 }
 
-/// What a removal needs of its surroundings.
+/// What a removal needs.
 pub struct Remover<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// Where backups lie.
+    /// The stores of all targets.
     pub stores: &'a Stores,
-    /// Who is in the log.
+    /// The actor in the log.
     pub actor: &'a Actor,
-    /// When it is.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
@@ -111,14 +111,14 @@ impl<'a> Remover<'a> {
         let target = b.target.clone().unwrap_or_default();
         let store = self.stores.get(&target).ok_or(KeptBecause::NoTarget(target))?;
         let location = b.location.clone().unwrap_or_default();
-        // Nothing but the place where this portal puts this very backup.
+        // Only the location that this portal uses for this very backup.
         if location != format!("{}/{}/{}", self.config.instance, b.container_id, b.id) {
             return Err(KeptBecause::Elsewhere(location));
         }
         Ok((store, location))
     }
 
-    /// Its copies, whole or begun, with their stores.
+    /// Its copies, complete or not, with their stores.
     async fn copies(&self, db: &mut PgConnection, b: &Backup) -> Result<Vec<(Replica, &'a Store)>, KeptBecause> {
         let begun = replicas::of(db, &[b.id]).await?.into_iter().filter(|copy| copy.tries > 0);
         let with_store = |copy: Replica| match self.stores.get(&copy.target) {
@@ -128,14 +128,14 @@ impl<'a> Remover<'a> {
         begun.map(with_store).collect()
     }
 
-    /// Removes a backup if it is still to go, and answers its row.
+    /// Removes a backup if the policy still does not keep it, and returns its row.
     ///
     /// # Errors
-    /// [`KeptBecause`]; nothing is called removed then.
+    /// [`KeptBecause`]; the backup is not recorded as removed then.
     pub async fn remove(&self, db: &mut PgConnection, id: Uuid) -> Result<Backup, KeptBecause> {
         let b = backups::by_id(db, id).await?.filter(Backup::is_good).ok_or(KeptBecause::Judged)?;
         let (store, location) = self.place(&b)?;
-        // A target that is away, or a disk that is not mounted below it, is found out before anything is begun.
+        // Checked first, so that nothing is begun if a target is unavailable or the disk below it is not mounted.
         store.head(&format!("{location}/{FILE}")).await?.ok_or(KeptBecause::Missing)?;
         for (_, store) in self.copies(db, &b).await? {
             store.head(&format!("{location}/{FILE}")).await?;
@@ -153,7 +153,7 @@ impl<'a> Remover<'a> {
         Ok(b)
     }
 
-    /// Judges once more, with the backup held, and begins.
+    /// Decides again while holding the lock on the backup, and begins the removal.
     async fn begin(&self, db: &mut PgConnection, b: &Backup) -> Result<(), KeptBecause> {
         let mut tx = db.begin().await?;
         retention::lock_for_removal(&mut tx, b.container_id, b.id).await?;
@@ -205,7 +205,7 @@ impl<'a> Remover<'a> {
         Ok(tx.commit().await?)
     }
 
-    /// Goes on with a removal that was cut short: to its end where the manifest is gone, and back where it is not.
+    /// Resumes an interrupted removal: completes it if the manifest is gone, otherwise undoes it.
     ///
     /// # Errors
     /// [`KeptBecause`]
@@ -222,18 +222,19 @@ impl<'a> Remover<'a> {
     }
 }
 
-/// What a run did.
+/// Result of a run.
 #[derive(Debug, Default)]
 pub struct PruneReport {
-    /// What was removed.
+    /// Backups that were removed.
     pub removed: Vec<Backup>,
-    /// What could not be, as sentences.
+    /// Backups that could not be removed, as sentences.
     pub kept: Vec<String>,
-    /// Whether a target was away: it is worth trying again.
+    /// Whether a target was unavailable, so that a retry makes sense.
     pub away: bool,
 }
 
-/// Finishes what was cut short, removes what failed backups left, then all that goes. A job shows how far it is.
+/// Resumes interrupted removals, removes the remains of failed backups, then all backups that are due. If it runs in a
+/// job, the progress is shown.
 pub async fn all(
     remover: &Remover<'_>,
     db: &mut PgConnection,
@@ -297,7 +298,7 @@ async fn prune(w: &StepContext) -> Result<(), StepError> {
     Err(if done.away { StepError::Retry(said) } else { StepError::Fail(said) })
 }
 
-/// Enqueues the removal of what the policy does not keep, if there is anything; answers how many go.
+/// Enqueues the removal of backups that the policy does not keep, if there are any. Returns their number.
 pub async fn prune_if_due(app: &App, actor: &Actor) -> Result<usize, RequestError> {
     let now = app.clock.now();
     let mut db = app.db.acquire().await?;
