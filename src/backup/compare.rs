@@ -27,7 +27,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// All differences, up to [`MOST`].
+    /// All differences, up to `MOST`.
     pub fn differences(&self) -> Vec<String> {
         limited(self.content.iter().chain(&self.defined).cloned().collect())
     }
