@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::settings::{SETTINGS, TABLES, ValueKind};
+use super::setting::ValueKind;
+use super::settings;
+use super::settings::TABLES;
 use super::{Mode, load};
 use crate::domain::quantity::{ByteSize, MilliCpus};
 
@@ -20,7 +22,7 @@ pub struct Effective {
 /// Every setting that has a value, in the order of the reference.
 pub fn effective(mode: Mode, home: &Path, env: &[(String, String)]) -> Vec<Effective> {
     let values = load::gather(mode, &home.join(mode.as_str()).join("config.toml"), env);
-    let settings = SETTINGS.iter().filter_map(|setting| {
+    let settings = settings::all().filter_map(|setting| {
         let found = values.settings.get(setting.key)?;
         let number = found.value.as_integer().unwrap_or_default();
         let value = match setting.kind {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::settings::{SETTINGS, Setting, TABLES, ValueKind};
+use super::setting::{Setting, ValueKind};
+use super::settings::TABLES;
 use super::{Mode, settings};
 use crate::config::problem::Problem;
 
@@ -54,7 +55,7 @@ impl Values {
 /// Collects the values of `mode`. `file` is its `config.toml`, which may be missing; `env` is the environment.
 pub fn gather(mode: Mode, file: &Path, env: &[(String, String)]) -> Values {
     let mut values = Values::default();
-    for setting in SETTINGS {
+    for setting in settings::all() {
         if let Some(default) = setting.default {
             values.set_text(setting, default, "defaults");
         }
@@ -132,7 +133,7 @@ fn read_secret_file(values: &mut Values, source: &str, setting: &'static Setting
 
 /// The message for an unknown key, with the most similar known one.
 fn unknown(path: &str) -> String {
-    let nearest = SETTINGS.iter().map(|s| s.key).min_by_key(|known| distance(known, path));
+    let nearest = settings::all().map(|s| s.key).min_by_key(|known| distance(known, path));
     match nearest.filter(|known| distance(known, path) <= 4) {
         Some(known) => format!("there is no such setting; did you mean {known}?"),
         None => "there is no such setting; for a list, see docs/OPERATIONS.md".to_owned(),

@@ -1,5 +1,6 @@
 //! The configuration. [`Config`] is read once at startup and never changes.
 
+mod backup_settings;
 mod backups;
 pub mod build;
 pub mod dev;
@@ -10,6 +11,7 @@ pub mod prod;
 mod read_backups;
 mod reader;
 pub mod reference;
+pub mod setting;
 pub mod settings;
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::settings::{SETTINGS, TABLES};
+use super::settings;
+use super::settings::TABLES;
 use super::{dev, prod};
 
 /// The reference as a Markdown table.
 pub fn markdown() -> String {
     let mut out = String::from("| setting | type | prod | dev | meaning |\n| --- | --- | --- | --- | --- |\n");
-    for setting in SETTINGS {
+    for setting in settings::all() {
         let of = |class: &[(&str, &str)]| {
             let own = class.iter().find(|(k, _)| *k == setting.key).map(|(_, v)| *v);
             match own.or(setting.default) {

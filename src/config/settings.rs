@@ -1,71 +1,16 @@
 //! The table of all settings with their keys, types, defaults and meanings. The reference in `docs/OPERATIONS.md` is
 //! generated from it, and keys that it does not contain are errors.
 
-/// The type of a setting's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueKind {
-    /// Any text.
-    Text,
-    /// `true` or `false`.
-    Bool,
-    /// A whole number.
-    Number,
-    /// `host:port` of a listener, or empty for none.
-    Address,
-    /// An IP address.
-    Ip,
-    /// An amount of memory such as `2g`.
-    Memory,
-    /// A number of CPUs such as `0.5`.
-    Cpus,
-    /// A file or directory; relative paths start at the portal's home directory.
-    Path,
-    /// A list of texts.
-    List,
-}
-
-impl ValueKind {
-    /// The name of the type in messages and in the reference.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Bool => "true/false",
-            Self::Number => "number",
-            Self::Address => "address:port",
-            Self::Ip => "IP address",
-            Self::Memory => "memory",
-            Self::Cpus => "CPUs",
-            Self::Path => "path",
-            Self::List => "list",
-        }
-    }
-}
-
-/// A setting.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// Dotted key, as in `config.toml`.
-    pub key: &'static str,
-    /// Type of the value.
-    pub kind: ValueKind,
-    /// Default in both modes, unless a mode overrides it. `None`: the setting may be absent.
-    pub default: Option<&'static str>,
-    /// Whether it is a secret, which is shown masked and may be given as `…_file`.
-    pub secret: bool,
-    /// The meaning, with its unit.
-    pub doc: &'static str,
-}
-
-const fn s(key: &'static str, kind: ValueKind, default: &'static str, doc: &'static str) -> Setting {
-    Setting { key, kind, default: Some(default), secret: false, doc }
-}
-
-const fn o(key: &'static str, kind: ValueKind, doc: &'static str) -> Setting {
-    Setting { key, kind, default: None, secret: false, doc }
-}
+use crate::config::backup_settings::BACKUPS;
+use crate::config::setting::{Setting, ValueKind, o, s};
 
 /// All settings, in the order of the reference.
-pub const SETTINGS: &[Setting] = &[
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    [BEFORE_BACKUPS, BACKUPS, AFTER_BACKUPS].into_iter().flatten()
+}
+
+/// The settings before those of backups, in the order of the reference.
+const BEFORE_BACKUPS: &[Setting] = &[
     s(
         "instance",
         ValueKind::Text,
@@ -264,129 +209,10 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Prefix added to all images of the catalog, for example mirror.example.org/hub.",
     ),
-    s("backups.level", ValueKind::Number, "3", "Compression level of backups, 1 (fast) to 19 (small)."),
-    s(
-        "backups.threads",
-        ValueKind::Number,
-        "2",
-        "Threads that compress one backup, 1 to 16; each uses about 4 MiB of memory.",
-    ),
-    s(
-        "backups.long_distance",
-        ValueKind::Bool,
-        "false",
-        "Find repetitions within 128 MiB (zstd long-distance matching). Makes backups of repetitive data smaller, but \
-         uses one thread and up to 200 MiB more of the portal's memory per running backup. zstd -d decompresses them \
-         as usual.",
-    ),
-    s(
-        "backups.recipients",
-        ValueKind::List,
-        "",
-        "Public keys (age1…, from age-keygen) for which backups are encrypted. Restoring requires one of the secret \
-         keys. Empty: backups are not encrypted.",
-    ),
-    s(
-        "backups.identity_file",
-        ValueKind::Path,
-        "",
-        "File with the secret key of one recipient (mode 0600), so that the portal can test, restore and decrypt its \
-         own backups. Empty: these operations require the key to be supplied manually.",
-    ),
-    s(
-        "backups.upload_max",
-        ValueKind::Memory,
-        "20g",
-        "Maximum size of an uploaded dump; decompressed, it may be 20 times as large.",
-    ),
-    s(
-        "backups.upload_person_max",
-        ValueKind::Memory,
-        "40g",
-        "Maximum space per person for uploaded dumps that are not loaded yet.",
-    ),
-    s("backups.upload_total_max", ValueKind::Memory, "200g", "Maximum space for all such dumps together."),
-    s(
-        "backups.upload_keep_hours",
-        ValueKind::Number,
-        "72",
-        "Hours for which a dump whose load failed is kept, so that “Try again” works.",
-    ),
-    s(
-        "backups.at_once",
-        ValueKind::Number,
-        "2",
-        "Maximum number of backups and test restores that this portal runs \
-                                                  at a time.",
-    ),
-    s(
-        "backups.lock_seconds",
-        ValueKind::Number,
-        "60",
-        "Seconds that a backup waits for a locked table; then it fails and reports who holds the lock.",
-    ),
-    s("backups.hour", ValueKind::Number, "1", "Hour, in backups.time_zone, at which daily and weekly backups start."),
-    s(
-        "backups.admin_db_seconds",
-        ValueKind::Number,
-        "3600",
-        "Seconds between backups of mydb_admin; 0 turns them off.",
-    ),
-    s(
-        "backups.spread_minutes",
-        ValueKind::Number,
-        "240",
-        "Minutes over which daily and weekly backups are spread; each database has its own fixed time.",
-    ),
-    s(
-        "backups.time_zone",
-        ValueKind::Text,
-        "UTC",
-        "Time zone of backups.hour and of cron expressions without their own time zone, for example Europe/Berlin.",
-    ),
-    s(
-        "backups.copies",
-        ValueKind::List,
-        "",
-        "Names of targets that receive a copy of every backup. Restores and test restores use a copy if the default \
-         target fails.",
-    ),
-    s(
-        "notify.command",
-        ValueKind::List,
-        "",
-        "Absolute path of a program, with its arguments. It receives JSON on standard input when a backup or test \
-         restore fails or a backup is missed.",
-    ),
-    s("notify.timeout_seconds", ValueKind::Number, "30", "Seconds after which that program is terminated."),
-    s(
-        "backups.keep.last",
-        ValueKind::Number,
-        "5",
-        "Number of latest backups kept for each database, regardless of age.",
-    ),
-    s(
-        "backups.keep.daily",
-        ValueKind::Number,
-        "14",
-        "Number of days for which the newest backup is kept; days without a backup do not count.",
-    ),
-    s(
-        "backups.keep.weekly",
-        ValueKind::Number,
-        "8",
-        "Number of weeks (from Monday) for which the newest backup is \
-                                                      kept.",
-    ),
-    s("backups.keep.monthly", ValueKind::Number, "12", "Number of months for which the newest backup is kept."),
-    s("backups.keep.yearly", ValueKind::Number, "3", "Number of years for which the newest backup is kept."),
-    s(
-        "backups.keep.min_age_days",
-        ValueKind::Number,
-        "7",
-        "Minimum age in days before a backup is removed. The newest complete backup, the newest one that passed a \
-         test restore and locked backups are never removed.",
-    ),
+];
+
+/// The settings after those of backups, in the order of the reference.
+const AFTER_BACKUPS: &[Setting] = &[
     s(
         "trash.days",
         ValueKind::Number,
@@ -466,5 +292,5 @@ pub const TABLES: &[(&str, &str)] = &[
 
 /// The setting with this key.
 pub fn find(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|s| s.key == key)
+    all().find(|s| s.key == key)
 }
