@@ -22,7 +22,7 @@ use crate::manifest::dump::LoadReport;
 use crate::provision::container::find;
 use crate::provision::{create, rotate};
 use crate::queue::context::StepContext;
-use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
 
 /// Creates a database from a dump.
@@ -37,7 +37,7 @@ pub static LOAD: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step::new("Set up your access", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
+        rotate::SET_UP_ACCESS,
         Step::new("Load the dump", |w| Box::pin(load(w))),
         create::HAND_OVER,
     ],

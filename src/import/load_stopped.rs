@@ -19,7 +19,7 @@ use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::server::tools_in;
 use crate::provision::{create, rotate};
 use crate::queue::context::StepContext;
-use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
 use crate::sql::to_mariadb::DatabasePlaces;
 
@@ -36,7 +36,7 @@ pub static LOAD_STOPPED: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step::new("Set up your access", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
+        rotate::SET_UP_ACCESS,
         Step::new("Count what was loaded", |w| Box::pin(look(w))),
         create::HAND_OVER,
     ],

@@ -25,16 +25,7 @@ pub static CREATE: Flow = Flow {
     kind: JobKind::Create,
     title: "Create database",
     rules: JobRules::of(Pool::Short).cancel(Cancel::Before(HAND_OVER.name)),
-    steps: &[
-        CHECK_STORAGE,
-        GET_IMAGE,
-        PREPARE_DATA,
-        MAKE_CONTAINER,
-        START,
-        WAIT,
-        Step::new("Set up your access", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
-        HAND_OVER,
-    ],
+    steps: &[CHECK_STORAGE, GET_IMAGE, PREPARE_DATA, MAKE_CONTAINER, START, WAIT, rotate::SET_UP_ACCESS, HAND_OVER],
 };
 
 // Steps shared with other flows that result in a new server.
@@ -49,7 +40,7 @@ pub(crate) const PREPARE_DATA: Step =
 pub(crate) const EMPTY_DATA: Step =
     Step::new(PREPARE_DATA.name, |w| Box::pin(empty_data(w))).undo(|w| Box::pin(remove_data(w)));
 /// Creates the container.
-pub(crate) const MAKE_CONTAINER: Step = Step::new("Create the container", |w| Box::pin(make_container(w)))
+pub(crate) const MAKE_CONTAINER: Step = Step::new("Create the container", |w| Box::pin(power::make(w)))
     .undo(|w| Box::pin(container::remove(w)))
     .resume(Resume::Copy);
 /// Starts the server.
@@ -160,10 +151,6 @@ pub(crate) async fn remove_data(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     credentials::take(&mut db, c.id, credentials::CredentialKind::Seed).await?;
     Ok(())
-}
-
-pub(crate) async fn make_container(w: &StepContext) -> Result<(), StepError> {
-    container::ensure(w).await.map(|_| ())
 }
 
 pub(crate) async fn wait(w: &StepContext) -> Result<(), StepError> {

@@ -13,6 +13,17 @@ use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
 
+/// Stops the server.
+pub(crate) const STOP_SERVER: Step = Step::new("Stop the server", |w| Box::pin(container::stop(w)));
+/// Starts the server.
+pub(crate) const START_SERVER: Step =
+    Step::new("Start the server", |w| Box::pin(container::start(w))).undo(STOP_SERVER.run);
+/// Waits until the server responds.
+pub(crate) const WAIT_FOR_SERVER: Step =
+    Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running);
+/// Records that the server is running.
+pub(crate) const RECORD_RUNNING: Step = Step::new("Record the state", |w| Box::pin(up(w))).resume(Resume::Running);
+
 /// Starts a database. If its container was removed, it is created again from the row.
 pub static START: Flow = Flow {
     kind: JobKind::Start,
@@ -20,9 +31,9 @@ pub static START: Flow = Flow {
     rules: JobRules::of(Pool::Short),
     steps: &[
         Step::new("Find or create the container", |w| Box::pin(make(w))),
-        Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
-        Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running),
-        Step::new("Record the state", |w| Box::pin(up(w))).resume(Resume::Running),
+        START_SERVER,
+        WAIT_FOR_SERVER,
+        RECORD_RUNNING,
     ],
 };
 
@@ -31,10 +42,7 @@ pub static STOP: Flow = Flow {
     kind: JobKind::Stop,
     title: "Stop database",
     rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
-    steps: &[
-        Step::new("Stop the server", |w| Box::pin(container::stop(w))),
-        Step::new("Record the state", |w| Box::pin(apply(w, Event::Down))),
-    ],
+    steps: &[STOP_SERVER, Step::new("Record the state", |w| Box::pin(apply(w, Event::Down)))],
 };
 
 /// Restarts a database.
@@ -42,12 +50,7 @@ pub static RESTART: Flow = Flow {
     kind: JobKind::Restart,
     title: "Restart database",
     rules: JobRules::of(Pool::Short),
-    steps: &[
-        Step::new("Stop the server", |w| Box::pin(container::stop(w))),
-        Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
-        Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running),
-        Step::new("Record the state", |w| Box::pin(up(w))).resume(Resume::Running),
-    ],
+    steps: &[STOP_SERVER, START_SERVER, WAIT_FOR_SERVER, RECORD_RUNNING],
 };
 
 /// Applies new memory and CPU limits. The container is created again, because the server derives its own settings from
@@ -57,11 +60,11 @@ pub static RESIZE: Flow = Flow {
     title: "Change limits",
     rules: JobRules::of(Pool::Short),
     steps: &[
-        Step::new("Stop the server", |w| Box::pin(container::stop(w))),
+        STOP_SERVER,
         Step::new("Recreate the container", |w| Box::pin(make_anew(w))),
-        Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
-        Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Running),
-        Step::new("Record the state", |w| Box::pin(up(w))).resume(Resume::Running),
+        START_SERVER,
+        WAIT_FOR_SERVER,
+        RECORD_RUNNING,
     ],
 };
 

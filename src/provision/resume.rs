@@ -10,10 +10,7 @@ pub async fn prepare(w: &StepContext, needs: Resume) -> Result<(), StepError> {
     if needs == Resume::Nothing {
         return Ok(());
     }
-    seed::copy_again(w).await?;
-    if matches!(needs, Resume::Initialised | Resume::Starting) {
-        seed::initialise_again(w).await?;
-    }
+    seed::complete(w, matches!(needs, Resume::Initialised | Resume::Starting)).await?;
     if matches!(needs, Resume::Starting | Resume::Running | Resume::Answering) {
         container::start(w).await?;
     }

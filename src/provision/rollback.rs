@@ -35,8 +35,8 @@ pub static GO_BACK: Flow = Flow {
         // The names describe the change that is rolled back.
         Step::new("Find or create the container", |w| Box::pin(swap::change_image_back(w)))
             .undo(|w| Box::pin(swap::change_image(w))),
-        swap::START,
-        swap::WAIT,
+        power::START_SERVER,
+        power::WAIT_FOR_SERVER,
         Step::new("Keep the replaced data for undo", |w| Box::pin(done(w))).resume(Resume::Running),
     ],
 };

@@ -26,13 +26,19 @@ use crate::queue::step_error::StepError;
 /// Timeout for counting the sessions of the server.
 const LOOK: Duration = Duration::from_secs(20);
 
+/// Creates the user and the database, or finds them, and sets the password.
+pub(crate) const SET_UP_ACCESS: Step = Step::new("Set up your access", |w| Box::pin(set(w))).resume(Resume::Answering);
+/// Sets the password after the owner's data has been restored.
+pub(crate) const SET_PASSWORD: Step =
+    Step::new("Set the new password", |w| Box::pin(set_password(w))).resume(Resume::Answering);
+
 /// Sets a new password.
 pub static ROTATE: Flow = Flow {
     kind: JobKind::RotatePassword,
     title: "Set new password",
     rules: JobRules::of(Pool::Short).blame(Blame::Nobody),
     steps: &[
-        Step::new("Wait until the server responds", |w| Box::pin(power::wait(w))).resume(Resume::Running),
+        power::WAIT_FOR_SERVER,
         Step::new("Set the new password", |w| Box::pin(set(w))).undo(|w| Box::pin(forget(w))).resume(Resume::Answering),
         Step::new("Check for open sessions", |w| Box::pin(note_sessions(w))),
     ],

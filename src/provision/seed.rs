@@ -106,13 +106,17 @@ pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Starts over with a new copy if an attempt was interrupted and the administrator may have either password.
-pub(super) async fn copy_again(w: &StepContext) -> Result<(), StepError> {
-    let mut db = w.app.db.acquire().await?;
-    let begun = credentials::get(&mut db, w.container_id()?, CredentialKind::Seed).await?.is_some();
-    drop(db);
-    if !begun {
-        return Ok(());
+/// Jobs in which the image initialises the data if there is no seed.
+const IMAGE_MAKES: [JobKind; 3] = [JobKind::Create, JobKind::Restore, JobKind::Load];
+
+/// Starts over if an attempt was interrupted whose data cannot be trusted: a copy of a seed whose administrator may have
+/// either password or, if the accounts are not set up yet (`initialising`), data that the image was initialising.
+pub(super) async fn complete(w: &StepContext, initialising: bool) -> Result<(), StepError> {
+    if !is_copy(w).await? {
+        if !(initialising && was_initialising(w).await?) {
+            return Ok(());
+        }
+        w.progress("The server ended while its data was being initialised; starting over").await;
     }
     container::remove(w).await?;
     let b = w.blueprint().await?;
@@ -120,41 +124,32 @@ pub(super) async fn copy_again(w: &StepContext) -> Result<(), StepError> {
     prepare(w).await
 }
 
-/// Jobs in which the image initialises the data if there is no seed.
-const IMAGE_MAKES: [JobKind; 3] = [JobKind::Create, JobKind::Restore, JobKind::Load];
+/// Whether the data is a copy of a seed whose accounts are not set up yet.
+async fn is_copy(w: &StepContext) -> Result<bool, StepError> {
+    let mut db = w.app.db.acquire().await?;
+    Ok(credentials::get(&mut db, w.container_id()?, CredentialKind::Seed).await?.is_some())
+}
 
-/// Starts over if the image was initialising the data and its container ended with the portal. What it left can look
-/// complete but lack the administrator, for which the next start would wait in vain.
-pub(super) async fn initialise_again(w: &StepContext) -> Result<(), StepError> {
+/// Whether the image was initialising the data when its container ended with the portal. What it left can look complete
+/// but lack the administrator, for which the next start would wait in vain.
+async fn was_initialising(w: &StepContext) -> Result<bool, StepError> {
     let c = w.container().await?;
     if c.started_at.is_some() || !w.job.kind().is_some_and(|kind| IMAGE_MAKES.contains(&kind)) {
-        return Ok(());
+        return Ok(false);
     }
-    let mut db = w.app.db.acquire().await?;
-    let begun = credentials::get(&mut db, c.id, CredentialKind::Seed).await?.is_some();
-    drop(db);
     let found = container::find(&w.app, &c).await?;
-    if begun || found.is_some_and(|f| f.running || f.status == "created") {
-        return Ok(());
-    }
-    w.progress("The server ended while its data was being initialised; starting over").await;
-    container::remove(w).await?;
-    let b = w.blueprint().await?;
-    w.app.files.remove(&b.dir, &b.reference).await?;
-    prepare(w).await
+    Ok(!found.is_some_and(|f| f.running || f.status == "created"))
 }
 
 /// Records that the accounts are set up, after the whole copy has been written to disk: a server assumes that the data
 /// it was started on is there.
 pub async fn settle(w: &StepContext) -> Result<(), StepError> {
-    let c = w.container().await?;
-    let mut db = w.app.db.acquire().await?;
-    if credentials::get(&mut db, c.id, CredentialKind::Seed).await?.is_none() {
+    if !is_copy(w).await? {
         return Ok(());
     }
-    let b = w.blueprint().await?;
-    w.app.files.sync(&b.dir).await?;
-    credentials::take(&mut db, c.id, CredentialKind::Seed).await?;
+    w.app.files.sync(&w.blueprint().await?.dir).await?;
+    let mut db = w.app.db.acquire().await?;
+    credentials::take(&mut db, w.container_id()?, CredentialKind::Seed).await?;
     w.changed();
     Ok(())
 }

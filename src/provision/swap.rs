@@ -26,12 +26,6 @@ pub(crate) const STOP: Step =
 /// Swaps the two data directories.
 pub(crate) const EXCHANGE: Step =
     Step::new("Swap the data directories", |w| Box::pin(exchange(w))).undo(|w| Box::pin(exchange_back(w)));
-/// Starts the server on the new data.
-pub(crate) const START: Step =
-    Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w)));
-/// Waits until the server responds.
-pub(crate) const WAIT: Step =
-    Step::new("Wait until the server responds", |w| Box::pin(power::wait(w))).resume(Resume::Running);
 /// Keeps the previous data for some days.
 pub(crate) const KEEP_PREVIOUS: Step =
     Step::new("Keep the previous data for undo", |w| Box::pin(done(w))).resume(Resume::Running);
@@ -137,6 +131,7 @@ async fn wear(w: &StepContext, image: &str) -> Result<(), StepError> {
         container::remove(w).await?;
         let mut db = w.app.db.acquire().await?;
         containers::set_image(&mut db, c.id, image, &found.digest).await?;
+        w.changed();
     }
     container::ensure(w).await.map(|_| ())
 }

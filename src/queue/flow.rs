@@ -7,7 +7,7 @@ use crate::domain::work::JobRules;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 
-/// A step's code.
+/// The code of a step.
 pub type StepFn = for<'a> fn(&'a StepContext) -> BoxFuture<'a, Result<(), StepError>>;
 
 /// What must hold before a step when a job resumes there: the machine may have been down in between. The runner restores it
@@ -30,20 +30,20 @@ pub enum Resume {
     Answering,
 }
 
-/// One step. It finds its own earlier work, because it may be run again after a crash at any instant.
+/// A step. It recognises its own earlier work, because it may run again after a crash at any moment.
 pub struct Step {
-    /// What it does, in words for the page.
+    /// Its name on the page.
     pub name: &'static str,
-    /// Does it.
+    /// Its code.
     pub run: StepFn,
-    /// Takes it back when a later step failed for good.
+    /// Rolls it back after it or a later step has failed for good.
     pub undo: Option<StepFn>,
-    /// What must be so before it in a run that goes on where another was cut short.
+    /// What must hold before it when a job resumes there.
     pub resume: Resume,
 }
 
 impl Step {
-    /// A step that needs no undo.
+    /// A step without an undo.
     pub const fn new(name: &'static str, run: StepFn) -> Self {
         Self { name, run, undo: None, resume: Resume::Nothing }
     }
@@ -54,27 +54,27 @@ impl Step {
         Self { undo: Some(undo), ..self }
     }
 
-    /// The same step with what it needs in a run that goes on.
+    /// The same step with what must hold when a job resumes there.
     #[must_use]
     pub const fn resume(self, resume: Resume) -> Self {
         Self { resume, ..self }
     }
 }
 
-/// A job's kind: its steps, and what is so when it failed.
+/// A kind of job.
 pub struct Flow {
     /// Its kind.
     pub kind: JobKind,
     /// For people: "Create database".
     pub title: &'static str,
-    /// Which workers do it, how it may be ended early, what its failure says.
+    /// Which workers run it, until when it can be cancelled, and what its failure means for the database.
     pub rules: JobRules,
     /// The steps, in order.
     pub steps: &'static [Step],
 }
 
 impl Flow {
-    /// The steps' names.
+    /// Names of the steps.
     pub fn names(&self) -> Vec<&'static str> {
         self.steps.iter().map(|s| s.name).collect()
     }

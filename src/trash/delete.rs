@@ -14,7 +14,7 @@ use crate::domain::state::{ContainerState, Event};
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::provision::{container, power, request, rollback};
 use crate::queue::context::StepContext;
-use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
@@ -28,7 +28,7 @@ pub static DELETE: Flow = Flow {
     steps: &[
         Step::new("Make a final backup", |w| Box::pin(final_backup::dump(w))).undo(|w| Box::pin(final_backup::keep(w))),
         Step::new("Read back the dump and write its manifest", |w| Box::pin(final_backup::finish(w))),
-        Step::new("Stop the server", |w| Box::pin(container::stop(w))),
+        power::STOP_SERVER,
         Step::new("Remove the container, keep its data", |w| Box::pin(container::remove(w))),
         Step::new("Move it to the trash", |w| Box::pin(trash(w))),
     ],
@@ -42,9 +42,9 @@ pub static UNDELETE: Flow = Flow {
     steps: &[
         Step::new("Take it out of the trash", |w| Box::pin(untrash(w))),
         Step::new("Create the container", |w| Box::pin(power::make(w))),
-        Step::new("Start the server", |w| Box::pin(container::start(w))).undo(|w| Box::pin(container::stop(w))),
-        Step::new("Wait until the server responds", |w| Box::pin(power::wait(w))).resume(Resume::Running),
-        Step::new("Record the state", |w| Box::pin(power::up(w))).resume(Resume::Running),
+        power::START_SERVER,
+        power::WAIT_FOR_SERVER,
+        power::RECORD_RUNNING,
     ],
 };
 

@@ -12,7 +12,7 @@ use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::manifest::BackupSubject;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
-use crate::provision::swap;
+use crate::provision::{power, swap};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
@@ -28,8 +28,8 @@ pub static RESTORE_IN_PLACE: Flow = Flow {
         Step::new("Restore next to the current data and compare", |w| Box::pin(fill(w))).undo(|w| Box::pin(clear(w))),
         swap::STOP,
         swap::EXCHANGE,
-        swap::START,
-        swap::WAIT,
+        power::START_SERVER,
+        power::WAIT_FOR_SERVER,
         Step { run: |w| Box::pin(keep_previous(w)), ..swap::KEEP_PREVIOUS },
     ],
 };

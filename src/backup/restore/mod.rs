@@ -60,7 +60,7 @@ pub static RESTORE: Flow = Flow {
         Step::new("Restore the data", |w| Box::pin(fill(w))).resume(Resume::Answering),
         Step::new("Compare with the backup", |w| Box::pin(match_backup(w))).resume(Resume::Answering),
         // The roles were restored with their old passwords.
-        Step::new("Set the new password", |w| Box::pin(rotate::set_password(w))).resume(Resume::Answering),
+        rotate::SET_PASSWORD,
         create::HAND_OVER,
     ],
 };
@@ -168,9 +168,22 @@ async fn strictly(
         };
         for stage in stages {
             let said = begin_stage(app, source, object, server.id, &stage, passed).await?;
-            said.notes.into_iter().chain(said.changed).for_each(|note| source.change(note));
+            record(source, said, false)?;
         }
     }
+    Ok(())
+}
+
+/// Records the notes of a stage. In a second attempt (`told`) a note names an object that could not be restored.
+fn record(source: &BackupSource<'_>, said: Reports, told: bool) -> Result<(), StepError> {
+    for note in said.notes {
+        match told {
+            true if is_resource_failure(&note) => return Err(StepError::Fail(note)),
+            true => source.leave_out(note),
+            false => source.change(note),
+        }
+    }
+    said.changed.into_iter().for_each(|note| source.change(note));
     Ok(())
 }
 
@@ -202,13 +215,7 @@ async fn second_attempt(
     for (place, stage) in stages {
         let Some(object) = objects.get(place) else { continue };
         let said = begin_stage(app, source, object, server.id, &stage, passed).await?;
-        for note in said.notes {
-            if is_resource_failure(&note) {
-                return Err(StepError::Fail(note));
-            }
-            source.leave_out(note);
-        }
-        said.changed.into_iter().for_each(|note| source.change(note));
+        record(source, said, true)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::manifest::BackupSubject;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::{create, rotate};
 use crate::queue::context::StepContext;
-use crate::queue::flow::{Flow, Resume, Step};
+use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
 
 /// Restores the data into the new directory and compares it with the backup.
@@ -29,7 +29,7 @@ pub static RESTORE_COPY: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step::new("Set the new password", |w| Box::pin(rotate::set_password(w))).resume(Resume::Answering),
+        rotate::SET_PASSWORD,
         create::HAND_OVER,
     ],
 };

@@ -16,7 +16,7 @@ use crate::backup::dump::store_parts::tell;
 use crate::backup::pipeline::transfer;
 use crate::backup::restore::resources::is_resource_failure;
 use crate::backup::restore::source::{BackupSource, present};
-use crate::backup::restore::{begin_stage, second};
+use crate::backup::restore::{begin_stage, record, second};
 use crate::backup::{engine_backup, kept};
 use crate::blueprint::Blueprint;
 use crate::domain::engine::EngineKind;
@@ -173,14 +173,7 @@ async fn stages(
     for object in &source.manifest.objects {
         for stage in site.how.put(&plan, &object.part(), &order.only, &site.to(order), told) {
             let said = begin_stage(&w.app, source, object, &site.id, &stage, passed).await?;
-            for note in said.notes {
-                match told {
-                    true if is_resource_failure(&note) => return Err(StepError::Fail(note)),
-                    true => source.leave_out(note),
-                    false => source.change(note),
-                }
-            }
-            said.changed.into_iter().for_each(|note| source.change(note));
+            record(source, said, told)?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use crate::backup::dump::{dump, finish, read_back, sweep_soon};
 use crate::backup::restore::in_place;
 use crate::domain::job_kind::JobKind;
 use crate::domain::work::{Blame, Cancel, JobRules, Pool};
-use crate::provision::{create, swap};
+use crate::provision::{create, power, swap};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
@@ -27,8 +27,8 @@ pub static UPGRADE: Flow = Flow {
         swap::EXCHANGE,
         Step::new("Create the container of the new version", |w| Box::pin(swap::change_image(w)))
             .undo(|w| Box::pin(swap::change_image_back(w))),
-        swap::START,
-        swap::WAIT,
+        power::START_SERVER,
+        power::WAIT_FOR_SERVER,
         swap::KEEP_PREVIOUS,
     ],
 };
